@@ -1,0 +1,1 @@
+//! The HTTP face: routes, token endpoint, rate limit, errors.

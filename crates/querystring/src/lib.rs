@@ -1,0 +1,1 @@
+//! The search language: text to syntax tree with positions; no engine.

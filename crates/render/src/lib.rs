@@ -1,0 +1,1 @@
+//! Record batches to files: CSV and the cover; streaming, deterministic.

@@ -1,0 +1,1 @@
+//! Tasks, leases, credentials, snapshot catalogue and result files on SQLite.

@@ -1,0 +1,1 @@
+//! Development only: fakes of the ports, fixtures, a fixed clock.

@@ -1,0 +1,1 @@
+//! The published JSON of the Reports Data Extraction API, exactly; no behaviour.
