@@ -1,1 +1,33 @@
-//! What a report is and what may happen to it: definitions, arguments, tasks, rights, use cases and ports.
+//! What a report is and what may happen to it.
+//!
+//! This crate is the core: report kinds and definitions, arguments, tasks and their legal
+//! transitions, who may do what, the use cases (start, result, open, cancel) and the ports
+//! through which they reach a store, a clock and files.
+//!
+//! Invariants:
+//! - It does no IO and reads no clock: time, randomness and ids come in through [`ports`].
+//! - It names no HTTP, no SQL engine, no Arrow. Query texts in a definition are opaque here.
+//! - An [`arguments::Arguments`] value has been checked against its definition; an unchecked
+//!   request is a [`arguments::RawArguments`].
+
+pub mod arguments;
+pub mod caller;
+pub mod cover;
+pub mod definition;
+pub mod error;
+pub mod ids;
+pub mod kind;
+pub mod ports;
+pub mod service;
+pub mod snapshot;
+pub mod task;
+
+pub use arguments::{ArgumentValue, Arguments, RawArguments};
+pub use caller::{Caller, CallerKind, DataScope, Operation};
+pub use cover::Cover;
+pub use definition::{Catalogue, ReportDefinition};
+pub use error::{Category, Error, Result};
+pub use kind::{FileFormat, ReportKind};
+pub use service::Reports;
+pub use snapshot::SnapshotManifest;
+pub use task::{Task, TaskState};

@@ -1,0 +1,276 @@
+//! Arguments of a report: as they arrive, and as checked against the definition.
+//!
+//! Clients send foreign and historical keys; those are ignored. What a definition names is
+//! checked strictly, and the error names the argument, the value's kind and what was expected.
+
+use crate::definition::{ArgumentKind, ArgumentSpec};
+use crate::error::{Error, Result};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// An argument value before it is checked: the shapes that JSON has.
+#[derive(Debug, Clone, PartialEq)]
+pub enum RawValue {
+    /// An explicit null; the same as absent.
+    Null,
+    /// A boolean.
+    Boolean(bool),
+    /// A number, in its JSON spelling.
+    Number(String),
+    /// A text.
+    Text(String),
+    /// A list.
+    List(Vec<RawValue>),
+    /// An object.
+    Object(BTreeMap<String, RawValue>),
+}
+
+impl RawValue {
+    fn shape(&self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Boolean(_) => "a boolean",
+            Self::Number(_) => "a number",
+            Self::Text(_) => "a text",
+            Self::List(_) => "a list",
+            Self::Object(_) => "an object",
+        }
+    }
+}
+
+/// The `arguments` object of a request, unchecked.
+pub type RawArguments = BTreeMap<String, RawValue>;
+
+/// A checked argument value.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ArgumentValue {
+    /// A boolean.
+    Boolean(bool),
+    /// A text.
+    Text(String),
+    /// A list of texts.
+    Texts(Vec<String>),
+}
+
+/// Arguments that fit their definition: every required one is there, defaults are filled in,
+/// foreign ones are gone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Arguments(BTreeMap<String, ArgumentValue>);
+
+impl Arguments {
+    /// Checks `raw` against `specs`.
+    ///
+    /// # Errors
+    /// `Invalid`, naming the argument, when a required one is missing or a value has the wrong shape.
+    pub fn check(specs: &[ArgumentSpec], raw: &RawArguments) -> Result<Self> {
+        let mut checked = BTreeMap::new();
+        for spec in specs {
+            let value = match raw.get(&spec.name) {
+                None | Some(RawValue::Null) => None,
+                Some(value) => Some(check_value(spec, value)?),
+            };
+            match value.or_else(|| spec.default.clone()) {
+                Some(value) => {
+                    checked.insert(spec.name.clone(), value);
+                }
+                None if spec.required => {
+                    return Err(Error::invalid(format!(
+                        "argument {:?} is missing: expected {}",
+                        spec.name,
+                        spec.kind.expectation()
+                    )));
+                }
+                None => {}
+            }
+        }
+        Ok(Self(checked))
+    }
+
+    /// The value of `name`, if it has one.
+    pub fn get(&self, name: &str) -> Option<&ArgumentValue> {
+        self.0.get(name)
+    }
+
+    /// The text of `name`, if it is a text.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        match self.0.get(name) {
+            Some(ArgumentValue::Text(text)) => Some(text),
+            Some(ArgumentValue::Boolean(_) | ArgumentValue::Texts(_)) | None => None,
+        }
+    }
+
+    /// The texts of `name`, if it is a list.
+    pub fn texts(&self, name: &str) -> Option<&[String]> {
+        match self.0.get(name) {
+            Some(ArgumentValue::Texts(texts)) => Some(texts),
+            Some(ArgumentValue::Boolean(_) | ArgumentValue::Text(_)) | None => None,
+        }
+    }
+
+    /// Every argument, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &ArgumentValue)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// One text for equal arguments: a JSON object with sorted keys. It is stored, hashed into
+    /// task definition ids and shown on covers.
+    pub fn canonical(&self) -> String {
+        serde_json::to_string(&self.0).expect("a map of texts, booleans and lists is always JSON")
+    }
+
+    /// Reads what [`Arguments::canonical`] wrote.
+    ///
+    /// # Errors
+    /// When the text is not of that form.
+    pub fn from_canonical(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+}
+
+fn check_value(spec: &ArgumentSpec, value: &RawValue) -> Result<ArgumentValue> {
+    let refuse = || {
+        Error::invalid(format!(
+            "argument {:?} is {}: expected {}",
+            spec.name,
+            value.shape(),
+            spec.kind.expectation()
+        ))
+    };
+    match (&spec.kind, value) {
+        (ArgumentKind::Boolean, RawValue::Boolean(flag)) => Ok(ArgumentValue::Boolean(*flag)),
+        (ArgumentKind::Boolean, RawValue::Text(text)) if text.eq_ignore_ascii_case("true") => {
+            Ok(ArgumentValue::Boolean(true))
+        }
+        (ArgumentKind::Boolean, RawValue::Text(text)) if text.eq_ignore_ascii_case("false") => {
+            Ok(ArgumentValue::Boolean(false))
+        }
+        (
+            ArgumentKind::Text
+            | ArgumentKind::SourceId
+            | ArgumentKind::AuthoritativeSourceId
+            | ArgumentKind::SourceName,
+            RawValue::Text(text),
+        ) => {
+            if text.trim().is_empty() {
+                return Err(Error::invalid(format!(
+                    "argument {:?} is blank: expected {}",
+                    spec.name,
+                    spec.kind.expectation()
+                )));
+            }
+            Ok(ArgumentValue::Text(text.clone()))
+        }
+        // Historical clients wrap the query: {"query": {"query": "..."}}.
+        (ArgumentKind::Query, RawValue::Object(object)) => match object.get("query") {
+            Some(RawValue::Text(text)) => Ok(ArgumentValue::Text(text.clone())),
+            Some(_) | None => Err(refuse()),
+        },
+        (ArgumentKind::Query, RawValue::Text(text)) => Ok(ArgumentValue::Text(text.clone())),
+        (ArgumentKind::Texts { allowed }, RawValue::List(items)) => {
+            let mut texts = Vec::with_capacity(items.len());
+            for (at, item) in items.iter().enumerate() {
+                let RawValue::Text(text) = item else {
+                    return Err(Error::invalid(format!(
+                        "argument {:?}, item {at}, is {}: expected a text",
+                        spec.name,
+                        item.shape()
+                    )));
+                };
+                if !allowed.is_empty() && !allowed.contains(text) {
+                    return Err(Error::invalid(format!(
+                        "argument {:?}, item {at}, is {text:?}: expected one of {}",
+                        spec.name,
+                        allowed.join(", ")
+                    )));
+                }
+                texts.push(text.clone());
+            }
+            if !allowed.is_empty() {
+                // A set: order and repetition say nothing, so they must not make two tasks of one.
+                texts.sort();
+                texts.dedup();
+            }
+            Ok(ArgumentValue::Texts(texts))
+        }
+        _ => Err(refuse()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn spec(name: &str, kind: ArgumentKind, required: bool) -> ArgumentSpec {
+        ArgumentSpec { name: name.into(), kind, required, default: None, meaning: String::new() }
+    }
+
+    fn raw<const N: usize>(pairs: [(&str, RawValue); N]) -> RawArguments {
+        pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+
+    #[test]
+    fn foreign_keys_are_ignored_and_nulls_are_absent() {
+        let specs = [spec("correlatedOnly", ArgumentKind::Boolean, false)];
+        let given = raw([("s3Bucket", RawValue::Text("x".into())), ("correlatedOnly", RawValue::Null)]);
+        assert_eq!(Arguments::check(&specs, &given).unwrap().canonical(), "{}");
+    }
+
+    #[test]
+    fn a_missing_argument_is_named() {
+        let specs = [spec("application", ArgumentKind::SourceId, true)];
+        let error = Arguments::check(&specs, &raw([])).unwrap_err();
+        assert_eq!(
+            error.message,
+            "argument \"application\" is missing: expected the id of a source, as a text"
+        );
+    }
+
+    #[test]
+    fn a_wrong_shape_is_named() {
+        let specs = [spec("correlatedOnly", ArgumentKind::Boolean, false)];
+        let error =
+            Arguments::check(&specs, &raw([("correlatedOnly", RawValue::Number("1".into()))])).unwrap_err();
+        assert_eq!(error.message, "argument \"correlatedOnly\" is a number: expected true or false");
+    }
+
+    #[test]
+    fn both_shapes_of_query_are_one() {
+        let specs = [spec("query", ArgumentKind::Query, true)];
+        let plain = raw([("query", RawValue::Text("a:b".into()))]);
+        let wrapped = raw([("query", RawValue::Object(raw([("query", RawValue::Text("a:b".into()))])))]);
+        assert_eq!(Arguments::check(&specs, &plain).unwrap(), Arguments::check(&specs, &wrapped).unwrap());
+    }
+
+    #[test]
+    fn a_set_argument_ignores_order_and_repetition() {
+        let kind = ArgumentKind::Texts { allowed: vec!["CSV".into(), "PDF".into()] };
+        let specs = [spec("selectedFormats", kind, false)];
+        let list = |items: &[&str]| {
+            raw([(
+                "selectedFormats",
+                RawValue::List(items.iter().map(|i| RawValue::Text((*i).into())).collect()),
+            )])
+        };
+        assert_eq!(
+            Arguments::check(&specs, &list(&["PDF", "CSV", "PDF"])).unwrap(),
+            Arguments::check(&specs, &list(&["CSV", "PDF"])).unwrap()
+        );
+        let error = Arguments::check(&specs, &list(&["CSV", "XLS"])).unwrap_err();
+        assert_eq!(
+            error.message,
+            "argument \"selectedFormats\", item 1, is \"XLS\": expected one of CSV, PDF"
+        );
+    }
+
+    #[test]
+    fn canonical_text_reads_back() {
+        let specs = [spec("application", ArgumentKind::SourceId, true)];
+        let checked =
+            Arguments::check(&specs, &raw([("application", RawValue::Text("ab\"c".into()))])).unwrap();
+        assert_eq!(checked.canonical(), r#"{"application":"ab\"c"}"#);
+        assert_eq!(Arguments::from_canonical(&checked.canonical()).unwrap(), checked);
+    }
+}

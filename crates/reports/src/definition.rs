@@ -1,0 +1,342 @@
+//! A report as data: names, arguments, columns, order and query texts in one TOML file.
+//!
+//! The built-in definitions stand in this crate's `definitions` folder; an administrator adds
+//! files of the same form. Query texts are opaque here: the engine plans them over a snapshot,
+//! with each argument as the placeholder `$name`.
+
+use crate::arguments::ArgumentValue;
+use crate::error::{Error, Result};
+use crate::ids::{ReportId, sha256_hex};
+use crate::kind::{FileFormat, ReportKind};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What an argument holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "type")]
+pub enum ArgumentKind {
+    /// `true` or `false`.
+    Boolean,
+    /// Any text that is not blank.
+    Text,
+    /// The id of a source of the snapshot.
+    SourceId,
+    /// The id of an authoritative source of the snapshot.
+    AuthoritativeSourceId,
+    /// The name of the source that the `SourceId` argument names; a difference is a warning.
+    SourceName,
+    /// A search query, as a text or wrapped in an object as older clients send it.
+    Query,
+    /// A list of texts; a set when `allowed` is not empty.
+    Texts {
+        /// The permitted texts; empty when any is.
+        #[serde(default)]
+        allowed: Vec<String>,
+    },
+}
+
+impl ArgumentKind {
+    /// What a request should have held, for error texts.
+    pub fn expectation(&self) -> String {
+        match self {
+            Self::Boolean => "true or false".into(),
+            Self::Text => "a text".into(),
+            Self::SourceId => "the id of a source, as a text".into(),
+            Self::AuthoritativeSourceId => "the id of an authoritative source, as a text".into(),
+            Self::SourceName => "the name of the source, as a text".into(),
+            Self::Query => "a search query, as a text".into(),
+            Self::Texts { allowed } if allowed.is_empty() => "a list of texts".into(),
+            Self::Texts { allowed } => format!("a list of {}", allowed.join(", ")),
+        }
+    }
+}
+
+/// One argument of a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ArgumentSpec {
+    /// The name in the request.
+    pub name: String,
+    /// What it holds.
+    #[serde(flatten)]
+    pub kind: ArgumentKind,
+    /// Whether a request without it is refused.
+    #[serde(default)]
+    pub required: bool,
+    /// What stands in for it when it is absent.
+    #[serde(default)]
+    pub default: Option<ArgumentValue>,
+    /// What it does, for people.
+    pub meaning: String,
+}
+
+/// One column of a report's files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Column {
+    /// Technical name, camelCase: the CSV header.
+    pub name: String,
+    /// Title Case With Spaces: the PDF header.
+    pub label: String,
+    /// What a cell says.
+    pub meaning: String,
+}
+
+/// Which free attributes follow the fixed columns, one column each, in schema order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AttributeColumns {
+    /// Every identity attribute of the tenant's schema.
+    Identity,
+    /// Every account attribute of the source that the `SourceId` argument names.
+    Source,
+}
+
+/// A part of the population that the report leaves out, counted by a query of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Exclusion {
+    /// Why these are left out.
+    pub reason: String,
+    /// One row, one integer. Exclusions of one report never overlap.
+    pub query: String,
+}
+
+/// A breakdown of the reported rows for the cover.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Subtotal {
+    /// What the rows are broken down by.
+    pub by: String,
+    /// Rows of (label text, rows integer); the rows add up to the rows reported.
+    pub query: String,
+}
+
+/// A report: everything but the engine that plans it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportDefinition {
+    /// The id it is started by; for a built-in report the published kind.
+    pub id: ReportId,
+    /// Grows with every change of columns, order or meaning.
+    pub version: u32,
+    /// The task's name (`taskDefName`), also the default file name.
+    pub name: String,
+    /// One sentence (`description`).
+    pub description: String,
+    /// `parentName`, where the published service has one.
+    #[serde(default)]
+    pub parent: Option<String>,
+    /// What one row stands for.
+    pub row: String,
+    /// Arguments, in the order of the documentation.
+    #[serde(default)]
+    pub arguments: Vec<ArgumentSpec>,
+    /// Formats a result may have.
+    pub formats: Vec<FileFormat>,
+    /// Fixed columns, in file order.
+    pub columns: Vec<Column>,
+    /// The attribute columns after them, taken from the query's `attributes` map.
+    #[serde(default)]
+    pub attribute_columns: Option<AttributeColumns>,
+    /// Sort keys: columns of the query. The last one is unique, so the order is total.
+    pub order_by: Vec<String>,
+    /// The rows: a query whose output has every fixed column and every sort key.
+    pub query: String,
+    /// One row, one integer: everything that could have been reported.
+    pub population: String,
+    /// What is left out of the population. Rows written must equal population less exclusions.
+    #[serde(default)]
+    pub exclusions: Vec<Exclusion>,
+    /// Breakdowns for the cover.
+    #[serde(default)]
+    pub subtotals: Vec<Subtotal>,
+    /// SHA-256 of the definition file, 64 hex digits.
+    #[serde(skip)]
+    pub digest: String,
+    /// The published kind, `None` for a custom report.
+    #[serde(skip)]
+    pub kind: Option<ReportKind>,
+}
+
+impl ReportDefinition {
+    /// Reads a definition file. `place` names the file in errors.
+    ///
+    /// # Errors
+    /// `Invalid` with the file, the key and what was expected.
+    pub fn from_toml(text: &str, place: &str) -> Result<Self> {
+        let mut definition: Self = toml::from_str(text)
+            .map_err(|error| Error::invalid(format!("report definition {place}: {error}")))?;
+        definition.digest = sha256_hex([text]);
+        definition.kind = definition.id.as_str().parse().ok();
+        let refuse = |what: String| Err(Error::invalid(format!("report definition {place}: {what}")));
+        if definition.columns.is_empty() {
+            return refuse("columns is empty: expected at least one".into());
+        }
+        if definition.formats.is_empty() {
+            return refuse("formats is empty: expected at least one of CSV, PDF".into());
+        }
+        if definition.order_by.is_empty() {
+            return refuse("order_by is empty: expected sort keys, the last of them unique".into());
+        }
+        if definition.id.as_str().is_empty()
+            || !definition.id.as_str().bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        {
+            return refuse(format!("id is {:?}: expected letters, digits, _ and -", definition.id.as_str()));
+        }
+        let mut seen = std::collections::BTreeSet::new();
+        for column in &definition.columns {
+            if !seen.insert(&column.name) {
+                return refuse(format!("column {:?} stands there twice", column.name));
+            }
+        }
+        if definition.attribute_columns == Some(AttributeColumns::Source)
+            && definition.source_argument().is_none()
+        {
+            return refuse("attribute_columns is \"source\": expected an argument of type source_id".into());
+        }
+        Ok(definition)
+    }
+
+    /// The argument that names the source this report is about, if there is one.
+    pub fn source_argument(&self) -> Option<&ArgumentSpec> {
+        self.arguments
+            .iter()
+            .find(|a| matches!(a.kind, ArgumentKind::SourceId | ArgumentKind::AuthoritativeSourceId))
+    }
+}
+
+/// All reports that can be started, by id.
+#[derive(Debug, Clone)]
+pub struct Catalogue {
+    by_id: BTreeMap<ReportId, Arc<ReportDefinition>>,
+}
+
+const BUILT_IN: [(&str, &str); 6] = [
+    ("accounts.toml", include_str!("../definitions/accounts.toml")),
+    ("identities.toml", include_str!("../definitions/identities.toml")),
+    ("identities_details.toml", include_str!("../definitions/identities_details.toml")),
+    ("identity_errors.toml", include_str!("../definitions/identity_errors.toml")),
+    ("orphan_identities.toml", include_str!("../definitions/orphan_identities.toml")),
+    ("uncorrelated_accounts.toml", include_str!("../definitions/uncorrelated_accounts.toml")),
+];
+
+impl Catalogue {
+    /// The built-in reports.
+    pub fn built_in() -> Self {
+        let by_id = BUILT_IN.into_iter().map(|(place, text)| {
+            let definition =
+                ReportDefinition::from_toml(text, place).expect("built-in definitions are tested");
+            (definition.id.clone(), Arc::new(definition))
+        });
+        Self { by_id: by_id.collect() }
+    }
+
+    /// Adds a custom report.
+    ///
+    /// # Errors
+    /// `Invalid` when its id is taken: a built-in report is never replaced.
+    pub fn add(&mut self, definition: ReportDefinition) -> Result<()> {
+        if self.by_id.contains_key(&definition.id) || definition.kind.is_some() {
+            return Err(Error::invalid(format!(
+                "report definition {:?} stands there already: expected an id of its own",
+                definition.id.as_str()
+            )));
+        }
+        self.by_id.insert(definition.id.clone(), Arc::new(definition));
+        Ok(())
+    }
+
+    /// The definition with this id.
+    pub fn get(&self, id: &ReportId) -> Option<&Arc<ReportDefinition>> {
+        self.by_id.get(id)
+    }
+
+    /// Every definition, by id.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<ReportDefinition>> {
+        self.by_id.values()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    /// The column lists of `reports.md`, written out again by hand.
+    const COLUMNS: [(&str, &str); 6] = [
+        (
+            "ACCOUNTS",
+            "nativeIdentity,name,sourceId,sourceName,identityId,identityName,identityDisplayName,correlated,manuallyCorrelated,situation,disabled,locked,systemAccount,entitlementCount,created,modified",
+        ),
+        (
+            "IDENTITIES",
+            "id,name,displayName,firstName,lastName,email,identityProfile,authoritativeSource,lifecycleState,status,correlated,managerName,accountCount,created,modified",
+        ),
+        (
+            "IDENTITIES_DETAILS",
+            "id,name,displayName,firstName,lastName,email,identityProfile,authoritativeSource,lifecycleState,status,correlated,managerName,accountCount,sourceId,sourceName,accountId,accountName,nativeIdentity,accountDisabled,accountLocked,privileged,manuallyCorrelated,entitlements,accountCreated,accountModified",
+        ),
+        (
+            "IDENTITY_PROFILE_IDENTITY_ERROR",
+            "identityId,identityName,displayName,nativeIdentity,identityProfile,errorCode,attribute,value,message,detected",
+        ),
+        (
+            "ORPHAN_IDENTITIES",
+            "id,name,displayName,email,cause,lostSince,lastAuthoritativeSource,accountCount,accounts,created,modified",
+        ),
+        (
+            "UNCORRELATED_ACCOUNTS",
+            "account,displayName,userName,type,sourceId,sourceName,situation,candidates,disabled,created,modified",
+        ),
+    ];
+
+    #[test]
+    fn built_in_columns_are_the_documented_ones() {
+        let catalogue = Catalogue::built_in();
+        for (id, columns) in COLUMNS {
+            let definition = catalogue.get(&ReportId::new(id)).unwrap();
+            let names: Vec<_> = definition.columns.iter().map(|c| c.name.as_str()).collect();
+            assert_eq!(names.join(","), columns, "{id}");
+            assert_eq!(definition.kind.map(ReportKind::as_str), Some(id));
+        }
+        assert_eq!(catalogue.iter().count(), COLUMNS.len());
+    }
+
+    #[test]
+    fn every_query_argument_is_declared() {
+        for definition in Catalogue::built_in().iter() {
+            let texts = [&definition.query, &definition.population]
+                .into_iter()
+                .chain(definition.exclusions.iter().map(|e| &e.query))
+                .chain(definition.subtotals.iter().map(|s| &s.query));
+            for text in texts {
+                for placeholder in text.split('$').skip(1) {
+                    let name: String = placeholder.chars().take_while(|c| c.is_alphanumeric()).collect();
+                    assert!(
+                        definition.arguments.iter().any(|a| a.name == name),
+                        "{}: ${name} is no argument",
+                        definition.id
+                    );
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_place() {
+        let error = ReportDefinition::from_toml("id = \"x\"\ncolour = 1\n", "custom.toml").unwrap_err();
+        assert!(
+            error.message.contains("custom.toml") && error.message.contains("line 2"),
+            "{}",
+            error.message
+        );
+    }
+
+    #[test]
+    fn a_built_in_report_is_never_replaced() {
+        let mut catalogue = Catalogue::built_in();
+        let accounts = ReportDefinition::clone(catalogue.get(&ReportId::new("ACCOUNTS")).unwrap());
+        assert!(catalogue.add(accounts).is_err());
+    }
+}

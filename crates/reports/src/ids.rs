@@ -1,0 +1,111 @@
+//! Ids as types, so that a task id cannot be passed where a source id belongs.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(transparent)]
+        pub struct $name(String);
+
+        impl $name {
+            /// Takes the text as it is.
+            pub fn new(text: impl Into<String>) -> Self {
+                Self(text.into())
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+id! {
+    /// The organisation whose data this is; one service may hold several.
+    TenantId
+}
+id! {
+    /// One run of one report: the task result id of the published API, 32 lower-case hex digits.
+    TaskId
+}
+id! {
+    /// The stable id of one report with one set of arguments in one tenant
+    /// (`attributes.taskDefinitionId` of the run answer), 32 lower-case hex digits.
+    TaskDefinitionId
+}
+id! {
+    /// The name of a report definition; for the built-in ones the published kind, `ACCOUNTS` and so on.
+    ReportId
+}
+id! {
+    /// A source of accounts, 32 lower-case hex digits.
+    SourceId
+}
+id! {
+    /// One published state of all identity tables.
+    SnapshotId
+}
+id! {
+    /// The id under which a program authenticates at the token endpoint.
+    ClientId
+}
+id! {
+    /// One running worker process.
+    WorkerId
+}
+
+/// 32 lower-case hex digits that depend on every part and on where each part ends.
+///
+/// The same parts give the same text for ever: these ids are written into tables and files.
+pub fn stable_id<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut text = sha256_hex(parts);
+    text.truncate(32);
+    text
+}
+
+/// SHA-256 over length-prefixed parts, as 64 lower-case hex digits.
+pub fn sha256_hex<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    use sha2::{Digest, Sha256};
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    hex(&hash.finalize())
+}
+
+/// Lower-case hex digits of `bytes`.
+pub fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    bytes
+        .iter()
+        .flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]])
+        .map(char::from)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_kept_apart() {
+        assert_ne!(stable_id(["ab", "c"]), stable_id(["a", "bc"]));
+        assert_eq!(stable_id(["ab", "c"]).len(), 32);
+    }
+
+    #[test]
+    fn hex_is_lower_case_and_padded() {
+        assert_eq!(hex(&[0, 10, 255]), "000aff");
+    }
+}

@@ -1,0 +1,273 @@
+//! What the use cases and the worker need of the world outside; joined in the `muster` binary.
+//!
+//! Every adapter of a port passes the same contract suite (in `testkit`), the in-memory fake included.
+
+use crate::caller::{Caller, Operation};
+use crate::error::Result;
+use crate::ids::{ClientId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
+use crate::snapshot::SnapshotManifest;
+use crate::task::{AttemptEnd, Claim, Lease, Message, NewTask, Progress, Task, TaskResult, TaskState};
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// The time.
+pub trait Clock: Send + Sync {
+    /// Now, in UTC.
+    fn now(&self) -> DateTime<Utc>;
+}
+
+/// Fresh ids.
+pub trait Ids: Send + Sync {
+    /// 32 lower-case hex digits that nobody can guess.
+    fn fresh(&self) -> String;
+}
+
+/// What a start led to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Started {
+    /// A new task was accepted.
+    New(Task),
+    /// An equal task is live; this is it.
+    Live(Task),
+}
+
+impl Started {
+    /// The task, new or not.
+    pub fn task(self) -> Task {
+        match self {
+            Self::New(task) | Self::Live(task) => task,
+        }
+    }
+}
+
+/// What a cancel led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancelled {
+    /// It was live and is terminated now.
+    Now,
+    /// It had been cancelled before.
+    Before,
+    /// It had ended in this state.
+    TooLate(TaskState),
+    /// There is no such task in this tenant.
+    Unknown,
+}
+
+/// Whether a lease still holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LeaseState {
+    /// Renewed until this time.
+    Held(DateTime<Utc>),
+    /// Lost: cancelled, past its deadline, or taken by another worker. Stop and write nothing.
+    Lost,
+}
+
+/// How results of one task definition are ordered (`contract.md`, get-report-result).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ResultOrder {
+    /// Ended ones first, the last ended first.
+    CompletedFirst,
+    /// The last created first.
+    CreatedLast,
+}
+
+/// Tasks, kept so that no accepted one is lost and no worker without a lease changes one.
+#[async_trait]
+pub trait TaskStore: Send + Sync {
+    /// Accepts `new`, or returns the live task with the same tenant and key. Durable when it returns.
+    async fn start(&self, new: NewTask) -> Result<Started>;
+
+    /// The task with this id in this tenant.
+    async fn task(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Task>>;
+
+    /// The first task of a definition in the given order.
+    async fn task_of_definition(
+        &self,
+        tenant: &TenantId,
+        definition: &TaskDefinitionId,
+        order: ResultOrder,
+    ) -> Result<Option<Task>>;
+
+    /// Terminates a live task. Wins over a retry and over a later finish.
+    async fn cancel(&self, tenant: &TenantId, id: &TaskId, now: DateTime<Utc>) -> Result<Cancelled>;
+
+    /// Takes one due task (pending and due, or running with a lease that ran out), raises its epoch and
+    /// counts an attempt. A task past its deadline or its last attempt fails instead and is not returned.
+    async fn claim(&self, worker: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<Option<Claim>>;
+
+    /// Renews a lease and records progress; never past the deadline.
+    async fn heartbeat(
+        &self,
+        lease: &Lease,
+        progress: Progress,
+        now: DateTime<Utc>,
+        extend: Duration,
+    ) -> Result<LeaseState>;
+
+    /// Ends an attempt. Returns whether the lease still held: if not, nothing was changed.
+    async fn end_attempt(&self, lease: &Lease, end: AttemptEnd, now: DateTime<Utc>) -> Result<bool>;
+
+    /// Returns when a task may have become due in this process, or after `at_most`.
+    async fn work_or(&self, at_most: Duration);
+
+    /// Returns when this task has been cancelled through this process.
+    async fn cancelled(&self, id: &TaskId);
+
+    /// The stored names of all published files, for sweeping what no record names.
+    async fn published_names(&self) -> Result<Vec<String>>;
+}
+
+/// Published snapshots.
+#[async_trait]
+pub trait SnapshotCatalogue: Send + Sync {
+    /// Makes `manifest` the newest snapshot of the tenant; readers see all of it or none.
+    async fn publish(&self, tenant: &TenantId, manifest: &SnapshotManifest) -> Result<()>;
+
+    /// The newest snapshot.
+    async fn newest(&self, tenant: &TenantId) -> Result<Option<Arc<SnapshotManifest>>>;
+
+    /// The snapshot with this id.
+    async fn snapshot(&self, tenant: &TenantId, id: &SnapshotId) -> Result<Option<Arc<SnapshotManifest>>>;
+}
+
+/// A credential as it is kept: the secret only as a keyed hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// Who a token for it will be.
+    pub caller: Caller,
+    /// HMAC-SHA-256 of the secret under the service's key.
+    pub secret_hmac: [u8; 32],
+    /// Whether it may be used.
+    pub enabled: bool,
+    /// When it was made.
+    pub created: DateTime<Utc>,
+    /// What it is for, as its maker put it.
+    pub description: String,
+}
+
+/// Credentials of the token endpoint.
+#[async_trait]
+pub trait Credentials: Send + Sync {
+    /// Keeps a new credential. `Invalid` when the client id is taken.
+    async fn create(&self, credential: &Credential) -> Result<()>;
+
+    /// The credential with this client id, in whichever tenant.
+    async fn credential(&self, client: &ClientId) -> Result<Option<Credential>>;
+}
+
+/// A source as an administrator registered it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisteredSource {
+    /// Its id.
+    pub id: SourceId,
+    /// Its name; unique in the tenant.
+    pub name: String,
+    /// Its definition, as the JSON text that the `sources` crate reads and writes.
+    pub definition: String,
+    /// The folder that relative paths in the definition start from.
+    pub base_dir: String,
+}
+
+/// A link from an account to an identity that a person made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ManualLink {
+    /// The account's source.
+    pub source: SourceId,
+    /// The account's native identity.
+    pub native_identity: String,
+    /// The name (uid) of the identity.
+    pub identity_name: String,
+}
+
+/// What administrators registered: sources and manual links.
+#[async_trait]
+pub trait Registry: Send + Sync {
+    /// Adds a source, or replaces the one with its id. `Invalid` when another source has its name.
+    async fn put_source(&self, tenant: &TenantId, source: &RegisteredSource) -> Result<()>;
+
+    /// Every source, by name.
+    async fn sources(&self, tenant: &TenantId) -> Result<Vec<RegisteredSource>>;
+
+    /// Adds links in one step; a link of the same account is replaced.
+    async fn put_links(&self, tenant: &TenantId, links: &[ManualLink]) -> Result<()>;
+
+    /// Every link, by source and native identity.
+    async fn links(&self, tenant: &TenantId) -> Result<Vec<ManualLink>>;
+}
+
+/// How far a run is: written by the runner, read by the worker's heartbeat.
+#[derive(Debug, Default)]
+pub struct ProgressCell {
+    rows: AtomicU64,
+    /// Rows expected plus one; zero while unknown.
+    expected: AtomicU64,
+}
+
+impl ProgressCell {
+    /// Sets the rows expected.
+    pub fn expect(&self, rows: u64) {
+        self.expected.store(rows.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// Adds rows written.
+    pub fn add(&self, rows: u64) {
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    /// The progress now.
+    pub fn get(&self) -> Progress {
+        Progress {
+            rows: self.rows.load(Ordering::Relaxed),
+            rows_expected: self.expected.load(Ordering::Relaxed).checked_sub(1),
+        }
+    }
+}
+
+/// What a run leaves: files written and synced under their stored names, not yet published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunOutcome {
+    /// The result to publish.
+    pub result: TaskResult,
+    /// Messages to add; a warning makes the task `Warned`.
+    pub messages: Vec<Message>,
+}
+
+/// Runs one claimed task: plans, writes, counts. Dropping the future stops the plan and removes
+/// what was written.
+#[async_trait]
+pub trait ReportRunner: Send + Sync {
+    /// Runs `claim` and reports through `progress`.
+    ///
+    /// # Errors
+    /// `Unavailable` when another attempt may succeed; anything else ends the task.
+    async fn run(&self, claim: &Claim, progress: &ProgressCell) -> Result<RunOutcome>;
+}
+
+/// An act that the audit trail records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEvent {
+    /// Unique id.
+    pub id: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What was done.
+    pub operation: Operation,
+    /// By whom.
+    pub caller: Caller,
+    /// To which task.
+    pub task: TaskId,
+    /// Which report it was.
+    pub report: String,
+    /// Details: format, file digest.
+    pub details: String,
+}
+
+/// The audit trail. An event is durable when `record` returns.
+#[async_trait]
+pub trait AuditTrail: Send + Sync {
+    /// Records one event.
+    async fn record(&self, event: &AuditEvent) -> Result<()>;
+}

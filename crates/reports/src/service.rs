@@ -1,0 +1,299 @@
+//! The use cases: start, result, open, cancel. Rights are checked here, first, for every face.
+
+use crate::arguments::{ArgumentValue, Arguments, RawArguments};
+use crate::caller::{Caller, Operation};
+use crate::definition::{ArgumentKind, Catalogue, ReportDefinition};
+use crate::error::{Error, Result};
+use crate::ids::{ReportId, TaskDefinitionId, TaskId};
+use crate::kind::{FileFormat, ReportKind};
+use crate::ports::{
+    AuditEvent, AuditTrail, Cancelled, Clock, Ids, ResultOrder, SnapshotCatalogue, TaskStore,
+};
+use crate::snapshot::SnapshotManifest;
+use crate::task::{Message, NewTask, PublishedFile, Task, TaskState, dedup_key, task_definition_id};
+use chrono::TimeDelta;
+use std::sync::Arc;
+
+/// Limits of the use cases.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// A task that has not ended this long after its start fails.
+    pub task_deadline: TimeDelta,
+    /// A source whose last complete aggregation is older than this makes a report warn.
+    pub stale_after: TimeDelta,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { task_deadline: TimeDelta::hours(6), stale_after: TimeDelta::days(7) }
+    }
+}
+
+/// The use cases over the ports.
+pub struct Reports {
+    /// The reports there are.
+    pub catalogue: Catalogue,
+    /// Tasks.
+    pub tasks: Arc<dyn TaskStore>,
+    /// Snapshots.
+    pub snapshots: Arc<dyn SnapshotCatalogue>,
+    /// Audit trail.
+    pub audit: Arc<dyn AuditTrail>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids.
+    pub ids: Arc<dyn Ids>,
+    /// Limits.
+    pub limits: Limits,
+}
+
+/// A file that a caller may read now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Download {
+    /// The task it belongs to.
+    pub task: Task,
+    /// The file.
+    pub file: PublishedFile,
+}
+
+impl Reports {
+    /// Starts a published kind (start-report).
+    ///
+    /// # Errors
+    /// `Forbidden`; `Invalid` for arguments; `Unavailable` before the first snapshot.
+    pub async fn start_kind(&self, caller: &Caller, kind: ReportKind, raw: &RawArguments) -> Result<Task> {
+        self.start(caller, &ReportId::new(kind.as_str()), raw).await
+    }
+
+    /// Starts a report by its definition id, built-in or custom; an equal live task is returned instead.
+    ///
+    /// # Errors
+    /// As [`Reports::start_kind`], and `Invalid` for an id without a definition.
+    pub async fn start(&self, caller: &Caller, report: &ReportId, raw: &RawArguments) -> Result<Task> {
+        caller.authorise(Operation::Start)?;
+        let definition = self.definition(report)?;
+        let arguments = Arguments::check(&definition.arguments, raw)?;
+        let snapshot = self.snapshots.newest(&caller.tenant).await?.ok_or_else(|| {
+            Error::unavailable(
+                "there is no snapshot to report on yet: aggregate and refresh the sources first",
+            )
+        })?;
+        let now = self.clock.now();
+        let mut messages = check_sources(definition, &arguments, &snapshot)?;
+        messages.extend(check_formats(definition, &arguments)?);
+        messages.extend(self.source_warnings(definition, &arguments, &snapshot));
+        let task_definition = task_definition_id(&caller.tenant, definition, &arguments);
+        let new = NewTask {
+            id: TaskId::new(self.ids.fresh()),
+            tenant: caller.tenant.clone(),
+            dedup_key: dedup_key(&task_definition, &caller.data_scope),
+            definition: task_definition,
+            report: definition.id.clone(),
+            name: definition.name.clone(),
+            description: definition.description.clone(),
+            parent: definition.parent.clone(),
+            arguments,
+            requester: caller.clone(),
+            snapshot: snapshot.id.clone(),
+            messages,
+            created: now,
+            deadline: now + self.limits.task_deadline,
+        };
+        Ok(self.tasks.start(new).await?.task())
+    }
+
+    /// The task behind a task result id or a task definition id (get-report-result). `None` where there is none.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub async fn result(&self, caller: &Caller, id: &str, completed: bool) -> Result<Option<Task>> {
+        caller.authorise(Operation::ReadResult)?;
+        if let Some(task) = self.tasks.task(&caller.tenant, &TaskId::new(id)).await? {
+            return Ok(Some(task));
+        }
+        let order = if completed { ResultOrder::CompletedFirst } else { ResultOrder::CreatedLast };
+        self.tasks.task_of_definition(&caller.tenant, &TaskDefinitionId::new(id), order).await
+    }
+
+    /// The file of an ended task (get-report). With `auditable`, the event is durable when this returns.
+    ///
+    /// # Errors
+    /// `Forbidden`; `NotFound` with what is missing; `Internal` when the event could not be recorded.
+    pub async fn open(
+        &self,
+        caller: &Caller,
+        id: &TaskId,
+        format: FileFormat,
+        auditable: bool,
+    ) -> Result<Download> {
+        caller.authorise(Operation::Download)?;
+        let Some(task) = self.tasks.task(&caller.tenant, id).await? else {
+            return Err(Error::not_found(format!("there is no report result {:?}", id.as_str())));
+        };
+        if task.state.is_live() {
+            return Err(Error::not_found(format!("report result {id} has not ended yet")));
+        }
+        let files = task.result.as_ref().map_or(&[][..], |result| &result.files);
+        let Some(file) = files.iter().find(|file| file.format == format).cloned() else {
+            let text = match (task.state, files) {
+                (TaskState::Terminated, _) => format!("report result {id} was cancelled: it has no file"),
+                (_, []) => format!("report result {id} failed: it has no file"),
+                (_, files) => {
+                    let formats: Vec<_> = files.iter().map(|f| f.format.as_str()).collect();
+                    format!("report result {id} has no {format} file: it has {}", formats.join(", "))
+                }
+            };
+            return Err(Error::not_found(text));
+        };
+        if auditable {
+            let event = AuditEvent {
+                id: self.ids.fresh(),
+                at: self.clock.now(),
+                operation: Operation::Download,
+                caller: caller.clone(),
+                task: task.id.clone(),
+                report: task.name.clone(),
+                details: format!("{format} sha-256 {}", file.sha256),
+            };
+            self.audit.record(&event).await?;
+        }
+        Ok(Download { task, file })
+    }
+
+    /// Cancels a live task (cancel-report).
+    ///
+    /// # Errors
+    /// `Forbidden`; `NotFound` for an unknown id; `Invalid` for a task that ended otherwise.
+    pub async fn cancel(&self, caller: &Caller, id: &TaskId) -> Result<()> {
+        caller.authorise(Operation::Cancel)?;
+        match self.tasks.cancel(&caller.tenant, id, self.clock.now()).await? {
+            Cancelled::Now | Cancelled::Before => Ok(()),
+            Cancelled::TooLate(state) => Err(Error::invalid(format!(
+                "report {id} cannot be cancelled: it has ended already ({})",
+                state.as_str()
+            ))),
+            Cancelled::Unknown => Err(Error::not_found(format!("there is no report {:?}", id.as_str()))),
+        }
+    }
+
+    fn definition(&self, report: &ReportId) -> Result<&ReportDefinition> {
+        if let Some(definition) = self.catalogue.get(report) {
+            return Ok(definition);
+        }
+        if report.as_str() == ReportKind::SearchExport.as_str() {
+            return Err(Error::invalid("SEARCH_EXPORT is not available in this version of the service"));
+        }
+        let ids: Vec<_> = self.catalogue.iter().map(|d| d.id.as_str()).collect();
+        Err(Error::invalid(format!(
+            "there is no report {:?}: expected one of {}",
+            report.as_str(),
+            ids.join(", ")
+        )))
+    }
+
+    /// Warnings about sources that the report reads: incomplete or stale ones.
+    fn source_warnings(
+        &self,
+        definition: &ReportDefinition,
+        arguments: &Arguments,
+        snapshot: &SnapshotManifest,
+    ) -> Vec<Message> {
+        let only = definition.source_argument().and_then(|spec| arguments.text(&spec.name));
+        let now = self.clock.now();
+        let mut messages = Vec::new();
+        for source in snapshot.sources.iter().filter(|s| only.is_none_or(|id| s.id.as_str() == id)) {
+            if let Some(remark) = source.remark.as_ref().filter(|_| !source.complete) {
+                messages.push(Message::warn(
+                    "source_incomplete",
+                    format!("source {:?} was not read completely: {remark}", source.name),
+                ));
+            } else if let Some(remark) = &source.remark {
+                messages.push(Message::warn("source_remark", format!("source {:?}: {remark}", source.name)));
+            }
+            if now - source.ended > self.limits.stale_after {
+                messages.push(Message::warn(
+                    "source_stale",
+                    format!("source {:?} was last read at {}", source.name, source.ended.to_rfc3339()),
+                ));
+            }
+        }
+        messages
+    }
+}
+
+/// Source ids must name a source of the snapshot; a source name that differs is a warning.
+fn check_sources(
+    definition: &ReportDefinition,
+    arguments: &Arguments,
+    snapshot: &SnapshotManifest,
+) -> Result<Vec<Message>> {
+    let mut messages = Vec::new();
+    let mut source = None;
+    for spec in &definition.arguments {
+        let Some(text) = arguments.text(&spec.name) else { continue };
+        match spec.kind {
+            ArgumentKind::SourceId | ArgumentKind::AuthoritativeSourceId => {
+                let found = snapshot.source(text).ok_or_else(|| {
+                    Error::invalid(format!(
+                        "argument {:?} is {text:?}, which is the id of no source: expected {}",
+                        spec.name,
+                        spec.kind.expectation()
+                    ))
+                })?;
+                if spec.kind == ArgumentKind::AuthoritativeSourceId && !found.authoritative {
+                    return Err(Error::invalid(format!(
+                        "argument {:?} is {text:?}, the source {:?}, which is not authoritative: expected {}",
+                        spec.name,
+                        found.name,
+                        spec.kind.expectation()
+                    )));
+                }
+                source = Some(found);
+            }
+            ArgumentKind::Boolean
+            | ArgumentKind::Text
+            | ArgumentKind::SourceName
+            | ArgumentKind::Query
+            | ArgumentKind::Texts { .. } => {}
+        }
+    }
+    for spec in definition.arguments.iter().filter(|a| a.kind == ArgumentKind::SourceName) {
+        if let (Some(name), Some(source)) = (arguments.text(&spec.name), source)
+            && name != source.name
+        {
+            messages.push(Message::warn(
+                "source_name_differs",
+                format!(
+                    "argument {:?} is {name:?}, but the source {} is named {:?}",
+                    spec.name, source.id, source.name
+                ),
+            ));
+        }
+    }
+    Ok(messages)
+}
+
+/// Formats asked for by `selectedFormats` that the definition does not have.
+fn check_formats(definition: &ReportDefinition, arguments: &Arguments) -> Result<Vec<Message>> {
+    let Some(ArgumentValue::Texts(selected)) = arguments.get("selectedFormats") else {
+        return Ok(Vec::new());
+    };
+    let has = |text: &String| definition.formats.iter().any(|f| f.as_str() == text);
+    let names: Vec<_> = definition.formats.iter().map(|f| f.as_str()).collect();
+    if !selected.iter().any(has) {
+        return Err(Error::invalid(format!(
+            "argument \"selectedFormats\" has no format that this report is written in: expected {}",
+            names.join(", ")
+        )));
+    }
+    Ok(selected
+        .iter()
+        .filter(|text| !has(text))
+        .map(|text| {
+            Message::warn(
+                "format_left_out",
+                format!("{text} was left out: this report is written as {}", names.join(", ")),
+            )
+        })
+        .collect())
+}

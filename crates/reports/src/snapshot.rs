@@ -1,0 +1,85 @@
+//! What a report needs to know of the data it reads: one published state, and the runs behind it.
+
+use crate::ids::{SnapshotId, SourceId};
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How a source was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AggregationMode {
+    /// Everything the source holds.
+    Full,
+    /// What changed since the last run.
+    Partial,
+}
+
+/// The last aggregation of one source that this snapshot rests on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRun {
+    /// The source.
+    pub id: SourceId,
+    /// Its name at that time.
+    pub name: String,
+    /// `delimited` and so on.
+    pub kind: String,
+    /// Whether an identity profile rests on it.
+    pub authoritative: bool,
+    /// The identity profile's name, for an authoritative source.
+    pub profile: Option<String>,
+    /// How it was read.
+    pub mode: AggregationMode,
+    /// When reading began.
+    pub started: DateTime<Utc>,
+    /// When reading ended.
+    pub ended: DateTime<Utc>,
+    /// Whether everything the source holds was read.
+    pub complete: bool,
+    /// Why not, where it was not, or why missing accounts were kept.
+    pub remark: Option<String>,
+    /// The total the source itself reported, where it reports one.
+    pub reported_total: Option<u64>,
+    /// Records read.
+    pub read: u64,
+    /// Records refused, each listed with line and reason.
+    pub rejected: u64,
+    /// Live accounts after the run.
+    pub loaded: u64,
+    /// Accounts seen for the first time.
+    pub created: u64,
+    /// Accounts whose content changed.
+    pub updated: u64,
+    /// Accounts seen unchanged.
+    pub unchanged: u64,
+    /// Accounts no longer there.
+    pub missing: u64,
+    /// SHA-256 of the input, where it is one.
+    pub input_digest: Option<String>,
+    /// The source's account attributes, in schema order.
+    pub attributes: Vec<String>,
+}
+
+/// A published snapshot: one version of every table, and what it was made from. Never changes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SnapshotManifest {
+    /// Its id.
+    pub id: SnapshotId,
+    /// When its refresh ended.
+    pub created: DateTime<Utc>,
+    /// The version of each table.
+    pub versions: BTreeMap<String, u64>,
+    /// The identity attributes of the tenant, in schema order.
+    pub identity_attributes: Vec<String>,
+    /// Every source, by name, with its last aggregation.
+    pub sources: Vec<SourceRun>,
+    /// Rows of each table.
+    pub rows: BTreeMap<String, u64>,
+}
+
+impl SnapshotManifest {
+    /// The source with this id.
+    pub fn source(&self, id: &str) -> Option<&SourceRun> {
+        self.sources.iter().find(|source| source.id.as_str() == id)
+    }
+}

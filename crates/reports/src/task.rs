@@ -1,0 +1,341 @@
+//! A task: one run of one report, and the only ways its state may change.
+//!
+//! ```text
+//!            claim            finish
+//! Pending ─────────► Running ────────► Succeeded | Warned | Failed
+//!    │  ▲               │
+//!    │  └── retry ──────┤      (bounded attempts; every claim raises the epoch)
+//!    └──────── cancel ──┴────► Terminated
+//! ```
+//! An end state never changes. A store enforces these transitions in the `WHERE` of its updates;
+//! the epoch there keeps a worker that lost its lease from writing anything.
+
+use crate::arguments::Arguments;
+use crate::caller::{Caller, DataScope};
+use crate::definition::ReportDefinition;
+use crate::ids::{ReportId, SnapshotId, TaskDefinitionId, TaskId, TenantId, WorkerId, stable_id};
+use crate::kind::FileFormat;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
+
+/// Where a task is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaskState {
+    /// Accepted, waiting for a worker (or for another attempt).
+    Pending,
+    /// A worker holds its lease.
+    Running,
+    /// Ended with files and nothing to remark.
+    Succeeded,
+    /// Ended with files and something a reader must know.
+    Warned,
+    /// Ended without files.
+    Failed,
+    /// Cancelled; without files.
+    Terminated,
+}
+
+impl TaskState {
+    /// All states.
+    pub const ALL: [Self; 6] =
+        [Self::Pending, Self::Running, Self::Succeeded, Self::Warned, Self::Failed, Self::Terminated];
+
+    /// The name stores use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Warned => "warned",
+            Self::Failed => "failed",
+            Self::Terminated => "terminated",
+        }
+    }
+
+    /// The state with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == name)
+    }
+
+    /// Pending or running: at most one such task exists for each de-duplication key.
+    pub fn is_live(self) -> bool {
+        match self {
+            Self::Pending | Self::Running => true,
+            Self::Succeeded | Self::Warned | Self::Failed | Self::Terminated => false,
+        }
+    }
+
+    /// Whether a task in this state has files.
+    pub fn has_files(self) -> bool {
+        match self {
+            Self::Succeeded | Self::Warned => true,
+            Self::Pending | Self::Running | Self::Failed | Self::Terminated => false,
+        }
+    }
+
+    /// Whether the change from `self` to `next` is legal.
+    pub fn may_become(self, next: Self) -> bool {
+        match self {
+            Self::Pending => matches!(next, Self::Running | Self::Failed | Self::Terminated),
+            Self::Running => next != Self::Running,
+            Self::Succeeded | Self::Warned | Self::Failed | Self::Terminated => false,
+        }
+    }
+}
+
+/// How weighty a message is (`messages[].type`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Severity {
+    /// For information.
+    Info,
+    /// A reader must know it.
+    Warn,
+    /// Why there is no result.
+    Error,
+}
+
+/// Something a reader of the result must know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// How weighty.
+    pub severity: Severity,
+    /// A stable identifier, `source_incomplete` and so on.
+    pub key: String,
+    /// The text.
+    pub text: String,
+}
+
+impl Message {
+    /// A warning.
+    pub fn warn(key: &str, text: impl Into<String>) -> Self {
+        Self { severity: Severity::Warn, key: key.into(), text: text.into() }
+    }
+
+    /// An error.
+    pub fn error(key: &str, text: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, key: key.into(), text: text.into() }
+    }
+}
+
+/// How far a running task is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// Rows written so far.
+    pub rows: u64,
+    /// Rows expected, once they have been counted.
+    pub rows_expected: Option<u64>,
+}
+
+impl Progress {
+    /// The text of the published `progress` field.
+    pub fn text(self) -> String {
+        match self.rows_expected {
+            None => "Initializing...".into(),
+            Some(expected) => format!("{} of {expected} rows written", self.rows),
+        }
+    }
+}
+
+/// One published file of a result. Only a file named by a committed record is ever served.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedFile {
+    /// Format.
+    pub format: FileFormat,
+    /// Name inside the result folder; carries the epoch of the attempt that wrote it.
+    pub stored_name: String,
+    /// Media type when served.
+    pub media_type: String,
+    /// Extension when served, without a dot.
+    pub extension: String,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// Data rows.
+    pub rows: u64,
+    /// SHA-256, 64 hex digits.
+    pub sha256: String,
+}
+
+/// What a successful run leaves.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskResult {
+    /// Rows reported.
+    pub rows: u64,
+    /// The files.
+    pub files: Vec<PublishedFile>,
+    /// The cover, as the bytes of its JSON text.
+    pub cover: String,
+}
+
+/// One run of one report.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Task {
+    /// The task result id.
+    pub id: TaskId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The stable id of this report with these arguments.
+    pub definition: TaskDefinitionId,
+    /// Which report.
+    pub report: ReportId,
+    /// Its name when it was started.
+    pub name: String,
+    /// Its description when it was started.
+    pub description: String,
+    /// Its parent's name, if it has one.
+    pub parent: Option<String>,
+    /// The checked arguments.
+    pub arguments: Arguments,
+    /// Who started it.
+    pub requester: Caller,
+    /// The data it reads; fixed at the start, so that a retry reads the same.
+    pub snapshot: SnapshotId,
+    /// When it was accepted.
+    pub created: DateTime<Utc>,
+    /// When its first attempt began.
+    pub launched: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub completed: Option<DateTime<Utc>>,
+    /// Where it is.
+    pub state: TaskState,
+    /// How far it is.
+    pub progress: Progress,
+    /// What a reader must know.
+    pub messages: Vec<Message>,
+    /// Attempts begun.
+    pub attempts: u32,
+    /// Fencing number: grows with every claim.
+    pub epoch: u64,
+    /// What it left, once it has succeeded.
+    pub result: Option<TaskResult>,
+}
+
+/// A task to be accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewTask {
+    /// The id it gets unless an equal task is live.
+    pub id: TaskId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// Equal for tasks that are the same: one live task each.
+    pub dedup_key: String,
+    /// The stable id of this report with these arguments.
+    pub definition: TaskDefinitionId,
+    /// Which report.
+    pub report: ReportId,
+    /// Its name.
+    pub name: String,
+    /// Its description.
+    pub description: String,
+    /// Its parent's name.
+    pub parent: Option<String>,
+    /// The checked arguments.
+    pub arguments: Arguments,
+    /// Who starts it.
+    pub requester: Caller,
+    /// The data it will read.
+    pub snapshot: SnapshotId,
+    /// Messages that are known at the start.
+    pub messages: Vec<Message>,
+    /// Now.
+    pub created: DateTime<Utc>,
+    /// When it fails if it has not ended.
+    pub deadline: DateTime<Utc>,
+}
+
+/// The stable id of one report with one set of arguments.
+pub fn task_definition_id(
+    tenant: &TenantId,
+    definition: &ReportDefinition,
+    arguments: &Arguments,
+) -> TaskDefinitionId {
+    TaskDefinitionId::new(stable_id([
+        "task",
+        tenant.as_str(),
+        definition.id.as_str(),
+        &arguments.canonical(),
+    ]))
+}
+
+/// Equal exactly for starts that are the same task (`contract.md`, start-report).
+pub fn dedup_key(definition: &TaskDefinitionId, scope: &DataScope) -> String {
+    stable_id(["live", definition.as_str(), &scope.to_string()])
+}
+
+/// The right to work on a task until a time; every write of a worker names it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// The task.
+    pub task: TaskId,
+    /// Whose it is.
+    pub tenant: TenantId,
+    /// The holder.
+    pub worker: WorkerId,
+    /// The fencing number of this claim.
+    pub epoch: u64,
+    /// When it runs out unless renewed.
+    pub until: DateTime<Utc>,
+    /// When the task fails whatever is renewed.
+    pub deadline: DateTime<Utc>,
+}
+
+/// A task in the hands of a worker.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The task as it was claimed (state running).
+    pub task: Task,
+    /// The lease on it.
+    pub lease: Lease,
+}
+
+/// How a worker ends an attempt.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AttemptEnd {
+    /// The result is written and may be published; any warning makes the task `Warned`.
+    Done {
+        /// The result.
+        result: TaskResult,
+        /// Messages to add.
+        messages: Vec<Message>,
+    },
+    /// It cannot succeed.
+    Failed {
+        /// Why.
+        message: Message,
+    },
+    /// It may succeed later; past the last attempt the task fails.
+    Retry {
+        /// Why this attempt failed.
+        message: Message,
+        /// Not before this time.
+        not_before: DateTime<Utc>,
+    },
+    /// The worker stops (drain): the task goes back unharmed and no attempt is counted.
+    Released,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn end_states_never_change() {
+        for from in TaskState::ALL.into_iter().filter(|s| !s.is_live()) {
+            for to in TaskState::ALL {
+                assert!(!from.may_become(to), "{from:?} -> {to:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn only_running_tasks_succeed() {
+        assert!(!TaskState::Pending.may_become(TaskState::Succeeded));
+        assert!(TaskState::Running.may_become(TaskState::Warned));
+    }
+
+    #[test]
+    fn progress_says_rows_done_and_total() {
+        assert_eq!(Progress { rows: 5, rows_expected: Some(9) }.text(), "5 of 9 rows written");
+    }
+}
