@@ -5,7 +5,13 @@
 
 use std::sync::{Arc, LazyLock};
 
+use arrow::array::{
+    ArrayBuilder, ArrayRef, BooleanBuilder, ListBuilder, MapBuilder, MapFieldNames, StringBuilder,
+    UInt64Builder,
+};
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
+use arrow::error::ArrowError;
+use arrow::record_batch::RecordBatch;
 
 /// Name of the entries (a struct) of the `attributes` map.
 pub const ATTRIBUTES_ENTRY_FIELD: &str = "key_value";
@@ -84,4 +90,102 @@ pub(crate) fn attributes_entry() -> Field {
 
 fn attributes_type() -> DataType {
     DataType::Map(Arc::new(attributes_entry()), false)
+}
+
+/// Builds batches of [`record_schema`], one record after another, for every reader.
+///
+/// The order of calls for a record: [`line`](Self::line), [`native_identity`](Self::native_identity),
+/// [`names`](Self::names), [`flags`](Self::flags), any number of [`attribute`](Self::attribute)s in schema
+/// order, [`end_record`](Self::end_record).
+pub(crate) struct RecordBuilder {
+    lines: UInt64Builder,
+    native_identities: StringBuilder,
+    names: [StringBuilder; 3],
+    flags: [BooleanBuilder; 4],
+    attributes: MapBuilder<StringBuilder, ListBuilder<StringBuilder>>,
+    entitlements: ListBuilder<StringBuilder>,
+}
+
+impl Default for RecordBuilder {
+    fn default() -> Self {
+        let list = || ListBuilder::new(StringBuilder::new()).with_field(list_item());
+        let names = MapFieldNames {
+            entry: ATTRIBUTES_ENTRY_FIELD.to_owned(),
+            key: ATTRIBUTES_KEY_FIELD.to_owned(),
+            value: ATTRIBUTES_VALUE_FIELD.to_owned(),
+        };
+        Self {
+            lines: UInt64Builder::new(),
+            native_identities: StringBuilder::new(),
+            names: Default::default(),
+            flags: Default::default(),
+            attributes: MapBuilder::new(Some(names), StringBuilder::new(), list())
+                .with_values_field(attributes_value()),
+            entitlements: list(),
+        }
+    }
+}
+
+impl RecordBuilder {
+    /// Records begun.
+    pub(crate) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    pub(crate) fn line(&mut self, line: u64) {
+        self.lines.append_value(line);
+    }
+
+    pub(crate) fn native_identity(&mut self, native_identity: &str) {
+        self.native_identities.append_value(native_identity);
+    }
+
+    pub(crate) fn names(&mut self, name: Option<&str>, display_name: Option<&str>, uuid: Option<&str>) {
+        for (builder, text) in self.names.iter_mut().zip([name, display_name, uuid]) {
+            builder.append_option(text);
+        }
+    }
+
+    /// Disabled, locked, system, privileged.
+    pub(crate) fn flags(&mut self, flags: [bool; 4]) {
+        for (builder, flag) in self.flags.iter_mut().zip(flags) {
+            builder.append_value(flag);
+        }
+    }
+
+    /// An attribute with its values; with none it is absent.
+    pub(crate) fn attribute<'a>(
+        &mut self,
+        name: &str,
+        values: impl Iterator<Item = &'a str>,
+        entitlement: bool,
+    ) {
+        let mut any = false;
+        for value in values {
+            any = true;
+            self.attributes.values().values().append_value(value);
+            if entitlement {
+                self.entitlements.values().append_value(value);
+            }
+        }
+        if any {
+            self.attributes.keys().append_value(name);
+            self.attributes.values().append(true);
+        }
+    }
+
+    pub(crate) fn end_record(&mut self) {
+        self.attributes.append(true).expect("every key was given with its values");
+        self.entitlements.append(true);
+    }
+
+    pub(crate) fn finish(mut self) -> Result<RecordBatch, ArrowError> {
+        let mut columns: Vec<ArrayRef> =
+            vec![Arc::new(self.lines.finish()), Arc::new(self.native_identities.finish())];
+        columns.extend(self.names.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef));
+        columns.extend(self.flags.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef));
+        columns.push(Arc::new(self.attributes.finish()));
+        columns.push(Arc::new(self.entitlements.finish()));
+        RecordBatch::try_new(record_schema(), columns)
+    }
 }

@@ -18,7 +18,7 @@ pub struct DelimitedSettings {
     /// beginning wins. Default `utf-8`.
     #[serde(default = "default_encoding")]
     pub encoding: String,
-    /// Column that names the account.
+    /// Column that names the account; its cells are taken as they are, white space included.
     pub native_identity: String,
     /// Column with the account's name; the native identity's column when absent.
     #[serde(default)]
