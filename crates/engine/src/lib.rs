@@ -11,6 +11,7 @@ mod schemas;
 mod session;
 mod tables;
 
+pub use datafusion::arrow::array::RecordBatch;
 pub use error::EngineError;
 pub use report::{OutputColumn, ReportPlan, ReportRows};
 pub use session::{Engine, EngineSettings};
