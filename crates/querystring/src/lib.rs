@@ -1,1 +1,41 @@
 //! The search language: text to syntax tree with positions; no engine.
+//!
+//! The language is that of Elasticsearch's `query_string` query, which is Lucene's classic query parser plus
+//! a few rules of its own, extended by nested queries such as `@accounts(disabled:true)`. [`parse`] turns text
+//! into a [`Query`]; a query's `Display` writes text that parses to the same tree again.
+//!
+//! What a word *means* (how text is analysed, which fields there are, what a date rounds to) belongs to whoever
+//! runs the query; the tree says where in the text everything stood, so that they can point at it.
+//!
+//! Invariants:
+//! - Pure: no clock, no files, no state. The same text always gives the same answer.
+//! - Bounded: at most [`TEXT_BYTES_MAX`] bytes, [`CLAUSES_MAX`] clauses and [`DEPTH_MAX`] levels; past each
+//!   there is an error that says so. Nothing here panics, whatever the text.
+//! - Where a rule is Lucene's, a differential test holds this crate to Lucene; the rules that are
+//!   Elasticsearch's alone are marked `[E]` where they are written.
+
+mod error;
+mod escape;
+mod lexer;
+mod number;
+mod parser;
+mod print;
+mod regex;
+mod token;
+mod tree;
+
+pub use error::{Problem, SyntaxError};
+pub use parser::parse;
+pub use regex::{RegexClass, RegexError, RegexNode, parse_regex};
+pub use tree::{
+    Bound, Clause, Edits, Expression, Field, Modifier, Occur, Path, PatternPiece, Query, Span, Value, occurs,
+};
+
+/// The longest query that is read, in bytes of UTF-8.
+pub const TEXT_BYTES_MAX: usize = 16 * 1024;
+
+/// The most clauses one query may have, groups and what is inside them counted alike.
+pub const CLAUSES_MAX: usize = 1_024;
+
+/// How deep groups and nested queries may stand in one another.
+pub const DEPTH_MAX: usize = 20;
