@@ -24,6 +24,11 @@ mod regex;
 mod token;
 mod tree;
 
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod round_trip;
+
 pub use error::{Problem, SyntaxError};
 pub use parser::parse;
 pub use regex::{RegexClass, RegexError, RegexNode, parse_regex};

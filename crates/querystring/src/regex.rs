@@ -2,7 +2,7 @@
 //!
 //! An expression matches a whole token, and has no anchors. Beside the usual operators there are `&` (both
 //! match), `~` (does not match what follows), `@` (any text), `#` (nothing at all), `<1-99>` (a number in
-//! decimal) and `"..."` (literal text).
+//! decimal) and `"..."` (literal text). A backslash takes the next character as it is, so `\d` is the letter.
 
 use thiserror::Error;
 
@@ -31,7 +31,7 @@ pub enum RegexNode {
     Complement(Box<RegexNode>),
     /// This text; the empty one for `()`, `""` and an empty expression.
     Text(String),
-    /// One character of a set: `[a-z]`, `[^a-z]`, `\d`.
+    /// One character of a set: `[a-z]`, `[^a-z]`.
     Class(RegexClass),
     /// One character of any kind: `.`.
     AnyCharacter,
@@ -217,18 +217,16 @@ impl Parser<'_> {
             if self.peek().is_none() {
                 return Err(self.expected(expected));
             }
-            if let Some(predefined) = self.predefined() {
-                class.ranges.extend(listed(predefined));
-            } else {
-                let start = self.position;
-                let first = self.character()?;
-                let last = if self.accept('-') { self.character()? } else { first };
-                if first > last {
-                    let expected = "a range of characters in ascending order";
-                    return Err(RegexError { offset: start, expected });
-                }
-                class.ranges.push((first, last));
+            let start = self.position;
+            let first = self.character()?;
+            let last = if self.accept('-') { self.character()? } else { first };
+            if first > last {
+                return Err(RegexError {
+                    offset: start,
+                    expected: "a range of characters in ascending order",
+                });
             }
+            class.ranges.push((first, last));
             if self.accept(']') {
                 return Ok(RegexNode::Class(class));
             }
@@ -259,10 +257,7 @@ impl Parser<'_> {
         if self.accept('<') {
             return self.interval();
         }
-        match self.predefined() {
-            Some(class) => Ok(RegexNode::Class(class)),
-            None => Ok(RegexNode::Text(self.character()?.to_string())),
-        }
+        Ok(RegexNode::Text(self.character()?.to_string()))
     }
 
     /// The text up to a character, which is taken too.
@@ -292,19 +287,6 @@ impl Parser<'_> {
         Ok(RegexNode::Interval { least: one.min(other), greatest: one.max(other), digits })
     }
 
-    /// `\d`, `\w`, `\s` and their opposites, as Lucene has them since 8.6.
-    fn predefined(&mut self) -> Option<RegexClass> {
-        let letter = self.text.get(self.position..)?.strip_prefix('\\')?.chars().next()?;
-        let ranges = match letter.to_ascii_lowercase() {
-            'd' => vec![('0', '9')],
-            's' => vec![(' ', ' '), ('\n', '\n'), ('\r', '\r'), ('\t', '\t')],
-            'w' => vec![('a', 'z'), ('A', 'Z'), ('_', '_'), ('0', '9')],
-            _ => return None,
-        };
-        self.position += 2;
-        Some(RegexClass { negated: letter.is_ascii_uppercase(), ranges })
-    }
-
     /// One character, taken as it is after a backslash.
     fn character(&mut self) -> Result<char, RegexError> {
         self.accept('\\');
@@ -322,21 +304,91 @@ fn int(text: &str) -> Option<u32> {
     text.parse::<i32>().ok().and_then(|number| u32::try_from(number).ok())
 }
 
-/// The ranges that a set comes to when it is part of another.
-fn listed(class: RegexClass) -> Vec<(char, char)> {
-    if !class.negated {
-        return class.ranges;
+#[cfg(test)]
+mod tests {
+    use super::{RegexClass, RegexNode, parse_regex};
+
+    fn text(text: &str) -> RegexNode {
+        RegexNode::Text(text.to_owned())
     }
-    let mut ranges = class.ranges;
-    ranges.sort_unstable();
-    let mut listed = Vec::new();
-    let mut next = '\0';
-    for (first, last) in ranges {
-        if next < first {
-            listed.push((next, char::from_u32(u32::from(first) - 1).unwrap_or(first)));
+
+    fn repeat(node: RegexNode, least: u32, most: Option<u32>) -> RegexNode {
+        RegexNode::Repeat { node: Box::new(node), least, most }
+    }
+
+    fn class(negated: bool, ranges: &[(char, char)]) -> RegexNode {
+        RegexNode::Class(RegexClass { negated, ranges: ranges.to_vec() })
+    }
+
+    #[test]
+    fn reads_every_operator() {
+        let all = |nodes: &[RegexNode]| RegexNode::Concatenation(nodes.to_vec());
+        for (expression, expected) in [
+            ("", text("")),
+            ("()", text("")),
+            ("abc", text("abc")),
+            ("a\\.b", text("a.b")),
+            ("\"a.b\"c", text("a.bc")),
+            // No expression begins with an operator, so that these are characters.
+            ("*a", text("*a")),
+            ("|a", text("|a")),
+            ("ab*", all(&[text("a"), repeat(text("b"), 0, None)])),
+            ("a+|b?", RegexNode::Union(vec![repeat(text("a"), 1, None), repeat(text("b"), 0, Some(1))])),
+            ("(ab){2}", repeat(text("ab"), 2, Some(2))),
+            ("a{2,}", repeat(text("a"), 2, None)),
+            ("a{2,5}?", repeat(repeat(text("a"), 2, Some(5)), 0, Some(1))),
+            ("[a-c_]", class(false, &[('a', 'c'), ('_', '_')])),
+            ("[^]a]", class(true, &[(']', ']'), ('a', 'a')])),
+            ("[-\\]]", class(false, &[('-', '-'), (']', ']')])),
+            ("\\d", text("d")),
+            (
+                "~a.@",
+                all(&[
+                    RegexNode::Complement(Box::new(text("a"))),
+                    RegexNode::AnyCharacter,
+                    RegexNode::AnyText,
+                ]),
+            ),
+            (
+                "a&b|#",
+                RegexNode::Union(vec![
+                    RegexNode::Intersection(vec![text("a"), text("b")]),
+                    RegexNode::Nothing,
+                ]),
+            ),
+            ("<01-20>", RegexNode::Interval { least: 1, greatest: 20, digits: 2 }),
+            ("<20-1>", RegexNode::Interval { least: 1, greatest: 20, digits: 0 }),
+        ] {
+            assert_eq!(parse_regex(expression), Ok(expected), "{expression}");
         }
-        next = char::from_u32(u32::from(last) + 1).unwrap_or(last);
     }
-    listed.push((next, char::MAX));
-    listed
+
+    #[test]
+    fn says_where_and_what_was_expected() {
+        for (expression, offset) in [
+            ("a(", 2),
+            ("a)", 1),
+            ("(a", 2),
+            ("[a", 2),
+            ("[", 1),
+            ("[b-a]", 1),
+            ("a{", 2),
+            ("a{x}", 2),
+            ("a{2", 3),
+            ("\"a", 2),
+            ("<1-", 3),
+            ("<a>", 1),
+            ("<1-2-3>", 1),
+            ("a\\", 2),
+            ("a|", 2),
+            ("é~", 3),
+            ("a{99999999999}", 2),
+        ] {
+            let error = parse_regex(expression).expect_err(expression);
+            assert_eq!(error.offset, offset, "{expression}: {error}");
+        }
+        assert!(parse_regex(&"(".repeat(10_000)).is_err());
+        assert!(parse_regex(&"~".repeat(10_000)).is_err());
+        assert!(parse_regex(&format!("a{}", "*".repeat(10_000))).is_err());
+    }
 }

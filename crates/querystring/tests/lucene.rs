@@ -23,7 +23,7 @@ use lucene::rules::{Rule, rule_for};
 use muster_querystring::{Problem, parse};
 
 /// How many queries are compared.
-const QUERIES: usize = 40_000;
+const QUERIES: usize = 30_000;
 
 /// How many disagreements are printed before giving up.
 const SHOWN_MAX: usize = 40;

@@ -3,7 +3,7 @@
 //! Lucene knows nothing of comparisons and of `_exists_`; those come out as the terms they were written as. A
 //! wildcard pattern comes out as written, so that its span is compared and not its pieces.
 
-use muster_querystring::{Clause, Edits, Expression, Field, Modifier, Occur, Query, Value, occurs};
+use muster_querystring::{Bound, Clause, Edits, Expression, Field, Modifier, Occur, Query, Value, occurs};
 
 /// How the text of terms and phrases becomes tokens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,13 +125,16 @@ impl Renderer<'_> {
             Value::Range { lower, upper } if source.starts_with(['[', '{']) => {
                 let open = if lower.inclusive { '[' } else { '{' };
                 let close = if upper.inclusive { ']' } else { '}' };
-                let (lower, upper) = (limit(lower.limit.as_deref()), limit(upper.limit.as_deref()));
+                let inside = &source[1..source.len() - 1];
+                let lower = limit(lower, inside.trim_start().starts_with("* "));
+                let upper = limit(upper, inside.trim_end().ends_with(" *"));
                 Piece::simple(format!("{field}:{open}{lower} TO {upper}{close}"))
             }
             Value::Range { lower, upper } => {
-                let (sign, bound) = if lower.limit.is_some() { ('>', lower) } else { ('<', upper) };
+                let above = source.trim_start_matches('\\').starts_with('>');
+                let (sign, bound) = if above { ('>', lower) } else { ('<', upper) };
                 let equal = if bound.inclusive { "=" } else { "" };
-                self.term(field, &format!("{sign}{equal}{}", limit(bound.limit.as_deref())))
+                self.term(field, &format!("{sign}{equal}{}", limit(bound, true)))
             }
         }
     }
@@ -169,8 +172,13 @@ fn name(field: Option<&Field>) -> &str {
     field.map_or("any", |field| &field.name)
 }
 
-fn limit(limit: Option<&str>) -> &str {
-    limit.unwrap_or("*")
+/// A limit. An open end for us that is not written as a lone star is a literal star to Lucene [E].
+fn limit(bound: &Bound, star_is_open: bool) -> &str {
+    match &bound.limit {
+        Some(limit) => limit,
+        None if star_is_open => "*",
+        None => "\\*",
+    }
 }
 
 /// The slop written after a phrase that names a field: the tree does not keep that one.

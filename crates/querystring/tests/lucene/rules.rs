@@ -7,7 +7,6 @@ use muster_querystring::{Clause, Edits, Expression, Problem, Query, SyntaxError,
 pub(crate) enum Rule {
     Blank,
     Nested,
-    StarBound,
     FuzzyFraction,
     FuzzyText,
     NegativeSlop,
@@ -19,7 +18,6 @@ impl Rule {
         match self {
             Rule::Blank => "blank queries, which match nothing and are no mistake [E]",
             Rule::Nested => "nested queries, which Lucene reads as a term and a group",
-            Rule::StarBound => "escaped or quoted stars as bounds, which are open ends [E]",
             Rule::FuzzyFraction => "fuzzy terms with a fraction below 1, which is no edit [E]",
             Rule::FuzzyText => "fuzzy terms with something else than a number, which are refused [E]",
             Rule::NegativeSlop => "negative slops, refused by Lucene only if the phrase has two words",
@@ -33,6 +31,10 @@ pub(crate) fn rule_for(query: &str, ours: &Result<Query, SyntaxError>) -> Option
     match ours {
         Ok(tree) if tree.clauses.is_empty() => Some(Rule::Blank),
         Ok(tree) => rule_in(query, &tree.clauses),
+        #[expect(
+            clippy::wildcard_enum_match_arm,
+            reason = "a new problem is compared unless it is named here"
+        )]
         Err(error) => match error.problem {
             Problem::NestedInField | Problem::NestedInNested | Problem::NestedWithoutPath => {
                 Some(Rule::Nested)
@@ -60,12 +62,6 @@ fn rule_in(query: &str, clauses: &[Clause]) -> Option<Rule> {
         match &clause.expression {
             Expression::Nested { .. } => Some(Rule::Nested),
             Expression::Group(clauses) => rule_in(query, clauses),
-            Expression::Match { value: Value::Range { lower, upper }, .. } => {
-                let open = lower.limit.is_none() || upper.limit.is_none();
-                let literal =
-                    source.contains("\\*") || source.contains("\"*\"") || source.contains("\\u002a");
-                (open && literal).then_some(Rule::StarBound)
-            }
             Expression::Match { value: Value::Fuzzy { edits: Edits::Exactly(0), .. }, .. } => {
                 source.contains(['.', 'e', 'E']).then_some(Rule::FuzzyFraction)
             }
