@@ -144,6 +144,8 @@ impl Printer {
             match character {
                 '/' => out.write_str(self.slash)?,
                 '+' | '-' => out.write_char(character)?,
+                // A text of nothing but these would be blank.
+                _ if character.is_ascii_control() => write!(out, "\\u{:04x}", u32::from(character))?,
                 _ => escaped_where(is_special(character) || is_white_space(character), character, out)?,
             }
         }

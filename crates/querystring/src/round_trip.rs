@@ -71,6 +71,7 @@ const PIECES: &[&str] = &[
     "\t",
     "\\AND",
     "\\@a (b)",
+    "\\\0",
 ];
 
 /// A query with no places in it.
