@@ -14,6 +14,7 @@
 //! - Where a rule is Lucene's, a differential test holds this crate to Lucene; the rules that are
 //!   Elasticsearch's alone are marked `[E]` where they are written.
 
+mod dates;
 mod error;
 mod escape;
 mod lexer;
@@ -29,6 +30,7 @@ mod cases;
 #[cfg(test)]
 mod round_trip;
 
+pub use dates::{DateError, DateRange, Rounding, date_instant, date_range, date_term};
 pub use error::{Problem, SyntaxError};
 pub use parser::parse;
 pub use regex::{RegexClass, RegexError, RegexNode, parse_regex};

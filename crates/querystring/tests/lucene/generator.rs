@@ -164,6 +164,11 @@ const REGEXES: [&str; 24] = [
     "a\\u0041",
 ];
 
+const REGEX_PIECES: [&str; 34] = [
+    "a", "b", "c", "é", "0", "1", "2", "|", "&", "~", "(", ")", "(", ")", "[", "]", "[", "]", "^", "-", "{",
+    "}", ",", "?", "*", "+", ".", "@", "#", "\"", "<", ">", "\\", "\\/",
+];
+
 const RANGE_WORDS: [&str; 18] = [
     "*",
     "1",
@@ -326,7 +331,9 @@ impl Generator {
                 if first { format!("{one}{word}{suffixes}") } else { format!("{word}{one}{word}{suffixes}") }
             }
             15 => {
-                let (expression, suffixes) = (self.one(&REGEXES), self.suffixes());
+                let listed = self.once_in(3);
+                let expression = if listed { self.one(&REGEXES).to_owned() } else { self.regex() };
+                let suffixes = self.suffixes();
                 format!("/{expression}/{suffixes}")
             }
             16 => "*".to_owned() + &self.maybe_boost(),
@@ -354,6 +361,13 @@ impl Generator {
             })
             .collect();
         format!("\"{}\"", words.join(" "))
+    }
+
+    /// Any order of the characters that mean something in a regular expression. It is short, because Lucene
+    /// unfolds repetitions.
+    fn regex(&mut self) -> String {
+        let pieces = 1 + self.below(8);
+        (0..pieces).map(|_| self.one(&REGEX_PIECES)).collect()
     }
 
     fn range(&mut self) -> String {
