@@ -4,8 +4,22 @@
 //! a few rules of its own, extended by nested queries such as `@accounts(disabled:true)`. [`parse`] turns text
 //! into a [`Query`]; a query's `Display` writes text that parses to the same tree again.
 //!
-//! What a word *means* (how text is analysed, which fields there are, what a date rounds to) belongs to whoever
-//! runs the query; the tree says where in the text everything stood, so that they can point at it.
+//! ```
+//! use muster_querystring::{Occur, parse};
+//!
+//! let query = parse("name:a* AND @accounts(disabled:true)")?;
+//! assert_eq!(query.clauses[1].occur, Occur::Must);
+//! assert_eq!(query.to_string(), "name:a* AND @accounts(disabled:true)");
+//!
+//! let error = parse("created:2020-01-01T00:00:00Z").expect_err("a colon that is not escaped");
+//! assert_eq!((error.offset, error.column), (21, 22));
+//! # Ok::<(), muster_querystring::SyntaxError>(())
+//! ```
+//!
+//! What a word *means* (how text is analysed, which fields there are and of which type) belongs to whoever runs
+//! the query; the tree says where in the text everything stood, so that they can point at it. Two things that
+//! need no engine are here for them: [`parse_regex`] for regular expressions, and [`date_term`] and
+//! [`date_range`] for what a date stands for at a given moment.
 //!
 //! Invariants:
 //! - Pure: no clock, no files, no state. The same text always gives the same answer.

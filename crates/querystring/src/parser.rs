@@ -193,7 +193,7 @@ impl Parser<'_> {
             Some(field) => self.body(
                 Some(field),
                 around,
-                "a value directly after the field's colon; a colon that is part of a word is written `\\:`",
+                "a value after the field's colon; `+`, `-` and `!` stand before the field, and a colon in a word is `\\:`",
             )?,
         };
         self.clauses += 1;

@@ -1,7 +1,7 @@
 //! A query as text that parses to the same tree, spans apart.
 //!
 //! Every clause names its own field and has its own operators, and everything that might be read as syntax is
-//! escaped.
+//! escaped. A query near the limit of length may therefore print as more text than is read.
 
 use std::fmt::{self, Display, Formatter, Write};
 

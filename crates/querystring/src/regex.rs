@@ -97,7 +97,7 @@ impl Parser<'_> {
     }
 
     fn next(&mut self) -> Result<char, RegexError> {
-        let character = self.peek().ok_or_else(|| self.expected("more before its end"))?;
+        let character = self.peek().ok_or_else(|| self.expected("another character before its end"))?;
         self.position += character.len_utf8();
         Ok(character)
     }

@@ -187,8 +187,8 @@ fn slop(suffixes: &str) -> u32 {
         return 0;
     };
     let image = image.split(['^', ' ', '\t', '\n', '\u{3000}']).next().unwrap_or("");
-    let number = image.trim_end_matches(['f', 'F', 'd', 'D']).parse::<f32>().unwrap_or(0.0);
-    number as u32
+    let number = image.strip_suffix(['f', 'F', 'd', 'D']).unwrap_or(image);
+    number.parse::<f32>().unwrap_or(0.0) as u32
 }
 
 /// `Character.isWhitespace`: Unicode's spaces without those that do not break, and some control characters.

@@ -53,7 +53,8 @@ fn is_number_refused_by_both(text: &str) -> bool {
     let image = text.trim_start_matches('~');
     let other = |c: char| c.is_whitespace() && c != '\u{a0}' || "!():^[]\"{}~*?/".contains(c);
     let image = &image[..image.find(other).unwrap_or(image.len())];
-    image.trim_end_matches(['f', 'F', 'd', 'D']).parse::<f32>().is_ok_and(f32::is_finite)
+    let number = image.strip_suffix(['f', 'F', 'd', 'D']).unwrap_or(image);
+    number.parse::<f32>().is_ok_and(f32::is_finite)
 }
 
 fn rule_in(query: &str, clauses: &[Clause]) -> Option<Rule> {
