@@ -1,7 +1,7 @@
 //! What a date in a query means: Elasticsearch's `strict_date_optional_time||epoch_millis` with date math, in
 //! UTC, to the millisecond.
 //!
-//! Everything here is Elasticsearch's [E]:
+//! Everything here is Elasticsearch's (E):
 //! - date math: its documentation, "Date Math" of the API conventions (`now`, `||`, `+1M`, `/d`);
 //! - which way a bound rounds: "Date math and rounding" of the range query;
 //! - what an incomplete date lacks: "Missing date components" of the range query. A bound that rounds up gets

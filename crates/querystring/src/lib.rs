@@ -26,7 +26,7 @@
 //! - Bounded: at most [`TEXT_BYTES_MAX`] bytes, [`CLAUSES_MAX`] clauses and [`DEPTH_MAX`] levels; past each
 //!   there is an error that says so. Nothing here panics, whatever the text.
 //! - Where a rule is Lucene's, a differential test holds this crate to Lucene; the rules that are
-//!   Elasticsearch's alone are marked `[E]` where they are written.
+//!   Elasticsearch's alone are marked (E) where they are written.
 
 mod dates;
 mod error;

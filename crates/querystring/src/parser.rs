@@ -27,7 +27,7 @@ const CLAUSE: &str = "a term, a quoted phrase, a range, `/expression/` or `(`";
 /// Reads a query.
 ///
 /// A blank text is a query without clauses, which matches nothing: Elasticsearch's
-/// `QueryStringQueryParser.parse` [E].
+/// `QueryStringQueryParser.parse` (E).
 ///
 /// # Errors
 /// The first mistake in the text, with its place; or the limit that the text is past.

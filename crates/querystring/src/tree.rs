@@ -14,7 +14,7 @@ pub struct Span {
     pub end: usize,
 }
 
-/// A whole query: a list of clauses. Only a blank text gives an empty list, and that matches nothing [E].
+/// A whole query: a list of clauses. Only a blank text gives an empty list, and that matches nothing (E).
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Query {
     /// The clauses, in the order written.
@@ -44,7 +44,7 @@ pub struct Clause {
 ///
 /// Within one list: every `Must` has to match and no `MustNot` may; the `Should` clauses filter only where the
 /// list has no `Must`, and then one of them has to match. A list of nothing but `MustNot` means everything
-/// except those [E].
+/// except those (E).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Occur {
     /// Has to match.
@@ -69,9 +69,9 @@ pub enum Modifier {
 /// What a clause is about.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Expression {
-    /// Every document: `*` or `*:*` [E: a bare `*`].
+    /// Every document: `*` or `*:*` (E where it is bare).
     All,
-    /// The field has a value: `field:*`, `_exists_:field` [E].
+    /// The field has a value: `field:*`, `_exists_:field` (E).
     Exists(Field),
     /// A value, looked for in a field, or in any field where none is named.
     Match {
@@ -95,7 +95,7 @@ pub enum Expression {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Field {
     /// The name with its escapes undone. A `*` in it, which is always written `\*` unless it is the whole
-    /// name, stands for any characters [E]; see [`Field::is_pattern`].
+    /// name, stands for any characters (E); see [`Field::is_pattern`].
     pub name: String,
     /// Where the name was written, without the colon.
     pub span: Span,
@@ -103,7 +103,7 @@ pub struct Field {
 
 impl Field {
     /// Whether the name stands for every field that fits it. Elasticsearch looks at the name after escapes are
-    /// undone, so a field whose name has a star cannot be named alone [E].
+    /// undone, so a field whose name has a star cannot be named alone (E).
     #[must_use]
     pub fn is_pattern(&self) -> bool {
         self.name.contains('*')
@@ -168,7 +168,7 @@ pub enum PatternPiece {
 /// How many edits (insert, delete, replace or transpose one character) a fuzzy term allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Edits {
-    /// A bare `~` or `~AUTO`: by the length of the token; see [`Edits::for_characters`] [E].
+    /// A bare `~` or `~AUTO`: by the length of the token; see [`Edits::for_characters`] (E).
     Auto,
     /// `~0`, `~1`, `~2`. More is taken as 2.
     Exactly(u8),
@@ -176,7 +176,7 @@ pub enum Edits {
 
 impl Edits {
     /// The edits allowed for a token of so many characters: for `Auto` 0 up to two characters, 1 up to
-    /// five, 2 beyond; Elasticsearch, `Fuzziness.asDistance` [E].
+    /// five, 2 beyond; Elasticsearch, `Fuzziness.asDistance` (E).
     #[must_use]
     pub fn for_characters(self, characters: usize) -> u8 {
         match self {
@@ -194,7 +194,7 @@ impl Edits {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Bound {
     /// The limit with its escapes undone; never empty. `None`: open, written `*`. An escaped or quoted star is
-    /// open too [E].
+    /// open too (E).
     pub limit: Option<String>,
     /// Whether the limit itself belongs to the range. Says nothing when the end is open.
     pub inclusive: bool,

@@ -8,7 +8,7 @@ use crate::regex::parse_regex;
 use crate::token::TokenKind;
 use crate::tree::{Bound, Edits, Expression, Field, Span, Value};
 
-/// A field of this name asks whether the field named by the value has one [E].
+/// A field of this name asks whether the field named by the value has one (E).
 const EXISTS_FIELD: &str = "_exists_";
 
 impl Parser<'_> {
@@ -166,8 +166,8 @@ impl Parser<'_> {
         u32::try_from(slop).map_err(|_| self.error(tilde.start, Problem::NegativeSlop))
     }
 
-    /// The edits after a fuzzy term. A number is cut at 2, a fraction below 1 is 0 edits [E], one above is
-    /// refused; `AUTO` in any case is as if nothing stood there and other text is refused [E]:
+    /// The edits after a fuzzy term. A number is cut at 2, a fraction below 1 is 0 edits (E), one above is
+    /// refused; `AUTO` in any case is as if nothing stood there and other text is refused (E):
     /// `Fuzziness.asDistance`.
     fn edits(&self, tilde: Span) -> Result<Edits, SyntaxError> {
         let image = self.image(Span { start: tilde.start + 1, end: tilde.end });
@@ -186,7 +186,7 @@ impl Parser<'_> {
 }
 
 /// A term by itself: in a field it may be a comparison, or name the field that has to exist. Whether its
-/// characters were escaped makes no difference to Elasticsearch [E].
+/// characters were escaped makes no difference to Elasticsearch (E).
 fn term(field: Option<Field>, text: String, span: Span) -> Expression {
     let Some(field) = field else {
         return Expression::Match { field, value: Value::Term(text) };
@@ -199,7 +199,7 @@ fn term(field: Option<Field>, text: String, span: Span) -> Expression {
 }
 
 /// `>a`, `>=a`, `<a`, `<=a` as a range. The sign alone is a term, and `>=` alone is `>` and a limit of `=`:
-/// `QueryStringQueryParser.getFieldQuery` [E].
+/// `QueryStringQueryParser.getFieldQuery` (E).
 fn comparison(text: &str) -> Option<Value> {
     let (above, rest) = match text.strip_prefix('>') {
         Some(rest) => (true, rest),

@@ -172,7 +172,7 @@ fn name(field: Option<&Field>) -> &str {
     field.map_or("any", |field| &field.name)
 }
 
-/// A limit. An open end for us that is not written as a lone star is a literal star to Lucene [E].
+/// A limit. An open end for us that is not written as a lone star is a literal star to Lucene (E).
 fn limit(bound: &Bound, star_is_open: bool) -> &str {
     match &bound.limit {
         Some(limit) => limit,
