@@ -22,7 +22,7 @@ pub(crate) async fn open(dir: &Path, table: &str, version: u64) -> Result<Arc<dy
     let url = ensure_table_uri(dir.join(table).to_string_lossy()).map_err(failed)?;
     let opened =
         DeltaTableBuilder::from_url(url).map_err(failed)?.with_version(version).load().await.map_err(failed)?;
-    opened.table_provider().await.map_err(failed)
+    opened.table_provider().await.map_err(|e| EngineError::plan(table, e))
 }
 
 /// Makes `table` at `version` known to `context` as `alias`.

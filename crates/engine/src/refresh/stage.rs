@@ -10,7 +10,7 @@ use datafusion::prelude::ParquetReadOptions;
 use muster_reports::ids::SourceId;
 use muster_reports::ports::Clock;
 use muster_reports::snapshot::{AggregationMode, SourceRun};
-use muster_sources::{ReadError, Rejection, column, record_schema};
+use muster_sources::{ReadError, Rejection, record_schema};
 use std::error::Error as _;
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -5,7 +5,6 @@ use crate::session::Engine;
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{Array, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::ScalarValue;
 use datafusion::dataframe::{DataFrame, DataFrameWriteOptions};
 use datafusion::datasource::MemTable;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
@@ -42,11 +41,13 @@ impl Work {
 
     /// Plans a query; `$now` in it is the refresh's time, `$never` a null time.
     pub(super) async fn query(&self, step: &str, sql: &str) -> Result<DataFrame> {
-        let failed = |e| EngineError::plan(step, e);
-        let frame = self.context.sql(sql).await.map_err(failed)?;
-        let time = |micros| ScalarValue::TimestampMicrosecond(micros, Some("UTC".into()));
-        let parameters = vec![("now", time(Some(self.now.timestamp_micros()))), ("never", time(None))];
-        frame.with_param_values(parameters).map_err(failed)
+        // Written into the text and not given as parameters: a plan's schema is then right from the start.
+        const TIME: &str = "Timestamp(Microsecond, Some(\"UTC\"))";
+        let now = self.now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
+        let sql = sql
+            .replace("$now", &format!("arrow_cast('{now}', '{TIME}')"))
+            .replace("$never", &format!("arrow_cast(NULL, '{TIME}')"));
+        self.context.sql(&sql).await.map_err(|e| EngineError::plan(step, e))
     }
 
     /// Runs a query and keeps its rows under `step`.

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
-const PEOPLE: &str = r#"
+const PEOPLE: &str = r##"
 name = "HR"
 kind = "delimited"
 [delimited]
@@ -39,7 +39,7 @@ transforms = [{ split = "#", index = 1 }]
 [lifecycle]
 attribute = "status"
 states = { "Active" = "active", "Former employee" = "terminated", "Long-term leave" = "leave" }
-"#;
+"##;
 
 const DIRECTORY: &str = r#"
 name = "Directory"
