@@ -239,3 +239,104 @@ async fn transact(connection: &mut SqliteConnection, jobs: &mut Vec<Box<dyn Job>
 async fn execute(connection: &mut SqliteConnection, statement: &'static str) -> Result<(), sqlx::Error> {
     sqlx::query(statement).execute(connection).await.map(|_| ())
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    async fn insert(connection: &mut SqliteConnection, number: i64) {
+        sqlx::query("INSERT INTO t VALUES (?)").bind(number).execute(connection).await.unwrap();
+    }
+
+    async fn numbers(writer: &Writer) -> Vec<i64> {
+        let read = writer.write(|connection| {
+            Box::pin(async move {
+                let read = sqlx::query_scalar("SELECT n FROM t ORDER BY n").fetch_all(connection).await;
+                read.map_err(|error| failed("read", error))
+            })
+        });
+        read.await.unwrap()
+    }
+
+    async fn writer() -> Writer {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        execute(&mut connection, "CREATE TABLE t (n INTEGER) STRICT").await.unwrap();
+        Writer::start(connection, Arc::new(Notify::new())).0
+    }
+
+    /// Work that fails after it wrote, between two that succeed, alone and together with them.
+    #[tokio::test]
+    async fn failed_work_undoes_itself_alone() {
+        let writer = writer().await;
+        let committed = Arc::new(AtomicU32::new(0));
+        let attempt = |number: i64, succeeds: bool| {
+            let committed = committed.clone();
+            writer.write_then(
+                move |connection| {
+                    Box::pin(async move {
+                        insert(connection, number).await;
+                        if succeeds { Ok(number) } else { Err(Error::invalid("changed its mind")) }
+                    })
+                },
+                move |_| {
+                    committed.fetch_add(1, Ordering::SeqCst);
+                },
+            )
+        };
+        assert!(attempt(1, false).await.is_err());
+        assert!(numbers(&writer).await.is_empty());
+        // On one thread all three queue before the writer runs.
+        let (two, three, four) = tokio::join!(attempt(2, true), attempt(3, false), attempt(4, true));
+        assert_eq!((two.unwrap(), four.unwrap()), (2, 4));
+        assert_eq!(three.unwrap_err().message, "changed its mind");
+        assert_eq!(numbers(&writer).await, [2, 4]);
+        assert_eq!(committed.load(Ordering::SeqCst), 2, "told of what is durable only");
+    }
+
+    /// One piece ends the whole transaction, as a full disk does: none of its neighbours is said to be kept.
+    #[tokio::test]
+    async fn a_transaction_that_breaks_off_keeps_nothing() {
+        let writer = writer().await;
+        let write = |number: i64| {
+            writer.write(move |connection| {
+                Box::pin(async move {
+                    insert(connection, number).await;
+                    Ok(())
+                })
+            })
+        };
+        let broken = writer.write(|connection| {
+            Box::pin(async move {
+                execute(connection, "ROLLBACK").await.map_err(|error| failed("roll back", error))?;
+                Err::<(), _>(Error::invalid("broken"))
+            })
+        });
+        let (one, two, three) = tokio::join!(write(1), broken, write(3));
+        assert_eq!(one.unwrap_err().message, NOT_KEPT);
+        assert_eq!(two.unwrap_err().message, "broken");
+        assert_eq!(three.unwrap_err().message, NOT_KEPT);
+        assert!(numbers(&writer).await.is_empty());
+        write(5).await.unwrap();
+        assert_eq!(numbers(&writer).await, [5], "and the next one works");
+    }
+
+    #[tokio::test]
+    async fn work_nobody_waits_for_is_skipped() {
+        let writer = writer().await;
+        let write = writer.write(|connection| {
+            Box::pin(async move {
+                insert(connection, 1).await;
+                Ok(())
+            })
+        });
+        // Queued by its first poll, given up before the writer runs.
+        tokio::select! {
+            biased;
+            _ = write => panic!("the writer has not run yet"),
+            () = std::future::ready(()) => {}
+        }
+        assert!(numbers(&writer).await.is_empty());
+    }
+}
