@@ -93,6 +93,8 @@ pub(crate) enum FileFormatParameter {
         health::ready,
         get_document,
     ),
+    // What the handlers' answers name only through `IntoResponses` or as a parameter.
+    components(schemas(Unauthorized, FileFormatParameter)),
     tags(
         (name = "Reports Data Extraction", description = "The four published operations."),
         (name = "Muster", description = "Operations of our own."),

@@ -1,6 +1,7 @@
 //! Bodies of the token endpoint (RFC 6749, sections 5.1 and 5.2, with the fields of the
 //! published service).
 
+use crate::null_is_default;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use utoipa::ToSchema;
@@ -17,19 +18,19 @@ pub struct TokenAnswer {
     #[schema(example = 3600)]
     pub expires_in: i64,
     /// What it grants, separated by spaces.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     #[schema(required = false, example = "sp:report:manage")]
     pub scope: String,
     /// The organisation's id.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     #[schema(required = false)]
     pub tenant_id: String,
     /// The organisation's name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     #[schema(required = false)]
     pub org: String,
     /// Where the service runs.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     #[schema(required = false)]
     pub pod: String,
     /// The user's identity; null for an application.
@@ -39,15 +40,15 @@ pub struct TokenAnswer {
     #[serde(default)]
     pub user_name: Option<String>,
     /// Whether the user proved more than the secret.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     #[schema(required = false)]
     pub strong_auth: bool,
     /// Whether the service can ask for more than the secret.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     #[schema(required = false)]
     pub strong_auth_supported: bool,
     /// The token's own id.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_default")]
     #[schema(required = false)]
     pub jti: String,
 }
