@@ -4,8 +4,8 @@
 //! the tracking id and calls [`render`].
 
 use axum::body::Body;
+use axum::http::StatusCode;
 use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use muster_reports::Error;
 use muster_reports::error::Category;
@@ -20,14 +20,14 @@ pub(crate) struct Failure {
     status: StatusCode,
     /// What exactly was wrong; for the caller only, since it may quote the request.
     cause: String,
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
     /// What only the log should have.
     source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Failure {
     pub(crate) fn new(status: StatusCode, cause: impl Into<String>) -> Self {
-        Self { status, cause: cause.into(), headers: HeaderMap::new(), source: None }
+        Self { status, cause: cause.into(), headers: Vec::new(), source: None }
     }
 
     pub(crate) fn invalid(cause: impl Into<String>) -> Self {
@@ -52,7 +52,7 @@ impl Failure {
     }
 
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
+        self.headers.push((name, value));
         self
     }
 }

@@ -1,6 +1,6 @@
 //! The four operations, word for word.
 
-use crate::world::{ACCOUNTS, World};
+use crate::world::{ACCOUNTS, Header, World};
 use chrono::TimeDelta;
 use muster_reports::Caller;
 use muster_reports::ids::TenantId;
@@ -170,7 +170,7 @@ async fn noise_is_tolerated() {
     let world = World::new().await;
     let id = world.finished(b"x").await;
     let bearer = world.bearer(&build::user());
-    let cases: [(&str, &[(&str, &str)], &str, u16); 12] = [
+    let cases: [(&str, &[Header], &str, u16); 12] = [
         ("GET /v3/reports/{id}?fileFormat=CSV", &[("accept", "application/json")], "", 200),
         ("GET /v3/reports/{id}?fileFormat=Csv", &[("accept", "image/png")], "", 200),
         ("GET /v3/reports/{id}?fileFormat=csv", &[("content-type", "application/json")], "", 200),
@@ -279,7 +279,7 @@ async fn other_refusals_have_their_published_codes() {
     let bearer = world.bearer(&build::user());
     let form = ("content-type", "application/x-www-form-urlencoded");
     let json = ("content-type", "application/json");
-    let cases: [(&str, (&str, &str), &str, u16, &str); 6] = [
+    let cases: [(&str, Header, &str, u16, &str); 6] = [
         ("GET /nowhere", json, "", 404, "404 Not found"),
         ("GET /v3/reports/x?fileFormat=csv", json, "", 404, "404 Not found"),
         ("POST /v3/reports/x/cancel", json, "", 404, "404 Not found"),

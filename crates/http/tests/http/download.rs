@@ -1,6 +1,6 @@
 //! get-report: headers, conditions, ranges, names, and files that are shorter than their record.
 
-use crate::world::World;
+use crate::world::{Header, World};
 use axum::body::Body;
 use http_body_util::BodyExt;
 use muster_testkit::build;
@@ -42,7 +42,7 @@ async fn parts_and_conditions_are_honoured() {
     let bearer = world.bearer(&build::user());
     let etag = format!("\"{SHA}\"");
     let date = "Mon, 02 Mar 2026 09:00:00 GMT";
-    let cases: [(&[(&str, &str)], u16, &str, &str); 12] = [
+    let cases: [(&[Header], u16, &str, &str); 12] = [
         (&[("range", "bytes=0-3")], 206, "0123", "bytes 0-3/10"),
         (&[("range", "bytes=8-")], 206, "89", "bytes 8-9/10"),
         (&[("range", "bytes=-1")], 206, "9", "bytes 9-9/10"),

@@ -24,6 +24,9 @@ use std::{fs, io};
 use tempfile::TempDir;
 use tower::ServiceExt;
 
+/// A header, name and value.
+pub type Header<'a> = (&'a str, &'a str);
+
 /// The secret of every credential here.
 pub const SECRET: &str = "s3cr3t-of-a-test";
 
