@@ -1,8 +1,12 @@
-//! The rate limit.
+//! The rate limit, and bodies that do not come.
 
 use crate::world::{World, user_as};
+use axum::body::{Body, Bytes};
 use chrono::TimeDelta;
+use futures_util::stream;
 use muster_testkit::build;
+use std::io;
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_hundred_requests_in_any_ten_seconds_per_client_and_version() {
@@ -46,4 +50,25 @@ async fn a_request_without_a_right_counts_and_one_without_a_token_does_not() {
         world.ask(line, &[], "").await;
         assert_eq!(world.ask(line, &[("authorization", &bearer)], "").await.status, status);
     }
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let world = World::with(|settings| settings.body_timeout = Duration::from_millis(5)).await;
+    let bearer = world.bearer(&build::user());
+    let never = Body::from_stream(stream::pending::<io::Result<Bytes>>());
+    let answer = world.ask("POST /v3/reports/run", &[("authorization", &bearer)], never).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.json()["detailCode"].as_str()),
+        (408, Some("408 Request Timeout"))
+    );
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_begin_is_given_up() {
+    let world = World::with(|settings| settings.request_timeout = Duration::from_millis(5)).await;
+    let bearer = world.bearer(&build::user());
+    let never = Body::from_stream(stream::pending::<io::Result<Bytes>>());
+    let answer = world.ask("POST /v3/reports/run", &[("authorization", &bearer)], never).await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "5"));
 }

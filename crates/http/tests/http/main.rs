@@ -7,6 +7,7 @@ mod client;
 mod contract;
 mod download;
 mod limits;
+mod log;
 mod openapi;
 mod rights;
 mod token;

@@ -117,3 +117,17 @@ async fn bad_tokens_are_refused_without_a_hint() {
     let answer = world.ask(line, &[("authorization", &good)], "").await;
     assert_eq!(answer.text(), format!(r#"{{"error":"JWT validation failed: {expired}"}}"#));
 }
+
+/// The store is asked again after three seconds, so a change of a credential is seen soon.
+#[tokio::test]
+async fn what_is_known_of_a_credential_is_soon_asked_again() {
+    let world = World::new().await;
+    let bearer = world.bearer(&user_as("late"));
+    let line = "GET /v3/reports/x/result";
+    assert_eq!(world.ask(line, &[("authorization", &bearer)], "").await.status, 401);
+    world.credential(user_as("late"), true).await;
+    for (milliseconds, status) in [(2_999, 401), (1, 200)] {
+        world.clock.advance(TimeDelta::milliseconds(milliseconds));
+        assert_eq!(world.ask(line, &[("authorization", &bearer)], "").await.status, status);
+    }
+}
