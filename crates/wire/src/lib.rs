@@ -1,1 +1,80 @@
-//! The published JSON of the Reports Data Extraction API, exactly; no behaviour.
+//! The published JSON of the Reports Data Extraction API, exactly.
+//!
+//! These types are the shapes that clients and services exchange, with the published names, and
+//! the schemas of our OpenAPI document. They are here, apart from the server, so that the Rust SDK
+//! is built from the same shapes without knowing the server.
+//!
+//! Invariants:
+//! - No behaviour and no knowledge of the core: conversions live in the `http` crate.
+//! - A field is written as an explicit `null` only where the published document says `nullable`
+//!   and clients poll on it; every other absent field is left out.
+//! - Enumerations hold the published values only. Reading keeps an unknown value as `Other`, so
+//!   that a client does not break on a newer service; a service never writes `Other`.
+
+mod arguments;
+mod enumeration;
+mod error;
+mod report;
+mod token;
+
+pub use arguments::{
+    AccountsArguments, IdentitiesArguments, IdentitiesDetailsArguments,
+    IdentityProfileIdentityErrorArguments, OrphanIdentitiesArguments, ReportArguments, SearchExportArguments,
+    UncorrelatedAccountsArguments,
+};
+pub use enumeration::{
+    CompletionStatus, FileFormat, LocaleOrigin, MessageType, ReportType, ResultStatus, SearchIndex, TaskType,
+};
+pub use error::{ErrorMessageDto, ErrorResponseDto, RateLimited, Unauthorized};
+pub use report::{
+    ReportDetails, ReportResults, TaskResultDetails, TaskResultDetailsMessagesInner,
+    TaskResultDetailsReturnsInner,
+};
+pub use token::{OAuthError, OAuthErrorCode, TokenAnswer};
+
+/// Reads a `null` as the field's default: services write one where they have nothing to say.
+fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Default + serde::Deserialize<'de>,
+{
+    Ok(<Option<T> as serde::Deserialize>::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_answer_with_nulls_and_unknown_values_is_still_read() {
+        let answer = json!({
+            "type": "SOMETHING_NEW", "messages": null, "returns": null, "attributes": null, "launcher": null,
+            "foreign": 1,
+        });
+        let details: TaskResultDetails = serde_json::from_value(answer).unwrap();
+        assert_eq!(details.kind, Some(TaskType::Other("SOMETHING_NEW".into())));
+        assert!(details.messages.is_empty() && details.attributes.is_empty());
+    }
+
+    #[test]
+    fn only_the_nullable_fields_are_written_as_null() {
+        assert_eq!(
+            serde_json::to_value(TaskResultDetails::default()).unwrap(),
+            json!({
+                "parentName": null, "launched": null, "completed": null, "completionStatus": null,
+                "messages": [], "returns": [], "attributes": {}, "progress": null,
+            })
+        );
+        assert_eq!(serde_json::to_value(ReportResults::default()).unwrap(), json!({}));
+    }
+
+    #[test]
+    fn a_token_is_not_shown_by_debug() {
+        let answer: TokenAnswer =
+            serde_json::from_value(json!({"access_token": "abc", "token_type": "bearer", "expires_in": 1}))
+                .unwrap();
+        assert!(!format!("{answer:?}").contains("abc"));
+    }
+}

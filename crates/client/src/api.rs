@@ -1,0 +1,120 @@
+//! The four operations, and waiting.
+
+use crate::configuration::Configuration;
+use crate::download::{self, Download, DownloadOptions};
+use crate::error::Error;
+use crate::transport::Transport;
+use muster_wire::{FileFormat, ReportDetails, ReportResults, ReportType, TaskResultDetails};
+use reqwest::Response;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::io::AsyncWrite;
+
+/// The Reports Data Extraction API; cheap to clone, with one token for all clones.
+#[derive(Clone)]
+pub struct ReportsDataExtractionApi {
+    transport: Arc<Transport>,
+}
+
+impl ReportsDataExtractionApi {
+    /// A client of the service that `configuration` names. Nothing is sent yet.
+    ///
+    /// # Errors
+    /// [`Error::Configuration`].
+    pub fn new(configuration: Configuration) -> Result<Self, Error> {
+        Ok(Self { transport: Arc::new(Transport::new(configuration)?) })
+    }
+
+    /// Starts a report (start-report). An equal one that runs already is answered instead.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] and what comes before an answer.
+    pub async fn start_report(&self, details: &ReportDetails) -> Result<TaskResultDetails, Error> {
+        let url = self.transport.url(&["run"]);
+        json(self.transport.send(|http| http.post(url.clone()).json(details)).await?).await
+    }
+
+    /// Starts a report with one of the argument types of [`crate::wire`].
+    ///
+    /// # Errors
+    /// As [`Self::start_report`]; [`Error::Configuration`] for arguments that are no JSON.
+    pub async fn start<A: Serialize>(
+        &self,
+        report: ReportType,
+        arguments: &A,
+    ) -> Result<TaskResultDetails, Error> {
+        let arguments = serde_json::to_value(arguments)
+            .map_err(|error| Error::Configuration(format!("the arguments are no JSON: {error}")))?;
+        let details = ReportDetails { report_type: Some(report), arguments: Some(arguments) };
+        self.start_report(&details).await
+    }
+
+    /// The result of a report or its state (get-report-result); empty where there is none.
+    ///
+    /// `id` is a task result id, or a task definition id; for the latter `completed` asks for ended
+    /// results first.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] and what comes before an answer.
+    pub async fn get_report_result(&self, id: &str, completed: bool) -> Result<ReportResults, Error> {
+        let url = self.transport.url(&[id, "result"]);
+        let query = [("completed", completed)];
+        json(self.transport.send(|http| http.get(url.clone()).query(&query)).await?).await
+    }
+
+    /// Writes the file of a report that has ended into `into` (get-report).
+    ///
+    /// A connection that breaks is taken up again where it broke, as often as requests are repeated.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], [`Error::Transport`], [`Error::Write`]; [`Error::Damaged`] when the file
+    /// changed meanwhile, is too short, or has another digest than announced.
+    pub async fn get_report<W: AsyncWrite + Unpin>(
+        &self,
+        id: &str,
+        format: &FileFormat,
+        options: &DownloadOptions,
+        into: &mut W,
+    ) -> Result<Download, Error> {
+        download::download(&self.transport, id, format, options, into).await
+    }
+
+    /// Cancels a running report (cancel-report).
+    ///
+    /// # Errors
+    /// [`Error::Refused`] and what comes before an answer.
+    pub async fn cancel_report(&self, id: &str) -> Result<(), Error> {
+        let url = self.transport.url(&[id, "cancel"]);
+        self.transport.send(|http| http.post(url.clone())).await.map(drop)
+    }
+
+    /// Asks every `poll` until the report has ended, for at most `timeout`.
+    ///
+    /// # Errors
+    /// [`Error::StillRunning`], [`Error::Unknown`], and those of [`Self::get_report_result`].
+    pub async fn wait(&self, id: &str, poll: Duration, timeout: Duration) -> Result<ReportResults, Error> {
+        let begun = Instant::now();
+        loop {
+            let result = self.get_report_result(id, false).await?;
+            if result.status.is_some() {
+                return Ok(result);
+            }
+            if result.id.is_none() {
+                return Err(Error::Unknown(id.to_owned()));
+            }
+            let waited = begun.elapsed();
+            if waited >= timeout {
+                return Err(Error::StillRunning { id: id.to_owned(), waited });
+            }
+            tokio::time::sleep(poll.min(timeout - waited)).await;
+        }
+    }
+}
+
+async fn json<T: DeserializeOwned>(response: Response) -> Result<T, Error> {
+    let body = response.bytes().await.map_err(Error::transport)?;
+    serde_json::from_slice(&body)
+        .map_err(|error| Error::Answer(format!("line {}, column {}: {error}", error.line(), error.column())))
+}

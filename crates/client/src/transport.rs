@@ -1,0 +1,151 @@
+//! Sending requests: bearer token, bounded retries, `Retry-After`, one renewal after a 401.
+//!
+//! Every operation may be repeated: reads change nothing, a start answers the running task, and a
+//! cancelled report may be cancelled again.
+
+use crate::configuration::Configuration;
+use crate::error::{Error, Refusal};
+use crate::token::Tokens;
+use reqwest::header::RETRY_AFTER;
+use reqwest::redirect::Policy;
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
+use std::time::Duration;
+
+/// The first wait where the service does not say how long; doubled with each repetition.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+
+/// How often and how long to wait.
+#[derive(Debug, Clone)]
+pub(crate) struct Wait {
+    pub(crate) retries_max: u32,
+    pub(crate) wait_max: Duration,
+}
+
+pub(crate) struct Transport {
+    pub(crate) http: Client,
+    pub(crate) wait: Wait,
+    reports: Url,
+    tokens: Tokens,
+}
+
+impl Transport {
+    pub(crate) fn new(configuration: Configuration) -> Result<Self, Error> {
+        let base = configuration.base_url.trim_end_matches('/');
+        let url = |path: &str| {
+            Url::parse(&format!("{base}/{}", path.trim_matches('/')))
+                .ok()
+                .filter(|url| matches!(url.scheme(), "http" | "https"))
+                .ok_or_else(|| {
+                    Error::Configuration(format!(
+                        "base_url is {:?}: expected https://host, with or without a path",
+                        configuration.base_url
+                    ))
+                })
+        };
+        let http = Client::builder()
+            .user_agent(&configuration.user_agent)
+            .connect_timeout(configuration.connect_timeout)
+            .read_timeout(configuration.read_timeout)
+            // A token goes to the service it is for and nowhere else.
+            .redirect(Policy::none())
+            .build()
+            .map_err(|error| Error::Configuration(format!("the settings give no HTTP client: {error}")))?;
+        Ok(Self {
+            http,
+            wait: Wait { retries_max: configuration.retries_max, wait_max: configuration.retry_wait_max },
+            reports: url(&configuration.reports_path)?,
+            tokens: Tokens::new(url("oauth/token")?, configuration.credentials),
+        })
+    }
+
+    /// The address of a report operation; each segment is encoded.
+    pub(crate) fn url(&self, segments: &[&str]) -> Url {
+        let mut url = self.reports.clone();
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.extend(segments);
+        }
+        url
+    }
+
+    /// Sends what `build` makes, and answers a success or a refusal.
+    pub(crate) async fn send(&self, build: impl Fn(&Client) -> RequestBuilder) -> Result<Response, Error> {
+        let mut token = self.tokens.token(&self.http, &self.wait, None).await?;
+        let mut response = retried(&self.wait, || build(&self.http).bearer_auth(&token).send()).await?;
+        if response.status() == StatusCode::UNAUTHORIZED && self.tokens.renewable() {
+            token = self.tokens.token(&self.http, &self.wait, Some(&token)).await?;
+            response = retried(&self.wait, || build(&self.http).bearer_auth(&token).send()).await?;
+        }
+        if response.status().is_success() {
+            return Ok(response);
+        }
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let body = response.bytes().await.map_err(Error::transport)?;
+        Err(Error::Refused(Refusal::read(status, &headers, &body)))
+    }
+}
+
+/// Sends until there is an answer that is not "later", at most `retries_max` times more.
+pub(crate) async fn retried<F, Fut>(wait: &Wait, send: F) -> Result<Response, Error>
+where
+    F: Fn() -> Fut,
+    Fut: Future<Output = reqwest::Result<Response>>,
+{
+    let mut retries = 0;
+    loop {
+        let outcome = send().await;
+        let asked = match &outcome {
+            Ok(response) if later(response.status()) => retry_after(response),
+            Err(error) if error.is_connect() || error.is_request() => None,
+            Ok(_) | Err(_) => return outcome.map_err(Error::transport),
+        };
+        if retries == wait.retries_max {
+            return outcome.map_err(Error::transport);
+        }
+        let pause = asked.unwrap_or(FIRST_WAIT * 2u32.saturating_pow(retries)).min(wait.wait_max);
+        tokio::time::sleep(pause).await;
+        retries += 1;
+    }
+}
+
+fn later(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT
+    )
+}
+
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::configuration::Credentials;
+
+    #[test]
+    fn addresses_are_the_same_with_and_without_a_slash() {
+        for base in ["https://host/api", "https://host/api/", "https://host/api//"] {
+            let configuration = Configuration::new(base, Credentials::Token("t".into()));
+            let transport = Transport::new(configuration).unwrap();
+            assert_eq!(transport.url(&["run"]).as_str(), "https://host/api/reports/v1/run");
+            assert_eq!(
+                transport.url(&["../x y", "result"]).as_str(),
+                "https://host/api/reports/v1/..%2Fx%20y/result"
+            );
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_none_is_refused() {
+        for base in ["", "host:8080", "ftp://host"] {
+            let configuration = Configuration::new(base, Credentials::Token("t".into()));
+            assert!(matches!(Transport::new(configuration), Err(Error::Configuration(_))), "{base}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What the log has and what it must never have.
+
+use crate::world::{ACCOUNTS, SECRET, World};
+use muster_testkit::build;
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+use tracing_subscriber::fmt::MakeWriter;
+
+#[derive(Clone, Default)]
+struct Captured(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Captured {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Captured {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[tokio::test]
+async fn the_log_has_the_tracking_id_and_no_secret_or_person() {
+    let captured = Captured::default();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(captured.clone())
+        .with_ansi(false)
+        .finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let world = World::new().await;
+    let id = world.finished(b"x").await;
+    world.store.refuse_audit(true);
+    let line = format!("GET /v3/reports/{id}?fileFormat=csv&auditable=true&name=Jane+Doe");
+    let broken = world.ask_as_user(&line, "").await.json();
+    let person = ACCOUNTS.replace("2c9180897e7742b2017e781782f705b9", "jane.doe@example.org");
+    let refused = world.ask_as_user("POST /v3/reports/run", &person).await.json();
+    world.ask_as_user("GET /v3/reports/jane.doe/result", "").await;
+    world.ask("GET /people/jane.doe", &[], "").await;
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let body = format!("grant_type=client_credentials&client_id=client-of-ada&client_secret={SECRET}");
+    let token = world.ask("POST /oauth/token", &[form], body.clone()).await.json();
+    world.ask(&format!("POST /oauth/token?{body}"), &[], "").await;
+
+    let log = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    let line_of = |id: &serde_json::Value, what: &str| {
+        let id = id.as_str().unwrap();
+        assert!(log.lines().any(|line| line.contains(id) && line.contains(what)), "{id} {what}: {log}");
+    };
+    line_of(&broken["trackingId"], "the audit event could not be recorded: told to refuse");
+    line_of(&broken["trackingId"], "status=500");
+    line_of(&broken["trackingId"], "route=\"/v3/reports/{id}\"");
+    line_of(&refused["trackingId"], "client=\"client-of-ada\"");
+    let bearer = world.bearer(&build::user());
+    for never in
+        [SECRET, token["access_token"].as_str().unwrap(), &bearer[7..], "Jane", "jane", "ada.lovelace"]
+    {
+        assert!(!log.contains(never), "{never} is in the log: {log}");
+    }
+}

@@ -1,0 +1,347 @@
+//! Our OpenAPI document: checked in, complete, and never less than the published ones.
+
+use muster_http::{document, route_table};
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn ours() -> Value {
+    serde_json::to_value(document()).unwrap()
+}
+
+/// `UPDATE_OPENAPI=1 cargo test -p muster-http openapi` writes it anew.
+#[test]
+fn the_checked_file_is_the_document() {
+    let path = repository().join("openapi.json");
+    let document = document().to_pretty_json().unwrap() + "\n";
+    if std::env::var_os("UPDATE_OPENAPI").is_some() {
+        fs::write(&path, &document).unwrap();
+    }
+    let checked = fs::read_to_string(&path).unwrap_or_default();
+    assert!(checked == document, "openapi.json is stale: run the test with UPDATE_OPENAPI=1");
+}
+
+#[tokio::test]
+async fn the_document_is_served() {
+    let world = crate::world::World::new().await;
+    assert_eq!(world.ask("GET /openapi.json", &[], "").await.json(), ours());
+}
+
+#[test]
+fn every_route_is_an_operation_and_the_other_way_round() {
+    let operations: BTreeSet<_> = operations(&ours()).into_keys().map(|line| anonymous(&line)).collect();
+    let routes: BTreeSet<_> = route_table()
+        .into_iter()
+        .map(|route| format!("{} {}", route.method, anonymous(&route.path)))
+        .collect();
+    assert_eq!(operations, routes);
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    fn follow(value: &Value, document: &Value) {
+        if let Some(reference) = value["$ref"].as_str() {
+            assert!(
+                document.pointer(reference.trim_start_matches('#')).is_some(),
+                "{reference} is not there"
+            );
+        }
+        match value {
+            Value::Object(object) => object.values().for_each(|value| follow(value, document)),
+            Value::Array(items) => items.iter().for_each(|value| follow(value, document)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let document = ours();
+    follow(&document, &document);
+}
+
+#[test]
+fn everything_is_described() {
+    let document = ours();
+    let mut silent = Vec::new();
+    let text = |value: &Value, key: &str| value[key].as_str().is_some_and(|text| !text.trim().is_empty());
+    let mut ids = BTreeSet::new();
+    for (line, operation) in operations(&document) {
+        for key in ["summary", "description"] {
+            if !text(&operation, key) {
+                silent.push(format!("{line}: {key}"));
+            }
+        }
+        assert!(ids.insert(operation["operationId"].as_str().unwrap().to_owned()), "{line}: its id is taken");
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            if !text(parameter, "description") {
+                silent.push(format!("{line}: parameter {}", parameter["name"]));
+            }
+        }
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            if !text(response, "description") {
+                silent.push(format!("{line}: status {status}"));
+            }
+        }
+    }
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        if !text(schema, "description") {
+            silent.push(format!("schema {name}"));
+        }
+        for (property, schema) in schema["properties"].as_object().into_iter().flatten() {
+            let described = text(schema, "description")
+                || schema["oneOf"].as_array().is_some_and(|of| of.iter().any(|one| text(one, "description")));
+            if !described {
+                silent.push(format!("schema {name}: property {property}"));
+            }
+        }
+    }
+    assert!(silent.is_empty(), "without a description: {silent:#?}");
+}
+
+#[test]
+fn ours_has_everything_that_the_published_documents_have() {
+    for (file, prefix) in [("reports-v1.yaml", ""), ("reports-v2024.yaml", "/v2024")] {
+        let path = repository().join("../shared/spec").join(file);
+        let Ok(text) = fs::read_to_string(&path) else {
+            eprintln!("SKIPPED: {file} is not there");
+            continue;
+        };
+        let published: Value = serde_saphyr::from_str(&text).unwrap();
+        let ours = ours();
+        let mut comparison = Comparison { ours: &ours, lacks: Vec::new(), compared: 0 };
+        comparison.documents(&published, prefix);
+        assert!(comparison.lacks.is_empty(), "{file}: ours lacks {:#?}", comparison.lacks);
+        // 4 operations; the number guards against a comparison that silently compares nothing.
+        assert!(comparison.compared > 400, "{file}: only {} things were compared", comparison.compared);
+    }
+}
+
+/// The comparison itself finds what is taken away.
+#[test]
+fn a_document_that_lacks_something_is_found_out() {
+    let document = ours();
+    for (pointer, key) in [
+        ("/paths", "/v3/reports/run"),
+        ("/paths/~1v3~1reports~1{taskResultId}/get/responses", "404"),
+        ("/paths/~1v3~1reports~1{taskResultId}/get/responses/200/content", "application/pdf"),
+        ("/paths/~1v3~1reports~1{taskResultId}/get/responses/200/headers", "Content-Disposition"),
+        ("/paths/~1v3~1reports~1run/post", "requestBody"),
+        ("/components/schemas/ReportResults/properties", "rows"),
+        ("/components/schemas/TaskResultDetails/properties", "completionStatus"),
+        ("/components/schemas/SearchExportArguments/properties", "sort"),
+    ] {
+        let mut ours = document.clone();
+        let removed = ours.pointer_mut(pointer).unwrap().as_object_mut().unwrap().remove(key);
+        assert!(removed.is_some(), "{pointer} has no {key}");
+        let mut comparison = Comparison { ours: &ours, lacks: Vec::new(), compared: 0 };
+        comparison.documents(&document, "");
+        assert!(!comparison.lacks.is_empty(), "{key} was taken away unnoticed");
+    }
+    let mut ours = document.clone();
+    ours["components"]["schemas"]["ReportType"]["enum"].as_array_mut().unwrap().pop();
+    let mut comparison = Comparison { ours: &ours, lacks: Vec::new(), compared: 0 };
+    comparison.documents(&document, "");
+    assert!(comparison.lacks.iter().any(|lack| lack.contains("UNCORRELATED_ACCOUNTS")));
+}
+
+/// Operations by `METHOD path`.
+fn operations(document: &Value) -> BTreeMap<String, Value> {
+    let mut operations = BTreeMap::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            operations.insert(format!("{} {path}", method.to_uppercase()), operation.clone());
+        }
+    }
+    operations
+}
+
+/// A path whose parameters have no names.
+fn anonymous(path: &str) -> String {
+    path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part }).collect::<Vec<_>>().join("/")
+}
+
+struct Comparison<'a> {
+    ours: &'a Value,
+    /// What the published document has and ours has not, with its place.
+    lacks: Vec<String>,
+    compared: usize,
+}
+
+impl Comparison<'_> {
+    fn documents(&mut self, published: &Value, prefix: &str) {
+        let ours = operations(self.ours);
+        for (line, operation) in operations(published) {
+            let (method, path) = line.split_once(' ').unwrap();
+            let line = format!("{method} {prefix}{path}");
+            match ours.get(&line) {
+                Some(own) => self.operation(&line, &operation, own, published),
+                None => self.lacks.push(line),
+            }
+        }
+    }
+
+    fn check(&mut self, has: bool, place: impl FnOnce() -> String) {
+        self.compared += 1;
+        if !has {
+            self.lacks.push(place());
+        }
+    }
+
+    fn operation(&mut self, line: &str, published: &Value, own: &Value, document: &Value) {
+        for parameter in published["parameters"].as_array().into_iter().flatten() {
+            let (name, place) = (&parameter["name"], &parameter["in"]);
+            let at = format!("{line}, parameter {name}");
+            let found = own["parameters"].as_array().into_iter().flatten();
+            let found = found.filter(|p| p["name"] == *name && p["in"] == *place).collect::<Vec<_>>();
+            self.check(found.len() == 1, || at.clone());
+            let Some(found) = found.first() else { continue };
+            let required = parameter["required"].as_bool().unwrap_or(false);
+            self.check(found["required"].as_bool().unwrap_or(false) == required, || {
+                format!("{at}: required {required}")
+            });
+            self.schema(&at, &parameter["schema"], &found["schema"], document);
+        }
+        if let Some(body) = published.get("requestBody") {
+            let at = format!("{line}, request body");
+            self.check(body["required"] == own["requestBody"]["required"], || format!("{at}: required"));
+            self.content(&at, body, &own["requestBody"], document);
+        }
+        for (status, response) in published["responses"].as_object().into_iter().flatten() {
+            let at = format!("{line}, status {status}");
+            let found = own["responses"].get(status);
+            self.check(found.is_some(), || at.clone());
+            let Some(found) = found else { continue };
+            self.content(&at, response, found, document);
+            for header in response["headers"].as_object().into_iter().flat_map(Map::keys) {
+                let has = found["headers"]
+                    .as_object()
+                    .is_some_and(|own| own.keys().any(|h| h.eq_ignore_ascii_case(header)));
+                self.check(has, || format!("{at}, header {header}"));
+            }
+        }
+        for scheme in published["security"].as_array().into_iter().flatten() {
+            let has = own["security"].as_array().is_some_and(|own| own.contains(scheme));
+            self.check(has, || format!("{line}, security {scheme}"));
+        }
+    }
+
+    fn content(&mut self, at: &str, published: &Value, own: &Value, document: &Value) {
+        for (media_type, content) in published["content"].as_object().into_iter().flatten() {
+            let at = format!("{at}, {media_type}");
+            let found = own["content"].get(media_type);
+            self.check(found.is_some(), || at.clone());
+            if let Some(found) = found {
+                self.schema(&at, &content["schema"], &found["schema"], document);
+            }
+        }
+    }
+
+    fn schema(&mut self, at: &str, published: &Value, own: &Value, document: &Value) {
+        let published = Shape::of(published, document);
+        let own = Shape::of(own, self.ours);
+        for alternative in &published.alternatives {
+            let title = alternative["title"].as_str().unwrap_or_default();
+            let own_document = self.ours;
+            let found = own.alternatives.iter().map(|own| resolve(own, own_document));
+            let found = found.filter(|own| own["title"] == title).cloned().collect::<Vec<_>>();
+            self.check(found.len() == 1, || format!("{at}, alternative {title}"));
+            if let Some(found) = found.first() {
+                self.schema(&format!("{at}, {title}"), resolve(alternative, document), found, document);
+            }
+        }
+        if !published.kind.is_empty() {
+            self.check(own.kind == published.kind, || {
+                format!("{at}: type {} (ours {})", published.kind, own.kind)
+            });
+        }
+        if !published.format.is_empty() {
+            self.check(own.format == published.format, || format!("{at}: format {}", published.format));
+        }
+        // Of a schema without a type nothing is known, null included.
+        if !published.kind.is_empty() {
+            self.check(own.nullable == published.nullable, || {
+                format!("{at}: nullable {}", published.nullable)
+            });
+        }
+        for value in &published.values {
+            self.check(own.values.contains(value), || format!("{at}: value {value}"));
+        }
+        self.check(own.values.is_subset(&published.values), || format!("{at}: ours has further values"));
+        for name in &published.required {
+            self.check(own.required.contains(name), || format!("{at}: required {name}"));
+        }
+        // Less may be required of a request than published, and never more; of an answer neither.
+        self.check(own.required.is_subset(&published.required), || format!("{at}: ours requires more"));
+        for (name, schema) in &published.properties {
+            let at = format!("{at}.{name}");
+            let found = own.properties.get(name).cloned();
+            self.check(found.is_some(), || at.clone());
+            if let Some(found) = found {
+                self.schema(&at, schema, &found, document);
+            }
+        }
+        if let Some(items) = &published.items {
+            let at = format!("{at}[]");
+            self.check(own.items.is_some(), || at.clone());
+            if let Some(own) = &own.items {
+                self.schema(&at, items, own, document);
+            }
+        }
+    }
+}
+
+/// A schema whatever the dialect: OpenAPI 3.0 says `nullable`, 3.1 has a type `null`.
+#[derive(Default)]
+struct Shape {
+    kind: String,
+    format: String,
+    nullable: bool,
+    values: BTreeSet<String>,
+    required: BTreeSet<String>,
+    properties: BTreeMap<String, Value>,
+    items: Option<Value>,
+    alternatives: Vec<Value>,
+}
+
+fn resolve<'a>(schema: &'a Value, document: &'a Value) -> &'a Value {
+    match schema["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.trim_start_matches('#')).unwrap(),
+        None => schema,
+    }
+}
+
+impl Shape {
+    fn of(schema: &Value, document: &Value) -> Self {
+        let schema = resolve(schema, document);
+        let alternatives = ["oneOf", "anyOf"].iter().filter_map(|key| schema[*key].as_array()).flatten();
+        let (null, alternatives): (Vec<_>, Vec<_>) =
+            alternatives.cloned().partition(|alternative| alternative["type"] == "null");
+        if let ([_], [only]) = (null.as_slice(), alternatives.as_slice()) {
+            return Self { nullable: true, ..Self::of(only, document) };
+        }
+        let texts = |key: &str| {
+            let values = schema[key].as_array().into_iter().flatten();
+            values.filter_map(Value::as_str).map(str::to_owned).collect::<BTreeSet<_>>()
+        };
+        let mut types = texts("type");
+        types.extend(schema["type"].as_str().map(str::to_owned));
+        let nullable = types.remove("null") || !null.is_empty() || schema["nullable"] == true;
+        Self {
+            kind: types.into_iter().collect::<Vec<_>>().join(","),
+            format: schema["format"].as_str().unwrap_or_default().to_owned(),
+            nullable,
+            values: texts("enum"),
+            required: texts("required"),
+            properties: schema["properties"]
+                .as_object()
+                .into_iter()
+                .flatten()
+                .map(|(name, schema)| (name.clone(), schema.clone()))
+                .collect(),
+            items: schema.get("items").cloned(),
+            alternatives,
+        }
+    }
+}
