@@ -137,10 +137,12 @@ impl Worker {
         let outcome = self.run_until_over(&claim, &progress, release).await;
         let end = match outcome {
             Outcome::Finished(ended) => self.end_of(&claim, ended),
-            Outcome::DeadlinePassed => AttemptEnd::Failed {
-                message: Message::error("deadline_passed", "the report did not end before its deadline"),
-            },
             Outcome::Released => AttemptEnd::Released,
+            Outcome::DeadlinePassed => {
+                // No lease holds past the deadline: the next claim ends the task.
+                tracing::warn!(task = %claim.task.id, "run stopped: its deadline has passed");
+                return;
+            }
             Outcome::Cancelled => {
                 tracing::info!(task = %claim.task.id, "run cancelled");
                 return;
