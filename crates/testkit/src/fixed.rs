@@ -1,0 +1,54 @@
+//! A clock that moves only when told, and ids that count.
+
+use crate::build;
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_reports::ports::{Clock, Ids};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A clock that stands still until it is moved.
+#[derive(Debug)]
+pub struct TestClock(Mutex<DateTime<Utc>>);
+
+impl TestClock {
+    /// A clock that shows `at`.
+    pub fn new(at: DateTime<Utc>) -> Self {
+        Self(Mutex::new(at))
+    }
+
+    /// Moves the clock on (or back, for a negative step) and returns the new time.
+    pub fn advance(&self, by: TimeDelta) -> DateTime<Utc> {
+        let mut now = self.0.lock().expect("no holder of the clock panics");
+        *now += by;
+        *now
+    }
+
+    /// Sets the clock to `at`.
+    pub fn set(&self, at: DateTime<Utc>) {
+        *self.0.lock().expect("no holder of the clock panics") = at;
+    }
+}
+
+impl Default for TestClock {
+    /// A clock that shows [`build::start_of_time`].
+    fn default() -> Self {
+        Self::new(build::start_of_time())
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> DateTime<Utc> {
+        *self.0.lock().expect("no holder of the clock panics")
+    }
+}
+
+/// Ids that count from one: `00000000000000000000000000000001` and so on.
+#[derive(Debug, Default)]
+pub struct CountingIds(AtomicU64);
+
+impl Ids for CountingIds {
+    fn fresh(&self) -> String {
+        let number = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+        format!("{number:032x}")
+    }
+}

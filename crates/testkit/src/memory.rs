@@ -1,0 +1,168 @@
+//! The fake of every store port, in memory: small and plain, so that it can be read as the rule.
+//!
+//! One lock around everything stands in for transactions. It passes the same contract suites as
+//! the stores that are shipped, and random command sequences are compared with it.
+
+mod tasks;
+
+use async_trait::async_trait;
+use muster_reports::error::{Error, Result};
+use muster_reports::ids::{ClientId, SnapshotId, TenantId};
+use muster_reports::ports::{
+    AuditEvent, AuditTrail, Credential, Credentials, ManualLink, RegisteredSource, Registry,
+    SnapshotCatalogue,
+};
+use muster_reports::snapshot::SnapshotManifest;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::sync::{Notify, watch};
+
+#[derive(Debug, Default)]
+struct State {
+    /// In the order they were accepted.
+    tasks: Vec<tasks::Entry>,
+    /// In the order they were published.
+    snapshots: Vec<(TenantId, Arc<SnapshotManifest>)>,
+    credentials: BTreeMap<ClientId, Credential>,
+    audit: Vec<AuditEvent>,
+    sources: Vec<(TenantId, RegisteredSource)>,
+    links: Vec<(TenantId, ManualLink)>,
+}
+
+/// All store ports, in memory.
+#[derive(Debug)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+    attempts_max: u32,
+    refuses_audit: AtomicBool,
+    /// Holds a permit whenever a task may have become due since the last claim.
+    work: Notify,
+    /// Changes with every cancel.
+    cancels: watch::Sender<u64>,
+}
+
+impl Default for MemoryStore {
+    fn default() -> Self {
+        Self::new(3)
+    }
+}
+
+impl MemoryStore {
+    /// An empty store whose tasks get this many attempts.
+    pub fn new(attempts_max: u32) -> Self {
+        Self {
+            state: Mutex::default(),
+            attempts_max,
+            refuses_audit: AtomicBool::new(false),
+            work: Notify::new(),
+            cancels: watch::Sender::new(0),
+        }
+    }
+
+    /// Makes the audit trail fail from now on, or work again.
+    pub fn refuse_audit(&self, refuse: bool) {
+        self.refuses_audit.store(refuse, Ordering::SeqCst);
+    }
+
+    /// Every audit event so far, in order.
+    pub fn audit_events(&self) -> Vec<AuditEvent> {
+        self.state().audit.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().expect("no holder of the state panics")
+    }
+}
+
+#[async_trait]
+impl SnapshotCatalogue for MemoryStore {
+    async fn publish(&self, tenant: &TenantId, manifest: &SnapshotManifest) -> Result<()> {
+        let mut state = self.state();
+        if state.snapshots.iter().any(|(t, m)| t == tenant && m.id == manifest.id) {
+            return Err(Error::invalid(format!("snapshot {:?} is published already", manifest.id.as_str())));
+        }
+        state.snapshots.push((tenant.clone(), Arc::new(manifest.clone())));
+        Ok(())
+    }
+
+    async fn newest(&self, tenant: &TenantId) -> Result<Option<Arc<SnapshotManifest>>> {
+        Ok(self.state().snapshots.iter().rev().find(|(t, _)| t == tenant).map(|(_, m)| m.clone()))
+    }
+
+    async fn snapshot(&self, tenant: &TenantId, id: &SnapshotId) -> Result<Option<Arc<SnapshotManifest>>> {
+        Ok(self.state().snapshots.iter().find(|(t, m)| t == tenant && m.id == *id).map(|(_, m)| m.clone()))
+    }
+}
+
+#[async_trait]
+impl Credentials for MemoryStore {
+    async fn create(&self, credential: &Credential) -> Result<()> {
+        let mut state = self.state();
+        let client = credential.caller.client.clone();
+        if state.credentials.contains_key(&client) {
+            return Err(Error::invalid(format!("client id {:?} is taken", client.as_str())));
+        }
+        state.credentials.insert(client, credential.clone());
+        Ok(())
+    }
+
+    async fn credential(&self, client: &ClientId) -> Result<Option<Credential>> {
+        Ok(self.state().credentials.get(client).cloned())
+    }
+}
+
+#[async_trait]
+impl AuditTrail for MemoryStore {
+    async fn record(&self, event: &AuditEvent) -> Result<()> {
+        if self.refuses_audit.load(Ordering::SeqCst) {
+            return Err(Error::internal("the audit event could not be recorded", "told to refuse"));
+        }
+        let mut state = self.state();
+        if state.audit.iter().any(|known| known.id == event.id) {
+            return Err(Error::invalid(format!("audit event {:?} is recorded already", event.id)));
+        }
+        state.audit.push(event.clone());
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl Registry for MemoryStore {
+    async fn put_source(&self, tenant: &TenantId, source: &RegisteredSource) -> Result<()> {
+        let mut state = self.state();
+        if state.sources.iter().any(|(t, s)| t == tenant && s.name == source.name && s.id != source.id) {
+            return Err(Error::invalid(format!("another source is named {:?}", source.name)));
+        }
+        state.sources.retain(|(t, s)| t != tenant || s.id != source.id);
+        state.sources.push((tenant.clone(), source.clone()));
+        Ok(())
+    }
+
+    async fn sources(&self, tenant: &TenantId) -> Result<Vec<RegisteredSource>> {
+        let state = self.state();
+        let mut sources: Vec<_> =
+            state.sources.iter().filter(|(t, _)| t == tenant).map(|(_, s)| s.clone()).collect();
+        sources.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(sources)
+    }
+
+    async fn put_links(&self, tenant: &TenantId, links: &[ManualLink]) -> Result<()> {
+        let mut state = self.state();
+        for link in links {
+            state.links.retain(|(t, l)| {
+                t != tenant || l.source != link.source || l.native_identity != link.native_identity
+            });
+            state.links.push((tenant.clone(), link.clone()));
+        }
+        Ok(())
+    }
+
+    async fn links(&self, tenant: &TenantId) -> Result<Vec<ManualLink>> {
+        let state = self.state();
+        let mut links: Vec<_> =
+            state.links.iter().filter(|(t, _)| t == tenant).map(|(_, l)| l.clone()).collect();
+        links.sort_by(|a, b| (&a.source, &a.native_identity).cmp(&(&b.source, &b.native_identity)));
+        Ok(links)
+    }
+}

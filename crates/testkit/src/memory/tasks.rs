@@ -1,0 +1,295 @@
+//! The task machine in memory.
+
+use super::{MemoryStore, State};
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_reports::error::{Error, Result};
+use muster_reports::ids::{TaskDefinitionId, TaskId, TenantId, WorkerId};
+use muster_reports::ports::{Cancelled, LeaseState, ResultOrder, Started, TaskStore};
+use muster_reports::task::{AttemptEnd, Claim, Lease, Message, NewTask, Progress, Severity, Task, TaskState};
+use std::time::Duration;
+
+/// Messages kept per task, besides the notes on what was left out and the errors that end it.
+const MESSAGES_MAX: usize = 1_000;
+/// Bytes kept of one message text.
+const MESSAGE_TEXT_MAX: usize = 4_000;
+
+#[derive(Debug)]
+pub(super) struct Entry {
+    task: Task,
+    dedup_key: String,
+    deadline: DateTime<Utc>,
+    /// When a claim may take it: not before this while pending, the end of the lease while running.
+    due: DateTime<Utc>,
+}
+
+impl Entry {
+    fn end(&mut self, state: TaskState, now: DateTime<Utc>) {
+        assert!(self.task.state.may_become(state), "{:?} -> {state:?}", self.task.state);
+        self.task.state = state;
+        self.task.completed = Some(now);
+    }
+
+    fn fail(&mut self, now: DateTime<Utc>, messages: impl IntoIterator<Item = Message>) {
+        self.end(TaskState::Failed, now);
+        self.task.messages.extend(messages.into_iter().map(shorten));
+    }
+
+    fn fail_overdue(&mut self, now: DateTime<Utc>) {
+        let deadline = self.deadline.format("%Y-%m-%d %H:%M:%S UTC");
+        let text = format!("the report had not ended at its deadline, {deadline}");
+        self.fail(now, [Message::error("deadline_passed", text)]);
+    }
+
+    fn exhausted(&self) -> Message {
+        let text = format!("the report was given up after {} attempts", self.task.attempts);
+        Message::error("attempts_exhausted", text)
+    }
+
+    fn wait_until(&mut self, due: DateTime<Utc>) {
+        self.task.state = TaskState::Pending;
+        self.due = due.min(self.deadline);
+    }
+}
+
+/// Adds messages up to the limit; a note says how many were left out.
+fn add(messages: &mut Vec<Message>, more: Vec<Message>) {
+    let room = MESSAGES_MAX.saturating_sub(messages.len());
+    let left_out = more.get(room..).unwrap_or_default();
+    let note = (!left_out.is_empty()).then(|| {
+        let text = format!("{} more messages were left out", left_out.len());
+        match left_out.iter().all(|m| m.severity == Severity::Info) {
+            true => Message { severity: Severity::Info, key: "messages_left_out".into(), text },
+            false => Message::warn("messages_left_out", text),
+        }
+    });
+    messages.extend(more.into_iter().take(room).map(shorten));
+    messages.extend(note);
+}
+
+fn shorten(mut message: Message) -> Message {
+    if message.text.len() > MESSAGE_TEXT_MAX {
+        let end = (0..=MESSAGE_TEXT_MAX).rev().find(|at| message.text.is_char_boundary(*at)).unwrap_or(0);
+        message.text.truncate(end);
+        message.text.push('…');
+    }
+    message
+}
+
+fn lease_end(now: DateTime<Utc>, lease: Duration, deadline: DateTime<Utc>) -> DateTime<Utc> {
+    TimeDelta::from_std(lease)
+        .ok()
+        .and_then(|lease| now.checked_add_signed(lease))
+        .map_or(deadline, |end| end.min(deadline))
+}
+
+impl State {
+    fn find(&mut self, tenant: &TenantId, id: &TaskId) -> Option<&mut Entry> {
+        self.tasks.iter_mut().find(|e| e.task.tenant == *tenant && e.task.id == *id)
+    }
+
+    /// The task of a lease that still holds.
+    fn held(&mut self, lease: &Lease, now: DateTime<Utc>) -> Option<&mut Entry> {
+        self.find(&lease.tenant, &lease.task)
+            .filter(|e| e.task.state == TaskState::Running && e.task.epoch == lease.epoch && e.deadline > now)
+    }
+}
+
+#[async_trait]
+impl TaskStore for MemoryStore {
+    async fn start(&self, new: NewTask) -> Result<Started> {
+        let mut state = self.state();
+        let live = state
+            .tasks
+            .iter_mut()
+            .find(|e| e.task.tenant == new.tenant && e.dedup_key == new.dedup_key && e.task.state.is_live());
+        match live {
+            Some(entry) if entry.deadline > new.created => return Ok(Started::Live(entry.task.clone())),
+            Some(overdue) => overdue.fail_overdue(new.created),
+            None => {}
+        }
+        if state.tasks.iter().any(|e| e.task.id == new.id) {
+            return Err(Error::internal("the task could not be accepted", "its id is taken"));
+        }
+        let mut messages = Vec::new();
+        add(&mut messages, new.messages);
+        let task = Task {
+            id: new.id,
+            tenant: new.tenant,
+            definition: new.definition,
+            report: new.report,
+            name: new.name,
+            description: new.description,
+            parent: new.parent,
+            arguments: new.arguments,
+            requester: new.requester,
+            snapshot: new.snapshot,
+            created: new.created,
+            launched: None,
+            completed: None,
+            state: TaskState::Pending,
+            progress: Progress::default(),
+            messages,
+            attempts: 0,
+            epoch: 0,
+            result: None,
+        };
+        state.tasks.push(Entry {
+            task: task.clone(),
+            dedup_key: new.dedup_key,
+            deadline: new.deadline,
+            due: new.created.min(new.deadline),
+        });
+        self.work.notify_one();
+        Ok(Started::New(task))
+    }
+
+    async fn task(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Task>> {
+        Ok(self.state().find(tenant, id).map(|e| e.task.clone()))
+    }
+
+    async fn task_of_definition(
+        &self,
+        tenant: &TenantId,
+        definition: &TaskDefinitionId,
+        order: ResultOrder,
+    ) -> Result<Option<Task>> {
+        let state = self.state();
+        let tasks = state
+            .tasks
+            .iter()
+            .map(|e| &e.task)
+            .enumerate()
+            .filter(|(_, t)| t.tenant == *tenant && t.definition == *definition);
+        // `None` sorts before any `Some`, so the greatest is an ended one where there is one.
+        let first = match order {
+            ResultOrder::CompletedFirst => tasks.max_by_key(|(at, t)| (t.completed, t.created, *at)),
+            ResultOrder::CreatedLast => tasks.max_by_key(|(at, t)| (Some(t.created), t.created, *at)),
+        };
+        Ok(first.map(|(_, t)| t.clone()))
+    }
+
+    async fn cancel(&self, tenant: &TenantId, id: &TaskId, now: DateTime<Utc>) -> Result<Cancelled> {
+        let mut state = self.state();
+        let Some(entry) = state.find(tenant, id) else { return Ok(Cancelled::Unknown) };
+        Ok(match entry.task.state {
+            TaskState::Pending | TaskState::Running => {
+                entry.end(TaskState::Terminated, now);
+                self.cancels.send_modify(|count| *count += 1);
+                Cancelled::Now
+            }
+            TaskState::Terminated => Cancelled::Before,
+            ended @ (TaskState::Succeeded | TaskState::Warned | TaskState::Failed) => {
+                Cancelled::TooLate(ended)
+            }
+        })
+    }
+
+    async fn claim(&self, worker: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<Option<Claim>> {
+        let mut state = self.state();
+        loop {
+            let due = state.tasks.iter_mut().filter(|e| e.task.state.is_live() && e.due <= now);
+            // The first of equals is the one accepted first.
+            let Some(entry) = due.min_by_key(|e| e.due) else { return Ok(None) };
+            if entry.deadline <= now {
+                entry.fail_overdue(now);
+            } else if entry.task.attempts >= self.attempts_max {
+                let message = entry.exhausted();
+                entry.fail(now, [message]);
+            } else {
+                let until = lease_end(now, lease, entry.deadline);
+                entry.due = until;
+                entry.task.state = TaskState::Running;
+                entry.task.launched.get_or_insert(now);
+                entry.task.progress = Progress::default();
+                entry.task.attempts += 1;
+                entry.task.epoch += 1;
+                self.work.notify_one();
+                return Ok(Some(Claim {
+                    task: entry.task.clone(),
+                    lease: Lease {
+                        task: entry.task.id.clone(),
+                        tenant: entry.task.tenant.clone(),
+                        worker: worker.clone(),
+                        epoch: entry.task.epoch,
+                        until,
+                        deadline: entry.deadline,
+                    },
+                }));
+            }
+        }
+    }
+
+    async fn heartbeat(
+        &self,
+        lease: &Lease,
+        progress: Progress,
+        now: DateTime<Utc>,
+        extend: Duration,
+    ) -> Result<LeaseState> {
+        let mut state = self.state();
+        let Some(entry) = state.held(lease, now) else { return Ok(LeaseState::Lost) };
+        entry.due = lease_end(now, extend, entry.deadline);
+        entry.task.progress = progress;
+        Ok(LeaseState::Held(entry.due))
+    }
+
+    async fn end_attempt(&self, lease: &Lease, end: AttemptEnd, now: DateTime<Utc>) -> Result<bool> {
+        let mut state = self.state();
+        let attempts_max = self.attempts_max;
+        let Some(entry) = state.held(lease, now) else { return Ok(false) };
+        match end {
+            AttemptEnd::Done { result, messages } => {
+                add(&mut entry.task.messages, messages);
+                let plain = entry.task.messages.iter().all(|m| m.severity == Severity::Info);
+                entry.end(if plain { TaskState::Succeeded } else { TaskState::Warned }, now);
+                entry.task.progress = Progress { rows: result.rows, rows_expected: Some(result.rows) };
+                entry.task.result = Some(result);
+            }
+            AttemptEnd::Failed { message } => entry.fail(now, [message]),
+            AttemptEnd::Retry { message, .. } if entry.task.attempts >= attempts_max => {
+                let exhausted = entry.exhausted();
+                entry.fail(now, [message, exhausted]);
+            }
+            AttemptEnd::Retry { message, not_before } => {
+                let text = format!("attempt {} of {attempts_max}: {}", entry.task.attempts, message.text);
+                add(
+                    &mut entry.task.messages,
+                    vec![Message { severity: Severity::Info, key: message.key, text }],
+                );
+                entry.wait_until(not_before);
+                self.work.notify_one();
+            }
+            AttemptEnd::Released => {
+                entry.task.attempts -= 1;
+                entry.wait_until(now);
+                self.work.notify_one();
+            }
+        }
+        Ok(true)
+    }
+
+    async fn work_or(&self, at_most: Duration) {
+        // A permit left by an earlier notification ends the wait at once.
+        let _ = tokio::time::timeout(at_most, self.work.notified()).await;
+    }
+
+    async fn cancelled(&self, id: &TaskId) {
+        // Subscribed before looking, so that no cancel falls between.
+        let mut cancels = self.cancels.subscribe();
+        loop {
+            let cancelled =
+                self.state().tasks.iter().any(|e| e.task.id == *id && e.task.state == TaskState::Terminated);
+            if cancelled {
+                return;
+            }
+            cancels.changed().await.expect("the sender lives as long as the store");
+        }
+    }
+
+    async fn published_names(&self) -> Result<Vec<String>> {
+        let state = self.state();
+        let results = state.tasks.iter().filter_map(|e| e.task.result.as_ref());
+        Ok(results.flat_map(|r| &r.files).map(|f| f.stored_name.clone()).collect())
+    }
+}
