@@ -1,0 +1,166 @@
+//! A source's definition: what to read and what its records mean.
+//!
+//! People write it as a TOML file; the system keeps it as JSON. Both carry the same keys, except that the
+//! file's `kind` and its table are one value here ([`ReaderSettings`]) and the id is always present.
+//! Definitions that came from [`SourceDefinition::from_toml`] are valid; reading stored JSON checks the shape
+//! only, because only valid definitions are stored.
+
+mod file;
+mod mapping;
+mod template;
+mod transform;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use mapping::{AttributeMapping, MappingSource};
+pub use template::{Template, TemplatePart};
+pub use transform::Transform;
+
+use crate::delimited::DelimitedSettings;
+
+/// Percentage of a source's accounts that may vanish in one full read when the definition says nothing.
+pub const DEFAULT_DELETE_THRESHOLD_PERCENT: u8 = 10;
+
+/// One source, as the whole system knows it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceDefinition {
+    /// 32 lower-case hex digits; see [`SourceDefinition::derived_id`] for what it is when none was written.
+    pub id: String,
+    /// The name people know the source by.
+    pub name: String,
+    /// A full read in which more than this percentage of the known accounts is missing marks none of them; 0
+    /// to 100.
+    pub delete_threshold_percent: u8,
+    /// How to read it.
+    pub reader: ReaderSettings,
+    /// Present exactly when the source is authoritative.
+    pub profile: Option<ProfileDefinition>,
+    /// Rules that link an account to an identity, in the order in which they are tried.
+    pub correlation: Vec<CorrelationRule>,
+    /// Lifecycle states of the identities made from this source's accounts.
+    pub lifecycle: Option<LifecycleDefinition>,
+}
+
+/// The kind of a source with its settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReaderSettings {
+    /// A delimited file.
+    Delimited(DelimitedSettings),
+}
+
+impl ReaderSettings {
+    /// The kind as a definition file writes it.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Delimited(_) => "delimited",
+        }
+    }
+}
+
+/// When a flag of an account is true.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlagRule {
+    /// The column that tells.
+    pub column: String,
+    /// True when the cell equals one of these, ASCII case ignored. When absent the cell itself must be one of
+    /// `true`, `false`, `yes`, `no`, `1`, `0` in any case, or blank, which is false.
+    #[serde(default)]
+    pub values: Option<Vec<String>>,
+}
+
+/// The identity profile that rests on an authoritative source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfileDefinition {
+    /// The profile's name.
+    pub name: String,
+    /// Rank among the profiles; the lowest number wins an identity.
+    pub priority: u32,
+    /// How identity attributes come from the account; `uid` is always among them.
+    pub attributes: Vec<AttributeMapping>,
+    /// Native identities whose identities are never reported as orphans.
+    #[serde(default)]
+    pub protected: Vec<String>,
+}
+
+/// Links an account to the identity that has the same value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CorrelationRule {
+    /// Attribute of the identity, by its technical name.
+    pub identity_attribute: String,
+    /// Attribute of this source's account.
+    pub account_attribute: String,
+    /// Compare without regard to case.
+    #[serde(default)]
+    pub ignore_case: bool,
+}
+
+/// Lifecycle states by the value of an account attribute.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LifecycleDefinition {
+    /// Attribute of the authoritative source's account.
+    pub attribute: String,
+    /// Technical name of the state by the attribute's value, compared exactly. A value that is not listed gives
+    /// no state.
+    pub states: BTreeMap<String, String>,
+}
+
+/// A definition that cannot be used: where it is wrong and what was expected.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}{}{}: {reason}", at(.position), key_text(.key))]
+pub struct DefinitionError {
+    /// The definition file.
+    pub path: String,
+    /// Line and column in it, counted from 1, where the parser can tell.
+    pub position: Option<(usize, usize)>,
+    /// The key, such as `profile.attributes[0].name`, where it is known.
+    pub key: Option<String>,
+    /// What is wrong and what was expected.
+    pub reason: String,
+}
+
+fn at(position: &Option<(usize, usize)>) -> String {
+    position.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"))
+}
+
+fn key_text(key: &Option<String>) -> String {
+    key.as_ref().map_or_else(String::new, |key| format!(": {key}"))
+}
+
+impl SourceDefinition {
+    /// Reads and checks the text of a definition file; `path` is for error messages.
+    ///
+    /// # Errors
+    /// [`DefinitionError`] with the file, the place or key, and what was expected, for the first fault.
+    pub fn from_toml(text: &str, path: &Path) -> Result<Self, DefinitionError> {
+        file::parse(text, path)
+    }
+
+    /// The id of a source whose definition gives none: the first 32 hex digits of the SHA-256 of `source:` and
+    /// the name, so that it stays the same wherever the definition is read.
+    #[must_use]
+    pub fn derived_id(name: &str) -> String {
+        let mut hash = Sha256::new();
+        hash.update(b"source:");
+        hash.update(name.as_bytes());
+        let mut text = crate::reader::hex(&hash.finalize());
+        text.truncate(32);
+        text
+    }
+
+    /// Whether an identity profile rests on the source.
+    #[must_use]
+    pub fn is_authoritative(&self) -> bool {
+        self.profile.is_some()
+    }
+}

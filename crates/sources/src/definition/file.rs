@@ -1,0 +1,215 @@
+//! The definition file: TOML to a checked [`SourceDefinition`].
+//!
+//! Shape faults (unknown keys, wrong types) come from the parser with line and column; faults of meaning come
+//! from the checks here with the key.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::{
+    AttributeMapping, CorrelationRule, DEFAULT_DELETE_THRESHOLD_PERCENT, DefinitionError,
+    LifecycleDefinition, ProfileDefinition, ReaderSettings, SourceDefinition,
+};
+use crate::delimited::DelimitedSettings;
+
+/// The identity attribute without which nothing can be linked.
+const UID: &str = "uid";
+
+/// The file as written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct DefinitionFile {
+    id: Option<String>,
+    name: String,
+    kind: String,
+    delete_threshold_percent: Option<i64>,
+    delimited: Option<DelimitedSettings>,
+    profile: Option<ProfileTable>,
+    #[serde(default)]
+    correlation: Vec<CorrelationRule>,
+    lifecycle: Option<LifecycleDefinition>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProfileTable {
+    name: String,
+    priority: i64,
+    #[serde(default)]
+    attributes: Vec<AttributeMapping>,
+    #[serde(default)]
+    protected: Vec<String>,
+}
+
+/// Only the kind, so that a file of another kind is told so and not that its table is unknown.
+#[derive(Deserialize)]
+struct KindOnly {
+    kind: Option<String>,
+}
+
+/// A fault of meaning: the key and what is wrong with it.
+type Fault = (String, String);
+
+pub(super) fn parse(text: &str, path: &Path) -> Result<SourceDefinition, DefinitionError> {
+    let path = path.display().to_string();
+    if let Ok(KindOnly { kind: Some(kind) }) = toml::from_str(text)
+        && let Err((key, reason)) = readable_kind(&kind)
+    {
+        return Err(DefinitionError { path, position: None, key: Some(key), reason });
+    }
+    let file: DefinitionFile = toml::from_str(text).map_err(|error| DefinitionError {
+        path: path.clone(),
+        position: error.span().map(|span| line_and_column(text, span.start)),
+        key: None,
+        reason: error.message().to_owned(),
+    })?;
+    check(file).map_err(|(key, reason)| DefinitionError { path, position: None, key: Some(key), reason })
+}
+
+fn readable_kind(kind: &str) -> Result<(), Fault> {
+    if kind == "delimited" {
+        return Ok(());
+    }
+    Err(("kind".to_owned(), format!("{kind:?} cannot be read: this version reads only \"delimited\"")))
+}
+
+fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+fn check(file: DefinitionFile) -> Result<SourceDefinition, Fault> {
+    readable_kind(&file.kind)?;
+    not_blank("name", &file.name)?;
+    let id = match file.id {
+        None => SourceDefinition::derived_id(&file.name),
+        Some(id) if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
+            id.to_ascii_lowercase()
+        }
+        Some(_) => return Err(("id".to_owned(), "expected 32 hex digits".to_owned())),
+    };
+    let threshold = file.delete_threshold_percent.unwrap_or(i64::from(DEFAULT_DELETE_THRESHOLD_PERCENT));
+    let delete_threshold_percent = u8::try_from(threshold)
+        .ok()
+        .filter(|percent| *percent <= 100)
+        .ok_or_else(|| ("delete_threshold_percent".to_owned(), format!("{threshold}: expected 0 to 100")))?;
+    let settings = file.delimited.ok_or_else(|| {
+        ("delimited".to_owned(), "expected this table, for the kind is \"delimited\"".to_owned())
+    })?;
+    if let Some((key, reason)) = settings.fault() {
+        return Err((format!("delimited.{key}"), reason));
+    }
+    let profile = file.profile.map(check_profile).transpose()?;
+    for (index, rule) in file.correlation.iter().enumerate() {
+        not_blank(&format!("correlation[{index}].identity_attribute"), &rule.identity_attribute)?;
+        not_blank(&format!("correlation[{index}].account_attribute"), &rule.account_attribute)?;
+    }
+    if let Some(lifecycle) = &file.lifecycle {
+        check_lifecycle(lifecycle, profile.is_some())?;
+    }
+    let definition = SourceDefinition {
+        id,
+        name: file.name,
+        delete_threshold_percent,
+        reader: ReaderSettings::Delimited(settings),
+        profile,
+        correlation: file.correlation,
+        lifecycle: file.lifecycle,
+    };
+    check_listed(&definition)?;
+    Ok(definition)
+}
+
+fn check_profile(table: ProfileTable) -> Result<ProfileDefinition, Fault> {
+    not_blank("profile.name", &table.name)?;
+    let priority = u32::try_from(table.priority).map_err(|_| {
+        (
+            "profile.priority".to_owned(),
+            format!("{}: expected a whole number from 0 to {}", table.priority, u32::MAX),
+        )
+    })?;
+    for (index, mapping) in table.attributes.iter().enumerate() {
+        let key = format!("profile.attributes[{index}]");
+        not_blank(&format!("{key}.name"), &mapping.name)?;
+        for attribute in mapping.source.account_attributes() {
+            not_blank(&format!("{key}.from"), attribute)?;
+        }
+        if table.attributes.iter().take(index).any(|earlier| earlier.name == mapping.name) {
+            return Err((
+                format!("{key}.name"),
+                format!("identity attribute {:?} is mapped twice", mapping.name),
+            ));
+        }
+    }
+    if !table.attributes.iter().any(|mapping| mapping.name == UID) {
+        return Err((
+            "profile.attributes".to_owned(),
+            "expected a mapping of the identity attribute \"uid\"".to_owned(),
+        ));
+    }
+    for (index, native_identity) in table.protected.iter().enumerate() {
+        not_blank(&format!("profile.protected[{index}]"), native_identity)?;
+    }
+    Ok(ProfileDefinition {
+        name: table.name,
+        priority,
+        attributes: table.attributes,
+        protected: table.protected,
+    })
+}
+
+fn check_lifecycle(lifecycle: &LifecycleDefinition, authoritative: bool) -> Result<(), Fault> {
+    if !authoritative {
+        return Err((
+            "lifecycle".to_owned(),
+            "only a source with a [profile] gives lifecycle states".to_owned(),
+        ));
+    }
+    not_blank("lifecycle.attribute", &lifecycle.attribute)?;
+    if lifecycle.states.is_empty() {
+        return Err(("lifecycle.states".to_owned(), "expected at least one state".to_owned()));
+    }
+    for (value, state) in &lifecycle.states {
+        not_blank(&format!("lifecycle.states.{value:?}"), state)?;
+    }
+    Ok(())
+}
+
+/// Where the definition lists its attributes, what it says about accounts must be among them: an attribute that
+/// is never read would leave every identity without its value, and nobody would be told.
+fn check_listed(definition: &SourceDefinition) -> Result<(), Fault> {
+    let ReaderSettings::Delimited(settings) = &definition.reader;
+    let Some(listed) = &settings.attributes else { return Ok(()) };
+    let mut named: Vec<(String, &str)> = Vec::new();
+    for (index, name) in settings.multi_valued.iter().enumerate() {
+        named.push((format!("delimited.multi_valued[{index}]"), name));
+    }
+    for (index, name) in settings.entitlements.iter().enumerate() {
+        named.push((format!("delimited.entitlements[{index}]"), name));
+    }
+    for (index, mapping) in
+        definition.profile.iter().flat_map(|profile| profile.attributes.iter().enumerate())
+    {
+        for name in mapping.source.account_attributes() {
+            named.push((format!("profile.attributes[{index}]"), name));
+        }
+    }
+    for (index, rule) in definition.correlation.iter().enumerate() {
+        named.push((format!("correlation[{index}].account_attribute"), &rule.account_attribute));
+    }
+    if let Some(lifecycle) = &definition.lifecycle {
+        named.push(("lifecycle.attribute".to_owned(), &lifecycle.attribute));
+    }
+    match named.into_iter().find(|(_, name)| !listed.iter().any(|attribute| attribute == name)) {
+        Some((key, name)) => {
+            Err((key, format!("account attribute {name:?} is not among delimited.attributes")))
+        }
+        None => Ok(()),
+    }
+}
+
+fn not_blank(key: &str, value: &str) -> Result<(), Fault> {
+    if value.trim().is_empty() { Err((key.to_owned(), "must not be blank".to_owned())) } else { Ok(()) }
+}

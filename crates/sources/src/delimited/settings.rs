@@ -1,0 +1,174 @@
+//! What a definition says about a delimited file.
+
+use encoding_rs::Encoding;
+use serde::{Deserialize, Serialize};
+
+use crate::definition::FlagRule;
+
+/// The `[delimited]` table of a definition file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DelimitedSettings {
+    /// The file; a relative path is taken from the definition file's folder.
+    pub path: String,
+    /// What stands between fields: one ASCII character, neither a quote nor a line end. Default `,`.
+    #[serde(default = "default_delimiter")]
+    pub delimiter: char,
+    /// Label of the encoding, any that the WHATWG Encoding Standard knows. A byte order mark at the file's
+    /// beginning wins. Default `utf-8`.
+    #[serde(default = "default_encoding")]
+    pub encoding: String,
+    /// Column that names the account; its cells are taken as they are, white space included.
+    pub native_identity: String,
+    /// Column with the account's name; the native identity's column when absent.
+    #[serde(default)]
+    pub name_column: Option<String>,
+    /// Column with the name shown to people.
+    #[serde(default)]
+    pub display_name: Option<String>,
+    /// Column with an id that survives renames.
+    #[serde(default)]
+    pub uuid: Option<String>,
+    /// What stands between the values of a cell of a multi-valued column. Values lose the white space around
+    /// them, and blank ones are left out. Default `;`.
+    #[serde(default = "default_separator")]
+    pub multi_value_separator: String,
+    /// Columns whose cells hold several values.
+    #[serde(default)]
+    pub multi_valued: Vec<String>,
+    /// Several rows with one native identity are one account whose values are united. The reader gives every
+    /// row; uniting them is aggregation's work.
+    #[serde(default)]
+    pub merge_rows: bool,
+    /// Columns whose values are entitlements.
+    #[serde(default)]
+    pub entitlements: Vec<String>,
+    /// Columns to take as attributes, in this order; all columns in header order when absent.
+    #[serde(default)]
+    pub attributes: Option<Vec<String>>,
+    /// When an account counts as disabled; never when absent. Likewise the next three.
+    #[serde(default)]
+    pub disabled: Option<FlagRule>,
+    /// When an account counts as locked.
+    #[serde(default)]
+    pub locked: Option<FlagRule>,
+    /// When an account counts as a system's own.
+    #[serde(default)]
+    pub system: Option<FlagRule>,
+    /// When an account counts as privileged.
+    #[serde(default)]
+    pub privileged: Option<FlagRule>,
+}
+
+fn default_delimiter() -> char {
+    ','
+}
+
+fn default_encoding() -> String {
+    "utf-8".to_owned()
+}
+
+fn default_separator() -> String {
+    ";".to_owned()
+}
+
+impl DelimitedSettings {
+    /// Settings for `path` with everything else at its default.
+    #[must_use]
+    pub fn new(path: impl Into<String>, native_identity: impl Into<String>) -> Self {
+        Self {
+            path: path.into(),
+            delimiter: default_delimiter(),
+            encoding: default_encoding(),
+            native_identity: native_identity.into(),
+            name_column: None,
+            display_name: None,
+            uuid: None,
+            multi_value_separator: default_separator(),
+            multi_valued: Vec::new(),
+            merge_rows: false,
+            entitlements: Vec::new(),
+            attributes: None,
+            disabled: None,
+            locked: None,
+            system: None,
+            privileged: None,
+        }
+    }
+
+    /// The declared encoding, where the label names one.
+    pub(crate) fn declared_encoding(&self) -> Option<&'static Encoding> {
+        Encoding::for_label_no_replacement(self.encoding.as_bytes())
+    }
+
+    /// Whether `delimiter` can separate fields.
+    pub(crate) fn delimiter_is_usable(&self) -> bool {
+        self.delimiter.is_ascii() && !matches!(self.delimiter, '"' | '\r' | '\n' | '\0')
+    }
+
+    /// The flag rules with the names of their keys.
+    pub(crate) fn flags(&self) -> [(&'static str, Option<&FlagRule>); 4] {
+        [
+            ("disabled", self.disabled.as_ref()),
+            ("locked", self.locked.as_ref()),
+            ("system", self.system.as_ref()),
+            ("privileged", self.privileged.as_ref()),
+        ]
+    }
+
+    /// The first fault, as the key and what is wrong with it.
+    pub(crate) fn fault(&self) -> Option<(String, String)> {
+        let blank = |key: &str| Some((key.to_owned(), "must not be blank".to_owned()));
+        for (key, value) in [("path", &self.path), ("native_identity", &self.native_identity)] {
+            if value.trim().is_empty() {
+                return blank(key);
+            }
+        }
+        for (key, value) in
+            [("name_column", &self.name_column), ("display_name", &self.display_name), ("uuid", &self.uuid)]
+        {
+            if value.as_ref().is_some_and(|name| name.trim().is_empty()) {
+                return blank(key);
+            }
+        }
+        if !self.delimiter_is_usable() {
+            let wanted = "expected one ASCII character that is neither a quote nor a line end";
+            return Some(("delimiter".to_owned(), wanted.to_owned()));
+        }
+        if self.declared_encoding().is_none() {
+            let wanted =
+                format!("unknown encoding {:?}: expected a WHATWG label such as \"utf-8\"", self.encoding);
+            return Some(("encoding".to_owned(), wanted));
+        }
+        if self.multi_value_separator.is_empty() {
+            return Some(("multi_value_separator".to_owned(), "must not be empty".to_owned()));
+        }
+        let no_names = Vec::new();
+        let lists = [
+            ("multi_valued", &self.multi_valued),
+            ("entitlements", &self.entitlements),
+            ("attributes", self.attributes.as_ref().unwrap_or(&no_names)),
+        ];
+        for (key, names) in lists {
+            for (index, name) in names.iter().enumerate() {
+                if name.trim().is_empty() {
+                    return blank(&format!("{key}[{index}]"));
+                }
+                if names.iter().take(index).any(|earlier| earlier == name) {
+                    return Some((format!("{key}[{index}]"), format!("{name:?} is listed twice")));
+                }
+            }
+        }
+        for (key, rule) in self.flags() {
+            let Some(rule) = rule else { continue };
+            if rule.column.trim().is_empty() {
+                return blank(&format!("{key}.column"));
+            }
+            if rule.values.as_ref().is_some_and(Vec::is_empty) {
+                let wanted = "expected at least one value, or no such key for columns of true and false";
+                return Some((format!("{key}.values"), wanted.to_owned()));
+            }
+        }
+        None
+    }
+}

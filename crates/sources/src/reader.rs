@@ -1,0 +1,114 @@
+//! What every kind of source gives: batches of records, rejections, and a summary at the end.
+
+use arrow::record_batch::RecordBatch;
+
+/// A record of the source that could not become an account record, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rejection {
+    /// Physical line on which the record begins, counted from 1; 0 for sources without lines.
+    pub line: u64,
+    /// The record's native identity where it could be read. With a wrong number of fields it is what stood in
+    /// the native identity's place: enough not to take that account for vanished, not enough to load it.
+    pub native_identity: Option<String>,
+    /// What is wrong and what was expected, for the person who mends the source; holds no cell's content.
+    pub reason: String,
+}
+
+/// The next records of a source, in the source's order.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// Accepted records, of [`record_schema`](crate::record_schema); may have no row when all were rejected.
+    pub records: RecordBatch,
+    /// Rejected records met on the way.
+    pub rejections: Vec<Rejection>,
+}
+
+/// What one read of a source came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadSummary {
+    /// Records seen, rejected ones included; blank lines are not records.
+    pub read: u64,
+    /// Records rejected. `read - rejected` rows were given in batches.
+    pub rejected: u64,
+    /// How many records the source itself says it holds, where it says so (a delimited file does not).
+    pub reported_total: Option<u64>,
+    /// The input was read to its end and did not change meanwhile. Only then may an absent account be taken
+    /// for a vanished one.
+    pub complete: bool,
+    /// Why `complete` is false; `None` exactly when it is true.
+    pub incomplete_reason: Option<String>,
+    /// SHA-256 of the raw bytes read, in lower-case hex.
+    pub digest_sha256: String,
+    /// Raw bytes read.
+    pub bytes: u64,
+    /// Names of the attributes a record may have, in schema order; a listed attribute that the source lacks
+    /// is not among them.
+    pub schema: Vec<String>,
+    /// What the reader of a report must know though nothing failed, such as a listed column that is missing.
+    pub warnings: Vec<String>,
+}
+
+/// The whole source failed: nothing that was read of it may be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The file system refused.
+    #[error("cannot {action} {path}")]
+    Io {
+        /// What was being done: `open`, `read`, `examine`.
+        action: &'static str,
+        /// The file.
+        path: String,
+        /// What the file system answered.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The head of the source does not fit its definition.
+    #[error("{path}:{line}:{column}: {reason}")]
+    Header {
+        /// The file.
+        path: String,
+        /// Physical line, counted from 1.
+        line: u64,
+        /// Number of the column (field), counted from 1; 0 where the whole line is meant.
+        column: u64,
+        /// What is wrong and what was expected.
+        reason: String,
+    },
+    /// A setting that a definition read from a file cannot have, for definitions made by other means.
+    #[error("{path}: {reason}")]
+    Settings {
+        /// The file that was to be read.
+        path: String,
+        /// What is wrong and what was expected.
+        reason: String,
+    },
+    /// Arrow refused to build a batch; a defect of the reader.
+    #[error("record batch could not be built")]
+    Batch(#[from] arrow::error::ArrowError),
+}
+
+/// One full read of one source, in order, with memory that does not grow with the source.
+pub trait RecordReader: Send {
+    /// The next records; `None` after the last.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the whole source has failed; the reader must not be used further.
+    fn next_batch(&mut self) -> Result<Option<Batch>, ReadError>;
+
+    /// Ends the read and says what it came to. Before `next_batch` has given `None` the read is incomplete.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the source cannot be examined any more.
+    fn finish(self: Box<Self>) -> Result<ReadSummary, ReadError>;
+}
+
+/// Bytes as lower-case hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
+}

@@ -1,0 +1,271 @@
+//! Definition files: what they become, and what is said of wrong ones.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use muster_sources::{
+    AttributeMapping, CorrelationRule, DelimitedSettings, FlagRule, LifecycleDefinition, MappingSource,
+    ProfileDefinition, ReaderSettings, SourceDefinition, Template, Transform,
+};
+
+fn parse(text: &str) -> Result<SourceDefinition, String> {
+    SourceDefinition::from_toml(text, Path::new("sources/hr.toml")).map_err(|error| error.to_string())
+}
+
+const WHOLE: &str = r##"
+id = "2C9180897E7742B2017E781782F705B9"
+name = "Employees"
+kind = "delimited"
+delete_threshold_percent = 25
+
+[delimited]
+path = "people.tsv"
+delimiter = "\t"
+encoding = "latin1"
+native_identity = "empnum"
+name_column = "login"
+display_name = "cn"
+uuid = "guid"
+multi_value_separator = "|"
+multi_valued = ["groups"]
+merge_rows = true
+entitlements = ["groups"]
+attributes = ["empnum", "status", "groups", "firstname", "surname"]
+[delimited.disabled]
+column = "status"
+values = ["Former employee"]
+[delimited.privileged]
+column = "admin"
+
+[profile]
+name = "People"
+priority = 10
+protected = ["1"]
+[[profile.attributes]]
+name = "uid"
+from = "empnum"
+transforms = ["trim", "lower", "upper", "capitalize"]
+required = true
+[[profile.attributes]]
+name = "type"
+value = "employee"
+[[profile.attributes]]
+name = "email"
+template = "{firstname}.{surname}@example.com"
+transforms = [{ split = "#", index = 1 }, { replace = "a", with = "" }, { lookup = { "A" = "Active" }, default = "?" }]
+
+[[correlation]]
+identity_attribute = "uid"
+account_attribute = "empnum"
+[[correlation]]
+identity_attribute = "email"
+account_attribute = "surname"
+ignore_case = true
+
+[lifecycle]
+attribute = "status"
+states = { "Active" = "active", "Former employee" = "terminated" }
+"##;
+
+fn whole() -> SourceDefinition {
+    let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+    let mapping = |name: &str, source, transforms, required| AttributeMapping {
+        name: name.to_owned(),
+        source,
+        transforms,
+        required,
+    };
+    let rule = |identity: &str, account: &str, ignore_case| CorrelationRule {
+        identity_attribute: identity.to_owned(),
+        account_attribute: account.to_owned(),
+        ignore_case,
+    };
+    let map = |pairs: &[(&str, &str)]| {
+        pairs.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect::<BTreeMap<_, _>>()
+    };
+    SourceDefinition {
+        id: "2c9180897e7742b2017e781782f705b9".to_owned(),
+        name: "Employees".to_owned(),
+        delete_threshold_percent: 25,
+        reader: ReaderSettings::Delimited(DelimitedSettings {
+            path: "people.tsv".to_owned(),
+            delimiter: '\t',
+            encoding: "latin1".to_owned(),
+            native_identity: "empnum".to_owned(),
+            name_column: Some("login".to_owned()),
+            display_name: Some("cn".to_owned()),
+            uuid: Some("guid".to_owned()),
+            multi_value_separator: "|".to_owned(),
+            multi_valued: names(&["groups"]),
+            merge_rows: true,
+            entitlements: names(&["groups"]),
+            attributes: Some(names(&["empnum", "status", "groups", "firstname", "surname"])),
+            disabled: Some(FlagRule {
+                column: "status".to_owned(),
+                values: Some(names(&["Former employee"])),
+            }),
+            locked: None,
+            system: None,
+            privileged: Some(FlagRule { column: "admin".to_owned(), values: None }),
+        }),
+        profile: Some(ProfileDefinition {
+            name: "People".to_owned(),
+            priority: 10,
+            attributes: vec![
+                mapping(
+                    "uid",
+                    MappingSource::Attribute("empnum".to_owned()),
+                    vec![Transform::Trim, Transform::Lower, Transform::Upper, Transform::Capitalize],
+                    true,
+                ),
+                mapping("type", MappingSource::Static("employee".to_owned()), vec![], false),
+                mapping(
+                    "email",
+                    MappingSource::Template(
+                        Template::try_from("{firstname}.{surname}@example.com".to_owned()).unwrap(),
+                    ),
+                    vec![
+                        Transform::Split { separator: "#".to_owned(), index: 1 },
+                        Transform::Replace { pattern: "a".to_owned(), with: String::new() },
+                        Transform::Lookup { table: map(&[("A", "Active")]), default: Some("?".to_owned()) },
+                    ],
+                    false,
+                ),
+            ],
+            protected: names(&["1"]),
+        }),
+        correlation: vec![rule("uid", "empnum", false), rule("email", "surname", true)],
+        lifecycle: Some(LifecycleDefinition {
+            attribute: "status".to_owned(),
+            states: map(&[("Active", "active"), ("Former employee", "terminated")]),
+        }),
+    }
+}
+
+#[test]
+fn a_definition_with_every_key() {
+    assert_eq!(parse(WHOLE), Ok(whole()));
+}
+
+#[test]
+fn stored_json_gives_the_same_definition() {
+    let json = serde_json::to_string(&whole()).unwrap();
+    assert_eq!(serde_json::from_str::<SourceDefinition>(&json).unwrap(), whole());
+    assert!(json.contains(r##"{"name":"uid","from":"empnum","transforms":["trim","lower","##), "{json}");
+    assert!(json.contains(r##"{"split":"#","index":1}"##), "{json}");
+}
+
+#[test]
+fn the_least_definition_has_the_documented_defaults() {
+    let text =
+        "name = \"A\"\nkind = \"delimited\"\n[delimited]\npath = \"a.csv\"\nnative_identity = \"id\"\n";
+    let definition = parse(text).unwrap();
+    // printf 'source:A' | sha256sum
+    assert_eq!(definition.id, "da707149bfe23f484cedec68c1dfcaa3");
+    assert_eq!(definition.delete_threshold_percent, 10);
+    assert_eq!(definition.reader, ReaderSettings::Delimited(DelimitedSettings::new("a.csv", "id")));
+    assert!(!definition.is_authoritative());
+}
+
+/// `WHOLE` with one text replaced, and the message it gives.
+fn fault(old: &str, new: &str) -> String {
+    assert!(WHOLE.contains(old), "{old:?}");
+    parse(&WHOLE.replacen(old, new, 1)).unwrap_err()
+}
+
+#[test]
+fn faults_name_the_file_the_key_and_what_was_expected() {
+    let cases = [
+        (r#"name = "Employees""#, r#"name = " ""#, "sources/hr.toml: name: must not be blank"),
+        (r#""2C91"#, r#""XX91"#, "sources/hr.toml: id: expected 32 hex digits"),
+        (
+            r#"kind = "delimited""#,
+            r#"kind = "ldap""#,
+            "sources/hr.toml: kind: \"ldap\" cannot be read: this version reads only \"delimited\"",
+        ),
+        ("= 25", "= 101", "sources/hr.toml: delete_threshold_percent: 101: expected 0 to 100"),
+        (
+            r#""\t""#,
+            r#""\"""#,
+            "sources/hr.toml: delimited.delimiter: expected one ASCII character that is neither a quote nor a line end",
+        ),
+        (
+            "latin1",
+            "klingon",
+            "sources/hr.toml: delimited.encoding: unknown encoding \"klingon\": expected a WHATWG label such as \"utf-8\"",
+        ),
+        (
+            r#"["empnum", "#,
+            r#"["status", "#,
+            "sources/hr.toml: delimited.attributes[1]: \"status\" is listed twice",
+        ),
+        (
+            r#"["empnum", "#,
+            "[",
+            "sources/hr.toml: profile.attributes[0]: account attribute \"empnum\" is not among delimited.attributes",
+        ),
+        (
+            "priority = 10",
+            "priority = -1",
+            "sources/hr.toml: profile.priority: -1: expected a whole number from 0 to 4294967295",
+        ),
+        (
+            r#"name = "uid""#,
+            r#"name = "type""#,
+            "sources/hr.toml: profile.attributes[1].name: identity attribute \"type\" is mapped twice",
+        ),
+        (
+            r#"name = "uid""#,
+            r#"name = "id""#,
+            "sources/hr.toml: profile.attributes: expected a mapping of the identity attribute \"uid\"",
+        ),
+        (
+            r#"account_attribute = "empnum""#,
+            r#"account_attribute = """#,
+            "sources/hr.toml: correlation[0].account_attribute: must not be blank",
+        ),
+        (
+            r#"protected = ["1"]"#,
+            r#"protected = [" "]"#,
+            "sources/hr.toml: profile.protected[0]: must not be blank",
+        ),
+        (
+            r#"states = { "Active" = "active", "Former employee" = "terminated" }"#,
+            "states = {}",
+            "sources/hr.toml: lifecycle.states: expected at least one state",
+        ),
+    ];
+    for (old, new, expected) in cases {
+        assert_eq!(fault(old, new), expected);
+    }
+}
+
+#[test]
+fn faults_of_shape_have_line_and_column() {
+    let cases = [
+        // The line of the text that is wrong, and what must be said of it.
+        ("merge_rows", "merge_row", ":17:1: unknown field `merge_row`"),
+        (r#"path = "people.tsv""#, "path = 1", ":8:8: invalid type: integer `1`, expected a string"),
+        (r#""trim""#, r#""trimm""#, "unknown transform \"trimm\": expected \"trim\", \"lower\""),
+        ("index = 1", "index = -1", ":41:38: invalid value"),
+        (r##"split = "#", "##, "", "not a transform: expected"),
+        (r#"value = "employee""#, "", "expected exactly one of `from`, `value` and `template`"),
+        ("{surname}@", "{surname@", "expected `}` after `{surname@example.com`"),
+        ("account_attribute = \"empnum\"\n", "", "missing field `account_attribute`"),
+        ("[lifecycle]", "[lifecicle]", "unknown field `lifecicle`"),
+    ];
+    for (old, new, expected) in cases {
+        let message = fault(old, new);
+        assert!(message.starts_with("sources/hr.toml:"), "{message}");
+        assert!(message.contains(expected), "{message}");
+    }
+}
+
+#[test]
+fn a_lifecycle_needs_a_profile() {
+    let start = WHOLE.find("[profile]").unwrap();
+    let end = WHOLE.find("[[correlation]]").unwrap();
+    let text = format!("{}{}", &WHOLE[..start], &WHOLE[end..]);
+    let expected = "sources/hr.toml: lifecycle: only a source with a [profile] gives lifecycle states";
+    assert_eq!(parse(&text).unwrap_err(), expected);
+}

@@ -1,0 +1,8 @@
+//! Readers and definitions from outside, as the engine uses them.
+#![expect(clippy::unwrap_used, reason = "a test's failure is its message")]
+
+mod definitions;
+mod delimited;
+mod properties;
+mod real_data;
+mod support;

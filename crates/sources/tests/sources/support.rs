@@ -1,0 +1,126 @@
+//! Reads a source whole and puts its records into text that a person can read.
+
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::UInt64Type;
+use arrow::record_batch::RecordBatch;
+use muster_sources::{
+    DelimitedSettings, ReadError, ReadSummary, ReaderSettings, RecordReader, Rejection, SourceDefinition,
+    column, record_schema,
+};
+
+/// All that one read gave.
+pub struct Outcome {
+    /// Records as text, see [`record_text`].
+    pub records: Vec<String>,
+    pub rejections: Vec<Rejection>,
+    pub summary: ReadSummary,
+}
+
+impl Outcome {
+    /// Rejections as `line native-identity: reason`, a missing identity being `-`.
+    pub fn rejection_texts(&self) -> Vec<String> {
+        let text = |rejection: &Rejection| {
+            let identity = rejection.native_identity.as_deref().unwrap_or("-");
+            format!("{} {identity}: {}", rejection.line, rejection.reason)
+        };
+        self.rejections.iter().map(text).collect()
+    }
+}
+
+/// A definition around settings.
+pub fn definition(settings: DelimitedSettings) -> SourceDefinition {
+    SourceDefinition {
+        id: SourceDefinition::derived_id("Test"),
+        name: "Test".to_owned(),
+        delete_threshold_percent: 10,
+        reader: ReaderSettings::Delimited(settings),
+        profile: None,
+        correlation: Vec::new(),
+        lifecycle: None,
+    }
+}
+
+/// Writes `bytes` to a file and reads it with settings that `adjust` has changed; the native identity is `id`.
+pub fn read_bytes(bytes: &[u8], adjust: impl FnOnce(&mut DelimitedSettings)) -> Result<Outcome, ReadError> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("input.csv"), bytes).unwrap();
+    let mut settings = DelimitedSettings::new("input.csv", "id");
+    adjust(&mut settings);
+    read(&definition(settings), folder.path())
+}
+
+/// Reads a source to its end.
+pub fn read(definition: &SourceDefinition, base_dir: &Path) -> Result<Outcome, ReadError> {
+    let reader = muster_sources::open(definition, base_dir)?;
+    read_all(reader)
+}
+
+/// Reads what is left and checks what holds for every read.
+pub fn read_all(mut reader: Box<dyn RecordReader>) -> Result<Outcome, ReadError> {
+    let (mut records, mut rejections) = (Vec::new(), Vec::new());
+    while let Some(batch) = reader.next_batch()? {
+        assert_eq!(batch.records.schema(), record_schema());
+        assert!(batch.records.num_rows() + batch.rejections.len() > 0, "a batch holds something");
+        records.extend((0..batch.records.num_rows()).map(|row| record_text(&batch.records, row)));
+        rejections.extend(batch.rejections);
+    }
+    let summary = reader.finish()?;
+    assert_eq!(summary.read, (records.len() + rejections.len()) as u64);
+    assert_eq!(summary.rejected, rejections.len() as u64);
+    assert_eq!(summary.complete, summary.incomplete_reason.is_none());
+    Ok(Outcome { records, rejections, summary })
+}
+
+/// `line identity [flags] name/display/uuid {attribute=value|value, ...} entitlement|entitlement`, where flags
+/// are letters of disabled, locked, system, privileged, absent names are `-`, and the names and the entitlements
+/// are left out where they say nothing (the name is the identity; no entitlement).
+pub fn record_text(batch: &RecordBatch, row: usize) -> String {
+    let text = |name: &str| {
+        let values = batch.column_by_name(name).unwrap().as_string::<i32>();
+        values.is_valid(row).then(|| values.value(row).to_owned())
+    };
+    let list = |values: &dyn Array| values.as_string::<i32>().iter().flatten().collect::<Vec<_>>().join("|");
+    let line = batch.column_by_name(column::LINE).unwrap().as_primitive::<UInt64Type>().value(row);
+    let identity = text(column::NATIVE_IDENTITY).unwrap();
+    let mut result = format!("{line} {identity}");
+    let flags: String =
+        [(column::DISABLED, 'd'), (column::LOCKED, 'l'), (column::SYSTEM, 's'), (column::PRIVILEGED, 'p')]
+            .into_iter()
+            .filter(|(name, _)| batch.column_by_name(name).unwrap().as_boolean().value(row))
+            .map(|(_, letter)| letter)
+            .collect();
+    if !flags.is_empty() {
+        result += &format!(" [{flags}]");
+    }
+    let names = [text(column::NAME), text(column::DISPLAY_NAME), text(column::UUID)];
+    if names != [Some(identity), None, None] {
+        let names: Vec<_> = names.into_iter().map(|name| name.unwrap_or_else(|| "-".to_owned())).collect();
+        result += &format!(" {}", names.join("/"));
+    }
+    let entries = batch.column_by_name(column::ATTRIBUTES).unwrap().as_map().value(row);
+    let (keys, values) = (entries.column(0).as_string::<i32>(), entries.column(1).as_list::<i32>());
+    let attributes: Vec<_> = (0..entries.len())
+        .map(|entry| format!("{}={}", keys.value(entry), list(&values.value(entry))))
+        .collect();
+    result += &format!(" {{{}}}", attributes.join(", "));
+    let entitlements = batch.column_by_name(column::ENTITLEMENTS).unwrap().as_list::<i32>().value(row);
+    if !entitlements.is_empty() {
+        result += &format!(" {}", list(&entitlements));
+    }
+    result
+}
+
+/// A folder of real input beside the repository, where there is one.
+pub fn real_data(folder: &str) -> Option<PathBuf> {
+    let found = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .ancestors()
+        .skip(3)
+        .map(|outside| outside.join("shared/data").join(folder))
+        .find(|candidate| candidate.is_dir());
+    if found.is_none() {
+        println!("SKIPPED: no real data in ../shared/data/{folder} beside the repository");
+    }
+    found
+}
