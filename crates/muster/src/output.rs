@@ -110,7 +110,7 @@ mod tests {
     fn numbers_stand_at_the_right_and_lines_have_no_trailing_space() {
         let rows = [vec!["HR".to_owned(), "7".to_owned()], vec!["Directory".to_owned(), "1,234".to_owned()]];
         let text = table(&[text("source"), number("read")], rows.into_iter());
-        assert_eq!(text, " source       read\n HR              7\n Directory   1,234");
+        assert_eq!(text, " source      read\n HR             7\n Directory  1,234");
     }
 
     #[test]
