@@ -15,6 +15,7 @@
 
 pub mod definition;
 pub mod delimited;
+pub mod organisation;
 mod reader;
 mod record;
 

@@ -3,6 +3,7 @@
 
 mod definitions;
 mod delimited;
+mod organisation;
 mod properties;
 mod real_data;
 mod support;

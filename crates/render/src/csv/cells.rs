@@ -1,0 +1,143 @@
+//! The cells of one column of one batch: the type is looked at once for the column, not for each cell.
+
+#![expect(clippy::wildcard_enum_match_arm, reason = "Arrow's list of types is not ours")]
+
+use arrow::array::{
+    Array, AsArray, BooleanArray, GenericListArray, LargeStringArray, OffsetSizeTrait, StringArray,
+    StringViewArray,
+};
+use arrow::datatypes::{DataType, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt64Type};
+
+use crate::json::{is_scalar, is_text, is_writable, push_json, push_scalar, text};
+use crate::scalar::{push_integer, push_timestamp};
+
+/// A column; the layouts that reports are mostly made of have a path of their own.
+pub(super) enum Cells<'a> {
+    Text(&'a StringArray),
+    LargeText(&'a LargeStringArray),
+    TextView(&'a StringViewArray),
+    Boolean(&'a BooleanArray),
+    Int32(&'a arrow::array::Int32Array),
+    Int64(&'a arrow::array::Int64Array),
+    UInt64(&'a arrow::array::UInt64Array),
+    Microseconds(&'a arrow::array::TimestampMicrosecondArray),
+    TextList(&'a GenericListArray<i32>),
+    LargeTextList(&'a GenericListArray<i64>),
+    /// Any other type of one value.
+    Scalar(&'a dyn Array),
+    /// Any other nested type.
+    Json(&'a dyn Array),
+}
+
+impl<'a> Cells<'a> {
+    /// `None` for a type that has no form in CSV.
+    pub(super) fn new(array: &'a dyn Array) -> Option<Self> {
+        let data_type = array.data_type();
+        Some(match data_type {
+            DataType::Utf8 => Self::Text(array.as_string()),
+            DataType::LargeUtf8 => Self::LargeText(array.as_string()),
+            DataType::Utf8View => Self::TextView(array.as_string_view()),
+            DataType::Boolean => Self::Boolean(array.as_boolean()),
+            DataType::Int32 => Self::Int32(array.as_primitive::<Int32Type>()),
+            DataType::Int64 => Self::Int64(array.as_primitive::<Int64Type>()),
+            DataType::UInt64 => Self::UInt64(array.as_primitive::<UInt64Type>()),
+            DataType::Timestamp(TimeUnit::Microsecond, _) => {
+                Self::Microseconds(array.as_primitive::<TimestampMicrosecondType>())
+            }
+            DataType::List(item) if is_text(item.data_type()) => Self::TextList(array.as_list()),
+            DataType::LargeList(item) if is_text(item.data_type()) => Self::LargeTextList(array.as_list()),
+            other if is_scalar(other) => Self::Scalar(array),
+            other if is_writable(other) => Self::Json(array),
+            _ => return None,
+        })
+    }
+
+    /// Appends the cell of a row; `scratch` is room for what must be looked at before it is quoted.
+    #[inline]
+    pub(super) fn push(&self, out: &mut Vec<u8>, scratch: &mut Vec<u8>, row: usize) {
+        match self {
+            Self::Text(array) if array.is_valid(row) => push_text(out, array.value(row).as_bytes()),
+            Self::LargeText(array) if array.is_valid(row) => push_text(out, array.value(row).as_bytes()),
+            Self::TextView(array) if array.is_valid(row) => push_text(out, array.value(row).as_bytes()),
+            Self::Boolean(array) if array.is_valid(row) => {
+                out.extend_from_slice(if array.value(row) { b"true" } else { b"false" });
+            }
+            Self::Int32(array) if array.is_valid(row) => push_integer(out, array.value(row).into()),
+            Self::Int64(array) if array.is_valid(row) => push_integer(out, array.value(row).into()),
+            Self::UInt64(array) if array.is_valid(row) => push_integer(out, array.value(row).into()),
+            Self::Microseconds(array) if array.is_valid(row) => {
+                push_timestamp(out, array.value(row), TimeUnit::Microsecond);
+            }
+            Self::TextList(array) if array.is_valid(row) => push_list(out, scratch, array, row),
+            Self::LargeTextList(array) if array.is_valid(row) => push_list(out, scratch, array, row),
+            Self::Scalar(array) => push_scalar(out, *array, row),
+            Self::Json(array) if array.is_valid(row) => {
+                scratch.clear();
+                push_json(scratch, *array, row);
+                push_text(out, scratch);
+            }
+            Self::Text(_)
+            | Self::LargeText(_)
+            | Self::TextView(_)
+            | Self::Boolean(_)
+            | Self::Int32(_)
+            | Self::Int64(_)
+            | Self::UInt64(_)
+            | Self::Microseconds(_)
+            | Self::TextList(_)
+            | Self::LargeTextList(_)
+            | Self::Json(_) => {}
+        }
+    }
+}
+
+/// `a; b`, with a `;` inside a value doubled and null items left out.
+fn push_list<O: OffsetSizeTrait>(
+    out: &mut Vec<u8>,
+    scratch: &mut Vec<u8>,
+    lists: &GenericListArray<O>,
+    row: usize,
+) {
+    let items = lists.values().as_ref();
+    let offsets = lists.value_offsets();
+    scratch.clear();
+    let mut first = true;
+    for item in offsets[row].as_usize()..offsets[row + 1].as_usize() {
+        if items.is_null(item) {
+            continue;
+        }
+        if !first {
+            scratch.extend_from_slice(b"; ");
+        }
+        first = false;
+        let value = text(items, item).unwrap_or_default();
+        for (index, part) in value.split(';').enumerate() {
+            if index > 0 {
+                scratch.extend_from_slice(b";;");
+            }
+            scratch.extend_from_slice(part.as_bytes());
+        }
+    }
+    push_text(out, scratch);
+}
+
+/// A field, quoted where RFC 4180 needs it.
+#[inline]
+pub(super) fn push_text(out: &mut Vec<u8>, field: &[u8]) {
+    // No early end: the loop over the whole field is turned into vector instructions.
+    let special = field.iter().fold(false, |found, &byte| {
+        found | (byte == b',') | (byte == b'"') | (byte == b'\r') | (byte == b'\n')
+    });
+    if !special {
+        out.extend_from_slice(field);
+        return;
+    }
+    out.push(b'"');
+    for (index, part) in field.split(|&byte| byte == b'"').enumerate() {
+        if index > 0 {
+            out.extend_from_slice(b"\"\"");
+        }
+        out.extend_from_slice(part);
+    }
+    out.push(b'"');
+}
