@@ -14,7 +14,7 @@
 //! process may do takes a lock, which the system frees with the process however it ends.
 
 use crate::clock::SystemClock;
-use crate::config::{Effective, Settings};
+use crate::config::Settings;
 use crate::engine_wiring::{self, EnginePorts, Parts};
 use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
@@ -137,13 +137,9 @@ impl House {
         }
     }
 
-    /// The reports there are: the built-in ones and those of the folder of definitions.
+    /// The reports there are.
     pub fn catalogue(&self) -> Result<Catalogue> {
-        let mut catalogue = Catalogue::built_in();
-        if let Some(folder) = &self.settings.reports.definitions {
-            add_definitions(&mut catalogue, &self.dir.join(folder))?;
-        }
-        Ok(catalogue)
+        catalogue(&self.settings)
     }
 
     /// Opens the engine.
@@ -160,6 +156,18 @@ impl House {
             ids: Arc::new(SystemIds),
         })?)
     }
+}
+
+/// The reports there are: the built-in ones and those of the folder of definitions.
+///
+/// # Errors
+/// With the file of a definition that cannot be read or used.
+pub fn catalogue(settings: &Settings) -> Result<Catalogue> {
+    let mut catalogue = Catalogue::built_in();
+    if let Some(folder) = &settings.reports.definitions {
+        add_definitions(&mut catalogue, &settings.data.dir.join(folder))?;
+    }
+    Ok(catalogue)
 }
 
 /// Adds every `*.toml` of `folder`, in the order of their names.

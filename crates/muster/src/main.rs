@@ -3,6 +3,7 @@
 //! This crate joins the others: settings, wiring, roles, the worker loop and the commands. It has no
 //! business rule of its own, and it alone reads the environment, the clock and randomness.
 
+mod api;
 mod cli;
 mod clock;
 mod commands;
@@ -16,6 +17,7 @@ mod ids;
 mod keys;
 mod output;
 mod refresh;
+mod report_run;
 mod serve;
 mod worker;
 
@@ -50,7 +52,7 @@ async fn dispatch(cli: Cli) -> Result {
     start_log(settings, &cli.command)?;
     match &cli.command {
         Command::Serve(_) => Box::pin(serve::run(settings)).await,
-        Command::Demo(args) => Box::pin(demo::run(args, settings, cli.data.is_some(), output)).await,
+        Command::Demo(args) => Box::pin(demo::run(args, settings, output)).await,
         Command::Client(command) => commands::client::run(command, settings, output).await,
         Command::Source(command) => commands::source::run(command, settings, output).await,
         Command::Refresh(args) => commands::refresh::run(args, settings, output).await,
@@ -63,6 +65,9 @@ async fn dispatch(cli: Cli) -> Result {
 fn effective(cli: &Cli) -> Result<Effective> {
     let mut given = Given { config: cli.config.clone(), ..Given::default() };
     given.flag("--data", "data.dir", cli.data.as_ref().map(|dir| dir.display()));
+    if let (Command::Demo(_), None) = (&cli.command, &cli.data) {
+        given.flag("muster demo", "data.dir", Some(demo::fresh_dir().display()));
+    }
     match &cli.command {
         Command::Serve(args) => given.flag("--listen", "server.listen", args.listen),
         Command::Demo(args) => given.flag("--listen", "server.listen", args.listen),

@@ -144,14 +144,16 @@ impl Service {
 const RELEASE_WAIT: Duration = Duration::from_secs(5);
 
 /// Removes files of earlier processes that no record names.
-async fn sweep(store: &SqliteStore, files: &Arc<Files>) -> Result {
-    let named = store.published_names().await?;
-    let files = files.clone();
-    let removed = tokio::task::spawn_blocking(move || files.0.sweep(&named))
+async fn sweep(store: &SqliteStore, files: &Files) -> Result {
+    // In this order: what is published in between is named then.
+    let survey = files.0.survey()?;
+    let named = store.published_names().await?.into_iter().collect();
+    // The lock of serving is held and no worker has started: nothing writes.
+    let removed = tokio::task::spawn_blocking(move || survey.sweep(&named, |_, _| false))
         .await
         .map_err(|error| Failure::with("the sweep of result files failed", error))??;
-    if removed > 0 {
-        tracing::info!(removed, "result files that no record names are removed");
+    if !removed.is_empty() {
+        tracing::info!(removed = removed.len(), "result files that no record names are removed");
     }
     Ok(())
 }
@@ -225,7 +227,7 @@ struct Files(ResultFiles);
 
 impl FileOpener for Files {
     fn open(&self, stored_name: &str) -> std::io::Result<std::fs::File> {
-        self.0.open(stored_name).map_err(std::io::Error::other)
+        self.0.open_published(stored_name).map_err(std::io::Error::other)
     }
 }
 
