@@ -1,0 +1,138 @@
+//! Who calls and whether they may: the first thing that happens on every route that is not open.
+//!
+//! Order: token (401), rate limit (429), right (403). A handler states its right in its signature:
+//! `Allowed<Start>` can only be made here.
+
+use crate::failure::Failure;
+use crate::issuer::TokenRefused;
+use crate::state::AppState;
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_reports::ids::ClientId;
+use muster_reports::{Caller, Operation};
+use std::collections::HashMap;
+use std::marker::PhantomData;
+use std::sync::{Mutex, PoisonError};
+
+/// A version of the published API: what the rate limit counts apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ApiVersion {
+    /// `/v3/...`.
+    V3,
+    /// `/v2024/...`.
+    V2024,
+    /// `/v2025/...`.
+    V2025,
+    /// `/v2026/...`.
+    V2026,
+    /// `/reports/v1/...`.
+    V1,
+    /// Routes of our own, `/muster/v1/...`.
+    Muster,
+    /// The token endpoint.
+    Token,
+}
+
+/// A right, as a type.
+pub(crate) trait Right: Send + Sync + 'static {
+    /// The operation that a caller must be allowed.
+    const OPERATION: Operation;
+}
+
+macro_rules! rights {
+    ($($(#[$doc:meta])* $name:ident;)+) => {
+        $($(#[$doc])* pub(crate) struct $name;
+        impl Right for $name {
+            const OPERATION: Operation = Operation::$name;
+        })+
+    };
+}
+
+rights! {
+    /// The right to start a report.
+    Start;
+    /// The right to read results.
+    ReadResult;
+    /// The right to download files.
+    Download;
+    /// The right to cancel.
+    Cancel;
+}
+
+/// A caller with the right `R`.
+pub(crate) struct Allowed<R> {
+    /// The caller.
+    pub(crate) caller: Caller,
+    right: PhantomData<R>,
+}
+
+impl<R: Right> Allowed<R> {
+    /// Checks the head of a request.
+    pub(crate) async fn admit(
+        state: &AppState,
+        headers: &HeaderMap,
+        version: ApiVersion,
+    ) -> Result<Self, Failure> {
+        let caller = authenticate(state, headers).await?;
+        tracing::Span::current().record("client", caller.client.as_str());
+        let now = state.clock().now();
+        state.inner().requests.admit(&caller.client, version, now).map_err(Failure::rate_limited)?;
+        caller.authorise(R::OPERATION)?;
+        Ok(Self { caller, right: PhantomData })
+    }
+}
+
+async fn authenticate(state: &AppState, headers: &HeaderMap) -> Result<Caller, Failure> {
+    let refuse = |refused: TokenRefused| Failure::unauthorized(refused.to_string());
+    let header = headers.get(AUTHORIZATION).ok_or_else(|| Failure::unauthorized("JWT is missing"))?;
+    let (scheme, token) = header
+        .to_str()
+        .ok()
+        .and_then(|text| text.split_once(' '))
+        .ok_or_else(|| refuse(TokenRefused::Invalid))?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(refuse(TokenRefused::Invalid));
+    }
+    let now = state.clock().now();
+    let caller = state.inner().wiring.issuer.verify(token.trim(), now).map_err(refuse)?;
+    if !state.inner().credential_check.stands(state, &caller, now).await? {
+        return Err(refuse(TokenRefused::Invalid));
+    }
+    Ok(caller)
+}
+
+/// How long the answer of the store about one credential is used.
+const CREDENTIAL_AGE_MAX: TimeDelta = TimeDelta::seconds(3);
+
+/// Whether a token's credential still stands, remembered for a few seconds.
+pub(crate) struct CredentialCheck {
+    clients_max: usize,
+    seen: Mutex<HashMap<ClientId, (DateTime<Utc>, bool)>>,
+}
+
+impl CredentialCheck {
+    pub(crate) fn new(clients_max: usize) -> Self {
+        Self { clients_max, seen: Mutex::default() }
+    }
+
+    async fn stands(&self, state: &AppState, caller: &Caller, now: DateTime<Utc>) -> Result<bool, Failure> {
+        if let Some(known) = self.remembered(&caller.client, now) {
+            return Ok(known);
+        }
+        let kept = state.inner().wiring.credentials.credential(&caller.client).await?;
+        let stands = kept.is_some_and(|kept| kept.enabled && kept.caller.tenant == caller.tenant);
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.len() >= self.clients_max {
+            seen.clear();
+        }
+        seen.insert(caller.client.clone(), (now, stands));
+        Ok(stands)
+    }
+
+    fn remembered(&self, client: &ClientId, now: DateTime<Utc>) -> Option<bool> {
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, stands) = seen.get(client)?;
+        (*at <= now && now - *at < CREDENTIAL_AGE_MAX).then_some(*stands)
+    }
+}

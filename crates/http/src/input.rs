@@ -1,0 +1,162 @@
+//! Reading requests: path, query and body, each with limits, into what a use case takes.
+
+use crate::failure::Failure;
+use crate::state::AppState;
+use axum::body::Body;
+use axum::extract::{FromRequestParts, Path};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, StatusCode};
+use bytes::Bytes;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use muster_reports::arguments::{RawArguments, RawValue};
+use serde_json::Value;
+
+/// What a handler takes besides the caller, read after the right has been checked.
+pub(crate) trait Input: Sized + Send {
+    /// Reads the request.
+    fn read(
+        state: &AppState,
+        parts: Parts,
+        body: Body,
+    ) -> impl Future<Output = Result<Self, Failure>> + Send;
+}
+
+impl Input for () {
+    async fn read(_: &AppState, _: Parts, _: Body) -> Result<Self, Failure> {
+        Ok(())
+    }
+}
+
+/// The id in a path.
+pub(crate) struct Id(pub(crate) String);
+
+impl Id {
+    pub(crate) async fn of(parts: &mut Parts) -> Result<Self, Failure> {
+        let id = Path::<String>::from_request_parts(parts, &()).await;
+        let Path(id) =
+            id.map_err(|_| Failure::invalid("the id in the path is not UTF-8: expected 32 hex digits"))?;
+        Ok(Self(id))
+    }
+}
+
+impl Input for Id {
+    async fn read(_: &AppState, mut parts: Parts, _: Body) -> Result<Self, Failure> {
+        Self::of(&mut parts).await
+    }
+}
+
+/// The parameters of a query, decoded; `+` and `%20` are both spaces.
+pub(crate) struct Query(Vec<(String, String)>);
+
+impl Query {
+    pub(crate) fn of(parts: &Parts) -> Result<Self, Failure> {
+        let pairs = serde_urlencoded::from_str(parts.uri.query().unwrap_or_default())
+            .map_err(|_| Failure::invalid("the query is not UTF-8: expected name=value&name=value"))?;
+        Ok(Self(pairs))
+    }
+
+    /// The first value of `name`.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// A flag: `true` or `false` in any case, false when absent.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, Failure> {
+        match self.text(name) {
+            None => Ok(false),
+            Some(text) if text.eq_ignore_ascii_case("true") => Ok(true),
+            Some(text) if text.eq_ignore_ascii_case("false") => Ok(false),
+            Some(text) => Err(Failure::invalid(format!("{name} is {text:?}: expected true or false"))),
+        }
+    }
+}
+
+/// Reads a body of at most `bytes_max` bytes, within the time limit of the settings.
+pub(crate) async fn body_bytes(state: &AppState, body: Body, bytes_max: usize) -> Result<Bytes, Failure> {
+    let collected = Limited::new(body, bytes_max).collect();
+    match tokio::time::timeout(state.settings().body_timeout, collected).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Failure::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the body is too large: expected at most {bytes_max} bytes"),
+        )),
+        Ok(Err(_)) => Err(Failure::invalid("the body broke off before its end")),
+        Err(_) => Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
+    }
+}
+
+/// The media type of a body in lower case, without parameters.
+pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
+    let text = headers.get(CONTENT_TYPE)?.to_str().ok()?;
+    Some(text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+}
+
+/// A JSON object from a body; an empty body gives `None`.
+pub(crate) async fn json_object(
+    state: &AppState,
+    parts: &Parts,
+    body: Body,
+) -> Result<Option<serde_json::Map<String, Value>>, Failure> {
+    if let Some(given) = media_type(&parts.headers)
+        && given != "application/json"
+        && !(given.starts_with("application/") && given.ends_with("+json"))
+        && !axum::body::HttpBody::is_end_stream(&body)
+    {
+        return Err(Failure::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            format!("the body is {given:?}: expected application/json"),
+        ));
+    }
+    let bytes = body_bytes(state, body, state.settings().body_bytes_max).await?;
+    if bytes.trim_ascii().is_empty() {
+        return Ok(None);
+    }
+    match serde_json::from_slice(&bytes) {
+        Ok(Value::Object(object)) => Ok(Some(object)),
+        Ok(other) => Err(Failure::invalid(format!("the body is {}: expected an object", shape(&other)))),
+        Err(error) => Err(Failure::invalid(format!(
+            "the body is not JSON, line {}, column {}: expected an object",
+            error.line(),
+            error.column()
+        ))),
+    }
+}
+
+/// The `arguments` of a body: absent and null are the same as none.
+pub(crate) fn arguments(value: Option<&Value>) -> Result<RawArguments, Failure> {
+    match value {
+        None | Some(Value::Null) => Ok(RawArguments::new()),
+        Some(Value::Object(object)) => {
+            Ok(object.iter().map(|(name, value)| (name.clone(), raw(value))).collect())
+        }
+        Some(other) => {
+            Err(Failure::invalid(format!("arguments is {}: expected an object", shape(other))))
+        }
+    }
+}
+
+fn raw(value: &Value) -> RawValue {
+    match value {
+        Value::Null => RawValue::Null,
+        Value::Bool(flag) => RawValue::Boolean(*flag),
+        Value::Number(number) => RawValue::Number(number.to_string()),
+        Value::String(text) => RawValue::Text(text.clone()),
+        Value::Array(items) => RawValue::List(items.iter().map(raw).collect()),
+        Value::Object(object) => {
+            RawValue::Object(object.iter().map(|(name, value)| (name.clone(), raw(value))).collect())
+        }
+    }
+}
+
+/// What kind of JSON value this is, for error texts.
+pub(crate) fn shape(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a text",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
+    }
+}

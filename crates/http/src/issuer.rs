@@ -1,0 +1,186 @@
+//! Access tokens of our own: JWTs signed with Ed25519.
+//!
+//! The algorithm is pinned, the time comes from the caller, and a refused token says no more than
+//! that it has expired or is not valid.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use jsonwebtoken::jwk::Jwk;
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
+use muster_reports::caller::{DataScope, Scope, UserIdentity, UserLevel};
+use muster_reports::ids::{ClientId, TenantId};
+use muster_reports::{Caller, Error, Result};
+use serde::{Deserialize, Serialize};
+
+/// What a PKCS #8 Ed25519 private key has before its 32 secret bytes (RFC 8410, section 7).
+const PKCS8_PREFIX: [u8; 16] =
+    [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
+
+/// `iss` of our tokens.
+const ISSUER: &str = "muster";
+
+/// Why a token was refused: all that a caller may know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TokenRefused {
+    /// It was valid once.
+    #[error("JWT is expired")]
+    Expired,
+    /// It is not a token of ours, or its client may not act any more.
+    #[error("JWT is not valid")]
+    Invalid,
+}
+
+/// Claims of an access token.
+#[derive(Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    tenant_id: TenantId,
+    client_id: ClientId,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    identity_id: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    user_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    levels: Vec<UserLevel>,
+    scope: Vec<Scope>,
+    data_scope: DataScope,
+    jti: String,
+    iat: i64,
+    exp: i64,
+}
+
+/// Makes and checks access tokens.
+#[derive(Clone)]
+pub struct TokenIssuer {
+    signing: EncodingKey,
+    checking: DecodingKey,
+    validation: Validation,
+}
+
+impl TokenIssuer {
+    /// Takes the 32 secret bytes of an Ed25519 key; the same bytes give the same issuer.
+    ///
+    /// # Errors
+    /// `Internal` when the cryptographic library refuses the key.
+    pub fn new(seed: &[u8; 32]) -> Result<Self> {
+        let refuse = |error| Error::internal("the token key cannot be used", error);
+        let signing = EncodingKey::from_ed_der(&[&PKCS8_PREFIX[..], seed].concat());
+        let public = Jwk::from_encoding_key(&signing, Algorithm::EdDSA).map_err(refuse)?;
+        let checking = DecodingKey::from_jwk(&public).map_err(refuse)?;
+        let mut validation = Validation::new(Algorithm::EdDSA);
+        validation.set_issuer(&[ISSUER]);
+        validation.set_required_spec_claims(&["iss", "exp"]);
+        // Compared below, with the time that the caller passes.
+        validation.validate_exp = false;
+        Ok(Self { signing, checking, validation })
+    }
+
+    /// A token for `caller` that holds from `now` for `lifetime`, whole seconds.
+    ///
+    /// # Errors
+    /// `Internal` when signing fails.
+    pub fn issue(
+        &self,
+        caller: &Caller,
+        jti: &str,
+        now: DateTime<Utc>,
+        lifetime: TimeDelta,
+    ) -> Result<String> {
+        let claims = Claims {
+            iss: ISSUER.into(),
+            tenant_id: caller.tenant.clone(),
+            client_id: caller.client.clone(),
+            identity_id: caller.user.as_ref().map(|user| user.id.clone()),
+            user_name: caller.user.as_ref().map(|user| user.name.clone()),
+            levels: caller.user.as_ref().map(|user| user.levels.clone()).unwrap_or_default(),
+            scope: caller.scopes.clone(),
+            data_scope: caller.data_scope.clone(),
+            jti: jti.into(),
+            iat: now.timestamp(),
+            exp: (now + lifetime).timestamp(),
+        };
+        encode(&Header::new(Algorithm::EdDSA), &claims, &self.signing)
+            .map_err(|error| Error::internal("the token could not be signed", error))
+    }
+
+    /// The caller that `token` was issued to.
+    ///
+    /// # Errors
+    /// [`TokenRefused`]; `Expired` only for a token that is otherwise valid.
+    pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Caller, TokenRefused> {
+        let claims = decode::<Claims>(token, &self.checking, &self.validation)
+            .map_err(|_| TokenRefused::Invalid)?
+            .claims;
+        if claims.exp <= now.timestamp() {
+            return Err(TokenRefused::Expired);
+        }
+        let user = match (claims.identity_id, claims.user_name) {
+            (Some(id), Some(name)) => Some(UserIdentity { id, name, levels: claims.levels }),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => return Err(TokenRefused::Invalid),
+        };
+        Ok(Caller {
+            tenant: claims.tenant_id,
+            client: claims.client_id,
+            user,
+            scopes: claims.scope,
+            data_scope: claims.data_scope,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn caller(user: bool) -> Caller {
+        Caller {
+            tenant: TenantId::new("acme"),
+            client: ClientId::new("c1"),
+            user: user.then(|| UserIdentity {
+                id: "i1".into(),
+                name: "cloudadmin".into(),
+                levels: vec![UserLevel::OrgAdmin],
+            }),
+            scopes: vec![Scope::ReportManage],
+            data_scope: DataScope::Everything,
+        }
+    }
+
+    fn time() -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::days(20_000)
+    }
+
+    #[test]
+    fn a_token_gives_back_its_caller_until_it_expires() {
+        let issuer = TokenIssuer::new(&[7; 32]).unwrap();
+        for caller in [caller(true), caller(false)] {
+            let token = issuer.issue(&caller, "j", time(), TimeDelta::seconds(60)).unwrap();
+            assert_eq!(issuer.verify(&token, time() + TimeDelta::seconds(59)), Ok(caller));
+            assert_eq!(issuer.verify(&token, time() + TimeDelta::seconds(60)), Err(TokenRefused::Expired));
+        }
+    }
+
+    #[test]
+    fn tokens_of_other_keys_and_changed_tokens_are_refused() {
+        let issuer = TokenIssuer::new(&[7; 32]).unwrap();
+        let other = TokenIssuer::new(&[8; 32]).unwrap();
+        let token = other.issue(&caller(true), "j", time(), TimeDelta::seconds(-60)).unwrap();
+        assert_eq!(issuer.verify(&token, time()), Err(TokenRefused::Invalid), "expired and foreign: not told apart");
+        let token = issuer.issue(&caller(true), "j", time(), TimeDelta::seconds(60)).unwrap();
+        let mut parts: Vec<String> = token.split('.').map(str::to_owned).collect();
+        parts[2] = parts[2].chars().rev().collect();
+        assert_eq!(issuer.verify(&parts.join("."), time()), Err(TokenRefused::Invalid));
+    }
+
+    /// `{"alg":"none"}` and HS256 with anything as its key: the pinned algorithm refuses both.
+    #[test]
+    fn the_algorithm_is_pinned() {
+        let issuer = TokenIssuer::new(&[7; 32]).unwrap();
+        let token = issuer.issue(&caller(true), "j", time(), TimeDelta::seconds(60)).unwrap();
+        let claims = token.split('.').nth(1).unwrap();
+        for header in ["eyJhbGciOiJub25lIn0", "eyJhbGciOiJIUzI1NiJ9"] {
+            assert_eq!(issuer.verify(&format!("{header}.{claims}."), time()), Err(TokenRefused::Invalid));
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The token endpoint: client credentials in every encoding that clients use (RFC 6749, section 4.4).
+
+mod request;
+
+use crate::access::ApiVersion;
+use crate::failure::{Failure, json};
+use crate::state::AppState;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, PRAGMA, WWW_AUTHENTICATE};
+use axum::response::{IntoResponse, Response};
+use muster_reports::Caller;
+use muster_reports::caller::Scope;
+use muster_reports::ids::ClientId;
+use muster_reports::ports::Credential;
+use muster_wire::{OAuthError, OAuthErrorCode, RateLimited, TokenAnswer};
+use request::TokenRequest;
+use utoipa::ToSchema;
+
+/// A refused token request, as RFC 6749 section 5.2 has it, or a fault outside of it.
+pub(crate) enum Refused {
+    OAuth(OAuthErrorCode, String),
+    Other(Failure),
+}
+
+impl Refused {
+    fn request(description: impl Into<String>) -> Self {
+        Self::OAuth(OAuthErrorCode::InvalidRequest, description.into())
+    }
+
+    /// One text for every reason: unknown clients and wrong secrets are not told apart.
+    fn client() -> Self {
+        Self::OAuth(OAuthErrorCode::InvalidClient, "unknown client, wrong secret, or disabled".into())
+    }
+}
+
+impl From<Failure> for Refused {
+    fn from(failure: Failure) -> Self {
+        Self::Other(failure)
+    }
+}
+
+impl From<muster_reports::Error> for Refused {
+    fn from(error: muster_reports::Error) -> Self {
+        Self::Other(error.into())
+    }
+}
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        let (code, description) = match self {
+            Self::Other(failure) => return failure.into_response(),
+            Self::OAuth(code, description) => (code, description),
+        };
+        let status = match code {
+            OAuthErrorCode::InvalidClient => StatusCode::UNAUTHORIZED,
+            OAuthErrorCode::InvalidRequest
+            | OAuthErrorCode::InvalidGrant
+            | OAuthErrorCode::UnauthorizedClient
+            | OAuthErrorCode::UnsupportedGrantType
+            | OAuthErrorCode::InvalidScope => StatusCode::BAD_REQUEST,
+        };
+        let body = OAuthError { error: code, error_description: Some(description) };
+        let mut response = uncached(json(status, &body));
+        if status == StatusCode::UNAUTHORIZED {
+            let basic = HeaderValue::from_static("Basic realm=\"oauth\"");
+            response.headers_mut().insert(WWW_AUTHENTICATE, basic);
+        }
+        response
+    }
+}
+
+/// RFC 6749, section 5.1: no answer that holds a token may be kept.
+fn uncached(mut response: Response) -> Response {
+    let no_store: [(HeaderName, &str); 2] = [(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")];
+    for (name, value) in no_store {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// Fields of a token request.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "only the schema is used: the request is read by hand, from three encodings")]
+pub(crate) struct TokenForm {
+    /// `client_credentials`, in any case; may stand in the query.
+    grant_type: String,
+    /// The client; left out with HTTP Basic.
+    #[schema(nullable = false)]
+    client_id: Option<String>,
+    /// Its secret; left out with HTTP Basic.
+    #[schema(nullable = false, format = Password)]
+    client_secret: Option<String>,
+    /// Scopes to grant, separated by spaces; all of the client's when left out.
+    #[schema(nullable = false)]
+    scope: Option<String>,
+}
+
+/// Get an access token
+///
+/// Grants a token to a personal access token or an application client, whose id and secret stand in the
+/// body or in HTTP Basic.
+#[utoipa::path(
+    post,
+    path = "/oauth/token",
+    operation_id = "createToken",
+    tag = "Authentication",
+    params(("grant_type" = Option<String>, Query, description = "`client_credentials`, where it is not in the body.")),
+    request_body(
+        content(
+            (TokenForm = "application/x-www-form-urlencoded"),
+            (TokenForm = "multipart/form-data"),
+        ),
+        description = "The client's credentials.",
+    ),
+    responses(
+        (status = 200, description = "The token.", body = TokenAnswer),
+        (status = 400, description = "The request is wrong.", body = OAuthError),
+        (status = 401, description = "The client is not known, or its secret is wrong.", body = OAuthError),
+        (status = 413, description = "The body is too large.", body = muster_wire::ErrorResponseDto),
+        (
+            status = 429,
+            description = "Too many requests; Retry-After says when to come back.",
+            body = RateLimited,
+            headers(("Retry-After" = i64, description = "Seconds to wait.")),
+        ),
+        (status = 500, description = "A fault of the service.", body = muster_wire::ErrorResponseDto),
+    ),
+)]
+pub(crate) async fn create_token(
+    State(state): State<AppState>,
+    request: Request,
+) -> Result<Response, Refused> {
+    tracing::Span::current().record("route", "/oauth/token");
+    let (parts, body) = request.into_parts();
+    let request = TokenRequest::read(&state, &parts, body).await?;
+    let caller = authenticate(&state, &request).await?;
+    tracing::Span::current().record("client", caller.client.as_str());
+    let caller = Caller { scopes: granted(&caller.scopes, request.scope.as_deref())?, ..caller };
+    let answer = token_answer(&state, &caller)?;
+    Ok(uncached(json(StatusCode::OK, &answer)))
+}
+
+/// The caller behind a client id and secret. Work and answer are the same for an unknown client.
+async fn authenticate(state: &AppState, request: &TokenRequest) -> Result<Caller, Refused> {
+    let now = state.clock().now();
+    let client = ClientId::new(request.client_id.as_str());
+    let kept = state.inner().wiring.credentials.credential(&client).await?;
+    let hash = kept.as_ref().map_or([0; 32], |kept| kept.secret_hmac);
+    let matches = state.inner().wiring.secret_key.matches(&request.client_secret, &hash);
+    match kept {
+        Some(Credential { caller, enabled: true, .. }) if matches => {
+            let limited = state.inner().tokens.admit(&client, ApiVersion::Token, now);
+            limited.map_err(Failure::rate_limited)?;
+            Ok(caller)
+        }
+        Some(_) | None => {
+            let limited = state.inner().token_failures.admit(&client, ApiVersion::Token, now);
+            limited.map_err(Failure::rate_limited)?;
+            Err(Refused::client())
+        }
+    }
+}
+
+/// The scopes to grant: those asked for, all of which the client must have.
+fn granted(held: &[Scope], asked: Option<&str>) -> Result<Vec<Scope>, Refused> {
+    let Some(asked) = asked else { return Ok(held.to_vec()) };
+    let refuse = |text: String| Refused::OAuth(OAuthErrorCode::InvalidScope, text);
+    let mut scopes = Vec::new();
+    for text in asked.split_whitespace() {
+        let scope: Scope = text.parse().map_err(refuse)?;
+        let covered = held.contains(&scope)
+            || held.contains(&Scope::All)
+            || (scope == Scope::ReportRead && held.contains(&Scope::ReportManage));
+        if !covered {
+            return Err(refuse(format!("the client does not have the scope {}", scope.as_str())));
+        }
+        if !scopes.contains(&scope) {
+            scopes.push(scope);
+        }
+    }
+    Ok(if scopes.is_empty() { held.to_vec() } else { scopes })
+}
+
+fn token_answer(state: &AppState, caller: &Caller) -> Result<TokenAnswer, Failure> {
+    let (settings, wiring) = (state.settings(), &state.inner().wiring);
+    let jti = wiring.ids.fresh();
+    let scopes: Vec<_> = caller.scopes.iter().map(|scope| scope.as_str()).collect();
+    Ok(TokenAnswer {
+        access_token: wiring.issuer.issue(caller, &jti, wiring.clock.now(), settings.token_lifetime)?,
+        token_type: "bearer".into(),
+        expires_in: settings.token_lifetime.num_seconds(),
+        scope: scopes.join(" "),
+        tenant_id: caller.tenant.as_str().to_owned(),
+        org: settings.org.clone(),
+        pod: settings.pod.clone(),
+        identity_id: caller.user.as_ref().map(|user| user.id.clone()),
+        user_name: caller.user.as_ref().map(|user| user.name.clone()),
+        strong_auth: false,
+        strong_auth_supported: false,
+        jti,
+    })
+}

@@ -1,0 +1,187 @@
+//! The OpenAPI document of our own, made from the handlers.
+//!
+//! Handlers are described once, under `/reports/v1`; the same operations are then written out for
+//! every other prefix. The checked copy is `openapi.json` at the repository root.
+
+use crate::access::ApiVersion;
+use crate::router::PUBLISHED;
+use crate::{health, oauth, reports};
+use axum::http::StatusCode;
+use axum::response::Response;
+use muster_wire::{ErrorResponseDto, RateLimited, Unauthorized};
+use std::sync::LazyLock;
+use utoipa::openapi::path::PathItem;
+use utoipa::openapi::security::{ClientCredentials, Flow, OAuth2, Scopes, SecurityScheme};
+use utoipa::openapi::OpenApi as Document;
+use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
+
+/// Refusals that every operation has.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "the variants only describe answers")]
+pub(crate) enum Refusals {
+    /// The request is wrong; `causes` names the place, the value's kind and what was expected.
+    #[response(status = 400)]
+    BadRequest(ErrorResponseDto),
+    /// There is no token, or it is not valid or has expired.
+    #[response(status = 401)]
+    Unauthorized(Unauthorized),
+    /// The caller lacks the right.
+    #[response(status = 403)]
+    Forbidden(ErrorResponseDto),
+    /// The body is larger than the service accepts.
+    #[response(status = 413)]
+    TooLarge(ErrorResponseDto),
+    /// The body is not JSON.
+    #[response(status = 415)]
+    MediaType(ErrorResponseDto),
+    /// Too many requests; Retry-After says when to come back.
+    #[response(status = 429, headers(("Retry-After" = i64, description = "Seconds to wait.")))]
+    TooMany(RateLimited),
+    /// A fault of the service.
+    #[response(status = 500)]
+    Internal(ErrorResponseDto),
+    /// The service cannot do this now.
+    #[response(status = 503)]
+    Unavailable(ErrorResponseDto),
+}
+
+/// The refusal of operations on one thing that may not be there.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "the variant only describes an answer")]
+pub(crate) enum NotFound {
+    /// There is no such thing, for this caller.
+    #[response(status = 404)]
+    NotFound(ErrorResponseDto),
+}
+
+/// The bytes of a file.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "only the schema is used")]
+pub(crate) struct ReportFile(Vec<u8>);
+
+/// Format of a file to download.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only the schema is used: formats are read in any case")]
+pub(crate) enum FileFormatParameter {
+    /// Comma-separated values; a zip of them for SEARCH_EXPORT.
+    Csv,
+    /// A document to read.
+    Pdf,
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Muster",
+        description = "Reports Data Extraction over identity data that its users hold. The report operations \
+            answer under /v3/reports, /v2024/reports, /v2025/reports, /v2026/reports and /reports/v1 alike; a \
+            doubled slash is one.",
+        license(name = "MIT OR Apache-2.0"),
+    ),
+    paths(
+        reports::run::start_report,
+        reports::result::get_report_result,
+        reports::file::get_report,
+        reports::cancel::cancel_report,
+        reports::cover::get_cover,
+        reports::definitions::list_reports,
+        reports::custom::start_custom_report,
+        oauth::create_token,
+        health::live,
+        health::ready,
+        get_document,
+    ),
+    tags(
+        (name = "Reports Data Extraction", description = "The four published operations."),
+        (name = "Muster", description = "Operations of our own."),
+        (name = "Authentication", description = "Access tokens."),
+    ),
+    modifiers(&Security),
+)]
+struct Described;
+
+struct Security;
+
+impl Modify for Security {
+    fn modify(&self, document: &mut Document) {
+        let flow = |scopes: Scopes| {
+            SecurityScheme::OAuth2(OAuth2::new([Flow::ClientCredentials(ClientCredentials::new(
+                "/oauth/token",
+                scopes,
+            ))]))
+        };
+        let scopes = || {
+            Scopes::from_iter([
+                ("sp:report:read", "Read results and files."),
+                ("sp:report:manage", "Start and cancel reports, and read their results."),
+                ("sp:scopes:all", "Everything."),
+            ])
+        };
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("userAuth", flow(scopes()));
+        components.add_security_scheme("applicationAuth", flow(scopes()));
+    }
+}
+
+/// The document.
+pub fn document() -> Document {
+    let mut document = Described::openapi();
+    let described: Vec<_> = document
+        .paths
+        .paths
+        .iter()
+        .filter_map(|(path, item)| {
+            path.strip_prefix("/reports/v1").map(|rest| (rest.to_owned(), item.clone()))
+        })
+        .collect();
+    for (prefix, version) in PUBLISHED {
+        for (rest, item) in &described {
+            let item = with_operation_ids(item.clone(), suffix(version));
+            document.paths.paths.insert(format!("{prefix}{rest}"), item);
+        }
+    }
+    document
+}
+
+/// Operation ids are unique in a document, so each version has its own.
+fn with_operation_ids(mut item: PathItem, suffix: &str) -> PathItem {
+    for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+        if let Some(id) = &mut operation.operation_id {
+            id.push_str(suffix);
+        }
+    }
+    item
+}
+
+fn suffix(version: ApiVersion) -> &'static str {
+    match version {
+        ApiVersion::V3 => "V3",
+        ApiVersion::V2024 => "V2024",
+        ApiVersion::V2025 => "V2025",
+        ApiVersion::V2026 => "V2026",
+        ApiVersion::V1 => "V1",
+        ApiVersion::Muster | ApiVersion::Token => "",
+    }
+}
+
+/// The document as JSON text, with a line end.
+pub(crate) static DOCUMENT_JSON: LazyLock<String> = LazyLock::new(|| {
+    let text = document().to_pretty_json();
+    text.expect("the document is made of maps and texts") + "\n"
+});
+
+/// Get this document
+///
+/// The OpenAPI document of this service.
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    operation_id = "getOpenApiDocument",
+    tag = "Muster",
+    responses((status = 200, description = "The document.", body = Object)),
+)]
+pub(crate) async fn get_document() -> Response {
+    crate::failure::json_bytes(StatusCode::OK, DOCUMENT_JSON.as_str())
+}

@@ -1,0 +1,81 @@
+//! What surrounds every request: tracking id, log line, time limit, panics, doubled slashes.
+
+use crate::failure::{Failure, render};
+use crate::state::AppState;
+use axum::Router;
+use axum::extract::Request;
+use axum::http::Uri;
+use axum::http::uri::PathAndQuery;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+use muster_reports::Error;
+use std::panic::AssertUnwindSafe;
+use tower::ServiceExt;
+use tracing::Instrument;
+use tracing::field::Empty;
+
+/// Answers one request through `routes`.
+///
+/// The span has the route's pattern and never the path or the query, which the client chose.
+pub(crate) async fn answer(state: AppState, routes: Router, mut request: Request) -> Response {
+    let tracking_id = state.inner().wiring.ids.fresh();
+    let span =
+        tracing::info_span!("request", tracking_id, method = %request.method(), route = Empty, client = Empty);
+    *request.uri_mut() = single_slashes(request.uri());
+    let work = AssertUnwindSafe(routes.oneshot(request)).catch_unwind();
+    async move {
+        let response = match tokio::time::timeout(state.settings().request_timeout, work).await {
+            Ok(Ok(Ok(response))) => response,
+            Ok(Ok(Err(never))) => match never {},
+            Ok(Err(_)) => Failure::internal("a handler panicked", "see the panic message").into_response(),
+            Err(_) => Failure::from(Error::unavailable("the request took too long")).into_response(),
+        };
+        let response = render(response, &tracking_id);
+        tracing::info!(status = response.status().as_u16(), "answered");
+        response
+    }
+    .instrument(span)
+    .await
+}
+
+/// The same address with one slash where there were several: base URLs with a trailing slash give
+/// `//reports/...`. The query stays as it is.
+fn single_slashes(uri: &Uri) -> Uri {
+    if !uri.path().contains("//") {
+        return uri.clone();
+    }
+    let mut path = String::with_capacity(uri.path().len());
+    for c in uri.path().chars() {
+        if c != '/' || !path.ends_with('/') {
+            path.push(c);
+        }
+    }
+    if let Some(query) = uri.query() {
+        path.push('?');
+        path.push_str(query);
+    }
+    let mut parts = uri.clone().into_parts();
+    match PathAndQuery::try_from(path) {
+        Ok(path) => parts.path_and_query = Some(path),
+        Err(_) => return uri.clone(),
+    }
+    Uri::from_parts(parts).unwrap_or_else(|_| uri.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slashes_are_merged_in_the_path_only() {
+        for (given, expected) in [
+            ("//reports/v1/run", "/reports/v1/run"),
+            ("/reports///v1//run?a=b//c", "/reports/v1/run?a=b//c"),
+            ("http://host//oauth/token", "http://host/oauth/token"),
+            ("/v3/reports/x", "/v3/reports/x"),
+        ] {
+            let given = Uri::try_from(given).expect("the cases are addresses");
+            assert_eq!(single_slashes(&given).to_string(), expected);
+        }
+    }
+}

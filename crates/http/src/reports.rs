@@ -1,0 +1,13 @@
+//! The report operations, one file each: read, call the use case, answer.
+
+pub(crate) mod cancel;
+pub(crate) mod cover;
+pub(crate) mod custom;
+pub(crate) mod definitions;
+pub(crate) mod file;
+pub(crate) mod result;
+pub(crate) mod run;
+
+mod conditional;
+mod disposition;
+mod stream;

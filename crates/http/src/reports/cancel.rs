@@ -1,0 +1,31 @@
+//! cancel-report.
+
+use crate::access::{Allowed, Cancel};
+use crate::failure::Failure;
+use crate::input::Id;
+use crate::openapi::{NotFound, Refusals};
+use crate::state::AppState;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use muster_reports::ids::TaskId;
+
+/// Cancel report
+///
+/// Terminates a running report; one that was cancelled before stays so. A body is ignored.
+#[utoipa::path(
+    post,
+    path = "/reports/v1/{id}/cancel",
+    operation_id = "cancelReport",
+    tag = "Reports Data Extraction",
+    params(("id" = String, Path, description = "Id of the task result.")),
+    responses((status = 204, description = "The report is cancelled."), Refusals, NotFound),
+    security(("userAuth" = ["sp:report:manage"])),
+)]
+pub(crate) async fn cancel_report(
+    Allowed { caller, .. }: Allowed<Cancel>,
+    state: AppState,
+    Id(id): Id,
+) -> Result<Response, Failure> {
+    state.reports().cancel(&caller, &TaskId::new(id)).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}

@@ -1,0 +1,47 @@
+//! The cover of a result: a route of our own.
+
+use crate::access::{Allowed, ReadResult};
+use crate::failure::{Failure, json_bytes};
+use crate::input::Id;
+use crate::openapi::{NotFound, Refusals};
+use crate::state::AppState;
+use axum::http::StatusCode;
+use axum::response::Response;
+use muster_reports::TaskState;
+
+/// Get the cover of a report
+///
+/// What an auditor asks of a report: its source, logic, parameters, completeness and accuracy, and the
+/// digest of each file.
+#[utoipa::path(
+    get,
+    path = "/reports/v1/{taskResultId}/cover",
+    operation_id = "getReportCover",
+    tag = "Muster",
+    params(("taskResultId" = String, Path, description = "Id of the task result.")),
+    responses((status = 200, description = "The cover.", body = Object), Refusals, NotFound),
+    security(
+        ("userAuth" = ["sp:report:read", "sp:report:manage"]),
+        ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),
+    ),
+)]
+pub(crate) async fn get_cover(
+    Allowed { caller, .. }: Allowed<ReadResult>,
+    state: AppState,
+    Id(id): Id,
+) -> Result<Response, Failure> {
+    // The use case takes a task definition id as well; a cover belongs to one task.
+    let task = state.reports().result(&caller, &id, true).await?.filter(|task| task.id.as_str() == id);
+    let missing = match task.as_ref().map(|task| (task.state, &task.result)) {
+        None => format!("there is no report result {id:?}"),
+        Some((_, Some(result))) => return Ok(json_bytes(StatusCode::OK, result.cover.clone())),
+        Some((TaskState::Pending | TaskState::Running, None)) => {
+            format!("report result {id} has not ended yet")
+        }
+        Some((TaskState::Terminated, None)) => format!("report result {id} was cancelled: it has no cover"),
+        Some((TaskState::Succeeded | TaskState::Warned | TaskState::Failed, None)) => {
+            format!("report result {id} failed: it has no cover")
+        }
+    };
+    Err(Failure::not_found(missing))
+}

@@ -1,0 +1,66 @@
+//! Starting any report by its definition id: a route of our own.
+
+use crate::access::{Allowed, Start};
+use crate::failure::{Failure, json};
+use crate::input::{Id, Input, arguments, json_object};
+use crate::mapping::task_result_details;
+use crate::openapi::{NotFound, Refusals};
+use crate::state::AppState;
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::Response;
+use muster_reports::RawArguments;
+use muster_reports::ids::ReportId;
+use muster_wire::TaskResultDetails;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+/// Arguments of a report that is named in the path.
+#[derive(Serialize, Deserialize, ToSchema)]
+pub(crate) struct CustomReportDetails {
+    /// What the report needs to know, by name; foreign keys are ignored.
+    #[schema(value_type = Option<Object>, nullable = false)]
+    arguments: Option<Map<String, Value>>,
+}
+
+/// Which definition to run.
+pub(crate) struct CustomStartRequest {
+    report: ReportId,
+    arguments: RawArguments,
+}
+
+impl Input for CustomStartRequest {
+    async fn read(state: &AppState, mut parts: Parts, body: Body) -> Result<Self, Failure> {
+        let report = ReportId::new(Id::of(&mut parts).await?.0);
+        let object = json_object(state, &parts, body).await?.unwrap_or_default();
+        Ok(Self { report, arguments: arguments(object.get("arguments"))? })
+    }
+}
+
+/// Run a report by its definition id
+///
+/// Starts a built-in or custom report. The answer is that of start-report; for a custom report
+/// `reportType` is absent and `attributes.reportId` holds the definition id.
+#[utoipa::path(
+    post,
+    path = "/muster/v1/reports/{id}/run",
+    operation_id = "startReportByDefinition",
+    tag = "Muster",
+    params(("id" = String, Path, description = "Id of the report definition.")),
+    request_body(content = Option<CustomReportDetails>, description = "Arguments, if it has any."),
+    responses((status = 200, description = "The task.", body = TaskResultDetails), Refusals, NotFound),
+    security(("userAuth" = ["sp:report:manage"]), ("applicationAuth" = ["sp:report:manage"])),
+)]
+pub(crate) async fn start_custom_report(
+    Allowed { caller, .. }: Allowed<Start>,
+    state: AppState,
+    CustomStartRequest { report, arguments }: CustomStartRequest,
+) -> Result<Response, Failure> {
+    if state.reports().catalogue.get(&report).is_none() {
+        return Err(Failure::not_found(format!("there is no report definition {:?}", report.as_str())));
+    }
+    let task = state.reports().start(&caller, &report, &arguments).await?;
+    Ok(json(StatusCode::OK, &task_result_details(&task, state.settings())))
+}

@@ -1,0 +1,112 @@
+//! `Content-Disposition` of a download.
+//!
+//! A published client writes the name to its working directory unchecked, so nothing in it may lead
+//! elsewhere or break out of the quotes: control characters, quotes, slashes and backslashes are
+//! removed, as are leading dots and the marks that reverse the reading direction.
+
+use axum::http::HeaderValue;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::fmt::Write;
+
+/// Room for an extension and for what a client adds, in the 255 bytes that file systems allow.
+const NAME_BYTES_MAX: usize = 200;
+
+/// What RFC 8187 lets stand in an extended value: `attr-char`.
+const EXTENDED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'!')
+    .remove(b'#')
+    .remove(b'$')
+    .remove(b'&')
+    .remove(b'+')
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'^')
+    .remove(b'_')
+    .remove(b'`')
+    .remove(b'|')
+    .remove(b'~');
+
+/// The header for a file called `asked`, or `otherwise` where nothing of `asked` is left.
+pub(crate) fn content_disposition(asked: Option<&str>, otherwise: &str, extension: &str) -> HeaderValue {
+    let name = [asked.unwrap_or_default(), otherwise, "report"]
+        .into_iter()
+        .map(|name| safe(name, extension))
+        .find(|name| !name.is_empty())
+        .unwrap_or_default();
+    let ascii: String = name.chars().map(|c| if c.is_ascii() { c } else { '_' }).collect();
+    let mut text = format!("attachment;filename=\"{ascii}.{extension}\"");
+    if !name.is_ascii() {
+        let encoded = utf8_percent_encode(&name, EXTENDED);
+        write!(text, "; filename*=UTF-8''{encoded}.{extension}").expect("a string takes every text");
+    }
+    HeaderValue::try_from(text).unwrap_or_else(|_| HeaderValue::from_static("attachment"))
+}
+
+/// The harmless part of `name`, without `extension` at its end, at most [`NAME_BYTES_MAX`] bytes.
+fn safe(name: &str, extension: &str) -> String {
+    let mut kept = String::new();
+    for c in name.chars().filter(|c| harmless(*c)) {
+        if kept.len() + c.len_utf8() > NAME_BYTES_MAX {
+            break;
+        }
+        kept.push(c);
+    }
+    let mut rest = kept.trim();
+    if let Some((stem, end)) = rest.rsplit_once('.')
+        && end.eq_ignore_ascii_case(extension)
+    {
+        rest = stem;
+    }
+    rest.trim_start_matches('.').trim().to_owned()
+}
+
+fn harmless(c: char) -> bool {
+    let reverses = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    !c.is_control() && !reverses && !matches!(c, '"' | '\'' | '/' | '\\')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted_safe_and_have_their_extension_once() {
+        let cases = [
+            (None, r#"attachment;filename="Identities Report.csv""#),
+            (Some("Q3"), r#"attachment;filename="Q3.csv""#),
+            (Some("Q3.csv"), r#"attachment;filename="Q3.csv""#),
+            (Some("Q3.CSV"), r#"attachment;filename="Q3.csv""#),
+            (Some("Q3.pdf"), r#"attachment;filename="Q3.pdf.csv""#),
+            (Some("../../etc/passwd"), r#"attachment;filename="etcpasswd.csv""#),
+            (Some(r"..\..\boot.ini"), r#"attachment;filename="boot.ini.csv""#),
+            (Some("a\"; filename=\"b"), r#"attachment;filename="a; filename=b.csv""#),
+            (Some("a\r\nSet-Cookie: x"), r#"attachment;filename="aSet-Cookie: x.csv""#),
+            (Some("O'Brien"), r#"attachment;filename="OBrien.csv""#),
+            (Some(".bashrc"), r#"attachment;filename="bashrc.csv""#),
+            (Some("///"), r#"attachment;filename="Identities Report.csv""#),
+            (Some(".csv"), r#"attachment;filename="Identities Report.csv""#),
+            (
+                Some("Prüfung 2024"),
+                r#"attachment;filename="Pr_fung 2024.csv"; filename*=UTF-8''Pr%C3%BCfung%202024.csv"#,
+            ),
+            (
+                Some("\u{202e}vsc.exe"),
+                r#"attachment;filename="vsc.exe.csv""#,
+            ),
+        ];
+        for (asked, expected) in cases {
+            assert_eq!(content_disposition(asked, "Identities Report", "csv"), expected, "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn long_names_are_cut_between_characters() {
+        let header = content_disposition(Some(&"ü".repeat(300)), "x", "csv");
+        let expected = format!(
+            "attachment;filename=\"{}.csv\"; filename*=UTF-8''{}.csv",
+            "_".repeat(100),
+            "%C3%BC".repeat(100)
+        );
+        assert_eq!(header, expected);
+    }
+}

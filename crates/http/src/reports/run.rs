@@ -1,0 +1,64 @@
+//! start-report.
+
+use crate::access::{Allowed, Start};
+use crate::failure::{Failure, json};
+use crate::input::{Input, arguments, json_object, shape};
+use crate::mapping::task_result_details;
+use crate::openapi::Refusals;
+use crate::state::AppState;
+use axum::body::Body;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::Response;
+use muster_reports::{RawArguments, ReportKind};
+use muster_wire::{ReportDetails, TaskResultDetails};
+use serde_json::Value;
+
+/// Which report to run.
+pub(crate) struct StartRequest {
+    kind: ReportKind,
+    arguments: RawArguments,
+}
+
+impl Input for StartRequest {
+    async fn read(state: &AppState, parts: Parts, body: Body) -> Result<Self, Failure> {
+        let object = json_object(state, &parts, body)
+            .await?
+            .ok_or_else(|| Failure::invalid("the body is empty: expected an object with reportType"))?;
+        let kind = match object.get("reportType") {
+            Some(Value::String(text)) => text.parse().map_err(Failure::invalid)?,
+            None | Some(Value::Null) => {
+                return Err(Failure::invalid(format!(
+                    "reportType is missing: expected one of {}",
+                    ReportKind::ALL.map(ReportKind::as_str).join(", ")
+                )));
+            }
+            Some(other) => {
+                return Err(Failure::invalid(format!("reportType is {}: expected a text", shape(other))));
+            }
+        };
+        Ok(Self { kind, arguments: arguments(object.get("arguments"))? })
+    }
+}
+
+/// Run report
+///
+/// Starts a report. Starting one that is running already, with the same arguments, answers the running
+/// task, so that a request may be repeated without harm.
+#[utoipa::path(
+    post,
+    path = "/reports/v1/run",
+    operation_id = "startReport",
+    tag = "Reports Data Extraction",
+    request_body(content = ReportDetails, description = "Which report to run, and its arguments."),
+    responses((status = 200, description = "The task.", body = TaskResultDetails), Refusals),
+    security(("userAuth" = ["sp:report:manage"]), ("applicationAuth" = ["sp:report:manage"])),
+)]
+pub(crate) async fn start_report(
+    Allowed { caller, .. }: Allowed<Start>,
+    state: AppState,
+    StartRequest { kind, arguments }: StartRequest,
+) -> Result<Response, Failure> {
+    let task = state.reports().start_kind(&caller, kind, &arguments).await?;
+    Ok(json(StatusCode::OK, &task_result_details(&task, state.settings())))
+}

@@ -1,0 +1,142 @@
+//! What the handlers need of the world outside, and the settings of this face.
+
+use crate::access::CredentialCheck;
+use crate::issuer::TokenIssuer;
+use crate::rate::{RateLimit, RateLimiter};
+use crate::secret::SecretKey;
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use muster_reports::ports::{Clock, Credentials, Ids};
+use muster_reports::{Reports, Result};
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Opens published files.
+pub trait FileOpener: Send + Sync {
+    /// The file under this stored name, for reading from its start. Called where blocking is allowed.
+    ///
+    /// # Errors
+    /// When there is no such file or it cannot be read.
+    fn open(&self, stored_name: &str) -> io::Result<File>;
+}
+
+/// Whether the service can do its work now.
+#[async_trait]
+pub trait Readiness: Send + Sync {
+    /// Succeeds when requests may be sent here.
+    ///
+    /// # Errors
+    /// `Unavailable` with the reason: the store does not answer, or the service drains.
+    async fn ready(&self) -> Result<()>;
+}
+
+/// Settings of the HTTP face.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// `attributes.org` of tasks and `org` of token answers.
+    pub org: String,
+    /// `pod` of token answers.
+    pub pod: String,
+    /// How long an access token holds. Three published clients never renew theirs.
+    pub token_lifetime: TimeDelta,
+    /// Whether the token endpoint takes a client secret in the query, where it ends in logs.
+    pub allow_credentials_in_query: bool,
+    /// Requests of one client to one API version.
+    pub rate_limit: RateLimit,
+    /// Tokens granted to one client, and refused requests in one client's name, each.
+    pub token_rate_limit: RateLimit,
+    /// Clients whose requests are counted at one time.
+    pub rate_limited_clients_max: usize,
+    /// Largest request body, in bytes.
+    pub body_bytes_max: usize,
+    /// How long a request body may take to arrive.
+    pub body_timeout: Duration,
+    /// How long a request may take until its answer begins.
+    pub request_timeout: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            org: "muster".into(),
+            pod: "local".into(),
+            token_lifetime: TimeDelta::hours(1),
+            allow_credentials_in_query: false,
+            rate_limit: RateLimit { requests: 100, window: TimeDelta::seconds(10) },
+            token_rate_limit: RateLimit { requests: 1_000, window: TimeDelta::seconds(10) },
+            rate_limited_clients_max: 10_000,
+            body_bytes_max: 1024 * 1024,
+            body_timeout: Duration::from_secs(30),
+            request_timeout: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Everything that is joined into an [`AppState`].
+pub struct Wiring {
+    /// The use cases.
+    pub reports: Arc<Reports>,
+    /// Credentials of the token endpoint.
+    pub credentials: Arc<dyn Credentials>,
+    /// Published files.
+    pub files: Arc<dyn FileOpener>,
+    /// Whether the service can work.
+    pub readiness: Arc<dyn Readiness>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Ids of requests and tokens.
+    pub ids: Arc<dyn Ids>,
+    /// Access tokens.
+    pub issuer: TokenIssuer,
+    /// The key under which client secrets are kept.
+    pub secret_key: SecretKey,
+    /// Settings.
+    pub settings: Settings,
+}
+
+/// The state of the router; cheap to clone.
+#[derive(Clone)]
+pub struct AppState(Arc<Inner>);
+
+/// What an [`AppState`] holds.
+pub(crate) struct Inner {
+    pub(crate) wiring: Wiring,
+    pub(crate) requests: RateLimiter,
+    pub(crate) tokens: RateLimiter,
+    /// Apart from `tokens`, so that requests in made-up names push no client out.
+    pub(crate) token_failures: RateLimiter,
+    pub(crate) credential_check: CredentialCheck,
+}
+
+impl AppState {
+    /// Joins the parts.
+    pub fn new(wiring: Wiring) -> Self {
+        let settings = &wiring.settings;
+        let clients_max = settings.rate_limited_clients_max;
+        Self(Arc::new(Inner {
+            requests: RateLimiter::new(settings.rate_limit, clients_max),
+            tokens: RateLimiter::new(settings.token_rate_limit, clients_max),
+            token_failures: RateLimiter::new(settings.token_rate_limit, clients_max),
+            credential_check: CredentialCheck::new(clients_max),
+            wiring,
+        }))
+    }
+
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.wiring.settings
+    }
+
+    pub(crate) fn reports(&self) -> &Reports {
+        &self.0.wiring.reports
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.0.wiring.clock
+    }
+}
