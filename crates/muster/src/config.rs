@@ -10,7 +10,7 @@
 
 mod layers;
 
-pub use layers::{Effective, Given, Row};
+pub use layers::{Effective, Given};
 
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;

@@ -153,7 +153,7 @@ async fn list(house: &House, output: Output) -> Result {
 }
 
 async fn disable(house: &House, id: &str) -> Result {
-    if !house.store.disable(&house.tenant, &ClientId::new(id)).await? {
+    if !house.store.disable_credential(&house.tenant, &ClientId::new(id)).await? {
         return Err(Failure::new(format!("there is no client {id:?}")));
     }
     print(&format!("client {id} is disabled"))
