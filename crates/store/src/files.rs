@@ -1,0 +1,246 @@
+//! Result files on a local folder: written aside, synced, then renamed to the name that a record
+//! may commit.
+//!
+//! A name is `<task>.<epoch>.<file name>`, with `.tmp` behind it until published. The epoch keeps
+//! a worker that lost its lease from touching what its successor writes. Names are ours alone: of
+//! no part may a user choose the text, and anything but letters, digits, `-`, `_` and single dots
+//! is refused. Whether a file is a result is decided by the committed record, not by its being here.
+
+use muster_reports::error::{Error, Result};
+use muster_reports::ids::TaskId;
+use std::collections::HashSet;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{BufWriter, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+const TEMPORARY: &str = ".tmp";
+const NAME_MAX: usize = 200;
+const BUFFER: usize = 64 * 1_024;
+
+/// The folder of result files.
+#[derive(Debug, Clone)]
+pub struct ResultFiles {
+    dir: PathBuf,
+}
+
+impl ResultFiles {
+    /// Opens the folder, readable by its owner only; makes it where it is missing.
+    ///
+    /// # Errors
+    /// `Internal` with the path.
+    pub fn open(dir: impl Into<PathBuf>) -> Result<Self> {
+        let dir = dir.into();
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(&dir);
+        made.and_then(|()| std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o700)))
+            .map_err(|error| wrong("use the result folder", &dir, error))?;
+        Ok(Self { dir })
+    }
+
+    /// Begins a file of one attempt at a task. `file_name` is the last part of its stored name.
+    ///
+    /// # Errors
+    /// `Internal`, also where the attempt has a file of this name already.
+    pub fn create(&self, task: &TaskId, epoch: u64, file_name: &str) -> Result<PendingFile> {
+        let stored_name = format!("{task}.{epoch}.{file_name}");
+        let target = self.path(&stored_name)?;
+        if Attempt::of(&stored_name).is_none_or(|attempt| attempt.task != *task || attempt.temporary) {
+            return Err(refused(&stored_name));
+        }
+        if target.exists() {
+            return Err(wrong("begin", &target, ErrorKind::AlreadyExists.into()));
+        }
+        let path = self.dir.join(format!("{stored_name}{TEMPORARY}"));
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&path)
+            .map_err(|error| wrong("begin", &path, error))?;
+        let file = BufWriter::with_capacity(BUFFER, file);
+        Ok(PendingFile { dir: self.dir.clone(), stored_name, path, file: Some(file) })
+    }
+
+    /// Opens a published file for reading.
+    ///
+    /// # Errors
+    /// `Internal`: a committed record named it, so it has to be there.
+    pub fn open_published(&self, stored_name: &str) -> Result<File> {
+        let path = self.path(stored_name)?;
+        File::open(&path).map_err(|error| wrong("open", &path, error))
+    }
+
+    /// Removes a published file; one that is not there is no error.
+    ///
+    /// # Errors
+    /// `Internal` with the path.
+    pub fn remove(&self, stored_name: &str) -> Result<()> {
+        let path = self.path(stored_name)?;
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(wrong("remove", &path, error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// Lists the files there are now, for sweeping. See [`Survey::sweep`] for the order of steps.
+    ///
+    /// # Errors
+    /// `Internal` with the path.
+    pub fn survey(&self) -> Result<Survey> {
+        let list = || {
+            let mut names = Vec::new();
+            for entry in std::fs::read_dir(&self.dir)? {
+                // What we would not have named is not ours to remove.
+                if let Ok(name) = entry?.file_name().into_string()
+                    && Attempt::of(&name).is_some()
+                {
+                    names.push(name);
+                }
+            }
+            names.sort();
+            Ok(names)
+        };
+        let names = list().map_err(|error| wrong("list", &self.dir, error))?;
+        Ok(Survey { files: self.clone(), names })
+    }
+
+    fn path(&self, stored_name: &str) -> Result<PathBuf> {
+        match Attempt::of(stored_name) {
+            Some(attempt) if !attempt.temporary => Ok(self.dir.join(stored_name)),
+            Some(_) | None => Err(refused(stored_name)),
+        }
+    }
+}
+
+/// The files that were there at one moment.
+#[derive(Debug)]
+pub struct Survey {
+    files: ResultFiles,
+    names: Vec<String>,
+}
+
+impl Survey {
+    /// Removes temporary and published files that no committed record names, and returns their names.
+    ///
+    /// The order matters: survey first, then ask which attempts are `live`, then which names are
+    /// `named`. An attempt that ends between the last two is then in one of them; one that begins
+    /// after the survey has no file in it.
+    ///
+    /// # Errors
+    /// `Internal` with the path of the first file that could not be removed.
+    pub fn sweep(self, named: &HashSet<String>, live: impl Fn(&TaskId, u64) -> bool) -> Result<Vec<String>> {
+        let mut removed = Vec::new();
+        for name in self.names {
+            let Some(attempt) = Attempt::of(&name) else { continue };
+            if named.contains(&name) || live(&attempt.task, attempt.epoch) {
+                continue;
+            }
+            let path = self.files.dir.join(&name);
+            match std::fs::remove_file(&path) {
+                // Its writer removed it first.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(wrong("remove", &path, error)),
+                Ok(()) => removed.push(name),
+            }
+        }
+        Ok(removed)
+    }
+}
+
+/// A file being written. It is gone when dropped before [`PendingFile::publish`].
+#[derive(Debug)]
+pub struct PendingFile {
+    dir: PathBuf,
+    stored_name: String,
+    path: PathBuf,
+    /// `None` once it is published or given up.
+    file: Option<BufWriter<File>>,
+}
+
+impl PendingFile {
+    /// Syncs the file, gives it its stored name, syncs the folder, and returns that name. It is a
+    /// result only once a record that names it is committed.
+    ///
+    /// # Errors
+    /// `Internal` with the path; the file is gone then.
+    pub fn publish(mut self) -> Result<String> {
+        let target = self.dir.join(&self.stored_name);
+        let mut publish = || {
+            let writer = self.file.as_mut().expect("only publishing and dropping take the file");
+            writer.flush()?;
+            writer.get_ref().sync_all()?;
+            std::fs::rename(&self.path, &target)?;
+            File::open(&self.dir)?.sync_all()
+        };
+        if let Err(error) = publish() {
+            // It may have its new name already; dropping removes the old one.
+            let _ = std::fs::remove_file(&target);
+            return Err(wrong("publish", &target, error));
+        }
+        self.file = None;
+        Ok(self.stored_name.clone())
+    }
+}
+
+impl Write for PendingFile {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.file.as_mut().expect("only publishing and dropping take the file").write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.as_mut().expect("only publishing and dropping take the file").flush()
+    }
+}
+
+impl Drop for PendingFile {
+    fn drop(&mut self) {
+        if let Some(writer) = self.file.take() {
+            // Without writing out what is still buffered.
+            let _ = writer.into_parts();
+            // What cannot be removed now is swept later.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// What a stored name says.
+struct Attempt {
+    task: TaskId,
+    epoch: u64,
+    temporary: bool,
+}
+
+impl Attempt {
+    /// Reads a name; `None` for one that this module would not give.
+    fn of(name: &str) -> Option<Self> {
+        let (stored, temporary) = match name.strip_suffix(TEMPORARY) {
+            Some(stored) => (stored, true),
+            None => (name, false),
+        };
+        let mut parts = stored.split('.');
+        let task = parts.next()?;
+        let epoch = parts.next()?;
+        let is_plain = |part: &str| {
+            !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+        };
+        let fits = name.len() <= NAME_MAX
+            && is_plain(task)
+            && epoch.bytes().all(|b| b.is_ascii_digit())
+            && parts.clone().next().is_some()
+            && parts.all(is_plain);
+        let epoch = epoch.parse().ok()?;
+        fits.then(|| Self { task: TaskId::new(task), epoch, temporary })
+    }
+}
+
+fn refused(stored_name: &str) -> Error {
+    let expected = "expected <task>.<epoch>.<name> of letters, digits, - and _";
+    Error::internal(format!("{stored_name:?} is no name of a result file"), expected)
+}
+
+fn wrong(act: &str, path: &Path, error: std::io::Error) -> Error {
+    Error::internal(format!("could not {act} {}", path.display()), error)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! The one place that turns rows into types, and types into column values.
+
+use chrono::{DateTime, Utc};
+use muster_reports::arguments::Arguments;
+use muster_reports::caller::Operation;
+use muster_reports::error::{Error, Result};
+use muster_reports::ids::{ReportId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId};
+use muster_reports::ports::{AuditEvent, Credential, ManualLink, RegisteredSource};
+use muster_reports::task::{Progress, Task, TaskResult, TaskState};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+type Read<T> = std::result::Result<T, sqlx::Error>;
+
+/// A row of `tasks`: the task, and what only the machine needs.
+#[derive(Debug)]
+pub(crate) struct TaskRow {
+    pub(crate) seq: i64,
+    pub(crate) task: Task,
+    pub(crate) deadline: DateTime<Utc>,
+    pub(crate) due: DateTime<Utc>,
+}
+
+pub(crate) fn task_row(row: &SqliteRow) -> Read<TaskRow> {
+    Ok(TaskRow {
+        seq: row.try_get("seq")?,
+        task: task(row)?,
+        deadline: time(row, "deadline")?,
+        due: time(row, "due")?,
+    })
+}
+
+pub(crate) fn task(row: &SqliteRow) -> Read<Task> {
+    let state: &str = row.try_get("state")?;
+    let state = TaskState::from_name(state).ok_or_else(|| wrong("state", "no task state has this name"))?;
+    let result = match optional_unsigned(row, "result_rows")? {
+        None => None,
+        Some(rows) => Some(TaskResult { rows, files: json(row, "files")?, cover: row.try_get("cover")? }),
+    };
+    let arguments: &str = row.try_get("arguments")?;
+    Ok(Task {
+        id: TaskId::new(text(row, "id")?),
+        tenant: TenantId::new(text(row, "tenant")?),
+        definition: TaskDefinitionId::new(text(row, "definition")?),
+        report: ReportId::new(text(row, "report")?),
+        name: text(row, "name")?,
+        description: text(row, "description")?,
+        parent: row.try_get("parent")?,
+        arguments: Arguments::from_canonical(arguments).map_err(|error| wrong("arguments", error))?,
+        requester: json(row, "requester")?,
+        snapshot: SnapshotId::new(text(row, "snapshot")?),
+        created: time(row, "created")?,
+        launched: optional_time(row, "launched")?,
+        completed: optional_time(row, "completed")?,
+        state,
+        progress: Progress {
+            rows: unsigned(row, "rows")?,
+            rows_expected: optional_unsigned(row, "rows_expected")?,
+        },
+        messages: json(row, "messages")?,
+        attempts: u32::try_from(row.try_get::<i64, _>("attempts")?).map_err(|e| wrong("attempts", e))?,
+        epoch: unsigned(row, "epoch")?,
+        result,
+    })
+}
+
+pub(crate) fn credential(row: &SqliteRow) -> Read<Credential> {
+    let secret: &[u8] = row.try_get("secret_hmac")?;
+    Ok(Credential {
+        caller: json(row, "caller")?,
+        secret_hmac: secret.try_into().map_err(|error| wrong("secret_hmac", error))?,
+        enabled: row.try_get("enabled")?,
+        created: time(row, "created")?,
+        description: text(row, "description")?,
+    })
+}
+
+pub(crate) fn source(row: &SqliteRow) -> Read<RegisteredSource> {
+    Ok(RegisteredSource {
+        id: SourceId::new(text(row, "id")?),
+        name: text(row, "name")?,
+        definition: text(row, "definition")?,
+        base_dir: text(row, "base_dir")?,
+    })
+}
+
+pub(crate) fn link(row: &SqliteRow) -> Read<ManualLink> {
+    Ok(ManualLink {
+        source: SourceId::new(text(row, "source")?),
+        native_identity: text(row, "native_identity")?,
+        identity_name: text(row, "identity_name")?,
+    })
+}
+
+pub(crate) fn audit_event(row: &SqliteRow) -> Read<AuditEvent> {
+    let operation: &str = row.try_get("operation")?;
+    let operation = Operation::ALL.into_iter().find(|known| operation_name(*known) == operation);
+    Ok(AuditEvent {
+        id: text(row, "id")?,
+        at: time(row, "at")?,
+        operation: operation.ok_or_else(|| wrong("operation", "no operation has this name"))?,
+        caller: json(row, "caller")?,
+        task: TaskId::new(text(row, "task")?),
+        report: text(row, "report")?,
+        details: text(row, "details")?,
+    })
+}
+
+/// The name under which an operation is kept.
+pub(crate) fn operation_name(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Start => "start",
+        Operation::ReadResult => "read_result",
+        Operation::Download => "download",
+        Operation::Cancel => "cancel",
+    }
+}
+
+/// The value of a JSON column.
+pub(crate) fn json<T: DeserializeOwned>(row: &SqliteRow, column: &'static str) -> Read<T> {
+    let text: &str = row.try_get(column)?;
+    serde_json::from_str(text).map_err(|error| wrong(column, error))
+}
+
+/// The text of a JSON column, at most `bytes_max` long. `what` names it in errors.
+pub(crate) fn to_json<T: Serialize>(what: &str, value: &T, bytes_max: usize) -> Result<String> {
+    let text = serde_json::to_string(value)
+        .map_err(|error| Error::internal(format!("{what} could not be written as JSON"), error))?;
+    bounded(what, &text, bytes_max)?;
+    Ok(text)
+}
+
+/// Refuses a text longer than `bytes_max`.
+pub(crate) fn bounded(what: &str, text: &str, bytes_max: usize) -> Result<()> {
+    if text.len() > bytes_max {
+        return Err(Error::invalid(format!(
+            "{what} is {} bytes long: expected at most {bytes_max}",
+            text.len()
+        )));
+    }
+    Ok(())
+}
+
+/// Microseconds since 1970-01-01 UTC.
+pub(crate) fn micros(time: DateTime<Utc>) -> i64 {
+    time.timestamp_micros()
+}
+
+/// A count as the database keeps it. `what` names it in errors.
+pub(crate) fn signed(what: &str, count: u64) -> Result<i64> {
+    i64::try_from(count)
+        .map_err(|_| Error::invalid(format!("{what} is {count}: expected at most {}", i64::MAX)))
+}
+
+fn text(row: &SqliteRow, column: &'static str) -> Read<String> {
+    row.try_get(column)
+}
+
+fn unsigned(row: &SqliteRow, column: &'static str) -> Read<u64> {
+    u64::try_from(row.try_get::<i64, _>(column)?).map_err(|error| wrong(column, error))
+}
+
+fn optional_unsigned(row: &SqliteRow, column: &'static str) -> Read<Option<u64>> {
+    let value: Option<i64> = row.try_get(column)?;
+    value.map(|value| u64::try_from(value).map_err(|error| wrong(column, error))).transpose()
+}
+
+fn time(row: &SqliteRow, column: &'static str) -> Read<DateTime<Utc>> {
+    as_time(column, row.try_get(column)?)
+}
+
+fn optional_time(row: &SqliteRow, column: &'static str) -> Read<Option<DateTime<Utc>>> {
+    let value: Option<i64> = row.try_get(column)?;
+    value.map(|value| as_time(column, value)).transpose()
+}
+
+/// The time of a column of microseconds.
+pub(crate) fn as_time(column: &'static str, micros: i64) -> Read<DateTime<Utc>> {
+    DateTime::from_timestamp_micros(micros).ok_or_else(|| wrong(column, "the time is out of range"))
+}
+
+fn wrong(column: &'static str, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> sqlx::Error {
+    sqlx::Error::ColumnDecode { index: column.into(), source: source.into() }
+}

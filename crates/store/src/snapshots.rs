@@ -1,0 +1,101 @@
+//! The catalogue of published snapshots. A row is inserted once and never changes.
+
+use crate::failure::{failed, is_taken};
+use crate::rows;
+use crate::sqlite::SqliteStore;
+use async_trait::async_trait;
+use muster_reports::error::{Error, Result};
+use muster_reports::ids::{SnapshotId, TenantId};
+use muster_reports::ports::SnapshotCatalogue;
+use muster_reports::snapshot::SnapshotManifest;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+const MANIFEST_MAX: usize = 16 * 1_024 * 1_024;
+/// Tenants whose newest manifest is kept in memory.
+const CACHED_MAX: usize = 256;
+
+/// The newest manifest of each tenant with its place in the order of publication.
+///
+/// Another process may publish, so the place is asked for every time; only reading the manifest
+/// again is saved.
+#[derive(Debug, Default)]
+pub(crate) struct NewestSnapshots(Mutex<HashMap<TenantId, (i64, Arc<SnapshotManifest>)>>);
+
+impl NewestSnapshots {
+    fn get(&self, tenant: &TenantId, seq: i64) -> Option<Arc<SnapshotManifest>> {
+        let cached = self.0.lock().expect("no holder of the cache panics");
+        cached.get(tenant).filter(|(known, _)| *known == seq).map(|(_, manifest)| manifest.clone())
+    }
+
+    fn put(&self, tenant: &TenantId, seq: i64, manifest: Arc<SnapshotManifest>) {
+        let mut cached = self.0.lock().expect("no holder of the cache panics");
+        if cached.len() >= CACHED_MAX && !cached.contains_key(tenant) {
+            cached.clear();
+        }
+        cached.insert(tenant.clone(), (seq, manifest));
+    }
+}
+
+#[async_trait]
+impl SnapshotCatalogue for SqliteStore {
+    async fn publish(&self, tenant: &TenantId, manifest: &SnapshotManifest) -> Result<()> {
+        let text = rows::to_json("the manifest of a snapshot", manifest, MANIFEST_MAX)?;
+        let (tenant, id, created) = (tenant.clone(), manifest.id.clone(), manifest.created);
+        self.writer
+            .write(move |connection| {
+                Box::pin(async move {
+                    let inserted = sqlx::query(
+                        "INSERT INTO snapshots (tenant, id, created, manifest) VALUES (?, ?, ?, ?)",
+                    )
+                    .bind(tenant.as_str())
+                    .bind(id.as_str())
+                    .bind(rows::micros(created))
+                    .bind(text)
+                    .execute(connection)
+                    .await;
+                    match inserted {
+                        Ok(_) => Ok(()),
+                        Err(error) if is_taken(&error) => {
+                            Err(Error::invalid(format!("snapshot {:?} is published already", id.as_str())))
+                        }
+                        Err(error) => Err(failed("publish a snapshot", error)),
+                    }
+                })
+            })
+            .await
+    }
+
+    async fn newest(&self, tenant: &TenantId) -> Result<Option<Arc<SnapshotManifest>>> {
+        const WHAT: &str = "read the newest snapshot";
+        let seq: Option<i64> = sqlx::query_scalar("SELECT max(seq) FROM snapshots WHERE tenant = ?")
+            .bind(tenant.as_str())
+            .fetch_one(&self.readers)
+            .await
+            .map_err(|error| failed(WHAT, error))?;
+        let Some(seq) = seq else { return Ok(None) };
+        if let Some(manifest) = self.newest.get(tenant, seq) {
+            return Ok(Some(manifest));
+        }
+        let found = sqlx::query("SELECT manifest FROM snapshots WHERE seq = ?")
+            .bind(seq)
+            .fetch_one(&self.readers)
+            .await;
+        let manifest: SnapshotManifest =
+            found.and_then(|row| rows::json(&row, "manifest")).map_err(|error| failed(WHAT, error))?;
+        let manifest = Arc::new(manifest);
+        self.newest.put(tenant, seq, manifest.clone());
+        Ok(Some(manifest))
+    }
+
+    async fn snapshot(&self, tenant: &TenantId, id: &SnapshotId) -> Result<Option<Arc<SnapshotManifest>>> {
+        let found = sqlx::query("SELECT manifest FROM snapshots WHERE tenant = ? AND id = ?")
+            .bind(tenant.as_str())
+            .bind(id.as_str())
+            .fetch_optional(&self.readers)
+            .await;
+        found
+            .and_then(|row| row.map(|row| rows::json(&row, "manifest").map(Arc::new)).transpose())
+            .map_err(|error| failed("read a snapshot", error))
+    }
+}

@@ -1,0 +1,163 @@
+//! How tasks end, and that they stay ended.
+
+use super::{LEASE, at, claim, done, end, failed, keys, look, retry, start, started_and_claimed, within};
+use crate::build;
+use muster_reports::ports::{Cancelled, LeaseState, TaskStore};
+use muster_reports::task::{AttemptEnd, Message, Progress, Severity, TaskState};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Each end state against everything that could be tried on it.
+pub(super) async fn end_states_never_change(make: impl AsyncFn() -> Arc<dyn TaskStore>) {
+    for state in TaskState::ALL.into_iter().filter(|state| !state.is_live()) {
+        let store = make().await;
+        let claimed = started_and_claimed(&*store, 1, at(0)).await;
+        let (tenant, id) = (build::tenant(), claimed.task.id.clone());
+        let warning = vec![Message::warn("source_incomplete", "half of it")];
+        let result = build::task_result(&id, 1, 5);
+        let reached = match state {
+            TaskState::Succeeded => end(&*store, &claimed, done(&claimed, 5), at(1)).await,
+            TaskState::Warned => {
+                end(&*store, &claimed, AttemptEnd::Done { result, messages: warning }, at(1)).await
+            }
+            TaskState::Failed => end(&*store, &claimed, failed(), at(1)).await,
+            TaskState::Terminated => matches!(store.cancel(&tenant, &id, at(1)).await, Ok(Cancelled::Now)),
+            TaskState::Pending | TaskState::Running => unreachable!("live states are filtered out"),
+        };
+        assert!(reached, "{state:?}");
+        let ended = look(&*store, &id).await;
+        assert_eq!((ended.state, ended.completed), (state, Some(at(1))));
+        assert_eq!(ended.result.is_some(), state.has_files());
+
+        let cancelled = store.cancel(&tenant, &id, at(2)).await.expect("the store answers");
+        let expected = match state {
+            TaskState::Terminated => Cancelled::Before,
+            other => Cancelled::TooLate(other),
+        };
+        assert_eq!(cancelled, expected);
+        let progress = Progress { rows: 99, rows_expected: None };
+        let renewed = store.heartbeat(&claimed.lease, progress, at(2), LEASE).await;
+        assert_eq!(renewed.expect("the store answers"), LeaseState::Lost);
+        for how in [done(&claimed, 7), failed(), retry(at(3)), AttemptEnd::Released] {
+            assert!(!end(&*store, &claimed, how, at(2)).await, "{state:?}");
+        }
+        assert!(claim(&*store, 2, at(31)).await.is_none(), "{state:?}");
+        assert!(claim(&*store, 2, at(86_400)).await.is_none(), "{state:?}");
+        assert_eq!(look(&*store, &id).await, ended, "{state:?}");
+    }
+}
+
+pub(super) async fn remarks_make_a_result_warned(store: Arc<dyn TaskStore>) {
+    let info = || Message { severity: Severity::Info, key: "note".into(), text: "by the way".into() };
+    let warning = || Message::warn("source_stale", "old");
+    // Known at the start, found in the run, and what the task ends as.
+    let cases = [
+        (vec![], vec![], TaskState::Succeeded),
+        (vec![info()], vec![info()], TaskState::Succeeded),
+        (vec![warning()], vec![], TaskState::Warned),
+        (vec![], vec![info(), warning()], TaskState::Warned),
+    ];
+    for (number, (known, found, state)) in (1..).zip(cases) {
+        let mut new = build::new_task(number, at(0));
+        new.messages.clone_from(&known);
+        let id = start(&*store, new).await.id;
+        let claimed = claim(&*store, 1, at(0)).await.expect("a task is due");
+        let result = build::task_result(&id, 1, 12);
+        let how = AttemptEnd::Done { result: result.clone(), messages: found.clone() };
+        assert!(end(&*store, &claimed, how, at(8)).await);
+        let task = look(&*store, &id).await;
+        assert_eq!((task.state, task.completed, task.launched), (state, Some(at(8)), Some(at(0))));
+        assert_eq!(task.messages, [known, found].concat());
+        assert_eq!(task.result, Some(result));
+        assert_eq!(task.progress, Progress { rows: 12, rows_expected: Some(12) }, "all rows are written");
+    }
+}
+
+pub(super) async fn progress_is_visible(store: Arc<dyn TaskStore>) {
+    let claimed = started_and_claimed(&*store, 1, at(0)).await;
+    for progress in [
+        Progress { rows: 0, rows_expected: Some(40) },
+        Progress { rows: 17, rows_expected: Some(40) },
+        Progress { rows: 18, rows_expected: None },
+    ] {
+        let renewed = store.heartbeat(&claimed.lease, progress, at(1), LEASE).await;
+        assert_eq!(renewed.expect("the store answers"), LeaseState::Held(at(31)));
+        assert_eq!(look(&*store, &claimed.task.id).await.progress, progress);
+    }
+    let next = claim(&*store, 2, at(31)).await.expect("the lease ran out");
+    assert_eq!(next.task.progress, Progress::default(), "another attempt begins anew");
+}
+
+pub(super) async fn published_names_are_those_of_results(store: Arc<dyn TaskStore>) {
+    let names = async || {
+        let mut names = store.published_names().await.expect("the store answers");
+        names.sort();
+        names
+    };
+    let first = started_and_claimed(&*store, 1, at(0)).await;
+    assert!(names().await.is_empty(), "nothing is published by running");
+    assert!(end(&*store, &first, done(&first, 1), at(0)).await);
+    let lost = started_and_claimed(&*store, 2, at(0)).await;
+    let second = claim(&*store, 2, at(30)).await.expect("the lease ran out");
+    assert!(!end(&*store, &lost, done(&lost, 2), at(30)).await);
+    let mut how = done(&second, 3);
+    if let AttemptEnd::Done { result, .. } = &mut how {
+        let mut another = result.files[0].clone();
+        another.stored_name = "another".into();
+        result.files.push(another);
+    }
+    assert!(end(&*store, &second, how, at(31)).await);
+    let third = started_and_claimed(&*store, 3, at(31)).await;
+    assert!(end(&*store, &third, failed(), at(31)).await);
+    let [one, two] = [1, 2].map(|number| format!("{}.{number}.report.csv", build::task_id(number)));
+    assert_eq!(names().await, [one, two, "another".into()]);
+}
+
+/// Whoever comes first wins, and the other is told; both happen at once, many times.
+pub(super) async fn cancel_and_finish_have_one_winner(store: Arc<dyn TaskStore>) {
+    let mut finished = 0;
+    for number in 1..=200 {
+        let claimed = started_and_claimed(&*store, number, at(0)).await;
+        let id = claimed.task.id.clone();
+        let canceller = tokio::spawn({
+            let (store, id) = (store.clone(), id.clone());
+            async move { store.cancel(&build::tenant(), &id, at(1)).await }
+        });
+        let finisher = tokio::spawn({
+            let store = store.clone();
+            async move { end(&*store, &claimed, done(&claimed, 5), at(1)).await }
+        });
+        let cancelled = within("a cancel", canceller).await.expect("no cancel panics");
+        let published = within("a finish", finisher).await.expect("no finish panics");
+        let task = look(&*store, &id).await;
+        let seen = (cancelled.expect("the store answers"), published, task.state, task.result.is_some());
+        match seen {
+            (Cancelled::Now, false, TaskState::Terminated, false) => {}
+            (Cancelled::TooLate(TaskState::Succeeded), true, TaskState::Succeeded, true) => finished += 1,
+            _ => panic!("round {number}: {seen:?}"),
+        }
+    }
+    // No share is promised, but the names published are those of the rounds that the finish won.
+    assert_eq!(store.published_names().await.expect("the store answers").len(), finished);
+}
+
+pub(super) async fn cancel_answers_by_state(store: Arc<dyn TaskStore>) {
+    let (tenant, id) = (build::tenant(), build::task_id(1));
+    let cancel = async |seconds| store.cancel(&tenant, &id, at(seconds)).await.expect("the store answers");
+    assert_eq!(cancel(0).await, Cancelled::Unknown);
+    start(&*store, build::new_task(1, at(0))).await;
+    assert_eq!(cancel(1).await, Cancelled::Now, "one that waits");
+    assert_eq!(cancel(2).await, Cancelled::Before);
+    assert!(claim(&*store, 1, at(2)).await.is_none());
+    let task = look(&*store, &id).await;
+    assert_eq!((task.state, task.completed, task.launched), (TaskState::Terminated, Some(at(1)), None));
+
+    // A cancel wins over a retry that is waiting for its time.
+    let claimed = started_and_claimed(&*store, 2, at(2)).await;
+    assert!(end(&*store, &claimed, retry(at(50)), at(3)).await);
+    let cancelled = store.cancel(&tenant, &claimed.task.id, at(4)).await.expect("the store answers");
+    assert_eq!(cancelled, Cancelled::Now);
+    let late = store.claim(&super::worker(1), at(50), Duration::from_secs(1)).await;
+    assert_eq!(late.expect("the store answers"), None);
+    assert_eq!(keys(&look(&*store, &claimed.task.id).await), ["disk_full"]);
+}
