@@ -325,7 +325,9 @@ async fn files_of_a_run_that_ended_too_late_are_removed() {
     let clock = house.clock.clone();
     // Six hours and more pass while it runs: past the deadline no lease holds.
     let runner = First {
-        first: move || drop(clock.advance(TimeDelta::hours(7))),
+        first: move || {
+            clock.advance(TimeDelta::hours(7));
+        },
         then: FakeRunner::new(house.folder.0.path(), FakeRun::Rows(2, Vec::new())),
     };
     let task = house.one_attempt(Arc::new(runner)).await;
