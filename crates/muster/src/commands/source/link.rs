@@ -65,11 +65,12 @@ fn read(bytes: &[u8], sources: &[RegisteredSource]) -> std::result::Result<Links
     let (account, user, kind) = (column("account")?, column("userName")?, column("type")?);
     let mut links = Links::default();
     let mut seen = BTreeMap::new();
+    let mut lines = Lines { bytes, at: 0, line: 1 };
     for row in reader.records() {
         let (line, row) = match row {
-            Ok(row) => (row.position().map_or(0, csv::Position::line), row),
+            Ok(row) => (lines.of(row.position()), row),
             Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
+                let line = lines.of(error.position());
                 links.refused.push(Refused { line, reason: "expected text in UTF-8".into() });
                 continue;
             }
@@ -105,6 +106,26 @@ fn read(bytes: &[u8], sources: &[RegisteredSource]) -> std::result::Result<Links
         });
     }
     Ok(links)
+}
+
+/// Lines of records, counted by their ends: the reader's own count is one behind where lines end in `\r\n`.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    /// The line on which the record at `position` begins; positions only grow.
+    fn of(&mut self, position: Option<&csv::Position>) -> u64 {
+        let start = position.map_or(self.at, |position| usize::try_from(position.byte()).unwrap_or(usize::MAX));
+        let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        while self.bytes.get(self.at).is_some_and(|byte| self.at < start || is_end(byte)) {
+            self.line += u64::from(self.bytes[self.at] == b'\n');
+            self.at += 1;
+        }
+        self.line
+    }
 }
 
 #[cfg(test)]
