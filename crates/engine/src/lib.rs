@@ -1,1 +1,18 @@
+//! DataFusion and Delta behind one door: identity tables, refresh, and the plan of each report.
+//!
+//! No other crate names DataFusion or Delta. What goes in are source definitions and a manifest of table
+//! versions; what comes out are record batches and the next manifest.
 
+mod error;
+mod functions;
+pub mod refresh;
+pub mod report;
+mod schemas;
+mod session;
+mod tables;
+
+pub use datafusion::arrow::array::RecordBatch;
+pub use error::EngineError;
+pub use report::{OutputColumn, ReportPlan, ReportRows};
+pub use session::{Engine, EngineSettings};
+pub use tables::TABLES;

@@ -1,1 +1,62 @@
 //! The search language: text to syntax tree with positions; no engine.
+//!
+//! The language is that of Elasticsearch's `query_string` query, which is Lucene's classic query parser plus
+//! a few rules of its own, extended by nested queries such as `@accounts(disabled:true)`. [`parse`] turns text
+//! into a [`Query`]; a query's `Display` writes text that parses to the same tree again.
+//!
+//! ```
+//! use muster_querystring::{Occur, parse};
+//!
+//! let query = parse("name:a* AND @accounts(disabled:true)")?;
+//! assert_eq!(query.clauses[1].occur, Occur::Must);
+//! assert_eq!(query.to_string(), "name:a* AND @accounts(disabled:true)");
+//!
+//! let error = parse("created:2020-01-01T00:00:00Z").expect_err("a colon that is not escaped");
+//! assert_eq!((error.offset, error.column), (21, 22));
+//! # Ok::<(), muster_querystring::SyntaxError>(())
+//! ```
+//!
+//! What a word *means* (how text is analysed, which fields there are and of which type) belongs to whoever runs
+//! the query; the tree says where in the text everything stood, so that they can point at it. Two things that
+//! need no engine are here for them: [`parse_regex`] for regular expressions, and [`date_term`] and
+//! [`date_range`] for what a date stands for at a given moment.
+//!
+//! Invariants:
+//! - Pure: no clock, no files, no state. The same text always gives the same answer.
+//! - Bounded: at most [`TEXT_BYTES_MAX`] bytes, [`CLAUSES_MAX`] clauses and [`DEPTH_MAX`] levels; past each
+//!   there is an error that says so. Nothing here panics, whatever the text.
+//! - Where a rule is Lucene's, a differential test holds this crate to Lucene; the rules that are
+//!   Elasticsearch's alone are marked (E) where they are written.
+
+mod dates;
+mod error;
+mod escape;
+mod lexer;
+mod number;
+mod parser;
+mod print;
+mod regex;
+mod token;
+mod tree;
+
+#[cfg(test)]
+mod cases;
+#[cfg(test)]
+mod round_trip;
+
+pub use dates::{DateError, DateRange, Rounding, date_instant, date_range, date_term};
+pub use error::{Problem, SyntaxError};
+pub use parser::parse;
+pub use regex::{RegexClass, RegexError, RegexNode, parse_regex};
+pub use tree::{
+    Bound, Clause, Edits, Expression, Field, Modifier, Occur, Path, PatternPiece, Query, Span, Value, occurs,
+};
+
+/// The longest query that is read, in bytes of UTF-8.
+pub const TEXT_BYTES_MAX: usize = 16 * 1024;
+
+/// The most clauses one query may have, groups and what is inside them counted alike.
+pub const CLAUSES_MAX: usize = 1_024;
+
+/// How deep groups and nested queries may stand in one another.
+pub const DEPTH_MAX: usize = 20;

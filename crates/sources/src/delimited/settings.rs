@@ -14,8 +14,8 @@ pub struct DelimitedSettings {
     /// What stands between fields: one ASCII character, neither a quote nor a line end. Default `,`.
     #[serde(default = "default_delimiter")]
     pub delimiter: char,
-    /// Label of the encoding, any that the WHATWG Encoding Standard knows. A byte order mark at the file's
-    /// beginning wins. Default `utf-8`.
+    /// Label of the encoding, any that the WHATWG Encoding Standard knows (where `iso-8859-1` is windows-1252).
+    /// A byte order mark at the file's beginning wins. Default `utf-8`.
     #[serde(default = "default_encoding")]
     pub encoding: String,
     /// Column that names the account; its cells are taken as they are, white space included.

@@ -24,7 +24,7 @@ const fn eastern(first: &'static [Name], last: &'static [Name]) -> Language {
 pub(super) const LATIN_1_LANGUAGES: usize = 4;
 
 /// All languages; those that Latin-1 can write come first.
-pub(super) const LANGUAGES: [Language; 15] = [
+pub(super) const LANGUAGES: [Language; 16] = [
     western(
         &[
             ("Alice", "alice"),
@@ -317,20 +317,34 @@ pub(super) const LANGUAGES: [Language; 15] = [
             ("秀英", "xiuying"),
             ("建国", "jianguo"),
             ("晓明", "xiaoming"),
-            ("さくら", "sakura"),
-            ("健太", "kenta"),
-            ("陽子", "yoko"),
-            ("大輔", "daisuke"),
+            ("雪", "xue"),
+            ("子涵", "zihan"),
         ],
         &[
             ("王", "wang"),
             ("李", "li"),
             ("欧阳", "ouyang"),
+            ("陈", "chen"),
+            ("诸葛", "zhuge"),
+            ("赵", "zhao"),
+        ],
+    ),
+    eastern(
+        &[
+            ("さくら", "sakura"),
+            ("健太", "kenta"),
+            ("陽子", "yoko"),
+            ("大輔", "daisuke"),
+            ("ユウキ", "yuki"),
+            ("葵", "aoi"),
+        ],
+        &[
             ("𠮷田", "yoshida"),
             ("佐藤", "sato"),
             ("髙橋", "takahashi"),
             ("鈴木", "suzuki"),
-            ("陈", "chen"),
+            ("渡邉", "watanabe"),
+            ("山﨑", "yamazaki"),
         ],
     ),
     eastern(

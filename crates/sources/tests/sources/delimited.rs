@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use muster_sources::delimited::{MAX_FIELD_BYTES, MAX_RECORD_BYTES};
+use muster_sources::delimited::{MAX_COLUMNS, MAX_FIELD_BYTES, MAX_RECORD_BYTES};
 use muster_sources::{DelimitedSettings, FlagRule, ReadError};
 
 use crate::support::{definition, read, read_all, read_bytes};
@@ -122,6 +122,19 @@ fn bounds_reject_one_record_and_keep_its_identity() {
     let outcome = read_bytes(file.as_bytes(), |_| {}).unwrap();
     assert_eq!(outcome.records, ["3 2 {id=2}"]);
     assert_eq!(outcome.rejection_texts(), ["2 1: the record is too long: expected at most 16777216 bytes"]);
+}
+
+#[test]
+fn columns_are_bounded_in_the_header_and_counted_in_records() {
+    let header =
+        |columns: usize| (1..columns).fold("id".to_owned(), |header, number| header + &format!(",n{number}"));
+    let too_many = ",".repeat(MAX_COLUMNS + 5);
+    let file = format!("{}\n1{too_many}\n2{}\n", header(MAX_COLUMNS), &too_many[..MAX_COLUMNS - 1]);
+    let outcome = read_bytes(file.as_bytes(), |_| {}).unwrap();
+    assert_eq!(outcome.records, ["3 2 {id=2}"]);
+    assert_eq!(outcome.rejection_texts(), ["2 1: too many fields: found 16390 of 16384"]);
+    let error = read_bytes(header(MAX_COLUMNS + 1).as_bytes(), |_| {}).err().unwrap().to_string();
+    assert!(error.ends_with("input.csv:1:16385: expected at most 16384 columns"), "{error}");
 }
 
 #[test]

@@ -1,0 +1,124 @@
+//! `attribute(map, name)`, `attribute_first(map, name)`, `attribute_text(map, name)`: one attribute of a map.
+
+use super::{AttributesColumn, texts_type};
+use datafusion::arrow::array::{ArrayRef, StringBuilder, UInt32Array};
+use datafusion::arrow::compute::take;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{Result, ScalarValue, exec_err};
+use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use std::sync::Arc;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Shape {
+    /// All values, as a list.
+    Values,
+    /// The first value.
+    First,
+    /// All values in one text, as multi-valued cells are written (`reports.md`).
+    Text,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(super) struct AttributeFunction {
+    name: &'static str,
+    shape: Shape,
+    signature: Signature,
+}
+
+impl AttributeFunction {
+    fn new(name: &'static str, shape: Shape) -> Self {
+        Self { name, shape, signature: Signature::any(2, Volatility::Immutable) }
+    }
+
+    /// `attribute(map, name)`: the list of values, null where absent.
+    pub(super) fn values() -> Self {
+        Self::new("attribute", Shape::Values)
+    }
+
+    /// `attribute_first(map, name)`: the first value, null where absent.
+    pub(super) fn first() -> Self {
+        Self::new("attribute_first", Shape::First)
+    }
+
+    /// `attribute_text(map, name)`: the values joined with `; `, a `;` inside one doubled.
+    pub(super) fn text() -> Self {
+        Self::new("attribute_text", Shape::Text)
+    }
+}
+
+impl ScalarUDFImpl for AttributeFunction {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
+        match arguments {
+            [DataType::Map(_, _), DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8] => Ok(match self.shape {
+                Shape::Values => texts_type(),
+                Shape::First | Shape::Text => DataType::Utf8,
+            }),
+            _ => exec_err!("{}: expected (attributes map, attribute name)", self.name),
+        }
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let rows = arguments.number_rows;
+        let [map, name] = &arguments.args[..] else {
+            return exec_err!("{}: expected two arguments", self.name);
+        };
+        let ColumnarValue::Scalar(name) = name else {
+            return exec_err!("{}: the attribute name must be a constant", self.name);
+        };
+        let Some(Some(name)) = name.try_as_str() else {
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from(arguments.return_field.data_type())?));
+        };
+        let map = map.to_array(rows)?;
+        let column = AttributesColumn::open(&map)?;
+        let array: ArrayRef = match self.shape {
+            Shape::Values => {
+                let entries: UInt32Array = (0..rows)
+                    .map(|row| column.entry(row, name).map(|at| u32::try_from(at).expect("a batch has few entries")))
+                    .collect();
+                let lists = take(&column.lists, &entries, None)?;
+                datafusion::arrow::compute::cast(&lists, &texts_type())?
+            }
+            Shape::First | Shape::Text => {
+                let mut texts = StringBuilder::new();
+                let mut joined = String::new();
+                for row in 0..rows {
+                    let Some(entry) = column.entry(row, name) else {
+                        texts.append_null();
+                        continue;
+                    };
+                    if self.shape == Shape::First {
+                        texts.append_option(column.texts(entry).next());
+                        continue;
+                    }
+                    joined.clear();
+                    for (at, text) in column.texts(entry).enumerate() {
+                        if at > 0 {
+                            joined.push_str("; ");
+                        }
+                        push_doubled(&mut joined, text);
+                    }
+                    texts.append_value(&joined);
+                }
+                Arc::new(texts.finish())
+            }
+        };
+        Ok(ColumnarValue::Array(array))
+    }
+}
+
+fn push_doubled(joined: &mut String, text: &str) {
+    for (at, part) in text.split(';').enumerate() {
+        if at > 0 {
+            joined.push_str(";;");
+        }
+        joined.push_str(part);
+    }
+}

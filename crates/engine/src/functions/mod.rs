@@ -1,0 +1,97 @@
+//! SQL functions of our own: reading attribute maps, stable ids, content digests, profile mappings.
+//!
+//! All are pure and work on whole batches, so that a refresh stays a handful of plans.
+
+mod attributes;
+mod digest;
+mod mapping;
+mod merge;
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StringArray};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::DataType;
+use datafusion::common::{Result, exec_err};
+use datafusion::logical_expr::ScalarUDF;
+use datafusion::prelude::SessionContext;
+
+pub(crate) use mapping::{FAILURES, MAPPED, MappingFunction, lifecycle_attribute};
+
+/// Makes the functions known to a session.
+pub(crate) fn register(context: &SessionContext) {
+    for function in [
+        ScalarUDF::from(attributes::AttributeFunction::values()),
+        ScalarUDF::from(attributes::AttributeFunction::first()),
+        ScalarUDF::from(attributes::AttributeFunction::text()),
+        ScalarUDF::from(digest::DigestFunction::new()),
+        ScalarUDF::from(digest::StableIdFunction::new()),
+        ScalarUDF::from(merge::MergeFunction::new()),
+        ScalarUDF::from(merge::MergeTextsFunction::new()),
+    ] {
+        context.register_udf(function);
+    }
+}
+
+/// The type of an `attributes` column: names to lists of texts.
+pub(crate) fn attributes_type() -> DataType {
+    let schema = muster_sources::record_schema();
+    let at = schema.index_of(muster_sources::column::ATTRIBUTES).expect("the record schema has attributes");
+    schema.field(at).data_type().clone()
+}
+
+/// The type of a list of texts, as in an `attributes` column.
+pub(crate) fn texts_type() -> DataType {
+    let schema = muster_sources::record_schema();
+    let at = schema.index_of(muster_sources::column::ENTITLEMENTS).expect("the record schema has entitlements");
+    schema.field(at).data_type().clone()
+}
+
+/// `array` as plain strings, whatever string type the plan carries.
+fn strings(array: &dyn Array) -> Result<StringArray> {
+    Ok(cast(array, &DataType::Utf8)?.as_string::<i32>().clone())
+}
+
+/// An `attributes` column opened for reading.
+struct AttributesColumn {
+    map: MapArray,
+    keys: StringArray,
+    lists: ListArray,
+    items: StringArray,
+}
+
+impl AttributesColumn {
+    fn open(array: &ArrayRef) -> Result<Self> {
+        let Some(map) = array.as_map_opt() else {
+            return exec_err!("attributes are {}: expected a map", array.data_type());
+        };
+        let keys = strings(map.keys())?;
+        let Some(lists) = map.values().as_list_opt::<i32>().cloned() else {
+            return exec_err!("attribute values are {}: expected lists", map.values().data_type());
+        };
+        let items = strings(lists.values())?;
+        Ok(Self { map: map.clone(), keys, lists, items })
+    }
+
+    /// Positions of the entries of a row; none for a null row.
+    fn entries(&self, row: usize) -> std::ops::Range<usize> {
+        if self.map.is_null(row) {
+            return 0..0;
+        }
+        let offsets = self.map.value_offsets();
+        index(offsets[row])..index(offsets[row + 1])
+    }
+
+    fn entry(&self, row: usize, name: &str) -> Option<usize> {
+        self.entries(row).find(|at| self.keys.value(*at) == name && !self.lists.is_null(*at))
+    }
+
+    /// The texts of an entry, nulls left out.
+    fn texts(&self, entry: usize) -> impl Iterator<Item = &str> {
+        let offsets = self.lists.value_offsets();
+        let range = if self.lists.is_null(entry) { 0..0 } else { index(offsets[entry])..index(offsets[entry + 1]) };
+        range.filter(|at| self.items.is_valid(*at)).map(|at| self.items.value(at))
+    }
+}
+
+fn index(offset: i32) -> usize {
+    usize::try_from(offset).expect("Arrow offsets are never negative")
+}

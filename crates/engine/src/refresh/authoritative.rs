@@ -1,0 +1,191 @@
+//! Step 3: identities out of authoritative accounts, in the priority order of the profiles.
+//!
+//! Accounts that are linked already keep their identity, whatever the priorities are now. The others are
+//! matched by their source's rules to the identities there are, else become identities. A pass over a
+//! profile can decide an account that a pass before it left open, so passes are repeated until none does:
+//! what is then left open stays open in the next refresh too, which is why refreshing twice changes nothing.
+
+use super::correlate::{Rule, candidates};
+use super::work::{Work, literal};
+use super::SourceInput;
+use crate::error::{EngineError, Result};
+use crate::functions::{FAILURES, MAPPED, MappingFunction};
+use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
+use datafusion::logical_expr::ScalarUDF;
+use muster_sources::{LifecycleDefinition, ProfileDefinition};
+use std::sync::Arc;
+
+/// An identity profile with its source.
+pub(super) struct Profile {
+    pub(super) source_id: String,
+    pub(super) source_name: String,
+    pub(super) definition: ProfileDefinition,
+    pub(super) lifecycle: Option<LifecycleDefinition>,
+    rules: Vec<Rule>,
+}
+
+/// The profiles, the one with the highest priority first.
+pub(super) fn profiles_in_order(sources: &[SourceInput]) -> Vec<Profile> {
+    let mut profiles: Vec<Profile> = sources
+        .iter()
+        .filter_map(|input| {
+            let definition = input.definition.profile.clone()?;
+            Some(Profile {
+                source_id: input.definition.id.clone(),
+                source_name: input.definition.name.clone(),
+                definition,
+                lifecycle: input.definition.lifecycle.clone(),
+                rules: Rule::of(&input.definition),
+            })
+        })
+        .collect();
+    profiles.sort_by(|a, b| (a.definition.priority, &a.source_id).cmp(&(b.definition.priority, &b.source_id)));
+    profiles
+}
+
+/// Leaves `mapped` (authoritative accounts with their mapped attributes), `owned` (which identity each belongs
+/// to), `open_N` and `decisions_N` (the undecided ones of each profile, and what its rules found), `best` (the
+/// account that decides each identity) and `known` (every identity with its attributes).
+pub(super) async fn make_identities(work: &Work, profiles: &[Profile]) -> Result<()> {
+    register_profiles(work, profiles)?;
+    map_attributes(work, profiles).await?;
+    work.step(
+        "owned",
+        "SELECT m.account_id, m.prev_identity AS identity_id, m.prev_rule AS matched_rule \
+         FROM mapped m JOIN (SELECT id FROM prev_identities) p ON p.id = m.prev_identity",
+    )
+    .await?;
+    let mut generation = 0;
+    loop {
+        let mut decided = 0;
+        for (rank, profile) in profiles.iter().enumerate() {
+            generation += 1;
+            decided += pass(work, rank, profile, generation).await?;
+        }
+        if decided == 0 {
+            break;
+        }
+    }
+    find_known(work).await
+}
+
+fn register_profiles(work: &Work, profiles: &[Profile]) -> Result<()> {
+    let column = |text: &dyn Fn(&Profile) -> &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(profiles.iter().map(text)))
+    };
+    let batch = RecordBatch::try_from_iter([
+        ("source_id", column(&|p| &p.source_id)),
+        ("source_name", column(&|p| &p.source_name)),
+        ("profile", column(&|p| &p.definition.name)),
+        (
+            "priority",
+            Arc::new(profiles.iter().map(|p| Some(p.definition.priority)).collect::<UInt32Array>()) as ArrayRef,
+        ),
+    ])
+    .map_err(|e| EngineError::data("describing the profiles", e))?;
+    work.memory("profiles", batch)
+}
+
+async fn map_attributes(work: &Work, profiles: &[Profile]) -> Result<()> {
+    let mut parts = Vec::new();
+    for (rank, profile) in profiles.iter().enumerate() {
+        let name = format!("map_profile_{rank}");
+        let function = MappingFunction::new(name.clone(), profile.definition.clone(), profile.lifecycle.clone());
+        work.context.register_udf(ScalarUDF::from(function));
+        let protected: Vec<_> = profile.definition.protected.iter().map(|native| literal(native)).collect();
+        let protected = match protected.len() {
+            0 => "false".to_owned(),
+            _ => format!("native_identity IN ({})", protected.join(", ")),
+        };
+        parts.push(format!(
+            "SELECT id AS account_id, source_id, {rank} AS rank, native_identity, prev_identity, prev_rule, \
+             attributes AS account_attributes, {protected} AS protected, {name}(attributes) AS m \
+             FROM accounts_now WHERE source_id = {} AND dead_since IS NULL",
+            literal(&profile.source_id)
+        ));
+    }
+    if parts.is_empty() {
+        // No profile: the same columns, no rows.
+        let name = "map_profile_none";
+        let nothing = ProfileDefinition { name: name.into(), priority: 0, attributes: Vec::new(), protected: Vec::new() };
+        work.context.register_udf(ScalarUDF::from(MappingFunction::new(name.into(), nothing, None)));
+        parts.push(format!(
+            "SELECT id AS account_id, source_id, 0 AS rank, native_identity, prev_identity, prev_rule, \
+             attributes AS account_attributes, false AS protected, {name}(attributes) AS m FROM accounts_now WHERE false"
+        ));
+    }
+    work.step(
+        "mapped",
+        &format!(
+            "SELECT account_id, source_id, rank, native_identity, prev_identity, prev_rule, account_attributes, protected, \
+             get_field(m, '{MAPPED}') AS attributes, get_field(m, '{FAILURES}') AS failures, \
+             attribute_first(get_field(m, '{MAPPED}'), 'uid') AS uid FROM ({})",
+            parts.join(" UNION ALL ")
+        ),
+    )
+    .await
+}
+
+/// Leaves `best`: for each identity the account of the highest-priority profile, then the lowest native identity.
+async fn find_best(work: &Work) -> Result<()> {
+    work.step(
+        "best",
+        "SELECT identity_id, account_id FROM ( \
+           SELECT o.identity_id, o.account_id, \
+             row_number() OVER (PARTITION BY o.identity_id ORDER BY m.rank, m.native_identity, m.account_id) AS k \
+           FROM owned o JOIN (SELECT account_id, rank, native_identity FROM mapped) m ON m.account_id = o.account_id) \
+         WHERE k = 1",
+    )
+    .await
+}
+
+/// Leaves `best` as above, and `known`: every identity with the attributes it has now.
+async fn find_known(work: &Work) -> Result<()> {
+    find_best(work).await?;
+    work.step(
+        "known",
+        "SELECT b.identity_id AS id, m.uid, m.attributes FROM mapped m JOIN best b ON b.account_id = m.account_id \
+         UNION ALL \
+         SELECT p.id, p.name AS uid, p.attributes FROM prev_identities p \
+         WHERE NOT EXISTS (SELECT 1 FROM best b WHERE b.identity_id = p.id)",
+    )
+    .await
+}
+
+/// One pass over one profile's undecided accounts; returns how many it decided.
+async fn pass(work: &Work, rank: usize, profile: &Profile, generation: usize) -> Result<u64> {
+    let open = format!("open_{rank}");
+    work.step(
+        &open,
+        &format!(
+            "SELECT account_id, source_id, native_identity, uid, account_attributes AS attributes FROM mapped m \
+             WHERE rank = {rank} AND NOT EXISTS (SELECT 1 FROM owned o WHERE o.account_id = m.account_id)"
+        ),
+    )
+    .await?;
+    let decisions = format!("decisions_{rank}");
+    if work.count("undecided accounts", &format!("SELECT count(*) FROM {open} WHERE uid IS NOT NULL")).await? == 0 {
+        return candidates(work, &decisions, &open, &[]).await.map(|()| 0);
+    }
+    if !profile.rules.is_empty() {
+        find_known(work).await?;
+    }
+    // An account without a uid cannot be told from others: it is left open for the error report.
+    work.step("matchable", &format!("SELECT * FROM {open} WHERE uid IS NOT NULL")).await?;
+    candidates(work, &decisions, "matchable", &profile.rules).await?;
+    let next = format!("owned_{generation}");
+    work.step(
+        &next,
+        &format!(
+            "SELECT account_id, identity_id, matched_rule FROM owned UNION ALL \
+             SELECT o.account_id, \
+               CASE WHEN d.n = 1 THEN d.identity_id ELSE stable_id('identity', o.source_id, o.native_identity) END, d.rule \
+             FROM matchable o LEFT JOIN {decisions} d ON d.account_id = o.account_id \
+             WHERE d.n IS NULL OR d.n = 1"
+        ),
+    )
+    .await?;
+    let before = work.count("owned before", "SELECT count(*) FROM owned").await?;
+    work.alias("owned", &next).await?;
+    Ok(work.count("owned after", "SELECT count(*) FROM owned").await? - before)
+}

@@ -1,0 +1,117 @@
+//! The work folder of one refresh: each step's rows as Parquet, known to one session under the step's name.
+
+use crate::error::{EngineError, Result};
+use crate::session::Engine;
+use chrono::{DateTime, Utc};
+use datafusion::arrow::array::{Array, RecordBatch};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::ScalarValue;
+use datafusion::dataframe::{DataFrame, DataFrameWriteOptions};
+use datafusion::datasource::MemTable;
+use datafusion::datasource::file_format::parquet::ParquetFormat;
+use datafusion::datasource::listing::ListingOptions;
+use datafusion::prelude::SessionContext;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Removed with all it holds when dropped.
+pub(super) struct Work {
+    pub(super) context: SessionContext,
+    pub(super) now: DateTime<Utc>,
+    dir: PathBuf,
+}
+
+impl Drop for Work {
+    fn drop(&mut self) {
+        if let Err(error) = std::fs::remove_dir_all(&self.dir) {
+            tracing::warn!(folder = %self.dir.display(), %error, "the work folder could not be removed");
+        }
+    }
+}
+
+impl Work {
+    pub(super) fn open(engine: &Engine, name: &str, now: DateTime<Utc>) -> Result<Self> {
+        let dir = engine.work_dir().join(format!("refresh-{name}"));
+        std::fs::create_dir_all(&dir).map_err(|e| EngineError::io(format!("making folder {}", dir.display()), e))?;
+        Ok(Self { context: engine.session(), now, dir })
+    }
+
+    pub(super) fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Plans a query; `$now` in it is the refresh's time, `$never` a null time.
+    pub(super) async fn query(&self, step: &str, sql: &str) -> Result<DataFrame> {
+        let failed = |e| EngineError::plan(step, e);
+        let frame = self.context.sql(sql).await.map_err(failed)?;
+        let time = |micros| ScalarValue::TimestampMicrosecond(micros, Some("UTC".into()));
+        let parameters = vec![("now", time(Some(self.now.timestamp_micros()))), ("never", time(None))];
+        frame.with_param_values(parameters).map_err(failed)
+    }
+
+    /// Runs a query and keeps its rows under `step`.
+    pub(super) async fn step(&self, step: &str, sql: &str) -> Result<()> {
+        let frame = self.query(step, sql).await?;
+        self.keep(step, frame).await
+    }
+
+    /// Keeps the rows of a frame under `step`.
+    pub(super) async fn keep(&self, step: &str, frame: DataFrame) -> Result<()> {
+        let failed = |e| EngineError::plan(step, e);
+        let schema: SchemaRef = Arc::clone(frame.schema().inner());
+        let path = self.dir.join(step);
+        std::fs::create_dir_all(&path).map_err(|e| EngineError::io(format!("making folder {}", path.display()), e))?;
+        let url = format!("{}/", path.display());
+        frame.write_parquet(&url, DataFrameWriteOptions::new(), None).await.map_err(failed)?;
+        let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
+        self.context.deregister_table(step).map_err(failed)?;
+        self.context.register_listing_table(step, &url, options, Some(schema), None).await.map_err(failed)
+    }
+
+    /// Makes `name` stand for the rows of `step` too.
+    pub(super) async fn alias(&self, name: &str, step: &str) -> Result<()> {
+        let failed = |e| EngineError::plan(name, e);
+        let table = self.context.table_provider(step).await.map_err(failed)?;
+        self.context.deregister_table(name).map_err(failed)?;
+        self.context.register_table(name, table).map_err(failed)?;
+        Ok(())
+    }
+
+    /// A small table from memory.
+    pub(super) fn memory(&self, name: &str, batch: RecordBatch) -> Result<()> {
+        let failed = |e| EngineError::plan(name, e);
+        let table = MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(failed)?;
+        self.context.deregister_table(name).map_err(failed)?;
+        self.context.register_table(name, Arc::new(table)).map_err(failed)?;
+        Ok(())
+    }
+
+    /// All rows of a small query.
+    pub(super) async fn rows(&self, step: &str, sql: &str) -> Result<Vec<RecordBatch>> {
+        self.query(step, sql).await?.collect().await.map_err(|e| EngineError::plan(step, e))
+    }
+
+    /// The one integer of a query of one row.
+    pub(super) async fn count(&self, step: &str, sql: &str) -> Result<u64> {
+        let batches = self.rows(step, sql).await?;
+        crate::report::single_count(step, &batches)
+    }
+}
+
+/// A text literal of SQL.
+pub(super) fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "''"))
+}
+
+/// The texts of a column of small batches.
+pub(super) fn texts(batches: &[RecordBatch], column: usize) -> impl Iterator<Item = String> + '_ {
+    use datafusion::arrow::array::AsArray;
+    batches.iter().flat_map(move |batch| {
+        let array = datafusion::arrow::compute::cast(batch.column(column), &datafusion::arrow::datatypes::DataType::Utf8)
+            .expect("every simple type has a text form");
+        let array = array.as_string::<i32>().clone();
+        (0..array.len())
+            .map(move |row| if array.is_null(row) { String::new() } else { array.value(row).to_owned() })
+            .collect::<Vec<_>>()
+    })
+}

@@ -1,0 +1,331 @@
+//! A report over a snapshot: its plan, its rows as record batches, and the independent count of its population.
+
+use crate::error::{EngineError, Result};
+use crate::session::Engine;
+use crate::tables;
+use datafusion::arrow::array::{Array, AsArray, RecordBatch};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Int64Type, SchemaRef};
+use datafusion::common::ScalarValue;
+use datafusion::dataframe::DataFrame;
+use datafusion::logical_expr::SortExpr;
+use datafusion::prelude::{Expr, SessionContext, ident, lit};
+use futures_util::StreamExt;
+use muster_reports::arguments::{ArgumentValue, Arguments};
+use muster_reports::cover::{Breakdown, Count, Reconciliation};
+use muster_reports::definition::{AttributeColumns, ReportDefinition};
+use muster_reports::snapshot::SnapshotManifest;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+
+/// Batches that may wait for the writer; the plan pauses when they are not taken.
+const BATCHES_WAITING_MAX: usize = 4;
+
+/// A column as it is written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutputColumn {
+    /// Technical name; the name of the batch's column too.
+    pub name: String,
+    /// Label.
+    pub label: String,
+    /// What a cell says.
+    pub meaning: String,
+    /// `definition`, `identity attribute`, `account attribute`.
+    pub origin: &'static str,
+}
+
+/// A report ready to run.
+pub struct ReportPlan {
+    engine: Arc<Engine>,
+    context: SessionContext,
+    definition: ReportDefinition,
+    parameters: Vec<(String, ScalarValue)>,
+    columns: Vec<OutputColumn>,
+    rows: DataFrame,
+}
+
+/// The rows of a running report, in order. Dropping it stops the plan.
+pub struct ReportRows {
+    schema: SchemaRef,
+    batches: mpsc::Receiver<Result<RecordBatch>>,
+    _plan: tokio::task::JoinSet<()>,
+}
+
+impl ReportRows {
+    /// The schema of every batch: one column for each output column, by name.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The next rows; `None` after the last.
+    ///
+    /// # Errors
+    /// When the plan failed; there are no more rows then.
+    pub async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        self.batches.recv().await.transpose()
+    }
+}
+
+impl Engine {
+    /// Plans `definition` with `arguments` over the snapshot.
+    ///
+    /// # Errors
+    /// `Invalid` when the definition's query does not fit the tables; else a failure of the engine.
+    pub async fn prepare(
+        self: &Arc<Self>,
+        manifest: &SnapshotManifest,
+        definition: &ReportDefinition,
+        arguments: &Arguments,
+    ) -> Result<ReportPlan> {
+        let context = self.session();
+        for table in tables::TABLES {
+            let version = manifest.versions.get(table).copied().ok_or_else(|| {
+                EngineError::Invalid(format!("snapshot {} has no table {table:?}", manifest.id))
+            })?;
+            let provider = self.provider(table, version).await?;
+            context.register_table(table, provider).map_err(|e| EngineError::plan(table, e))?;
+        }
+        let parameters = parameters(arguments);
+        let attributes = attribute_columns(manifest, definition, arguments)?;
+        let query = parameterised(&context, &definition.query, &parameters).await.map_err(|error| {
+            EngineError::Invalid(format!("the query of report {} cannot be planned: {error}", definition.id))
+        })?;
+        let (columns, expressions) = output(&context, definition, &attributes, &query)?;
+        let keys: Vec<SortExpr> = definition.order_by.iter().map(|key| ident(key).sort(true, false)).collect();
+        let rows = query
+            .sort(keys)
+            .and_then(|sorted| sorted.select(expressions))
+            .map_err(|error| EngineError::Invalid(format!("report {}: {error}", definition.id)))?;
+        Ok(ReportPlan {
+            engine: Arc::clone(self),
+            context,
+            definition: definition.clone(),
+            parameters,
+            columns,
+            rows,
+        })
+    }
+}
+
+impl ReportPlan {
+    /// The columns, in file order.
+    pub fn columns(&self) -> &[OutputColumn] {
+        &self.columns
+    }
+
+    /// The query text with its order, as covers show it; argument values stand beside it.
+    pub fn effective_query(&self) -> String {
+        let keys: Vec<_> = self.definition.order_by.iter().map(|key| format!("{key:?}")).collect();
+        format!("{}\nORDER BY {}", self.definition.query.trim(), keys.join(", "))
+    }
+
+    /// Starts the plan.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub fn start(&self) -> Result<ReportRows> {
+        let (sender, batches) = mpsc::channel(BATCHES_WAITING_MAX);
+        let frame = self.rows.clone();
+        let schema = Arc::clone(frame.schema().inner());
+        let step = self.definition.id.as_str().to_owned();
+        let mut plan = tokio::task::JoinSet::new();
+        plan.spawn_on(
+            async move {
+                let mut stream = match frame.execute_stream().await {
+                    Ok(stream) => stream,
+                    Err(error) => {
+                        // A receiver that is gone has stopped the report.
+                        let _ = sender.send(Err(EngineError::plan(&step, error))).await;
+                        return;
+                    }
+                };
+                while let Some(batch) = stream.next().await {
+                    if sender.send(batch.map_err(|e| EngineError::plan(&step, e))).await.is_err() {
+                        return;
+                    }
+                }
+            },
+            &self.engine.handle()?,
+        );
+        Ok(ReportRows { schema, batches, _plan: plan })
+    }
+
+    /// Counts the population and what is left out of it, by plans that share nothing with the report's own.
+    /// `reported` is left at zero for the writer to fill in.
+    ///
+    /// # Errors
+    /// When a plan fails, or the exclusions exceed the population.
+    pub async fn reconcile(&self) -> Result<Reconciliation> {
+        let population = self.count("population", &self.definition.population);
+        let exclusions = futures_util::future::try_join_all(self.definition.exclusions.iter().map(|exclusion| async {
+            let rows = self.count(&exclusion.reason, &exclusion.query).await?;
+            Ok::<_, EngineError>(Count { label: exclusion.reason.clone(), rows })
+        }));
+        let subtotals = futures_util::future::try_join_all(self.definition.subtotals.iter().map(|subtotal| async {
+            let batches = self.collect(&subtotal.by, &subtotal.query).await?;
+            Ok::<_, EngineError>(Breakdown { by: subtotal.by.clone(), parts: counts(&subtotal.by, &batches)? })
+        }));
+        let (population, excluded, subtotals) = futures_util::future::try_join3(population, exclusions, subtotals).await?;
+        let left_out: u64 = excluded.iter().map(|count| count.rows).sum();
+        let expected = population.checked_sub(left_out).ok_or_else(|| {
+            EngineError::data(
+                "counting the population",
+                format!("{left_out} rows are left out of a population of {population}"),
+            )
+        })?;
+        Ok(Reconciliation { population, excluded, expected, reported: 0, subtotals })
+    }
+
+    async fn count(&self, step: &str, sql: &str) -> Result<u64> {
+        single_count(step, &self.collect(step, sql).await?)
+    }
+
+    async fn collect(&self, step: &str, sql: &str) -> Result<Vec<RecordBatch>> {
+        let failed = |e| EngineError::plan(step, e);
+        let frame = parameterised(&self.context, sql, &self.parameters).await.map_err(failed)?;
+        let step = step.to_owned();
+        self.engine.run(async move { frame.collect().await.map_err(|e| EngineError::plan(&step, e)) }).await
+    }
+}
+
+async fn parameterised(
+    context: &SessionContext,
+    sql: &str,
+    parameters: &[(String, ScalarValue)],
+) -> datafusion::error::Result<DataFrame> {
+    let frame = context.sql(sql).await?;
+    if parameters.is_empty() {
+        return Ok(frame);
+    }
+    frame.with_param_values(parameters.to_vec())
+}
+
+fn parameters(arguments: &Arguments) -> Vec<(String, ScalarValue)> {
+    arguments
+        .iter()
+        .filter_map(|(name, value)| match value {
+            ArgumentValue::Boolean(flag) => Some((name.to_owned(), ScalarValue::Boolean(Some(*flag)))),
+            ArgumentValue::Text(text) => Some((name.to_owned(), ScalarValue::Utf8(Some(text.clone())))),
+            // Lists steer formats, not queries.
+            ArgumentValue::Texts(_) => None,
+        })
+        .collect()
+}
+
+fn attribute_columns(
+    manifest: &SnapshotManifest,
+    definition: &ReportDefinition,
+    arguments: &Arguments,
+) -> Result<Vec<String>> {
+    match definition.attribute_columns {
+        None => Ok(Vec::new()),
+        Some(AttributeColumns::Identity) => Ok(manifest.identity_attributes.clone()),
+        Some(AttributeColumns::Source) => {
+            let id = definition.source_argument().and_then(|spec| arguments.text(&spec.name)).unwrap_or_default();
+            let source = manifest.source(id).ok_or_else(|| {
+                EngineError::Invalid(format!("snapshot {} has no source {id:?}", manifest.id))
+            })?;
+            Ok(source.attributes.clone())
+        }
+    }
+}
+
+/// The output columns and the expressions that make them. An attribute whose name a fixed column has already
+/// is written as `attributes.NAME`, so that no header stands twice.
+fn output(
+    context: &SessionContext,
+    definition: &ReportDefinition,
+    attributes: &[String],
+    query: &DataFrame,
+) -> Result<(Vec<OutputColumn>, Vec<Expr>)> {
+    let mut columns = Vec::new();
+    let mut expressions = Vec::new();
+    for column in &definition.columns {
+        if !query.schema().fields().iter().any(|field| field.name() == &column.name) {
+            return Err(EngineError::Invalid(format!(
+                "the query of report {} has no column {:?}",
+                definition.id, column.name
+            )));
+        }
+        expressions.push(ident(&column.name));
+        columns.push(OutputColumn {
+            name: column.name.clone(),
+            label: column.label.clone(),
+            meaning: column.meaning.clone(),
+            origin: "definition",
+        });
+    }
+    let Some(kind) = definition.attribute_columns else { return Ok((columns, expressions)) };
+    let (origin, what) = match kind {
+        AttributeColumns::Identity => ("identity attribute", "Identity attribute"),
+        AttributeColumns::Source => ("account attribute", "Account attribute"),
+    };
+    let function = context
+        .state()
+        .scalar_functions()
+        .get("attribute")
+        .cloned()
+        .ok_or_else(|| EngineError::Invalid("the function attribute is missing".into()))?;
+    for attribute in attributes {
+        let taken = columns.iter().any(|column| column.name == *attribute);
+        let name = if taken { format!("attributes.{attribute}") } else { attribute.clone() };
+        expressions.push(function.call(vec![ident("attributes"), lit(attribute.as_str())]).alias(&name));
+        columns.push(OutputColumn {
+            label: title_case(&name),
+            meaning: format!("{what} {attribute}."),
+            origin,
+            name,
+        });
+    }
+    Ok((columns, expressions))
+}
+
+/// `cloudLifecycleState` as `Cloud Lifecycle State`.
+fn title_case(name: &str) -> String {
+    let mut label = String::with_capacity(name.len() + 4);
+    let mut previous: Option<char> = None;
+    for character in name.chars() {
+        match previous {
+            None => label.extend(character.to_uppercase()),
+            Some(before) if character.is_uppercase() && before.is_lowercase() => {
+                label.push(' ');
+                label.push(character);
+            }
+            Some('.' | '_' | '-') => label.extend(character.to_uppercase()),
+            Some(_) if matches!(character, '.' | '_' | '-') => label.push(' '),
+            Some(_) => label.push(character),
+        }
+        previous = Some(character);
+    }
+    label
+}
+
+/// The one integer of a result of one row.
+pub(crate) fn single_count(step: &str, batches: &[RecordBatch]) -> Result<u64> {
+    let wrong = |what: String| EngineError::data(format!("counting {step:?}"), what);
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let Some(batch) = batches.iter().find(|b| b.num_rows() == 1).filter(|_| rows == 1) else {
+        return Err(wrong(format!("the query gave {rows} rows: expected one")));
+    };
+    let column = cast(batch.column(0), &DataType::Int64).map_err(|e| wrong(e.to_string()))?;
+    let column = column.as_primitive::<Int64Type>();
+    if column.is_null(0) {
+        return Err(wrong("the query gave null: expected an integer".into()));
+    }
+    u64::try_from(column.value(0)).map_err(|_| wrong(format!("the query gave {}", column.value(0))))
+}
+
+fn counts(step: &str, batches: &[RecordBatch]) -> Result<Vec<Count>> {
+    let wrong = |e: datafusion::arrow::error::ArrowError| EngineError::data(format!("counting {step:?}"), e);
+    let mut parts = Vec::new();
+    for batch in batches {
+        let labels = cast(batch.column(0), &DataType::Utf8).map_err(wrong)?;
+        let numbers = cast(batch.column(1), &DataType::Int64).map_err(wrong)?;
+        let (labels, numbers) = (labels.as_string::<i32>(), numbers.as_primitive::<Int64Type>());
+        for row in 0..batch.num_rows() {
+            let label = if labels.is_null(row) { "none" } else { labels.value(row) };
+            parts.push(Count { label: label.to_owned(), rows: u64::try_from(numbers.value(row)).unwrap_or(0) });
+        }
+    }
+    Ok(parts)
+}

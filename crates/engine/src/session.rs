@@ -1,0 +1,147 @@
+//! The engine's own runtime, memory pool and sessions.
+//!
+//! Plans are CPU work: they run on a runtime of their own so that a request is never held up by one,
+//! under one memory pool, spilling to the work folder past the limit.
+
+use crate::error::{EngineError, Result};
+use crate::{functions, tables};
+use datafusion::catalog::TableProvider;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::prelude::{SessionConfig, SessionContext};
+use deltalake::delta_datafusion::planner::DeltaPlanner;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// What the engine may use.
+#[derive(Debug, Clone)]
+pub struct EngineSettings {
+    /// Folder of the identity tables.
+    pub tables_dir: PathBuf,
+    /// Folder for spill files and refresh work; nothing in it outlives a run.
+    pub work_dir: PathBuf,
+    /// Bytes that all plans together may hold before they spill.
+    pub memory_limit_bytes: usize,
+    /// Threads of the engine's runtime, which is also the number of partitions of a plan.
+    pub threads: usize,
+}
+
+/// DataFusion and Delta behind one door.
+pub struct Engine {
+    settings: EngineSettings,
+    environment: Arc<RuntimeEnv>,
+    runtime: Option<tokio::runtime::Runtime>,
+    /// Opened table versions: they never change, so a report need not read the table's log again.
+    providers: Mutex<HashMap<(&'static str, u64), Arc<dyn TableProvider>>>,
+}
+
+/// Opened table versions that are kept; past it all are dropped and opened again as needed.
+const PROVIDERS_KEPT_MAX: usize = 128;
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Waiting here would block the caller's runtime; plans own nothing that outlives them.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Engine {
+    /// Makes the folders, the pool and the runtime.
+    ///
+    /// # Errors
+    /// `Io` when a folder cannot be made or a thread cannot be started.
+    pub fn open(settings: EngineSettings) -> Result<Self> {
+        for dir in [&settings.tables_dir, &settings.work_dir] {
+            std::fs::create_dir_all(dir).map_err(|e| EngineError::io(format!("making folder {}", dir.display()), e))?;
+        }
+        let spill = settings.work_dir.join("spill");
+        std::fs::create_dir_all(&spill).map_err(|e| EngineError::io(format!("making folder {}", spill.display()), e))?;
+        let environment = RuntimeEnvBuilder::new()
+            .with_memory_pool(Arc::new(FairSpillPool::new(settings.memory_limit_bytes)))
+            .with_disk_manager_builder(
+                DiskManagerBuilder::default().with_mode(DiskManagerMode::Directories(vec![spill])),
+            )
+            .build_arc()
+            .map_err(|e| EngineError::plan("runtime environment", e))?;
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(settings.threads.max(1))
+            .thread_name("muster-engine")
+            .enable_all()
+            .build()
+            .map_err(|e| EngineError::io("starting the engine's threads", e))?;
+        Ok(Self { settings, environment, runtime: Some(runtime), providers: Mutex::default() })
+    }
+
+    /// A session for one report or one refresh.
+    pub(crate) fn session(&self) -> SessionContext {
+        let config = SessionConfig::new()
+            .with_target_partitions(self.settings.threads.max(1))
+            .with_batch_size(8192)
+            // One string type everywhere: tables, functions and writers then never convert.
+            .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
+            .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
+            .set_bool("datafusion.execution.parquet.pushdown_filters", true);
+        let state = SessionStateBuilder::new()
+            .with_default_features()
+            .with_config(config)
+            .with_runtime_env(Arc::clone(&self.environment))
+            .with_query_planner(DeltaPlanner::new())
+            .build();
+        let context = SessionContext::new_with_state(state);
+        functions::register(&context);
+        context
+    }
+
+    /// A table at a version, for reading.
+    pub(crate) async fn provider(&self, table: &'static str, version: u64) -> Result<Arc<dyn TableProvider>> {
+        if let Some(provider) = self.kept_providers().get(&(table, version)) {
+            return Ok(Arc::clone(provider));
+        }
+        let provider = tables::open(self.tables_dir(), table, version).await?;
+        let mut kept = self.kept_providers();
+        if kept.len() >= PROVIDERS_KEPT_MAX {
+            kept.clear();
+        }
+        kept.insert((table, version), Arc::clone(&provider));
+        Ok(provider)
+    }
+
+    fn kept_providers(&self) -> MutexGuard<'_, HashMap<(&'static str, u64), Arc<dyn TableProvider>>> {
+        // A panic cannot leave a map of opened tables half changed.
+        self.providers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs `work` on the engine's runtime; it is stopped when the returned future is dropped.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T>> + Send + 'static,
+    ) -> Result<T> {
+        let runtime = self.runtime.as_ref().ok_or(EngineError::Stopped)?;
+        let mut tasks = tokio::task::JoinSet::new();
+        tasks.spawn_on(work, runtime.handle());
+        match tasks.join_next().await {
+            Some(Ok(outcome)) => outcome,
+            Some(Err(_)) | None => Err(EngineError::Stopped),
+        }
+    }
+
+    /// The runtime's handle, for tasks whose owner stops them.
+    pub(crate) fn handle(&self) -> Result<tokio::runtime::Handle> {
+        Ok(self.runtime.as_ref().ok_or(EngineError::Stopped)?.handle().clone())
+    }
+
+    /// Folder of the identity tables.
+    pub(crate) fn tables_dir(&self) -> &Path {
+        &self.settings.tables_dir
+    }
+
+    /// Folder for work that does not outlive a run.
+    pub(crate) fn work_dir(&self) -> &Path {
+        &self.settings.work_dir
+    }
+}

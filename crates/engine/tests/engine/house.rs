@@ -1,0 +1,197 @@
+//! A throw-away installation of the engine: sources as files, refresh, reports as CSV text.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_engine::refresh::{RefreshOutcome, RefreshRequest, SourceInput};
+use muster_engine::{Engine, EngineSettings};
+use muster_render::{ColumnFormat, CsvWriter};
+use muster_reports::arguments::{RawArguments, RawValue};
+use muster_reports::cover::Reconciliation;
+use muster_reports::ids::{ReportId, SnapshotId, SourceId};
+use muster_reports::ports::{Clock, ManualLink};
+use muster_reports::{Arguments, Catalogue, SnapshotManifest};
+use muster_sources::SourceDefinition;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, OnceLock};
+use tempfile::TempDir;
+
+/// A clock that stands still until it is moved.
+pub struct StillClock(AtomicI64);
+
+impl Clock for StillClock {
+    fn now(&self) -> DateTime<Utc> {
+        let start: DateTime<Utc> = "2026-01-01T00:00:00Z".parse().unwrap();
+        start + TimeDelta::seconds(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// One runtime for all tests: an engine brings its own threads besides.
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
+    RUNTIME
+        .get_or_init(|| tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap())
+        .block_on(work)
+}
+
+pub struct House {
+    pub dir: TempDir,
+    pub engine: Arc<Engine>,
+    pub clock: Arc<StillClock>,
+    pub sources: Vec<SourceInput>,
+    pub links: Vec<ManualLink>,
+    pub manifest: Option<Arc<SnapshotManifest>>,
+    pub publish_incomplete: bool,
+    refreshes: u32,
+}
+
+/// A report's file and its reconciliation.
+pub struct Ran {
+    pub csv: String,
+    pub rows: Vec<Vec<String>>,
+    pub header: Vec<String>,
+    pub reconciliation: Reconciliation,
+}
+
+impl Ran {
+    /// The cells of a column.
+    pub fn column(&self, name: &str) -> Vec<&str> {
+        let at = self.header.iter().position(|h| h == name).unwrap_or_else(|| panic!("no column {name}"));
+        self.rows.iter().map(|row| row[at].as_str()).collect()
+    }
+}
+
+impl House {
+    pub fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let settings = EngineSettings {
+            tables_dir: dir.path().join("tables"),
+            work_dir: dir.path().join("work"),
+            memory_limit_bytes: 256 << 20,
+            threads: 2,
+        };
+        let engine = Arc::new(Engine::open(settings).unwrap());
+        Self {
+            dir,
+            engine,
+            clock: Arc::new(StillClock(AtomicI64::new(0))),
+            sources: Vec::new(),
+            links: Vec::new(),
+            manifest: None,
+            publish_incomplete: false,
+            refreshes: 0,
+        }
+    }
+
+    /// Writes a source's file and takes its definition; a definition with the same name is replaced.
+    pub fn source(&mut self, definition: &str, file: &str, content: &str) {
+        std::fs::write(self.dir.path().join(file), content).unwrap();
+        let dir = self.dir.path().to_owned();
+        self.source_at(definition, &dir);
+    }
+
+    pub fn source_at(&mut self, definition: &str, base_dir: &Path) {
+        let definition = SourceDefinition::from_toml(definition, Path::new("source.toml")).unwrap();
+        self.sources.retain(|s| s.definition.name != definition.name);
+        self.sources.push(SourceInput { definition, base_dir: base_dir.to_owned() });
+    }
+
+    pub fn link(&mut self, source: &str, native_identity: &str, identity_name: &str) {
+        self.links.push(ManualLink {
+            source: SourceId::new(SourceDefinition::derived_id(source)),
+            native_identity: native_identity.into(),
+            identity_name: identity_name.into(),
+        });
+    }
+
+    /// Moves the clock an hour, refreshes, and publishes what comes of it.
+    pub fn refresh(&mut self) -> RefreshOutcome {
+        self.clock.0.fetch_add(3600, Ordering::SeqCst);
+        self.refreshes += 1;
+        let request = RefreshRequest {
+            sources: self.sources.clone(),
+            links: self.links.clone(),
+            previous: self.manifest.clone(),
+            snapshot: SnapshotId::new(format!("{:032x}", self.refreshes)),
+            clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            publish_incomplete: self.publish_incomplete,
+        };
+        let outcome = block_on(self.engine.refresh(request)).unwrap_or_else(|e| panic!("{}", chain(&e)));
+        if let Some(manifest) = &outcome.manifest {
+            self.manifest = Some(Arc::new(manifest.clone()));
+        }
+        outcome
+    }
+
+    pub fn report(&self, kind: &str, arguments: &[(&str, RawValue)]) -> Ran {
+        self.report_of(self.manifest.as_ref().unwrap(), kind, arguments)
+    }
+
+    pub fn report_of(&self, manifest: &SnapshotManifest, kind: &str, arguments: &[(&str, RawValue)]) -> Ran {
+        let catalogue = Catalogue::built_in();
+        let definition = catalogue.get(&ReportId::new(kind)).unwrap();
+        let raw: RawArguments = arguments.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect();
+        let arguments = Arguments::check(&definition.arguments, &raw).unwrap();
+        block_on(async {
+            let plan = self
+                .engine
+                .prepare(manifest, definition, &arguments)
+                .await
+                .unwrap_or_else(|e| panic!("{}", chain(&e)));
+            let mut reconciliation = plan.reconcile().await.unwrap_or_else(|e| panic!("{}", chain(&e)));
+            let columns = plan
+                .columns()
+                .iter()
+                .map(|c| ColumnFormat { name: c.name.clone(), label: c.label.clone() })
+                .collect();
+            let mut sink = Vec::new();
+            let mut writer = CsvWriter::new(&mut sink, columns);
+            let mut rows = plan.start().unwrap();
+            while let Some(batch) = rows.next().await.unwrap_or_else(|e| panic!("{}", chain(&e))) {
+                writer.write(&batch).unwrap();
+            }
+            reconciliation.reported = writer.finish().unwrap().rows;
+            let csv = String::from_utf8(sink).unwrap();
+            let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(csv.as_bytes());
+            let mut records: Vec<Vec<String>> =
+                reader.records().map(|r| r.unwrap().iter().map(str::to_owned).collect()).collect();
+            let header = records.remove(0);
+            Ran { csv, rows: records, header, reconciliation }
+        })
+    }
+
+    pub fn source_id(&self, name: &str) -> RawValue {
+        let source = self.sources.iter().find(|s| s.definition.name == name).unwrap();
+        RawValue::Text(source.definition.id.clone())
+    }
+
+    pub fn accounts(&self, source: &str) -> Ran {
+        self.report(
+            "ACCOUNTS",
+            &[("application", self.source_id(source)), ("sourceName", RawValue::Text(source.into()))],
+        )
+    }
+
+    pub fn errors(&self, source: &str) -> Ran {
+        self.report("IDENTITY_PROFILE_IDENTITY_ERROR", &[("authoritativeSource", self.source_id(source))])
+    }
+}
+
+/// Where the shared real data is, or `None` with a line that says so.
+pub fn shared_data() -> Option<PathBuf> {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    if data.join("hris/people.csv").exists() {
+        return Some(data);
+    }
+    println!("SKIPPED: the shared data is not beside this checkout");
+    None
+}
+
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,8 @@
+//! The engine from files to rows: refresh and reports over real Delta tables.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod house;
+mod hris;
+mod properties;
+mod refresh;
+mod reports;

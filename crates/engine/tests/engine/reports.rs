@@ -1,0 +1,207 @@
+//! The six reports over one small organisation, as whole files that a person can check by eye.
+
+use crate::house::House;
+
+const HR: &str = r#"
+id = "000000000000000000000000000000a1"
+name = "HR"
+kind = "delimited"
+delete_threshold_percent = 50
+[delimited]
+path = "hr.csv"
+native_identity = "id"
+display_name = "name"
+[profile]
+name = "Employees"
+priority = 10
+[[profile.attributes]]
+name = "uid"
+from = "id"
+[[profile.attributes]]
+name = "firstname"
+from = "given"
+[[profile.attributes]]
+name = "lastname"
+from = "name"
+[[profile.attributes]]
+name = "email"
+from = "mail"
+[lifecycle]
+attribute = "status"
+states = { "A" = "active", "T" = "terminated" }
+"#;
+
+const AD: &str = r#"
+id = "000000000000000000000000000000a2"
+name = "AD"
+kind = "delimited"
+[delimited]
+path = "ad.csv"
+native_identity = "dn"
+name_column = "sam"
+multi_value_separator = "|"
+multi_valued = ["groups"]
+entitlements = ["groups"]
+[delimited.disabled]
+column = "off"
+[delimited.system]
+column = "kind"
+values = ["service"]
+[[correlation]]
+identity_attribute = "uid"
+account_attribute = "emp"
+"#;
+
+fn house() -> House {
+    let mut house = House::new();
+    house.source(
+        HR,
+        "hr.csv",
+        "id,given,name,mail,status\n1,Ann,\"O'Hara, Dr.\",ann@x,A\n2,Bob,Ωmega,bob@x,T\n3,Cid,Leaver,cid@x,A\n4,Dee,,dee@x,A\n",
+    );
+    house.source(
+        AD,
+        "ad.csv",
+        "dn,sam,emp,off,kind,groups\n\
+         \"cn=ann,o=x\",ann,1,no,person,a;b|c\n\
+         cn=bob,bob,2,yes,person,\n\
+         cn=cid,cid,3,no,person,z\n\
+         cn=lost,lost,99,no,person,\n\
+         cn=robot,robot,,no,service,\n",
+    );
+    house.refresh();
+    house.source(
+        HR,
+        "hr.csv",
+        "id,given,name,mail,status\n1,Ann,\"O'Hara, Dr.\",ann@x,A\n2,Bob,Ωmega,bob@x,T\n4,Dee,,dee@x,A\n",
+    );
+    house.refresh();
+    house
+}
+
+/// Replaces ids (32 hex digits) by letters in order of appearance, so that the expectation is readable.
+fn readable(csv: &str) -> String {
+    let mut names = std::collections::BTreeMap::new();
+    let mut out = String::new();
+    let mut word = String::new();
+    for character in csv.replace("\r\n", "\n").chars().chain(['\n']) {
+        if character.is_ascii_alphanumeric() {
+            word.push(character);
+            continue;
+        }
+        if word.len() == 32 && word.bytes().all(|b| b.is_ascii_hexdigit()) && !word.starts_with("0000") {
+            let next = format!("<{}>", names.len());
+            out.push_str(names.entry(word.clone()).or_insert(next));
+        } else {
+            out.push_str(&word);
+        }
+        word.clear();
+        out.push(character);
+    }
+    out.trim_end().to_owned()
+}
+
+fn check(csv: &str, expected: &str) {
+    assert_eq!(readable(csv), expected.trim());
+}
+
+#[test]
+fn accounts_of_a_source() {
+    check(
+        &house().accounts("AD").csv,
+        "
+nativeIdentity,name,sourceId,sourceName,identityId,identityName,identityDisplayName,correlated,manuallyCorrelated,situation,disabled,locked,systemAccount,entitlementCount,created,modified,dn,sam,emp,off,kind,groups
+\"cn=ann,o=x\",ann,000000000000000000000000000000a2,AD,<0>,1,\"Ann O'Hara, Dr.\",true,false,LINKED,false,false,false,2,2026-01-01T01:00:00.000Z,2026-01-01T01:00:00.000Z,\"cn=ann,o=x\",ann,1,no,person,a;;b; c
+cn=bob,bob,000000000000000000000000000000a2,AD,<1>,2,Bob Ωmega,true,false,LINKED,true,false,false,0,2026-01-01T01:00:00.000Z,2026-01-01T01:00:00.000Z,cn=bob,bob,2,yes,person,
+cn=cid,cid,000000000000000000000000000000a2,AD,<2>,3,Cid Leaver,false,false,PLACEHOLDER_OWNER,false,false,false,1,2026-01-01T01:00:00.000Z,2026-01-01T01:00:00.000Z,cn=cid,cid,3,no,person,z
+cn=lost,lost,000000000000000000000000000000a2,AD,,,,false,false,UNMATCHED,false,false,false,0,2026-01-01T01:00:00.000Z,2026-01-01T01:00:00.000Z,cn=lost,lost,99,no,person,
+cn=robot,robot,000000000000000000000000000000a2,AD,,,,false,false,UNMATCHED,false,false,true,0,2026-01-01T01:00:00.000Z,2026-01-01T01:00:00.000Z,cn=robot,robot,,no,service,
+",
+    );
+}
+
+#[test]
+fn identities() {
+    check(
+        &house().report("IDENTITIES", &[]).csv,
+        "
+id,name,displayName,firstName,lastName,email,identityProfile,authoritativeSource,lifecycleState,status,correlated,managerName,accountCount,created,modified,uid,firstname,lastname,attributes.email,attributes.displayName,cloudLifecycleState
+<0>,1,\"Ann O'Hara, Dr.\",Ann,\"O'Hara, Dr.\",ann@x,Employees,HR,active,ACTIVE,true,,2,2026-01-01T01:00:00.000Z,2026-01-01T01:00:00.000Z,1,Ann,\"O'Hara, Dr.\",ann@x,\"Ann O'Hara, Dr.\",active
+<1>,2,Bob Ωmega,Bob,Ωmega,bob@x,Employees,HR,terminated,TERMINATED,true,,2,2026-01-01T01:00:00.000Z,2026-01-01T01:00:00.000Z,2,Bob,Ωmega,bob@x,Bob Ωmega,terminated
+<2>,3,Cid Leaver,Cid,Leaver,cid@x,,,active,ACTIVE,false,,1,2026-01-01T01:00:00.000Z,2026-01-01T02:00:00.000Z,3,Cid,Leaver,cid@x,Cid Leaver,active
+<3>,4,,Dee,,dee@x,Employees,HR,active,ERROR,true,,1,2026-01-01T01:00:00.000Z,2026-01-01T01:00:00.000Z,4,Dee,,dee@x,,active
+",
+    );
+}
+
+#[test]
+fn identities_details() {
+    let ran = house().report("IDENTITIES_DETAILS", &[]);
+    let rows: Vec<String> = ran
+        .column("name")
+        .iter()
+        .zip(ran.column("sourceName"))
+        .zip(ran.column("nativeIdentity"))
+        .zip(ran.column("accountDisabled"))
+        .zip(ran.column("entitlements"))
+        .map(|((((name, source), native), disabled), entitlements)| {
+            format!("{name} {source} {native} {disabled} {entitlements}").trim_end().to_owned()
+        })
+        .collect();
+    assert_eq!(
+        rows,
+        [
+            "1 AD cn=ann,o=x false a;;b; c",
+            "1 HR 1 false",
+            "2 AD cn=bob true",
+            "2 HR 2 false",
+            "3 AD cn=cid false z",
+            "4 HR 4 false",
+        ]
+    );
+}
+
+#[test]
+fn orphan_identities() {
+    check(
+        &house().report("ORPHAN_IDENTITIES", &[]).csv,
+        "
+id,name,displayName,email,cause,lostSince,lastAuthoritativeSource,accountCount,accounts,created,modified
+<0>,3,Cid Leaver,cid@x,LOST_AUTHORITATIVE,2026-01-01T02:00:00.000Z,HR,1,AD:cn=cid,2026-01-01T01:00:00.000Z,2026-01-01T02:00:00.000Z
+",
+    );
+}
+
+#[test]
+fn uncorrelated_accounts() {
+    check(
+        &house().report("UNCORRELATED_ACCOUNTS", &[]).csv,
+        "
+account,displayName,userName,type,sourceId,sourceName,situation,candidates,disabled,created,modified
+cn=cid,,3,AD,000000000000000000000000000000a2,AD,PLACEHOLDER_OWNER,,false,2026-01-01T01:00:00.000Z,2026-01-01T01:00:00.000Z
+cn=lost,,,AD,000000000000000000000000000000a2,AD,UNMATCHED,,false,2026-01-01T01:00:00.000Z,2026-01-01T01:00:00.000Z
+",
+    );
+}
+
+#[test]
+fn identity_errors() {
+    check(
+        &house().errors("HR").csv,
+        "
+identityId,identityName,displayName,nativeIdentity,identityProfile,errorCode,attribute,value,message,detected
+<0>,4,,4,Employees,MISSING_REQUIRED_ATTRIBUTE,lastname,,attribute lastname is empty after mapping: the identity profile requires it,2026-01-01T01:00:00.000Z
+",
+    );
+}
+
+#[test]
+fn every_report_reconciles() {
+    let house = house();
+    let uncorrelated = house.report("UNCORRELATED_ACCOUNTS", &[]).reconciliation;
+    // HR: 3 live and 1 gone; AD: 5, one of them a system account. 1, 2 and 4 own 5 live accounts.
+    assert_eq!(uncorrelated.population, 9);
+    let excluded: Vec<u64> = uncorrelated.excluded.iter().map(|c| c.rows).collect();
+    assert_eq!(excluded, [1, 1, 5]);
+    assert_eq!((uncorrelated.expected, uncorrelated.reported), (2, 2));
+}
