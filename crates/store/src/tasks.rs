@@ -190,15 +190,17 @@ impl SqliteStore {
     /// When the store fails.
     pub async fn live_attempts(&self) -> Result<HashSet<(TaskId, u64)>> {
         const WHAT: &str = "read the live attempts";
-        let found: Vec<(String, i64)> = sqlx::query_as(
-            "SELECT id, epoch FROM tasks WHERE state IN ('pending', 'running') AND state = 'running'",
-        )
-        .fetch_all(&self.readers)
-        .await
-        .map_err(|error| failed(WHAT, error))?;
+        let found: Vec<(String, i64)> = sqlx::query_as(LIVE_ATTEMPTS)
+            .fetch_all(&self.readers)
+            .await
+            .map_err(|error| failed(WHAT, error))?;
         Ok(found.into_iter().map(|(id, epoch)| (TaskId::new(id), epoch.cast_unsigned())).collect())
     }
 }
+
+/// The first condition is that of the index; SQLite does not see that the second implies it.
+const LIVE_ATTEMPTS: &str =
+    "SELECT id, epoch FROM tasks WHERE state IN ('pending', 'running') AND state = 'running'";
 
 /// When a lease that is taken or renewed now runs out: never past the deadline.
 fn lease_end(now: DateTime<Utc>, lease: Duration, deadline: DateTime<Utc>) -> DateTime<Utc> {
@@ -224,4 +226,29 @@ async fn held(
     .fetch_optional(connection)
     .await;
     found.and_then(|row| row.as_ref().map(rows::task_row).transpose()).map_err(|error| failed(WHAT, error))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use sqlx::{AssertSqlSafe, Row};
+
+    /// Ended tasks only grow in number; what runs for every start and claim must not read them.
+    #[tokio::test]
+    async fn no_statement_of_the_machine_scans_the_table() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&dir.path().join("muster.db")).await.unwrap();
+        for statement in [claim::DUE, start::INSERT, LIVE_ATTEMPTS] {
+            let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+            let rows = sqlx::query(explain).fetch_all(&store.readers).await.unwrap();
+            let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+            let reads = plan.iter().filter(|line| line.contains(" tasks"));
+            for line in reads.clone() {
+                assert!(line.contains(" USING ") && line.contains("INDEX tasks_"), "{statement}: {plan:?}");
+            }
+            assert!(reads.count() > 0, "{statement}: {plan:?}");
+            assert!(!plan.iter().any(|line| line.contains("TEMP B-TREE")), "{statement}: {plan:?}");
+        }
+    }
 }

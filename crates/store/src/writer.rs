@@ -117,7 +117,7 @@ impl Writer {
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
         C: FnOnce(&mut T) + Send + 'static,
     {
-        let closed = || Error::internal("the store is closed", "its writing task has ended");
+        let closed = || Error::unavailable("the store is closed");
         let (reply, answer) = oneshot::channel();
         self.queue.send(Box::new(WriteJob { work, committed, reply })).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?

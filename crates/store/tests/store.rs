@@ -260,7 +260,7 @@ async fn an_abandoned_claim_is_given_back() {
         let id = store.start(build::new_task(number, now)).await.unwrap().task().id;
         let claiming = tokio::spawn({
             let store = store.clone();
-            async move { store.claim(&worker(), now, LEASE).await.map(|claim| drop(claim)) }
+            async move { store.claim(&worker(), now, LEASE).await.map(drop) }
         });
         for _ in 0..number {
             tokio::task::yield_now().await;

@@ -17,6 +17,10 @@ use std::time::Duration;
 /// Tasks that one transaction fails before it lets other writers in.
 const FAILED_MAX: usize = 100;
 
+/// The task that has been due the longest.
+pub(super) const DUE: &str =
+    "SELECT * FROM tasks WHERE state IN ('pending', 'running') AND due <= ? ORDER BY due, seq LIMIT 1";
+
 /// What one transaction of a claim led to.
 pub(super) enum Step {
     Claimed(Delivery),
@@ -68,12 +72,7 @@ pub(super) async fn step(
 ) -> Result<Step> {
     const WHAT: &str = "claim a task";
     for _ in 0..FAILED_MAX {
-        let due = sqlx::query(
-            "SELECT * FROM tasks WHERE state IN ('pending', 'running') AND due <= ? ORDER BY due, seq LIMIT 1",
-        )
-        .bind(rows::micros(now))
-        .fetch_optional(&mut *connection)
-        .await;
+        let due = sqlx::query(DUE).bind(rows::micros(now)).fetch_optional(&mut *connection).await;
         let due = due.and_then(|row| row.as_ref().map(rows::task_row).transpose());
         let Some(due) = due.map_err(|error| failed(WHAT, error))? else { return Ok(Step::Nothing) };
         if due.deadline <= now {

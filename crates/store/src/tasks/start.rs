@@ -17,6 +17,16 @@ const CALLER_MAX: usize = 65_536;
 /// Holds any list of messages that `messages::add` lets through.
 const MESSAGES_MAX: usize = 64 * 1_024 * 1_024;
 
+/// Inserts a task unless an equal one is live or too many are.
+pub(super) const INSERT: &str =
+    "INSERT INTO tasks (id, tenant, dedup_key, definition, report, name, description, parent, arguments,
+         requester, snapshot, created, deadline, state, due, attempts, epoch, rows, messages)
+     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 'pending', min(?12, ?13), 0, 0, 0, ?14
+     WHERE ?15 > (SELECT count(*) FROM
+         (SELECT 1 FROM tasks WHERE state IN ('pending', 'running') LIMIT ?15))
+     ON CONFLICT (tenant, dedup_key) WHERE state IN ('pending', 'running') DO NOTHING
+     RETURNING *";
+
 /// A task to be accepted, checked against the bounds.
 pub(super) struct Values {
     new: NewTask,
@@ -62,32 +72,24 @@ pub(super) async fn start(
     const WHAT: &str = "accept a task";
     let new = &values.new;
     loop {
-        let inserted = sqlx::query(
-            "INSERT INTO tasks (id, tenant, dedup_key, definition, report, name, description, parent, arguments,
-                 requester, snapshot, created, deadline, state, due, attempts, epoch, rows, messages)
-             SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 'pending', min(?12, ?13), 0, 0, 0, ?14
-             WHERE ?15 > (SELECT count(*) FROM
-                 (SELECT 1 FROM tasks WHERE state IN ('pending', 'running') LIMIT ?15))
-             ON CONFLICT (tenant, dedup_key) WHERE state IN ('pending', 'running') DO NOTHING
-             RETURNING *",
-        )
-        .bind(new.id.as_str())
-        .bind(new.tenant.as_str())
-        .bind(&new.dedup_key)
-        .bind(new.definition.as_str())
-        .bind(new.report.as_str())
-        .bind(&new.name)
-        .bind(&new.description)
-        .bind(new.parent.as_deref())
-        .bind(&values.arguments)
-        .bind(&values.requester)
-        .bind(new.snapshot.as_str())
-        .bind(rows::micros(new.created))
-        .bind(rows::micros(new.deadline))
-        .bind(&values.messages)
-        .bind(live_max)
-        .fetch_optional(&mut *connection)
-        .await;
+        let inserted = sqlx::query(INSERT)
+            .bind(new.id.as_str())
+            .bind(new.tenant.as_str())
+            .bind(&new.dedup_key)
+            .bind(new.definition.as_str())
+            .bind(new.report.as_str())
+            .bind(&new.name)
+            .bind(&new.description)
+            .bind(new.parent.as_deref())
+            .bind(&values.arguments)
+            .bind(&values.requester)
+            .bind(new.snapshot.as_str())
+            .bind(rows::micros(new.created))
+            .bind(rows::micros(new.deadline))
+            .bind(&values.messages)
+            .bind(live_max)
+            .fetch_optional(&mut *connection)
+            .await;
         let inserted = inserted.and_then(|row| row.as_ref().map(rows::task).transpose());
         if let Some(task) = inserted.map_err(|error| failed(WHAT, error))? {
             return Ok(Started::New(task));
