@@ -39,8 +39,7 @@ impl Failure {
     }
 
     pub(crate) fn unauthorized(reason: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, reason)
-            .with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+        Self::new(StatusCode::UNAUTHORIZED, reason).with(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
     }
 
     pub(crate) fn rate_limited(seconds: u64) -> Self {
@@ -116,9 +115,7 @@ fn general(status: StatusCode) -> (String, &'static str) {
         StatusCode::RANGE_NOT_SATISFIABLE => {
             ("416 Range Not Satisfiable", "The requested range lies outside of the file.")
         }
-        StatusCode::SERVICE_UNAVAILABLE => {
-            ("503 Service Unavailable", "The service cannot do this now.")
-        }
+        StatusCode::SERVICE_UNAVAILABLE => ("503 Service Unavailable", "The service cannot do this now."),
         other => return (other.to_string(), "The request was refused."),
     };
     (code.to_owned(), reason)

@@ -15,11 +15,8 @@ use serde_json::Value;
 /// What a handler takes besides the caller, read after the right has been checked.
 pub(crate) trait Input: Sized + Send {
     /// Reads the request.
-    fn read(
-        state: &AppState,
-        parts: Parts,
-        body: Body,
-    ) -> impl Future<Output = Result<Self, Failure>> + Send;
+    fn read(state: &AppState, parts: Parts, body: Body)
+    -> impl Future<Output = Result<Self, Failure>> + Send;
 }
 
 impl Input for () {
@@ -130,9 +127,7 @@ pub(crate) fn arguments(value: Option<&Value>) -> Result<RawArguments, Failure> 
         Some(Value::Object(object)) => {
             Ok(object.iter().map(|(name, value)| (name.clone(), raw(value))).collect())
         }
-        Some(other) => {
-            Err(Failure::invalid(format!("arguments is {}: expected an object", shape(other))))
-        }
+        Some(other) => Err(Failure::invalid(format!("arguments is {}: expected an object", shape(other)))),
     }
 }
 

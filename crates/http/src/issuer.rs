@@ -166,7 +166,11 @@ mod tests {
         let issuer = TokenIssuer::new(&[7; 32]).unwrap();
         let other = TokenIssuer::new(&[8; 32]).unwrap();
         let token = other.issue(&caller(true), "j", time(), TimeDelta::seconds(-60)).unwrap();
-        assert_eq!(issuer.verify(&token, time()), Err(TokenRefused::Invalid), "expired and foreign: not told apart");
+        assert_eq!(
+            issuer.verify(&token, time()),
+            Err(TokenRefused::Invalid),
+            "expired and foreign: not told apart"
+        );
         let token = issuer.issue(&caller(true), "j", time(), TimeDelta::seconds(60)).unwrap();
         let mut parts: Vec<String> = token.split('.').map(str::to_owned).collect();
         parts[2] = parts[2].chars().rev().collect();

@@ -10,9 +10,9 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use muster_wire::{ErrorResponseDto, RateLimited, Unauthorized};
 use std::sync::LazyLock;
+use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::path::PathItem;
 use utoipa::openapi::security::{ClientCredentials, Flow, OAuth2, Scopes, SecurityScheme};
-use utoipa::openapi::OpenApi as Document;
 use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 
 /// Refusals that every operation has.

@@ -19,8 +19,7 @@ use tracing::field::Empty;
 /// The span has the route's pattern and never the path or the query, which the client chose.
 pub(crate) async fn answer(state: AppState, routes: Router, mut request: Request) -> Response {
     let tracking_id = state.inner().wiring.ids.fresh();
-    let span =
-        tracing::info_span!("request", tracking_id, method = %request.method(), route = Empty, client = Empty);
+    let span = tracing::info_span!("request", tracking_id, method = %request.method(), route = Empty, client = Empty);
     *request.uri_mut() = single_slashes(request.uri());
     let work = AssertUnwindSafe(routes.oneshot(request)).catch_unwind();
     async move {

@@ -33,7 +33,12 @@ impl RateLimiter {
     }
 
     /// Admits a request, or says in how many seconds (at least 1) one will be.
-    pub(crate) fn admit(&self, client: &ClientId, version: ApiVersion, now: DateTime<Utc>) -> Result<(), u64> {
+    pub(crate) fn admit(
+        &self,
+        client: &ClientId,
+        version: ApiVersion,
+        now: DateTime<Utc>,
+    ) -> Result<(), u64> {
         let key = (client.clone(), version);
         let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
         if !admitted.contains_key(&key) && admitted.len() >= self.clients_max {

@@ -16,8 +16,7 @@ impl SecretKey {
     }
 
     fn mac(&self, secret: &str) -> Hmac<Sha256> {
-        let mut mac =
-            Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of every length");
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of every length");
         mac.update(secret.as_bytes());
         mac
     }

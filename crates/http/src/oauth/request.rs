@@ -87,8 +87,7 @@ fn credentials(headers: &HeaderMap, fields: &Fields) -> Result<(String, String),
 fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Refused> {
     let Some(header) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let refuse = || Refused::request("the Authorization header is damaged: expected Basic base64(id:secret)");
-    let (scheme, encoded) =
-        header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(refuse)?;
+    let (scheme, encoded) = header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(refuse)?;
     if !scheme.eq_ignore_ascii_case("basic") {
         // Some clients send their old bearer token along.
         return Ok(None);
@@ -110,7 +109,8 @@ fn urlencoded(text: &[u8], place: &str) -> Result<Pairs, Refused> {
 }
 
 async fn multipart(headers: &HeaderMap, body: Bytes) -> Result<Pairs, Refused> {
-    let refuse = |_: multer::Error| Refused::request("the body is not multipart/form-data as its header says");
+    let refuse =
+        |_: multer::Error| Refused::request("the body is not multipart/form-data as its header says");
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let boundary = multer::parse_boundary(content_type).map_err(refuse)?;
     let body = stream::once(async { Ok::<_, Infallible>(body) });

@@ -89,10 +89,7 @@ mod tests {
                 Some("Prüfung 2024"),
                 r#"attachment;filename="Pr_fung 2024.csv"; filename*=UTF-8''Pr%C3%BCfung%202024.csv"#,
             ),
-            (
-                Some("\u{202e}vsc.exe"),
-                r#"attachment;filename="vsc.exe.csv""#,
-            ),
+            (Some("\u{202e}vsc.exe"), r#"attachment;filename="vsc.exe.csv""#),
         ];
         for (asked, expected) in cases {
             assert_eq!(content_disposition(asked, "Identities Report", "csv"), expected, "{asked:?}");

@@ -1,0 +1,12 @@
+//! The service through its router, in process: what a client sends and what it gets.
+//!
+//! Expectations come from the published documents and from RFCs, written out by hand.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod contract;
+mod download;
+mod limits;
+mod openapi;
+mod rights;
+mod token;
+mod world;

@@ -1,0 +1,262 @@
+//! A whole service over the fakes of the test kit, and plain ways to ask it.
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::response::Response;
+use chrono::TimeDelta;
+use http_body_util::BodyExt;
+use muster_http::{
+    AppState, FileOpener, Readiness, SecretKey, Settings, TokenIssuer, Wiring, hmac_secret, router,
+};
+use muster_reports::ids::{ClientId, WorkerId, hex};
+use muster_reports::ports::{Clock, Credential, Credentials, SnapshotCatalogue, TaskStore};
+use muster_reports::service::Limits;
+use muster_reports::task::{AttemptEnd, Message, PublishedFile, TaskResult};
+use muster_reports::{Caller, Catalogue, Error, FileFormat, ReportDefinition, Reports};
+use muster_testkit::{CountingIds, MemoryStore, TestClock, build};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use std::{fs, io};
+use tempfile::TempDir;
+use tower::ServiceExt;
+
+/// The secret of every credential here.
+pub const SECRET: &str = "s3cr3t-of-a-test";
+
+/// The body that starts the ACCOUNTS report.
+pub const ACCOUNTS: &str = r#"{"reportType":"ACCOUNTS","arguments":{"application":"2c9180897e7742b2017e781782f705b9","sourceName":"Active Directory"}}"#;
+
+const KEY: [u8; 32] = [3; 32];
+
+struct Folder(std::path::PathBuf);
+
+impl FileOpener for Folder {
+    fn open(&self, stored_name: &str) -> io::Result<fs::File> {
+        fs::File::open(self.0.join(stored_name))
+    }
+}
+
+/// Ready, not ready, or broken, as told.
+#[derive(Default)]
+pub struct Mood {
+    pub drains: AtomicBool,
+    pub panics: AtomicBool,
+}
+
+#[async_trait::async_trait]
+impl Readiness for Mood {
+    async fn ready(&self) -> muster_reports::Result<()> {
+        assert!(!self.panics.load(Ordering::SeqCst), "told to panic");
+        match self.drains.load(Ordering::SeqCst) {
+            true => Err(Error::unavailable("the service is draining")),
+            false => Ok(()),
+        }
+    }
+}
+
+pub struct World {
+    pub store: Arc<MemoryStore>,
+    pub clock: Arc<TestClock>,
+    pub mood: Arc<Mood>,
+    pub dir: TempDir,
+    pub issuer: TokenIssuer,
+    pub router: Router,
+}
+
+/// What came back.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        assert_eq!(self.header("content-type"), "application/json");
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8(self.body.clone()).unwrap()
+    }
+
+    /// The header's value; empty when it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// The text of the first cause of a refusal.
+    pub fn cause(&self) -> String {
+        self.json()["causes"][0]["text"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl World {
+    /// A service with one snapshot and the credentials of [`build::user`] and [`build::application`].
+    pub async fn new() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
+        let mood = Arc::new(Mood::default());
+        let dir = TempDir::new().unwrap();
+        let mut settings = Settings { org: "acme-org".into(), pod: "pod-1".into(), ..Settings::default() };
+        change(&mut settings);
+        let mut catalogue = Catalogue::built_in();
+        catalogue.add(ReportDefinition::from_toml(CUSTOM, "custom.toml").unwrap()).unwrap();
+        let reports = Reports {
+            catalogue,
+            tasks: store.clone(),
+            snapshots: store.clone(),
+            audit: store.clone(),
+            clock: clock.clone(),
+            ids: Arc::new(CountingIds::default()),
+            limits: Limits::default(),
+        };
+        let issuer = TokenIssuer::new(&[9; 32]).unwrap();
+        let state = AppState::new(Wiring {
+            reports: Arc::new(reports),
+            credentials: store.clone(),
+            files: Arc::new(Folder(dir.path().to_owned())),
+            readiness: mood.clone(),
+            clock: clock.clone(),
+            ids: Arc::new(CountingIds::default()),
+            issuer: issuer.clone(),
+            secret_key: SecretKey::new(KEY),
+            settings,
+        });
+        let manifest = build::manifest("snapshot-1", clock.now());
+        store.publish(&build::tenant(), &manifest).await.unwrap();
+        let world = Self { store, clock, mood, dir, issuer, router: router(state) };
+        world.credential(build::user(), true).await;
+        world.credential(build::application(), true).await;
+        world
+    }
+
+    /// Keeps a credential whose secret is [`SECRET`].
+    pub async fn credential(&self, caller: Caller, enabled: bool) {
+        let credential = Credential {
+            caller,
+            secret_hmac: hmac_secret(&SecretKey::new(KEY), SECRET),
+            enabled,
+            created: self.clock.now(),
+            description: "for a test".into(),
+        };
+        self.store.create(&credential).await.unwrap();
+    }
+
+    /// `Bearer` and a token that holds for an hour.
+    pub fn bearer(&self, caller: &Caller) -> String {
+        let token = self.issuer.issue(caller, "jti", self.clock.now(), TimeDelta::hours(1)).unwrap();
+        format!("Bearer {token}")
+    }
+
+    /// Asks; `line` is method and address, `GET /health/live`.
+    pub async fn ask(&self, line: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        let response = self.response(line, headers, body).await;
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Asks, and leaves the body unread.
+    pub async fn response(&self, line: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Response {
+        let (method, address) = line.split_once(' ').unwrap();
+        let mut request = Request::builder().method(method.parse::<Method>().unwrap()).uri(address);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.router.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap()
+    }
+
+    /// Asks as [`build::user`], who may do everything.
+    pub async fn ask_as_user(&self, line: &str, body: &str) -> Answer {
+        let bearer = self.bearer(&build::user());
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        self.ask(line, &headers, body.to_owned()).await
+    }
+
+    /// Starts ACCOUNTS and returns the id.
+    pub async fn start(&self) -> String {
+        let answer = self.ask_as_user("POST /v2024/reports/run", ACCOUNTS).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+        answer.json()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Does what a worker does: claims the next task and ends it with a CSV file of these bytes.
+    pub async fn finish(&self, content: &[u8], messages: Vec<Message>) {
+        let worker = WorkerId::new("w");
+        let now = self.clock.now();
+        let claim = self.store.claim(&worker, now, Duration::from_secs(60)).await.unwrap().unwrap();
+        let stored_name = format!("{}.csv", claim.task.id);
+        fs::write(self.dir.path().join(&stored_name), content).unwrap();
+        let file = PublishedFile {
+            format: FileFormat::Csv,
+            stored_name,
+            media_type: "application/csv".into(),
+            extension: "csv".into(),
+            bytes: content.len() as u64,
+            rows: 37,
+            sha256: hex(&Sha256::digest(content)),
+        };
+        let cover = format!(r#"{{"taskId":"{}"}}"#, claim.task.id);
+        let result = TaskResult { rows: 37, files: vec![file], cover };
+        let ended = self.clock.advance(TimeDelta::milliseconds(342));
+        let end = AttemptEnd::Done { result, messages };
+        assert!(self.store.end_attempt(&claim.lease, end, ended).await.unwrap());
+    }
+
+    /// Ends the next task without a file.
+    pub async fn fail(&self) {
+        let now = self.clock.now();
+        let claim =
+            self.store.claim(&WorkerId::new("w"), now, Duration::from_secs(60)).await.unwrap().unwrap();
+        let end = AttemptEnd::Failed { message: Message::error("broken", "it broke") };
+        assert!(self.store.end_attempt(&claim.lease, end, now).await.unwrap());
+    }
+
+    /// A finished report with this content.
+    pub async fn finished(&self, content: &[u8]) -> String {
+        let id = self.start().await;
+        self.finish(content, Vec::new()).await;
+        id
+    }
+
+    pub fn stored(&self, id: &str) -> std::path::PathBuf {
+        self.dir.path().join(format!("{id}.csv"))
+    }
+}
+
+/// [`build::user`] under another client id.
+pub fn user_as(client: &str) -> Caller {
+    Caller { client: ClientId::new(client), ..build::user() }
+}
+
+/// A custom report.
+const CUSTOM: &str = r#"
+id = "leavers"
+version = 1
+name = "Leavers"
+description = "Identities that left."
+row = "an identity"
+formats = ["CSV"]
+order_by = ["id"]
+query = "SELECT id FROM identities"
+population = "SELECT count(*) FROM identities"
+
+[[arguments]]
+name = "since"
+type = "text"
+required = true
+meaning = "Since when."
+
+[[columns]]
+name = "id"
+label = "Id"
+meaning = "Id."
+"#;
