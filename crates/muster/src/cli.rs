@@ -7,7 +7,10 @@ use std::path::PathBuf;
 
 /// Self-hosted Reports Data Extraction for identity data.
 #[derive(Debug, Parser)]
-#[command(name = "muster", version, after_help = "Examples:
+#[command(
+    name = "muster",
+    version,
+    after_help = "Examples:
   muster demo                              try it: sample data, all reports, a running service
   muster source add hr.toml                register a source
   muster refresh                           read all sources and publish a snapshot
@@ -15,7 +18,8 @@ use std::path::PathBuf;
   muster serve                             answer the API on 127.0.0.1:8080
 
 Settings come from defaults, then a TOML file (--config, or muster.toml in the data
-directory), then variables MUSTER__SECTION__KEY, then flags; `muster config show` shows them.")]
+directory), then variables MUSTER__SECTION__KEY, then flags; `muster config show` shows them."
+)]
 pub struct Cli {
     /// Folder that holds everything the service keeps [default: muster-data]
     #[arg(long, global = true, value_name = "DIR")]
@@ -105,7 +109,7 @@ SOURCE_SUBADMIN, USER. Scopes: sp:scopes:all, sp:report:manage, sp:report:read."
     /// List credentials, without secrets
     #[command(after_help = "Example:\n  muster client list --output json")]
     List,
-    /// Stop a credential from getting tokens; tokens it has hold until they expire
+    /// Disable a credential; tokens it has are refused within seconds
     #[command(after_help = "Example:\n  muster client disable 2f1c5b0c9a7d4a1e8b2f3c4d5e6f7a8b")]
     Disable {
         /// The client id
@@ -149,7 +153,9 @@ pub enum ClientKind {
 #[derive(Debug, Subcommand)]
 pub enum SourceCommand {
     /// Register a source, or replace the registered one with its id
-    #[command(after_help = "Example:\n  muster source add hr.toml\n\nRelative paths in the file start from the file's folder.")]
+    #[command(
+        after_help = "Example:\n  muster source add hr.toml\n\nRelative paths in the file start from the file's folder."
+    )]
     Add {
         /// The source's definition
         #[arg(value_name = "FILE.toml")]

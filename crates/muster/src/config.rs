@@ -235,7 +235,7 @@ impl Default for Auth {
 
 impl Default for RateLimit {
     fn default() -> Self {
-        Self { requests: 100, token_requests: 300, window_s: 10 }
+        Self { requests: 100, token_requests: 1_000, window_s: 10 }
     }
 }
 

@@ -126,11 +126,7 @@ mod tests {
     }
 
     fn limits() -> Limits {
-        Limits {
-            header_timeout: Duration::from_secs(30),
-            connections_max: 8,
-            grace: Duration::from_secs(30),
-        }
+        Limits { header_timeout: Duration::from_secs(30), connections_max: 8, grace: Duration::from_secs(30) }
     }
 
     async fn send(address: SocketAddr, head: &str) -> TcpStream {

@@ -67,6 +67,7 @@ async fn run_with(
         )));
     }
     let house = House::open_or_make(settings).await?;
+    let lock = house.lock_service()?;
     let catalogue = house.catalogue()?;
     let engine = engine(&house, catalogue.clone())?;
     let say = Say(output);
@@ -75,7 +76,7 @@ async fn run_with(
     let application = create(&house, demo_application()).await?;
 
     let mut signals = Signals::listen()?;
-    let service = Service::start(&house, catalogue, engine).await?;
+    let service = Service::start(&house, lock, catalogue, engine).await?;
     let base_url = base_url(service.address());
     let folder = house.dir().join("reports");
     let ran = tokio::select! {

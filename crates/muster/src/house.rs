@@ -120,6 +120,19 @@ impl House {
         self.lock("refresh.lock", "another process refreshes this data directory")
     }
 
+    /// Removes what runs of a process that was killed have left behind, unless a refresh uses the folder.
+    /// To be called under the lock of serving and before the engine is opened.
+    pub fn clear_work(&self) -> Result {
+        let Ok(_lock) = self.lock_refresh() else { return Ok(()) };
+        let work = self.dir.join("work");
+        match std::fs::remove_dir_all(&work) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(error).context(|| format!("folder {} cannot be cleared", work.display()))
+            }
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
     fn lock(&self, name: &str, taken: &str) -> Result<Lock> {
         let path = self.dir.join(name);
         let file = File::options()

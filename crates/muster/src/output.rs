@@ -1,10 +1,10 @@
 //! What commands print: a table for people, or JSON for programs.
 //!
 //! Results go to standard output and everything else to standard error, so that a command can stand
-//! in a pipe. Tables have no colour; their borders are plain characters when nobody looks.
+//! in a pipe. Tables have no colour, and no line under their head when nobody looks.
 
 use crate::failure::{Context, Result};
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent, presets};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 
@@ -53,7 +53,8 @@ impl Output {
 
 /// Prints one value as JSON.
 pub fn json(value: &impl Serialize) -> Result {
-    let text = serde_json::to_string_pretty(value).context(|| "the result cannot be written as JSON".into())?;
+    let text =
+        serde_json::to_string_pretty(value).context(|| "the result cannot be written as JSON".into())?;
     print(&text)
 }
 
@@ -71,10 +72,11 @@ pub fn print(text: &str) -> Result {
 /// A table as text.
 pub fn table(columns: &[Column], rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
+    // Cells are never folded: an id that spans two lines cannot be copied.
+    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     if std::io::stdout().is_terminal() {
-        table.load_preset(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
-    } else {
-        table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+        table.set_style(TableComponent::HeaderLines, '─');
+        table.set_style(TableComponent::MiddleHeaderIntersections, '─');
     }
     table.force_no_tty();
     table.set_header(columns.iter().map(|column| column.title));

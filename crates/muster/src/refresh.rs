@@ -118,8 +118,15 @@ impl RefreshReport {
         let rows = self.sources.iter().map(|source| {
             let mut cells = vec![source.name.clone()];
             cells.extend(
-                [source.read, source.rejected, source.created, source.updated, source.unchanged, source.missing]
-                    .map(count),
+                [
+                    source.read,
+                    source.rejected,
+                    source.created,
+                    source.updated,
+                    source.unchanged,
+                    source.missing,
+                ]
+                .map(count),
             );
             cells.push(source.state().into());
             cells
@@ -163,8 +170,12 @@ impl RefreshReport {
         if self.snapshot.is_some() {
             return Ok(());
         }
-        let failed: Vec<_> =
-            self.sources.iter().filter(|s| s.error.is_some() || !s.complete).map(|s| s.name.as_str()).collect();
+        let failed: Vec<_> = self
+            .sources
+            .iter()
+            .filter(|s| s.error.is_some() || !s.complete)
+            .map(|s| s.name.as_str())
+            .collect();
         match failed[..] {
             [] => Err(Failure::new("no snapshot was published")),
             _ => Err(Failure::new(format!(

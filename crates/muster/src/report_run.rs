@@ -8,8 +8,8 @@
 //! - rows are rendered away from the request runtime, with a bounded number of batches on the way;
 //! - dropping the run stops the plan and leaves no file.
 
-use async_trait::async_trait;
 use arrow::record_batch::RecordBatch;
+use async_trait::async_trait;
 use muster_render::{ColumnFormat, CsvWriter, Header, Written};
 use muster_reports::cover::{
     Cover, CoverColumn, CoverFile, CoverReport, CoverRequester, CoverSnapshot, Reconciliation,
@@ -98,11 +98,15 @@ impl ReportRunner for Runner {
     async fn run(&self, claim: &Claim, progress: &ProgressCell) -> Result<RunOutcome> {
         let (task, started) = (&claim.task, self.clock.now());
         let definition = self.catalogue.get(&task.report).ok_or_else(|| {
-            Error::not_found(format!("the definition of report {:?} is not there any more", task.report.as_str()))
+            Error::not_found(format!(
+                "the definition of report {:?} is not there any more",
+                task.report.as_str()
+            ))
         })?;
-        let manifest = self.snapshots.snapshot(&task.tenant, &task.snapshot).await?.ok_or_else(|| {
-            Error::not_found(format!("snapshot {} is not there any more", task.snapshot))
-        })?;
+        let manifest =
+            self.snapshots.snapshot(&task.tenant, &task.snapshot).await?.ok_or_else(|| {
+                Error::not_found(format!("snapshot {} is not there any more", task.snapshot))
+            })?;
         let messages = check_formats(definition, &task.arguments)?;
         let plan = self.planner.prepare(&manifest, definition, &task.arguments).await?;
         let columns = plan.columns();
@@ -267,12 +271,16 @@ fn check_formats(definition: &ReportDefinition, arguments: &Arguments) -> Result
         .filter(|format| selected.is_none_or(|texts| texts.iter().any(|text| text == format.as_str())))
         .collect();
     if !wanted.contains(&&FileFormat::Csv) {
-        return Err(Error::invalid("this version writes CSV only, and it is not among the formats asked for"));
+        return Err(Error::invalid(
+            "this version writes CSV only, and it is not among the formats asked for",
+        ));
     }
     Ok(wanted
         .into_iter()
         .filter(|format| **format != FileFormat::Csv)
-        .map(|format| Message::warn("format_left_out", format!("{format} was left out: this version writes CSV only")))
+        .map(|format| {
+            Message::warn("format_left_out", format!("{format} was left out: this version writes CSV only"))
+        })
         .collect())
 }
 

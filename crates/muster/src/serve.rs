@@ -34,9 +34,11 @@ pub async fn run(settings: &Settings) -> Result {
     // Before anything else, so that an early signal is not the end of a half-made start.
     let mut signals = Signals::listen()?;
     let house = House::open_or_make(settings).await?;
+    let lock = house.lock_service()?;
+    house.clear_work()?;
     let catalogue = house.catalogue()?;
     let engine = house.engine(catalogue.clone())?;
-    let service = Service::start(&house, catalogue, engine).await?;
+    let service = Service::start(&house, lock, catalogue, engine).await?;
     signals.next().await;
     service.stop(&mut signals).await;
     house.store.close().await;
@@ -76,16 +78,16 @@ pub struct Service {
 }
 
 impl Service {
-    /// Listens, sweeps what no result names, and starts the worker.
+    /// Listens, sweeps what no result names, and starts the worker. `lock` is the one of serving.
     ///
     /// # Errors
-    /// When another process serves this data directory, or the address cannot be had.
-    pub async fn start(house: &House, catalogue: Catalogue, engine: EnginePorts) -> Result<Self> {
-        let lock = house.lock_service()?;
+    /// When the address cannot be had or the data directory not be read.
+    pub async fn start(house: &House, lock: Lock, catalogue: Catalogue, engine: EnginePorts) -> Result<Self> {
         let settings = &house.settings;
         let listen = settings.server.listen;
-        let listener =
-            TcpListener::bind(listen).await.context(|| format!("cannot listen on {listen} (server.listen)"))?;
+        let listener = TcpListener::bind(listen)
+            .await
+            .context(|| format!("cannot listen on {listen} (server.listen)"))?;
         let address = listener.local_addr().context(|| "the address is not known".into())?;
         let files = Arc::new(Files(house.files()?));
         sweep(&house.store, &files).await?;

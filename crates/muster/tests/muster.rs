@@ -62,12 +62,17 @@ fn a_source_is_checked_added_and_listed() {
     let data = dir.path().join("data");
     let file = path(&dir, "people.toml");
     let checked = json(&muster(&data, &["source", "check", &file, "--output", "json"]));
-    assert_eq!((&checked["read"], &checked["accepted"], &checked["rejected"]), (&3.into(), &2.into(), &1.into()));
+    assert_eq!(
+        (&checked["read"], &checked["accepted"], &checked["rejected"]),
+        (&3.into(), &2.into(), &1.into())
+    );
     assert_eq!(checked["rejections"][0]["line"], 3);
     assert!(!data.exists(), "a check keeps nothing");
 
     assert!(succeeds(&muster(&data, &["source", "add", &file])).starts_with("source \"People\" added, id "));
-    assert!(succeeds(&muster(&data, &["source", "add", &file])).starts_with("source \"People\" replaced, id "));
+    assert!(
+        succeeds(&muster(&data, &["source", "add", &file])).starts_with("source \"People\" replaced, id ")
+    );
     let listed = json(&muster(&data, &["source", "list", "--output", "json"]));
     assert_eq!(listed.as_array().unwrap().len(), 1);
     assert_eq!((&listed[0]["name"], &listed[0]["authoritative"]), (&"People".into(), &true.into()));
@@ -103,16 +108,20 @@ fn a_client_is_made_listed_without_its_secret_and_disabled() {
     assert_eq!(enabled(), true);
     succeeds(&muster(&data, &["client", "disable", id]));
     assert_eq!(enabled(), false);
-    assert!(fails(&muster(&data, &["client", "disable", "nobody"]), 1).contains("there is no client \"nobody\""));
+    assert!(
+        fails(&muster(&data, &["client", "disable", "nobody"]), 1).contains("there is no client \"nobody\"")
+    );
 }
 
 #[test]
 fn wrong_use_ends_with_2_and_names_what_was_expected() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    let unknown = fails(&muster(&data, &["client", "create", "--kind", "user", "--name", "a", "--scope", "all"]), 2);
+    let unknown =
+        fails(&muster(&data, &["client", "create", "--kind", "user", "--name", "a", "--scope", "all"]), 2);
     assert!(unknown.contains("sp:report:manage"), "{unknown}");
-    let application = ["client", "create", "--kind", "application", "--name", "a", "--scope", "sp:scopes:all"];
+    let application =
+        ["client", "create", "--kind", "application", "--name", "a", "--scope", "sp:scopes:all"];
     fails(&muster(&data, &[&application[..], &["--level", "USER"]].concat()), 2);
     fails(&muster(&data, &["serve", "--listen", "0.0.0.0:8080"]), 2);
     std::fs::create_dir_all(&data).unwrap();
@@ -136,7 +145,10 @@ fn settings_are_shown_with_their_origin() {
     let data = dir.path().join("data");
     let shown = json(&muster(&data, &["config", "show", "--output", "json"]));
     let row = |key: &str| shown.as_array().unwrap().iter().find(|row| row["key"] == key).unwrap().clone();
-    assert_eq!((&row("server.listen")["value"], &row("server.listen")["origin"]), (&"127.0.0.1:8080".into(), &"default".into()));
+    assert_eq!(
+        (&row("server.listen")["value"], &row("server.listen")["origin"]),
+        (&"127.0.0.1:8080".into(), &"default".into())
+    );
     assert_eq!(row("data.dir")["origin"], "--data");
 }
 

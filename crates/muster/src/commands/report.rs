@@ -16,22 +16,22 @@ pub async fn run(command: &ReportCommand, settings: &Settings, output: Output) -
     match command {
         ReportCommand::Run { kind, arguments, wait, service } => {
             let arguments = arguments.iter().map(|text| argument(text)).collect::<Result<Map<_, _>>>()?;
-            start(&connect(service)?, kind, Value::Object(arguments), *wait, output).await
+            start(&connect(service).await?, kind, Value::Object(arguments), *wait, output).await
         }
-        ReportCommand::Result { id, service } => show(&connect(service)?.result(id).await?, id, output),
+        ReportCommand::Result { id, service } => show(&connect(service).await?.result(id).await?, id, output),
         ReportCommand::Get { id, format, to, service } => {
-            get(&connect(service)?, id, format, to.as_deref()).await
+            get(&connect(service).await?, id, format, to.as_deref()).await
         }
         ReportCommand::Cancel { id, service } => {
-            connect(service)?.cancel(id).await?;
+            connect(service).await?.cancel(id).await?;
             print(&format!("report {id} is cancelled"))
         }
         ReportCommand::ListKinds => list_kinds(settings, output),
     }
 }
 
-fn connect(service: &Service) -> Result<Api> {
-    Api::connect(&service.base_url, &service.client_id, &service.client_secret)
+async fn connect(service: &Service) -> Result<Api> {
+    Api::connect(&service.base_url, &service.client_id, &service.client_secret).await
 }
 
 /// `name=value`; a value that reads as JSON is that, any other is a text.

@@ -54,7 +54,8 @@ pub fn registered(definition: &SourceDefinition, base_dir: &Path) -> Result<Regi
 /// A definition file, and the folder that its relative paths start from.
 pub fn definition(file: &Path) -> Result<(SourceDefinition, PathBuf)> {
     let text = std::fs::read_to_string(file).context(|| format!("{} cannot be read", file.display()))?;
-    let definition = SourceDefinition::from_toml(&text, file).map_err(|error| Failure::new(error.to_string()))?;
+    let definition =
+        SourceDefinition::from_toml(&text, file).map_err(|error| Failure::new(error.to_string()))?;
     let path = file.canonicalize().context(|| format!("{} cannot be found", file.display()))?;
     let base_dir = path.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf);
     Ok((definition, base_dir))
@@ -153,8 +154,14 @@ impl Checked {
         if output == Output::Json {
             return json(self);
         }
-        let columns =
-            [text("source"), text("id"), number("read"), number("accepted"), number("rejected"), number("bytes")];
+        let columns = [
+            text("source"),
+            text("id"),
+            number("read"),
+            number("accepted"),
+            number("rejected"),
+            number("bytes"),
+        ];
         let row = vec![
             self.name.clone(),
             self.id.clone(),

@@ -187,7 +187,9 @@ fn file(
         }
     }
     if !required && lookup(&values, "data.dir").is_some() {
-        return Err(refuse("data.dir: this file was found in the data directory, it cannot name another".into()));
+        return Err(refuse(
+            "data.dir: this file was found in the data directory, it cannot name another".into(),
+        ));
     }
     Ok(Some(Layer { place, values }))
 }
@@ -236,15 +238,14 @@ fn single(place: &str, key: &str, text: &str, defaults: &Dict) -> Result<Layer, 
 }
 
 fn known_section<'a>(defaults: &'a Dict, section: &str) -> Result<&'a Dict, String> {
-    defaults.get(section).and_then(Value::as_dict).ok_or_else(|| {
-        format!("unknown section {section:?}: expected one of {}", names(defaults))
-    })
+    defaults
+        .get(section)
+        .and_then(Value::as_dict)
+        .ok_or_else(|| format!("unknown section {section:?}: expected one of {}", names(defaults)))
 }
 
 fn known_key<'a>(known: &'a Dict, section: &str, key: &str) -> Result<&'a Value, String> {
-    known
-        .get(key)
-        .ok_or_else(|| format!("unknown key {section}.{key}: expected one of {}", names(known)))
+    known.get(key).ok_or_else(|| format!("unknown key {section}.{key}: expected one of {}", names(known)))
 }
 
 fn names(values: &Dict) -> String {

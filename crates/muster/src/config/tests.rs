@@ -62,7 +62,8 @@ fn a_value_of_the_wrong_type_is_refused_with_its_place() {
         "DIR/muster.toml: worker.count: invalid type: found string \"two\", expected usize"
     );
     assert!(
-        refusal(None, &[("MUSTER__SERVER__LISTEN", "everywhere")]).starts_with("MUSTER__SERVER__LISTEN: server.listen: ")
+        refusal(None, &[("MUSTER__SERVER__LISTEN", "everywhere")])
+            .starts_with("MUSTER__SERVER__LISTEN: server.listen: ")
     );
     assert!(refusal(Some("[csv]\nheader = \"title\"\n"), &[]).starts_with("DIR/muster.toml: csv.header: "));
     assert!(refusal(Some("[csv\n"), &[]).starts_with("DIR/muster.toml: line 1: "));
@@ -71,7 +72,10 @@ fn a_value_of_the_wrong_type_is_refused_with_its_place() {
 #[test]
 fn an_address_that_others_reach_needs_a_proxy() {
     let open = ("MUSTER__SERVER__LISTEN", "0.0.0.0:8080");
-    assert!(refusal(None, &[open]).starts_with("MUSTER__SERVER__LISTEN: server.listen: 0.0.0.0:8080 can be reached"));
+    assert!(
+        refusal(None, &[open])
+            .starts_with("MUSTER__SERVER__LISTEN: server.listen: 0.0.0.0:8080 can be reached")
+    );
     assert!(load(None, &[open, ("MUSTER__SERVER__BEHIND_PROXY", "true")], &[]).0.is_ok());
     assert!(load(None, &[("MUSTER__SERVER__LISTEN", "[::1]:8080")], &[]).0.is_ok());
 }

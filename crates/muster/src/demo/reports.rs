@@ -1,7 +1,7 @@
 //! One report of each kind over HTTP, and the table of what came of it.
 
 use super::seconds;
-use crate::api::Api;
+use crate::api::{Api, Target};
 use crate::commands::client::Created;
 use crate::failure::{Context, Failure, Result};
 use crate::output::{self, count, number, text};
@@ -37,7 +37,7 @@ pub async fn run_all(
     folder: &Path,
 ) -> Result<Vec<Ran>> {
     std::fs::create_dir_all(folder).context(|| format!("folder {} cannot be made", folder.display()))?;
-    let api = Api::connect(base_url, &user.id, &user.secret)?;
+    let api = Api::connect(base_url, &user.id, &user.secret).await?;
     let mut ran = Vec::new();
     for (kind, arguments) in kinds(sources)? {
         ran.push(run(&api, kind, arguments, folder).await?);
@@ -63,12 +63,13 @@ fn kinds(sources: &[SourceDefinition]) -> Result<[(&'static str, Value); 6]> {
 async fn run(api: &Api, kind: &'static str, arguments: Value, folder: &Path) -> Result<Ran> {
     let began = Instant::now();
     let task = api.start(kind, arguments).await?;
-    let id = task.id.ok_or_else(|| Failure::new(format!("the start of {kind} was answered without an id")))?;
+    let id =
+        task.id.ok_or_else(|| Failure::new(format!("the start of {kind} was answered without an id")))?;
     let result = api.wait(&id).await?;
     let succeeded = matches!(result.status, Some(ResultStatus::Success | ResultStatus::Warning));
     let file = if succeeded {
         let path = folder.join(format!("{kind}.csv"));
-        api.download(&id, "csv", &path).await?;
+        api.fetch(&id, "csv", Target::File(&path)).await?;
         Some(path)
     } else {
         None
@@ -86,8 +87,7 @@ async fn run(api: &Api, kind: &'static str, arguments: Value, folder: &Path) -> 
 
 /// The table; files are shown relative to the data directory, which is named below it.
 pub fn table(ran: &[Ran], dir: &Path) -> String {
-    let columns =
-        [text("kind"), text("id"), text("status"), number("rows"), number("time"), text("file")];
+    let columns = [text("kind"), text("id"), text("status"), number("rows"), number("time"), text("file")];
     let rows = ran.iter().map(|report| {
         let file = report.file.as_ref().map(|file| file.strip_prefix(dir).unwrap_or(file));
         vec![

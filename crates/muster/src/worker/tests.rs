@@ -230,7 +230,10 @@ async fn a_panic_fails_the_task() {
     let task = house.one_attempt(Arc::new(runner)).await;
     assert_eq!(task.state, TaskState::Failed);
     assert_eq!(task.messages.len(), 1);
-    assert_eq!((task.messages[0].severity, task.messages[0].key.as_str()), (Severity::Error, "internal_fault"));
+    assert_eq!(
+        (task.messages[0].severity, task.messages[0].key.as_str()),
+        (Severity::Error, "internal_fault")
+    );
     assert!(!task.messages[0].text.contains("told to panic"));
 }
 
@@ -272,10 +275,7 @@ async fn a_cancel_drops_the_run_without_waiting_for_a_heartbeat() {
     let attempt = tokio::spawn(async move { worker.attempt(claim, &CancellationToken::new()).await });
     begins.recv().await.unwrap();
     let before = Instant::now();
-    assert_eq!(
-        house.store.cancel(&tenant(), &task_id(1), house.clock.now()).await.unwrap(),
-        Cancelled::Now
-    );
+    assert_eq!(house.store.cancel(&tenant(), &task_id(1), house.clock.now()).await.unwrap(), Cancelled::Now);
     assert_eq!(drops.recv().await.unwrap(), task_id(1));
     assert!(before.elapsed() < Duration::from_millis(100), "{:?}", before.elapsed());
     attempt.await.unwrap();
@@ -347,8 +347,7 @@ async fn files_are_kept_when_the_store_took_them_without_saying_so() {
 #[tokio::test(start_paused = true)]
 async fn a_run_stops_when_its_lease_ran_out_unrenewed() {
     let clock = Arc::new(TestClock::default());
-    let house =
-        House { clock: clock.clone(), ..House::new(Store { deaf: Some(clock), ..Store::default() }) };
+    let house = House { clock: clock.clone(), ..House::new(Store { deaf: Some(clock), ..Store::default() }) };
     let (runner, _begins, mut drops) = endless();
     let task = house.one_attempt(runner).await;
     assert_eq!(drops.recv().await.unwrap(), task_id(1));

@@ -32,7 +32,8 @@ struct Links {
 pub async fn run(file: &Path, house: &House, output: Output) -> Result {
     let bytes = std::fs::read(file).context(|| format!("{} cannot be read", file.display()))?;
     let sources = house.store.sources(&house.tenant).await?;
-    let links = read(&bytes, &sources).map_err(|reason| Failure::new(format!("{}: {reason}", file.display())))?;
+    let links =
+        read(&bytes, &sources).map_err(|reason| Failure::new(format!("{}: {reason}", file.display())))?;
     house.store.put_links(&house.tenant, &links.links).await?;
     match output {
         Output::Json => json(&serde_json::json!({
@@ -118,7 +119,8 @@ struct Lines<'a> {
 impl Lines<'_> {
     /// The line on which the record at `position` begins; positions only grow.
     fn of(&mut self, position: Option<&csv::Position>) -> u64 {
-        let start = position.map_or(self.at, |position| usize::try_from(position.byte()).unwrap_or(usize::MAX));
+        let start =
+            position.map_or(self.at, |position| usize::try_from(position.byte()).unwrap_or(usize::MAX));
         let is_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
         while self.bytes.get(self.at).is_some_and(|byte| self.at < start || is_end(byte)) {
             self.line += u64::from(self.bytes[self.at] == b'\n');
