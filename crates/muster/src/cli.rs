@@ -192,7 +192,7 @@ name. Rows without a userName are passed over; the links hold from the next refr
 /// `refresh`
 #[derive(Debug, Args)]
 pub struct RefreshArgs {
-    /// Refused records to print for each source
+    /// Refused records to print for each source; a refresh keeps the first 20 for this
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub rejected: usize,
 }

@@ -7,7 +7,6 @@
 use crate::failure::{Failure, Result};
 use crate::output::{Output, count, json, number, print, table, text};
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use muster_reports::SnapshotManifest;
 use muster_reports::ids::TenantId;
 use muster_reports::ports::{ManualLink, RegisteredSource};
@@ -26,8 +25,6 @@ pub struct RefreshRequest {
     pub publish_incomplete: bool,
     /// Refused records to list for each source.
     pub rejected_max: usize,
-    /// Now.
-    pub now: DateTime<Utc>,
 }
 
 /// A record that a source holds and that was refused.

@@ -1,14 +1,13 @@
 //! `muster refresh`: reads every source, correlates, publishes.
 
 use crate::cli::RefreshArgs;
-use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::engine_wiring::EnginePorts;
 use crate::failure::{Failure, Result};
 use crate::house::House;
 use crate::output::Output;
 use crate::refresh::{RefreshReport, RefreshRequest};
-use muster_reports::ports::{Clock, Registry};
+use muster_reports::ports::Registry;
 
 /// Does what `args` say.
 pub async fn run(args: &RefreshArgs, settings: &Settings, output: Output) -> Result {
@@ -37,7 +36,6 @@ pub async fn refresh(house: &House, engine: &EnginePorts, rejected_max: usize) -
         sources,
         publish_incomplete: house.settings.refresh.publish_incomplete,
         rejected_max,
-        now: SystemClock.now(),
     };
     Ok(engine.refresher.refresh(request).await?)
 }

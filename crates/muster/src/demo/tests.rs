@@ -2,10 +2,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
+use crate::clock::SystemClock;
 use crate::refresh::{RefreshRequest, Refresher, SourceOutcome};
 use async_trait::async_trait;
 use muster_reports::ids::SnapshotId;
-use muster_reports::ports::SnapshotCatalogue;
+use muster_reports::ports::{Clock, SnapshotCatalogue};
 use muster_reports::{ReportKind, SnapshotManifest};
 use muster_store::SqliteStore;
 use muster_testkit::build::{manifest, source_run};
@@ -18,16 +19,17 @@ struct FakeRefresher(Arc<SqliteStore>);
 #[async_trait]
 impl Refresher for FakeRefresher {
     async fn refresh(&self, request: RefreshRequest) -> muster_reports::Result<RefreshReport> {
+        let now = SystemClock.now();
         let mut snapshot = SnapshotManifest {
             id: SnapshotId::new(SystemIds.fresh()),
             sources: Vec::new(),
-            ..manifest("unused", request.now)
+            ..manifest("unused", now)
         };
         let mut outcomes = Vec::new();
         for source in &request.sources {
             let definition: SourceDefinition = serde_json::from_str(&source.definition).unwrap();
             let authoritative = definition.is_authoritative();
-            snapshot.sources.push(source_run(source.id.as_str(), &source.name, authoritative, request.now));
+            snapshot.sources.push(source_run(source.id.as_str(), &source.name, authoritative, now));
             outcomes.push(SourceOutcome { name: source.name.clone(), complete: true, ..Default::default() });
         }
         self.0.publish(&request.tenant, &snapshot).await?;
