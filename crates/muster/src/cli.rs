@@ -42,7 +42,7 @@ pub enum Command {
     #[command(after_help = "Example:\n  muster serve --data /var/lib/muster --listen 127.0.0.1:8080")]
     Serve(ServeArgs),
     /// Make a sample organisation, run every report over HTTP, and serve it until Ctrl-C
-    #[command(after_help = "Examples:\n  muster demo\n  muster demo --once --identities 500 --data /tmp/try")]
+    #[command(after_help = "Examples:\n  muster demo\n  muster demo --once --identities 500 --data sample")]
     Demo(DemoArgs),
     /// Credentials of the token endpoint
     #[command(subcommand)]
