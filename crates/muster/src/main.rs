@@ -1,1 +1,110 @@
-fn main() {}
+//! `muster`: a self-hosted Reports Data Extraction service for identity data, in one binary.
+//!
+//! This crate joins the others: settings, wiring, roles, the worker loop and the commands. It has no
+//! business rule of its own, and it alone reads the environment, the clock and randomness.
+
+mod api;
+mod cli;
+mod clock;
+mod commands;
+mod config;
+mod connections;
+mod demo;
+mod engine_wiring;
+mod failure;
+mod house;
+mod ids;
+mod keys;
+mod output;
+mod refresh;
+mod report_run;
+mod serve;
+mod worker;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use config::{Effective, Given, LogFormat, Settings};
+use failure::{Context, Failure, Result};
+use std::io::IsTerminal;
+use std::process::ExitCode;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    // Clap prints usage errors itself and ends with status 2.
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run(cli: Cli) -> Result {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context(|| "the runtime cannot be started".into())?;
+    runtime.block_on(dispatch(cli))
+}
+
+async fn dispatch(cli: Cli) -> Result {
+    let output = cli.output;
+    let effective = effective(&cli)?;
+    let settings = &effective.settings;
+    start_log(settings, &cli.command)?;
+    match &cli.command {
+        Command::Serve(_) => Box::pin(serve::run(settings)).await,
+        Command::Demo(args) => Box::pin(demo::run(args, settings, output)).await,
+        Command::Client(command) => commands::client::run(command, settings, output).await,
+        Command::Source(command) => commands::source::run(command, settings, output).await,
+        Command::Refresh(args) => commands::refresh::run(args, settings, output).await,
+        Command::Report(command) => commands::report::run(command, settings, output).await,
+        Command::Snapshot(command) => commands::snapshot::run(command, settings, output).await,
+        Command::Config(command) => commands::config::run(command, &effective, output),
+    }
+}
+
+fn effective(cli: &Cli) -> Result<Effective> {
+    let mut given = Given { config: cli.config.clone(), ..Given::default() };
+    given.flag("--data", "data.dir", cli.data.as_ref().map(|dir| dir.display()));
+    if let (Command::Demo(_), None) = (&cli.command, &cli.data) {
+        given.flag("muster demo", "data.dir", Some(demo::fresh_dir().display()));
+    }
+    match &cli.command {
+        Command::Serve(args) => given.flag("--listen", "server.listen", args.listen),
+        Command::Demo(args) => given.flag("--listen", "server.listen", args.listen),
+        Command::Client(_)
+        | Command::Source(_)
+        | Command::Refresh(_)
+        | Command::Report(_)
+        | Command::Snapshot(_)
+        | Command::Config(_) => {}
+    }
+    // A variable that is not UTF-8 cannot be a setting.
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    Ok(Effective::load(&given, environment)?)
+}
+
+/// Log lines go to standard error. Commands that end by themselves log what is wrong only.
+fn start_log(settings: &Settings, command: &Command) -> Result {
+    let filter = match command {
+        Command::Serve(_) => settings.log.filter.as_str(),
+        Command::Demo(_)
+        | Command::Client(_)
+        | Command::Source(_)
+        | Command::Refresh(_)
+        | Command::Report(_)
+        | Command::Snapshot(_)
+        | Command::Config(_) => "warn",
+    };
+    let filter = EnvFilter::try_new(filter)
+        .map_err(|error| Failure::usage(format!("log.filter is {filter:?}: {error}")))?;
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
+    let started = match settings.log.format {
+        LogFormat::Text => log.try_init(),
+        LogFormat::Json => log.json().try_init(),
+    };
+    started.map_err(|error| Failure::with("the log cannot be started", error))
+}

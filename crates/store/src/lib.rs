@@ -11,6 +11,7 @@
 //! - Time comes in with every call. Only result files that a committed record names are served.
 //! - It knows no report's content.
 
+mod administration;
 mod audit;
 mod credentials;
 mod failure;

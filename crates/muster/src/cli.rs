@@ -1,0 +1,326 @@
+//! The command line: what can be typed. What it does is in `commands`, `serve` and `demo`.
+
+use crate::output::Output;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Self-hosted Reports Data Extraction for identity data.
+#[derive(Debug, Parser)]
+#[command(
+    name = "muster",
+    version,
+    after_help = "Examples:
+  muster demo                              try it: sample data, all reports, a running service
+  muster source add hr.toml                register a source
+  muster refresh                           read all sources and publish a snapshot
+  muster client create --kind user --name ada --level ORG_ADMIN --scope sp:scopes:all
+  muster serve                             answer the API on 127.0.0.1:8080
+
+Settings come from defaults, then a TOML file (--config, or muster.toml in the data
+directory), then variables MUSTER__SECTION__KEY, then flags; `muster config show` shows them."
+)]
+pub struct Cli {
+    /// Folder that holds everything the service keeps [default: muster-data]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Settings file [default: muster.toml in the data directory, if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How results are printed
+    #[arg(long, global = true, value_enum, default_value_t = Output::Table)]
+    pub output: Output,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Answer the API and run reports until SIGTERM or Ctrl-C
+    #[command(after_help = "Example:\n  muster serve --data /var/lib/muster --listen 127.0.0.1:8080")]
+    Serve(ServeArgs),
+    /// Make a sample organisation, run every report over HTTP, and serve it until Ctrl-C
+    #[command(after_help = "Examples:\n  muster demo\n  muster demo --once --identities 500 --data sample")]
+    Demo(DemoArgs),
+    /// Credentials of the token endpoint
+    #[command(subcommand)]
+    Client(ClientCommand),
+    /// Sources of accounts
+    #[command(subcommand)]
+    Source(SourceCommand),
+    /// Read all sources, correlate, and publish a snapshot
+    #[command(after_help = "\
+Example:
+  muster refresh --data /var/lib/muster
+
+A source that cannot be read makes this fail and leaves the last snapshot in force, unless the
+setting refresh.publish_incomplete is true: then its accounts stay as they were and reports warn.")]
+    Refresh(RefreshArgs),
+    /// Run reports and fetch their files, over HTTP
+    #[command(subcommand)]
+    Report(ReportCommand),
+    /// Published snapshots
+    #[command(subcommand)]
+    Snapshot(SnapshotCommand),
+    /// Settings
+    #[command(subcommand)]
+    Config(ConfigCommand),
+}
+
+/// `serve`
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+}
+
+/// `demo`
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Stop after the table; the status is 1 if a report did not succeed
+    #[arg(long)]
+    pub once: bool,
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS")]
+    pub listen: Option<SocketAddr>,
+    /// People in the sample organisation
+    #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(50..=1_000_000))]
+    pub identities: u32,
+    /// Number that the sample data grows from: the same one gives the same data
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// `client`
+#[derive(Debug, Subcommand)]
+pub enum ClientCommand {
+    /// Make a credential; its id and secret are printed once, as JSON
+    #[command(after_help = "\
+Examples:
+  muster client create --kind user --name ada.lovelace --level ORG_ADMIN --scope sp:scopes:all
+  muster client create --kind application --name nightly-export --scope sp:report:manage
+
+Levels: ORG_ADMIN, CERT_ADMIN, REPORT_ADMIN, ROLE_ADMIN, ROLE_SUBADMIN, SOURCE_ADMIN,
+SOURCE_SUBADMIN, USER. Scopes: sp:scopes:all, sp:report:manage, sp:report:read.")]
+    Create(ClientCreateArgs),
+    /// List credentials, without secrets
+    #[command(after_help = "Example:\n  muster client list --output json")]
+    List,
+    /// Disable a credential; tokens it has are refused within seconds
+    #[command(after_help = "Example:\n  muster client disable 2f1c5b0c9a7d4a1e8b2f3c4d5e6f7a8b")]
+    Disable {
+        /// The client id
+        id: String,
+    },
+}
+
+/// `client create`
+#[derive(Debug, Args)]
+pub struct ClientCreateArgs {
+    /// `user`: a personal access token, may cancel; `application`: may not
+    #[arg(long, value_enum)]
+    pub kind: ClientKind,
+    /// The user's name, or what the application is for
+    #[arg(long)]
+    pub name: String,
+    /// A user level; may be repeated
+    #[arg(long = "level", value_name = "LEVEL")]
+    pub levels: Vec<muster_reports::caller::UserLevel>,
+    /// A scope; may be repeated
+    #[arg(long = "scope", value_name = "SCOPE", required = true)]
+    pub scopes: Vec<muster_reports::caller::Scope>,
+    /// The identity id of the user [default: a fresh one]
+    #[arg(long, value_name = "ID")]
+    pub identity_id: Option<String>,
+    /// What it is for
+    #[arg(long, default_value = "")]
+    pub description: String,
+}
+
+/// Kind of a credential.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ClientKind {
+    /// A personal access token of a user.
+    User,
+    /// An application client.
+    Application,
+}
+
+/// `source`
+#[derive(Debug, Subcommand)]
+pub enum SourceCommand {
+    /// Register a source, or replace the registered one with its id
+    #[command(
+        after_help = "Example:\n  muster source add hr.toml\n\nRelative paths in the file start from the file's folder."
+    )]
+    Add {
+        /// The source's definition
+        #[arg(value_name = "FILE.toml")]
+        file: PathBuf,
+    },
+    /// List registered sources
+    #[command(after_help = "Example:\n  muster source list")]
+    List,
+    /// Read a source to its end, print counts and refused records, and keep nothing
+    #[command(after_help = "Example:\n  muster source check hr.toml --rejected 100")]
+    Check {
+        /// The source's definition
+        #[arg(value_name = "FILE.toml")]
+        file: PathBuf,
+        /// Refused records to print
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        rejected: usize,
+    },
+    /// Link accounts to identities by hand, from a file
+    #[command(after_help = "\
+Example:
+  muster source link links.csv
+
+The file has the columns account,displayName,userName,type of the uncorrelated accounts report:
+`account` is the native identity, `userName` the name (uid) of the identity, `type` the source's
+name. Rows without a userName are passed over; the links hold from the next refresh on.")]
+    Link {
+        /// The file
+        #[arg(value_name = "FILE.csv")]
+        file: PathBuf,
+    },
+}
+
+/// `refresh`
+#[derive(Debug, Args)]
+pub struct RefreshArgs {
+    /// Refused records to print for each source; a refresh keeps the first 20 for this
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub rejected: usize,
+}
+
+/// `report`
+#[derive(Debug, Subcommand)]
+pub enum ReportCommand {
+    /// Start a report
+    #[command(after_help = "\
+Examples:
+  muster report run IDENTITIES --wait
+  muster report run ACCOUNTS --argument application=2c9180897e7742b2017e781782f705b9 \\
+      --argument 'sourceName=Active Directory' --wait
+  muster report run ORPHAN_IDENTITIES --argument 'selectedFormats=[\"CSV\"]'
+
+A value that reads as JSON (true, 5, [\"a\"]) is sent as such, any other as a text.")]
+    Run {
+        /// The kind of report; `muster report list-kinds` lists them
+        kind: String,
+        /// An argument; may be repeated
+        #[arg(long = "argument", value_name = "NAME=VALUE")]
+        arguments: Vec<String>,
+        /// Wait until it has ended; the status is 1 if it did not succeed
+        #[arg(long)]
+        wait: bool,
+        /// How the service is reached
+        #[command(flatten)]
+        service: Service,
+    },
+    /// Show the state or the result of a report
+    #[command(after_help = "Example:\n  muster report result a248c16fe22222b2bd49615481311111")]
+    Result {
+        /// The task result id that `run` printed
+        id: String,
+        /// How the service is reached
+        #[command(flatten)]
+        service: Service,
+    },
+    /// Fetch a report's file
+    #[command(after_help = "\
+Examples:
+  muster report get a248c16fe22222b2bd49615481311111
+  muster report get a248c16fe22222b2bd49615481311111 -o - | head")]
+    Get {
+        /// The task result id that `run` printed
+        id: String,
+        /// Format of the file
+        #[arg(long, default_value = "csv")]
+        format: String,
+        /// Where to write; `-` is standard output [default: the file's own name, here]
+        #[arg(short = 'o', long = "to", value_name = "FILE")]
+        to: Option<PathBuf>,
+        /// How the service is reached
+        #[command(flatten)]
+        service: Service,
+    },
+    /// Cancel a running report
+    #[command(after_help = "Example:\n  muster report cancel a248c16fe22222b2bd49615481311111")]
+    Cancel {
+        /// The task result id that `run` printed
+        id: String,
+        /// How the service is reached
+        #[command(flatten)]
+        service: Service,
+    },
+    /// List the reports that this version has, and their arguments
+    #[command(after_help = "Example:\n  muster report list-kinds")]
+    ListKinds,
+}
+
+/// How the service is reached.
+#[derive(Debug, Clone, Args)]
+pub struct Service {
+    /// Base URL of the service
+    #[arg(long, env = "MUSTER_BASE_URL", value_name = "URL", default_value = "http://127.0.0.1:8080")]
+    pub base_url: String,
+    /// Client id
+    #[arg(long, env = "MUSTER_CLIENT_ID", value_name = "ID")]
+    pub client_id: String,
+    /// Client secret
+    #[arg(long, env = "MUSTER_CLIENT_SECRET", value_name = "SECRET", hide_env_values = true)]
+    pub client_secret: String,
+}
+
+/// `snapshot`
+#[derive(Debug, Subcommand)]
+pub enum SnapshotCommand {
+    /// List published snapshots, the newest first
+    #[command(after_help = "Example:\n  muster snapshot list")]
+    List,
+}
+
+/// `config`
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Show the settings in force and where each came from
+    #[command(after_help = "Example:\n  MUSTER__WORKER__COUNT=4 muster config show")]
+    Show,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    /// A person who asks for help gets something to copy.
+    #[test]
+    fn every_help_has_an_example() {
+        fn check(command: &clap::Command, path: &str) {
+            let path = format!("{path} {}", command.get_name());
+            if command.get_name() == "help" {
+                return;
+            }
+            if !command.has_subcommands() {
+                let example = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+                assert!(example.starts_with("Example"), "{path} --help has no example");
+                let words = path.trim_start();
+                assert!(example.contains(words), "the example of {words} does not call it");
+            }
+            for sub in command.get_subcommands() {
+                check(sub, &path);
+            }
+        }
+        check(&Cli::command(), "");
+    }
+}

@@ -1,0 +1,8 @@
+//! The commands, one module for each noun of the command line.
+
+pub mod client;
+pub mod config;
+pub mod refresh;
+pub mod report;
+pub mod snapshot;
+pub mod source;

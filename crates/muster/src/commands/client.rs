@@ -1,0 +1,160 @@
+//! `muster client`: credentials of the token endpoint.
+
+use crate::cli::{ClientCommand, ClientCreateArgs, ClientKind};
+use crate::clock::SystemClock;
+use crate::config::Settings;
+use crate::failure::{Failure, Result};
+use crate::house::House;
+use crate::ids::{SystemIds, fresh_secret};
+use crate::output::{Output, json, print, text};
+use muster_http::hmac_secret;
+use muster_reports::caller::{Caller, CallerKind, DataScope, UserIdentity, UserLevel};
+use muster_reports::ids::ClientId;
+use muster_reports::ports::{Clock, Credential, Credentials, Ids};
+use serde::Serialize;
+
+/// Does what `command` says.
+pub async fn run(command: &ClientCommand, settings: &Settings, output: Output) -> Result {
+    match command {
+        ClientCommand::Create(args) => {
+            let new = NewClient::from_args(args)?;
+            json(&create(&House::open_or_make(settings).await?, new).await?)
+        }
+        ClientCommand::List => list(&House::open(settings).await?, output).await,
+        ClientCommand::Disable { id } => disable(&House::open(settings).await?, id).await,
+    }
+}
+
+/// A credential to be made.
+pub struct NewClient {
+    /// The user, for a personal access token.
+    pub user: Option<UserIdentity>,
+    /// What it grants.
+    pub scopes: Vec<muster_reports::caller::Scope>,
+    /// What it is for.
+    pub description: String,
+}
+
+/// A credential just made. Its secret is shown this once.
+#[derive(Serialize)]
+pub struct Created {
+    /// Client id.
+    pub id: String,
+    /// Client secret; it is kept as a keyed hash only.
+    pub secret: String,
+    /// Kind of credential.
+    pub kind: CallerKind,
+    /// The user's name, or what the application is for.
+    pub name: String,
+    /// What it grants.
+    pub scopes: Vec<muster_reports::caller::Scope>,
+}
+
+impl NewClient {
+    fn from_args(args: &ClientCreateArgs) -> Result<Self> {
+        if args.name.trim().is_empty() {
+            return Err(Failure::usage("--name is blank: expected a name"));
+        }
+        let user = match args.kind {
+            ClientKind::User => Some(UserIdentity {
+                id: args.identity_id.clone().unwrap_or_else(|| SystemIds.fresh()),
+                name: args.name.clone(),
+                levels: if args.levels.is_empty() { vec![UserLevel::User] } else { args.levels.clone() },
+            }),
+            ClientKind::Application if !args.levels.is_empty() || args.identity_id.is_some() => {
+                return Err(Failure::usage(
+                    "--level and --identity-id are a user's: expected --kind user beside them",
+                ));
+            }
+            ClientKind::Application => None,
+        };
+        let description = match (&user, args.description.is_empty()) {
+            (None, true) => args.name.clone(),
+            (None, false) => format!("{}: {}", args.name, args.description),
+            (Some(_), _) => args.description.clone(),
+        };
+        Ok(Self { user, scopes: args.scopes.clone(), description })
+    }
+}
+
+/// Makes a credential.
+pub async fn create(house: &House, new: NewClient) -> Result<Created> {
+    let (id, secret) = (SystemIds.fresh(), fresh_secret());
+    let caller = Caller {
+        tenant: house.tenant.clone(),
+        client: ClientId::new(&id),
+        user: new.user,
+        scopes: new.scopes,
+        data_scope: DataScope::Everything,
+    };
+    let credential = Credential {
+        secret_hmac: hmac_secret(&house.secret_key()?, &secret),
+        enabled: true,
+        created: SystemClock.now(),
+        description: new.description,
+        caller,
+    };
+    house.store.create(&credential).await?;
+    let kind = credential.caller.kind();
+    let name = credential.caller.user.map_or(credential.description, |user| user.name);
+    Ok(Created { id, secret, kind, name, scopes: credential.caller.scopes })
+}
+
+#[derive(Serialize)]
+struct Listed {
+    id: String,
+    kind: CallerKind,
+    name: String,
+    levels: Vec<UserLevel>,
+    scopes: Vec<muster_reports::caller::Scope>,
+    enabled: bool,
+    created: String,
+    description: String,
+}
+
+async fn list(house: &House, output: Output) -> Result {
+    let listed: Vec<_> = house
+        .store
+        .credentials(&house.tenant)
+        .await?
+        .into_iter()
+        .map(|credential| {
+            let kind = credential.caller.kind();
+            let user = credential.caller.user;
+            Listed {
+                id: credential.caller.client.to_string(),
+                kind,
+                levels: user.as_ref().map(|user| user.levels.clone()).unwrap_or_default(),
+                name: user.map(|user| user.name).unwrap_or_default(),
+                scopes: credential.caller.scopes,
+                enabled: credential.enabled,
+                created: credential.created.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
+                description: credential.description,
+            }
+        })
+        .collect();
+    let columns = ["id", "kind", "name", "levels", "scopes", "enabled", "created", "description"].map(text);
+    output.list(&listed, &columns, |client| {
+        let kind = match client.kind {
+            CallerKind::User => "user",
+            CallerKind::Application => "application",
+        };
+        vec![
+            client.id.clone(),
+            kind.into(),
+            client.name.clone(),
+            client.levels.iter().map(|level| level.as_str()).collect::<Vec<_>>().join(", "),
+            client.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", "),
+            if client.enabled { "yes" } else { "no" }.into(),
+            client.created.clone(),
+            client.description.clone(),
+        ]
+    })
+}
+
+async fn disable(house: &House, id: &str) -> Result {
+    if !house.store.disable_credential(&house.tenant, &ClientId::new(id)).await? {
+        return Err(Failure::new(format!("there is no client {id:?}")));
+    }
+    print(&format!("client {id} is disabled"))
+}

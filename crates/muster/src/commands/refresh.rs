@@ -1,0 +1,41 @@
+//! `muster refresh`: reads every source, correlates, publishes.
+
+use crate::cli::RefreshArgs;
+use crate::config::Settings;
+use crate::engine_wiring::EnginePorts;
+use crate::failure::{Failure, Result};
+use crate::house::House;
+use crate::output::Output;
+use crate::refresh::{RefreshReport, RefreshRequest};
+use muster_reports::ports::Registry;
+
+/// Does what `args` say.
+pub async fn run(args: &RefreshArgs, settings: &Settings, output: Output) -> Result {
+    let house = House::open(settings).await?;
+    let engine = house.engine(house.catalogue()?)?;
+    let report = refresh(&house, &engine, args.rejected).await?;
+    report.print(output)?;
+    house.store.close().await;
+    report.verdict()
+}
+
+/// Refreshes everything that is registered, under the lock of refreshing.
+///
+/// # Errors
+/// When no source is registered, another process refreshes, or the refresh itself failed. A source that
+/// could not be read is in the report.
+pub async fn refresh(house: &House, engine: &EnginePorts, rejected_max: usize) -> Result<RefreshReport> {
+    let _lock = house.lock_refresh()?;
+    let sources = house.store.sources(&house.tenant).await?;
+    if sources.is_empty() {
+        return Err(Failure::new("no source is registered: `muster source add FILE.toml` registers one"));
+    }
+    let request = RefreshRequest {
+        tenant: house.tenant.clone(),
+        links: house.store.links(&house.tenant).await?,
+        sources,
+        publish_incomplete: house.settings.refresh.publish_incomplete,
+        rejected_max,
+    };
+    Ok(engine.refresher.refresh(request).await?)
+}

@@ -1,0 +1,226 @@
+//! `muster source`: registered sources, and links that people make.
+
+use crate::cli::SourceCommand;
+use crate::config::Settings;
+use crate::failure::{Context, Failure, Result};
+use crate::house::House;
+use crate::output::{Output, count, json, number, print, table, text};
+use crate::refresh::RejectedRecord;
+use muster_reports::ids::SourceId;
+use muster_reports::ports::{RegisteredSource, Registry};
+use muster_sources::SourceDefinition;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+mod link;
+
+/// Does what `command` says.
+pub async fn run(command: &SourceCommand, settings: &Settings, output: Output) -> Result {
+    match command {
+        SourceCommand::Add { file } => add(file, &House::open_or_make(settings).await?).await,
+        SourceCommand::List => list(&House::open(settings).await?, output).await,
+        SourceCommand::Check { file, rejected } => check(file, *rejected)?.print(output),
+        SourceCommand::Link { file } => link::run(file, &House::open(settings).await?, output).await,
+    }
+}
+
+async fn add(file: &Path, house: &House) -> Result {
+    let (definition, base_dir) = definition(file)?;
+    let replaced = house
+        .store
+        .sources(&house.tenant)
+        .await?
+        .into_iter()
+        .any(|source| source.id.as_str() == definition.id);
+    let source = registered(&definition, &base_dir)?;
+    house.store.put_source(&house.tenant, &source).await?;
+    let done = if replaced { "replaced" } else { "added" };
+    print(&format!("source {:?} {done}, id {}", definition.name, definition.id))
+}
+
+/// A source as the registry keeps it.
+pub fn registered(definition: &SourceDefinition, base_dir: &Path) -> Result<RegisteredSource> {
+    let base_dir = base_dir
+        .to_str()
+        .ok_or_else(|| Failure::new(format!("folder {} has a name that is not UTF-8", base_dir.display())))?;
+    Ok(RegisteredSource {
+        id: SourceId::new(&definition.id),
+        name: definition.name.clone(),
+        definition: serde_json::to_string(definition).context(|| "the definition cannot be kept".into())?,
+        base_dir: base_dir.into(),
+    })
+}
+
+/// A definition file, and the folder that its relative paths start from.
+pub fn definition(file: &Path) -> Result<(SourceDefinition, PathBuf)> {
+    let text = std::fs::read_to_string(file).context(|| format!("{} cannot be read", file.display()))?;
+    let definition =
+        SourceDefinition::from_toml(&text, file).map_err(|error| Failure::new(error.to_string()))?;
+    let path = file.canonicalize().context(|| format!("{} cannot be found", file.display()))?;
+    let base_dir = path.parent().map_or_else(|| PathBuf::from("/"), Path::to_path_buf);
+    Ok((definition, base_dir))
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+    id: String,
+    name: String,
+    kind: &'static str,
+    authoritative: bool,
+    base_dir: String,
+}
+
+async fn list(house: &House, output: Output) -> Result {
+    let mut listed = Vec::new();
+    for source in house.store.sources(&house.tenant).await? {
+        let definition: SourceDefinition = serde_json::from_str(&source.definition)
+            .context(|| format!("the definition of source {:?} cannot be read", source.name))?;
+        listed.push(Listed {
+            id: definition.id.clone(),
+            kind: definition.reader.kind(),
+            authoritative: definition.is_authoritative(),
+            name: source.name,
+            base_dir: source.base_dir,
+        });
+    }
+    let columns = [text("id"), text("name"), text("kind"), text("authoritative"), text("folder")];
+    output.list(&listed, &columns, |source| {
+        let authoritative = if source.authoritative { "yes" } else { "no" };
+        vec![
+            source.id.clone(),
+            source.name.clone(),
+            source.kind.into(),
+            authoritative.into(),
+            source.base_dir.clone(),
+        ]
+    })
+}
+
+/// What reading a source to its end came to.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Checked {
+    name: String,
+    id: String,
+    kind: &'static str,
+    authoritative: bool,
+    read: u64,
+    accepted: u64,
+    rejected: u64,
+    rejections: Vec<RejectedRecord>,
+    complete: bool,
+    incomplete_reason: Option<String>,
+    bytes: u64,
+    sha256: String,
+    attributes: Vec<String>,
+    warnings: Vec<String>,
+}
+
+fn check(file: &Path, rejected_max: usize) -> Result<Checked> {
+    let (definition, base_dir) = definition(file)?;
+    let failed = || format!("source {:?} cannot be read", definition.name);
+    let mut reader = muster_sources::open(&definition, &base_dir).context(failed)?;
+    let mut rejections = Vec::new();
+    while let Some(batch) = reader.next_batch().context(failed)? {
+        let room = rejected_max.saturating_sub(rejections.len());
+        rejections.extend(batch.rejections.into_iter().take(room).map(|rejection| RejectedRecord {
+            line: rejection.line,
+            native_identity: rejection.native_identity,
+            reason: rejection.reason,
+        }));
+    }
+    let summary = reader.finish().context(failed)?;
+    Ok(Checked {
+        name: definition.name.clone(),
+        id: definition.id.clone(),
+        kind: definition.reader.kind(),
+        authoritative: definition.is_authoritative(),
+        read: summary.read,
+        accepted: summary.read.saturating_sub(summary.rejected),
+        rejected: summary.rejected,
+        rejections,
+        complete: summary.complete,
+        incomplete_reason: summary.incomplete_reason,
+        bytes: summary.bytes,
+        sha256: summary.digest_sha256,
+        attributes: summary.schema,
+        warnings: summary.warnings,
+    })
+}
+
+impl Checked {
+    fn print(&self, output: Output) -> Result {
+        if output == Output::Json {
+            return json(self);
+        }
+        let columns = [
+            text("source"),
+            text("id"),
+            number("read"),
+            number("accepted"),
+            number("rejected"),
+            number("bytes"),
+        ];
+        let row = vec![
+            self.name.clone(),
+            self.id.clone(),
+            count(self.read),
+            count(self.accepted),
+            count(self.rejected),
+            count(self.bytes),
+        ];
+        print(&table(&columns, std::iter::once(row)))?;
+        print(&format!("attributes: {}", self.attributes.join(", ")))?;
+        for warning in &self.warnings {
+            print(&format!("warning: {warning}"))?;
+        }
+        if let Some(reason) = &self.incomplete_reason {
+            print(&format!("incomplete: {reason}"))?;
+        }
+        for record in &self.rejections {
+            let who = record.native_identity.as_ref().map_or_else(String::new, |id| format!(" ({id})"));
+            print(&format!("line {}{who}: {}", record.line, record.reason))?;
+        }
+        let listed = self.rejections.len() as u64;
+        if listed < self.rejected {
+            print(&format!("{} more rejected records", count(self.rejected - listed)))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn a_check_counts_every_record_and_lists_refused_ones() {
+        let dir = tempfile::tempdir().unwrap();
+        // Line 3 has a field too many, line 4 no native identity.
+        std::fs::write(dir.path().join("people.csv"), "id,name\n1,Ada\n2,Bob,x\n,Cy\n4,Dee\n").unwrap();
+        let file = dir.path().join("people.toml");
+        std::fs::write(
+            &file,
+            "name = \"People\"\nkind = \"delimited\"\n[delimited]\npath = \"people.csv\"\nnative_identity = \"id\"\n",
+        )
+        .unwrap();
+        let checked = check(&file, 1).unwrap();
+        assert_eq!((checked.read, checked.accepted, checked.rejected), (4, 2, 2));
+        assert!(checked.complete);
+        assert_eq!(checked.rejections.len(), 1, "as many as were asked for");
+        assert_eq!(checked.rejections[0].line, 3);
+    }
+
+    #[test]
+    fn a_definition_that_is_wrong_is_refused_with_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("people.toml");
+        std::fs::write(&file, "name = \"People\"\nkind = \"fax\"\n").unwrap();
+        let error = check(&file, 1).unwrap_err().to_string();
+        assert!(error.contains("people.toml") && error.contains("kind"), "{error}");
+        let error = check(&dir.path().join("other.toml"), 1).unwrap_err().to_string();
+        assert!(error.ends_with("other.toml cannot be read"), "{error}");
+    }
+}

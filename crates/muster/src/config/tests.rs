@@ -1,0 +1,135 @@
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+use super::*;
+
+/// A data directory with this `muster.toml`, loaded with these variables and flags.
+fn load(
+    file: Option<&str>,
+    variables: &[(&str, &str)],
+    flags: &[(&'static str, &'static str, &str)],
+) -> (Result<Effective, ConfigError>, tempfile::TempDir) {
+    let dir = tempfile::tempdir().unwrap();
+    if let Some(text) = file {
+        std::fs::write(dir.path().join("muster.toml"), text).unwrap();
+    }
+    let mut given = Given::default();
+    given.flag("--data", "data.dir", Some(dir.path().display()));
+    for (flag, key, value) in flags {
+        given.flag(flag, key, Some(value));
+    }
+    let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+    (Effective::load(&given, variables), dir)
+}
+
+fn refusal(file: Option<&str>, variables: &[(&str, &str)]) -> String {
+    let (loaded, dir) = load(file, variables, &[]);
+    loaded.unwrap_err().to_string().replace(&dir.path().display().to_string(), "DIR")
+}
+
+#[test]
+fn flags_win_over_variables_over_the_file_over_defaults() {
+    let file = "[server]\nlisten = \"127.0.0.1:1\"\ngrace_ms = 7\n[worker]\ncount = 5\n";
+    let variables = [("MUSTER__SERVER__LISTEN", "127.0.0.1:2"), ("MUSTER__WORKER__COUNT", "6")];
+    let (loaded, dir) = load(Some(file), &variables, &[("--listen", "server.listen", "127.0.0.1:3")]);
+    let loaded = loaded.unwrap();
+    assert_eq!(loaded.settings.server.listen.port(), 3);
+    assert_eq!(loaded.settings.worker.count, 6);
+    assert_eq!(loaded.settings.server.grace_ms, 7);
+    assert_eq!(loaded.settings.worker.lease_ms, 30_000);
+    assert_eq!(loaded.origin("server.listen"), "--listen");
+    assert_eq!(loaded.origin("worker.count"), "MUSTER__WORKER__COUNT");
+    assert_eq!(loaded.origin("server.grace_ms"), dir.path().join("muster.toml").display().to_string());
+    assert_eq!(loaded.origin("worker.lease_ms"), "default");
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_place() {
+    assert_eq!(
+        refusal(Some("[csv]\ncolour = 1\n"), &[]),
+        "DIR/muster.toml: unknown key csv.colour: expected one of header"
+    );
+    assert_eq!(
+        refusal(None, &[("MUSTER__CSV__COLOUR", "1")]),
+        "MUSTER__CSV__COLOUR: unknown key csv.colour: expected one of header"
+    );
+    assert!(refusal(Some("[colours]\n"), &[]).starts_with("DIR/muster.toml: unknown section \"colours\""));
+    assert_eq!(refusal(None, &[("MUSTER__CSV", "1")]), "MUSTER__CSV: expected MUSTER__SECTION__KEY");
+}
+
+#[test]
+fn a_value_of_the_wrong_type_is_refused_with_its_place() {
+    assert_eq!(
+        refusal(Some("[worker]\ncount = \"two\"\n"), &[]),
+        "DIR/muster.toml: worker.count: invalid type: found string \"two\", expected usize"
+    );
+    assert!(
+        refusal(None, &[("MUSTER__SERVER__LISTEN", "everywhere")])
+            .starts_with("MUSTER__SERVER__LISTEN: server.listen: ")
+    );
+    assert!(refusal(Some("[csv]\nheader = \"title\"\n"), &[]).starts_with("DIR/muster.toml: csv.header: "));
+    assert!(refusal(Some("[csv\n"), &[]).starts_with("DIR/muster.toml: line 1: "));
+}
+
+#[test]
+fn an_address_that_others_reach_needs_a_proxy() {
+    let open = ("MUSTER__SERVER__LISTEN", "0.0.0.0:8080");
+    assert!(
+        refusal(None, &[open])
+            .starts_with("MUSTER__SERVER__LISTEN: server.listen: 0.0.0.0:8080 can be reached")
+    );
+    assert!(load(None, &[open, ("MUSTER__SERVER__BEHIND_PROXY", "true")], &[]).0.is_ok());
+    assert!(load(None, &[("MUSTER__SERVER__LISTEN", "[::1]:8080")], &[]).0.is_ok());
+}
+
+#[test]
+fn values_that_do_not_fit_together_are_refused() {
+    assert_eq!(
+        refusal(Some("[worker]\nlease_ms = 1000\nheartbeat_ms = 400\n"), &[]),
+        "DIR/muster.toml: worker.heartbeat_ms: 400: expected at most a third of worker.lease_ms, which is 1000"
+    );
+    assert_eq!(
+        refusal(None, &[("MUSTER__RATE_LIMIT__REQUESTS", "0")]),
+        "MUSTER__RATE_LIMIT__REQUESTS: rate_limit.requests: 0: expected at least 1"
+    );
+}
+
+#[test]
+fn text_settings_stay_text() {
+    let (loaded, _dir) = load(None, &[("MUSTER__TENANT__ORG", "007")], &[]);
+    assert_eq!(loaded.unwrap().settings.tenant.org, "007");
+}
+
+#[test]
+fn the_file_of_the_data_directory_cannot_name_another() {
+    assert!(refusal(Some("[data]\ndir = \"elsewhere\"\n"), &[]).starts_with("DIR/muster.toml: data.dir: "));
+}
+
+#[test]
+fn a_named_file_must_be_there() {
+    let given = Given { config: Some("/nowhere/muster.toml".into()), flags: Vec::new() };
+    let error = Effective::load(&given, []).unwrap_err().to_string();
+    assert!(error.starts_with("/nowhere/muster.toml: cannot be read: "), "{error}");
+}
+
+#[test]
+fn every_setting_is_shown_with_its_origin() {
+    let (loaded, _dir) = load(None, &[], &[]);
+    let rows = loaded.unwrap().rows();
+    let shown = |key: &str| rows.iter().find(|row| row.key == key).unwrap().value.clone();
+    assert_eq!(shown("engine.memory_limit"), "1GiB");
+    assert_eq!(shown("csv.header"), "name");
+    assert_eq!(rows.iter().find(|row| row.key == "data.dir").unwrap().origin, "--data");
+}
+
+#[test]
+fn bytes_are_read_and_written() {
+    for (text, bytes, written) in
+        [("512MiB", 512 << 20, "512MiB"), ("2GiB", 2 << 30, "2GiB"), ("1536", 1536, "1536B"), ("0", 0, "0B")]
+    {
+        let size: ByteSize = text.parse().unwrap();
+        assert_eq!(size, ByteSize(bytes), "{text}");
+        assert_eq!(size.to_string(), written);
+    }
+    for text in ["", "GiB", "1GB", "-1", "99999999999GiB", "1.5GiB"] {
+        assert!(text.parse::<ByteSize>().is_err(), "{text}");
+    }
+}

@@ -1,0 +1,237 @@
+//! `muster demo`: a sample organisation, every report over HTTP, and a service to try things on.
+//!
+//! It goes the way that a user goes: definitions and files, registration, refresh, credentials, the
+//! HTTP API through the Rust SDK. Nothing here reaches round that way.
+
+mod access;
+mod reports;
+
+use crate::cli::DemoArgs;
+use crate::commands::client::{Created, NewClient, create};
+use crate::commands::refresh::refresh;
+use crate::commands::source::{definition, registered};
+use crate::config::Settings;
+use crate::engine_wiring::EnginePorts;
+use crate::failure::{Context, Failure, Result};
+use crate::house::House;
+use crate::ids::SystemIds;
+use crate::output::{Output, count, print};
+use crate::refresh::RefreshReport;
+use crate::serve::{Service, Signals};
+use muster_reports::Catalogue;
+use muster_reports::caller::{Scope, UserIdentity, UserLevel};
+use muster_reports::ports::{Ids, Registry};
+use muster_sources::{SourceDefinition, organisation};
+use serde::Serialize;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Refused records that a refresh lists; the demo counts them only.
+const REJECTED_MAX: usize = 0;
+
+/// A folder of its own for a demo that was not given one.
+pub fn fresh_dir() -> PathBuf {
+    std::env::temp_dir().join(format!("muster-demo-{}", &SystemIds.fresh()[..8]))
+}
+
+/// What a demo came to, for `--output json`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Summary<'a> {
+    data: &'a Path,
+    base_url: &'a str,
+    identities: u64,
+    accounts: u64,
+    reports: &'a [reports::Ran],
+    user: &'a Created,
+    application: &'a Created,
+}
+
+/// Runs the demo with the engine.
+pub async fn run(args: &DemoArgs, settings: &Settings, output: Output) -> Result {
+    run_with(args, settings, output, |house, catalogue| house.engine(catalogue)).await
+}
+
+/// Runs the demo with what `engine` opens.
+async fn run_with(
+    args: &DemoArgs,
+    settings: &Settings,
+    output: Output,
+    engine: impl FnOnce(&House, Catalogue) -> Result<EnginePorts>,
+) -> Result {
+    if settings.data.dir.join("muster.db").exists() {
+        return Err(Failure::new(format!(
+            "{} is a data directory already: expected a new or empty folder; `muster serve` serves it",
+            settings.data.dir.display()
+        )));
+    }
+    let house = House::open_or_make(settings).await?;
+    let lock = house.lock_service()?;
+    let catalogue = house.catalogue()?;
+    let engine = engine(&house, catalogue.clone())?;
+    let say = Say(output);
+    let sources = make_organisation(args, &house, &engine, say).await?;
+    let user = create(&house, demo_user()).await?;
+    let application = create(&house, demo_application()).await?;
+
+    let mut signals = Signals::listen()?;
+    let service = Service::start(&house, lock, catalogue, engine).await?;
+    let base_url = base_url(service.address());
+    let folder = house.dir().join("reports");
+    let ran = tokio::select! {
+        ran = reports::run_all(&base_url, &user, &sources, &folder) => ran,
+        () = signals.next() => Err(Failure::new("interrupted")),
+    };
+    let ended = match ran {
+        Ok(ran) => {
+            match output {
+                Output::Table => {
+                    print(&reports::table(&ran, house.dir()))?;
+                    if !args.once {
+                        print(&access::text(&base_url, &user, &application, house.dir()))?;
+                    }
+                }
+                Output::Json => summarise(&house, &base_url, &ran, &user, &application).await?,
+            }
+            if !args.once {
+                signals.next().await;
+            }
+            reports::verdict(&ran)
+        }
+        Err(failure) => Err(failure),
+    };
+    service.stop(&mut signals).await;
+    house.store.close().await;
+    say.line(&format!("The data stays in {}; remove the folder when you are done.", house.dir().display()))?;
+    ended
+}
+
+/// Progress for people; silent where a program reads.
+#[derive(Clone, Copy)]
+struct Say(Output);
+
+impl Say {
+    fn line(self, text: &str) -> Result {
+        match self.0 {
+            Output::Table => print(text),
+            Output::Json => Ok(()),
+        }
+    }
+}
+
+/// Writes the files of two generations, registers the sources, and refreshes after each, so that some
+/// identities lose their authoritative account.
+async fn make_organisation(
+    args: &DemoArgs,
+    house: &House,
+    engine: &EnginePorts,
+    say: Say,
+) -> Result<Vec<SourceDefinition>> {
+    let folder = house.dir().join("sources");
+    std::fs::create_dir_all(&folder).context(|| format!("folder {} cannot be made", folder.display()))?;
+    let options = |generation| organisation::Options {
+        identities: u64::from(args.identities),
+        seed: args.seed,
+        generation,
+        ..organisation::Options::default()
+    };
+    let generate = |generation| {
+        organisation::generate(&folder, options(generation))
+            .context(|| format!("the sample organisation cannot be written to {}", folder.display()))
+    };
+    let summary = generate(0)?;
+    let records = summary.sources.iter().map(|source| source.rows).sum();
+    say.line(&format!(
+        "A sample organisation: {} people, {} sources, {} records",
+        count(summary.identities),
+        summary.sources.len(),
+        count(records)
+    ))?;
+    let mut sources = Vec::new();
+    for source in &summary.sources {
+        let (definition, base_dir) = definition(&folder.join(&source.definition))?;
+        house.store.put_source(&house.tenant, &registered(&definition, &base_dir)?).await?;
+        sources.push(definition);
+    }
+    refresh_and_say(house, engine, say, "First refresh").await?;
+    let later = generate(1)?;
+    say.line(&format!("{} people leave", count(later.removed)))?;
+    refresh_and_say(house, engine, say, "Second refresh").await?;
+    Ok(sources)
+}
+
+async fn refresh_and_say(house: &House, engine: &EnginePorts, say: Say, what: &str) -> Result {
+    let began = Instant::now();
+    let report: RefreshReport = refresh(house, engine, REJECTED_MAX).await?;
+    let Some(snapshot) = &report.snapshot else {
+        say.line(&report.text())?;
+        return report.verdict();
+    };
+    let rows = |table: &str| count(snapshot.rows.get(table).copied().unwrap_or(0));
+    let rejected = report.sources.iter().map(|source| source.rejected).sum();
+    say.line(&format!(
+        "{what}: {} identities, {} accounts, {} records rejected, in {}",
+        rows("identities"),
+        rows("accounts"),
+        count(rejected),
+        seconds(began.elapsed())
+    ))
+}
+
+/// `1.24 s`
+fn seconds(time: Duration) -> String {
+    format!("{:.2} s", time.as_secs_f64())
+}
+
+fn demo_user() -> NewClient {
+    NewClient {
+        user: Some(UserIdentity {
+            id: SystemIds.fresh(),
+            name: "demo.admin".into(),
+            levels: vec![UserLevel::OrgAdmin],
+        }),
+        scopes: vec![Scope::All],
+        description: "made by muster demo".into(),
+    }
+}
+
+fn demo_application() -> NewClient {
+    NewClient { user: None, scopes: vec![Scope::ReportManage], description: "made by muster demo".into() }
+}
+
+/// A URL under which this machine reaches what listens on `address`.
+fn base_url(address: SocketAddr) -> String {
+    let mut address = address;
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    format!("http://{address}")
+}
+
+async fn summarise(
+    house: &House,
+    base_url: &str,
+    ran: &[reports::Ran],
+    user: &Created,
+    application: &Created,
+) -> Result {
+    use muster_reports::ports::SnapshotCatalogue;
+    let snapshot = house.store.newest(&house.tenant).await?;
+    let rows = |table: &str| snapshot.as_ref().and_then(|s| s.rows.get(table).copied()).unwrap_or(0);
+    crate::output::json(&Summary {
+        data: house.dir(),
+        base_url,
+        identities: rows("identities"),
+        accounts: rows("accounts"),
+        reports: ran,
+        user,
+        application,
+    })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,99 @@
+//! The demo over a fake engine: everything around it is real, HTTP included.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::*;
+use crate::clock::SystemClock;
+use crate::refresh::{RefreshRequest, Refresher, SourceOutcome};
+use async_trait::async_trait;
+use muster_reports::ids::SnapshotId;
+use muster_reports::ports::{Clock, SnapshotCatalogue};
+use muster_reports::{ReportKind, SnapshotManifest};
+use muster_store::SqliteStore;
+use muster_testkit::build::{manifest, source_run};
+use muster_testkit::{FakeRun, FakeRunner};
+use std::sync::Arc;
+
+/// Publishes a snapshot that names every source, as if it had read them.
+struct FakeRefresher(Arc<SqliteStore>);
+
+#[async_trait]
+impl Refresher for FakeRefresher {
+    async fn refresh(&self, request: RefreshRequest) -> muster_reports::Result<RefreshReport> {
+        let now = SystemClock.now();
+        let mut snapshot = SnapshotManifest {
+            id: SnapshotId::new(SystemIds.fresh()),
+            sources: Vec::new(),
+            ..manifest("unused", now)
+        };
+        let mut outcomes = Vec::new();
+        for source in &request.sources {
+            let definition: SourceDefinition = serde_json::from_str(&source.definition).unwrap();
+            let authoritative = definition.is_authoritative();
+            snapshot.sources.push(source_run(source.id.as_str(), &source.name, authoritative, now));
+            outcomes.push(SourceOutcome { name: source.name.clone(), complete: true, ..Default::default() });
+        }
+        self.0.publish(&request.tenant, &snapshot).await?;
+        Ok(RefreshReport { sources: outcomes, snapshot: Some(snapshot) })
+    }
+}
+
+fn fake_engine(house: &House, run: FakeRun) -> EnginePorts {
+    let results = house.dir().join("results");
+    crate::keys::private_dir(&results).unwrap();
+    EnginePorts {
+        runner: Arc::new(FakeRunner::new(results, run)),
+        refresher: Arc::new(FakeRefresher(house.store.clone())),
+    }
+}
+
+fn demo(dir: &Path) -> (DemoArgs, Settings) {
+    let mut settings = Settings::default();
+    settings.data.dir = dir.to_path_buf();
+    settings.server.listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    (DemoArgs { once: true, listen: None, identities: 500, seed: 1 }, settings)
+}
+
+#[tokio::test]
+async fn every_kind_runs_over_http_and_its_file_is_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let (args, settings) = demo(dir.path());
+    let engine = |house: &House, _| Ok(fake_engine(house, FakeRun::Rows(3, Vec::new())));
+    run_with(&args, &settings, Output::Json, engine).await.unwrap();
+    for kind in ReportKind::ALL {
+        let file = dir.path().join(format!("reports/{kind}.csv"));
+        if kind == ReportKind::SearchExport {
+            assert!(!file.exists());
+        } else {
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), "id\n1\n2\n3\n", "{kind}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_report_that_does_not_succeed_makes_the_demo_fail() {
+    let dir = tempfile::tempdir().unwrap();
+    let (args, settings) = demo(dir.path());
+    let engine = |house: &House, _| Ok(fake_engine(house, FakeRun::Broken("no rows today".into())));
+    let failure = run_with(&args, &settings, Output::Json, engine).await.unwrap_err().to_string();
+    assert!(failure.starts_with("these reports did not succeed: ACCOUNTS, IDENTITIES, "), "{failure}");
+}
+
+#[tokio::test]
+async fn a_folder_that_is_in_use_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let (args, settings) = demo(dir.path());
+    drop(House::open_or_make(&settings).await.unwrap());
+    let engine = |house: &House, _| Ok(fake_engine(house, FakeRun::Rows(1, Vec::new())));
+    let failure = run_with(&args, &settings, Output::Json, engine).await.unwrap_err().to_string();
+    assert!(failure.contains("is a data directory already"), "{failure}");
+}
+
+/// Serves the demo until Ctrl-C, for people who want to look at it without the engine.
+#[tokio::test]
+#[ignore = "serves until it is interrupted"]
+async fn look() {
+    let (mut args, settings) = demo(&fresh_dir());
+    args.once = false;
+    let engine = |house: &House, _| Ok(fake_engine(house, FakeRun::Rows(1_234, Vec::new())));
+    run_with(&args, &settings, Output::Table, engine).await.unwrap();
+}

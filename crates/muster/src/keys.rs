@@ -1,0 +1,103 @@
+//! The service's keys: files of the data directory that only its owner can read.
+//!
+//! A key is made once, by whichever process needs it first, and appears under its name whole or not at
+//! all. Losing `secrets.key` makes every client secret useless; losing `tokens.key` only ends the
+//! tokens of the last hour.
+
+use crate::failure::{Context, Failure, Result};
+use crate::ids::{SystemIds, random_bytes};
+use muster_reports::ids::hex;
+use muster_reports::ports::Ids;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+/// A key of 32 bytes.
+pub type Key = [u8; 32];
+
+/// Makes a folder that only its owner can enter; one that is there stays as it is.
+pub fn private_dir(dir: &Path) -> Result {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .context(|| format!("folder {} cannot be made", dir.display()))
+}
+
+/// The key under this name in `dir`; made if it is not there.
+pub fn key(dir: &Path, name: &str) -> Result<Key> {
+    let path = dir.join(name);
+    match read(&path)? {
+        Some(key) => Ok(key),
+        None => {
+            make(dir, &path)?;
+            read(&path)?.ok_or_else(|| Failure::new(format!("key {} has gone away", path.display())))
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Option<Key>> {
+    let text = match std::fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error).context(|| format!("key {} cannot be read", path.display())),
+    };
+    let refuse = || Failure::new(format!("key {} is damaged: expected 64 hex digits", path.display()));
+    let digits = text.trim_end();
+    if digits.len() != 64 || !digits.is_ascii() {
+        return Err(refuse());
+    }
+    let mut key = Key::default();
+    for (at, byte) in key.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).map_err(|_| refuse())?;
+    }
+    Ok(Some(key))
+}
+
+/// Writes a fresh key under a name of its own and links it to `path`; of two processes the first wins.
+fn make(dir: &Path, path: &Path) -> Result {
+    let draft = dir.join(format!("draft-{}", SystemIds.fresh()));
+    let written = (|| {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+        writeln!(file, "{}", hex(&random_bytes::<32>()))?;
+        file.sync_all()?;
+        match std::fs::hard_link(&draft, path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+            Ok(()) | Err(_) => File::open(dir)?.sync_all(),
+        }
+    })();
+    // It may not have been made; what stands under `path` is what counts.
+    let _ = std::fs::remove_file(&draft);
+    written.context(|| format!("key {} cannot be made", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_key_is_made_once_and_only_its_owner_reads_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = dir.path().join("keys");
+        private_dir(&keys).unwrap();
+        let first = key(&keys, "a.key").unwrap();
+        assert_eq!(key(&keys, "a.key").unwrap(), first);
+        assert_ne!(key(&keys, "b.key").unwrap(), first);
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&keys), 0o700);
+        assert_eq!(mode(&keys.join("a.key")), 0o600);
+        assert_eq!(std::fs::read_dir(&keys).unwrap().count(), 2, "no draft is left");
+    }
+
+    #[test]
+    fn a_damaged_key_is_refused_and_never_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a.key"), "0123").unwrap();
+        let error = key(dir.path(), "a.key").unwrap_err().to_string();
+        assert!(error.ends_with("a.key is damaged: expected 64 hex digits"), "{error}");
+        assert_eq!(std::fs::read_to_string(dir.path().join("a.key")).unwrap(), "0123");
+    }
+}

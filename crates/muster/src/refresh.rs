@@ -1,0 +1,235 @@
+//! Refreshing: what the binary asks of whatever reads sources and publishes snapshots, and what it
+//! tells people about it.
+//!
+//! Why a trait: the engine is joined in `engine_wiring` alone, and everything around a refresh (the
+//! command, the demo, their tests) needs only this.
+
+use crate::failure::{Failure, Result};
+use crate::output::{Output, count, json, number, print, table, text};
+use async_trait::async_trait;
+use muster_reports::SnapshotManifest;
+use muster_reports::ids::TenantId;
+use muster_reports::ports::{ManualLink, RegisteredSource};
+use serde::Serialize;
+
+/// What to refresh.
+#[derive(Debug, Clone)]
+pub struct RefreshRequest {
+    /// Whose data.
+    pub tenant: TenantId,
+    /// Every registered source.
+    pub sources: Vec<RegisteredSource>,
+    /// Every manual link.
+    pub links: Vec<ManualLink>,
+    /// Publish although a source could not be read: its accounts then stay as they were.
+    pub publish_incomplete: bool,
+    /// Refused records to list for each source.
+    pub rejected_max: usize,
+}
+
+/// A record that a source holds and that was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RejectedRecord {
+    /// Line on which it begins, counted from 1; 0 for sources without lines.
+    pub line: u64,
+    /// Its native identity where it could be read.
+    pub native_identity: Option<String>,
+    /// What is wrong and what was expected.
+    pub reason: String,
+}
+
+/// What became of one source.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SourceOutcome {
+    /// The source's name.
+    pub name: String,
+    /// Records read, refused ones included.
+    pub read: u64,
+    /// Records refused.
+    pub rejected: u64,
+    /// The first of them.
+    pub rejections: Vec<RejectedRecord>,
+    /// Accounts seen for the first time.
+    pub created: u64,
+    /// Accounts whose content changed.
+    pub updated: u64,
+    /// Accounts seen unchanged.
+    pub unchanged: u64,
+    /// Accounts no longer there.
+    pub missing: u64,
+    /// Whether everything the source holds was read.
+    pub complete: bool,
+    /// What a reader must know, such as why missing accounts were kept.
+    pub remark: Option<String>,
+    /// Why the source could not be read at all.
+    pub error: Option<String>,
+}
+
+/// What a refresh came to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RefreshReport {
+    /// Each source, by name.
+    pub sources: Vec<SourceOutcome>,
+    /// The snapshot that is in force now because of it; `None` when the last one stays in force.
+    pub snapshot: Option<SnapshotManifest>,
+}
+
+/// Reads sources, correlates, and publishes.
+#[async_trait]
+pub trait Refresher: Send + Sync {
+    /// Aggregates every source, refreshes, and publishes a snapshot when that is allowed: when every source
+    /// was read, or `publish_incomplete` says that it may be short of some.
+    ///
+    /// A source that cannot be read is no error of the refresh: it stands in the report, so that
+    /// people see the others too.
+    ///
+    /// # Errors
+    /// When the refresh itself failed; nothing was published then.
+    async fn refresh(&self, request: RefreshRequest) -> muster_reports::Result<RefreshReport>;
+}
+
+impl RefreshReport {
+    /// Prints what happened.
+    pub fn print(&self, output: Output) -> Result {
+        match output {
+            Output::Json => json(self),
+            Output::Table => print(&self.text()),
+        }
+    }
+
+    /// What happened, for people.
+    pub fn text(&self) -> String {
+        let columns = [
+            text("source"),
+            number("read"),
+            number("rejected"),
+            number("created"),
+            number("updated"),
+            number("unchanged"),
+            number("missing"),
+            text("state"),
+        ];
+        let rows = self.sources.iter().map(|source| {
+            let mut cells = vec![source.name.clone()];
+            cells.extend(
+                [
+                    source.read,
+                    source.rejected,
+                    source.created,
+                    source.updated,
+                    source.unchanged,
+                    source.missing,
+                ]
+                .map(count),
+            );
+            cells.push(source.state().into());
+            cells
+        });
+        let mut text = table(&columns, rows);
+        for source in &self.sources {
+            let notes = [("failed", &source.error), ("note", &source.remark)];
+            for (word, note) in notes.into_iter().filter_map(|(word, note)| Some((word, note.as_ref()?))) {
+                text.push_str(&format!("\n{}: {word}: {note}", source.name));
+            }
+            for record in &source.rejections {
+                let who = record.native_identity.as_ref().map_or_else(String::new, |id| format!(" ({id})"));
+                text.push_str(&format!("\n{}: line {}{who}: {}", source.name, record.line, record.reason));
+            }
+            let listed = source.rejections.len() as u64;
+            if listed < source.rejected {
+                let more = count(source.rejected - listed);
+                text.push_str(&format!("\n{}: {more} more rejected records", source.name));
+            }
+        }
+        match &self.snapshot {
+            Some(snapshot) => {
+                let rows = |name: &str| count(snapshot.rows.get(name).copied().unwrap_or(0));
+                text.push_str(&format!(
+                    "\n\nsnapshot {} published: {} identities, {} accounts",
+                    snapshot.id,
+                    rows("identities"),
+                    rows("accounts")
+                ));
+            }
+            None => text.push_str("\n\nno snapshot was published: the last one stays in force"),
+        }
+        text
+    }
+
+    /// Whether the refresh did what was asked.
+    ///
+    /// # Errors
+    /// Names the sources that could not be read when nothing was published.
+    pub fn verdict(&self) -> Result {
+        if self.snapshot.is_some() {
+            return Ok(());
+        }
+        let failed: Vec<_> = self
+            .sources
+            .iter()
+            .filter(|s| s.error.is_some() || !s.complete)
+            .map(|s| s.name.as_str())
+            .collect();
+        match failed[..] {
+            [] => Err(Failure::new("no snapshot was published")),
+            _ => Err(Failure::new(format!(
+                "no snapshot was published, for not everything could be read: {}",
+                failed.join(", ")
+            ))),
+        }
+    }
+}
+
+impl SourceOutcome {
+    fn state(&self) -> &'static str {
+        match (&self.error, self.complete) {
+            (Some(_), _) => "failed",
+            (None, false) => "incomplete",
+            (None, true) => "complete",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    fn outcome(name: &str) -> SourceOutcome {
+        SourceOutcome { name: name.into(), read: 1_250, created: 1_248, complete: true, ..Default::default() }
+    }
+
+    #[test]
+    fn refused_records_are_listed_and_the_rest_counted() {
+        let rejection = RejectedRecord {
+            line: 17,
+            native_identity: Some("e17".into()),
+            reason: "4 fields: expected 5".into(),
+        };
+        let report = RefreshReport {
+            sources: vec![SourceOutcome { rejected: 2, rejections: vec![rejection], ..outcome("HR") }],
+            snapshot: None,
+        };
+        assert_eq!(
+            report.text(),
+            " source   read  rejected  created  updated  unchanged  missing  state\n \
+             HR      1,250         2    1,248        0          0        0  complete\n\
+             HR: line 17 (e17): 4 fields: expected 5\n\
+             HR: 1 more rejected records\n\n\
+             no snapshot was published: the last one stays in force"
+        );
+    }
+
+    #[test]
+    fn a_source_that_cannot_be_read_makes_the_command_fail() {
+        let broken = SourceOutcome { error: Some("no such file".into()), complete: false, ..outcome("HR") };
+        let report = RefreshReport { sources: vec![outcome("Directory"), broken], snapshot: None };
+        assert_eq!(
+            report.verdict().unwrap_err().to_string(),
+            "no snapshot was published, for not everything could be read: HR"
+        );
+    }
+}

@@ -1,0 +1,260 @@
+//! `muster serve`: the API, the worker, and their orderly end.
+//!
+//! A stop goes in this order: no new connections and no new claims; answers on their way and running
+//! reports may end within the grace; what still runs is given back unharmed; the store is closed. A
+//! second signal ends the grace at once.
+
+use crate::clock::SystemClock;
+use crate::config::Settings;
+use crate::connections::{self, Limits};
+use crate::engine_wiring::EnginePorts;
+use crate::failure::{Context, Failure, Result};
+use crate::house::{House, Lock};
+use crate::ids::SystemIds;
+use crate::worker::{DiscardFiles, Stop, Worker, WorkerSettings};
+use async_trait::async_trait;
+use chrono::TimeDelta;
+use muster_http::{AppState, FileOpener, RateLimit, Readiness, Wiring};
+use muster_reports::error::Error;
+use muster_reports::ids::WorkerId;
+use muster_reports::ports::{Credentials, Ids, TaskStore};
+use muster_reports::task::PublishedFile;
+use muster_reports::{Catalogue, Reports, service};
+use muster_store::{ResultFiles, SqliteStore};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// Serves until SIGTERM or Ctrl-C.
+pub async fn run(settings: &Settings) -> Result {
+    // Before anything else, so that an early signal is not the end of a half-made start.
+    let mut signals = Signals::listen()?;
+    let house = House::open_or_make(settings).await?;
+    let lock = house.lock_service()?;
+    house.clear_work()?;
+    let catalogue = house.catalogue()?;
+    let engine = house.engine(catalogue.clone())?;
+    let service = Service::start(&house, lock, catalogue, engine).await?;
+    signals.next().await;
+    service.stop(&mut signals).await;
+    house.store.close().await;
+    Ok(())
+}
+
+/// The signals that end the service.
+pub struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    /// Takes them over from now on.
+    pub fn listen() -> Result<Self> {
+        let listen = |kind| signal(kind).context(|| "signals cannot be listened to".into());
+        Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
+    }
+
+    /// Waits for the next one.
+    pub async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => tracing::info!("SIGTERM"),
+            _ = self.interrupt.recv() => tracing::info!("SIGINT"),
+        }
+    }
+}
+
+/// A running service.
+pub struct Service {
+    address: SocketAddr,
+    stopping: CancellationToken,
+    worker_stop: Stop,
+    grace: Duration,
+    parts: JoinSet<()>,
+    _lock: Lock,
+}
+
+impl Service {
+    /// Listens, sweeps what no result names, and starts the worker. `lock` is the one of serving.
+    ///
+    /// # Errors
+    /// When the address cannot be had or the data directory not be read.
+    pub async fn start(house: &House, lock: Lock, catalogue: Catalogue, engine: EnginePorts) -> Result<Self> {
+        let settings = &house.settings;
+        let listen = settings.server.listen;
+        let listener = TcpListener::bind(listen)
+            .await
+            .context(|| format!("cannot listen on {listen} (server.listen)"))?;
+        let address = listener.local_addr().context(|| "the address is not known".into())?;
+        let files = Arc::new(Files(house.files()?));
+        sweep(&house.store, &files).await?;
+
+        let (stopping, worker_stop) = (CancellationToken::new(), Stop::default());
+        let state = state(house, catalogue, files.clone(), stopping.clone())?;
+        let limits = Limits {
+            header_timeout: Duration::from_millis(settings.server.header_timeout_ms),
+            connections_max: settings.server.connections_max,
+            grace: Duration::from_millis(settings.server.grace_ms),
+        };
+        let mut parts = JoinSet::new();
+        let grace = limits.grace;
+        parts.spawn(connections::serve(listener, muster_http::router(state), limits, stopping.clone()));
+        if settings.worker.count > 0 {
+            parts.spawn(worker(house, files, engine).run(worker_stop.clone()));
+        }
+        tracing::info!(%address, data = %house.dir().display(), "listening");
+        Ok(Self { address, stopping, worker_stop, grace, parts, _lock: lock })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops in order; a further signal ends the grace.
+    pub async fn stop(mut self, signals: &mut Signals) {
+        tracing::info!(grace_ms = self.grace.as_millis(), "stopping");
+        self.stopping.cancel();
+        self.worker_stop.drain.cancel();
+        let end_of_grace = async {
+            tokio::select! {
+                () = tokio::time::sleep(self.grace) => {}
+                () = signals.next() => {}
+            }
+        };
+        let ended = async { while self.parts.join_next().await.is_some() {} };
+        tokio::pin!(ended);
+        tokio::select! {
+            () = &mut ended => {}
+            () = end_of_grace => {
+                self.worker_stop.release.cancel();
+                // Long enough to write down what was given back; whoever still hangs is cut off, and
+                // its lease runs out.
+                if tokio::time::timeout(RELEASE_WAIT, ended).await.is_err() {
+                    tracing::warn!("some parts did not stop in time");
+                }
+            }
+        }
+        tracing::info!("stopped");
+    }
+}
+
+/// Wait for what has been told to let go.
+const RELEASE_WAIT: Duration = Duration::from_secs(5);
+
+/// Removes files of earlier processes that no record names.
+async fn sweep(store: &SqliteStore, files: &Files) -> Result {
+    // In this order: what is published in between is named then.
+    let survey = files.0.survey()?;
+    let named = store.published_names().await?.into_iter().collect();
+    // The lock of serving is held and no worker has started: nothing writes.
+    let removed = tokio::task::spawn_blocking(move || survey.sweep(&named, |_, _| false))
+        .await
+        .map_err(|error| Failure::with("the sweep of result files failed", error))??;
+    if !removed.is_empty() {
+        tracing::info!(removed = removed.len(), "result files that no record names are removed");
+    }
+    Ok(())
+}
+
+fn worker(house: &House, files: Arc<Files>, engine: EnginePorts) -> Worker {
+    let settings = &house.settings.worker;
+    Worker {
+        id: WorkerId::new(SystemIds.fresh()),
+        tasks: house.store.clone(),
+        runner: engine.runner,
+        files,
+        clock: Arc::new(SystemClock),
+        settings: WorkerSettings {
+            count: settings.count,
+            lease: Duration::from_millis(settings.lease_ms),
+            heartbeat: Duration::from_millis(settings.heartbeat_ms),
+            poll: Duration::from_millis(settings.poll_ms),
+            retry_first: Duration::from_millis(settings.retry_first_ms),
+            retry_most: Duration::from_millis(settings.retry_most_ms),
+        },
+    }
+}
+
+fn state(
+    house: &House,
+    catalogue: Catalogue,
+    files: Arc<Files>,
+    stopping: CancellationToken,
+) -> Result<AppState> {
+    let Settings { tenant, auth, rate_limit, server, reports, worker, .. } = &house.settings;
+    let limits = service::Limits {
+        task_deadline: TimeDelta::seconds(i64::try_from(worker.deadline_s).unwrap_or(i64::MAX)),
+        stale_after: TimeDelta::days(i64::from(reports.stale_after_days)),
+    };
+    let window = TimeDelta::seconds(i64::try_from(rate_limit.window_s).unwrap_or(i64::MAX));
+    let limit = |requests: u32| RateLimit { requests: requests as usize, window };
+    let use_cases = Reports {
+        catalogue,
+        tasks: house.store.clone(),
+        snapshots: house.store.clone(),
+        audit: house.store.clone(),
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(SystemIds),
+        limits,
+    };
+    Ok(AppState::new(Wiring {
+        reports: Arc::new(use_cases),
+        credentials: house.store.clone(),
+        files,
+        readiness: Arc::new(Ready { store: house.store.clone(), stopping }),
+        clock: Arc::new(SystemClock),
+        ids: Arc::new(SystemIds),
+        issuer: house.token_issuer()?,
+        secret_key: house.secret_key()?,
+        settings: muster_http::Settings {
+            org: tenant.org.clone(),
+            pod: tenant.pod.clone(),
+            token_lifetime: TimeDelta::seconds(i64::try_from(auth.token_lifetime_s).unwrap_or(i64::MAX)),
+            allow_credentials_in_query: auth.allow_credentials_in_query,
+            rate_limit: limit(rate_limit.requests),
+            token_rate_limit: limit(rate_limit.token_requests),
+            request_timeout: Duration::from_millis(server.request_timeout_ms),
+            body_timeout: Duration::from_millis(server.request_timeout_ms),
+            ..muster_http::Settings::default()
+        },
+    }))
+}
+
+/// The result files, as the API and the worker know them.
+struct Files(ResultFiles);
+
+impl FileOpener for Files {
+    fn open(&self, stored_name: &str) -> std::io::Result<std::fs::File> {
+        self.0.open_published(stored_name).map_err(std::io::Error::other)
+    }
+}
+
+#[async_trait]
+impl DiscardFiles for Files {
+    async fn discard(&self, files: &[PublishedFile]) -> Result<(), Error> {
+        for file in files {
+            self.0.remove(&file.stored_name)?;
+        }
+        Ok(())
+    }
+}
+
+struct Ready {
+    store: Arc<SqliteStore>,
+    stopping: CancellationToken,
+}
+
+#[async_trait]
+impl Readiness for Ready {
+    async fn ready(&self) -> Result<(), Error> {
+        if self.stopping.is_cancelled() {
+            return Err(Error::unavailable("the service is stopping"));
+        }
+        // Any question shows whether the store answers.
+        self.store.credential(&muster_reports::ids::ClientId::new("")).await.map(drop)
+    }
+}

@@ -1,0 +1,307 @@
+//! The worker: takes tasks, runs them, and ends each attempt in exactly one way.
+//!
+//! Why here: a loop over two ports ([`TaskStore`] and [`ReportRunner`]) that belongs to no role of its
+//! own; it is the same over SQLite in one process and over a shared store in many.
+//!
+//! Invariants:
+//! - at most `count` runs at a time, and a slot is free again only when its run has been dropped;
+//! - every spawned task is owned: the slots by [`Worker::run`], a run by its slot; nothing outlives them;
+//! - a run is dropped at once when its task is cancelled, its lease is lost, its deadline has come or
+//!   the worker is told to release; after a lost lease nothing is written to the store;
+//! - an attempt's end is written under its lease, so that a late worker changes nothing;
+//! - files are removed only where it is certain that no record names them.
+
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_reports::error::{Category, Error};
+use muster_reports::ids::WorkerId;
+use muster_reports::ports::{Clock, LeaseState, ProgressCell, ReportRunner, RunOutcome, TaskStore};
+use muster_reports::task::{AttemptEnd, Claim, Lease, Message, PublishedFile};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::{JoinError, JoinSet};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+/// Limits and rhythms of the worker.
+#[derive(Debug, Clone)]
+pub struct WorkerSettings {
+    /// Runs at a time.
+    pub count: usize,
+    /// How long a claim holds without a heartbeat.
+    pub lease: Duration,
+    /// Time between heartbeats; well below the lease.
+    pub heartbeat: Duration,
+    /// How long an idle slot waits before it looks again unasked.
+    pub poll: Duration,
+    /// Delay before the second attempt; doubled for each one after it.
+    pub retry_first: Duration,
+    /// Longest delay before another attempt.
+    pub retry_most: Duration,
+}
+
+/// What removes files that were written for a result and will never be published.
+#[async_trait]
+pub trait DiscardFiles: Send + Sync {
+    /// Removes `files`; a file that is not there is no error.
+    async fn discard(&self, files: &[PublishedFile]) -> Result<(), Error>;
+}
+
+/// How a worker is told to stop.
+#[derive(Debug, Clone, Default)]
+pub struct Stop {
+    /// No further claims; running tasks go on.
+    pub drain: CancellationToken,
+    /// Running tasks are dropped and given back.
+    pub release: CancellationToken,
+}
+
+/// One worker of this process.
+#[derive(Clone)]
+pub struct Worker {
+    /// Its name in leases.
+    pub id: WorkerId,
+    /// Tasks.
+    pub tasks: Arc<dyn TaskStore>,
+    /// Runs them.
+    pub runner: Arc<dyn ReportRunner>,
+    /// Removes files that nobody will publish.
+    pub files: Arc<dyn DiscardFiles>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Limits and rhythms.
+    pub settings: WorkerSettings,
+}
+
+/// Times that an end is offered to a store that does not answer.
+const END_OFFERS_MAX: u32 = 3;
+
+/// Why a run is over.
+enum Outcome {
+    /// It came to its own end, a panic included.
+    Finished(Result<Result<RunOutcome, Error>, JoinError>),
+    /// Its task was cancelled through this process.
+    Cancelled,
+    /// Its lease does not hold any more.
+    LeaseLost,
+    /// Its task's deadline has come.
+    DeadlinePassed,
+    /// The worker stops.
+    Released,
+}
+
+impl Worker {
+    /// Works until `stop.drain` is cancelled and every running task has ended or been released.
+    pub async fn run(self, stop: Stop) {
+        let mut slots = JoinSet::new();
+        for _ in 0..self.settings.count.max(1) {
+            let (worker, stop) = (self.clone(), stop.clone());
+            slots.spawn(async move { worker.slot(&stop).await });
+        }
+        while let Some(ended) = slots.join_next().await {
+            if let Err(error) = ended {
+                // A slot has no code that may panic; if one does, the service goes on with one slot fewer.
+                tracing::error!(%error, "a worker slot ended");
+            }
+        }
+    }
+
+    async fn slot(&self, stop: &Stop) {
+        while !stop.drain.is_cancelled() {
+            match self.tasks.claim(&self.id, self.clock.now(), self.settings.lease).await {
+                Ok(Some(claim)) => self.attempt(claim, &stop.release).await,
+                Ok(None) => tokio::select! {
+                    () = self.tasks.work_or(self.settings.poll) => {}
+                    () = stop.drain.cancelled() => {}
+                },
+                Err(error) => {
+                    tracing::error!(error = error_chain(&error), "tasks cannot be claimed");
+                    tokio::select! {
+                        () = tokio::time::sleep(self.settings.poll) => {}
+                        () = stop.drain.cancelled() => {}
+                    }
+                }
+            }
+        }
+    }
+
+    /// Runs one claimed task and ends the attempt.
+    async fn attempt(&self, claim: Claim, release: &CancellationToken) {
+        let claim = Arc::new(claim);
+        let progress = Arc::new(ProgressCell::default());
+        let started = self.clock.now();
+        tracing::info!(
+            task = %claim.task.id, report = %claim.task.report, attempt = claim.task.attempts,
+            epoch = claim.lease.epoch, "run begins"
+        );
+        let outcome = self.run_until_over(&claim, &progress, release).await;
+        let end = match outcome {
+            Outcome::Finished(ended) => self.end_of(&claim, ended),
+            Outcome::Released => AttemptEnd::Released,
+            Outcome::DeadlinePassed => {
+                // No lease holds past the deadline: the next claim ends the task.
+                tracing::warn!(task = %claim.task.id, "run stopped: its deadline has passed");
+                return;
+            }
+            Outcome::Cancelled => {
+                tracing::info!(task = %claim.task.id, "run cancelled");
+                return;
+            }
+            Outcome::LeaseLost => {
+                tracing::warn!(task = %claim.task.id, epoch = claim.lease.epoch, "run stopped: its lease is lost");
+                return;
+            }
+        };
+        let took_ms = (self.clock.now() - started).num_milliseconds();
+        let name = end_name(&end);
+        tracing::info!(task = %claim.task.id, end = name, took_ms, rows = progress.get().rows, "run ended");
+        self.write_end(&claim.lease, end).await;
+    }
+
+    /// Runs the claimed task until one of the [`Outcome`]s; the run has been dropped when this returns.
+    async fn run_until_over(
+        &self,
+        claim: &Arc<Claim>,
+        progress: &Arc<ProgressCell>,
+        release: &CancellationToken,
+    ) -> Outcome {
+        // A task of its own, so that a run that computes between two awaits holds up no heartbeat.
+        let mut run = AbortOnDropHandle::new(tokio::spawn({
+            let (runner, claim, progress) = (self.runner.clone(), claim.clone(), progress.clone());
+            async move { runner.run(&claim, &progress).await }
+        }));
+        let stopped = tokio::select! {
+            biased;
+            () = self.tasks.cancelled(&claim.task.id) => Outcome::Cancelled,
+            () = release.cancelled() => Outcome::Released,
+            ended = &mut run => return Outcome::Finished(ended),
+            () = self.until(claim.lease.deadline) => Outcome::DeadlinePassed,
+            () = self.keep_lease(&claim.lease, progress) => Outcome::LeaseLost,
+        };
+        run.abort();
+        // The slot is free only when the run is gone. If it came to its end in this very moment, its
+        // result is nobody's: what it wrote goes with it.
+        if let Ok(Ok(finished)) = run.await {
+            self.discard(&finished.result.files).await;
+        }
+        stopped
+    }
+
+    async fn until(&self, time: DateTime<Utc>) {
+        let left = (time - self.clock.now()).to_std().unwrap_or(Duration::ZERO);
+        tokio::time::sleep(left).await;
+    }
+
+    /// Renews the lease in its rhythm; returns when it does not hold any more.
+    async fn keep_lease(&self, lease: &Lease, progress: &ProgressCell) {
+        let mut held_until = lease.until;
+        loop {
+            tokio::time::sleep(self.settings.heartbeat).await;
+            let now = self.clock.now();
+            let beat = self.tasks.heartbeat(lease, progress.get(), now, self.settings.lease);
+            match tokio::time::timeout(self.settings.lease, beat).await {
+                Ok(Ok(LeaseState::Held(until))) => held_until = until,
+                Ok(Ok(LeaseState::Lost)) => return,
+                Ok(Err(error)) => {
+                    tracing::warn!(task = %lease.task, error = error_chain(&error), "heartbeat failed");
+                }
+                Err(_) => tracing::warn!(task = %lease.task, "heartbeat did not come back in time"),
+            }
+            if self.clock.now() >= held_until {
+                return;
+            }
+        }
+    }
+
+    /// How an attempt ends whose run came to its own end.
+    fn end_of(&self, claim: &Claim, ended: Result<Result<RunOutcome, Error>, JoinError>) -> AttemptEnd {
+        let error = match ended {
+            Ok(Ok(RunOutcome { result, messages })) => return AttemptEnd::Done { result, messages },
+            Ok(Err(error)) => error,
+            Err(panic) => {
+                tracing::error!(task = %claim.task.id, error = %panic, "run panicked");
+                return AttemptEnd::Failed {
+                    message: Message::error("internal_fault", "the report failed by a fault of the service"),
+                };
+            }
+        };
+        tracing::warn!(
+            task = %claim.task.id, attempt = claim.task.attempts, error = error_chain(&error), "run failed"
+        );
+        let key = match error.category {
+            Category::Unavailable => {
+                return AttemptEnd::Retry {
+                    message: Message::error("attempt_failed", error.message),
+                    not_before: self.clock.now() + self.back_off(claim.task.attempts),
+                };
+            }
+            Category::Invalid => "report_invalid",
+            Category::Forbidden => "report_forbidden",
+            Category::NotFound => "data_not_found",
+            Category::Internal => "internal_fault",
+        };
+        AttemptEnd::Failed { message: Message::error(key, error.message) }
+    }
+
+    /// The delay after the attempt with this number (the first is 1).
+    fn back_off(&self, attempt: u32) -> TimeDelta {
+        let doublings = attempt.saturating_sub(1).min(16);
+        let delay = self.settings.retry_first.saturating_mul(1 << doublings).min(self.settings.retry_most);
+        TimeDelta::from_std(delay).unwrap_or(TimeDelta::MAX)
+    }
+
+    /// Writes the end under the lease. If the store cannot say whether it took it, the task is left to
+    /// the end of the lease and the files to the next sweep: they may be published.
+    async fn write_end(&self, lease: &Lease, end: AttemptEnd) {
+        let mut unsure = false;
+        for offer in 1..=END_OFFERS_MAX {
+            match self.tasks.end_attempt(lease, end.clone(), self.clock.now()).await {
+                Ok(true) => return,
+                Ok(false) => {
+                    tracing::warn!(task = %lease.task, epoch = lease.epoch, "the lease is lost: nothing was changed");
+                    if let (AttemptEnd::Done { result, .. }, false) = (&end, unsure) {
+                        self.discard(&result.files).await;
+                    }
+                    return;
+                }
+                Err(error) => {
+                    unsure = true;
+                    tracing::error!(
+                        task = %lease.task, offer, error = error_chain(&error), "the end of a run cannot be written"
+                    );
+                    tokio::time::sleep(self.settings.heartbeat).await;
+                }
+            }
+        }
+    }
+
+    async fn discard(&self, files: &[PublishedFile]) {
+        if let Err(error) = self.files.discard(files).await {
+            tracing::warn!(error = error_chain(&error), "unpublished files are left for the next sweep");
+        }
+    }
+}
+
+fn end_name(end: &AttemptEnd) -> &'static str {
+    match end {
+        AttemptEnd::Done { .. } => "done",
+        AttemptEnd::Failed { .. } => "failed",
+        AttemptEnd::Retry { .. } => "retry",
+        AttemptEnd::Released => "released",
+    }
+}
+
+/// An error and its causes, in one line.
+pub fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

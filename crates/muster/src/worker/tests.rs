@@ -1,0 +1,433 @@
+//! The worker over the fakes. Time is virtual: it moves on only when every task waits for it.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::*;
+use muster_reports::error::Result;
+use muster_reports::ids::{TaskDefinitionId, TaskId, TenantId};
+use muster_reports::ports::{Cancelled, ResultOrder, Started};
+use muster_reports::task::{NewTask, Progress, Severity, Task, TaskState};
+use muster_testkit::build::{new_task, task_id, tenant};
+use muster_testkit::{FakeRun, FakeRunner, MemoryStore, TestClock};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+const LEASE: Duration = Duration::from_secs(30);
+
+/// The memory store, with answers that can be made to fail.
+#[derive(Default)]
+struct Store {
+    inner: MemoryStore,
+    /// Ends that are taken without an answer.
+    silent_ends: AtomicU32,
+    /// Whether heartbeats fail; each one that does lets ten seconds pass.
+    deaf: Option<Arc<TestClock>>,
+}
+
+#[async_trait]
+impl TaskStore for Store {
+    async fn start(&self, new: NewTask) -> Result<Started> {
+        self.inner.start(new).await
+    }
+    async fn task(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Task>> {
+        self.inner.task(tenant, id).await
+    }
+    async fn task_of_definition(
+        &self,
+        tenant: &TenantId,
+        definition: &TaskDefinitionId,
+        order: ResultOrder,
+    ) -> Result<Option<Task>> {
+        self.inner.task_of_definition(tenant, definition, order).await
+    }
+    async fn cancel(&self, tenant: &TenantId, id: &TaskId, now: DateTime<Utc>) -> Result<Cancelled> {
+        self.inner.cancel(tenant, id, now).await
+    }
+    async fn claim(&self, worker: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<Option<Claim>> {
+        self.inner.claim(worker, now, lease).await
+    }
+    async fn heartbeat(
+        &self,
+        lease: &Lease,
+        progress: Progress,
+        now: DateTime<Utc>,
+        extend: Duration,
+    ) -> Result<LeaseState> {
+        if let Some(clock) = &self.deaf {
+            clock.advance(TimeDelta::seconds(10));
+            return Err(Error::unavailable("the store does not answer"));
+        }
+        self.inner.heartbeat(lease, progress, now, extend).await
+    }
+    async fn end_attempt(&self, lease: &Lease, end: AttemptEnd, now: DateTime<Utc>) -> Result<bool> {
+        let ended = self.inner.end_attempt(lease, end, now).await?;
+        let silent = self.silent_ends.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        if silent.is_ok() { Err(Error::unavailable("the store does not answer")) } else { Ok(ended) }
+    }
+    async fn work_or(&self, at_most: Duration) {
+        self.inner.work_or(at_most).await;
+    }
+    async fn cancelled(&self, id: &TaskId) {
+        self.inner.cancelled(id).await;
+    }
+    async fn published_names(&self) -> Result<Vec<String>> {
+        self.inner.published_names().await
+    }
+}
+
+/// Tells when a run begins and when it is dropped, and never ends by itself.
+struct Endless {
+    began: mpsc::UnboundedSender<TaskId>,
+    dropped: mpsc::UnboundedSender<TaskId>,
+}
+
+struct TellsDrop(mpsc::UnboundedSender<TaskId>, TaskId);
+
+impl Drop for TellsDrop {
+    fn drop(&mut self) {
+        // A test that has ended does not listen any more.
+        let _ = self.0.send(self.1.clone());
+    }
+}
+
+#[async_trait]
+impl ReportRunner for Endless {
+    async fn run(&self, claim: &Claim, progress: &ProgressCell) -> Result<RunOutcome> {
+        let _tells = TellsDrop(self.dropped.clone(), claim.task.id.clone());
+        progress.expect(8);
+        progress.add(5);
+        self.began.send(claim.task.id.clone()).unwrap();
+        std::future::pending().await
+    }
+}
+
+fn endless() -> (Arc<Endless>, mpsc::UnboundedReceiver<TaskId>, mpsc::UnboundedReceiver<TaskId>) {
+    let (began, begins) = mpsc::unbounded_channel();
+    let (dropped, drops) = mpsc::unbounded_channel();
+    (Arc::new(Endless { began, dropped }), begins, drops)
+}
+
+/// Runs this before it does what `then` does.
+struct First<F> {
+    first: F,
+    then: FakeRunner,
+}
+
+#[async_trait]
+impl<F: Fn() + Send + Sync> ReportRunner for First<F> {
+    async fn run(&self, claim: &Claim, progress: &ProgressCell) -> Result<RunOutcome> {
+        (self.first)();
+        self.then.run(claim, progress).await
+    }
+}
+
+/// Removes from the folder, and remembers.
+struct Folder(tempfile::TempDir, Mutex<Vec<String>>);
+
+#[async_trait]
+impl DiscardFiles for Folder {
+    async fn discard(&self, files: &[PublishedFile]) -> Result<()> {
+        for file in files {
+            std::fs::remove_file(self.0.path().join(&file.stored_name)).unwrap();
+            self.1.lock().unwrap().push(file.stored_name.clone());
+        }
+        Ok(())
+    }
+}
+
+struct House {
+    store: Arc<Store>,
+    clock: Arc<TestClock>,
+    folder: Arc<Folder>,
+}
+
+impl House {
+    fn new(store: Store) -> Self {
+        let folder = Folder(tempfile::tempdir().unwrap(), Mutex::default());
+        Self { store: Arc::new(store), clock: Arc::new(TestClock::default()), folder: Arc::new(folder) }
+    }
+
+    fn fake(&self, run: FakeRun) -> Arc<FakeRunner> {
+        Arc::new(FakeRunner::new(self.folder.0.path(), run))
+    }
+
+    fn worker(&self, runner: Arc<dyn ReportRunner>) -> Worker {
+        Worker {
+            id: WorkerId::new("worker-1"),
+            tasks: self.store.clone(),
+            runner,
+            files: self.folder.clone(),
+            clock: self.clock.clone(),
+            settings: WorkerSettings {
+                count: 2,
+                lease: LEASE,
+                heartbeat: Duration::from_secs(5),
+                poll: Duration::from_secs(60),
+                retry_first: Duration::from_secs(1),
+                retry_most: Duration::from_secs(60),
+            },
+        }
+    }
+
+    async fn start(&self, number: u64) {
+        self.store.start(new_task(number, self.clock.now())).await.unwrap();
+    }
+
+    async fn claim(&self, worker: &str) -> Option<Claim> {
+        self.store.claim(&WorkerId::new(worker), self.clock.now(), LEASE).await.unwrap()
+    }
+
+    /// Starts a task and runs one attempt at it.
+    async fn one_attempt(&self, runner: Arc<dyn ReportRunner>) -> Task {
+        self.start(1).await;
+        let claim = self.claim("worker-1").await.unwrap();
+        self.worker(runner).attempt(claim, &CancellationToken::new()).await;
+        self.task(1).await
+    }
+
+    async fn task(&self, number: u64) -> Task {
+        self.store.task(&tenant(), &task_id(number)).await.unwrap().unwrap()
+    }
+
+    fn files(&self) -> Vec<String> {
+        let names = std::fs::read_dir(self.folder.0.path()).unwrap();
+        names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_succeeds_is_published() {
+    let house = House::new(Store::default());
+    let task = house.one_attempt(house.fake(FakeRun::Rows(3, Vec::new()))).await;
+    assert_eq!(task.state, TaskState::Succeeded);
+    assert_eq!(task.result.unwrap().rows, 3);
+    assert_eq!(house.files(), [format!("{}.1.report.csv", task_id(1))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_warning_makes_the_task_warned() {
+    let house = House::new(Store::default());
+    let warning = Message::warn("source_incomplete", "half of it");
+    let task = house.one_attempt(house.fake(FakeRun::Rows(3, vec![warning.clone()]))).await;
+    assert_eq!(task.state, TaskState::Warned);
+    assert_eq!(task.messages, [warning]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_fault_fails_the_task_and_keeps_its_cause_out_of_the_message() {
+    let house = House::new(Store::default());
+    let task = house.one_attempt(house.fake(FakeRun::Broken("the rows do not add up".into()))).await;
+    assert_eq!(task.state, TaskState::Failed);
+    assert_eq!(task.messages, [Message::error("internal_fault", "the rows do not add up")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_fails_the_task() {
+    let house = House::new(Store::default());
+    let runner =
+        First { first: || panic!("told to panic"), then: FakeRunner::new("unused", FakeRun::Forever(0)) };
+    let task = house.one_attempt(Arc::new(runner)).await;
+    assert_eq!(task.state, TaskState::Failed);
+    assert_eq!(task.messages.len(), 1);
+    assert_eq!(
+        (task.messages[0].severity, task.messages[0].key.as_str()),
+        (Severity::Error, "internal_fault")
+    );
+    assert!(!task.messages[0].text.contains("told to panic"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_is_repeated_after_growing_delays_and_at_most_three_times() {
+    let house = House::new(Store::default());
+    let runner = house.fake(FakeRun::Unavailable("the disk is full".into()));
+    let worker = house.worker(runner.clone());
+    let task = house.one_attempt(runner).await;
+    assert_eq!((task.state, task.attempts), (TaskState::Pending, 1));
+    for (delay_ms, attempt) in [(1_000, 2), (2_000, 3)] {
+        house.clock.advance(TimeDelta::milliseconds(delay_ms - 1));
+        assert_eq!(house.claim("worker-1").await, None, "attempt {attempt} is too early");
+        house.clock.advance(TimeDelta::milliseconds(1));
+        let claim = house.claim("worker-1").await.unwrap();
+        assert_eq!(claim.task.attempts, attempt);
+        worker.attempt(claim, &CancellationToken::new()).await;
+    }
+    assert_eq!(house.task(1).await.state, TaskState::Failed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_delay_has_a_limit() {
+    let house = House::new(Store::default());
+    let worker = house.worker(house.fake(FakeRun::Forever(0)));
+    assert_eq!(worker.back_off(1), TimeDelta::seconds(1));
+    assert_eq!(worker.back_off(6), TimeDelta::seconds(32));
+    assert_eq!(worker.back_off(7), TimeDelta::seconds(60));
+    assert_eq!(worker.back_off(u32::MAX), TimeDelta::seconds(60));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancel_drops_the_run_without_waiting_for_a_heartbeat() {
+    let house = House::new(Store::default());
+    let (runner, mut begins, mut drops) = endless();
+    house.start(1).await;
+    let claim = house.claim("worker-1").await.unwrap();
+    let worker = house.worker(runner);
+    let attempt = tokio::spawn(async move { worker.attempt(claim, &CancellationToken::new()).await });
+    begins.recv().await.unwrap();
+    let before = Instant::now();
+    assert_eq!(house.store.cancel(&tenant(), &task_id(1), house.clock.now()).await.unwrap(), Cancelled::Now);
+    assert_eq!(drops.recv().await.unwrap(), task_id(1));
+    assert!(before.elapsed() < Duration::from_millis(100), "{:?}", before.elapsed());
+    attempt.await.unwrap();
+    assert_eq!(house.task(1).await.state, TaskState::Terminated);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_heartbeat_shows_progress_and_renews_the_lease() {
+    let house = House::new(Store::default());
+    let (runner, mut begins, _drops) = endless();
+    house.start(1).await;
+    let claim = house.claim("worker-1").await.unwrap();
+    let (lease, worker) = (claim.lease.clone(), house.worker(runner));
+    let attempt = tokio::spawn(async move { worker.attempt(claim, &CancellationToken::new()).await });
+    begins.recv().await.unwrap();
+    house.clock.advance(TimeDelta::seconds(20));
+    // Two heartbeats of virtual time.
+    tokio::time::advance(Duration::from_secs(5)).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert_eq!(house.task(1).await.progress, Progress { rows: 5, rows_expected: Some(8) });
+    // Past the first lease, but within the renewed one.
+    house.clock.set(lease.until + TimeDelta::seconds(1));
+    assert_eq!(house.claim("worker-2").await, None);
+    attempt.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_lost_its_lease_stops_and_changes_nothing() {
+    let house = House::new(Store::default());
+    let (runner, mut begins, mut drops) = endless();
+    house.start(1).await;
+    let claim = house.claim("worker-1").await.unwrap();
+    let worker = house.worker(runner);
+    let attempt = tokio::spawn(async move { worker.attempt(claim, &CancellationToken::new()).await });
+    begins.recv().await.unwrap();
+    house.clock.advance(TimeDelta::seconds(31));
+    let taken = house.claim("worker-2").await.unwrap();
+    assert_eq!(taken.lease.epoch, 2);
+    attempt.await.unwrap();
+    assert_eq!(drops.recv().await.unwrap(), task_id(1));
+    assert_eq!(house.task(1).await, taken.task);
+}
+
+#[tokio::test(start_paused = true)]
+async fn files_of_a_run_that_ended_too_late_are_removed() {
+    let house = House::new(Store::default());
+    let clock = house.clock.clone();
+    // Six hours and more pass while it runs: past the deadline no lease holds.
+    let runner = First {
+        first: move || {
+            clock.advance(TimeDelta::hours(7));
+        },
+        then: FakeRunner::new(house.folder.0.path(), FakeRun::Rows(2, Vec::new())),
+    };
+    let task = house.one_attempt(Arc::new(runner)).await;
+    assert_eq!((task.state, task.result), (TaskState::Running, None));
+    assert_eq!(*house.folder.1.lock().unwrap(), [format!("{}.1.report.csv", task_id(1))]);
+    assert!(house.files().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn files_are_kept_when_the_store_took_them_without_saying_so() {
+    let house = House::new(Store { silent_ends: AtomicU32::new(1), ..Store::default() });
+    let task = house.one_attempt(house.fake(FakeRun::Rows(2, Vec::new()))).await;
+    assert_eq!(task.state, TaskState::Succeeded);
+    assert_eq!(house.files(), [format!("{}.1.report.csv", task_id(1))]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_stops_when_its_lease_ran_out_unrenewed() {
+    let clock = Arc::new(TestClock::default());
+    let house = House { clock: clock.clone(), ..House::new(Store { deaf: Some(clock), ..Store::default() }) };
+    let (runner, _begins, mut drops) = endless();
+    let task = house.one_attempt(runner).await;
+    assert_eq!(drops.recv().await.unwrap(), task_id(1));
+    assert_eq!(task.state, TaskState::Running);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_stops_at_its_deadline() {
+    let house = House::new(Store::default());
+    let (runner, _begins, mut drops) = endless();
+    let before = Instant::now();
+    house.one_attempt(runner).await;
+    assert_eq!(drops.recv().await.unwrap(), task_id(1));
+    assert_eq!(before.elapsed(), Duration::from_secs(6 * 3_600));
+    house.clock.advance(TimeDelta::hours(6));
+    assert_eq!(house.claim("worker-1").await, None);
+    assert_eq!(house.task(1).await.state, TaskState::Failed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_drain_gives_running_tasks_back_uncounted() {
+    let house = House::new(Store::default());
+    let (runner, mut begins, mut drops) = endless();
+    house.start(1).await;
+    let stop = Stop::default();
+    let worker = tokio::spawn(house.worker(runner).run(stop.clone()));
+    begins.recv().await.unwrap();
+    stop.drain.cancel();
+    house.start(2).await;
+    stop.release.cancel();
+    worker.await.unwrap();
+    assert_eq!(drops.recv().await.unwrap(), task_id(1));
+    let task = house.task(1).await;
+    assert_eq!((task.state, task.attempts), (TaskState::Pending, 0));
+    assert_eq!(house.task(2).await.attempts, 0, "nothing is claimed after a drain has begun");
+    // The next worker takes it with the next epoch.
+    assert_eq!(house.claim("worker-2").await.unwrap().lease.epoch, 2);
+}
+
+/// Counts runs at a time, and drains the worker with the last one.
+struct Crowd {
+    now: AtomicUsize,
+    most: AtomicUsize,
+    left: AtomicUsize,
+    stop: Stop,
+    then: FakeRunner,
+}
+
+#[async_trait]
+impl ReportRunner for Crowd {
+    async fn run(&self, claim: &Claim, progress: &ProgressCell) -> Result<RunOutcome> {
+        let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let outcome = self.then.run(claim, progress).await;
+        self.now.fetch_sub(1, Ordering::SeqCst);
+        if self.left.fetch_sub(1, Ordering::SeqCst) == 1 {
+            self.stop.drain.cancel();
+        }
+        outcome
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_task_runs_and_never_more_than_count_at_a_time() {
+    let house = House::new(Store::default());
+    let stop = Stop::default();
+    let crowd = Arc::new(Crowd {
+        now: AtomicUsize::new(0),
+        most: AtomicUsize::new(0),
+        left: AtomicUsize::new(7),
+        stop: stop.clone(),
+        then: FakeRunner::new(house.folder.0.path(), FakeRun::Rows(1, Vec::new())),
+    });
+    for number in 1..=7 {
+        house.start(number).await;
+    }
+    house.worker(crowd.clone()).run(stop).await;
+    for number in 1..=7 {
+        assert_eq!(house.task(number).await.state, TaskState::Succeeded, "task {number}");
+    }
+    assert_eq!(crowd.most.load(Ordering::SeqCst), 2);
+}

@@ -1,0 +1,183 @@
+//! The commands as a person or a script calls them: the real binary, its output and its status.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// Calls the binary over this data directory, with no setting of the caller's environment.
+fn muster(data: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("MUSTER_") {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(data.parent().unwrap()).args(arguments).arg("--data").arg(data).output().unwrap()
+}
+
+#[track_caller]
+fn succeeds(output: &Output) -> String {
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{out}{err}");
+    out.into_owned()
+}
+
+/// The one line on standard error of a call that ended with `status`.
+#[track_caller]
+fn fails(output: &Output, status: i32) -> String {
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(status), "{err}");
+    assert!(err.starts_with("error: "), "{err}");
+    if status == 1 {
+        assert_eq!(err.lines().count(), 1, "{err}");
+    }
+    err
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_str(&succeeds(output)).unwrap()
+}
+
+/// A folder with a definition of people and its file: three records, the second without a name.
+fn people() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    write("people.csv", "id,name\n1,Ada\n,Bob\n3,Cy\n");
+    write(
+        "people.toml",
+        "name = \"People\"\nkind = \"delimited\"\n[delimited]\npath = \"people.csv\"\nnative_identity = \"id\"\n\
+         [profile]\nname = \"People\"\npriority = 1\n[[profile.attributes]]\nname = \"uid\"\nfrom = \"name\"\n",
+    );
+    dir
+}
+
+fn path(dir: &tempfile::TempDir, name: &str) -> String {
+    dir.path().join(name).to_str().unwrap().to_owned()
+}
+
+#[test]
+fn a_source_is_checked_added_and_listed() {
+    let dir = people();
+    let data = dir.path().join("data");
+    let file = path(&dir, "people.toml");
+    let checked = json(&muster(&data, &["source", "check", &file, "--output", "json"]));
+    assert_eq!(
+        (&checked["read"], &checked["accepted"], &checked["rejected"]),
+        (&3.into(), &2.into(), &1.into())
+    );
+    assert_eq!(checked["rejections"][0]["line"], 3);
+    assert!(!data.exists(), "a check keeps nothing");
+
+    assert!(succeeds(&muster(&data, &["source", "add", &file])).starts_with("source \"People\" added, id "));
+    assert!(
+        succeeds(&muster(&data, &["source", "add", &file])).starts_with("source \"People\" replaced, id ")
+    );
+    let listed = json(&muster(&data, &["source", "list", "--output", "json"]));
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    assert_eq!((&listed[0]["name"], &listed[0]["authoritative"]), (&"People".into(), &true.into()));
+    assert_eq!(listed[0]["baseDir"], dir.path().canonicalize().unwrap().to_str().unwrap());
+}
+
+#[test]
+fn links_are_kept_and_refused_rows_fail_the_command() {
+    let dir = people();
+    let data = dir.path().join("data");
+    succeeds(&muster(&data, &["source", "add", &path(&dir, "people.toml")]));
+    let links = path(&dir, "links.csv");
+    std::fs::write(&links, "account,displayName,userName,type\n1,Ada,ada,People\n").unwrap();
+    let counts = json(&muster(&data, &["source", "link", &links, "--output", "json"]));
+    assert_eq!((&counts["linked"], &counts["withoutUserName"]), (&1.into(), &0.into()));
+    std::fs::write(&links, "account,displayName,userName,type\n1,Ada,ada,Pets\n").unwrap();
+    let output = muster(&data, &["source", "link", &links]);
+    assert!(fails(&output, 1).contains("1 rows of"));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("line 2: type is \"Pets\""));
+}
+
+#[test]
+fn a_client_is_made_listed_without_its_secret_and_disabled() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let arguments = ["client", "create", "--kind", "user", "--name", "ada", "--level", "ORG_ADMIN"];
+    let made = json(&muster(&data, &[&arguments[..], &["--scope", "sp:scopes:all"]].concat()));
+    let (id, secret) = (made["id"].as_str().unwrap(), made["secret"].as_str().unwrap());
+    assert_eq!((id.len(), secret.len()), (32, 64));
+    let list = || succeeds(&muster(&data, &["client", "list", "--output", "json"]));
+    assert!(list().contains(id) && !list().contains(secret));
+    let enabled = || serde_json::from_str::<Value>(&list()).unwrap()[0]["enabled"].clone();
+    assert_eq!(enabled(), true);
+    succeeds(&muster(&data, &["client", "disable", id]));
+    assert_eq!(enabled(), false);
+    assert!(
+        fails(&muster(&data, &["client", "disable", "nobody"]), 1).contains("there is no client \"nobody\"")
+    );
+}
+
+#[test]
+fn wrong_use_ends_with_2_and_names_what_was_expected() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let unknown =
+        fails(&muster(&data, &["client", "create", "--kind", "user", "--name", "a", "--scope", "all"]), 2);
+    assert!(unknown.contains("sp:report:manage"), "{unknown}");
+    let application =
+        ["client", "create", "--kind", "application", "--name", "a", "--scope", "sp:scopes:all"];
+    fails(&muster(&data, &[&application[..], &["--level", "USER"]].concat()), 2);
+    fails(&muster(&data, &["serve", "--listen", "0.0.0.0:8080"]), 2);
+    std::fs::create_dir_all(&data).unwrap();
+    std::fs::write(data.join("muster.toml"), "[worker]\ncuont = 3\n").unwrap();
+    let typo = fails(&muster(&data, &["config", "show"]), 2);
+    assert!(typo.contains("muster.toml: unknown key worker.cuont: expected one of"), "{typo}");
+}
+
+#[test]
+fn a_missing_data_directory_is_not_made_by_a_list() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    assert!(fails(&muster(&data, &["source", "list"]), 1).contains("is no data directory"));
+    assert!(fails(&muster(&data, &["refresh"]), 1).contains("is no data directory"));
+    assert!(!data.exists());
+}
+
+#[test]
+fn settings_are_shown_with_their_origin() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let shown = json(&muster(&data, &["config", "show", "--output", "json"]));
+    let row = |key: &str| shown.as_array().unwrap().iter().find(|row| row["key"] == key).unwrap().clone();
+    assert_eq!(
+        (&row("server.listen")["value"], &row("server.listen")["origin"]),
+        (&"127.0.0.1:8080".into(), &"default".into())
+    );
+    assert_eq!(row("data.dir")["origin"], "--data");
+}
+
+#[test]
+fn kinds_are_listed_with_their_arguments() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let kinds = json(&muster(&data, &["report", "list-kinds", "--output", "json"]));
+    let ids: Vec<_> = kinds.as_array().unwrap().iter().map(|kind| kind["id"].as_str().unwrap()).collect();
+    assert_eq!(
+        ids,
+        [
+            "ACCOUNTS",
+            "IDENTITIES",
+            "IDENTITIES_DETAILS",
+            "IDENTITY_PROFILE_IDENTITY_ERROR",
+            "ORPHAN_IDENTITIES",
+            "UNCORRELATED_ACCOUNTS"
+        ]
+    );
+    assert_eq!(kinds[0]["arguments"][0]["name"], "application");
+    assert!(!data.exists());
+}
+
+#[test]
+fn a_service_that_is_not_there_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let service = ["--base-url", "http://127.0.0.1:1", "--client-id", "a", "--client-secret", "b"];
+    let error = fails(&muster(&data, &[&["report", "result", "1"][..], &service].concat()), 1);
+    assert!(error.contains("http://127.0.0.1:1"), "{error}");
+}
