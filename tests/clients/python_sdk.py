@@ -228,6 +228,11 @@ class Calls:
     def cancel(self, task_id):
         return self.call("cancel_report", task_id)
 
+    def occupy_workers(self):
+        """Gives the server its largest reports to do, so that what is started next waits a moment."""
+        for correlated_only in (False, True):
+            self.start("IDENTITIES_DETAILS", {"correlatedOnly": correlated_only})
+
     def ended(self, task_id):
         """The result once it has a status."""
         deadline = time.monotonic() + DEADLINE_SECONDS
@@ -348,7 +353,9 @@ def check_kind(tally, name, user, application, kind):
     status, body, _ = user.cancel(task.id)
     tally.check(f"{name} cancel after its end is a 400", status == 400 and is_error(body, "400"), (status, body))
 
-    for _ in range(CANCEL_ATTEMPTS):
+    for attempt in range(CANCEL_ATTEMPTS):
+        if attempt >= 3:
+            user.occupy_workers()
         _, task, _ = user.start(kind, arguments)
         status, body, _ = user.cancel(task.id)
         if status != 400:
@@ -434,7 +441,9 @@ def check_examples(tally, name, face, user):
         "File has been saved to" in printed and "model_dump_json" in printed and read_csv(expected)[1] == result.rows,
         printed,
     )
-    for _ in range(CANCEL_ATTEMPTS):
+    for attempt in range(CANCEL_ATTEMPTS):
+        if attempt >= 3:
+            user.occupy_workers()
         printed = face.example("start")
         task_id = re.search(r'"id": ?"([0-9a-f]{32})"', printed).group(1)
         printed = face.example("cancel", task_id)

@@ -109,6 +109,11 @@ class Calls {
     return this.call("cancelReport", { id });
   }
 
+  /** Gives the server its largest reports to do, so that what is started next waits a moment. */
+  async occupyWorkers() {
+    for (const correlatedOnly of [false, true]) await this.start("IDENTITIES_DETAILS", { correlatedOnly });
+  }
+
   /** The result once it has a status. */
   async ended(taskResultId) {
     const deadline = Date.now() + deadlineMilliseconds;
@@ -215,6 +220,7 @@ async function checkKind(label, user, application, kind) {
   let cancelled;
   let again;
   for (let attempt = 0; attempt < cancelAttempts; attempt += 1) {
+    if (attempt >= 3) await user.occupyWorkers();
     again = (await user.start(kind, argumentsOf[kind])).data;
     cancelled = await user.cancel(again.id);
     if (cancelled.status !== 400) break;

@@ -162,3 +162,42 @@ fn read(what: &str, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error
     };
     whole().map_err(|error: ureq::Error| Trouble::Broken(format!("{what}: {error}")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    /// Serves one connection with these bytes and closes it.
+    fn served(answer: &'static [u8]) -> Called<Answer> {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        let server = std::thread::spawn(move || {
+            let (mut connection, _) = listener.accept().expect("the client connects");
+            let mut request = [0; 1_024];
+            let read = connection.read(&mut request).expect("the client sends");
+            assert!(read > 0, "a request came");
+            connection.write_all(answer).expect("the client reads");
+        });
+        let called = read("test", agent().get(format!("http://{address}/")).call());
+        server.join().expect("the server ends");
+        called
+    }
+
+    /// The kill test rests on this: half a body is never taken for a body.
+    #[test]
+    fn a_body_cut_off_is_no_answer() {
+        let whole = served(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd");
+        assert_eq!(whole.expect("it is whole").body, b"abcd");
+        let cut: [&'static [u8]; 3] = [
+            b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Le",
+        ];
+        for answer in cut {
+            let called = served(answer);
+            assert!(matches!(called, Err(Trouble::Broken(_))), "{called:?}");
+        }
+    }
+}

@@ -7,6 +7,7 @@ use crate::api::{Api, Report};
 use crate::failure::{Context, Failure, Result};
 use crate::server::{self, House, Server, muster};
 use crate::workspace::Workspace;
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -14,6 +15,9 @@ use std::time::{Duration, Instant};
 /// `cargo xtask bench`
 #[derive(Debug, clap::Args)]
 pub struct Options {
+    /// The service's binary [default: built from this repository]
+    #[arg(long, value_name = "FILE")]
+    pub binary: Option<PathBuf>,
     /// People in the organisation; it has about five times as many accounts
     #[arg(long, default_value_t = 100_000)]
     pub identities: u64,
@@ -33,7 +37,7 @@ const SETTINGS: [(&str, &str); 2] =
 
 /// Runs it and prints what was measured. Whether memory stayed within the limit.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
-    let binary = workspace.built_binary()?;
+    let binary = workspace.binary(options.binary.as_deref())?;
     let data = workspace.fresh_folder("bench")?.join("data");
     println!("{} identities, on {} processors", options.identities, processors());
 

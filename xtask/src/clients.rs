@@ -15,6 +15,9 @@ pub const DEFAULT_IDENTITIES: u64 = 3_000;
 /// `cargo xtask clients`
 #[derive(Debug, clap::Args)]
 pub struct Options {
+    /// The service's binary [default: built from this repository]
+    #[arg(long, value_name = "FILE")]
+    pub binary: Option<PathBuf>,
     /// People in the organisation that is reported on
     #[arg(long, default_value_t = DEFAULT_IDENTITIES)]
     pub identities: u64,
@@ -22,7 +25,7 @@ pub struct Options {
 
 /// Runs the suites and prints their totals.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
-    let binary = workspace.built_binary()?;
+    let binary = workspace.binary(options.binary.as_deref())?;
     let tally = suites(workspace, binary, options.identities)?;
     println!("{tally}");
     Ok(tally.failed == 0)

@@ -20,13 +20,16 @@ use crate::tally::Tally;
 use crate::workspace::Workspace;
 use ledger::{Expected, Ledger};
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// `cargo xtask kill`
 #[derive(Debug, clap::Args)]
 pub struct Options {
+    /// The service's binary [default: built from this repository]
+    #[arg(long, value_name = "FILE")]
+    pub binary: Option<PathBuf>,
     /// Times that the service is killed
     #[arg(long, default_value_t = 200)]
     pub rounds: u64,
@@ -41,7 +44,7 @@ pub struct Options {
 impl Options {
     /// What `cargo xtask test` does.
     pub fn in_tests() -> Self {
-        Self { rounds: 200, seed: 1, identities: 3_000 }
+        Self { binary: None, rounds: 200, seed: 1, identities: 3_000 }
     }
 }
 
@@ -70,7 +73,7 @@ const SETTINGS: [(&str, &str); 8] = [
 
 /// Runs the rounds and prints totals.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
-    let binary = workspace.built_binary()?;
+    let binary = workspace.binary(options.binary.as_deref())?;
     let tally = rounds(workspace, &binary, options)?;
     println!("{tally}");
     Ok(tally.failed == 0)

@@ -12,7 +12,7 @@ use crate::workspace::{Workspace, cargo, must_run_everything};
 pub fn run(workspace: &Workspace) -> Result<bool> {
     let mut tally = Tally::default();
     let lucene = setup::lucene();
-    let binary = workspace.built_binary()?;
+    let binary = workspace.binary(None)?;
 
     let mut tests = cargo();
     tests.current_dir(&workspace.root).args(["test", "--release", "--workspace", "--no-fail-fast"]);
@@ -32,8 +32,18 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
     }
     tally += counted;
 
-    tally += clients::suites(workspace, binary.clone(), clients::DEFAULT_IDENTITIES)?;
-    tally += kill::rounds(workspace, &binary, &kill::Options::in_tests())?;
+    let clients = clients::suites(workspace, binary.clone(), clients::DEFAULT_IDENTITIES);
+    tally += counted_or_failed("the published clients", clients);
+    let kills = kill::rounds(workspace, &binary, &kill::Options::in_tests());
+    tally += counted_or_failed("kill", kills);
     println!("{tally}");
     Ok(tally.failed == 0)
+}
+
+/// A suite that broke off is one failure, so that the totals are printed whatever happens.
+fn counted_or_failed(name: &str, suite: Result<Tally>) -> Tally {
+    suite.unwrap_or_else(|failure| {
+        println!("FAIL  {name}: {failure}");
+        Tally { failed: 1, ..Tally::default() }
+    })
 }

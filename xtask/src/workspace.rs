@@ -46,14 +46,19 @@ impl Workspace {
         ]))
     }
 
-    /// The service's binary, built.
-    pub fn built_binary(&self) -> Result<PathBuf> {
-        self.build()?;
-        let binary = self.target.join("release").join("muster");
+    /// The service's binary: the given one, or one built now.
+    pub fn binary(&self, given: Option<&Path>) -> Result<PathBuf> {
+        let binary = match given {
+            Some(path) => path.canonicalize().context(|| format!("{} cannot be found", path.display()))?,
+            None => {
+                self.build()?;
+                self.target.join("release").join("muster")
+            }
+        };
         if binary.is_file() {
             Ok(binary)
         } else {
-            Err(Failure::new(format!("{} is not there after the build", binary.display())))
+            Err(Failure::new(format!("{} is not there", binary.display())))
         }
     }
 

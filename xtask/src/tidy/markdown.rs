@@ -62,7 +62,9 @@ mod tests {
     #[test]
     fn spans_and_blocks_are_code() {
         let texts: Vec<_> = code(DOCUMENT).into_iter().map(|code| (code.line, code.text)).collect();
-        assert_eq!(texts, [(3, "cargo xtask check".to_owned()), (6, "cargo xtask test".to_owned())]);
+        let expected =
+            [(3, "cargo xtask check"), (6, "cargo xtask test"), (11, "a"), (11, "b"), (11, "c"), (12, "d")];
+        assert_eq!(texts, expected.map(|(line, text)| (line, text.to_owned())));
     }
 
     #[test]
