@@ -186,10 +186,15 @@ class Face:
             suffix=self.suffix,
             id=task_id,
         )
-        printed = io.StringIO()
-        with contextlib.redirect_stdout(printed):
-            exec(compile(text, f"<example {name}>", "exec"), {})
-        return printed.getvalue()
+        while True:
+            printed = io.StringIO()
+            with contextlib.redirect_stdout(printed):
+                exec(compile(text, f"<example {name}>", "exec"), {})
+            # The example prints what went wrong; a reader who is told to wait does, and runs it again.
+            wait = re.search(r"\(429\).*'Retry-After': '([0-9]+)'", printed.getvalue(), re.DOTALL)
+            if wait is None:
+                return printed.getvalue()
+            time.sleep(int(wait.group(1)))
 
 
 class Calls:
