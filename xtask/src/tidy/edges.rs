@@ -11,13 +11,15 @@ use crate::workspace::Workspace;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Outside crates that are heavy, native or a face to the world: a row must allow them.
-const GUARDED: [&str; 12] = [
+const GUARDED: [&str; 14] = [
+    "arrow",
     "axum",
     "ballista",
     "clap",
     "datafusion",
     "deltalake",
     "figment",
+    "hyper",
     "object_store",
     "rdkafka",
     "reqwest",
