@@ -295,14 +295,14 @@ def read_csv(path):
 
 
 def is_error(body, code, *words):
-    """Whether this is the published error body and its text has all the words."""
-    texts = [message["text"] for message in body.get("messages", [])]
+    """Whether this is the published error body and its texts, messages and causes, have all the words."""
+    parts = body.get("messages", []) + body.get("causes", [])
     return (
         body.get("detailCode", "").startswith(code)
         and re.fullmatch(r"[0-9a-f]{32}", body.get("trackingId", "")) is not None
-        and len(texts) > 0
-        and all(m["locale"] == "en-US" and m["localeOrigin"] == "DEFAULT" for m in body["messages"])
-        and all(any(word in text for text in texts) for word in words)
+        and len(body.get("messages", [])) > 0
+        and all(part["locale"] == "en-US" and part["localeOrigin"] == "DEFAULT" for part in parts)
+        and all(any(word in part["text"] for part in parts) for word in words)
     )
 
 

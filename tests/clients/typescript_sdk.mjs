@@ -156,13 +156,13 @@ function parseCsv(text) {
   return records;
 }
 
-/** Whether this is the published error body and its text has all the words. */
+/** Whether this is the published error body and its texts, messages and causes, have all the words. */
 function isError(data, code, ...words) {
-  const texts = (data?.messages ?? []).map((message) => message.text);
+  const texts = [...(data?.messages ?? []), ...(data?.causes ?? [])].map((part) => part.text);
   return (
     String(data?.detailCode).startsWith(code) &&
     /^[0-9a-f]{32}$/.test(data.trackingId) &&
-    texts.length > 0 &&
+    data.messages.length > 0 &&
     words.every((word) => texts.some((text) => text.includes(word)))
   );
 }
