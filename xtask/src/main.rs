@@ -1,1 +1,81 @@
-fn main() {}
+//! Tasks of this repository: `cargo xtask check|tidy|docs|test|clients|kill|bench`.
+//!
+//! Why a program and not scripts: the same commands on every machine, with types and without a shell.
+//! It knows the service only from outside, as a process and over HTTP, so it builds in seconds and what
+//! it finds is what a user would find.
+//!
+//! Invariants: it ends only processes that it started, by their own handles; it writes only under the
+//! target directory and its own temporary folders, except that `docs` writes the generated document and
+//! `test` may install Debian packages when it runs as root.
+
+mod api;
+mod bench;
+mod check;
+mod clients;
+mod command;
+mod docs;
+mod failure;
+mod kill;
+mod random;
+mod server;
+mod setup;
+mod tally;
+mod test;
+mod tidy;
+mod workspace;
+
+use clap::{Parser, Subcommand};
+use failure::Result;
+use std::process::ExitCode;
+use workspace::Workspace;
+
+/// Tasks of this repository.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Formatting, lints and tidy
+    Check,
+    /// Crate edges, paths and commands in documents, sizes of files, words that must not stand there
+    Tidy,
+    /// Write docs/reports.md from the report definitions
+    Docs,
+    /// All tests; installs what they need; the last line has the totals
+    Test,
+    /// Only the published clients against a running server
+    Clients(clients::Options),
+    /// Kill the running service again and again and check that nothing accepted was lost
+    Kill(kill::Options),
+    /// Time and memory of a refresh and of every report on a large organisation
+    Bench(bench::Options),
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse().task) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether everything that was asked for is in order.
+fn run(task: Task) -> Result<bool> {
+    let workspace = Workspace::find()?;
+    match task {
+        Task::Check => check::run(&workspace),
+        Task::Tidy => tidy::run(&workspace),
+        Task::Docs => docs::write(&workspace).map(|()| true),
+        Task::Test => test::run(&workspace),
+        Task::Clients(options) => clients::run(&workspace, &options),
+        Task::Kill(options) => kill::run(&workspace, &options),
+        Task::Bench(options) => bench::run(&workspace, &options),
+    }
+}

@@ -1,0 +1,203 @@
+//! The service's HTTP API, as any client sees it.
+
+use crate::failure::Failure;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Why a call gave nothing.
+#[derive(Debug)]
+pub enum Trouble {
+    /// No whole answer came back: the server is not there, or went away in the middle.
+    Broken(String),
+    /// An answer came back, and it is not what the contract says.
+    Wrong(String),
+}
+
+/// What a call gives.
+pub type Called<T> = Result<T, Trouble>;
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Broken(text) | Trouble::Wrong(text) => Self::new(text),
+        }
+    }
+}
+
+/// A client id and its secret.
+#[derive(Debug, Clone)]
+pub struct Credentials {
+    /// Client id.
+    pub id: String,
+    /// Client secret.
+    pub secret: String,
+}
+
+/// A report to start: its kind and its arguments.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The published kind.
+    pub kind: &'static str,
+    /// The `arguments` object.
+    pub arguments: Value,
+}
+
+/// The result of a task as get-report-result tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// SUCCESS, WARNING, FAILURE or TERMINATED.
+    pub status: String,
+    /// Rows of the file.
+    pub rows: u64,
+}
+
+/// An answer: the status and the whole body.
+#[derive(Debug)]
+pub struct Answer {
+    /// HTTP status.
+    pub status: u16,
+    /// The body; it is complete, or there would be no answer.
+    pub body: Vec<u8>,
+}
+
+/// One client with a token.
+#[derive(Debug, Clone)]
+pub struct Api {
+    base: String,
+    token: String,
+    agent: ureq::Agent,
+}
+
+/// No request to a server on this machine takes longer, a large download included.
+const TIMEOUT: Duration = Duration::from_secs(600);
+
+fn agent() -> ureq::Agent {
+    // A proxy in the environment is for other machines.
+    let config =
+        ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT)).proxy(None);
+    config.build().into()
+}
+
+/// Whether a server at this base URL says that it is ready.
+pub fn is_ready(base: &str) -> bool {
+    agent().get(format!("{base}/health/ready")).call().is_ok_and(|answer| answer.status().as_u16() == 200)
+}
+
+impl Api {
+    /// Gets a token.
+    pub fn connect(base: &str, credentials: &Credentials) -> Called<Self> {
+        let agent = agent();
+        let form = [
+            ("grant_type", "client_credentials"),
+            ("client_id", credentials.id.as_str()),
+            ("client_secret", credentials.secret.as_str()),
+        ];
+        let answer = read("the token", agent.post(format!("{base}/oauth/token")).send_form(form))?;
+        let body = answer.expect_json(200, "the token")?;
+        let token =
+            body["access_token"].as_str().ok_or_else(|| wrong("the token's answer has no access_token"))?;
+        Ok(Self { base: format!("{base}/v2024/reports"), token: format!("Bearer {token}"), agent })
+    }
+
+    /// Starts a report; the task result id.
+    pub fn start(&self, report: &Report) -> Called<String> {
+        let body = json!({"reportType": report.kind, "arguments": report.arguments});
+        let request = self.agent.post(format!("{}/run", self.base)).header("Authorization", &self.token);
+        let body = read(report.kind, request.send_json(body))?.expect_json(200, report.kind)?;
+        Ok(body["id"].as_str().ok_or_else(|| wrong("a started task has no id"))?.to_owned())
+    }
+
+    /// The outcome of a task; `None` while it runs.
+    ///
+    /// An id that the service does not know is a failure: `{}` is its answer then.
+    pub fn outcome(&self, id: &str) -> Called<Option<Outcome>> {
+        let body = self.get(&format!("{id}/result"))?.expect_json(200, "the result")?;
+        if body["id"] != json!(id) {
+            return Err(wrong(format!("the service does not know task {id}: its result is {body}")));
+        }
+        Ok(body["status"]
+            .as_str()
+            .map(|status| Outcome { status: status.to_owned(), rows: body["rows"].as_u64().unwrap_or(0) }))
+    }
+
+    /// The CSV file of a task, or the error's answer.
+    pub fn csv(&self, id: &str) -> Called<Answer> {
+        self.get(&format!("{id}?fileFormat=csv"))
+    }
+
+    /// Cancels a task; the HTTP status.
+    pub fn cancel(&self, id: &str) -> Called<u16> {
+        let request =
+            self.agent.post(format!("{}/{id}/cancel", self.base)).header("Authorization", &self.token);
+        Ok(read("cancel", request.send_empty())?.status)
+    }
+
+    fn get(&self, path: &str) -> Called<Answer> {
+        let request = self.agent.get(format!("{}/{path}", self.base)).header("Authorization", &self.token);
+        read(path, request.call())
+    }
+}
+
+impl Answer {
+    fn expect_json(&self, status: u16, what: &str) -> Called<Value> {
+        let text = String::from_utf8_lossy(&self.body);
+        if self.status != status {
+            return Err(wrong(format!("{what}: answer {} instead of {status}: {text}", self.status)));
+        }
+        serde_json::from_str(&text).map_err(|error| wrong(format!("{what}: the answer is no JSON: {error}")))
+    }
+}
+
+fn wrong(text: impl Into<String>) -> Trouble {
+    Trouble::Wrong(text.into())
+}
+
+/// The whole answer; an error when the connection ended before it did.
+fn read(what: &str, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Called<Answer> {
+    let whole = || {
+        let mut answer = answer?;
+        let status = answer.status().as_u16();
+        let body = answer.body_mut().with_config().limit(u64::MAX).read_to_vec()?;
+        Ok(Answer { status, body })
+    };
+    whole().map_err(|error: ureq::Error| Trouble::Broken(format!("{what}: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+
+    /// Serves one connection with these bytes and closes it.
+    fn served(answer: &'static [u8]) -> Called<Answer> {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port is free");
+        let address = listener.local_addr().expect("it is bound");
+        let server = std::thread::spawn(move || {
+            let (mut connection, _) = listener.accept().expect("the client connects");
+            let mut request = [0; 1_024];
+            let read = connection.read(&mut request).expect("the client sends");
+            assert!(read > 0, "a request came");
+            connection.write_all(answer).expect("the client reads");
+        });
+        let called = read("test", agent().get(format!("http://{address}/")).call());
+        server.join().expect("the server ends");
+        called
+    }
+
+    /// The kill test rests on this: half a body is never taken for a body.
+    #[test]
+    fn a_body_cut_off_is_no_answer() {
+        let whole = served(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd");
+        assert_eq!(whole.expect("it is whole").body, b"abcd");
+        let cut: [&'static [u8]; 3] = [
+            b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nab",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n",
+            b"HTTP/1.1 200 OK\r\nContent-Le",
+        ];
+        for answer in cut {
+            let called = served(answer);
+            assert!(matches!(called, Err(Trouble::Broken(_))), "{called:?}");
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! `cargo xtask bench`: a large organisation through the real binary, with times and peak memory.
+//!
+//! The organisation is written as source files by the binary's own generator, read and refreshed by
+//! `muster refresh`, and reported on over HTTP. Memory is `VmHWM`: the most that a process ever held.
+
+use crate::api::{Api, Report};
+use crate::failure::{Context, Failure, Result};
+use crate::server::{self, House, Server, muster};
+use crate::workspace::Workspace;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// `cargo xtask bench`
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The service's binary [default: built from this repository]
+    #[arg(long, value_name = "FILE")]
+    pub binary: Option<PathBuf>,
+    /// People in the organisation; it has about five times as many accounts
+    #[arg(long, default_value_t = 100_000)]
+    pub identities: u64,
+    /// Starts of a small report whose time to SUCCESS is measured
+    #[arg(long, default_value_t = 200)]
+    pub starts: usize,
+    /// Fail when a process held more than this many MiB
+    #[arg(long, default_value_t = 2_048)]
+    pub memory_mib: u64,
+}
+
+/// A report of the size measured takes at most this long.
+const PATIENCE: Duration = Duration::from_secs(600);
+/// The benchmark does not rest, and rests would be measured otherwise.
+const SETTINGS: [(&str, &str); 2] =
+    [("MUSTER__RATE_LIMIT__REQUESTS", "1000000"), ("MUSTER__RATE_LIMIT__TOKEN_REQUESTS", "1000000")];
+
+/// Runs it and prints what was measured. Whether memory stayed within the limit.
+pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
+    let binary = workspace.binary(options.binary.as_deref())?;
+    let data = workspace.fresh_folder("bench")?.join("data");
+    println!("{} identities, on {} processors", options.identities, processors());
+
+    // The demo makes the sources and a first snapshot, and runs each report once: a warm-up of the disk.
+    let house = House::with_demo(&binary, &data, options.identities)?;
+    let (refresh_time, refresh_memory) = refresh(&house)?;
+    println!("{:<34} {:>9.2} s", "refresh, everything read again", refresh_time.as_secs_f64());
+
+    let server = house.serve(&SETTINGS)?;
+    let api = server.connect(&house.user)?;
+    println!("{:<34} {:>11} {:>10} {:>12} {:>8}", "report", "time", "rows", "rows/s", "MiB");
+    for report in house.reports() {
+        measure_report(&api, &report)?;
+    }
+    let server_memory = server.peak_memory_kib()?;
+    server.stop()?;
+
+    let small = House::with_demo(&binary, &data.with_file_name("small"), SMALL)?;
+    let server = small.serve(&SETTINGS)?;
+    let (median, p99) = latency(&small, &server, options.starts)?;
+    server.stop()?;
+    println!(
+        "start to SUCCESS, idle, {SMALL} people: median {:.1} ms, 99th percentile {:.1} ms ({} starts)",
+        milliseconds(median),
+        milliseconds(p99),
+        options.starts
+    );
+    println!("peak memory: refresh {} MiB, server {} MiB", refresh_memory / 1_024, server_memory / 1_024);
+    let within = refresh_memory.max(server_memory) <= options.memory_mib * 1_024;
+    if !within {
+        println!("more than the limit of {} MiB", options.memory_mib);
+    }
+    Ok(within)
+}
+
+/// People of the organisation whose reports are small.
+const SMALL: u64 = 200;
+
+/// Refreshes in a process of its own; time and peak memory in KiB.
+fn refresh(house: &House) -> Result<(Duration, u64)> {
+    let begun = Instant::now();
+    let mut child = muster(&house.binary, &house.data)
+        .arg("refresh")
+        .stdout(Stdio::null())
+        .spawn()
+        .context(|| "muster refresh cannot be run".into())?;
+    let mut memory = 0;
+    loop {
+        // The high-water mark only grows, so the last look before the end is at most one pause old.
+        memory = server::peak_memory_kib(child.id()).unwrap_or(memory).max(memory);
+        match child.try_wait().context(|| "muster refresh cannot be waited for".into())? {
+            Some(status) if status.success() => return Ok((begun.elapsed(), memory)),
+            Some(status) => return Err(Failure::new(format!("muster refresh: {status}"))),
+            None => sleep(Duration::from_millis(5)),
+        }
+    }
+}
+
+/// Starts, waits, fetches; prints a line.
+fn measure_report(api: &Api, report: &Report) -> Result<()> {
+    let begun = Instant::now();
+    let id = api.start(report)?;
+    let rows = wait(api, &id)?;
+    let time = begun.elapsed();
+    let file = api.csv(&id)?;
+    let per_second = rows as f64 / time.as_secs_f64();
+    let mebibytes = file.body.len() as f64 / f64::from(1 << 20);
+    println!(
+        "{:<34} {:>9.2} s {rows:>10} {per_second:>12.0} {mebibytes:>8.1}",
+        report.kind,
+        time.as_secs_f64()
+    );
+    Ok(())
+}
+
+/// Rows of the task once it succeeded.
+fn wait(api: &Api, id: &str) -> Result<u64> {
+    let begun = Instant::now();
+    loop {
+        match api.outcome(id)? {
+            Some(outcome) if outcome.status == "SUCCESS" || outcome.status == "WARNING" => {
+                return Ok(outcome.rows);
+            }
+            Some(outcome) => return Err(Failure::new(format!("task {id} ended as {}", outcome.status))),
+            None if begun.elapsed() > PATIENCE => {
+                return Err(Failure::new(format!("task {id} has not ended within {PATIENCE:?}")));
+            }
+            None => sleep(Duration::from_micros(500)),
+        }
+    }
+}
+
+/// Median and 99th percentile of the time from sending a start to seeing its success.
+fn latency(house: &House, server: &Server, starts: usize) -> Result<(Duration, Duration)> {
+    let api = server.connect(&house.user)?;
+    let reports = house.reports();
+    let small =
+        reports.iter().find(|report| report.kind == "ORPHAN_IDENTITIES").expect("it is one of the six");
+    let mut times = Vec::with_capacity(starts);
+    for _ in 0..starts.max(1) {
+        let begun = Instant::now();
+        let id = api.start(small)?;
+        wait(&api, &id)?;
+        times.push(begun.elapsed());
+    }
+    times.sort();
+    let at = |percent: usize| times[(times.len() * percent).div_ceil(100).saturating_sub(1)];
+    Ok((at(50), at(99)))
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1_000.0
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}

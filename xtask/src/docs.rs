@@ -1,0 +1,138 @@
+//! `cargo xtask docs`: docs/reports.md, written from the report definitions.
+//!
+//! The definitions are what runs; the document is what people read. Tidy fails when they differ.
+
+use crate::failure::{Context, Failure, Result};
+use crate::workspace::Workspace;
+use std::fmt::Write;
+use std::path::PathBuf;
+use toml::{Table, Value};
+
+const DOCUMENT: &str = "docs/reports.md";
+const DEFINITIONS: &str = "crates/reports/definitions";
+
+const HEAD: &str = "\
+# Reports
+
+This page is written by `cargo xtask docs` from the definitions in `crates/reports/definitions`; change those.
+
+Every report is a CSV file after RFC 4180: UTF-8 without a byte order mark, lines end in CR LF, the first line \
+has the technical names of the columns (`csv.header = \"label\"` puts labels there). A null is an empty cell, a \
+time is RFC 3339 in UTC, and several values in one cell are joined by `; `, with a `;` inside a value doubled. \
+Rows are totally ordered, so the same snapshot and the same arguments give the same bytes. A change of columns, \
+of order or of meaning is a new version of the definition.
+
+A result is SUCCESS when the rows written equal the rows that a second count over the same snapshot expects, \
+and every source it rests on was read completely; WARNING when a reader must know something, which `messages` \
+says; FAILURE without a file otherwise.
+";
+
+/// Writes the document.
+pub fn write(workspace: &Workspace) -> Result<()> {
+    let path = document_path(workspace);
+    std::fs::write(&path, text(workspace)?).context(|| format!("{} cannot be written", path.display()))
+}
+
+/// Whether the document is what the definitions say.
+pub fn faults(workspace: &Workspace) -> Result<Vec<String>> {
+    let path = document_path(workspace);
+    let written = std::fs::read_to_string(&path).context(|| format!("{} cannot be read", path.display()))?;
+    let fresh = written == text(workspace)?;
+    Ok(if fresh {
+        vec![]
+    } else {
+        vec![format!("{DOCUMENT} is not what the definitions say: run cargo xtask docs")]
+    })
+}
+
+fn document_path(workspace: &Workspace) -> PathBuf {
+    workspace.root.join(DOCUMENT)
+}
+
+fn text(workspace: &Workspace) -> Result<String> {
+    let folder = workspace.root.join(DEFINITIONS);
+    let unreadable = || format!("{} cannot be read", folder.display());
+    let mut definitions = Vec::new();
+    for entry in std::fs::read_dir(&folder).context(unreadable)? {
+        let path = entry.context(unreadable)?.path();
+        let text = std::fs::read_to_string(&path).context(|| path.display().to_string())?;
+        let definition: Table = toml::from_str(&text).context(|| path.display().to_string())?;
+        definitions.push((field(&definition, "id")?.to_owned(), definition));
+    }
+    definitions.sort_by(|one, other| one.0.cmp(&other.0));
+    let mut document = HEAD.to_owned();
+    for (_, definition) in &definitions {
+        document.push_str(&section(definition)?);
+    }
+    Ok(document)
+}
+
+fn section(definition: &Table) -> Result<String> {
+    let id = field(definition, "id")?;
+    let version = definition.get("version").and_then(Value::as_integer).unwrap_or_default();
+    let mut text = format!("\n## {id}\n\n**{}**, version {version}.", field(definition, "name")?);
+    let formats = list(definition, "formats").map(|format| format.as_str().unwrap_or_default());
+    let add =
+        |text: &mut String, more: std::fmt::Arguments<'_>| text.write_fmt(more).expect("a text takes all");
+    add(&mut text, format_args!(" {}", field(definition, "description")?));
+    add(&mut text, format_args!(" One row is {}.", field(definition, "row")?));
+    let keys: Vec<_> =
+        list(definition, "order_by").filter_map(Value::as_str).map(|k| format!("`{k}`")).collect();
+    add(&mut text, format_args!(" Ordered by {}.", keys.join(", ")));
+    add(&mut text, format_args!(" Formats: {}.\n", formats.collect::<Vec<_>>().join(", ")));
+
+    let arguments: Vec<_> = list(definition, "arguments").filter_map(Value::as_table).collect();
+    if !arguments.is_empty() {
+        text.push_str("\n| argument | holds | required | meaning |\n|---|---|---|---|\n");
+    }
+    for argument in arguments {
+        let required = argument.get("required").and_then(Value::as_bool).unwrap_or(false);
+        let need = match (required, argument.get("default")) {
+            (true, _) => "yes".to_owned(),
+            (false, Some(default)) => format!("no: `{default}`"),
+            (false, None) => "no".to_owned(),
+        };
+        let (name, meaning) = (field(argument, "name")?, field(argument, "meaning")?);
+        add(&mut text, format_args!("| `{name}` | {} | {need} | {meaning} |\n", holds(argument)?));
+    }
+
+    text.push_str("\n| column | label | meaning |\n|---|---|---|\n");
+    for column in list(definition, "columns").filter_map(Value::as_table) {
+        let (name, label, meaning) =
+            (field(column, "name")?, field(column, "label")?, field(column, "meaning")?);
+        add(&mut text, format_args!("| `{name}` | {label} | {meaning} |\n"));
+    }
+    match definition.get("attribute_columns").and_then(Value::as_str) {
+        Some("identity") => {
+            text.push_str("\nThen every identity attribute of the schema, in schema order.\n")
+        }
+        Some("source") => text.push_str("\nThen every account attribute of the source, in schema order.\n"),
+        Some(other) => return Err(Failure::new(format!("{id}: attribute_columns is {other:?}"))),
+        None => {}
+    }
+    Ok(text)
+}
+
+/// What an argument holds, for people.
+fn holds(argument: &Table) -> Result<String> {
+    let allowed: Vec<_> = list(argument, "allowed").filter_map(Value::as_str).collect();
+    Ok(match field(argument, "type")? {
+        "boolean" => "`true` or `false`".to_owned(),
+        "source_id" => "id of a source".to_owned(),
+        "authoritative_source_id" => "id of an authoritative source".to_owned(),
+        "source_name" => "name of that source".to_owned(),
+        "texts" if !allowed.is_empty() => format!("list of {}", allowed.join(", ")),
+        other => other.replace('_', " "),
+    })
+}
+
+fn field<'table>(table: &'table Table, key: &str) -> Result<&'table str> {
+    table
+        .get(key)
+        .and_then(Value::as_str)
+        .ok_or_else(|| Failure::new(format!("a definition has no text {key}")))
+}
+
+fn list<'table>(table: &'table Table, key: &str) -> impl Iterator<Item = &'table Value> {
+    table.get(key).and_then(Value::as_array).into_iter().flatten()
+}

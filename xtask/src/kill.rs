@@ -1,0 +1,213 @@
+//! `cargo xtask kill`: SIGKILL at random moments, and nothing that was accepted may be lost.
+//!
+//! Each round starts the real binary on the same data directory, lets clients start, poll, fetch and cancel
+//! reports over HTTP, and kills the process at a moment that the seed decides, sometimes while it is still
+//! coming up. From time to time, and at the end, it is left alone until everything has ended. Then
+//! - every task whose id a client got in a whole answer is there and ended as it had to: cancelled if a
+//!   cancel was confirmed, else with the status that the same report has when nobody kills anything;
+//! - its file is, byte for byte, the file of that undisturbed run: same snapshot, same arguments, same bytes;
+//! - no download ended cleanly with anything else, at any time;
+//! - the folder of results holds the files of successful tasks and nothing besides.
+
+mod clients;
+mod ledger;
+
+use crate::api::Api;
+use crate::failure::{Context, Failure, Result};
+use crate::random::Random;
+use crate::server::{House, Server};
+use crate::tally::Tally;
+use crate::workspace::Workspace;
+use ledger::{Expected, Ledger};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// `cargo xtask kill`
+#[derive(Debug, clap::Args)]
+pub struct Options {
+    /// The service's binary [default: built from this repository]
+    #[arg(long, value_name = "FILE")]
+    pub binary: Option<PathBuf>,
+    /// Times that the service is killed
+    #[arg(long, default_value_t = 200)]
+    pub rounds: u64,
+    /// Number that decides what the clients do and when the service is killed
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+    /// People in the organisation that is reported on
+    #[arg(long, default_value_t = 3_000)]
+    pub identities: u64,
+}
+
+impl Options {
+    /// What `cargo xtask test` does.
+    pub fn in_tests() -> Self {
+        Self { binary: None, rounds: 200, seed: 1, identities: 3_000 }
+    }
+}
+
+/// Clients that work at the same time.
+const CLIENTS: u64 = 3;
+/// A kill comes at most this long after the service is ready.
+const LIFE_MAX_MS: u64 = 400;
+/// One round in so many is killed while the service is coming up.
+const KILLED_AT_START: u64 = 8;
+/// One round in so many begins with everything that is still open coming to its end.
+const SETTLED: u64 = 25;
+/// How long that may take.
+const SETTLE_PATIENCE: Duration = Duration::from_secs(120);
+/// Short leases, so that what a killed worker held is taken up again soon; as many attempts as there are
+/// kills, because each one costs a task an attempt; no rate limit, because clients here do not rest.
+const SETTINGS: [(&str, &str); 8] = [
+    ("MUSTER__WORKER__LEASE_MS", "1500"),
+    ("MUSTER__WORKER__HEARTBEAT_MS", "300"),
+    ("MUSTER__WORKER__POLL_MS", "100"),
+    ("MUSTER__WORKER__RETRY_FIRST_MS", "50"),
+    ("MUSTER__WORKER__RETRY_MOST_MS", "200"),
+    ("MUSTER__WORKER__ATTEMPTS_MAX", "1000000"),
+    ("MUSTER__RATE_LIMIT__REQUESTS", "1000000"),
+    ("MUSTER__RATE_LIMIT__TOKEN_REQUESTS", "1000000"),
+];
+
+/// Runs the rounds and prints totals.
+pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
+    let binary = workspace.binary(options.binary.as_deref())?;
+    let tally = rounds(workspace, &binary, options)?;
+    println!("{tally}");
+    Ok(tally.failed == 0)
+}
+
+/// Runs the rounds: one passed for each that nothing was wrong with, and one for each check at the end.
+pub fn rounds(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Tally> {
+    let folder = workspace.fresh_folder("kill")?;
+    let house = House::with_demo(binary, &folder.join("data"), options.identities)?;
+    let ledger = Ledger::new(undisturbed(&house)?);
+    let mut random = Random::new(options.seed);
+    let mut tally = Tally::default();
+    for round in 1..=options.rounds {
+        let settle = round % SETTLED == 0;
+        if let Err(failure) = one_round(&house, &ledger, &mut random, settle) {
+            ledger.note(failure.to_string());
+        }
+        report(&mut tally, &format!("kill: round {round}"), ledger.take_faults());
+    }
+
+    let end = last_checks(&house, &ledger);
+    if let Err(failure) = end {
+        ledger.note(failure.to_string());
+    }
+    report(&mut tally, "kill: everything accepted ended as it had to", ledger.take_faults());
+    let left = left_over(&house.data.join("results"), &house)?;
+    report(&mut tally, "kill: no file but those of results", left);
+    println!("kill: seed {}, {} rounds, {}", options.seed, options.rounds, ledger.summary());
+    Ok(tally)
+}
+
+fn report(tally: &mut Tally, name: &str, faults: Vec<String>) {
+    if faults.is_empty() {
+        tally.passed += 1;
+    } else {
+        tally.failed += 1;
+        println!("FAIL  {name}: {}", faults.join("; "));
+    }
+}
+
+/// What each report gives when nobody kills anything.
+fn undisturbed(house: &House) -> Result<Vec<Expected>> {
+    let server = house.serve(&SETTINGS)?;
+    let api = server.connect(&house.user)?;
+    let mut expected = Vec::new();
+    for report in house.reports() {
+        let id = api.start(&report)?;
+        let outcome = wait(&api, &id)?;
+        let file = api.csv(&id)?;
+        if file.status != 200 {
+            return Err(Failure::new(format!("{} has no file without any kill", report.kind)));
+        }
+        expected.push(Expected::new(report, outcome, &file.body)?);
+    }
+    server.stop()?;
+    Ok(expected)
+}
+
+fn wait(api: &Api, id: &str) -> Result<crate::api::Outcome> {
+    let begun = Instant::now();
+    loop {
+        if let Some(outcome) = api.outcome(id)? {
+            return Ok(outcome);
+        }
+        if begun.elapsed() > SETTLE_PATIENCE {
+            return Err(Failure::new(format!("task {id} has not ended within {SETTLE_PATIENCE:?}")));
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn one_round(house: &House, ledger: &Ledger, random: &mut Random, settle: bool) -> Result<()> {
+    let mut server = house.spawn(&SETTINGS)?;
+    if settle {
+        server.wait_ready()?;
+        settle_all(&server.connect(&house.user)?, ledger)?;
+    } else if random.below(KILLED_AT_START) == 0 {
+        thread::sleep(Duration::from_millis(random.below(100)));
+        return server.kill();
+    }
+    server.wait_ready()?;
+    let api = server.connect(&house.user)?;
+    let life = Duration::from_millis(random.below(LIFE_MAX_MS));
+    let seeds: Vec<_> = (0..CLIENTS).map(|_| random.next()).collect();
+    thread::scope(|scope| {
+        for seed in seeds {
+            let api = api.clone();
+            scope.spawn(move || clients::work(&api, ledger, Random::new(seed)));
+        }
+        thread::sleep(life);
+        server.kill()
+    })
+}
+
+/// Waits until every accepted task has ended and holds each against what it had to become.
+fn settle_all(api: &Api, ledger: &Ledger) -> Result<()> {
+    for id in ledger.open_tasks() {
+        let outcome = wait(api, &id)?;
+        let file = api.csv(&id)?;
+        ledger.settle(&id, &outcome, &file);
+    }
+    Ok(())
+}
+
+/// Lets everything end, stops in order, starts again, and looks at every accepted task once more.
+fn last_checks(house: &House, ledger: &Ledger) -> Result<()> {
+    let server = house.serve(&SETTINGS)?;
+    settle_all(&server.connect(&house.user)?, ledger)?;
+    server.stop()?;
+    let server = house.serve(&SETTINGS)?;
+    ledger.reopen();
+    settle_all(&server.connect(&house.user)?, ledger)?;
+    server.stop()
+}
+
+/// Files of the results folder that are not the one file of a successful task.
+fn left_over(results: &Path, house: &House) -> Result<Vec<String>> {
+    let server: Server = house.serve(&SETTINGS)?;
+    let api = server.connect(&house.user)?;
+    let mut tasks = BTreeSet::new();
+    let mut faults = Vec::new();
+    let unreadable = || format!("{} cannot be listed", results.display());
+    for entry in std::fs::read_dir(results).context(unreadable)? {
+        let name = entry.context(unreadable)?.file_name().to_string_lossy().into_owned();
+        let task = name.split('.').next().unwrap_or_default().to_owned();
+        let status = api.outcome(&task)?.map_or_else(|| "running".into(), |outcome| outcome.status);
+        if name.ends_with(".tmp") {
+            faults.push(format!("temporary file {name} was not swept"));
+        } else if status != "SUCCESS" && status != "WARNING" {
+            faults.push(format!("file {name} belongs to a task that is {status}"));
+        } else if !tasks.insert(task) {
+            faults.push(format!("file {name} is a second one of its task"));
+        }
+    }
+    server.stop()?;
+    Ok(faults)
+}

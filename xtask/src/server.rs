@@ -1,0 +1,222 @@
+//! A data directory with the demo organisation in it, and the service's process on it.
+
+use crate::api::{self, Api, Credentials, Report};
+use crate::command;
+use crate::failure::{Context, Failure, Result};
+use serde_json::{Value, json};
+use std::fs::File;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// The demo organisation's directory, whose id the published examples name.
+pub const DIRECTORY_ID: &str = "2c9180897e7742b2017e781782f705b9";
+const DIRECTORY_NAME: &str = "Active Directory";
+/// How long a server may take to be ready, or to stop.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Pause between looks at something that is about to happen.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
+
+/// A data directory with data, credentials and a snapshot.
+#[derive(Debug)]
+pub struct House {
+    /// The service's binary.
+    pub binary: PathBuf,
+    /// The data directory.
+    pub data: PathBuf,
+    /// A user with every right.
+    pub user: Credentials,
+    /// An application with every scope.
+    pub application: Credentials,
+    /// An authoritative source.
+    pub authoritative_source: String,
+}
+
+impl House {
+    /// Fills `data`, an empty folder, with the demo organisation, by the demo's own command.
+    pub fn with_demo(binary: &Path, data: &Path, identities: u64) -> Result<Self> {
+        command::run(
+            muster(binary, data)
+                .args(["demo", "--once", "--listen", "127.0.0.1:0", "--identities"])
+                .arg(identities.to_string())
+                .stdout(Stdio::null()),
+        )?;
+        Self::on(binary, data)
+    }
+
+    /// Adds credentials to a data directory that has sources and a snapshot.
+    pub fn on(binary: &Path, data: &Path) -> Result<Self> {
+        let user = ["--kind", "user", "--name", "checks", "--level", "ORG_ADMIN"];
+        let application = ["--kind", "application", "--name", "checks"];
+        let listed = json_of(muster(binary, data).args(["source", "list", "--output", "json"]))?;
+        let authoritative =
+            listed.as_array().into_iter().flatten().find(|s| s["authoritative"] == json!(true));
+        let id = authoritative.and_then(|source| source["id"].as_str());
+        Ok(Self {
+            binary: binary.into(),
+            data: data.into(),
+            user: create_client(binary, data, &user)?,
+            application: create_client(binary, data, &application)?,
+            authoritative_source: id.ok_or_else(|| Failure::new("no source is authoritative"))?.to_owned(),
+        })
+    }
+
+    /// The six fixed reports with the arguments that this organisation takes.
+    pub fn reports(&self) -> Vec<Report> {
+        let report = |kind, arguments| Report { kind, arguments };
+        vec![
+            report("ACCOUNTS", json!({"application": DIRECTORY_ID, "sourceName": DIRECTORY_NAME})),
+            report("IDENTITIES", json!({"correlatedOnly": false})),
+            report("IDENTITIES_DETAILS", json!({"correlatedOnly": false})),
+            report(
+                "IDENTITY_PROFILE_IDENTITY_ERROR",
+                json!({"authoritativeSource": self.authoritative_source}),
+            ),
+            report("ORPHAN_IDENTITIES", json!({})),
+            report("UNCORRELATED_ACCOUNTS", json!({})),
+        ]
+    }
+
+    /// Starts `muster serve` without waiting; `settings` are `MUSTER__...` variables. Its log is added to
+    /// `serve.log` beside the data directory.
+    pub fn spawn(&self, settings: &[(&str, &str)]) -> Result<Server> {
+        let port = free_port()?;
+        let log = self.data.with_extension("serve.log");
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .context(|| format!("{} cannot be opened", log.display()))?;
+        let child = muster(&self.binary, &self.data)
+            .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
+            .envs(settings.iter().copied())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().context(|| "the log cannot be opened twice".into())?)
+            .stderr(log)
+            .spawn()
+            .context(|| format!("{} cannot be run", self.binary.display()))?;
+        Ok(Server { child, base: format!("http://127.0.0.1:{port}"), spawned: Instant::now() })
+    }
+
+    /// Starts `muster serve` and waits until it is ready.
+    pub fn serve(&self, settings: &[(&str, &str)]) -> Result<Server> {
+        let mut server = self.spawn(settings)?;
+        server.wait_ready()?;
+        Ok(server)
+    }
+}
+
+/// A running service. It is killed when dropped.
+#[derive(Debug)]
+pub struct Server {
+    child: Child,
+    /// Base URL.
+    pub base: String,
+    /// When its process was started.
+    pub spawned: Instant,
+}
+
+impl Server {
+    /// Waits until it says that it is ready.
+    pub fn wait_ready(&mut self) -> Result<()> {
+        while !api::is_ready(&self.base) {
+            if let Some(status) = self.child.try_wait().context(|| "the server's process is lost".into())? {
+                return Err(Failure::new(format!("the server ended before it was ready: {status}")));
+            }
+            if self.spawned.elapsed() > PATIENCE {
+                return Err(Failure::new(format!("the server is not ready after {PATIENCE:?}")));
+            }
+            sleep(LOOK_AGAIN);
+        }
+        Ok(())
+    }
+
+    /// A client of it.
+    pub fn connect(&self, credentials: &Credentials) -> Result<Api> {
+        Ok(Api::connect(&self.base, credentials)?)
+    }
+
+    /// Kills it (SIGKILL) and waits until it is gone.
+    pub fn kill(mut self) -> Result<()> {
+        self.child.kill().context(|| "the server cannot be killed".into())?;
+        self.child.wait().context(|| "the server cannot be waited for".into())?;
+        Ok(())
+    }
+
+    /// Asks it to stop (SIGTERM) and waits until it has.
+    pub fn stop(mut self) -> Result<()> {
+        let id = self.child.id().to_string();
+        command::output(Command::new("kill").args(["-TERM", &id]))?;
+        let asked = Instant::now();
+        loop {
+            match self.child.try_wait().context(|| "the server cannot be waited for".into())? {
+                Some(status) if status.success() => return Ok(()),
+                Some(status) => return Err(Failure::new(format!("the server stopped with {status}"))),
+                None if asked.elapsed() > PATIENCE => {
+                    return Err(Failure::new(format!("the server does not stop within {PATIENCE:?}")));
+                }
+                None => sleep(LOOK_AGAIN),
+            }
+        }
+    }
+
+    /// The most memory that it held so far, in KiB: `VmHWM` as Linux tells it.
+    pub fn peak_memory_kib(&self) -> Result<u64> {
+        peak_memory_kib(self.child.id())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may be gone already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// `VmHWM` of a process.
+pub fn peak_memory_kib(process: u32) -> Result<u64> {
+    let path = format!("/proc/{process}/status");
+    let text = std::fs::read_to_string(&path).context(|| path.clone())?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.and_then(|line| line.trim().strip_suffix("kB")?.trim().parse().ok());
+    number.ok_or_else(|| Failure::new(format!("{path} has no VmHWM")))
+}
+
+/// The binary on a data directory, without the caller's own settings and proxies.
+pub fn muster(binary: &Path, data: &Path) -> Command {
+    let mut command = Command::new(binary);
+    command.arg("--data").arg(data);
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy().to_ascii_uppercase();
+        if text.starts_with("MUSTER_") || text.ends_with("_PROXY") {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
+fn create_client(binary: &Path, data: &Path, who: &[&str]) -> Result<Credentials> {
+    let made =
+        json_of(muster(binary, data).args(["client", "create", "--scope", "sp:scopes:all"]).args(who))?;
+    let text = |key: &str| {
+        made[key]
+            .as_str()
+            .map(str::to_owned)
+            .ok_or_else(|| Failure::new(format!("client create gave no {key}")))
+    };
+    Ok(Credentials { id: text("id")?, secret: text("secret")? })
+}
+
+fn json_of(command: &mut Command) -> Result<Value> {
+    serde_json::from_str(&command::output(command)?).context(|| "the command's output is no JSON".into())
+}
+
+/// A port that nobody listens on. Somebody else may take it before our server does; then the server says so.
+fn free_port() -> Result<u16> {
+    let listener =
+        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context(|| "no port on 127.0.0.1 can be had".into())?;
+    Ok(listener.local_addr().context(|| "the port is not known".into())?.port())
+}

@@ -1,0 +1,116 @@
+//! What tests need beside the Rust toolchain, installed on demand.
+//!
+//! Python packages go into virtual environments and npm packages into a folder, both under the target
+//! directory, each with a mark that is written last, so that a broken installation is made anew. Debian
+//! packages are installed only as root and only when something of theirs is missing.
+
+use crate::command;
+use crate::failure::{Context, Failure, Result};
+use crate::workspace::Workspace;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// Versions of the published Python client that are driven.
+pub const PYTHON_SDK_VERSIONS: [&str; 2] = ["2.1.72", "1.4.2"];
+/// Version of the published TypeScript client that is driven.
+pub const TYPESCRIPT_SDK_VERSION: &str = "1.4.15";
+
+/// A Python interpreter that has this version of the published client.
+pub fn python_with_sdk(workspace: &Workspace, version: &str) -> Result<PathBuf> {
+    let folder = workspace.cache()?.join(format!("python-sailpoint-{version}"));
+    let python = folder.join("bin").join("python");
+    installed_once(&folder, || {
+        if !has_python_venv() {
+            debian_packages(&["python3", "python3-venv"])?;
+        }
+        command::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+        command::run(
+            Command::new(&python)
+                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+                .arg(format!("sailpoint=={version}")),
+        )
+    })?;
+    Ok(python)
+}
+
+/// The `node_modules` folder that has the published TypeScript client.
+pub fn node_modules_with_sdk(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.cache()?.join(format!("npm-sailpoint-{TYPESCRIPT_SDK_VERSION}"));
+    installed_once(&folder, || {
+        if !command::is_there("node") || !command::is_there("npm") {
+            debian_packages(&["nodejs", "npm"])?;
+        }
+        std::fs::create_dir_all(&folder).context(|| format!("{} cannot be made", folder.display()))?;
+        command::run(
+            Command::new("npm")
+                .args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"])
+                .arg(&folder)
+                .arg(format!("sailpoint-api-client@{TYPESCRIPT_SDK_VERSION}")),
+        )
+    })?;
+    Ok(folder.join("node_modules"))
+}
+
+/// A Java compiler and Lucene's classic query parser, which the query language is compared with.
+pub fn lucene() -> Result<()> {
+    let mut missing = Vec::new();
+    if !command::is_there("javac") {
+        missing.push("default-jdk-headless");
+    }
+    if !has_lucene() {
+        missing.push("liblucene8-java");
+    }
+    if missing.is_empty() { Ok(()) } else { debian_packages(&missing) }
+}
+
+/// Whether Debian's package of Lucene is there.
+fn has_lucene() -> bool {
+    let Ok(jars) = std::fs::read_dir("/usr/share/java") else { return false };
+    jars.flatten().any(|jar| jar.file_name().to_string_lossy().starts_with("lucene-queryparser"))
+}
+
+/// Runs `install` unless it ran to its end before; starts from an empty folder.
+fn installed_once(folder: &Path, install: impl FnOnce() -> Result<()>) -> Result<()> {
+    let mark = folder.join("complete");
+    if mark.is_file() {
+        return Ok(());
+    }
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).context(|| format!("{} cannot be emptied", folder.display()))?;
+    }
+    install()?;
+    std::fs::write(&mark, "").context(|| format!("{} cannot be written", mark.display()))
+}
+
+/// `ensurepip` is what Debian leaves out of python3 and a virtual environment needs.
+fn has_python_venv() -> bool {
+    let mut ask = Command::new("python3");
+    ask.args(["-c", "import venv, ensurepip"]);
+    command::output(&mut ask).is_ok()
+}
+
+/// Installs Debian packages; the package lists are brought up to date once in a run.
+fn debian_packages(names: &[&str]) -> Result<()> {
+    static UPDATED: OnceLock<()> = OnceLock::new();
+    let needed = names.join(" ");
+    if !command::is_there("apt-get") {
+        return Err(Failure::new(format!(
+            "needs {needed}, and this system has no apt-get to install it with"
+        )));
+    }
+    let user = command::output(Command::new("id").arg("-u"))?;
+    if user.trim() != "0" {
+        return Err(Failure::new(format!("needs {needed}: only root may run apt-get install {needed}")));
+    }
+    if UPDATED.get().is_none() {
+        command::run(Command::new("apt-get").args(["update", "--quiet"]))?;
+        let _ = UPDATED.set(());
+    }
+    command::run(
+        Command::new("apt-get")
+            .args(["install", "--yes", "--quiet", "--no-install-recommends"])
+            .args(names)
+            .env("DEBIAN_FRONTEND", "noninteractive"),
+    )
+}

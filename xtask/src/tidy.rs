@@ -1,0 +1,38 @@
+//! `cargo xtask tidy`: rules of this repository that no compiler checks.
+//!
+//! Each rule is a module with one function from the repository to the list of its faults.
+
+mod documents;
+mod edges;
+mod files;
+mod markdown;
+mod sizes;
+mod source;
+mod words;
+
+use crate::docs;
+use crate::failure::Result;
+use crate::workspace::Workspace;
+
+/// Checks every rule and prints the faults. Whether there was none.
+pub fn run(workspace: &Workspace) -> Result<bool> {
+    let files = files::Files::read(workspace)?;
+    let rules: [(&str, Vec<String>); 5] = [
+        ("crate edges", edges::faults(workspace, &files)?),
+        ("documents", documents::faults(workspace, &files)?),
+        ("generated documents", docs::faults(workspace)?),
+        ("sizes", sizes::faults(&files)),
+        ("words", words::faults(&files)),
+    ];
+    let mut in_order = true;
+    for (rule, faults) in rules {
+        for fault in &faults {
+            println!("FAIL  tidy, {rule}: {fault}");
+        }
+        if faults.is_empty() {
+            println!("ok    tidy, {rule}");
+        }
+        in_order &= faults.is_empty();
+    }
+    Ok(in_order)
+}

@@ -1,0 +1,91 @@
+//! Where things are: the repository, the target directory, the service's binary.
+
+use crate::command;
+use crate::failure::{Context, Failure, Result};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The repository that this program was built in.
+#[derive(Debug)]
+pub struct Workspace {
+    /// The repository's root folder.
+    pub root: PathBuf,
+    /// Where cargo builds.
+    pub target: PathBuf,
+    /// Names of the workspace's packages.
+    pub packages: Vec<String>,
+}
+
+impl Workspace {
+    /// Asks cargo.
+    pub fn find() -> Result<Self> {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let mut ask = cargo();
+        ask.args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(here);
+        let answer: serde_json::Value = serde_json::from_str(&command::output(&mut ask)?)
+            .context(|| "the answer of cargo metadata cannot be read".into())?;
+        let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+        let missing = || Failure::new("cargo metadata did not say where the workspace is");
+        let packages = answer["packages"].as_array().ok_or_else(missing)?;
+        Ok(Self {
+            root: text(&answer["workspace_root"]).ok_or_else(missing)?.into(),
+            target: text(&answer["target_directory"]).ok_or_else(missing)?.into(),
+            packages: packages.iter().filter_map(|package| text(&package["name"])).collect(),
+        })
+    }
+
+    /// Builds everything that the tests and the binary need, with the same features, so that the heavy
+    /// crates are compiled once.
+    pub fn build(&self) -> Result<()> {
+        command::run(cargo().current_dir(&self.root).args([
+            "build",
+            "--release",
+            "--workspace",
+            "--bins",
+            "--tests",
+        ]))
+    }
+
+    /// The service's binary: the given one, or one built now.
+    pub fn binary(&self, given: Option<&Path>) -> Result<PathBuf> {
+        let binary = match given {
+            Some(path) => path.canonicalize().context(|| format!("{} cannot be found", path.display()))?,
+            None => {
+                self.build()?;
+                self.target.join("release").join("muster")
+            }
+        };
+        if binary.is_file() {
+            Ok(binary)
+        } else {
+            Err(Failure::new(format!("{} is not there", binary.display())))
+        }
+    }
+
+    /// A folder for what the tests install and keep between runs.
+    pub fn cache(&self) -> Result<PathBuf> {
+        let folder = self.target.join("checks");
+        std::fs::create_dir_all(&folder).context(|| format!("{} cannot be made", folder.display()))?;
+        Ok(folder)
+    }
+
+    /// An empty folder for one run; it is left there for reading when something failed.
+    pub fn fresh_folder(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.cache()?.join(name);
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).context(|| format!("{} cannot be emptied", folder.display()))?;
+        }
+        std::fs::create_dir_all(&folder).context(|| format!("{} cannot be made", folder.display()))?;
+        Ok(folder)
+    }
+}
+
+/// The cargo that runs us.
+pub fn cargo() -> Command {
+    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+}
+
+/// Whether this is continuous integration, where nothing may be skipped.
+pub fn must_run_everything() -> bool {
+    std::env::var("CI").is_ok_and(|value| value == "true")
+}
