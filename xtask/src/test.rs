@@ -8,19 +8,39 @@ use crate::setup;
 use crate::tally::Tally;
 use crate::workspace::{Workspace, cargo, must_run_everything};
 
+/// The worker is tested by itself: its virtual time is a feature of tokio that would build everything above
+/// tokio, DataFusion included, a second time.
+const RUNS: [&[&str]; 2] = [
+    &["test", "--release", "--workspace", "--exclude", "muster-worker", "--no-fail-fast"],
+    &["test", "--package", "muster-worker"],
+];
+
 /// Installs what the tests need, runs them all, and prints the totals as the last line.
 pub fn run(workspace: &Workspace) -> Result<bool> {
     let mut tally = Tally::default();
     let lucene = setup::lucene();
     let binary = workspace.binary(None)?;
 
+    if let Err(failure) = &lucene {
+        tally.cannot_run("the comparison with Lucene", failure, must_run_everything());
+    }
+    for arguments in RUNS {
+        tally += cargo_test(workspace, arguments, lucene.is_ok())?;
+    }
+
+    let clients = clients::suites(workspace, binary.clone(), clients::DEFAULT_IDENTITIES);
+    tally += counted_or_failed("the published clients", clients);
+    let kills = kill::rounds(workspace, &binary, &kill::Options::in_tests());
+    tally += counted_or_failed("kill", kills);
+    println!("{tally}");
+    Ok(tally.failed == 0)
+}
+
+fn cargo_test(workspace: &Workspace, arguments: &[&str], with_lucene: bool) -> Result<Tally> {
     let mut tests = cargo();
-    tests.current_dir(&workspace.root).args(["test", "--release", "--workspace", "--no-fail-fast"]);
-    match lucene {
-        Ok(()) => {
-            tests.env("MUSTER_REQUIRE_LUCENE", "1");
-        }
-        Err(failure) => tally.cannot_run("the comparison with Lucene", &failure, must_run_everything()),
+    tests.current_dir(&workspace.root).args(arguments);
+    if with_lucene {
+        tests.env("MUSTER_REQUIRE_LUCENE", "1");
     }
     let mut counted = Tally::default();
     let succeeded = command::watch(&mut tests, |line| {
@@ -30,14 +50,7 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
         println!("FAIL  cargo test ended before its tests did");
         counted.failed += 1;
     }
-    tally += counted;
-
-    let clients = clients::suites(workspace, binary.clone(), clients::DEFAULT_IDENTITIES);
-    tally += counted_or_failed("the published clients", clients);
-    let kills = kill::rounds(workspace, &binary, &kill::Options::in_tests());
-    tally += counted_or_failed("kill", kills);
-    println!("{tally}");
-    Ok(tally.failed == 0)
+    Ok(counted)
 }
 
 /// A suite that broke off is one failure, so that the totals are printed whatever happens.

@@ -19,7 +19,6 @@ mod output;
 mod refresh;
 mod report_run;
 mod serve;
-mod worker;
 
 use clap::Parser;
 use cli::{Cli, Command};

@@ -11,7 +11,7 @@ use crate::engine_wiring::EnginePorts;
 use crate::failure::{Context, Failure, Result};
 use crate::house::{House, Lock};
 use crate::ids::SystemIds;
-use crate::worker::{DiscardFiles, Stop, Worker, WorkerSettings};
+use muster_worker::{DiscardFiles, Stop, Worker, WorkerSettings};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use muster_http::{AppState, FileOpener, RateLimit, Readiness, Wiring};

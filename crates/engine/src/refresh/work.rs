@@ -12,12 +12,15 @@ use datafusion::datasource::listing::ListingOptions;
 use datafusion::prelude::SessionContext;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Removed with all it holds when dropped.
 pub(super) struct Work {
     pub(super) context: SessionContext,
     pub(super) now: DateTime<Utc>,
     dir: PathBuf,
+    /// Steps kept so far: a step may be run again, and its new rows must not meet the old ones.
+    kept: AtomicU64,
 }
 
 impl Drop for Work {
@@ -32,7 +35,7 @@ impl Work {
     pub(super) fn open(engine: &Engine, name: &str, now: DateTime<Utc>) -> Result<Self> {
         let dir = engine.work_dir().join(format!("refresh-{name}"));
         std::fs::create_dir_all(&dir).map_err(|e| EngineError::io(format!("making folder {}", dir.display()), e))?;
-        Ok(Self { context: engine.session(), now, dir })
+        Ok(Self { context: engine.session(), now, dir, kept: AtomicU64::new(0) })
     }
 
     pub(super) fn dir(&self) -> &Path {
@@ -60,7 +63,7 @@ impl Work {
     pub(super) async fn keep(&self, step: &str, frame: DataFrame) -> Result<()> {
         let failed = |e| EngineError::plan(step, e);
         let schema: SchemaRef = Arc::clone(frame.schema().inner());
-        let path = self.dir.join(step);
+        let path = self.dir.join(format!("{step}-{}", self.kept.fetch_add(1, Ordering::Relaxed)));
         std::fs::create_dir_all(&path).map_err(|e| EngineError::io(format!("making folder {}", path.display()), e))?;
         let url = format!("{}/", path.display());
         frame.write_parquet(&url, DataFrameWriteOptions::new(), None).await.map_err(failed)?;
