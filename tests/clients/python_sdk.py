@@ -191,10 +191,15 @@ class Face:
             with contextlib.redirect_stdout(printed):
                 exec(compile(text, f"<example {name}>", "exec"), {})
             # The example prints what went wrong; a reader who is told to wait does, and runs it again.
-            wait = re.search(r"\(429\).*'Retry-After': '([0-9]+)'", printed.getvalue(), re.DOTALL)
+            wait = re.search(r"\(429\).*'Retry-After': '([0-9]+)'", printed.getvalue(), re.DOTALL | re.IGNORECASE)
             if wait is None:
                 return printed.getvalue()
             time.sleep(int(wait.group(1)))
+
+
+def named(headers):
+    """Headers by their names as documents write them: on the wire their case says nothing."""
+    return {name.title(): value for name, value in (headers or {}).items()}
 
 
 class Calls:
@@ -211,8 +216,8 @@ class Calls:
             with contextlib.redirect_stdout(io.StringIO()):
                 answer = method(*arguments, **options)
         except self.face.exception as error:
-            return error.status, json.loads(error.body), error.headers
-        return answer.status_code, answer.data, answer.headers
+            return error.status, json.loads(error.body), named(error.headers)
+        return answer.status_code, answer.data, named(answer.headers)
 
     def call(self, operation, *arguments, **options):
         while True:

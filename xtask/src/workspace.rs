@@ -41,6 +41,9 @@ impl Workspace {
             "build",
             "--release",
             "--workspace",
+            // Its tests add a feature to tokio; see `test.rs`.
+            "--exclude",
+            "muster-worker",
             "--bins",
             "--tests",
         ]))

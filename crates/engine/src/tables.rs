@@ -44,7 +44,12 @@ pub(crate) async fn replace(context: &SessionContext, dir: &Path, table: &str, r
     let path = dir.join(table);
     std::fs::create_dir_all(&path).map_err(|e| EngineError::io(format!("making folder {}", path.display()), e))?;
     let url = ensure_table_uri(path.to_string_lossy()).map_err(failed)?;
-    let current = DeltaTable::try_from_url(url).await.map_err(failed)?;
+    // Loading a table that is not there yet is an error in the log of the Delta crates: it is only built then.
+    let current = if path.join("_delta_log").exists() {
+        DeltaTable::try_from_url(url).await.map_err(failed)?
+    } else {
+        DeltaTableBuilder::from_url(url).and_then(DeltaTableBuilder::build).map_err(failed)?
+    };
     let (state, plan) = rows.into_parts();
     drop(state);
     let written = current
