@@ -75,7 +75,10 @@ impl EngineError {
         Self::Io { what: what.into(), source }
     }
 
-    pub(crate) fn data(what: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub(crate) fn data(
+        what: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
         Self::Data { what: what.into(), source: source.into() }
     }
 }

@@ -91,7 +91,8 @@ impl Engine {
             EngineError::Invalid(format!("the query of report {} cannot be planned: {error}", definition.id))
         })?;
         let (columns, expressions) = output(&context, definition, &attributes, &query)?;
-        let keys: Vec<SortExpr> = definition.order_by.iter().map(|key| ident(key).sort(true, false)).collect();
+        let keys: Vec<SortExpr> =
+            definition.order_by.iter().map(|key| ident(key).sort(true, false)).collect();
         let rows = query
             .sort(keys)
             .and_then(|sorted| sorted.select(expressions))
@@ -157,15 +158,21 @@ impl ReportPlan {
     /// When a plan fails, or the exclusions exceed the population.
     pub async fn reconcile(&self) -> Result<Reconciliation> {
         let population = self.count("population", &self.definition.population);
-        let exclusions = futures_util::future::try_join_all(self.definition.exclusions.iter().map(|exclusion| async {
-            let rows = self.count(&exclusion.reason, &exclusion.query).await?;
-            Ok::<_, EngineError>(Count { label: exclusion.reason.clone(), rows })
-        }));
-        let subtotals = futures_util::future::try_join_all(self.definition.subtotals.iter().map(|subtotal| async {
-            let batches = self.collect(&subtotal.by, &subtotal.query).await?;
-            Ok::<_, EngineError>(Breakdown { by: subtotal.by.clone(), parts: counts(&subtotal.by, &batches)? })
-        }));
-        let (population, excluded, subtotals) = futures_util::future::try_join3(population, exclusions, subtotals).await?;
+        let exclusions =
+            futures_util::future::try_join_all(self.definition.exclusions.iter().map(|exclusion| async {
+                let rows = self.count(&exclusion.reason, &exclusion.query).await?;
+                Ok::<_, EngineError>(Count { label: exclusion.reason.clone(), rows })
+            }));
+        let subtotals =
+            futures_util::future::try_join_all(self.definition.subtotals.iter().map(|subtotal| async {
+                let batches = self.collect(&subtotal.by, &subtotal.query).await?;
+                Ok::<_, EngineError>(Breakdown {
+                    by: subtotal.by.clone(),
+                    parts: counts(&subtotal.by, &batches)?,
+                })
+            }));
+        let (population, excluded, subtotals) =
+            futures_util::future::try_join3(population, exclusions, subtotals).await?;
         let left_out: u64 = excluded.iter().map(|count| count.rows).sum();
         let expected = population.checked_sub(left_out).ok_or_else(|| {
             EngineError::data(
@@ -221,7 +228,8 @@ fn attribute_columns(
         None => Ok(Vec::new()),
         Some(AttributeColumns::Identity) => Ok(manifest.identity_attributes.clone()),
         Some(AttributeColumns::Source) => {
-            let id = definition.source_argument().and_then(|spec| arguments.text(&spec.name)).unwrap_or_default();
+            let id =
+                definition.source_argument().and_then(|spec| arguments.text(&spec.name)).unwrap_or_default();
             let source = manifest.source(id).ok_or_else(|| {
                 EngineError::Invalid(format!("snapshot {} has no source {id:?}", manifest.id))
             })?;
@@ -324,7 +332,10 @@ fn counts(step: &str, batches: &[RecordBatch]) -> Result<Vec<Count>> {
         let (labels, numbers) = (labels.as_string::<i32>(), numbers.as_primitive::<Int64Type>());
         for row in 0..batch.num_rows() {
             let label = if labels.is_null(row) { "none" } else { labels.value(row) };
-            parts.push(Count { label: label.to_owned(), rows: u64::try_from(numbers.value(row)).unwrap_or(0) });
+            parts.push(Count {
+                label: label.to_owned(),
+                rows: u64::try_from(numbers.value(row)).unwrap_or(0),
+            });
         }
     }
     Ok(parts)

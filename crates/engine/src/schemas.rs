@@ -147,5 +147,11 @@ fn aggregations() -> SchemaRef {
 }
 
 fn rejected_records() -> SchemaRef {
-    schema(vec![text("source_id"), text("source_name"), number("line"), text("native_identity"), text("reason")])
+    schema(vec![
+        text("source_id"),
+        text("source_name"),
+        number("line"),
+        text("native_identity"),
+        text("reason"),
+    ])
 }

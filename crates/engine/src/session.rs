@@ -57,10 +57,12 @@ impl Engine {
     /// `Io` when a folder cannot be made or a thread cannot be started.
     pub fn open(settings: EngineSettings) -> Result<Self> {
         for dir in [&settings.tables_dir, &settings.work_dir] {
-            std::fs::create_dir_all(dir).map_err(|e| EngineError::io(format!("making folder {}", dir.display()), e))?;
+            std::fs::create_dir_all(dir)
+                .map_err(|e| EngineError::io(format!("making folder {}", dir.display()), e))?;
         }
         let spill = settings.work_dir.join("spill");
-        std::fs::create_dir_all(&spill).map_err(|e| EngineError::io(format!("making folder {}", spill.display()), e))?;
+        std::fs::create_dir_all(&spill)
+            .map_err(|e| EngineError::io(format!("making folder {}", spill.display()), e))?;
         let environment = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(FairSpillPool::new(settings.memory_limit_bytes)))
             .with_disk_manager_builder(

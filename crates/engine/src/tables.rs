@@ -13,15 +13,26 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Every table of a snapshot.
-pub const TABLES: [&str; 7] =
-    ["sources", "aggregations", "rejected_records", "accounts", "identity_profiles", "identities", "identity_errors"];
+pub const TABLES: [&str; 7] = [
+    "sources",
+    "aggregations",
+    "rejected_records",
+    "accounts",
+    "identity_profiles",
+    "identities",
+    "identity_errors",
+];
 
 /// `table` at `version`, for reading.
 pub(crate) async fn open(dir: &Path, table: &str, version: u64) -> Result<Arc<dyn TableProvider>> {
     let failed = |source| EngineError::Table { table: table.to_owned(), action: "opened", source };
     let url = ensure_table_uri(dir.join(table).to_string_lossy()).map_err(failed)?;
-    let opened =
-        DeltaTableBuilder::from_url(url).map_err(failed)?.with_version(version).load().await.map_err(failed)?;
+    let opened = DeltaTableBuilder::from_url(url)
+        .map_err(failed)?
+        .with_version(version)
+        .load()
+        .await
+        .map_err(failed)?;
     opened.table_provider().await.map_err(|e| EngineError::plan(table, e))
 }
 
@@ -39,10 +50,16 @@ pub(crate) async fn register(
 }
 
 /// Replaces the content of `table` by what `rows` gives; returns the new version. The old one stays readable.
-pub(crate) async fn replace(context: &SessionContext, dir: &Path, table: &str, rows: DataFrame) -> Result<u64> {
+pub(crate) async fn replace(
+    context: &SessionContext,
+    dir: &Path,
+    table: &str,
+    rows: DataFrame,
+) -> Result<u64> {
     let failed = |source| EngineError::Table { table: table.to_owned(), action: "written", source };
     let path = dir.join(table);
-    std::fs::create_dir_all(&path).map_err(|e| EngineError::io(format!("making folder {}", path.display()), e))?;
+    std::fs::create_dir_all(&path)
+        .map_err(|e| EngineError::io(format!("making folder {}", path.display()), e))?;
     let url = ensure_table_uri(path.to_string_lossy()).map_err(failed)?;
     // Loading a table that is not there yet is an error in the log of the Delta crates: it is only built then.
     let current = if path.join("_delta_log").exists() {

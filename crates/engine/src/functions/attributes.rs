@@ -57,10 +57,12 @@ impl ScalarUDFImpl for AttributeFunction {
 
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
         match arguments {
-            [DataType::Map(_, _), DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8] => Ok(match self.shape {
-                Shape::Values => texts_type(),
-                Shape::First | Shape::Text => DataType::Utf8,
-            }),
+            [DataType::Map(_, _), DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8] => {
+                Ok(match self.shape {
+                    Shape::Values => texts_type(),
+                    Shape::First | Shape::Text => DataType::Utf8,
+                })
+            }
             _ => exec_err!("{}: expected (attributes map, attribute name)", self.name),
         }
     }
@@ -81,7 +83,9 @@ impl ScalarUDFImpl for AttributeFunction {
         let array: ArrayRef = match self.shape {
             Shape::Values => {
                 let entries: UInt32Array = (0..rows)
-                    .map(|row| column.entry(row, name).map(|at| u32::try_from(at).expect("a batch has few entries")))
+                    .map(|row| {
+                        column.entry(row, name).map(|at| u32::try_from(at).expect("a batch has few entries"))
+                    })
                     .collect();
                 let lists = take(&column.lists, &entries, None)?;
                 datafusion::arrow::compute::cast(&lists, &texts_type())?

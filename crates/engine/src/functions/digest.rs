@@ -1,7 +1,9 @@
 //! `content_digest(...)` and `stable_id(...)`: equal for equal content, whatever the batch or the row order.
 
 use super::{AttributesColumn, index, strings};
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray, StringArray, StringBuilder};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray, StringArray, StringBuilder,
+};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::{Result, exec_err};
@@ -34,10 +36,14 @@ enum Column {
 impl Column {
     fn open(array: &ArrayRef) -> Result<Self> {
         Ok(match array.data_type() {
-            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => Self::Texts(strings(array)?),
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => {
+                Self::Texts(strings(array)?)
+            }
             DataType::Boolean => Self::Flags(array.as_boolean().clone()),
             kind if kind.is_integer() => Self::Numbers(
-                cast(array, &DataType::Int64)?.as_primitive::<datafusion::arrow::datatypes::Int64Type>().clone(),
+                cast(array, &DataType::Int64)?
+                    .as_primitive::<datafusion::arrow::datatypes::Int64Type>()
+                    .clone(),
             ),
             DataType::List(_) => {
                 let lists = array.as_list::<i32>().clone();

@@ -4,7 +4,9 @@
 //! and of the failures: `name` TAB `value` for each attribute whose transforms failed on a value that was there.
 
 use super::{AttributesColumn, attributes_type, texts_type};
-use datafusion::arrow::array::{ArrayRef, ListBuilder, MapBuilder, MapFieldNames, StringBuilder, StructArray};
+use datafusion::arrow::array::{
+    ArrayRef, ListBuilder, MapBuilder, MapFieldNames, StringBuilder, StructArray,
+};
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
@@ -34,8 +36,12 @@ pub(super) fn attributes_builder() -> MapBuilder<StringBuilder, ListBuilder<Stri
         key: ATTRIBUTES_KEY_FIELD.to_owned(),
         value: ATTRIBUTES_VALUE_FIELD.to_owned(),
     };
-    MapBuilder::new(Some(names), StringBuilder::new(), ListBuilder::new(StringBuilder::new()).with_field(item))
-        .with_values_field(values)
+    MapBuilder::new(
+        Some(names),
+        StringBuilder::new(),
+        ListBuilder::new(StringBuilder::new()).with_field(item),
+    )
+    .with_values_field(values)
 }
 
 #[derive(Debug)]
@@ -62,7 +68,11 @@ impl Hash for MappingFunction {
 
 impl MappingFunction {
     /// The function of a profile under the SQL name `name`.
-    pub(crate) fn new(name: String, profile: ProfileDefinition, lifecycle: Option<LifecycleDefinition>) -> Self {
+    pub(crate) fn new(
+        name: String,
+        profile: ProfileDefinition,
+        lifecycle: Option<LifecycleDefinition>,
+    ) -> Self {
         Self { name, profile, lifecycle, signature: Signature::any(1, Volatility::Immutable) }
     }
 
@@ -115,7 +125,8 @@ impl ScalarUDFImpl for MappingFunction {
             }
             // A display name is always there where a name is: people look for it first.
             if let [None, given, Some(family)] = &names {
-                let shown = given.as_ref().map_or_else(|| family.clone(), |given| format!("{given} {family}"));
+                let shown =
+                    given.as_ref().map_or_else(|| family.clone(), |given| format!("{given} {family}"));
                 append(&mut mapped, "displayName", &shown);
             }
             if let Some(lifecycle) = &self.lifecycle

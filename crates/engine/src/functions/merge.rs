@@ -37,7 +37,9 @@ impl ScalarUDFImpl for MergeFunction {
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let rows = arguments.number_rows;
-        let [lists] = &arguments.args[..] else { return exec_err!("merge_attributes: expected one argument") };
+        let [lists] = &arguments.args[..] else {
+            return exec_err!("merge_attributes: expected one argument");
+        };
         let lists = lists.to_array(rows)?;
         let Some(lists) = lists.as_list_opt::<i32>() else {
             return exec_err!("merge_attributes: {} is no list of maps", lists.data_type());

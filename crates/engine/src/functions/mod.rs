@@ -41,7 +41,8 @@ pub(crate) fn attributes_type() -> DataType {
 /// The type of a list of texts, as in an `attributes` column.
 pub(crate) fn texts_type() -> DataType {
     let schema = muster_sources::record_schema();
-    let at = schema.index_of(muster_sources::column::ENTITLEMENTS).expect("the record schema has entitlements");
+    let at =
+        schema.index_of(muster_sources::column::ENTITLEMENTS).expect("the record schema has entitlements");
     schema.field(at).data_type().clone()
 }
 
@@ -87,7 +88,8 @@ impl AttributesColumn {
     /// The texts of an entry, nulls left out.
     fn texts(&self, entry: usize) -> impl Iterator<Item = &str> {
         let offsets = self.lists.value_offsets();
-        let range = if self.lists.is_null(entry) { 0..0 } else { index(offsets[entry])..index(offsets[entry + 1]) };
+        let range =
+            if self.lists.is_null(entry) { 0..0 } else { index(offsets[entry])..index(offsets[entry + 1]) };
         range.filter(|at| self.items.is_valid(*at)).map(|at| self.items.value(at))
     }
 }

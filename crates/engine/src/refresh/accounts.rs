@@ -11,7 +11,8 @@ use datafusion::arrow::array::{BooleanArray, RecordBatch, StringArray};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const CONTENT: &str = "name, display_name, uuid, disabled, locked, system, privileged, attributes, entitlements";
+const CONTENT: &str =
+    "name, display_name, uuid, disabled, locked, system, privileged, attributes, entitlements";
 
 /// Leaves `accounts_now` (every account, with what the last snapshot knew of it) and `rejected`, and fills in
 /// the counts of each run.
@@ -37,7 +38,8 @@ pub(super) async fn merge_into_previous(
 /// `source_flags`: what the plans need to know of each source.
 fn register_flags(work: &Work, staged: &[StagedSource], may_mark: &BTreeMap<String, bool>) -> Result<()> {
     let runs: Vec<_> = staged.iter().map(|s| &s.outcome.run).collect();
-    let flags = |f: &dyn Fn(&StagedSource) -> bool| -> BooleanArray { staged.iter().map(|s| Some(f(s))).collect() };
+    let flags =
+        |f: &dyn Fn(&StagedSource) -> bool| -> BooleanArray { staged.iter().map(|s| Some(f(s))).collect() };
     let batch = RecordBatch::try_from_iter([
         ("source_id", Arc::new(StringArray::from_iter_values(runs.iter().map(|r| r.id.as_str()))) as _),
         ("source_name", Arc::new(StringArray::from_iter_values(runs.iter().map(|r| r.name.as_str()))) as _),

@@ -5,9 +5,9 @@
 //! profile can decide an account that a pass before it left open, so passes are repeated until none does:
 //! what is then left open stays open in the next refresh too, which is why refreshing twice changes nothing.
 
+use super::SourceInput;
 use super::correlate::{Rule, candidates};
 use super::work::{Work, literal};
-use super::SourceInput;
 use crate::error::{EngineError, Result};
 use crate::functions::{FAILURES, MAPPED, MappingFunction};
 use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
@@ -39,7 +39,8 @@ pub(super) fn profiles_in_order(sources: &[SourceInput]) -> Vec<Profile> {
             })
         })
         .collect();
-    profiles.sort_by(|a, b| (a.definition.priority, &a.source_id).cmp(&(b.definition.priority, &b.source_id)));
+    profiles
+        .sort_by(|a, b| (a.definition.priority, &a.source_id).cmp(&(b.definition.priority, &b.source_id)));
     profiles
 }
 
@@ -79,7 +80,8 @@ fn register_profiles(work: &Work, profiles: &[Profile]) -> Result<()> {
         ("profile", column(&|p| &p.definition.name)),
         (
             "priority",
-            Arc::new(profiles.iter().map(|p| Some(p.definition.priority)).collect::<UInt32Array>()) as ArrayRef,
+            Arc::new(profiles.iter().map(|p| Some(p.definition.priority)).collect::<UInt32Array>())
+                as ArrayRef,
         ),
     ])
     .map_err(|e| EngineError::data("describing the profiles", e))?;
@@ -90,7 +92,8 @@ async fn map_attributes(work: &Work, profiles: &[Profile]) -> Result<()> {
     let mut parts = Vec::new();
     for (rank, profile) in profiles.iter().enumerate() {
         let name = format!("map_profile_{rank}");
-        let function = MappingFunction::new(name.clone(), profile.definition.clone(), profile.lifecycle.clone());
+        let function =
+            MappingFunction::new(name.clone(), profile.definition.clone(), profile.lifecycle.clone());
         work.context.register_udf(ScalarUDF::from(function));
         let protected: Vec<_> = profile.definition.protected.iter().map(|native| literal(native)).collect();
         let protected = match protected.len() {
@@ -107,7 +110,12 @@ async fn map_attributes(work: &Work, profiles: &[Profile]) -> Result<()> {
     if parts.is_empty() {
         // No profile: the same columns, no rows.
         let name = "map_profile_none";
-        let nothing = ProfileDefinition { name: name.into(), priority: 0, attributes: Vec::new(), protected: Vec::new() };
+        let nothing = ProfileDefinition {
+            name: name.into(),
+            priority: 0,
+            attributes: Vec::new(),
+            protected: Vec::new(),
+        };
         work.context.register_udf(ScalarUDF::from(MappingFunction::new(name.into(), nothing, None)));
         parts.push(format!(
             "SELECT id AS account_id, source_id, 0 AS rank, native_identity, prev_identity, prev_rule, \
@@ -164,7 +172,9 @@ async fn pass(work: &Work, rank: usize, profile: &Profile, generation: usize) ->
     )
     .await?;
     let decisions = format!("decisions_{rank}");
-    if work.count("undecided accounts", &format!("SELECT count(*) FROM {open} WHERE uid IS NOT NULL")).await? == 0 {
+    if work.count("undecided accounts", &format!("SELECT count(*) FROM {open} WHERE uid IS NOT NULL")).await?
+        == 0
+    {
         return candidates(work, &decisions, &open, &[]).await.map(|()| 0);
     }
     if !profile.rules.is_empty() {

@@ -62,7 +62,8 @@ impl Rule {
     }
 }
 
-const NO_PAIRS: &str = "SELECT CAST(0 AS BIGINT) AS rule_order, '' AS rule, '' AS account_id, '' AS identity_id WHERE false";
+const NO_PAIRS: &str =
+    "SELECT CAST(0 AS BIGINT) AS rule_order, '' AS rule, '' AS account_id, '' AS identity_id WHERE false";
 
 /// Leaves under `step`, for each account that a rule matches: `account_id`, `identity_id` (the only one, or one
 /// of several), `n`, `rule` and the sorted `candidates`.
@@ -153,8 +154,14 @@ fn register_manual_links(work: &Work, request: &RefreshRequest) -> Result<()> {
     let links = &request.links;
     let batch = RecordBatch::try_from_iter([
         ("source_id", Arc::new(StringArray::from_iter_values(links.iter().map(|l| l.source.as_str()))) as _),
-        ("native_identity", Arc::new(StringArray::from_iter_values(links.iter().map(|l| &l.native_identity))) as _),
-        ("identity_name", Arc::new(StringArray::from_iter_values(links.iter().map(|l| &l.identity_name))) as _),
+        (
+            "native_identity",
+            Arc::new(StringArray::from_iter_values(links.iter().map(|l| &l.native_identity))) as _,
+        ),
+        (
+            "identity_name",
+            Arc::new(StringArray::from_iter_values(links.iter().map(|l| &l.identity_name))) as _,
+        ),
     ])
     .map_err(|e| EngineError::data("listing manual links", e))?;
     work.memory("manual_links", batch)

@@ -91,12 +91,17 @@ impl Engine {
 }
 
 async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<RefreshOutcome> {
-    request.sources.sort_by(|a, b| (&a.definition.name, &a.definition.id).cmp(&(&b.definition.name, &b.definition.id)));
+    request
+        .sources
+        .sort_by(|a, b| (&a.definition.name, &a.definition.id).cmp(&(&b.definition.name, &b.definition.id)));
     let now: DateTime<Utc> = request.clock.now();
     let work = work::Work::open(engine, request.snapshot.as_str(), now)?;
     let mut staged = stage::stage_sources(&work, &request).await?;
     if !request.publish_incomplete && staged.iter().any(|s| s.outcome.failure.is_some()) {
-        return Ok(RefreshOutcome { manifest: None, sources: staged.into_iter().map(|s| s.outcome).collect() });
+        return Ok(RefreshOutcome {
+            manifest: None,
+            sources: staged.into_iter().map(|s| s.outcome).collect(),
+        });
     }
     publish::register_previous(engine, &work, request.previous.as_deref()).await?;
     accounts::merge_into_previous(&work, &request, &mut staged).await?;

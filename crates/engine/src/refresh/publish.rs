@@ -31,7 +31,9 @@ pub(super) async fn register_previous(
     for table in CARRIED {
         let alias = format!("prev_{table}");
         match previous.and_then(|manifest| manifest.versions.get(table)) {
-            Some(version) => tables::register(&work.context, engine.tables_dir(), table, *version, &alias).await?,
+            Some(version) => {
+                tables::register(&work.context, engine.tables_dir(), table, *version, &alias).await?
+            }
             None => work.memory(&alias, RecordBatch::new_empty(schemas::of(table)))?,
         }
     }
@@ -94,7 +96,11 @@ async fn check_counts(work: &Work, rows: &BTreeMap<String, u64>) -> Result<()> {
         )
         .await?;
     let written = |table: &str| rows.get(table).copied().unwrap_or(0);
-    if written("accounts") != accounts || distinct != accounts || written("identities") != identities || homeless != 0 {
+    if written("accounts") != accounts
+        || distinct != accounts
+        || written("identities") != identities
+        || homeless != 0
+    {
         return Err(EngineError::data(
             "checking the refresh",
             format!(
@@ -155,7 +161,8 @@ fn sources_batch(request: &RefreshRequest) -> Result<RecordBatch> {
         Arc::new(definitions.iter().map(|d| Some(d.is_authoritative())).collect::<BooleanArray>()),
         texts(json.iter().map(|j| Some(j.as_str()))),
     ];
-    RecordBatch::try_new(schemas::of("sources"), columns).map_err(|e| EngineError::data("describing the sources", e))
+    RecordBatch::try_new(schemas::of("sources"), columns)
+        .map_err(|e| EngineError::data("describing the sources", e))
 }
 
 fn runs_batch(request: &RefreshRequest, outcomes: &[super::SourceOutcome]) -> Result<RecordBatch> {
@@ -164,7 +171,9 @@ fn runs_batch(request: &RefreshRequest, outcomes: &[super::SourceOutcome]) -> Re
         Arc::new(runs.iter().map(|(run, _)| f(run)).collect::<StringArray>())
     };
     let number = |f: &dyn Fn(&SourceRun) -> Option<u64>| -> ArrayRef {
-        Arc::new(runs.iter().map(|(run, _)| f(run).and_then(|n| i64::try_from(n).ok())).collect::<Int64Array>())
+        Arc::new(
+            runs.iter().map(|(run, _)| f(run).and_then(|n| i64::try_from(n).ok())).collect::<Int64Array>(),
+        )
     };
     let time = |f: &dyn Fn(&SourceRun) -> i64| -> ArrayRef {
         let times = runs.iter().map(|(run, _)| Some(f(run))).collect::<TimestampMicrosecondArray>();

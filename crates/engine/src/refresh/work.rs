@@ -34,7 +34,8 @@ impl Drop for Work {
 impl Work {
     pub(super) fn open(engine: &Engine, name: &str, now: DateTime<Utc>) -> Result<Self> {
         let dir = engine.work_dir().join(format!("refresh-{name}"));
-        std::fs::create_dir_all(&dir).map_err(|e| EngineError::io(format!("making folder {}", dir.display()), e))?;
+        std::fs::create_dir_all(&dir)
+            .map_err(|e| EngineError::io(format!("making folder {}", dir.display()), e))?;
         Ok(Self { context: engine.session(), now, dir, kept: AtomicU64::new(0) })
     }
 
@@ -64,7 +65,8 @@ impl Work {
         let failed = |e| EngineError::plan(step, e);
         let schema: SchemaRef = Arc::clone(frame.schema().inner());
         let path = self.dir.join(format!("{step}-{}", self.kept.fetch_add(1, Ordering::Relaxed)));
-        std::fs::create_dir_all(&path).map_err(|e| EngineError::io(format!("making folder {}", path.display()), e))?;
+        std::fs::create_dir_all(&path)
+            .map_err(|e| EngineError::io(format!("making folder {}", path.display()), e))?;
         let url = format!("{}/", path.display());
         frame.write_parquet(&url, DataFrameWriteOptions::new(), None).await.map_err(failed)?;
         let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
@@ -111,8 +113,11 @@ pub(super) fn literal(text: &str) -> String {
 pub(super) fn texts(batches: &[RecordBatch], column: usize) -> impl Iterator<Item = String> + '_ {
     use datafusion::arrow::array::AsArray;
     batches.iter().flat_map(move |batch| {
-        let array = datafusion::arrow::compute::cast(batch.column(column), &datafusion::arrow::datatypes::DataType::Utf8)
-            .expect("every simple type has a text form");
+        let array = datafusion::arrow::compute::cast(
+            batch.column(column),
+            &datafusion::arrow::datatypes::DataType::Utf8,
+        )
+        .expect("every simple type has a text form");
         let array = array.as_string::<i32>().clone();
         (0..array.len())
             .map(move |row| if array.is_null(row) { String::new() } else { array.value(row).to_owned() })

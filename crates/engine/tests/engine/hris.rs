@@ -138,7 +138,10 @@ fn fifty_people_and_a_directory() {
     let all = std::fs::read_to_string(&people).unwrap();
     let without: String =
         all.split_inclusive('\n').filter(|line| !line.contains("Former employee")).collect();
-    std::fs::File::create(house.dir.path().join("people.csv")).unwrap().write_all(without.as_bytes()).unwrap();
+    std::fs::File::create(house.dir.path().join("people.csv"))
+        .unwrap()
+        .write_all(without.as_bytes())
+        .unwrap();
     house.refresh();
     let orphans = house.report("ORPHAN_IDENTITIES", &[]);
     let names: BTreeSet<String> = orphans.column("name").iter().map(|n| (*n).to_owned()).collect();

@@ -89,7 +89,11 @@ impl Organisation {
                 file + &format!("{prefix}{},{uid},{name},{mail}\n", p.id)
             })
         };
-        house.source(&authoritative("Staff", "staff.csv", priorities.0), "staff.csv", &people(&self.staff, "s"));
+        house.source(
+            &authoritative("Staff", "staff.csv", priorities.0),
+            "staff.csv",
+            &people(&self.staff, "s"),
+        );
         house.source(
             &authoritative("Contractors", "contractors.csv", priorities.1),
             "contractors.csv",
@@ -130,7 +134,12 @@ fn organisation() -> impl Strategy<Value = Organisation> {
         unique(account, |a| a.dn, 14),
         proptest::option::of((0..20u8, 0..8u8)),
     )
-        .prop_map(|(staff, contractors, accounts, link)| Organisation { staff, contractors, accounts, link })
+        .prop_map(|(staff, contractors, accounts, link)| Organisation {
+            staff,
+            contractors,
+            accounts,
+            link,
+        })
 }
 
 fn all_reports(house: &House) -> BTreeMap<String, Ran> {
@@ -154,7 +163,11 @@ fn files(reports: &BTreeMap<String, Ran>) -> BTreeMap<&str, &str> {
 }
 
 /// What the rules say of a directory account, from the identities as reported: brute force, no joins.
-fn expected_link(account: &Account, link: Option<(u8, u8)>, identities: &[(String, String, String)]) -> String {
+fn expected_link(
+    account: &Account,
+    link: Option<(u8, u8)>,
+    identities: &[(String, String, String)],
+) -> String {
     let find = |matches: &dyn Fn(&(String, String, String)) -> bool| -> Vec<String> {
         identities.iter().filter(|i| matches(i)).map(|i| i.0.clone()).collect()
     };
