@@ -14,7 +14,7 @@ pub enum EngineError {
         step: String,
         /// Why.
         #[source]
-        source: DataFusionError,
+        source: Box<DataFusionError>,
     },
     /// A table could not be read or written.
     #[error("table {table:?} could not be {action}")]
@@ -25,7 +25,7 @@ pub enum EngineError {
         action: &'static str,
         /// Why.
         #[source]
-        source: DeltaTableError,
+        source: Box<DeltaTableError>,
     },
     /// A file of the work folder could not be written.
     #[error("{what} failed")]
@@ -55,7 +55,7 @@ pub enum EngineError {
         step: String,
         /// What the pool said.
         #[source]
-        source: DataFusionError,
+        source: Box<DataFusionError>,
     },
     /// A task of the engine's own runtime ended without an answer.
     #[error("the engine stopped while working")]
@@ -66,9 +66,13 @@ impl EngineError {
     /// A failed plan, told apart from one that ran out of memory.
     pub(crate) fn plan(step: &str, source: DataFusionError) -> Self {
         if let DataFusionError::ResourcesExhausted(_) = source.find_root() {
-            return Self::OutOfMemory { step: step.to_owned(), source };
+            return Self::OutOfMemory { step: step.to_owned(), source: Box::new(source) };
         }
-        Self::Plan { step: step.to_owned(), source }
+        Self::Plan { step: step.to_owned(), source: Box::new(source) }
+    }
+
+    pub(crate) fn table(table: &str, action: &'static str, source: DeltaTableError) -> Self {
+        Self::Table { table: table.to_owned(), action, source: Box::new(source) }
     }
 
     pub(crate) fn io(what: impl Into<String>, source: std::io::Error) -> Self {

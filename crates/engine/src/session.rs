@@ -35,8 +35,11 @@ pub struct Engine {
     environment: Arc<RuntimeEnv>,
     runtime: Option<tokio::runtime::Runtime>,
     /// Opened table versions: they never change, so a report need not read the table's log again.
-    providers: Mutex<HashMap<(&'static str, u64), Arc<dyn TableProvider>>>,
+    providers: Mutex<Providers>,
 }
+
+/// Opened tables by name and version.
+type Providers = HashMap<(&'static str, u64), Arc<dyn TableProvider>>;
 
 /// Opened table versions that are kept; past it all are dropped and opened again as needed.
 const PROVIDERS_KEPT_MAX: usize = 128;
@@ -113,7 +116,7 @@ impl Engine {
         Ok(provider)
     }
 
-    fn kept_providers(&self) -> MutexGuard<'_, HashMap<(&'static str, u64), Arc<dyn TableProvider>>> {
+    fn kept_providers(&self) -> MutexGuard<'_, Providers> {
         // A panic cannot leave a map of opened tables half changed.
         self.providers.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -25,7 +25,7 @@ pub const TABLES: [&str; 7] = [
 
 /// `table` at `version`, for reading.
 pub(crate) async fn open(dir: &Path, table: &str, version: u64) -> Result<Arc<dyn TableProvider>> {
-    let failed = |source| EngineError::Table { table: table.to_owned(), action: "opened", source };
+    let failed = |source| EngineError::table(table, "opened", source);
     let url = ensure_table_uri(dir.join(table).to_string_lossy()).map_err(failed)?;
     let opened = DeltaTableBuilder::from_url(url)
         .map_err(failed)?
@@ -56,7 +56,7 @@ pub(crate) async fn replace(
     table: &str,
     rows: DataFrame,
 ) -> Result<u64> {
-    let failed = |source| EngineError::Table { table: table.to_owned(), action: "written", source };
+    let failed = |source| EngineError::table(table, "written", source);
     let path = dir.join(table);
     std::fs::create_dir_all(&path)
         .map_err(|e| EngineError::io(format!("making folder {}", path.display()), e))?;
@@ -80,6 +80,5 @@ pub(crate) async fn replace(
         .map_err(failed)?;
     written
         .version()
-        .map(|v| v as u64)
         .ok_or_else(|| failed(DeltaTableError::Generic("the table has no version after a write".into())))
 }

@@ -1,5 +1,7 @@
 //! `content_digest(...)` and `stable_id(...)`: equal for equal content, whatever the batch or the row order.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "Arrow's list of types is not ours")]
+
 use super::{AttributesColumn, index, strings};
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray, StringArray, StringBuilder,
@@ -30,7 +32,7 @@ enum Column {
     Flags(BooleanArray),
     Numbers(Int64Array),
     Lists(ListArray, StringArray),
-    Maps(AttributesColumn),
+    Maps(Box<AttributesColumn>),
 }
 
 impl Column {
@@ -50,7 +52,7 @@ impl Column {
                 let items = strings(lists.values())?;
                 Self::Lists(lists, items)
             }
-            DataType::Map(_, _) => Self::Maps(AttributesColumn::open(array)?),
+            DataType::Map(_, _) => Self::Maps(Box::new(AttributesColumn::open(array)?)),
             other => return exec_err!("content_digest: {other} has no canonical form"),
         })
     }

@@ -151,7 +151,7 @@ fn sources_batch(request: &RefreshRequest) -> Result<RecordBatch> {
     let definitions: Vec<_> = request.sources.iter().map(|s| &s.definition).collect();
     let json: Vec<String> = definitions
         .iter()
-        .map(|d| serde_json::to_string(d))
+        .map(serde_json::to_string)
         .collect::<Result<_, _>>()
         .map_err(|e| EngineError::data("describing the sources", e))?;
     let columns: Vec<ArrayRef> = vec![

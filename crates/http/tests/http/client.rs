@@ -221,3 +221,20 @@ async fn a_download_with_another_digest_is_damaged() {
         .unwrap_err();
     assert!(matches!(error, Error::Damaged(_)), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_clients_that_start_the_same_report_at_once_get_one_id() {
+    let world = World::with(|settings| settings.rate_limit.requests = 1_000).await;
+    let url = serve(world.router.clone()).await;
+    let gate = Arc::new(tokio::sync::Barrier::new(200));
+    let mut starts = tokio::task::JoinSet::new();
+    for _ in 0..200 {
+        let (gate, api) = (gate.clone(), api(&url, Credentials::client("client-of-ada", SECRET)));
+        starts.spawn(async move {
+            gate.wait().await;
+            api.start(ReportType::Accounts, &accounts()).await.unwrap().id.unwrap()
+        });
+    }
+    let ids: std::collections::BTreeSet<_> = starts.join_all().await.into_iter().collect();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+}
