@@ -1,19 +1,20 @@
-//! The service as the commands call it: tokens, the four operations, files.
+//! The service as the commands call it: the published operations through the Rust SDK.
 //!
 //! Why here and thin: commands need a refusal as one line and a file at a place; how requests are made and
-//! repeated is no concern of theirs.
+//! repeated is the SDK's concern.
 
-use crate::failure::{Context, Failure, Result};
-use muster_wire::{ErrorResponseDto, OAuthError, ReportResults, TaskResultDetails, TokenAnswer};
-use reqwest::{Client, Method, RequestBuilder, Response, StatusCode};
-use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use crate::failure::{Context as _, Failure, Result};
+use muster_client::wire::{FileFormat, ReportDetails, ReportResults, ReportType, TaskResultDetails};
+use muster_client::{Configuration, Credentials, DownloadOptions, Error, ReportsDataExtractionApi};
+use muster_worker::error_chain;
+use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::io::AsyncWrite;
 
-/// Connecting, and a pause in an answer, may take this long.
-const TIMEOUT: Duration = Duration::from_secs(30);
 /// First wait between two questions for a result; doubled up to [`WAIT_MOST`].
 const WAIT_FIRST: Duration = Duration::from_millis(10);
 /// Longest wait between two questions for a result.
@@ -30,30 +31,19 @@ pub enum Target<'a> {
     StandardOutput,
 }
 
-/// A service, with a token for it.
+/// A service and a credential for it.
 pub struct Api {
-    base_url: String,
-    token: String,
-    http: Client,
+    sdk: ReportsDataExtractionApi,
 }
 
 impl Api {
-    /// Gets a token.
+    /// A service. Nothing is sent yet: the SDK fetches a token when it needs one.
     ///
     /// # Errors
-    /// When the service cannot be reached or refuses the credential.
-    pub async fn connect(base_url: &str, id: &str, secret: &str) -> Result<Self> {
-        let http = Client::builder()
-            .connect_timeout(TIMEOUT)
-            .read_timeout(TIMEOUT)
-            .build()
-            .context(|| "the HTTP client cannot be made".into())?;
-        let mut api = Self { base_url: base_url.trim_end_matches('/').into(), token: String::new(), http };
-        let form = [("grant_type", "client_credentials"), ("client_id", id), ("client_secret", secret)];
-        let request = api.http.post(format!("{}/oauth/token", api.base_url)).form(&form);
-        let answer: TokenAnswer = api.json(request).await?;
-        api.token = answer.access_token;
-        Ok(api)
+    /// When the address cannot be one.
+    pub fn new(base_url: &str, id: &str, secret: &str) -> Result<Self> {
+        let configuration = Configuration::new(base_url, Credentials::client(id, secret));
+        Ok(Self { sdk: ReportsDataExtractionApi::new(configuration).map_err(one_line)? })
     }
 
     /// Starts a report by its published kind.
@@ -61,8 +51,8 @@ impl Api {
     /// # Errors
     /// What the service refuses, in one line.
     pub async fn start(&self, kind: &str, arguments: Value) -> Result<TaskResultDetails> {
-        let body = json!({"reportType": kind, "arguments": arguments});
-        self.json(self.request(Method::POST, "run").json(&body)).await
+        let details = ReportDetails { report_type: Some(ReportType::from(kind)), arguments: Some(arguments) };
+        self.sdk.start_report(&details).await.map_err(one_line)
     }
 
     /// The result of a task as it is now; empty for an unknown id.
@@ -70,7 +60,7 @@ impl Api {
     /// # Errors
     /// As [`Api::start`].
     pub async fn result(&self, id: &str) -> Result<ReportResults> {
-        self.json(self.request(Method::GET, &format!("{id}/result"))).await
+        self.sdk.get_report_result(id, false).await.map_err(one_line)
     }
 
     /// The result of a task once it has ended; empty for an unknown id.
@@ -95,23 +85,20 @@ impl Api {
     /// # Errors
     /// As [`Api::start`]; when the transfer breaks off or the file cannot be written.
     pub async fn fetch(&self, id: &str, format: &str, target: Target<'_>) -> Result<Option<PathBuf>> {
-        let request = self.request(Method::GET, id).query(&[("fileFormat", format)]);
-        let response = self.send(request).await?;
         let path = match target {
             Target::File(path) => path.to_path_buf(),
             Target::ItsName => PathBuf::from(format!("{id}.{}", format.to_ascii_lowercase())),
             Target::StandardOutput => {
-                copy(response, &mut std::io::stdout(), "standard output").await?;
+                self.download(id, format, std::io::stdout()).await?;
                 return Ok(None);
             }
         };
-        let place = path.display().to_string();
+        let unwritable = || format!("{} cannot be written", path.display());
         let mut partial = path.clone().into_os_string();
         partial.push(".part");
         let written = async {
-            let unwritable = || format!("{place} cannot be written");
-            let mut file = std::fs::File::create(&partial).context(unwritable)?;
-            copy(response, &mut file, &place).await?;
+            let file = std::fs::File::create(&partial).context(unwritable)?;
+            self.download(id, format, file).await?;
             std::fs::rename(&partial, &path).context(unwritable)
         };
         match written.await {
@@ -124,65 +111,46 @@ impl Api {
         }
     }
 
+    async fn download(&self, id: &str, format: &str, to: impl Write + Unpin) -> Result {
+        let format = FileFormat::from(format.to_ascii_uppercase().as_str());
+        let options = DownloadOptions::default();
+        self.sdk.get_report(id, &format, &options, &mut Blocking(to)).await.map(drop).map_err(one_line)
+    }
+
     /// Cancels a task.
     ///
     /// # Errors
     /// As [`Api::start`].
     pub async fn cancel(&self, id: &str) -> Result {
-        self.send(self.request(Method::POST, &format!("{id}/cancel"))).await.map(drop)
-    }
-
-    fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http.request(method, format!("{}/reports/v1/{path}", self.base_url)).bearer_auth(&self.token)
-    }
-
-    async fn send(&self, request: RequestBuilder) -> Result<Response> {
-        let response = request.send().await.context(|| format!("{} does not answer", self.base_url))?;
-        let status = response.status();
-        if status.is_success() {
-            return Ok(response);
-        }
-        let body = response.text().await.unwrap_or_default();
-        Err(Failure::new(refusal(status, &body)))
-    }
-
-    async fn json<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T> {
-        let response = self.send(request).await?;
-        response
-            .json()
-            .await
-            .context(|| format!("{} answered with something else than expected", self.base_url))
+        self.sdk.cancel_report(id).await.map_err(one_line)
     }
 }
 
-async fn copy(mut response: Response, to: &mut impl Write, place: &str) -> Result {
-    while let Some(bytes) = response.chunk().await.context(|| "the transfer broke off".into())? {
-        to.write_all(&bytes).context(|| format!("{place} cannot be written"))?;
+/// A blocking writer where an asynchronous one is asked for: a command has nothing else to do meanwhile.
+struct Blocking<W>(W);
+
+impl<W: Write + Unpin> AsyncWrite for Blocking<W> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        Poll::Ready(self.0.write(bytes))
     }
-    to.flush().context(|| format!("{place} cannot be written"))
+
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(self.0.flush())
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        self.poll_flush(context)
+    }
 }
 
-/// What a refusal says, in one line: the cause where the body gives one.
-fn refusal(status: StatusCode, body: &str) -> String {
-    let report = serde_json::from_str::<ErrorResponseDto>(body).unwrap_or_default();
-    if let Some(text) = report.causes.iter().chain(&report.messages).find_map(|message| message.text.as_ref())
-    {
-        return format!("{text} ({status})");
-    }
-    if let Ok(OAuthError { error_description: Some(text), .. }) = serde_json::from_str(body) {
-        return format!("{text} ({status})");
-    }
-    format!("the service answered {status}")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refusal_is_one_line_with_its_cause() {
-        let body = r#"{"detailCode":"400.1 Bad Request Content","messages":[{"text":"general"}],"causes":[{"text":"exact"}]}"#;
-        assert_eq!(refusal(StatusCode::BAD_REQUEST, body), "exact (400 Bad Request)");
-        assert_eq!(refusal(StatusCode::BAD_GATEWAY, "<html>"), "the service answered 502 Bad Gateway");
+/// What the service says, or what kept it from saying anything.
+fn one_line(error: Error) -> Failure {
+    match error.refusal() {
+        Some(refusal) => Failure::new(format!("{} ({})", refusal.text, refusal.status)),
+        None => Failure::new(error_chain(&error)),
     }
 }

@@ -6,7 +6,7 @@ use crate::config::Settings;
 use crate::failure::{Failure, Result};
 use crate::house;
 use crate::output::{Output, count, json, number, print, table, text};
-use muster_wire::{ReportResults, ResultStatus};
+use muster_client::wire::{ReportResults, ResultStatus};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -16,22 +16,22 @@ pub async fn run(command: &ReportCommand, settings: &Settings, output: Output) -
     match command {
         ReportCommand::Run { kind, arguments, wait, service } => {
             let arguments = arguments.iter().map(|text| argument(text)).collect::<Result<Map<_, _>>>()?;
-            start(&connect(service).await?, kind, Value::Object(arguments), *wait, output).await
+            start(&connect(service)?, kind, Value::Object(arguments), *wait, output).await
         }
-        ReportCommand::Result { id, service } => show(&connect(service).await?.result(id).await?, id, output),
+        ReportCommand::Result { id, service } => show(&connect(service)?.result(id).await?, id, output),
         ReportCommand::Get { id, format, to, service } => {
-            get(&connect(service).await?, id, format, to.as_deref()).await
+            get(&connect(service)?, id, format, to.as_deref()).await
         }
         ReportCommand::Cancel { id, service } => {
-            connect(service).await?.cancel(id).await?;
+            connect(service)?.cancel(id).await?;
             print(&format!("report {id} is cancelled"))
         }
         ReportCommand::ListKinds => list_kinds(settings, output),
     }
 }
 
-async fn connect(service: &Service) -> Result<Api> {
-    Api::connect(&service.base_url, &service.client_id, &service.client_secret).await
+fn connect(service: &Service) -> Result<Api> {
+    Api::new(&service.base_url, &service.client_id, &service.client_secret)
 }
 
 /// `name=value`; a value that reads as JSON is that, any other is a text.

@@ -5,8 +5,8 @@ use crate::api::{Api, Target};
 use crate::commands::client::Created;
 use crate::failure::{Context, Failure, Result};
 use crate::output::{self, count, number, text};
+use muster_client::wire::ResultStatus;
 use muster_sources::SourceDefinition;
-use muster_wire::ResultStatus;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -37,7 +37,7 @@ pub async fn run_all(
     folder: &Path,
 ) -> Result<Vec<Ran>> {
     std::fs::create_dir_all(folder).context(|| format!("folder {} cannot be made", folder.display()))?;
-    let api = Api::connect(base_url, &user.id, &user.secret).await?;
+    let api = Api::new(base_url, &user.id, &user.secret)?;
     let mut ran = Vec::new();
     for (kind, arguments) in kinds(sources)? {
         ran.push(run(&api, kind, arguments, folder).await?);
