@@ -83,10 +83,22 @@ impl Workspace {
     }
 }
 
-/// The cargo that runs us.
+/// The cargo that runs us, without what it told us of our own package: the build scripts of some dependencies
+/// look at these variables, and would build DataFusion again for `cargo xtask` after `cargo run`.
 pub fn cargo() -> Command {
-    Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os() {
+        let ours = name.to_string_lossy();
+        if OWN_PACKAGE.iter().any(|prefix| ours.starts_with(prefix)) {
+            command.env_remove(&name);
+        }
+    }
+    command
 }
+
+/// How the variables begin that cargo sets for the program it runs.
+const OWN_PACKAGE: [&str; 5] =
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_NAME", "CARGO_BIN_NAME", "CARGO_PRIMARY_PACKAGE"];
 
 /// Whether this is continuous integration, where nothing may be skipped.
 pub fn must_run_everything() -> bool {
