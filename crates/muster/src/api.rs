@@ -33,6 +33,7 @@ pub enum Target<'a> {
 
 /// A service and a credential for it.
 pub struct Api {
+    base_url: String,
     sdk: ReportsDataExtractionApi,
 }
 
@@ -43,7 +44,9 @@ impl Api {
     /// When the address cannot be one.
     pub fn new(base_url: &str, id: &str, secret: &str) -> Result<Self> {
         let configuration = Configuration::new(base_url, Credentials::client(id, secret));
-        Ok(Self { sdk: ReportsDataExtractionApi::new(configuration).map_err(one_line)? })
+        let sdk = ReportsDataExtractionApi::new(configuration)
+            .context(|| format!("{base_url} cannot be called"))?;
+        Ok(Self { base_url: base_url.to_owned(), sdk })
     }
 
     /// Starts a report by its published kind.
@@ -52,7 +55,7 @@ impl Api {
     /// What the service refuses, in one line.
     pub async fn start(&self, kind: &str, arguments: Value) -> Result<TaskResultDetails> {
         let details = ReportDetails { report_type: Some(ReportType::from(kind)), arguments: Some(arguments) };
-        self.sdk.start_report(&details).await.map_err(one_line)
+        self.sdk.start_report(&details).await.map_err(|error| self.one_line(&error))
     }
 
     /// The result of a task as it is now; empty for an unknown id.
@@ -60,7 +63,7 @@ impl Api {
     /// # Errors
     /// As [`Api::start`].
     pub async fn result(&self, id: &str) -> Result<ReportResults> {
-        self.sdk.get_report_result(id, false).await.map_err(one_line)
+        self.sdk.get_report_result(id, false).await.map_err(|error| self.one_line(&error))
     }
 
     /// The result of a task once it has ended; empty for an unknown id.
@@ -114,7 +117,11 @@ impl Api {
     async fn download(&self, id: &str, format: &str, to: impl Write + Unpin) -> Result {
         let format = FileFormat::from(format.to_ascii_uppercase().as_str());
         let options = DownloadOptions::default();
-        self.sdk.get_report(id, &format, &options, &mut Blocking(to)).await.map(drop).map_err(one_line)
+        self.sdk
+            .get_report(id, &format, &options, &mut Blocking(to))
+            .await
+            .map(drop)
+            .map_err(|error| self.one_line(&error))
     }
 
     /// Cancels a task.
@@ -122,7 +129,15 @@ impl Api {
     /// # Errors
     /// As [`Api::start`].
     pub async fn cancel(&self, id: &str) -> Result {
-        self.sdk.cancel_report(id).await.map_err(one_line)
+        self.sdk.cancel_report(id).await.map_err(|error| self.one_line(&error))
+    }
+
+    /// What the service says, or what kept it from saying anything.
+    fn one_line(&self, error: &Error) -> Failure {
+        match error.refusal() {
+            Some(refusal) => Failure::new(format!("{} ({})", refusal.text, refusal.status)),
+            None => Failure::new(format!("{}: {}", self.base_url, error_chain(error))),
+        }
     }
 }
 
@@ -144,13 +159,5 @@ impl<W: Write + Unpin> AsyncWrite for Blocking<W> {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         self.poll_flush(context)
-    }
-}
-
-/// What the service says, or what kept it from saying anything.
-fn one_line(error: Error) -> Failure {
-    match error.refusal() {
-        Some(refusal) => Failure::new(format!("{} ({})", refusal.text, refusal.status)),
-        None => Failure::new(error_chain(&error)),
     }
 }
