@@ -11,7 +11,7 @@ use crate::workspace::Workspace;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Outside crates that are heavy, native or a face to the world: a row must allow them.
-const GUARDED: [&str; 14] = [
+const GUARDED: [&str; 19] = [
     "arrow",
     "axum",
     "ballista",
@@ -20,9 +20,14 @@ const GUARDED: [&str; 14] = [
     "deltalake",
     "figment",
     "hyper",
+    "ldap3",
     "object_store",
+    "parquet",
+    "pdf-writer",
+    "plotters",
     "rdkafka",
     "reqwest",
+    "rust_xlsxwriter",
     "sqlx",
     "tracing-subscriber",
     "ureq",
