@@ -18,20 +18,24 @@
 //! # Ok::<(), muster_querystring::matching::TooComplex>(())
 //! ```
 //!
+//! [`reference`](mod@reference) reads a query a second way, one JSON document at a time, so that an engine has
+//! something to be compared with.
+//!
 //! Invariants:
 //! - Pure, as the whole crate. Tests are immutable, cheap to clone, and shared between threads.
 //! - A test takes time linear in the text. What would need too large an automaton is refused when it is
 //!   compiled ([`TooComplex`]), never later.
 //! - Analysis is that of Lucene's `StandardAnalyzer` without stop words; a differential test holds it, and every
 //!   kind of test, to Lucene 8. Deliberate differences: a token is never cut (Lucene cuts at 255 UTF-16
-//!   units), and a fuzzy term, prefix or wildcard stands for all tokens that fit (Lucene takes the best 50 for a
-//!   fuzzy term).
+//!   units), a fuzzy term stands for all tokens that fit (Lucene takes the best 50), and a backslash in a
+//!   regular expression takes the next character as it is (`\d` is a class since Lucene 8.6).
 
 mod decimal;
 mod dfa;
 mod fuzzy;
 mod phrase;
 mod predicate;
+pub mod reference;
 mod regular;
 mod text;
 mod tokens;

@@ -29,9 +29,6 @@ pub enum TooComplex {
 /// The state from which nothing is accepted any more.
 const DEAD: u32 = 0;
 
-/// What `accepts` has for a state that does not accept.
-const REFUSES: u8 = u8::MAX;
-
 /// All characters, cut into ranges that an automaton does not tell apart.
 pub(super) struct Alphabet {
     /// The first character of each range, ascending; the first of all is 0.
@@ -116,12 +113,12 @@ impl Alphabet {
     }
 }
 
-/// An automaton with a number for each text that it accepts.
+/// An automaton.
 pub(super) struct Dfa {
     alphabet: Alphabet,
     /// The next state by state and class. The start is state 1.
     next: Vec<u32>,
-    accepts: Vec<u8>,
+    accepts: Vec<bool>,
 }
 
 /// How an automaton is described while it is made.
@@ -135,8 +132,8 @@ pub(super) trait States {
     /// The description itself grows too large.
     fn step(&mut self, state: &Self::State, class: usize) -> Result<Option<Self::State>, TooComplex>;
 
-    /// The number for a text that ends in a state, below 255; `None` where it is not accepted.
-    fn accepts(&self, state: &Self::State) -> Option<u8>;
+    /// Whether a text that ends in a state is accepted.
+    fn accepts(&self, state: &Self::State) -> bool;
 }
 
 impl Dfa {
@@ -151,8 +148,8 @@ impl Dfa {
         too_complex: TooComplex,
     ) -> Result<Dfa, TooComplex> {
         let classes = alphabet.count();
-        let mut dfa = Dfa { alphabet, next: vec![DEAD; 2 * classes], accepts: vec![REFUSES, REFUSES] };
-        dfa.accepts[1] = states.accepts(&start).unwrap_or(REFUSES);
+        let mut dfa =
+            Dfa { alphabet, next: vec![DEAD; 2 * classes], accepts: vec![false, states.accepts(&start)] };
         let mut numbers: HashMap<S::State, u32> = HashMap::from([(start.clone(), 1)]);
         let mut waiting = vec![(start, 1_usize)];
         while let Some((state, number)) = waiting.pop() {
@@ -167,7 +164,7 @@ impl Dfa {
                         if dfa.accepts.len() > STATES_MAX || dfa.next.len() + classes > TRANSITIONS_MAX {
                             return Err(too_complex);
                         }
-                        dfa.accepts.push(states.accepts(entry.key()).unwrap_or(REFUSES));
+                        dfa.accepts.push(states.accepts(entry.key()));
                         dfa.next.resize(dfa.next.len() + classes, DEAD);
                         waiting.push((entry.key().clone(), dfa.accepts.len() - 1));
                         entry.insert(fresh);
@@ -180,17 +177,17 @@ impl Dfa {
         Ok(dfa)
     }
 
-    /// The number of a text, `None` where it is not accepted.
-    pub(super) fn run(&self, text: &str) -> Option<u8> {
+    /// Whether a text is accepted.
+    pub(super) fn accepts(&self, text: &str) -> bool {
         let classes = self.alphabet.count();
         let mut state: u32 = 1;
         for character in text.chars() {
             state = self.next[state as usize * classes + self.alphabet.class(character)];
             if state == DEAD {
-                return None;
+                return false;
             }
         }
-        Some(self.accepts[state as usize]).filter(|number| *number != REFUSES)
+        self.accepts[state as usize]
     }
 }
 

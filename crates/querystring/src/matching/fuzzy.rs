@@ -1,49 +1,25 @@
 //! Words at most two edits away from one another, as Lucene's `FuzzyQuery` counts them: inserting, deleting and
 //! replacing a character, and exchanging two neighbours, which are then not edited again. By characters, not
-//! by bytes.
+//! by bytes. Lucene 8 does not ask that the words have a character in common, as Lucene 6 did.
 
 use super::dfa::{Alphabet, Dfa, States, TooComplex};
 
-/// A compiled fuzzy term.
-#[derive(Debug)]
-pub(super) struct Fuzzy {
-    dfa: Dfa,
-    /// The characters of the term.
-    length: usize,
+/// The automaton of the words so many edits away from a term.
+///
+/// # Errors
+/// The term is too long.
+pub(super) fn automaton(term: &str, edits: u8) -> Result<Dfa, TooComplex> {
+    let word: Vec<char> = term.chars().collect();
+    let mut distinct = word.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    let alphabet = Alphabet::of_characters(&distinct);
+    let classes = word.iter().map(|c| distinct.partition_point(|other| other < c) + 1).collect();
+    let start = vec![Position { at: 0, edits: 0, exchanging: false }];
+    Dfa::build(&mut Edited { word: classes, edits }, start, alphabet, TooComplex::Fuzzy)
 }
 
-impl Fuzzy {
-    /// # Errors
-    /// The term is too long.
-    pub(super) fn new(term: &str, edits: u8) -> Result<Fuzzy, TooComplex> {
-        let word: Vec<char> = term.chars().collect();
-        let mut distinct = word.clone();
-        distinct.sort_unstable();
-        distinct.dedup();
-        let alphabet = Alphabet::of_characters(&distinct);
-        let classes =
-            word.iter().map(|c| distinct.partition_point(|other| other < c) + 1).collect::<Vec<_>>();
-        let mut states = Edited { word: classes, edits };
-        let start = vec![Position { at: 0, edits: 0, exchanging: false }];
-        let dfa = Dfa::build(&mut states, start, alphabet, TooComplex::Fuzzy)?;
-        Ok(Fuzzy { dfa, length: word.len() })
-    }
-
-    /// Whether a word is near enough. One that differs needs fewer edits than either has characters: `a~1` is
-    /// not `b` (Lucene, the note on `FuzzyQuery`).
-    pub(super) fn matches(&self, word: &str) -> bool {
-        match self.dfa.run(word) {
-            None => false,
-            Some(0) => true,
-            Some(edits) => {
-                let edits = usize::from(edits);
-                edits < self.length && word.chars().nth(edits).is_some()
-            }
-        }
-    }
-}
-
-/// The automaton: states are sets of positions in the term.
+/// The states of the automaton: sets of positions in the term.
 struct Edited {
     /// The class of each character of the term, never 0.
     word: Vec<usize>,
@@ -128,11 +104,11 @@ impl States for Edited {
         Ok(if reached.is_empty() { None } else { Some(reached) })
     }
 
-    fn accepts(&self, state: &Vec<Position>) -> Option<u8> {
-        let to_the_end = |position: &Position| {
-            let left = u8::try_from(self.word.len() - position.at).ok()?;
-            position.edits.checked_add(left).filter(|edits| *edits <= self.edits)
+    fn accepts(&self, state: &Vec<Position>) -> bool {
+        // The rest of the term is deleted.
+        let reaches_the_end = |position: &Position| {
+            !position.exchanging && self.word.len() - position.at <= usize::from(self.edits - position.edits)
         };
-        state.iter().filter(|position| !position.exchanging).filter_map(to_the_end).min()
+        state.iter().any(reaches_the_end)
     }
 }

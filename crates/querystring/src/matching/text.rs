@@ -5,7 +5,7 @@ use std::ops::Bound as Limit;
 use std::sync::Arc;
 
 use super::dfa::{Dfa, TooComplex};
-use super::fuzzy::Fuzzy;
+use super::fuzzy;
 use super::phrase::Phrase;
 use super::regular;
 use super::tokens::{
@@ -47,8 +47,8 @@ enum Shape {
     Is(String),
     BeginsWith(String),
     Wildcard(Wildcard),
-    Regex(Dfa),
-    Fuzzy(Fuzzy),
+    /// A regular expression or fuzzy term.
+    Automaton(Box<Dfa>),
     Between(Limit<String>, Limit<String>),
 }
 
@@ -188,7 +188,7 @@ impl Shape {
             Value::Regex(expression) => {
                 let node = regex(&map(expression));
                 let (prefix, whole) = regular::prefix(&node);
-                (Shape::Regex(regular::automaton(&node)?), beginning_with(&prefix, whole))
+                (Shape::Automaton(Box::new(regular::automaton(&node)?)), beginning_with(&prefix, whole))
             }
             Value::Fuzzy { text, edits } => {
                 let text = map(text);
@@ -197,7 +197,7 @@ impl Shape {
                     let bounds = beginning_with(&text, true);
                     return Ok((Shape::Is(text), bounds));
                 }
-                (Shape::Fuzzy(Fuzzy::new(&text, edits)?), None)
+                (Shape::Automaton(Box::new(fuzzy::automaton(&text, edits)?)), None)
             }
             Value::Range { lower, upper } => {
                 let limit = |bound: &Bound| {
@@ -224,8 +224,7 @@ impl Shape {
             Shape::Is(other) => text == other,
             Shape::BeginsWith(prefix) => text.starts_with(prefix.as_str()),
             Shape::Wildcard(wildcard) => wildcard.matches(text),
-            Shape::Regex(dfa) => dfa.run(text).is_some(),
-            Shape::Fuzzy(fuzzy) => fuzzy.matches(text),
+            Shape::Automaton(dfa) => dfa.accepts(text),
             Shape::Between(lower, upper) => {
                 let above = match lower {
                     Limit::Unbounded => true,
@@ -247,7 +246,7 @@ impl Shape {
         match self {
             Shape::Is(text) | Shape::BeginsWith(text) => Some(text),
             Shape::Wildcard(wildcard) => wildcard.literal(),
-            Shape::Regex(_) | Shape::Fuzzy(_) | Shape::Between(..) => None,
+            Shape::Automaton(_) | Shape::Between(..) => None,
         }
     }
 }
@@ -305,3 +304,6 @@ fn has_word(text: &str, word: &str) -> bool {
     }
     false
 }
+
+#[cfg(test)]
+mod tests;

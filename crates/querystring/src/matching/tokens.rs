@@ -1,10 +1,12 @@
 //! The words of a text, as Lucene's `StandardTokenizer` and `LowerCaseFilter` make them.
 //!
-//! The words are Unicode's (UAX #29). Text in ASCII, which most is, has a way of its own: its word boundaries
+//! The words are Unicode's (UAX #29), with Lucene's exceptions for writing without spaces and for emoji. Text in ASCII, which most is, has a way of its own: its word boundaries
 //! depend on two characters to either side at most, so that one can be told where it stands, without reading
 //! the text from its beginning. That both ways agree is a property that a test checks.
 
-use unicode_segmentation::{UnicodeSegmentation, UnicodeWordIndices};
+use std::iter::Peekable;
+
+use unicode_segmentation::{UWordBoundIndices, UnicodeSegmentation};
 
 /// What UAX #29 distinguishes among the characters of ASCII.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,7 +89,7 @@ impl<'a> Tokens<'a> {
         if text.is_ascii() {
             Tokens::Ascii { text, at: 0 }
         } else {
-            Tokens::Unicode(UnicodeTokens { text, words: text.unicode_word_indices() })
+            Tokens::Unicode(UnicodeTokens::new(text))
         }
     }
 }
@@ -126,18 +128,78 @@ fn next_ascii<'a>(text: &'a str, at: &mut usize) -> Option<&'a str> {
     }
 }
 
-/// The words of any text.
+/// The words of any text: segments by Unicode's rules that have something of a word in them.
 pub(super) struct UnicodeTokens<'a> {
     text: &'a str,
-    words: UnicodeWordIndices<'a>,
+    segments: Peekable<UWordBoundIndices<'a>>,
+}
+
+impl<'a> UnicodeTokens<'a> {
+    pub(super) fn new(text: &'a str) -> UnicodeTokens<'a> {
+        UnicodeTokens { text, segments: text.split_word_bound_indices().peekable() }
+    }
 }
 
 impl<'a> Iterator for UnicodeTokens<'a> {
     type Item = &'a str;
 
     fn next(&mut self) -> Option<&'a str> {
-        let (start, word) = self.words.next()?;
-        self.text.get(start..start + word.len())
+        loop {
+            let (start, segment) = self.segments.next()?;
+            if begins_without_spaces(segment) {
+                // Unicode leaves the words of such writing to dictionaries; Lucene takes all of it as one.
+                let mut end = start + segment.len();
+                while let Some((_, more)) = self.segments.next_if(|(_, next)| begins_without_spaces(next)) {
+                    end += more.len();
+                }
+                return self.text.get(start..end);
+            }
+            if segment.chars().any(is_of_words) || is_emoji(segment) {
+                return Some(segment);
+            }
+        }
+    }
+}
+
+/// Whether the character belongs to words: it is a letter or a digit. Numbers that are no digits (`½`, `²`) do
+/// not, and of the closing mark `〆` Lucene makes nothing.
+fn is_of_words(character: char) -> bool {
+    if character.is_alphabetic() {
+        return character != '〆';
+    }
+    // A digit is what does not part from a letter before it. The Arabic decimal separator is one.
+    (character.is_numeric() || character == '٫') && {
+        let mut bytes = [0; 5];
+        let (letter, rest) = bytes.split_at_mut(1);
+        let length = 'a'.encode_utf8(letter).len() + character.encode_utf8(rest).len();
+        std::str::from_utf8(&bytes[..length]).is_ok_and(|pair| pair.split_word_bounds().nth(1).is_none())
+    }
+}
+
+/// Whether the segment begins with writing that puts no spaces between words: Thai, Lao, Burmese, Khmer and
+/// their kin (the line breaking class SA).
+fn begins_without_spaces(segment: &str) -> bool {
+    segment.chars().next().is_some_and(|character| {
+        matches!(character,
+            '\u{e01}'..='\u{e3a}' | '\u{e40}'..='\u{e4e}'
+            | '\u{e81}'..='\u{ecd}' | '\u{edc}'..='\u{edf}'
+            | '\u{1000}'..='\u{103f}' | '\u{1050}'..='\u{108f}' | '\u{109a}'..='\u{109f}'
+            | '\u{1780}'..='\u{17d3}' | '\u{17d7}' | '\u{17dc}' | '\u{17dd}'
+            | '\u{1950}'..='\u{19c9}'
+            | '\u{1a20}'..='\u{1a7c}' | '\u{1aa0}'..='\u{1aad}'
+            | '\u{a9e0}'..='\u{a9ef}' | '\u{a9fa}'..='\u{a9fe}' | '\u{aa60}'..='\u{aadf}')
+    })
+}
+
+/// Whether the segment is an emoji outside the basic plane, or a flag. Symbols such as `™` and `☂`, of which
+/// Lucene makes tokens, are no words here.
+fn is_emoji(segment: &str) -> bool {
+    let mut characters = segment.chars();
+    match characters.next() {
+        Some('\u{1f1e6}'..='\u{1f1ff}') => matches!(characters.next(), Some('\u{1f1e6}'..='\u{1f1ff}')),
+        Some('\u{1f300}'..='\u{1f53d}' | '\u{1f546}'..='\u{1f64f}' | '\u{1f680}'..='\u{1f6ff}') => true,
+        Some('\u{1f90c}'..='\u{1faff}') => true,
+        _ => false,
     }
 }
 

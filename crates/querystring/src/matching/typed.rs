@@ -101,16 +101,16 @@ impl BooleanTest {
                 BooleanTest { accepts_true: value, accepts_false: !value }
             }
             Plain::Range(lower, upper) => {
-                let limit = |bound: &Bound| bound.limit.as_deref().map(boolean);
+                let limit = |bound: &Bound| bound.limit.as_deref().map(|text| boolean(text).map(u8::from));
                 // An open end, or a limit that is a boolean.
-                let (lower_limit, upper_limit) = match (limit(lower), limit(upper)) {
+                let (least, greatest) = match (limit(lower), limit(upper)) {
                     (Some(None), _) | (_, Some(None)) => return None,
-                    (lower, upper) => (lower.flatten(), upper.flatten()),
+                    (least, greatest) => (least.flatten(), greatest.flatten()),
                 };
                 let passes = |value: bool| {
-                    lower_limit.is_none_or(|limit| limit < value || (lower.inclusive && limit == value))
-                        && upper_limit
-                            .is_none_or(|limit| value < limit || (upper.inclusive && limit == value))
+                    let value = u8::from(value);
+                    least.is_none_or(|limit| limit < value || (lower.inclusive && limit == value))
+                        && greatest.is_none_or(|limit| value < limit || (upper.inclusive && limit == value))
                 };
                 BooleanTest { accepts_true: passes(true), accepts_false: passes(false) }
             }
@@ -161,3 +161,6 @@ impl DateTest {
             && self.range.last.is_none_or(|last| milliseconds <= last)
     }
 }
+
+#[cfg(test)]
+mod tests;
