@@ -9,7 +9,7 @@ use super::fuzzy;
 use super::phrase::Phrase;
 use super::regular;
 use super::tokens::{
-    Tokens, find_ignoring_case, is_boundary, is_lowered, lower_case, lowered, tokens_lower_case,
+    Tokens, find_ignoring_case, is_boundary, is_lowered, lacks, lower_case, lowered, tokens_lower_case,
 };
 use super::wildcard::Wildcard;
 use crate::regex::{RegexNode, parse_regex};
@@ -127,8 +127,7 @@ impl TextTest {
             Test::Phrase(phrase) => phrase.matches(text),
             Test::Word { shape, literal } => {
                 if let Some(literal) = literal
-                    && text.is_ascii()
-                    && find_ignoring_case(text.as_bytes(), literal.as_bytes(), 0).is_none()
+                    && lacks(text, literal)
                 {
                     return false;
                 }
@@ -289,7 +288,8 @@ fn successor(prefix: &str) -> Option<String> {
 /// Whether a word, in lower case, stands in the text in any case.
 fn has_word(text: &str, word: &str) -> bool {
     if !text.is_ascii() {
-        return Tokens::new(text).any(|token| is_lowered(token, word));
+        let may_have = !word.is_ascii() || !lacks(text, word);
+        return may_have && Tokens::new(text).any(|token| is_lowered(token, word));
     }
     if !word.is_ascii() {
         return false;

@@ -244,8 +244,16 @@ pub(super) fn is_lowered(word: &str, lower_case: &str) -> bool {
     word.chars().map(lower).eq(lower_case.chars())
 }
 
-/// The place at or after `from` where the needle stands in a text, both ASCII, the needle in lower case and not
-/// empty, the text in any.
+/// Whether no word of the text can have the literal in it, which is ASCII in lower case. Most texts lack it, and
+/// that is seen sooner than where words begin.
+pub(super) fn lacks(text: &str, literal: &str) -> bool {
+    // Two characters beyond ASCII have one of ASCII as their lower case: the kelvin sign and the dotted I.
+    find_ignoring_case(text.as_bytes(), literal.as_bytes(), 0).is_none()
+        && (text.is_ascii() || !text.contains(['\u{212a}', 'İ']))
+}
+
+/// The place at or after `from` where the needle stands in a text: ASCII in lower case and not empty, the text
+/// in any.
 pub(super) fn find_ignoring_case(text: &[u8], needle: &[u8], from: usize) -> Option<usize> {
     let (first, rest) = needle.split_first()?;
     let last_start = text.len().checked_sub(needle.len())?;
