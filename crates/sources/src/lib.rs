@@ -15,6 +15,7 @@
 
 pub mod definition;
 pub mod delimited;
+pub mod documents;
 pub mod organisation;
 mod reader;
 mod record;
@@ -26,6 +27,7 @@ pub use definition::{
     ProfileDefinition, ReaderSettings, SourceDefinition, Template, TemplatePart, Transform,
 };
 pub use delimited::DelimitedSettings;
+pub use documents::DocumentType;
 pub use reader::{Batch, ReadError, ReadSummary, RecordReader, Rejection};
 pub use record::{
     ATTRIBUTES_ENTRY_FIELD, ATTRIBUTES_KEY_FIELD, ATTRIBUTES_VALUE_FIELD, LIST_ITEM_FIELD, column,
