@@ -21,6 +21,7 @@ pub use template::{Template, TemplatePart};
 pub use transform::Transform;
 
 use crate::delimited::DelimitedSettings;
+use crate::documents::DocumentsSettings;
 
 /// Percentage of a source's accounts that may vanish in one full read when the definition says nothing.
 pub const DEFAULT_DELETE_THRESHOLD_PERCENT: u8 = 10;
@@ -52,6 +53,8 @@ pub struct SourceDefinition {
 pub enum ReaderSettings {
     /// A delimited file.
     Delimited(DelimitedSettings),
+    /// A file of search documents; it gives no accounts.
+    Documents(DocumentsSettings),
 }
 
 impl ReaderSettings {
@@ -60,6 +63,7 @@ impl ReaderSettings {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Delimited(_) => "delimited",
+            Self::Documents(_) => "documents",
         }
     }
 }

@@ -12,6 +12,7 @@ use super::{
     LifecycleDefinition, ProfileDefinition, ReaderSettings, SourceDefinition,
 };
 use crate::delimited::DelimitedSettings;
+use crate::documents::DocumentsSettings;
 
 /// The identity attribute without which nothing can be linked.
 const UID: &str = "uid";
@@ -25,6 +26,7 @@ struct DefinitionFile {
     kind: String,
     delete_threshold_percent: Option<i64>,
     delimited: Option<DelimitedSettings>,
+    documents: Option<DocumentsSettings>,
     profile: Option<ProfileTable>,
     #[serde(default)]
     correlation: Vec<CorrelationRule>,
@@ -67,11 +69,15 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<SourceDefinition, Definit
     check(file).map_err(|(key, reason)| DefinitionError { path, position: None, key: Some(key), reason })
 }
 
+/// The kinds of sources; each has a table of its own name.
+const KINDS: [&str; 2] = ["delimited", "documents"];
+
 fn readable_kind(kind: &str) -> Result<(), Fault> {
-    if kind == "delimited" {
+    if KINDS.contains(&kind) {
         return Ok(());
     }
-    Err(("kind".to_owned(), format!("{kind:?} cannot be read: this version reads only \"delimited\"")))
+    let kinds = KINDS.map(|kind| format!("{kind:?}")).join(", ");
+    Err(("kind".to_owned(), format!("{kind:?} cannot be read: this version reads only {kinds}")))
 }
 
 fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
@@ -95,12 +101,7 @@ fn check(file: DefinitionFile) -> Result<SourceDefinition, Fault> {
         .ok()
         .filter(|percent| *percent <= 100)
         .ok_or_else(|| ("delete_threshold_percent".to_owned(), format!("{threshold}: expected 0 to 100")))?;
-    let settings = file.delimited.ok_or_else(|| {
-        ("delimited".to_owned(), "expected this table, for the kind is \"delimited\"".to_owned())
-    })?;
-    if let Some((key, reason)) = settings.fault() {
-        return Err((format!("delimited.{key}"), reason));
-    }
+    let reader = reader(&file.kind, file.delimited, file.documents)?;
     let profile = file.profile.map(check_profile).transpose()?;
     for (index, rule) in file.correlation.iter().enumerate() {
         not_blank(&format!("correlation[{index}].identity_attribute"), &rule.identity_attribute)?;
@@ -113,13 +114,53 @@ fn check(file: DefinitionFile) -> Result<SourceDefinition, Fault> {
         id,
         name: file.name,
         delete_threshold_percent,
-        reader: ReaderSettings::Delimited(settings),
+        reader,
         profile,
         correlation: file.correlation,
         lifecycle: file.lifecycle,
     };
     check_listed(&definition)?;
+    check_accounts(&definition)?;
     Ok(definition)
+}
+
+/// The settings of the kind; a table of another kind would be read by nobody.
+fn reader(
+    kind: &str,
+    delimited: Option<DelimitedSettings>,
+    documents: Option<DocumentsSettings>,
+) -> Result<ReaderSettings, Fault> {
+    let given = [("delimited", delimited.is_some()), ("documents", documents.is_some())];
+    if let Some((table, _)) = given.into_iter().find(|(table, given)| *given && *table != kind) {
+        return Err((table.to_owned(), format!("expected no such table, for the kind is {kind:?}")));
+    }
+    let (reader, fault) = if let Some(settings) = documents {
+        let fault = settings.fault();
+        (ReaderSettings::Documents(settings), fault)
+    } else if let Some(settings) = delimited {
+        let fault = settings.fault();
+        (ReaderSettings::Delimited(settings), fault)
+    } else {
+        return Err((kind.to_owned(), format!("expected this table, for the kind is {kind:?}")));
+    };
+    match fault {
+        Some((key, reason)) => Err((format!("{kind}.{key}"), reason)),
+        None => Ok(reader),
+    }
+}
+
+/// What a definition says about accounts must have accounts to be about.
+fn check_accounts(definition: &SourceDefinition) -> Result<(), Fault> {
+    let ReaderSettings::Documents(_) = &definition.reader else { return Ok(()) };
+    let given = [
+        ("profile", definition.profile.is_some()),
+        ("correlation", !definition.correlation.is_empty()),
+        ("lifecycle", definition.lifecycle.is_some()),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        Some((key, _)) => Err((key.to_owned(), "a source of documents has no accounts".to_owned())),
+        None => Ok(()),
+    }
 }
 
 fn check_profile(table: ProfileTable) -> Result<ProfileDefinition, Fault> {
@@ -180,7 +221,7 @@ fn check_lifecycle(lifecycle: &LifecycleDefinition, authoritative: bool) -> Resu
 /// Where the definition lists its attributes, what it says about accounts must be among them: an attribute that
 /// is never read would leave every identity without its value, and nobody would be told.
 fn check_listed(definition: &SourceDefinition) -> Result<(), Fault> {
-    let ReaderSettings::Delimited(settings) = &definition.reader;
+    let ReaderSettings::Delimited(settings) = &definition.reader else { return Ok(()) };
     let Some(listed) = &settings.attributes else { return Ok(()) };
     let mut named: Vec<(String, &str)> = Vec::new();
     for (index, name) in settings.multi_valued.iter().enumerate() {

@@ -21,7 +21,7 @@ pub const FIELD_KIND: &str = "muster.kind";
 pub const FIELD_KIND_KEYWORD: &str = "keyword";
 
 /// Time zone of every point in time.
-const UTC: &str = "UTC";
+pub(super) const UTC: &str = "UTC";
 
 // In the examples only: of an access item `enabled`, `requestable`, `requestCommentsRequired`, `cloudEligible`,
 // `cloudGoverned` and `schema`, and `tagCount` beside the schema's `tagsCount`.

@@ -3,6 +3,9 @@
 
 mod definitions;
 mod delimited;
+mod documents;
+mod documents_properties;
+mod documents_published;
 mod organisation;
 mod properties;
 mod real_data;

@@ -1,4 +1,4 @@
-//! The file's bytes: read in pieces, hashed as they are, and decoded to UTF-8 without losing an invalid one.
+//! A file's bytes: read in pieces, hashed as they are, and decoded to UTF-8 without losing an invalid one.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -16,7 +16,7 @@ const TEXT_BYTES: usize = 256 << 10;
 const BOM_BYTES: usize = 3;
 
 /// What [`Input::advance`] met.
-pub(super) enum Step {
+pub(crate) enum Step {
     /// There is more text.
     Text,
     /// Bytes that the encoding does not have stood here; they gave no text.
@@ -26,7 +26,7 @@ pub(super) enum Step {
 }
 
 /// A file being read.
-pub(super) struct Input {
+pub(crate) struct Input {
     path: String,
     file: File,
     length: u64,
@@ -45,7 +45,7 @@ pub(super) struct Input {
 
 impl Input {
     /// Opens `path`; `declared` is its encoding unless it begins with a byte order mark.
-    pub(super) fn open(path: &Path, declared: &'static Encoding) -> Result<Self, ReadError> {
+    pub(crate) fn open(path: &Path, declared: &'static Encoding) -> Result<Self, ReadError> {
         let name = path.display().to_string();
         let failed = |action| {
             let path = name.clone();
@@ -80,21 +80,21 @@ impl Input {
     }
 
     /// Name of the encoding in use.
-    pub(super) fn encoding(&self) -> &'static str {
+    pub(crate) fn encoding(&self) -> &'static str {
         self.decoder.encoding().name()
     }
 
     /// Decoded text that was not consumed yet; always whole characters.
-    pub(super) fn text(&self) -> &[u8] {
+    pub(crate) fn text(&self) -> &[u8] {
         &self.text[self.text_range.0..self.text_range.1]
     }
 
-    pub(super) fn consume(&mut self, length: usize) {
+    pub(crate) fn consume(&mut self, length: usize) {
         self.text_range.0 += length;
     }
 
     /// Goes on once [`Input::text`] is used up.
-    pub(super) fn advance(&mut self) -> Result<Step, ReadError> {
+    pub(crate) fn advance(&mut self) -> Result<Step, ReadError> {
         loop {
             if std::mem::take(&mut self.malformed) {
                 return Ok(Step::Malformed);
@@ -123,7 +123,7 @@ impl Input {
     }
 
     /// Whether the file is as it was when it was opened, and every byte of it was read.
-    pub(super) fn unchanged(&self) -> Result<bool, ReadError> {
+    pub(crate) fn unchanged(&self) -> Result<bool, ReadError> {
         let (length, modified) = length_and_time(&self.file).map_err(|source| ReadError::Io {
             action: "examine",
             path: self.path.clone(),
@@ -133,7 +133,7 @@ impl Input {
     }
 
     /// Bytes read and their SHA-256 in hex.
-    pub(super) fn digest(self) -> (u64, String) {
+    pub(crate) fn digest(self) -> (u64, String) {
         (self.bytes, hex(&self.hash.finalize()))
     }
 
