@@ -50,6 +50,7 @@ pub struct SourceDefinition {
 /// The kind of a source with its settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "there is one for each source, not one for each record")]
 pub enum ReaderSettings {
     /// A delimited file.
     Delimited(DelimitedSettings),

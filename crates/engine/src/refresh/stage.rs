@@ -118,6 +118,7 @@ fn stage_source(
     };
     let merge_rows = match &definition.reader {
         muster_sources::ReaderSettings::Delimited(settings) => settings.merge_rows,
+        muster_sources::ReaderSettings::Documents(_) => false,
     };
     let files = (stem.with_extension("records.parquet"), stem.with_extension("rejected.parquet"));
     let outcome = match read(input, &files.0, &files.1) {

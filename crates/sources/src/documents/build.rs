@@ -60,7 +60,7 @@ enum Column {
     Count(Int64Builder),
     Date(TimestampMicrosecondBuilder),
     Texts(ListBuilder<StringBuilder>),
-    Map(MapBuilder<StringBuilder, ListBuilder<StringBuilder>>),
+    Map(Box<MapBuilder<StringBuilder, ListBuilder<StringBuilder>>>),
     Object { columns: Columns, present: Vec<bool> },
     Objects { columns: Columns, present: Vec<bool>, lengths: Vec<usize> },
 }
@@ -102,7 +102,7 @@ impl Column {
                     value: ATTRIBUTES_VALUE_FIELD.to_owned(),
                 };
                 let builder = MapBuilder::new(Some(names), StringBuilder::new(), texts());
-                Self::Map(builder.with_values_field(attributes_value()))
+                Self::Map(Box::new(builder.with_values_field(attributes_value())))
             }
             Shape::Object(fields) => Self::Object { columns: Columns::new(fields), present: Vec::new() },
             Shape::Objects(fields) => {
@@ -117,20 +117,13 @@ impl Column {
             Self::Boolean(builder) => builder.append_option(value.and_then(boolean)),
             Self::Count(builder) => builder.append_option(value.and_then(count)),
             Self::Date(builder) => builder.append_option(value.and_then(Value::as_str).and_then(date)),
-            Self::Texts(builder) => match value {
-                Some(Value::Array(items)) => {
-                    items
-                        .iter()
-                        .filter_map(Value::as_str)
-                        .for_each(|text| builder.values().append_value(text));
-                    builder.append(true);
-                }
-                Some(Value::String(text)) => {
-                    builder.values().append_value(text);
-                    builder.append(true);
-                }
-                Some(_) | None => builder.append(false),
-            },
+            Self::Texts(builder) => {
+                let value = value.filter(|value| !value.is_null());
+                let one = value.and_then(Value::as_str);
+                let several = value.and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+                one.into_iter().chain(several).for_each(|text| builder.values().append_value(text));
+                builder.append(value.is_some());
+            }
             Self::Map(builder) => append_map(builder, value.and_then(Value::as_object)),
             Self::Object { columns, present } => {
                 let object = value.and_then(Value::as_object);
@@ -180,14 +173,8 @@ fn append_map(
     for (name, value) in object.into_iter().flatten().filter(|(_, value)| !value.is_null()) {
         builder.keys().append_value(name);
         let values = builder.values();
-        match value {
-            Value::Array(items) => {
-                for item in items.iter().filter(|item| !item.is_null()) {
-                    append_text(values.values(), item);
-                }
-            }
-            single => append_text(values.values(), single),
-        }
+        let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+        items.iter().filter(|item| !item.is_null()).for_each(|item| append_text(values.values(), item));
         values.append(true);
     }
     builder.append(object.is_some()).expect("every name was given with its values");
@@ -195,8 +182,8 @@ fn append_map(
 
 /// A text as it is, anything else as its JSON.
 fn append_text(builder: &mut StringBuilder, value: &Value) {
-    match value {
-        Value::String(text) => builder.append_value(text),
-        other => builder.append_value(other.to_string()),
+    match value.as_str() {
+        Some(text) => builder.append_value(text),
+        None => builder.append_value(value.to_string()),
     }
 }

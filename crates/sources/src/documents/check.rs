@@ -24,11 +24,11 @@ enum Step<'a> {
 /// The path of the first value that does not fit, the kind of value that it is, and what was expected; no
 /// value itself.
 pub(super) fn check(shape: &[FieldShape], document: &Map<String, Value>) -> Result<(), String> {
-    match document.get(ID) {
-        Some(Value::String(id)) if !id.trim().is_empty() => {}
-        Some(Value::String(_)) => return Err("id is blank: expected the document's id".to_owned()),
-        Some(Value::Null) | None => return Err("id is missing: expected the document's id".to_owned()),
-        Some(other) => return Err(format!("id is {}: expected a text", kind(other))),
+    let id =
+        document.get(ID).filter(|id| !id.is_null()).ok_or("id is missing: expected the document's id")?;
+    let text = id.as_str().ok_or_else(|| format!("id is {}: expected a text", kind(id)))?;
+    if text.trim().is_empty() {
+        return Err("id is blank: expected the document's id".to_owned());
     }
     check_object(shape, document, &mut Vec::new())
 }
@@ -60,33 +60,33 @@ fn check_value<'a>(shape: &'a Shape, value: &Value, path: &mut Vec<Step<'a>>) ->
         Shape::Count => expect(count(value).is_some(), "a whole number", path),
         Shape::Date => {
             let wanted = "a date such as 2020-01-31T23:59:59.000Z";
-            match value {
-                Value::String(text) if date(text).is_none() => {
-                    Err(format!("{} is not a date: expected {wanted}", text_of(path)))
-                }
-                other => expect(other.is_string(), wanted, path),
-            }
+            let text = value.as_str().ok_or_else(|| fault(path, value, wanted))?;
+            let time =
+                date(text).ok_or_else(|| format!("{} is not a date: expected {wanted}", text_of(path)));
+            time.map(|_| ())
         }
-        Shape::Texts => match value {
-            Value::String(_) => Ok(()),
-            Value::Array(items) => items_fit(items, path, |item, path| {
+        Shape::Texts if value.is_string() => Ok(()),
+        Shape::Texts => {
+            let items = value.as_array().ok_or_else(|| fault(path, value, "a list of texts"))?;
+            items_fit(items, path, |item, path| {
                 if item.is_null() || item.is_string() { Ok(()) } else { Err(fault(path, item, "a text")) }
-            }),
-            other => Err(fault(path, other, "a list of texts")),
-        },
+            })
+        }
         Shape::Map => expect(value.is_object(), "an object", path),
-        Shape::Object(fields) => match value {
-            Value::Object(object) => check_object(fields, object, path),
-            other => Err(fault(path, other, "an object")),
-        },
-        Shape::Objects(fields) => match value {
-            Value::Array(items) => items_fit(items, path, |item, path| match item {
-                Value::Null => Ok(()),
-                Value::Object(object) => check_object(fields, object, path),
-                other => Err(fault(path, other, "an object")),
-            }),
-            other => Err(fault(path, other, "a list of objects")),
-        },
+        Shape::Object(fields) => {
+            let object = value.as_object().ok_or_else(|| fault(path, value, "an object"))?;
+            check_object(fields, object, path)
+        }
+        Shape::Objects(fields) => {
+            let items = value.as_array().ok_or_else(|| fault(path, value, "a list of objects"))?;
+            items_fit(items, path, |item, path| {
+                if item.is_null() {
+                    return Ok(());
+                }
+                let object = item.as_object().ok_or_else(|| fault(path, item, "an object"))?;
+                check_object(fields, object, path)
+            })
+        }
     }
 }
 
@@ -201,23 +201,32 @@ impl Unknown {
             let Some(value) = object.get(&field.name) else { continue };
             known += 1;
             let path = format_args!("{path}{}.", field.name);
-            match (&field.shape, value) {
-                (Shape::Object(fields), Value::Object(object)) => {
-                    self.note_object(&path, fields, object, false);
-                }
-                (Shape::Objects(fields), Value::Array(items)) => {
-                    for object in items.iter().filter_map(Value::as_object) {
+            match &field.shape {
+                Shape::Object(fields) => {
+                    if let Some(object) = value.as_object() {
                         self.note_object(&path, fields, object, false);
                     }
                 }
-                _ => {}
+                Shape::Objects(fields) => {
+                    for object in value.as_array().into_iter().flatten().filter_map(Value::as_object) {
+                        self.note_object(&path, fields, object, false);
+                    }
+                }
+                Shape::Text { .. }
+                | Shape::Boolean
+                | Shape::Count
+                | Shape::Date
+                | Shape::Texts
+                | Shape::Map => {}
             }
         }
         if known == object.len() {
             return;
         }
         let strangers = object.keys().filter(|name| {
-            !shape.iter().any(|field| field.name == **name) && !(top && ENVELOPE.contains(&name.as_str()))
+            let published = shape.iter().any(|field| field.name == **name);
+            let envelope = top && ENVELOPE.contains(&name.as_str());
+            !published && !envelope
         });
         for name in strangers {
             let name = format!("{path}{}", shown(name));

@@ -55,12 +55,10 @@ pub(super) fn read(input: &mut Input, path: &str) -> Result<Vec<Example>, ReadEr
 
 fn document(name: &str, example: Value) -> Result<Value, String> {
     let name = shown(name);
-    match example {
-        Value::Object(mut example) => {
-            example.remove("value").ok_or_else(|| format!("example {name} has no value: expected a document"))
-        }
-        other => Err(format!("example {name} is {}: expected a mapping with a value", kind(&other))),
-    }
+    let Value::Object(mut example) = example else {
+        return Err(format!("example {name} is {}: expected a mapping with a value", kind(&example)));
+    };
+    example.remove("value").ok_or_else(|| format!("example {name} has no value: expected a document"))
 }
 
 fn text(input: &mut Input, refuse: &impl Fn(u64, u64, String) -> ReadError) -> Result<String, ReadError> {

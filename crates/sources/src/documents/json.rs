@@ -36,6 +36,7 @@ fn object<'a>(
     Ok(Value::Object(object))
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other type of Arrow's is answered with an error")]
 fn value(column: &dyn Array, row: usize) -> Result<Value, ArrowError> {
     Ok(match column.data_type() {
         DataType::Utf8 => Value::from(column.as_string::<i32>().value(row)),
@@ -60,10 +61,12 @@ fn value(column: &dyn Array, row: usize) -> Result<Value, ArrowError> {
             let mut object = Map::new();
             for entry in (0..entries.len()).filter(|entry| values.is_valid(*entry)) {
                 let name = value(names, entry)?.as_str().unwrap_or_default().to_owned();
-                let value = match value(values, entry)? {
-                    Value::Array(mut items) if items.len() == 1 => items.remove(0),
-                    other => other,
-                };
+                let mut value = value(values, entry)?;
+                if let Value::Array(items) = &mut value
+                    && items.len() == 1
+                {
+                    value = items.remove(0);
+                }
                 object.insert(name, value);
             }
             Value::Object(object)

@@ -63,15 +63,16 @@ pub fn to_batch(document_type: DocumentType, documents: &[Value]) -> (RecordBatc
     let mut builder = build::DocumentBuilder::new(document_type);
     let mut rejections = Vec::new();
     for (document, line) in documents.iter().zip(1..) {
-        let reason = match document {
-            Value::Object(object) => match check::check(shape, object) {
-                Ok(()) => {
-                    builder.append(object);
-                    continue;
-                }
-                Err(reason) => reason,
-            },
-            other => not_an_object(other),
+        let checked = match document.as_object() {
+            Some(object) => check::check(shape, object).map(|()| object),
+            None => Err(not_an_object(document)),
+        };
+        let reason = match checked {
+            Ok(object) => {
+                builder.append(object);
+                continue;
+            }
+            Err(reason) => reason,
         };
         rejections.push(Rejection { line, native_identity: id_of(document), reason });
     }

@@ -64,6 +64,7 @@ const ACCOUNT_ACTIVITIES: &str = "
         result{errors* status ticketId} source{id name type}]
     sources";
 
+// In the examples only: `description`.
 const ENTITLEMENTS: &str = "
     id name displayName description created@ modified@ synced@ source{id name type}
     segments[id name] segmentCount# requestable? cloudGoverned? privileged? tags*

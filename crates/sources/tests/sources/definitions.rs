@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use muster_sources::{
-    AttributeMapping, CorrelationRule, DelimitedSettings, FlagRule, LifecycleDefinition, MappingSource,
-    ProfileDefinition, ReaderSettings, SourceDefinition, Template, Transform,
+    AttributeMapping, CorrelationRule, DelimitedSettings, DocumentType, DocumentsSettings, FlagRule,
+    LifecycleDefinition, MappingSource, ProfileDefinition, ReaderSettings, SourceDefinition, Template,
+    Transform,
 };
 
 fn parse(text: &str) -> Result<SourceDefinition, String> {
@@ -181,7 +182,7 @@ fn faults_name_the_file_the_key_and_what_was_expected() {
         (
             r#"kind = "delimited""#,
             r#"kind = "ldap""#,
-            "sources/hr.toml: kind: \"ldap\" cannot be read: this version reads only \"delimited\"",
+            "sources/hr.toml: kind: \"ldap\" cannot be read: this version reads only \"delimited\", \"documents\"",
         ),
         ("= 25", "= 101", "sources/hr.toml: delete_threshold_percent: 101: expected 0 to 100"),
         (
@@ -268,4 +269,53 @@ fn a_lifecycle_needs_a_profile() {
     let text = format!("{}{}", &WHOLE[..start], &WHOLE[end..]);
     let expected = "sources/hr.toml: lifecycle: only a source with a [profile] gives lifecycle states";
     assert_eq!(parse(&text).unwrap_err(), expected);
+}
+
+const DOCUMENTS: &str = "name = \"Roles\"\nkind = \"documents\"\n[documents]\npath = \"roles.ndjson\"\n";
+
+#[test]
+fn a_source_of_documents() {
+    let definition = parse(DOCUMENTS).unwrap();
+    let settings = DocumentsSettings { path: "roles.ndjson".to_owned(), index: None };
+    assert_eq!(definition.reader, ReaderSettings::Documents(settings));
+    assert_eq!(definition.reader.kind(), "documents");
+    let of_one_kind = parse(&format!("{DOCUMENTS}index = \"accountactivities\"\n")).unwrap();
+    let settings =
+        DocumentsSettings { path: "roles.ndjson".to_owned(), index: Some(DocumentType::AccountActivities) };
+    assert_eq!(of_one_kind.reader, ReaderSettings::Documents(settings));
+    let json = serde_json::to_string(&of_one_kind).unwrap();
+    let reader = r#""reader":{"documents":{"path":"roles.ndjson","index":"accountactivities"}}"#;
+    assert!(json.contains(reader), "{json}");
+    assert_eq!(serde_json::from_str::<SourceDefinition>(&json).unwrap(), of_one_kind);
+}
+
+#[test]
+fn faults_of_a_source_of_documents() {
+    let rule = "[[correlation]]\nidentity_attribute = \"a\"\naccount_attribute = \"b\"\n";
+    let profile = "[profile]\nname = \"P\"\npriority = 1\n\
+                   [[profile.attributes]]\nname = \"uid\"\nfrom = \"a\"\n";
+    let delimited = "[delimited]\npath = \"a.csv\"\nnative_identity = \"a\"\n";
+    let cases = [
+        (DOCUMENTS.replace("roles.ndjson", " "), "documents.path: must not be blank"),
+        (format!("{DOCUMENTS}{rule}"), "correlation: a source of documents has no accounts"),
+        (format!("{DOCUMENTS}{profile}"), "profile: a source of documents has no accounts"),
+        (
+            format!("{DOCUMENTS}{delimited}"),
+            "delimited: expected no such table, for the kind is \"documents\"",
+        ),
+        (
+            DOCUMENTS.replace("\"documents\"", "\"delimited\""),
+            "documents: expected no such table, for the kind is \"delimited\"",
+        ),
+        (
+            "name = \"A\"\nkind = \"documents\"\n".to_owned(),
+            "documents: expected this table, for the kind is \"documents\"",
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(parse(&text), Err(format!("sources/hr.toml: {expected}")), "{text}");
+    }
+    let message = parse(&format!("{DOCUMENTS}index = \"people\"\n")).unwrap_err();
+    let expected = "sources/hr.toml:5:9: unknown variant `people`, expected one of `identities`, ";
+    assert!(message.starts_with(expected), "{message}");
 }

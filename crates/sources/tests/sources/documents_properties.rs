@@ -101,7 +101,7 @@ fn sound_documents() -> impl Strategy<Value = (DocumentType, Vec<Value>)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn sound_documents_come_back_the_same((kind, documents) in sound_documents()) {

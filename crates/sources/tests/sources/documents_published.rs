@@ -167,6 +167,7 @@ fn the_schemas_are_the_published_ones_and_what_the_examples_add() {
         "IdentityDocument.tagCount",
         "AccountActivityDocument.approvals.accountUuid",
         "AccountActivityDocument.originalRequests.accountUuid",
+        "EntitlementDocument.description",
     ];
     let found: BTreeSet<_> = faults.into_iter().collect();
     assert_eq!(found, beyond.iter().map(|path| format!("{path}: not published")).collect());
@@ -193,6 +194,18 @@ fn every_default_column_is_a_field() {
         for column in columns {
             assert!(has_path(schema(document_type).fields(), column), "{document_type:?}: {column}");
         }
+    }
+}
+
+#[test]
+fn the_page_lists_the_default_columns() {
+    let page = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/search.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    for document_type in DocumentType::ALL {
+        let columns: Vec<_> =
+            default_columns(document_type).iter().map(|column| format!("`{column}`")).collect();
+        let row = format!("| `{}` | {} |\n", document_type.index_name(), columns.join(", "));
+        assert!(page.contains(&row), "expected in docs/search.md: {row}");
     }
 }
 
