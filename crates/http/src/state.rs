@@ -2,6 +2,7 @@
 
 use crate::access::CredentialCheck;
 use crate::issuer::TokenIssuer;
+use crate::outside::OutsideIssuers;
 use crate::rate::{RateLimit, RateLimiter};
 use crate::secret::SecretKey;
 use async_trait::async_trait;
@@ -88,8 +89,10 @@ pub struct Wiring {
     pub clock: Arc<dyn Clock>,
     /// Ids of requests and tokens.
     pub ids: Arc<dyn Ids>,
-    /// Access tokens.
+    /// Access tokens of our own.
     pub issuer: TokenIssuer,
+    /// Issuers whose access tokens are accepted too.
+    pub outside: OutsideIssuers,
     /// The key under which client secrets are kept.
     pub secret_key: SecretKey,
     /// Settings.

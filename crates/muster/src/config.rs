@@ -8,8 +8,10 @@
 //!   the variable, or the flag;
 //! - no setting is a secret: keys are files of the data directory, so the effective settings may be shown.
 
+mod issuers;
 mod layers;
 
+pub use issuers::{Callers, Issuer};
 pub use layers::{Effective, Given};
 
 use serde::{Deserialize, Serialize};
@@ -100,6 +102,8 @@ pub struct Auth {
     pub token_lifetime_s: u64,
     /// Take client credentials from a query string, where they end in the logs of proxies.
     pub allow_credentials_in_query: bool,
+    /// Issuers whose access tokens are accepted too, each a table `[[auth.issuers]]`.
+    pub issuers: Vec<Issuer>,
 }
 
 /// `[rate_limit]`
@@ -229,7 +233,7 @@ impl Default for Tenant {
 
 impl Default for Auth {
     fn default() -> Self {
-        Self { token_lifetime_s: 3_600, allow_credentials_in_query: false }
+        Self { token_lifetime_s: 3_600, allow_credentials_in_query: false, issuers: Vec::new() }
     }
 }
 
@@ -317,6 +321,9 @@ impl Settings {
                 "worker.heartbeat_ms",
                 format!("{heartbeat_ms}: expected at most a third of worker.lease_ms, which is {lease_ms}"),
             ));
+        }
+        if let Some(fault) = self.auth.issuers.iter().find_map(|issuer| issuer.fault(&self.tenant.id)) {
+            return Some(("auth.issuers", fault));
         }
         // Longer ones could not be added to a time.
         if self.worker.deadline_s > 366 * 86_400 {

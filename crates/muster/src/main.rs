@@ -14,6 +14,7 @@ mod engine_wiring;
 mod failure;
 mod house;
 mod ids;
+mod issuers;
 mod keys;
 mod output;
 mod refresh;

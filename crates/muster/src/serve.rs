@@ -11,6 +11,7 @@ use crate::engine_wiring::EnginePorts;
 use crate::failure::{Context, Failure, Result};
 use crate::house::{House, Lock};
 use crate::ids::SystemIds;
+use crate::issuers;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use muster_http::{AppState, FileOpener, RateLimit, Readiness, Wiring};
@@ -209,6 +210,7 @@ fn state(
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
         issuer: house.token_issuer()?,
+        outside: issuers::outside(&auth.issuers, &house.tenant, house.dir())?,
         secret_key: house.secret_key()?,
         settings: muster_http::Settings {
             org: tenant.org.clone(),

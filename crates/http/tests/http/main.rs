@@ -9,6 +9,7 @@ mod download;
 mod limits;
 mod log;
 mod openapi;
+mod outside;
 mod rights;
 mod token;
 mod world;

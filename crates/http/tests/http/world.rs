@@ -7,7 +7,8 @@ use axum::response::Response;
 use chrono::TimeDelta;
 use http_body_util::BodyExt;
 use muster_http::{
-    AppState, FileOpener, Readiness, SecretKey, Settings, TokenIssuer, Wiring, hmac_secret, router,
+    AppState, FileOpener, OutsideIssuers, Readiness, SecretKey, Settings, TokenIssuer, Wiring, hmac_secret,
+    router,
 };
 use muster_reports::ids::{ClientId, WorkerId, hex};
 use muster_reports::ports::{Clock, Credential, Credentials, SnapshotCatalogue, TaskStore};
@@ -105,6 +106,10 @@ impl World {
     }
 
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::with_wiring(change, OutsideIssuers::default()).await
+    }
+
+    pub async fn with_wiring(change: impl FnOnce(&mut Settings), outside: OutsideIssuers) -> Self {
         let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
         let mood = Arc::new(Mood::default());
         let dir = TempDir::new().unwrap();
@@ -130,6 +135,7 @@ impl World {
             clock: clock.clone(),
             ids: Arc::new(CountingIds::default()),
             issuer: issuer.clone(),
+            outside,
             secret_key: SecretKey::new(KEY),
             settings,
         });

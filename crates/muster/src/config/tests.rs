@@ -133,3 +133,46 @@ fn bytes_are_read_and_written() {
         assert!(text.parse::<ByteSize>().is_err(), "{text}");
     }
 }
+
+const ISSUER: &str = r#"
+[[auth.issuers]]
+name = "corp"
+issuer = "https://login.example.org/"
+audience = ["muster"]
+algorithms = ["RS256", "EdDSA"]
+jwks_url = "https://login.example.org/keys"
+"#;
+
+#[test]
+fn issuers_have_defaults() {
+    let (loaded, _dir) = load(Some(ISSUER), &[], &[]);
+    let loaded = loaded.unwrap();
+    let [issuer] = loaded.settings.auth.issuers.as_slice() else { panic!("one issuer is set") };
+    assert_eq!((issuer.leeway_s, issuer.keys_floor_s, issuer.callers), (30, 30, Callers::Subject));
+    assert_eq!(issuer.client_claims, ["client_id", "azp"]);
+    assert_eq!(loaded.settings.auth.token_lifetime_s, 3_600);
+    assert!(load(None, &[], &[]).0.unwrap().settings.auth.issuers.is_empty());
+}
+
+#[test]
+fn issuers_that_trust_too_much_or_too_little_are_refused() {
+    for (changed, expected) in [
+        (ISSUER.replace("RS256", "HS256"), "unknown variant: found `HS256`, expected"),
+        (ISSUER.replace("RS256", "none"), "unknown variant: found `none`, expected"),
+        (format!("{ISSUER}colour = 1\n"), "unknown field: found `colour`"),
+        (ISSUER.replace("audience", "# audience"), "missing field `audience`"),
+        (ISSUER.replace("jwks_url", "# jwks_url"), "auth.issuers: \"corp\": jwks_url: missing"),
+        (format!("{ISSUER}jwks_file = \"k\"\n"), "auth.issuers: \"corp\": jwks_file: jwks_url is there too"),
+        (format!("{ISSUER}leeway_s = 301\n"), "leeway_s: 301: expected at most 300"),
+        (format!("{ISSUER}keys_floor_s = 0\n"), "keys_floor_s"),
+        (format!("{ISSUER}keys_refresh_s = 4000\n"), "keys_refresh_s"),
+        (format!("{ISSUER}tenant = \"x\"\n"), "\"x\": expected \"default\""),
+        (format!("{ISSUER}tenants = {{ a = \"x\" }}\n"), "\"x\": expected \"default\""),
+        (format!("{ISSUER}callers = \"claim\"\n"), "callers: claim: expected application_claim"),
+        (format!("{ISSUER}application_claim = \"a\"\n"), "it counts only with callers"),
+    ] {
+        let refusal = refusal(Some(&changed), &[]);
+        assert!(refusal.starts_with("DIR/muster.toml: auth.issuers"), "{refusal}");
+        assert!(refusal.contains(expected), "{expected}: {refusal}");
+    }
+}
