@@ -31,8 +31,6 @@ pub enum ApiVersion {
     V1,
     /// Routes of our own, `/muster/v1/...`.
     Muster,
-    /// The token endpoint.
-    Token,
 }
 
 /// A right, as a type.
@@ -78,7 +76,9 @@ impl<R: Right> Allowed<R> {
         let caller = authenticate(state, headers).await?;
         tracing::Span::current().record("client", caller.client.as_str());
         let now = state.clock().now();
-        state.inner().requests.admit(&caller.client, version, now).map_err(Failure::rate_limited)?;
+        let inner = state.inner();
+        inner.requests.admit((caller.client.clone(), version), now).map_err(Failure::rate_limited)?;
+        inner.tenants.admit(caller.tenant.clone(), now).map_err(Failure::rate_limited)?;
         caller.authorise(R::OPERATION)?;
         Ok(Self { caller, right: PhantomData })
     }

@@ -164,7 +164,7 @@ fn suffix(version: ApiVersion) -> &'static str {
         ApiVersion::V2025 => "V2025",
         ApiVersion::V2026 => "V2026",
         ApiVersion::V1 => "V1",
-        ApiVersion::Muster | ApiVersion::Token => "",
+        ApiVersion::Muster => "",
     }
 }
 

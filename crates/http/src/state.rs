@@ -1,12 +1,13 @@
 //! What the handlers need of the world outside, and the settings of this face.
 
-use crate::access::CredentialCheck;
+use crate::access::{ApiVersion, CredentialCheck};
 use crate::issuer::TokenIssuer;
 use crate::outside::OutsideIssuers;
 use crate::rate::{RateLimit, RateLimiter};
 use crate::secret::SecretKey;
 use async_trait::async_trait;
 use chrono::TimeDelta;
+use muster_reports::ids::{ClientId, TenantId};
 use muster_reports::ports::{Clock, Credentials, Ids};
 use muster_reports::{Reports, Result};
 use std::fs::File;
@@ -48,6 +49,8 @@ pub struct Settings {
     pub rate_limit: RateLimit,
     /// Tokens granted to one client, and refused requests in one client's name, each.
     pub token_rate_limit: RateLimit,
+    /// Requests of all clients of one tenant together.
+    pub tenant_rate_limit: RateLimit,
     /// Clients whose requests are counted at one time.
     pub rate_limited_clients_max: usize,
     /// Largest request body, in bytes.
@@ -67,6 +70,7 @@ impl Default for Settings {
             allow_credentials_in_query: false,
             rate_limit: RateLimit { requests: 100, window: TimeDelta::seconds(10) },
             token_rate_limit: RateLimit { requests: 1_000, window: TimeDelta::seconds(10) },
+            tenant_rate_limit: RateLimit { requests: 10_000, window: TimeDelta::seconds(10) },
             rate_limited_clients_max: 10_000,
             body_bytes_max: 1024 * 1024,
             body_timeout: Duration::from_secs(30),
@@ -106,10 +110,12 @@ pub struct AppState(Arc<Inner>);
 /// What an [`AppState`] holds.
 pub(crate) struct Inner {
     pub(crate) wiring: Wiring,
-    pub(crate) requests: RateLimiter,
-    pub(crate) tokens: RateLimiter,
+    pub(crate) requests: RateLimiter<(ClientId, ApiVersion)>,
+    /// Of all clients of a tenant.
+    pub(crate) tenants: RateLimiter<TenantId>,
+    pub(crate) tokens: RateLimiter<ClientId>,
     /// Apart from `tokens`, so that requests in made-up names push no client out.
-    pub(crate) token_failures: RateLimiter,
+    pub(crate) token_failures: RateLimiter<ClientId>,
     pub(crate) credential_check: CredentialCheck,
 }
 
@@ -120,6 +126,7 @@ impl AppState {
         let clients_max = settings.rate_limited_clients_max;
         Self(Arc::new(Inner {
             requests: RateLimiter::new(settings.rate_limit, clients_max),
+            tenants: RateLimiter::new(settings.tenant_rate_limit, clients_max),
             tokens: RateLimiter::new(settings.token_rate_limit, clients_max),
             token_failures: RateLimiter::new(settings.token_rate_limit, clients_max),
             credential_check: CredentialCheck::new(clients_max),

@@ -112,6 +112,8 @@ pub struct Auth {
 pub struct RateLimit {
     /// Requests of one client, to one version of the API, in one window.
     pub requests: u32,
+    /// Requests of all clients of the tenant together in one window.
+    pub tenant_requests: u32,
     /// Token requests of one client in one window.
     pub token_requests: u32,
     /// Length of the window.
@@ -239,7 +241,7 @@ impl Default for Auth {
 
 impl Default for RateLimit {
     fn default() -> Self {
-        Self { requests: 100, token_requests: 1_000, window_s: 10 }
+        Self { requests: 100, tenant_requests: 10_000, token_requests: 1_000, window_s: 10 }
     }
 }
 
@@ -294,6 +296,7 @@ impl Settings {
             ("server.connections_max", self.server.connections_max as u64),
             ("auth.token_lifetime_s", self.auth.token_lifetime_s),
             ("rate_limit.requests", u64::from(self.rate_limit.requests)),
+            ("rate_limit.tenant_requests", u64::from(self.rate_limit.tenant_requests)),
             ("rate_limit.token_requests", u64::from(self.rate_limit.token_requests)),
             ("rate_limit.window_s", self.rate_limit.window_s),
             ("worker.heartbeat_ms", self.worker.heartbeat_ms),

@@ -218,6 +218,7 @@ fn state(
             token_lifetime: TimeDelta::seconds(i64::try_from(auth.token_lifetime_s).unwrap_or(i64::MAX)),
             allow_credentials_in_query: auth.allow_credentials_in_query,
             rate_limit: limit(rate_limit.requests),
+            tenant_rate_limit: limit(rate_limit.tenant_requests),
             token_rate_limit: limit(rate_limit.token_requests),
             request_timeout: Duration::from_millis(server.request_timeout_ms),
             body_timeout: Duration::from_millis(server.request_timeout_ms),

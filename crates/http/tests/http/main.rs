@@ -6,6 +6,7 @@
 mod client;
 mod contract;
 mod download;
+mod hostile;
 mod limits;
 mod log;
 mod openapi;

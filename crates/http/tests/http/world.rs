@@ -173,6 +173,13 @@ impl World {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
+    /// Sends a request that a test has made itself.
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
     /// Asks, and leaves the body unread.
     pub async fn response(&self, line: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Response {
         let (method, address) = line.split_once(' ').unwrap();
