@@ -1,7 +1,7 @@
 //! Every route, a line each.
 //!
 //! A route that is not open takes a handler whose first parameter is [`Allowed`], so a route without a
-//! right cannot be registered.
+//! right cannot be registered; one that is open stands in a list, or the service does not start.
 
 use crate::access::{Allowed, ApiVersion, Cancel, Download, ReadResult, Right, Start};
 use crate::failure::Failure;
@@ -27,6 +27,10 @@ pub(crate) const PUBLISHED: [(&str, ApiVersion); 5] = [
     ("/v2026/reports", ApiVersion::V2026),
     ("/reports/v1", ApiVersion::V1),
 ];
+
+/// Routes for anybody. No other can be opened: this list is the review of them.
+const OPEN: [(&str, &str); 4] =
+    [("POST", "/oauth/token"), ("GET", "/openapi.json"), ("GET", "/health/live"), ("GET", "/health/ready")];
 
 fn routes() -> Routes {
     let mut routes = Routes::default();
@@ -142,12 +146,13 @@ impl Routes {
         self.add(verb, path, Access::Needs(R::OPERATION), endpoint);
     }
 
-    /// A route for anybody.
+    /// A route for anybody, which must be one of [`OPEN`].
     fn open<H, T>(&mut self, verb: Verb, path: &str, handler: H)
     where
         H: Handler<T, AppState>,
         T: 'static,
     {
+        assert!(OPEN.contains(&(verb.name(), path)), "{} {path} is open and not in the list", verb.name());
         self.add(verb, path.to_owned(), Access::Open, handler);
     }
 
@@ -158,5 +163,24 @@ impl Routes {
     {
         self.router = std::mem::take(&mut self.router).route(&path, on(verb.filter(), handler));
         self.table.push(RouteEntry { method: verb.name(), path, access });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "GET /muster/v1/people is open and not in the list")]
+    fn a_route_that_nobody_reviewed_does_not_start() {
+        Routes::default().open(Get, "/muster/v1/people", health::live);
+    }
+
+    #[test]
+    fn every_operation_has_a_route() {
+        let table = route_table();
+        for operation in Operation::ALL {
+            assert!(table.iter().any(|route| route.access == Access::Needs(operation)), "{operation:?}");
+        }
     }
 }

@@ -135,6 +135,10 @@ pub struct ClientCreateArgs {
     /// The identity id of the user [default: a fresh one]
     #[arg(long, value_name = "ID")]
     pub identity_id: Option<String>,
+    /// The id of a source whose rows it may see, and no others; may be repeated. Needed for users whose levels
+    /// are SOURCE_ADMIN and SOURCE_SUBADMIN only
+    #[arg(long = "source", value_name = "SOURCE_ID")]
+    pub sources: Vec<String>,
     /// What it is for
     #[arg(long, default_value = "")]
     pub description: String,

@@ -19,7 +19,7 @@ use crate::output::{Output, count, print};
 use crate::refresh::RefreshReport;
 use crate::serve::{Service, Signals};
 use muster_reports::Catalogue;
-use muster_reports::caller::{Scope, UserIdentity, UserLevel};
+use muster_reports::caller::{DataScope, Scope, UserIdentity, UserLevel};
 use muster_reports::ports::{Ids, Registry};
 use muster_sources::{SourceDefinition, organisation};
 use serde::Serialize;
@@ -192,12 +192,18 @@ fn demo_user() -> NewClient {
             levels: vec![UserLevel::OrgAdmin],
         }),
         scopes: vec![Scope::All],
+        data_scope: DataScope::Everything,
         description: "made by muster demo".into(),
     }
 }
 
 fn demo_application() -> NewClient {
-    NewClient { user: None, scopes: vec![Scope::ReportManage], description: "made by muster demo".into() }
+    NewClient {
+        user: None,
+        scopes: vec![Scope::ReportManage],
+        data_scope: DataScope::Everything,
+        description: "made by muster demo".into(),
+    }
 }
 
 /// A URL under which this machine reaches what listens on `address`.

@@ -1,7 +1,7 @@
 //! The use cases: start, result, open, cancel. Rights are checked here, first, for every face.
 
 use crate::arguments::{ArgumentValue, Arguments, RawArguments};
-use crate::caller::{Caller, Operation};
+use crate::caller::{Caller, DataScope, Operation};
 use crate::definition::{ArgumentKind, Catalogue, ReportDefinition};
 use crate::error::{Error, Result};
 use crate::ids::{ReportId, TaskDefinitionId, TaskId};
@@ -12,6 +12,7 @@ use crate::ports::{
 use crate::snapshot::SnapshotManifest;
 use crate::task::{Message, NewTask, PublishedFile, Task, TaskState, dedup_key, task_definition_id};
 use chrono::TimeDelta;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Limits of the use cases.
@@ -71,6 +72,12 @@ impl Reports {
     /// As [`Reports::start_kind`], and `Invalid` for an id without a definition.
     pub async fn start(&self, caller: &Caller, report: &ReportId, raw: &RawArguments) -> Result<Task> {
         caller.authorise(Operation::Start)?;
+        let scope = caller.scope();
+        if scope == DataScope::Sources(BTreeSet::new()) {
+            return Err(Error::forbidden(
+                "the caller may see rows of named sources only, and its credential names none",
+            ));
+        }
         let definition = self.definition(report)?;
         let arguments = Arguments::check(&definition.arguments, raw)?;
         let snapshot = self.snapshots.newest(&caller.tenant).await?.ok_or_else(|| {
@@ -79,21 +86,21 @@ impl Reports {
             )
         })?;
         let now = self.clock.now();
-        let mut messages = check_sources(definition, &arguments, &snapshot)?;
+        let mut messages = check_sources(definition, &arguments, &snapshot, &scope)?;
         messages.extend(check_formats(definition, &arguments)?);
-        messages.extend(self.source_warnings(definition, &arguments, &snapshot));
-        let task_definition = task_definition_id(&caller.tenant, definition, &arguments);
+        messages.extend(self.source_warnings(definition, &arguments, &snapshot, &scope));
+        let task_definition = task_definition_id(&caller.tenant, definition, &arguments, &scope);
         let new = NewTask {
             id: TaskId::new(self.ids.fresh()),
             tenant: caller.tenant.clone(),
-            dedup_key: dedup_key(&task_definition, &caller.data_scope),
+            dedup_key: dedup_key(&task_definition, &scope),
             definition: task_definition,
             report: definition.id.clone(),
             name: definition.name.clone(),
             description: definition.description.clone(),
             parent: definition.parent.clone(),
             arguments,
-            requester: caller.clone(),
+            requester: Caller { data_scope: scope, ..caller.clone() },
             snapshot: snapshot.id.clone(),
             messages,
             created: now,
@@ -108,11 +115,19 @@ impl Reports {
     /// `Forbidden`.
     pub async fn result(&self, caller: &Caller, id: &str, completed: bool) -> Result<Option<Task>> {
         caller.authorise(Operation::ReadResult)?;
-        if let Some(task) = self.tasks.task(&caller.tenant, &TaskId::new(id)).await? {
+        if let Some(task) = self.task(caller, &TaskId::new(id)).await? {
             return Ok(Some(task));
         }
         let order = if completed { ResultOrder::CompletedFirst } else { ResultOrder::CreatedLast };
-        self.tasks.task_of_definition(&caller.tenant, &TaskDefinitionId::new(id), order).await
+        // All tasks of one definition have one data scope: it is part of the definition's id.
+        let task = self.tasks.task_of_definition(&caller.tenant, &TaskDefinitionId::new(id), order).await?;
+        Ok(task.filter(|task| is_visible(caller, task)))
+    }
+
+    /// A task of the caller's tenant whose rows the caller may see. What it may not see is not there.
+    async fn task(&self, caller: &Caller, id: &TaskId) -> Result<Option<Task>> {
+        let task = self.tasks.task(&caller.tenant, id).await?;
+        Ok(task.filter(|task| is_visible(caller, task)))
     }
 
     /// The file of an ended task (get-report). With `auditable`, the event is durable when this returns.
@@ -127,7 +142,7 @@ impl Reports {
         auditable: bool,
     ) -> Result<Download> {
         caller.authorise(Operation::Download)?;
-        let Some(task) = self.tasks.task(&caller.tenant, id).await? else {
+        let Some(task) = self.task(caller, id).await? else {
             return Err(Error::not_found(format!("there is no report result {:?}", id.as_str())));
         };
         if task.state.is_live() {
@@ -166,7 +181,13 @@ impl Reports {
     /// `Forbidden`; `NotFound` for an unknown id; `Invalid` for a task that ended otherwise.
     pub async fn cancel(&self, caller: &Caller, id: &TaskId) -> Result<()> {
         caller.authorise(Operation::Cancel)?;
-        match self.tasks.cancel(&caller.tenant, id, self.clock.now()).await? {
+        // Whose rows a task has never changes, so that nothing can come in between.
+        let hidden = caller.scope() != DataScope::Everything && self.task(caller, id).await?.is_none();
+        let cancelled = match hidden {
+            true => Cancelled::Unknown,
+            false => self.tasks.cancel(&caller.tenant, id, self.clock.now()).await?,
+        };
+        match cancelled {
             Cancelled::Now | Cancelled::Before => Ok(()),
             Cancelled::TooLate(state) => Err(Error::invalid(format!(
                 "report {id} cannot be cancelled: it has ended already ({})",
@@ -197,11 +218,13 @@ impl Reports {
         definition: &ReportDefinition,
         arguments: &Arguments,
         snapshot: &SnapshotManifest,
+        scope: &DataScope,
     ) -> Vec<Message> {
         let only = definition.source_argument().and_then(|spec| arguments.text(&spec.name));
         let now = self.clock.now();
         let mut messages = Vec::new();
-        for source in snapshot.sources.iter().filter(|s| only.is_none_or(|id| s.id.as_str() == id)) {
+        let reads = |id: &str| only.is_none_or(|only| only == id) && scope.has_source(id);
+        for source in snapshot.sources.iter().filter(|source| reads(source.id.as_str())) {
             if let Some(remark) = source.remark.as_ref().filter(|_| !source.complete) {
                 messages.push(Message::warn(
                     "source_incomplete",
@@ -221,11 +244,18 @@ impl Reports {
     }
 }
 
-/// Source ids must name a source of the snapshot; a source name that differs is a warning.
+/// Whether the caller may see every row of the task.
+fn is_visible(caller: &Caller, task: &Task) -> bool {
+    caller.scope().covers(&task.requester.data_scope)
+}
+
+/// Source ids must name a source of the snapshot that the caller may see; a source name that differs is a
+/// warning.
 fn check_sources(
     definition: &ReportDefinition,
     arguments: &Arguments,
     snapshot: &SnapshotManifest,
+    scope: &DataScope,
 ) -> Result<Vec<Message>> {
     let mut messages = Vec::new();
     let mut source = None;
@@ -233,6 +263,13 @@ fn check_sources(
         let Some(text) = arguments.text(&spec.name) else { continue };
         match spec.kind {
             ArgumentKind::SourceId | ArgumentKind::AuthoritativeSourceId => {
+                // First, so that it does not tell which other sources there are.
+                if !scope.has_source(text) {
+                    return Err(Error::forbidden(format!(
+                        "argument {:?} is {text:?}, which is none of the sources whose rows the caller may see",
+                        spec.name
+                    )));
+                }
                 let found = snapshot.source(text).ok_or_else(|| {
                     Error::invalid(format!(
                         "argument {:?} is {text:?}, which is the id of no source: expected {}",
