@@ -11,7 +11,9 @@
 
 pub mod cover;
 mod csv;
+mod file;
 mod json;
 mod scalar;
 
-pub use csv::{ColumnFormat, CsvWriter, Header, RenderError, Written};
+pub use csv::{CsvWriter, Header};
+pub use file::{ColumnFormat, FileWriter, RenderError, Written};
