@@ -75,14 +75,7 @@ impl<W: Write> CsvWriter<W> {
             cells::push_text(&mut buffer, text.as_bytes());
         }
         buffer.extend_from_slice(b"\r\n");
-        Self {
-            sink: Digested::new(sink),
-            columns,
-            buffer,
-            scratch: Vec::new(),
-            rows: 0,
-            broken: false,
-        }
+        Self { sink: Digested::new(sink), columns, buffer, scratch: Vec::new(), rows: 0, broken: false }
     }
 
     /// Rows written so far.

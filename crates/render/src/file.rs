@@ -84,6 +84,14 @@ pub enum RenderError {
         #[source]
         source: arrow::error::ArrowError,
     },
+    /// A member of an archive cannot have this name.
+    #[error("an archive cannot have a member named {name:?}: {reason}")]
+    MemberName {
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// An earlier write failed, so what reached the sink is not the file.
     #[error("an earlier write failed: expected no further use")]
     Broken,

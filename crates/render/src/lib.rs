@@ -13,7 +13,11 @@ pub mod cover;
 mod csv;
 mod file;
 mod json;
+mod path;
 mod scalar;
+mod zip;
 
 pub use csv::{CsvWriter, Header};
 pub use file::{ColumnFormat, FileWriter, RenderError, Written};
+pub use path::check_name;
+pub use zip::{Member, ZipFiles};

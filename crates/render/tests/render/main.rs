@@ -1,5 +1,8 @@
-//! The CSV writer from outside: goldens as text, other programs reading back, and what holds for every batch.
+//! The writers from outside: goldens as text, other programs reading back, and what holds for every batch.
 #![expect(clippy::unwrap_used, reason = "a test's failure is its message")]
+
+mod tools;
+mod zip_files;
 
 use std::io::Write;
 use std::process::{Command, Stdio};
