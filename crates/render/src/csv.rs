@@ -14,10 +14,10 @@
 //! | struct, map, other list | JSON, members in stored order |
 //!
 //! A cell is quoted only where RFC 4180 needs it, and where a row of one empty cell would be a blank line.
-//! Values are never changed for the sake of spreadsheets that run what looks like a formula: the file is
-//! evidence.
+//! Text that a spreadsheet would run as a formula gets a leading apostrophe, unless the guard is off: see
+//! [`FormulaGuard`] and [`unguard`](crate::unguard).
 
-mod cells;
+pub(crate) mod cells;
 
 use std::io::Write;
 
@@ -25,7 +25,8 @@ use arrow::array::Array;
 use arrow::record_batch::RecordBatch;
 
 use crate::file::{ColumnFormat, Digested, FileWriter, RenderError, Written, check_columns, unpack};
-use cells::Cells;
+use crate::guard::FormulaGuard;
+use cells::{Cells, Scratch};
 
 /// Bytes gathered before they go to the sink.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -40,6 +41,15 @@ pub enum Header {
     Labels,
 }
 
+/// What can be chosen of a CSV file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CsvOptions {
+    /// What the header holds.
+    pub header: Header,
+    /// Whether text that a spreadsheet would run is made plain.
+    pub formula_guard: FormulaGuard,
+}
+
 /// Writes one CSV file to a sink, in pieces, hashing them on the way.
 ///
 /// The sink need not buffer. To keep it for syncing, lend it: `CsvWriter::new(&mut file, ..)`.
@@ -48,34 +58,49 @@ pub struct CsvWriter<W: Write> {
     sink: Digested<W>,
     columns: Vec<ColumnFormat>,
     buffer: Vec<u8>,
-    scratch: Vec<u8>,
+    scratch: Scratch,
+    formula_guard: FormulaGuard,
     rows: u64,
     broken: bool,
 }
 
 impl<W: Write> CsvWriter<W> {
-    /// Begins a file whose header holds technical names.
+    /// Begins a file whose header holds technical names, with the formula guard on.
     #[must_use]
     pub fn new(sink: W, columns: Vec<ColumnFormat>) -> Self {
-        Self::with_header(sink, columns, Header::Names)
+        Self::with_options(sink, columns, CsvOptions::default())
+    }
+
+    /// Begins a file, with the formula guard on.
+    #[must_use]
+    pub fn with_header(sink: W, columns: Vec<ColumnFormat>, header: Header) -> Self {
+        Self::with_options(sink, columns, CsvOptions { header, ..CsvOptions::default() })
     }
 
     /// Begins a file.
     #[must_use]
-    pub fn with_header(sink: W, columns: Vec<ColumnFormat>, header: Header) -> Self {
+    pub fn with_options(sink: W, columns: Vec<ColumnFormat>, options: CsvOptions) -> Self {
         let mut buffer = Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 4);
         for (index, column) in columns.iter().enumerate() {
             if index > 0 {
                 buffer.push(b',');
             }
-            let text = match header {
+            let text = match options.header {
                 Header::Names => &column.name,
                 Header::Labels => &column.label,
             };
-            cells::push_text(&mut buffer, text.as_bytes());
+            cells::push_text(&mut buffer, text, options.formula_guard);
         }
         buffer.extend_from_slice(b"\r\n");
-        Self { sink: Digested::new(sink), columns, buffer, scratch: Vec::new(), rows: 0, broken: false }
+        Self {
+            sink: Digested::new(sink),
+            columns,
+            buffer,
+            scratch: Scratch::default(),
+            formula_guard: options.formula_guard,
+            rows: 0,
+            broken: false,
+        }
     }
 
     /// Rows written so far.
@@ -110,7 +135,7 @@ impl<W: Write> CsvWriter<W> {
                 if index > 0 {
                     self.buffer.push(b',');
                 }
-                column.push(&mut self.buffer, &mut self.scratch, row);
+                column.push(&mut self.buffer, &mut self.scratch, row, self.formula_guard);
             }
             if alone && self.buffer.len() == row_start {
                 self.buffer.extend_from_slice(b"\"\"");

@@ -12,12 +12,14 @@
 pub mod cover;
 mod csv;
 mod file;
+mod guard;
 mod json;
 mod path;
 mod scalar;
 mod zip;
 
-pub use csv::{CsvWriter, Header};
+pub use csv::{CsvOptions, CsvWriter, Header};
 pub use file::{ColumnFormat, FileWriter, RenderError, Written};
+pub use guard::{FormulaGuard, guard, unguard};
 pub use path::check_name;
 pub use zip::{Member, ZipFiles};

@@ -1,6 +1,7 @@
 //! The writers from outside: goldens as text, other programs reading back, and what holds for every batch.
 #![expect(clippy::unwrap_used, reason = "a test's failure is its message")]
 
+mod guard;
 mod tools;
 mod zip_files;
 
@@ -16,7 +17,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{Field, Int32Type};
 use arrow::record_batch::RecordBatch;
-use muster_render::{ColumnFormat, CsvWriter, Header, RenderError};
+use muster_render::{ColumnFormat, CsvOptions, CsvWriter, FormulaGuard, Header, RenderError};
 use proptest::prelude::*;
 
 fn formats(batch: &RecordBatch) -> Vec<ColumnFormat> {
@@ -29,7 +30,8 @@ fn formats(batch: &RecordBatch) -> Vec<ColumnFormat> {
 
 fn csv_of(batches: &[RecordBatch]) -> String {
     let mut sink = Vec::new();
-    let mut writer = CsvWriter::new(&mut sink, formats(&batches[0]));
+    let options = CsvOptions { formula_guard: FormulaGuard::Off, ..CsvOptions::default() };
+    let mut writer = CsvWriter::with_options(&mut sink, formats(&batches[0]), options);
     for batch in batches {
         writer.write(batch).unwrap();
     }
