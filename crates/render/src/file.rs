@@ -1,6 +1,6 @@
 //! What every format has in common: columns, batches in, what was written, what can fail.
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use arrow::array::{Array, ArrayRef};
 use arrow::compute::cast;
@@ -54,7 +54,7 @@ pub struct Written {
 pub enum RenderError {
     /// The sink refused.
     #[error("cannot write the file")]
-    Sink(#[from] std::io::Error),
+    Sink(#[from] io::Error),
     /// A batch does not have the file's columns.
     #[error("column {position} of the batch is {found:?}: expected {expected:?}")]
     Columns {
@@ -84,6 +84,9 @@ pub enum RenderError {
         #[source]
         source: arrow::error::ArrowError,
     },
+    /// The file's format cannot hold what it was given.
+    #[error("the file could not be encoded")]
+    Encoding(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A member of an archive cannot have this name.
     #[error("an archive cannot have a member named {name:?}: {reason}")]
     MemberName {
@@ -111,21 +114,61 @@ impl<W> Digested<W> {
     }
 
     /// What went through, which the caller says were so many rows.
-    pub(crate) fn written(self, rows: u64) -> Written {
-        Written { rows, bytes: self.bytes, sha256: hex(&self.hash.finalize()), warnings: Vec::new() }
+    pub(crate) fn written(&self, rows: u64) -> Written {
+        Written { rows, bytes: self.bytes, sha256: hex(&self.hash.clone().finalize()), warnings: Vec::new() }
     }
 }
 
 impl<W: Write> Write for Digested<W> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let taken = self.sink.write(bytes)?;
         self.hash.update(&bytes[..taken]);
         self.bytes += taken as u64;
         Ok(taken)
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         self.sink.flush()
+    }
+}
+
+/// For libraries that lose the error with which a sink refused: keeps it, and keeps from the sink what they still
+/// write after it.
+pub(crate) struct UpToError<W> {
+    pub(crate) sink: W,
+    error: Option<io::Error>,
+}
+
+impl<W> UpToError<W> {
+    pub(crate) fn new(sink: W) -> Self {
+        Self { sink, error: None }
+    }
+
+    /// What a library answered, or the sink's error where there was one.
+    pub(crate) fn tell_apart<T>(&mut self, answer: Result<T, RenderError>) -> Result<T, RenderError> {
+        match self.error.take() {
+            Some(error) => Err(RenderError::Sink(error)),
+            None => answer,
+        }
+    }
+}
+
+impl<W: Write> Write for UpToError<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.error.is_some() {
+            return Ok(bytes.len());
+        }
+        self.sink.write(bytes).map_err(|error| {
+            let kind = error.kind();
+            if kind != io::ErrorKind::Interrupted {
+                self.error = Some(error);
+            }
+            kind.into()
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.error.is_some() { Ok(()) } else { self.sink.flush() }
     }
 }
 

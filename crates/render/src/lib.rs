@@ -14,12 +14,18 @@ mod csv;
 mod file;
 mod guard;
 mod json;
+mod ndjson;
+mod parquet;
 mod path;
 mod scalar;
+mod xlsx;
 mod zip;
 
 pub use csv::{CsvOptions, CsvWriter, Header};
 pub use file::{ColumnFormat, FileWriter, RenderError, Written};
 pub use guard::{FormulaGuard, guard, unguard};
+pub use ndjson::NdjsonWriter;
+pub use parquet::ParquetWriter;
 pub use path::check_name;
+pub use xlsx::{XlsxOptions, XlsxWriter};
 pub use zip::{Member, ZipFiles};
