@@ -87,6 +87,16 @@ pub enum RenderError {
     /// The file's format cannot hold what it was given.
     #[error("the file could not be encoded")]
     Encoding(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A file is not the one that was to be packed.
+    #[error("the file {name:?} has SHA-256 {found}: expected {expected}, with which it was published")]
+    OtherContent {
+        /// Its name.
+        name: String,
+        /// What it was published with.
+        expected: String,
+        /// What it has.
+        found: String,
+    },
     /// A member of an archive cannot have this name.
     #[error("an archive cannot have a member named {name:?}: {reason}")]
     MemberName {

@@ -1,4 +1,4 @@
-//! Record batches to files: CSV, and the cover as JSON.
+//! Record batches to files: CSV, spreadsheets, NDJSON, Parquet, archives; the cover as JSON; evidence packages.
 //!
 //! Why here: a report's file is evidence, so its bytes must depend on the rows and the definition alone. This
 //! crate knows neither a clock nor the network, and everything it writes streams: memory does not grow with the
@@ -11,6 +11,7 @@
 
 pub mod cover;
 mod csv;
+pub mod evidence;
 mod file;
 mod guard;
 mod json;
