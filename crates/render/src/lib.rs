@@ -1,4 +1,5 @@
-//! Record batches to files: CSV, spreadsheets, NDJSON, Parquet, archives; the cover as JSON; evidence packages.
+//! Record batches to files: CSV, spreadsheets, NDJSON, Parquet, archives; the cover as JSON; evidence packages;
+//! two files of one report compared.
 //!
 //! Why here: a report's file is evidence, so its bytes must depend on the rows and the definition alone. This
 //! crate knows neither a clock nor the network, and everything it writes streams: memory does not grow with the
@@ -9,6 +10,7 @@
 //! - [`Written`] tells the rows, bytes and SHA-256 of exactly what reached the sink, and there is none after a
 //!   failed write.
 
+pub mod compare;
 pub mod cover;
 mod csv;
 pub mod evidence;

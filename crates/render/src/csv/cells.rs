@@ -138,7 +138,7 @@ pub(crate) fn join_list<O: OffsetSizeTrait>(joined: &mut String, lists: &Generic
 
 /// A text, guarded where that is wanted, as a field.
 #[inline]
-pub(super) fn push_text(out: &mut Vec<u8>, text: &str, formula_guard: FormulaGuard) {
+pub(crate) fn push_text(out: &mut Vec<u8>, text: &str, formula_guard: FormulaGuard) {
     if formula_guard == FormulaGuard::On && needs_guard(text) {
         push_field(out, guard(text).as_bytes());
     } else {

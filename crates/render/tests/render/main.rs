@@ -1,6 +1,7 @@
 //! The writers from outside: goldens as text, other programs reading back, and what holds for every batch.
 #![expect(clippy::unwrap_used, reason = "a test's failure is its message")]
 
+mod compare;
 mod evidence;
 mod formats;
 mod guard;
