@@ -3,12 +3,14 @@
 use std::fs;
 use std::io::{Cursor, Read, Write};
 use std::path::Path;
+use std::sync::LazyLock;
 
 use muster_render::evidence::{
     self, BagInfo, EvidenceWriter, PublicKey, SigningKey, TimeStampError, TimeStampResponse, Verification,
     time_stamp_request, verify_bag, verify_file,
 };
 use muster_render::{RenderError, Written, ZipFiles, cover};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -446,4 +448,26 @@ fn the_key_is_that_of_openssl() {
     }
     let public = openssl(folder.path(), &["pkey", "-in", "key.pem", "-pubout"]).unwrap();
     assert_eq!(PublicKey::from_pem(&public).unwrap().to_pem(), public);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// What it finds depends on the place; that it ends without a panic does not.
+    #[test]
+    fn rubbish_is_read_without_a_panic(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20),
+        response in prop::collection::vec(any::<u8>(), 0..64),
+    ) {
+        static WHOLE: LazyLock<Vec<u8>> = LazyLock::new(sample);
+        let mut bag = WHOLE.clone();
+        for (place, byte) in &changes {
+            let place = place.index(bag.len());
+            bag[place] = *byte;
+        }
+        let _ = verify(&bag);
+        let _ = TimeStampResponse::read(&response);
+        let stamped = [&[0x30, 0x3e, 0x30, 0x03, 0x02, 0x01, 0x00][..], &response].concat();
+        prop_assert!(TimeStampResponse::read(&stamped).is_err());
+    }
 }
