@@ -17,7 +17,7 @@
 //! Values are never changed for the sake of spreadsheets that run what looks like a formula: the file is
 //! evidence.
 
-mod cells;
+pub(crate) mod cells;
 
 use std::io::Write;
 

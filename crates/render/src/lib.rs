@@ -9,9 +9,11 @@
 //! - [`Written`] tells the rows, bytes and SHA-256 of exactly what reached the sink, and there is none after a
 //!   failed write.
 
+pub mod chart;
 pub mod cover;
 mod csv;
 mod json;
+pub mod pdf;
 mod scalar;
 
 pub use csv::{ColumnFormat, CsvWriter, Header, RenderError, Written};

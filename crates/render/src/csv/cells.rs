@@ -12,7 +12,7 @@ use crate::json::{is_scalar, is_text, is_writable, push_json, push_scalar, text}
 use crate::scalar::{push_integer, push_timestamp};
 
 /// A column; the layouts that reports are mostly made of have a path of their own.
-pub(super) enum Cells<'a> {
+pub(crate) enum Cells<'a> {
     Text(&'a StringArray),
     LargeText(&'a LargeStringArray),
     TextView(&'a StringViewArray),
@@ -31,7 +31,7 @@ pub(super) enum Cells<'a> {
 
 impl<'a> Cells<'a> {
     /// `None` for a type that has no form in CSV.
-    pub(super) fn new(array: &'a dyn Array) -> Option<Self> {
+    pub(crate) fn new(array: &'a dyn Array) -> Option<Self> {
         let data_type = array.data_type();
         Some(match data_type {
             DataType::Utf8 => Self::Text(array.as_string()),
@@ -54,7 +54,7 @@ impl<'a> Cells<'a> {
 
     /// Appends the cell of a row; `scratch` is room for what must be looked at before it is quoted.
     #[inline]
-    pub(super) fn push(&self, out: &mut Vec<u8>, scratch: &mut Vec<u8>, row: usize) {
+    pub(crate) fn push(&self, out: &mut Vec<u8>, scratch: &mut Vec<u8>, row: usize) {
         match self {
             Self::Text(array) if array.is_valid(row) => push_text(out, array.value(row).as_bytes()),
             Self::LargeText(array) if array.is_valid(row) => push_text(out, array.value(row).as_bytes()),
