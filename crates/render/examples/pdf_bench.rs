@@ -27,7 +27,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let rows: i64 = arguments.next().ok_or("expected the number of rows")?.parse()?;
     let path = arguments.next();
-    let batches = (0..rows).step_by(BATCH_ROWS as usize).map(|start| batch(start, rows.min(start + BATCH_ROWS)));
+    let batches =
+        (0..rows).step_by(BATCH_ROWS as usize).map(|start| batch(start, rows.min(start + BATCH_ROWS)));
     let columns = |batch: &RecordBatch| {
         let format = |name: &String| ColumnFormat { name: name.clone(), label: name.clone() };
         batch.schema().fields().iter().map(|field| format(field.name())).collect()
@@ -95,7 +96,10 @@ fn batch(from: i64, to: i64) -> Result<RecordBatch, ArrowError> {
         ("displayName", texts(&|row| Some(format!("{} {}", pick(&FIRST, row), pick(&LAST, row / 3))))),
         ("email", texts(&|row| Some(format!("user{row:07}@example.org")))),
         ("department", texts(&|row| (row % 2 == 0).then(|| pick(&DEPARTMENTS, row / 2).to_owned()))),
-        ("disabled", Arc::new(BooleanArray::from_iter((from..to).map(|row| Some(row % 17 == 0)))) as ArrayRef),
+        (
+            "disabled",
+            Arc::new(BooleanArray::from_iter((from..to).map(|row| Some(row % 17 == 0)))) as ArrayRef,
+        ),
         ("accounts", Arc::new(Int64Array::from_iter_values((from..to).map(|row| row % 9)))),
         ("groups", Arc::new(groups.finish())),
         ("created", Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"))),
@@ -128,8 +132,18 @@ fn cover(rows: u64) -> Cover {
         product_version: env!("CARGO_PKG_VERSION").to_owned(),
         arguments: serde_json::Value::Null,
         effective_query: "none".to_owned(),
-        snapshot: CoverSnapshot { id: "none".to_owned(), created: moment, age_seconds: 0, sources: Vec::new() },
-        reconciliation: Reconciliation { population: rows, expected: rows, reported: rows, ..Reconciliation::default() },
+        snapshot: CoverSnapshot {
+            id: "none".to_owned(),
+            created: moment,
+            age_seconds: 0,
+            sources: Vec::new(),
+        },
+        reconciliation: Reconciliation {
+            population: rows,
+            expected: rows,
+            reported: rows,
+            ..Reconciliation::default()
+        },
         columns: Vec::new(),
         messages: Vec::new(),
         files: Vec::new(),

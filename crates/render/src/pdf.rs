@@ -300,7 +300,8 @@ impl<W: Write> PdfWriter<W> {
         let Stage::Writing(table) = self.stage else { unreachable!("the table has just begun") };
         table.finish(&mut self.document)?;
         cover::write(&mut self.document, cover, charts)?;
-        let pages = (self.document.pages(document::Part::Cover) + self.document.pages(document::Part::Table)) as u64;
+        let pages =
+            (self.document.pages(document::Part::Cover) + self.document.pages(document::Part::Table)) as u64;
         let warnings = missing(&self.document.setter.missing);
         let finished = self.document.finish(cover)?;
         Ok(WrittenPdf { rows: self.rows, bytes: finished.bytes, sha256: finished.sha256, pages, warnings })

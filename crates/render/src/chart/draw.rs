@@ -112,7 +112,13 @@ fn bars<B: DrawingBackend>(canvas: &mut Canvas<'_, B>, chart: &Chart, top: f64) 
         let mut from = 0.0;
         for (place, series) in series.iter().enumerate() {
             let value = series.values[category];
-            let part = if !share { value } else if *sum > 0.0 { value / sum * 100.0 } else { 0.0 };
+            let part = if !share {
+                value
+            } else if *sum > 0.0 {
+                value / sum * 100.0
+            } else {
+                0.0
+            };
             if part > 0.0 {
                 let (start, end) = (x(from), x(from + part));
                 canvas.rectangle(start, middle - bar / 2.0, end, middle + bar / 2.0, colour(place))?;
@@ -144,7 +150,11 @@ fn lines<B: DrawingBackend>(canvas: &mut Canvas<'_, B>, chart: &Chart, top: f64)
     let count = chart.categories.len();
     #[expect(clippy::cast_precision_loss, reason = "a chart has few moments")]
     let x = |moment: usize| {
-        if count > 1 { left + (right - left) * moment as f64 / (count - 1) as f64 } else { (left + right) / 2.0 }
+        if count > 1 {
+            left + (right - left) * moment as f64 / (count - 1) as f64
+        } else {
+            (left + right) / 2.0
+        }
     };
     // As many names of moments as have room.
     let mut widest = 1.0_f64;
@@ -187,12 +197,27 @@ impl<B: DrawingBackend> Canvas<'_, B> {
         at
     }
 
-    fn rectangle(&mut self, left: f64, top: f64, right: f64, bottom: f64, colour: RGBColor) -> Result<(), ChartError> {
+    fn rectangle(
+        &mut self,
+        left: f64,
+        top: f64,
+        right: f64,
+        bottom: f64,
+        colour: RGBColor,
+    ) -> Result<(), ChartError> {
         let (from, to) = (self.at(left, top), self.at(right, bottom));
         self.surface.draw_rect(from, to, &colour.filled(), true).map_err(refused)
     }
 
-    fn line(&mut self, x0: f64, y0: f64, x1: f64, y1: f64, colour: RGBColor, width: f64) -> Result<(), ChartError> {
+    fn line(
+        &mut self,
+        x0: f64,
+        y0: f64,
+        x1: f64,
+        y1: f64,
+        colour: RGBColor,
+        width: f64,
+    ) -> Result<(), ChartError> {
         let (from, to) = (self.at(x0, y0), self.at(x1, y1));
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some units")]
         let width = (width * self.scale).round().max(1.0) as u32;

@@ -17,7 +17,11 @@ pub fn grouped(value: u64) -> String {
 /// A number of a chart: grouped, with at most two decimals.
 #[must_use]
 pub fn number(value: f64) -> String {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates, which is far away")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "saturates, which is far away"
+    )]
     let hundredths = (value.abs() * 100.0).round() as u64;
     let sign = if value < 0.0 && hundredths > 0 { "-" } else { "" };
     let whole = grouped(hundredths / 100);

@@ -44,13 +44,15 @@ impl Unit {
 fn kind(character: char) -> Kind {
     match character {
         ' ' | '\u{2002}'..='\u{2006}' | '\u{2008}'..='\u{200b}' | '\u{3000}' => Kind::Space,
-        '-' | '/' | '\\' | ';' | ',' | '_' | '@' | '.' | ':' | '=' | '&' | '|' | '+' | '\u{2010}' | '\u{2013}' => {
-            Kind::Joint
-        }
-        '\u{3001}' | '\u{3002}' | '\u{300d}' | '\u{300f}' | '\u{3009}' | '\u{300b}' | '\u{3011}' | '\u{ff0c}'
-        | '\u{ff0e}' | '\u{ff1a}' | '\u{ff1b}' | '\u{ff01}' | '\u{ff1f}' | '\u{ff09}' | '\u{30fc}' | '\u{30fb}'
-        | '\u{3005}' => Kind::Closing,
-        '\u{2e80}'..='\u{9fff}' | '\u{ac00}'..='\u{d7a3}' | '\u{f900}'..='\u{faff}' | '\u{ff66}'..='\u{ff9d}'
+        '-' | '/' | '\\' | ';' | ',' | '_' | '@' | '.' | ':' | '=' | '&' | '|' | '+' | '\u{2010}'
+        | '\u{2013}' => Kind::Joint,
+        '\u{3001}' | '\u{3002}' | '\u{300d}' | '\u{300f}' | '\u{3009}' | '\u{300b}' | '\u{3011}'
+        | '\u{ff0c}' | '\u{ff0e}' | '\u{ff1a}' | '\u{ff1b}' | '\u{ff01}' | '\u{ff1f}' | '\u{ff09}'
+        | '\u{30fc}' | '\u{30fb}' | '\u{3005}' => Kind::Closing,
+        '\u{2e80}'..='\u{9fff}'
+        | '\u{ac00}'..='\u{d7a3}'
+        | '\u{f900}'..='\u{faff}'
+        | '\u{ff66}'..='\u{ff9d}'
         | '\u{20000}'..='\u{3ffff}' => Kind::Ideograph,
         _ => Kind::Other,
     }
@@ -81,7 +83,8 @@ fn line_end(units: &[Unit], start: usize, width: f32) -> usize {
             continue;
         }
         let beside_ideograph = index > start
-            && (unit.kind == Kind::Ideograph || matches!(units[index - 1].kind, Kind::Ideograph | Kind::Closing))
+            && (unit.kind == Kind::Ideograph
+                || matches!(units[index - 1].kind, Kind::Ideograph | Kind::Closing))
             && unit.kind != Kind::Closing;
         if beside_ideograph {
             between = index;

@@ -129,7 +129,9 @@ mod tests {
 
     #[test]
     fn quoted_fields_come_back() {
-        for (field, expected) in [("a", "a"), ("\"a,b\"", "a,b"), ("\"\"\"hi\"\" he said\"", "\"hi\" he said"), ("", "")] {
+        for (field, expected) in
+            [("a", "a"), ("\"a,b\"", "a,b"), ("\"\"\"hi\"\" he said\"", "\"hi\" he said"), ("", "")]
+        {
             let mut bytes = b"before".to_vec();
             bytes.extend_from_slice(field.as_bytes());
             unquote(&mut bytes, 6);

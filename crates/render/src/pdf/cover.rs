@@ -10,7 +10,7 @@ use muster_reports::task::Severity;
 
 use super::PdfError;
 use super::document::Document;
-use super::flow::{Flow, left, right};
+use super::flow::{BELOW_CHART, Field, Flow, SUBHEADING, left, right};
 use super::page::Role;
 use super::style::{ACCENT, BODY, INK, MUTED};
 use super::typeset::Weight;
@@ -28,9 +28,7 @@ pub(super) fn write<W: Write>(
     request(&mut flow, cover)?;
     data(&mut flow, cover)?;
     reconciliation(&mut flow, cover)?;
-    for (place, chart) in charts.iter().enumerate() {
-        draw_chart(&mut flow, chart, place == 0)?;
-    }
+    draw_charts(&mut flow, charts)?;
     files(&mut flow, cover)?;
     flow.finish()
 }
@@ -122,7 +120,10 @@ fn data<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError>
     let snapshot = &cover.snapshot;
     flow.pairs(&[
         pair("Snapshot", &snapshot.id),
-        pair("Published", &format!("{}, {} old at request", moment(snapshot.created), duration(snapshot.age_seconds))),
+        pair(
+            "Published",
+            &format!("{}, {} old at request", moment(snapshot.created), duration(snapshot.age_seconds)),
+        ),
     ])?;
     flow.space(8.0);
     let fields = [
@@ -194,41 +195,99 @@ fn reconciliation<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(),
     Ok(())
 }
 
-fn draw_chart<W: Write>(flow: &mut Flow<'_, W>, chart: &Chart, first: bool) -> Result<(), PdfError> {
-    chart
-        .check()
-        .map_err(|error| PdfError::Chart { title: chart.title.clone(), reason: error.to_string() })?;
-    let (short, hidden) = chart.shortened();
-    let height = chart.height();
-    if first {
-        flow.heading("Charts", height + 40.0)?;
+/// The charts, two beside one another where they are not too high, each with its numbers below it.
+fn draw_charts<W: Write>(flow: &mut Flow<'_, W>, charts: &[Chart]) -> Result<(), PdfError> {
+    for (place, pair) in charts.chunks(2).enumerate() {
+        let first = place == 0;
+        flow.half(Some(0));
+        let mut height = 0.0_f32;
+        for chart in pair {
+            chart
+                .check()
+                .map_err(|error| PdfError::Chart { title: chart.title.clone(), reason: error.to_string() })?;
+            let (numbers, _) = numbers(chart);
+            let below = flow.grid_height(&numbers.fields(), &numbers.rows, 1.0) + 34.0;
+            height = height.max(SUBHEADING + chart.height() + BELOW_CHART + below);
+        }
+        flow.half(None);
+        let beside = height + 40.0 <= flow.page_room();
+        let follows = if beside { height } else { pair[0].height() + SUBHEADING };
+        if first {
+            flow.heading("Charts", follows)?;
+        }
+        if !beside {
+            for chart in pair {
+                draw_chart(flow, chart)?;
+            }
+            continue;
+        }
+        flow.need(height)?;
+        let top = flow.y;
+        let mut bottom = top;
+        for (place, chart) in pair.iter().enumerate() {
+            flow.y = top;
+            flow.half(Some(place));
+            draw_chart(flow, chart)?;
+            bottom = bottom.max(flow.y);
+        }
+        flow.half(None);
+        flow.y = bottom;
     }
-    flow.subheading(&chart.title, height + 30.0)?;
-    flow.chart(chart)?;
-    // The numbers, so that nobody has to read them off.
-    let mut lines = Vec::new();
+    Ok(())
+}
+
+/// The numbers of a chart as a small table.
+struct Numbers {
+    names: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Numbers {
+    fn fields(&self) -> Vec<Field<'_>> {
+        let mut fields = vec![left(&self.names[0], 2.0)];
+        fields.extend(self.names[1..].iter().map(|name| right(name, 1.0)));
+        fields
+    }
+}
+
+/// And how many categories it does not show by themselves.
+fn numbers(chart: &Chart) -> (Numbers, usize) {
+    let (short, hidden) = chart.shortened();
+    let drawn = if chart.kind == ChartKind::Bars { short.series.len().min(1) } else { short.series.len() };
+    let series = &short.series[..drawn];
+    let mut rows = Vec::new();
     for (category, name) in short.categories.iter().enumerate() {
         let mut row = vec![name.clone()];
-        let values: Vec<f64> = short.series.iter().map(|series| series.values[category]).collect();
-        let sum: f64 = values.iter().sum();
-        for value in &values {
+        let sum: f64 = series.iter().map(|series| series.values[category]).sum();
+        for series in series {
+            let value = series.values[category];
             row.push(match chart.kind {
-                ChartKind::Share if sum > 0.0 => format!("{} ({} %)", number(*value), number((value / sum * 1000.0).round() / 10.0)),
-                ChartKind::Bars | ChartKind::StackedBars | ChartKind::Share | ChartKind::Line => number(*value),
+                ChartKind::Share if sum > 0.0 => {
+                    format!("{} ({} %)", number(value), number((value / sum * 1000.0).round() / 10.0))
+                }
+                ChartKind::Bars | ChartKind::StackedBars | ChartKind::Share | ChartKind::Line => {
+                    number(value)
+                }
             });
         }
-        lines.push(row);
+        rows.push(row);
     }
     let category = if chart.kind == ChartKind::Line { "Moment" } else { "Category" };
-    let mut fields = vec![left(category, 2.0)];
-    fields.extend(short.series.iter().map(|series| right(&series.name, 1.0)));
-    flow.grid(&fields, &lines, 0.5)?;
+    let names = std::iter::once(category.to_owned()).chain(series.iter().map(|series| series.name.clone()));
+    (Numbers { names: names.collect(), rows }, hidden)
+}
+
+fn draw_chart<W: Write>(flow: &mut Flow<'_, W>, chart: &Chart) -> Result<(), PdfError> {
+    flow.subheading(&chart.title, chart.height())?;
+    flow.chart(chart)?;
+    let (numbers, hidden) = numbers(chart);
+    flow.grid(&numbers.fields(), &numbers.rows, 1.0)?;
     if hidden > 0 {
         let text = match chart.kind {
             ChartKind::Line => format!("{hidden} earlier moments are not shown."),
-            ChartKind::Bars | ChartKind::StackedBars | ChartKind::Share => {
-                format!("The {hidden} smallest categories are added up as \u{201c}other\u{201d}, in the chart and in the table.")
-            }
+            ChartKind::Bars | ChartKind::StackedBars | ChartKind::Share => format!(
+                "The {hidden} smallest categories are added up as \u{201c}other\u{201d}, in the chart and in the table."
+            ),
         };
         flow.text(Role::P, &text, Weight::Regular, BODY, MUTED)?;
     }

@@ -268,7 +268,9 @@ impl<W: Write> Document<W> {
             let mut intents = dict.output_intents();
             let mut intent = intents.push();
             intent.subtype(OutputIntentSubtype::PDFA).dest_output_profile(profile);
-            intent.output_condition_identifier(TextStr("sRGB IEC61966-2.1")).info(TextStr("sRGB IEC61966-2.1"));
+            intent
+                .output_condition_identifier(TextStr("sRGB IEC61966-2.1"))
+                .info(TextStr("sRGB IEC61966-2.1"));
         })?;
         self.objects.object(|chunk| {
             let mut dict = chunk.indirect(info).start::<pdf_writer::writers::DocumentInfo<'_>>();

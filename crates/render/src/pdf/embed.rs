@@ -35,6 +35,11 @@ impl Usage {
         self.texts.len() == 1
     }
 
+    /// Whether a glyph stands for this text, or for none yet.
+    fn fits(&self, id: u16, text: &str) -> bool {
+        self.remapper.get(id).is_none_or(|number| *self.texts[usize::from(number)] == *text)
+    }
+
     /// The glyph's number in the file, and whether it stands there for just this text.
     fn take(&mut self, id: u16, text: &str) -> (u16, bool) {
         let number = self.remapper.remap(id);
@@ -82,6 +87,9 @@ impl Typesetter {
             let face = &mut self.faces[usize::from(first.face)];
             let own = if replaced { "\u{fffd}" } else { source };
             if let [glyph] = group {
+                if glyph.rtl && !replaced && pen.ligature(face, glyph, own) {
+                    continue;
+                }
                 let (number, same) = face.usage.take(glyph.id, own);
                 if same && own == source {
                     pen.glyph(face, glyph, number);
@@ -143,6 +151,42 @@ impl Pen<'_> {
         if back != 0.0 {
             self.adjust(back);
         }
+    }
+
+    /// Shows one glyph that stands for several letters of right-to-left text.
+    ///
+    /// Readers turn such text round letter by letter, so a glyph that stood for two letters would come back as these
+    /// two in the wrong order. It stands for the last letter, which is the leftmost, and the others are shown on it
+    /// without ink. `false`, and nothing is shown, where that cannot be done.
+    #[expect(clippy::cast_precision_loss, reason = "two or three letters")]
+    fn ligature(&mut self, face: &mut LoadedFace, glyph: &Glyph, text: &str) -> bool {
+        let letters: Vec<char> = text.chars().rev().collect();
+        let [last, others @ ..] = letters.as_slice() else { return false };
+        if others.is_empty() || !face.usage.fits(glyph.id, last.encode_utf8(&mut [0; 4])) {
+            return false;
+        }
+        let mut hidden = Vec::new();
+        for letter in others {
+            match face.glyph(*letter) {
+                Some(id) if id != glyph.id && face.usage.fits(id, letter.encode_utf8(&mut [0; 4])) => {
+                    hidden.push((id, *letter));
+                }
+                Some(_) | None => return false,
+            }
+        }
+        let (number, _) = face.usage.take(glyph.id, last.encode_utf8(&mut [0; 4]));
+        self.glyph(face, glyph, number);
+        let part = glyph.advance / letters.len() as f32;
+        self.adjust(part * others.len() as f32);
+        self.close();
+        self.out.extend_from_slice(b"3 Tr\n");
+        for (id, letter) in hidden {
+            let (number, _) = face.usage.take(id, letter.encode_utf8(&mut [0; 4]));
+            self.glyph(face, &Glyph { id, advance: part, dx: 0.0, dy: 0.0, plain: false, ..*glyph }, number);
+        }
+        self.close();
+        self.out.extend_from_slice(b"0 Tr\n");
+        true
     }
 
     fn adjust(&mut self, back: f32) {
@@ -215,7 +259,9 @@ fn write_font<W: Write>(objects: &mut Objects<W>, face: &LoadedFace) -> Result<R
         let widths = ids.take(face.usage.texts.len()).map(|id| face.natural(id));
         dict.widths().consecutive(0, widths);
     })?;
-    objects.object(|chunk| describe(chunk.font_descriptor(descriptor), face, base, program, outlines.is_some()))?;
+    objects.object(|chunk| {
+        describe(chunk.font_descriptor(descriptor), face, base, program, outlines.is_some())
+    })?;
     let mut cmap = UnicodeCmap::<u16>::new(Name(b"Custom"), info);
     for (number, text) in face.usage.texts.iter().enumerate().skip(1) {
         let number = u16::try_from(number).expect("a font has at most 65,536 glyphs");
@@ -262,8 +308,10 @@ fn tag(subset: &[u8]) -> String {
 
 fn postscript_name(face: &LoadedFace) -> String {
     let names = face.face.names().into_iter();
-    let name = names.filter(|name| name.name_id == name_id::POST_SCRIPT_NAME).find_map(|name| name.to_string());
-    let name: String = name.unwrap_or_default().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    let name =
+        names.filter(|name| name.name_id == name_id::POST_SCRIPT_NAME).find_map(|name| name.to_string());
+    let name: String =
+        name.unwrap_or_default().chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
     if name.is_empty() { "Font".to_owned() } else { name }
 }
 

@@ -23,7 +23,7 @@ static BUNDLED: [&[u8]; 9] = [
     include_bytes!("../../assets/fonts/NotoSansDevanagari-Regular.ttf"),
     include_bytes!("../../assets/fonts/NotoSansArmenian-Regular.ttf"),
     include_bytes!("../../assets/fonts/NotoSansGeorgian-Regular.ttf"),
-    include_bytes!("../../assets/fonts/NotoSansCJKsc-Regular.otf"),
+    include_bytes!("../../assets/fonts/NotoSansCJKsc-Regular.ttf"),
 ];
 
 /// How deep below a configured folder fonts are looked for.
@@ -179,7 +179,8 @@ fn list(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
             }
             continue;
         }
-        let extension = path.extension().and_then(|text| text.to_str()).unwrap_or_default().to_ascii_lowercase();
+        let extension =
+            path.extension().and_then(|text| text.to_str()).unwrap_or_default().to_ascii_lowercase();
         if ["ttf", "otf", "ttc", "otc"].contains(&extension.as_str()) && metadata.len() <= FILE_BYTES_MAX {
             files.push(path);
         }

@@ -16,6 +16,12 @@ use crate::chart::Chart;
 const LEADING: f32 = 1.35;
 const ASCENT: f32 = 1.0;
 const PAD: f32 = 3.2;
+/// Between the halves of the width.
+const HALF_GAP: f32 = 26.0;
+/// The height of a heading inside a section.
+pub(super) const SUBHEADING: f32 = 22.0;
+/// Free space below a chart.
+pub(super) const BELOW_CHART: f32 = 6.0;
 
 /// A column of a small table.
 #[derive(Debug, Clone, Copy)]
@@ -44,16 +50,33 @@ pub(super) struct Flow<'d, W: Write> {
     page: usize,
     /// Bookmarks of this page.
     titles: Vec<String>,
+    /// The column that is being filled: its left side and its width.
+    left: f32,
+    room: f32,
 }
 
 impl<'d, W: Write> Flow<'d, W> {
     pub(super) fn new(document: &'d mut Document<W>) -> Self {
-        let (_, height) = document.size();
-        Self { document, sheet: Sheet::new(height), y: TOP, page: 1, titles: Vec::new() }
+        let (width, height) = document.size();
+        let sheet = Sheet::new(height);
+        let room = width - 2.0 * MARGIN;
+        Self { document, sheet, y: TOP, page: 1, titles: Vec::new(), left: MARGIN, room }
     }
 
-    pub(super) fn width(&self) -> f32 {
-        self.document.size().0 - 2.0 * MARGIN
+    /// What follows goes into the first or second half of the width, or (`None`) takes all of it again.
+    pub(super) fn half(&mut self, place: Option<usize>) {
+        let whole = self.document.size().0 - 2.0 * MARGIN;
+        let half = (whole - HALF_GAP) / 2.0;
+        (self.left, self.room) = match place {
+            None => (MARGIN, whole),
+            Some(0) => (MARGIN, half),
+            Some(_) => (MARGIN + half + HALF_GAP, half),
+        };
+    }
+
+    /// The most height that anything can have.
+    pub(super) fn page_room(&self) -> f32 {
+        self.bottom() - TOP
     }
 
     fn bottom(&self) -> f32 {
@@ -100,7 +123,7 @@ impl<'d, W: Write> Flow<'d, W> {
 
     /// A heading inside a section.
     pub(super) fn subheading(&mut self, text: &str, follows: f32) -> Result<(), PdfError> {
-        self.need(22.0 + follows)?;
+        self.need(SUBHEADING + follows)?;
         self.y += 6.0;
         self.text(Role::H3, text, Weight::Bold, 9.5, INK)?;
         self.y += 1.5;
@@ -117,7 +140,7 @@ impl<'d, W: Write> Flow<'d, W> {
         colour: Rgb,
     ) -> Result<(), PdfError> {
         let text = printable(text).into_owned();
-        let width = self.width();
+        let width = self.room;
         let lines = self.document.setter.set(&text, weight, width * 1000.0 / size);
         let mut rest = lines.as_slice();
         while !rest.is_empty() {
@@ -129,10 +152,8 @@ impl<'d, W: Write> Flow<'d, W> {
             self.sheet.begin(element);
             let baseline = self.y + size * ASCENT;
             let setter = &mut self.document.setter;
-            let leading = size * LEADING;
-            self.sheet.lines(
-                setter, &text, now, size, MARGIN, width, baseline, leading, Align::Left, colour,
-            );
+            let (left, leading) = (self.left, size * LEADING);
+            self.sheet.lines(setter, &text, now, size, left, width, baseline, leading, Align::Left, colour);
             self.sheet.end();
             self.y += count(now) * leading;
             rest = later;
@@ -149,7 +170,7 @@ impl<'d, W: Write> Flow<'d, W> {
     /// A text in a box that catches the eye; for warnings.
     pub(super) fn notice(&mut self, text: &str) -> Result<(), PdfError> {
         let text = printable(text).into_owned();
-        let width = self.width() - 16.0;
+        let width = self.room - 16.0;
         let lines = self.document.setter.set(&text, Weight::Regular, width * 1000.0 / BODY);
         let leading = BODY * LEADING;
         let height = count(&lines) * leading + 8.0;
@@ -173,7 +194,7 @@ impl<'d, W: Write> Flow<'d, W> {
         const HEIGHT: f32 = 46.0;
         const GAP: f32 = 10.0;
         self.need(HEIGHT)?;
-        let width = (self.width() + GAP) / count(figures) - GAP;
+        let width = (self.room + GAP) / count(figures) - GAP;
         let table = self.document.open("Table", Some(COVER));
         let head = self.sheet.element(Role::THead, Parent::Open(table));
         let head = self.sheet.element(Role::Row, Parent::Here(head));
@@ -207,7 +228,7 @@ impl<'d, W: Write> Flow<'d, W> {
     pub(super) fn pairs(&mut self, pairs: &[(String, String)]) -> Result<(), PdfError> {
         const NAME: f32 = 96.0;
         const GAP: f32 = 20.0;
-        let half = (self.width() - GAP) / 2.0;
+        let half = (self.room - GAP) / 2.0;
         let table = self.document.open("Table", Some(COVER));
         let mut body = None;
         let leading = BODY * LEADING;
@@ -240,7 +261,16 @@ impl<'d, W: Write> Flow<'d, W> {
                     self.sheet.begin(element);
                     let setter = &mut self.document.setter;
                     self.sheet.lines(
-                        setter, text, lines, BODY, left, width, baseline, leading, Align::Left, colour,
+                        setter,
+                        text,
+                        lines,
+                        BODY,
+                        left,
+                        width,
+                        baseline,
+                        leading,
+                        Align::Left,
+                        colour,
                     );
                     self.sheet.end();
                 }
@@ -259,9 +289,14 @@ impl<'d, W: Write> Flow<'d, W> {
     }
 
     /// A small table over part of the width; its header is repeated on each page it reaches.
-    pub(super) fn grid(&mut self, fields: &[Field<'_>], rows: &[Vec<String>], part: f32) -> Result<(), PdfError> {
+    pub(super) fn grid(
+        &mut self,
+        fields: &[Field<'_>],
+        rows: &[Vec<String>],
+        part: f32,
+    ) -> Result<(), PdfError> {
         let total: f32 = fields.iter().map(|field| field.share).sum();
-        let full = self.width() * part;
+        let full = self.room * part;
         let widths: Vec<f32> = fields.iter().map(|field| full * field.share / total).collect();
         let labels: Vec<String> = fields.iter().map(|field| field.label.to_owned()).collect();
         let head = self.set_row(&labels, &widths, Weight::Bold);
@@ -281,6 +316,19 @@ impl<'d, W: Write> Flow<'d, W> {
         }
         self.y += 4.0;
         Ok(())
+    }
+
+    /// How high [`grid`](Self::grid) will be, where it is on one page.
+    pub(super) fn grid_height(&mut self, fields: &[Field<'_>], rows: &[Vec<String>], part: f32) -> f32 {
+        let total: f32 = fields.iter().map(|field| field.share).sum();
+        let full = self.room * part;
+        let widths: Vec<f32> = fields.iter().map(|field| full * field.share / total).collect();
+        let labels: Vec<String> = fields.iter().map(|field| field.label.to_owned()).collect();
+        let mut height = height_of(&self.set_row(&labels, &widths, Weight::Bold)) + 4.0;
+        for row in rows {
+            height += height_of(&self.set_row(row, &widths, Weight::Regular));
+        }
+        height
     }
 
     fn set_row(&mut self, texts: &[String], widths: &[f32], weight: Weight) -> Vec<(String, Vec<Line>)> {
@@ -314,13 +362,13 @@ impl<'d, W: Write> Flow<'d, W> {
         };
         self.sheet.begin_decoration();
         if is_header {
-            self.sheet.rectangle(MARGIN, self.y, full, height, HEAD);
+            self.sheet.rectangle(self.left, self.y, full, height, HEAD);
         }
         let (colour, width) = if is_header { (STRONG_RULE, 0.8) } else { (RULE, 0.4) };
         let bottom = self.y + height;
-        self.sheet.line((MARGIN, bottom), (MARGIN + full, bottom), colour, width);
+        self.sheet.line((self.left, bottom), (self.left + full, bottom), colour, width);
         self.sheet.end();
-        let mut left = MARGIN;
+        let mut left = self.left;
         for ((text, lines), (field, width)) in cells.iter().zip(fields.iter().zip(widths)) {
             match row {
                 Some(row) if text.is_empty() && !is_header => {
@@ -339,7 +387,16 @@ impl<'d, W: Write> Flow<'d, W> {
             let colour = if is_header { ACCENT } else { INK };
             let setter = &mut self.document.setter;
             self.sheet.lines(
-                setter, text, lines, BODY, left + 4.0, width - 8.0, baseline, leading, field.align, colour,
+                setter,
+                text,
+                lines,
+                BODY,
+                left + 4.0,
+                width - 8.0,
+                baseline,
+                leading,
+                field.align,
+                colour,
             );
             self.sheet.end();
             left += width;
@@ -349,23 +406,19 @@ impl<'d, W: Write> Flow<'d, W> {
 
     /// A chart with its alternative text.
     pub(super) fn chart(&mut self, chart: &Chart) -> Result<(), PdfError> {
-        let (width, height) = (self.width(), chart.height());
+        let (width, height) = (self.room, chart.height());
         self.need(height)?;
-        let bounds = [MARGIN, self.y, MARGIN + width, self.y + height];
+        let bounds = [self.left, self.y, self.left + width, self.y + height];
         let role = Role::Figure { alternative: chart.description.clone(), bounds };
         let figure = self.sheet.element(role, Parent::Open(COVER));
         self.sheet.begin(figure);
-        let mut surface = Surface::new(
-            &mut self.sheet,
-            &mut self.document.setter,
-            (MARGIN, self.y),
-            (width, height),
-        );
+        let mut surface =
+            Surface::new(&mut self.sheet, &mut self.document.setter, (self.left, self.y), (width, height));
         chart
             .draw(&mut surface, SCALE)
             .map_err(|error| PdfError::Chart { title: chart.title.clone(), reason: error.to_string() })?;
         self.sheet.end();
-        self.y += height + 6.0;
+        self.y += height + BELOW_CHART;
         Ok(())
     }
 }

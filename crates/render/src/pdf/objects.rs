@@ -84,7 +84,10 @@ impl<W: Write> Objects<W> {
         write(&mut chunk);
         let mut ids = chunk.refs();
         let id = ids.next().expect("the closure writes an object");
-        assert!(ids.next().is_none(), "the closure writes one object, for only the first one's place is known");
+        assert!(
+            ids.next().is_none(),
+            "the closure writes one object, for only the first one's place is known"
+        );
         self.put(id, chunk.as_bytes())
     }
 
@@ -159,7 +162,16 @@ impl<W: Write> Objects<W> {
 
     fn put(&mut self, id: Ref, bytes: &[u8]) -> io::Result<()> {
         self.places.push(Place { first: number(id), count: 1, at: At::Offset(self.position()) });
-        self.buffer.extend_from_slice(bytes);
+        // A stream whose last byte is a carriage return would be taken for one byte shorter by readers that look back
+        // from its end: there the line end after it has a carriage return of its own.
+        let data = bytes.strip_suffix(b"\nendstream\nendobj\n\n");
+        match data.filter(|data| data.ends_with(b"\r")) {
+            Some(data) => {
+                self.buffer.extend_from_slice(data);
+                self.buffer.extend_from_slice(b"\r\nendstream\nendobj\n\n");
+            }
+            None => self.buffer.extend_from_slice(bytes),
+        }
         if self.buffer.len() >= BUFFER_BYTES { self.drain() } else { Ok(()) }
     }
 
@@ -199,7 +211,8 @@ impl<W: Write> Objects<W> {
                 };
                 let mut row = [kind, 0, 0, 0, 0, 0, 0, 0];
                 row[1..6].copy_from_slice(&value.to_be_bytes()[3..]);
-                row[6..].copy_from_slice(&u16::try_from(index).expect("a group has under 65,536").to_be_bytes());
+                row[6..]
+                    .copy_from_slice(&u16::try_from(index).expect("a group has under 65,536").to_be_bytes());
                 push(row)?;
             }
             expected += place.count;

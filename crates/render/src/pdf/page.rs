@@ -20,7 +20,6 @@ pub(super) enum Role {
     H2,
     H3,
     P,
-    Table,
     THead,
     TBody,
     Row,
@@ -43,7 +42,6 @@ impl Role {
             Self::H2 => "H2",
             Self::H3 => "H3",
             Self::P => "P",
-            Self::Table => "Table",
             Self::THead => "THead",
             Self::TBody => "TBody",
             Self::Row => "TR",
@@ -257,7 +255,10 @@ fn push_colour(out: &mut Vec<u8>, (red, green, blue): Rgb) {
 
 /// A number with at most three decimals.
 pub(super) fn push_number(out: &mut Vec<u8>, value: f32) {
-    #[expect(clippy::cast_possible_truncation, reason = "positions and adjustments are far below 2^31 thousandths")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "positions and adjustments are far below 2^31 thousandths"
+    )]
     let thousandths = (f64::from(value) * 1000.0).round() as i64;
     if thousandths < 0 {
         out.push(b'-');
@@ -300,15 +301,7 @@ pub(super) fn push_element(
             }
             out.extend_from_slice(b"]>>");
         }
-        Role::H1
-        | Role::H2
-        | Role::H3
-        | Role::P
-        | Role::Table
-        | Role::THead
-        | Role::TBody
-        | Role::Row
-        | Role::Cell => {}
+        Role::H1 | Role::H2 | Role::H3 | Role::P | Role::THead | Role::TBody | Role::Row | Role::Cell => {}
     }
     let _ = match (element.marks.as_slice(), element.kids.as_slice()) {
         ([], []) => Ok(()),

@@ -66,6 +66,22 @@ fn first_script(text: &str) -> Script {
         .unwrap_or(Script::Latin)
 }
 
+fn is_indic(script: Script) -> bool {
+    [
+        Script::Devanagari,
+        Script::Bengali,
+        Script::Gurmukhi,
+        Script::Gujarati,
+        Script::Oriya,
+        Script::Tamil,
+        Script::Telugu,
+        Script::Kannada,
+        Script::Malayalam,
+        Script::Sinhala,
+    ]
+    .contains(&script)
+}
+
 /// Characters without a form of their own: joiners, directional marks, variation selectors.
 fn is_ignorable(character: char) -> bool {
     matches!(u32::from(character),
@@ -140,12 +156,27 @@ fn shape(setter: &mut Typesetter, text: &str, item: &Item, bytes: Range<usize>, 
         let id = setter.replacement;
         let advance = setter.faces[usize::from(REGULAR)].natural(id);
         let (start, end) = (to_u32(bytes.start), to_u32(bytes.end));
-        out.push(Glyph { face: REGULAR, id, advance, dx: 0.0, dy: 0.0, plain: true, start, end });
+        out.push(Glyph {
+            face: REGULAR,
+            id,
+            advance,
+            dx: 0.0,
+            dy: 0.0,
+            plain: true,
+            rtl: item.level.is_rtl(),
+            start,
+            end,
+        });
         return;
     };
     let mut buffer = setter.buffer.take().unwrap_or_else(UnicodeBuffer::new);
     buffer.push_str(&text[bytes.clone()]);
-    buffer.set_cluster_level(BufferClusterLevel::MonotoneCharacters);
+    // Marks of their own are found by readers where they are drawn; those of Indic letters are part of one shape.
+    buffer.set_cluster_level(if is_indic(item.script) {
+        BufferClusterLevel::MonotoneGraphemes
+    } else {
+        BufferClusterLevel::MonotoneCharacters
+    });
     buffer.set_direction(if item.level.is_rtl() { Direction::RightToLeft } else { Direction::LeftToRight });
     let tag = Tag(item.script.as_iso15924_tag());
     if let Some(script) = rustybuzz::Script::from_iso15924_tag(tag) {
@@ -169,7 +200,17 @@ fn shape(setter: &mut Typesetter, text: &str, item: &Item, bytes: Range<usize>, 
             let advance = setter.faces[usize::from(REGULAR)].natural(setter.replacement);
             let (start, end) = (to_u32(at), to_u32(bytes.start) + end);
             let (face, id) = (REGULAR, setter.replacement);
-            out.push(Glyph { face, id, advance, dx: 0.0, dy: 0.0, plain: true, start, end });
+            out.push(Glyph {
+                face,
+                id,
+                advance,
+                dx: 0.0,
+                dy: 0.0,
+                plain: true,
+                rtl: item.level.is_rtl(),
+                start,
+                end,
+            });
             continue;
         }
         out.push(Glyph {
@@ -179,6 +220,7 @@ fn shape(setter: &mut Typesetter, text: &str, item: &Item, bytes: Range<usize>, 
             dx: units(position.x_offset),
             dy: units(position.y_offset),
             plain: false,
+            rtl: item.level.is_rtl(),
             start: to_u32(bytes.start) + info.cluster,
             end: to_u32(bytes.start) + end,
         });

@@ -48,7 +48,11 @@ fn points(units: i32) -> f32 {
 }
 
 fn units(points: f32) -> u32 {
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a page is some hundred points wide")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a page is some hundred points wide"
+    )]
     let units = (f64::from(points) * SCALE).round() as u32;
     units
 }
@@ -117,7 +121,11 @@ impl DrawingBackend for Surface<'_> {
         Ok(())
     }
 
-    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(&mut self, path: I, style: &S) -> Outcome {
+    fn draw_path<S: BackendStyle, I: IntoIterator<Item = BackendCoord>>(
+        &mut self,
+        path: I,
+        style: &S,
+    ) -> Outcome {
         let points: Vec<(f32, f32)> = path.into_iter().map(|point| self.at(point)).collect();
         self.sheet.stroke(style.color().rgb, stroke_width(style));
         self.sheet.path(&points, false);

@@ -176,7 +176,13 @@ impl Table {
     }
 
     /// Draws the header row; tagged below `row`, where there is one.
-    fn draw_head<W: Write>(&self, sheet: &mut Sheet, document: &mut Document<W>, top: f32, row: Option<usize>) {
+    fn draw_head<W: Write>(
+        &self,
+        sheet: &mut Sheet,
+        document: &mut Document<W>,
+        top: f32,
+        row: Option<usize>,
+    ) {
         let (page_width, _) = document.size();
         let decorated = row.is_some();
         if decorated {

@@ -49,6 +49,8 @@ pub(super) struct Glyph {
     pub(super) dy: f32,
     /// Whether the advance is the font's own.
     pub(super) plain: bool,
+    /// Whether it is part of right-to-left text.
+    pub(super) rtl: bool,
     /// The bytes of the text that it stands for.
     pub(super) start: u32,
     pub(super) end: u32,
@@ -183,12 +185,19 @@ impl Typesetter {
             }
             let start = to_u32(offset + at);
             let end = to_u32(offset + at + character.len_utf8());
-            glyphs.push(Glyph { face, id, advance, dx: 0.0, dy: 0.0, plain: true, start, end });
+            glyphs.push(Glyph { face, id, advance, dx: 0.0, dy: 0.0, plain: true, rtl: false, start, end });
         }
         Some(Line { glyphs, width, end: offset + paragraph.len(), rtl: false })
     }
 
-    fn break_simple(&mut self, paragraph: &str, offset: usize, whole: Line, width: f32, lines: &mut Vec<Line>) {
+    fn break_simple(
+        &mut self,
+        paragraph: &str,
+        offset: usize,
+        whole: Line,
+        width: f32,
+        lines: &mut Vec<Line>,
+    ) {
         let mut units = std::mem::take(&mut self.units);
         units.clear();
         units.extend(paragraph.chars().zip(&whole.glyphs).map(|(character, glyph)| {
@@ -207,7 +216,12 @@ impl Typesetter {
         units.clear();
         match self.simple_glyphs(paragraph, offset, weight) {
             Some(line) => units.extend(paragraph.chars().zip(&line.glyphs).map(|(character, glyph)| {
-                Unit::new(character, glyph.start as usize - offset, glyph.end as usize - offset, glyph.advance)
+                Unit::new(
+                    character,
+                    glyph.start as usize - offset,
+                    glyph.end as usize - offset,
+                    glyph.advance,
+                )
             })),
             None => {
                 let bidi = unicode_bidi::BidiInfo::new(paragraph, None);

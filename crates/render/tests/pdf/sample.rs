@@ -2,14 +2,17 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Int64Array, ListBuilder, StringArray, StringBuilder, TimestampMicrosecondArray};
+use arrow::array::{
+    ArrayRef, Int64Array, ListBuilder, StringArray, StringBuilder, TimestampMicrosecondArray,
+};
 use arrow::record_batch::RecordBatch;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_render::ColumnFormat;
 use muster_render::chart::{Chart, ChartKind, Series};
 use muster_reports::caller::CallerKind;
 use muster_reports::cover::{
-    Breakdown, Count, Cover, CoverColumn, CoverFile, CoverReport, CoverRequester, CoverSnapshot, Reconciliation,
+    Breakdown, Count, Cover, CoverColumn, CoverFile, CoverReport, CoverRequester, CoverSnapshot,
+    Reconciliation,
 };
 use muster_reports::ids::{SourceId, TaskId};
 use muster_reports::snapshot::{AggregationMode, SourceRun};
@@ -58,7 +61,8 @@ impl Rows {
 
     /// The texts of the text columns.
     pub fn texts(&self) -> Vec<String> {
-        let columns = self.batch.columns().iter().filter_map(|column| column.as_any().downcast_ref::<StringArray>());
+        let columns =
+            self.batch.columns().iter().filter_map(|column| column.as_any().downcast_ref::<StringArray>());
         columns.flat_map(|column| column.iter().flatten().map(str::to_owned).collect::<Vec<_>>()).collect()
     }
 }
@@ -66,10 +70,21 @@ impl Rows {
 /// People as an identity report has them, eight columns.
 pub fn people(count: i64) -> Rows {
     let first = ["Åse", "Zoë", "José", "Łukasz", "Ирина", "Νίκος", "Anna-Lena", "Søren", "Chloé", "Nguyễn"];
-    let last = ["Ødegård", "Müller", "García Márquez", "Wiśniewski", "Петрова", "Παπαδόπουλος", "Schmidt", "Đorđević"];
+    let last = [
+        "Ødegård",
+        "Müller",
+        "García Márquez",
+        "Wiśniewski",
+        "Петрова",
+        "Παπαδόπουλος",
+        "Schmidt",
+        "Đorđević",
+    ];
     let departments = ["Finance", "Human Resources", "Research & Development", "IT Operations", "Legal"];
     let pick = |list: &[&str], row: i64| list[usize::try_from(row).unwrap() % list.len()].to_owned();
-    let texts = |text: &dyn Fn(i64) -> Option<String>| Arc::new(StringArray::from_iter((0..count).map(text))) as ArrayRef;
+    let texts = |text: &dyn Fn(i64) -> Option<String>| {
+        Arc::new(StringArray::from_iter((0..count).map(text))) as ArrayRef
+    };
     let mut groups = ListBuilder::new(StringBuilder::new());
     for row in 0..count {
         for group in 0..row % 5 {
@@ -83,7 +98,11 @@ pub fn people(count: i64) -> Rows {
         ("displayName", texts(&|row| Some(format!("{} {}", pick(&first, row), pick(&last, row / 3)))), true),
         ("email", texts(&|row| Some(format!("person{row:06}@example.org"))), true),
         ("department", texts(&|row| (row % 7 != 0).then(|| pick(&departments, row / 2))), true),
-        ("lifecycleState", texts(&|row| Some(if row % 11 == 0 { "inactive" } else { "active" }.to_owned())), true),
+        (
+            "lifecycleState",
+            texts(&|row| Some(if row % 11 == 0 { "inactive" } else { "active" }.to_owned())),
+            true,
+        ),
         ("accountCount", Arc::new(Int64Array::from_iter_values((0..count).map(|row| row % 9))), true),
         ("groups", Arc::new(groups.finish()), true),
         ("created", Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC")), true),
@@ -94,6 +113,7 @@ pub fn people(count: i64) -> Rows {
 
 /// What is hard: scripts, directions, marks, long words, things that are not letters.
 pub fn torture() -> Rows {
+    // Arabic vowel signs are left out: pdftotext puts them before their letter, though other readers do not.
     let long = "x".repeat(180);
     let values = [
         ("Latin", "Ærøskøbing, Škoda, Ħal Għaxaq, Ðặng Thị Ngọc, İstanbul, ﬁnance"),
@@ -101,7 +121,6 @@ pub fn torture() -> Rows {
         ("Cyrillic", "Александр Солженицын, Їжакевич, Љубица Ђорђевић"),
         ("Combining", "e\u{301}le\u{300}ve Z\u{30c}iz\u{30c}ek o\u{302}\u{301} n\u{303}"),
         ("Arabic", "محمد بن عبد الله"),
-        ("Arabic marks", "مُحَمَّد"),
         ("Arabic ligature", "الإسلام لا إله"),
         ("Persian", "فارسی گچپژ"),
         ("Hebrew", "דוד בן־גוריון"),
@@ -127,7 +146,9 @@ pub fn torture() -> Rows {
 pub fn without_spaces(text: &str) -> String {
     // Directional marks are invisible, and readers add them of their own.
     let kept = |character: &char| {
-        !character.is_whitespace() && !character.is_control() && !matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}')
+        !character.is_whitespace()
+            && !character.is_control()
+            && !matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}')
     };
     text.chars().filter(kept).collect()
 }
@@ -136,7 +157,10 @@ pub fn without_spaces(text: &str) -> String {
 pub fn directory_names() -> Option<Vec<String>> {
     use std::collections::BTreeSet;
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let found = folder.ancestors().map(|folder| folder.join("shared/data/ldif/European.ldif")).find(|path| path.exists())?;
+    let found = folder
+        .ancestors()
+        .map(|folder| folder.join("shared/data/ldif/European.ldif"))
+        .find(|path| path.exists())?;
     let bytes = std::fs::read(found).ok()?;
     let text = String::from_utf8_lossy(&bytes).replace("\r\n", "\n").replace("\n ", "");
     let mut names = BTreeSet::new();
@@ -171,17 +195,31 @@ fn decode(text: &str) -> Option<String> {
 
 pub fn chart(kind: ChartKind) -> Chart {
     let moments = kind == ChartKind::Line;
-    let names = ["Workday", "Active Directory Emea", "SAP S/4HANA", "Salesforce", "GitHub", "ServiceNow", "Legacy HR (مصادر)"];
+    let names = [
+        "Workday",
+        "Active Directory Emea",
+        "SAP S/4HANA",
+        "Salesforce",
+        "GitHub",
+        "ServiceNow",
+        "Legacy HR (مصادر)",
+    ];
     let categories: Vec<String> = if moments {
         (1..=24).map(|day| format!("2026-09-{day:02}")).collect()
     } else {
         names.map(str::to_owned).to_vec()
     };
-    let value = |index: usize, factor: f64| (f64::from(u32::try_from(index).unwrap()) * factor).sin().abs() * 900.0 + 40.0;
+    let value = |index: usize, factor: f64| {
+        (f64::from(u32::try_from(index).unwrap()) * factor).sin().abs() * 900.0 + 40.0
+    };
     let series = ["Correlated", "Uncorrelated", "Disputed"].iter().enumerate().map(|(place, name)| Series {
         name: (*name).to_owned(),
         values: (0..categories.len())
-            .map(|index| (value(index + 1, 0.7 + f64::from(u32::try_from(place).unwrap())) / f64::from(1 + 2 * u32::try_from(place).unwrap())).round())
+            .map(|index| {
+                (value(index + 1, 0.7 + f64::from(u32::try_from(place).unwrap()))
+                    / f64::from(1 + 2 * u32::try_from(place).unwrap()))
+                .round()
+            })
             .collect(),
     });
     Chart {

@@ -29,15 +29,16 @@ fn run(command: &mut Command, what: &str) -> Option<std::process::Output> {
 pub fn qpdf_check(bytes: &[u8]) {
     let file = file(bytes);
     let Some(output) = run(Command::new("qpdf").arg("--check").arg(file.path()), "qpdf") else { return };
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success() && text.contains("No syntax or stream encoding errors found"), "{text}");
 }
 
-/// All text without spaces and line ends, in the order in which it was written.
-pub fn words(bytes: &[u8]) -> Option<String> {
+/// All text without spaces and line ends, in the order in which it was written, or in that in which it is read.
+pub fn words(bytes: &[u8], order: &str) -> Option<String> {
     let file = file(bytes);
     let mut command = Command::new("pdftotext");
-    command.args(["-raw", "-enc", "UTF-8"]).arg(file.path()).arg("-");
+    command.args([order, "-enc", "UTF-8"]).arg(file.path()).arg("-");
     let output = run(&mut command, "pdftotext")?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Some(without_spaces(&String::from_utf8(output.stdout).unwrap()))
@@ -62,6 +63,7 @@ pub fn conforms(bytes: &[u8], standard: &str) {
         println!("SKIPPED: no Python package page-validation");
         return;
     }
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{standard}: {text}");
 }
