@@ -1,4 +1,4 @@
-//! Record batches to files: CSV, and the cover as JSON.
+//! Record batches to files: CSV and PDF, and the cover as JSON.
 //!
 //! Why here: a report's file is evidence, so its bytes must depend on the rows and the definition alone. This
 //! crate knows neither a clock nor the network, and everything it writes streams: memory does not grow with the

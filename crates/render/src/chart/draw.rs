@@ -9,6 +9,7 @@ use super::{Chart, ChartError, ChartKind};
 
 const INK: RGBColor = RGBColor(0x11, 0x18, 0x27);
 const MUTED: RGBColor = RGBColor(0x47, 0x55, 0x69);
+const PAPER: RGBColor = RGBColor(0xff, 0xff, 0xff);
 const GRID: RGBColor = RGBColor(0xdd, 0xe3, 0xeb);
 const AXIS: RGBColor = RGBColor(0x94, 0xa3, 0xb8);
 /// Colours of series, told apart by lightness too.
@@ -125,7 +126,11 @@ fn bars<B: DrawingBackend>(canvas: &mut Canvas<'_, B>, chart: &Chart, top: f64) 
             }
             from += part;
         }
-        canvas.text(&label(*sum), x(from) + 5.0, middle, INK, HPos::Left, true)?;
+        // On a ground of its own, for a line of the grid may run there.
+        let width = canvas.text_width(&label(*sum))?;
+        let end = x(from) + 3.0;
+        canvas.rectangle(end, middle - 5.0, end + width + 5.0, middle + 5.0, PAPER)?;
+        canvas.text(&label(*sum), end + 2.0, middle, INK, HPos::Left, true)?;
         middle += row;
     }
     Ok(())

@@ -217,7 +217,7 @@ fn draw_charts<W: Write>(flow: &mut Flow<'_, W>, charts: &[Chart]) -> Result<(),
         }
         if !beside {
             for chart in pair {
-                draw_chart(flow, chart)?;
+                draw_chart(flow, chart, 0.5)?;
             }
             continue;
         }
@@ -227,7 +227,7 @@ fn draw_charts<W: Write>(flow: &mut Flow<'_, W>, charts: &[Chart]) -> Result<(),
         for (place, chart) in pair.iter().enumerate() {
             flow.y = top;
             flow.half(Some(place));
-            draw_chart(flow, chart)?;
+            draw_chart(flow, chart, 1.0)?;
             bottom = bottom.max(flow.y);
         }
         flow.half(None);
@@ -277,11 +277,12 @@ fn numbers(chart: &Chart) -> (Numbers, usize) {
     (Numbers { names: names.collect(), rows }, hidden)
 }
 
-fn draw_chart<W: Write>(flow: &mut Flow<'_, W>, chart: &Chart) -> Result<(), PdfError> {
+/// The numbers take this part of the width.
+fn draw_chart<W: Write>(flow: &mut Flow<'_, W>, chart: &Chart, part: f32) -> Result<(), PdfError> {
     flow.subheading(&chart.title, chart.height())?;
     flow.chart(chart)?;
     let (numbers, hidden) = numbers(chart);
-    flow.grid(&numbers.fields(), &numbers.rows, 1.0)?;
+    flow.grid(&numbers.fields(), &numbers.rows, part)?;
     if hidden > 0 {
         let text = match chart.kind {
             ChartKind::Line => format!("{hidden} earlier moments are not shown."),

@@ -22,11 +22,14 @@ pub(super) struct Usage {
     remapper: GlyphRemapper,
     /// The text of each glyph by its number in the file; 0 is `.notdef`.
     texts: Vec<Box<str>>,
+    /// By a glyph's number in the font: its number in the file and its letter, where it stands for one; so that the
+    /// many glyphs of a table are found without a hash.
+    letters: Vec<(u16, char)>,
 }
 
 impl Default for Usage {
     fn default() -> Self {
-        Self { remapper: GlyphRemapper::new(), texts: vec!["".into()] }
+        Self { remapper: GlyphRemapper::new(), texts: vec!["".into()], letters: Vec::new() }
     }
 }
 
@@ -42,11 +45,22 @@ impl Usage {
 
     /// The glyph's number in the file, and whether it stands there for just this text.
     fn take(&mut self, id: u16, text: &str) -> (u16, bool) {
+        let mut letters = text.chars();
+        let letter = letters.next().filter(|_| letters.next().is_none());
+        let known = self.letters.get(usize::from(id)).copied().unwrap_or((0, '\0'));
+        if known.0 != 0 && letter == Some(known.1) {
+            return (known.0, true);
+        }
         let number = self.remapper.remap(id);
         match self.texts.get(usize::from(number)) {
             Some(known) => (number, **known == *text),
             None => {
                 self.texts.push(text.into());
+                if let Some(letter) = letter {
+                    let end = self.letters.len().max(usize::from(id) + 1);
+                    self.letters.resize(end, (0, '\0'));
+                    self.letters[usize::from(id)] = (number, letter);
+                }
                 (number, true)
             }
         }
@@ -102,7 +116,7 @@ impl Typesetter {
             pen.out.extend_from_slice(b">>BDC\n");
             // Each glyph must stand for something (PDF/A-2, 6.2.11.7); what is read is the text beside it.
             let mut letters = own.chars();
-            for glyph in group {
+            for glyph in &rightmost_last(face, group) {
                 let letter = letters.next().or(own.chars().next()).unwrap_or(' ');
                 let (number, _) = face.usage.take(glyph.id, letter.encode_utf8(&mut [0; 4]));
                 pen.glyph(face, glyph, number);
@@ -115,6 +129,29 @@ impl Typesetter {
             pen.out.extend_from_slice(b"0 Ts\n");
         }
     }
+}
+
+/// The glyphs of one cluster in such an order that the one that reaches furthest is the last: readers take its end for the
+/// end of the text beside them, and a gap after that for a space.
+fn rightmost_last(face: &LoadedFace, group: &[Glyph]) -> Vec<Glyph> {
+    let mut pen = 0.0;
+    let mut placed: Vec<(f32, f32, Glyph)> = Vec::with_capacity(group.len());
+    for glyph in group {
+        let left = pen + glyph.dx;
+        placed.push((left, left + face.natural(glyph.id), *glyph));
+        pen += glyph.advance;
+    }
+    let whole = pen;
+    placed.sort_by(|one, two| one.1.total_cmp(&two.1));
+    let last = placed.len() - 1;
+    let mut pen = 0.0;
+    let mut ordered = Vec::with_capacity(placed.len());
+    for (place, (left, right, glyph)) in placed.into_iter().enumerate() {
+        let next = if place == last { whole } else { right };
+        ordered.push(Glyph { dx: left - pen, advance: next - pen, plain: false, ..glyph });
+        pen = next;
+    }
+    ordered
 }
 
 /// Writes strings of glyphs with their adjustments.
@@ -182,10 +219,14 @@ impl Pen<'_> {
         self.out.extend_from_slice(b"3 Tr\n");
         for (id, letter) in hidden {
             let (number, _) = face.usage.take(id, letter.encode_utf8(&mut [0; 4]));
-            self.glyph(face, &Glyph { id, advance: part, dx: 0.0, dy: 0.0, plain: false, ..*glyph }, number);
+            // No wider than its part, or it would cover the space beside the word.
+            let advance = face.natural(id);
+            push_number(self.out, if advance > 0.0 { 100.0 * part / advance } else { 100.0 });
+            self.out.extend_from_slice(b" Tz\n");
+            self.glyph(face, &Glyph { id, advance, dx: 0.0, dy: 0.0, plain: true, ..*glyph }, number);
+            self.close();
         }
-        self.close();
-        self.out.extend_from_slice(b"0 Tr\n");
+        self.out.extend_from_slice(b"100 Tz 0 Tr\n");
         true
     }
 

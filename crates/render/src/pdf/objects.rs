@@ -19,6 +19,9 @@ const BUFFER_BYTES: usize = 256 << 10;
 /// Bytes of one row of the cross-reference stream: kind, place, index.
 const ROW_BYTES: usize = 8;
 
+/// How an object that is a stream ends.
+const STREAM_END: &[u8] = b"\nendstream\nendobj\n\n";
+
 /// Where consecutive objects are.
 #[derive(Debug, Clone, Copy)]
 struct Place {
@@ -149,7 +152,7 @@ impl<W: Write> Objects<W> {
         ids.item(pdf_writer::Str(&digest[..16])).item(pdf_writer::Str(&digest[..16]));
         ids.finish();
         stream.finish();
-        self.buffer.extend_from_slice(chunk.as_bytes());
+        self.append(chunk.as_bytes());
         write!(self.buffer, "startxref\n{start}\n%%EOF\n")?;
         self.drain()?;
         self.sink.flush()?;
@@ -162,17 +165,23 @@ impl<W: Write> Objects<W> {
 
     fn put(&mut self, id: Ref, bytes: &[u8]) -> io::Result<()> {
         self.places.push(Place { first: number(id), count: 1, at: At::Offset(self.position()) });
+        self.append(bytes);
+        if self.buffer.len() >= BUFFER_BYTES { self.drain() } else { Ok(()) }
+    }
+
+    /// Appends an object's text.
+    fn append(&mut self, bytes: &[u8]) {
         // A stream whose last byte is a carriage return would be taken for one byte shorter by readers that look back
         // from its end: there the line end after it has a carriage return of its own.
-        let data = bytes.strip_suffix(b"\nendstream\nendobj\n\n");
-        match data.filter(|data| data.ends_with(b"\r")) {
+        let data = bytes.strip_suffix(STREAM_END).filter(|data| data.ends_with(b"\r"));
+        match data {
             Some(data) => {
                 self.buffer.extend_from_slice(data);
-                self.buffer.extend_from_slice(b"\r\nendstream\nendobj\n\n");
+                self.buffer.push(b'\r');
+                self.buffer.extend_from_slice(STREAM_END);
             }
             None => self.buffer.extend_from_slice(bytes),
         }
-        if self.buffer.len() >= BUFFER_BYTES { self.drain() } else { Ok(()) }
     }
 
     fn position(&self) -> u64 {
