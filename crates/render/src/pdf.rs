@@ -331,10 +331,8 @@ impl<W: Write> PdfWriter<W> {
         let labels: Vec<String> = self.columns.iter().map(|format| format.label.clone()).collect();
         let lines_max = self.document.settings.cell_lines_max as usize;
         let mut table = Table::new(&mut self.document, &labels, &self.kinds, &fitted, lines_max)?;
-        if count > 0 {
-            for row in 0..sample.ends.len() / count {
-                table.row(&mut self.document, sample.cells(row * count..(row + 1) * count))?;
-            }
+        for row in 0..sample.ends.len().checked_div(count).unwrap_or(0) {
+            table.row(&mut self.document, sample.cells(row * count..(row + 1) * count))?;
         }
         self.stage = Stage::Writing(Box::new(table));
         Ok(())

@@ -252,7 +252,7 @@ impl<W: Write> Document<W> {
             let mut dict = chunk.indirect(catalog).start::<pdf_writer::writers::Catalog<'_>>();
             dict.pages(root).metadata(metadata).lang(TextStr(&settings.language));
             dict.pair(Name(b"StructTreeRoot"), tree_root);
-            dict.mark_info().marked(true).suspects(false);
+            dict.mark_info().marked(true);
             dict.viewer_preferences().display_doc_title(true);
             if let Some(outline) = outline {
                 dict.outlines(outline);

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use rustybuzz::ttf_parser::Tag;
-use rustybuzz::{BufferClusterLevel, Direction, UnicodeBuffer};
+use rustybuzz::{BufferClusterLevel, Direction};
 use unicode_bidi::{BidiInfo, Level};
 use unicode_script::{Script, UnicodeScript};
 
@@ -169,7 +169,7 @@ fn shape(setter: &mut Typesetter, text: &str, item: &Item, bytes: Range<usize>, 
         });
         return;
     };
-    let mut buffer = setter.buffer.take().unwrap_or_else(UnicodeBuffer::new);
+    let mut buffer = setter.buffer.take().unwrap_or_default();
     buffer.push_str(&text[bytes.clone()]);
     // Marks of their own are found by readers where they are drawn; those of Indic letters are part of one shape.
     buffer.set_cluster_level(if is_indic(item.script) {

@@ -10,7 +10,7 @@ mod tools;
 
 use muster_render::chart::ChartKind;
 use muster_render::pdf::{FontSet, Paper, PdfError, PdfSettings, PdfWriter};
-use sample::{Rows, chart, cover, people, torture};
+use sample::{Rows, chart, cover, people, torture, wide};
 use tools::{conforms, qpdf_check, words};
 
 fn settings() -> PdfSettings {
@@ -40,7 +40,12 @@ fn pdf(rows: &Rows, settings: PdfSettings, batch_rows: usize) -> (Vec<u8>, muste
 
 #[test]
 fn a_report_conforms_to_the_archive_and_accessibility_standards() {
-    for (rows, paper) in [(people(300), Paper::A4), (people(0), Paper::Letter), (torture(), Paper::A4)] {
+    for (rows, paper) in [
+        (people(300), Paper::A4),
+        (people(0), Paper::Letter),
+        (torture(), Paper::A4),
+        (wide(), Paper::Letter),
+    ] {
         let (bytes, _) = pdf(&rows, PdfSettings { paper, ..settings() }, 64);
         qpdf_check(&bytes);
         conforms(&bytes, "2a");

@@ -111,6 +111,75 @@ pub fn people(count: i64) -> Rows {
     Rows { name: format!("people-{count}"), batch }
 }
 
+/// As many columns as the largest report has, some cells far too long.
+pub fn wide() -> Rows {
+    let names = [
+        "id",
+        "name",
+        "displayName",
+        "firstName",
+        "lastName",
+        "email",
+        "identityProfile",
+        "authoritativeSource",
+        "lifecycleState",
+        "status",
+        "correlated",
+        "managerName",
+        "accountCount",
+        "sourceId",
+        "sourceName",
+        "accountId",
+        "accountName",
+        "nativeIdentity",
+        "accountDisabled",
+        "accountLocked",
+        "privileged",
+        "manuallyCorrelated",
+        "accountCreated",
+        "accountModified",
+    ];
+    let values = [
+        "5bd1e9955bd1e9955bd1e9955bd1e995",
+        "amuster",
+        "Anna-Lena García Márquez",
+        "Anna-Lena",
+        "García Márquez",
+        "anna-lena.garcia-marquez@example.org",
+        "Employees",
+        "Workday",
+        "active",
+        "ACTIVE",
+        "true",
+        "Zoë Wiśniewski",
+        "3",
+        "0a994d0fb7c2a1e00a994d0fb7c2a1e0",
+        "Active Directory",
+        "7642d8c8c81f677642d8c8c81f677642",
+        "AMUSTER",
+        "CN=Anna-Lena García Márquez,OU=Finance,OU=People,DC=example,DC=org",
+        "false",
+        "false",
+        "true",
+        "false",
+        "2023-11-14T22:13:20.000Z",
+        "2023-11-14T22:13:20.000Z",
+    ];
+    let mut columns: Vec<(&str, ArrayRef, bool)> = Vec::new();
+    for (name, value) in names.iter().zip(values) {
+        columns.push((*name, Arc::new(StringArray::from(vec![value; 12])), true));
+    }
+    let mut entitlements = ListBuilder::new(StringBuilder::new());
+    for row in 0..12 {
+        for entitlement in 0..row * row * 8 {
+            entitlements.values().append_value(format!("role;{entitlement}"));
+        }
+        entitlements.append(true);
+    }
+    columns.push(("entitlements", Arc::new(entitlements.finish()), true));
+    Rows { name: "wide".to_owned(), batch: RecordBatch::try_from_iter_with_nullable(columns).unwrap() }
+}
+
 /// What is hard: scripts, directions, marks, long words, things that are not letters.
 pub fn torture() -> Rows {
     // Arabic vowel signs are left out: pdftotext puts them before their letter, though other readers do not.
