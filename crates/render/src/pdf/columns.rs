@@ -89,7 +89,24 @@ fn divide(wishes: &[Wish], room: f32) -> Vec<f32> {
         let share = (room - least) / (most - least);
         return wishes.iter().map(|wish| wish.least + share * (wish.most - wish.least)).collect();
     }
-    wishes.iter().map(|wish| wish.least * room / least).collect()
+    let most = highest(wishes, room);
+    wishes.iter().map(|wish| wish.least.min(most)).collect()
+}
+
+/// The width that no column may pass so that all have room: short words stay whole and long ones are divided.
+#[expect(clippy::cast_precision_loss, reason = "a report has few columns")]
+fn highest(wishes: &[Wish], room: f32) -> f32 {
+    let mut sorted: Vec<f32> = wishes.iter().map(|wish| wish.least).collect();
+    sorted.sort_by(f32::total_cmp);
+    let mut rest = room;
+    for (place, width) in sorted.iter().enumerate() {
+        let each = rest / (sorted.len() - place) as f32;
+        if *width > each {
+            return each;
+        }
+        rest -= width;
+    }
+    room
 }
 
 #[cfg(test)]
@@ -110,6 +127,16 @@ mod tests {
         }
         assert!((fit(&narrow, 770.0).size - 8.0).abs() < f32::EPSILON);
         assert!((fit(&many, 770.0).size - 5.0).abs() < f32::EPSILON);
+    }
+
+    #[test]
+    fn short_words_stay_whole_where_there_is_too_little_room() {
+        let mut columns = vec![seen(2000.0, 2500.0, 2500.0); 12];
+        columns.extend(vec![seen(2000.0, 30_000.0, 30_000.0); 12]);
+        let fitted = fit(&columns, 770.0);
+        // 2.5 sizes of 5 points and the sides are 19.7 points, so the least width, 26, is kept; the others share the rest.
+        assert!((fitted.widths[0] - 26.0).abs() < 0.01, "{fitted:?}");
+        assert!((fitted.widths[23] - (770.0 - 12.0 * 26.0) / 12.0).abs() < 0.01, "{fitted:?}");
     }
 
     #[test]
