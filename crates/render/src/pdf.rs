@@ -80,7 +80,8 @@ pub struct PdfSettings {
     pub paper: Paper,
     /// The most pages the table may have.
     pub pages_max: u32,
-    /// The most lines a cell may have; what is longer is cut and says so.
+    /// The most lines a cell of several values may have, and a third of what one text may have; what is longer is cut
+    /// and says so.
     pub cell_lines_max: u32,
     /// Fonts.
     pub fonts: FontSet,

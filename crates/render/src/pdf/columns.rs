@@ -8,7 +8,7 @@ use super::style::CELL_SIDE;
 /// Sizes that are tried, from the most readable on.
 const SIZES: [f32; 7] = [8.0, 7.5, 7.0, 6.5, 6.0, 5.5, 5.0];
 /// A column is at least this wide, where there is room at all.
-const WIDTH_MIN: f32 = 26.0;
+const WIDTH_MIN: f32 = 22.0;
 /// A longer word is divided rather than making its column wider, in points.
 const WORD_MAX: f32 = 118.0;
 /// A header's word is not divided up to this width.
@@ -62,7 +62,7 @@ fn wish(seen: &Seen, size: f32) -> Wish {
     let points = |width: f32| width * size / 1000.0;
     let word = points(high(&seen.words)).min(WORD_MAX).max(points(seen.header_word).min(HEADER_WORD_MAX));
     // A little more than measured, so that rounding never breaks a line that fits.
-    let sides = 2.0 * CELL_SIDE + 0.2;
+    let sides = 2.0 * CELL_SIDE * size + 0.2;
     let least = (word + sides).max(WIDTH_MIN);
     let most = (points(high(&seen.lines)).min(LINE_MAX).max(points(seen.header)) + sides).max(least);
     Wish { least, most }
@@ -134,9 +134,9 @@ mod tests {
         let mut columns = vec![seen(2000.0, 2500.0, 2500.0); 12];
         columns.extend(vec![seen(2000.0, 30_000.0, 30_000.0); 12]);
         let fitted = fit(&columns, 770.0);
-        // 2.5 sizes of 5 points and the sides are 19.7 points, so the least width, 26, is kept; the others share the rest.
-        assert!((fitted.widths[0] - 26.0).abs() < 0.01, "{fitted:?}");
-        assert!((fitted.widths[23] - (770.0 - 12.0 * 26.0) / 12.0).abs() < 0.01, "{fitted:?}");
+        // 2.5 sizes of 5 points and the sides are 17.1 points, so the least width, 22, is kept; the others share the rest.
+        assert!((fitted.widths[0] - 22.0).abs() < 0.01, "{fitted:?}");
+        assert!((fitted.widths[23] - (770.0 - 12.0 * 22.0) / 12.0).abs() < 0.01, "{fitted:?}");
     }
 
     #[test]

@@ -22,6 +22,8 @@ use super::typeset::{Line, Weight, printable};
 const LEADING: f32 = 1.25;
 /// Distance of the first baseline from the upper edge of the text, in sizes of the text.
 const ASCENT: f32 = 0.95;
+/// How many times as many lines a text may have as a list of values: its end may be what tells it from others.
+const TEXT_LINES: usize = 3;
 /// The name of the form with the header that is repeated.
 const HEAD_FORM: &str = "Head";
 /// Size of the heading above the table.
@@ -50,6 +52,7 @@ pub(super) struct Table {
     size: f32,
     head_height: f32,
     lines_max: usize,
+    text_lines_max: usize,
     /// Its place among the document's open elements; there is none before the first row.
     open: Option<usize>,
     sheet: Sheet,
@@ -89,6 +92,7 @@ impl Table {
             size,
             head_height,
             lines_max: lines_max.clamp(1, fits),
+            text_lines_max: (TEXT_LINES * lines_max).clamp(1, fits),
             open: None,
             sheet: Sheet::new(page_height),
             body: 0,
@@ -110,7 +114,8 @@ impl Table {
             .zip(&self.columns)
             .map(|(text, column)| {
                 let width = inner(column.width, self.size);
-                cell::set(&mut document.setter, text, column.list, width, self.lines_max)
+                let lines_max = if column.list { self.lines_max } else { self.text_lines_max };
+                cell::set(&mut document.setter, text, column.list, width, lines_max)
             })
             .collect();
         let tallest = cells.iter().map(|(_, lines)| lines.len()).max().unwrap_or(1).max(1);
@@ -136,8 +141,8 @@ impl Table {
                 text,
                 lines,
                 self.size,
-                column.left + CELL_SIDE,
-                column.width - 2.0 * CELL_SIDE,
+                column.left + CELL_SIDE * self.size,
+                column.width - 2.0 * CELL_SIDE * self.size,
                 self.y + CELL_ABOVE + self.size * ASCENT,
                 self.size * LEADING,
                 column.align,
@@ -204,8 +209,8 @@ impl Table {
                 &column.label,
                 &column.lines,
                 self.size,
-                column.left + CELL_SIDE,
-                column.width - 2.0 * CELL_SIDE,
+                column.left + CELL_SIDE * self.size,
+                column.width - 2.0 * CELL_SIDE * self.size,
                 top + CELL_ABOVE + 1.0 + self.size * ASCENT,
                 self.size * LEADING,
                 column.align,
@@ -303,7 +308,7 @@ pub(super) fn furniture<W: Write>(document: &mut Document<W>, sheet: &mut Sheet,
 
 /// The width of a cell's text, in thousandths of its size.
 fn inner(width: f32, size: f32) -> f32 {
-    (width - 2.0 * CELL_SIDE) * 1000.0 / size
+    (width / size - 2.0 * CELL_SIDE) * 1000.0
 }
 
 #[expect(clippy::cast_precision_loss, reason = "some tens of lines")]
