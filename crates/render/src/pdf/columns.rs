@@ -10,7 +10,7 @@ const SIZES: [f32; 7] = [8.0, 7.5, 7.0, 6.5, 6.0, 5.5, 5.0];
 /// A column is at least this wide, where there is room at all.
 const WIDTH_MIN: f32 = 22.0;
 /// A longer word is divided rather than making its column wider, in points.
-const WORD_MAX: f32 = 118.0;
+const WORD_MAX: f32 = 150.0;
 /// A header's word is not divided up to this width.
 const HEADER_WORD_MAX: f32 = 140.0;
 /// A text longer than this on one line is wrapped rather than making its column wider.
