@@ -64,6 +64,17 @@ pub fn lucene() -> Result<()> {
     if missing.is_empty() { Ok(()) } else { debian_packages(&missing) }
 }
 
+/// A PostgreSQL server, which the tests of the store start and stop themselves.
+pub fn postgres() -> Result<()> {
+    if has_postgres() { Ok(()) } else { debian_packages(&["postgresql"]) }
+}
+
+/// Whether Debian's package of PostgreSQL is there.
+fn has_postgres() -> bool {
+    let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") else { return false };
+    versions.flatten().any(|version| version.path().join("bin/postgres").is_file())
+}
+
 /// Whether Debian's package of Lucene is there.
 fn has_lucene() -> bool {
     let Ok(jars) = std::fs::read_dir("/usr/share/java") else { return false };

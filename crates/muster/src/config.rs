@@ -6,12 +6,14 @@
 //! Invariants:
 //! - an unknown key is an error wherever it stands, and an error names its place: the file and the key,
 //!   the variable, or the flag;
-//! - no setting is a secret: keys are files of the data directory, so the effective settings may be shown.
+//! - no setting is shown with a secret in it, so the effective settings may be shown: keys are files, and
+//!   the password in `store.url` is left out wherever it is written.
 
 mod layers;
 
 pub use layers::{Effective, Given};
 
+use muster_store::PostgresUrl;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -34,6 +36,8 @@ pub struct Settings {
     pub server: Server,
     /// Where data is kept.
     pub data: Data,
+    /// The database.
+    pub store: Store,
     /// Whose data it is.
     pub tenant: Tenant,
     /// Tokens.
@@ -78,6 +82,18 @@ pub struct Server {
 pub struct Data {
     /// The folder that holds everything this service keeps.
     pub dir: PathBuf,
+    /// The folder that all processes on one PostgreSQL database share; absent: `dir`.
+    pub shared: Option<PathBuf>,
+}
+
+/// `[store]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// A PostgreSQL database; absent: an SQLite file in the data directory. Shown without its password.
+    pub url: Option<PostgresUrl>,
+    /// Connections to PostgreSQL at most, besides the one that listens.
+    pub connections: u32,
 }
 
 /// `[tenant]`
@@ -217,7 +233,13 @@ impl Default for Server {
 
 impl Default for Data {
     fn default() -> Self {
-        Self { dir: PathBuf::from("muster-data") }
+        Self { dir: PathBuf::from("muster-data"), shared: None }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { url: None, connections: 16 }
     }
 }
 
@@ -292,6 +314,7 @@ impl Settings {
             ("rate_limit.requests", u64::from(self.rate_limit.requests)),
             ("rate_limit.token_requests", u64::from(self.rate_limit.token_requests)),
             ("rate_limit.window_s", self.rate_limit.window_s),
+            ("store.connections", u64::from(self.store.connections)),
             ("worker.heartbeat_ms", self.worker.heartbeat_ms),
             ("worker.poll_ms", self.worker.poll_ms),
             ("worker.deadline_s", self.worker.deadline_s),
@@ -317,6 +340,11 @@ impl Settings {
                 "worker.heartbeat_ms",
                 format!("{heartbeat_ms}: expected at most a third of worker.lease_ms, which is {lease_ms}"),
             ));
+        }
+        if self.data.shared.is_some() && self.store.url.is_none() {
+            let reason =
+                "set without store.url: expected it only where processes share a PostgreSQL database";
+            return Some(("data.shared", reason.into()));
         }
         // Longer ones could not be added to a time.
         if self.worker.deadline_s > 366 * 86_400 {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! muster.toml      settings, if there are any
-//! muster.db        tasks, credentials, sources, snapshots, audit trail
+//! muster.db        tasks, credentials, sources, snapshots, audit trail; unless they are in PostgreSQL
 //! keys/            keys of client secrets and of access tokens
 //! tables/          identity data, one folder for each table
 //! results/         files of reports
@@ -10,6 +10,10 @@
 //! service.lock     held by the one process that serves
 //! refresh.lock     held by the one process that refreshes
 //! ```
+//! With `store.url` several processes, also on several machines, share one PostgreSQL database. Then
+//! `keys/`, `tables/`, `results/` and `refresh.lock` lie in the folder `data.shared`, which all of them
+//! see, and each process has a data directory of its own with `work/` and `service.lock`.
+//!
 //! Commands may open it beside a running service: what they change is one transaction. What only one
 //! process may do takes a lock, which the system frees with the process however it ends.
 
@@ -22,7 +26,7 @@ use crate::keys;
 use muster_http::{SecretKey, TokenIssuer};
 use muster_reports::ids::TenantId;
 use muster_reports::{Catalogue, ReportDefinition};
-use muster_store::{ResultFiles, SqliteStore};
+use muster_store::{Place, ResultFiles, Store};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,8 +38,10 @@ pub struct House {
     /// The tenant of this service.
     pub tenant: TenantId,
     /// Tasks, credentials, sources, snapshots, audit trail.
-    pub store: Arc<SqliteStore>,
+    pub store: Arc<Store>,
     dir: PathBuf,
+    /// What all processes on one database share; the data directory itself where nobody shares.
+    shared: PathBuf,
 }
 
 /// A lock of the data directory; freed when dropped.
@@ -49,7 +55,11 @@ impl House {
     /// When it is not there, or cannot be read.
     pub async fn open(settings: &Settings) -> Result<Self> {
         let dir = &settings.data.dir;
-        if !dir.join("muster.db").is_file() {
+        let is_there = match settings.store.url {
+            None => dir.join("muster.db").is_file(),
+            Some(_) => settings.data.shared.as_ref().unwrap_or(dir).is_dir(),
+        };
+        if !is_there {
             return Err(Failure::new(format!(
                 "{} is no data directory: `muster source add` makes one, --data DIR names another",
                 dir.display()
@@ -64,18 +74,24 @@ impl House {
     /// When it cannot be made or read.
     pub async fn open_or_make(settings: &Settings) -> Result<Self> {
         let dir = &settings.data.dir;
-        keys::private_dir(dir)?;
-        let dir = dir.canonicalize().context(|| format!("folder {} cannot be found", dir.display()))?;
+        let dir = private_dir(dir)?;
+        let shared = settings.data.shared.as_deref().map_or_else(|| Ok(dir.clone()), private_dir)?;
         let store_settings = muster_store::Settings {
             attempts_max: settings.worker.attempts_max,
+            connections: settings.store.connections,
             ..muster_store::Settings::default()
         };
-        let store = SqliteStore::open_with(&dir.join("muster.db"), store_settings).await?;
+        let place = match &settings.store.url {
+            Some(url) => Place::Postgres(url.clone()),
+            None => Place::Sqlite(dir.join("muster.db")),
+        };
+        let store = Store::open(&place, store_settings).await?;
         Ok(Self {
             settings: settings.clone(),
             tenant: TenantId::new(&settings.tenant.id),
             store: Arc::new(store),
             dir,
+            shared,
         })
     }
 
@@ -86,7 +102,12 @@ impl House {
 
     /// Folder of the result files.
     fn results_dir(&self) -> PathBuf {
-        self.dir.join("results")
+        self.shared.join("results")
+    }
+
+    /// Whether other processes may write result files: those of their live attempts are not to be swept.
+    pub fn shares_results(&self) -> bool {
+        self.settings.store.url.is_some()
     }
 
     /// The result files.
@@ -105,19 +126,19 @@ impl House {
     }
 
     fn key(&self, name: &str) -> Result<keys::Key> {
-        let dir = self.dir.join("keys");
+        let dir = self.shared.join("keys");
         keys::private_dir(&dir)?;
         keys::key(&dir, name)
     }
 
     /// Takes the lock of serving.
     pub fn lock_service(&self) -> Result<Lock> {
-        self.lock("service.lock", "another process serves this data directory")
+        self.lock(&self.dir, "service.lock", "another process serves this data directory")
     }
 
     /// Takes the lock of refreshing.
     pub fn lock_refresh(&self) -> Result<Lock> {
-        self.lock("refresh.lock", "another process refreshes this data directory")
+        self.lock(&self.shared, "refresh.lock", "another process refreshes this data directory")
     }
 
     /// Removes what runs of a process that was killed have left behind, unless a refresh uses the folder.
@@ -133,8 +154,8 @@ impl House {
         }
     }
 
-    fn lock(&self, name: &str, taken: &str) -> Result<Lock> {
-        let path = self.dir.join(name);
+    fn lock(&self, dir: &Path, name: &str, taken: &str) -> Result<Lock> {
+        let path = dir.join(name);
         let file = File::options()
             .create(true)
             .truncate(false)
@@ -143,7 +164,7 @@ impl House {
             .context(|| format!("{} cannot be opened", path.display()))?;
         match file.try_lock() {
             Ok(()) => Ok(Lock(file)),
-            Err(TryLockError::WouldBlock) => Err(Failure::new(format!("{taken}: {}", self.dir.display()))),
+            Err(TryLockError::WouldBlock) => Err(Failure::new(format!("{taken}: {}", dir.display()))),
             Err(TryLockError::Error(error)) => {
                 Err(error).context(|| format!("{} cannot be locked", path.display()))
             }
@@ -158,7 +179,7 @@ impl House {
     /// Opens the engine.
     pub fn engine(&self, catalogue: Catalogue) -> Result<EnginePorts> {
         Ok(engine_wiring::open(Parts {
-            tables_dir: self.dir.join("tables"),
+            tables_dir: self.shared.join("tables"),
             work_dir: self.dir.join("work"),
             results_dir: self.results_dir(),
             engine: self.settings.engine.clone(),
@@ -169,6 +190,12 @@ impl House {
             ids: Arc::new(SystemIds),
         })?)
     }
+}
+
+/// Makes a folder unless it is there, and follows its links.
+fn private_dir(dir: &Path) -> Result<PathBuf> {
+    keys::private_dir(dir)?;
+    dir.canonicalize().context(|| format!("folder {} cannot be found", dir.display()))
 }
 
 /// The reports there are: the built-in ones and those of the folder of definitions.

@@ -15,12 +15,13 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use muster_http::{AppState, FileOpener, RateLimit, Readiness, Wiring};
 use muster_reports::error::Error;
-use muster_reports::ids::WorkerId;
+use muster_reports::ids::{TaskId, WorkerId};
 use muster_reports::ports::{Credentials, Ids, TaskStore};
 use muster_reports::task::PublishedFile;
 use muster_reports::{Catalogue, Reports, service};
-use muster_store::{ResultFiles, SqliteStore};
+use muster_store::{ResultFiles, Store};
 use muster_worker::{DiscardFiles, Stop, Worker, WorkerSettings};
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,7 +91,7 @@ impl Service {
             .context(|| format!("cannot listen on {listen} (server.listen)"))?;
         let address = listener.local_addr().context(|| "the address is not known".into())?;
         let files = Arc::new(Files(house.files()?));
-        sweep(&house.store, &files).await?;
+        sweep(house, &files).await?;
 
         let (stopping, worker_stop) = (CancellationToken::new(), Stop::default());
         let state = state(house, catalogue, files.clone(), stopping.clone())?;
@@ -146,12 +147,14 @@ impl Service {
 const RELEASE_WAIT: Duration = Duration::from_secs(5);
 
 /// Removes files of earlier processes that no record names.
-async fn sweep(store: &SqliteStore, files: &Files) -> Result {
+async fn sweep(house: &House, files: &Files) -> Result {
     // In this order: what is published in between is named then.
     let survey = files.0.survey()?;
-    let named = store.published_names().await?.into_iter().collect();
-    // The lock of serving is held and no worker has started: nothing writes.
-    let removed = tokio::task::spawn_blocking(move || survey.sweep(&named, |_, _| false))
+    // Without a shared database nothing writes: the lock of serving is held and no worker has started.
+    let live = if house.shares_results() { house.store.live_attempts().await? } else { HashSet::new() };
+    let named = house.store.published_names().await?.into_iter().collect();
+    let is_live = move |task: &TaskId, epoch| live.contains(&(task.clone(), epoch));
+    let removed = tokio::task::spawn_blocking(move || survey.sweep(&named, is_live))
         .await
         .map_err(|error| Failure::with("the sweep of result files failed", error))??;
     if !removed.is_empty() {
@@ -244,7 +247,7 @@ impl DiscardFiles for Files {
 }
 
 struct Ready {
-    store: Arc<SqliteStore>,
+    store: Arc<Store>,
     stopping: CancellationToken,
 }
 

@@ -93,6 +93,29 @@ fn values_that_do_not_fit_together_are_refused() {
 }
 
 #[test]
+fn the_password_of_the_database_is_not_shown() {
+    let url = ("MUSTER__STORE__URL", "postgres://muster:s3cret@db.example/reports");
+    let (loaded, _dir) = load(None, &[url, ("MUSTER__DATA__SHARED", "/srv/muster")], &[]);
+    let rows = loaded.unwrap().rows();
+    let row = rows.iter().find(|row| row.key == "store.url").unwrap();
+    assert_eq!(row.value, "postgres://muster@db.example:5432/reports");
+    assert_eq!(row.origin, "MUSTER__STORE__URL");
+    assert!(!format!("{rows:?}").contains("s3cret"));
+    let wrong = refusal(None, &[("MUSTER__STORE__URL", "postgres://muster:s3cret@db.example:x/reports")]);
+    assert!(wrong.starts_with("MUSTER__STORE__URL: store.url: the URL of a PostgreSQL database"), "{wrong}");
+    assert!(!wrong.contains("s3cret"), "{wrong}");
+}
+
+#[test]
+fn a_shared_folder_needs_a_shared_database() {
+    assert_eq!(
+        refusal(Some("[data]\nshared = \"/srv/muster\"\n"), &[]),
+        "DIR/muster.toml: data.shared: set without store.url: expected it only where processes share a \
+         PostgreSQL database"
+    );
+}
+
+#[test]
 fn text_settings_stay_text() {
     let (loaded, _dir) = load(None, &[("MUSTER__TENANT__ORG", "007")], &[]);
     assert_eq!(loaded.unwrap().settings.tenant.org, "007");

@@ -8,13 +8,13 @@ use async_trait::async_trait;
 use muster_reports::ids::SnapshotId;
 use muster_reports::ports::{Clock, SnapshotCatalogue};
 use muster_reports::{ReportKind, SnapshotManifest};
-use muster_store::SqliteStore;
+use muster_store::Store;
 use muster_testkit::build::{manifest, source_run};
 use muster_testkit::{FakeRun, FakeRunner};
 use std::sync::Arc;
 
 /// Publishes a snapshot that names every source, as if it had read them.
-struct FakeRefresher(Arc<SqliteStore>);
+struct FakeRefresher(Arc<Store>);
 
 #[async_trait]
 impl Refresher for FakeRefresher {

@@ -8,6 +8,7 @@
 //! it began is skipped.
 
 use crate::failure::failed;
+use crate::session::Work;
 use muster_reports::error::{Error, Result};
 use sqlx::{Connection, SqliteConnection};
 use std::future::Future;
@@ -15,9 +16,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
-
-/// A future that borrows the connection.
-pub(crate) type Work<'c, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'c>>;
 
 /// Writes that may wait; more callers than this wait for a place.
 const QUEUE_MAX: usize = 1_024;
@@ -101,6 +99,7 @@ impl Writer {
     }
 
     /// Runs `work` in a transaction. What it returns is durable; an error undoes it.
+    #[cfg(test)]
     pub(crate) async fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -109,8 +108,8 @@ impl Writer {
         self.write_then(work, |_| ()).await
     }
 
-    /// As [`Writer::write`], and calls `committed` once the work is durable, whether or not the
-    /// caller is still there.
+    /// Runs `work` in a transaction. What it returns is durable; an error undoes it. `committed` is called
+    /// once the work is durable, whether or not the caller is still there.
     pub(crate) async fn write_then<T, F, C>(&self, work: F, committed: C) -> Result<T>
     where
         T: Send + 'static,
@@ -130,21 +129,26 @@ impl Writer {
 
 impl WeakWriter {
     /// Queues `work` unless the store is closed or the queue is full; nobody waits for it.
-    pub(crate) fn write_unattended<F>(&self, work: F)
+    pub(crate) fn write_unattended<F, C>(&self, work: F, committed: C)
     where
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, ()> + Send + 'static,
+        C: FnOnce() + Send + 'static,
     {
         if let Some(queue) = self.queue.upgrade() {
-            let _ = queue.try_send(Box::new(Unattended(work)));
+            let _ = queue.try_send(Box::new(Unattended { work, committed }));
         }
     }
 }
 
-struct Unattended<F>(F);
+struct Unattended<F, C> {
+    work: F,
+    committed: C,
+}
 
-impl<F> Job for Unattended<F>
+impl<F, C> Job for Unattended<F, C>
 where
     F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, ()> + Send + 'static,
+    C: FnOnce() + Send + 'static,
 {
     fn is_wanted(&self) -> bool {
         true
@@ -155,9 +159,14 @@ where
         connection: &'c mut SqliteConnection,
     ) -> Pin<Box<dyn Future<Output = (bool, Answer)> + Send + 'c>> {
         Box::pin(async move {
-            let outcome = (self.0)(connection).await;
-            let answer: Answer = Box::new(|_| {});
-            (outcome.is_ok(), answer)
+            let Self { work, committed } = *self;
+            let keep = work(connection).await.is_ok();
+            let answer: Answer = Box::new(move |failure| {
+                if keep && failure.is_none() {
+                    committed();
+                }
+            });
+            (keep, answer)
         })
     }
 

@@ -1,15 +1,13 @@
-//! The SQLite store passes the contract suites, answers as the fake does, and keeps what it accepted.
-
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+//! The store over SQLite passes the contract suites, answers as the fake does, and keeps what it accepted.
 
 use chrono::TimeDelta;
-use muster_reports::error::Category;
+use muster_reports::error::{Category, Result};
 use muster_reports::ids::WorkerId;
 use muster_reports::ports::{
     AuditTrail, Credentials, ManualLink, Registry, SnapshotCatalogue, Started, TaskStore,
 };
 use muster_reports::task::{AttemptEnd, TaskState};
-use muster_store::{Settings, SqliteStore};
+use muster_store::{Place, Settings, Store};
 use muster_testkit::{MemoryStore, build, contract};
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use std::cell::Cell;
@@ -36,9 +34,17 @@ impl Stores {
         self.dir.path().join(format!("{}.db", self.opened.get()))
     }
 
-    async fn open(&self) -> Arc<SqliteStore> {
-        Arc::new(SqliteStore::open(&self.path()).await.unwrap())
+    async fn open(&self) -> Arc<Store> {
+        Arc::new(open(&self.path()).await.unwrap())
     }
+}
+
+async fn open(path: &Path) -> Result<Store> {
+    open_with(path, Settings::default()).await
+}
+
+async fn open_with(path: &Path, settings: Settings) -> Result<Store> {
+    Store::open(&Place::Sqlite(path.to_owned()), settings).await
 }
 
 fn worker() -> WorkerId {
@@ -59,7 +65,7 @@ async fn sqlite_keeps_the_other_contracts() {
     contract::registry_contract(async || stores.open().await as _).await;
     contract::audit_trail_contract(
         async || stores.open().await,
-        async |store: &SqliteStore| store.audit_events(0, 100).await.unwrap(),
+        async |store: &Store| store.audit_events(0, 100).await.unwrap(),
     )
     .await;
 }
@@ -73,8 +79,7 @@ fn random_commands_are_answered_as_the_fake_answers_them() {
         .run(&contract::commands(), |commands| {
             runtime.block_on(async {
                 let path = stores.path();
-                let sqlite =
-                    SqliteStore::open(&path).await.map_err(|e| TestCaseError::fail(format!("{e:?}")))?;
+                let sqlite = open(&path).await.map_err(|e| TestCaseError::fail(format!("{e:?}")))?;
                 let outcome =
                     contract::compare_task_stores(&MemoryStore::default(), &sqlite, &commands).await;
                 sqlite.close().await;
@@ -102,7 +107,7 @@ async fn a_reopened_store_has_everything() {
     };
     let event = build::audit_event("event", now);
 
-    let store = SqliteStore::open(&path).await.unwrap();
+    let store = open(&path).await.unwrap();
     store.publish(&tenant, &manifest).await.unwrap();
     store.create(&credential).await.unwrap();
     store.put_source(&tenant, &source).await.unwrap();
@@ -121,7 +126,7 @@ async fn a_reopened_store_has_everything() {
     assert_eq!(ended.state, TaskState::Succeeded);
     drop(store);
 
-    let store = SqliteStore::open(&path).await.unwrap();
+    let store = open(&path).await.unwrap();
     assert_eq!(store.newest(&tenant).await.unwrap().as_deref(), Some(&manifest));
     assert_eq!(store.credential(&credential.caller.client).await.unwrap(), Some(credential));
     assert_eq!(store.sources(&tenant).await.unwrap(), [source]);
@@ -144,7 +149,7 @@ async fn a_reopened_store_has_everything() {
 async fn only_the_owner_may_read_the_file() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("muster.db");
-    let store = SqliteStore::open(&path).await.unwrap();
+    let store = open(&path).await.unwrap();
     store.start(build::new_task(1, build::start_of_time())).await.unwrap();
     let names: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|e| e.unwrap().path()).collect();
     assert_eq!(names.len(), 4, "database, log, index of the log, lock: {names:?}");
@@ -158,11 +163,11 @@ async fn only_the_owner_may_read_the_file() {
 async fn opening_names_the_place_that_is_wrong() {
     let dir = tempfile::tempdir().unwrap();
     let missing = dir.path().join("nowhere/muster.db");
-    let error = SqliteStore::open(&missing).await.unwrap_err();
+    let error = open(&missing).await.unwrap_err();
     assert!(error.message.contains("nowhere/muster.db"), "{}", error.message);
     let text = dir.path().join("text.db");
     std::fs::write(&text, "this is no database, only some text that is long enough ".repeat(20)).unwrap();
-    let error = SqliteStore::open(&text).await.unwrap_err();
+    let error = open(&text).await.unwrap_err();
     assert!(error.message.contains("text.db"), "{}", error.message);
 }
 
@@ -171,7 +176,7 @@ async fn opening_names_the_place_that_is_wrong() {
 async fn two_processes_share_a_file() {
     let stores = Stores::new();
     let path = stores.path();
-    let open = |path: PathBuf| tokio::spawn(async move { SqliteStore::open(&path).await });
+    let open = |path: PathBuf| tokio::spawn(async move { open(&path).await });
     let (one, two) = (open(path.clone()), open(path));
     let [one, two] = [one.await.unwrap().unwrap(), two.await.unwrap().unwrap()].map(Arc::new);
     let now = build::start_of_time();
@@ -203,7 +208,7 @@ async fn two_processes_share_a_file() {
 async fn a_queue_that_is_full_refuses_and_loses_nothing() {
     let stores = Stores::new();
     let settings = Settings { live_max: 3, ..Settings::default() };
-    let store = SqliteStore::open_with(&stores.path(), settings).await.unwrap();
+    let store = open_with(&stores.path(), settings).await.unwrap();
     let now = build::start_of_time();
     for number in 1..=3 {
         store.start(build::new_task(number, now)).await.unwrap();
@@ -289,7 +294,7 @@ async fn an_abandoned_claim_is_given_back() {
 async fn a_closed_store_has_finished_what_it_accepted() {
     let stores = Stores::new();
     let path = stores.path();
-    let store = Arc::new(SqliteStore::open(&path).await.unwrap());
+    let store = Arc::new(open(&path).await.unwrap());
     let now = build::start_of_time();
     let starts: Vec<_> = (1..=50)
         .map(|number| {
@@ -307,7 +312,7 @@ async fn a_closed_store_has_finished_what_it_accepted() {
     }
     assert!(store.start(build::new_task(99, now)).await.is_err());
     assert!(!log_of(&path).exists(), "closing leaves one file");
-    let store = SqliteStore::open(&path).await.unwrap();
+    let store = open(&path).await.unwrap();
     for id in &accepted {
         assert!(store.task(&build::tenant(), id).await.unwrap().is_some());
     }
