@@ -26,7 +26,7 @@ use sqlx::{Connection, PgConnection, Postgres as Database, Row as _};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
@@ -60,8 +60,7 @@ impl Postgres {
         signals: Arc<Signals>,
     ) -> Result<Arc<Self>> {
         let options = connect_options(url, settings);
-        let deadline = Instant::now() + settings.busy_wait.max(Duration::from_secs(1));
-        let mut connection = connect(url, &options, deadline).await?;
+        let mut connection = connect(url, &options, settings).await?;
         check_server(url, &mut connection).await?;
         migrations::run(&MIGRATIONS, &mut connection, &url.to_string()).await?;
         let names = listen::Names::of(&mut connection)
@@ -163,10 +162,10 @@ fn connect_options(url: &PostgresUrl, settings: &Settings) -> PgConnectOptions {
 }
 
 /// Connects; a server that is starting or restarting is waited for.
-async fn connect(url: &PostgresUrl, options: &PgConnectOptions, deadline: Instant) -> Result<PgConnection> {
-    let mut pauses = Pauses::until(deadline);
+async fn connect(url: &PostgresUrl, options: &PgConnectOptions, settings: &Settings) -> Result<PgConnection> {
+    let mut pauses = Pauses::until(Instant::now() + settings.busy_wait);
     loop {
-        let connected = timeout_at(deadline, PgConnection::connect_with(options)).await;
+        let connected = timeout(settings.statement_wait, PgConnection::connect_with(options)).await;
         match connected.unwrap_or_else(|_| Err(too_slow())) {
             Ok(connection) => return Ok(connection),
             Err(error) if is_broken(&error) && pauses.pause().await => {}
