@@ -3,7 +3,7 @@
 //! ```text
 //! muster.toml      settings, if there are any
 //! muster.db        tasks, credentials, sources, snapshots, audit trail; unless they are in PostgreSQL
-//! keys/            keys of client secrets and of access tokens
+//! keys/            keys of client secrets, of access tokens and of the audit trail's seals
 //! tables/          identity data, one folder for each table
 //! results/         files of reports
 //! work/            what does not outlive a run
@@ -26,7 +26,7 @@ use crate::keys;
 use muster_http::{SecretKey, TokenIssuer};
 use muster_reports::ids::TenantId;
 use muster_reports::{Catalogue, ReportDefinition};
-use muster_store::{Place, ResultFiles, Store};
+use muster_store::{Place, ResultFiles, SealKey, Store};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -79,6 +79,7 @@ impl House {
         let store_settings = muster_store::Settings {
             attempts_max: settings.worker.attempts_max,
             connections: settings.store.connections,
+            seal_key: Some(SealKey::new(key(&shared, "audit.key")?)),
             ..muster_store::Settings::default()
         };
         let place = match &settings.store.url {
@@ -117,18 +118,12 @@ impl House {
 
     /// The key under which client secrets are kept.
     pub fn secret_key(&self) -> Result<SecretKey> {
-        Ok(SecretKey::new(self.key("secrets.key")?))
+        Ok(SecretKey::new(key(&self.shared, "secrets.key")?))
     }
 
     /// What makes and checks access tokens.
     pub fn token_issuer(&self) -> Result<TokenIssuer> {
-        Ok(TokenIssuer::new(&self.key("tokens.key")?)?)
-    }
-
-    fn key(&self, name: &str) -> Result<keys::Key> {
-        let dir = self.shared.join("keys");
-        keys::private_dir(&dir)?;
-        keys::key(&dir, name)
+        Ok(TokenIssuer::new(&key(&self.shared, "tokens.key")?)?)
     }
 
     /// Takes the lock of serving.
@@ -190,6 +185,13 @@ impl House {
             ids: Arc::new(SystemIds),
         })?)
     }
+}
+
+/// The key of this name; made if it is not there.
+fn key(shared: &Path, name: &str) -> Result<keys::Key> {
+    let dir = shared.join("keys");
+    keys::private_dir(&dir)?;
+    keys::key(&dir, name)
 }
 
 /// Makes a folder unless it is there, and follows its links.

@@ -30,6 +30,7 @@ mod sqlite;
 mod store;
 mod tasks;
 
+pub use audit::SealKey;
 pub use files::{PendingFile, ResultFiles, Survey};
 pub use postgres::PostgresUrl;
 pub use store::{Deciding, Place, Settings, Store};

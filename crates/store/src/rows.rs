@@ -3,6 +3,7 @@
 use crate::session::{Read, Row};
 use chrono::{DateTime, Utc};
 use muster_reports::arguments::Arguments;
+use muster_reports::audit::{AuditHead, AuditRecord, ChainedEvent, operation_name};
 use muster_reports::caller::Operation;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{ReportId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId};
@@ -91,28 +92,43 @@ pub(crate) fn link(row: &Row) -> Read<ManualLink> {
     })
 }
 
-pub(crate) fn audit_event(row: &Row) -> Read<AuditEvent> {
-    let operation = row.text("operation")?;
-    let operation = Operation::ALL.into_iter().find(|known| operation_name(*known) == operation);
-    Ok(AuditEvent {
+/// A row of `audit_events` that is in a chain, as it is kept.
+pub(crate) fn audit_record(row: &Row) -> Read<AuditRecord> {
+    Ok(AuditRecord {
+        sequence: unsigned(row, "sequence")?,
+        previous: text(row, "previous")?,
+        hash: text(row, "hash")?,
         id: text(row, "id")?,
-        at: time(row, "at")?,
-        operation: operation.ok_or_else(|| wrong("operation", "no operation has this name"))?,
-        caller: json(row, "caller")?,
-        task: TaskId::new(text(row, "task")?),
+        at_micros: row.integer("at")?,
+        operation: text(row, "operation")?,
+        tenant: text(row, "tenant")?,
+        caller: text(row, "caller")?,
+        task: text(row, "task")?,
         report: text(row, "report")?,
         details: text(row, "details")?,
     })
 }
 
-/// The name under which an operation is kept.
-pub(crate) fn operation_name(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Start => "start",
-        Operation::ReadResult => "read_result",
-        Operation::Download => "download",
-        Operation::Cancel => "cancel",
-    }
+pub(crate) fn chained_event(row: &Row) -> Read<ChainedEvent> {
+    let operation = row.text("operation")?;
+    let operation = Operation::ALL.into_iter().find(|known| operation_name(*known) == operation);
+    Ok(ChainedEvent {
+        sequence: unsigned(row, "sequence")?,
+        hash: text(row, "hash")?,
+        event: AuditEvent {
+            id: text(row, "id")?,
+            at: time(row, "at")?,
+            operation: operation.ok_or_else(|| wrong("operation", "no operation has this name"))?,
+            caller: json(row, "caller")?,
+            task: TaskId::new(text(row, "task")?),
+            report: text(row, "report")?,
+            details: text(row, "details")?,
+        },
+    })
+}
+
+pub(crate) fn audit_head(row: &Row) -> Read<AuditHead> {
+    Ok(AuditHead { sequence: unsigned(row, "sequence")?, hash: text(row, "hash")? })
 }
 
 /// The value of a JSON column.

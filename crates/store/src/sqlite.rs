@@ -67,12 +67,13 @@ impl Sqlite {
 
     /// Finishes the writes that have been accepted and closes the file.
     pub(crate) async fn close(&self) {
+        // The last connection empties the log into the file, and readers may not write.
+        self.readers.close().await;
         self.closing.notify_one();
         if let Some(writing) = self.writing.lock().await.take() {
             // The task ends by itself; it cannot have been aborted, and a panic in it is no reason for another.
             let _ = writing.await;
         }
-        self.readers.close().await;
     }
 }
 

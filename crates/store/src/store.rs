@@ -6,6 +6,7 @@
 //! - accepted work runs to its end even when its caller has gone; work whose caller has gone before it
 //!   began is skipped.
 
+use crate::audit::SealKey;
 use crate::postgres::{Postgres, PostgresUrl};
 use crate::session::{Moment, Read, Row, Session, Sql, Value, Work};
 use crate::signals::Signals;
@@ -55,6 +56,8 @@ pub struct Settings {
     pub statement_wait: Duration,
     /// Whose clock decides.
     pub deciding: Deciding,
+    /// Key of the seals on the heads of audit trails; without one they are not sealed.
+    pub seal_key: Option<SealKey>,
 }
 
 impl Default for Settings {
@@ -67,6 +70,7 @@ impl Default for Settings {
             busy_wait: Duration::from_secs(5),
             statement_wait: Duration::from_secs(20),
             deciding: Deciding::Database,
+            seal_key: None,
         }
     }
 }

@@ -6,6 +6,7 @@
 mod tasks;
 
 use async_trait::async_trait;
+use muster_reports::audit::{AuditHead, AuditRecord, ChainedEvent};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{ClientId, SnapshotId, TenantId};
 use muster_reports::ports::{
@@ -25,7 +26,7 @@ struct State {
     /// In the order they were published.
     snapshots: Vec<(TenantId, Arc<SnapshotManifest>)>,
     credentials: BTreeMap<ClientId, Credential>,
-    audit: Vec<AuditEvent>,
+    audit: Vec<ChainedEvent>,
     sources: Vec<(TenantId, RegisteredSource)>,
     links: Vec<(TenantId, ManualLink)>,
 }
@@ -67,7 +68,7 @@ impl MemoryStore {
 
     /// Every audit event so far, in order.
     pub fn audit_events(&self) -> Vec<AuditEvent> {
-        self.state().audit.clone()
+        self.state().audit.iter().map(|chained| chained.event.clone()).collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -119,11 +120,27 @@ impl AuditTrail for MemoryStore {
             return Err(Error::internal("the audit event could not be recorded", "told to refuse"));
         }
         let mut state = self.state();
-        if state.audit.iter().any(|known| known.id == event.id) {
+        if state.audit.iter().any(|known| known.event.id == event.id) {
             return Err(Error::invalid(format!("audit event {:?} is recorded already", event.id)));
         }
-        state.audit.push(event.clone());
+        let tenant = &event.caller.tenant;
+        let last = state.audit.iter().rfind(|known| known.event.caller.tenant == *tenant);
+        let head = last.map_or_else(AuditHead::empty, |last| AuditHead {
+            sequence: last.sequence,
+            hash: last.hash.clone(),
+        });
+        let caller = serde_json::to_string(&event.caller)
+            .map_err(|error| Error::internal("the caller could not be written as JSON", error))?;
+        let record = AuditRecord::behind(&head, event, caller);
+        let chained = ChainedEvent { sequence: record.sequence, hash: record.hash, event: event.clone() };
+        state.audit.push(chained);
         Ok(())
+    }
+
+    async fn events(&self, tenant: &TenantId, after_sequence: u64, limit: u32) -> Result<Vec<ChainedEvent>> {
+        let state = self.state();
+        let events = state.audit.iter().filter(|known| known.event.caller.tenant == *tenant);
+        Ok(events.filter(|known| known.sequence > after_sequence).take(limit as usize).cloned().collect())
     }
 }
 

@@ -151,13 +151,13 @@ impl Load {
     }
 
     async fn nothing_doubled(&self) {
+        let names: Vec<_> = self.nodes[1].published_names().await.unwrap();
         let claims = self.seen.claims.lock().unwrap();
         let distinct: BTreeSet<_> = claims.iter().collect();
         assert_eq!(claims.len(), distinct.len(), "no attempt was given to two workers");
         let published = self.seen.published.lock().unwrap();
         let distinct: BTreeSet<_> = published.iter().collect();
         assert_eq!(published.len(), distinct.len(), "no task was published twice");
-        let names: Vec<_> = self.nodes[1].published_names().await.unwrap();
         let tasks: BTreeSet<_> = names.iter().map(|name| name.split('.').next().unwrap()).collect();
         assert_eq!(names.len(), tasks.len(), "each task has one result");
         // A task that no client knows of was started by one that got no answer.
