@@ -48,8 +48,8 @@ pub(crate) struct Postgres {
     writing: TaskTracker,
     runtime: Handle,
     announcements: Announcements,
-    _announcing: AbortOnDropHandle<()>,
-    _listening: AbortOnDropHandle<()>,
+    announcing: AbortOnDropHandle<()>,
+    listening: AbortOnDropHandle<()>,
 }
 
 impl Postgres {
@@ -81,8 +81,8 @@ impl Postgres {
             writing: TaskTracker::new(),
             runtime: Handle::current(),
             announcements,
-            _announcing: AbortOnDropHandle::new(tokio::spawn(announcing)),
-            _listening: AbortOnDropHandle::new(listening),
+            announcing: AbortOnDropHandle::new(tokio::spawn(announcing)),
+            listening: AbortOnDropHandle::new(listening),
         }))
     }
 
@@ -90,8 +90,8 @@ impl Postgres {
     pub(crate) async fn close(&self) {
         self.writing.close();
         self.writing.wait().await;
-        self._listening.abort();
-        self._announcing.abort();
+        self.listening.abort();
+        self.announcing.abort();
         self.pool.close().await;
     }
 
