@@ -21,6 +21,7 @@ pub use template::{Template, TemplatePart};
 pub use transform::Transform;
 
 use crate::delimited::DelimitedSettings;
+use crate::ldap::LdapSettings;
 
 /// Percentage of a source's accounts that may vanish in one full read when the definition says nothing.
 pub const DEFAULT_DELETE_THRESHOLD_PERCENT: u8 = 10;
@@ -52,6 +53,8 @@ pub struct SourceDefinition {
 pub enum ReaderSettings {
     /// A delimited file.
     Delimited(DelimitedSettings),
+    /// A directory server.
+    Ldap(Box<LdapSettings>),
 }
 
 impl ReaderSettings {
@@ -60,8 +63,62 @@ impl ReaderSettings {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Delimited(_) => "delimited",
+            Self::Ldap(_) => "ldap",
         }
     }
+
+    /// Whether several records with one native identity are one account, whose values are united.
+    #[must_use]
+    pub fn merge_rows(&self) -> bool {
+        match self {
+            Self::Delimited(settings) => settings.merge_rows,
+            Self::Ldap(_) => false,
+        }
+    }
+
+    /// The first fault, as the key below the kind's table and what is wrong with it.
+    fn fault(&self) -> Option<(String, String)> {
+        match self {
+            Self::Delimited(settings) => settings.fault(),
+            Self::Ldap(settings) => settings.fault(),
+        }
+    }
+
+    /// The attributes that are kept, with their key, where the definition lists them.
+    fn listed(&self) -> Option<(&'static str, &[String])> {
+        match self {
+            Self::Delimited(settings) => Some(("delimited.attributes", settings.attributes.as_deref()?)),
+            Self::Ldap(settings) => settings.account.listed("ldap.account.attributes"),
+        }
+    }
+
+    /// Whether what `groups` finds is an attribute beside the listed ones.
+    fn adds(&self, name: &str) -> bool {
+        match self {
+            Self::Delimited(_) => false,
+            Self::Ldap(settings) => settings.groups.as_ref().is_some_and(|groups| groups.attribute == name),
+        }
+    }
+
+    /// Attributes that must be among the listed ones, with their keys.
+    fn marked(&self) -> Vec<(String, &str)> {
+        match self {
+            Self::Delimited(settings) => {
+                let lists = [
+                    ("delimited.multi_valued", &settings.multi_valued),
+                    ("delimited.entitlements", &settings.entitlements),
+                ];
+                lists.into_iter().flat_map(|(key, names)| indexed(key, names)).collect()
+            }
+            Self::Ldap(settings) => {
+                indexed("ldap.account.entitlements", &settings.account.entitlements).collect()
+            }
+        }
+    }
+}
+
+fn indexed<'a>(key: &str, names: &'a [String]) -> impl Iterator<Item = (String, &'a str)> {
+    names.iter().enumerate().map(move |(index, name)| (format!("{key}[{index}]"), name.as_str()))
 }
 
 /// When a flag of an account is true.

@@ -11,38 +11,64 @@
 //! - a summary says `complete` only when the input was read to its end and did not change meanwhile.
 //!
 //! A kind of source is one folder with the files `mod.rs`, `settings.rs` (what a definition says about it)
-//! and `reader.rs` (its [`RecordReader`]); `delimited` is the model.
+//! and `reader.rs` (its [`RecordReader`]); `delimited` is the model for files that are read from front to back,
+//! `ldap` for sources on the network, whose reads run on a thread of their own (`remote`). Kinds whose records are
+//! sets of named values share `account`, which makes records of them.
 
+mod account;
 pub mod definition;
 pub mod delimited;
+mod ldap;
 pub mod organisation;
 mod reader;
 mod record;
+mod remote;
+mod secret;
+mod tls;
 
 use std::path::Path;
 
+pub use account::{AccountSettings, FlagCondition};
 pub use definition::{
     AttributeMapping, CorrelationRule, DefinitionError, FlagRule, LifecycleDefinition, MappingSource,
     ProfileDefinition, ReaderSettings, SourceDefinition, Template, TemplatePart, Transform,
 };
 pub use delimited::DelimitedSettings;
+pub use ldap::{Directory, GroupSettings, LdapSettings, SearchScope};
 pub use reader::{Batch, ReadError, ReadSummary, RecordReader, Rejection};
 pub use record::{
     ATTRIBUTES_ENTRY_FIELD, ATTRIBUTES_KEY_FIELD, ATTRIBUTES_VALUE_FIELD, LIST_ITEM_FIELD, column,
     record_schema,
 };
+pub use secret::{Environment, Secret};
 
 /// Opens the source that `definition` describes, for one full read.
 ///
-/// Relative paths in the definition are taken from `base_dir`, the folder of the definition file.
+/// Relative paths in the definition are taken from `base_dir`, the folder of the definition file. `environment`
+/// looks up the variables that a definition names as the places of secrets. May be called from anywhere: what
+/// needs an asynchronous runtime brings its own.
 ///
 /// # Errors
 /// [`ReadError`] when the source cannot be opened or its head (a delimited file's header) is not usable; the
-/// whole source has then failed and nothing of it may be changed.
-pub fn open(definition: &SourceDefinition, base_dir: &Path) -> Result<Box<dyn RecordReader>, ReadError> {
+/// whole source has then failed and nothing of it may be changed. A source on the network says so with its first
+/// batch.
+pub fn open_source(
+    definition: &SourceDefinition,
+    base_dir: &Path,
+    environment: Environment<'_>,
+) -> Result<Box<dyn RecordReader>, ReadError> {
     match &definition.reader {
         ReaderSettings::Delimited(settings) => {
             Ok(Box::new(delimited::DelimitedReader::open(settings, base_dir)?))
         }
+        ReaderSettings::Ldap(settings) => ldap::open(settings, base_dir, environment),
     }
+}
+
+/// [`open_source`] without an environment: secrets can only be in files.
+///
+/// # Errors
+/// As [`open_source`].
+pub fn open(definition: &SourceDefinition, base_dir: &Path) -> Result<Box<dyn RecordReader>, ReadError> {
+    open_source(definition, base_dir, &|_| None)
 }

@@ -82,6 +82,14 @@ pub enum ReadError {
         /// What is wrong and what was expected.
         reason: String,
     },
+    /// A source that is not a file, or what opens it, could not be used.
+    #[error("{place}: {reason}")]
+    Remote {
+        /// The server, without credentials, or the place of a secret.
+        place: String,
+        /// What is wrong and what was expected; holds no secret.
+        reason: String,
+    },
     /// Arrow refused to build a batch; a defect of the reader.
     #[error("record batch could not be built")]
     Batch(#[from] arrow::error::ArrowError),

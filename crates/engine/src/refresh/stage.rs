@@ -116,9 +116,7 @@ fn stage_source(
         // A source that fails keeps its accounts, and so their attributes.
         attributes: previous.map(|run| run.attributes).unwrap_or_default(),
     };
-    let merge_rows = match &definition.reader {
-        muster_sources::ReaderSettings::Delimited(settings) => settings.merge_rows,
-    };
+    let merge_rows = definition.reader.merge_rows();
     let files = (stem.with_extension("records.parquet"), stem.with_extension("rejected.parquet"));
     let outcome = match read(input, &files.0, &files.1) {
         Ok((summary, rejections)) => {

@@ -12,9 +12,13 @@ use super::{
     LifecycleDefinition, ProfileDefinition, ReaderSettings, SourceDefinition,
 };
 use crate::delimited::DelimitedSettings;
+use crate::ldap::LdapSettings;
 
 /// The identity attribute without which nothing can be linked.
 const UID: &str = "uid";
+
+/// What `kind` may say; each has a table of the same name.
+const KINDS: [&str; 2] = ["delimited", "ldap"];
 
 /// The file as written.
 #[derive(Deserialize)]
@@ -25,6 +29,7 @@ struct DefinitionFile {
     kind: String,
     delete_threshold_percent: Option<i64>,
     delimited: Option<DelimitedSettings>,
+    ldap: Option<Box<LdapSettings>>,
     profile: Option<ProfileTable>,
     #[serde(default)]
     correlation: Vec<CorrelationRule>,
@@ -68,10 +73,12 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<SourceDefinition, Definit
 }
 
 fn readable_kind(kind: &str) -> Result<(), Fault> {
-    if kind == "delimited" {
+    if KINDS.contains(&kind) {
         return Ok(());
     }
-    Err(("kind".to_owned(), format!("{kind:?} cannot be read: this version reads only \"delimited\"")))
+    let kinds: Vec<_> = KINDS.iter().map(|kind| format!("{kind:?}")).collect();
+    let wanted = format!("{kind:?} cannot be read: this version reads {}", kinds.join(", "));
+    Err(("kind".to_owned(), wanted))
 }
 
 fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
@@ -95,11 +102,16 @@ fn check(file: DefinitionFile) -> Result<SourceDefinition, Fault> {
         .ok()
         .filter(|percent| *percent <= 100)
         .ok_or_else(|| ("delete_threshold_percent".to_owned(), format!("{threshold}: expected 0 to 100")))?;
-    let settings = file.delimited.ok_or_else(|| {
-        ("delimited".to_owned(), "expected this table, for the kind is \"delimited\"".to_owned())
+    let found = [file.delimited.map(ReaderSettings::Delimited), file.ldap.map(ReaderSettings::Ldap)];
+    let mut found = found.into_iter().flatten();
+    let reader = found.next().filter(|reader| reader.kind() == file.kind).ok_or_else(|| {
+        (file.kind.clone(), format!("expected this table, for the kind is {:?}", file.kind))
     })?;
-    if let Some((key, reason)) = settings.fault() {
-        return Err((format!("delimited.{key}"), reason));
+    if let Some(other) = found.next() {
+        return Err((other.kind().to_owned(), format!("unexpected table: the kind is {:?}", file.kind)));
+    }
+    if let Some((key, reason)) = reader.fault() {
+        return Err((format!("{}.{key}", reader.kind()), reason));
     }
     let profile = file.profile.map(check_profile).transpose()?;
     for (index, rule) in file.correlation.iter().enumerate() {
@@ -113,7 +125,7 @@ fn check(file: DefinitionFile) -> Result<SourceDefinition, Fault> {
         id,
         name: file.name,
         delete_threshold_percent,
-        reader: ReaderSettings::Delimited(settings),
+        reader,
         profile,
         correlation: file.correlation,
         lifecycle: file.lifecycle,
@@ -180,15 +192,8 @@ fn check_lifecycle(lifecycle: &LifecycleDefinition, authoritative: bool) -> Resu
 /// Where the definition lists its attributes, what it says about accounts must be among them: an attribute that
 /// is never read would leave every identity without its value, and nobody would be told.
 fn check_listed(definition: &SourceDefinition) -> Result<(), Fault> {
-    let ReaderSettings::Delimited(settings) = &definition.reader;
-    let Some(listed) = &settings.attributes else { return Ok(()) };
-    let mut named: Vec<(String, &str)> = Vec::new();
-    for (index, name) in settings.multi_valued.iter().enumerate() {
-        named.push((format!("delimited.multi_valued[{index}]"), name));
-    }
-    for (index, name) in settings.entitlements.iter().enumerate() {
-        named.push((format!("delimited.entitlements[{index}]"), name));
-    }
+    let Some((listing, listed)) = definition.reader.listed() else { return Ok(()) };
+    let mut named = definition.reader.marked();
     for (index, mapping) in
         definition.profile.iter().flat_map(|profile| profile.attributes.iter().enumerate())
     {
@@ -202,10 +207,10 @@ fn check_listed(definition: &SourceDefinition) -> Result<(), Fault> {
     if let Some(lifecycle) = &definition.lifecycle {
         named.push(("lifecycle.attribute".to_owned(), &lifecycle.attribute));
     }
-    match named.into_iter().find(|(_, name)| !listed.iter().any(|attribute| attribute == name)) {
-        Some((key, name)) => {
-            Err((key, format!("account attribute {name:?} is not among delimited.attributes")))
-        }
+    let is_kept =
+        |name: &str| listed.iter().any(|attribute| attribute == name) || definition.reader.adds(name);
+    match named.into_iter().find(|(_, name)| !is_kept(name)) {
+        Some((key, name)) => Err((key, format!("account attribute {name:?} is not among {listing}"))),
         None => Ok(()),
     }
 }

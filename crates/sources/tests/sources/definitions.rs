@@ -180,8 +180,13 @@ fn faults_name_the_file_the_key_and_what_was_expected() {
         (r#""2C91"#, r#""XX91"#, "sources/hr.toml: id: expected 32 hex digits"),
         (
             r#"kind = "delimited""#,
+            r#"kind = "punched cards""#,
+            "sources/hr.toml: kind: \"punched cards\" cannot be read: this version reads \"delimited\", \"ldap\"",
+        ),
+        (
+            r#"kind = "delimited""#,
             r#"kind = "ldap""#,
-            "sources/hr.toml: kind: \"ldap\" cannot be read: this version reads only \"delimited\"",
+            "sources/hr.toml: ldap: expected this table, for the kind is \"ldap\"",
         ),
         ("= 25", "= 101", "sources/hr.toml: delete_threshold_percent: 101: expected 0 to 100"),
         (
@@ -268,4 +273,58 @@ fn a_lifecycle_needs_a_profile() {
     let text = format!("{}{}", &WHOLE[..start], &WHOLE[end..]);
     let expected = "sources/hr.toml: lifecycle: only a source with a [profile] gives lifecycle states";
     assert_eq!(parse(&text).unwrap_err(), expected);
+}
+
+/// The definitions in docs/sources.md, in their order.
+fn documented() -> Vec<SourceDefinition> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/sources.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let examples = text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    examples.map(|example| parse(example).unwrap_or_else(|fault| panic!("{fault}\n{example}"))).collect()
+}
+
+#[test]
+fn every_documented_example_is_a_definition() {
+    let kinds: Vec<_> = documented().iter().map(|definition| definition.reader.kind()).collect();
+    assert_eq!(kinds, ["ldap", "ldap"]);
+}
+
+#[test]
+fn faults_of_a_directory() {
+    let start = "name = \"A\"\nkind = \"ldap\"\n[ldap]\nbase_dns = [\"dc=x\"]\n";
+    let cases = [
+        ("url = \"http://x\"", "ldap.url: expected ldaps://host or ldap://host, with or without a port"),
+        ("url = \"ldaps://me:secret@x\"", "ldap.url: expected nothing but host and port"),
+        (
+            "url = \"ldaps://x\"\nbind_dn = \"cn=a\"",
+            "ldap.bind_dn: expected `password_file` or `password_env` beside it",
+        ),
+        (
+            "url = \"ldap://x\"\nbind_dn = \"cn=a\"\npassword_env = \"P\"",
+            "ldap.url: expected ldaps or `starttls`: the password would be sent in plain text",
+        ),
+        (
+            "url = \"ldaps://x\"\nbind_dn = \"cn=a\"\npassword_env = \"P\"\npassword_file = \"p\"",
+            "ldap.password_file: expected either `password_file` or `password_env`",
+        ),
+        (
+            "url = \"ldaps://x\"\nfilter = \"(a\"",
+            "ldap.filter: expected a filter such as \"(objectClass=person)\"",
+        ),
+        (
+            "url = \"ldaps://x\"\n[ldap.account]\nnative_identity = \"dn\"\nattributes = [\"cn\", \"CN\"]",
+            "ldap.account.attributes[1]: \"CN\" is listed twice",
+        ),
+        (
+            "url = \"ldaps://x\"\n[ldap.account]\nnative_identity = \"dn\"\nattributes = [\"cn\"]\nentitlements = [\"m\"]",
+            "ldap.account.entitlements[0]: account attribute \"m\" is not among ldap.account.attributes",
+        ),
+        (
+            "url = \"ldaps://x\"\n[delimited]\npath = \"a\"\nnative_identity = \"b\"",
+            "ldap: expected this table, for the kind is \"ldap\"",
+        ),
+    ];
+    for (rest, expected) in cases {
+        assert_eq!(parse(&format!("{start}{rest}")).unwrap_err(), format!("sources/hr.toml: {expected}"));
+    }
 }

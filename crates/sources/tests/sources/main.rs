@@ -3,7 +3,10 @@
 
 mod definitions;
 mod delimited;
+mod ldap;
+mod ldap_faults;
 mod organisation;
 mod properties;
 mod real_data;
+mod servers;
 mod support;

@@ -31,11 +31,16 @@ impl Outcome {
 
 /// A definition around settings.
 pub fn definition(settings: DelimitedSettings) -> SourceDefinition {
+    definition_of(ReaderSettings::Delimited(settings))
+}
+
+/// A definition around settings of any kind.
+pub fn definition_of(reader: ReaderSettings) -> SourceDefinition {
     SourceDefinition {
         id: SourceDefinition::derived_id("Test"),
         name: "Test".to_owned(),
         delete_threshold_percent: 10,
-        reader: ReaderSettings::Delimited(settings),
+        reader,
         profile: None,
         correlation: Vec::new(),
         lifecycle: None,
@@ -123,4 +128,9 @@ pub fn real_data(folder: &str) -> Option<PathBuf> {
         println!("SKIPPED: no real data in ../shared/data/{folder} beside the repository");
     }
     found
+}
+
+/// A file's text, whatever its encoding.
+pub fn lossy_text(path: &Path) -> String {
+    String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()
 }
