@@ -196,11 +196,6 @@ impl AccountSink {
         Ok(Some(Batch { records, rejections: std::mem::take(&mut self.rejections) }))
     }
 
-    /// Records taken so far, rejected ones included.
-    pub(crate) fn read(&self) -> u64 {
-        self.read
-    }
-
     /// What the read came to; `incomplete` is why it was not read to its end, where it was not.
     pub(crate) fn summary(mut self, incomplete: Option<String>) -> ReadSummary {
         let seen = |wanted: &str| self.seen.iter().any(|name| name.eq_ignore_ascii_case(wanted));

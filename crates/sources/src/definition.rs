@@ -22,6 +22,7 @@ pub use transform::Transform;
 
 use crate::delimited::DelimitedSettings;
 use crate::ldap::LdapSettings;
+use crate::sql::SqlSettings;
 
 /// Percentage of a source's accounts that may vanish in one full read when the definition says nothing.
 pub const DEFAULT_DELETE_THRESHOLD_PERCENT: u8 = 10;
@@ -50,11 +51,14 @@ pub struct SourceDefinition {
 /// The kind of a source with its settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "a definition is read once and rarely moved")]
 pub enum ReaderSettings {
     /// A delimited file.
     Delimited(DelimitedSettings),
     /// A directory server.
     Ldap(Box<LdapSettings>),
+    /// A query on a database.
+    Sql(Box<SqlSettings>),
 }
 
 impl ReaderSettings {
@@ -64,6 +68,7 @@ impl ReaderSettings {
         match self {
             Self::Delimited(_) => "delimited",
             Self::Ldap(_) => "ldap",
+            Self::Sql(_) => "sql",
         }
     }
 
@@ -72,7 +77,7 @@ impl ReaderSettings {
     pub fn merge_rows(&self) -> bool {
         match self {
             Self::Delimited(settings) => settings.merge_rows,
-            Self::Ldap(_) => false,
+            Self::Ldap(_) | Self::Sql(_) => false,
         }
     }
 
@@ -81,6 +86,7 @@ impl ReaderSettings {
         match self {
             Self::Delimited(settings) => settings.fault(),
             Self::Ldap(settings) => settings.fault(),
+            Self::Sql(settings) => settings.fault(),
         }
     }
 
@@ -89,13 +95,14 @@ impl ReaderSettings {
         match self {
             Self::Delimited(settings) => Some(("delimited.attributes", settings.attributes.as_deref()?)),
             Self::Ldap(settings) => settings.account.listed("ldap.account.attributes"),
+            Self::Sql(settings) => settings.account.listed("sql.account.attributes"),
         }
     }
 
     /// Whether what `groups` finds is an attribute beside the listed ones.
     fn adds(&self, name: &str) -> bool {
         match self {
-            Self::Delimited(_) => false,
+            Self::Delimited(_) | Self::Sql(_) => false,
             Self::Ldap(settings) => settings.groups.as_ref().is_some_and(|groups| groups.attribute == name),
         }
     }
@@ -112,6 +119,9 @@ impl ReaderSettings {
             }
             Self::Ldap(settings) => {
                 indexed("ldap.account.entitlements", &settings.account.entitlements).collect()
+            }
+            Self::Sql(settings) => {
+                indexed("sql.account.entitlements", &settings.account.entitlements).collect()
             }
         }
     }

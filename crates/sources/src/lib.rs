@@ -24,6 +24,7 @@ mod reader;
 mod record;
 mod remote;
 mod secret;
+mod sql;
 mod tls;
 
 use std::path::Path;
@@ -41,6 +42,7 @@ pub use record::{
     record_schema,
 };
 pub use secret::{Environment, Secret};
+pub use sql::SqlSettings;
 
 /// Opens the source that `definition` describes, for one full read.
 ///
@@ -62,6 +64,7 @@ pub fn open_source(
             Ok(Box::new(delimited::DelimitedReader::open(settings, base_dir)?))
         }
         ReaderSettings::Ldap(settings) => ldap::open(settings, base_dir, environment),
+        ReaderSettings::Sql(settings) => sql::open(settings, base_dir, environment),
     }
 }
 

@@ -13,12 +13,13 @@ use super::{
 };
 use crate::delimited::DelimitedSettings;
 use crate::ldap::LdapSettings;
+use crate::sql::SqlSettings;
 
 /// The identity attribute without which nothing can be linked.
 const UID: &str = "uid";
 
 /// What `kind` may say; each has a table of the same name.
-const KINDS: [&str; 2] = ["delimited", "ldap"];
+const KINDS: [&str; 3] = ["delimited", "ldap", "sql"];
 
 /// The file as written.
 #[derive(Deserialize)]
@@ -30,6 +31,7 @@ struct DefinitionFile {
     delete_threshold_percent: Option<i64>,
     delimited: Option<DelimitedSettings>,
     ldap: Option<Box<LdapSettings>>,
+    sql: Option<Box<SqlSettings>>,
     profile: Option<ProfileTable>,
     #[serde(default)]
     correlation: Vec<CorrelationRule>,
@@ -102,7 +104,11 @@ fn check(file: DefinitionFile) -> Result<SourceDefinition, Fault> {
         .ok()
         .filter(|percent| *percent <= 100)
         .ok_or_else(|| ("delete_threshold_percent".to_owned(), format!("{threshold}: expected 0 to 100")))?;
-    let found = [file.delimited.map(ReaderSettings::Delimited), file.ldap.map(ReaderSettings::Ldap)];
+    let found = [
+        file.delimited.map(ReaderSettings::Delimited),
+        file.ldap.map(ReaderSettings::Ldap),
+        file.sql.map(ReaderSettings::Sql),
+    ];
     let mut found = found.into_iter().flatten();
     let reader = found.next().filter(|reader| reader.kind() == file.kind).ok_or_else(|| {
         (file.kind.clone(), format!("expected this table, for the kind is {:?}", file.kind))

@@ -47,13 +47,13 @@ pub(super) fn is_secret(description: &str) -> bool {
 /// values of an attribute as soon as one is not text.
 pub(super) fn texts(description: &str, values: Vec<Vec<u8>>) -> Vec<String> {
     let name = base_name(description);
-    let special: Option<fn(&[u8]) -> Option<String>> = match name.as_str() {
-        "objectguid" | "ms-ds-consistencyguid" => Some(guid),
-        "objectsid" | "sidhistory" => Some(sid),
+    let ids: Option<Vec<String>> = match name.as_str() {
+        "objectguid" | "ms-ds-consistencyguid" => values.iter().map(|value| guid(value)).collect(),
+        "objectsid" | "sidhistory" => values.iter().map(|value| sid(value)).collect(),
         _ => None,
     };
-    if let Some(text) = special.and_then(|convert| values.iter().map(|value| convert(value)).collect()) {
-        return text;
+    if let Some(ids) = ids {
+        return ids;
     }
     let is_binary = BINARY.contains(&name.as_str())
         || description.split(';').skip(1).any(|option| option.eq_ignore_ascii_case("binary"))

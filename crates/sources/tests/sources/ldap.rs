@@ -197,7 +197,7 @@ fn a_connection_is_secured_for_the_host_that_was_asked_for() {
     assert_eq!(read(&slapd, starttls.clone()).unwrap().records.len(), 3, "StartTLS");
 
     let folder = tempfile::tempdir().unwrap();
-    let other = certificates::make(folder.path());
+    let other = certificates::make(folder.path(), "127.0.0.1");
     let other_ca = Some(other.ca.display().to_string());
     for settings in [
         LdapSettings { ca_file: other_ca.clone(), ..slapd.settings() },

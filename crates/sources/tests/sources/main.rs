@@ -1,6 +1,7 @@
 //! Readers and definitions from outside, as the engine uses them.
 #![expect(clippy::unwrap_used, reason = "a test's failure is its message")]
 
+mod active_directory;
 mod definitions;
 mod delimited;
 mod ldap;
@@ -9,4 +10,5 @@ mod organisation;
 mod properties;
 mod real_data;
 mod servers;
+mod sql;
 mod support;

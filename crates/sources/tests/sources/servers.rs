@@ -3,6 +3,8 @@
 //! A server that is not installed skips its tests with a line that says so.
 
 pub mod certificates;
+pub mod postgres;
+pub mod samba;
 pub mod scripted_ldap;
 pub mod slapd;
 
@@ -39,7 +41,11 @@ impl Drop for Server {
 impl Server {
     /// Waits until the port answers; what the server wrote to `log` is shown when it does not.
     pub fn await_port(&mut self, port: u16, log: &Path) {
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
+        self.await_address(([127, 0, 0, 1], port).into(), log);
+    }
+
+    /// The same at another address.
+    pub fn await_address(&mut self, address: SocketAddr, log: &Path) {
         for _ in 0..600 {
             if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
                 return;

@@ -7,13 +7,13 @@ use std::process::Command;
 pub struct Certificates {
     /// The authority's certificate.
     pub ca: PathBuf,
-    /// The server's certificate, for `localhost` and 127.0.0.1.
+    /// The server's certificate.
     pub certificate: PathBuf,
     pub key: PathBuf,
 }
 
-/// Makes them in `folder`.
-pub fn make(folder: &Path) -> Certificates {
+/// Makes them in `folder`, the server's for `localhost` and `address`.
+pub fn make(folder: &Path, address: &str) -> Certificates {
     let path = |name: &str| folder.join(name);
     let openssl = |arguments: &[&str]| {
         let output = Command::new("openssl").args(arguments).current_dir(folder).output().unwrap();
@@ -26,7 +26,8 @@ pub fn make(folder: &Path) -> Certificates {
     openssl(&arguments);
     let mut arguments = vec!["req", "-x509", "-CA", "ca.pem", "-CAkey", "ca.key", "-subj", "/CN=server"];
     arguments.extend(["-days", "2", "-keyout", "server.key", "-out", "server.pem"]);
-    arguments.extend(["-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"]);
+    let names = format!("subjectAltName=DNS:localhost,IP:{address}");
+    arguments.extend(["-addext", &names]);
     arguments.extend(["-addext", "basicConstraints=critical,CA:FALSE"]);
     arguments.extend(key);
     openssl(&arguments);

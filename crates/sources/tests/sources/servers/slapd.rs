@@ -27,7 +27,7 @@ impl Slapd {
     pub fn start(suffix: &str, ldif: &str, limits: &str) -> Option<Self> {
         let slapd = program(&["/usr/sbin/slapd"])?;
         let folder = tempfile::tempdir().unwrap();
-        let certificates = certificates::make(folder.path());
+        let certificates = certificates::make(folder.path(), "127.0.0.1");
         std::fs::create_dir(folder.path().join("db")).unwrap();
         std::fs::write(folder.path().join("password"), format!("{PASSWORD}\n")).unwrap();
         std::fs::write(folder.path().join("load.ldif"), ldif).unwrap();
