@@ -21,7 +21,9 @@ pub use template::{Template, TemplatePart};
 pub use transform::Transform;
 
 use crate::delimited::DelimitedSettings;
+use crate::files::FileSettings;
 use crate::ldap::LdapSettings;
+use crate::scim::ScimSettings;
 use crate::sql::SqlSettings;
 
 /// Percentage of a source's accounts that may vanish in one full read when the definition says nothing.
@@ -57,6 +59,12 @@ pub enum ReaderSettings {
     Delimited(DelimitedSettings),
     /// A directory server.
     Ldap(Box<LdapSettings>),
+    /// Files of JSON objects, one on each line.
+    Ndjson(FileSettings),
+    /// Parquet files.
+    Parquet(FileSettings),
+    /// A service that speaks SCIM 2.0.
+    Scim(Box<ScimSettings>),
     /// A query on a database.
     Sql(Box<SqlSettings>),
 }
@@ -68,6 +76,9 @@ impl ReaderSettings {
         match self {
             Self::Delimited(_) => "delimited",
             Self::Ldap(_) => "ldap",
+            Self::Ndjson(_) => "ndjson",
+            Self::Parquet(_) => "parquet",
+            Self::Scim(_) => "scim",
             Self::Sql(_) => "sql",
         }
     }
@@ -77,7 +88,7 @@ impl ReaderSettings {
     pub fn merge_rows(&self) -> bool {
         match self {
             Self::Delimited(settings) => settings.merge_rows,
-            Self::Ldap(_) | Self::Sql(_) => false,
+            Self::Ldap(_) | Self::Ndjson(_) | Self::Parquet(_) | Self::Scim(_) | Self::Sql(_) => false,
         }
     }
 
@@ -86,6 +97,8 @@ impl ReaderSettings {
         match self {
             Self::Delimited(settings) => settings.fault(),
             Self::Ldap(settings) => settings.fault(),
+            Self::Ndjson(settings) | Self::Parquet(settings) => settings.fault(),
+            Self::Scim(settings) => settings.fault(),
             Self::Sql(settings) => settings.fault(),
         }
     }
@@ -95,6 +108,9 @@ impl ReaderSettings {
         match self {
             Self::Delimited(settings) => Some(("delimited.attributes", settings.attributes.as_deref()?)),
             Self::Ldap(settings) => settings.account.listed("ldap.account.attributes"),
+            Self::Ndjson(settings) => settings.account.listed("ndjson.account.attributes"),
+            Self::Parquet(settings) => settings.account.listed("parquet.account.attributes"),
+            Self::Scim(settings) => settings.account.listed("scim.account.attributes"),
             Self::Sql(settings) => settings.account.listed("sql.account.attributes"),
         }
     }
@@ -102,7 +118,7 @@ impl ReaderSettings {
     /// Whether what `groups` finds is an attribute beside the listed ones.
     fn adds(&self, name: &str) -> bool {
         match self {
-            Self::Delimited(_) | Self::Sql(_) => false,
+            Self::Delimited(_) | Self::Ndjson(_) | Self::Parquet(_) | Self::Scim(_) | Self::Sql(_) => false,
             Self::Ldap(settings) => settings.groups.as_ref().is_some_and(|groups| groups.attribute == name),
         }
     }
@@ -117,12 +133,11 @@ impl ReaderSettings {
                 ];
                 lists.into_iter().flat_map(|(key, names)| indexed(key, names)).collect()
             }
-            Self::Ldap(settings) => {
-                indexed("ldap.account.entitlements", &settings.account.entitlements).collect()
-            }
-            Self::Sql(settings) => {
-                indexed("sql.account.entitlements", &settings.account.entitlements).collect()
-            }
+            Self::Ldap(settings) => settings.account.marked("ldap"),
+            Self::Ndjson(settings) => settings.account.marked("ndjson"),
+            Self::Parquet(settings) => settings.account.marked("parquet"),
+            Self::Scim(settings) => settings.account.marked("scim"),
+            Self::Sql(settings) => settings.account.marked("sql"),
         }
     }
 }

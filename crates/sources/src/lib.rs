@@ -18,11 +18,15 @@
 mod account;
 pub mod definition;
 pub mod delimited;
+mod files;
 mod ldap;
+mod ndjson;
 pub mod organisation;
+mod parquet;
 mod reader;
 mod record;
 mod remote;
+mod scim;
 mod secret;
 mod sql;
 mod tls;
@@ -35,12 +39,14 @@ pub use definition::{
     ProfileDefinition, ReaderSettings, SourceDefinition, Template, TemplatePart, Transform,
 };
 pub use delimited::DelimitedSettings;
+pub use files::FileSettings;
 pub use ldap::{Directory, GroupSettings, LdapSettings, SearchScope};
 pub use reader::{Batch, ReadError, ReadSummary, RecordReader, Rejection};
 pub use record::{
     ATTRIBUTES_ENTRY_FIELD, ATTRIBUTES_KEY_FIELD, ATTRIBUTES_VALUE_FIELD, LIST_ITEM_FIELD, column,
     record_schema,
 };
+pub use scim::{GroupsFrom, Paging, ScimSettings};
 pub use secret::{Environment, Secret};
 pub use sql::SqlSettings;
 
@@ -64,6 +70,9 @@ pub fn open_source(
             Ok(Box::new(delimited::DelimitedReader::open(settings, base_dir)?))
         }
         ReaderSettings::Ldap(settings) => ldap::open(settings, base_dir, environment),
+        ReaderSettings::Ndjson(settings) => ndjson::open(settings, base_dir),
+        ReaderSettings::Parquet(settings) => parquet::open(settings, base_dir),
+        ReaderSettings::Scim(settings) => scim::open(settings, base_dir, environment),
         ReaderSettings::Sql(settings) => sql::open(settings, base_dir, environment),
     }
 }

@@ -101,6 +101,12 @@ impl AccountSettings {
         Some((key, self.attributes.as_deref()?))
     }
 
+    /// The attributes that must be among the listed ones, with their keys in the definition of a `kind`.
+    pub(crate) fn marked(&self, kind: &str) -> Vec<(String, &str)> {
+        let marked = self.entitlements.iter().enumerate();
+        marked.map(|(index, name)| (format!("{kind}.account.entitlements[{index}]"), name.as_str())).collect()
+    }
+
     /// The conditions with the names of their keys.
     pub(crate) fn flags(&self) -> [(&'static str, Option<&FlagCondition>); 4] {
         [

@@ -12,14 +12,16 @@ use super::{
     LifecycleDefinition, ProfileDefinition, ReaderSettings, SourceDefinition,
 };
 use crate::delimited::DelimitedSettings;
+use crate::files::FileSettings;
 use crate::ldap::LdapSettings;
+use crate::scim::ScimSettings;
 use crate::sql::SqlSettings;
 
 /// The identity attribute without which nothing can be linked.
 const UID: &str = "uid";
 
 /// What `kind` may say; each has a table of the same name.
-const KINDS: [&str; 3] = ["delimited", "ldap", "sql"];
+const KINDS: [&str; 6] = ["delimited", "ldap", "ndjson", "parquet", "scim", "sql"];
 
 /// The file as written.
 #[derive(Deserialize)]
@@ -31,6 +33,9 @@ struct DefinitionFile {
     delete_threshold_percent: Option<i64>,
     delimited: Option<DelimitedSettings>,
     ldap: Option<Box<LdapSettings>>,
+    ndjson: Option<FileSettings>,
+    parquet: Option<FileSettings>,
+    scim: Option<Box<ScimSettings>>,
     sql: Option<Box<SqlSettings>>,
     profile: Option<ProfileTable>,
     #[serde(default)]
@@ -107,6 +112,9 @@ fn check(file: DefinitionFile) -> Result<SourceDefinition, Fault> {
     let found = [
         file.delimited.map(ReaderSettings::Delimited),
         file.ldap.map(ReaderSettings::Ldap),
+        file.ndjson.map(ReaderSettings::Ndjson),
+        file.parquet.map(ReaderSettings::Parquet),
+        file.scim.map(ReaderSettings::Scim),
         file.sql.map(ReaderSettings::Sql),
     ];
     let mut found = found.into_iter().flatten();

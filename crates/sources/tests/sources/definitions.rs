@@ -181,7 +181,7 @@ fn faults_name_the_file_the_key_and_what_was_expected() {
         (
             r#"kind = "delimited""#,
             r#"kind = "punched cards""#,
-            "sources/hr.toml: kind: \"punched cards\" cannot be read: this version reads \"delimited\", \"ldap\", \"sql\"",
+            "sources/hr.toml: kind: \"punched cards\" cannot be read: this version reads \"delimited\", \"ldap\", \"ndjson\", \"parquet\", \"scim\", \"sql\"",
         ),
         (
             r#"kind = "delimited""#,
@@ -286,7 +286,7 @@ fn documented() -> Vec<SourceDefinition> {
 #[test]
 fn every_documented_example_is_a_definition() {
     let kinds: Vec<_> = documented().iter().map(|definition| definition.reader.kind()).collect();
-    assert_eq!(kinds, ["ldap", "ldap", "sql"]);
+    assert_eq!(kinds, ["ldap", "ldap", "sql", "ndjson", "parquet", "scim"]);
 }
 
 #[test]

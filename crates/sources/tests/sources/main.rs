@@ -4,11 +4,13 @@
 mod active_directory;
 mod definitions;
 mod delimited;
+mod files;
 mod ldap;
 mod ldap_faults;
 mod organisation;
 mod properties;
 mod real_data;
+mod scim;
 mod servers;
 mod sql;
 mod support;

@@ -5,6 +5,8 @@
 pub mod certificates;
 pub mod postgres;
 pub mod samba;
+pub mod scim;
+pub mod scripted_http;
 pub mod scripted_ldap;
 pub mod slapd;
 
@@ -39,6 +41,22 @@ impl Drop for Server {
 }
 
 impl Server {
+    /// Waits until the server has written something to `log` and, if this is `text`, for its end.
+    pub fn ended_with(&mut self, text: &str, log: &Path) -> bool {
+        for _ in 0..600 {
+            let written = std::fs::read_to_string(log).unwrap_or_default();
+            if written.contains(text) {
+                self.0.wait().unwrap();
+                return true;
+            }
+            if !written.is_empty() && !written.starts_with("usage") {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        false
+    }
+
     /// Waits until the port answers; what the server wrote to `log` is shown when it does not.
     pub fn await_port(&mut self, port: u16, log: &Path) {
         self.await_address(([127, 0, 0, 1], port).into(), log);
