@@ -53,7 +53,6 @@ pub struct SourceDefinition {
 /// The kind of a source with its settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-#[expect(clippy::large_enum_variant, reason = "a definition is read once and rarely moved")]
 pub enum ReaderSettings {
     /// A delimited file.
     Delimited(DelimitedSettings),

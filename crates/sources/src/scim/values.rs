@@ -59,7 +59,9 @@ fn attribute(name: String, value: Value, fields: &mut Vec<(String, Vec<String>)>
                     Some(value) => text(value),
                     None => text(Value::Object(members)),
                 },
-                other => text(other),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                    text(element)
+                }
             });
             fields.push((name, values.collect()));
         }

@@ -411,3 +411,22 @@ fn without_attributes(ldif: &str, names: &[&str]) -> String {
     }
     result
 }
+
+#[test]
+fn twenty_thousand_entries_in_pages() {
+    let Some(slapd) = Slapd::start("dc=example,dc=org", &many(20_000), "sizelimit unlimited") else { return };
+    let start = std::time::Instant::now();
+    let definition = support::definition_of(ReaderSettings::Ldap(Box::new(slapd.settings())));
+    let mut reader = muster_sources::open(&definition, slapd.folder.path()).unwrap();
+    let (mut rows, mut largest) = (0, 0);
+    while let Some(batch) = reader.next_batch().unwrap() {
+        rows += batch.records.num_rows();
+        largest = largest.max(batch.records.get_array_memory_size());
+    }
+    let summary = reader.finish().unwrap();
+    let seconds = start.elapsed().as_secs_f64();
+    println!("{rows} entries in {seconds:.2} s: {:.0} a second", rows as f64 / seconds);
+    assert_eq!((rows, summary.complete), (20_000, true));
+    // 4096 entries of some 300 bytes, whatever the directory's size.
+    assert!(largest < 8 << 20, "{largest}");
+}
