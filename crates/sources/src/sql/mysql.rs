@@ -122,8 +122,8 @@ fn take(row: &MySqlRow, fields: &[(String, Form)], feed: &mut Feed) -> Result<()
             continue;
         }
         let bytes = <&[u8] as Decode<'_, MySql>>::decode(found).unwrap_or_default();
-        let Ok(value) = std::str::from_utf8(bytes) else {
-            feed.sink.reject(0, None, format!("column {name:?} is not UTF-8"));
+        let Some(value) = std::str::from_utf8(bytes).ok().filter(|value| !value.contains('\0')) else {
+            feed.sink.reject(0, None, format!("column {name:?} is bytes: expected text"));
             return Ok(());
         };
         values.push((name.clone(), vec![values::text(*form, value)]));
@@ -139,6 +139,8 @@ fn form(kind: &str) -> Option<Form> {
         "TIMESTAMP" => Form::TimeInUtc,
         "VARCHAR" | "CHAR" | "TINYTEXT" | "TEXT" | "MEDIUMTEXT" | "LONGTEXT" | "ENUM" | "SET" | "JSON"
         | "DATE" | "TIME" | "YEAR" | "DECIMAL" | "FLOAT" | "DOUBLE" | "NULL" => Form::Plain,
+        // Text in a binary collation, which JSON of MariaDB is, calls itself bytes; the values will tell.
+        "BINARY" | "VARBINARY" | "TINYBLOB" | "BLOB" | "MEDIUMBLOB" | "LONGBLOB" => Form::Plain,
         integer if integer.trim_end_matches(" UNSIGNED").ends_with("INT") => Form::Plain,
         _ => return None,
     })

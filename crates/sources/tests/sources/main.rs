@@ -13,4 +13,5 @@ mod real_data;
 mod scim;
 mod servers;
 mod sql;
+mod sql_mariadb;
 mod support;

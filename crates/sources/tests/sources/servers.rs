@@ -3,6 +3,7 @@
 //! A server that is not installed skips its tests with a line that says so.
 
 pub mod certificates;
+pub mod mariadb;
 pub mod postgres;
 pub mod samba;
 pub mod scim;
