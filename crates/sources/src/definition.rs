@@ -25,6 +25,7 @@ use crate::files::FileSettings;
 use crate::ldap::LdapSettings;
 use crate::scim::ScimSettings;
 use crate::sql::SqlSettings;
+use crate::tenant::TenantSettings;
 
 /// Percentage of a source's accounts that may vanish in one full read when the definition says nothing.
 pub const DEFAULT_DELETE_THRESHOLD_PERCENT: u8 = 10;
@@ -66,6 +67,8 @@ pub enum ReaderSettings {
     Scim(Box<ScimSettings>),
     /// A query on a database.
     Sql(Box<SqlSettings>),
+    /// An Identity Security Cloud tenant.
+    Tenant(Box<TenantSettings>),
 }
 
 impl ReaderSettings {
@@ -79,6 +82,7 @@ impl ReaderSettings {
             Self::Parquet(_) => "parquet",
             Self::Scim(_) => "scim",
             Self::Sql(_) => "sql",
+            Self::Tenant(_) => "tenant",
         }
     }
 
@@ -87,7 +91,12 @@ impl ReaderSettings {
     pub fn merge_rows(&self) -> bool {
         match self {
             Self::Delimited(settings) => settings.merge_rows,
-            Self::Ldap(_) | Self::Ndjson(_) | Self::Parquet(_) | Self::Scim(_) | Self::Sql(_) => false,
+            Self::Ldap(_)
+            | Self::Ndjson(_)
+            | Self::Parquet(_)
+            | Self::Scim(_)
+            | Self::Sql(_)
+            | Self::Tenant(_) => false,
         }
     }
 
@@ -99,6 +108,7 @@ impl ReaderSettings {
             Self::Ndjson(settings) | Self::Parquet(settings) => settings.fault(),
             Self::Scim(settings) => settings.fault(),
             Self::Sql(settings) => settings.fault(),
+            Self::Tenant(settings) => settings.fault(),
         }
     }
 
@@ -111,13 +121,19 @@ impl ReaderSettings {
             Self::Parquet(settings) => settings.account.listed("parquet.account.attributes"),
             Self::Scim(settings) => settings.account.listed("scim.account.attributes"),
             Self::Sql(settings) => settings.account.listed("sql.account.attributes"),
+            Self::Tenant(settings) => Some(("tenant.attributes", settings.attributes.as_deref()?)),
         }
     }
 
     /// Whether what `groups` finds is an attribute beside the listed ones.
     fn adds(&self, name: &str) -> bool {
         match self {
-            Self::Delimited(_) | Self::Ndjson(_) | Self::Parquet(_) | Self::Scim(_) | Self::Sql(_) => false,
+            Self::Delimited(_)
+            | Self::Ndjson(_)
+            | Self::Parquet(_)
+            | Self::Scim(_)
+            | Self::Sql(_)
+            | Self::Tenant(_) => false,
             Self::Ldap(settings) => settings.groups.as_ref().is_some_and(|groups| groups.attribute == name),
         }
     }
@@ -137,6 +153,7 @@ impl ReaderSettings {
             Self::Parquet(settings) => settings.account.marked("parquet"),
             Self::Scim(settings) => settings.account.marked("scim"),
             Self::Sql(settings) => settings.account.marked("sql"),
+            Self::Tenant(settings) => settings.marked(),
         }
     }
 }

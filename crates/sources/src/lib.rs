@@ -29,6 +29,7 @@ mod remote;
 mod scim;
 mod secret;
 mod sql;
+mod tenant;
 mod tls;
 
 use std::path::Path;
@@ -49,6 +50,7 @@ pub use record::{
 pub use scim::{GroupsFrom, Paging, ScimSettings};
 pub use secret::{Environment, Secret};
 pub use sql::SqlSettings;
+pub use tenant::{DocumentIndex, TenantObjects, TenantSettings, write_documents as write_tenant_documents};
 
 /// Opens the source that `definition` describes, for one full read.
 ///
@@ -74,6 +76,7 @@ pub fn open_source(
         ReaderSettings::Parquet(settings) => parquet::open(settings, base_dir),
         ReaderSettings::Scim(settings) => scim::open(settings, base_dir, environment),
         ReaderSettings::Sql(settings) => sql::open(settings, base_dir, environment),
+        ReaderSettings::Tenant(settings) => tenant::open(settings, base_dir, environment),
     }
 }
 

@@ -16,12 +16,13 @@ use crate::files::FileSettings;
 use crate::ldap::LdapSettings;
 use crate::scim::ScimSettings;
 use crate::sql::SqlSettings;
+use crate::tenant::TenantSettings;
 
 /// The identity attribute without which nothing can be linked.
 const UID: &str = "uid";
 
 /// What `kind` may say; each has a table of the same name.
-const KINDS: [&str; 6] = ["delimited", "ldap", "ndjson", "parquet", "scim", "sql"];
+const KINDS: [&str; 7] = ["delimited", "ldap", "ndjson", "parquet", "scim", "sql", "tenant"];
 
 /// The file as written.
 #[derive(Deserialize)]
@@ -37,6 +38,7 @@ struct DefinitionFile {
     parquet: Option<FileSettings>,
     scim: Option<Box<ScimSettings>>,
     sql: Option<Box<SqlSettings>>,
+    tenant: Option<Box<TenantSettings>>,
     profile: Option<ProfileTable>,
     #[serde(default)]
     correlation: Vec<CorrelationRule>,
@@ -116,6 +118,7 @@ fn check(file: DefinitionFile) -> Result<SourceDefinition, Fault> {
         file.parquet.map(ReaderSettings::Parquet),
         file.scim.map(ReaderSettings::Scim),
         file.sql.map(ReaderSettings::Sql),
+        file.tenant.map(ReaderSettings::Tenant),
     ];
     let mut found = found.into_iter().flatten();
     let reader = found.next().filter(|reader| reader.kind() == file.kind).ok_or_else(|| {

@@ -181,7 +181,7 @@ fn faults_name_the_file_the_key_and_what_was_expected() {
         (
             r#"kind = "delimited""#,
             r#"kind = "punched cards""#,
-            "sources/hr.toml: kind: \"punched cards\" cannot be read: this version reads \"delimited\", \"ldap\", \"ndjson\", \"parquet\", \"scim\", \"sql\"",
+            "sources/hr.toml: kind: \"punched cards\" cannot be read: this version reads \"delimited\", \"ldap\", \"ndjson\", \"parquet\", \"scim\", \"sql\", \"tenant\"",
         ),
         (
             r#"kind = "delimited""#,
