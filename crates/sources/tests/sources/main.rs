@@ -14,3 +14,4 @@ mod scim;
 mod servers;
 mod sql;
 mod support;
+mod tenant;

@@ -9,6 +9,7 @@ pub mod scim;
 pub mod scripted_http;
 pub mod scripted_ldap;
 pub mod slapd;
+pub mod tenant;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
