@@ -69,7 +69,7 @@ async fn read(settings: &TenantSettings, service: &mut Service, feed: &mut Feed)
         }
     };
     let mut pages = Pages::new(list, settings.page_size);
-    let mut others = BTreeSet::new();
+    let (mut unlisted, mut disguised) = (BTreeSet::new(), BTreeSet::new());
     loop {
         let page = match pages.next(service).await {
             Ok(page) => page,
@@ -88,20 +88,23 @@ async fn read(settings: &TenantSettings, service: &mut Service, feed: &mut Feed)
                 TenantObjects::Identities => values::identity(object),
             };
             for name in left_out {
-                note(&mut others, &name);
+                note(&mut disguised, &name);
             }
             if let Some(known) = &known {
                 let names = record.fields.iter().map(|(name, _)| name);
-                names.filter(|name| !known.contains(*name)).for_each(|name| note(&mut others, name));
+                names.filter(|name| !known.contains(*name)).for_each(|name| note(&mut unlisted, name));
             }
             feed.push(record)?;
         }
     }
-    if !others.is_empty() {
-        let names: Vec<_> = others.iter().map(|name| format!("{name:?}")).collect();
-        let names = names.join(", ");
-        feed.sink
-            .warn(format!("attributes that the source's account schema does not list are left out: {names}"));
+    for (names, what) in [
+        (unlisted, "attributes that the source's account schema does not list"),
+        (disguised, "attributes with names of the tenant's own"),
+    ] {
+        if !names.is_empty() {
+            let names: Vec<_> = names.iter().map(|name| format!("{name:?}")).collect();
+            feed.sink.warn(format!("{what} are left out: {}", names.join(", ")));
+        }
     }
     pages.end(service).await.map_err(Stop::Incomplete)
 }
@@ -141,7 +144,7 @@ fn prepare(
     if !listed {
         account.attributes = Some(attributes);
     }
-    // A condition may look at what the schema does not list; whether any account has it is told at the end.
+    // A condition may look at what the schema does not list.
     known.extend(account.privileged.iter().map(|condition| condition.attribute.clone()));
     feed.sink = AccountSink::new(account);
     feed.sink.declare(&known)?;

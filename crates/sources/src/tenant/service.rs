@@ -116,7 +116,7 @@ impl Service {
         })
     }
 
-    /// Asks until there is an answer; a token that is not taken is renewed once.
+    /// Asks until there is an answer; a token that is not taken is renewed, and the new one must be.
     pub(super) async fn ask(&mut self, request: &Request) -> Result<Answer, Refusal> {
         let (mut wait, mut attempt, mut renewed) = (WAIT_FIRST, 1, false);
         loop {
@@ -143,6 +143,8 @@ impl Service {
                 return Err(Refusal::Temporary(reason));
             }
             attempt += 1;
+            // The wait may outlast the token.
+            renewed = false;
             tokio::time::sleep(told.unwrap_or(wait)).await;
             wait *= 2;
         }

@@ -286,7 +286,7 @@ fn documented() -> Vec<SourceDefinition> {
 #[test]
 fn every_documented_example_is_a_definition() {
     let kinds: Vec<_> = documented().iter().map(|definition| definition.reader.kind()).collect();
-    assert_eq!(kinds, ["ldap", "ldap", "sql", "ndjson", "parquet", "scim"]);
+    assert_eq!(kinds, ["ldap", "ldap", "sql", "ndjson", "parquet", "scim", "tenant", "tenant"]);
 }
 
 #[test]

@@ -156,9 +156,9 @@ fn serve(mut stream: TcpStream, state: &Mutex<State>) {
             }
             Err(Fault::Answer(status, headers, body)) => (status.to_owned(), headers.to_owned(), body),
         };
-        let length = body.len();
-        let head = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {length}\r\n\r\n");
-        if stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).is_err() {
+        // In one piece: two would wait for each other on a connection that stays.
+        let whole = format!("HTTP/1.1 {status}\r\n{headers}Content-Length: {}\r\n\r\n{body}", body.len());
+        if stream.write_all(whole.as_bytes()).is_err() {
             return;
         }
     }
