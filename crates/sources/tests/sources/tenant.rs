@@ -405,7 +405,8 @@ fn what_cannot_be_read_fails_in_words_and_without_the_secret() {
         assert!(!text.contains("s3cret") && !text.contains("wr0ng") && !text.contains("token-"), "{text}");
         error.to_string().replace(&tenant.url, "URL")
     };
-    let cases: [(fn(&mut TenantSettings), &str); 5] = [
+    type Adjust = fn(&mut TenantSettings);
+    let cases: [(Adjust, &str); 5] = [
         (
             |wanted| wanted.source = Some("Nowhere".to_owned()),
             "URL: the tenant has no source \"Nowhere\" that the client may see",
