@@ -28,6 +28,7 @@ import sys
 import tempfile
 import time
 import traceback
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -314,6 +315,7 @@ def is_error(body, code, *words):
 def check_kind(tally, name, user, application, kind):
     """Run, poll, download, cancel."""
     arguments = arguments_of(kind)
+    formats = arguments.get("selectedFormats", ["CSV", "PDF"])
     status, task, _ = user.start(kind, arguments)
     tally.check(
         f"{name} start",
@@ -334,7 +336,7 @@ def check_kind(tally, name, user, application, kind):
         and result.report_type == kind
         and isinstance(result.rows, int)
         and isinstance(result.duration, int)
-        and result.available_formats == ["CSV"]
+        and result.available_formats == formats
         and bool(result.task_def_name),
         result,
     )
@@ -358,8 +360,16 @@ def check_kind(tally, name, user, application, kind):
         (path, headers),
     )
 
-    status, body, _ = user.download(task.id, "pdf")
-    tally.check(f"{name} pdf is a 404", status == 404 and is_error(body, "404", "PDF"), (status, body))
+    status, path, headers = user.download(task.id, "pdf")
+    if "PDF" in formats:
+        content = Path(path).read_bytes() if status == 200 else b""
+        tally.check(
+            f"{name} pdf",
+            content.startswith(b"%PDF-1.7") and content.rstrip().endswith(b"%%EOF") and headers["Content-Type"] == "application/pdf",
+            (status, path, headers),
+        )
+    else:
+        tally.check(f"{name} pdf is a 404", status == 404 and is_error(path, "404", "PDF"), (status, path))
     status, body, _ = user.cancel(task.id)
     tally.check(f"{name} cancel after its end is a 400", status == 400 and is_error(body, "400"), (status, body))
 
@@ -381,6 +391,50 @@ def check_kind(tally, name, user, application, kind):
     tally.check(f"{name} cancel by an application is a 403", status == 403 and is_error(body, "403"), (status, body))
 
 
+def check_search(tally, name, user):
+    """A search: a zip of one CSV for each index that was asked for."""
+    arguments = {
+        "query": "name:*",
+        "indices": ["identities", "entitlements"],
+        "columns": "name,attributes.cloudLifecycleState,access.spread",
+        "sort": ["-name"],
+    }
+    status, task, _ = user.start("SEARCH_EXPORT", arguments)
+    tally.check(
+        f"{name} start",
+        status == 200
+        and task.report_type == "SEARCH_EXPORT"
+        and task.description == "Extract query data from ElasticSearch to CSV"
+        and task.attributes["queryParams"]["query"] == "name:*"
+        and task.attributes["queryParams"]["columns"] == arguments["columns"]
+        and bool(task.attributes["queryHash"]),
+        (status, task),
+    )
+    result = user.ended(task.id)
+    tally.check(f"{name} result", result.status in ("SUCCESS", "WARNING") and result.available_formats == ["CSV"], result)
+    status, path, headers = user.download(task.id)
+    with zipfile.ZipFile(path) as archive:
+        broken = archive.testzip()
+        names = archive.namelist()
+        files = {entry: list(csv.reader(io.StringIO(archive.read(entry).decode("utf-8"), newline=""), strict=True)) for entry in names if entry.endswith(".csv")}
+        cover = json.loads(archive.read("cover.json"))
+    tally.check(
+        f"{name} zip",
+        status == 200 and broken is None and names == ["identities.csv", "entitlements.csv", "cover.json"] and headers["Content-Type"] == "application/zip",
+        (status, broken, names, headers),
+    )
+    tally.check(f"{name} rows", sum(len(rows) - 1 for rows in files.values()) == result.rows > 0, result.rows)
+    people = files["identities.csv"]
+    listed = [row[0] for row in people[1:]]
+    tally.check(
+        f"{name} columns and order",
+        people[0][:3] == ["name", "attributes.cloudLifecycleState", "access.id"] and listed == sorted(listed, reverse=True),
+        people[0],
+    )
+    digests = {file["name"]: file["rows"] for file in cover["files"]}
+    tally.check(f"{name} cover counts the rows", all(digests[entry] == len(rows) - 1 for entry, rows in files.items()), digests)
+
+
 def check_errors(tally, name, face, user, application):
     """What clients get for bad input."""
     for kind, argument in (("ACCOUNTS", "application"), ("IDENTITY_PROFILE_IDENTITY_ERROR", "authoritativeSource")):
@@ -388,8 +442,11 @@ def check_errors(tally, name, face, user, application):
         tally.check(f"{name} {kind} without {argument}", status == 400 and is_error(body, "400.1", argument), (status, body))
     status, body, _ = user.start("ACCOUNTS", {"application": UNKNOWN_ID, "sourceName": "none"})
     tally.check(f"{name} unknown source", status == 400 and is_error(body, "400.1", "application", UNKNOWN_ID), (status, body))
-    status, body, _ = user.start("SEARCH_EXPORT", {"query": "*"})
-    tally.check(f"{name} SEARCH_EXPORT is refused in words", status == 400 and is_error(body, "400.1", "SEARCH_EXPORT"), (status, body))
+    status, body, _ = user.start("SEARCH_EXPORT", {"query": "name:a AND"})
+    tally.check(f"{name} SEARCH_EXPORT says where a query is wrong", status == 400 and is_error(body, "400.1", "query", "column 11"), (status, body))
+    mangled = face.details.from_json('{"reportType": "SEARCH_EXPORT", "arguments": {"query": "*"}}')
+    status, body, _ = user.call("start_report", mangled)
+    tally.check(f"{name} SEARCH_EXPORT without query", status == 400 and is_error(body, "400.1", "query"), (status, body))
 
     # `from_json` turns the arguments of these two kinds into {"correlatedOnly": false}.
     mangled = face.details.from_json('{"reportType": "ORPHAN_IDENTITIES", "arguments": {"selectedFormats": ["CSV"]}}')
@@ -513,6 +570,8 @@ def main():
                     check_kind(tally, f"{label} {kind}", user, application, kind)
             with tally.group(f"{label} errors"):
                 check_errors(tally, label, face, user, application)
+            with tally.group(f"{label} SEARCH_EXPORT"):
+                check_search(tally, f"{label} SEARCH_EXPORT", user)
             with tally.group(f"{label} names"):
                 check_names(tally, label, user)
             with tally.group(f"{label} examples"):

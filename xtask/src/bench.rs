@@ -7,8 +7,10 @@ use crate::api::{Api, Report};
 use crate::failure::{Context, Failure, Result};
 use crate::server::{self, House, Server, muster};
 use crate::workspace::Workspace;
+use crate::{command, setup};
+use serde_json::json;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -24,6 +26,9 @@ pub struct Options {
     /// Starts of a small report whose time to SUCCESS is measured
     #[arg(long, default_value_t = 200)]
     pub starts: usize,
+    /// Do the searches in DuckDB too, over the same files
+    #[arg(long)]
+    pub duckdb: bool,
     /// Fail when a process held more than this many MiB
     #[arg(long, default_value_t = 2_048)]
     pub memory_mib: u64,
@@ -50,10 +55,24 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     let api = server.connect(&house.user)?;
     println!("{:<34} {:>11} {:>10} {:>12} {:>8}", "report", "time", "rows", "rows/s", "MiB");
     for report in house.reports() {
-        measure_report(&api, &report)?;
+        measure_report(&api, report.kind, &report)?;
     }
+    for (what, report) in searches() {
+        measure_report(&api, what, &report)?;
+    }
+    let stopped = cancel(&api, &server)?;
+    println!(
+        "{:<34} {:>8.0} ms until the processors rest",
+        "cancel of the largest search",
+        milliseconds(stopped)
+    );
     let server_memory = server.peak_memory_kib()?;
     server.stop()?;
+    if options.duckdb {
+        let python = setup::python_with_duckdb(workspace)?;
+        let script = workspace.root.join("tests/bench/search_duckdb.py");
+        command::run(Command::new(python).arg(script).arg(&house.data))?;
+    }
 
     let small = House::with_demo(&binary, &data.with_file_name("small"), SMALL)?;
     let server = small.serve(&SETTINGS)?;
@@ -72,6 +91,74 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     }
     Ok(within)
 }
+
+/// A selective search, a nested one, a full export, and a spread of a part.
+fn searches() -> Vec<(&'static str, Report)> {
+    let search = |query: &str, columns: &str| Report {
+        kind: "SEARCH_EXPORT",
+        arguments: json!({"query": query, "indices": ["identities"], "columns": columns}),
+    };
+    vec![
+        (
+            "search: selective",
+            search("displayName:a* AND attributes.location:Berlin", "id,displayName,email"),
+        ),
+        (
+            "search: nested",
+            search("@accounts(source.name:\"Active Directory\" AND disabled:true)", "id,displayName,email"),
+        ),
+        ("search: all, ten columns", everything()),
+        ("search: a tenth, access.spread", search("id:1*", "id,displayName,access.spread")),
+    ]
+}
+
+/// Every identity with ten columns.
+fn everything() -> Report {
+    const COLUMNS: &str =
+        "id,name,displayName,firstName,lastName,email,status,created,accountCount,attributes.location";
+    Report {
+        kind: "SEARCH_EXPORT",
+        arguments: json!({"query": "*", "indices": ["identities"], "columns": COLUMNS}),
+    }
+}
+
+/// Cancels a large search in its middle; how long the process goes on working after the answer.
+fn cancel(api: &Api, server: &Server) -> Result<Duration> {
+    let mut report = everything();
+    // Spread lists make it long.
+    report.arguments["columns"] = json!("id,accounts.spread,access.spread");
+    let before = server.busy_ticks()?;
+    let id = api.start(&report)?;
+    // Some tenths of a second of work, so that the plan is in full swing.
+    while server.busy_ticks()? < before + CANCEL_AFTER_TICKS {
+        if api.outcome(&id)?.is_some() {
+            return Err(Failure::new("the search ended before it could be cancelled: take more identities"));
+        }
+        sleep(Duration::from_millis(2));
+    }
+    let status = api.cancel(&id)?;
+    if status != 204 {
+        return Err(Failure::new(format!("cancel answered {status}")));
+    }
+    let cancelled = Instant::now();
+    let mut rests = (Instant::now(), server.busy_ticks()?);
+    while rests.0.elapsed() < RESTING {
+        sleep(Duration::from_millis(2));
+        let ticks = server.busy_ticks()?;
+        if ticks != rests.1 {
+            rests = (Instant::now(), ticks);
+        }
+        if cancelled.elapsed() > PATIENCE {
+            return Err(Failure::new("the process does not come to rest after a cancel"));
+        }
+    }
+    Ok(rests.0.duration_since(cancelled))
+}
+
+/// Processor time after which a search is cancelled, in ticks of a hundredth of a second.
+const CANCEL_AFTER_TICKS: u64 = 30;
+/// Without a tick of processor time for so long a process rests.
+const RESTING: Duration = Duration::from_millis(500);
 
 /// People of the organisation whose reports are small.
 const SMALL: u64 = 200;
@@ -97,7 +184,7 @@ fn refresh(house: &House) -> Result<(Duration, u64)> {
 }
 
 /// Starts, waits, fetches; prints a line.
-fn measure_report(api: &Api, report: &Report) -> Result<()> {
+fn measure_report(api: &Api, what: &str, report: &Report) -> Result<()> {
     let begun = Instant::now();
     let id = api.start(report)?;
     let rows = wait(api, &id)?;
@@ -105,11 +192,7 @@ fn measure_report(api: &Api, report: &Report) -> Result<()> {
     let file = api.csv(&id)?;
     let per_second = rows as f64 / time.as_secs_f64();
     let mebibytes = file.body.len() as f64 / f64::from(1 << 20);
-    println!(
-        "{:<34} {:>9.2} s {rows:>10} {per_second:>12.0} {mebibytes:>8.1}",
-        report.kind,
-        time.as_secs_f64()
-    );
+    println!("{:<34} {:>9.2} s {rows:>10} {per_second:>12.0} {mebibytes:>8.1}", what, time.as_secs_f64());
     Ok(())
 }
 

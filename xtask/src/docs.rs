@@ -76,9 +76,12 @@ fn section(definition: &Table) -> Result<String> {
         |text: &mut String, more: std::fmt::Arguments<'_>| text.write_fmt(more).expect("a text takes all");
     add(&mut text, format_args!(" {}", field(definition, "description")?));
     add(&mut text, format_args!(" One row is {}.", field(definition, "row")?));
+    let search = definition.get("search").and_then(Value::as_bool).unwrap_or(false);
     let keys: Vec<_> =
         list(definition, "order_by").filter_map(Value::as_str).map(|k| format!("`{k}`")).collect();
-    add(&mut text, format_args!(" Ordered by {}.", keys.join(", ")));
+    if !search {
+        add(&mut text, format_args!(" Ordered by {}.", keys.join(", ")));
+    }
     add(&mut text, format_args!(" Formats: {}.\n", formats.collect::<Vec<_>>().join(", ")));
 
     let arguments: Vec<_> = list(definition, "arguments").filter_map(Value::as_table).collect();
@@ -96,6 +99,10 @@ fn section(definition: &Table) -> Result<String> {
         add(&mut text, format_args!("| `{name}` | {} | {need} | {meaning} |\n", holds(argument)?));
     }
 
+    if search {
+        text.push_str("\nQueries, columns and files are described in [search.md](search.md).\n");
+        return Ok(text);
+    }
     text.push_str("\n| column | label | meaning |\n|---|---|---|\n");
     for column in list(definition, "columns").filter_map(Value::as_table) {
         let (name, label, meaning) =
@@ -121,6 +128,8 @@ fn holds(argument: &Table) -> Result<String> {
         "source_id" => "id of a source".to_owned(),
         "authoritative_source_id" => "id of an authoritative source".to_owned(),
         "source_name" => "name of that source".to_owned(),
+        "query" => "search query".to_owned(),
+        "names" => "names with commas between them".to_owned(),
         "texts" if !allowed.is_empty() => format!("list of {}", allowed.join(", ")),
         other => other.replace('_', " "),
     })

@@ -162,6 +162,19 @@ impl Server {
         }
     }
 
+    /// Processor time that the process has had, in ticks of a hundredth of a second.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn busy_ticks(&self) -> Result<u64> {
+        let path = format!("/proc/{}/stat", self.child.id());
+        let stat = std::fs::read_to_string(&path).context(|| path.clone())?;
+        // The name in parentheses may hold anything; user and system time are the 12th and 13th after it.
+        let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        let ticks = rest.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
+        ticks.sum::<std::result::Result<u64, _>>().context(|| path)
+    }
+
     /// The most memory that it held so far, in KiB: `VmHWM` as Linux tells it.
     pub fn peak_memory_kib(&self) -> Result<u64> {
         peak_memory_kib(self.child.id())

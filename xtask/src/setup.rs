@@ -16,9 +16,22 @@ pub const PYTHON_SDK_VERSIONS: [&str; 2] = ["2.1.72", "1.4.2"];
 /// Version of the published TypeScript client that is driven.
 pub const TYPESCRIPT_SDK_VERSION: &str = "1.4.15";
 
+/// Version of DuckDB that searches are compared with.
+const DUCKDB_VERSION: &str = "2.0.1";
+
 /// A Python interpreter that has this version of the published client.
 pub fn python_with_sdk(workspace: &Workspace, version: &str) -> Result<PathBuf> {
-    let folder = workspace.cache()?.join(format!("python-sailpoint-{version}"));
+    python_with(workspace, "sailpoint", version)
+}
+
+/// A Python interpreter that has DuckDB.
+pub fn python_with_duckdb(workspace: &Workspace) -> Result<PathBuf> {
+    python_with(workspace, "duckdb", DUCKDB_VERSION)
+}
+
+/// A Python interpreter that has this version of a package.
+fn python_with(workspace: &Workspace, package: &str, version: &str) -> Result<PathBuf> {
+    let folder = workspace.cache()?.join(format!("python-{package}-{version}"));
     let python = folder.join("bin").join("python");
     installed_once(&folder, || {
         if !has_python_venv() {
@@ -28,7 +41,7 @@ pub fn python_with_sdk(workspace: &Workspace, version: &str) -> Result<PathBuf> 
         command::run(
             Command::new(&python)
                 .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-                .arg(format!("sailpoint=={version}")),
+                .arg(format!("{package}=={version}")),
         )
     })?;
     Ok(python)
@@ -62,6 +75,17 @@ pub fn lucene() -> Result<()> {
         missing.push("liblucene8-java");
     }
     if missing.is_empty() { Ok(()) } else { debian_packages(&missing) }
+}
+
+/// A PostgreSQL server, which the tests of the store start and stop themselves.
+pub fn postgres() -> Result<()> {
+    if has_postgres() { Ok(()) } else { debian_packages(&["postgresql"]) }
+}
+
+/// Whether Debian's package of PostgreSQL is there.
+fn has_postgres() -> bool {
+    let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") else { return false };
+    versions.flatten().any(|version| version.path().join("bin/postgres").is_file())
 }
 
 /// Whether Debian's package of Lucene is there.

@@ -19,13 +19,19 @@ const RUNS: [&[&str]; 2] = [
 pub fn run(workspace: &Workspace) -> Result<bool> {
     let mut tally = Tally::default();
     let lucene = setup::lucene();
+    let postgres = setup::postgres();
     let binary = workspace.binary(None)?;
 
     if let Err(failure) = &lucene {
         tally.cannot_run("the comparison with Lucene", failure, must_run_everything());
     }
+    if let Err(failure) = &postgres {
+        tally.cannot_run("the tests on PostgreSQL", failure, must_run_everything());
+    }
+    // What is there must be used: a test that skips itself then fails.
+    let required = [("MUSTER_REQUIRE_LUCENE", lucene.is_ok()), ("MUSTER_REQUIRE_POSTGRES", postgres.is_ok())];
     for arguments in RUNS {
-        tally += cargo_test(workspace, arguments, lucene.is_ok())?;
+        tally += cargo_test(workspace, arguments, &required)?;
     }
 
     let clients = clients::suites(workspace, binary.clone(), clients::DEFAULT_IDENTITIES);
@@ -36,11 +42,11 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
     Ok(tally.failed == 0)
 }
 
-fn cargo_test(workspace: &Workspace, arguments: &[&str], with_lucene: bool) -> Result<Tally> {
+fn cargo_test(workspace: &Workspace, arguments: &[&str], required: &[(&str, bool)]) -> Result<Tally> {
     let mut tests = cargo();
     tests.current_dir(&workspace.root).args(arguments);
-    if with_lucene {
-        tests.env("MUSTER_REQUIRE_LUCENE", "1");
+    for (variable, _) in required.iter().filter(|(_, is_there)| *is_there) {
+        tests.env(variable, "1");
     }
     let mut counted = Tally::default();
     let succeeded = command::watch(&mut tests, |line| {

@@ -1,7 +1,7 @@
 //! The four operations, and waiting.
 
 use crate::configuration::Configuration;
-use crate::download::{self, Download, DownloadOptions};
+use crate::download::{self, Download, DownloadOptions, Source};
 use crate::error::Error;
 use crate::transport::Transport;
 use muster_wire::{FileFormat, ReportDetails, ReportResults, ReportType, TaskResultDetails};
@@ -51,6 +51,46 @@ impl ReportsDataExtractionApi {
         self.start_report(&details).await
     }
 
+    /// Starts a report by the id of its definition, built-in or custom. Only a Muster service has this.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] and what comes before an answer.
+    pub async fn start_definition(
+        &self,
+        definition: &str,
+        arguments: &serde_json::Value,
+    ) -> Result<TaskResultDetails, Error> {
+        let url = self.transport.extension_url(&[definition, "run"]);
+        let body = serde_json::json!({ "arguments": arguments });
+        json(self.transport.send(|http| http.post(url.clone()).json(&body)).await?).await
+    }
+
+    /// Writes the evidence package of a report that has ended into `into`: a zip archive. Only a Muster service has this.
+    ///
+    /// The service makes it anew each time, so a connection that breaks is not taken up again.
+    ///
+    /// # Errors
+    /// [`Error::Refused`], [`Error::Transport`], [`Error::Write`]; [`Error::Damaged`] when it is too short or has
+    /// another digest than announced.
+    pub async fn get_evidence<W: AsyncWrite + Unpin>(
+        &self,
+        id: &str,
+        into: &mut W,
+    ) -> Result<Download, Error> {
+        download::download(&self.transport, &Source::evidence(&self.transport, id), None, into).await
+    }
+
+    /// The public key that checks the service's evidence packages, in PEM. Only a Muster service has this.
+    ///
+    /// It comes from whoever answers: compare its fingerprint with one that came by another way.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] and what comes before an answer.
+    pub async fn evidence_key(&self) -> Result<String, Error> {
+        let url = self.transport.evidence_key_url();
+        self.transport.send(|http| http.get(url.clone())).await?.text().await.map_err(Error::transport)
+    }
+
     /// The result of a report or its state (get-report-result); empty where there is none.
     ///
     /// `id` is a task result id, or a task definition id; for the latter `completed` asks for ended
@@ -78,7 +118,8 @@ impl ReportsDataExtractionApi {
         options: &DownloadOptions,
         into: &mut W,
     ) -> Result<Download, Error> {
-        download::download(&self.transport, id, format, options, into).await
+        let source = Source::report(&self.transport, id, format, options);
+        download::download(&self.transport, &source, options.resume.as_ref(), into).await
     }
 
     /// Cancels a running report (cancel-report).

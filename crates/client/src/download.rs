@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use muster_wire::FileFormat;
 use reqwest::header::{CONTENT_DISPOSITION, CONTENT_RANGE, ETAG, HeaderMap, IF_RANGE, RANGE};
-use reqwest::{Response, StatusCode};
+use reqwest::{Response, StatusCode, Url};
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
 
@@ -51,20 +51,45 @@ struct Progress {
     etag: Option<String>,
 }
 
+/// What is downloaded: an address and its query.
+pub(crate) struct Source {
+    url: Url,
+    query: Vec<(&'static str, String)>,
+}
+
+impl Source {
+    /// A file of a report.
+    pub(crate) fn report(
+        transport: &Transport,
+        id: &str,
+        format: &FileFormat,
+        options: &DownloadOptions,
+    ) -> Self {
+        let mut query = vec![("fileFormat", format.as_str().to_ascii_lowercase())];
+        query.extend(options.name.clone().map(|name| ("name", name)));
+        query.extend(options.auditable.then(|| ("auditable", "true".to_owned())));
+        Self { url: transport.url(&[id]), query }
+    }
+
+    /// An evidence package: each answer is another one, so a broken transfer is not taken up again.
+    pub(crate) fn evidence(transport: &Transport, id: &str) -> Self {
+        Self { url: transport.extension_url(&[id, "evidence"]), query: Vec::new() }
+    }
+}
+
 pub(crate) async fn download<W: AsyncWrite + Unpin>(
     transport: &Transport,
-    id: &str,
-    format: &FileFormat,
-    options: &DownloadOptions,
+    source: &Source,
+    resume: Option<&Resume>,
     into: &mut W,
 ) -> Result<Download, Error> {
-    let mut progress = match &options.resume {
+    let mut progress = match resume {
         Some(resume) => Progress { bytes: resume.bytes, hash: None, etag: Some(resume.etag.clone()) },
         None => Progress { bytes: 0, hash: Some(Sha256::new()), etag: None },
     };
     let mut retries = 0;
     loop {
-        let response = request(transport, id, format, options, &progress).await?;
+        let response = request(transport, source, &progress).await?;
         let headers = response.headers().clone();
         let total = total(&response)?;
         if progress.etag.is_none() {
@@ -91,20 +116,10 @@ pub(crate) async fn download<W: AsyncWrite + Unpin>(
     }
 }
 
-async fn request(
-    transport: &Transport,
-    id: &str,
-    format: &FileFormat,
-    options: &DownloadOptions,
-    progress: &Progress,
-) -> Result<Response, Error> {
-    let url = transport.url(&[id]);
-    let mut query = vec![("fileFormat", format.as_str().to_ascii_lowercase())];
-    query.extend(options.name.clone().map(|name| ("name", name)));
-    query.extend(options.auditable.then(|| ("auditable", "true".to_owned())));
+async fn request(transport: &Transport, source: &Source, progress: &Progress) -> Result<Response, Error> {
     let response = transport
         .send(|http| {
-            let request = http.get(url.clone()).query(&query);
+            let request = http.get(source.url.clone()).query(&source.query);
             match &progress.etag {
                 Some(etag) if progress.bytes > 0 => {
                     request.header(RANGE, format!("bytes={}-", progress.bytes)).header(IF_RANGE, etag)

@@ -14,6 +14,12 @@ use std::time::Duration;
 /// The first wait where the service does not say how long; doubled with each repetition.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 
+/// Where the operations are that the published API has not.
+const EXTENSIONS_PATH: &str = "muster/v1/reports";
+
+/// Where the key of evidence packages is.
+const EVIDENCE_KEY_PATH: &str = "muster/v1/evidence-key";
+
 /// How often and how long to wait.
 #[derive(Debug, Clone)]
 pub(crate) struct Wait {
@@ -25,6 +31,8 @@ pub(crate) struct Transport {
     pub(crate) http: Client,
     pub(crate) wait: Wait,
     reports: Url,
+    extensions: Url,
+    evidence_key: Url,
     tokens: Tokens,
 }
 
@@ -54,17 +62,25 @@ impl Transport {
             http,
             wait: Wait { retries_max: configuration.retries_max, wait_max: configuration.retry_wait_max },
             reports: url(&configuration.reports_path)?,
+            extensions: url(EXTENSIONS_PATH)?,
+            evidence_key: url(EVIDENCE_KEY_PATH)?,
             tokens: Tokens::new(url("oauth/token")?, configuration.credentials),
         })
     }
 
     /// The address of a report operation; each segment is encoded.
     pub(crate) fn url(&self, segments: &[&str]) -> Url {
-        let mut url = self.reports.clone();
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.extend(segments);
-        }
-        url
+        extended(&self.reports, segments)
+    }
+
+    /// The address of an operation that only Muster has; each segment is encoded.
+    pub(crate) fn extension_url(&self, segments: &[&str]) -> Url {
+        extended(&self.extensions, segments)
+    }
+
+    /// The address of the key of evidence packages.
+    pub(crate) fn evidence_key_url(&self) -> Url {
+        self.evidence_key.clone()
     }
 
     /// Sends what `build` makes, and answers a success or a refusal.
@@ -82,6 +98,14 @@ impl Transport {
         let body = response.bytes().await.map_err(Error::transport)?;
         Err(Error::Refused(Refusal::read(status, &headers, &body)))
     }
+}
+
+fn extended(base: &Url, segments: &[&str]) -> Url {
+    let mut url = base.clone();
+    if let Ok(mut path) = url.path_segments_mut() {
+        path.extend(segments);
+    }
+    url
 }
 
 /// Sends until there is an answer that is not "later", at most `retries_max` times more.
@@ -137,6 +161,10 @@ mod tests {
             assert_eq!(
                 transport.url(&["../x y", "result"]).as_str(),
                 "https://host/api/reports/v1/..%2Fx%20y/result"
+            );
+            assert_eq!(
+                transport.extension_url(&["a b", "run"]).as_str(),
+                "https://host/api/muster/v1/reports/a%20b/run"
             );
         }
     }

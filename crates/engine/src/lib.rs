@@ -7,12 +7,15 @@ mod error;
 mod functions;
 pub mod refresh;
 pub mod report;
+mod rows;
 mod schemas;
+pub mod search;
 mod session;
 mod tables;
 
 pub use datafusion::arrow::array::RecordBatch;
 pub use error::EngineError;
-pub use report::{OutputColumn, ReportPlan, ReportRows};
+pub use report::{ChartNumber, OutputColumn, ReportPlan};
+pub use rows::ReportRows;
 pub use session::{Engine, EngineSettings};
 pub use tables::TABLES;

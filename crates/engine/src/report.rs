@@ -1,25 +1,21 @@
-//! A report over a snapshot: its plan, its rows as record batches, and the independent count of its population.
+//! A report over a snapshot: its plan, and the independent count of its population.
 
 use crate::error::{EngineError, Result};
+use crate::rows::ReportRows;
 use crate::session::Engine;
 use crate::tables;
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
-use datafusion::arrow::datatypes::{DataType, Int64Type, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::SortExpr;
 use datafusion::prelude::{Expr, SessionContext, ident, lit};
-use futures_util::StreamExt;
 use muster_reports::arguments::{ArgumentValue, Arguments};
 use muster_reports::cover::{Breakdown, Count, Reconciliation};
 use muster_reports::definition::{AttributeColumns, ReportDefinition};
 use muster_reports::snapshot::SnapshotManifest;
 use std::sync::Arc;
-use tokio::sync::mpsc;
-
-/// Batches that may wait for the writer; the plan pauses when they are not taken.
-const BATCHES_WAITING_MAX: usize = 4;
 
 /// A column as it is written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +30,17 @@ pub struct OutputColumn {
     pub origin: &'static str,
 }
 
+/// A number of a chart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChartNumber {
+    /// What it is shown beside.
+    pub category: String,
+    /// What it is a number of.
+    pub series: String,
+    /// The number.
+    pub number: u64,
+}
+
 /// A report ready to run.
 pub struct ReportPlan {
     engine: Arc<Engine>,
@@ -42,28 +49,6 @@ pub struct ReportPlan {
     parameters: Vec<(String, ScalarValue)>,
     columns: Vec<OutputColumn>,
     rows: DataFrame,
-}
-
-/// The rows of a running report, in order. Dropping it stops the plan.
-pub struct ReportRows {
-    schema: SchemaRef,
-    batches: mpsc::Receiver<Result<RecordBatch>>,
-    _plan: tokio::task::JoinSet<()>,
-}
-
-impl ReportRows {
-    /// The schema of every batch: one column for each output column, by name.
-    pub fn schema(&self) -> &SchemaRef {
-        &self.schema
-    }
-
-    /// The next rows; `None` after the last.
-    ///
-    /// # Errors
-    /// When the plan failed; there are no more rows then.
-    pub async fn next(&mut self) -> Result<Option<RecordBatch>> {
-        self.batches.recv().await.transpose()
-    }
 }
 
 impl Engine {
@@ -78,10 +63,9 @@ impl Engine {
         arguments: &Arguments,
     ) -> Result<ReportPlan> {
         let context = self.session();
+        // A snapshot that an older version made has fewer tables; a query that names one of them says so.
         for table in tables::TABLES {
-            let version = manifest.versions.get(table).copied().ok_or_else(|| {
-                EngineError::Invalid(format!("snapshot {} has no table {table:?}", manifest.id))
-            })?;
+            let Some(version) = manifest.versions.get(table).copied() else { continue };
             let provider = self.provider(table, version).await?;
             context.register_table(table, provider).map_err(|e| EngineError::plan(table, e))?;
         }
@@ -125,30 +109,10 @@ impl ReportPlan {
     /// # Errors
     /// When the engine has stopped.
     pub fn start(&self) -> Result<ReportRows> {
-        let (sender, batches) = mpsc::channel(BATCHES_WAITING_MAX);
         let frame = self.rows.clone();
         let schema = Arc::clone(frame.schema().inner());
-        let step = self.definition.id.as_str().to_owned();
-        let mut plan = tokio::task::JoinSet::new();
-        plan.spawn_on(
-            async move {
-                let mut stream = match frame.execute_stream().await {
-                    Ok(stream) => stream,
-                    Err(error) => {
-                        // A receiver that is gone has stopped the report.
-                        let _ = sender.send(Err(EngineError::plan(&step, error))).await;
-                        return;
-                    }
-                };
-                while let Some(batch) = stream.next().await {
-                    if sender.send(batch.map_err(|e| EngineError::plan(&step, e))).await.is_err() {
-                        return;
-                    }
-                }
-            },
-            &self.engine.handle()?,
-        );
-        Ok(ReportRows { schema, batches, _plan: plan })
+        let as_it_is = Box::new(|batch| Ok(vec![batch]));
+        ReportRows::start(&self.engine, self.definition.id.as_str(), schema, vec![(frame, as_it_is)])
     }
 
     /// Counts the population and what is left out of it, by plans that share nothing with the report's own.
@@ -180,7 +144,19 @@ impl ReportPlan {
                 format!("{left_out} rows are left out of a population of {population}"),
             )
         })?;
-        Ok(Reconciliation { population, excluded, expected, reported: 0, subtotals })
+        Ok(Reconciliation { population, excluded, added: Vec::new(), expected, reported: 0, subtotals })
+    }
+
+    /// The numbers behind the definition's charts: for each of them (category, series, number) in order.
+    ///
+    /// # Errors
+    /// When a plan fails.
+    pub async fn charts(&self) -> Result<Vec<Vec<ChartNumber>>> {
+        let mut charts = Vec::with_capacity(self.definition.charts.len());
+        for chart in &self.definition.charts {
+            charts.push(numbers(&chart.title, &self.collect(&chart.title, &chart.query).await?)?);
+        }
+        Ok(charts)
     }
 
     async fn count(&self, step: &str, sql: &str) -> Result<u64> {
@@ -289,7 +265,7 @@ fn output(
 }
 
 /// `cloudLifecycleState` as `Cloud Lifecycle State`.
-fn title_case(name: &str) -> String {
+pub(crate) fn title_case(name: &str) -> String {
     let mut label = String::with_capacity(name.len() + 4);
     let mut previous: Option<char> = None;
     for character in name.chars() {
@@ -339,4 +315,25 @@ fn counts(step: &str, batches: &[RecordBatch]) -> Result<Vec<Count>> {
         }
     }
     Ok(parts)
+}
+
+fn numbers(step: &str, batches: &[RecordBatch]) -> Result<Vec<ChartNumber>> {
+    let wrong = |e: datafusion::arrow::error::ArrowError| EngineError::data(format!("counting {step:?}"), e);
+    let mut found = Vec::new();
+    for batch in batches {
+        let (categories, series) =
+            (cast(batch.column(0), &DataType::Utf8), cast(batch.column(1), &DataType::Utf8));
+        let (categories, series) = (categories.map_err(wrong)?, series.map_err(wrong)?);
+        let values = cast(batch.column(2), &DataType::Int64).map_err(wrong)?;
+        let (categories, series) = (categories.as_string::<i32>(), series.as_string::<i32>());
+        let values = values.as_primitive::<Int64Type>();
+        for row in 0..batch.num_rows() {
+            let text = |texts: &datafusion::arrow::array::StringArray| {
+                if texts.is_null(row) { "none".to_owned() } else { texts.value(row).to_owned() }
+            };
+            let number = u64::try_from(values.value(row)).unwrap_or(0);
+            found.push(ChartNumber { category: text(categories), series: text(series), number });
+        }
+    }
+    Ok(found)
 }

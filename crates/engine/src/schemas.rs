@@ -1,10 +1,28 @@
 //! The columns of the identity tables.
 //!
 //! Plans make the rows; this says what a table's columns are called, of which type, and in which order.
+#![expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types, and documents few of them")]
 
 use crate::functions::{attributes_type, texts_type};
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
+use muster_sources::DocumentType;
 use std::sync::Arc;
+
+/// Columns of a table of documents: those of the documents, without what is said about them.
+pub(crate) fn documents(document_type: DocumentType) -> SchemaRef {
+    let schema = muster_sources::documents::schema(document_type);
+    Arc::new(Schema::new(schema.fields().iter().map(plain).collect::<Fields>()))
+}
+
+/// A field without metadata, and without that of the fields in it: tables, functions and files then agree.
+fn plain(field: &FieldRef) -> FieldRef {
+    let data_type = match field.data_type() {
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(plain).collect()),
+        DataType::List(item) => DataType::List(plain(item)),
+        other => other.clone(),
+    };
+    Arc::new(Field::new(field.name(), data_type, field.is_nullable()))
+}
 
 fn text(name: &str) -> Field {
     Field::new(name, DataType::Utf8, true)
@@ -36,7 +54,10 @@ pub(crate) fn of(table: &str) -> SchemaRef {
         "sources" => sources(),
         "aggregations" => aggregations(),
         "rejected_records" => rejected_records(),
-        other => unreachable!("{other} is no identity table"),
+        other => DocumentType::ALL
+            .into_iter()
+            .find(|document_type| crate::tables::of_documents(*document_type) == other)
+            .map_or_else(|| unreachable!("{other} is no table"), documents),
     }
 }
 

@@ -9,11 +9,12 @@ use datafusion::prelude::SessionContext;
 use deltalake::operations::write::SchemaMode;
 use deltalake::protocol::SaveMode;
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError, ensure_table_uri};
+use muster_sources::DocumentType;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Every table of a snapshot.
-pub const TABLES: [&str; 7] = [
+/// Every table of a snapshot, the tables of documents last.
+pub const TABLES: [&str; 13] = [
     "sources",
     "aggregations",
     "rejected_records",
@@ -21,7 +22,25 @@ pub const TABLES: [&str; 7] = [
     "identity_profiles",
     "identities",
     "identity_errors",
+    "identity_documents",
+    "access_profile_documents",
+    "account_activity_documents",
+    "entitlement_documents",
+    "event_documents",
+    "role_documents",
 ];
+
+/// The table of a type of document.
+pub(crate) fn of_documents(document_type: DocumentType) -> &'static str {
+    match document_type {
+        DocumentType::Identities => "identity_documents",
+        DocumentType::AccessProfiles => "access_profile_documents",
+        DocumentType::AccountActivities => "account_activity_documents",
+        DocumentType::Entitlements => "entitlement_documents",
+        DocumentType::Events => "event_documents",
+        DocumentType::Roles => "role_documents",
+    }
+}
 
 /// `table` at `version`, for reading.
 pub(crate) async fn open(dir: &Path, table: &str, version: u64) -> Result<Arc<dyn TableProvider>> {

@@ -5,9 +5,10 @@
 
 use crate::failure::Failure;
 use crate::issuer::TokenRefused;
+use crate::outside::{Refusal, TOKEN_BYTES_MAX};
 use crate::state::AppState;
-use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, HeaderValue};
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::ids::ClientId;
 use muster_reports::{Caller, Operation};
@@ -30,8 +31,6 @@ pub enum ApiVersion {
     V1,
     /// Routes of our own, `/muster/v1/...`.
     Muster,
-    /// The token endpoint.
-    Token,
 }
 
 /// A right, as a type.
@@ -77,29 +76,59 @@ impl<R: Right> Allowed<R> {
         let caller = authenticate(state, headers).await?;
         tracing::Span::current().record("client", caller.client.as_str());
         let now = state.clock().now();
-        state.inner().requests.admit(&caller.client, version, now).map_err(Failure::rate_limited)?;
+        let inner = state.inner();
+        inner.requests.admit((caller.client.clone(), version), now).map_err(Failure::rate_limited)?;
+        inner.tenants.admit(caller.tenant.clone(), now).map_err(Failure::rate_limited)?;
         caller.authorise(R::OPERATION)?;
         Ok(Self { caller, right: PhantomData })
     }
 }
 
 async fn authenticate(state: &AppState, headers: &HeaderMap) -> Result<Caller, Failure> {
-    let refuse = |refused: TokenRefused| Failure::unauthorized(refused.to_string());
-    let header = headers.get(AUTHORIZATION).ok_or_else(|| Failure::unauthorized("JWT is missing"))?;
-    let (scheme, token) = header
-        .to_str()
-        .ok()
-        .and_then(|text| text.split_once(' '))
-        .ok_or_else(|| refuse(TokenRefused::Invalid))?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(refuse(TokenRefused::Invalid));
+    let refuse = |refusal: Refusal| {
+        tracing::info!(reason = refusal.reason, "a token is refused");
+        Failure::unauthorized(refusal.told.to_string())
+    };
+    let mut given = headers.get_all(AUTHORIZATION).iter();
+    let header = given.next().ok_or_else(|| Failure::unauthorized("JWT is missing"))?;
+    if given.next().is_some() {
+        return Err(refuse(Refusal::invalid("there are several Authorization headers")));
     }
+    let token = bearer(header).map_err(refuse)?;
     let now = state.clock().now();
-    let caller = state.inner().wiring.issuer.verify(token.trim(), now).map_err(refuse)?;
+    let wiring = &state.inner().wiring;
+    if let Some(issuer) = wiring.outside.issuer_of(token) {
+        return issuer.verify(token, now).await.map_err(|refusal| {
+            tracing::info!(issuer = issuer.name(), reason = refusal.reason, "an outside token is refused");
+            Failure::unauthorized(refusal.told.to_string())
+        });
+    }
+    let caller = wiring.issuer.verify(token, now).map_err(|told| {
+        let reason = match told {
+            TokenRefused::Expired => "it has expired",
+            TokenRefused::Invalid => "it is no token of ours",
+        };
+        refuse(Refusal { told, reason })
+    })?;
     if !state.inner().credential_check.stands(state, &caller, now).await? {
-        return Err(refuse(TokenRefused::Invalid));
+        return Err(refuse(Refusal::invalid("its credential is gone or disabled")));
     }
     Ok(caller)
+}
+
+/// The token of an `Authorization: Bearer` header.
+fn bearer(header: &HeaderValue) -> Result<&str, Refusal> {
+    let text = header.to_str().map_err(|_| Refusal::invalid("the Authorization header is no text"))?;
+    let (scheme, token) =
+        text.split_once(' ').ok_or(Refusal::invalid("the Authorization header has no token"))?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return Err(Refusal::invalid("the Authorization header is of another scheme"));
+    }
+    let token = token.trim();
+    if token.len() > TOKEN_BYTES_MAX {
+        return Err(Refusal::invalid("it is too large"));
+    }
+    Ok(token)
 }
 
 /// How long the answer of the store about one credential is used.

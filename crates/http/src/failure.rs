@@ -109,6 +109,10 @@ fn general(status: StatusCode) -> (String, &'static str) {
         StatusCode::PAYLOAD_TOO_LARGE => {
             ("413 Payload Too Large", "The request body is larger than the service accepts.")
         }
+        StatusCode::URI_TOO_LONG => ("414 URI Too Long", "The address is longer than the service accepts."),
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            ("431 Request Header Fields Too Large", "The headers are larger than the service accepts.")
+        }
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
             ("415 Unsupported Media Type", "The request body is not in a supported format.")
         }

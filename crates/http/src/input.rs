@@ -37,6 +37,16 @@ impl Id {
     }
 }
 
+impl Id {
+    /// The id and the part of the path behind it.
+    pub(crate) async fn and_part(parts: &mut Parts) -> Result<(String, String), Failure> {
+        let both = Path::<(String, String)>::from_request_parts(parts, &()).await;
+        let Path(both) =
+            both.map_err(|_| Failure::invalid("the path is not UTF-8: expected an id of 32 hex digits"))?;
+        Ok(both)
+    }
+}
+
 impl Input for Id {
     async fn read(_: &AppState, mut parts: Parts, _: Body) -> Result<Self, Failure> {
         Self::of(&mut parts).await

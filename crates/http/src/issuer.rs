@@ -16,7 +16,7 @@ const PKCS8_PREFIX: [u8; 16] =
     [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
 
 /// `iss` of our tokens.
-const ISSUER: &str = "muster";
+pub(crate) const ISSUER: &str = "muster";
 
 /// Why a token was refused: all that a caller may know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

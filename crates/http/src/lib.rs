@@ -23,6 +23,7 @@ mod mapping;
 mod oauth;
 mod openapi;
 mod outer;
+mod outside;
 mod rate;
 mod reports;
 mod router;
@@ -32,7 +33,11 @@ mod state;
 pub use access::ApiVersion;
 pub use issuer::{TokenIssuer, TokenRefused};
 pub use openapi::document;
+pub use outside::{
+    CallerRule, ClaimRules, KEY_SET_BYTES_MAX, KeySource, KeyTimes, OutsideIssuer, OutsideIssuers,
+    SignatureAlgorithm, TenantRule,
+};
 pub use rate::RateLimit;
 pub use router::{Access, RouteEntry, route_table, router};
 pub use secret::{SecretKey, hmac_secret};
-pub use state::{AppState, FileOpener, Readiness, Settings, Wiring};
+pub use state::{AppState, EvidenceMaker, EvidencePackage, FileOpener, Readiness, Settings, Wiring};

@@ -2,6 +2,7 @@
 
 use crate::state::Settings;
 use chrono::{DateTime, SecondsFormat, Utc};
+use muster_reports::ids::sha256_hex;
 use muster_reports::task::{Message, Progress, Severity, TaskResult};
 use muster_reports::{ReportKind, Task, TaskState};
 use muster_wire::{
@@ -71,6 +72,23 @@ fn progress(task: &Task) -> String {
     }
 }
 
+/// What is searched for, each value a text as the published example has it.
+fn search_parameters(task: &Task) -> Map<String, Value> {
+    let text = |name: &str| task.arguments.text(name).unwrap_or_default().to_owned();
+    let list = |name: &str| task.arguments.texts(name).unwrap_or_default().join(",");
+    let owner = task.requester.user.as_ref().map_or_else(String::new, |user| user.id.to_string());
+    [
+        ("columns", text("columns")),
+        ("indices", list("indices")),
+        ("ownerId", owner),
+        ("query", text("query")),
+        ("sort", list("sort")),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), Value::from(value)))
+    .collect()
+}
+
 /// The answer of start-report.
 pub(crate) fn task_result_details(task: &Task, settings: &Settings) -> TaskResultDetails {
     let report_type = report_type(task);
@@ -79,6 +97,12 @@ pub(crate) fn task_result_details(task: &Task, settings: &Settings) -> TaskResul
     attributes.insert("taskDefinitionId".into(), Value::from(task.definition.as_str()));
     if report_type.is_none() {
         attributes.insert("reportId".into(), Value::from(task.report.as_str()));
+    }
+    if task.report.as_str() == ReportKind::SearchExport.as_str() {
+        let query = search_parameters(task);
+        let text = Value::from(query.clone()).to_string();
+        attributes.insert("queryHash".into(), Value::from(sha256_hex([text.as_str()])));
+        attributes.insert("queryParams".into(), Value::from(query));
     }
     TaskResultDetails {
         kind: Some(TaskType::Quartz),
@@ -103,7 +127,8 @@ pub(crate) fn task_result_details(task: &Task, settings: &Settings) -> TaskResul
 pub(crate) fn report_results(task: &Task) -> ReportResults {
     let rows = |result: &TaskResult| i64::try_from(result.rows).unwrap_or(i64::MAX);
     let formats = |result: &TaskResult| {
-        result.files.iter().map(|file| FileFormat::from(file.format.as_str())).collect::<Vec<_>>()
+        let published = result.files.iter().map(|file| file.format).filter(|format| format.is_published());
+        published.map(|format| FileFormat::from(format.as_str())).collect::<Vec<_>>()
     };
     let ended = task.completed.filter(|_| !task.state.is_live());
     let begun = task.launched.unwrap_or(task.created);

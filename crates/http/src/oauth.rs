@@ -2,7 +2,6 @@
 
 mod request;
 
-use crate::access::ApiVersion;
 use crate::failure::{Failure, json};
 use crate::state::AppState;
 use axum::extract::{Request, State};
@@ -141,8 +140,15 @@ pub(crate) async fn create_token(
     Ok(uncached(json(StatusCode::OK, &answer)))
 }
 
+/// No client id is longer than this, in bytes.
+const CLIENT_ID_BYTES_MAX: usize = 256;
+
 /// The caller behind a client id and secret. Work and answer are the same for an unknown client.
 async fn authenticate(state: &AppState, request: &TokenRequest) -> Result<Caller, Refused> {
+    // What is counted below must be small, and no client is called like that.
+    if request.client_id.len() > CLIENT_ID_BYTES_MAX {
+        return Err(Refused::client());
+    }
     let now = state.clock().now();
     let client = ClientId::new(request.client_id.as_str());
     let kept = state.inner().wiring.credentials.credential(&client).await?;
@@ -150,12 +156,12 @@ async fn authenticate(state: &AppState, request: &TokenRequest) -> Result<Caller
     let matches = state.inner().wiring.secret_key.matches(&request.client_secret, &hash);
     match kept {
         Some(Credential { caller, enabled: true, .. }) if matches => {
-            let limited = state.inner().tokens.admit(&client, ApiVersion::Token, now);
+            let limited = state.inner().tokens.admit(client, now);
             limited.map_err(Failure::rate_limited)?;
             Ok(caller)
         }
         Some(_) | None => {
-            let limited = state.inner().token_failures.admit(&client, ApiVersion::Token, now);
+            let limited = state.inner().token_failures.admit(client, now);
             limited.map_err(Failure::rate_limited)?;
             Err(Refused::client())
         }

@@ -84,6 +84,9 @@ pub(crate) enum FileFormatParameter {
         reports::run::start_report,
         reports::result::get_report_result,
         reports::file::get_report,
+        reports::file::get_any_file,
+        reports::evidence::get_evidence,
+        reports::evidence::get_evidence_key,
         reports::cancel::cancel_report,
         reports::cover::get_cover,
         reports::definitions::list_reports,
@@ -164,7 +167,7 @@ fn suffix(version: ApiVersion) -> &'static str {
         ApiVersion::V2025 => "V2025",
         ApiVersion::V2026 => "V2026",
         ApiVersion::V1 => "V1",
-        ApiVersion::Muster | ApiVersion::Token => "",
+        ApiVersion::Muster => "",
     }
 }
 

@@ -1,11 +1,11 @@
-//! What surrounds every request: tracking id, log line, time limit, panics, doubled slashes.
+//! What surrounds every request: tracking id, log line, limits of size and time, panics, doubled slashes.
 
 use crate::failure::{Failure, render};
 use crate::state::AppState;
 use axum::Router;
 use axum::extract::Request;
-use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
+use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use muster_reports::Error;
@@ -14,14 +14,28 @@ use tower::ServiceExt;
 use tracing::Instrument;
 use tracing::field::Empty;
 
+/// No address, query included, is longer than this, in bytes.
+const ADDRESS_BYTES_MAX: usize = 8 * 1024;
+
+/// Names and values of a request's headers together are no longer than this, in bytes: a token of the largest
+/// size and as much again.
+const HEADERS_BYTES_MAX: usize = 32 * 1024;
+
 /// Answers one request through `routes`.
 ///
 /// The span has the route's pattern and never the path or the query, which the client chose.
 pub(crate) async fn answer(state: AppState, routes: Router, mut request: Request) -> Response {
     let tracking_id = state.inner().wiring.ids.fresh();
     let span = tracing::info_span!("request", tracking_id, method = %request.method(), route = Empty, client = Empty);
+    let oversized = oversized(&request);
     *request.uri_mut() = single_slashes(request.uri());
-    let work = AssertUnwindSafe(routes.oneshot(request)).catch_unwind();
+    let work = async move {
+        match oversized {
+            Some(failure) => Ok(failure.into_response()),
+            None => routes.oneshot(request).await,
+        }
+    };
+    let work = AssertUnwindSafe(work).catch_unwind();
     async move {
         let response = match tokio::time::timeout(state.settings().request_timeout, work).await {
             Ok(Ok(Ok(response))) => response,
@@ -35,6 +49,22 @@ pub(crate) async fn answer(state: AppState, routes: Router, mut request: Request
     }
     .instrument(span)
     .await
+}
+
+/// The refusal of a request whose head is too large.
+fn oversized(request: &Request) -> Option<Failure> {
+    let address = request.uri().path().len() + request.uri().query().map_or(0, |query| query.len() + 1);
+    if address > ADDRESS_BYTES_MAX {
+        let text = format!("the address is too long: expected at most {ADDRESS_BYTES_MAX} bytes");
+        return Some(Failure::new(StatusCode::URI_TOO_LONG, text));
+    }
+    let headers: usize =
+        request.headers().iter().map(|(name, value)| name.as_str().len() + value.as_bytes().len()).sum();
+    if headers > HEADERS_BYTES_MAX {
+        let text = format!("the headers are too large: expected at most {HEADERS_BYTES_MAX} bytes");
+        return Some(Failure::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, text));
+    }
+    None
 }
 
 /// The same address with one slash where there were several: base URLs with a trailing slash give

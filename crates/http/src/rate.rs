@@ -1,13 +1,12 @@
 //! An exact sliding window: at most so many admitted requests in any window of that length.
 //!
 //! Refused requests are not counted, so a client that waits as `Retry-After` says gets in. The
-//! number of clients counted at one time is bounded; when it is reached the one that has been quiet for
+//! number of keys counted at one time is bounded; when it is reached the one that has been quiet for
 //! longest is forgotten.
 
-use crate::access::ApiVersion;
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_reports::ids::ClientId;
 use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
 use std::sync::{Mutex, PoisonError};
 
 /// How many requests in how long.
@@ -19,29 +18,22 @@ pub struct RateLimit {
     pub window: TimeDelta,
 }
 
-type Key = (ClientId, ApiVersion);
-
-pub(crate) struct RateLimiter {
+/// Counts requests by `K`: a client and a version of the API, or a tenant.
+pub(crate) struct RateLimiter<K> {
     limit: RateLimit,
-    clients_max: usize,
-    admitted: Mutex<HashMap<Key, VecDeque<DateTime<Utc>>>>,
+    keys_max: usize,
+    admitted: Mutex<HashMap<K, VecDeque<DateTime<Utc>>>>,
 }
 
-impl RateLimiter {
-    pub(crate) fn new(limit: RateLimit, clients_max: usize) -> Self {
-        Self { limit, clients_max: clients_max.max(1), admitted: Mutex::default() }
+impl<K: Clone + Eq + Hash> RateLimiter<K> {
+    pub(crate) fn new(limit: RateLimit, keys_max: usize) -> Self {
+        Self { limit, keys_max: keys_max.max(1), admitted: Mutex::default() }
     }
 
     /// Admits a request, or says in how many seconds (at least 1) one will be.
-    pub(crate) fn admit(
-        &self,
-        client: &ClientId,
-        version: ApiVersion,
-        now: DateTime<Utc>,
-    ) -> Result<(), u64> {
-        let key = (client.clone(), version);
+    pub(crate) fn admit(&self, key: K, now: DateTime<Utc>) -> Result<(), u64> {
         let mut admitted = self.admitted.lock().unwrap_or_else(PoisonError::into_inner);
-        if !admitted.contains_key(&key) && admitted.len() >= self.clients_max {
+        if !admitted.contains_key(&key) && admitted.len() >= self.keys_max {
             self.forget(&mut admitted, now);
         }
         let times = admitted.entry(key).or_default();
@@ -66,9 +58,9 @@ impl RateLimiter {
         at <= now && now - at < self.limit.window
     }
 
-    fn forget(&self, admitted: &mut HashMap<Key, VecDeque<DateTime<Utc>>>, now: DateTime<Utc>) {
+    fn forget(&self, admitted: &mut HashMap<K, VecDeque<DateTime<Utc>>>, now: DateTime<Utc>) {
         admitted.retain(|_, times| times.back().is_some_and(|at| self.counts(*at, now)));
-        if admitted.len() >= self.clients_max {
+        if admitted.len() >= self.keys_max {
             let quiet = admitted.iter().min_by_key(|(_, times)| times.back()).map(|(key, _)| key.clone());
             quiet.map(|key| admitted.remove(&key));
         }
@@ -78,12 +70,14 @@ impl RateLimiter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::access::ApiVersion;
+    use muster_reports::ids::ClientId;
 
     fn at(milliseconds: i64) -> DateTime<Utc> {
         DateTime::UNIX_EPOCH + TimeDelta::days(20_000) + TimeDelta::milliseconds(milliseconds)
     }
 
-    fn limiter(requests: usize, clients_max: usize) -> RateLimiter {
+    fn limiter(requests: usize, clients_max: usize) -> RateLimiter<(ClientId, ApiVersion)> {
         RateLimiter::new(RateLimit { requests, window: TimeDelta::seconds(10) }, clients_max)
     }
 
@@ -102,7 +96,7 @@ mod tests {
             (16_000, Ok(())),
         ];
         for (time, expected) in cases {
-            assert_eq!(limiter.admit(&client, ApiVersion::V1, at(time)), expected, "at {time} ms");
+            assert_eq!(limiter.admit((client.clone(), ApiVersion::V1), at(time)), expected, "at {time} ms");
         }
     }
 
@@ -110,10 +104,10 @@ mod tests {
     fn clients_and_versions_are_counted_apart() {
         let limiter = limiter(1, 10);
         let (a, b) = (ClientId::new("a"), ClientId::new("b"));
-        assert!(limiter.admit(&a, ApiVersion::V1, at(0)).is_ok());
-        assert!(limiter.admit(&a, ApiVersion::V3, at(0)).is_ok());
-        assert!(limiter.admit(&b, ApiVersion::V1, at(0)).is_ok());
-        assert!(limiter.admit(&a, ApiVersion::V1, at(1)).is_err());
+        assert!(limiter.admit((a.clone(), ApiVersion::V1), at(0)).is_ok());
+        assert!(limiter.admit((a.clone(), ApiVersion::V3), at(0)).is_ok());
+        assert!(limiter.admit((b.clone(), ApiVersion::V1), at(0)).is_ok());
+        assert!(limiter.admit((a.clone(), ApiVersion::V1), at(1)).is_err());
     }
 
     #[test]
@@ -121,10 +115,10 @@ mod tests {
         let limiter = limiter(1, 2);
         let clients = ["a", "b", "c"].map(ClientId::new);
         for (time, client) in (0..).zip(&clients) {
-            assert!(limiter.admit(client, ApiVersion::V1, at(time)).is_ok());
+            assert!(limiter.admit((client.clone(), ApiVersion::V1), at(time)).is_ok());
         }
-        assert!(limiter.admit(&clients[1], ApiVersion::V1, at(5)).is_err(), "b is still counted");
-        assert!(limiter.admit(&clients[0], ApiVersion::V1, at(5)).is_ok(), "a was forgotten");
+        assert!(limiter.admit((clients[1].clone(), ApiVersion::V1), at(5)).is_err(), "b is still counted");
+        assert!(limiter.admit((clients[0].clone(), ApiVersion::V1), at(5)).is_ok(), "a was forgotten");
         assert!(limiter.admitted.lock().is_ok_and(|table| table.len() == 2));
     }
 
@@ -132,7 +126,7 @@ mod tests {
     fn a_clock_set_back_keeps_nobody_out() {
         let limiter = limiter(1, 2);
         let client = ClientId::new("a");
-        assert!(limiter.admit(&client, ApiVersion::V1, at(3_600_000)).is_ok());
-        assert!(limiter.admit(&client, ApiVersion::V1, at(0)).is_ok());
+        assert!(limiter.admit((client.clone(), ApiVersion::V1), at(3_600_000)).is_ok());
+        assert!(limiter.admit((client.clone(), ApiVersion::V1), at(0)).is_ok());
     }
 }

@@ -4,6 +4,7 @@ pub(crate) mod cancel;
 pub(crate) mod cover;
 pub(crate) mod custom;
 pub(crate) mod definitions;
+pub(crate) mod evidence;
 pub(crate) mod file;
 pub(crate) mod result;
 pub(crate) mod run;

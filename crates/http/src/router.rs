@@ -1,12 +1,12 @@
 //! Every route, a line each.
 //!
 //! A route that is not open takes a handler whose first parameter is [`Allowed`], so a route without a
-//! right cannot be registered.
+//! right cannot be registered; one that is open stands in a list, or the service does not start.
 
 use crate::access::{Allowed, ApiVersion, Cancel, Download, ReadResult, Right, Start};
 use crate::failure::Failure;
 use crate::input::Input;
-use crate::reports::{cancel, cover, custom, definitions, file, result, run};
+use crate::reports::{cancel, cover, custom, definitions, evidence, file, result, run};
 use crate::state::AppState;
 use crate::{health, oauth, openapi, outer};
 use axum::Router;
@@ -28,6 +28,10 @@ pub(crate) const PUBLISHED: [(&str, ApiVersion); 5] = [
     ("/reports/v1", ApiVersion::V1),
 ];
 
+/// Routes for anybody. No other can be opened: this list is the review of them.
+const OPEN: [(&str, &str); 4] =
+    [("POST", "/oauth/token"), ("GET", "/openapi.json"), ("GET", "/health/live"), ("GET", "/health/ready")];
+
 fn routes() -> Routes {
     let mut routes = Routes::default();
     for (prefix, version) in PUBLISHED {
@@ -41,6 +45,10 @@ fn routes() -> Routes {
     let (muster, ours) = (ApiVersion::Muster, |path: &str| format!("/muster/v1/reports{path}"));
     routes.needs::<ReadResult, _, _, _>(Get, muster, ours(""), definitions::list_reports);
     routes.needs::<Start, _, _, _>(Post, muster, ours("/{id}/run"), custom::start_custom_report);
+    routes.needs::<Download, _, _, _>(Get, muster, ours("/{id}/files/{format}"), file::get_any_file);
+    routes.needs::<Download, _, _, _>(Get, muster, ours("/{id}/evidence"), evidence::get_evidence);
+    let key = "/muster/v1/evidence-key".to_owned();
+    routes.needs::<ReadResult, _, _, _>(Get, muster, key, evidence::get_evidence_key);
     routes.open(Post, "/oauth/token", oauth::create_token);
     routes.open(Get, "/openapi.json", openapi::get_document);
     routes.open(Get, "/health/live", health::live);
@@ -142,12 +150,13 @@ impl Routes {
         self.add(verb, path, Access::Needs(R::OPERATION), endpoint);
     }
 
-    /// A route for anybody.
+    /// A route for anybody, which must be one of [`OPEN`].
     fn open<H, T>(&mut self, verb: Verb, path: &str, handler: H)
     where
         H: Handler<T, AppState>,
         T: 'static,
     {
+        assert!(OPEN.contains(&(verb.name(), path)), "{} {path} is open and not in the list", verb.name());
         self.add(verb, path.to_owned(), Access::Open, handler);
     }
 
@@ -158,5 +167,24 @@ impl Routes {
     {
         self.router = std::mem::take(&mut self.router).route(&path, on(verb.filter(), handler));
         self.table.push(RouteEntry { method: verb.name(), path, access });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "GET /muster/v1/people is open and not in the list")]
+    fn a_route_that_nobody_reviewed_does_not_start() {
+        Routes::default().open(Get, "/muster/v1/people", health::live);
+    }
+
+    #[test]
+    fn every_operation_has_a_route() {
+        let table = route_table();
+        for operation in Operation::ALL {
+            assert!(table.iter().any(|route| route.access == Access::Needs(operation)), "{operation:?}");
+        }
     }
 }

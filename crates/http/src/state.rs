@@ -1,12 +1,15 @@
 //! What the handlers need of the world outside, and the settings of this face.
 
-use crate::access::CredentialCheck;
+use crate::access::{ApiVersion, CredentialCheck};
 use crate::issuer::TokenIssuer;
+use crate::outside::OutsideIssuers;
 use crate::rate::{RateLimit, RateLimiter};
 use crate::secret::SecretKey;
 use async_trait::async_trait;
 use chrono::TimeDelta;
+use muster_reports::ids::{ClientId, TenantId};
 use muster_reports::ports::{Clock, Credentials, Ids};
+use muster_reports::task::Task;
 use muster_reports::{Reports, Result};
 use std::fs::File;
 use std::io;
@@ -20,6 +23,30 @@ pub trait FileOpener: Send + Sync {
     /// # Errors
     /// When there is no such file or it cannot be read.
     fn open(&self, stored_name: &str) -> io::Result<File>;
+}
+
+/// An evidence package, whole and open. Nothing else knows it: it is gone when it is closed.
+#[derive(Debug)]
+pub struct EvidencePackage {
+    /// The zip archive; where it stands does not matter.
+    pub file: File,
+    /// Its size.
+    pub bytes: u64,
+    /// Its SHA-256, 64 hex digits.
+    pub sha256: String,
+}
+
+/// Makes evidence packages.
+#[async_trait]
+pub trait EvidenceMaker: Send + Sync {
+    /// The package of a task that has a result: made anew each time, since the task's audit events go on.
+    ///
+    /// # Errors
+    /// `Unavailable` when another attempt may succeed; `Internal` when what belongs into it is damaged or gone.
+    async fn package(&self, task: &Task) -> Result<EvidencePackage>;
+
+    /// The key that checks its signatures: PEM, with a line end.
+    fn public_key_pem(&self) -> String;
 }
 
 /// Whether the service can do its work now.
@@ -47,6 +74,8 @@ pub struct Settings {
     pub rate_limit: RateLimit,
     /// Tokens granted to one client, and refused requests in one client's name, each.
     pub token_rate_limit: RateLimit,
+    /// Requests of all clients of one tenant together.
+    pub tenant_rate_limit: RateLimit,
     /// Clients whose requests are counted at one time.
     pub rate_limited_clients_max: usize,
     /// Largest request body, in bytes.
@@ -66,6 +95,7 @@ impl Default for Settings {
             allow_credentials_in_query: false,
             rate_limit: RateLimit { requests: 100, window: TimeDelta::seconds(10) },
             token_rate_limit: RateLimit { requests: 1_000, window: TimeDelta::seconds(10) },
+            tenant_rate_limit: RateLimit { requests: 10_000, window: TimeDelta::seconds(10) },
             rate_limited_clients_max: 10_000,
             body_bytes_max: 1024 * 1024,
             body_timeout: Duration::from_secs(30),
@@ -82,14 +112,18 @@ pub struct Wiring {
     pub credentials: Arc<dyn Credentials>,
     /// Published files.
     pub files: Arc<dyn FileOpener>,
+    /// Evidence packages.
+    pub evidence: Arc<dyn EvidenceMaker>,
     /// Whether the service can work.
     pub readiness: Arc<dyn Readiness>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Ids of requests and tokens.
     pub ids: Arc<dyn Ids>,
-    /// Access tokens.
+    /// Access tokens of our own.
     pub issuer: TokenIssuer,
+    /// Issuers whose access tokens are accepted too.
+    pub outside: OutsideIssuers,
     /// The key under which client secrets are kept.
     pub secret_key: SecretKey,
     /// Settings.
@@ -103,10 +137,12 @@ pub struct AppState(Arc<Inner>);
 /// What an [`AppState`] holds.
 pub(crate) struct Inner {
     pub(crate) wiring: Wiring,
-    pub(crate) requests: RateLimiter,
-    pub(crate) tokens: RateLimiter,
+    pub(crate) requests: RateLimiter<(ClientId, ApiVersion)>,
+    /// Of all clients of a tenant.
+    pub(crate) tenants: RateLimiter<TenantId>,
+    pub(crate) tokens: RateLimiter<ClientId>,
     /// Apart from `tokens`, so that requests in made-up names push no client out.
-    pub(crate) token_failures: RateLimiter,
+    pub(crate) token_failures: RateLimiter<ClientId>,
     pub(crate) credential_check: CredentialCheck,
 }
 
@@ -117,6 +153,7 @@ impl AppState {
         let clients_max = settings.rate_limited_clients_max;
         Self(Arc::new(Inner {
             requests: RateLimiter::new(settings.rate_limit, clients_max),
+            tenants: RateLimiter::new(settings.tenant_rate_limit, clients_max),
             tokens: RateLimiter::new(settings.token_rate_limit, clients_max),
             token_failures: RateLimiter::new(settings.token_rate_limit, clients_max),
             credential_check: CredentialCheck::new(clients_max),

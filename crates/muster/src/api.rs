@@ -6,7 +6,7 @@
 use crate::failure::{Context as _, Failure, Result};
 use muster_client::wire::{FileFormat, ReportDetails, ReportResults, ReportType, TaskResultDetails};
 use muster_client::{Configuration, Credentials, DownloadOptions, Error, ReportsDataExtractionApi};
-use muster_worker::error_chain;
+use muster_reports::error::error_chain;
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -31,6 +31,21 @@ pub enum Target<'a> {
     StandardOutput,
 }
 
+/// What is fetched.
+enum Wanted {
+    /// The file of this format.
+    File(FileFormat),
+    /// The evidence package.
+    Evidence,
+}
+
+/// Where a file stands until it is whole.
+pub fn partial(path: &Path) -> PathBuf {
+    let mut partial = path.to_path_buf().into_os_string();
+    partial.push(".part");
+    partial.into()
+}
+
 /// A service and a credential for it.
 pub struct Api {
     base_url: String,
@@ -49,13 +64,19 @@ impl Api {
         Ok(Self { base_url: base_url.to_owned(), sdk })
     }
 
-    /// Starts a report by its published kind.
+    /// Starts a report by its published kind, or by the id of its definition.
     ///
     /// # Errors
     /// What the service refuses, in one line.
-    pub async fn start(&self, kind: &str, arguments: Value) -> Result<TaskResultDetails> {
-        let details = ReportDetails { report_type: Some(ReportType::from(kind)), arguments: Some(arguments) };
-        self.sdk.start_report(&details).await.map_err(|error| self.one_line(&error))
+    pub async fn start(&self, report: &str, arguments: Value) -> Result<TaskResultDetails> {
+        let kind = ReportType::from(report);
+        let started = if let ReportType::Other(definition) = &kind {
+            self.sdk.start_definition(definition, &arguments).await
+        } else {
+            let details = ReportDetails { report_type: Some(kind), arguments: Some(arguments) };
+            self.sdk.start_report(&details).await
+        };
+        started.map_err(|error| self.one_line(&error))
     }
 
     /// The result of a task as it is now; empty for an unknown id.
@@ -88,20 +109,39 @@ impl Api {
     /// # Errors
     /// As [`Api::start`]; when the transfer breaks off or the file cannot be written.
     pub async fn fetch(&self, id: &str, format: &str, target: Target<'_>) -> Result<Option<PathBuf>> {
+        let name = format!("{id}.{}", format.to_ascii_lowercase());
+        let format = FileFormat::from(format.to_ascii_uppercase().as_str());
+        self.fetch_to(id, &Wanted::File(format), &name, target).await
+    }
+
+    /// Fetches a task's evidence package, as [`Api::fetch`] does a file.
+    ///
+    /// # Errors
+    /// As [`Api::fetch`].
+    pub async fn fetch_evidence(&self, id: &str, target: Target<'_>) -> Result<Option<PathBuf>> {
+        self.fetch_to(id, &Wanted::Evidence, &format!("evidence-{id}.zip"), target).await
+    }
+
+    async fn fetch_to(
+        &self,
+        id: &str,
+        wanted: &Wanted,
+        name: &str,
+        target: Target<'_>,
+    ) -> Result<Option<PathBuf>> {
         let path = match target {
             Target::File(path) => path.to_path_buf(),
-            Target::ItsName => PathBuf::from(format!("{id}.{}", format.to_ascii_lowercase())),
+            Target::ItsName => PathBuf::from(name),
             Target::StandardOutput => {
-                self.download(id, format, std::io::stdout()).await?;
+                self.download(id, wanted, std::io::stdout()).await?;
                 return Ok(None);
             }
         };
         let unwritable = || format!("{} cannot be written", path.display());
-        let mut partial = path.clone().into_os_string();
-        partial.push(".part");
+        let partial = partial(&path);
         let written = async {
             let file = std::fs::File::create(&partial).context(unwritable)?;
-            self.download(id, format, file).await?;
+            self.download(id, wanted, file).await?;
             std::fs::rename(&partial, &path).context(unwritable)
         };
         match written.await {
@@ -114,14 +154,15 @@ impl Api {
         }
     }
 
-    async fn download(&self, id: &str, format: &str, to: impl Write + Unpin) -> Result {
-        let format = FileFormat::from(format.to_ascii_uppercase().as_str());
-        let options = DownloadOptions::default();
-        self.sdk
-            .get_report(id, &format, &options, &mut Blocking(to))
-            .await
-            .map(drop)
-            .map_err(|error| self.one_line(&error))
+    async fn download(&self, id: &str, wanted: &Wanted, to: impl Write + Unpin) -> Result {
+        let mut to = Blocking(to);
+        let downloaded = match wanted {
+            Wanted::File(format) => {
+                self.sdk.get_report(id, format, &DownloadOptions::default(), &mut to).await
+            }
+            Wanted::Evidence => self.sdk.get_evidence(id, &mut to).await,
+        };
+        downloaded.map(drop).map_err(|error| self.one_line(&error))
     }
 
     /// Cancels a task.

@@ -61,6 +61,22 @@ setting refresh.publish_incomplete is true: then its accounts stay as they were 
     /// Run reports and fetch their files, over HTTP
     #[command(subcommand)]
     Report(ReportCommand),
+    /// The query language of searches
+    #[command(subcommand)]
+    Search(SearchCommand),
+    /// The key of this service's evidence packages
+    #[command(subcommand)]
+    Evidence(EvidenceCommand),
+    /// Check an evidence package or a report's file, without a network; the status is 1 if something fails
+    #[command(after_help = "\
+Examples:
+  muster verify evidence-a248c16fe22222b2bd49615481311111.zip --key public.pem
+  muster verify report.csv --cover cover.json
+
+Take the key from where no forger can exchange it together with the package: from `muster evidence
+key`, or from the operator of the service. Each line says what holds, what fails, and what cannot be
+checked here; VERIFY.md in a package shows how other programs check it.")]
+    Verify(VerifyArgs),
     /// Published snapshots
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
@@ -135,6 +151,10 @@ pub struct ClientCreateArgs {
     /// The identity id of the user [default: a fresh one]
     #[arg(long, value_name = "ID")]
     pub identity_id: Option<String>,
+    /// The id of a source whose rows it may see, and no others; may be repeated. Needed for users whose levels
+    /// are SOURCE_ADMIN and SOURCE_SUBADMIN only
+    #[arg(long = "source", value_name = "SOURCE_ID")]
+    pub sources: Vec<String>,
     /// What it is for
     #[arg(long, default_value = "")]
     pub description: String,
@@ -210,7 +230,7 @@ Examples:
 
 A value that reads as JSON (true, 5, [\"a\"]) is sent as such, any other as a text.")]
     Run {
-        /// The kind of report; `muster report list-kinds` lists them
+        /// The kind of report, or the id of a custom one; `muster report list-kinds` lists them
         kind: String,
         /// An argument; may be repeated
         #[arg(long = "argument", value_name = "NAME=VALUE")]
@@ -249,6 +269,32 @@ Examples:
         #[command(flatten)]
         service: Service,
     },
+    /// Fetch a report's evidence package: its files with all that shows where they came from, signed
+    #[command(after_help = "\
+Examples:
+  muster report evidence a248c16fe22222b2bd49615481311111
+  muster report evidence a248c16fe22222b2bd49615481311111 --to q3.zip
+
+`muster verify` checks it.")]
+    Evidence {
+        /// The task result id that `run` printed
+        id: String,
+        /// Where to write; `-` is standard output [default: evidence-ID.zip, here]
+        #[arg(short = 'o', long = "to", value_name = "FILE")]
+        to: Option<PathBuf>,
+        /// How the service is reached
+        #[command(flatten)]
+        service: Service,
+    },
+    /// Compare two CSV files of one report: rows that came, went, changed
+    #[command(after_help = "\
+Examples:
+  muster report compare january.csv february.csv --key id
+  muster report compare january.csv february.csv --key source --key nativeIdentity --to changes.csv
+
+Rows are told apart by the key columns, in whatever order they stand. The file that --to names has a
+line for each row that came or went and for each cell that changed.")]
+    Compare(CompareArgs),
     /// Cancel a running report
     #[command(after_help = "Example:\n  muster report cancel a248c16fe22222b2bd49615481311111")]
     Cancel {
@@ -263,6 +309,29 @@ Examples:
     ListKinds,
 }
 
+/// `report compare`
+#[derive(Debug, Args)]
+pub struct CompareArgs {
+    /// The earlier file
+    #[arg(value_name = "OLD.csv")]
+    pub old: PathBuf,
+    /// The later file
+    #[arg(value_name = "NEW.csv")]
+    pub new: PathBuf,
+    /// A column that, with the others, tells rows apart; may be repeated
+    #[arg(long = "key", value_name = "COLUMN", required = true)]
+    pub keys: Vec<String>,
+    /// Where to write what differs, as CSV [default: only the counts are printed]
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub to: Option<PathBuf>,
+    /// The earlier file was written without the formula guard: its cover says `csvFormulaGuard: false`
+    #[arg(long)]
+    pub old_raw: bool,
+    /// The later file was written without the formula guard
+    #[arg(long)]
+    pub new_raw: bool,
+}
+
 /// How the service is reached.
 #[derive(Debug, Clone, Args)]
 pub struct Service {
@@ -275,6 +344,49 @@ pub struct Service {
     /// Client secret
     #[arg(long, env = "MUSTER_CLIENT_SECRET", value_name = "SECRET", hide_env_values = true)]
     pub client_secret: String,
+}
+
+/// `search`
+#[derive(Debug, Subcommand)]
+pub enum SearchCommand {
+    /// Explain a query: its tree, its fields, and what a scan is told
+    #[command(after_help = "\
+Examples:
+  muster search check 'name:a* AND attributes.city:London'
+  muster search check '@accounts(source.name:\"Active Directory\" AND disabled:true)'
+
+Nothing is searched: a query is read as the service would read it now.")]
+    Check {
+        /// The query
+        query: String,
+    },
+}
+
+/// `evidence`
+#[derive(Debug, Subcommand)]
+pub enum EvidenceCommand {
+    /// Print the public key that checks evidence packages, in PEM, and its fingerprint
+    #[command(after_help = "\
+Example:
+  muster evidence key --data /var/lib/muster > public.pem
+
+The key is made when it is first needed. The fingerprint is what
+`openssl pkey -pubin -in public.pem -outform DER | sha256sum` prints.")]
+    Key,
+}
+
+/// `verify`
+#[derive(Debug, Args)]
+pub struct VerifyArgs {
+    /// An evidence package, or one file of a report
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The service's public key: checks an evidence package
+    #[arg(long, value_name = "PUBLIC.pem", required_unless_present = "cover", conflicts_with = "cover")]
+    pub key: Option<PathBuf>,
+    /// The report's cover: checks one file
+    #[arg(long, value_name = "COVER.json")]
+    pub cover: Option<PathBuf>,
 }
 
 /// `snapshot`

@@ -2,7 +2,10 @@
 
 pub mod client;
 pub mod config;
+pub mod evidence;
 pub mod refresh;
 pub mod report;
+pub mod search;
 pub mod snapshot;
 pub mod source;
+pub mod verify;

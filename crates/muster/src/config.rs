@@ -6,12 +6,16 @@
 //! Invariants:
 //! - an unknown key is an error wherever it stands, and an error names its place: the file and the key,
 //!   the variable, or the flag;
-//! - no setting is a secret: keys are files of the data directory, so the effective settings may be shown.
+//! - no setting is shown with a secret in it, so the effective settings may be shown: keys are files, and
+//!   the password in `store.url` is left out wherever it is written.
 
+mod issuers;
 mod layers;
 
+pub use issuers::{Callers, Issuer};
 pub use layers::{Effective, Given};
 
+use muster_store::PostgresUrl;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -34,6 +38,8 @@ pub struct Settings {
     pub server: Server,
     /// Where data is kept.
     pub data: Data,
+    /// The database.
+    pub store: Store,
     /// Whose data it is.
     pub tenant: Tenant,
     /// Tokens.
@@ -50,6 +56,10 @@ pub struct Settings {
     pub engine: Engine,
     /// CSV files.
     pub csv: Csv,
+    /// PDF files.
+    pub pdf: Pdf,
+    /// Evidence packages.
+    pub evidence: Evidence,
     /// The log.
     pub log: Log,
 }
@@ -78,6 +88,18 @@ pub struct Server {
 pub struct Data {
     /// The folder that holds everything this service keeps.
     pub dir: PathBuf,
+    /// The folder that all processes on one PostgreSQL database share; absent: `dir`.
+    pub shared: Option<PathBuf>,
+}
+
+/// `[store]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Store {
+    /// A PostgreSQL database; absent: an SQLite file in the data directory. Shown without its password.
+    pub url: Option<PostgresUrl>,
+    /// Connections to PostgreSQL at most, besides the one that listens.
+    pub connections: u32,
 }
 
 /// `[tenant]`
@@ -100,6 +122,8 @@ pub struct Auth {
     pub token_lifetime_s: u64,
     /// Take client credentials from a query string, where they end in the logs of proxies.
     pub allow_credentials_in_query: bool,
+    /// Issuers whose access tokens are accepted too, each a table `[[auth.issuers]]`.
+    pub issuers: Vec<Issuer>,
 }
 
 /// `[rate_limit]`
@@ -108,6 +132,8 @@ pub struct Auth {
 pub struct RateLimit {
     /// Requests of one client, to one version of the API, in one window.
     pub requests: u32,
+    /// Requests of all clients of the tenant together in one window.
+    pub tenant_requests: u32,
     /// Token requests of one client in one window.
     pub token_requests: u32,
     /// Length of the window.
@@ -170,6 +196,8 @@ pub struct Engine {
 pub struct Csv {
     /// What the first line holds.
     pub header: CsvHeader,
+    /// Whether a cell that a spreadsheet would take for a formula gets a quote before it.
+    pub formula_guard: bool,
 }
 
 /// What the first line of a CSV file holds.
@@ -180,6 +208,40 @@ pub enum CsvHeader {
     Name,
     /// Labels, `Display Name`.
     Label,
+}
+
+/// `[pdf]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pdf {
+    /// The size of a page.
+    pub paper: PdfPaper,
+    /// The most pages that a table may have; a longer one is left out with a warning.
+    pub pages_max: u32,
+    /// Folders with fonts beside those in the program; the system's own where it is absent.
+    pub fonts: Option<Vec<PathBuf>>,
+}
+
+/// The size of a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PdfPaper {
+    /// 297 by 210 mm.
+    A4,
+    /// 11 by 8.5 inches.
+    Letter,
+}
+
+/// `[evidence]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evidence {
+    /// Address of a time-stamping authority (RFC 3161); absent: packages have no time stamp.
+    pub time_stamp_url: Option<String>,
+    /// How long the authority may take; less than `server.request_timeout_ms`.
+    pub time_stamp_timeout_ms: u64,
+    /// Make no package when the authority gives no time stamp.
+    pub time_stamp_required: bool,
 }
 
 /// `[log]`
@@ -217,7 +279,13 @@ impl Default for Server {
 
 impl Default for Data {
     fn default() -> Self {
-        Self { dir: PathBuf::from("muster-data") }
+        Self { dir: PathBuf::from("muster-data"), shared: None }
+    }
+}
+
+impl Default for Store {
+    fn default() -> Self {
+        Self { url: None, connections: 16 }
     }
 }
 
@@ -229,13 +297,13 @@ impl Default for Tenant {
 
 impl Default for Auth {
     fn default() -> Self {
-        Self { token_lifetime_s: 3_600, allow_credentials_in_query: false }
+        Self { token_lifetime_s: 3_600, allow_credentials_in_query: false, issuers: Vec::new() }
     }
 }
 
 impl Default for RateLimit {
     fn default() -> Self {
-        Self { requests: 100, token_requests: 1_000, window_s: 10 }
+        Self { requests: 100, tenant_requests: 10_000, token_requests: 1_000, window_s: 10 }
     }
 }
 
@@ -268,7 +336,19 @@ impl Default for Engine {
 
 impl Default for Csv {
     fn default() -> Self {
-        Self { header: CsvHeader::Name }
+        Self { header: CsvHeader::Name, formula_guard: true }
+    }
+}
+
+impl Default for Pdf {
+    fn default() -> Self {
+        Self { paper: PdfPaper::A4, pages_max: 2_000, fonts: None }
+    }
+}
+
+impl Default for Evidence {
+    fn default() -> Self {
+        Self { time_stamp_url: None, time_stamp_timeout_ms: 10_000, time_stamp_required: true }
     }
 }
 
@@ -290,8 +370,12 @@ impl Settings {
             ("server.connections_max", self.server.connections_max as u64),
             ("auth.token_lifetime_s", self.auth.token_lifetime_s),
             ("rate_limit.requests", u64::from(self.rate_limit.requests)),
+            ("rate_limit.tenant_requests", u64::from(self.rate_limit.tenant_requests)),
             ("rate_limit.token_requests", u64::from(self.rate_limit.token_requests)),
             ("rate_limit.window_s", self.rate_limit.window_s),
+            ("pdf.pages_max", u64::from(self.pdf.pages_max)),
+            ("evidence.time_stamp_timeout_ms", self.evidence.time_stamp_timeout_ms),
+            ("store.connections", u64::from(self.store.connections)),
             ("worker.heartbeat_ms", self.worker.heartbeat_ms),
             ("worker.poll_ms", self.worker.poll_ms),
             ("worker.deadline_s", self.worker.deadline_s),
@@ -317,6 +401,14 @@ impl Settings {
                 "worker.heartbeat_ms",
                 format!("{heartbeat_ms}: expected at most a third of worker.lease_ms, which is {lease_ms}"),
             ));
+        }
+        if let Some(fault) = self.auth.issuers.iter().find_map(|issuer| issuer.fault(&self.tenant.id)) {
+            return Some(("auth.issuers", fault));
+        }
+        if self.data.shared.is_some() && self.store.url.is_none() {
+            let reason =
+                "set without store.url: expected it only where processes share a PostgreSQL database";
+            return Some(("data.shared", reason.into()));
         }
         // Longer ones could not be added to a time.
         if self.worker.deadline_s > 366 * 86_400 {

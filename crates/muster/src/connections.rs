@@ -28,6 +28,9 @@ pub struct Limits {
     pub grace: Duration,
 }
 
+/// A request's head is no longer than this, in bytes; it is also what a connection buffers at most.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+
 /// Wait after an accept that failed: the cause (no file descriptors) does not pass at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -75,6 +78,7 @@ async fn one(stream: TcpStream, router: Router, header_timeout: Duration, stop: 
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
+        .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
     let mut connection = pin!(connection);
     let ended = tokio::select! {

@@ -19,7 +19,7 @@ use crate::output::{Output, count, print};
 use crate::refresh::RefreshReport;
 use crate::serve::{Service, Signals};
 use muster_reports::Catalogue;
-use muster_reports::caller::{Scope, UserIdentity, UserLevel};
+use muster_reports::caller::{DataScope, Scope, UserIdentity, UserLevel};
 use muster_reports::ports::{Ids, Registry};
 use muster_sources::{SourceDefinition, organisation};
 use serde::Serialize;
@@ -50,7 +50,7 @@ struct Summary<'a> {
 
 /// Runs the demo with the engine.
 pub async fn run(args: &DemoArgs, settings: &Settings, output: Output) -> Result {
-    run_with(args, settings, output, |house, catalogue| house.engine(catalogue)).await
+    Box::pin(run_with(args, settings, output, |house, catalogue| house.engine(catalogue))).await
 }
 
 /// Runs the demo with what `engine` opens.
@@ -141,16 +141,18 @@ async fn make_organisation(
             .context(|| format!("the sample organisation cannot be written to {}", folder.display()))
     };
     let summary = generate(0)?;
-    let records = summary.sources.iter().map(|source| source.rows).sum();
+    let documents = summary.documents.access_profiles + summary.documents.roles;
+    let records = summary.sources.iter().map(|source| source.rows).sum::<u64>() + documents;
     say.line(&format!(
         "A sample organisation: {} people, {} sources, {} records",
         count(summary.identities),
-        summary.sources.len(),
+        summary.sources.len() + 1,
         count(records)
     ))?;
     let mut sources = Vec::new();
-    for source in &summary.sources {
-        let (definition, base_dir) = definition(&folder.join(&source.definition))?;
+    let definitions = summary.sources.iter().map(|source| &source.definition);
+    for file in definitions.chain([&summary.documents.definition]) {
+        let (definition, base_dir) = definition(&folder.join(file))?;
         house.store.put_source(&house.tenant, &registered(&definition, &base_dir)?).await?;
         sources.push(definition);
     }
@@ -192,12 +194,18 @@ fn demo_user() -> NewClient {
             levels: vec![UserLevel::OrgAdmin],
         }),
         scopes: vec![Scope::All],
+        data_scope: DataScope::Everything,
         description: "made by muster demo".into(),
     }
 }
 
 fn demo_application() -> NewClient {
-    NewClient { user: None, scopes: vec![Scope::ReportManage], description: "made by muster demo".into() }
+    NewClient {
+        user: None,
+        scopes: vec![Scope::ReportManage],
+        data_scope: DataScope::Everything,
+        description: "made by muster demo".into(),
+    }
 }
 
 /// A URL under which this machine reaches what listens on `address`.

@@ -1,17 +1,24 @@
 //! The one place of the binary that names the engine.
 
-use crate::config::{self, CsvHeader};
+use crate::config::{self, CsvHeader, PdfPaper};
 use crate::refresh::{RefreshReport, RefreshRequest, Refresher, RejectedRecord, SourceOutcome};
-use crate::report_run::{Plan, Planner, Rows, Runner};
+use crate::report_run::{Part, Planner, Prepared, Rows, Runner};
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
-use muster_engine::{Engine, EngineSettings, ReportPlan, ReportRows, refresh as engine};
-use muster_render::Header;
+use muster_engine::search::{SearchPart, SearchRequest};
+use muster_engine::{
+    ChartNumber, Engine, EngineSettings, OutputColumn, ReportPlan, ReportRows, refresh as engine,
+};
+use muster_render::chart::{Chart, ChartKind, Series};
+use muster_render::pdf::{FontSet, Paper, PdfSettings};
+use muster_render::{CsvOptions, FormulaGuard, Header};
 use muster_reports::cover::{CoverColumn, Reconciliation};
+use muster_reports::definition::{ChartForm, ChartSpec};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::SnapshotId;
-use muster_reports::ports::{Clock, Ids, RegisteredSource, ReportRunner, SnapshotCatalogue};
-use muster_reports::{Arguments, Catalogue, ReportDefinition, SnapshotManifest};
+use muster_reports::ports::{AuditTrail, Clock, Ids, RegisteredSource, ReportRunner, SnapshotCatalogue};
+use muster_reports::task::{Message, Task};
+use muster_reports::{Catalogue, ReportDefinition, SnapshotManifest};
 use muster_store::ResultFiles;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,10 +35,14 @@ pub struct Parts {
     pub engine: config::Engine,
     /// `[csv]`
     pub csv: config::Csv,
+    /// `[pdf]`
+    pub pdf: config::Pdf,
     /// The reports there are.
     pub catalogue: Catalogue,
     /// Where snapshots are published and found.
     pub snapshots: Arc<dyn SnapshotCatalogue>,
+    /// Where the events are that become documents.
+    pub audit: Arc<dyn AuditTrail>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Ids of snapshots.
@@ -58,7 +69,7 @@ pub fn open(parts: Parts) -> Result<EnginePorts> {
     };
     let settings = EngineSettings {
         tables_dir: parts.tables_dir,
-        work_dir: parts.work_dir,
+        work_dir: parts.work_dir.clone(),
         memory_limit_bytes: usize::try_from(parts.engine.memory_limit.0).unwrap_or(usize::MAX),
         threads,
     };
@@ -72,11 +83,32 @@ pub fn open(parts: Parts) -> Result<EnginePorts> {
         catalogue: parts.catalogue,
         snapshots: parts.snapshots.clone(),
         files: ResultFiles::open(parts.results_dir)?,
-        header,
+        pdf: PdfSettings {
+            paper: match parts.pdf.paper {
+                PdfPaper::A4 => Paper::A4,
+                PdfPaper::Letter => Paper::Letter,
+            },
+            pages_max: parts.pdf.pages_max,
+            fonts: match parts.pdf.fonts {
+                None => FontSet::with_folders(FontSet::usual_folders()),
+                Some(folders) => FontSet::with_folders(folders),
+            },
+            ..PdfSettings::new("")
+        },
+        csv: CsvOptions {
+            header,
+            formula_guard: if parts.csv.formula_guard { FormulaGuard::On } else { FormulaGuard::Off },
+        },
+        work_dir: parts.work_dir,
         clock: parts.clock.clone(),
     };
-    let refresher =
-        EngineRefresher { engine, snapshots: parts.snapshots, clock: parts.clock, ids: parts.ids };
+    let refresher = EngineRefresher {
+        engine,
+        snapshots: parts.snapshots,
+        audit: parts.audit,
+        clock: parts.clock,
+        ids: parts.ids,
+    };
     Ok(EnginePorts { runner: Arc::new(runner), refresher: Arc::new(refresher) })
 }
 
@@ -88,36 +120,157 @@ impl Planner for EnginePlanner {
         &self,
         manifest: &SnapshotManifest,
         definition: &ReportDefinition,
-        arguments: &Arguments,
-    ) -> Result<Box<dyn Plan>> {
-        Ok(Box::new(self.0.prepare(manifest, definition, arguments).await?))
+        task: &Task,
+    ) -> Result<Prepared> {
+        if definition.search {
+            return self.prepare_search(manifest, definition, task).await;
+        }
+        let plan = self.0.prepare(manifest, definition, &task.arguments).await?;
+        Ok(Prepared {
+            effective_query: plan.effective_query(),
+            parts: vec![Box::new(TablePart {
+                name: definition.id.to_string(),
+                plan,
+                charts: definition.charts.clone(),
+            })],
+            messages: Vec::new(),
+        })
+    }
+}
+
+impl EnginePlanner {
+    async fn prepare_search(
+        &self,
+        manifest: &SnapshotManifest,
+        definition: &ReportDefinition,
+        task: &Task,
+    ) -> Result<Prepared> {
+        let arguments = &task.arguments;
+        let query = definition.query_argument().and_then(|spec| arguments.text(&spec.name));
+        let texts = |name: &str| arguments.texts(name).unwrap_or_default().to_vec();
+        let columns = arguments.text("columns").map(|names| names.split(',').map(str::to_owned).collect());
+        let request = SearchRequest {
+            query: query.unwrap_or_default().to_owned(),
+            indices: texts("indices"),
+            columns: columns.unwrap_or_default(),
+            sort: texts("sort"),
+            // A second attempt finds what the first one found.
+            now: task.created,
+        };
+        let plan = self.0.prepare_search(manifest, &request).await?;
+        let names: Vec<_> = plan.parts.iter().map(SearchPart::name).collect();
+        let order: Vec<_> = request.sort.iter().map(String::as_str).chain(["id"]).collect();
+        Ok(Prepared {
+            effective_query: format!(
+                "{}\nIN {}\nORDER BY {}",
+                request.query,
+                names.join(", "),
+                order.join(", ")
+            ),
+            messages: plan
+                .warnings
+                .into_iter()
+                .map(|text| Message::warn("search_field_unknown", text))
+                .collect(),
+            parts: plan.parts.into_iter().map(|part| Box::new(part) as Box<dyn Part>).collect(),
+        })
+    }
+}
+
+fn cover_columns(columns: &[OutputColumn]) -> Vec<CoverColumn> {
+    let column = |column: &OutputColumn| CoverColumn {
+        name: column.name.clone(),
+        label: column.label.clone(),
+        meaning: column.meaning.clone(),
+        origin: column.origin.into(),
+    };
+    columns.iter().map(column).collect()
+}
+
+/// The table of a report.
+struct TablePart {
+    name: String,
+    plan: ReportPlan,
+    charts: Vec<ChartSpec>,
+}
+
+#[async_trait]
+impl Part for TablePart {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn columns(&self) -> Vec<CoverColumn> {
+        cover_columns(self.plan.columns())
+    }
+
+    fn start(&self) -> Result<Box<dyn Rows>> {
+        Ok(Box::new(self.plan.start()?))
+    }
+
+    async fn reconcile(&self) -> Result<Reconciliation> {
+        Ok(self.plan.reconcile().await?)
+    }
+
+    async fn charts(&self) -> Result<Vec<Chart>> {
+        let numbers = self.plan.charts().await?;
+        Ok(self.charts.iter().zip(&numbers).map(|(spec, numbers)| chart(spec, numbers)).collect())
+    }
+}
+
+/// Numbers in the order of the query, as a chart: a number that is not among them is zero.
+fn chart(spec: &ChartSpec, numbers: &[ChartNumber]) -> Chart {
+    let mut categories: Vec<String> = Vec::new();
+    let mut series: Vec<Series> = Vec::new();
+    for number in numbers {
+        if !categories.contains(&number.category) {
+            categories.push(number.category.clone());
+        }
+        if !series.iter().any(|known| known.name == number.series) {
+            series.push(Series { name: number.series.clone(), values: Vec::new() });
+        }
+    }
+    for known in &mut series {
+        known.values = vec![0.0; categories.len()];
+    }
+    for number in numbers {
+        let at = categories.iter().position(|category| *category == number.category);
+        let known = series.iter_mut().find(|known| known.name == number.series);
+        if let (Some(at), Some(known)) = (at, known) {
+            // Counts of rows are far below 2^53.
+            known.values[at] = number.number as f64;
+        }
+    }
+    Chart {
+        title: spec.title.clone(),
+        description: spec.description.clone(),
+        unit: spec.unit.clone(),
+        kind: match spec.form {
+            ChartForm::Bars => ChartKind::Bars,
+            ChartForm::Stacked => ChartKind::StackedBars,
+            ChartForm::Share => ChartKind::Share,
+        },
+        categories,
+        series,
     }
 }
 
 #[async_trait]
-impl Plan for ReportPlan {
-    fn columns(&self) -> Vec<CoverColumn> {
-        ReportPlan::columns(self)
-            .iter()
-            .map(|column| CoverColumn {
-                name: column.name.clone(),
-                label: column.label.clone(),
-                meaning: column.meaning.clone(),
-                origin: column.origin.into(),
-            })
-            .collect()
+impl Part for SearchPart {
+    fn name(&self) -> &str {
+        SearchPart::name(self)
     }
 
-    fn effective_query(&self) -> String {
-        ReportPlan::effective_query(self)
+    fn columns(&self) -> Vec<CoverColumn> {
+        cover_columns(SearchPart::columns(self))
     }
 
     fn start(&self) -> Result<Box<dyn Rows>> {
-        Ok(Box::new(ReportPlan::start(self)?))
+        Ok(Box::new(SearchPart::start(self)?))
     }
 
     async fn reconcile(&self) -> Result<Reconciliation> {
-        Ok(ReportPlan::reconcile(self).await?)
+        Ok(SearchPart::reconcile(self).await?)
     }
 }
 
@@ -131,6 +284,7 @@ impl Rows for ReportRows {
 struct EngineRefresher {
     engine: Arc<Engine>,
     snapshots: Arc<dyn SnapshotCatalogue>,
+    audit: Arc<dyn AuditTrail>,
     clock: Arc<dyn Clock>,
     ids: Arc<dyn Ids>,
 }
@@ -144,6 +298,9 @@ impl Refresher for EngineRefresher {
                 sources: request.sources.iter().map(input).collect::<Result<_>>()?,
                 links: request.links,
                 previous: self.snapshots.newest(&request.tenant).await?,
+                tenant: request.tenant.clone(),
+                audit: self.audit.clone(),
+                environment: Arc::new(|name| std::env::var(name).ok()),
                 snapshot: SnapshotId::new(self.ids.fresh()),
                 clock: self.clock.clone(),
                 publish_incomplete: request.publish_incomplete,

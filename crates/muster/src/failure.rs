@@ -1,7 +1,7 @@
 //! What a command ends with when it does not succeed: one line, and an exit status.
 
 use crate::config::ConfigError;
-use muster_worker::error_chain;
+use muster_reports::error::error_chain;
 use std::error::Error as StdError;
 use std::fmt;
 use std::process::ExitCode;

@@ -2,27 +2,33 @@
 //!
 //! ```text
 //! muster.toml      settings, if there are any
-//! muster.db        tasks, credentials, sources, snapshots, audit trail
-//! keys/            keys of client secrets and of access tokens
+//! muster.db        tasks, credentials, sources, snapshots, audit trail; unless they are in PostgreSQL
+//! keys/            keys of client secrets, access tokens, the audit trail's seals and evidence packages
 //! tables/          identity data, one folder for each table
 //! results/         files of reports
 //! work/            what does not outlive a run
 //! service.lock     held by the one process that serves
 //! refresh.lock     held by the one process that refreshes
 //! ```
+//! With `store.url` several processes, also on several machines, share one PostgreSQL database. Then
+//! `keys/`, `tables/`, `results/` and `refresh.lock` lie in the folder `data.shared`, which all of them
+//! see, and each process has a data directory of its own with `work/` and `service.lock`.
+//!
 //! Commands may open it beside a running service: what they change is one transaction. What only one
 //! process may do takes a lock, which the system frees with the process however it ends.
 
 use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::engine_wiring::{self, EnginePorts, Parts};
+use crate::evidence::{Authority, Packages};
 use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use crate::keys;
 use muster_http::{SecretKey, TokenIssuer};
+use muster_render::evidence::SigningKey;
 use muster_reports::ids::TenantId;
 use muster_reports::{Catalogue, ReportDefinition};
-use muster_store::{ResultFiles, SqliteStore};
+use muster_store::{Place, ResultFiles, SealKey, Store};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -34,8 +40,10 @@ pub struct House {
     /// The tenant of this service.
     pub tenant: TenantId,
     /// Tasks, credentials, sources, snapshots, audit trail.
-    pub store: Arc<SqliteStore>,
+    pub store: Arc<Store>,
     dir: PathBuf,
+    /// What all processes on one database share; the data directory itself where nobody shares.
+    shared: PathBuf,
 }
 
 /// A lock of the data directory; freed when dropped.
@@ -49,7 +57,11 @@ impl House {
     /// When it is not there, or cannot be read.
     pub async fn open(settings: &Settings) -> Result<Self> {
         let dir = &settings.data.dir;
-        if !dir.join("muster.db").is_file() {
+        let is_there = match settings.store.url {
+            None => dir.join("muster.db").is_file(),
+            Some(_) => settings.data.shared.as_ref().unwrap_or(dir).is_dir(),
+        };
+        if !is_there {
             return Err(Failure::new(format!(
                 "{} is no data directory: `muster source add` makes one, --data DIR names another",
                 dir.display()
@@ -64,18 +76,25 @@ impl House {
     /// When it cannot be made or read.
     pub async fn open_or_make(settings: &Settings) -> Result<Self> {
         let dir = &settings.data.dir;
-        keys::private_dir(dir)?;
-        let dir = dir.canonicalize().context(|| format!("folder {} cannot be found", dir.display()))?;
+        let dir = private_dir(dir)?;
+        let shared = settings.data.shared.as_deref().map_or_else(|| Ok(dir.clone()), private_dir)?;
         let store_settings = muster_store::Settings {
             attempts_max: settings.worker.attempts_max,
+            connections: settings.store.connections,
+            seal_key: Some(SealKey::new(key(&shared, "audit.key")?)),
             ..muster_store::Settings::default()
         };
-        let store = SqliteStore::open_with(&dir.join("muster.db"), store_settings).await?;
+        let place = match &settings.store.url {
+            Some(url) => Place::Postgres(url.clone()),
+            None => Place::Sqlite(dir.join("muster.db")),
+        };
+        let store = Store::open(&place, store_settings).await?;
         Ok(Self {
             settings: settings.clone(),
             tenant: TenantId::new(&settings.tenant.id),
             store: Arc::new(store),
             dir,
+            shared,
         })
     }
 
@@ -86,7 +105,12 @@ impl House {
 
     /// Folder of the result files.
     fn results_dir(&self) -> PathBuf {
-        self.dir.join("results")
+        self.shared.join("results")
+    }
+
+    /// Whether other processes may write result files: those of their live attempts are not to be swept.
+    pub fn shares_results(&self) -> bool {
+        self.settings.store.url.is_some()
     }
 
     /// The result files.
@@ -96,28 +120,42 @@ impl House {
 
     /// The key under which client secrets are kept.
     pub fn secret_key(&self) -> Result<SecretKey> {
-        Ok(SecretKey::new(self.key("secrets.key")?))
+        Ok(SecretKey::new(key(&self.shared, "secrets.key")?))
     }
 
     /// What makes and checks access tokens.
     pub fn token_issuer(&self) -> Result<TokenIssuer> {
-        Ok(TokenIssuer::new(&self.key("tokens.key")?)?)
+        Ok(TokenIssuer::new(&key(&self.shared, "tokens.key")?)?)
     }
 
-    fn key(&self, name: &str) -> Result<keys::Key> {
-        let dir = self.dir.join("keys");
-        keys::private_dir(&dir)?;
-        keys::key(&dir, name)
+    /// The key that signs evidence packages.
+    pub fn evidence_key(&self) -> Result<SigningKey> {
+        Ok(SigningKey::from_secret(&key(&self.shared, "evidence.key")?))
+    }
+
+    /// What makes evidence packages.
+    pub fn packages(&self) -> Result<Packages> {
+        let work_dir = self.dir.join("work");
+        keys::private_dir(&work_dir)?;
+        Ok(Packages::new(
+            self.files()?,
+            self.store.clone(),
+            self.store.clone(),
+            self.evidence_key()?,
+            Authority::of(&self.settings.evidence)?,
+            Arc::new(SystemClock),
+            work_dir,
+        ))
     }
 
     /// Takes the lock of serving.
     pub fn lock_service(&self) -> Result<Lock> {
-        self.lock("service.lock", "another process serves this data directory")
+        self.lock(&self.dir, "service.lock", "another process serves this data directory")
     }
 
     /// Takes the lock of refreshing.
     pub fn lock_refresh(&self) -> Result<Lock> {
-        self.lock("refresh.lock", "another process refreshes this data directory")
+        self.lock(&self.shared, "refresh.lock", "another process refreshes this data directory")
     }
 
     /// Removes what runs of a process that was killed have left behind, unless a refresh uses the folder.
@@ -133,8 +171,8 @@ impl House {
         }
     }
 
-    fn lock(&self, name: &str, taken: &str) -> Result<Lock> {
-        let path = self.dir.join(name);
+    fn lock(&self, dir: &Path, name: &str, taken: &str) -> Result<Lock> {
+        let path = dir.join(name);
         let file = File::options()
             .create(true)
             .truncate(false)
@@ -143,7 +181,7 @@ impl House {
             .context(|| format!("{} cannot be opened", path.display()))?;
         match file.try_lock() {
             Ok(()) => Ok(Lock(file)),
-            Err(TryLockError::WouldBlock) => Err(Failure::new(format!("{taken}: {}", self.dir.display()))),
+            Err(TryLockError::WouldBlock) => Err(Failure::new(format!("{taken}: {}", dir.display()))),
             Err(TryLockError::Error(error)) => {
                 Err(error).context(|| format!("{} cannot be locked", path.display()))
             }
@@ -158,17 +196,32 @@ impl House {
     /// Opens the engine.
     pub fn engine(&self, catalogue: Catalogue) -> Result<EnginePorts> {
         Ok(engine_wiring::open(Parts {
-            tables_dir: self.dir.join("tables"),
+            tables_dir: self.shared.join("tables"),
             work_dir: self.dir.join("work"),
             results_dir: self.results_dir(),
             engine: self.settings.engine.clone(),
             csv: self.settings.csv.clone(),
+            pdf: self.settings.pdf.clone(),
             catalogue,
             snapshots: self.store.clone(),
+            audit: self.store.clone(),
             clock: Arc::new(SystemClock),
             ids: Arc::new(SystemIds),
         })?)
     }
+}
+
+/// The key of this name; made if it is not there.
+fn key(shared: &Path, name: &str) -> Result<keys::Key> {
+    let dir = shared.join("keys");
+    keys::private_dir(&dir)?;
+    keys::key(&dir, name)
+}
+
+/// Makes a folder unless it is there, and follows its links.
+fn private_dir(dir: &Path) -> Result<PathBuf> {
+    keys::private_dir(dir)?;
+    dir.canonicalize().context(|| format!("folder {} cannot be found", dir.display()))
 }
 
 /// The reports there are: the built-in ones and those of the folder of definitions.

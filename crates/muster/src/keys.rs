@@ -2,7 +2,8 @@
 //!
 //! A key is made once, by whichever process needs it first, and appears under its name whole or not at
 //! all. Losing `secrets.key` makes every client secret useless; losing `tokens.key` only ends the
-//! tokens of the last hour.
+//! tokens of the last hour. Packages that `evidence.key` has signed are checked with its public half, so keep that:
+//! a new key checks only what it signs itself.
 
 use crate::failure::{Context, Failure, Result};
 use crate::ids::{SystemIds, random_bytes};

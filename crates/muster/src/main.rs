@@ -11,11 +11,14 @@ mod config;
 mod connections;
 mod demo;
 mod engine_wiring;
+mod evidence;
 mod failure;
 mod house;
 mod ids;
+mod issuers;
 mod keys;
 mod output;
+mod query_language;
 mod refresh;
 mod report_run;
 mod serve;
@@ -52,10 +55,13 @@ async fn dispatch(cli: Cli) -> Result {
     match &cli.command {
         Command::Serve(_) => Box::pin(serve::run(settings)).await,
         Command::Demo(args) => Box::pin(demo::run(args, settings, output)).await,
-        Command::Client(command) => commands::client::run(command, settings, output).await,
+        Command::Client(command) => Box::pin(commands::client::run(command, settings, output)).await,
         Command::Source(command) => commands::source::run(command, settings, output).await,
         Command::Refresh(args) => commands::refresh::run(args, settings, output).await,
         Command::Report(command) => commands::report::run(command, settings, output).await,
+        Command::Search(command) => commands::search::run(command, output),
+        Command::Evidence(command) => commands::evidence::run(command, settings, output).await,
+        Command::Verify(args) => commands::verify::run(args, output),
         Command::Snapshot(command) => commands::snapshot::run(command, settings, output).await,
         Command::Config(command) => commands::config::run(command, &effective, output),
     }
@@ -74,6 +80,9 @@ fn effective(cli: &Cli) -> Result<Effective> {
         | Command::Source(_)
         | Command::Refresh(_)
         | Command::Report(_)
+        | Command::Search(_)
+        | Command::Evidence(_)
+        | Command::Verify(_)
         | Command::Snapshot(_)
         | Command::Config(_) => {}
     }
@@ -92,6 +101,9 @@ fn start_log(settings: &Settings, command: &Command) -> Result {
         | Command::Source(_)
         | Command::Refresh(_)
         | Command::Report(_)
+        | Command::Search(_)
+        | Command::Evidence(_)
+        | Command::Verify(_)
         | Command::Snapshot(_)
         | Command::Config(_) => "warn",
     };

@@ -11,16 +11,19 @@ use crate::engine_wiring::EnginePorts;
 use crate::failure::{Context, Failure, Result};
 use crate::house::{House, Lock};
 use crate::ids::SystemIds;
+use crate::issuers;
+use crate::query_language::SearchLanguage;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use muster_http::{AppState, FileOpener, RateLimit, Readiness, Wiring};
 use muster_reports::error::Error;
-use muster_reports::ids::WorkerId;
+use muster_reports::ids::{TaskId, WorkerId};
 use muster_reports::ports::{Credentials, Ids, TaskStore};
 use muster_reports::task::PublishedFile;
 use muster_reports::{Catalogue, Reports, service};
-use muster_store::{ResultFiles, SqliteStore};
+use muster_store::{ResultFiles, Store};
 use muster_worker::{DiscardFiles, Stop, Worker, WorkerSettings};
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,7 +93,7 @@ impl Service {
             .context(|| format!("cannot listen on {listen} (server.listen)"))?;
         let address = listener.local_addr().context(|| "the address is not known".into())?;
         let files = Arc::new(Files(house.files()?));
-        sweep(&house.store, &files).await?;
+        sweep(house, &files).await?;
 
         let (stopping, worker_stop) = (CancellationToken::new(), Stop::default());
         let state = state(house, catalogue, files.clone(), stopping.clone())?;
@@ -146,12 +149,14 @@ impl Service {
 const RELEASE_WAIT: Duration = Duration::from_secs(5);
 
 /// Removes files of earlier processes that no record names.
-async fn sweep(store: &SqliteStore, files: &Files) -> Result {
+async fn sweep(house: &House, files: &Files) -> Result {
     // In this order: what is published in between is named then.
     let survey = files.0.survey()?;
-    let named = store.published_names().await?.into_iter().collect();
-    // The lock of serving is held and no worker has started: nothing writes.
-    let removed = tokio::task::spawn_blocking(move || survey.sweep(&named, |_, _| false))
+    // Without a shared database nothing writes: the lock of serving is held and no worker has started.
+    let live = if house.shares_results() { house.store.live_attempts().await? } else { HashSet::new() };
+    let named = house.store.published_names().await?.into_iter().collect();
+    let is_live = move |task: &TaskId, epoch| live.contains(&(task.clone(), epoch));
+    let removed = tokio::task::spawn_blocking(move || survey.sweep(&named, is_live))
         .await
         .map_err(|error| Failure::with("the sweep of result files failed", error))??;
     if !removed.is_empty() {
@@ -197,6 +202,7 @@ fn state(
         tasks: house.store.clone(),
         snapshots: house.store.clone(),
         audit: house.store.clone(),
+        queries: Arc::new(SearchLanguage),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
         limits,
@@ -205,10 +211,12 @@ fn state(
         reports: Arc::new(use_cases),
         credentials: house.store.clone(),
         files,
+        evidence: Arc::new(house.packages()?),
         readiness: Arc::new(Ready { store: house.store.clone(), stopping }),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
         issuer: house.token_issuer()?,
+        outside: issuers::outside(&auth.issuers, &house.tenant, house.dir())?,
         secret_key: house.secret_key()?,
         settings: muster_http::Settings {
             org: tenant.org.clone(),
@@ -216,6 +224,7 @@ fn state(
             token_lifetime: TimeDelta::seconds(i64::try_from(auth.token_lifetime_s).unwrap_or(i64::MAX)),
             allow_credentials_in_query: auth.allow_credentials_in_query,
             rate_limit: limit(rate_limit.requests),
+            tenant_rate_limit: limit(rate_limit.tenant_requests),
             token_rate_limit: limit(rate_limit.token_requests),
             request_timeout: Duration::from_millis(server.request_timeout_ms),
             body_timeout: Duration::from_millis(server.request_timeout_ms),
@@ -244,7 +253,7 @@ impl DiscardFiles for Files {
 }
 
 struct Ready {
-    store: Arc<SqliteStore>,
+    store: Arc<Store>,
     stopping: CancellationToken,
 }
 

@@ -166,6 +166,7 @@ fn kinds_are_listed_with_their_arguments() {
             "IDENTITIES_DETAILS",
             "IDENTITY_PROFILE_IDENTITY_ERROR",
             "ORPHAN_IDENTITIES",
+            "SEARCH_EXPORT",
             "UNCORRELATED_ACCOUNTS"
         ]
     );

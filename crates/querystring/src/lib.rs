@@ -1,4 +1,4 @@
-//! The search language: text to syntax tree with positions; no engine.
+//! The search language: text to syntax tree with positions, and what a tree asks of a text; no engine.
 //!
 //! The language is that of Elasticsearch's `query_string` query, which is Lucene's classic query parser plus
 //! a few rules of its own, extended by nested queries such as `@accounts(disabled:true)`. [`parse`] turns text
@@ -16,10 +16,9 @@
 //! # Ok::<(), muster_querystring::SyntaxError>(())
 //! ```
 //!
-//! What a word *means* (how text is analysed, which fields there are and of which type) belongs to whoever runs
-//! the query; the tree says where in the text everything stood, so that they can point at it. Two things that
-//! need no engine are here for them: [`parse_regex`] for regular expressions, and [`date_term`] and
-//! [`date_range`] for what a date stands for at a given moment.
+//! What a word *means* is in [`matching`]: tests of texts, numbers, booleans and moments, and a whole query as a
+//! predicate of them. Which fields there are and of which type, whoever runs the query says; the tree knows where
+//! in the text everything stood, so that they can point at it.
 //!
 //! Invariants:
 //! - Pure: no clock, no files, no state. The same text always gives the same answer.
@@ -32,6 +31,7 @@ mod dates;
 mod error;
 mod escape;
 mod lexer;
+pub mod matching;
 mod number;
 mod parser;
 mod print;

@@ -12,7 +12,7 @@ pub fn to_json(cover: &Value) -> Vec<u8> {
 }
 
 /// `serde_json` keeps members sorted only as long as no crate of the build asks for insertion order.
-fn sorted(value: &Value) -> Value {
+pub(crate) fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
             let mut members: Vec<_> = members.iter().collect();

@@ -14,32 +14,22 @@
 //! | struct, map, other list | JSON, members in stored order |
 //!
 //! A cell is quoted only where RFC 4180 needs it, and where a row of one empty cell would be a blank line.
-//! Values are never changed for the sake of spreadsheets that run what looks like a formula: the file is
-//! evidence.
+//! Text that a spreadsheet would run as a formula gets a leading apostrophe, unless the guard is off: see
+//! [`FormulaGuard`] and [`unguard`](crate::unguard).
 
-mod cells;
+pub(crate) mod cells;
 
 use std::io::Write;
 
 use arrow::array::Array;
-use arrow::compute::cast;
-use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
-use sha2::{Digest, Sha256};
 
-use cells::Cells;
+use crate::file::{ColumnFormat, Digested, FileWriter, RenderError, Written, check_columns, unpack};
+use crate::guard::FormulaGuard;
+use cells::{Cells, Scratch};
 
 /// Bytes gathered before they go to the sink.
 const BUFFER_BYTES: usize = 256 << 10;
-
-/// A column of the file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ColumnFormat {
-    /// Technical name; the batch's column must have it too.
-    pub name: String,
-    /// Name for people.
-    pub label: String,
-}
 
 /// What the header holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,55 +41,13 @@ pub enum Header {
     Labels,
 }
 
-/// What a finished file is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Written {
-    /// Rows, the header not counted.
-    pub rows: u64,
-    /// Bytes.
-    pub bytes: u64,
-    /// SHA-256 of the bytes, in lower-case hex.
-    pub sha256: String,
-}
-
-/// Why a file could not be written.
-#[derive(Debug, thiserror::Error)]
-pub enum RenderError {
-    /// The sink refused.
-    #[error("cannot write the file")]
-    Sink(#[from] std::io::Error),
-    /// A batch does not have the file's columns.
-    #[error("column {position} of the batch is {found:?}: expected {expected:?}")]
-    Columns {
-        /// Place of the first column that differs, counted from 1.
-        position: usize,
-        /// Its name in the batch, `None` where the batch has fewer columns.
-        found: Option<String>,
-        /// Its name in the file, `None` where the file has fewer columns.
-        expected: Option<String>,
-    },
-    /// A column has a type that has no form in CSV.
-    #[error(
-        "column {column:?} has type {data_type}: expected text, numbers, booleans, times, or lists, maps and structs of them"
-    )]
-    Unsupported {
-        /// The column's name.
-        column: String,
-        /// Its type.
-        data_type: DataType,
-    },
-    /// A dictionary could not be unpacked.
-    #[error("column {column:?} could not be unpacked")]
-    Unpack {
-        /// The column's name.
-        column: String,
-        /// What Arrow answered.
-        #[source]
-        source: arrow::error::ArrowError,
-    },
-    /// An earlier write failed, so what reached the sink is not the file.
-    #[error("an earlier write failed: expected no further use")]
-    Broken,
+/// What can be chosen of a CSV file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CsvOptions {
+    /// What the header holds.
+    pub header: Header,
+    /// Whether text that a spreadsheet would run is made plain.
+    pub formula_guard: FormulaGuard,
 }
 
 /// Writes one CSV file to a sink, in pieces, hashing them on the way.
@@ -107,46 +55,50 @@ pub enum RenderError {
 /// The sink need not buffer. To keep it for syncing, lend it: `CsvWriter::new(&mut file, ..)`.
 #[derive(Debug)]
 pub struct CsvWriter<W: Write> {
-    sink: W,
+    sink: Digested<W>,
     columns: Vec<ColumnFormat>,
     buffer: Vec<u8>,
-    scratch: Vec<u8>,
-    hash: Sha256,
+    scratch: Scratch,
+    formula_guard: FormulaGuard,
     rows: u64,
-    bytes: u64,
     broken: bool,
 }
 
 impl<W: Write> CsvWriter<W> {
-    /// Begins a file whose header holds technical names.
+    /// Begins a file whose header holds technical names, with the formula guard on.
     #[must_use]
     pub fn new(sink: W, columns: Vec<ColumnFormat>) -> Self {
-        Self::with_header(sink, columns, Header::Names)
+        Self::with_options(sink, columns, CsvOptions::default())
+    }
+
+    /// Begins a file, with the formula guard on.
+    #[must_use]
+    pub fn with_header(sink: W, columns: Vec<ColumnFormat>, header: Header) -> Self {
+        Self::with_options(sink, columns, CsvOptions { header, ..CsvOptions::default() })
     }
 
     /// Begins a file.
     #[must_use]
-    pub fn with_header(sink: W, columns: Vec<ColumnFormat>, header: Header) -> Self {
+    pub fn with_options(sink: W, columns: Vec<ColumnFormat>, options: CsvOptions) -> Self {
         let mut buffer = Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 4);
         for (index, column) in columns.iter().enumerate() {
             if index > 0 {
                 buffer.push(b',');
             }
-            let text = match header {
+            let text = match options.header {
                 Header::Names => &column.name,
                 Header::Labels => &column.label,
             };
-            cells::push_text(&mut buffer, text.as_bytes());
+            cells::push_text(&mut buffer, text, options.formula_guard);
         }
         buffer.extend_from_slice(b"\r\n");
         Self {
-            sink,
+            sink: Digested::new(sink),
             columns,
             buffer,
-            scratch: Vec::new(),
-            hash: Sha256::new(),
+            scratch: Scratch::default(),
+            formula_guard: options.formula_guard,
             rows: 0,
-            bytes: 0,
             broken: false,
         }
     }
@@ -166,8 +118,8 @@ impl<W: Write> CsvWriter<W> {
             return Err(RenderError::Broken);
         }
         self.broken = true;
-        self.check_columns(batch)?;
-        let unpacked = self.unpack(batch)?;
+        check_columns(&self.columns, batch)?;
+        let unpacked = unpack(batch)?;
         let mut cells = Vec::with_capacity(unpacked.len());
         for (format, array) in self.columns.iter().zip(&unpacked) {
             let unsupported = || RenderError::Unsupported {
@@ -183,7 +135,7 @@ impl<W: Write> CsvWriter<W> {
                 if index > 0 {
                     self.buffer.push(b',');
                 }
-                column.push(&mut self.buffer, &mut self.scratch, row);
+                column.push(&mut self.buffer, &mut self.scratch, row, self.formula_guard);
             }
             if alone && self.buffer.len() == row_start {
                 self.buffer.extend_from_slice(b"\"\"");
@@ -208,40 +160,22 @@ impl<W: Write> CsvWriter<W> {
         }
         self.drain()?;
         self.sink.flush()?;
-        let mut sha256 = String::with_capacity(64);
-        for byte in self.hash.finalize() {
-            sha256.push_str(&format!("{byte:02x}"));
-        }
-        Ok(Written { rows: self.rows, bytes: self.bytes, sha256 })
+        Ok(self.sink.written(self.rows))
     }
 
     fn drain(&mut self) -> Result<(), RenderError> {
         self.sink.write_all(&self.buffer)?;
-        self.hash.update(&self.buffer);
-        self.bytes += self.buffer.len() as u64;
         self.buffer.clear();
         Ok(())
     }
+}
 
-    fn check_columns(&self, batch: &RecordBatch) -> Result<(), RenderError> {
-        let schema = batch.schema_ref();
-        for index in 0..self.columns.len().max(schema.fields().len()) {
-            let found = schema.fields().get(index).map(|field| field.name());
-            let expected = self.columns.get(index).map(|column| &column.name);
-            if found != expected {
-                let (found, expected) = (found.cloned(), expected.cloned());
-                return Err(RenderError::Columns { position: index + 1, found, expected });
-            }
-        }
-        Ok(())
+impl<W: Write> FileWriter for CsvWriter<W> {
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), RenderError> {
+        CsvWriter::write(self, batch)
     }
 
-    /// The columns with dictionaries resolved.
-    fn unpack(&self, batch: &RecordBatch) -> Result<Vec<arrow::array::ArrayRef>, RenderError> {
-        let unpack = |(format, array): (&ColumnFormat, &arrow::array::ArrayRef)| {
-            let DataType::Dictionary(_, values) = array.data_type() else { return Ok(array.clone()) };
-            cast(array, values).map_err(|source| RenderError::Unpack { column: format.name.clone(), source })
-        };
-        self.columns.iter().zip(batch.columns()).map(unpack).collect()
+    fn finish(self: Box<Self>) -> Result<Written, RenderError> {
+        CsvWriter::finish(*self)
     }
 }

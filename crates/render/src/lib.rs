@@ -1,4 +1,5 @@
-//! Record batches to files: CSV, and the cover as JSON.
+//! Record batches to files: CSV, PDF, spreadsheets, NDJSON, Parquet, archives; the cover as JSON; charts; evidence
+//! packages; two files of one report compared.
 //!
 //! Why here: a report's file is evidence, so its bytes must depend on the rows and the definition alone. This
 //! crate knows neither a clock nor the network, and everything it writes streams: memory does not grow with the
@@ -9,9 +10,27 @@
 //! - [`Written`] tells the rows, bytes and SHA-256 of exactly what reached the sink, and there is none after a
 //!   failed write.
 
+pub mod chart;
+pub mod compare;
 pub mod cover;
 mod csv;
+pub mod evidence;
+mod file;
+mod guard;
 mod json;
+mod ndjson;
+mod parquet;
+mod path;
+pub mod pdf;
 mod scalar;
+mod xlsx;
+mod zip;
 
-pub use csv::{ColumnFormat, CsvWriter, Header, RenderError, Written};
+pub use csv::{CsvOptions, CsvWriter, Header};
+pub use file::{ColumnFormat, FileWriter, RenderError, Written};
+pub use guard::{FormulaGuard, guard, unguard};
+pub use ndjson::NdjsonWriter;
+pub use parquet::ParquetWriter;
+pub use path::check_name;
+pub use xlsx::{XlsxOptions, XlsxWriter};
+pub use zip::{Member, ZipFiles};

@@ -64,12 +64,12 @@ impl Arguments {
     ///
     /// # Errors
     /// `Invalid`, naming the argument, when a required one is missing or a value has the wrong shape.
-    pub fn check(specs: &[ArgumentSpec], raw: &RawArguments) -> Result<Self> {
+    pub fn check<'a>(specs: impl IntoIterator<Item = &'a ArgumentSpec>, raw: &RawArguments) -> Result<Self> {
         let mut checked = BTreeMap::new();
         for spec in specs {
             let value = match raw.get(&spec.name) {
                 None | Some(RawValue::Null) => None,
-                Some(value) => Some(check_value(spec, value)?),
+                Some(value) => check_value(spec, value)?,
             };
             match value.or_else(|| spec.default.clone()) {
                 Some(value) => {
@@ -129,7 +129,8 @@ impl Arguments {
     }
 }
 
-fn check_value(spec: &ArgumentSpec, value: &RawValue) -> Result<ArgumentValue> {
+/// `None` where a blank value says as much as an absent one.
+fn check_value(spec: &ArgumentSpec, value: &RawValue) -> Result<Option<ArgumentValue>> {
     let refuse = || {
         Error::invalid(format!(
             "argument {:?} is {}: expected {}",
@@ -139,12 +140,12 @@ fn check_value(spec: &ArgumentSpec, value: &RawValue) -> Result<ArgumentValue> {
         ))
     };
     match (&spec.kind, value) {
-        (ArgumentKind::Boolean, RawValue::Boolean(flag)) => Ok(ArgumentValue::Boolean(*flag)),
+        (ArgumentKind::Boolean, RawValue::Boolean(flag)) => Ok(Some(ArgumentValue::Boolean(*flag))),
         (ArgumentKind::Boolean, RawValue::Text(text)) if text.eq_ignore_ascii_case("true") => {
-            Ok(ArgumentValue::Boolean(true))
+            Ok(Some(ArgumentValue::Boolean(true)))
         }
         (ArgumentKind::Boolean, RawValue::Text(text)) if text.eq_ignore_ascii_case("false") => {
-            Ok(ArgumentValue::Boolean(false))
+            Ok(Some(ArgumentValue::Boolean(false)))
         }
         (
             ArgumentKind::Text
@@ -160,14 +161,26 @@ fn check_value(spec: &ArgumentSpec, value: &RawValue) -> Result<ArgumentValue> {
                     spec.kind.expectation()
                 )));
             }
-            Ok(ArgumentValue::Text(text.clone()))
+            Ok(Some(ArgumentValue::Text(text.clone())))
         }
         // Historical clients wrap the query: {"query": {"query": "..."}}.
         (ArgumentKind::Query, RawValue::Object(object)) => match object.get("query") {
-            Some(RawValue::Text(text)) => Ok(ArgumentValue::Text(text.clone())),
+            Some(RawValue::Text(text)) => Ok(Some(ArgumentValue::Text(text.clone()))),
             Some(_) | None => Err(refuse()),
         },
-        (ArgumentKind::Query, RawValue::Text(text)) => Ok(ArgumentValue::Text(text.clone())),
+        (ArgumentKind::Query, RawValue::Text(text)) => Ok(Some(ArgumentValue::Text(text.clone()))),
+        (ArgumentKind::Names, RawValue::Text(text)) => Ok(names(text.split(','))),
+        (ArgumentKind::Names, RawValue::List(items)) => {
+            let texts = items.iter().map(|item| match item {
+                RawValue::Text(text) => Ok(text.as_str()),
+                RawValue::Null
+                | RawValue::Boolean(_)
+                | RawValue::Number(_)
+                | RawValue::List(_)
+                | RawValue::Object(_) => Err(refuse()),
+            });
+            Ok(names(texts.collect::<Result<Vec<_>>>()?.into_iter()))
+        }
         (ArgumentKind::Texts { allowed }, RawValue::List(items)) => {
             let mut texts = Vec::with_capacity(items.len());
             for (at, item) in items.iter().enumerate() {
@@ -192,10 +205,16 @@ fn check_value(spec: &ArgumentSpec, value: &RawValue) -> Result<ArgumentValue> {
                 texts.sort();
                 texts.dedup();
             }
-            Ok(ArgumentValue::Texts(texts))
+            Ok(Some(ArgumentValue::Texts(texts)))
         }
         _ => Err(refuse()),
     }
+}
+
+/// Names without the blanks around them; none of them is no value.
+fn names<'a>(texts: impl Iterator<Item = &'a str>) -> Option<ArgumentValue> {
+    let names: Vec<_> = texts.map(str::trim).filter(|name| !name.is_empty()).collect();
+    (!names.is_empty()).then(|| ArgumentValue::Text(names.join(",")))
 }
 
 #[cfg(test)]
@@ -263,6 +282,23 @@ mod tests {
             error.message,
             "argument \"selectedFormats\", item 1, is \"XLS\": expected one of CSV, PDF"
         );
+    }
+
+    #[test]
+    fn names_come_as_one_text_or_as_a_list() {
+        let specs = [spec("columns", ArgumentKind::Names, false)];
+        let list = RawValue::List(vec![RawValue::Text("id".into()), RawValue::Text("access.spread".into())]);
+        for (value, canonical) in [
+            (RawValue::Text(" id , access.spread,".into()), r#"{"columns":"id,access.spread"}"#),
+            (list, r#"{"columns":"id,access.spread"}"#),
+            (RawValue::Text(" , ".into()), "{}"),
+            (RawValue::List(Vec::new()), "{}"),
+        ] {
+            assert_eq!(Arguments::check(&specs, &raw([("columns", value)])).unwrap().canonical(), canonical);
+        }
+        let error =
+            Arguments::check(&specs, &raw([("columns", RawValue::List(vec![RawValue::Null]))])).unwrap_err();
+        assert!(error.message.contains("columns"), "{}", error.message);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Who calls, and the one table of who may do what.
 
 use crate::error::{Error, Result};
-use crate::ids::{ClientId, TenantId};
+use crate::ids::{ClientId, SourceId, TenantId};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -121,12 +122,63 @@ pub enum DataScope {
     /// All rows of the tenant.
     #[default]
     Everything,
+    /// Only rows of these sources: their accounts, and the identities that have such an account. None of
+    /// them: no row.
+    Sources(BTreeSet<SourceId>),
+}
+
+impl DataScope {
+    /// No scope names more sources than this: a token carries it.
+    pub const SOURCES_MAX: usize = 200;
+
+    /// The scope of these sources; order and repetition say nothing.
+    ///
+    /// # Errors
+    /// `Invalid` when there are too many, or one is not a short text of letters, digits, `-` and `_`.
+    pub fn of_sources<'a>(ids: impl IntoIterator<Item = &'a str>) -> Result<Self> {
+        let mut sources = BTreeSet::new();
+        for id in ids {
+            let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+            if id.is_empty() || id.len() > 64 || !id.chars().all(plain) {
+                return Err(Error::invalid(format!("source id is {id:?}: expected 32 hex digits")));
+            }
+            sources.insert(SourceId::new(id));
+            if sources.len() > Self::SOURCES_MAX {
+                return Err(Error::invalid(format!(
+                    "a data scope has more than {} sources: expected at most that many",
+                    Self::SOURCES_MAX
+                )));
+            }
+        }
+        Ok(Self::Sources(sources))
+    }
+
+    /// Whether rows of this source are in it.
+    pub fn has_source(&self, source: &str) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Sources(sources) => sources.iter().any(|id| id.as_str() == source),
+        }
+    }
+
+    /// Whether every row of `other` is in it.
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Everything, _) => true,
+            (Self::Sources(_), Self::Everything) => false,
+            (Self::Sources(mine), Self::Sources(theirs)) => theirs.is_subset(mine),
+        }
+    }
 }
 
 impl fmt::Display for DataScope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Everything => f.write_str("everything"),
+            Self::Sources(sources) => {
+                f.write_str("sources")?;
+                sources.iter().try_for_each(|id| write!(f, " {id}"))
+            }
         }
     }
 }
@@ -142,6 +194,14 @@ pub struct UserIdentity {
     pub levels: Vec<UserLevel>,
 }
 
+impl UserIdentity {
+    /// Whether all that this user may start reports with is a level over sources.
+    pub fn is_source_administrator(&self) -> bool {
+        let mut starting = self.levels.iter().filter(|level| STARTERS.contains(level)).peekable();
+        starting.peek().is_some() && starting.all(|level| SOURCE_LEVELS.contains(level))
+    }
+}
+
 /// An authenticated caller.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Caller {
@@ -153,7 +213,7 @@ pub struct Caller {
     pub user: Option<UserIdentity>,
     /// What the token grants.
     pub scopes: Vec<Scope>,
-    /// The rows this caller may see.
+    /// The rows that the credential grants; what counts is [`Caller::scope`].
     pub data_scope: DataScope,
 }
 
@@ -177,6 +237,9 @@ struct Rule {
     levels: &'static [UserLevel],
     applications: bool,
 }
+
+/// Levels that see rows of their sources only, unless the user has one of the other starting levels too.
+const SOURCE_LEVELS: [UserLevel; 2] = [UserLevel::SourceAdmin, UserLevel::SourceSubadmin];
 
 const STARTERS: &[UserLevel] = &[
     UserLevel::OrgAdmin,
@@ -217,6 +280,17 @@ impl Caller {
         self.user.as_ref().map_or(self.client.as_str(), |user| &user.name)
     }
 
+    /// The rows this caller may see: those of the credential's sources; for a source administrator whose
+    /// credential names no sources, none.
+    pub fn scope(&self) -> DataScope {
+        match (&self.data_scope, &self.user) {
+            (DataScope::Everything, Some(user)) if user.is_source_administrator() => {
+                DataScope::Sources(BTreeSet::new())
+            }
+            (scope, _) => scope.clone(),
+        }
+    }
+
     /// Whether this caller may do `operation`.
     ///
     /// # Errors
@@ -252,6 +326,55 @@ mod tests {
             scopes: vec![scope],
             data_scope: DataScope::Everything,
         }
+    }
+
+    #[test]
+    fn a_source_administrator_sees_rows_of_named_sources_only() {
+        let sources = DataScope::of_sources(["b", "a", "b"]).expect("these are ids");
+        assert_eq!(sources.to_string(), "sources a b");
+        let none = DataScope::of_sources([]).expect("none is a list of ids");
+        use UserLevel::{OrgAdmin, SourceAdmin, SourceSubadmin, User};
+        for (levels, granted, seen) in [
+            (&[SourceAdmin][..], &DataScope::Everything, &none),
+            (&[SourceSubadmin, User], &DataScope::Everything, &none),
+            (&[SourceSubadmin, SourceAdmin], &sources, &sources),
+            (&[SourceAdmin, OrgAdmin], &DataScope::Everything, &DataScope::Everything),
+            (&[OrgAdmin], &sources, &sources),
+            (&[User], &DataScope::Everything, &DataScope::Everything),
+            (&[], &DataScope::Everything, &DataScope::Everything),
+        ] {
+            let mut caller = caller(Scope::All, Some(levels));
+            caller.data_scope = granted.clone();
+            assert_eq!(caller.scope(), *seen, "{levels:?} {granted}");
+        }
+    }
+
+    #[test]
+    fn scopes_cover_what_lies_within_them() {
+        let of = |ids: &[&str]| DataScope::of_sources(ids.iter().copied()).expect("these are ids");
+        for (wide, narrow, covers) in [
+            (DataScope::Everything, DataScope::Everything, true),
+            (DataScope::Everything, of(&["a"]), true),
+            (of(&["a"]), DataScope::Everything, false),
+            (of(&["a", "b"]), of(&["b"]), true),
+            (of(&["a"]), of(&["a", "b"]), false),
+            (of(&["a"]), of(&[]), true),
+        ] {
+            assert_eq!(wide.covers(&narrow), covers, "{wide} {narrow}");
+        }
+        assert!(DataScope::of_sources(["a b"]).is_err() && DataScope::of_sources([""]).is_err());
+        let many: Vec<_> = (0..=DataScope::SOURCES_MAX).map(|number| number.to_string()).collect();
+        assert!(DataScope::of_sources(many.iter().map(String::as_str)).is_err());
+    }
+
+    /// What is kept in stores and tokens reads back for ever.
+    #[test]
+    fn scopes_are_kept_as_they_always_were() {
+        let text = |scope: &DataScope| serde_json::to_string(scope).expect("a scope is JSON");
+        assert_eq!(text(&DataScope::Everything), r#""everything""#);
+        let sources = DataScope::of_sources(["b", "a"]).expect("these are ids");
+        assert_eq!(text(&sources), r#"{"sources":["a","b"]}"#);
+        assert_eq!(serde_json::from_str::<DataScope>(&text(&sources)).ok(), Some(sources));
     }
 
     /// The whole matrix, as `contract.md` has it.

@@ -81,7 +81,10 @@ pub struct Reconciliation {
     pub population: u64,
     /// What was left out, by reason.
     pub excluded: Vec<Count>,
-    /// Population less exclusions: what must have been written.
+    /// Rows beyond one for each of the rest, by reason: elements of lists that are spread.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub added: Vec<Count>,
+    /// Population less exclusions, with what was added: what must have been written.
     pub expected: u64,
     /// Rows written.
     pub reported: u64,
@@ -100,6 +103,17 @@ pub struct CoverColumn {
     pub meaning: String,
     /// Where the column comes from: `definition`, `identity attribute`, `account attribute`.
     pub origin: String,
+}
+
+/// A file inside the result's archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CoverPart {
+    /// Name without extension: a type of document.
+    pub name: String,
+    /// Columns, in file order.
+    pub columns: Vec<CoverColumn>,
+    /// Completeness of this part.
+    pub reconciliation: Reconciliation,
 }
 
 /// One published file.
@@ -149,10 +163,16 @@ pub struct Cover {
     pub reconciliation: Reconciliation,
     /// Columns, in file order.
     pub columns: Vec<CoverColumn>,
+    /// What the archive holds, for a result that is one; `columns` is empty then.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<CoverPart>,
     /// What a reader must know.
     pub messages: Vec<Message>,
     /// The files.
     pub files: Vec<CoverFile>,
+    /// Whether cells of the CSV files carry the guard against formulas; absent where there is no CSV file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csv_formula_guard: Option<bool>,
     /// How to check the files without this program.
     pub how_to_verify: String,
 }

@@ -10,7 +10,7 @@ use crate::ids::{ReportId, sha256_hex};
 use crate::kind::{FileFormat, ReportKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// What an argument holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,8 @@ pub enum ArgumentKind {
     SourceName,
     /// A search query, as a text or wrapped in an object as older clients send it.
     Query,
+    /// Names in an order that matters, as one text with commas between them or as a list; blank is absent.
+    Names,
     /// A list of texts; a set when `allowed` is not empty.
     Texts {
         /// The permitted texts; empty when any is.
@@ -46,6 +48,7 @@ impl ArgumentKind {
             Self::AuthoritativeSourceId => "the id of an authoritative source, as a text".into(),
             Self::SourceName => "the name of the source, as a text".into(),
             Self::Query => "a search query, as a text".into(),
+            Self::Names => "names with commas between them, as a text".into(),
             Self::Texts { allowed } if allowed.is_empty() => "a list of texts".into(),
             Self::Texts { allowed } => format!("a list of {}", allowed.join(", ")),
         }
@@ -112,6 +115,34 @@ pub struct Subtotal {
     pub query: String,
 }
 
+/// How a chart shows its numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChartForm {
+    /// A bar for each category.
+    Bars,
+    /// A bar for each category, its series one after the other.
+    Stacked,
+    /// As stacked, each bar filling the whole width.
+    Share,
+}
+
+/// A chart of a report's document.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChartSpec {
+    /// Title.
+    pub title: String,
+    /// What it shows, for those who cannot see it.
+    pub description: String,
+    /// What is counted: `accounts`, say.
+    pub unit: String,
+    /// How it is drawn.
+    pub form: ChartForm,
+    /// Rows of (category text, series text, number integer), in the order in which they are shown.
+    pub query: String,
+}
+
 /// A report: everything but the engine that plans it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -134,16 +165,24 @@ pub struct ReportDefinition {
     pub arguments: Vec<ArgumentSpec>,
     /// Formats a result may have.
     pub formats: Vec<FileFormat>,
+    /// Whether the rows are what a search query finds: then the arguments decide columns, order and rows, and
+    /// nothing below stands in the file.
+    #[serde(default)]
+    pub search: bool,
     /// Fixed columns, in file order.
+    #[serde(default)]
     pub columns: Vec<Column>,
     /// The attribute columns after them, taken from the query's `attributes` map.
     #[serde(default)]
     pub attribute_columns: Option<AttributeColumns>,
     /// Sort keys: columns of the query. The last one is unique, so the order is total.
+    #[serde(default)]
     pub order_by: Vec<String>,
     /// The rows: a query whose output has every fixed column and every sort key.
+    #[serde(default)]
     pub query: String,
     /// One row, one integer: everything that could have been reported.
+    #[serde(default)]
     pub population: String,
     /// What is left out of the population. Rows written must equal population less exclusions.
     #[serde(default)]
@@ -151,6 +190,9 @@ pub struct ReportDefinition {
     /// Breakdowns for the cover.
     #[serde(default)]
     pub subtotals: Vec<Subtotal>,
+    /// Charts of the document.
+    #[serde(default)]
+    pub charts: Vec<ChartSpec>,
     /// SHA-256 of the definition file, 64 hex digits.
     #[serde(skip)]
     pub digest: String,
@@ -170,13 +212,25 @@ impl ReportDefinition {
         definition.digest = sha256_hex([text]);
         definition.kind = definition.id.as_str().parse().ok();
         let refuse = |what: String| Err(Error::invalid(format!("report definition {place}: {what}")));
-        if definition.columns.is_empty() {
-            return refuse("columns is empty: expected at least one".into());
-        }
         if definition.formats.is_empty() {
             return refuse("formats is empty: expected at least one of CSV, PDF".into());
         }
-        if definition.order_by.is_empty() {
+        if definition.search {
+            if !definition.columns.is_empty()
+                || !definition.query.is_empty()
+                || !definition.population.is_empty()
+            {
+                return refuse("search is true: expected no columns, query or population beside it".into());
+            }
+            let queries = definition.arguments.iter().filter(|argument| argument.kind == ArgumentKind::Query);
+            if queries.count() != 1 {
+                return refuse("search is true: expected one argument of type query".into());
+            }
+        } else if definition.columns.is_empty() {
+            return refuse("columns is empty: expected at least one".into());
+        } else if definition.query.is_empty() || definition.population.is_empty() {
+            return refuse("query or population is missing: expected both".into());
+        } else if definition.order_by.is_empty() {
             return refuse("order_by is empty: expected sort keys, the last of them unique".into());
         }
         if definition.id.as_str().is_empty()
@@ -198,6 +252,11 @@ impl ReportDefinition {
         Ok(definition)
     }
 
+    /// The argument that is a search query, if there is one.
+    pub fn query_argument(&self) -> Option<&ArgumentSpec> {
+        self.arguments.iter().find(|argument| argument.kind == ArgumentKind::Query)
+    }
+
     /// The argument that names the source this report is about, if there is one.
     pub fn source_argument(&self) -> Option<&ArgumentSpec> {
         self.arguments
@@ -206,18 +265,51 @@ impl ReportDefinition {
     }
 }
 
+/// Arguments that every report takes beside its own: ours, so that the published ones stay as they are.
+pub static COMMON_ARGUMENTS: LazyLock<[ArgumentSpec; 2]> = LazyLock::new(|| {
+    let spec = |name: &str, allowed: &[&str], meaning: &str| ArgumentSpec {
+        name: name.into(),
+        kind: ArgumentKind::Texts { allowed: allowed.iter().map(|text| (*text).to_owned()).collect() },
+        required: false,
+        default: None,
+        meaning: meaning.into(),
+    };
+    [
+        spec(
+            EXTRA_FORMATS,
+            &FileFormat::EXTRA.map(FileFormat::as_str),
+            "Formats to write beside the published ones; they are fetched by a route of their own.",
+        ),
+        ArgumentSpec {
+            kind: ArgumentKind::Text,
+            ..spec(
+                FORMULA_GUARD,
+                &[],
+                "`on` or `off`: whether a CSV cell that a spreadsheet would take for a formula gets a quote before it. \
+                 The setting csv.formula_guard when absent.",
+            )
+        },
+    ]
+});
+
+/// Name of the argument that asks for further formats.
+pub const EXTRA_FORMATS: &str = "extraFormats";
+/// Name of the argument that turns the formula guard on or off.
+pub const FORMULA_GUARD: &str = "formulaGuard";
+
 /// All reports that can be started, by id.
 #[derive(Debug, Clone)]
 pub struct Catalogue {
     by_id: BTreeMap<ReportId, Arc<ReportDefinition>>,
 }
 
-const BUILT_IN: [(&str, &str); 6] = [
+const BUILT_IN: [(&str, &str); 7] = [
     ("accounts.toml", include_str!("../definitions/accounts.toml")),
     ("identities.toml", include_str!("../definitions/identities.toml")),
     ("identities_details.toml", include_str!("../definitions/identities_details.toml")),
     ("identity_errors.toml", include_str!("../definitions/identity_errors.toml")),
     ("orphan_identities.toml", include_str!("../definitions/orphan_identities.toml")),
+    ("search_export.toml", include_str!("../definitions/search_export.toml")),
     ("uncorrelated_accounts.toml", include_str!("../definitions/uncorrelated_accounts.toml")),
 ];
 
@@ -264,7 +356,7 @@ mod tests {
     use super::*;
 
     /// The column lists of `reports.md`, written out again by hand.
-    const COLUMNS: [(&str, &str); 6] = [
+    const COLUMNS: [(&str, &str); 7] = [
         (
             "ACCOUNTS",
             "nativeIdentity,name,sourceId,sourceName,identityId,identityName,identityDisplayName,correlated,manuallyCorrelated,situation,disabled,locked,systemAccount,entitlementCount,created,modified",
@@ -285,6 +377,7 @@ mod tests {
             "ORPHAN_IDENTITIES",
             "id,name,displayName,email,cause,lostSince,lastAuthoritativeSource,accountCount,accounts,created,modified",
         ),
+        ("SEARCH_EXPORT", ""),
         (
             "UNCORRELATED_ACCOUNTS",
             "account,displayName,userName,type,sourceId,sourceName,situation,candidates,disabled,created,modified",
@@ -309,7 +402,8 @@ mod tests {
             let texts = [&definition.query, &definition.population]
                 .into_iter()
                 .chain(definition.exclusions.iter().map(|e| &e.query))
-                .chain(definition.subtotals.iter().map(|s| &s.query));
+                .chain(definition.subtotals.iter().map(|s| &s.query))
+                .chain(definition.charts.iter().map(|c| &c.query));
             for text in texts {
                 for placeholder in text.split('$').skip(1) {
                     let name: String = placeholder.chars().take_while(|c| c.is_alphanumeric()).collect();

@@ -65,3 +65,15 @@ impl Error {
         Self { category: Category::Internal, message: message.into(), source: Some(source.into()) }
     }
 }
+
+/// An error and its causes, in one line.
+pub fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -67,7 +67,7 @@ impl FromStr for ReportKind {
     }
 }
 
-/// A published file format (`availableFormats`, `fileFormat`).
+/// A format of a result's files. The published API knows the first two; the others have routes of our own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum FileFormat {
@@ -75,14 +75,55 @@ pub enum FileFormat {
     Csv,
     /// A document to read.
     Pdf,
+    /// A spreadsheet.
+    Xlsx,
+    /// A JSON object for each row, one in a line.
+    Ndjson,
+    /// Columns, for programs.
+    Parquet,
 }
 
 impl FileFormat {
-    /// The published name.
+    /// The formats of the published API (`availableFormats`, `fileFormat`).
+    pub const PUBLISHED: [Self; 2] = [Self::Csv, Self::Pdf];
+    /// The formats beyond it, which are written when `extraFormats` asks for them.
+    pub const EXTRA: [Self; 3] = [Self::Xlsx, Self::Ndjson, Self::Parquet];
+
+    /// The name.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Csv => "CSV",
             Self::Pdf => "PDF",
+            Self::Xlsx => "XLSX",
+            Self::Ndjson => "NDJSON",
+            Self::Parquet => "PARQUET",
+        }
+    }
+
+    /// Whether the published API knows it.
+    pub fn is_published(self) -> bool {
+        Self::PUBLISHED.contains(&self)
+    }
+
+    /// What a file's name ends with.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Pdf => "pdf",
+            Self::Xlsx => "xlsx",
+            Self::Ndjson => "ndjson",
+            Self::Parquet => "parquet",
+        }
+    }
+
+    /// `Content-Type` of a file.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv => "application/csv",
+            Self::Pdf => "application/pdf",
+            Self::Xlsx => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+            Self::Ndjson => "application/x-ndjson",
+            Self::Parquet => "application/vnd.apache.parquet",
         }
     }
 }
@@ -98,10 +139,10 @@ impl FromStr for FileFormat {
 
     /// Any case, as clients send it (`contract.md`: "fileFormat in any case").
     fn from_str(text: &str) -> Result<Self, String> {
-        match text.to_ascii_uppercase().as_str() {
-            "CSV" => Ok(Self::Csv),
-            "PDF" => Ok(Self::Pdf),
-            _ => Err(format!("fileFormat is {text:?}: expected csv or pdf")),
-        }
+        let known = Self::PUBLISHED.into_iter().chain(Self::EXTRA);
+        known
+            .into_iter()
+            .find(|format| text.eq_ignore_ascii_case(format.as_str()))
+            .ok_or_else(|| format!("fileFormat is {text:?}: expected csv, pdf, xlsx, ndjson or parquet"))
     }
 }

@@ -11,6 +11,7 @@
 //!   request is a [`arguments::RawArguments`].
 
 pub mod arguments;
+pub mod audit;
 pub mod caller;
 pub mod cover;
 pub mod definition;

@@ -2,6 +2,7 @@
 //!
 //! Every adapter of a port passes the same contract suite (in `testkit`), the in-memory fake included.
 
+use crate::audit::{AuditRecord, ChainedEvent};
 use crate::caller::{Caller, Operation};
 use crate::error::Result;
 use crate::ids::{ClientId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
@@ -17,6 +18,15 @@ use std::time::Duration;
 pub trait Clock: Send + Sync {
     /// Now, in UTC.
     fn now(&self) -> DateTime<Utc>;
+}
+
+/// The search language, as far as a start must know it: whether a query can be read.
+pub trait QueryLanguage: Send + Sync {
+    /// Accepts a query or says where it is wrong.
+    ///
+    /// # Errors
+    /// `Invalid` with the position and what was expected there.
+    fn check(&self, query: &str) -> Result<()>;
 }
 
 /// Fresh ids.
@@ -265,9 +275,23 @@ pub struct AuditEvent {
     pub details: String,
 }
 
-/// The audit trail. An event is durable when `record` returns.
+/// The audit trail: for each tenant a chain (see [`crate::audit`]). An event is durable when `record` returns.
 #[async_trait]
 pub trait AuditTrail: Send + Sync {
-    /// Records one event.
+    /// Records one event at the end of its tenant's chain. `Invalid` when its id is taken.
     async fn record(&self, event: &AuditEvent) -> Result<()>;
+
+    /// The tenant's events behind the number `after_sequence`, in order, at most `limit`. An event appears
+    /// only after all that come before it, so a reader that goes on from the last number misses none.
+    async fn events(&self, tenant: &TenantId, after_sequence: u64, limit: u32) -> Result<Vec<ChainedEvent>>;
+
+    /// The tenant's events about one task behind the number `after_sequence`, in order, at most `limit`, each as it
+    /// is kept, so that its hash can be computed anew.
+    async fn records_of(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        after_sequence: u64,
+        limit: u32,
+    ) -> Result<Vec<AuditRecord>>;
 }

@@ -1,17 +1,18 @@
 //! The use cases: start, result, open, cancel. Rights are checked here, first, for every face.
 
 use crate::arguments::{ArgumentValue, Arguments, RawArguments};
-use crate::caller::{Caller, Operation};
-use crate::definition::{ArgumentKind, Catalogue, ReportDefinition};
+use crate::caller::{Caller, DataScope, Operation};
+use crate::definition::{ArgumentKind, COMMON_ARGUMENTS, Catalogue, FORMULA_GUARD, ReportDefinition};
 use crate::error::{Error, Result};
 use crate::ids::{ReportId, TaskDefinitionId, TaskId};
 use crate::kind::{FileFormat, ReportKind};
 use crate::ports::{
-    AuditEvent, AuditTrail, Cancelled, Clock, Ids, ResultOrder, SnapshotCatalogue, TaskStore,
+    AuditEvent, AuditTrail, Cancelled, Clock, Ids, QueryLanguage, ResultOrder, SnapshotCatalogue, TaskStore,
 };
 use crate::snapshot::SnapshotManifest;
 use crate::task::{Message, NewTask, PublishedFile, Task, TaskState, dedup_key, task_definition_id};
 use chrono::TimeDelta;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Limits of the use cases.
@@ -39,6 +40,8 @@ pub struct Reports {
     pub snapshots: Arc<dyn SnapshotCatalogue>,
     /// Audit trail.
     pub audit: Arc<dyn AuditTrail>,
+    /// The search language.
+    pub queries: Arc<dyn QueryLanguage>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Ids.
@@ -71,29 +74,37 @@ impl Reports {
     /// As [`Reports::start_kind`], and `Invalid` for an id without a definition.
     pub async fn start(&self, caller: &Caller, report: &ReportId, raw: &RawArguments) -> Result<Task> {
         caller.authorise(Operation::Start)?;
+        let scope = caller.scope();
+        if scope == DataScope::Sources(BTreeSet::new()) {
+            return Err(Error::forbidden(
+                "the caller may see rows of named sources only, and its credential names none",
+            ));
+        }
         let definition = self.definition(report)?;
-        let arguments = Arguments::check(&definition.arguments, raw)?;
+        let arguments = Arguments::check(definition.arguments.iter().chain(COMMON_ARGUMENTS.iter()), raw)?;
+        check_guard(&arguments)?;
+        self.check_query(definition, &arguments)?;
         let snapshot = self.snapshots.newest(&caller.tenant).await?.ok_or_else(|| {
             Error::unavailable(
                 "there is no snapshot to report on yet: aggregate and refresh the sources first",
             )
         })?;
         let now = self.clock.now();
-        let mut messages = check_sources(definition, &arguments, &snapshot)?;
+        let mut messages = check_sources(definition, &arguments, &snapshot, &scope)?;
         messages.extend(check_formats(definition, &arguments)?);
-        messages.extend(self.source_warnings(definition, &arguments, &snapshot));
-        let task_definition = task_definition_id(&caller.tenant, definition, &arguments);
+        messages.extend(self.source_warnings(definition, &arguments, &snapshot, &scope));
+        let task_definition = task_definition_id(&caller.tenant, definition, &arguments, &scope);
         let new = NewTask {
             id: TaskId::new(self.ids.fresh()),
             tenant: caller.tenant.clone(),
-            dedup_key: dedup_key(&task_definition, &caller.data_scope),
+            dedup_key: dedup_key(&task_definition, &scope),
             definition: task_definition,
             report: definition.id.clone(),
             name: definition.name.clone(),
             description: definition.description.clone(),
             parent: definition.parent.clone(),
             arguments,
-            requester: caller.clone(),
+            requester: Caller { data_scope: scope, ..caller.clone() },
             snapshot: snapshot.id.clone(),
             messages,
             created: now,
@@ -108,11 +119,19 @@ impl Reports {
     /// `Forbidden`.
     pub async fn result(&self, caller: &Caller, id: &str, completed: bool) -> Result<Option<Task>> {
         caller.authorise(Operation::ReadResult)?;
-        if let Some(task) = self.tasks.task(&caller.tenant, &TaskId::new(id)).await? {
+        if let Some(task) = self.task(caller, &TaskId::new(id)).await? {
             return Ok(Some(task));
         }
         let order = if completed { ResultOrder::CompletedFirst } else { ResultOrder::CreatedLast };
-        self.tasks.task_of_definition(&caller.tenant, &TaskDefinitionId::new(id), order).await
+        // All tasks of one definition have one data scope: it is part of the definition's id.
+        let task = self.tasks.task_of_definition(&caller.tenant, &TaskDefinitionId::new(id), order).await?;
+        Ok(task.filter(|task| is_visible(caller, task)))
+    }
+
+    /// A task of the caller's tenant whose rows the caller may see. What it may not see is not there.
+    async fn task(&self, caller: &Caller, id: &TaskId) -> Result<Option<Task>> {
+        let task = self.tasks.task(&caller.tenant, id).await?;
+        Ok(task.filter(|task| is_visible(caller, task)))
     }
 
     /// The file of an ended task (get-report). With `auditable`, the event is durable when this returns.
@@ -126,13 +145,7 @@ impl Reports {
         format: FileFormat,
         auditable: bool,
     ) -> Result<Download> {
-        caller.authorise(Operation::Download)?;
-        let Some(task) = self.tasks.task(&caller.tenant, id).await? else {
-            return Err(Error::not_found(format!("there is no report result {:?}", id.as_str())));
-        };
-        if task.state.is_live() {
-            return Err(Error::not_found(format!("report result {id} has not ended yet")));
-        }
+        let task = self.ended(caller, id).await?;
         let files = task.result.as_ref().map_or(&[][..], |result| &result.files);
         let Some(file) = files.iter().find(|file| file.format == format).cloned() else {
             let text = match (task.state, files) {
@@ -146,18 +159,59 @@ impl Reports {
             return Err(Error::not_found(text));
         };
         if auditable {
-            let event = AuditEvent {
-                id: self.ids.fresh(),
-                at: self.clock.now(),
-                operation: Operation::Download,
-                caller: caller.clone(),
-                task: task.id.clone(),
-                report: task.name.clone(),
-                details: format!("{format} sha-256 {}", file.sha256),
-            };
-            self.audit.record(&event).await?;
+            self.record_download(caller, &task, format!("{format} sha-256 {}", file.sha256)).await?;
         }
         Ok(Download { task, file })
+    }
+
+    /// The task of a result, for its evidence package.
+    ///
+    /// # Errors
+    /// `Forbidden`; `NotFound` with what is missing.
+    pub async fn evidence(&self, caller: &Caller, id: &TaskId) -> Result<Task> {
+        let task = self.ended(caller, id).await?;
+        match (&task.result, task.state) {
+            (Some(_), _) => Ok(task),
+            (None, TaskState::Terminated) => {
+                Err(Error::not_found(format!("report result {id} was cancelled: it has no evidence package")))
+            }
+            (None, _) => {
+                Err(Error::not_found(format!("report result {id} failed: it has no evidence package")))
+            }
+        }
+    }
+
+    /// Records that an evidence package of `task` goes to `caller`. The event is durable when this returns.
+    ///
+    /// # Errors
+    /// `Internal` when the event could not be recorded.
+    pub async fn record_evidence(&self, caller: &Caller, task: &Task, sha256: &str) -> Result<()> {
+        self.record_download(caller, task, format!("evidence package sha-256 {sha256}")).await
+    }
+
+    /// A task that the caller may download from and that has ended.
+    async fn ended(&self, caller: &Caller, id: &TaskId) -> Result<Task> {
+        caller.authorise(Operation::Download)?;
+        match self.task(caller, id).await? {
+            None => Err(Error::not_found(format!("there is no report result {:?}", id.as_str()))),
+            Some(task) if task.state.is_live() => {
+                Err(Error::not_found(format!("report result {id} has not ended yet")))
+            }
+            Some(task) => Ok(task),
+        }
+    }
+
+    async fn record_download(&self, caller: &Caller, task: &Task, details: String) -> Result<()> {
+        let event = AuditEvent {
+            id: self.ids.fresh(),
+            at: self.clock.now(),
+            operation: Operation::Download,
+            caller: caller.clone(),
+            task: task.id.clone(),
+            report: task.name.clone(),
+            details,
+        };
+        self.audit.record(&event).await
     }
 
     /// Cancels a live task (cancel-report).
@@ -166,7 +220,13 @@ impl Reports {
     /// `Forbidden`; `NotFound` for an unknown id; `Invalid` for a task that ended otherwise.
     pub async fn cancel(&self, caller: &Caller, id: &TaskId) -> Result<()> {
         caller.authorise(Operation::Cancel)?;
-        match self.tasks.cancel(&caller.tenant, id, self.clock.now()).await? {
+        // Whose rows a task has never changes, so that nothing can come in between.
+        let hidden = caller.scope() != DataScope::Everything && self.task(caller, id).await?.is_none();
+        let cancelled = match hidden {
+            true => Cancelled::Unknown,
+            false => self.tasks.cancel(&caller.tenant, id, self.clock.now()).await?,
+        };
+        match cancelled {
             Cancelled::Now | Cancelled::Before => Ok(()),
             Cancelled::TooLate(state) => Err(Error::invalid(format!(
                 "report {id} cannot be cancelled: it has ended already ({})",
@@ -180,9 +240,6 @@ impl Reports {
         if let Some(definition) = self.catalogue.get(report) {
             return Ok(definition);
         }
-        if report.as_str() == ReportKind::SearchExport.as_str() {
-            return Err(Error::invalid("SEARCH_EXPORT is not available in this version of the service"));
-        }
         let ids: Vec<_> = self.catalogue.iter().map(|d| d.id.as_str()).collect();
         Err(Error::invalid(format!(
             "there is no report {:?}: expected one of {}",
@@ -191,17 +248,29 @@ impl Reports {
         )))
     }
 
+    /// A query that cannot be read fails the start and not the run.
+    fn check_query(&self, definition: &ReportDefinition, arguments: &Arguments) -> Result<()> {
+        let Some(spec) = definition.query_argument() else { return Ok(()) };
+        let Some(query) = arguments.text(&spec.name) else { return Ok(()) };
+        self.queries.check(query).map_err(|error| Error {
+            message: format!("argument {:?}: {}", spec.name, error.message),
+            ..error
+        })
+    }
+
     /// Warnings about sources that the report reads: incomplete or stale ones.
     fn source_warnings(
         &self,
         definition: &ReportDefinition,
         arguments: &Arguments,
         snapshot: &SnapshotManifest,
+        scope: &DataScope,
     ) -> Vec<Message> {
         let only = definition.source_argument().and_then(|spec| arguments.text(&spec.name));
         let now = self.clock.now();
         let mut messages = Vec::new();
-        for source in snapshot.sources.iter().filter(|s| only.is_none_or(|id| s.id.as_str() == id)) {
+        let reads = |id: &str| only.is_none_or(|only| only == id) && scope.has_source(id);
+        for source in snapshot.sources.iter().filter(|source| reads(source.id.as_str())) {
             if let Some(remark) = source.remark.as_ref().filter(|_| !source.complete) {
                 messages.push(Message::warn(
                     "source_incomplete",
@@ -221,11 +290,28 @@ impl Reports {
     }
 }
 
-/// Source ids must name a source of the snapshot; a source name that differs is a warning.
+/// Whether the caller may see every row of the task.
+fn is_visible(caller: &Caller, task: &Task) -> bool {
+    caller.scope().covers(&task.requester.data_scope)
+}
+
+/// The formula guard is on or off.
+fn check_guard(arguments: &Arguments) -> Result<()> {
+    match arguments.text(FORMULA_GUARD) {
+        None | Some("on" | "off") => Ok(()),
+        Some(other) => {
+            Err(Error::invalid(format!("argument {FORMULA_GUARD:?} is {other:?}: expected on or off")))
+        }
+    }
+}
+
+/// Source ids must name a source of the snapshot that the caller may see; a source name that differs is a
+/// warning.
 fn check_sources(
     definition: &ReportDefinition,
     arguments: &Arguments,
     snapshot: &SnapshotManifest,
+    scope: &DataScope,
 ) -> Result<Vec<Message>> {
     let mut messages = Vec::new();
     let mut source = None;
@@ -233,6 +319,13 @@ fn check_sources(
         let Some(text) = arguments.text(&spec.name) else { continue };
         match spec.kind {
             ArgumentKind::SourceId | ArgumentKind::AuthoritativeSourceId => {
+                // First, so that it does not tell which other sources there are.
+                if !scope.has_source(text) {
+                    return Err(Error::forbidden(format!(
+                        "argument {:?} is {text:?}, which is none of the sources whose rows the caller may see",
+                        spec.name
+                    )));
+                }
                 let found = snapshot.source(text).ok_or_else(|| {
                     Error::invalid(format!(
                         "argument {:?} is {text:?}, which is the id of no source: expected {}",
@@ -254,6 +347,7 @@ fn check_sources(
             | ArgumentKind::Text
             | ArgumentKind::SourceName
             | ArgumentKind::Query
+            | ArgumentKind::Names
             | ArgumentKind::Texts { .. } => {}
         }
     }

@@ -244,18 +244,21 @@ pub struct NewTask {
     pub deadline: DateTime<Utc>,
 }
 
-/// The stable id of one report with one set of arguments.
+/// The stable id of one report with one set of arguments over the rows of one data scope. Ids of reports over
+/// everything do not depend on the scope: they were given out before there were others.
 pub fn task_definition_id(
     tenant: &TenantId,
     definition: &ReportDefinition,
     arguments: &Arguments,
+    scope: &DataScope,
 ) -> TaskDefinitionId {
-    TaskDefinitionId::new(stable_id([
-        "task",
-        tenant.as_str(),
-        definition.id.as_str(),
-        &arguments.canonical(),
-    ]))
+    let (arguments, rows) = (arguments.canonical(), scope.to_string());
+    let mut parts = vec!["task", tenant.as_str(), definition.id.as_str(), &arguments];
+    match scope {
+        DataScope::Everything => {}
+        DataScope::Sources(_) => parts.push(&rows),
+    }
+    TaskDefinitionId::new(stable_id(parts))
 }
 
 /// Equal exactly for starts that are the same task (`contract.md`, start-report).

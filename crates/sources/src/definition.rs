@@ -21,6 +21,12 @@ pub use template::{Template, TemplatePart};
 pub use transform::Transform;
 
 use crate::delimited::DelimitedSettings;
+use crate::documents::DocumentsSettings;
+use crate::files::FileSettings;
+use crate::ldap::LdapSettings;
+use crate::scim::ScimSettings;
+use crate::sql::SqlSettings;
+use crate::tenant::TenantSettings;
 
 /// Percentage of a source's accounts that may vanish in one full read when the definition says nothing.
 pub const DEFAULT_DELETE_THRESHOLD_PERCENT: u8 = 10;
@@ -52,6 +58,20 @@ pub struct SourceDefinition {
 pub enum ReaderSettings {
     /// A delimited file.
     Delimited(DelimitedSettings),
+    /// A file of search documents; it gives no accounts.
+    Documents(DocumentsSettings),
+    /// A directory server.
+    Ldap(Box<LdapSettings>),
+    /// Files of JSON objects, one on each line.
+    Ndjson(FileSettings),
+    /// Parquet files.
+    Parquet(FileSettings),
+    /// A service that speaks SCIM 2.0.
+    Scim(Box<ScimSettings>),
+    /// A query on a database.
+    Sql(Box<SqlSettings>),
+    /// An Identity Security Cloud tenant.
+    Tenant(Box<TenantSettings>),
 }
 
 impl ReaderSettings {
@@ -60,8 +80,109 @@ impl ReaderSettings {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Delimited(_) => "delimited",
+            Self::Documents(_) => "documents",
+            Self::Ldap(_) => "ldap",
+            Self::Ndjson(_) => "ndjson",
+            Self::Parquet(_) => "parquet",
+            Self::Scim(_) => "scim",
+            Self::Sql(_) => "sql",
+            Self::Tenant(_) => "tenant",
         }
     }
+
+    /// The attributes whose values are entitlements.
+    #[must_use]
+    pub fn entitlements(&self) -> &[String] {
+        match self {
+            Self::Delimited(settings) => &settings.entitlements,
+            Self::Documents(_) => &[],
+            Self::Ldap(settings) => &settings.account.entitlements,
+            Self::Ndjson(settings) | Self::Parquet(settings) => &settings.account.entitlements,
+            Self::Scim(settings) => &settings.account.entitlements,
+            Self::Sql(settings) => &settings.account.entitlements,
+            Self::Tenant(settings) => settings.entitlements.as_deref().unwrap_or_default(),
+        }
+    }
+
+    /// Whether several records with one native identity are one account, whose values are united.
+    #[must_use]
+    pub fn merge_rows(&self) -> bool {
+        match self {
+            Self::Delimited(settings) => settings.merge_rows,
+            Self::Documents(_)
+            | Self::Ldap(_)
+            | Self::Ndjson(_)
+            | Self::Parquet(_)
+            | Self::Scim(_)
+            | Self::Sql(_)
+            | Self::Tenant(_) => false,
+        }
+    }
+
+    /// The first fault, as the key below the kind's table and what is wrong with it.
+    fn fault(&self) -> Option<(String, String)> {
+        match self {
+            Self::Delimited(settings) => settings.fault(),
+            Self::Documents(settings) => settings.fault(),
+            Self::Ldap(settings) => settings.fault(),
+            Self::Ndjson(settings) | Self::Parquet(settings) => settings.fault(),
+            Self::Scim(settings) => settings.fault(),
+            Self::Sql(settings) => settings.fault(),
+            Self::Tenant(settings) => settings.fault(),
+        }
+    }
+
+    /// The attributes that are kept, with their key, where the definition lists them.
+    fn listed(&self) -> Option<(&'static str, &[String])> {
+        match self {
+            Self::Delimited(settings) => Some(("delimited.attributes", settings.attributes.as_deref()?)),
+            Self::Documents(_) => None,
+            Self::Ldap(settings) => settings.account.listed("ldap.account.attributes"),
+            Self::Ndjson(settings) => settings.account.listed("ndjson.account.attributes"),
+            Self::Parquet(settings) => settings.account.listed("parquet.account.attributes"),
+            Self::Scim(settings) => settings.account.listed("scim.account.attributes"),
+            Self::Sql(settings) => settings.account.listed("sql.account.attributes"),
+            Self::Tenant(settings) => Some(("tenant.attributes", settings.attributes.as_deref()?)),
+        }
+    }
+
+    /// Whether what `groups` finds is an attribute beside the listed ones.
+    fn adds(&self, name: &str) -> bool {
+        match self {
+            Self::Delimited(_)
+            | Self::Documents(_)
+            | Self::Ndjson(_)
+            | Self::Parquet(_)
+            | Self::Scim(_)
+            | Self::Sql(_)
+            | Self::Tenant(_) => false,
+            Self::Ldap(settings) => settings.groups.as_ref().is_some_and(|groups| groups.attribute == name),
+        }
+    }
+
+    /// Attributes that must be among the listed ones, with their keys.
+    fn marked(&self) -> Vec<(String, &str)> {
+        match self {
+            Self::Delimited(settings) => {
+                let lists = [
+                    ("delimited.multi_valued", &settings.multi_valued),
+                    ("delimited.entitlements", &settings.entitlements),
+                ];
+                lists.into_iter().flat_map(|(key, names)| indexed(key, names)).collect()
+            }
+            Self::Documents(_) => Vec::new(),
+            Self::Ldap(settings) => settings.account.marked("ldap"),
+            Self::Ndjson(settings) => settings.account.marked("ndjson"),
+            Self::Parquet(settings) => settings.account.marked("parquet"),
+            Self::Scim(settings) => settings.account.marked("scim"),
+            Self::Sql(settings) => settings.account.marked("sql"),
+            Self::Tenant(settings) => settings.marked(),
+        }
+    }
+}
+
+fn indexed<'a>(key: &str, names: &'a [String]) -> impl Iterator<Item = (String, &'a str)> {
+    names.iter().enumerate().map(move |(index, name)| (format!("{key}[{index}]"), name.as_str()))
 }
 
 /// When a flag of an account is true.

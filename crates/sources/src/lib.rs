@@ -2,7 +2,8 @@
 //! records*, and accounts for every record it could not turn into one.
 //!
 //! Why here: whatever is particular to a kind of source (file formats, encodings, protocols) stays behind
-//! [`RecordReader`], so that aggregation, correlation and refresh know only [`record_schema`].
+//! [`RecordReader`], so that aggregation, correlation and refresh know only [`record_schema`]. Sources of search
+//! documents are the exception: what they give needs no correlation, see [`documents`].
 //!
 //! Invariants:
 //! - a reader never correlates, never de-duplicates and never drops a record silently: every record seen is
@@ -11,38 +12,106 @@
 //! - a summary says `complete` only when the input was read to its end and did not change meanwhile.
 //!
 //! A kind of source is one folder with the files `mod.rs`, `settings.rs` (what a definition says about it)
-//! and `reader.rs` (its [`RecordReader`]); `delimited` is the model.
+//! and `reader.rs` (its [`RecordReader`]); `delimited` is the model for files that are read from front to back,
+//! `ldap` for sources on the network, whose reads run on a thread of their own (`remote`). Kinds whose records are
+//! sets of named values share `account`, which makes records of them.
 
+mod account;
 pub mod definition;
 pub mod delimited;
+pub mod documents;
+mod files;
+mod input;
+mod ldap;
+mod ndjson;
 pub mod organisation;
+mod parquet;
 mod reader;
 mod record;
+mod remote;
+mod scim;
+mod secret;
+mod sql;
+mod tenant;
+mod tls;
 
 use std::path::Path;
 
+pub use account::{AccountSettings, FlagCondition};
 pub use definition::{
     AttributeMapping, CorrelationRule, DefinitionError, FlagRule, LifecycleDefinition, MappingSource,
     ProfileDefinition, ReaderSettings, SourceDefinition, Template, TemplatePart, Transform,
 };
 pub use delimited::DelimitedSettings;
+pub use documents::{DocumentType, DocumentsSettings};
+pub use files::FileSettings;
+pub use ldap::{Directory, GroupSettings, LdapSettings, SearchScope};
 pub use reader::{Batch, ReadError, ReadSummary, RecordReader, Rejection};
 pub use record::{
     ATTRIBUTES_ENTRY_FIELD, ATTRIBUTES_KEY_FIELD, ATTRIBUTES_VALUE_FIELD, LIST_ITEM_FIELD, column,
     record_schema,
 };
+pub use scim::{GroupsFrom, Paging, ScimSettings};
+pub use secret::{Environment, Secret};
+pub use sql::SqlSettings;
+pub use tenant::{DocumentIndex, TenantObjects, TenantSettings, write_documents as write_tenant_documents};
 
-/// Opens the source that `definition` describes, for one full read.
+/// Opens the source of accounts that `definition` describes, for one full read.
 ///
-/// Relative paths in the definition are taken from `base_dir`, the folder of the definition file.
+/// Relative paths in the definition are taken from `base_dir`, the folder of the definition file. `environment`
+/// looks up the variables that a definition names as the places of secrets. May be called from anywhere: what
+/// needs an asynchronous runtime brings its own.
 ///
 /// # Errors
 /// [`ReadError`] when the source cannot be opened or its head (a delimited file's header) is not usable; the
-/// whole source has then failed and nothing of it may be changed.
-pub fn open(definition: &SourceDefinition, base_dir: &Path) -> Result<Box<dyn RecordReader>, ReadError> {
+/// whole source has then failed and nothing of it may be changed. A source on the network says so with its first
+/// batch. [`ReadError::Settings`] for a source of documents, which [`open_documents`] opens.
+pub fn open_source(
+    definition: &SourceDefinition,
+    base_dir: &Path,
+    environment: Environment<'_>,
+) -> Result<Box<dyn RecordReader>, ReadError> {
     match &definition.reader {
         ReaderSettings::Delimited(settings) => {
             Ok(Box::new(delimited::DelimitedReader::open(settings, base_dir)?))
         }
+        ReaderSettings::Documents(settings) => Err(ReadError::Settings {
+            path: base_dir.join(&settings.path).display().to_string(),
+            reason: "holds search documents: expected a source of accounts".to_owned(),
+        }),
+        ReaderSettings::Ldap(settings) => ldap::open(settings, base_dir, environment),
+        ReaderSettings::Ndjson(settings) => ndjson::open(settings, base_dir),
+        ReaderSettings::Parquet(settings) => parquet::open(settings, base_dir),
+        ReaderSettings::Scim(settings) => scim::open(settings, base_dir, environment),
+        ReaderSettings::Sql(settings) => sql::open(settings, base_dir, environment),
+        ReaderSettings::Tenant(settings) => tenant::open(settings, base_dir, environment),
+    }
+}
+
+/// [`open_source`] without an environment: secrets can only be in files.
+///
+/// # Errors
+/// As [`open_source`].
+pub fn open(definition: &SourceDefinition, base_dir: &Path) -> Result<Box<dyn RecordReader>, ReadError> {
+    open_source(definition, base_dir, &|_| None)
+}
+
+/// Opens a source of search documents for one full read; `None` for any other source.
+///
+/// # Errors
+/// As for [`open`].
+pub fn open_documents(
+    definition: &SourceDefinition,
+    base_dir: &Path,
+) -> Result<Option<documents::DocumentReader>, ReadError> {
+    match &definition.reader {
+        ReaderSettings::Documents(settings) => documents::DocumentReader::open(settings, base_dir).map(Some),
+        ReaderSettings::Delimited(_)
+        | ReaderSettings::Ldap(_)
+        | ReaderSettings::Ndjson(_)
+        | ReaderSettings::Parquet(_)
+        | ReaderSettings::Scim(_)
+        | ReaderSettings::Sql(_)
+        | ReaderSettings::Tenant(_) => Ok(None),
     }
 }

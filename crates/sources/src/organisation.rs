@@ -7,8 +7,10 @@
 //! What is in it: employees (authoritative) and contractors (authoritative, of lower priority, Latin-1), some
 //! people in both; a directory; eight applications whose sizes fall off as one over their rank. Among them are
 //! accounts of nobody, accounts that match two people, services, administrators' second accounts, leavers whose
-//! accounts are still enabled, records that a reader must reject, and identities with every kind of error.
+//! accounts are still enabled, records that a reader must reject, and identities with every kind of error. A file
+//! of search documents has roles and access profiles over some of the sources' entitlements.
 
+mod access_model;
 mod applications;
 mod authoritative;
 mod definitions;
@@ -74,8 +76,23 @@ pub struct Summary {
     pub manager_unresolved: u64,
     /// Identities whose job title's transform fails.
     pub transform_failed: u64,
-    /// The sources, authoritative ones first.
+    /// The sources of accounts, authoritative ones first.
     pub sources: Vec<SourceSummary>,
+    /// The source of search documents.
+    pub documents: DocumentsSummary,
+}
+
+/// What the file of search documents holds, by construction; a reader rejects none of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct DocumentsSummary {
+    /// Name of the source.
+    pub name: String,
+    /// File name of its definition.
+    pub definition: String,
+    /// Access profiles.
+    pub access_profiles: u64,
+    /// Roles.
+    pub roles: u64,
 }
 
 /// What one source's file holds, by construction.
@@ -165,6 +182,7 @@ pub fn generate(dir: &Path, options: Options) -> io::Result<Summary> {
         manager_unresolved: 0,
         transform_failed: 0,
         sources: Vec::new(),
+        documents: access_model::write(dir, population)?,
     };
     authoritative::write_employees(dir, population, &mut summary)?;
     authoritative::write_contractors(dir, population, &mut summary)?;

@@ -30,16 +30,18 @@ pub struct ReadSummary {
     pub read: u64,
     /// Records rejected. `read - rejected` rows were given in batches.
     pub rejected: u64,
-    /// How many records the source itself says it holds, where it says so (a delimited file does not).
+    /// How many records the source itself says it holds, where it says so (a delimited file does not, a Parquet file
+    /// and a SCIM service do).
     pub reported_total: Option<u64>,
     /// The input was read to its end and did not change meanwhile. Only then may an absent account be taken
     /// for a vanished one.
     pub complete: bool,
     /// Why `complete` is false; `None` exactly when it is true.
     pub incomplete_reason: Option<String>,
-    /// SHA-256 of the raw bytes read, in lower-case hex.
+    /// SHA-256 of the raw bytes read, in lower-case hex; where there are no raw bytes that two reads would share
+    /// (a directory, a database), of the names and values in the order in which they came.
     pub digest_sha256: String,
-    /// Raw bytes read.
+    /// Raw bytes read, or those of the names and values.
     pub bytes: u64,
     /// Names of the attributes a record may have, in schema order; a listed attribute that the source lacks
     /// is not among them.
@@ -80,6 +82,14 @@ pub enum ReadError {
         /// The file that was to be read.
         path: String,
         /// What is wrong and what was expected.
+        reason: String,
+    },
+    /// A source that is not a file, or what opens it, could not be used.
+    #[error("{place}: {reason}")]
+    Remote {
+        /// The server, without credentials, or the place of a secret.
+        place: String,
+        /// What is wrong and what was expected; holds no secret.
         reason: String,
     },
     /// Arrow refused to build a batch; a defect of the reader.

@@ -88,7 +88,8 @@ pub(crate) fn attributes_entry() -> Field {
     Field::new(ATTRIBUTES_ENTRY_FIELD, DataType::Struct(Fields::from(vec![key, attributes_value()])), false)
 }
 
-fn attributes_type() -> DataType {
+/// The type of the `attributes` map, and of every free map.
+pub(crate) fn attributes_type() -> DataType {
     DataType::Map(Arc::new(attributes_entry()), false)
 }
 

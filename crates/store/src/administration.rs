@@ -2,28 +2,31 @@
 
 use crate::failure::failed;
 use crate::rows;
-use crate::sqlite::SqliteStore;
+use crate::session::values;
+use crate::store::Store;
 use muster_reports::SnapshotManifest;
 use muster_reports::error::Result;
 use muster_reports::ids::{ClientId, TenantId};
 use muster_reports::ports::Credential;
 
 /// Snapshots that a list holds at most.
-const SNAPSHOTS_LISTED_MAX: u32 = 1_000;
+const SNAPSHOTS_LISTED_MAX: i64 = 1_000;
 
-impl SqliteStore {
+impl Store {
     /// Every credential of the tenant, the oldest first.
     ///
     /// # Errors
     /// `Internal` when the store cannot be read.
     pub async fn credentials(&self, tenant: &TenantId) -> Result<Vec<Credential>> {
-        const WHAT: &str = "list credentials";
-        let rows = sqlx::query("SELECT * FROM credentials WHERE tenant = ? ORDER BY created, client")
-            .bind(tenant.as_str())
-            .fetch_all(&self.readers)
-            .await
-            .map_err(|error| failed(WHAT, error))?;
-        rows.iter().map(rows::credential).collect::<Result<_, _>>().map_err(|error| failed(WHAT, error))
+        let found = self
+            .read(
+                "SELECT * FROM credentials WHERE tenant = $1 ORDER BY created, client",
+                values![tenant.as_str()],
+            )
+            .await;
+        found
+            .and_then(|found| found.iter().map(rows::credential).collect())
+            .map_err(|error| failed("list credentials", error))
     }
 
     /// Stops a credential from being used. Returns whether the tenant has it.
@@ -32,19 +35,20 @@ impl SqliteStore {
     /// `Internal` when the store cannot be written.
     pub async fn disable_credential(&self, tenant: &TenantId, client: &ClientId) -> Result<bool> {
         let (tenant, client) = (tenant.clone(), client.clone());
-        self.writer
-            .write(move |connection| {
-                Box::pin(async move {
-                    sqlx::query("UPDATE credentials SET enabled = 0 WHERE tenant = ? AND client = ?")
-                        .bind(tenant.as_str())
-                        .bind(client.as_str())
-                        .execute(connection)
-                        .await
-                        .map(|done| done.rows_affected() > 0)
-                        .map_err(|error| failed("disable a credential", error))
-                })
+        self.write(move |mut session| {
+            let (tenant, client) = (tenant.clone(), client.clone());
+            Box::pin(async move {
+                session
+                    .change(
+                        "UPDATE credentials SET enabled = $1 WHERE tenant = $2 AND client = $3",
+                        values![false, tenant.as_str(), client.as_str()],
+                    )
+                    .await
+                    .map(|changed| changed > 0)
+                    .map_err(|error| failed("disable a credential", error))
             })
-            .await
+        })
+        .await
     }
 
     /// The newest snapshots of the tenant, the newest first; at most a thousand.
@@ -52,16 +56,14 @@ impl SqliteStore {
     /// # Errors
     /// `Internal` when the store cannot be read.
     pub async fn snapshots(&self, tenant: &TenantId) -> Result<Vec<SnapshotManifest>> {
-        const WHAT: &str = "list snapshots";
-        let rows = sqlx::query("SELECT manifest FROM snapshots WHERE tenant = ? ORDER BY seq DESC LIMIT ?")
-            .bind(tenant.as_str())
-            .bind(SNAPSHOTS_LISTED_MAX)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(|error| failed(WHAT, error))?;
-        rows.iter()
-            .map(|row| rows::json(row, "manifest"))
-            .collect::<Result<_, _>>()
-            .map_err(|error| failed(WHAT, error))
+        let found = self
+            .read(
+                "SELECT manifest FROM snapshots WHERE tenant = $1 ORDER BY seq DESC LIMIT $2",
+                values![tenant.as_str(), SNAPSHOTS_LISTED_MAX],
+            )
+            .await;
+        found
+            .and_then(|found| found.iter().map(|row| rows::json(row, "manifest")).collect())
+            .map_err(|error| failed("list snapshots", error))
     }
 }

@@ -1,64 +1,237 @@
-//! The audit trail: an append-only table.
+//! The audit trail: an append-only table whose rows form a chain for each tenant.
+//!
+//! Invariants:
+//! - a tenant's events are recorded one at a time: the number, the hash before and the head change in one
+//!   transaction, so events become visible in the order of their numbers and no number is missing;
+//! - rows never change and are never deleted; triggers hold that whoever writes.
 
 use crate::failure::{failed, is_taken};
 use crate::rows;
-use crate::sqlite::SqliteStore;
+use crate::session::{Read, Session, values};
+use crate::store::Store;
 use async_trait::async_trait;
+use hmac::{Hmac, KeyInit, Mac};
+use muster_reports::audit::{AuditHead, AuditRecord, ChainedEvent, Seal, Verification, Walk};
 use muster_reports::error::{Error, Result};
+use muster_reports::ids::{TaskId, TenantId, hex};
 use muster_reports::ports::{AuditEvent, AuditTrail};
+use sha2::Sha256;
+use std::fmt;
+use std::sync::Arc;
 
 const CALLER_MAX: usize = 65_536;
 const DETAILS_MAX: usize = 65_536;
+/// Rows that a walk reads at once.
+const PAGE: i64 = 1_000;
 
-#[async_trait]
-impl AuditTrail for SqliteStore {
-    async fn record(&self, event: &AuditEvent) -> Result<()> {
-        let caller = rows::to_json("the caller of an audit event", &event.caller, CALLER_MAX)?;
-        rows::bounded("the details of an audit event", &event.details, DETAILS_MAX)?;
-        let event = event.clone();
-        self.writer
-            .write(move |connection| {
-                Box::pin(async move {
-                    let inserted = sqlx::query(
-                        "INSERT INTO audit_events (id, at, operation, tenant, caller, task, report, details)
-                         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-                    )
-                    .bind(&event.id)
-                    .bind(rows::micros(event.at))
-                    .bind(rows::operation_name(event.operation))
-                    .bind(event.caller.tenant.as_str())
-                    .bind(caller)
-                    .bind(event.task.as_str())
-                    .bind(&event.report)
-                    .bind(&event.details)
-                    .execute(connection)
-                    .await;
-                    match inserted {
-                        Ok(_) => Ok(()),
-                        Err(error) if is_taken(&error) => {
-                            Err(Error::invalid(format!("audit event {:?} is recorded already", event.id)))
-                        }
-                        Err(error) => Err(failed("record an audit event", error)),
-                    }
-                })
-            })
-            .await
+/// The key of the seals on the heads of audit trails; kept outside the database.
+#[derive(Clone)]
+pub struct SealKey([u8; 32]);
+
+impl SealKey {
+    /// A key of 32 random bytes.
+    pub fn new(key: [u8; 32]) -> Self {
+        Self(key)
+    }
+
+    fn seal(&self, tenant: &TenantId, head: &AuditHead) -> String {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of every length");
+        mac.update(head.sealed_text(tenant).as_bytes());
+        hex(&mac.finalize().into_bytes())
     }
 }
 
-impl SqliteStore {
-    /// The audit events after the `skip` first ones, in the order they were recorded, at most `most`.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn audit_events(&self, skip: u32, most: u32) -> Result<Vec<AuditEvent>> {
-        let found = sqlx::query("SELECT * FROM audit_events ORDER BY seq LIMIT ? OFFSET ?")
-            .bind(most)
-            .bind(skip)
-            .fetch_all(&self.readers)
+impl fmt::Debug for SealKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SealKey")
+    }
+}
+
+#[async_trait]
+impl AuditTrail for Store {
+    async fn record(&self, event: &AuditEvent) -> Result<()> {
+        let caller = rows::to_json("the caller of an audit event", &event.caller, CALLER_MAX)?;
+        rows::bounded("the details of an audit event", &event.details, DETAILS_MAX)?;
+        let kept = Arc::new((event.clone(), caller));
+        let key = self.settings.seal_key.clone();
+        self.write(move |mut session| {
+            let (kept, key) = (kept.clone(), key.clone());
+            Box::pin(async move { append(&mut session, &kept.0, &kept.1, key.as_ref()).await })
+        })
+        .await
+    }
+
+    async fn events(&self, tenant: &TenantId, after_sequence: u64, limit: u32) -> Result<Vec<ChainedEvent>> {
+        let after = i64::try_from(after_sequence).unwrap_or(i64::MAX);
+        let found = self
+            .read(
+                "SELECT * FROM audit_events WHERE tenant = $1 AND sequence > $2 ORDER BY sequence LIMIT $3",
+                values![tenant.as_str(), after, i64::from(limit)],
+            )
             .await;
         found
-            .and_then(|found| found.iter().map(rows::audit_event).collect())
+            .and_then(|found| found.iter().map(rows::chained_event).collect())
             .map_err(|error| failed("read the audit trail", error))
+    }
+
+    async fn records_of(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        after_sequence: u64,
+        limit: u32,
+    ) -> Result<Vec<AuditRecord>> {
+        let after = i64::try_from(after_sequence).unwrap_or(i64::MAX);
+        let found = self
+            .read(
+                "SELECT * FROM audit_events WHERE tenant = $1 AND task = $2 AND sequence > $3
+                 ORDER BY sequence LIMIT $4",
+                values![tenant.as_str(), task.as_str(), after, i64::from(limit)],
+            )
+            .await;
+        found
+            .and_then(|found| found.iter().map(rows::audit_record).collect())
+            .map_err(|error| failed("read the audit trail", error))
+    }
+}
+
+/// Puts an event at the end of its tenant's chain, in whichever transaction the session is.
+pub(crate) async fn append(
+    session: &mut Session<'_>,
+    event: &AuditEvent,
+    caller: &str,
+    key: Option<&SealKey>,
+) -> Result<()> {
+    const WHAT: &str = "record an audit event";
+    let wrong = |error| failed(WHAT, error);
+    let tenant = &event.caller.tenant;
+    session.alone_in(&format!("audit {tenant}")).await.map_err(wrong)?;
+    let known = session.first("SELECT seq FROM audit_events WHERE id = $1", values![&event.id]).await;
+    if known.map_err(wrong)?.is_some() {
+        return Err(Error::invalid(format!("audit event {:?} is recorded already", event.id)));
+    }
+    let head = session
+        .first("SELECT sequence, hash FROM audit_heads WHERE tenant = $1", values![tenant.as_str()])
+        .await;
+    let head = head.and_then(|row| row.as_ref().map(rows::audit_head).transpose()).map_err(wrong)?;
+    let record = AuditRecord::behind(&head.unwrap_or_else(AuditHead::empty), event, caller.to_owned());
+    let sequence = rows::signed("the number of an audit event", record.sequence)?;
+    let inserted = session
+        .change(
+            "INSERT INTO audit_events
+                 (id, at, operation, tenant, caller, task, report, details, sequence, previous, hash)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+            values![
+                &record.id,
+                record.at_micros,
+                &record.operation,
+                &record.tenant,
+                &record.caller,
+                &record.task,
+                &record.report,
+                &record.details,
+                sequence,
+                &record.previous,
+                &record.hash,
+            ],
+        )
+        .await;
+    match inserted {
+        Ok(_) => {}
+        Err(error) if is_taken(&error) => {
+            let text =
+                "the audit trail's head is not at its end: expected nobody but this service to change it";
+            return Err(Error::internal(text, error));
+        }
+        Err(error) => return Err(wrong(error)),
+    }
+    let head = AuditHead { sequence: record.sequence, hash: record.hash };
+    let seal = key.map(|key| key.seal(tenant, &head));
+    session
+        .change(
+            "INSERT INTO audit_heads (tenant, sequence, hash, seal) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (tenant) DO UPDATE SET
+             sequence = excluded.sequence, hash = excluded.hash, seal = excluded.seal",
+            values![tenant.as_str(), sequence, &head.hash, seal.as_deref()],
+        )
+        .await
+        .map(drop)
+        .map_err(wrong)
+}
+
+impl Store {
+    /// Walks along a tenant's whole audit trail and says what is wrong with it. `noted` are heads that earlier
+    /// walks showed and that were kept elsewhere: each must still be in the chain.
+    ///
+    /// # Errors
+    /// When the store fails. What was done to the trail is no error but a finding.
+    pub async fn verify_audit(&self, tenant: &TenantId, noted: Vec<AuditHead>) -> Result<Verification> {
+        let wrong = |error| failed("verify the audit trail", error);
+        let mut walk = Walk::new(noted);
+        let mut place = (0, 0);
+        let mut before = None;
+        let (head, seal) = loop {
+            self.walk_to_end(tenant, &mut walk, &mut place).await.map_err(wrong)?;
+            let (head, seal) = self.kept_head(tenant).await.map_err(wrong)?;
+            // Events that were recorded meanwhile are walked too; where the head stays, there are none.
+            let is_ahead = head.as_ref().is_some_and(|head| head.sequence > walk.head().sequence);
+            if !is_ahead || head == before {
+                break (head, seal);
+            }
+            before = head;
+        };
+        let seal = match (&self.settings.seal_key, &head, seal) {
+            (None, _, _) => Seal::NotChecked,
+            (Some(key), Some(head), Some(seal)) if key.seal(tenant, head) == seal => Seal::Good,
+            (Some(_), Some(_), Some(_)) => Seal::Wrong,
+            (Some(_), _, _) => Seal::Missing,
+        };
+        let unchained = self.unchained(tenant).await.map_err(wrong)?;
+        Ok(walk.finish(head, seal, unchained))
+    }
+
+    /// Walks from `place` (number and order of recording) to the last event there is.
+    async fn walk_to_end(&self, tenant: &TenantId, walk: &mut Walk, place: &mut (i64, i64)) -> Read<()> {
+        loop {
+            let page = self
+                .read(
+                    "SELECT seq, id, at, operation, tenant, caller, task, report, details, sequence,
+                         coalesce(previous, '') AS previous, coalesce(hash, '') AS hash
+                     FROM audit_events
+                     WHERE tenant = $1 AND (sequence > $2 OR (sequence = $2 AND seq > $3))
+                     ORDER BY sequence, seq LIMIT $4",
+                    values![tenant.as_str(), place.0, place.1, PAGE],
+                )
+                .await?;
+            if page.is_empty() {
+                return Ok(());
+            }
+            for row in &page {
+                *place = (row.integer("sequence")?, row.integer("seq")?);
+                walk.see(place.1, &rows::audit_record(row)?);
+            }
+        }
+    }
+
+    /// The head that is kept, and its seal.
+    async fn kept_head(&self, tenant: &TenantId) -> Read<(Option<AuditHead>, Option<String>)> {
+        let head =
+            self.read_first("SELECT * FROM audit_heads WHERE tenant = $1", values![tenant.as_str()]).await?;
+        match head {
+            Some(row) => Ok((Some(rows::audit_head(&row)?), row.optional_text("seal")?)),
+            None => Ok((None, None)),
+        }
+    }
+
+    /// How many events are in no chain although they were recorded after the chain had begun.
+    async fn unchained(&self, tenant: &TenantId) -> Read<u64> {
+        let counted = self
+            .read_first(
+                "SELECT count(*) AS unchained FROM audit_events WHERE tenant = $1 AND sequence IS NULL
+                 AND seq > (SELECT min(seq) FROM audit_events WHERE tenant = $1 AND sequence IS NOT NULL)",
+                values![tenant.as_str()],
+            )
+            .await?;
+        counted.map_or(Ok(0), |row| row.integer("unchained")).map(i64::cast_unsigned)
     }
 }

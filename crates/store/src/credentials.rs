@@ -2,58 +2,61 @@
 
 use crate::failure::{failed, is_taken};
 use crate::rows;
-use crate::sqlite::SqliteStore;
+use crate::session::values;
+use crate::store::Store;
 use async_trait::async_trait;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::ClientId;
 use muster_reports::ports::{Credential, Credentials};
+use std::sync::Arc;
 
 const CLIENT_MAX: usize = 256;
 const CALLER_MAX: usize = 65_536;
 const DESCRIPTION_MAX: usize = 4_096;
 
 #[async_trait]
-impl Credentials for SqliteStore {
+impl Credentials for Store {
     async fn create(&self, credential: &Credential) -> Result<()> {
         rows::bounded("the client id", credential.caller.client.as_str(), CLIENT_MAX)?;
         rows::bounded("the description of a credential", &credential.description, DESCRIPTION_MAX)?;
         let caller = rows::to_json("the caller of a credential", &credential.caller, CALLER_MAX)?;
-        let credential = credential.clone();
-        self.writer
-            .write(move |connection| {
-                Box::pin(async move {
-                    let client = credential.caller.client.as_str();
-                    let inserted = sqlx::query(
+        let kept = Arc::new((credential.clone(), caller));
+        self.write(move |mut session| {
+            let kept = kept.clone();
+            Box::pin(async move {
+                let (credential, caller) = &*kept;
+                let client = credential.caller.client.as_str();
+                let inserted = session
+                    .change(
                         "INSERT INTO credentials
                          (client, tenant, caller, secret_hmac, enabled, created, description)
-                         VALUES (?, ?, ?, ?, ?, ?, ?)",
+                         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                        values![
+                            client,
+                            credential.caller.tenant.as_str(),
+                            caller,
+                            &credential.secret_hmac[..],
+                            credential.enabled,
+                            rows::micros(credential.created),
+                            &credential.description,
+                        ],
                     )
-                    .bind(client)
-                    .bind(credential.caller.tenant.as_str())
-                    .bind(caller)
-                    .bind(&credential.secret_hmac[..])
-                    .bind(credential.enabled)
-                    .bind(rows::micros(credential.created))
-                    .bind(&credential.description)
-                    .execute(connection)
                     .await;
-                    match inserted {
-                        Ok(_) => Ok(()),
-                        Err(error) if is_taken(&error) => {
-                            Err(Error::invalid(format!("client id {client:?} is taken")))
-                        }
-                        Err(error) => Err(failed("keep a credential", error)),
+                match inserted {
+                    Ok(_) => Ok(()),
+                    Err(error) if is_taken(&error) => {
+                        Err(Error::invalid(format!("client id {client:?} is taken")))
                     }
-                })
+                    Err(error) => Err(failed("keep a credential", error)),
+                }
             })
-            .await
+        })
+        .await
     }
 
     async fn credential(&self, client: &ClientId) -> Result<Option<Credential>> {
-        let found = sqlx::query("SELECT * FROM credentials WHERE client = ?")
-            .bind(client.as_str())
-            .fetch_optional(&self.readers)
-            .await;
+        let found =
+            self.read_first("SELECT * FROM credentials WHERE client = $1", values![client.as_str()]).await;
         found
             .and_then(|row| row.as_ref().map(rows::credential).transpose())
             .map_err(|error| failed("read a credential", error))

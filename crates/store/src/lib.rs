@@ -1,15 +1,16 @@
 //! Tasks, leases, credentials, snapshot catalogue, registry, audit trail and result files.
 //!
-//! [`SqliteStore`] implements the store ports of `muster-reports` over one SQLite file;
-//! [`ResultFiles`] keeps the files that results name on a local folder.
+//! [`Store`] implements the store ports of `muster-reports` over one SQLite file or one PostgreSQL
+//! database; [`ResultFiles`] keeps the files that results name on a local folder.
 //!
 //! Invariants:
-//! - What a method acknowledged is on the disk (WAL, synchronous FULL). Writes go through one
-//!   connection, in transactions of their own or together with others that arrived meanwhile.
+//! - What a method acknowledged is on the disk: SQLite writes through a log with full synchronisation, over
+//!   one connection; PostgreSQL's commit is waited for, and asked for where its answer was lost.
 //! - Legal task transitions stand in the `WHERE` of the updates, and the epoch in that of every
 //!   worker's write: a worker that lost its lease changes nothing.
-//! - Time comes in with every call. Only result files that a committed record names are served.
-//! - It knows no report's content.
+//! - What the store does is written once, over a session of either database; only opening, transactions and
+//!   signals between processes differ.
+//! - It knows no report's content. Only result files that a committed record names are served.
 
 mod administration;
 mod audit;
@@ -17,14 +18,19 @@ mod credentials;
 mod failure;
 mod files;
 mod messages;
+mod migrations;
+mod postgres;
 mod registry;
 mod rows;
 mod secrets;
+mod session;
 mod signals;
 mod snapshots;
 mod sqlite;
+mod store;
 mod tasks;
-mod writer;
 
+pub use audit::SealKey;
 pub use files::{PendingFile, ResultFiles, Survey};
-pub use sqlite::{Settings, SqliteStore};
+pub use postgres::PostgresUrl;
+pub use store::{Deciding, Place, Settings, Store};

@@ -2,13 +2,15 @@
 
 use crate::failure::{failed, is_taken};
 use crate::rows;
-use crate::sqlite::SqliteStore;
+use crate::session::{Value, values};
+use crate::store::Store;
 use async_trait::async_trait;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::TenantId;
 use muster_reports::ports::{ManualLink, RegisteredSource, Registry};
-use sqlx::{QueryBuilder, Sqlite};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::Arc;
 
 const NAME_MAX: usize = 1_024;
 const PATH_MAX: usize = 4_096;
@@ -17,55 +19,57 @@ const DEFINITION_MAX: usize = 1_024 * 1_024;
 const SOURCES_MAX: i64 = 10_000;
 /// Links of one call.
 const LINKS_MAX: usize = 1_000_000;
-/// Links of one statement; four values each, and SQLite takes 32,766.
+/// Links of one statement; three values each, and SQLite takes 32,766.
 const LINKS_PER_STATEMENT: usize = 500;
 
 #[async_trait]
-impl Registry for SqliteStore {
+impl Registry for Store {
     async fn put_source(&self, tenant: &TenantId, source: &RegisteredSource) -> Result<()> {
         rows::bounded("the id of a source", source.id.as_str(), NAME_MAX)?;
         rows::bounded("the name of a source", &source.name, NAME_MAX)?;
         rows::bounded("the folder of a source", &source.base_dir, PATH_MAX)?;
         rows::bounded("the definition of a source", &source.definition, DEFINITION_MAX)?;
-        let (tenant, source) = (tenant.clone(), source.clone());
-        self.writer
-            .write(move |connection| {
-                Box::pin(async move {
-                    let put = sqlx::query(
+        let kept = Arc::new((tenant.clone(), source.clone()));
+        self.write(move |mut session| {
+            let kept = kept.clone();
+            Box::pin(async move {
+                let (tenant, source) = &*kept;
+                let put = session
+                    .change(
                         "INSERT INTO sources (tenant, id, name, definition, base_dir)
-                         SELECT ?1, ?2, ?3, ?4, ?5
-                         WHERE EXISTS (SELECT 1 FROM sources WHERE tenant = ?1 AND id = ?2)
-                            OR (SELECT count(*) FROM sources WHERE tenant = ?1) < ?6
+                         SELECT $1, $2, $3, $4, $5
+                         WHERE EXISTS (SELECT 1 FROM sources WHERE tenant = $1 AND id = $2)
+                            OR (SELECT count(*) FROM sources WHERE tenant = $1) < $6
                          ON CONFLICT (tenant, id) DO UPDATE SET
                          name = excluded.name, definition = excluded.definition, base_dir = excluded.base_dir",
+                        values![
+                            tenant.as_str(),
+                            source.id.as_str(),
+                            &source.name,
+                            &source.definition,
+                            &source.base_dir,
+                            SOURCES_MAX,
+                        ],
                     )
-                    .bind(tenant.as_str())
-                    .bind(source.id.as_str())
-                    .bind(&source.name)
-                    .bind(&source.definition)
-                    .bind(&source.base_dir)
-                    .bind(SOURCES_MAX)
-                    .execute(connection)
                     .await;
-                    match put {
-                        Ok(done) if done.rows_affected() == 0 => Err(Error::invalid(format!(
-                            "there are {SOURCES_MAX} sources already: expected no more"
-                        ))),
-                        Ok(_) => Ok(()),
-                        Err(error) if is_taken(&error) => {
-                            Err(Error::invalid(format!("another source is named {:?}", source.name)))
-                        }
-                        Err(error) => Err(failed("register a source", error)),
+                match put {
+                    Ok(0) => Err(Error::invalid(format!(
+                        "there are {SOURCES_MAX} sources already: expected no more"
+                    ))),
+                    Ok(_) => Ok(()),
+                    Err(error) if is_taken(&error) => {
+                        Err(Error::invalid(format!("another source is named {:?}", source.name)))
                     }
-                })
+                    Err(error) => Err(failed("register a source", error)),
+                }
             })
-            .await
+        })
+        .await
     }
 
     async fn sources(&self, tenant: &TenantId) -> Result<Vec<RegisteredSource>> {
-        let found = sqlx::query("SELECT * FROM sources WHERE tenant = ? ORDER BY name")
-            .bind(tenant.as_str())
-            .fetch_all(&self.readers)
+        let found = self
+            .read("SELECT * FROM sources WHERE tenant = $1 ORDER BY name", values![tenant.as_str()])
             .await;
         found
             .and_then(|found| found.iter().map(rows::source).collect())
@@ -87,44 +91,52 @@ impl Registry for SqliteStore {
             by_account
                 .insert((link.source.clone(), link.native_identity.clone()), link.identity_name.clone());
         }
-        let links: Vec<_> = by_account.into_iter().collect();
-        let tenant = tenant.clone();
-        self.writer
-            .write(move |connection| {
-                Box::pin(async move {
-                    for part in links.chunks(LINKS_PER_STATEMENT) {
-                        let mut statement = QueryBuilder::<Sqlite>::new(
-                            "INSERT INTO links (tenant, source, native_identity, identity_name) ",
-                        );
-                        statement.push_values(part, |mut row, ((source, native_identity), identity_name)| {
-                            row.push_bind(tenant.as_str())
-                                .push_bind(source.as_str())
-                                .push_bind(native_identity)
-                                .push_bind(identity_name);
-                        });
-                        statement.push(
-                            " ON CONFLICT (tenant, source, native_identity)
-                             DO UPDATE SET identity_name = excluded.identity_name",
-                        );
-                        statement
-                            .build()
-                            .execute(&mut *connection)
-                            .await
-                            .map_err(|error| failed("keep manual links", error))?;
+        let kept = Arc::new((tenant.clone(), by_account.into_iter().collect::<Vec<_>>()));
+        self.write(move |mut session| {
+            let kept = kept.clone();
+            Box::pin(async move {
+                let (tenant, links) = &*kept;
+                for part in links.chunks(LINKS_PER_STATEMENT) {
+                    let mut values = vec![Value::Text(tenant.as_str())];
+                    for ((source, native_identity), identity_name) in part {
+                        values.extend(values![source.as_str(), native_identity, identity_name]);
                     }
-                    Ok(())
-                })
+                    session
+                        .change_built(put_links(part.len()), &values)
+                        .await
+                        .map_err(|error| failed("keep manual links", error))?;
+                }
+                Ok(())
             })
-            .await
+        })
+        .await
     }
 
     async fn links(&self, tenant: &TenantId) -> Result<Vec<ManualLink>> {
-        let found = sqlx::query("SELECT * FROM links WHERE tenant = ? ORDER BY source, native_identity")
-            .bind(tenant.as_str())
-            .fetch_all(&self.readers)
+        let found = self
+            .read(
+                "SELECT * FROM links WHERE tenant = $1 ORDER BY source, native_identity",
+                values![tenant.as_str()],
+            )
             .await;
         found
             .and_then(|found| found.iter().map(rows::link).collect())
             .map_err(|error| failed("read the manual links", error))
     }
+}
+
+/// The statement that keeps so many links of one tenant: `$1` is the tenant, then three values a link.
+fn put_links(count: usize) -> String {
+    let mut statement =
+        String::from("INSERT INTO links (tenant, source, native_identity, identity_name) VALUES ");
+    for at in 0..count {
+        let comma = if at == 0 { "" } else { ", " };
+        let first = 3 * at + 2;
+        write!(statement, "{comma}($1, ${first}, ${}, ${})", first + 1, first + 2)
+            .expect("a string takes every text");
+    }
+    statement.push_str(
+        " ON CONFLICT (tenant, source, native_identity) DO UPDATE SET identity_name = excluded.identity_name",
+    );
+    statement
 }

@@ -1,7 +1,9 @@
 //! The one place that turns rows into types, and types into column values.
 
+use crate::session::{Read, Row};
 use chrono::{DateTime, Utc};
 use muster_reports::arguments::Arguments;
+use muster_reports::audit::{AuditHead, AuditRecord, ChainedEvent, operation_name};
 use muster_reports::caller::Operation;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{ReportId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId};
@@ -9,10 +11,6 @@ use muster_reports::ports::{AuditEvent, Credential, ManualLink, RegisteredSource
 use muster_reports::task::{Progress, Task, TaskResult, TaskState};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
-
-type Read<T> = std::result::Result<T, sqlx::Error>;
 
 /// A row of `tasks`: the task, and what only the machine needs.
 #[derive(Debug)]
@@ -23,23 +21,23 @@ pub(crate) struct TaskRow {
     pub(crate) due: DateTime<Utc>,
 }
 
-pub(crate) fn task_row(row: &SqliteRow) -> Read<TaskRow> {
+pub(crate) fn task_row(row: &Row) -> Read<TaskRow> {
     Ok(TaskRow {
-        seq: row.try_get("seq")?,
+        seq: row.integer("seq")?,
         task: task(row)?,
         deadline: time(row, "deadline")?,
         due: time(row, "due")?,
     })
 }
 
-pub(crate) fn task(row: &SqliteRow) -> Read<Task> {
-    let state: &str = row.try_get("state")?;
-    let state = TaskState::from_name(state).ok_or_else(|| wrong("state", "no task state has this name"))?;
+pub(crate) fn task(row: &Row) -> Read<Task> {
+    let state = TaskState::from_name(&row.text("state")?)
+        .ok_or_else(|| wrong("state", "no task state has this name"))?;
     let result = match optional_unsigned(row, "result_rows")? {
         None => None,
-        Some(rows) => Some(TaskResult { rows, files: json(row, "files")?, cover: row.try_get("cover")? }),
+        Some(rows) => Some(TaskResult { rows, files: json(row, "files")?, cover: row.text("cover")? }),
     };
-    let arguments: &str = row.try_get("arguments")?;
+    let arguments = row.text("arguments")?;
     Ok(Task {
         id: TaskId::new(text(row, "id")?),
         tenant: TenantId::new(text(row, "tenant")?),
@@ -47,8 +45,8 @@ pub(crate) fn task(row: &SqliteRow) -> Read<Task> {
         report: ReportId::new(text(row, "report")?),
         name: text(row, "name")?,
         description: text(row, "description")?,
-        parent: row.try_get("parent")?,
-        arguments: Arguments::from_canonical(arguments).map_err(|error| wrong("arguments", error))?,
+        parent: row.optional_text("parent")?,
+        arguments: Arguments::from_canonical(&arguments).map_err(|error| wrong("arguments", error))?,
         requester: json(row, "requester")?,
         snapshot: SnapshotId::new(text(row, "snapshot")?),
         created: time(row, "created")?,
@@ -60,24 +58,24 @@ pub(crate) fn task(row: &SqliteRow) -> Read<Task> {
             rows_expected: optional_unsigned(row, "rows_expected")?,
         },
         messages: json(row, "messages")?,
-        attempts: u32::try_from(row.try_get::<i64, _>("attempts")?).map_err(|e| wrong("attempts", e))?,
+        attempts: u32::try_from(row.integer("attempts")?).map_err(|e| wrong("attempts", e))?,
         epoch: unsigned(row, "epoch")?,
         result,
     })
 }
 
-pub(crate) fn credential(row: &SqliteRow) -> Read<Credential> {
-    let secret: &[u8] = row.try_get("secret_hmac")?;
+pub(crate) fn credential(row: &Row) -> Read<Credential> {
+    let secret = row.bytes("secret_hmac")?;
     Ok(Credential {
         caller: json(row, "caller")?,
-        secret_hmac: secret.try_into().map_err(|error| wrong("secret_hmac", error))?,
-        enabled: row.try_get("enabled")?,
+        secret_hmac: secret.try_into().map_err(|_| wrong("secret_hmac", "expected 32 bytes"))?,
+        enabled: row.flag("enabled")?,
         created: time(row, "created")?,
         description: text(row, "description")?,
     })
 }
 
-pub(crate) fn source(row: &SqliteRow) -> Read<RegisteredSource> {
+pub(crate) fn source(row: &Row) -> Read<RegisteredSource> {
     Ok(RegisteredSource {
         id: SourceId::new(text(row, "id")?),
         name: text(row, "name")?,
@@ -86,7 +84,7 @@ pub(crate) fn source(row: &SqliteRow) -> Read<RegisteredSource> {
     })
 }
 
-pub(crate) fn link(row: &SqliteRow) -> Read<ManualLink> {
+pub(crate) fn link(row: &Row) -> Read<ManualLink> {
     Ok(ManualLink {
         source: SourceId::new(text(row, "source")?),
         native_identity: text(row, "native_identity")?,
@@ -94,34 +92,49 @@ pub(crate) fn link(row: &SqliteRow) -> Read<ManualLink> {
     })
 }
 
-pub(crate) fn audit_event(row: &SqliteRow) -> Read<AuditEvent> {
-    let operation: &str = row.try_get("operation")?;
-    let operation = Operation::ALL.into_iter().find(|known| operation_name(*known) == operation);
-    Ok(AuditEvent {
+/// A row of `audit_events` that is in a chain, as it is kept.
+pub(crate) fn audit_record(row: &Row) -> Read<AuditRecord> {
+    Ok(AuditRecord {
+        sequence: unsigned(row, "sequence")?,
+        previous: text(row, "previous")?,
+        hash: text(row, "hash")?,
         id: text(row, "id")?,
-        at: time(row, "at")?,
-        operation: operation.ok_or_else(|| wrong("operation", "no operation has this name"))?,
-        caller: json(row, "caller")?,
-        task: TaskId::new(text(row, "task")?),
+        at_micros: row.integer("at")?,
+        operation: text(row, "operation")?,
+        tenant: text(row, "tenant")?,
+        caller: text(row, "caller")?,
+        task: text(row, "task")?,
         report: text(row, "report")?,
         details: text(row, "details")?,
     })
 }
 
-/// The name under which an operation is kept.
-pub(crate) fn operation_name(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Start => "start",
-        Operation::ReadResult => "read_result",
-        Operation::Download => "download",
-        Operation::Cancel => "cancel",
-    }
+pub(crate) fn chained_event(row: &Row) -> Read<ChainedEvent> {
+    let operation = row.text("operation")?;
+    let operation = Operation::ALL.into_iter().find(|known| operation_name(*known) == operation);
+    Ok(ChainedEvent {
+        sequence: unsigned(row, "sequence")?,
+        hash: text(row, "hash")?,
+        event: AuditEvent {
+            id: text(row, "id")?,
+            at: time(row, "at")?,
+            operation: operation.ok_or_else(|| wrong("operation", "no operation has this name"))?,
+            caller: json(row, "caller")?,
+            task: TaskId::new(text(row, "task")?),
+            report: text(row, "report")?,
+            details: text(row, "details")?,
+        },
+    })
+}
+
+pub(crate) fn audit_head(row: &Row) -> Read<AuditHead> {
+    Ok(AuditHead { sequence: unsigned(row, "sequence")?, hash: text(row, "hash")? })
 }
 
 /// The value of a JSON column.
-pub(crate) fn json<T: DeserializeOwned>(row: &SqliteRow, column: &'static str) -> Read<T> {
-    let text: &str = row.try_get(column)?;
-    serde_json::from_str(text).map_err(|error| wrong(column, error))
+pub(crate) fn json<T: DeserializeOwned>(row: &Row, column: &'static str) -> Read<T> {
+    let text = row.text(column)?;
+    serde_json::from_str(&text).map_err(|error| wrong(column, error))
 }
 
 /// The text of a JSON column, at most `bytes_max` long. `what` names it in errors.
@@ -154,25 +167,25 @@ pub(crate) fn signed(what: &str, count: u64) -> Result<i64> {
         .map_err(|_| Error::invalid(format!("{what} is {count}: expected at most {}", i64::MAX)))
 }
 
-fn text(row: &SqliteRow, column: &'static str) -> Read<String> {
-    row.try_get(column)
+fn text(row: &Row, column: &'static str) -> Read<String> {
+    row.text(column)
 }
 
-fn unsigned(row: &SqliteRow, column: &'static str) -> Read<u64> {
-    u64::try_from(row.try_get::<i64, _>(column)?).map_err(|error| wrong(column, error))
+fn unsigned(row: &Row, column: &'static str) -> Read<u64> {
+    u64::try_from(row.integer(column)?).map_err(|error| wrong(column, error))
 }
 
-fn optional_unsigned(row: &SqliteRow, column: &'static str) -> Read<Option<u64>> {
-    let value: Option<i64> = row.try_get(column)?;
+fn optional_unsigned(row: &Row, column: &'static str) -> Read<Option<u64>> {
+    let value = row.optional_integer(column)?;
     value.map(|value| u64::try_from(value).map_err(|error| wrong(column, error))).transpose()
 }
 
-fn time(row: &SqliteRow, column: &'static str) -> Read<DateTime<Utc>> {
-    as_time(column, row.try_get(column)?)
+fn time(row: &Row, column: &'static str) -> Read<DateTime<Utc>> {
+    as_time(column, row.integer(column)?)
 }
 
-fn optional_time(row: &SqliteRow, column: &'static str) -> Read<Option<DateTime<Utc>>> {
-    let value: Option<i64> = row.try_get(column)?;
+fn optional_time(row: &Row, column: &'static str) -> Read<Option<DateTime<Utc>>> {
+    let value = row.optional_integer(column)?;
     value.map(|value| as_time(column, value)).transpose()
 }
 

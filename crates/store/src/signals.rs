@@ -1,4 +1,5 @@
-//! In-process signals of the task machine: work that may be due, and cancels.
+//! In-process signals of the task machine: work that may be due, and cancels. Over PostgreSQL other
+//! processes raise them too.
 //!
 //! Neither loses a wake-up: work leaves a permit that the next wait takes, and a waiter for a
 //! cancel is registered before the store is asked whether the cancel has happened already.
@@ -46,6 +47,11 @@ impl Signals {
         let receiver =
             self.waiters().entry(id.clone()).or_insert_with(|| watch::Sender::new(false)).subscribe();
         CancelWaiter { signals: self, id: id.clone(), receiver: Some(receiver) }
+    }
+
+    /// The tasks whose cancel somebody waits for.
+    pub(crate) fn waited_for(&self) -> Vec<TaskId> {
+        self.waiters().keys().cloned().collect()
     }
 
     fn waiters(&self) -> MutexGuard<'_, HashMap<TaskId, watch::Sender<bool>>> {

@@ -2,7 +2,8 @@
 
 use crate::failure::{failed, is_taken};
 use crate::rows;
-use crate::sqlite::SqliteStore;
+use crate::session::values;
+use crate::store::Store;
 use async_trait::async_trait;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{SnapshotId, TenantId};
@@ -38,61 +39,61 @@ impl NewestSnapshots {
 }
 
 #[async_trait]
-impl SnapshotCatalogue for SqliteStore {
+impl SnapshotCatalogue for Store {
     async fn publish(&self, tenant: &TenantId, manifest: &SnapshotManifest) -> Result<()> {
         let text = rows::to_json("the manifest of a snapshot", manifest, MANIFEST_MAX)?;
-        let (tenant, id, created) = (tenant.clone(), manifest.id.clone(), manifest.created);
-        self.writer
-            .write(move |connection| {
-                Box::pin(async move {
-                    let inserted = sqlx::query(
-                        "INSERT INTO snapshots (tenant, id, created, manifest) VALUES (?, ?, ?, ?)",
-                    )
-                    .bind(tenant.as_str())
-                    .bind(id.as_str())
-                    .bind(rows::micros(created))
-                    .bind(text)
-                    .execute(connection)
-                    .await;
-                    match inserted {
-                        Ok(_) => Ok(()),
-                        Err(error) if is_taken(&error) => {
-                            Err(Error::invalid(format!("snapshot {:?} is published already", id.as_str())))
-                        }
-                        Err(error) => Err(failed("publish a snapshot", error)),
+        let kept = Arc::new((tenant.clone(), manifest.id.clone(), manifest.created, text));
+        self.write(move |mut session| {
+            let kept = kept.clone();
+            Box::pin(async move {
+                let (tenant, id, created, text) = &*kept;
+                // Numbers are given before they are committed: only one at a time keeps their order.
+                let inserted = match session.alone_in("snapshots").await {
+                    Ok(()) => session
+                        .change(
+                            "INSERT INTO snapshots (tenant, id, created, manifest) VALUES ($1, $2, $3, $4)",
+                            values![tenant.as_str(), id.as_str(), rows::micros(*created), text],
+                        )
+                        .await,
+                    Err(error) => Err(error),
+                };
+                match inserted {
+                    Ok(_) => Ok(()),
+                    Err(error) if is_taken(&error) => {
+                        Err(Error::invalid(format!("snapshot {:?} is published already", id.as_str())))
                     }
-                })
+                    Err(error) => Err(failed("publish a snapshot", error)),
+                }
             })
-            .await
+        })
+        .await
     }
 
     async fn newest(&self, tenant: &TenantId) -> Result<Option<Arc<SnapshotManifest>>> {
         const WHAT: &str = "read the newest snapshot";
-        let seq: Option<i64> = sqlx::query_scalar("SELECT max(seq) FROM snapshots WHERE tenant = ?")
-            .bind(tenant.as_str())
-            .fetch_one(&self.readers)
-            .await
-            .map_err(|error| failed(WHAT, error))?;
-        let Some(seq) = seq else { return Ok(None) };
+        let newest = self
+            .read_first("SELECT max(seq) AS seq FROM snapshots WHERE tenant = $1", values![tenant.as_str()])
+            .await;
+        let seq = newest.and_then(|row| row.map_or(Ok(None), |row| row.optional_integer("seq")));
+        let Some(seq) = seq.map_err(|error| failed(WHAT, error))? else { return Ok(None) };
         if let Some(manifest) = self.newest.get(tenant, seq) {
             return Ok(Some(manifest));
         }
-        let found = sqlx::query("SELECT manifest FROM snapshots WHERE seq = ?")
-            .bind(seq)
-            .fetch_one(&self.readers)
-            .await;
-        let manifest: SnapshotManifest =
-            found.and_then(|row| rows::json(&row, "manifest")).map_err(|error| failed(WHAT, error))?;
+        let found = self.read_first("SELECT manifest FROM snapshots WHERE seq = $1", values![seq]).await;
+        let manifest: SnapshotManifest = found
+            .and_then(|row| rows::json(&row.ok_or(sqlx::Error::RowNotFound)?, "manifest"))
+            .map_err(|error| failed(WHAT, error))?;
         let manifest = Arc::new(manifest);
         self.newest.put(tenant, seq, manifest.clone());
         Ok(Some(manifest))
     }
 
     async fn snapshot(&self, tenant: &TenantId, id: &SnapshotId) -> Result<Option<Arc<SnapshotManifest>>> {
-        let found = sqlx::query("SELECT manifest FROM snapshots WHERE tenant = ? AND id = ?")
-            .bind(tenant.as_str())
-            .bind(id.as_str())
-            .fetch_optional(&self.readers)
+        let found = self
+            .read_first(
+                "SELECT manifest FROM snapshots WHERE tenant = $1 AND id = $2",
+                values![tenant.as_str(), id.as_str()],
+            )
             .await;
         found
             .and_then(|row| row.map(|row| rows::json(&row, "manifest").map(Arc::new)).transpose())

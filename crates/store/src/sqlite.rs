@@ -1,9 +1,12 @@
-//! Opening and closing the store.
+//! The store in one SQLite file: opening and closing.
+
+mod writer;
+
+pub(crate) use writer::{WeakWriter, Writer};
 
 use crate::failure::failed;
-use crate::signals::Signals;
-use crate::snapshots::NewestSnapshots;
-use crate::writer::Writer;
+use crate::migrations;
+use crate::store::Settings;
 use muster_reports::error::{Error, Result};
 use sqlx::SqlitePool;
 use sqlx::migrate::Migrator;
@@ -11,62 +14,23 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::sync::{Mutex, Notify};
 use tokio::task::JoinHandle;
 
-static MIGRATIONS: Migrator = sqlx::migrate!("./migrations");
+static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/sqlite");
 
-/// Limits of a store.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Attempts after which a task fails; at least one.
-    pub attempts_max: u32,
-    /// Pending and running tasks of all tenants; a start beyond is refused as `Unavailable`.
-    pub live_max: u32,
-    /// Connections that read.
-    pub readers: u32,
-    /// How long a call waits for another process that is writing, or for a free reader.
-    pub busy_wait: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self { attempts_max: 3, live_max: 10_000, readers: 4, busy_wait: Duration::from_secs(5) }
-    }
-}
-
-/// All store ports over one SQLite file.
-///
-/// Several processes may have the file open. Signals (`work_or`, `cancelled`) stay inside one.
+/// One SQLite file.
 #[derive(Debug)]
-pub struct SqliteStore {
+pub(crate) struct Sqlite {
     pub(crate) readers: SqlitePool,
     pub(crate) writer: Writer,
-    pub(crate) signals: Arc<Signals>,
-    pub(crate) settings: Settings,
-    pub(crate) newest: NewestSnapshots,
     closing: Arc<Notify>,
     writing: Mutex<Option<JoinHandle<()>>>,
 }
 
-impl SqliteStore {
-    /// Opens the store at `path` with default settings. See [`SqliteStore::open_with`].
-    ///
-    /// # Errors
-    /// As [`SqliteStore::open_with`].
-    pub async fn open(path: &Path) -> Result<Self> {
-        Self::open_with(path, Settings::default()).await
-    }
-
-    /// Opens the store at `path` and brings its tables up to date. A new file is made readable by
-    /// its owner only; its folder must exist. Needs a Tokio runtime, on which a writing task runs
-    /// until the store is closed or dropped.
-    ///
-    /// # Errors
-    /// `Internal` with the path when the file cannot be made or opened, is no store, or was
-    /// written by a newer version; `Unavailable` when another process keeps it busy.
-    pub async fn open_with(path: &Path, settings: Settings) -> Result<Self> {
+impl Sqlite {
+    /// Opens the file at `path`, as [`crate::Store::open`] says.
+    pub(crate) async fn open(path: &Path, settings: &Settings) -> Result<Self> {
         let what = format!("open {}", path.display());
         let lock = lock_for_opening(path).await?;
         create_private(path)
@@ -84,10 +48,8 @@ impl SqliteStore {
             )
             .await
             .map_err(|error| failed(&what, error))?;
-        MIGRATIONS.run(&writers).await.map_err(|error| {
-            Error::internal(format!("the tables of {} are not usable", path.display()), error)
-        })?;
-        let connection = writers.acquire().await.map_err(|error| failed(&what, error))?.detach();
+        let mut connection = writers.acquire().await.map_err(|error| failed(&what, error))?.detach();
+        migrations::run(&MIGRATIONS, &mut connection, &path.display().to_string()).await?;
         let readers = SqlitePoolOptions::new()
             .max_connections(settings.readers.max(1))
             .acquire_timeout(settings.busy_wait)
@@ -100,25 +62,18 @@ impl SqliteStore {
         drop(lock);
         let closing = Arc::new(Notify::new());
         let (writer, writing) = Writer::start(connection, closing.clone());
-        Ok(Self {
-            readers,
-            writer,
-            signals: Arc::new(Signals::new()),
-            settings,
-            newest: NewestSnapshots::default(),
-            closing,
-            writing: Mutex::new(Some(writing)),
-        })
+        Ok(Self { readers, writer, closing, writing: Mutex::new(Some(writing)) })
     }
 
-    /// Finishes the writes that have been accepted and closes the file. Later calls fail.
-    pub async fn close(&self) {
+    /// Finishes the writes that have been accepted and closes the file.
+    pub(crate) async fn close(&self) {
+        // The last connection empties the log into the file, and readers may not write.
+        self.readers.close().await;
         self.closing.notify_one();
         if let Some(writing) = self.writing.lock().await.take() {
             // The task ends by itself; it cannot have been aborted, and a panic in it is no reason for another.
             let _ = writing.await;
         }
-        self.readers.close().await;
     }
 }
 

@@ -10,39 +10,42 @@ mod start;
 
 use crate::failure::failed;
 use crate::rows::{self, TaskRow};
-use crate::sqlite::SqliteStore;
+use crate::session::{Moment, Session, locking, values};
+use crate::store::Store;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::Result;
 use muster_reports::ids::{TaskDefinitionId, TaskId, TenantId, WorkerId};
 use muster_reports::ports::{Cancelled, LeaseState, ResultOrder, Started, TaskStore};
 use muster_reports::task::{AttemptEnd, Claim, Lease, NewTask, Progress, PublishedFile, Task, TaskState};
-use sqlx::SqliteConnection;
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 #[async_trait]
-impl TaskStore for SqliteStore {
+impl TaskStore for Store {
     async fn start(&self, new: NewTask) -> Result<Started> {
-        let values = start::Values::of(new)?;
+        let caller_now = new.created;
+        let values = Arc::new(start::Values::of(new)?);
         let live_max = self.settings.live_max;
-        let signals = self.signals.clone();
-        self.writer
-            .write_then(
-                move |connection| Box::pin(start::start(connection, values, live_max)),
-                move |started| match started {
-                    Started::New(_) => signals.work(),
-                    Started::Live(_) => {}
-                },
-            )
-            .await
+        let announcer = self.announcer();
+        self.write_then(
+            caller_now,
+            move |session, moment| Box::pin(start::start(session, values.clone(), moment, live_max)),
+            move |started| match started {
+                Started::New(_) => announcer.work(),
+                Started::Live(_) => {}
+            },
+        )
+        .await
     }
 
     async fn task(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Task>> {
-        let found = sqlx::query("SELECT * FROM tasks WHERE id = ? AND tenant = ?")
-            .bind(id.as_str())
-            .bind(tenant.as_str())
-            .fetch_optional(&self.readers)
+        let found = self
+            .read_first(
+                "SELECT * FROM tasks WHERE id = $1 AND tenant = $2",
+                values![id.as_str(), tenant.as_str()],
+            )
             .await;
         found
             .and_then(|row| row.as_ref().map(rows::task).transpose())
@@ -55,56 +58,55 @@ impl TaskStore for SqliteStore {
         definition: &TaskDefinitionId,
         order: ResultOrder,
     ) -> Result<Option<Task>> {
-        // NULL sorts last in a descending order: tasks that have not ended follow those that have.
+        // Tasks that have not ended follow those that have.
         let statement = match order {
             ResultOrder::CompletedFirst => {
                 "SELECT * FROM tasks WHERE seq = (
-                     SELECT seq FROM tasks WHERE tenant = ? AND definition = ?
-                     ORDER BY completed DESC, created DESC, seq DESC LIMIT 1)"
+                     SELECT seq FROM tasks WHERE tenant = $1 AND definition = $2
+                     ORDER BY completed DESC NULLS LAST, created DESC, seq DESC LIMIT 1)"
             }
             ResultOrder::CreatedLast => {
                 "SELECT * FROM tasks WHERE seq = (
-                     SELECT seq FROM tasks WHERE tenant = ? AND definition = ?
+                     SELECT seq FROM tasks WHERE tenant = $1 AND definition = $2
                      ORDER BY created DESC, seq DESC LIMIT 1)"
             }
         };
-        let found = sqlx::query(statement)
-            .bind(tenant.as_str())
-            .bind(definition.as_str())
-            .fetch_optional(&self.readers)
-            .await;
+        let found = self.read_first(statement, values![tenant.as_str(), definition.as_str()]).await;
         found
             .and_then(|row| row.as_ref().map(rows::task).transpose())
             .map_err(|error| failed("read a task", error))
     }
 
     async fn cancel(&self, tenant: &TenantId, id: &TaskId, now: DateTime<Utc>) -> Result<Cancelled> {
-        let signals = self.signals.clone();
+        let announcer = self.announcer();
         let (tenant, id) = (tenant.clone(), id.clone());
         let waiting = id.clone();
-        self.writer
-            .write_then(
-                move |connection| Box::pin(end::cancel(connection, tenant, id, now)),
-                move |cancelled| match cancelled {
-                    Cancelled::Now => signals.cancelled(&waiting),
-                    Cancelled::Before | Cancelled::TooLate(_) | Cancelled::Unknown => {}
-                },
-            )
-            .await
+        self.write_then(
+            now,
+            move |session, moment| Box::pin(end::cancel(session, tenant.clone(), id.clone(), moment.now)),
+            move |cancelled| match cancelled {
+                Cancelled::Now => announcer.cancelled(&waiting),
+                Cancelled::Before | Cancelled::TooLate(_) | Cancelled::Unknown => {}
+            },
+        )
+        .await
     }
 
     async fn claim(&self, worker: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<Option<Claim>> {
         let attempts_max = self.settings.attempts_max;
         loop {
-            let (worker, signals) = (worker.clone(), self.signals.clone());
-            let writer = self.writer.downgrade();
-            let step = self.writer.write_then(
-                move |connection| Box::pin(claim::step(connection, worker, now, lease, attempts_max)),
+            let (worker, announcer) = (worker.clone(), self.announcer());
+            let unattended = self.unattended();
+            let step = self.write_then(
+                now,
+                move |session, moment| {
+                    Box::pin(claim::step(session, worker.clone(), moment, lease, attempts_max))
+                },
                 move |step| {
                     if let claim::Step::Claimed(delivery) = step {
                         // There may be more to do for another worker that waits.
-                        signals.work();
-                        delivery.committed(writer, signals, now);
+                        announcer.work_here();
+                        delivery.committed(unattended, announcer, now);
                     }
                 },
             );
@@ -124,9 +126,14 @@ impl TaskStore for SqliteStore {
         extend: Duration,
     ) -> Result<LeaseState> {
         let lease = lease.clone();
-        self.writer
-            .write(move |connection| Box::pin(claim::heartbeat(connection, lease, progress, now, extend)))
-            .await
+        self.write_then(
+            now,
+            move |session, moment| {
+                Box::pin(claim::heartbeat(session, lease.clone(), progress, moment, extend))
+            },
+            |_| (),
+        )
+        .await
     }
 
     async fn end_attempt(&self, lease: &Lease, end: AttemptEnd, now: DateTime<Utc>) -> Result<bool> {
@@ -134,19 +141,19 @@ impl TaskStore for SqliteStore {
             AttemptEnd::Retry { .. } | AttemptEnd::Released => true,
             AttemptEnd::Done { .. } | AttemptEnd::Failed { .. } => false,
         };
-        let lease = lease.clone();
+        let ending = Arc::new((lease.clone(), end));
         let attempts_max = self.settings.attempts_max;
-        let signals = self.signals.clone();
-        self.writer
-            .write_then(
-                move |connection| Box::pin(end::end_attempt(connection, lease, end, now, attempts_max)),
-                move |held| {
-                    if *held && goes_back {
-                        signals.work();
-                    }
-                },
-            )
-            .await
+        let announcer = self.announcer();
+        self.write_then(
+            now,
+            move |session, moment| Box::pin(end::end_attempt(session, ending.clone(), moment, attempts_max)),
+            move |held| {
+                if *held && goes_back {
+                    announcer.work();
+                }
+            },
+        )
+        .await
     }
 
     async fn work_or(&self, at_most: Duration) {
@@ -156,11 +163,10 @@ impl TaskStore for SqliteStore {
     async fn cancelled(&self, id: &TaskId) {
         // Registered before looking, so that no cancel falls between.
         let waiter = self.signals.wait_for_cancel(id);
-        let state: std::result::Result<Option<String>, _> =
-            sqlx::query_scalar("SELECT state FROM tasks WHERE id = ?")
-                .bind(id.as_str())
-                .fetch_optional(&self.readers)
-                .await;
+        let state = self
+            .read_first("SELECT state FROM tasks WHERE id = $1", values![id.as_str()])
+            .await
+            .and_then(|row| row.map(|row| row.text("state")).transpose());
         // Where the store cannot tell, the signal and the next heartbeat still will.
         if !matches!(state, Ok(Some(name)) if name == TaskState::Terminated.as_str()) {
             waiter.wait().await;
@@ -169,32 +175,32 @@ impl TaskStore for SqliteStore {
 
     async fn published_names(&self) -> Result<Vec<String>> {
         const WHAT: &str = "read the published names";
-        let lists: Vec<String> = sqlx::query_scalar("SELECT files FROM tasks WHERE files IS NOT NULL")
-            .fetch_all(&self.readers)
-            .await
-            .map_err(|error| failed(WHAT, error))?;
-        let mut names = Vec::with_capacity(lists.len());
-        for list in lists {
-            let files: Vec<PublishedFile> = serde_json::from_str(&list)
-                .map_err(|error| failed(WHAT, sqlx::Error::Decode(Box::new(error))))?;
+        let found = self.read("SELECT files FROM tasks WHERE files IS NOT NULL", &[]).await;
+        let mut names = Vec::new();
+        for row in found.map_err(|error| failed(WHAT, error))? {
+            let files: Vec<PublishedFile> = rows::json(&row, "files").map_err(|error| failed(WHAT, error))?;
             names.extend(files.into_iter().map(|file| file.stored_name));
         }
         Ok(names)
     }
 }
 
-impl SqliteStore {
-    /// The attempts that a worker holds now, as task and epoch: their files are not to be swept.
+impl Store {
+    /// The attempts that a worker of any process holds now, as task and epoch: their files are not to be
+    /// swept.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn live_attempts(&self) -> Result<HashSet<(TaskId, u64)>> {
-        const WHAT: &str = "read the live attempts";
-        let found: Vec<(String, i64)> = sqlx::query_as(LIVE_ATTEMPTS)
-            .fetch_all(&self.readers)
-            .await
-            .map_err(|error| failed(WHAT, error))?;
-        Ok(found.into_iter().map(|(id, epoch)| (TaskId::new(id), epoch.cast_unsigned())).collect())
+        let found = self.read(LIVE_ATTEMPTS, &[]).await;
+        found
+            .and_then(|found| {
+                found
+                    .iter()
+                    .map(|row| Ok((TaskId::new(row.text("id")?), row.integer("epoch")?.cast_unsigned())))
+                    .collect()
+            })
+            .map_err(|error| failed("read the live attempts", error))
     }
 }
 
@@ -209,22 +215,18 @@ fn lease_end(now: DateTime<Utc>, lease: Duration, deadline: DateTime<Utc>) -> Da
 }
 
 /// The running task of a lease that still holds: its epoch is the newest and its deadline is to come.
-async fn held(
-    connection: &mut SqliteConnection,
-    lease: &Lease,
-    now: DateTime<Utc>,
-) -> Result<Option<TaskRow>> {
+async fn held(session: &mut Session<'_>, lease: &Lease, moment: Moment) -> Result<Option<TaskRow>> {
     const WHAT: &str = "read a leased task";
     let epoch = rows::signed("the epoch of a lease", lease.epoch)?;
-    let found = sqlx::query(
-        "SELECT * FROM tasks WHERE id = ? AND tenant = ? AND epoch = ? AND state = 'running' AND deadline > ?",
-    )
-    .bind(lease.task.as_str())
-    .bind(lease.tenant.as_str())
-    .bind(epoch)
-    .bind(rows::micros(now))
-    .fetch_optional(connection)
-    .await;
+    let found = session
+        .first(
+            locking!(
+                "SELECT * FROM tasks WHERE id = $1 AND tenant = $2 AND epoch = $3 AND state = 'running'
+                 AND deadline > $4"
+            ),
+            values![lease.task.as_str(), lease.tenant.as_str(), epoch, rows::micros(moment.now)],
+        )
+        .await;
     found.and_then(|row| row.as_ref().map(rows::task_row).transpose()).map_err(|error| failed(WHAT, error))
 }
 
@@ -232,16 +234,19 @@ async fn held(
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use crate::store::{Backend, Place, Settings};
     use sqlx::{AssertSqlSafe, Row};
 
     /// Ended tasks only grow in number; what runs for every start and claim must not read them.
     #[tokio::test]
     async fn no_statement_of_the_machine_scans_the_table() {
         let dir = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(&dir.path().join("muster.db")).await.unwrap();
-        for statement in [claim::DUE, start::INSERT, LIVE_ATTEMPTS] {
+        let place = Place::Sqlite(dir.path().join("muster.db"));
+        let store = Store::open(&place, Settings::default()).await.unwrap();
+        let Backend::Sqlite(sqlite) = &store.backend else { panic!("it is a file") };
+        for statement in [claim::DUE.sqlite, start::INSERT, start::LIVE, LIVE_ATTEMPTS] {
             let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
-            let rows = sqlx::query(explain).fetch_all(&store.readers).await.unwrap();
+            let rows = sqlx::query(explain).fetch_all(&sqlite.readers).await.unwrap();
             let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
             let reads = plan.iter().filter(|line| line.contains(" tasks"));
             for line in reads.clone() {

@@ -2,7 +2,8 @@
 
 use crate::build;
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_reports::ports::{Clock, Ids};
+use muster_reports::error::{Error, Result};
+use muster_reports::ports::{Clock, Ids, QueryLanguage};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -50,5 +51,18 @@ impl Ids for CountingIds {
     fn fresh(&self) -> String {
         let number = self.0.fetch_add(1, Ordering::Relaxed) + 1;
         format!("{number:032x}")
+    }
+}
+
+/// A search language in which every text is a query but an opening parenthesis alone.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct AnyQuery;
+
+impl QueryLanguage for AnyQuery {
+    fn check(&self, query: &str) -> Result<()> {
+        match query {
+            "(" => Err(Error::invalid("column 2: found the end of the query, expected a clause")),
+            _ => Ok(()),
+        }
     }
 }

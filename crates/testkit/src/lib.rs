@@ -1,18 +1,22 @@
 //! Development only: what tests of every crate share.
 //!
-//! - [`TestClock`] and [`CountingIds`] fix time and ids.
+//! - [`TestClock`] and [`CountingIds`] fix time and ids; [`AnyQuery`] takes nearly every query.
 //! - [`MemoryStore`] is the fake of every store port; [`FakeRunner`] the fake of the report runner.
 //! - [`build`] makes callers, tasks, snapshots and results with plausible content.
 //! - [`contract`] holds the suites that every adapter of a port passes, the fake included.
+//! - [`PostgresServer`] is a real server, started and stopped.
 //!
-//! Nothing here reads a clock, sleeps, or leaves a file outside the folder it was given.
+//! Nothing here reads a clock or leaves a file outside the folder it was given; only the real server is
+//! waited for.
 
 pub mod build;
 pub mod contract;
 mod fixed;
 mod memory;
+pub mod postgres;
 mod runner;
 
-pub use fixed::{CountingIds, TestClock};
+pub use fixed::{AnyQuery, CountingIds, TestClock};
 pub use memory::MemoryStore;
+pub use postgres::PostgresServer;
 pub use runner::{FakeRun, FakeRunner};

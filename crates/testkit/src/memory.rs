@@ -6,8 +6,9 @@
 mod tasks;
 
 use async_trait::async_trait;
+use muster_reports::audit::{AuditHead, AuditRecord, ChainedEvent};
 use muster_reports::error::{Error, Result};
-use muster_reports::ids::{ClientId, SnapshotId, TenantId};
+use muster_reports::ids::{ClientId, SnapshotId, TaskId, TenantId};
 use muster_reports::ports::{
     AuditEvent, AuditTrail, Credential, Credentials, ManualLink, RegisteredSource, Registry,
     SnapshotCatalogue,
@@ -25,7 +26,7 @@ struct State {
     /// In the order they were published.
     snapshots: Vec<(TenantId, Arc<SnapshotManifest>)>,
     credentials: BTreeMap<ClientId, Credential>,
-    audit: Vec<AuditEvent>,
+    audit: Vec<(AuditRecord, AuditEvent)>,
     sources: Vec<(TenantId, RegisteredSource)>,
     links: Vec<(TenantId, ManualLink)>,
 }
@@ -67,7 +68,7 @@ impl MemoryStore {
 
     /// Every audit event so far, in order.
     pub fn audit_events(&self) -> Vec<AuditEvent> {
-        self.state().audit.clone()
+        self.state().audit.iter().map(|(_, event)| event.clone()).collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -119,11 +120,44 @@ impl AuditTrail for MemoryStore {
             return Err(Error::internal("the audit event could not be recorded", "told to refuse"));
         }
         let mut state = self.state();
-        if state.audit.iter().any(|known| known.id == event.id) {
+        if state.audit.iter().any(|(_, known)| known.id == event.id) {
             return Err(Error::invalid(format!("audit event {:?} is recorded already", event.id)));
         }
-        state.audit.push(event.clone());
+        let tenant = &event.caller.tenant;
+        let last = state.audit.iter().rfind(|(known, _)| known.tenant == tenant.as_str());
+        let head = last.map_or_else(AuditHead::empty, |(last, _)| AuditHead {
+            sequence: last.sequence,
+            hash: last.hash.clone(),
+        });
+        let caller = serde_json::to_string(&event.caller)
+            .map_err(|error| Error::internal("the caller could not be written as JSON", error))?;
+        state.audit.push((AuditRecord::behind(&head, event, caller), event.clone()));
         Ok(())
+    }
+
+    async fn events(&self, tenant: &TenantId, after_sequence: u64, limit: u32) -> Result<Vec<ChainedEvent>> {
+        let state = self.state();
+        let events = state.audit.iter().filter(|(record, _)| record.tenant == tenant.as_str());
+        let events = events.filter(|(record, _)| record.sequence > after_sequence).map(|(record, event)| {
+            ChainedEvent { sequence: record.sequence, hash: record.hash.clone(), event: event.clone() }
+        });
+        Ok(events.take(limit as usize).collect())
+    }
+
+    async fn records_of(
+        &self,
+        tenant: &TenantId,
+        task: &TaskId,
+        after_sequence: u64,
+        limit: u32,
+    ) -> Result<Vec<AuditRecord>> {
+        let state = self.state();
+        let records = state.audit.iter().map(|(record, _)| record).filter(|record| {
+            record.tenant == tenant.as_str()
+                && record.task == task.as_str()
+                && record.sequence > after_sequence
+        });
+        Ok(records.take(limit as usize).cloned().collect())
     }
 }
 

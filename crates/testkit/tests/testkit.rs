@@ -18,11 +18,7 @@ async fn the_fake_keeps_the_other_contracts() {
     contract::snapshot_catalogue_contract(async || Arc::new(MemoryStore::default()) as _).await;
     contract::credentials_contract(async || Arc::new(MemoryStore::default()) as _).await;
     contract::registry_contract(async || Arc::new(MemoryStore::default()) as _).await;
-    contract::audit_trail_contract(
-        async || Arc::new(MemoryStore::default()),
-        async |store: &MemoryStore| store.audit_events(),
-    )
-    .await;
+    contract::audit_trail_contract(async || Arc::new(MemoryStore::default()) as _).await;
 }
 
 #[test]

@@ -13,7 +13,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_reports::error::{Category, Error};
+use muster_reports::error::{Category, Error, error_chain};
 use muster_reports::ids::WorkerId;
 use muster_reports::ports::{Clock, LeaseState, ProgressCell, ReportRunner, RunOutcome, TaskStore};
 use muster_reports::task::{AttemptEnd, Claim, Lease, Message, PublishedFile};
@@ -289,18 +289,6 @@ fn end_name(end: &AttemptEnd) -> &'static str {
         AttemptEnd::Retry { .. } => "retry",
         AttemptEnd::Released => "released",
     }
-}
-
-/// An error and its causes, in one line.
-pub fn error_chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 mod attributes;
 mod digest;
+mod entitlements;
 mod mapping;
 mod merge;
 
@@ -14,6 +15,7 @@ use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::SessionContext;
 
+pub(crate) use entitlements::text_lists;
 pub(crate) use mapping::{FAILURES, MAPPED, MappingFunction, lifecycle_attribute};
 
 /// Makes the functions known to a session.
@@ -26,6 +28,8 @@ pub(crate) fn register(context: &SessionContext) {
         ScalarUDF::from(digest::StableIdFunction::new()),
         ScalarUDF::from(merge::MergeFunction::new()),
         ScalarUDF::from(merge::MergeTextsFunction::new()),
+        ScalarUDF::from(entitlements::KeptFunction::new()),
+        ScalarUDF::from(entitlements::EntriesFunction::new()),
     ] {
         context.register_udf(function);
     }

@@ -57,17 +57,33 @@ pub(super) async fn make_identities(work: &Work, profiles: &[Profile]) -> Result
     )
     .await?;
     let mut generation = 0;
+    let mut known = Known { current: false };
     loop {
         let mut decided = 0;
         for (rank, profile) in profiles.iter().enumerate() {
             generation += 1;
-            decided += pass(work, rank, profile, generation).await?;
+            decided += pass(work, rank, profile, generation, &mut known).await?;
         }
         if decided == 0 {
             break;
         }
     }
-    find_known(work).await
+    known.find(work).await
+}
+
+/// Whether `best` and `known` say what `owned` says.
+struct Known {
+    current: bool,
+}
+
+impl Known {
+    async fn find(&mut self, work: &Work) -> Result<()> {
+        if !self.current {
+            find_known(work).await?;
+            self.current = true;
+        }
+        Ok(())
+    }
 }
 
 fn register_profiles(work: &Work, profiles: &[Profile]) -> Result<()> {
@@ -161,7 +177,13 @@ async fn find_known(work: &Work) -> Result<()> {
 }
 
 /// One pass over one profile's undecided accounts; returns how many it decided.
-async fn pass(work: &Work, rank: usize, profile: &Profile, generation: usize) -> Result<u64> {
+async fn pass(
+    work: &Work,
+    rank: usize,
+    profile: &Profile,
+    generation: usize,
+    known: &mut Known,
+) -> Result<u64> {
     let open = format!("open_{rank}");
     work.step(
         &open,
@@ -178,7 +200,7 @@ async fn pass(work: &Work, rank: usize, profile: &Profile, generation: usize) ->
         return candidates(work, &decisions, &open, &[]).await.map(|()| 0);
     }
     if !profile.rules.is_empty() {
-        find_known(work).await?;
+        known.find(work).await?;
     }
     // An account without a uid cannot be told from others: it is left open for the error report.
     work.step("matchable", &format!("SELECT * FROM {open} WHERE uid IS NOT NULL")).await?;
@@ -197,5 +219,7 @@ async fn pass(work: &Work, rank: usize, profile: &Profile, generation: usize) ->
     .await?;
     let before = work.count("owned before", "SELECT count(*) FROM owned").await?;
     work.alias("owned", &next).await?;
-    Ok(work.count("owned after", "SELECT count(*) FROM owned").await? - before)
+    let decided = work.count("owned after", "SELECT count(*) FROM owned").await? - before;
+    known.current &= decided == 0;
+    Ok(decided)
 }

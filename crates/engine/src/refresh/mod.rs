@@ -12,6 +12,8 @@
 mod accounts;
 mod authoritative;
 mod correlate;
+mod documents;
+mod elements;
 mod errors;
 mod identities;
 mod publish;
@@ -22,8 +24,8 @@ use crate::error::Result;
 use crate::session::Engine;
 use chrono::{DateTime, Utc};
 use muster_reports::SnapshotManifest;
-use muster_reports::ids::SnapshotId;
-use muster_reports::ports::{Clock, ManualLink};
+use muster_reports::ids::{SnapshotId, TenantId};
+use muster_reports::ports::{AuditTrail, Clock, ManualLink};
 use muster_reports::snapshot::SourceRun;
 use muster_sources::{Rejection, SourceDefinition};
 use std::path::PathBuf;
@@ -31,6 +33,9 @@ use std::sync::Arc;
 
 /// Rejected records that an outcome carries for people; all of them are in the table `rejected_records`.
 pub const REJECTIONS_SHOWN_MAX: usize = 20;
+
+/// A variable's value, where there is one.
+pub type Environment = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// A source to aggregate.
 #[derive(Debug, Clone)]
@@ -49,6 +54,12 @@ pub struct RefreshRequest {
     pub links: Vec<ManualLink>,
     /// The newest published snapshot.
     pub previous: Option<Arc<SnapshotManifest>>,
+    /// Whose data it is, for the events of the audit trail.
+    pub tenant: TenantId,
+    /// Where those events are.
+    pub audit: Arc<dyn AuditTrail>,
+    /// Looks up the variables that definitions name as the places of secrets.
+    pub environment: Arc<Environment>,
     /// Id of the snapshot to be made.
     pub snapshot: SnapshotId,
     /// Time.
@@ -97,7 +108,11 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
     let now: DateTime<Utc> = request.clock.now();
     let work = work::Work::open(engine, request.snapshot.as_str(), now)?;
     let mut staged = stage::stage_sources(&work, &request).await?;
-    if !request.publish_incomplete && staged.iter().any(|s| s.outcome.failure.is_some()) {
+    // Accounts of a source that failed live on; documents of one would be gone.
+    let lost = |source: &stage::StagedSource| {
+        source.outcome.failure.is_some() && (!request.publish_incomplete || source.gives_documents)
+    };
+    if staged.iter().any(lost) {
         return Ok(RefreshOutcome {
             manifest: None,
             sources: staged.into_iter().map(|s| s.outcome).collect(),
@@ -112,5 +127,6 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
     errors::find(&work, &profiles).await?;
     identities::finish(&work).await?;
     accounts::finish(&work).await?;
+    documents::make(&work, &request).await?;
     publish::write_tables(engine, &work, &request, staged, &profiles).await
 }

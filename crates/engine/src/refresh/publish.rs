@@ -20,7 +20,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Tables whose last version a refresh reads, under `prev_` and the table's name.
-const CARRIED: [&str; 4] = ["accounts", "identities", "identity_errors", "aggregations"];
+const CARRIED: [&str; 5] =
+    ["accounts", "identities", "identity_errors", "aggregations", "entitlement_documents"];
 
 /// Makes the last snapshot's tables known; before the first snapshot they are empty.
 pub(super) async fn register_previous(
@@ -55,6 +56,7 @@ pub(super) async fn write_tables(
     let mut versions = BTreeMap::new();
     let mut rows = BTreeMap::new();
     for table in tables::TABLES {
+        let documents = format!("SELECT * FROM {table}");
         let sql = match table {
             "accounts" => "SELECT * FROM accounts_next",
             "identities" => "SELECT * FROM identities_next",
@@ -63,7 +65,8 @@ pub(super) async fn write_tables(
             "sources" => "SELECT * FROM sources_next",
             "rejected_records" => "SELECT * FROM rejected",
             // The history of runs grows by one row for each source and refresh.
-            _ => "SELECT * FROM prev_aggregations UNION ALL SELECT * FROM runs_next",
+            "aggregations" => "SELECT * FROM prev_aggregations UNION ALL SELECT * FROM runs_next",
+            _ => &documents,
         };
         let frame = in_schema(work.query(table, sql).await?, &schemas::of(table), table)?;
         let version = tables::replace(&work.context, engine.tables_dir(), table, frame).await?;

@@ -1,17 +1,24 @@
 //! Step 1: read every source into the work folder, and list what was rejected.
 
 use super::work::Work;
-use super::{REJECTIONS_SHOWN_MAX, RefreshRequest, SourceInput, SourceOutcome};
+use super::{Environment, REJECTIONS_SHOWN_MAX, RefreshRequest, SourceInput, SourceOutcome};
 use crate::error::{EngineError, Result};
-use datafusion::arrow::array::{RecordBatch, StringBuilder, UInt64Builder};
-use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use crate::schemas;
+use datafusion::arrow::array::{
+    ArrayRef, RecordBatch, StringArray, StringBuilder, UInt64Array, UInt64Builder,
+};
+use datafusion::arrow::compute::cast;
+use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::prelude::ParquetReadOptions;
+use muster_reports::error::error_chain;
 use muster_reports::ids::SourceId;
 use muster_reports::ports::Clock;
 use muster_reports::snapshot::{AggregationMode, SourceRun};
-use muster_sources::{ReadError, Rejection, record_schema};
-use std::error::Error as _;
+use muster_sources::documents::DocumentReader;
+use muster_sources::{DocumentType, ReadError, Rejection, record_schema};
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
@@ -20,8 +27,19 @@ use std::sync::{Arc, LazyLock};
 pub(super) struct StagedSource {
     pub(super) outcome: SourceOutcome,
     pub(super) merge_rows: bool,
+    /// Whether it is a source of documents.
+    pub(super) gives_documents: bool,
     /// What was read, unless the source failed.
-    files: Option<(PathBuf, PathBuf)>,
+    files: Option<StagedFiles>,
+}
+
+/// Files of the work folder.
+struct StagedFiles {
+    /// Account records; none of a source of documents.
+    records: Option<PathBuf>,
+    /// Documents of one type with their lines.
+    documents: Vec<(DocumentType, PathBuf)>,
+    rejected: PathBuf,
 }
 
 fn rejected_schema() -> SchemaRef {
@@ -48,7 +66,10 @@ pub(super) async fn stage_sources(work: &Work, request: &RefreshRequest) -> Resu
             let (input, clock) = (input.clone(), Arc::clone(&request.clock));
             let previous = request.previous.as_ref().and_then(|m| m.source(&input.definition.id)).cloned();
             let stem = work.dir().join(format!("source-{}", chunk_at * parallel + at));
-            reads.push(tokio::task::spawn_blocking(move || stage_source(&input, previous, &stem, &*clock)));
+            let environment = Arc::clone(&request.environment);
+            reads.push(tokio::task::spawn_blocking(move || {
+                stage_source(&input, previous, &stem, &*clock, &*environment)
+            }));
         }
         for read in reads {
             staged.push(read.await.map_err(|_| EngineError::Stopped)??);
@@ -59,30 +80,93 @@ pub(super) async fn stage_sources(work: &Work, request: &RefreshRequest) -> Resu
 }
 
 async fn register(work: &Work, staged: &[StagedSource]) -> Result<()> {
-    let failed = |e| EngineError::plan("staged_raw", e);
     let empty = |schema| RecordBatch::new_empty(schema);
     let mut records = vec!["SELECT CAST(NULL AS VARCHAR) AS source_id, * FROM no_records".to_owned()];
     let mut rejected = vec!["SELECT * FROM no_rejections".to_owned()];
+    let mut documents = DocumentType::ALL.map(|document_type| {
+        vec![format!("SELECT CAST(NULL AS VARCHAR) AS source_id, * FROM no_{}", document_type.index_name())]
+    });
     work.memory("no_records", empty(record_schema()))?;
     work.memory("no_rejections", empty(rejected_schema()))?;
+    for document_type in DocumentType::ALL {
+        let none = format!("no_{}", document_type.index_name());
+        work.memory(&none, empty(with_line(document_type)))?;
+    }
     for (at, source) in staged.iter().enumerate() {
-        let Some((records_file, rejected_file)) = &source.files else { continue };
-        for (kind, file) in [("records", records_file), ("rejected", rejected_file)] {
-            let name = format!("source_{at}_{kind}");
-            work.context
-                .register_parquet(&name, file.to_string_lossy(), ParquetReadOptions::default())
-                .await
-                .map_err(failed)?;
-        }
+        let Some(files) = &source.files else { continue };
         let id = super::work::literal(source.outcome.run.id.as_str());
-        records.push(format!("SELECT {id} AS source_id, * FROM source_{at}_records"));
-        rejected.push(format!("SELECT * FROM source_{at}_rejected"));
+        if let Some(file) = &files.records {
+            let name = parquet(work, at, "records", file).await?;
+            records.push(format!("SELECT {id} AS source_id, * FROM {name}"));
+        }
+        for (document_type, file) in &files.documents {
+            let name = parquet(work, at, document_type.index_name(), file).await?;
+            documents[*document_type as usize].push(format!("SELECT {id} AS source_id, * FROM {name}"));
+        }
+        let name = parquet(work, at, "rejected", &files.rejected).await?;
+        rejected.push(format!("SELECT * FROM {name}"));
     }
-    for (name, parts) in [("staged_raw", records), ("rejected_raw", rejected)] {
-        let view = work.query(name, &parts.join(" UNION ALL ")).await?.into_view();
-        work.context.register_table(name, view).map_err(failed)?;
+    view(work, "staged_raw", &records).await?;
+    for (document_type, parts) in DocumentType::ALL.into_iter().zip(&documents) {
+        let index = document_type.index_name();
+        view(work, &format!("read_{index}"), parts).await?;
+        work.step(
+            &format!("repeated_{index}"),
+            &format!("SELECT id, count(*) AS n FROM read_{index} GROUP BY id HAVING count(*) > 1"),
+        )
+        .await?;
+        // Which of several documents with one id is right cannot be told.
+        rejected.push(format!(
+            "SELECT d.source_id, s.source_name, d.line, d.id AS native_identity, \
+               concat('the id stands in ', CAST(r.n AS VARCHAR), ' documents of {index}: expected one') AS reason \
+             FROM read_{index} d JOIN repeated_{index} r ON r.id = d.id JOIN staged_names s ON s.source_id = d.source_id"
+        ));
+        let columns: Vec<_> = schemas::documents(document_type)
+            .fields()
+            .iter()
+            .map(|field| format!("{:?}", field.name()))
+            .collect();
+        view(
+            work,
+            &format!("given_{index}"),
+            &[format!(
+                "SELECT {} FROM read_{index} d WHERE NOT EXISTS (SELECT 1 FROM repeated_{index} r WHERE r.id = d.id)",
+                columns.join(", ")
+            )],
+        )
+        .await?;
     }
-    Ok(())
+    let runs: Vec<_> = staged.iter().map(|source| &source.outcome.run).collect();
+    let names = RecordBatch::try_from_iter([
+        ("source_id", Arc::new(StringArray::from_iter_values(runs.iter().map(|run| run.id.as_str()))) as _),
+        (
+            "source_name",
+            Arc::new(StringArray::from_iter_values(runs.iter().map(|run| run.name.as_str()))) as _,
+        ),
+    ]);
+    work.memory("staged_names", names.map_err(|e| EngineError::data("describing the sources", e))?)?;
+    view(work, "rejected_raw", &rejected).await
+}
+
+async fn view(work: &Work, name: &str, parts: &[String]) -> Result<()> {
+    let view = work.query(name, &parts.join(" UNION ALL ")).await?.into_view();
+    work.context.register_table(name, view).map(drop).map_err(|e| EngineError::plan(name, e))
+}
+
+async fn parquet(work: &Work, at: usize, kind: &str, file: &Path) -> Result<String> {
+    let name = format!("source_{at}_{kind}");
+    work.context
+        .register_parquet(&name, file.to_string_lossy(), ParquetReadOptions::default())
+        .await
+        .map_err(|e| EngineError::plan(&name, e))?;
+    Ok(name)
+}
+
+/// A document with the line on which it begins.
+fn with_line(document_type: DocumentType) -> SchemaRef {
+    let line = Arc::new(Field::new("line", DataType::UInt64, false));
+    let schema = schemas::documents(document_type);
+    Arc::new(Schema::new([line].into_iter().chain(schema.fields().iter().cloned()).collect::<Fields>()))
 }
 
 fn stage_source(
@@ -90,6 +174,7 @@ fn stage_source(
     previous: Option<SourceRun>,
     stem: &Path,
     clock: &dyn Clock,
+    environment: &Environment,
 ) -> Result<StagedSource> {
     let definition = &input.definition;
     let started = clock.now();
@@ -116,12 +201,11 @@ fn stage_source(
         // A source that fails keeps its accounts, and so their attributes.
         attributes: previous.map(|run| run.attributes).unwrap_or_default(),
     };
-    let merge_rows = match &definition.reader {
-        muster_sources::ReaderSettings::Delimited(settings) => settings.merge_rows,
-    };
-    let files = (stem.with_extension("records.parquet"), stem.with_extension("rejected.parquet"));
-    let outcome = match read(input, &files.0, &files.1) {
-        Ok((summary, rejections)) => {
+    let merge_rows = definition.reader.merge_rows();
+    let mut staged = None;
+    let outcome = match read(input, stem, environment) {
+        Ok((summary, rejections, files)) => {
+            staged = Some(files);
             run.complete = summary.complete;
             run.remark = summary.incomplete_reason;
             run.reported_total = summary.reported_total;
@@ -129,10 +213,13 @@ fn stage_source(
             run.rejected = summary.rejected;
             run.input_digest = Some(summary.digest_sha256);
             run.attributes = summary.schema;
+            if staged.as_ref().is_some_and(|files| files.records.is_none()) {
+                run.loaded = run.read - run.rejected;
+            }
             SourceOutcome { run, failure: None, rejections, warnings: summary.warnings }
         }
         Err(StageError::Source(error)) => {
-            let text = chain(&error);
+            let text = error_chain(&error);
             run.remark = Some(text.clone());
             SourceOutcome { run, failure: Some(text), rejections: Vec::new(), warnings: Vec::new() }
         }
@@ -140,8 +227,12 @@ fn stage_source(
     };
     let mut outcome = outcome;
     outcome.run.ended = clock.now();
-    let files = outcome.failure.is_none().then_some(files);
-    Ok(StagedSource { outcome, merge_rows, files })
+    Ok(StagedSource {
+        outcome,
+        merge_rows,
+        gives_documents: matches!(definition.reader, muster_sources::ReaderSettings::Documents(_)),
+        files: staged,
+    })
 }
 
 enum StageError {
@@ -157,35 +248,89 @@ impl From<ReadError> for StageError {
     }
 }
 
-fn chain(error: &ReadError) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
+type Read = (muster_sources::ReadSummary, Vec<Rejection>, StagedFiles);
 
-fn read(
-    input: &SourceInput,
-    records_file: &Path,
-    rejected_file: &Path,
-) -> Result<(muster_sources::ReadSummary, Vec<Rejection>), StageError> {
-    let mut reader = muster_sources::open(&input.definition, &input.base_dir)?;
-    let mut records = Parquet::create(records_file, record_schema())?;
-    let mut rejected = Parquet::create(rejected_file, rejected_schema())?;
-    let mut shown = Vec::new();
+fn read(input: &SourceInput, stem: &Path, environment: &Environment) -> Result<Read, StageError> {
+    let mut rejected = Rejected::create(input, stem.with_extension("rejected.parquet"))?;
+    if let Some(reader) = muster_sources::open_documents(&input.definition, &input.base_dir)? {
+        return read_documents(reader, stem, rejected);
+    }
+    let mut reader = muster_sources::open_source(&input.definition, &input.base_dir, environment)?;
+    let path = stem.with_extension("records.parquet");
+    let mut records = Parquet::create(&path, record_schema())?;
     while let Some(batch) = reader.next_batch()? {
         records.write(&batch.records)?;
-        rejected.write(&rejections_batch(input, &batch.rejections)?)?;
-        let room = REJECTIONS_SHOWN_MAX.saturating_sub(shown.len());
-        shown.extend(batch.rejections.into_iter().take(room));
+        rejected.write(batch.rejections)?;
     }
     records.close()?;
-    rejected.close()?;
-    Ok((reader.finish()?, shown))
+    let (shown, file) = rejected.close()?;
+    Ok((reader.finish()?, shown, StagedFiles { records: Some(path), documents: Vec::new(), rejected: file }))
+}
+
+fn read_documents(
+    mut reader: DocumentReader,
+    stem: &Path,
+    mut rejected: Rejected<'_>,
+) -> Result<Read, StageError> {
+    let mut files: BTreeMap<DocumentType, Parquet> = BTreeMap::new();
+    while let Some(batch) = reader.next_batch()? {
+        for documents in batch.documents {
+            let document_type = documents.document_type;
+            let mut columns: Vec<ArrayRef> = vec![Arc::new(UInt64Array::from(documents.lines))];
+            for (column, field) in
+                documents.records.columns().iter().zip(schemas::documents(document_type).fields())
+            {
+                columns.push(cast(column, field.data_type()).map_err(staging)?);
+            }
+            let batch = RecordBatch::try_new(with_line(document_type), columns).map_err(staging)?;
+            let file = match files.entry(document_type) {
+                Entry::Occupied(file) => file.into_mut(),
+                Entry::Vacant(place) => {
+                    let path = stem.with_extension(format!("{}.parquet", document_type.index_name()));
+                    place.insert(Parquet::create(&path, with_line(document_type))?)
+                }
+            };
+            file.write(&batch)?;
+        }
+        rejected.write(batch.rejections)?;
+    }
+    let mut documents = Vec::with_capacity(files.len());
+    for (document_type, file) in files {
+        documents.push((document_type, file.path.clone()));
+        file.close()?;
+    }
+    let (shown, file) = rejected.close()?;
+    Ok((reader.finish()?, shown, StagedFiles { records: None, documents, rejected: file }))
+}
+
+fn staging(error: datafusion::arrow::error::ArrowError) -> StageError {
+    StageError::Work(EngineError::data("staging documents", error))
+}
+
+/// The file of rejected records, and the first of them for people.
+struct Rejected<'a> {
+    input: &'a SourceInput,
+    file: Parquet,
+    shown: Vec<Rejection>,
+}
+
+impl<'a> Rejected<'a> {
+    fn create(input: &'a SourceInput, path: PathBuf) -> Result<Self, StageError> {
+        Ok(Self { input, file: Parquet::create(&path, rejected_schema())?, shown: Vec::new() })
+    }
+
+    fn write(&mut self, rejections: Vec<Rejection>) -> Result<(), StageError> {
+        self.file.write(&rejections_batch(self.input, &rejections)?)?;
+        let room = REJECTIONS_SHOWN_MAX.saturating_sub(self.shown.len());
+        self.shown.extend(rejections.into_iter().take(room));
+        Ok(())
+    }
+
+    fn close(self) -> Result<(Vec<Rejection>, PathBuf), StageError> {
+        let path = self.file.path.clone();
+        self.file.close()?;
+        Ok((self.shown, path))
+    }
 }
 
 fn rejections_batch(input: &SourceInput, rejections: &[Rejection]) -> Result<RecordBatch, StageError> {

@@ -2,14 +2,17 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_engine::refresh::{RefreshOutcome, RefreshRequest, SourceInput};
-use muster_engine::{Engine, EngineSettings};
+use muster_engine::search::SearchRequest;
+use muster_engine::{Engine, EngineSettings, OutputColumn, ReportRows};
 use muster_render::{ColumnFormat, CsvWriter};
 use muster_reports::arguments::{RawArguments, RawValue};
 use muster_reports::cover::Reconciliation;
+use muster_reports::error::error_chain;
 use muster_reports::ids::{ReportId, SnapshotId, SourceId};
 use muster_reports::ports::{Clock, ManualLink};
 use muster_reports::{Arguments, Catalogue, SnapshotManifest};
 use muster_sources::SourceDefinition;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -113,11 +116,15 @@ impl House {
             sources: self.sources.clone(),
             links: self.links.clone(),
             previous: self.manifest.clone(),
+            tenant: muster_testkit::build::tenant(),
+            audit: Arc::new(muster_testkit::MemoryStore::default()),
+            environment: Arc::new(|_| None),
             snapshot: SnapshotId::new(format!("{:032x}", self.refreshes)),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             publish_incomplete: self.publish_incomplete,
         };
-        let outcome = block_on(self.engine.refresh(request)).unwrap_or_else(|e| panic!("{}", chain(&e)));
+        let outcome =
+            block_on(self.engine.refresh(request)).unwrap_or_else(|e| panic!("{}", error_chain(&e)));
         if let Some(manifest) = &outcome.manifest {
             self.manifest = Some(Arc::new(manifest.clone()));
         }
@@ -138,26 +145,38 @@ impl House {
                 .engine
                 .prepare(manifest, definition, &arguments)
                 .await
-                .unwrap_or_else(|e| panic!("{}", chain(&e)));
-            let mut reconciliation = plan.reconcile().await.unwrap_or_else(|e| panic!("{}", chain(&e)));
-            let columns = plan
-                .columns()
-                .iter()
-                .map(|c| ColumnFormat { name: c.name.clone(), label: c.label.clone() })
-                .collect();
-            let mut sink = Vec::new();
-            let mut writer = CsvWriter::new(&mut sink, columns);
-            let mut rows = plan.start().unwrap();
-            while let Some(batch) = rows.next().await.unwrap_or_else(|e| panic!("{}", chain(&e))) {
-                writer.write(&batch).unwrap();
+                .unwrap_or_else(|e| panic!("{}", error_chain(&e)));
+            let reconciliation = plan.reconcile().await.unwrap_or_else(|e| panic!("{}", error_chain(&e)));
+            written(plan.columns(), plan.start().unwrap(), reconciliation).await
+        })
+    }
+
+    /// A search's files by index name, and its warnings.
+    pub fn search(&self, query: &str, more: impl FnOnce(&mut SearchRequest)) -> Found {
+        let mut request = SearchRequest {
+            query: query.to_owned(),
+            indices: Vec::new(),
+            columns: vec!["id".into()],
+            sort: Vec::new(),
+            now: self.clock.now(),
+        };
+        more(&mut request);
+        block_on(async {
+            let plan = self
+                .engine
+                .prepare_search(self.manifest.as_ref().unwrap(), &request)
+                .await
+                .unwrap_or_else(|e| panic!("{query}: {}", error_chain(&e)));
+            let mut files = BTreeMap::new();
+            for part in &plan.parts {
+                let counted =
+                    part.reconcile().await.unwrap_or_else(|e| panic!("{query}: {}", error_chain(&e)));
+                let ran = written(part.columns(), part.start().unwrap(), counted).await;
+                let reconciliation = &ran.reconciliation;
+                assert_eq!(reconciliation.reported, reconciliation.expected, "{query} {reconciliation:?}");
+                files.insert(part.name(), ran);
             }
-            reconciliation.reported = writer.finish().unwrap().rows;
-            let csv = String::from_utf8(sink).unwrap();
-            let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(csv.as_bytes());
-            let mut records: Vec<Vec<String>> =
-                reader.records().map(|r| r.unwrap().iter().map(str::to_owned).collect()).collect();
-            let header = records.remove(0);
-            Ran { csv, rows: records, header, reconciliation }
+            Found { files, warnings: plan.warnings }
         })
     }
 
@@ -178,6 +197,30 @@ impl House {
     }
 }
 
+/// What a search came to.
+pub struct Found {
+    pub files: BTreeMap<&'static str, Ran>,
+    pub warnings: Vec<String>,
+}
+
+/// The rows as a CSV file.
+async fn written(columns: &[OutputColumn], mut rows: ReportRows, counted: Reconciliation) -> Ran {
+    let columns =
+        columns.iter().map(|c| ColumnFormat { name: c.name.clone(), label: c.label.clone() }).collect();
+    let mut sink = Vec::new();
+    let mut writer = CsvWriter::new(&mut sink, columns);
+    while let Some(batch) = rows.next().await.unwrap_or_else(|e| panic!("{}", error_chain(&e))) {
+        writer.write(&batch).unwrap();
+    }
+    let reconciliation = Reconciliation { reported: writer.finish().unwrap().rows, ..counted };
+    let csv = String::from_utf8(sink).unwrap();
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(csv.as_bytes());
+    let mut records: Vec<Vec<String>> =
+        reader.records().map(|r| r.unwrap().iter().map(str::to_owned).collect()).collect();
+    let header = records.remove(0);
+    Ran { csv, rows: records, header, reconciliation }
+}
+
 /// Where the shared real data is, or `None` with a line that says so.
 pub fn shared_data() -> Option<PathBuf> {
     let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
@@ -186,14 +229,4 @@ pub fn shared_data() -> Option<PathBuf> {
     }
     println!("SKIPPED: the shared data is not beside this checkout");
     None
-}
-
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
 }

@@ -6,3 +6,5 @@ mod hris;
 mod properties;
 mod refresh;
 mod reports;
+mod search;
+mod search_reference;

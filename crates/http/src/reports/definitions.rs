@@ -80,7 +80,8 @@ impl From<&ArgumentSpec> for ArgumentDescription {
             | ArgumentKind::SourceId
             | ArgumentKind::AuthoritativeSourceId
             | ArgumentKind::SourceName
-            | ArgumentKind::Query => None,
+            | ArgumentKind::Query
+            | ArgumentKind::Names => None,
         };
         let default = match &spec.default {
             None => Value::Null,

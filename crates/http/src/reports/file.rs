@@ -21,7 +21,6 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use muster_reports::FileFormat;
 use muster_reports::ids::TaskId;
 use muster_reports::service;
-use muster_reports::task::PublishedFile;
 use std::ops::Range;
 
 /// Which file, under which name, and the conditions of the request.
@@ -39,11 +38,19 @@ impl Input for FileRequest {
         let query = Query::of(&parts)?;
         let format = query
             .text("fileFormat")
-            .ok_or_else(|| Failure::invalid("fileFormat is missing: expected csv or pdf"))?
-            .parse()
-            .map_err(Failure::invalid)?;
+            .ok_or_else(|| Failure::invalid("fileFormat is missing: expected csv or pdf"))?;
+        let published = format.parse().ok().filter(|format: &FileFormat| format.is_published());
+        let format = published
+            .ok_or_else(|| Failure::invalid(format!("fileFormat is {format:?}: expected csv or pdf")))?;
+        let id = Id::of(&mut parts).await?.0;
+        Self::of(id, format, &query, parts)
+    }
+}
+
+impl FileRequest {
+    fn of(id: String, format: FileFormat, query: &Query, parts: Parts) -> Result<Self, Failure> {
         Ok(Self {
-            id: TaskId::new(Id::of(&mut parts).await?.0),
+            id: TaskId::new(id),
             format,
             name: query.text("name").map(str::to_owned),
             auditable: query.flag("auditable")?,
@@ -51,6 +58,53 @@ impl Input for FileRequest {
             headers: parts.headers,
         })
     }
+}
+
+/// A file of any format, which is named in the path.
+pub(crate) struct AnyFileRequest(FileRequest);
+
+impl Input for AnyFileRequest {
+    async fn read(_: &AppState, mut parts: Parts, _: Body) -> Result<Self, Failure> {
+        let query = Query::of(&parts)?;
+        let (id, format) = Id::and_part(&mut parts).await?;
+        let format = format.parse().map_err(Failure::invalid)?;
+        FileRequest::of(id, format, &query, parts).map(Self)
+    }
+}
+
+/// Get a file of any format
+///
+/// As get-report, for the formats beyond the published ones too: csv, pdf, xlsx, ndjson, parquet. A report has
+/// those that its `extraFormats` asked for.
+#[utoipa::path(
+    get,
+    path = "/muster/v1/reports/{id}/files/{format}",
+    operation_id = "getReportFile",
+    tag = "Muster",
+    params(
+        ("id" = String, Path, description = "Id of the task result."),
+        ("format" = String, Path, description = "csv, pdf, xlsx, ndjson or parquet, in any case."),
+        ("name" = Option<String>, Query, description = "Name of the file, without its extension; by default the \
+            report's name."),
+        ("auditable" = Option<bool>, Query, description = "Whether the download is recorded in the audit trail \
+            before its first byte. Default false."),
+    ),
+    responses(
+        (status = 200, description = "The file.", body = ReportFile, content_type = "application/octet-stream"),
+        Refusals,
+        NotFound,
+    ),
+    security(
+        ("userAuth" = ["sp:report:read", "sp:report:manage"]),
+        ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),
+    ),
+)]
+pub(crate) async fn get_any_file(
+    allowed: Allowed<Download>,
+    state: AppState,
+    AnyFileRequest(request): AnyFileRequest,
+) -> Result<Response, Failure> {
+    get_report(allowed, state, request).await
 }
 
 /// Get report file
@@ -177,15 +231,15 @@ fn file_headers(
     headers.insert(CONTENT_TYPE, header(file.media_type.clone())?);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(CONTENT_DISPOSITION, content_disposition(name, &download.task.name, &file.extension));
-    headers.insert(HeaderName::from_static("repr-digest"), repr_digest(file)?);
+    headers.insert(HeaderName::from_static("repr-digest"), repr_digest(&file.sha256)?);
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(CONTENT_LENGTH, (range.end - range.start).into());
     Ok(headers)
 }
 
 /// `sha-256=:BASE64:` of the whole file (RFC 9530).
-fn repr_digest(file: &PublishedFile) -> Result<HeaderValue, Failure> {
-    let digits = file.sha256.as_bytes();
+pub(super) fn repr_digest(sha256: &str) -> Result<HeaderValue, Failure> {
+    let digits = sha256.as_bytes();
     let digest: Option<Vec<u8>> = digits
         .chunks(2)
         .map(|pair| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()))

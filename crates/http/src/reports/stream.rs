@@ -10,6 +10,7 @@ use std::io::{self, Seek, SeekFrom};
 use std::ops::Range;
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
+use tokio::task::JoinError;
 
 /// Read at once, in bytes.
 const CHUNK_BYTES: usize = 128 * 1024;
@@ -24,25 +25,51 @@ pub(crate) async fn open(
     range: Range<u64>,
 ) -> Result<Body, Failure> {
     let files = state.inner().wiring.files.clone();
-    let (stored_name, bytes, start) = (published.stored_name.clone(), published.bytes, range.start);
-    let opened = tokio::task::spawn_blocking(move || -> io::Result<_> {
-        let mut file = files.open(&stored_name)?;
-        let found = file.metadata()?.len();
-        if found != bytes {
-            return Err(io::Error::other(format!(
-                "{stored_name} has {found} bytes: expected {bytes}, as its record says"
-            )));
-        }
-        file.seek(SeekFrom::Start(start))?;
-        Ok(file)
+    let (stored_name, bytes) = (published.stored_name.clone(), published.bytes);
+    let opened = tokio::task::spawn_blocking(move || {
+        let file = files.open(&stored_name)?;
+        check_size(&file, &stored_name, bytes)?;
+        at(file, range)
     });
-    let file = match opened.await {
-        Ok(Ok(file)) => file,
+    body(opened.await)
+}
+
+/// The whole of a file that is open already.
+///
+/// # Errors
+/// When it has not this size: no byte has been sent then.
+pub(crate) async fn of_file(file: std::fs::File, name: &'static str, bytes: u64) -> Result<Body, Failure> {
+    let opened = tokio::task::spawn_blocking(move || {
+        check_size(&file, name, bytes)?;
+        at(file, 0..bytes)
+    });
+    body(opened.await)
+}
+
+fn check_size(file: &std::fs::File, name: &str, bytes: u64) -> io::Result<()> {
+    let found = file.metadata()?.len();
+    if found != bytes {
+        return Err(io::Error::other(format!(
+            "{name} has {found} bytes: expected {bytes}, as its record says"
+        )));
+    }
+    Ok(())
+}
+
+/// A file at the first byte to send, and how many to send.
+fn at(mut file: std::fs::File, range: Range<u64>) -> io::Result<(File, u64)> {
+    file.seek(SeekFrom::Start(range.start))?;
+    Ok((File::from_std(file), range.end - range.start))
+}
+
+fn body(opened: Result<io::Result<(File, u64)>, JoinError>) -> Result<Body, Failure> {
+    let begun = match opened {
+        Ok(Ok(begun)) => begun,
         Ok(Err(error)) => return Err(Failure::internal("a published file cannot be read", error)),
         Err(error) => return Err(Failure::internal("opening a published file panicked", error)),
     };
     let span = tracing::Span::current();
-    let chunks = try_unfold((File::from_std(file), range.end - range.start), move |state| {
+    let chunks = try_unfold(begun, move |state| {
         let span = span.clone();
         async move {
             chunk(state).await.inspect_err(|error| {

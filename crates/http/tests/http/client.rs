@@ -1,6 +1,6 @@
 //! The Rust SDK against the service over TCP, and against a service that misbehaves.
 
-use crate::world::{SECRET, World};
+use crate::world::{KEY_PEM, SECRET, World, package_of};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
@@ -78,6 +78,20 @@ async fn a_report_is_started_waited_for_and_downloaded() {
     let options = DownloadOptions { resume: Some(resume), ..DownloadOptions::default() };
     let error = api.get_report(&id, &FileFormat::Csv, &options, &mut rest).await.unwrap_err();
     assert!(matches!(error, Error::Damaged(_)), "{error}");
+}
+
+#[tokio::test]
+async fn an_evidence_package_and_its_key_are_fetched() {
+    let (world, api) = served().await;
+    let id = world.finished(b"0123456789").await;
+    let mut package = Vec::new();
+    let download = api.get_evidence(&id, &mut package).await.unwrap();
+    assert_eq!(String::from_utf8(package).unwrap(), package_of(&id));
+    assert_eq!((download.verified, download.etag), (true, None));
+    assert_eq!(download.file_name, Some(format!("evidence-{id}.zip")));
+    assert_eq!(api.evidence_key().await.unwrap(), KEY_PEM);
+    let error = api.get_evidence("nothing", &mut Vec::new()).await.unwrap_err();
+    assert_eq!(error.refusal().unwrap().text, "there is no report result \"nothing\"");
 }
 
 #[tokio::test]

@@ -380,12 +380,13 @@ async fn custom_reports_are_listed_and_started_by_their_id() {
             "IDENTITIES_DETAILS",
             "IDENTITY_PROFILE_IDENTITY_ERROR",
             "ORPHAN_IDENTITIES",
+            "SEARCH_EXPORT",
             "UNCORRELATED_ACCOUNTS",
             "leavers"
         ]
     );
     assert_eq!(
-        (&list[6]["builtIn"], &list[6]["arguments"][0]["name"], &list[6]["columns"][0]["label"]),
+        (&list[7]["builtIn"], &list[7]["arguments"][0]["name"], &list[7]["columns"][0]["label"]),
         (&json!(false), &json!("since"), &json!("Id"))
     );
     let body = r#"{"arguments":{"since":"2024"}}"#;

@@ -4,6 +4,8 @@ use crate::world::{World, user_as};
 use axum::body::{Body, Bytes};
 use chrono::TimeDelta;
 use futures_util::stream;
+use muster_reports::Caller;
+use muster_reports::ids::TenantId;
 use muster_testkit::build;
 use std::io;
 use std::time::Duration;
@@ -71,4 +73,26 @@ async fn an_answer_that_does_not_begin_is_given_up() {
     let never = Body::from_stream(stream::pending::<io::Result<Bytes>>());
     let answer = world.ask("POST /v3/reports/run", &[("authorization", &bearer)], never).await;
     assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (503, "5"));
+}
+
+/// However many clients a tenant has, together they stay below its ceiling; another tenant's are not in it.
+#[tokio::test]
+async fn a_tenant_has_a_ceiling() {
+    let world = World::with(|settings| settings.tenant_rate_limit.requests = 3).await;
+    world.credential(user_as("another"), true).await;
+    let stranger = Caller { tenant: TenantId::new("umbrella"), ..user_as("stranger") };
+    world.credential(stranger.clone(), true).await;
+    let (ada, another, stranger) =
+        (world.bearer(&build::user()), world.bearer(&user_as("another")), world.bearer(&stranger));
+    for (bearer, prefix, status) in [
+        (&ada, "/v3/reports", 200),
+        (&another, "/v3/reports", 200),
+        (&ada, "/v2024/reports", 200),
+        (&another, "/reports/v1", 429),
+        (&stranger, "/v3/reports", 200),
+    ] {
+        let answer = world.ask(&format!("GET {prefix}/x/result"), &[("authorization", bearer)], "").await;
+        assert_eq!(answer.status, status, "{prefix}");
+        assert_eq!(answer.header("retry-after"), if status == 429 { "10" } else { "" });
+    }
 }

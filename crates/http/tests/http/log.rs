@@ -49,6 +49,8 @@ async fn the_log_has_the_tracking_id_and_no_secret_or_person() {
     let body = format!("grant_type=client_credentials&client_id=client-of-ada&client_secret={SECRET}");
     let token = world.ask("POST /oauth/token", &[form], body.clone()).await.json();
     world.ask(&format!("POST /oauth/token?{body}"), &[], "").await;
+    let jane = "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJqYW5lIn0.";
+    world.ask("GET /v3/reports/x/result", &[("authorization", jane)], "").await;
 
     let log = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
     let line_of = |id: &serde_json::Value, what: &str| {
@@ -59,10 +61,17 @@ async fn the_log_has_the_tracking_id_and_no_secret_or_person() {
     line_of(&broken["trackingId"], "status=500");
     line_of(&broken["trackingId"], "route=\"/v3/reports/{id}\"");
     line_of(&refused["trackingId"], "client=\"client-of-ada\"");
+    assert!(log.contains("a token is refused reason=\"it is no token of ours\""), "{log}");
     let bearer = world.bearer(&build::user());
-    for never in
-        [SECRET, token["access_token"].as_str().unwrap(), &bearer[7..], "Jane", "jane", "ada.lovelace"]
-    {
+    for never in [
+        SECRET,
+        &jane[7..],
+        token["access_token"].as_str().unwrap(),
+        &bearer[7..],
+        "Jane",
+        "jane",
+        "ada.lovelace",
+    ] {
         assert!(!log.contains(never), "{never} is in the log: {log}");
     }
 }

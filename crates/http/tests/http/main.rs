@@ -6,9 +6,14 @@
 mod client;
 mod contract;
 mod download;
+mod evidence;
+mod hostile;
 mod limits;
 mod log;
+mod matrix;
 mod openapi;
+mod outside;
 mod rights;
+mod scope;
 mod token;
 mod world;

@@ -3,8 +3,6 @@
 use crate::world::{World, user_as};
 use chrono::TimeDelta;
 use muster_http::{Access, route_table};
-use muster_reports::Operation;
-use muster_reports::caller::{Scope, UserLevel};
 use muster_testkit::build;
 
 /// Routes for anybody: this list is the review of them.
@@ -29,58 +27,6 @@ async fn every_route_but_the_open_ones_asks_for_a_token() {
     }
     open.sort();
     assert_eq!(open, OPEN);
-}
-
-/// operation × scope × level × kind of credential, as the published document has it.
-#[tokio::test]
-async fn rights_are_the_published_ones() {
-    let world = World::new().await;
-    let id = world.finished(b"x").await;
-    let lines = [
-        (Operation::Start, "POST /v3/reports/run".to_owned()),
-        (Operation::ReadResult, format!("GET /v3/reports/{id}/result")),
-        (Operation::ReadResult, format!("GET /v3/reports/{id}/cover")),
-        (Operation::Download, format!("GET /v3/reports/{id}?fileFormat=csv")),
-        (Operation::Cancel, "POST /v3/reports/unknown/cancel".to_owned()),
-    ];
-    let mut asked = 0;
-    for (operation, line) in &lines {
-        for scope in Scope::ALL {
-            let scope_fits = scope != Scope::ReportRead
-                || matches!(operation, Operation::ReadResult | Operation::Download);
-            let levels = UserLevel::ALL.map(Some).into_iter().chain([None]);
-            for level in levels {
-                let (caller, fits) = match level {
-                    Some(level) => {
-                        let starts = *operation != Operation::Start || level != UserLevel::User;
-                        (build::user_with(scope, level), scope_fits && starts)
-                    }
-                    None => {
-                        let mut caller = build::application();
-                        caller.scopes = vec![scope];
-                        (caller, scope_fits && *operation != Operation::Cancel)
-                    }
-                };
-                world.clock.advance(TimeDelta::seconds(1));
-                let bearer = world.bearer(&caller);
-                let answer = world.ask(line, &[("authorization", &bearer)], "").await;
-                // A start without a body is a 400 and an unknown cancel a 404: both are past the right.
-                let expected = match (fits, operation) {
-                    (false, _) => 403,
-                    (true, Operation::Start) => 400,
-                    (true, Operation::Cancel) => 404,
-                    (true, Operation::ReadResult | Operation::Download) => 200,
-                };
-                assert_eq!(answer.status, expected, "{line} {scope:?} {level:?}");
-                if !fits {
-                    assert_eq!(answer.json()["detailCode"], "403 Forbidden");
-                    assert!(!answer.cause().is_empty());
-                }
-                asked += 1;
-            }
-        }
-    }
-    assert_eq!(asked, 5 * 3 * 9);
 }
 
 #[tokio::test]

@@ -7,18 +7,20 @@ use axum::response::Response;
 use chrono::TimeDelta;
 use http_body_util::BodyExt;
 use muster_http::{
-    AppState, FileOpener, Readiness, SecretKey, Settings, TokenIssuer, Wiring, hmac_secret, router,
+    AppState, EvidenceMaker, EvidencePackage, FileOpener, OutsideIssuers, Readiness, SecretKey, Settings,
+    TokenIssuer, Wiring, hmac_secret, router,
 };
 use muster_reports::ids::{ClientId, WorkerId, hex};
 use muster_reports::ports::{Clock, Credential, Credentials, SnapshotCatalogue, TaskStore};
 use muster_reports::service::Limits;
-use muster_reports::task::{AttemptEnd, Message, PublishedFile, TaskResult};
+use muster_reports::task::{AttemptEnd, Message, PublishedFile, Task, TaskResult};
 use muster_reports::{Caller, Catalogue, Error, FileFormat, ReportDefinition, Reports};
-use muster_testkit::{CountingIds, MemoryStore, TestClock, build};
+use muster_testkit::{AnyQuery, CountingIds, MemoryStore, TestClock, build};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 use std::{fs, io};
 use tempfile::TempDir;
@@ -40,6 +42,42 @@ struct Folder(std::path::PathBuf);
 impl FileOpener for Folder {
     fn open(&self, stored_name: &str) -> io::Result<fs::File> {
         fs::File::open(self.0.join(stored_name))
+    }
+}
+
+/// What [`Maker`] says its key is.
+pub const KEY_PEM: &str = "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n";
+
+/// Makes packages that name their task, and counts them.
+#[derive(Default)]
+pub struct Maker {
+    pub made: AtomicUsize,
+    /// It says this many bytes more than there are.
+    pub bytes_more: AtomicUsize,
+    pub refuses: AtomicBool,
+}
+
+/// What a package of this task holds.
+pub fn package_of(id: &str) -> String {
+    format!("the package of {id}\n")
+}
+
+#[async_trait::async_trait]
+impl EvidenceMaker for Maker {
+    async fn package(&self, task: &Task) -> muster_reports::Result<EvidencePackage> {
+        self.made.fetch_add(1, Ordering::SeqCst);
+        if self.refuses.load(Ordering::SeqCst) {
+            return Err(Error::unavailable("the time-stamping authority does not answer"));
+        }
+        let text = package_of(task.id.as_str());
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        let bytes = text.len() + self.bytes_more.load(Ordering::SeqCst);
+        Ok(EvidencePackage { file, bytes: bytes as u64, sha256: hex(&Sha256::digest(&text)) })
+    }
+
+    fn public_key_pem(&self) -> String {
+        KEY_PEM.into()
     }
 }
 
@@ -65,6 +103,7 @@ pub struct World {
     pub store: Arc<MemoryStore>,
     pub clock: Arc<TestClock>,
     pub mood: Arc<Mood>,
+    pub maker: Arc<Maker>,
     pub dir: TempDir,
     pub issuer: TokenIssuer,
     pub router: Router,
@@ -105,8 +144,12 @@ impl World {
     }
 
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::with_wiring(change, OutsideIssuers::default()).await
+    }
+
+    pub async fn with_wiring(change: impl FnOnce(&mut Settings), outside: OutsideIssuers) -> Self {
         let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
-        let mood = Arc::new(Mood::default());
+        let (mood, maker) = (Arc::new(Mood::default()), Arc::new(Maker::default()));
         let dir = TempDir::new().unwrap();
         let mut settings = Settings { org: "acme-org".into(), pod: "pod-1".into(), ..Settings::default() };
         change(&mut settings);
@@ -117,6 +160,7 @@ impl World {
             tasks: store.clone(),
             snapshots: store.clone(),
             audit: store.clone(),
+            queries: Arc::new(AnyQuery),
             clock: clock.clone(),
             ids: Arc::new(CountingIds::default()),
             limits: Limits::default(),
@@ -126,16 +170,18 @@ impl World {
             reports: Arc::new(reports),
             credentials: store.clone(),
             files: Arc::new(Folder(dir.path().to_owned())),
+            evidence: maker.clone(),
             readiness: mood.clone(),
             clock: clock.clone(),
             ids: Arc::new(CountingIds::default()),
             issuer: issuer.clone(),
+            outside,
             secret_key: SecretKey::new(KEY),
             settings,
         });
         let manifest = build::manifest("snapshot-1", clock.now());
         store.publish(&build::tenant(), &manifest).await.unwrap();
-        let world = Self { store, clock, mood, dir, issuer, router: router(state) };
+        let world = Self { store, clock, mood, maker, dir, issuer, router: router(state) };
         world.credential(build::user(), true).await;
         world.credential(build::application(), true).await;
         world
@@ -163,6 +209,13 @@ impl World {
     pub async fn ask(&self, line: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
         let response = self.response(line, headers, body).await;
         let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Sends a request that a test has made itself.
+    pub async fn send(&self, request: Request<Body>) -> Answer {
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
         Answer { status: parts.status, headers: parts.headers, body }
     }

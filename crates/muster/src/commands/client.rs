@@ -31,6 +31,8 @@ pub struct NewClient {
     pub user: Option<UserIdentity>,
     /// What it grants.
     pub scopes: Vec<muster_reports::caller::Scope>,
+    /// The rows it may see.
+    pub data_scope: DataScope,
     /// What it is for.
     pub description: String,
 }
@@ -73,7 +75,17 @@ impl NewClient {
             (None, false) => format!("{}: {}", args.name, args.description),
             (Some(_), _) => args.description.clone(),
         };
-        Ok(Self { user, scopes: args.scopes.clone(), description })
+        let data_scope = match args.sources.as_slice() {
+            [] if user.as_ref().is_some_and(UserIdentity::is_source_administrator) => {
+                return Err(Failure::usage(
+                    "a source administrator sees rows of named sources only: expected --source beside the level",
+                ));
+            }
+            [] => DataScope::Everything,
+            ids => DataScope::of_sources(ids.iter().map(String::as_str))
+                .map_err(|error| Failure::usage(format!("--source: {}", error.message)))?,
+        };
+        Ok(Self { user, scopes: args.scopes.clone(), data_scope, description })
     }
 }
 
@@ -85,7 +97,7 @@ pub async fn create(house: &House, new: NewClient) -> Result<Created> {
         client: ClientId::new(&id),
         user: new.user,
         scopes: new.scopes,
-        data_scope: DataScope::Everything,
+        data_scope: new.data_scope,
     };
     let credential = Credential {
         secret_hmac: hmac_secret(&house.secret_key()?, &secret),
@@ -107,6 +119,7 @@ struct Listed {
     name: String,
     levels: Vec<UserLevel>,
     scopes: Vec<muster_reports::caller::Scope>,
+    rows: String,
     enabled: bool,
     created: String,
     description: String,
@@ -126,6 +139,7 @@ async fn list(house: &House, output: Output) -> Result {
                 kind,
                 levels: user.as_ref().map(|user| user.levels.clone()).unwrap_or_default(),
                 name: user.map(|user| user.name).unwrap_or_default(),
+                rows: credential.caller.data_scope.to_string(),
                 scopes: credential.caller.scopes,
                 enabled: credential.enabled,
                 created: credential.created.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
@@ -133,7 +147,8 @@ async fn list(house: &House, output: Output) -> Result {
             }
         })
         .collect();
-    let columns = ["id", "kind", "name", "levels", "scopes", "enabled", "created", "description"].map(text);
+    let columns =
+        ["id", "kind", "name", "levels", "scopes", "rows", "enabled", "created", "description"].map(text);
     output.list(&listed, &columns, |client| {
         let kind = match client.kind {
             CallerKind::User => "user",
@@ -145,6 +160,7 @@ async fn list(house: &House, output: Output) -> Result {
             client.name.clone(),
             client.levels.iter().map(|level| level.as_str()).collect::<Vec<_>>().join(", "),
             client.scopes.iter().map(|scope| scope.as_str()).collect::<Vec<_>>().join(", "),
+            client.rows.clone(),
             if client.enabled { "yes" } else { "no" }.into(),
             client.created.clone(),
             client.description.clone(),

@@ -11,6 +11,8 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use std::path::Path;
 
+mod compare;
+
 /// Does what `command` says.
 pub async fn run(command: &ReportCommand, settings: &Settings, output: Output) -> Result {
     match command {
@@ -22,6 +24,11 @@ pub async fn run(command: &ReportCommand, settings: &Settings, output: Output) -
         ReportCommand::Get { id, format, to, service } => {
             get(&connect(service)?, id, format, to.as_deref()).await
         }
+        ReportCommand::Evidence { id, to, service } => {
+            let fetched = connect(service)?.fetch_evidence(id, target(to.as_deref())).await?;
+            show_place(fetched.as_deref())
+        }
+        ReportCommand::Compare(args) => compare::run(args, output),
         ReportCommand::Cancel { id, service } => {
             connect(service)?.cancel(id).await?;
             print(&format!("report {id} is cancelled"))
@@ -85,15 +92,22 @@ fn show(result: &ReportResults, id: &str, output: Output) -> Result {
 }
 
 async fn get(api: &Api, id: &str, format: &str, to: Option<&Path>) -> Result {
-    let target = match to {
+    let fetched = api.fetch(id, format, target(to)).await?;
+    show_place(fetched.as_deref())
+}
+
+/// `-` is standard output.
+fn target(to: Option<&Path>) -> Target<'_> {
+    match to {
         Some(path) if path.as_os_str() == "-" => Target::StandardOutput,
         Some(path) => Target::File(path),
         None => Target::ItsName,
-    };
-    if let Some(file) = api.fetch(id, format, target).await? {
-        print(&file.display().to_string())?;
     }
-    Ok(())
+}
+
+/// Prints where a file was written, unless that is standard output.
+fn show_place(file: Option<&Path>) -> Result {
+    file.map_or(Ok(()), |file| print(&file.display().to_string()))
 }
 
 #[derive(Serialize)]

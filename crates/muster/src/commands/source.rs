@@ -8,8 +8,9 @@ use crate::output::{Output, count, json, number, print, table, text};
 use crate::refresh::RejectedRecord;
 use muster_reports::ids::SourceId;
 use muster_reports::ports::{RegisteredSource, Registry};
-use muster_sources::SourceDefinition;
+use muster_sources::{Rejection, SourceDefinition};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 mod link;
@@ -114,23 +115,43 @@ struct Checked {
     bytes: u64,
     sha256: String,
     attributes: Vec<String>,
+    /// Accepted documents by the index that they belong to; none for a source of accounts.
+    documents: BTreeMap<&'static str, usize>,
     warnings: Vec<String>,
 }
 
 fn check(file: &Path, rejected_max: usize) -> Result<Checked> {
     let (definition, base_dir) = definition(file)?;
     let failed = || format!("source {:?} cannot be read", definition.name);
-    let mut reader = muster_sources::open(&definition, &base_dir).context(failed)?;
-    let mut rejections = Vec::new();
-    while let Some(batch) = reader.next_batch().context(failed)? {
+    let (mut rejections, mut documents) = (Vec::new(), BTreeMap::new());
+    let mut keep = |rejected: Vec<Rejection>| {
         let room = rejected_max.saturating_sub(rejections.len());
-        rejections.extend(batch.rejections.into_iter().take(room).map(|rejection| RejectedRecord {
+        rejections.extend(rejected.into_iter().take(room).map(|rejection| RejectedRecord {
             line: rejection.line,
             native_identity: rejection.native_identity,
             reason: rejection.reason,
         }));
-    }
-    let summary = reader.finish().context(failed)?;
+    };
+    let summary = match muster_sources::open_documents(&definition, &base_dir).context(failed)? {
+        Some(mut reader) => {
+            while let Some(batch) = reader.next_batch().context(failed)? {
+                for typed in &batch.documents {
+                    *documents.entry(typed.document_type.index_name()).or_insert(0) += typed.lines.len();
+                }
+                keep(batch.rejections);
+            }
+            reader.finish().context(failed)?
+        }
+        None => {
+            let environment = |name: &str| std::env::var(name).ok();
+            let mut reader =
+                muster_sources::open_source(&definition, &base_dir, &environment).context(failed)?;
+            while let Some(batch) = reader.next_batch().context(failed)? {
+                keep(batch.rejections);
+            }
+            reader.finish().context(failed)?
+        }
+    };
     Ok(Checked {
         name: definition.name.clone(),
         id: definition.id.clone(),
@@ -145,6 +166,7 @@ fn check(file: &Path, rejected_max: usize) -> Result<Checked> {
         bytes: summary.bytes,
         sha256: summary.digest_sha256,
         attributes: summary.schema,
+        documents,
         warnings: summary.warnings,
     })
 }
@@ -171,7 +193,12 @@ impl Checked {
             count(self.bytes),
         ];
         print(&table(&columns, std::iter::once(row)))?;
-        print(&format!("attributes: {}", self.attributes.join(", ")))?;
+        if !self.attributes.is_empty() {
+            print(&format!("attributes: {}", self.attributes.join(", ")))?;
+        }
+        for (index, documents) in &self.documents {
+            print(&format!("{index}: {}", count(*documents as u64)))?;
+        }
         for warning in &self.warnings {
             print(&format!("warning: {warning}"))?;
         }
@@ -210,6 +237,20 @@ mod tests {
         assert_eq!((checked.read, checked.accepted, checked.rejected), (4, 2, 2));
         assert!(checked.complete);
         assert_eq!(checked.rejections.len(), 1, "as many as were asked for");
+        assert_eq!(checked.rejections[0].line, 3);
+    }
+
+    #[test]
+    fn a_check_counts_documents_by_their_kind() {
+        let dir = tempfile::tempdir().unwrap();
+        let lines = "{\"_type\":\"role\",\"id\":\"1\"}\n{\"_type\":\"event\",\"id\":\"2\"}\n{}\n{\"_type\":\"role\",\"id\":\"3\"}\n";
+        std::fs::write(dir.path().join("model.ndjson"), lines).unwrap();
+        let file = dir.path().join("model.toml");
+        let text = "name = \"Model\"\nkind = \"documents\"\n[documents]\npath = \"model.ndjson\"\n";
+        std::fs::write(&file, text).unwrap();
+        let checked = check(&file, 1).unwrap();
+        assert_eq!((checked.read, checked.accepted, checked.rejected), (4, 3, 1));
+        assert_eq!(checked.documents, BTreeMap::from([("events", 1), ("roles", 2)]));
         assert_eq!(checked.rejections[0].line, 3);
     }
 

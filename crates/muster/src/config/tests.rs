@@ -45,11 +45,11 @@ fn flags_win_over_variables_over_the_file_over_defaults() {
 fn an_unknown_key_is_refused_with_its_place() {
     assert_eq!(
         refusal(Some("[csv]\ncolour = 1\n"), &[]),
-        "DIR/muster.toml: unknown key csv.colour: expected one of header"
+        "DIR/muster.toml: unknown key csv.colour: expected one of formula_guard, header"
     );
     assert_eq!(
         refusal(None, &[("MUSTER__CSV__COLOUR", "1")]),
-        "MUSTER__CSV__COLOUR: unknown key csv.colour: expected one of header"
+        "MUSTER__CSV__COLOUR: unknown key csv.colour: expected one of formula_guard, header"
     );
     assert!(refusal(Some("[colours]\n"), &[]).starts_with("DIR/muster.toml: unknown section \"colours\""));
     assert_eq!(refusal(None, &[("MUSTER__CSV", "1")]), "MUSTER__CSV: expected MUSTER__SECTION__KEY");
@@ -93,6 +93,29 @@ fn values_that_do_not_fit_together_are_refused() {
 }
 
 #[test]
+fn the_password_of_the_database_is_not_shown() {
+    let url = ("MUSTER__STORE__URL", "postgres://muster:s3cret@db.example/reports");
+    let (loaded, _dir) = load(None, &[url, ("MUSTER__DATA__SHARED", "/srv/muster")], &[]);
+    let rows = loaded.unwrap().rows();
+    let row = rows.iter().find(|row| row.key == "store.url").unwrap();
+    assert_eq!(row.value, "postgres://muster@db.example:5432/reports");
+    assert_eq!(row.origin, "MUSTER__STORE__URL");
+    assert!(!format!("{rows:?}").contains("s3cret"));
+    let wrong = refusal(None, &[("MUSTER__STORE__URL", "postgres://muster:s3cret@db.example:x/reports")]);
+    assert!(wrong.starts_with("MUSTER__STORE__URL: store.url: the URL of a PostgreSQL database"), "{wrong}");
+    assert!(!wrong.contains("s3cret"), "{wrong}");
+}
+
+#[test]
+fn a_shared_folder_needs_a_shared_database() {
+    assert_eq!(
+        refusal(Some("[data]\nshared = \"/srv/muster\"\n"), &[]),
+        "DIR/muster.toml: data.shared: set without store.url: expected it only where processes share a \
+         PostgreSQL database"
+    );
+}
+
+#[test]
 fn text_settings_stay_text() {
     let (loaded, _dir) = load(None, &[("MUSTER__TENANT__ORG", "007")], &[]);
     assert_eq!(loaded.unwrap().settings.tenant.org, "007");
@@ -131,5 +154,48 @@ fn bytes_are_read_and_written() {
     }
     for text in ["", "GiB", "1GB", "-1", "99999999999GiB", "1.5GiB"] {
         assert!(text.parse::<ByteSize>().is_err(), "{text}");
+    }
+}
+
+const ISSUER: &str = r#"
+[[auth.issuers]]
+name = "corp"
+issuer = "https://login.example.org/"
+audience = ["muster"]
+algorithms = ["RS256", "EdDSA"]
+jwks_url = "https://login.example.org/keys"
+"#;
+
+#[test]
+fn issuers_have_defaults() {
+    let (loaded, _dir) = load(Some(ISSUER), &[], &[]);
+    let loaded = loaded.unwrap();
+    let [issuer] = loaded.settings.auth.issuers.as_slice() else { panic!("one issuer is set") };
+    assert_eq!((issuer.leeway_s, issuer.keys_floor_s, issuer.callers), (30, 30, Callers::Subject));
+    assert_eq!(issuer.client_claims, ["client_id", "azp"]);
+    assert_eq!(loaded.settings.auth.token_lifetime_s, 3_600);
+    assert!(load(None, &[], &[]).0.unwrap().settings.auth.issuers.is_empty());
+}
+
+#[test]
+fn issuers_that_trust_too_much_or_too_little_are_refused() {
+    for (changed, expected) in [
+        (ISSUER.replace("RS256", "HS256"), "unknown variant: found `HS256`, expected"),
+        (ISSUER.replace("RS256", "none"), "unknown variant: found `none`, expected"),
+        (format!("{ISSUER}colour = 1\n"), "unknown field: found `colour`"),
+        (ISSUER.replace("audience", "# audience"), "missing field `audience`"),
+        (ISSUER.replace("jwks_url", "# jwks_url"), "auth.issuers: \"corp\": jwks_url: missing"),
+        (format!("{ISSUER}jwks_file = \"k\"\n"), "auth.issuers: \"corp\": jwks_file: jwks_url is there too"),
+        (format!("{ISSUER}leeway_s = 301\n"), "leeway_s: 301: expected at most 300"),
+        (format!("{ISSUER}keys_floor_s = 0\n"), "keys_floor_s"),
+        (format!("{ISSUER}keys_refresh_s = 4000\n"), "keys_refresh_s"),
+        (format!("{ISSUER}tenant = \"x\"\n"), "\"x\": expected \"default\""),
+        (format!("{ISSUER}tenants = {{ a = \"x\" }}\n"), "\"x\": expected \"default\""),
+        (format!("{ISSUER}callers = \"claim\"\n"), "callers: claim: expected application_claim"),
+        (format!("{ISSUER}application_claim = \"a\"\n"), "it counts only with callers"),
+    ] {
+        let refusal = refusal(Some(&changed), &[]);
+        assert!(refusal.starts_with("DIR/muster.toml: auth.issuers"), "{refusal}");
+        assert!(refusal.contains(expected), "{expected}: {refusal}");
     }
 }

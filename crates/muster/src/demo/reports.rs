@@ -15,6 +15,9 @@ use std::time::Instant;
 /// The source whose accounts are reported.
 const DIRECTORY: &str = "Active Directory";
 
+/// What is searched for: people with a directory account that is disabled.
+const SEARCH: &str = "@accounts(source.name:\"Active Directory\" AND disabled:true)";
+
 /// A report that ran.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -45,7 +48,7 @@ pub async fn run_all(
     Ok(ran)
 }
 
-fn kinds(sources: &[SourceDefinition]) -> Result<[(&'static str, Value); 6]> {
+fn kinds(sources: &[SourceDefinition]) -> Result<[(&'static str, Value); 7]> {
     let missing = |what: &str| Failure::new(format!("the sample organisation has no {what}"));
     let directory = sources.iter().find(|s| s.name == DIRECTORY).ok_or_else(|| missing(DIRECTORY))?;
     let authoritative =
@@ -57,6 +60,10 @@ fn kinds(sources: &[SourceDefinition]) -> Result<[(&'static str, Value); 6]> {
         ("IDENTITY_PROFILE_IDENTITY_ERROR", json!({"authoritativeSource": authoritative.id})),
         ("ORPHAN_IDENTITIES", json!({"selectedFormats": ["CSV"]})),
         ("UNCORRELATED_ACCOUNTS", json!({"selectedFormats": ["CSV"]})),
+        (
+            "SEARCH_EXPORT",
+            json!({"query": SEARCH, "columns": "displayName,email,accounts.spread", "sort": ["displayName"]}),
+        ),
     ])
 }
 
@@ -68,7 +75,8 @@ async fn run(api: &Api, kind: &'static str, arguments: Value, folder: &Path) -> 
     let result = api.wait(&id).await?;
     let succeeded = matches!(result.status, Some(ResultStatus::Success | ResultStatus::Warning));
     let file = if succeeded {
-        let path = folder.join(format!("{kind}.csv"));
+        let extension = if kind == "SEARCH_EXPORT" { "zip" } else { "csv" };
+        let path = folder.join(format!("{kind}.{extension}"));
         api.fetch(&id, "csv", Target::File(&path)).await?;
         Some(path)
     } else {

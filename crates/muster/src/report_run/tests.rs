@@ -4,19 +4,23 @@
 use super::*;
 use arrow::array::{Int64Array, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use muster_reports::ReportKind;
-use muster_reports::cover::Count;
+use arrow::record_batch::RecordBatch;
+use muster_reports::arguments::RawValue;
+use muster_reports::cover::{Count, Cover, CoverColumn};
+use muster_reports::definition::COMMON_ARGUMENTS;
 use muster_reports::ids::{ReportId, WorkerId};
 use muster_reports::ports::TaskStore;
-use muster_reports::task::NewTask;
+use muster_reports::task::{NewTask, Task};
+use muster_reports::{ReportKind, SnapshotManifest};
 use muster_testkit::build::{manifest, new_task, task_id, tenant};
 use muster_testkit::{MemoryStore, TestClock};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// Two batches of two rows each, and counts that may differ.
+/// Parts with two batches of two rows each, and counts that may differ.
 #[derive(Clone)]
 struct Fixed {
+    parts: usize,
     expected: u64,
     /// After the first batch: tells that it was taken, then waits for ever.
     hangs: Option<Arc<Notify>>,
@@ -38,14 +42,23 @@ impl Planner for Fixed {
         &self,
         _manifest: &SnapshotManifest,
         _definition: &ReportDefinition,
-        _arguments: &Arguments,
-    ) -> Result<Box<dyn Plan>> {
-        Ok(Box::new(self.clone()))
+        _task: &Task,
+    ) -> Result<Prepared> {
+        let part = || Box::new(self.clone()) as Box<dyn Part>;
+        Ok(Prepared {
+            parts: std::iter::repeat_with(part).take(self.parts).collect(),
+            effective_query: "SELECT everything".into(),
+            messages: vec![Message::warn("planned", "a remark of the plan")],
+        })
     }
 }
 
 #[async_trait]
-impl Plan for Fixed {
+impl Part for Fixed {
+    fn name(&self) -> &str {
+        "things"
+    }
+
     fn columns(&self) -> Vec<CoverColumn> {
         ["id", "accountCount"]
             .map(|name| CoverColumn {
@@ -55,10 +68,6 @@ impl Plan for Fixed {
                 origin: "definition".into(),
             })
             .to_vec()
-    }
-
-    fn effective_query(&self) -> String {
-        "SELECT everything".into()
     }
 
     fn start(&self) -> Result<Box<dyn Rows>> {
@@ -99,10 +108,14 @@ struct House {
 }
 
 async fn house(fixed: Fixed) -> House {
+    house_for(ReportKind::Identities, fixed).await
+}
+
+async fn house_for(kind: ReportKind, fixed: Fixed) -> House {
     let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
     let dir = tempfile::tempdir().unwrap();
     store.publish(&tenant(), &manifest("snapshot-1", clock.now())).await.unwrap();
-    let report = ReportId::new(ReportKind::Identities.as_str());
+    let report = ReportId::new(kind.as_str());
     let new = NewTask { report, arguments: Arguments::default(), ..new_task(1, clock.now()) };
     store.start(new).await.unwrap();
     let claim =
@@ -112,7 +125,9 @@ async fn house(fixed: Fixed) -> House {
         catalogue: Catalogue::built_in(),
         snapshots: store,
         files: ResultFiles::open(dir.path()).unwrap(),
-        header: Header::Names,
+        pdf: PdfSettings::new(""),
+        csv: CsvOptions::default(),
+        work_dir: dir.path().to_owned(),
         clock,
     };
     House { runner, claim, dir }
@@ -125,11 +140,12 @@ fn names(dir: &tempfile::TempDir) -> Vec<String> {
 
 #[tokio::test]
 async fn rows_become_a_file_with_its_digest_and_a_cover() {
-    let house = house(Fixed { expected: 4, hangs: None }).await;
+    let house = house(Fixed { parts: 1, expected: 4, hangs: None }).await;
     let progress = ProgressCell::default();
     let outcome = house.runner.run(&house.claim, &progress).await.unwrap();
     assert_eq!(progress.get().text(), "4 of 4 rows written");
     let file = &outcome.result.files[0];
+    assert_eq!(outcome.result.files.len(), 2, "CSV and PDF");
     assert_eq!(file.stored_name, format!("{}.1.report.csv", task_id(1)));
     let text = std::fs::read_to_string(house.dir.path().join(&file.stored_name)).unwrap();
     assert_eq!(text, "id,accountCount\r\na,1\r\nb,2\r\nc,3\r\nd,4\r\n");
@@ -141,14 +157,45 @@ async fn rows_become_a_file_with_its_digest_and_a_cover() {
     assert_eq!((cover.reconciliation.population, cover.reconciliation.reported), (5, 4));
     assert_eq!(cover.requester.name, "ada.lovelace");
     assert_eq!(cover.snapshot.sources.len(), 2);
-    assert!(outcome.messages.is_empty());
+    assert_eq!(outcome.messages, [Message::warn("planned", "a remark of the plan")]);
+}
+
+#[tokio::test]
+async fn a_search_becomes_an_archive_with_a_cover() {
+    let house = house_for(ReportKind::SearchExport, Fixed { parts: 1, expected: 4, hangs: None }).await;
+    let outcome = house.runner.run(&house.claim, &ProgressCell::default()).await.unwrap();
+    let [file] = &outcome.result.files[..] else { panic!("one file") };
+    assert_eq!(
+        (file.format, &*file.media_type, &*file.extension),
+        (FileFormat::Csv, "application/zip", "zip")
+    );
+    assert_eq!(file.rows, 4);
+    let path = house.dir.path().join(&file.stored_name);
+    let listed = std::process::Command::new("python3")
+        .args(["-c", "import sys, zipfile, json; z = zipfile.ZipFile(sys.argv[1]); c = json.loads(z.read('cover.json')); \
+               print(z.namelist(), z.testzip(), z.read('things.csv'), c['parts'][0]['reconciliation']['reported'], c['files'][0]['rows'])"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&listed.stdout).trim(),
+        "['things.csv', 'cover.json'] None b'id,accountCount\\r\\na,1\\r\\nb,2\\r\\nc,3\\r\\nd,4\\r\\n' 4 4",
+        "{}",
+        String::from_utf8_lossy(&listed.stderr)
+    );
+    let cover: Cover = serde_json::from_str(&outcome.result.cover).unwrap();
+    assert_eq!((cover.parts.len(), cover.columns.len()), (1, 0));
+    assert_eq!(cover.files[0].sha256, file.sha256);
 }
 
 #[tokio::test]
 async fn rows_that_do_not_add_up_leave_nothing() {
-    let house = house(Fixed { expected: 5, hangs: None }).await;
+    let house = house(Fixed { parts: 1, expected: 5, hangs: None }).await;
     let error = house.runner.run(&house.claim, &ProgressCell::default()).await.unwrap_err();
     assert_eq!(error.message, "the report has 4 rows, but 5 were counted: nothing is published");
+    assert!(names(&house.dir).is_empty());
+    let house = house_for(ReportKind::SearchExport, Fixed { parts: 1, expected: 3, hangs: None }).await;
+    house.runner.run(&house.claim, &ProgressCell::default()).await.unwrap_err();
     assert!(names(&house.dir).is_empty());
 }
 
@@ -157,7 +204,7 @@ fn a_run_that_is_dropped_leaves_no_file() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let dir = runtime.block_on(async {
         let hangs = Arc::new(Notify::new());
-        let house = house(Fixed { expected: 4, hangs: Some(hangs.clone()) }).await;
+        let house = house(Fixed { parts: 1, expected: 4, hangs: Some(hangs.clone()) }).await;
         let progress = ProgressCell::default();
         tokio::select! {
             _ = house.runner.run(&house.claim, &progress) => unreachable!("the rows never end"),
@@ -171,14 +218,53 @@ fn a_run_that_is_dropped_leaves_no_file() {
 }
 
 #[tokio::test]
-async fn a_format_that_cannot_be_written_is_refused_or_warned_about() {
+async fn further_formats_are_written_beside_the_published_ones() {
+    let mut house = house(Fixed { parts: 1, expected: 4, hangs: None }).await;
+    let extra = RawValue::List(vec![
+        RawValue::Text("NDJSON".into()),
+        RawValue::Text("PARQUET".into()),
+        RawValue::Text("XLSX".into()),
+    ]);
+    let raw = std::collections::BTreeMap::from([("extraFormats".to_owned(), extra)]);
+    house.claim.task.arguments = Arguments::check(COMMON_ARGUMENTS.iter(), &raw).unwrap();
+    let outcome = house.runner.run(&house.claim, &ProgressCell::default()).await.unwrap();
+    let formats: Vec<_> = outcome.result.files.iter().map(|file| (file.format, file.rows)).collect();
+    assert_eq!(
+        formats,
+        [
+            (FileFormat::Csv, 4),
+            (FileFormat::Pdf, 4),
+            (FileFormat::Xlsx, 4),
+            (FileFormat::Ndjson, 4),
+            (FileFormat::Parquet, 4)
+        ]
+    );
+    let ndjson = &outcome.result.files[3];
+    let text = std::fs::read_to_string(house.dir.path().join(&ndjson.stored_name)).unwrap();
+    assert!(text.starts_with("{\"id\":\"a\",\"accountCount\":1}\n"), "{text}");
+    let cover: Cover = serde_json::from_str(&outcome.result.cover).unwrap();
+    assert_eq!(cover.files.len(), 5);
+}
+
+#[test]
+fn the_formats_are_those_of_the_definition_and_those_asked_for() {
     let mut definition =
-        ReportDefinition::clone(Catalogue::built_in().get(&ReportId::new("IDENTITIES")).unwrap());
-    assert_eq!(check_formats(&definition, &Arguments::default()).unwrap(), []);
-    definition.formats.push(FileFormat::Pdf);
-    let warnings = check_formats(&definition, &Arguments::default()).unwrap();
-    assert_eq!(warnings.len(), 1);
-    assert_eq!(warnings[0].key, "format_left_out");
-    definition.formats.remove(0);
-    assert!(check_formats(&definition, &Arguments::default()).is_err());
+        ReportDefinition::clone(Catalogue::built_in().get(&ReportId::new("ORPHAN_IDENTITIES")).unwrap());
+    definition.formats = vec![FileFormat::Csv, FileFormat::Pdf];
+    let wanted = |json: &str| formats_wanted(&definition, &Arguments::from_canonical(json).unwrap());
+    assert_eq!(wanted("{}"), [FileFormat::Csv, FileFormat::Pdf]);
+    assert_eq!(wanted(r#"{"selectedFormats":["PDF"]}"#), [FileFormat::Pdf]);
+    assert_eq!(
+        wanted(r#"{"selectedFormats":["CSV"],"extraFormats":["XLSX"]}"#),
+        [FileFormat::Csv, FileFormat::Xlsx]
+    );
+}
+
+#[test]
+fn a_request_may_turn_the_formula_guard_off() {
+    let guard = |json: &str| {
+        csv_options(CsvOptions::default(), &Arguments::from_canonical(json).unwrap()).formula_guard
+    };
+    assert_eq!(guard("{}"), FormulaGuard::On);
+    assert_eq!(guard(r#"{"formulaGuard":"off"}"#), FormulaGuard::Off);
 }

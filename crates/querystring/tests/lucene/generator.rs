@@ -1,5 +1,7 @@
 //! Random queries: from the grammar, from the grammar and then damaged, and tokens in any order.
 
+use super::random::Random;
+
 /// What damages a query, and what token soup is made of.
 const PIECES: [&str; 62] = [
     " ",
@@ -190,19 +192,19 @@ const RANGE_WORDS: [&str; 18] = [
     "(a)",
 ];
 
-/// A generator with its own random numbers (splitmix64), so that every run has the same queries.
+/// A generator of queries.
 pub(crate) struct Generator {
-    state: u64,
+    random: Random,
 }
 
 impl Generator {
     pub(crate) fn new(seed: u64) -> Self {
-        Generator { state: seed }
+        Generator { random: Random::new(seed) }
     }
 
     /// The next query.
     pub(crate) fn query(&mut self) -> String {
-        match self.below(10) {
+        match self.random.below(10) {
             0 => self.soup(),
             1..=3 => {
                 let query = self.list(0);
@@ -212,43 +214,21 @@ impl Generator {
         }
     }
 
-    fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: usize) -> usize {
-        let limit = u64::try_from(limit).expect("a small number");
-        usize::try_from(self.next() % limit).expect("below a small number")
-    }
-
-    /// True once in so many times.
-    fn once_in(&mut self, times: usize) -> bool {
-        self.below(times) == 0
-    }
-
-    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
-        of[self.below(of.len())]
-    }
-
     fn soup(&mut self) -> String {
-        let pieces = 1 + self.below(9);
-        (0..pieces).map(|_| self.one(&PIECES)).collect()
+        let pieces = 1 + self.random.below(9);
+        (0..pieces).map(|_| self.random.one(&PIECES)).collect()
     }
 
     /// Some characters taken away, put in, or replaced, or a stretch doubled.
     fn damaged(&mut self, query: &str) -> String {
         let mut characters: Vec<char> = query.chars().collect();
-        for _ in 0..=self.below(3) {
-            let at = self.below(characters.len() + 1);
-            let end = (at + 1 + self.below(3)).min(characters.len());
-            match self.below(4) {
+        for _ in 0..=self.random.below(3) {
+            let at = self.random.below(characters.len() + 1);
+            let end = (at + 1 + self.random.below(3)).min(characters.len());
+            match self.random.below(4) {
                 0 => drop(characters.drain(at..end)),
-                1 => drop(characters.splice(at..at, self.one(&PIECES).chars())),
-                2 => drop(characters.splice(at..end, self.one(&PIECES).chars())),
+                1 => drop(characters.splice(at..at, self.random.one(&PIECES).chars())),
+                2 => drop(characters.splice(at..end, self.random.one(&PIECES).chars())),
                 _ => {
                     let stretch: Vec<char> = characters[at..end].to_vec();
                     characters.splice(at..at, stretch);
@@ -259,18 +239,18 @@ impl Generator {
     }
 
     fn space(&mut self) -> &'static str {
-        if self.once_in(12) { self.one(&["  ", "\t", "\n", "\u{3000}", " \t "]) } else { " " }
+        if self.random.once_in(12) { self.random.one(&["  ", "\t", "\n", "\u{3000}", " \t "]) } else { " " }
     }
 
     fn maybe_space(&mut self) -> &'static str {
-        if self.once_in(10) { self.space() } else { "" }
+        if self.random.once_in(10) { self.space() } else { "" }
     }
 
     fn list(&mut self, depth: usize) -> String {
         let mut list = self.clause(depth);
-        let more = if depth == 0 { self.below(6) } else { self.below(3) };
+        let more = if depth == 0 { self.random.below(6) } else { self.random.below(3) };
         for _ in 0..more {
-            let operator = match self.below(10) {
+            let operator = match self.random.below(10) {
                 0..=1 => "AND",
                 2 => "&&",
                 3 => "OR",
@@ -289,19 +269,19 @@ impl Generator {
 
     fn clause(&mut self, depth: usize) -> String {
         let mut clause = String::new();
-        match self.below(14) {
+        match self.random.below(14) {
             0 => clause.push('+'),
             1 => clause.push('-'),
             2 => clause.push_str("NOT "),
             3 => clause.push('!'),
             _ => {}
         }
-        if self.once_in(3) {
-            let field = self.one(&FIELDS);
+        if self.random.once_in(3) {
+            let field = self.random.one(&FIELDS);
             let (before, after) = (self.maybe_space(), self.maybe_space());
             clause.push_str(&format!("{field}{before}:{after}"));
         }
-        if depth < 4 && self.once_in(4) {
+        if depth < 4 && self.random.once_in(4) {
             let list = self.list(depth + 1);
             let (before, after, boost) = (self.maybe_space(), self.maybe_space(), self.maybe_boost());
             clause.push_str(&format!("({before}{list}{after}){boost}"));
@@ -312,7 +292,7 @@ impl Generator {
     }
 
     fn value(&mut self) -> String {
-        match self.below(20) {
+        match self.random.below(20) {
             0..=8 => {
                 let (word, suffixes) = (self.word(), self.suffixes());
                 word + &suffixes
@@ -326,38 +306,39 @@ impl Generator {
                 word + "*" + &suffixes
             }
             13..=14 => {
-                let (one, first) = (self.one(&["*", "?", "a*", "b?c", "**"]), self.once_in(2));
+                let (one, first) = (self.random.one(&["*", "?", "a*", "b?c", "**"]), self.random.once_in(2));
                 let (word, suffixes) = (self.word(), self.suffixes());
                 if first { format!("{one}{word}{suffixes}") } else { format!("{word}{one}{word}{suffixes}") }
             }
             15 => {
-                let listed = self.once_in(3);
-                let expression = if listed { self.one(&REGEXES).to_owned() } else { self.regex() };
+                let listed = self.random.once_in(3);
+                let expression = if listed { self.random.one(&REGEXES).to_owned() } else { self.regex() };
                 let suffixes = self.suffixes();
                 format!("/{expression}/{suffixes}")
             }
             16 => "*".to_owned() + &self.maybe_boost(),
-            17 => self.one(&["+ ", "- ", "! ", "-\t"]).to_owned(),
+            17 => self.random.one(&["+ ", "- ", "! ", "-\t"]).to_owned(),
             _ => self.range(),
         }
     }
 
     fn word(&mut self) -> String {
-        let mut word = self.one(&WORDS).to_owned();
-        while self.once_in(5) {
-            let more = if self.once_in(2) { self.one(&WORDS) } else { self.one(&ESCAPES) };
-            word = if self.once_in(2) { format!("{word}{more}") } else { format!("{more}{word}") };
+        let mut word = self.random.one(&WORDS).to_owned();
+        while self.random.once_in(5) {
+            let more =
+                if self.random.once_in(2) { self.random.one(&WORDS) } else { self.random.one(&ESCAPES) };
+            word = if self.random.once_in(2) { format!("{word}{more}") } else { format!("{more}{word}") };
         }
         word
     }
 
     fn quoted(&mut self) -> String {
-        let words = self.below(4);
+        let words = self.random.below(4);
         let words: Vec<&str> = (0..words)
-            .map(|_| match self.below(8) {
-                0 => self.one(&ESCAPES),
-                1 => self.one(&["*", "?", "(", ":", "AND", "/", "  ", "~"]),
-                _ => self.one(&WORDS),
+            .map(|_| match self.random.below(8) {
+                0 => self.random.one(&ESCAPES),
+                1 => self.random.one(&["*", "?", "(", ":", "AND", "/", "  ", "~"]),
+                _ => self.random.one(&WORDS),
             })
             .collect();
         format!("\"{}\"", words.join(" "))
@@ -366,30 +347,30 @@ impl Generator {
     /// Any order of the characters that mean something in a regular expression. It is short, because Lucene
     /// unfolds repetitions.
     fn regex(&mut self) -> String {
-        let pieces = 1 + self.below(8);
-        (0..pieces).map(|_| self.one(&REGEX_PIECES)).collect()
+        let pieces = 1 + self.random.below(8);
+        (0..pieces).map(|_| self.random.one(&REGEX_PIECES)).collect()
     }
 
     fn range(&mut self) -> String {
-        let (open, close) = (self.one(&["[", "{"]), self.one(&["]", "}"]));
-        let (lower, upper) = (self.one(&RANGE_WORDS), self.one(&RANGE_WORDS));
+        let (open, close) = (self.random.one(&["[", "{"]), self.random.one(&["]", "}"]));
+        let (lower, upper) = (self.random.one(&RANGE_WORDS), self.random.one(&RANGE_WORDS));
         let (before, after) = (self.maybe_space(), self.maybe_space());
-        let to = if self.once_in(30) { self.one(&["to", "TO TO", "\tTO"]) } else { "TO" };
+        let to = if self.random.once_in(30) { self.random.one(&["to", "TO TO", "\tTO"]) } else { "TO" };
         let boost = self.maybe_boost();
         format!("{open}{before}{lower} {to} {upper}{after}{close}{boost}")
     }
 
     fn maybe_boost(&mut self) -> String {
-        if self.once_in(12) {
-            self.maybe_space().to_owned() + self.one(&["^2", "^0.5", "^1", "^10", "^0"])
+        if self.random.once_in(12) {
+            self.maybe_space().to_owned() + self.random.one(&["^2", "^0.5", "^1", "^10", "^0"])
         } else {
             String::new()
         }
     }
 
     fn suffixes(&mut self) -> String {
-        let tilde = if self.once_in(6) {
-            self.one(&[
+        let tilde = if self.random.once_in(6) {
+            self.random.one(&[
                 "~", "~", "~0", "~1", "~2", "~3", "~5", "~1.0", "~0.8", "~1.5", "~10", "~2f", "~AUTO", "~x",
                 "~-1", " ~1",
             ])
@@ -397,6 +378,6 @@ impl Generator {
             ""
         };
         let boost = self.maybe_boost();
-        if self.once_in(2) { format!("{tilde}{boost}") } else { format!("{boost}{tilde}") }
+        if self.random.once_in(2) { format!("{tilde}{boost}") } else { format!("{boost}{tilde}") }
     }
 }

@@ -1,36 +1,45 @@
-//! The Java program that asks Lucene, compiled and run.
+//! The Java programs that ask Lucene, compiled and run.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 use std::thread;
 
 /// Where Debian puts the jars, and the parts of their names that are needed.
 const JARS: &str = "/usr/share/java";
-const PARTS: [&str; 4] =
-    ["lucene-core-", "lucene-queryparser-", "lucene-analyzers-common-", "lucene-queries-"];
-
-/// What Lucene says of a query.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Answer {
-    /// `Query.toString()`.
-    Query(String),
-    /// It does not parse; the place in UTF-16 units, where the grammar found it.
-    Refused(Option<usize>),
-    /// A correct regular expression with too many states.
-    TooComplex,
-}
+const PARTS: [&str; 5] =
+    ["lucene-core-", "lucene-queryparser-", "lucene-analyzers-common-", "lucene-queries-", "lucene-sandbox-"];
 
 pub(crate) struct Oracle {
+    program: &'static str,
     class_path: String,
 }
 
-/// Compiles the program into the target folder.
+/// The program of this name, or `None` after saying that it is skipped because something is missing.
+///
+/// # Panics
+/// If `MUSTER_REQUIRE_LUCENE=1` says that nothing may be missing.
+pub(crate) fn oracle(program: &'static str) -> Option<Oracle> {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _guard = ONE_AT_A_TIME.lock();
+    let required = std::env::var("MUSTER_REQUIRE_LUCENE").is_ok_and(|value| value == "1");
+    match compile(program) {
+        Ok(oracle) => Some(oracle),
+        Err(reason) if required => panic!("Lucene is required here: {reason}"),
+        Err(reason) => {
+            println!("SKIPPED: {reason}");
+            None
+        }
+    }
+}
+
+/// Compiles a program into the target folder.
 ///
 /// # Errors
 /// What is missing.
-pub(crate) fn compile() -> Result<Oracle, String> {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("parse-oracle");
+fn compile(program: &'static str) -> Result<Oracle, String> {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(program);
     std::fs::create_dir_all(&folder).map_err(|error| format!("no folder for classes: {error}"))?;
     let mut class_path = folder.display().to_string();
     for part in PARTS {
@@ -38,7 +47,7 @@ pub(crate) fn compile() -> Result<Oracle, String> {
             jar(part).ok_or_else(|| format!("no {part}8*.jar in {JARS}; it comes with liblucene8-java"))?;
         class_path = format!("{class_path}:{}", jar.display());
     }
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("oracle/ParseOracle.java");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("oracle/{program}.java"));
     let compiled = Command::new("javac")
         .args(["-encoding", "UTF-8", "-cp", &class_path, "-d"])
         .args([&folder, &source])
@@ -47,7 +56,7 @@ pub(crate) fn compile() -> Result<Oracle, String> {
     // A program that does not compile is a mistake of ours and not something missing.
     assert!(compiled.status.success(), "{}", String::from_utf8_lossy(&compiled.stderr));
     match Command::new("java").arg("-version").output() {
-        Ok(_) => Ok(Oracle { class_path }),
+        Ok(_) => Ok(Oracle { program, class_path }),
         Err(error) => Err(format!("java does not start: {error}")),
     }
 }
@@ -66,44 +75,32 @@ fn jar(part: &str) -> Option<PathBuf> {
 }
 
 impl Oracle {
-    /// The answers: whole terms, split terms, neighbouring terms together.
-    pub(crate) fn ask(&self, queries: &[String]) -> Vec<[Answer; 3]> {
+    /// What the program answers to these lines, line by line.
+    pub(crate) fn ask(&self, arguments: &[&str], lines: String) -> Vec<String> {
         let mut java = Command::new("java")
-            .args(["-Xss8m", "-cp", &self.class_path, "ParseOracle"])
+            .args(["-Xss8m", "-cp", &self.class_path, self.program])
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
             .expect("java started a moment ago");
         let mut input = java.stdin.take().expect("the pipe was asked for");
-        let lines: String = queries.iter().map(|query| hexadecimal(query) + "\n").collect();
         let writer = thread::spawn(move || input.write_all(lines.as_bytes()));
         let output = java.wait_with_output().expect("java runs to its end");
-        writer.join().expect("the writer does not panic").expect("java reads all queries");
+        writer.join().expect("the writer does not panic").expect("java reads all lines");
         assert!(output.status.success(), "the oracle failed");
         let text = String::from_utf8(output.stdout).expect("the oracle writes ASCII");
-        text.lines()
-            .map(|line| {
-                let answers: Vec<Answer> = line.split('\t').map(answer).collect();
-                answers.try_into().expect("three columns")
-            })
-            .collect()
+        text.lines().map(str::to_owned).collect()
     }
 }
 
-fn answer(column: &str) -> Answer {
-    match column.split_at(1) {
-        ("Q", digits) => Answer::Query(text(digits)),
-        ("E", place) => Answer::Refused(place.parse().ok()),
-        ("C", "") => Answer::TooComplex,
-        _ => panic!("the oracle says {column:?}"),
-    }
-}
-
-fn hexadecimal(text: &str) -> String {
+/// A text as hexadecimal UTF-8.
+pub(crate) fn hexadecimal(text: &str) -> String {
     text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn text(digits: &str) -> String {
+/// The text of hexadecimal UTF-8.
+pub(crate) fn text(digits: &str) -> String {
     let bytes = digits
         .as_bytes()
         .chunks(2)

@@ -8,11 +8,12 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt64Type};
 
+use crate::guard::{FormulaGuard, guard, needs_guard};
 use crate::json::{is_scalar, is_text, is_writable, push_json, push_scalar, text};
 use crate::scalar::{push_integer, push_timestamp};
 
 /// A column; the layouts that reports are mostly made of have a path of their own.
-pub(super) enum Cells<'a> {
+pub(crate) enum Cells<'a> {
     Text(&'a StringArray),
     LargeText(&'a LargeStringArray),
     TextView(&'a StringViewArray),
@@ -29,9 +30,16 @@ pub(super) enum Cells<'a> {
     Json(&'a dyn Array),
 }
 
+/// Room for what must be looked at before it is quoted.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    list: String,
+    json: Vec<u8>,
+}
+
 impl<'a> Cells<'a> {
     /// `None` for a type that has no form in CSV.
-    pub(super) fn new(array: &'a dyn Array) -> Option<Self> {
+    pub(crate) fn new(array: &'a dyn Array) -> Option<Self> {
         let data_type = array.data_type();
         Some(match data_type {
             DataType::Utf8 => Self::Text(array.as_string()),
@@ -52,13 +60,19 @@ impl<'a> Cells<'a> {
         })
     }
 
-    /// Appends the cell of a row; `scratch` is room for what must be looked at before it is quoted.
+    /// Appends the cell of a row.
     #[inline]
-    pub(super) fn push(&self, out: &mut Vec<u8>, scratch: &mut Vec<u8>, row: usize) {
+    pub(crate) fn push(
+        &self,
+        out: &mut Vec<u8>,
+        scratch: &mut Scratch,
+        row: usize,
+        formula_guard: FormulaGuard,
+    ) {
         match self {
-            Self::Text(array) if array.is_valid(row) => push_text(out, array.value(row).as_bytes()),
-            Self::LargeText(array) if array.is_valid(row) => push_text(out, array.value(row).as_bytes()),
-            Self::TextView(array) if array.is_valid(row) => push_text(out, array.value(row).as_bytes()),
+            Self::Text(array) if array.is_valid(row) => push_text(out, array.value(row), formula_guard),
+            Self::LargeText(array) if array.is_valid(row) => push_text(out, array.value(row), formula_guard),
+            Self::TextView(array) if array.is_valid(row) => push_text(out, array.value(row), formula_guard),
             Self::Boolean(array) if array.is_valid(row) => {
                 out.extend_from_slice(if array.value(row) { b"true" } else { b"false" });
             }
@@ -68,13 +82,20 @@ impl<'a> Cells<'a> {
             Self::Microseconds(array) if array.is_valid(row) => {
                 push_timestamp(out, array.value(row), TimeUnit::Microsecond);
             }
-            Self::TextList(array) if array.is_valid(row) => push_list(out, scratch, array, row),
-            Self::LargeTextList(array) if array.is_valid(row) => push_list(out, scratch, array, row),
+            Self::TextList(array) if array.is_valid(row) => {
+                join_list(&mut scratch.list, array, row);
+                push_text(out, &scratch.list, formula_guard);
+            }
+            Self::LargeTextList(array) if array.is_valid(row) => {
+                join_list(&mut scratch.list, array, row);
+                push_text(out, &scratch.list, formula_guard);
+            }
             Self::Scalar(array) => push_scalar(out, *array, row),
             Self::Json(array) if array.is_valid(row) => {
-                scratch.clear();
-                push_json(scratch, *array, row);
-                push_text(out, scratch);
+                // JSON begins with a brace or a bracket, so it is never a formula.
+                scratch.json.clear();
+                push_json(&mut scratch.json, *array, row);
+                push_field(out, &scratch.json);
             }
             Self::Text(_)
             | Self::LargeText(_)
@@ -91,39 +112,43 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// `a; b`, with a `;` inside a value doubled and null items left out.
-fn push_list<O: OffsetSizeTrait>(
-    out: &mut Vec<u8>,
-    scratch: &mut Vec<u8>,
-    lists: &GenericListArray<O>,
-    row: usize,
-) {
+/// `a; b` in place of what was there, with a `;` inside a value doubled and null items left out.
+pub(crate) fn join_list<O: OffsetSizeTrait>(joined: &mut String, lists: &GenericListArray<O>, row: usize) {
     let items = lists.values().as_ref();
     let offsets = lists.value_offsets();
-    scratch.clear();
+    joined.clear();
     let mut first = true;
     for item in offsets[row].as_usize()..offsets[row + 1].as_usize() {
         if items.is_null(item) {
             continue;
         }
         if !first {
-            scratch.extend_from_slice(b"; ");
+            joined.push_str("; ");
         }
         first = false;
         let value = text(items, item).unwrap_or_default();
         for (index, part) in value.split(';').enumerate() {
             if index > 0 {
-                scratch.extend_from_slice(b";;");
+                joined.push_str(";;");
             }
-            scratch.extend_from_slice(part.as_bytes());
+            joined.push_str(part);
         }
     }
-    push_text(out, scratch);
+}
+
+/// A text, guarded where that is wanted, as a field.
+#[inline]
+pub(crate) fn push_text(out: &mut Vec<u8>, text: &str, formula_guard: FormulaGuard) {
+    if formula_guard == FormulaGuard::On && needs_guard(text) {
+        push_field(out, guard(text).as_bytes());
+    } else {
+        push_field(out, text.as_bytes());
+    }
 }
 
 /// A field, quoted where RFC 4180 needs it.
 #[inline]
-pub(super) fn push_text(out: &mut Vec<u8>, field: &[u8]) {
+fn push_field(out: &mut Vec<u8>, field: &[u8]) {
     // No early end: the loop over the whole field is turned into vector instructions.
     let special = field.iter().fold(false, |found, &byte| {
         found | (byte == b',') | (byte == b'"') | (byte == b'\r') | (byte == b'\n')

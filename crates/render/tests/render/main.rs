@@ -1,5 +1,12 @@
-//! The CSV writer from outside: goldens as text, other programs reading back, and what holds for every batch.
+//! The writers from outside: goldens as text, other programs reading back, and what holds for every batch.
 #![expect(clippy::unwrap_used, reason = "a test's failure is its message")]
+
+mod compare;
+mod evidence;
+mod formats;
+mod guard;
+mod tools;
+mod zip_files;
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -13,7 +20,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{Field, Int32Type};
 use arrow::record_batch::RecordBatch;
-use muster_render::{ColumnFormat, CsvWriter, Header, RenderError};
+use muster_render::{ColumnFormat, CsvOptions, CsvWriter, FormulaGuard, Header, RenderError};
 use proptest::prelude::*;
 
 fn formats(batch: &RecordBatch) -> Vec<ColumnFormat> {
@@ -26,7 +33,8 @@ fn formats(batch: &RecordBatch) -> Vec<ColumnFormat> {
 
 fn csv_of(batches: &[RecordBatch]) -> String {
     let mut sink = Vec::new();
-    let mut writer = CsvWriter::new(&mut sink, formats(&batches[0]));
+    let options = CsvOptions { formula_guard: FormulaGuard::Off, ..CsvOptions::default() };
+    let mut writer = CsvWriter::with_options(&mut sink, formats(&batches[0]), options);
     for batch in batches {
         writer.write(batch).unwrap();
     }

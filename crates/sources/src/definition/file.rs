@@ -12,9 +12,18 @@ use super::{
     LifecycleDefinition, ProfileDefinition, ReaderSettings, SourceDefinition,
 };
 use crate::delimited::DelimitedSettings;
+use crate::documents::DocumentsSettings;
+use crate::files::FileSettings;
+use crate::ldap::LdapSettings;
+use crate::scim::ScimSettings;
+use crate::sql::SqlSettings;
+use crate::tenant::TenantSettings;
 
 /// The identity attribute without which nothing can be linked.
 const UID: &str = "uid";
+
+/// What `kind` may say; each has a table of the same name.
+const KINDS: [&str; 8] = ["delimited", "documents", "ldap", "ndjson", "parquet", "scim", "sql", "tenant"];
 
 /// The file as written.
 #[derive(Deserialize)]
@@ -25,6 +34,13 @@ struct DefinitionFile {
     kind: String,
     delete_threshold_percent: Option<i64>,
     delimited: Option<DelimitedSettings>,
+    documents: Option<DocumentsSettings>,
+    ldap: Option<Box<LdapSettings>>,
+    ndjson: Option<FileSettings>,
+    parquet: Option<FileSettings>,
+    scim: Option<Box<ScimSettings>>,
+    sql: Option<Box<SqlSettings>>,
+    tenant: Option<Box<TenantSettings>>,
     profile: Option<ProfileTable>,
     #[serde(default)]
     correlation: Vec<CorrelationRule>,
@@ -68,10 +84,12 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<SourceDefinition, Definit
 }
 
 fn readable_kind(kind: &str) -> Result<(), Fault> {
-    if kind == "delimited" {
+    if KINDS.contains(&kind) {
         return Ok(());
     }
-    Err(("kind".to_owned(), format!("{kind:?} cannot be read: this version reads only \"delimited\"")))
+    let kinds: Vec<_> = KINDS.iter().map(|kind| format!("{kind:?}")).collect();
+    let wanted = format!("{kind:?} cannot be read: this version reads {}", kinds.join(", "));
+    Err(("kind".to_owned(), wanted))
 }
 
 fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
@@ -95,12 +113,19 @@ fn check(file: DefinitionFile) -> Result<SourceDefinition, Fault> {
         .ok()
         .filter(|percent| *percent <= 100)
         .ok_or_else(|| ("delete_threshold_percent".to_owned(), format!("{threshold}: expected 0 to 100")))?;
-    let settings = file.delimited.ok_or_else(|| {
-        ("delimited".to_owned(), "expected this table, for the kind is \"delimited\"".to_owned())
-    })?;
-    if let Some((key, reason)) = settings.fault() {
-        return Err((format!("delimited.{key}"), reason));
-    }
+    let reader = reader(
+        &file.kind,
+        [
+            file.delimited.map(ReaderSettings::Delimited),
+            file.documents.map(ReaderSettings::Documents),
+            file.ldap.map(ReaderSettings::Ldap),
+            file.ndjson.map(ReaderSettings::Ndjson),
+            file.parquet.map(ReaderSettings::Parquet),
+            file.scim.map(ReaderSettings::Scim),
+            file.sql.map(ReaderSettings::Sql),
+            file.tenant.map(ReaderSettings::Tenant),
+        ],
+    )?;
     let profile = file.profile.map(check_profile).transpose()?;
     for (index, rule) in file.correlation.iter().enumerate() {
         not_blank(&format!("correlation[{index}].identity_attribute"), &rule.identity_attribute)?;
@@ -113,13 +138,44 @@ fn check(file: DefinitionFile) -> Result<SourceDefinition, Fault> {
         id,
         name: file.name,
         delete_threshold_percent,
-        reader: ReaderSettings::Delimited(settings),
+        reader,
         profile,
         correlation: file.correlation,
         lifecycle: file.lifecycle,
     };
     check_listed(&definition)?;
+    check_accounts(&definition)?;
     Ok(definition)
+}
+
+/// The settings of the kind; a table of another kind would be read by nobody.
+fn reader<const N: usize>(kind: &str, tables: [Option<ReaderSettings>; N]) -> Result<ReaderSettings, Fault> {
+    let (own, others): (Vec<_>, Vec<_>) =
+        tables.into_iter().flatten().partition(|reader| reader.kind() == kind);
+    let Some(reader) = own.into_iter().next() else {
+        return Err((kind.to_owned(), format!("expected this table, for the kind is {kind:?}")));
+    };
+    if let Some(other) = others.first() {
+        return Err((other.kind().to_owned(), format!("expected no such table, for the kind is {kind:?}")));
+    }
+    match reader.fault() {
+        Some((key, reason)) => Err((format!("{kind}.{key}"), reason)),
+        None => Ok(reader),
+    }
+}
+
+/// What a definition says about accounts must have accounts to be about.
+fn check_accounts(definition: &SourceDefinition) -> Result<(), Fault> {
+    let ReaderSettings::Documents(_) = &definition.reader else { return Ok(()) };
+    let given = [
+        ("profile", definition.profile.is_some()),
+        ("correlation", !definition.correlation.is_empty()),
+        ("lifecycle", definition.lifecycle.is_some()),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        Some((key, _)) => Err((key.to_owned(), "a source of documents has no accounts".to_owned())),
+        None => Ok(()),
+    }
 }
 
 fn check_profile(table: ProfileTable) -> Result<ProfileDefinition, Fault> {
@@ -180,15 +236,8 @@ fn check_lifecycle(lifecycle: &LifecycleDefinition, authoritative: bool) -> Resu
 /// Where the definition lists its attributes, what it says about accounts must be among them: an attribute that
 /// is never read would leave every identity without its value, and nobody would be told.
 fn check_listed(definition: &SourceDefinition) -> Result<(), Fault> {
-    let ReaderSettings::Delimited(settings) = &definition.reader;
-    let Some(listed) = &settings.attributes else { return Ok(()) };
-    let mut named: Vec<(String, &str)> = Vec::new();
-    for (index, name) in settings.multi_valued.iter().enumerate() {
-        named.push((format!("delimited.multi_valued[{index}]"), name));
-    }
-    for (index, name) in settings.entitlements.iter().enumerate() {
-        named.push((format!("delimited.entitlements[{index}]"), name));
-    }
+    let Some((listing, listed)) = definition.reader.listed() else { return Ok(()) };
+    let mut named = definition.reader.marked();
     for (index, mapping) in
         definition.profile.iter().flat_map(|profile| profile.attributes.iter().enumerate())
     {
@@ -202,10 +251,10 @@ fn check_listed(definition: &SourceDefinition) -> Result<(), Fault> {
     if let Some(lifecycle) = &definition.lifecycle {
         named.push(("lifecycle.attribute".to_owned(), &lifecycle.attribute));
     }
-    match named.into_iter().find(|(_, name)| !listed.iter().any(|attribute| attribute == name)) {
-        Some((key, name)) => {
-            Err((key, format!("account attribute {name:?} is not among delimited.attributes")))
-        }
+    let is_kept =
+        |name: &str| listed.iter().any(|attribute| attribute == name) || definition.reader.adds(name);
+    match named.into_iter().find(|(_, name)| !is_kept(name)) {
+        Some((key, name)) => Err((key, format!("account attribute {name:?} is not among {listing}"))),
         None => Ok(()),
     }
 }

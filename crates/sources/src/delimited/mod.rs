@@ -1,13 +1,12 @@
 //! Delimited files: CSV, TSV and their relatives, in any encoding that HR exports arrive in.
 //!
-//! Bytes go through three stages, each bounded: `input` (read, hashed, decoded), `splitter` (characters to
-//! fields) and `reader` (fields to account records).
+//! Bytes go through three stages, each bounded: `input` (read, hashed, decoded; shared with other files),
+//! `splitter` (characters to fields) and `reader` (fields to account records).
 //!
 //! Why a splitter of our own and not a CSV library's: physical line numbers for every kind of line end, an
 //! unclosed quote told from an ordinary end, invalid bytes charged to the record they are in, and bounds on
 //! fields and records that reject one record and go on. The `csv` crate is the tests' independent writer.
 
-mod input;
 mod layout;
 mod reader;
 mod settings;

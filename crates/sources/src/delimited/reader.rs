@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::input::{Input, Step};
 use super::layout::{Flag, Layout};
 use super::splitter::{Fault, FaultKind, RawRecord, Splitter};
 use super::{DelimitedSettings, MAX_FIELD_BYTES, MAX_RECORD_BYTES};
+use crate::input::{Input, Step};
 use crate::reader::{Batch, ReadError, ReadSummary, RecordReader, Rejection};
 use crate::record::RecordBuilder;
 

@@ -133,6 +133,9 @@ attribute = "state"
 states = { "running" = "active", "ended" = "terminated" }
 "##;
 
+/// The id in [`DIRECTORY`].
+pub(super) const DIRECTORY_ID: &str = "2c9180897e7742b2017e781782f705b9";
+
 pub(super) const DIRECTORY: &str = r##"# The directory: people, administrators' second accounts, services.
 id = "2c9180897e7742b2017e781782f705b9"
 name = "Active Directory"
@@ -278,4 +281,12 @@ account_attribute = "employeeNumber"
 [[correlation]]
 identity_attribute = "phone"
 account_attribute = "phone"
+"##;
+
+pub(super) const ACCESS_MODEL: &str = r##"# Roles and access profiles, as another system exports them.
+name = "Access Model"
+kind = "documents"
+
+[documents]
+path = "access-model.ndjson"
 "##;

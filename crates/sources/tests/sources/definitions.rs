@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use muster_sources::{
-    AttributeMapping, CorrelationRule, DelimitedSettings, FlagRule, LifecycleDefinition, MappingSource,
-    ProfileDefinition, ReaderSettings, SourceDefinition, Template, Transform,
+    AttributeMapping, CorrelationRule, DelimitedSettings, DocumentType, DocumentsSettings, FlagRule,
+    LifecycleDefinition, MappingSource, ProfileDefinition, ReaderSettings, SourceDefinition, Template,
+    Transform,
 };
 
 fn parse(text: &str) -> Result<SourceDefinition, String> {
@@ -180,8 +181,13 @@ fn faults_name_the_file_the_key_and_what_was_expected() {
         (r#""2C91"#, r#""XX91"#, "sources/hr.toml: id: expected 32 hex digits"),
         (
             r#"kind = "delimited""#,
+            r#"kind = "punched cards""#,
+            "sources/hr.toml: kind: \"punched cards\" cannot be read: this version reads \"delimited\", \"documents\", \"ldap\", \"ndjson\", \"parquet\", \"scim\", \"sql\", \"tenant\"",
+        ),
+        (
+            r#"kind = "delimited""#,
             r#"kind = "ldap""#,
-            "sources/hr.toml: kind: \"ldap\" cannot be read: this version reads only \"delimited\"",
+            "sources/hr.toml: ldap: expected this table, for the kind is \"ldap\"",
         ),
         ("= 25", "= 101", "sources/hr.toml: delete_threshold_percent: 101: expected 0 to 100"),
         (
@@ -268,4 +274,107 @@ fn a_lifecycle_needs_a_profile() {
     let text = format!("{}{}", &WHOLE[..start], &WHOLE[end..]);
     let expected = "sources/hr.toml: lifecycle: only a source with a [profile] gives lifecycle states";
     assert_eq!(parse(&text).unwrap_err(), expected);
+}
+
+const DOCUMENTS: &str = "name = \"Roles\"\nkind = \"documents\"\n[documents]\npath = \"roles.ndjson\"\n";
+
+#[test]
+fn a_source_of_documents() {
+    let definition = parse(DOCUMENTS).unwrap();
+    let settings = DocumentsSettings { path: "roles.ndjson".to_owned(), index: None };
+    assert_eq!(definition.reader, ReaderSettings::Documents(settings));
+    assert_eq!(definition.reader.kind(), "documents");
+    let of_one_kind = parse(&format!("{DOCUMENTS}index = \"accountactivities\"\n")).unwrap();
+    let settings =
+        DocumentsSettings { path: "roles.ndjson".to_owned(), index: Some(DocumentType::AccountActivities) };
+    assert_eq!(of_one_kind.reader, ReaderSettings::Documents(settings));
+    let json = serde_json::to_string(&of_one_kind).unwrap();
+    let reader = r#""reader":{"documents":{"path":"roles.ndjson","index":"accountactivities"}}"#;
+    assert!(json.contains(reader), "{json}");
+    assert_eq!(serde_json::from_str::<SourceDefinition>(&json).unwrap(), of_one_kind);
+}
+
+#[test]
+fn faults_of_a_source_of_documents() {
+    let rule = "[[correlation]]\nidentity_attribute = \"a\"\naccount_attribute = \"b\"\n";
+    let profile = "[profile]\nname = \"P\"\npriority = 1\n\
+                   [[profile.attributes]]\nname = \"uid\"\nfrom = \"a\"\n";
+    let delimited = "[delimited]\npath = \"a.csv\"\nnative_identity = \"a\"\n";
+    let cases = [
+        (DOCUMENTS.replace("roles.ndjson", " "), "documents.path: must not be blank"),
+        (format!("{DOCUMENTS}{rule}"), "correlation: a source of documents has no accounts"),
+        (format!("{DOCUMENTS}{profile}"), "profile: a source of documents has no accounts"),
+        (
+            format!("{DOCUMENTS}{delimited}"),
+            "delimited: expected no such table, for the kind is \"documents\"",
+        ),
+        (
+            DOCUMENTS.replace("\"documents\"", "\"delimited\""),
+            "delimited: expected this table, for the kind is \"delimited\"",
+        ),
+        (
+            "name = \"A\"\nkind = \"documents\"\n".to_owned(),
+            "documents: expected this table, for the kind is \"documents\"",
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(parse(&text), Err(format!("sources/hr.toml: {expected}")), "{text}");
+    }
+    let message = parse(&format!("{DOCUMENTS}index = \"people\"\n")).unwrap_err();
+    let expected = "sources/hr.toml:5:9: unknown variant `people`, expected one of `identities`, ";
+    assert!(message.starts_with(expected), "{message}");
+}
+
+/// The definitions in docs/sources.md, in their order.
+fn documented() -> Vec<SourceDefinition> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/sources.md");
+    let text = std::fs::read_to_string(path).unwrap();
+    let examples = text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+    examples.map(|example| parse(example).unwrap_or_else(|fault| panic!("{fault}\n{example}"))).collect()
+}
+
+#[test]
+fn every_documented_example_is_a_definition() {
+    let kinds: Vec<_> = documented().iter().map(|definition| definition.reader.kind()).collect();
+    assert_eq!(kinds, ["ldap", "ldap", "sql", "ndjson", "parquet", "scim", "tenant", "tenant"]);
+}
+
+#[test]
+fn faults_of_a_directory() {
+    let start = "name = \"A\"\nkind = \"ldap\"\n[ldap]\nbase_dns = [\"dc=x\"]\n";
+    let cases = [
+        ("url = \"http://x\"", "ldap.url: expected ldaps://host or ldap://host, with or without a port"),
+        ("url = \"ldaps://me:secret@x\"", "ldap.url: expected nothing but host and port"),
+        (
+            "url = \"ldaps://x\"\nbind_dn = \"cn=a\"",
+            "ldap.bind_dn: expected `password_file` or `password_env` beside it",
+        ),
+        (
+            "url = \"ldap://x\"\nbind_dn = \"cn=a\"\npassword_env = \"P\"",
+            "ldap.url: expected ldaps or `starttls`: the password would be sent in plain text",
+        ),
+        (
+            "url = \"ldaps://x\"\nbind_dn = \"cn=a\"\npassword_env = \"P\"\npassword_file = \"p\"",
+            "ldap.password_file: expected either `password_file` or `password_env`",
+        ),
+        (
+            "url = \"ldaps://x\"\nfilter = \"(a\"",
+            "ldap.filter: expected a filter such as \"(objectClass=person)\"",
+        ),
+        (
+            "url = \"ldaps://x\"\n[ldap.account]\nnative_identity = \"dn\"\nattributes = [\"cn\", \"CN\"]",
+            "ldap.account.attributes[1]: \"CN\" is listed twice",
+        ),
+        (
+            "url = \"ldaps://x\"\n[ldap.account]\nnative_identity = \"dn\"\nattributes = [\"cn\"]\nentitlements = [\"m\"]",
+            "ldap.account.entitlements[0]: account attribute \"m\" is not among ldap.account.attributes",
+        ),
+        (
+            "url = \"ldaps://x\"\n[delimited]\npath = \"a\"\nnative_identity = \"b\"",
+            "delimited: expected no such table, for the kind is \"ldap\"",
+        ),
+    ];
+    for (rest, expected) in cases {
+        assert_eq!(parse(&format!("{start}{rest}")).unwrap_err(), format!("sources/hr.toml: {expected}"));
+    }
 }

@@ -1,9 +1,21 @@
 //! Readers and definitions from outside, as the engine uses them.
 #![expect(clippy::unwrap_used, reason = "a test's failure is its message")]
 
+mod active_directory;
 mod definitions;
 mod delimited;
+mod documents;
+mod documents_properties;
+mod documents_published;
+mod files;
+mod ldap;
+mod ldap_faults;
 mod organisation;
 mod properties;
 mod real_data;
+mod scim;
+mod servers;
+mod sql;
+mod sql_mariadb;
 mod support;
+mod tenant;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use muster_sources::SourceDefinition;
-use muster_sources::organisation::{Options, Summary, generate};
+use muster_sources::organisation::{Options, SourceSummary, Summary, generate};
+use muster_sources::{DocumentType, ReaderSettings, SourceDefinition};
 
+use crate::documents::read_file;
 use crate::support::read;
 
 fn options(identities: u64, seed: u64, generation: u32) -> Options {
@@ -70,7 +71,7 @@ fn every_peculiarity_occurs_from_five_hundred_people_on() {
     let summary = generate(folder.path(), options(500, 1, 1)).unwrap();
     let counts = counts(&summary);
     for (name, count) in counts.as_object().unwrap() {
-        assert!(name == "sources" || count.as_u64() > Some(0), "{name}");
+        assert!(name == "sources" || name == "documents" || count.as_u64() > Some(0), "{name}");
     }
     for name in [
         "rejected",
@@ -121,6 +122,36 @@ fn our_reader_sees_the_rows_and_rejects_the_broken_ones() {
     assert!(text.contains("id = \"2c9180897e7742b2017e781782f705b9\""));
 }
 
+/// Entitlements that accounts of the organisation have, and roles that are made of them.
+#[test]
+fn the_access_model_is_made_of_entitlements_that_accounts_have() {
+    let folder = tempfile::tempdir().unwrap();
+    let summary = generate(folder.path(), options(2_000, 6, 0)).unwrap();
+    let load = |file: &str| {
+        let path = folder.path().join(file);
+        SourceDefinition::from_toml(&std::fs::read_to_string(&path).unwrap(), &path).unwrap()
+    };
+    let definition = load(&summary.documents.definition);
+    assert_eq!(definition.name, summary.documents.name);
+    assert!(muster_sources::open(&definition, folder.path()).is_err(), "it has no accounts");
+    let ReaderSettings::Documents(settings) = &definition.reader else { panic!("a source of documents") };
+    let model = read_file(settings, folder.path()).unwrap();
+    assert_eq!((model.rejections.len(), model.summary.warnings.len()), (0, 0));
+    let of = |kind| model.documents.iter().filter(move |(_, found, _)| *found == kind);
+    assert_eq!(of(DocumentType::Roles).count() as u64, summary.documents.roles);
+    assert_eq!(of(DocumentType::AccessProfiles).count() as u64, summary.documents.access_profiles);
+    for (.., profile) in of(DocumentType::AccessProfiles) {
+        let named = |source: &&SourceSummary| profile["source"]["name"] == source.name.as_str();
+        let source = load(&summary.sources.iter().find(named).unwrap().definition);
+        assert_eq!(profile["source"]["id"], source.id.as_str());
+        let records = read(&source, folder.path()).unwrap().records;
+        for entitlement in profile["entitlements"].as_array().unwrap() {
+            let value = entitlement["value"].as_str().unwrap();
+            assert!(records.iter().any(|record| record.contains(value)), "{value}");
+        }
+    }
+}
+
 fn contents(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries
@@ -136,13 +167,13 @@ fn the_seed_decides_every_byte_and_the_generation_only_one_file() {
         contents(folder.path())
     };
     let first = files(1, 0);
-    assert_eq!(first.len(), 22, "eleven sources, each with its definition");
+    assert_eq!(first.len(), 24, "eleven sources of accounts and one of documents, each with its definition");
     assert_eq!(first, files(1, 0));
     let differing = |other: BTreeMap<String, Vec<u8>>| {
         first.keys().filter(|name| first[*name] != other[*name]).cloned().collect::<Vec<_>>()
     };
     assert_eq!(differing(files(1, 1)), ["employees.csv"]);
-    assert_eq!(differing(files(2, 0)).len(), 11, "every data file");
+    assert_eq!(differing(files(2, 0)).len(), 12, "every data file");
 }
 
 #[test]

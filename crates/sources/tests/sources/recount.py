@@ -121,7 +121,8 @@ def aggregate(folder, identities):
     for path in sorted(folder.glob("*.toml")):
         definition = tomllib.loads(path.read_text(encoding="utf-8"))
         definition["file"] = path.name
-        sources.append(definition)
+        if definition["kind"] != "documents":
+            sources.append(definition)
     sources.sort(key=authoritative_first)
     result = []
     for definition in sources:
@@ -163,6 +164,29 @@ def create(definition, native, account, identities):
     identities.append({"key": (definition["name"], native), "attributes": values, "failed": failed, "state": state,
                        "protected": protected, "accounts": []})
     return [identities[-1]]
+
+
+def count_documents(folder):
+    """The source of documents in a folder, checked against the entitlements that the other files have."""
+    (path,) = [path for path in folder.glob("*.toml") if '"documents"' in path.read_text(encoding="utf-8")]
+    definition = tomllib.loads(path.read_text(encoding="utf-8"))
+    lines = (folder / definition["documents"]["path"]).read_text(encoding="utf-8").splitlines()
+    documents = [json.loads(line) for line in lines]
+    profiles = {d["id"]: d["name"] for d in documents if d["_type"] == "accessprofile"}
+    roles = [d for d in documents if d["_type"] == "role"]
+    for role in roles:
+        assert role["accessProfileCount"] == len(role["accessProfiles"]) > 0
+        for profile in role["accessProfiles"]:
+            assert profiles[profile["id"]] == profile["name"]
+    for profile in documents:
+        for entitlement in profile.get("entitlements", []):
+            data = (folder / profile["source"]["name"].lower().replace(" ", "-"))
+            (file,) = [file for ending in (".csv", ".tsv") if (file := data.with_suffix(ending)).exists()]
+            raw = file.read_bytes()
+            text = raw.decode("utf-16" if raw[:2] == b"\xff\xfe" else "utf-8-sig", errors="replace")
+            assert entitlement["attribute"] in text.splitlines()[0]
+    assert len(profiles) + len(roles) == len(documents) == len({d["id"] for d in documents})
+    return {"name": definition["name"], "definition": path.name, "access_profiles": len(profiles), "roles": len(roles)}
 
 
 def count(folders):
@@ -210,6 +234,7 @@ def count(folders):
         "manager_unresolved": having(lambda i: i["attributes"]["manager"] and uids.get(i["attributes"]["manager"]) != 1),
         "transform_failed": having(lambda i: i["failed"]),
         "sources": sources,
+        "documents": count_documents(pathlib.Path(folders[-1])),
     }
 
 

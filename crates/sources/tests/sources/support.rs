@@ -31,11 +31,16 @@ impl Outcome {
 
 /// A definition around settings.
 pub fn definition(settings: DelimitedSettings) -> SourceDefinition {
+    definition_of(ReaderSettings::Delimited(settings))
+}
+
+/// A definition around settings of any kind.
+pub fn definition_of(reader: ReaderSettings) -> SourceDefinition {
     SourceDefinition {
         id: SourceDefinition::derived_id("Test"),
         name: "Test".to_owned(),
         delete_threshold_percent: 10,
-        reader: ReaderSettings::Delimited(settings),
+        reader,
         profile: None,
         correlation: Vec::new(),
         lifecycle: None,
@@ -114,13 +119,23 @@ pub fn record_text(batch: &RecordBatch, row: usize) -> String {
 
 /// A folder of real input beside the repository, where there is one.
 pub fn real_data(folder: &str) -> Option<PathBuf> {
+    beside_the_repository(&format!("data/{folder}"))
+}
+
+/// A file or folder of `../shared` beside the repository, where there is one.
+pub fn beside_the_repository(path: &str) -> Option<PathBuf> {
     let found = Path::new(env!("CARGO_MANIFEST_DIR"))
         .ancestors()
         .skip(3)
-        .map(|outside| outside.join("shared/data").join(folder))
-        .find(|candidate| candidate.is_dir());
+        .map(|outside| outside.join("shared").join(path))
+        .find(|candidate| candidate.exists());
     if found.is_none() {
-        println!("SKIPPED: no real data in ../shared/data/{folder} beside the repository");
+        println!("SKIPPED: there is no ../shared/{path} beside the repository");
     }
     found
+}
+
+/// A file's text, whatever its encoding.
+pub fn lossy_text(path: &Path) -> String {
+    String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()
 }

@@ -2,24 +2,27 @@
 
 use crate::failure::failed;
 use crate::rows;
-use crate::signals::Signals;
+use crate::session::{Moment, Session, Sql, values};
+use crate::store::{Announcer, Unattended};
 use crate::tasks::{end, lease_end};
-use crate::writer::WeakWriter;
 use chrono::{DateTime, Utc};
 use muster_reports::error::Result;
 use muster_reports::ids::WorkerId;
 use muster_reports::ports::LeaseState;
 use muster_reports::task::{AttemptEnd, Claim, Lease, Progress};
-use sqlx::{Row, SqliteConnection};
 use std::sync::Arc;
 use std::time::Duration;
 
 /// Tasks that one transaction fails before it lets other writers in.
 const FAILED_MAX: usize = 100;
 
-/// The task that has been due the longest.
-pub(super) const DUE: &str =
-    "SELECT * FROM tasks WHERE state IN ('pending', 'running') AND due <= ? ORDER BY due, seq LIMIT 1";
+/// The task that has been due the longest; over PostgreSQL, of those that nobody else is claiming now.
+pub(super) const DUE: Sql = Sql {
+    sqlite: "SELECT * FROM tasks WHERE state IN ('pending', 'running') AND due <= $1 ORDER BY due, seq LIMIT 1",
+    postgres:
+        "SELECT * FROM tasks WHERE state IN ('pending', 'running') AND due <= $1 ORDER BY due, seq LIMIT 1
+               FOR UPDATE SKIP LOCKED",
+};
 
 /// What one transaction of a claim led to.
 pub(super) enum Step {
@@ -33,13 +36,24 @@ pub(super) enum Step {
 /// so that it need not wait for the lease to run out.
 pub(super) struct Delivery {
     claim: Option<Box<Claim>>,
-    release: Option<(WeakWriter, Arc<Signals>, DateTime<Utc>)>,
+    release: Option<Release>,
+}
+
+struct Release {
+    unattended: Unattended,
+    announcer: Announcer,
+    caller_now: DateTime<Utc>,
 }
 
 impl Delivery {
     /// The claim is durable: from here on it is released unless taken.
-    pub(super) fn committed(&mut self, writer: WeakWriter, signals: Arc<Signals>, now: DateTime<Utc>) {
-        self.release = Some((writer, signals, now));
+    pub(super) fn committed(
+        &mut self,
+        unattended: Unattended,
+        announcer: Announcer,
+        caller_now: DateTime<Utc>,
+    ) {
+        self.release = Some(Release { unattended, announcer, caller_now });
     }
 
     pub(super) fn take(mut self) -> Claim {
@@ -49,61 +63,70 @@ impl Delivery {
 
 impl Drop for Delivery {
     fn drop(&mut self) {
-        if let (Some(claim), Some((writer, signals, now))) = (self.claim.take(), self.release.take()) {
-            writer.write_unattended(move |connection| {
-                Box::pin(async move {
-                    let released = AttemptEnd::Released;
-                    end::end_attempt(connection, claim.lease, released, now, u32::MAX).await?;
-                    signals.work();
-                    Ok(())
-                })
-            });
+        if let (Some(claim), Some(release)) = (self.claim.take(), self.release.take()) {
+            let ending = Arc::new((claim.lease, AttemptEnd::Released));
+            let announcer = release.announcer;
+            release.unattended.write(
+                release.caller_now,
+                move |session, moment| {
+                    let ending = ending.clone();
+                    Box::pin(
+                        async move { end::end_attempt(session, ending, moment, u32::MAX).await.map(drop) },
+                    )
+                },
+                move || announcer.work(),
+            );
         }
     }
 }
 
 /// Claims the task that has been due the longest; on the way fails those that cannot run any more.
 pub(super) async fn step(
-    connection: &mut SqliteConnection,
+    mut session: Session<'_>,
     worker: WorkerId,
-    now: DateTime<Utc>,
+    moment: Moment,
     lease: Duration,
     attempts_max: u32,
 ) -> Result<Step> {
     const WHAT: &str = "claim a task";
+    let now = moment.now;
     for _ in 0..FAILED_MAX {
-        let due = sqlx::query(DUE).bind(rows::micros(now)).fetch_optional(&mut *connection).await;
+        let due = session.first(DUE, values![rows::micros(now)]).await;
         let due = due.and_then(|row| row.as_ref().map(rows::task_row).transpose());
         let Some(due) = due.map_err(|error| failed(WHAT, error))? else { return Ok(Step::Nothing) };
         if due.deadline <= now {
-            end::fail_overdue(connection, due, now).await?;
+            end::fail_overdue(&mut session, due, now).await?;
             continue;
         }
         if due.task.attempts >= attempts_max {
-            end::fail_exhausted(connection, due, now).await?;
+            end::fail_exhausted(&mut session, due, now).await?;
             continue;
         }
-        let claimed = sqlx::query(
-            "UPDATE tasks SET state = 'running', worker = ?, epoch = epoch + 1, attempts = attempts + 1,
-                 launched = coalesce(launched, ?), due = ?, rows = 0, rows_expected = NULL
-             WHERE seq = ? AND epoch = ? AND state IN ('pending', 'running')
-             RETURNING *",
-        )
-        .bind(worker.as_str())
-        .bind(rows::micros(now))
-        .bind(rows::micros(lease_end(now, lease, due.deadline)))
-        .bind(due.seq)
-        .bind(rows::signed("the epoch of a task", due.task.epoch)?)
-        .fetch_one(&mut *connection)
-        .await;
-        let claimed = claimed.and_then(|row| rows::task_row(&row)).map_err(|error| failed(WHAT, error))?;
+        let claimed = session
+            .first(
+                "UPDATE tasks SET state = 'running', worker = $1, epoch = epoch + 1, attempts = attempts + 1,
+                     launched = coalesce(launched, $2), due = $3, rows = 0, rows_expected = NULL
+                 WHERE seq = $4 AND epoch = $5 AND state IN ('pending', 'running')
+                 RETURNING *",
+                values![
+                    worker.as_str(),
+                    rows::micros(now),
+                    rows::micros(lease_end(now, lease, due.deadline)),
+                    due.seq,
+                    rows::signed("the epoch of a task", due.task.epoch)?,
+                ],
+            )
+            .await;
+        let claimed = claimed
+            .and_then(|row| rows::task_row(&row.ok_or(sqlx::Error::RowNotFound)?))
+            .map_err(|error| failed(WHAT, error))?;
         let lease = Lease {
             task: claimed.task.id.clone(),
             tenant: claimed.task.tenant.clone(),
             worker,
             epoch: claimed.task.epoch,
-            until: claimed.due,
-            deadline: claimed.deadline,
+            until: moment.told(claimed.due),
+            deadline: moment.told(claimed.deadline),
         };
         let claim = Box::new(Claim { task: claimed.task, lease });
         return Ok(Step::Claimed(Delivery { claim: Some(claim), release: None }));
@@ -113,29 +136,32 @@ pub(super) async fn step(
 
 /// Renews a lease that still holds, and keeps the progress.
 pub(super) async fn heartbeat(
-    connection: &mut SqliteConnection,
+    mut session: Session<'_>,
     lease: Lease,
     progress: Progress,
-    now: DateTime<Utc>,
+    moment: Moment,
     extend: Duration,
 ) -> Result<LeaseState> {
     let expected = progress.rows_expected.map(|rows| rows::signed("the rows expected", rows)).transpose()?;
-    let renewed = sqlx::query(
-        "UPDATE tasks SET due = min(?, deadline), rows = ?, rows_expected = ?
-         WHERE id = ? AND tenant = ? AND epoch = ? AND state = 'running' AND deadline > ?
-         RETURNING due",
-    )
-    .bind(rows::micros(lease_end(now, extend, lease.deadline)))
-    .bind(rows::signed("the rows written", progress.rows)?)
-    .bind(expected)
-    .bind(lease.task.as_str())
-    .bind(lease.tenant.as_str())
-    .bind(rows::signed("the epoch of a lease", lease.epoch)?)
-    .bind(rows::micros(now))
-    .fetch_optional(connection)
-    .await;
+    let renewed = session
+        .first(
+            "UPDATE tasks SET due = CASE WHEN $1 < deadline THEN $1 ELSE deadline END, rows = $2,
+                 rows_expected = $3
+             WHERE id = $4 AND tenant = $5 AND epoch = $6 AND state = 'running' AND deadline > $7
+             RETURNING due",
+            values![
+                rows::micros(lease_end(moment.now, extend, moment.kept(lease.deadline))),
+                rows::signed("the rows written", progress.rows)?,
+                expected,
+                lease.task.as_str(),
+                lease.tenant.as_str(),
+                rows::signed("the epoch of a lease", lease.epoch)?,
+                rows::micros(moment.now),
+            ],
+        )
+        .await;
     let until = renewed
-        .and_then(|row| row.map(|row| rows::as_time("due", row.try_get("due")?)).transpose())
+        .and_then(|row| row.map(|row| rows::as_time("due", row.integer("due")?)).transpose())
         .map_err(|error| failed("renew a lease", error))?;
-    Ok(until.map_or(LeaseState::Lost, LeaseState::Held))
+    Ok(until.map_or(LeaseState::Lost, |until| LeaseState::Held(moment.told(until))))
 }

@@ -3,13 +3,14 @@
 use crate::failure::failed;
 use crate::messages;
 use crate::rows::{self, TaskRow};
+use crate::session::{Moment, Read, Session, values};
 use crate::tasks::held;
 use chrono::{DateTime, Utc};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{TaskId, TenantId};
 use muster_reports::ports::Cancelled;
 use muster_reports::task::{AttemptEnd, Lease, Message, Severity, TaskResult, TaskState};
-use sqlx::SqliteConnection;
+use std::sync::Arc;
 
 const FILES_MAX: usize = 100;
 const FILES_TEXT_MAX: usize = 256 * 1_024;
@@ -19,29 +20,25 @@ const MESSAGES_TEXT_MAX: usize = 64 * 1_024 * 1_024;
 
 /// Terminates the task if it is live.
 pub(super) async fn cancel(
-    connection: &mut SqliteConnection,
+    mut session: Session<'_>,
     tenant: TenantId,
     id: TaskId,
     now: DateTime<Utc>,
 ) -> Result<Cancelled> {
     let wrong = |error| failed("cancel a task", error);
-    let done = sqlx::query(
-        "UPDATE tasks SET state = 'terminated', completed = ?, worker = NULL
-         WHERE id = ? AND tenant = ? AND state IN ('pending', 'running')",
-    )
-    .bind(rows::micros(now))
-    .bind(id.as_str())
-    .bind(tenant.as_str())
-    .execute(&mut *connection)
-    .await
-    .map_err(wrong)?;
-    if done.rows_affected() > 0 {
+    let changed = session
+        .change(
+            "UPDATE tasks SET state = 'terminated', completed = $1, worker = NULL
+             WHERE id = $2 AND tenant = $3 AND state IN ('pending', 'running')",
+            values![rows::micros(now), id.as_str(), tenant.as_str()],
+        )
+        .await
+        .map_err(wrong)?;
+    if changed > 0 {
         return Ok(Cancelled::Now);
     }
-    let found = sqlx::query("SELECT * FROM tasks WHERE id = ? AND tenant = ?")
-        .bind(id.as_str())
-        .bind(tenant.as_str())
-        .fetch_optional(connection)
+    let found = session
+        .first("SELECT * FROM tasks WHERE id = $1 AND tenant = $2", values![id.as_str(), tenant.as_str()])
         .await;
     let task = found.and_then(|row| row.as_ref().map(rows::task).transpose()).map_err(wrong)?;
     Ok(match task.map(|task| task.state) {
@@ -59,50 +56,48 @@ pub(super) async fn cancel(
 
 /// Ends an attempt whose lease still holds; otherwise changes nothing and says `false`.
 pub(super) async fn end_attempt(
-    connection: &mut SqliteConnection,
-    lease: Lease,
-    end: AttemptEnd,
-    now: DateTime<Utc>,
+    mut session: Session<'_>,
+    ending: Arc<(Lease, AttemptEnd)>,
+    moment: Moment,
     attempts_max: u32,
 ) -> Result<bool> {
-    let Some(row) = held(connection, &lease, now).await? else { return Ok(false) };
+    let (lease, end) = &*ending;
+    let session = &mut session;
+    let now = moment.now;
+    let Some(row) = held(session, lease, moment).await? else { return Ok(false) };
     match end {
-        AttemptEnd::Done { result, messages } => publish(connection, row, result, messages, now).await?,
-        AttemptEnd::Failed { message } => fail(connection, row, [message], now).await?,
+        AttemptEnd::Done { result, messages } => publish(session, row, result, messages, now).await?,
+        AttemptEnd::Failed { message } => fail(session, row, [message.clone()], now).await?,
         AttemptEnd::Retry { message, .. } if row.task.attempts >= attempts_max => {
             let exhausted = exhausted(&row);
-            fail(connection, row, [message, exhausted], now).await?;
+            fail(session, row, [message.clone(), exhausted], now).await?;
         }
         AttemptEnd::Retry { message, not_before } => {
             // Why an attempt failed is history once another succeeds: it must not make a result `Warned`.
             let text = format!("attempt {} of {attempts_max}: {}", row.task.attempts, message.text);
-            let message = Message { severity: Severity::Info, key: message.key, text };
-            wait(connection, row, Some(message), not_before, 0).await?;
+            let message = Message { severity: Severity::Info, key: message.key.clone(), text };
+            wait(session, row, Some(message), moment.kept(*not_before), 0).await?;
         }
-        AttemptEnd::Released => wait(connection, row, None, now, 1).await?,
+        AttemptEnd::Released => wait(session, row, None, now, 1).await?,
     }
     Ok(true)
 }
 
 /// Fails a live task whose deadline has passed.
-pub(super) async fn fail_overdue(
-    connection: &mut SqliteConnection,
-    row: TaskRow,
-    now: DateTime<Utc>,
-) -> Result<()> {
+pub(super) async fn fail_overdue(session: &mut Session<'_>, row: TaskRow, now: DateTime<Utc>) -> Result<()> {
     let deadline = row.deadline.format("%Y-%m-%d %H:%M:%S UTC");
     let text = format!("the report had not ended at its deadline, {deadline}");
-    fail(connection, row, [Message::error("deadline_passed", text)], now).await
+    fail(session, row, [Message::error("deadline_passed", text)], now).await
 }
 
 /// Fails a live task whose last attempt has been lost.
 pub(super) async fn fail_exhausted(
-    connection: &mut SqliteConnection,
+    session: &mut Session<'_>,
     row: TaskRow,
     now: DateTime<Utc>,
 ) -> Result<()> {
     let message = exhausted(&row);
-    fail(connection, row, [message], now).await
+    fail(session, row, [message], now).await
 }
 
 fn exhausted(row: &TaskRow) -> Message {
@@ -111,7 +106,7 @@ fn exhausted(row: &TaskRow) -> Message {
 }
 
 async fn fail(
-    connection: &mut SqliteConnection,
+    session: &mut Session<'_>,
     mut row: TaskRow,
     last: impl IntoIterator<Item = Message>,
     now: DateTime<Utc>,
@@ -119,24 +114,26 @@ async fn fail(
     for message in last {
         messages::add_last(&mut row.task.messages, message);
     }
-    let done = sqlx::query(
-        "UPDATE tasks SET state = 'failed', completed = ?, worker = NULL, messages = ?
-         WHERE seq = ? AND epoch = ? AND state IN ('pending', 'running')",
-    )
-    .bind(rows::micros(now))
-    .bind(rows::to_json("the messages of a task", &row.task.messages, MESSAGES_TEXT_MAX)?)
-    .bind(row.seq)
-    .bind(rows::signed("the epoch of a task", row.task.epoch)?)
-    .execute(connection)
-    .await;
+    let done = session
+        .change(
+            "UPDATE tasks SET state = 'failed', completed = $1, worker = NULL, messages = $2
+             WHERE seq = $3 AND epoch = $4 AND state IN ('pending', 'running')",
+            values![
+                rows::micros(now),
+                &rows::to_json("the messages of a task", &row.task.messages, MESSAGES_TEXT_MAX)?,
+                row.seq,
+                rows::signed("the epoch of a task", row.task.epoch)?,
+            ],
+        )
+        .await;
     changed_one("fail a task", done)
 }
 
 async fn publish(
-    connection: &mut SqliteConnection,
+    session: &mut Session<'_>,
     mut row: TaskRow,
-    result: TaskResult,
-    more: Vec<Message>,
+    result: &TaskResult,
+    more: &[Message],
     now: DateTime<Utc>,
 ) -> Result<()> {
     if result.files.len() > FILES_MAX {
@@ -146,55 +143,60 @@ async fn publish(
         )));
     }
     rows::bounded("the cover of a result", &result.cover, COVER_MAX)?;
-    messages::add(&mut row.task.messages, more);
+    messages::add(&mut row.task.messages, more.to_vec());
     let remarked = row.task.messages.iter().any(messages::is_remark);
     let state = if remarked { TaskState::Warned } else { TaskState::Succeeded };
-    let done = sqlx::query(
-        "UPDATE tasks SET state = ?1, completed = ?2, worker = NULL, messages = ?3, rows = ?4, rows_expected = ?4,
-             result_rows = ?4, files = ?5, cover = ?6
-         WHERE seq = ?7 AND epoch = ?8 AND state = 'running'",
-    )
-    .bind(state.as_str())
-    .bind(rows::micros(now))
-    .bind(rows::to_json("the messages of a task", &row.task.messages, MESSAGES_TEXT_MAX)?)
-    .bind(rows::signed("the rows of a result", result.rows)?)
-    .bind(rows::to_json("the files of a result", &result.files, FILES_TEXT_MAX)?)
-    .bind(&result.cover)
-    .bind(row.seq)
-    .bind(rows::signed("the epoch of a task", row.task.epoch)?)
-    .execute(connection)
-    .await;
+    let done = session
+        .change(
+            "UPDATE tasks SET state = $1, completed = $2, worker = NULL, messages = $3, rows = $4,
+                 rows_expected = $4, result_rows = $4, files = $5, cover = $6
+             WHERE seq = $7 AND epoch = $8 AND state = 'running'",
+            values![
+                state.as_str(),
+                rows::micros(now),
+                &rows::to_json("the messages of a task", &row.task.messages, MESSAGES_TEXT_MAX)?,
+                rows::signed("the rows of a result", result.rows)?,
+                &rows::to_json("the files of a result", &result.files, FILES_TEXT_MAX)?,
+                &result.cover,
+                row.seq,
+                rows::signed("the epoch of a task", row.task.epoch)?,
+            ],
+        )
+        .await;
     changed_one("publish a result", done)
 }
 
 /// Puts a running task back to wait, and takes back `uncounted` attempts.
 async fn wait(
-    connection: &mut SqliteConnection,
+    session: &mut Session<'_>,
     mut row: TaskRow,
     message: Option<Message>,
     not_before: DateTime<Utc>,
     uncounted: u32,
 ) -> Result<()> {
     messages::add(&mut row.task.messages, message.into_iter().collect());
-    let done = sqlx::query(
-        "UPDATE tasks SET state = 'pending', worker = NULL, due = min(?, deadline), attempts = attempts - ?,
-             messages = ?
-         WHERE seq = ? AND epoch = ? AND state = 'running'",
-    )
-    .bind(rows::micros(not_before))
-    .bind(uncounted)
-    .bind(rows::to_json("the messages of a task", &row.task.messages, MESSAGES_TEXT_MAX)?)
-    .bind(row.seq)
-    .bind(rows::signed("the epoch of a task", row.task.epoch)?)
-    .execute(connection)
-    .await;
+    let done = session
+        .change(
+            "UPDATE tasks SET state = 'pending', worker = NULL,
+                 due = CASE WHEN $1 < deadline THEN $1 ELSE deadline END, attempts = attempts - $2,
+                 messages = $3
+             WHERE seq = $4 AND epoch = $5 AND state = 'running'",
+            values![
+                rows::micros(not_before),
+                i64::from(uncounted),
+                &rows::to_json("the messages of a task", &row.task.messages, MESSAGES_TEXT_MAX)?,
+                row.seq,
+                rows::signed("the epoch of a task", row.task.epoch)?,
+            ],
+        )
+        .await;
     changed_one("put a task back", done)
 }
 
-/// The row was read in the same transaction, so the update must have found it.
-fn changed_one(what: &str, done: Result<sqlx::sqlite::SqliteQueryResult, sqlx::Error>) -> Result<()> {
+/// The row was read, and locked, in the same transaction, so the update must have found it.
+fn changed_one(what: &str, done: Read<u64>) -> Result<()> {
     match done {
-        Ok(done) if done.rows_affected() == 1 => Ok(()),
+        Ok(1) => Ok(()),
         Ok(_) => Err(failed(what, sqlx::Error::RowNotFound)),
         Err(error) => Err(failed(what, error)),
     }

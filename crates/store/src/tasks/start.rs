@@ -2,12 +2,13 @@
 
 use crate::failure::failed;
 use crate::messages;
-use crate::rows;
+use crate::rows::{self, TaskRow};
+use crate::session::{Moment, Read, Row, Session, Sql, locking, values};
 use crate::tasks::end;
 use muster_reports::error::{Error, Result};
 use muster_reports::ports::Started;
 use muster_reports::task::NewTask;
-use sqlx::SqliteConnection;
+use std::sync::Arc;
 
 const ID_MAX: usize = 256;
 const NAME_MAX: usize = 1_024;
@@ -17,15 +18,23 @@ const CALLER_MAX: usize = 65_536;
 /// Holds any list of messages that `messages::add` lets through.
 const MESSAGES_MAX: usize = 64 * 1_024 * 1_024;
 
+/// Times that a start looks again where another start or an end came between.
+const LOOKS_MAX: u32 = 100;
+
 /// Inserts a task unless an equal one is live or too many are.
 pub(super) const INSERT: &str =
     "INSERT INTO tasks (id, tenant, dedup_key, definition, report, name, description, parent, arguments,
          requester, snapshot, created, deadline, state, due, attempts, epoch, rows, messages)
-     SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, 'pending', min(?12, ?13), 0, 0, 0, ?14
-     WHERE ?15 > (SELECT count(*) FROM
-         (SELECT 1 FROM tasks WHERE state IN ('pending', 'running') LIMIT ?15))
+     SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'pending',
+         CASE WHEN $12 < $13 THEN $12 ELSE $13 END, 0, 0, 0, $14
+     WHERE $15 > (SELECT count(*) FROM
+         (SELECT 1 FROM tasks WHERE state IN ('pending', 'running') LIMIT $15) AS live)
      ON CONFLICT (tenant, dedup_key) WHERE state IN ('pending', 'running') DO NOTHING
      RETURNING *";
+
+/// How many tasks are live, as far as it matters.
+pub(super) const LIVE: &str = "SELECT count(*) AS live FROM
+    (SELECT 1 FROM tasks WHERE state IN ('pending', 'running') LIMIT $1) AS live";
 
 /// A task to be accepted, checked against the bounds.
 pub(super) struct Values {
@@ -65,51 +74,76 @@ impl Values {
 
 /// Inserts the task, or returns the live one; a live one that is past its deadline fails first.
 pub(super) async fn start(
-    connection: &mut SqliteConnection,
-    values: Values,
+    mut session: Session<'_>,
+    values: Arc<Values>,
+    moment: Moment,
     live_max: u32,
 ) -> Result<Started> {
     const WHAT: &str = "accept a task";
-    let new = &values.new;
-    loop {
-        let inserted = sqlx::query(INSERT)
-            .bind(new.id.as_str())
-            .bind(new.tenant.as_str())
-            .bind(&new.dedup_key)
-            .bind(new.definition.as_str())
-            .bind(new.report.as_str())
-            .bind(&new.name)
-            .bind(&new.description)
-            .bind(new.parent.as_deref())
-            .bind(&values.arguments)
-            .bind(&values.requester)
-            .bind(new.snapshot.as_str())
-            .bind(rows::micros(new.created))
-            .bind(rows::micros(new.deadline))
-            .bind(&values.messages)
-            .bind(live_max)
-            .fetch_optional(&mut *connection)
+    let wrong = |error| failed(WHAT, error);
+    let (new, now) = (&values.new, moment.now);
+    let live_max = i64::from(live_max);
+    for _ in 0..LOOKS_MAX {
+        let inserted = session
+            .first(
+                INSERT,
+                values![
+                    new.id.as_str(),
+                    new.tenant.as_str(),
+                    &new.dedup_key,
+                    new.definition.as_str(),
+                    new.report.as_str(),
+                    &new.name,
+                    &new.description,
+                    new.parent.as_deref(),
+                    &values.arguments,
+                    &values.requester,
+                    new.snapshot.as_str(),
+                    rows::micros(now),
+                    rows::micros(moment.kept(new.deadline)),
+                    &values.messages,
+                    live_max,
+                ],
+            )
             .await;
         let inserted = inserted.and_then(|row| row.as_ref().map(rows::task).transpose());
-        if let Some(task) = inserted.map_err(|error| failed(WHAT, error))? {
+        if let Some(task) = inserted.map_err(wrong)? {
             return Ok(Started::New(task));
         }
-        let live = sqlx::query(
-            "SELECT * FROM tasks WHERE tenant = ? AND dedup_key = ? AND state IN ('pending', 'running')",
-        )
-        .bind(new.tenant.as_str())
-        .bind(&new.dedup_key)
-        .fetch_optional(&mut *connection)
-        .await;
-        let live = live.and_then(|row| row.as_ref().map(rows::task_row).transpose());
-        match live.map_err(|error| failed(WHAT, error))? {
-            Some(live) if live.deadline > new.created => return Ok(Started::Live(live.task)),
-            Some(overdue) => end::fail_overdue(connection, overdue, new.created).await?,
+        let same = values![new.tenant.as_str(), &new.dedup_key];
+        let live = task_row(session.first(SAME, same).await).map_err(wrong)?;
+        match live {
+            Some(live) if live.deadline > now => return Ok(Started::Live(live.task)),
+            Some(_) => {
+                // Read again under a lock: over PostgreSQL it may have ended meanwhile.
+                let overdue = task_row(session.first(SAME_LOCKED, same).await).map_err(wrong)?;
+                if let Some(overdue) = overdue.filter(|overdue| overdue.deadline <= now) {
+                    end::fail_overdue(&mut session, overdue, now).await?;
+                }
+            }
             None => {
-                return Err(Error::unavailable(format!(
-                    "{live_max} reports are waiting or running: expected fewer before another starts"
-                )));
+                let live = session.first(LIVE, values![live_max]).await;
+                let live =
+                    live.and_then(|row| row.map_or(Ok(0), |row| row.integer("live"))).map_err(wrong)?;
+                if live >= live_max {
+                    return Err(Error::unavailable(format!(
+                        "{live_max} reports are waiting or running: expected fewer before another starts"
+                    )));
+                }
+                // An equal one ended just now.
             }
         }
     }
+    Err(Error::unavailable(
+        "equal reports start and end all the time: expected a pause before another starts",
+    ))
 }
+
+fn task_row(found: Read<Option<Row>>) -> Read<Option<TaskRow>> {
+    found.and_then(|row| row.as_ref().map(rows::task_row).transpose())
+}
+
+const SAME: &str =
+    "SELECT * FROM tasks WHERE tenant = $1 AND dedup_key = $2 AND state IN ('pending', 'running')";
+const SAME_LOCKED: Sql =
+    locking!("SELECT * FROM tasks WHERE tenant = $1 AND dedup_key = $2 AND state IN ('pending', 'running')");

@@ -3,6 +3,7 @@
 use super::at;
 use crate::build;
 use muster_reports::Operation;
+use muster_reports::audit::{AuditHead, AuditRecord};
 use muster_reports::error::{Category, Result};
 use muster_reports::ids::{ClientId, SnapshotId, SourceId, TenantId};
 use muster_reports::ports::{
@@ -136,26 +137,74 @@ async fn links(store: &dyn Registry, acme: &TenantId, globex: &TenantId) {
     assert_eq!((found.len(), &found[2_344]), (2_345, &link("s", "02344", "i2344")));
 }
 
-/// Everything that is promised of an [`AuditTrail`]. `events` lists what `store` has recorded, in order.
-pub async fn audit_trail_contract<S: AuditTrail>(
-    make: impl AsyncFn() -> Arc<S>,
-    events: impl AsyncFn(&S) -> Vec<AuditEvent>,
-) {
+/// Everything that is promised of an [`AuditTrail`].
+pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
     let store = make().await;
-    assert!(events(&store).await.is_empty());
+    let (acme, globex) = (build::tenant(), TenantId::new("globex"));
+    let page = async |tenant: &TenantId, after, limit| {
+        store.events(tenant, after, limit).await.expect("the store answers")
+    };
+    let events = async |tenant: &TenantId| -> Vec<AuditEvent> {
+        page(tenant, 0, 100).await.into_iter().map(|chained| chained.event).collect()
+    };
+    assert!(events(&acme).await.is_empty());
     let mut expected = Vec::new();
     for (number, operation) in (1..).zip(Operation::ALL) {
         let mut event = build::audit_event(&format!("event-{number}"), at(-number));
         event.operation = operation;
-        event.details = "naïve \"quotes\"\n".into();
+        event.details = "naïve \"quotes\" \0\n".into();
         if operation == Operation::Start {
             event.caller = build::application();
         }
         store.record(&event).await.expect("it is recorded");
         expected.push(event);
-        assert_eq!(events(&store).await, expected, "in the order of recording, whatever their times");
+        assert_eq!(events(&acme).await, expected, "in the order of recording, whatever their times");
+        let mut elsewhere = build::audit_event(&format!("globex-{number}"), at(number));
+        elsewhere.caller.tenant = globex.clone();
+        store.record(&elsewhere).await.expect("it is recorded");
     }
     let other = AuditEvent { details: "another story".into(), ..expected[0].clone() };
     refused(store.record(&other).await, "event-1");
-    assert_eq!(events(&store).await, expected, "an event never changes");
+    assert_eq!(events(&acme).await, expected, "an event never changes");
+
+    // Each tenant's chain counts for itself, and a page goes on where the last one ended.
+    let all = page(&acme, 0, 100).await;
+    let count = Operation::ALL.len() as u64;
+    assert_eq!(all.iter().map(|event| event.sequence).collect::<Vec<_>>(), (1..=count).collect::<Vec<_>>());
+    let globex_ids: Vec<_> = events(&globex).await.into_iter().map(|event| event.id).collect();
+    assert_eq!(globex_ids, (1..=count).map(|number| format!("globex-{number}")).collect::<Vec<_>>());
+    assert_eq!(page(&acme, 0, 2).await, all[..2]);
+    assert_eq!(page(&acme, 2, 2).await, all[2..4]);
+    assert!(page(&acme, count, 2).await.is_empty());
+
+    // The events of one task are those of the chain, with all that their hashes cover.
+    let mut elsewhere = build::audit_event("of another task", at(0));
+    elsewhere.task = build::task_id(2);
+    store.record(&elsewhere).await.expect("it is recorded");
+    let of_task = async |tenant: &TenantId, task: u64, after, limit| {
+        store.records_of(tenant, &build::task_id(task), after, limit).await.expect("the store answers")
+    };
+    let records = of_task(&acme, 1, 0, 100).await;
+    assert_eq!(
+        records.iter().map(|record| record.sequence).collect::<Vec<_>>(),
+        (1..=count).collect::<Vec<_>>()
+    );
+    for (record, chained) in records.iter().zip(&all) {
+        assert_eq!((&record.hash, &record.id), (&chained.hash, &chained.event.id));
+        assert_eq!(record.content_hash(), record.hash);
+    }
+    assert_eq!(of_task(&acme, 1, 1, 2).await, records[1..3]);
+    let other = of_task(&acme, 2, 0, 100).await;
+    assert_eq!((other.len(), other[0].sequence), (1, count + 1));
+    assert_eq!(other[0].previous, all[all.len() - 1].hash);
+    assert_eq!(of_task(&globex, 1, 0, 100).await.len(), all.len());
+
+    // The chain is the same wherever it is kept.
+    let mut head = AuditHead::empty();
+    for chained in all {
+        let caller = serde_json::to_string(&chained.event.caller).expect("a caller has a JSON form");
+        let record = AuditRecord::behind(&head, &chained.event, caller);
+        assert_eq!((record.sequence, &record.hash), (chained.sequence, &chained.hash));
+        head = AuditHead { sequence: record.sequence, hash: record.hash };
+    }
 }

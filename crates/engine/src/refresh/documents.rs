@@ -1,0 +1,410 @@
+//! Step 9: documents for searching, out of the tables of this refresh, of documents that sources gave, and of
+//! the audit trail.
+//!
+//! A document of a source stands for the one that would be made here under the same id. Arrays are put
+//! together from sorted streams, so that memory does not grow with the data; uncorrelated accounts are in no
+//! document.
+
+use super::elements::SortedElements;
+use super::work::Work;
+use super::{RefreshRequest, SourceInput};
+use crate::error::{EngineError, Result};
+use crate::functions::text_lists;
+use crate::schemas::documents as schema;
+use crate::tables;
+use datafusion::arrow::array::{
+    ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray,
+};
+use datafusion::arrow::datatypes::{DataType, Field, Fields, SchemaRef};
+use datafusion::common::ScalarValue;
+use datafusion::dataframe::DataFrame;
+use datafusion::functions::core::expr_fn::named_struct;
+use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::prelude::{Expr, ParquetReadOptions, cast, ident, lit};
+use futures_util::StreamExt;
+use muster_reports::caller::Operation;
+use muster_reports::ports::AuditEvent;
+use muster_sources::DocumentType;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::sync::Arc;
+
+/// Documents in one piece of a file: small, because a document can hold hundreds of elements.
+const ROW_GROUP_DOCUMENTS: usize = 32 * 1024;
+/// Events read from the trail at once.
+const EVENTS_PAGE: u32 = 4096;
+
+/// Leaves a step named as each table of documents.
+pub(super) async fn make(work: &Work, request: &RefreshRequest) -> Result<()> {
+    register_sources(work, &request.sources)?;
+    work.step("document_accounts", ACCOUNTS).await?;
+    work.step("document_rights", RIGHTS).await?;
+    for document_type in DocumentType::ALL {
+        let made = format!("made_{}", document_type.index_name());
+        match document_type {
+            DocumentType::Identities => identities(work, &made).await?,
+            DocumentType::Entitlements => {
+                let rows = work.query(&made, ENTITLEMENTS).await?;
+                work.keep(&made, documents_of(rows, document_type, &ENTITLEMENT_FIELDS)?).await?;
+            }
+            DocumentType::Events => events(work, request, &made).await?,
+            DocumentType::AccessProfiles | DocumentType::AccountActivities | DocumentType::Roles => {
+                work.memory(&made, RecordBatch::new_empty(schema(document_type)))?;
+            }
+        }
+        unite(work, document_type, &made).await?;
+    }
+    Ok(())
+}
+
+/// Documents that sources gave, and those that were made here under other ids.
+async fn unite(work: &Work, document_type: DocumentType, made: &str) -> Result<()> {
+    let table = tables::of_documents(document_type);
+    let given = format!("given_{}", document_type.index_name());
+    if work.count(&given, &format!("SELECT count(*) FROM {given}")).await? == 0 {
+        return work.alias(table, made).await;
+    }
+    work.step(
+        table,
+        &format!(
+            "SELECT * FROM {given} UNION ALL \
+             SELECT m.* FROM {made} m LEFT ANTI JOIN (SELECT id FROM {given}) g ON g.id = m.id"
+        ),
+    )
+    .await
+}
+
+/// `document_sources`: what documents say of a source.
+fn register_sources(work: &Work, sources: &[SourceInput]) -> Result<()> {
+    let failed = |e| EngineError::data("describing the sources", e);
+    let definitions: Vec<_> = sources.iter().map(|source| &source.definition).collect();
+    let texts = |f: &dyn Fn(&muster_sources::SourceDefinition) -> &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(definitions.iter().map(|definition| f(definition))))
+    };
+    let rights = text_lists(definitions.iter().map(|definition| definition.reader.entitlements()));
+    let batch = RecordBatch::try_from_iter([
+        ("source_id", texts(&|definition| &definition.id)),
+        ("source_type", texts(&|definition| definition.reader.kind())),
+        ("entitlements", rights.map_err(|e| EngineError::plan("document_sources", e))?),
+    ])
+    .map_err(failed)?;
+    work.memory("document_sources", batch)
+}
+
+const ACCOUNTS: &str = "
+SELECT a.id, a.identity_id, a.name, a.native_identity, a.source_id, a.source_name, s.source_type, a.disabled, a.locked,
+  a.privileged, a.manually_correlated, attributes_kept(a.attributes, s.entitlements) AS rights, a.created
+FROM accounts_next a LEFT JOIN document_sources s ON s.source_id = a.source_id
+WHERE a.dead_since IS NULL";
+
+const RIGHTS: &str = "
+SELECT DISTINCT identity_id, source_id, source_name, source_type, e['name'] AS attribute, e['value'] AS value
+FROM (SELECT identity_id, source_id, source_name, source_type, unnest(attribute_entries(rights)) AS e FROM document_accounts)";
+
+const ENTITLEMENTS: &str = "
+SELECT r.*, coalesce(p.created, $now) AS created FROM (
+  SELECT DISTINCT stable_id('entitlement', source_id, attribute, value) AS id, source_id, source_name, source_type,
+    attribute, value FROM document_rights) r
+LEFT JOIN (SELECT id, created FROM prev_entitlement_documents) p ON p.id = r.id";
+
+/// A field of a document and the column it comes from.
+type Known = (&'static str, &'static str);
+
+const ENTITLEMENT_FIELDS: [Known; 9] = [
+    ("id", "id"),
+    ("name", "value"),
+    ("displayName", "value"),
+    ("attribute", "attribute"),
+    ("value", "value"),
+    ("created", "created"),
+    ("source.id", "source_id"),
+    ("source.name", "source_name"),
+    ("source.type", "source_type"),
+];
+
+const ACCOUNT_FIELDS: [Known; 12] = [
+    ("id", "id"),
+    ("name", "name"),
+    ("accountId", "native_identity"),
+    ("source.id", "source_id"),
+    ("source.name", "source_name"),
+    ("source.type", "source_type"),
+    ("disabled", "disabled"),
+    ("locked", "locked"),
+    ("privileged", "privileged"),
+    ("manuallyCorrelated", "manually_correlated"),
+    ("entitlementAttributes", "rights"),
+    ("created", "created"),
+];
+
+const ACCESS_FIELDS: [Known; 8] = [
+    ("id", "id"),
+    ("name", "value"),
+    ("displayName", "value"),
+    ("type", "type"),
+    ("source.id", "source_id"),
+    ("source.name", "source_name"),
+    ("attribute", "attribute"),
+    ("value", "value"),
+];
+
+const IDENTITY_FIELDS: [Known; 25] = [
+    ("id", "id"),
+    ("name", "name"),
+    ("displayName", "display_name"),
+    ("firstName", "first_name"),
+    ("lastName", "last_name"),
+    ("email", "email"),
+    ("phone", "phone"),
+    ("created", "created"),
+    ("modified", "modified"),
+    ("synced", "modified"),
+    ("inactive", "inactive"),
+    ("protected", "protected"),
+    ("status", "status"),
+    ("employeeNumber", "employee_number"),
+    ("disabled", "disabled"),
+    ("locked", "locked"),
+    ("manager.id", "manager_id"),
+    ("manager.name", "manager_name"),
+    ("manager.displayName", "manager_display_name"),
+    ("isManager", "is_manager"),
+    ("identityProfile.name", "profile"),
+    ("source.id", "authoritative_source_id"),
+    ("source.name", "authoritative_source"),
+    ("attributes", "attributes"),
+    ("processingState", "processing_state"),
+];
+
+const IDENTITIES: &str = "
+SELECT i.*, m.display_name AS manager_display_name, r.manager_id IS NOT NULL AS is_manager,
+  i.status IN ('DISABLED', 'TERMINATED') AS inactive, a.disabled, a.locked,
+  attribute_first(i.attributes, 'employeeNumber') AS employee_number, attribute_first(i.attributes, 'phone') AS phone,
+  CASE WHEN i.status = 'ERROR' THEN 'ERROR' END AS processing_state
+FROM identities_next i
+LEFT JOIN (SELECT id, display_name FROM identities_next) m ON m.id = i.manager_id
+LEFT JOIN (SELECT DISTINCT manager_id FROM identities_next) r ON r.manager_id = i.id
+LEFT JOIN (SELECT b.identity_id, n.disabled, n.locked FROM best b JOIN accounts_next n ON n.id = b.account_id) a
+  ON a.identity_id = i.id
+ORDER BY i.id";
+
+/// Rows of flat columns as documents.
+fn documents_of(rows: DataFrame, document_type: DocumentType, known: &[Known]) -> Result<DataFrame> {
+    let schema = schema(document_type);
+    let columns = fields_of(schema.fields(), "", known)?.into_iter().map(|(name, value)| value.alias(name));
+    rows.select(columns.collect::<Vec<_>>()).map_err(|e| EngineError::plan(document_type.index_name(), e))
+}
+
+/// An object's fields as expressions over flat columns; what is not known is null.
+fn fields_of(fields: &Fields, prefix: &str, known: &[Known]) -> Result<Vec<(String, Expr)>> {
+    let mut made = Vec::with_capacity(fields.len());
+    for field in fields {
+        let path = format!("{prefix}{}", field.name());
+        let inside = format!("{path}.");
+        let value = if let Some((_, column)) = known.iter().find(|(name, _)| *name == path) {
+            cast(ident(*column), field.data_type().clone())
+        } else if let (DataType::Struct(inner), true) =
+            (field.data_type(), known.iter().any(|(name, _)| name.starts_with(&inside)))
+        {
+            object(inner, &inside, known)?
+        } else {
+            let null = ScalarValue::try_new_null(field.data_type());
+            lit(null.map_err(|e| EngineError::plan("documents", e))?)
+        };
+        made.push((field.name().clone(), value));
+    }
+    Ok(made)
+}
+
+fn object(fields: &Fields, prefix: &str, known: &[Known]) -> Result<Expr> {
+    let made = fields_of(fields, prefix, known)?;
+    Ok(named_struct(made.into_iter().flat_map(|(name, value)| [lit(name), value]).collect()))
+}
+
+/// (owner, element) for the list `name` of identity documents, sorted.
+async fn elements(work: &Work, name: &str, sql: &str, known: &[Known]) -> Result<SortedElements> {
+    let failed = |e| EngineError::plan(name, e);
+    let schema = schema(DocumentType::Identities);
+    let Ok(DataType::List(item)) = schema.field_with_name(name).map(Field::data_type) else {
+        return Err(EngineError::data("making documents", format!("{name} is no list")));
+    };
+    let DataType::Struct(fields) = item.data_type() else {
+        return Err(EngineError::data("making documents", format!("{name} holds no objects")));
+    };
+    let rows = work.query(name, sql).await?;
+    let element = object(fields, "", known)?.alias("element");
+    // Texts of the last snapshot may come in another form than those that were read now.
+    let owner = cast(ident("identity_id"), DataType::Utf8).alias("owner");
+    let rows = rows.select(vec![owner, element]).map_err(failed)?;
+    Ok(SortedElements::new(rows.execute_stream().await.map_err(failed)?))
+}
+
+async fn identities(work: &Work, step: &str) -> Result<()> {
+    let mut accounts = elements(
+        work,
+        "accounts",
+        "SELECT * FROM document_accounts WHERE identity_id IS NOT NULL \
+         ORDER BY identity_id, source_name, native_identity, id",
+        &ACCOUNT_FIELDS,
+    )
+    .await?;
+    let mut access = elements(
+        work,
+        "access",
+        "SELECT *, 'ENTITLEMENT' AS type, stable_id('entitlement', source_id, attribute, value) AS id \
+         FROM document_rights WHERE identity_id IS NOT NULL ORDER BY identity_id, source_name, attribute, value, source_id",
+        &ACCESS_FIELDS,
+    )
+    .await?;
+    let schema = schema(DocumentType::Identities);
+    let rows = documents_of(work.query(step, IDENTITIES).await?, DocumentType::Identities, &IDENTITY_FIELDS)?;
+    let mut rows = rows.execute_stream().await.map_err(|e| EngineError::plan(step, e))?;
+    let mut file = DocumentFile::create(work, step, &schema)?;
+    while let Some(batch) = rows.next().await {
+        let batch = batch.map_err(|e| EngineError::plan(step, e))?;
+        let owners = batch.column(0).as_string::<i32>().clone();
+        let accounts = accounts.lists_for(&owners).await?;
+        let access = access.lists_for(&owners).await?;
+        let (account_counts, access_counts) = (lengths(&accounts), lengths(&access));
+        let mut columns = batch.columns().to_vec();
+        for (name, column) in [
+            ("accounts", accounts),
+            ("access", access),
+            ("accountCount", account_counts),
+            ("accessCount", Arc::clone(&access_counts)),
+            ("entitlementCount", access_counts),
+        ] {
+            let at = schema.index_of(name).map_err(|e| EngineError::data("making documents", e))?;
+            columns[at] = datafusion::arrow::compute::cast(&column, schema.field(at).data_type())
+                .map_err(|e| EngineError::data("making documents", e))?;
+        }
+        file.write(columns)?;
+    }
+    file.close(work, step).await
+}
+
+fn lengths(lists: &ArrayRef) -> ArrayRef {
+    let lengths = lists.as_list::<i32>().offsets().lengths();
+    Arc::new(lengths.map(|length| i64::try_from(length).ok()).collect::<Int64Array>())
+}
+
+/// A file of documents in the work folder.
+struct DocumentFile {
+    path: std::path::PathBuf,
+    schema: SchemaRef,
+    writer: ArrowWriter<File>,
+}
+
+impl DocumentFile {
+    fn create(work: &Work, step: &str, schema: &SchemaRef) -> Result<Self> {
+        let path = work.dir().join(format!("{step}.parquet"));
+        let file =
+            File::create(&path).map_err(|e| EngineError::io(format!("creating {}", path.display()), e))?;
+        let properties =
+            WriterProperties::builder().set_max_row_group_row_count(Some(ROW_GROUP_DOCUMENTS)).build();
+        let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties))
+            .map_err(|e| EngineError::data(format!("writing {}", path.display()), e))?;
+        Ok(Self { path, schema: Arc::clone(schema), writer })
+    }
+
+    fn write(&mut self, columns: Vec<ArrayRef>) -> Result<()> {
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)
+            .map_err(|e| EngineError::data("making documents", e))?;
+        self.writer
+            .write(&batch)
+            .map_err(|e| EngineError::data(format!("writing {}", self.path.display()), e))
+    }
+
+    /// Ends the file and makes its rows known under `step`.
+    async fn close(self, work: &Work, step: &str) -> Result<()> {
+        let path = self.path;
+        self.writer.close().map_err(|e| EngineError::data(format!("writing {}", path.display()), e))?;
+        let options = ParquetReadOptions::default().schema(&self.schema);
+        work.context
+            .register_parquet(step, path.to_string_lossy(), options)
+            .await
+            .map_err(|e| EngineError::plan(step, e))
+    }
+}
+
+/// The audit trail's events as documents, page by page.
+async fn events(work: &Work, request: &RefreshRequest, step: &str) -> Result<()> {
+    let schema = schema(DocumentType::Events);
+    let mut file = DocumentFile::create(work, step, &schema)?;
+    let mut after = 0;
+    loop {
+        let page = request
+            .audit
+            .events(&request.tenant, after, EVENTS_PAGE)
+            .await
+            .map_err(|e| EngineError::data("reading the audit trail", e))?;
+        let Some(last) = page.last() else { break };
+        after = last.sequence;
+        let events: Vec<_> = page.iter().map(|chained| &chained.event).collect();
+        file.write(event_columns(&schema, &events)?)?;
+    }
+    file.close(work, step).await
+}
+
+fn event_columns(schema: &SchemaRef, events: &[&AuditEvent]) -> Result<Vec<ArrayRef>> {
+    let text = |f: &dyn Fn(&AuditEvent) -> Option<String>| -> ArrayRef {
+        let mut builder = StringBuilder::new();
+        events.iter().for_each(|event| builder.append_option(f(event)));
+        Arc::new(builder.finish())
+    };
+    let times: ArrayRef = Arc::new(
+        TimestampMicrosecondArray::from_iter_values(events.iter().map(|event| event.at.timestamp_micros()))
+            .with_timezone("UTC"),
+    );
+    let action = |event: &AuditEvent| Some(published(event.operation).action.to_owned());
+    let known: BTreeMap<&str, ArrayRef> = BTreeMap::from([
+        ("id", text(&|event| Some(event.id.clone()))),
+        ("name", text(&|event| Some(published(event.operation).name.to_owned()))),
+        ("created", Arc::clone(&times)),
+        ("synced", times),
+        ("action", text(&action)),
+        ("technicalName", text(&action)),
+        ("type", text(&|_| Some("REPORTS".to_owned()))),
+        ("operation", text(&|event| Some(published(event.operation).operation.to_owned()))),
+        ("status", text(&|_| Some("PASSED".to_owned()))),
+        ("trackingNumber", text(&|event| Some(event.task.to_string()))),
+        ("details", text(&|event| Some(event.details.clone()))),
+    ]);
+    let named = |field: &Field, name: ArrayRef| -> Result<ArrayRef> {
+        let DataType::Struct(fields) = field.data_type() else {
+            return Err(EngineError::data("making documents", format!("{} is no object", field.name())));
+        };
+        let columns = fields.iter().map(|_| Arc::clone(&name)).collect();
+        datafusion::arrow::array::StructArray::try_new(fields.clone(), columns, None)
+            .map(|object| Arc::new(object) as ArrayRef)
+            .map_err(|e| EngineError::data("making documents", e))
+    };
+    let mut columns = Vec::with_capacity(schema.fields().len());
+    for field in schema.fields() {
+        columns.push(match (known.get(field.name().as_str()), field.name().as_str()) {
+            (Some(column), _) => Arc::clone(column),
+            (None, "actor") => named(field, text(&|event| Some(event.caller.launcher().to_owned())))?,
+            (None, "target") => named(field, text(&|event| Some(event.report.clone())))?,
+            (None, _) => datafusion::arrow::array::new_null_array(field.data_type(), events.len()),
+        });
+    }
+    Ok(columns)
+}
+
+/// An operation as the published service's events name it.
+struct PublishedOperation {
+    action: &'static str,
+    name: &'static str,
+    operation: &'static str,
+}
+
+fn published(operation: Operation) -> PublishedOperation {
+    let (action, name, operation) = match operation {
+        Operation::Start => ("REPORT_START_PASSED", "Start Report Passed", "START"),
+        Operation::ReadResult => ("REPORT_READ_PASSED", "Read Report Result Passed", "READ"),
+        Operation::Download => ("REPORT_EXPORT_PASSED", "Export Report Passed", "EXPORT"),
+        Operation::Cancel => ("REPORT_CANCEL_PASSED", "Cancel Report Passed", "CANCEL"),
+    };
+    PublishedOperation { action, name, operation }
+}

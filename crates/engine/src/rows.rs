@@ -1,0 +1,82 @@
+//! The rows of a running plan: one frame after another, each batch brought into its final shape on the
+//! engine's own threads, with a bounded number of batches on the way to the writer.
+
+use crate::error::{EngineError, Result};
+use crate::session::Engine;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::dataframe::DataFrame;
+use futures_util::StreamExt;
+use tokio::sync::mpsc;
+
+/// Batches that may wait for the writer; the plan pauses when they are not taken.
+const BATCHES_WAITING_MAX: usize = 4;
+
+/// Rows in order. Dropping them stops the plan.
+pub struct ReportRows {
+    schema: SchemaRef,
+    batches: mpsc::Receiver<Result<RecordBatch>>,
+    _plan: tokio::task::JoinSet<()>,
+}
+
+/// A batch of a frame in its final shape, or in several pieces.
+pub(crate) type Shape = Box<dyn Fn(RecordBatch) -> Result<Vec<RecordBatch>> + Send + Sync>;
+
+impl ReportRows {
+    /// Runs the frames one after another; every batch that comes out has `schema`.
+    ///
+    /// # Errors
+    /// When the engine has stopped.
+    pub(crate) fn start(
+        engine: &Engine,
+        step: &str,
+        schema: SchemaRef,
+        frames: Vec<(DataFrame, Shape)>,
+    ) -> Result<Self> {
+        let (sender, batches) = mpsc::channel(BATCHES_WAITING_MAX);
+        let step = step.to_owned();
+        let mut plan = tokio::task::JoinSet::new();
+        plan.spawn_on(
+            async move {
+                if let Err(error) = run(&step, frames, &sender).await {
+                    // A receiver that is gone has stopped the report.
+                    let _ = sender.send(Err(error)).await;
+                }
+            },
+            &engine.handle()?,
+        );
+        Ok(Self { schema, batches, _plan: plan })
+    }
+
+    /// The schema of every batch: one column for each output column, by name.
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The next rows; `None` after the last.
+    ///
+    /// # Errors
+    /// When the plan failed; there are no more rows then.
+    pub async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        self.batches.recv().await.transpose()
+    }
+}
+
+async fn run(
+    step: &str,
+    frames: Vec<(DataFrame, Shape)>,
+    sender: &mpsc::Sender<Result<RecordBatch>>,
+) -> Result<()> {
+    let failed = |e| EngineError::plan(step, e);
+    for (frame, shape) in frames {
+        let mut stream = frame.execute_stream().await.map_err(failed)?;
+        while let Some(batch) = stream.next().await {
+            for piece in shape(batch.map_err(failed)?)? {
+                if sender.send(Ok(piece)).await.is_err() {
+                    return Ok(());
+                }
+            }
+        }
+    }
+    Ok(())
+}

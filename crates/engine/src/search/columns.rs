@@ -1,0 +1,248 @@
+//! The columns of a search's file and its sort keys, out of the names that were asked for.
+
+use super::cells::{CellFunction, Use};
+use super::fields::DocumentFields;
+use super::flatten::{Target, split};
+use super::spread::{Arrangement, Spread};
+use crate::report::{OutputColumn, title_case};
+use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{ScalarUDF, ScalarUDFImpl};
+use datafusion::prelude::{Expr, ident, lit};
+use muster_sources::DocumentType;
+use muster_sources::documents::default_columns;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a name ends with whose list is spread.
+const SPREAD: &str = ".spread";
+
+/// Names that were asked for and that a type does not have.
+#[derive(Debug, Default)]
+pub(super) struct Unknown {
+    columns: BTreeMap<String, usize>,
+    keys: BTreeMap<String, usize>,
+}
+
+impl Unknown {
+    /// One line for each name that no type has.
+    pub(super) fn warnings(&self, types: &[DocumentType]) -> Vec<String> {
+        let everywhere = |(_, missed): &(&String, &usize)| **missed == types.len();
+        let columns = self.columns.iter().filter(everywhere).map(|(name, _)| {
+            format!("column {name:?} is no field of the documents that were searched: it is empty")
+        });
+        let keys = self.keys.iter().filter(everywhere).map(|(name, _)| {
+            format!("sort key {name:?} is no field of the documents that were searched: it was ignored")
+        });
+        columns.chain(keys).collect()
+    }
+}
+
+/// A cell of one document.
+enum Cell {
+    /// A column of the table as it is.
+    Column(String, DataType),
+    /// A value inside a column.
+    Inside { column: String, path: String, target: Target },
+    /// Nothing: no such field.
+    Empty,
+}
+
+/// A list that is spread, with what is shown of its elements.
+struct SpreadList {
+    name: String,
+    elements: Vec<(String, Target)>,
+}
+
+/// What a file shows of a type of document.
+pub(super) struct Selection {
+    cells: Vec<Cell>,
+    spreads: Vec<SpreadList>,
+    /// The columns, in file order.
+    pub(super) columns: Vec<OutputColumn>,
+}
+
+impl Selection {
+    /// The columns that `names` ask for, or the type's own.
+    pub(super) fn of(
+        document_type: DocumentType,
+        fields: &DocumentFields,
+        names: &[String],
+        unknown: &mut Unknown,
+    ) -> Self {
+        let own: Vec<String>;
+        let names = if names.is_empty() {
+            own = default_columns(document_type).iter().map(|name| (*name).to_owned()).collect();
+            &own
+        } else {
+            names
+        };
+        let mut selection = Self { cells: Vec::new(), spreads: Vec::new(), columns: Vec::new() };
+        for name in names {
+            let list = name.strip_suffix(SPREAD).filter(|list| !list.contains('.'));
+            if let Some(list) = list
+                && let Some(elements) = fields.elements(list)
+            {
+                if !selection.spreads.iter().any(|spread| spread.name == list) {
+                    selection.spreads.push(SpreadList { name: list.to_owned(), elements: shown(&elements) });
+                }
+                continue;
+            }
+            let cell = cell(fields, name);
+            if matches!(cell, Cell::Empty) {
+                *unknown.columns.entry(name.clone()).or_default() += 1;
+            }
+            selection.cells.push(cell);
+            selection.columns.push(output(name, matches!(selection.cells.last(), Some(Cell::Empty))));
+        }
+        for spread in &selection.spreads {
+            let names = spread.elements.iter().map(|(path, _)| format!("{}.{path}", spread.name));
+            selection.columns.extend(names.map(|name| output(&name, false)));
+        }
+        selection
+    }
+
+    /// The lists that are spread, in the order of their blocks.
+    pub(super) fn lists(&self) -> Vec<&str> {
+        self.spreads.iter().map(|spread| spread.name.as_str()).collect()
+    }
+
+    /// The cells as expressions over the table's columns.
+    pub(super) fn cells(&self) -> Vec<Expr> {
+        let cells = self.cells.iter().enumerate();
+        cells
+            .map(|(at, cell)| match cell {
+                Cell::Column(name, _) => ident(name),
+                Cell::Empty => lit(ScalarValue::Utf8(None)),
+                Cell::Inside { column, path, target } => {
+                    let function = CellFunction::new(format!("search_cell_{at}"), path, target, Use::Cell);
+                    ScalarUDF::from(function).call(vec![ident(column)])
+                }
+            })
+            .collect()
+    }
+
+    /// The schema of the file's batches.
+    pub(super) fn schema(&self) -> SchemaRef {
+        let cells = self.cells.iter().enumerate().map(|(at, cell)| match cell {
+            Cell::Column(_, data_type) => data_type.clone(),
+            Cell::Empty => DataType::Utf8,
+            Cell::Inside { path, target, .. } => {
+                type_of(&CellFunction::new(format!("search_cell_{at}"), path, target, Use::Cell))
+            }
+        });
+        let elements = self.spreads.iter().flat_map(|spread| &spread.elements);
+        let types = cells.chain(elements.map(|(path, target)| type_of(&element(path, target))));
+        let columns = self.columns.iter().zip(types);
+        Arc::new(Schema::new(
+            columns.map(|(column, data_type)| Field::new(&column.name, data_type, true)).collect::<Fields>(),
+        ))
+    }
+
+    /// The blocks of rows: the list to spread, if any, and how its rows become the file's.
+    pub(super) fn blocks(&self) -> Vec<(Option<&str>, Arrangement)> {
+        let (schema, cells) = (self.schema(), self.cells.len());
+        if self.spreads.is_empty() {
+            return vec![(None, Arrangement { schema, cells, spread: None })];
+        }
+        let mut before = 0;
+        let mut blocks = Vec::with_capacity(self.spreads.len());
+        for list in &self.spreads {
+            let elements = list.elements.iter().map(|(path, target)| element(path, target)).collect();
+            let spread = Some(Spread { before, elements });
+            blocks
+                .push((Some(list.name.as_str()), Arrangement { schema: Arc::clone(&schema), cells, spread }));
+            before += list.elements.len();
+        }
+        blocks
+    }
+}
+
+fn type_of(function: &CellFunction) -> DataType {
+    function.return_type(&[]).expect("the type of a cell depends on nothing but its target")
+}
+
+fn element(path: &str, target: &Target) -> CellFunction {
+    CellFunction::new("search_element".into(), path, target, Use::Cell)
+}
+
+fn cell(fields: &DocumentFields, name: &str) -> Cell {
+    let Some(target) = fields.target(name) else { return Cell::Empty };
+    let (column, path) = split(name);
+    let plain = matches!(
+        target.leaf,
+        DataType::Utf8 | DataType::Int64 | DataType::Boolean | DataType::Timestamp(_, _)
+    );
+    if path.is_empty() && plain && !target.many {
+        return Cell::Column(column.to_owned(), target.leaf);
+    }
+    Cell::Inside { column: column.to_owned(), path: path.to_owned(), target }
+}
+
+/// What is shown of an element: its fields in their order, those of an object in it one by one.
+fn shown(elements: &Fields) -> Vec<(String, Target)> {
+    let mut paths = Vec::new();
+    for field in elements {
+        let Some(found) = super::flatten::target(field, "") else { continue };
+        match (&found.leaf, found.many) {
+            (DataType::Struct(inner), false) => {
+                let inner = inner.iter().filter_map(|inner| {
+                    let found = super::flatten::target(inner, "")?;
+                    Some((format!("{}.{}", field.name(), inner.name()), found))
+                });
+                paths.extend(inner);
+            }
+            _ => paths.push((field.name().clone(), found)),
+        }
+    }
+    paths
+}
+
+fn output(name: &str, empty: bool) -> OutputColumn {
+    OutputColumn {
+        name: name.to_owned(),
+        label: title_case(name),
+        meaning: if empty {
+            "No field of these documents.".into()
+        } else {
+            format!("Field {name} of the document.")
+        },
+        origin: if empty { "unknown field" } else { "document field" },
+    }
+}
+
+/// A sort key.
+pub(super) struct SortKey {
+    pub(super) expression: Expr,
+    pub(super) ascending: bool,
+}
+
+/// The keys that `names` ask for and that the type has; objects have no order.
+pub(super) fn sort_keys(fields: &DocumentFields, names: &[String], unknown: &mut Unknown) -> Vec<SortKey> {
+    let mut keys = Vec::new();
+    for name in names {
+        let (ascending, path) = match name.strip_prefix('-') {
+            Some(path) => (false, path),
+            None => (true, name.strip_prefix('+').unwrap_or(name)),
+        };
+        let path = path.trim();
+        let path = path.strip_suffix(".exact").unwrap_or(path);
+        let target = fields
+            .target(path)
+            .filter(|target| !matches!(target.leaf, DataType::Struct(_) | DataType::Map(_, _)));
+        let Some(target) = target else {
+            *unknown.keys.entry(name.clone()).or_default() += 1;
+            continue;
+        };
+        let (column, rest) = split(path);
+        let expression = if rest.is_empty() && !target.many {
+            ident(column)
+        } else {
+            let usage = if ascending { Use::Least } else { Use::Greatest };
+            let function = CellFunction::new(format!("search_key_{}", keys.len()), rest, &target, usage);
+            ScalarUDF::from(function).call(vec![ident(column)])
+        };
+        keys.push(SortKey { expression, ascending });
+    }
+    keys
+}

@@ -1,0 +1,218 @@
+//! Reaching into documents: from a column and a path to the values that stand there.
+//!
+//! A path is a field's name with dots (`accounts.source.name`). Every array on the way is entered, so that one
+//! row may give many values. In a free map what is left of the path is the key, dots included; a `*` in it
+//! stands for any characters.
+//!
+//! Texts come as they lie in the table, which may be as views; nothing is converted on the way.
+#![expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types, and documents few of them")]
+
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, UInt32Array};
+use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
+use datafusion::arrow::compute::take;
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::{Result, exec_datafusion_err};
+use std::sync::Arc;
+
+/// What a path leads to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Target {
+    /// The type of a value; never a list.
+    pub(super) leaf: DataType,
+    /// Whether a row may have several values.
+    pub(super) many: bool,
+    /// Metadata of the field that the path ends at.
+    pub(super) field: FieldRef,
+}
+
+/// The first name of a path and what is left of it.
+pub(super) fn split(path: &str) -> (&str, &str) {
+    path.split_once('.').unwrap_or((path, ""))
+}
+
+/// Where `path` leads from a field, or `None` where there is no such field.
+pub(super) fn target(field: &FieldRef, path: &str) -> Option<Target> {
+    match field.data_type() {
+        DataType::List(item) => target(item, path).map(|found| Target {
+            // The list itself carries what is said about its texts.
+            field: if path.is_empty() { Arc::clone(field) } else { found.field },
+            many: true,
+            leaf: found.leaf,
+        }),
+        leaf if path.is_empty() => Some(Target { leaf: leaf.clone(), many: false, field: Arc::clone(field) }),
+        DataType::Struct(fields) => {
+            let (name, rest) = split(path);
+            fields.iter().find(|field| field.name() == name).and_then(|field| target(field, rest))
+        }
+        DataType::Map(entry, _) => {
+            let DataType::Struct(fields) = entry.data_type() else { return None };
+            let value = target(&fields[1], "")?;
+            Some(Target { leaf: value.leaf, many: true, field: Arc::clone(&fields[1]) })
+        }
+        _ => None,
+    }
+}
+
+/// Whether a key fits a name in which `*` stands for any characters.
+pub(super) fn fits(name: &str, key: &str) -> bool {
+    let mut parts = name.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = key.strip_prefix(first) else { return false };
+    let mut parts: Vec<_> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+/// The values of each row: row `n` has those from `offsets[n]` to `offsets[n + 1]`. No value is null.
+pub(super) struct Values {
+    pub(super) offsets: OffsetBuffer<i32>,
+    pub(super) values: ArrayRef,
+}
+
+impl Values {
+    fn none(rows: usize, leaf: &DataType) -> Self {
+        Self {
+            offsets: OffsetBuffer::new_zeroed(rows),
+            values: datafusion::arrow::array::new_empty_array(leaf),
+        }
+    }
+
+    /// The values as one list for each row; a row without any has a null.
+    pub(super) fn into_list(self) -> ArrayRef {
+        let lengths = self.offsets.lengths().map(|length| length > 0).collect::<Vec<_>>();
+        let item = Field::new(muster_sources::LIST_ITEM_FIELD, self.values.data_type().clone(), true);
+        Arc::new(ListArray::new(Arc::new(item), self.offsets, self.values, Some(NullBuffer::from(lengths))))
+    }
+
+    /// Row `n` of the outcome has the values of the rows from `outer[n]` to `outer[n + 1]`, which begin at zero.
+    fn regrouped(self, outer: &[i32]) -> Self {
+        let offsets: Vec<i32> = outer.iter().map(|at| self.offsets[index(*at)]).collect();
+        Self { offsets: OffsetBuffer::new(offsets.into()), values: self.values }
+    }
+
+    /// Without the values of the rows that `nulls` says are null.
+    fn masked(self, nulls: Option<&NullBuffer>) -> Result<Self> {
+        let Some(nulls) = nulls.filter(|nulls| nulls.null_count() > 0) else { return Ok(self) };
+        let rows = (0..nulls.len()).flat_map(|row| {
+            let range = self.offsets[row]..self.offsets[row + 1];
+            nulls.is_valid(row).then_some(range).into_iter().flatten()
+        });
+        let kept: UInt32Array = rows.map(|at| u32::try_from(at).ok()).collect();
+        let lengths = (0..nulls.len()).map(|row| {
+            if nulls.is_valid(row) { index(self.offsets[row + 1] - self.offsets[row]) } else { 0 }
+        });
+        Ok(Self { offsets: OffsetBuffer::from_lengths(lengths), values: take(&self.values, &kept, None)? })
+    }
+}
+
+/// An offset as an index.
+pub(super) fn index(offset: i32) -> usize {
+    usize::try_from(offset).expect("offsets of Arrow lists are not negative")
+}
+
+/// The values at `path` below `array`; the path is known to lead somewhere.
+///
+/// # Errors
+/// When the array is not of the type that the path was made for.
+pub(super) fn values(array: &ArrayRef, path: &str) -> Result<Values> {
+    match array.data_type() {
+        DataType::List(_) => {
+            let list = array.as_list::<i32>();
+            let (offsets, child) = entered(list);
+            values(&child, path)?.regrouped(&offsets).masked(list.nulls())
+        }
+        _ if path.is_empty() => {
+            let valid = (0..array.len()).filter(|row| array.is_valid(*row));
+            let kept: UInt32Array = valid.map(|row| u32::try_from(row).ok()).collect();
+            let offsets =
+                OffsetBuffer::from_lengths((0..array.len()).map(|row| usize::from(array.is_valid(row))));
+            let values = match array.null_count() {
+                0 => Arc::clone(array),
+                _ => take(array, &kept, None)?,
+            };
+            Ok(Values { offsets, values })
+        }
+        DataType::Struct(_) => {
+            let (name, rest) = split(path);
+            let object = array.as_struct();
+            let child = object
+                .column_by_name(name)
+                .ok_or_else(|| exec_datafusion_err!("a document has no field {name:?}: expected one"))?;
+            values(child, rest)?.masked(object.nulls())
+        }
+        DataType::Map(_, _) => map_values(array.as_map(), path),
+        other => Err(exec_datafusion_err!("{other} has no field {path:?}: expected an object")),
+    }
+}
+
+/// A list's offsets from zero, and the part of its items that they mean.
+pub(super) fn entered(list: &ListArray) -> (Vec<i32>, ArrayRef) {
+    let offsets = list.value_offsets();
+    let (first, last) =
+        (offsets.first().copied().unwrap_or_default(), offsets.last().copied().unwrap_or_default());
+    let child = list.values().slice(index(first), index(last - first));
+    (offsets.iter().map(|at| at - first).collect(), child)
+}
+
+fn map_values(map: &MapArray, name: &str) -> Result<Values> {
+    let keys = map.keys();
+    let lists = map.values();
+    let entries = map.value_offsets();
+    let chosen = |at: &i32| key_fits(keys, index(*at), name);
+    let mut taken = Vec::new();
+    let mut lengths = Vec::with_capacity(map.len());
+    for row in 0..map.len() {
+        let before = taken.len();
+        if map.is_valid(row) {
+            taken.extend((entries[row]..entries[row + 1]).filter(chosen));
+        }
+        lengths.push(taken.len() - before);
+    }
+    let taken: UInt32Array = taken.into_iter().map(|at| u32::try_from(at).ok()).collect();
+    if taken.is_empty() {
+        let DataType::List(item) = lists.data_type() else {
+            return Err(exec_datafusion_err!("a map holds {}: expected lists", lists.data_type()));
+        };
+        return Ok(Values::none(map.len(), item.data_type()));
+    }
+    let outer = OffsetBuffer::<i32>::from_lengths(lengths);
+    Ok(values(&take(lists, &taken, None)?, "")?.regrouped(&outer))
+}
+
+/// Whether the key at `at` fits `name`.
+fn key_fits(keys: &ArrayRef, at: usize, name: &str) -> bool {
+    let key = match keys.data_type() {
+        DataType::Utf8View => keys.as_string_view().value(at),
+        _ => keys.as_string::<i32>().value(at),
+    };
+    if name.contains('*') { fits(name, key) } else { key == name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_any_characters() {
+        for (name, key, expected) in [
+            ("*", "city", true),
+            ("*", "", true),
+            ("c*y", "city", true),
+            ("c*y", "cy", true),
+            ("c*y", "cityx", false),
+            ("*it*", "city", true),
+            ("city", "city", true),
+            ("city", "cit", false),
+            ("a*a", "a", false),
+            ("*.b*", "x.bc", true),
+        ] {
+            assert_eq!(fits(name, key), expected, "{name} {key}");
+        }
+    }
+}

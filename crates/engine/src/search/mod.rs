@@ -1,0 +1,267 @@
+//! A search over the documents of a snapshot: one part for each type of document, each with its plan, its
+//! rows, and an independent count.
+//!
+//! The query's text and meaning are `muster-querystring`'s; here its predicate becomes a plan over one Delta
+//! table for each type. Columns and sort keys that a type does not have are no error: the column is empty and a
+//! warning says so.
+
+mod cells;
+mod columns;
+mod evaluate;
+mod explain;
+mod fields;
+mod filter;
+mod flatten;
+mod spread;
+
+pub use explain::{Explanation, IndexExplanation, explain};
+
+use crate::error::{EngineError, Result};
+use crate::report::{OutputColumn, single_count};
+use crate::rows::{ReportRows, Shape};
+use crate::session::Engine;
+use crate::tables;
+use chrono::{DateTime, Utc};
+use columns::Selection;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::dataframe::DataFrame;
+use datafusion::functions_aggregate::expr_fn::{count, sum};
+use datafusion::functions_nested::expr_fn::array_length;
+use datafusion::logical_expr::{ScalarUDF, SortExpr};
+use datafusion::prelude::{Expr, SessionContext, coalesce, ident, lit, when};
+use evaluate::WholeFunction;
+use fields::{DocumentFields, Path};
+use muster_querystring::matching::{Predicate, lower};
+use muster_reports::cover::{Count, Reconciliation};
+use muster_reports::snapshot::SnapshotManifest;
+use muster_sources::DocumentType;
+use muster_sources::documents::schema;
+use std::sync::Arc;
+
+/// What is searched for.
+#[derive(Debug, Clone)]
+pub struct SearchRequest {
+    /// The query's text.
+    pub query: String,
+    /// The types of document to search, by index name; all of them where it is empty or has `*`.
+    pub indices: Vec<String>,
+    /// Columns in file order, `NAME.spread` among them; each type's own where it is empty.
+    pub columns: Vec<String>,
+    /// `field`, `+field` or `-field`.
+    pub sort: Vec<String>,
+    /// What `now` in the query stands for.
+    pub now: DateTime<Utc>,
+}
+
+/// A search ready to run.
+pub struct SearchPlan {
+    /// One for each type of document that is searched.
+    pub parts: Vec<SearchPart>,
+    /// What a reader must know: columns and sort keys that there are not.
+    pub warnings: Vec<String>,
+}
+
+/// A search in one type of document.
+pub struct SearchPart {
+    engine: Arc<Engine>,
+    context: SessionContext,
+    table: &'static str,
+    document_type: DocumentType,
+    predicate: Predicate<Path>,
+    filter: Expr,
+    selection: Selection,
+    order: Vec<columns::SortKey>,
+}
+
+impl Engine {
+    /// Plans a search over the snapshot.
+    ///
+    /// # Errors
+    /// `Invalid` for a query that cannot be read or run, an index that there is not, or a snapshot without
+    /// documents; else a failure of the engine.
+    pub async fn prepare_search(
+        self: &Arc<Self>,
+        manifest: &SnapshotManifest,
+        request: &SearchRequest,
+    ) -> Result<SearchPlan> {
+        let query =
+            muster_querystring::parse(&request.query).map_err(|e| EngineError::Invalid(e.to_string()))?;
+        let types = types(&request.indices)?;
+        let context = self.session();
+        let mut parts = Vec::with_capacity(types.len());
+        let mut unknown = columns::Unknown::default();
+        for document_type in &types {
+            let table = tables::of_documents(*document_type);
+            let version = manifest.versions.get(table).copied().ok_or_else(|| {
+                EngineError::Invalid(format!(
+                    "snapshot {} has no documents to search: refresh the sources first",
+                    manifest.id
+                ))
+            })?;
+            let provider = self.provider(table, version).await?;
+            context.register_table(table, provider).map_err(|e| EngineError::plan(table, e))?;
+            let fields = DocumentFields::new(&schema(*document_type));
+            let predicate = lower(&query, &fields, request.now).map_err(|error| {
+                EngineError::Invalid(format!(
+                    "column {}: {error}",
+                    column_of(&request.query, error.span.start)
+                ))
+            })?;
+            let filter = filter::Compiler::new(schema(*document_type)).compile(&predicate);
+            parts.push(SearchPart {
+                engine: Arc::clone(self),
+                context: context.clone(),
+                table,
+                document_type: *document_type,
+                predicate,
+                filter,
+                selection: Selection::of(*document_type, &fields, &request.columns, &mut unknown),
+                order: columns::sort_keys(&fields, &request.sort, &mut unknown),
+            });
+        }
+        Ok(SearchPlan { parts, warnings: unknown.warnings(&types) })
+    }
+}
+
+/// The types of document that are asked for, in their order.
+fn types(indices: &[String]) -> Result<Vec<DocumentType>> {
+    if indices.is_empty() || indices.iter().any(|index| index == "*") {
+        return Ok(DocumentType::ALL.to_vec());
+    }
+    for index in indices {
+        if DocumentType::from_index_name(index).is_none() {
+            let known: Vec<_> = DocumentType::ALL.iter().map(|known| known.index_name()).collect();
+            return Err(EngineError::Invalid(format!(
+                "{index:?} is no index: expected one of {}, or *",
+                known.join(", ")
+            )));
+        }
+    }
+    let asked = |known: &DocumentType| indices.iter().any(|index| index == known.index_name());
+    Ok(DocumentType::ALL.into_iter().filter(asked).collect())
+}
+
+/// The column, counted from one, of a byte offset.
+fn column_of(text: &str, offset: usize) -> usize {
+    text.get(..offset).map_or(1, |before| before.chars().count() + 1)
+}
+
+impl SearchPart {
+    /// The index's name.
+    pub fn name(&self) -> &'static str {
+        self.document_type.index_name()
+    }
+
+    /// The columns, in file order.
+    pub fn columns(&self) -> &[OutputColumn] {
+        &self.selection.columns
+    }
+
+    /// Starts the plan: one block of rows, or one for each list that is spread.
+    ///
+    /// # Errors
+    /// When the columns cannot be planned, or the engine has stopped.
+    pub fn start(&self) -> Result<ReportRows> {
+        let blocks = self.selection.blocks();
+        let mut frames: Vec<(DataFrame, Shape)> = Vec::with_capacity(blocks.len());
+        let schema = self.selection.schema();
+        for (list, arrangement) in blocks {
+            let frame = self.rows(list)?;
+            frames.push((frame, Box::new(move |batch| arrangement.arrange(&batch))));
+        }
+        ReportRows::start(&self.engine, self.name(), schema, frames)
+    }
+
+    /// Matching documents in order: the cells, then the list to spread.
+    fn rows(&self, list: Option<&str>) -> Result<DataFrame> {
+        let failed = |e| EngineError::plan(self.name(), e);
+        let mut shown: Vec<Expr> = self.selection.cells();
+        shown.extend(list.map(ident));
+        let shown: Vec<Expr> =
+            shown.into_iter().enumerate().map(|(at, cell)| cell.alias(format!("c{at}"))).collect();
+        let keys = self.order.iter().enumerate();
+        let keys: Vec<(Expr, bool)> =
+            keys.map(|(at, key)| (key.expression.clone().alias(format!("k{at}")), key.ascending)).collect();
+        let id = ident("id").alias("key");
+        let kept: Vec<Expr> =
+            shown.iter().cloned().chain(keys.iter().map(|(key, _)| key.clone())).chain([id]).collect();
+        let mut order: Vec<SortExpr> = (0..keys.len())
+            // Documents without a value come last, whichever way.
+            .map(|at| ident(format!("k{at}")).sort(keys[at].1, false))
+            .collect();
+        order.push(ident("key").sort(true, false));
+        let columns: Vec<Expr> = (0..shown.len()).map(|at| ident(format!("c{at}"))).collect();
+        self.documents()?
+            .filter(self.filter.clone())
+            .and_then(|found| found.select(kept))
+            .and_then(|kept| kept.sort(order))
+            .and_then(|sorted| sorted.select(columns))
+            .map_err(failed)
+    }
+
+    fn documents(&self) -> Result<DataFrame> {
+        let provider = self.context.table_provider(self.table);
+        let provider = futures_util::FutureExt::now_or_never(provider);
+        let failed = |e| EngineError::plan(self.name(), e);
+        match provider {
+            Some(provider) => self.context.read_table(provider.map_err(failed)?).map_err(failed),
+            None => Err(EngineError::Stopped),
+        }
+    }
+
+    /// Counts all documents and those that do not match, by a plan that shares neither comparisons nor columns
+    /// with that of the rows: it reads whole documents and asks the whole predicate of each.
+    ///
+    /// # Errors
+    /// When the plan fails.
+    pub async fn reconcile(&self) -> Result<Reconciliation> {
+        let fields = filter::columns(&self.predicate, &schema(self.document_type));
+        let asked = match fields.is_empty() {
+            true => lit(matches!(self.predicate, Predicate::All)),
+            false => {
+                let arguments = fields.iter().map(|field| ident(field.name())).collect();
+                let names = fields.iter().map(|field| field.name().clone()).collect();
+                let whole = WholeFunction::new("search_whole".into(), names, self.predicate.clone());
+                ScalarUDF::from(whole).call(arguments)
+            }
+        };
+        let population = self.one(self.documents()?, count(lit(1))).await?;
+        let lists = self.selection.lists();
+        let one_if_not = |error| EngineError::plan(self.name(), error);
+        let missed = when(asked.clone(), lit(0_i64)).otherwise(lit(1_i64)).map_err(one_if_not)?;
+        let missed = self.one(self.documents()?, coalesce(vec![sum(missed), lit(0_i64)])).await?;
+        let matching = population.checked_sub(missed).ok_or_else(|| {
+            EngineError::data("counting documents", format!("{missed} of {population} do not match"))
+        })?;
+        let mut added = Vec::new();
+        for (at, list) in lists.iter().enumerate() {
+            let length = datafusion::prelude::cast(
+                array_length(ident(*list)),
+                datafusion::arrow::datatypes::DataType::Int64,
+            );
+            let length = coalesce(vec![length, lit(0_i64)]);
+            let rows =
+                when(length.clone().gt(lit(1_i64)), length).otherwise(lit(1_i64)).map_err(one_if_not)?;
+            let rows = when(asked.clone(), rows).otherwise(lit(0_i64)).map_err(one_if_not)?;
+            let rows = self.one(self.documents()?, coalesce(vec![sum(rows), lit(0_i64)])).await?;
+            // The first block has one row for each document anyway.
+            let beyond = if at == 0 { rows.saturating_sub(matching) } else { rows };
+            added.push(Count { label: format!("rows of {list}.spread"), rows: beyond });
+        }
+        let excluded = vec![Count { label: "not found by the query".into(), rows: missed }];
+        let expected = matching + added.iter().map(|count| count.rows).sum::<u64>();
+        Ok(Reconciliation { population, excluded, added, expected, reported: 0, subtotals: Vec::new() })
+    }
+
+    async fn one(&self, frame: DataFrame, aggregate: Expr) -> Result<u64> {
+        let name = self.name();
+        let frame = frame
+            .aggregate(Vec::new(), vec![aggregate.alias("n")])
+            .map_err(|e| EngineError::plan(name, e))?;
+        let batches: Vec<RecordBatch> = self
+            .engine
+            .run(async move { frame.collect().await.map_err(|e| EngineError::plan(name, e)) })
+            .await?;
+        single_count(name, &batches)
+    }
+}

@@ -1,0 +1,339 @@
+//! Searches over one small organisation, with what they find worked out by hand.
+
+use crate::house::{Found, House};
+
+const HR: &str = r#"
+id = "000000000000000000000000000000a1"
+name = "HR Global"
+kind = "delimited"
+[delimited]
+path = "hr.csv"
+native_identity = "id"
+display_name = "name"
+[profile]
+name = "Employees"
+priority = 10
+[[profile.attributes]]
+name = "uid"
+from = "id"
+[[profile.attributes]]
+name = "firstname"
+from = "given"
+[[profile.attributes]]
+name = "lastname"
+from = "name"
+[[profile.attributes]]
+name = "email"
+from = "mail"
+[[profile.attributes]]
+name = "city"
+from = "city"
+[[profile.attributes]]
+name = "displayName"
+template = "{given} {name}"
+"#;
+
+const AD: &str = r#"
+id = "000000000000000000000000000000a2"
+name = "Active Directory"
+kind = "delimited"
+[delimited]
+path = "ad.csv"
+native_identity = "dn"
+name_column = "sam"
+multi_value_separator = "|"
+multi_valued = ["groups"]
+entitlements = ["groups"]
+[delimited.disabled]
+column = "off"
+[[correlation]]
+identity_attribute = "uid"
+account_attribute = "emp"
+"#;
+
+/// Four people. Ann has two directory accounts, of which the second is off; Bob has one that is off; Cid has one;
+/// Dee has none. One account belongs to nobody.
+fn house() -> House {
+    let mut house = House::new();
+    house.source(
+        HR,
+        "hr.csv",
+        "id,given,name,mail,city\n\
+         e1,Ann,O'Hara,ann@x.org,New York\n\
+         e2,Bob,Smith-Jones,bob@x.org,York\n\
+         e3,Cid,Müller,cid@x.org,London\n\
+         e4,Dee,Smith,dee@x.org,\n",
+    );
+    house.source(
+        AD,
+        "ad.csv",
+        "dn,sam,emp,off,groups\n\
+         cn=ann,ann,e1,false,Admins|Sales Team\n\
+         cn=ann2,adm-ann,e1,true,Sales Team\n\
+         cn=bob,bob,e2,true,Sales; East\n\
+         cn=cid,cid,e3,false,\n\
+         cn=nobody,nobody,zzz,true,Admins\n",
+    );
+    house.refresh();
+    house
+}
+
+/// The names of the identities that a query finds.
+fn names(house: &House, query: &str) -> Vec<String> {
+    let found = house.search(query, |request| {
+        request.indices = vec!["identities".into()];
+        request.columns = vec!["name".into()];
+        request.sort = vec!["name".into()];
+    });
+    found.files["identities"].rows.iter().map(|row| row[0].clone()).collect()
+}
+
+#[test]
+fn queries_find_the_people_they_should() {
+    let house = house();
+    for (query, expected) in [
+        ("*", "e1 e2 e3 e4"),
+        ("", ""),
+        ("name:e1", "e1"),
+        ("name:E1", "e1"),
+        ("name.exact:E1", ""),
+        ("name.exact:e*", "e1 e2 e3 e4"),
+        ("displayName:smith", "e2 e4"),
+        ("lastName.exact:Smith", "e4"),
+        ("lastName:m*ller", "e3"),
+        ("lastName:muller~1", "e3"),
+        ("attributes.city:york", "e1 e2"),
+        ("attributes.city:\"new york\"", "e1"),
+        ("attributes.city.exact:\"New York\"", "e1"),
+        ("attributes.city:*", "e1 e2 e3"),
+        ("NOT attributes.city:*", "e4"),
+        ("_exists_:attributes.city AND NOT attributes.city:london", "e1 e2"),
+        ("attributes.\\*:london", "e3"),
+        ("\\*.city:london", "e3"),
+        ("attributes.nothing:x", ""),
+        ("NOT attributes.nothing:x", "e1 e2 e3 e4"),
+        ("accountCount:1", "e4"),
+        ("accountCount:>=2 AND accountCount:<3", "e2 e3"),
+        ("accountCount:[2 TO *}", "e1 e2 e3"),
+        ("accountCount:abc", ""),
+        ("entitlementCount:0", "e3 e4"),
+        ("disabled:true", ""),
+        ("accounts.disabled:true", "e1 e2"),
+        ("NOT accounts.disabled:true", "e3 e4"),
+        ("access.name:admins", "e1"),
+        ("access.name.exact:\"Sales Team\"", "e1"),
+        ("access.name:sales AND attributes.city:york", "e1 e2"),
+        // Ann has an account that is on and one that is off; which is which matters only inside one element.
+        ("accounts.name:ann AND accounts.disabled:true", "e1"),
+        ("@accounts(name.exact:ann AND disabled:true)", ""),
+        ("@accounts(name.exact:adm-ann AND disabled:true)", "e1"),
+        ("@accounts(source.name:\"Active Directory\" AND disabled:true)", "e1 e2"),
+        ("@accounts(source.name:\"Active Directory\" AND NOT disabled:true)", "e1 e3"),
+        ("NOT @accounts(source.name:\"Active Directory\")", "e4"),
+        ("@access(NOT name:sales)", "e1"),
+        ("@nothing(name:x)", ""),
+        ("identityProfile.name:employees", "e1 e2 e3 e4"),
+        ("source.name:hr", "e1 e2 e3 e4"),
+        ("manager:*", ""),
+        ("london", "e3"),
+        ("york AND smith", "e2"),
+        ("admins", "e1"),
+        ("zzz", ""),
+        ("email:/[ab].*/", "e1 e2"),
+        ("created:2026-01-01", "e1 e2 e3 e4"),
+        ("created:<2026-01-01", ""),
+        ("created:[now-1h TO now]", "e1 e2 e3 e4"),
+        ("protected:false AND name:e4", "e4"),
+    ] {
+        assert_eq!(names(&house, query).join(" "), expected, "{query}");
+    }
+}
+
+#[test]
+fn every_index_has_a_file() {
+    let house = house();
+    let found = house.search("sales", |_| {});
+    let rows: Vec<_> = found.files.iter().map(|(name, file)| (*name, file.rows.len())).collect();
+    // Identities: Ann and Bob by their groups. Entitlements: "Sales Team" and "Sales; East".
+    assert_eq!(
+        rows,
+        [
+            ("accessprofiles", 0),
+            ("accountactivities", 0),
+            ("entitlements", 2),
+            ("events", 0),
+            ("identities", 2),
+            ("roles", 0)
+        ]
+    );
+    assert_eq!(found.files["roles"].csv, "id\r\n");
+    assert_eq!(found.warnings, Vec::<String>::new());
+    let entitlements = &found.files["entitlements"].reconciliation;
+    assert_eq!((entitlements.population, entitlements.excluded[0].rows), (3, 1));
+}
+
+fn exported(house: &House, columns: &str, sort: &[&str]) -> Found {
+    house.search("NOT name:e4", |request| {
+        request.indices = vec!["identities".into()];
+        request.columns = columns.split(',').map(str::to_owned).collect();
+        request.sort = sort.iter().map(|key| (*key).to_owned()).collect();
+    })
+}
+
+#[test]
+fn columns_are_as_asked_for() {
+    let found = exported(
+        &house(),
+        "displayName,attributes.city,accountCount,accounts.name,accounts.disabled,source,nothing,name",
+        &["-name"],
+    );
+    assert_eq!(
+        found.files["identities"].csv,
+        "displayName,attributes.city,accountCount,accounts.name,accounts.disabled,source,nothing,name\r\n\
+         Cid Müller,London,2,cid; e3,false; false,\"{\"\"id\"\":\"\"000000000000000000000000000000a1\"\",\"\"name\"\":\"\"HR Global\"\"}\",,e3\r\n\
+         Bob Smith-Jones,York,2,bob; e2,true; false,\"{\"\"id\"\":\"\"000000000000000000000000000000a1\"\",\"\"name\"\":\"\"HR Global\"\"}\",,e2\r\n\
+         Ann O'Hara,New York,3,ann; adm-ann; e1,false; true; false,\"{\"\"id\"\":\"\"000000000000000000000000000000a1\"\",\"\"name\"\":\"\"HR Global\"\"}\",,e1\r\n"
+    );
+    assert_eq!(
+        found.warnings,
+        ["column \"nothing\" is no field of the documents that were searched: it is empty"]
+    );
+}
+
+#[test]
+fn a_list_is_spread_and_several_follow_one_another() {
+    let found = exported(&house(), "name,access.spread,accounts.spread", &["name"]);
+    let file = &found.files["identities"];
+    let shown: Vec<_> = file
+        .column("name")
+        .into_iter()
+        .zip(file.column("access.name"))
+        .zip(file.column("accounts.accountId"))
+        .map(|((name, access), account)| format!("{name} {access} {account}"))
+        .collect();
+    assert_eq!(
+        shown,
+        [
+            "e1 Admins ",
+            "e1 Sales Team ",
+            "e2 Sales; East ",
+            // An empty list keeps one row.
+            "e3  ",
+            "e1  cn=ann",
+            "e1  cn=ann2",
+            "e1  e1",
+            "e2  cn=bob",
+            "e2  e2",
+            "e3  cn=cid",
+            "e3  e3",
+        ]
+    );
+    assert_eq!(file.header[..3], ["name", "access.id", "access.name"]);
+    // Three documents and eight rows more.
+    let added: Vec<_> = file.reconciliation.added.iter().map(|count| count.rows).collect();
+    assert_eq!((file.reconciliation.expected, added), (11, vec![1, 7]));
+}
+
+#[test]
+fn documents_without_a_value_come_last_either_way() {
+    let house = house();
+    let order = |key: &str| {
+        let found = house.search("*", |request| {
+            request.indices = vec!["identities".into()];
+            request.columns = vec!["name".into()];
+            request.sort = vec![key.into()];
+        });
+        found.files["identities"].column("name").join(" ")
+    };
+    assert_eq!(order("attributes.city"), "e3 e1 e2 e4");
+    assert_eq!(order("+attributes.city"), "e3 e1 e2 e4");
+    assert_eq!(order("-attributes.city"), "e2 e1 e3 e4");
+}
+
+#[test]
+fn a_sort_key_that_there_is_not_is_warned_about() {
+    let found = house().search("*", |request| request.sort = vec!["nothing".into(), "access".into()]);
+    assert_eq!(
+        found.warnings,
+        [
+            "sort key \"access\" is no field of the documents that were searched: it was ignored",
+            "sort key \"nothing\" is no field of the documents that were searched: it was ignored"
+        ]
+    );
+}
+
+/// Documents of a source beside those that are made here.
+const MODEL: &str = r#"
+id = "000000000000000000000000000000a3"
+name = "Access model"
+kind = "documents"
+[documents]
+path = "model.ndjson"
+"#;
+
+#[test]
+fn documents_of_a_source_are_found_and_replace_those_made_here() {
+    let mut house = house();
+    let sales =
+        house.search("name.exact:\"Sales Team\"", |_| {}).files["entitlements"].column("id")[0].to_owned();
+    let lines = [
+        r#"{"_type":"role","id":"r1","name":"Sales Manager","owner":{"name":"Ann"},"accessProfileCount":2}"#
+            .to_owned(),
+        r#"{"_type":"role","id":"r2","name":"Twice"}"#.to_owned(),
+        r#"{"_type":"role","id":"r2","name":"Twice, but not the same"}"#.to_owned(),
+        r#"{"_type":"role","name":"No id"}"#.to_owned(),
+        format!(
+            r#"{{"_type":"entitlement","id":"{sales}","name":"Sales Team","description":"Sells things","privileged":true}}"#
+        ),
+    ];
+    house.source(MODEL, "model.ndjson", &lines.join("\n"));
+    let outcome = house.refresh();
+    let source = outcome.sources.iter().find(|source| source.run.name == "Access model").unwrap();
+    // The role without an id, and both that share one.
+    assert_eq!((source.run.read, source.run.rejected), (5, 3), "{:?}", source.rejections);
+    let roles =
+        house.search("*", |request| request.columns = vec!["id".into(), "name".into(), "owner.name".into()]);
+    assert_eq!(roles.files["roles"].csv, "id,name,owner.name\r\nr1,Sales Manager,Ann\r\n");
+    let entitlements = house.search("description:sells AND privileged:true", |_| {});
+    assert_eq!(entitlements.files["entitlements"].column("id"), [sales.as_str()]);
+    assert_eq!(house.search("*", |_| {}).files["entitlements"].rows.len(), 3);
+    // Refreshing again changes nothing.
+    house.refresh();
+    assert_eq!(house.search("*", |_| {}).files["entitlements"].rows.len(), 3);
+}
+
+#[test]
+fn the_published_examples_load_unchanged() {
+    let Some(data) = crate::house::shared_data() else { return };
+    let mut house = House::new();
+    let definition = MODEL.replace("model.ndjson", "search-document-examples.yaml");
+    house.source_at(&definition, &data.join("../spec"));
+    house.refresh();
+    let found = house.search("*", |request| request.columns = vec!["id".into(), "name".into()]);
+    let rows: Vec<_> = found.files.values().map(|file| file.rows.len()).collect();
+    assert_eq!(rows, [1, 1, 1, 1, 1, 1]);
+    // The example has four accounts, one of them of the directory, which is not disabled.
+    let laura = |query: &str| house.search(query, |_| {}).files["identities"].rows.len();
+    assert_eq!(laura("name:laura AND attributes.city:brussels"), 1);
+    assert_eq!(laura("@accounts(source.name:\"Active Directory\" AND manuallyCorrelated:true)"), 1);
+    assert_eq!(laura("@accounts(source.name:\"HR Global\" AND manuallyCorrelated:true)"), 0);
+    assert_eq!(laura("id:2c9180865c45e7e3015c46c434a80622"), 1);
+    assert_eq!(laura("id:2C9180865C45E7E3015C46C434A80622"), 0);
+    let spread = house.search("*", |request| {
+        request.indices = vec!["identities".into()];
+        request.columns = vec!["name".into(), "accounts.spread".into()];
+    });
+    assert_eq!(spread.files["identities"].column("accounts.accountId").len(), 4);
+}
+
+#[test]
+fn an_unreadable_source_of_documents_leaves_the_last_snapshot() {
+    let mut house = house();
+    house.publish_incomplete = true;
+    house.source(MODEL, "model.ndjson", "{\"_type\":\"role\",\"id\":\"r1\",\"name\":\"Kept\"}\n");
+    house.refresh();
+    std::fs::remove_file(house.dir.path().join("model.ndjson")).unwrap();
+    let outcome = house.refresh();
+    assert!(outcome.manifest.is_none());
+    assert_eq!(house.search("name:kept", |_| {}).files["roles"].rows.len(), 1);
+}

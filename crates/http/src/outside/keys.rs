@@ -1,0 +1,342 @@
+//! An issuer's keys: read from its JWK set, kept for a while, fetched again when a key is missing.
+//!
+//! Invariants:
+//! - one fetch at a time, and none sooner after the last than the floor, however many tokens name a key
+//!   that is not there;
+//! - a fetch, once begun, goes on although the request that asked for it has gone away, so that nobody can
+//!   keep keys from being renewed by hanging up; it is cut off by its time-out, or when the cache goes;
+//! - keys that could not be renewed are used for a bounded time and no longer.
+
+use super::jws::Compact;
+use super::{Refusal, SignatureAlgorithm};
+use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};
+use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
+use serde::Deserialize;
+use serde_json::Value;
+use std::error::Error as StdError;
+use std::ops::RangeInclusive;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Mutex as Flight;
+use tokio::task::JoinSet;
+
+/// No JWK set is larger than this, in bytes.
+pub const KEY_SET_BYTES_MAX: usize = 256 * 1024;
+
+/// No JWK set has more keys than this.
+const KEYS_MAX: usize = 100;
+
+/// Size of an RSA modulus, in bytes: at least what RFC 7518, section 3.3, asks for.
+const RSA_BYTES: RangeInclusive<usize> = 256..=1024;
+
+/// Where an issuer's JWK set (RFC 7517, section 5) comes from.
+#[async_trait]
+pub trait KeySource: Send + Sync {
+    /// The set's JSON text. An adapter reads no more than [`KEY_SET_BYTES_MAX`] bytes and one more.
+    ///
+    /// # Errors
+    /// When the set cannot be had now; the text goes to the log.
+    async fn fetch(&self) -> Result<Vec<u8>, Box<dyn StdError + Send + Sync>>;
+}
+
+/// How long keys are used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyTimes {
+    /// Keys are fetched again once they are this old. Twice as old, a request waits for the fetch.
+    pub refresh: TimeDelta,
+    /// Least time between the beginnings of two fetches.
+    pub floor: TimeDelta,
+    /// Keys that cannot be fetched again are used until they are this old.
+    pub keep: TimeDelta,
+    /// How long a fetch may take.
+    pub timeout: Duration,
+}
+
+impl Default for KeyTimes {
+    fn default() -> Self {
+        Self {
+            refresh: TimeDelta::minutes(5),
+            floor: TimeDelta::seconds(30),
+            keep: TimeDelta::hours(1),
+            timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+/// What a key can check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Ed25519,
+    P256,
+    P384,
+    Rsa,
+}
+
+impl Shape {
+    /// `None` for symmetric keys, other curves, and whatever comes after them.
+    fn of(jwk: &Jwk) -> Option<Self> {
+        if let AlgorithmParameters::RSA(_) = &jwk.algorithm {
+            return Some(Self::Rsa);
+        }
+        if let AlgorithmParameters::OctetKeyPair(pair) = &jwk.algorithm {
+            return (pair.curve == EllipticCurve::Ed25519).then_some(Self::Ed25519);
+        }
+        let AlgorithmParameters::EllipticCurve(point) = &jwk.algorithm else { return None };
+        [(EllipticCurve::P256, Self::P256), (EllipticCurve::P384, Self::P384)]
+            .into_iter()
+            .find_map(|(curve, shape)| (point.curve == curve).then_some(shape))
+    }
+
+    fn fits(self, algorithm: SignatureAlgorithm) -> bool {
+        use SignatureAlgorithm::{EdDsa, Es256, Es384, Ps256, Ps384, Ps512, Rs256, Rs384, Rs512};
+        match algorithm {
+            EdDsa => self == Self::Ed25519,
+            Es256 => self == Self::P256,
+            Es384 => self == Self::P384,
+            Rs256 | Rs384 | Rs512 | Ps256 | Ps384 | Ps512 => self == Self::Rsa,
+        }
+    }
+}
+
+fn library(algorithm: SignatureAlgorithm) -> Algorithm {
+    match algorithm {
+        SignatureAlgorithm::EdDsa => Algorithm::EdDSA,
+        SignatureAlgorithm::Es256 => Algorithm::ES256,
+        SignatureAlgorithm::Es384 => Algorithm::ES384,
+        SignatureAlgorithm::Rs256 => Algorithm::RS256,
+        SignatureAlgorithm::Rs384 => Algorithm::RS384,
+        SignatureAlgorithm::Rs512 => Algorithm::RS512,
+        SignatureAlgorithm::Ps256 => Algorithm::PS256,
+        SignatureAlgorithm::Ps384 => Algorithm::PS384,
+        SignatureAlgorithm::Ps512 => Algorithm::PS512,
+    }
+}
+
+/// A public key of an issuer.
+#[derive(Clone)]
+pub(super) struct Key {
+    kid: Option<String>,
+    shape: Shape,
+    /// The one algorithm it is meant for, where the set says so.
+    algorithm: Option<SignatureAlgorithm>,
+    public: DecodingKey,
+}
+
+impl Key {
+    fn fits(&self, algorithm: SignatureAlgorithm) -> bool {
+        self.shape.fits(algorithm) && self.algorithm.is_none_or(|only| only == algorithm)
+    }
+
+    /// Whether the signature of `token` is of this key.
+    pub(super) fn verifies(&self, token: &Compact<'_>, algorithm: SignatureAlgorithm) -> bool {
+        let signed = token.signed.as_bytes();
+        jsonwebtoken::crypto::verify(token.signature, signed, &self.public, library(algorithm))
+            .unwrap_or(false)
+    }
+}
+
+/// The keys of a set that can check signatures of the pinned algorithms.
+struct KeySet(Vec<Key>);
+
+/// Why a set has no key for a token.
+enum Missing {
+    /// No key has its `kid`: a newer set may have one.
+    Unknown,
+    /// Another set would not help.
+    Never(Refusal),
+}
+
+impl KeySet {
+    /// Reads a set. Keys of other kinds and for other uses are left out (RFC 7517, section 5).
+    fn read(bytes: &[u8], pinned: &[SignatureAlgorithm]) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Set {
+            keys: Vec<Value>,
+        }
+        if bytes.len() > KEY_SET_BYTES_MAX {
+            return Err(format!("the set is larger than {KEY_SET_BYTES_MAX} bytes"));
+        }
+        let set: Set = serde_json::from_slice(bytes)
+            .map_err(|error| format!("the set is not {{\"keys\": [...]}}, line {}", error.line()))?;
+        if set.keys.len() > KEYS_MAX {
+            return Err(format!("the set has {} keys: expected at most {KEYS_MAX}", set.keys.len()));
+        }
+        Ok(Self(set.keys.into_iter().filter_map(|value| usable(value, pinned)).collect()))
+    }
+
+    fn find(&self, kid: Option<&str>, algorithm: SignatureAlgorithm) -> Result<&Key, Missing> {
+        let refuse = |reason| Err(Missing::Never(Refusal::invalid(reason)));
+        let named: Vec<&Key> = match kid {
+            Some(kid) => self.0.iter().filter(|key| key.kid.as_deref() == Some(kid)).collect(),
+            None if self.0.len() > 1 => return refuse("it has no kid, and its issuer has several keys"),
+            None => self.0.iter().collect(),
+        };
+        if named.is_empty() {
+            return Err(Missing::Unknown);
+        }
+        let fitting: Vec<&Key> = named.into_iter().filter(|key| key.fits(algorithm)).collect();
+        match fitting.as_slice() {
+            [key] => Ok(key),
+            [] => refuse("the key that it names is not for its algorithm"),
+            _ => refuse("several keys have the kid that it names"),
+        }
+    }
+}
+
+fn usable(value: Value, pinned: &[SignatureAlgorithm]) -> Option<Key> {
+    // Of a name that this program does not know, so not one that is pinned.
+    let named = match value.get("alg") {
+        None => None,
+        Some(name) => Some(SignatureAlgorithm::named(name.as_str()?)?),
+    };
+    let jwk: Jwk = serde_json::from_value(value).ok()?;
+    let signs = jwk.common.public_key_use.as_ref().is_none_or(|usage| *usage == PublicKeyUse::Signature);
+    let verifies = jwk
+        .common
+        .key_operations
+        .as_ref()
+        .is_none_or(|operations| operations.contains(&KeyOperations::Verify));
+    let shape = Shape::of(&jwk)?;
+    let public = DecodingKey::from_jwk(&jwk).ok()?;
+    if let DecodingKeyKind::RsaModulusExponent { n, .. } = public.kind()
+        && !RSA_BYTES.contains(&n.len())
+    {
+        return None;
+    }
+    let key = Key { kid: jwk.common.key_id, shape, algorithm: named, public };
+    (signs && verifies && pinned.iter().any(|algorithm| key.fits(*algorithm))).then_some(key)
+}
+
+#[derive(Default)]
+struct State {
+    /// The last set, and when its fetch began.
+    held: Option<(Arc<KeySet>, DateTime<Utc>)>,
+    /// When the last fetch began.
+    attempted: Option<DateTime<Utc>>,
+}
+
+/// What a fetch needs beyond the request that asked for it.
+struct Shared {
+    name: String,
+    source: Arc<dyn KeySource>,
+    algorithms: Vec<SignatureAlgorithm>,
+    times: KeyTimes,
+    state: Mutex<State>,
+}
+
+/// The keys of one issuer.
+pub(super) struct KeyCache {
+    shared: Arc<Shared>,
+    /// Held while a fetch goes on.
+    flight: Arc<Flight<()>>,
+    /// Owns the fetch that goes on.
+    fetches: Mutex<JoinSet<()>>,
+}
+
+impl KeyCache {
+    pub(super) fn new(
+        name: String,
+        source: Arc<dyn KeySource>,
+        algorithms: Vec<SignatureAlgorithm>,
+        times: KeyTimes,
+    ) -> Self {
+        let shared = Shared { name, source, algorithms, times, state: Mutex::default() };
+        Self { shared: Arc::new(shared), flight: Arc::default(), fetches: Mutex::default() }
+    }
+
+    /// The key for a token with this `kid` and algorithm, fetched if it may be.
+    pub(super) async fn key(
+        &self,
+        kid: Option<&str>,
+        algorithm: SignatureAlgorithm,
+        now: DateTime<Utc>,
+    ) -> Result<Key, Refusal> {
+        let times = &self.shared.times;
+        if let Some((set, age)) = self.shared.held(now) {
+            match set.find(kid, algorithm) {
+                Ok(key) if age < times.refresh => return Ok(key.clone()),
+                Ok(key) if age < times.refresh * 2 => {
+                    self.begin(now);
+                    return Ok(key.clone());
+                }
+                // A set that is due says more than an old one.
+                Err(Missing::Never(refusal)) if age < times.refresh => return Err(refusal),
+                Ok(_) | Err(Missing::Unknown | Missing::Never(_)) => {}
+            }
+        }
+        self.begin(now);
+        // Waits for the fetch that goes on, whoever began it; its time-out bounds the wait.
+        drop(self.flight.lock().await);
+        let (set, _) =
+            self.shared.held(now).ok_or(Refusal::invalid("the keys of its issuer cannot be had"))?;
+        set.find(kid, algorithm).cloned().map_err(|missing| match missing {
+            Missing::Unknown => Refusal::invalid("its issuer has no key of its kid"),
+            Missing::Never(refusal) => refusal,
+        })
+    }
+
+    /// Begins a fetch unless one goes on or the last one was too recently.
+    fn begin(&self, now: DateTime<Utc>) {
+        let Ok(place) = self.flight.clone().try_lock_owned() else { return };
+        {
+            let mut state = self.shared.state();
+            // A clock that was set back keeps nobody waiting for it to catch up.
+            let recent = |at: DateTime<Utc>| at <= now && now - at < self.shared.times.floor;
+            if state.attempted.is_some_and(recent) {
+                return;
+            }
+            state.attempted = Some(now);
+        }
+        let shared = self.shared.clone();
+        let mut fetches = self.fetches.lock().unwrap_or_else(PoisonError::into_inner);
+        while fetches.try_join_next().is_some() {}
+        fetches.spawn(async move {
+            shared.fetch(now).await;
+            drop(place);
+        });
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The last set and its age, while it may be used.
+    fn held(&self, now: DateTime<Utc>) -> Option<(Arc<KeySet>, TimeDelta)> {
+        let state = self.state();
+        let (set, at) = state.held.as_ref()?;
+        // A set from the future is due: the clock was set back.
+        let age = if *at <= now { now - *at } else { self.times.refresh };
+        (age < self.times.keep).then(|| (set.clone(), age))
+    }
+
+    async fn fetch(&self, now: DateTime<Utc>) {
+        let name = self.name.as_str();
+        let fetched = match tokio::time::timeout(self.times.timeout, self.source.fetch()).await {
+            Ok(Ok(bytes)) => KeySet::read(&bytes, &self.algorithms),
+            Ok(Err(error)) => Err(chain(&*error)),
+            Err(_) => Err("they did not arrive in time".into()),
+        };
+        match fetched {
+            Ok(set) => {
+                tracing::info!(issuer = name, keys = set.0.len(), "an issuer's keys are read");
+                self.state().held = Some((Arc::new(set), now));
+            }
+            Err(error) => tracing::warn!(issuer = name, error, "an issuer's keys cannot be had"),
+        }
+    }
+}
+
+fn chain(error: &(dyn StdError + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(error) = next {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        next = error.source();
+    }
+    text
+}

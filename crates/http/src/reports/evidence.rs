@@ -1,0 +1,125 @@
+//! Evidence packages, and the key that checks them: routes of our own.
+
+use super::file::repr_digest;
+use super::stream;
+use crate::access::{Allowed, Download, ReadResult};
+use crate::failure::Failure;
+use crate::input::{Id, Input};
+use crate::openapi::{NotFound, Refusals, ReportFile};
+use crate::state::AppState;
+use axum::body::Body;
+use axum::http::Method;
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::request::Parts;
+use axum::response::Response;
+use futures_util::stream::empty;
+use muster_reports::ids::TaskId;
+use std::io;
+
+/// What the file is called in the log.
+const PACKAGE: &str = "an evidence package";
+
+/// Whose package; a HEAD makes none.
+pub(crate) struct EvidenceRequest {
+    id: TaskId,
+    method: Method,
+}
+
+impl Input for EvidenceRequest {
+    async fn read(_: &AppState, mut parts: Parts, _: Body) -> Result<Self, Failure> {
+        Ok(Self { id: TaskId::new(Id::of(&mut parts).await?.0), method: parts.method })
+    }
+}
+
+/// Get the evidence package of a report
+///
+/// The files of a report that has ended, with its cover, query, arguments, snapshot, source runs and audit events, as a
+/// signed BagIt bag (RFC 8493) in a zip archive. It is made anew for each request, so there are no ranges. The download
+/// is recorded in the audit trail, with the package's SHA-256, before its first byte.
+#[utoipa::path(
+    get,
+    path = "/muster/v1/reports/{id}/evidence",
+    operation_id = "getReportEvidence",
+    tag = "Muster",
+    params(("id" = String, Path, description = "Id of the task result.")),
+    responses(
+        (
+            status = 200,
+            description = "The package.",
+            body = ReportFile,
+            content_type = "application/zip",
+            headers(
+                ("Content-Disposition" = String, description = "`evidence-` and the id, with `.zip`."),
+                ("Repr-Digest" = String, description = "SHA-256 of the package (RFC 9530)."),
+            ),
+        ),
+        Refusals,
+        NotFound,
+    ),
+    security(
+        ("userAuth" = ["sp:report:read", "sp:report:manage"]),
+        ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),
+    ),
+)]
+pub(crate) async fn get_evidence(
+    Allowed { caller, .. }: Allowed<Download>,
+    state: AppState,
+    EvidenceRequest { id, method }: EvidenceRequest,
+) -> Result<Response, Failure> {
+    let task = state.reports().evidence(&caller, &id).await?;
+    let mut response = if method == Method::HEAD {
+        // Without a length: a package that is not made has none.
+        Response::new(Body::from_stream(empty::<io::Result<Vec<u8>>>()))
+    } else {
+        let package = state.inner().wiring.evidence.package(&task).await?;
+        let digest = repr_digest(&package.sha256)?;
+        let body = stream::of_file(package.file, PACKAGE, package.bytes).await?;
+        state.reports().record_evidence(&caller, &task, &package.sha256).await?;
+        let mut response = Response::new(body);
+        response.headers_mut().insert(CONTENT_LENGTH, package.bytes.into());
+        response.headers_mut().insert(HeaderName::from_static("repr-digest"), digest);
+        response
+    };
+    // Our own ids are plain; the name is made safe all the same.
+    let name =
+        super::disposition::content_disposition(Some(&format!("evidence-{}", task.id)), "evidence", "zip");
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/zip"));
+    headers.insert(CONTENT_DISPOSITION, name);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    Ok(response)
+}
+
+/// Get the key of evidence packages
+///
+/// The Ed25519 public key that checks the signatures of this service's evidence packages. Keep it where nobody can
+/// exchange it together with a package.
+#[utoipa::path(
+    get,
+    path = "/muster/v1/evidence-key",
+    operation_id = "getEvidenceKey",
+    tag = "Muster",
+    responses((
+        status = 200,
+        description = "The key, in PEM.",
+        body = String,
+        content_type = "application/x-pem-file",
+    ), Refusals),
+    security(
+        ("userAuth" = ["sp:report:read", "sp:report:manage"]),
+        ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),
+    ),
+)]
+pub(crate) async fn get_evidence_key(
+    _: Allowed<ReadResult>,
+    state: AppState,
+    (): (),
+) -> Result<Response, Failure> {
+    let mut response = Response::new(Body::from(state.inner().wiring.evidence.public_key_pem()));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-pem-file"));
+    Ok(response)
+}

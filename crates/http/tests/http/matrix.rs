@@ -1,0 +1,234 @@
+//! The whole matrix of rights: every route × scopes × level × kind of credential × tenant, against a table
+//! written from the published documents.
+
+use crate::world::{ACCOUNTS, Answer, World};
+use muster_http::{Access, RouteEntry, route_table};
+use muster_reports::Caller;
+use muster_reports::caller::{DataScope, Scope, UserIdentity, UserLevel};
+use muster_reports::ids::{ClientId, TenantId};
+use muster_reports::ports::{Clock, SnapshotCatalogue};
+use muster_testkit::build;
+
+/// Operation; scopes of which one is needed; levels of which a user needs one, or `any`; whether applications
+/// may.
+const TABLE: &str = "
+start   sp:scopes:all,sp:report:manage                ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
+result  sp:scopes:all,sp:report:manage,sp:report:read any yes
+file    sp:scopes:all,sp:report:manage,sp:report:read any yes
+cancel  sp:scopes:all,sp:report:manage                any no
+package sp:scopes:all,sp:report:manage,sp:report:read any yes
+key     sp:scopes:all,sp:report:manage,sp:report:read any yes
+cover   sp:scopes:all,sp:report:manage,sp:report:read any yes
+list    sp:scopes:all,sp:report:manage,sp:report:read any yes
+custom  sp:scopes:all,sp:report:manage                ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
+";
+
+/// Which row of the table a route is; a route that is not known here fails the test.
+fn operation(route: &RouteEntry) -> &'static str {
+    let published = ["/v3/reports", "/v2024/reports", "/v2025/reports", "/v2026/reports", "/reports/v1"];
+    let rest = published.iter().find_map(|prefix| route.path.strip_prefix(prefix));
+    match (route.method, rest, route.path.as_str()) {
+        ("POST", Some("/run"), _) => "start",
+        ("GET", Some("/{id}/result"), _) => "result",
+        ("GET", Some("/{id}"), _) => "file",
+        ("POST", Some("/{id}/cancel"), _) => "cancel",
+        ("GET", Some("/{id}/cover"), _) => "cover",
+        ("GET", None, "/muster/v1/reports/{id}/files/{format}") => "file",
+        ("GET", None, "/muster/v1/reports/{id}/evidence") => "package",
+        ("GET", None, "/muster/v1/evidence-key") => "key",
+        ("GET", None, "/muster/v1/reports") => "list",
+        ("POST", None, "/muster/v1/reports/{id}/run") => "custom",
+        other => panic!("{other:?} has no row in the table"),
+    }
+}
+
+fn is_allowed(operation: &str, scopes: &[Scope], level: Option<Option<UserLevel>>) -> bool {
+    let row = TABLE.lines().find(|row| row.starts_with(operation)).unwrap();
+    let [_, needed, levels, applications] = row.split_whitespace().collect::<Vec<_>>()[..] else {
+        panic!("four columns: {row}")
+    };
+    let scoped = scopes.iter().any(|scope| needed.split(',').any(|name| name == scope.as_str()));
+    let fits = match level {
+        None => applications == "yes",
+        Some(None) => levels == "any",
+        Some(Some(level)) => levels == "any" || levels.split(',').any(|name| name == level.as_str()),
+    };
+    scoped && fits
+}
+
+/// A caller: `level` is `None` for an application, `Some(None)` for a user without a level.
+fn caller(tenant: &str, scopes: &[Scope], level: Option<Option<UserLevel>>) -> Caller {
+    let of_sources = matches!(level, Some(Some(UserLevel::SourceAdmin | UserLevel::SourceSubadmin)));
+    Caller {
+        tenant: TenantId::new(tenant),
+        client: ClientId::new(format!("client-of-{tenant}")),
+        user: level.map(|level| UserIdentity {
+            id: "i".into(),
+            name: "n".into(),
+            levels: level.into_iter().collect(),
+        }),
+        scopes: scopes.to_vec(),
+        data_scope: match of_sources {
+            true => DataScope::of_sources([build::SOURCE]).unwrap(),
+            false => DataScope::Everything,
+        },
+    }
+}
+
+/// A world of two tenants, each with a snapshot and a client, and a finished report of `acme` on one source.
+async fn world() -> (World, String) {
+    let world = World::with(|settings| {
+        settings.rate_limit.requests = usize::MAX;
+        settings.tenant_rate_limit.requests = usize::MAX;
+    })
+    .await;
+    let manifest = build::manifest("snapshot-1", world.clock.now());
+    world.store.publish(&TenantId::new("umbrella"), &manifest).await.unwrap();
+    for tenant in ["acme", "umbrella"] {
+        world.credential(caller(tenant, &[], None), true).await;
+    }
+    let starter = caller("acme", &[Scope::All], Some(Some(UserLevel::SourceAdmin)));
+    let bearer = world.bearer(&starter);
+    let started = world.ask("POST /v3/reports/run", &[("authorization", &bearer)], ACCOUNTS).await;
+    world.finish(b"x", Vec::new()).await;
+    (world, started.json()["id"].as_str().unwrap().to_owned())
+}
+
+async fn ask(world: &World, route: &RouteEntry, id: &str, caller: &Caller) -> Answer {
+    let operation = operation(route);
+    let id = if operation == "custom" { "leavers" } else { id };
+    let body = match operation {
+        "start" => ACCOUNTS,
+        "custom" => r#"{"arguments":{"since":"2026"}}"#,
+        _ => "",
+    };
+    let bearer = world.bearer(caller);
+    let query = if operation == "file" { "?fileFormat=csv" } else { "" };
+    let path = route.path.replace("{id}", id).replace("{format}", "csv");
+    let line = format!("{} {path}{query}", route.method);
+    world.ask(&line, &[("authorization", bearer.as_str()), ("content-type", "application/json")], body).await
+}
+
+#[tokio::test]
+async fn everybody_may_do_what_the_table_says_and_nothing_else() {
+    let (world, id) = world().await;
+    let levels: Vec<_> = [None, Some(None)]
+        .into_iter()
+        .chain(UserLevel::ALL.into_iter().map(|level| Some(Some(level))))
+        .collect();
+    let scopes: [&[Scope]; 5] = [
+        &[],
+        &[Scope::ReportRead],
+        &[Scope::ReportManage],
+        &[Scope::All],
+        &[Scope::ReportRead, Scope::ReportManage],
+    ];
+    let (mut asked, mut allowed) = (0, 0);
+    for route in route_table() {
+        let Access::Needs(_) = route.access else { continue };
+        let operation = operation(&route);
+        for tenant in ["acme", "umbrella"] {
+            for scopes in scopes {
+                for level in &levels {
+                    let may = is_allowed(operation, scopes, *level);
+                    let answer = ask(&world, &route, &id, &caller(tenant, scopes, *level)).await;
+                    let ours = tenant == "acme";
+                    let expected = match operation {
+                        _ if !may => 403,
+                        // The report has ended, so it can be cancelled no more; who may not is told before that.
+                        "cancel" => {
+                            if ours {
+                                400
+                            } else {
+                                404
+                            }
+                        }
+                        "file" | "package" | "cover" => {
+                            if ours {
+                                200
+                            } else {
+                                404
+                            }
+                        }
+                        _ => 200,
+                    };
+                    let what = format!("{} {} {tenant} {scopes:?} {level:?}", route.method, route.path);
+                    assert_eq!(answer.status, expected, "{what}: {}", answer.text());
+                    if !may {
+                        assert_eq!(answer.json()["detailCode"], "403 Forbidden", "{what}");
+                        assert!(!answer.cause().is_empty() && !answer.text().contains(&id), "{what}");
+                    } else if operation == "result" {
+                        assert_eq!(answer.text() == "{}", !ours, "{what}");
+                    }
+                    asked += 1;
+                    allowed += usize::from(may);
+                }
+            }
+        }
+    }
+    // 5 prefixes × 5 operations and 5 of our own; 10 levels or kinds, 5 sets of scopes, 2 tenants.
+    assert_eq!(asked, 30 * 10 * 5 * 2);
+    // By hand: start 8 callers × 3 sets × 2 tenants, cancel 9 × 3 × 2, the others 10 × 4 × 2;
+    // start on 6 routes, cancel on 5, the others on 19.
+    assert_eq!(allowed, 48 * 6 + 54 * 5 + 80 * 19);
+}
+
+/// What an answer shows, less what differs between any two answers.
+fn shown(answer: &Answer) -> (u16, Vec<(String, Vec<u8>)>, String) {
+    let mut body = answer.text();
+    if let Some(at) = body.find(r#""trackingId":""#) {
+        let digits = at + r#""trackingId":""#.len();
+        body.replace_range(digits..digits + 32, "");
+    }
+    let headers =
+        answer.headers.iter().map(|(name, value)| (name.to_string(), value.as_bytes().to_vec())).collect();
+    (answer.status.as_u16(), headers, body)
+}
+
+/// In one world the id is of another tenant or of rows that the caller may not see, in the other it is of nothing:
+/// no answer tells in which world it was given.
+#[tokio::test]
+async fn what_one_may_not_see_answers_as_what_is_not_there() {
+    let other_sources = Caller {
+        data_scope: DataScope::of_sources(["2c9180897e7742b2017e781782f70500"]).unwrap(),
+        ..caller("acme", &[Scope::All], Some(Some(UserLevel::OrgAdmin)))
+    };
+    let no_sources = Caller {
+        data_scope: DataScope::Everything,
+        ..caller("acme", &[Scope::All], Some(Some(UserLevel::SourceAdmin)))
+    };
+    let strangers =
+        [caller("umbrella", &[Scope::All], Some(Some(UserLevel::OrgAdmin))), other_sources, no_sources];
+    for live in [true, false] {
+        let (full, finished) = world().await;
+        let empty = World::new().await;
+        let bearer = full.bearer(&caller("acme", &[Scope::All], Some(Some(UserLevel::OrgAdmin))));
+        let started = full.ask("POST /v3/reports/run", &[("authorization", &bearer)], ACCOUNTS).await.json();
+        let task = if live { started["id"].as_str().unwrap() } else { finished.as_str() };
+        let definition = started["attributes"]["taskDefinitionId"].as_str().unwrap();
+        for tenant in ["acme", "umbrella"] {
+            empty.credential(caller(tenant, &[], None), true).await;
+        }
+        let mut compared = 0;
+        for route in route_table().iter().filter(|route| route.path.contains("{id}")) {
+            if operation(route) == "custom" {
+                continue;
+            }
+            for (id, caller) in strangers.iter().flat_map(|caller| [(task, caller), (definition, caller)]) {
+                let hidden = ask(&full, route, id, caller).await;
+                let absent = ask(&empty, route, id, caller).await;
+                assert_eq!(
+                    shown(&hidden),
+                    shown(&absent),
+                    "{} {} {}",
+                    route.method,
+                    route.path,
+                    caller.tenant
+                );
+                compared += 1;
+            }
+        }
+        // 5 prefixes × 4 operations, and 2 of our own.
+        assert_eq!(compared, (5 * 4 + 2) * 3 * 2);
+    }
+}

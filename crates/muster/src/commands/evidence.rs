@@ -1,0 +1,24 @@
+//! `muster evidence`: the key of this service's evidence packages.
+
+use crate::cli::EvidenceCommand;
+use crate::config::Settings;
+use crate::failure::Result;
+use crate::house::House;
+use crate::output::{Output, json, print};
+use serde_json::json;
+
+/// Does what `command` says.
+pub async fn run(command: &EvidenceCommand, settings: &Settings, output: Output) -> Result {
+    match command {
+        EvidenceCommand::Key => key(&House::open(settings).await?, output),
+    }
+}
+
+fn key(house: &House, output: Output) -> Result {
+    let key = house.evidence_key()?.public();
+    match output {
+        Output::Json => json(&json!({ "publicKey": key.to_pem(), "fingerprint": key.fingerprint() })),
+        // What stands outside of a PEM block is passed over by those who read it.
+        Output::Table => print(&format!("{}SHA-256 of its DER form: {}", key.to_pem(), key.fingerprint())),
+    }
+}

@@ -1,0 +1,254 @@
+//! Evidence packages of this service: what goes into one and where it comes from.
+//!
+//! Why here: it joins result files, snapshots and the audit trail with the renderer of packages and with a
+//! time-stamping authority, none of which knows the others.
+//!
+//! Invariants:
+//! - a file goes in only with the digest that its record has, and under the name that the cover gives it;
+//! - what a task's data scope hides is not in its package;
+//! - a package is written to a file without a name, which is gone with its last reader;
+//! - only [`AT_A_TIME`] packages are made at a time, however many are asked for.
+
+mod authority;
+
+pub use authority::Authority;
+
+use crate::ids::SystemIds;
+use async_trait::async_trait;
+use muster_http::{EvidenceMaker, EvidencePackage};
+use muster_render::RenderError;
+use muster_render::evidence::{
+    ARGUMENTS, AUDIT_EVENTS, BagInfo, COVER, EvidenceWriter, QUERY, SNAPSHOT, SOURCES, SealedEvidence,
+    SigningKey, audit_line,
+};
+use muster_reports::cover::Cover;
+use muster_reports::error::{Error, Result};
+use muster_reports::ports::{AuditTrail, Clock, Ids, SnapshotCatalogue};
+use muster_reports::task::{PublishedFile, Task};
+use muster_reports::{DataScope, SnapshotManifest};
+use muster_store::ResultFiles;
+use serde::Serialize;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// Packages that are made at a time.
+const AT_A_TIME: usize = 2;
+/// Events that are read at once.
+const EVENTS_PAGE: u32 = 1_000;
+/// Most bytes of a task's audit events.
+const EVENTS_BYTES_MAX: usize = 128 << 20;
+
+/// Makes evidence packages.
+pub struct Packages {
+    files: ResultFiles,
+    snapshots: Arc<dyn SnapshotCatalogue>,
+    audit: Arc<dyn AuditTrail>,
+    key: Arc<SigningKey>,
+    authority: Option<Authority>,
+    clock: Arc<dyn Clock>,
+    work_dir: PathBuf,
+    places: Arc<Semaphore>,
+}
+
+impl Packages {
+    /// Packages of these results, signed with `key` and stamped by `authority` where there is one. They are written to
+    /// `work_dir`, which must be there.
+    pub fn new(
+        files: ResultFiles,
+        snapshots: Arc<dyn SnapshotCatalogue>,
+        audit: Arc<dyn AuditTrail>,
+        key: SigningKey,
+        authority: Option<Authority>,
+        clock: Arc<dyn Clock>,
+        work_dir: PathBuf,
+    ) -> Self {
+        let (key, places) = (Arc::new(key), Arc::new(Semaphore::new(AT_A_TIME)));
+        Self { files, snapshots, audit, key, authority, clock, work_dir, places }
+    }
+}
+
+#[async_trait]
+impl EvidenceMaker for Packages {
+    async fn package(&self, task: &Task) -> Result<EvidencePackage> {
+        let place = self.places.clone().acquire_owned().await.map_err(unmade)?;
+        let contents = self.contents(task).await?;
+        let (files, work_dir, key) = (self.files.clone(), self.work_dir.clone(), self.key.clone());
+        let sealed = blocking(move || seal(&contents, &files, &work_dir, &key, place)).await?;
+        let time_stamp = match &self.authority {
+            Some(authority) => authority.stamp(&sealed.bag.tag_manifest_sha256()).await?,
+            None => None,
+        };
+        blocking(move || sealed.finish(time_stamp.as_deref())).await
+    }
+
+    fn public_key_pem(&self) -> String {
+        self.key.public().to_pem()
+    }
+}
+
+/// What goes into a package.
+struct Contents {
+    folder: String,
+    info: BagInfo,
+    files: Vec<NamedFile>,
+    texts: Vec<(&'static str, Vec<u8>)>,
+}
+
+/// A published file, and what the cover calls it.
+struct NamedFile {
+    name: String,
+    published: PublishedFile,
+}
+
+impl Packages {
+    async fn contents(&self, task: &Task) -> Result<Contents> {
+        let result = task.result.as_ref().ok_or_else(|| unmade("the task has no result"))?;
+        let cover: Cover = serde_json::from_str(&result.cover)
+            .map_err(|error| Error::internal("the cover of a result cannot be read", error))?;
+        let manifest =
+            self.snapshots.snapshot(&task.tenant, &task.snapshot).await?.ok_or_else(|| {
+                Error::not_found(format!("snapshot {} is not there any more", task.snapshot))
+            })?;
+        let files = result.files.iter().map(|file| named(&cover, file)).collect::<Result<_>>()?;
+        let texts = vec![
+            (COVER, result.cover.clone().into_bytes()),
+            (QUERY, line(&cover.effective_query)),
+            (ARGUMENTS, line(&task.arguments.canonical())),
+            (SNAPSHOT, json(&visible(&manifest, &task.requester.data_scope))?),
+            (SOURCES, json(&cover.snapshot.sources)?),
+            (AUDIT_EVENTS, self.events(task).await?),
+        ];
+        let info = BagInfo {
+            organisation: task.tenant.to_string(),
+            task: task.id.to_string(),
+            description: task.name.clone(),
+            bagging_date: self.clock.now().format("%Y-%m-%d").to_string(),
+            software: concat!("muster ", env!("CARGO_PKG_VERSION")).into(),
+        };
+        Ok(Contents { folder: format!("evidence-{}", task.id), info, files, texts })
+    }
+
+    /// The task's audit events, a line each.
+    async fn events(&self, task: &Task) -> Result<Vec<u8>> {
+        let (mut text, mut after) = (String::new(), 0);
+        loop {
+            let page = self.audit.records_of(&task.tenant, &task.id, after, EVENTS_PAGE).await?;
+            for record in &page {
+                text.push_str(&audit_line(record));
+            }
+            let Some(last) = page.last() else { return Ok(text.into_bytes()) };
+            if text.len() > EVENTS_BYTES_MAX {
+                return Err(Error::invalid(format!(
+                    "report result {} has more than {EVENTS_BYTES_MAX} bytes of audit events: expected no more in an \
+                     evidence package",
+                    task.id
+                )));
+            }
+            after = last.sequence;
+        }
+    }
+}
+
+/// A file under the name that the cover gives it.
+fn named(cover: &Cover, published: &PublishedFile) -> Result<NamedFile> {
+    let format = published.format.to_string();
+    let described = cover.files.iter().find(|file| file.format == format && file.sha256 == published.sha256);
+    match described {
+        Some(described) => Ok(NamedFile { name: described.name.clone(), published: published.clone() }),
+        None => Err(Error::internal(
+            "the cover of a result does not name its files",
+            format!("{}: expected its format and SHA-256 in the cover", published.stored_name),
+        )),
+    }
+}
+
+/// What a data scope shows of a snapshot: other sources and the sizes of whole tables are not the requester's to see.
+fn visible(manifest: &SnapshotManifest, scope: &DataScope) -> SnapshotManifest {
+    let mut visible = manifest.clone();
+    match scope {
+        DataScope::Everything => {}
+        DataScope::Sources(_) => {
+            visible.sources.retain(|source| scope.has_source(source.id.as_str()));
+            visible.rows.clear();
+        }
+    }
+    visible
+}
+
+fn line(text: &str) -> Vec<u8> {
+    format!("{}\n", text.trim_end_matches('\n')).into_bytes()
+}
+
+fn json(value: &impl Serialize) -> Result<Vec<u8>> {
+    let value = serde_json::to_value(value).map_err(unmade)?;
+    Ok(muster_render::cover::to_json(&value))
+}
+
+/// A package without its time stamp.
+struct Sealed {
+    bag: SealedEvidence<File>,
+    /// What the bag is written to.
+    file: File,
+    /// Given back when the package is whole, or given up.
+    place: OwnedSemaphorePermit,
+}
+
+/// Writes everything but the time stamp.
+fn seal(
+    contents: &Contents,
+    files: &ResultFiles,
+    work_dir: &Path,
+    key: &SigningKey,
+    place: OwnedSemaphorePermit,
+) -> Result<Sealed> {
+    let file = unnamed_file(work_dir).map_err(unmade)?;
+    let mut bag =
+        EvidenceWriter::new(file.try_clone().map_err(unmade)?, &contents.folder).map_err(refused)?;
+    for NamedFile { name, published } in &contents.files {
+        let mut content = files.open_published(&published.stored_name)?;
+        bag.add_file(name, &mut content, Some(&published.sha256)).map_err(refused)?;
+    }
+    for (name, text) in &contents.texts {
+        bag.add_file(name, &mut text.as_slice(), None).map_err(refused)?;
+    }
+    let bag = bag.seal(&contents.info, key).map_err(refused)?;
+    Ok(Sealed { bag, file, place })
+}
+
+impl Sealed {
+    fn finish(self, time_stamp: Option<&[u8]>) -> Result<EvidencePackage> {
+        let Self { bag, file, place } = self;
+        let written = bag.finish(time_stamp).map_err(refused)?;
+        drop(place);
+        Ok(EvidencePackage { file, bytes: written.bytes, sha256: written.sha256 })
+    }
+}
+
+/// A file that only its handle leads to.
+fn unnamed_file(dir: &Path) -> std::io::Result<File> {
+    let path = dir.join(format!("evidence-{}", SystemIds.fresh()));
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+    std::fs::remove_file(&path)?;
+    Ok(file)
+}
+
+/// Does what blocks away from the request runtime.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(unmade)?
+}
+
+fn unmade(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::internal("the evidence package could not be made", error)
+}
+
+/// A name that no archive can have is the definition's fault, and its author is told.
+fn refused(error: RenderError) -> Error {
+    let is_name = matches!(error, RenderError::MemberName { .. });
+    if is_name { Error::invalid(error.to_string()) } else { unmade(error) }
+}
+
+#[cfg(test)]
+mod tests;

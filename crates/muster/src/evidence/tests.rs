@@ -1,0 +1,215 @@
+//! Packages over the fakes of the test kit, and a time-stamping authority that misbehaves.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::*;
+use crate::config;
+use muster_render::evidence::verify_bag;
+use muster_reports::caller::Caller;
+use muster_reports::error::Category;
+use muster_reports::ids::{TaskId, WorkerId};
+use muster_reports::ports::TaskStore;
+use muster_reports::task::{AttemptEnd, TaskResult};
+use muster_reports::{FileFormat, ReportKind};
+use muster_testkit::build::{SOURCE, audit_event, manifest, new_task, tenant, user};
+use muster_testkit::{MemoryStore, TestClock};
+use serde_json::json;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+const CSV: &[u8] = b"id\r\n1\r\n2\r\n";
+/// From `printf 'id\r\n1\r\n2\r\n' | sha256sum`.
+const SHA: &str = "7d6665daf354ca9bd7f41cd93b86694168642d03230041b95203096f2faf6294";
+
+struct Finished {
+    packages: Packages,
+    store: Arc<MemoryStore>,
+    task: Task,
+    dir: TempDir,
+}
+
+/// A finished task of a caller with this data scope.
+async fn finished(scope: DataScope, authority: Option<Authority>) -> Finished {
+    let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
+    let dir = tempfile::tempdir().unwrap();
+    store.publish(&tenant(), &manifest("snapshot-1", clock.now())).await.unwrap();
+    let requester = Caller { data_scope: scope, ..user() };
+    store.start(muster_reports::task::NewTask { requester, ..new_task(1, clock.now()) }).await.unwrap();
+    let minute = Duration::from_secs(60);
+    let claim = store.claim(&WorkerId::new("w"), clock.now(), minute).await.unwrap().unwrap();
+    let files = ResultFiles::open(dir.path().join("results")).unwrap();
+    let mut pending = files.create(&claim.task.id, claim.lease.epoch, "report.csv").unwrap();
+    pending.write_all(CSV).unwrap();
+    let published = PublishedFile {
+        format: FileFormat::Csv,
+        stored_name: pending.publish().unwrap(),
+        media_type: "application/csv".into(),
+        extension: "csv".into(),
+        bytes: CSV.len() as u64,
+        rows: 2,
+        sha256: SHA.into(),
+    };
+    let result = TaskResult { rows: 2, files: vec![published], cover: cover(&claim.task.id).to_string() };
+    let end = AttemptEnd::Done { result, messages: Vec::new() };
+    assert!(store.end_attempt(&claim.lease, end, clock.now()).await.unwrap());
+    let task = store.task(&tenant(), &claim.task.id).await.unwrap().unwrap();
+    let key = SigningKey::from_secret(&[7; 32]);
+    let work_dir = dir.path().to_owned();
+    let packages = Packages::new(files, store.clone(), store.clone(), key, authority, clock, work_dir);
+    Finished { packages, store, task, dir }
+}
+
+fn cover(task: &TaskId) -> serde_json::Value {
+    let time = "2026-03-02T09:00:00Z";
+    let mut cover = json!({
+        "coverVersion": 1,
+        "taskId": task,
+        "report": {
+            "id": ReportKind::Accounts.as_str(), "name": "Account Report", "version": 1, "digest": "0",
+            "builtIn": true,
+        },
+        "tenant": "acme",
+        "requester": {
+            "name": "ada", "identityId": null, "credential": "user", "clientId": "c", "dataScope": "everything",
+        },
+        "submitted": time,
+        "started": time,
+        "completed": time,
+        "productVersion": "0",
+    });
+    let rest = json!({
+        "arguments": {},
+        "effectiveQuery": "SELECT id FROM accounts",
+        "snapshot": { "id": "snapshot-1", "created": time, "ageSeconds": 0, "sources": [] },
+        "reconciliation": {
+            "population": 2, "excluded": [], "expected": 2, "reported": 2, "subtotals": [],
+        },
+        "columns": [],
+        "messages": [],
+        "files": [{ "name": "Accounts of HR.csv", "format": "CSV", "bytes": CSV.len(), "rows": 2, "sha256": SHA }],
+        "howToVerify": "",
+    });
+    cover.as_object_mut().unwrap().extend(rest.as_object().unwrap().clone());
+    cover
+}
+
+/// The package's bytes, which must verify.
+async fn packed(finished: &Finished) -> Vec<u8> {
+    let mut package = finished.packages.package(&finished.task).await.unwrap();
+    let mut bytes = Vec::new();
+    package.file.seek(SeekFrom::Start(0)).unwrap();
+    package.file.read_to_end(&mut bytes).unwrap();
+    assert_eq!(package.bytes, bytes.len() as u64);
+    let key = SigningKey::from_secret(&[7; 32]).public();
+    let verification = verify_bag(std::io::Cursor::new(&bytes), &key);
+    assert!(verification.holds(), "{verification}");
+    bytes
+}
+
+async fn said_of(finished: &Finished) -> String {
+    let key = SigningKey::from_secret(&[7; 32]).public();
+    verify_bag(std::io::Cursor::new(packed(finished).await), &key).to_string()
+}
+
+#[tokio::test]
+async fn a_package_verifies_and_leaves_no_file() {
+    let finished = finished(DataScope::Everything, None).await;
+    for id in ["first", "second"] {
+        let event = audit_event(id, finished.task.created);
+        finished.store.record(&event).await.unwrap();
+    }
+    let said = said_of(&finished).await;
+    for expected in [
+        "Accounts of HR.csv: it is the file of the cover: 10 bytes, 2 rows counted",
+        "data/audit-events.ndjson: the chain of 2 events holds",
+        "unchecked  there is no time stamp",
+    ] {
+        assert!(said.contains(expected), "{said}");
+    }
+    let left: Vec<_> = std::fs::read_dir(finished.dir.path()).unwrap().collect();
+    assert_eq!(left.len(), 1, "the results and nothing else: {left:?}");
+    assert_eq!(finished.packages.places.available_permits(), AT_A_TIME);
+}
+
+#[tokio::test]
+async fn a_file_that_is_not_the_published_one_is_not_packed() {
+    let finished = finished(DataScope::Everything, None).await;
+    let stored = &finished.task.result.as_ref().unwrap().files[0].stored_name;
+    std::fs::write(finished.dir.path().join("results").join(stored), b"id\r\n1\r\n3\r\n").unwrap();
+    let error = finished.packages.package(&finished.task).await.unwrap_err();
+    assert_eq!(error.category, Category::Internal);
+    assert_eq!(finished.packages.places.available_permits(), AT_A_TIME);
+}
+
+#[test]
+fn a_data_scope_hides_other_sources() {
+    let time = muster_testkit::build::start_of_time();
+    let whole = manifest("snapshot-1", time);
+    assert_eq!(visible(&whole, &DataScope::Everything), whole);
+    let seen = visible(&whole, &DataScope::of_sources([SOURCE]).unwrap());
+    let names: Vec<_> = seen.sources.iter().map(|source| source.name.as_str()).collect();
+    assert_eq!(names, ["Active Directory"]);
+    assert!(seen.rows.is_empty());
+}
+
+/// An authority that answers one request with this.
+async fn authority(answer: &str, required: bool) -> Authority {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let settings = config::Evidence {
+        time_stamp_url: Some(format!("http://{}/", listener.local_addr().unwrap())),
+        time_stamp_timeout_ms: 20_000,
+        time_stamp_required: required,
+    };
+    let answer = answer.to_owned();
+    // Ends with the test's runtime.
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = Vec::new();
+        // The request's body is 69 bytes or less, behind an empty line.
+        while !request.windows(4).any(|four| four == b"\r\n\r\n") {
+            if stream.read_buf(&mut request).await.unwrap() == 0 {
+                return;
+            }
+        }
+        stream.write_all(answer.as_bytes()).await.unwrap();
+        // Until the other side has read it and closes.
+        let _ = stream.read_to_end(&mut request).await;
+    });
+    Authority::of(&settings).unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn without_a_time_stamp_there_is_a_package_only_where_that_is_allowed() {
+    for answer in [
+        "HTTP/1.1 200 OK\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>",
+        "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    ] {
+        let strict = finished(DataScope::Everything, Some(authority(answer, true).await)).await;
+        let error = strict.packages.package(&strict.task).await.unwrap_err();
+        assert_eq!(
+            (error.category, error.message.as_str()),
+            (Category::Unavailable, "the time-stamping authority gave no time stamp")
+        );
+        let lenient = finished(DataScope::Everything, Some(authority(answer, false).await)).await;
+        assert!(said_of(&lenient).await.contains("there is no time stamp"));
+    }
+}
+
+#[test]
+fn addresses_that_are_none_or_hold_a_secret_are_refused() {
+    let of = |address: &str| {
+        Authority::of(&config::Evidence {
+            time_stamp_url: Some(address.into()),
+            ..config::Evidence::default()
+        })
+    };
+    for good in ["http://stamps.example.org/tsr", "https://stamps.example.org"] {
+        assert!(of(good).unwrap().is_some(), "{good}");
+    }
+    for bad in ["", "stamps", "ftp://stamps.example.org", "https://ada:s3cret@stamps.example.org"] {
+        assert!(of(bad).is_err(), "{bad}");
+    }
+    assert!(Authority::of(&config::Evidence::default()).unwrap().is_none());
+}

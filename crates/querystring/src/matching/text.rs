@@ -1,0 +1,309 @@
+//! Tests of one text.
+
+use std::fmt;
+use std::ops::Bound as Limit;
+use std::sync::Arc;
+
+use super::dfa::{Dfa, TooComplex};
+use super::fuzzy;
+use super::phrase::Phrase;
+use super::regular;
+use super::tokens::{
+    Tokens, find_ignoring_case, is_boundary, is_lowered, lacks, lower_case, lowered, tokens_lower_case,
+};
+use super::wildcard::Wildcard;
+use crate::regex::{RegexNode, parse_regex};
+use crate::tree::{Bound, Value};
+
+/// A compiled test of one text. Cheap to clone.
+///
+/// For a field of several values it is asked about each.
+#[derive(Clone)]
+pub struct TextTest {
+    test: Arc<Test>,
+}
+
+#[derive(Debug)]
+enum Test {
+    /// Some word of the text is one of these, which are in lower case.
+    Words(Vec<String>),
+    Phrase(Phrase),
+    /// Some word of the text, in lower case, has this shape.
+    Word {
+        shape: Shape,
+        /// ASCII in lower case that every such word has in it.
+        literal: Option<String>,
+    },
+    /// The text as it is has this shape.
+    Whole {
+        shape: Shape,
+        bounds: Option<TextBounds>,
+    },
+}
+
+/// What a whole string has to be.
+#[derive(Debug)]
+enum Shape {
+    Is(String),
+    BeginsWith(String),
+    Wildcard(Wildcard),
+    /// A regular expression or fuzzy term.
+    Automaton(Box<Dfa>),
+    Between(Limit<String>, Limit<String>),
+}
+
+/// A range of strings in the order of their bytes, which is that of their characters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextBounds {
+    /// The lower end, `None` where there is none.
+    pub lower: Option<TextBound>,
+    /// The upper end, `None` where there is none.
+    pub upper: Option<TextBound>,
+}
+
+/// One end of a range of strings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextBound {
+    /// The limit.
+    pub limit: String,
+    /// Whether the limit itself belongs to the range.
+    pub inclusive: bool,
+}
+
+impl TextTest {
+    /// The test for a field of analysed text. `None` where analysis leaves nothing, so that the clause
+    /// vanishes.
+    ///
+    /// A term of several words (`wi-fi`) asks for one of them, a phrase for all in order. Prefix, wildcard,
+    /// regular expression, fuzzy term and range are not cut into words but put into lower case, and ask for
+    /// one word of the text.
+    ///
+    /// # Errors
+    /// A regular expression or fuzzy term is too complex.
+    pub fn analysed(value: &Value) -> Result<Option<TextTest>, TooComplex> {
+        let test = match value {
+            Value::Term(text) => {
+                let words = tokens_lower_case(text);
+                if words.is_empty() {
+                    return Ok(None);
+                }
+                Test::Words(words)
+            }
+            Value::Phrase { text, slop } => {
+                let words = tokens_lower_case(text);
+                match words.len() {
+                    0 => return Ok(None),
+                    1 => Test::Words(words),
+                    _ => Test::Phrase(Phrase::new(words, *slop)),
+                }
+            }
+            Value::Prefix(_)
+            | Value::Wildcard(_)
+            | Value::Fuzzy { .. }
+            | Value::Regex(_)
+            | Value::Range { .. } => {
+                let (shape, _) = Shape::new(value, lower_case)?;
+                let literal = shape.literal().filter(|text| text.is_ascii() && !text.is_empty());
+                Test::Word { literal: literal.map(str::to_owned), shape }
+            }
+        };
+        Ok(Some(TextTest { test: Arc::new(test) }))
+    }
+
+    /// The test for a field that is compared whole and with case. A phrase is a term there.
+    ///
+    /// # Errors
+    /// A regular expression or fuzzy term is too complex.
+    pub fn exact(value: &Value) -> Result<TextTest, TooComplex> {
+        let (shape, bounds) = Shape::new(value, str::to_owned)?;
+        Ok(TextTest { test: Arc::new(Test::Whole { shape, bounds }) })
+    }
+
+    /// Whether a text passes.
+    #[must_use]
+    pub fn matches(&self, text: &str) -> bool {
+        match self.test.as_ref() {
+            Test::Words(words) => words.iter().any(|word| has_word(text, word)),
+            Test::Phrase(phrase) => phrase.matches(text),
+            Test::Word { shape, literal } => {
+                if let Some(literal) = literal
+                    && lacks(text, literal)
+                {
+                    return false;
+                }
+                let mut buffer = String::new();
+                Tokens::new(text).any(|word| shape.matches(lowered(word, &mut buffer)))
+            }
+            Test::Whole { shape, .. } => shape.matches(text),
+        }
+    }
+
+    /// The range in which every text that passes lies, for a scan that can skip others. `None` where nothing
+    /// follows, as for all analysed text; also where only texts in the range pass, not all in it need to.
+    #[must_use]
+    pub fn bounds(&self) -> Option<TextBounds> {
+        match self.test.as_ref() {
+            Test::Words(_) | Test::Phrase(_) | Test::Word { .. } => None,
+            Test::Whole { bounds, .. } => bounds.clone(),
+        }
+    }
+
+    /// The one text that passes, where there is just one: the test of a whole value for a term or phrase.
+    #[must_use]
+    pub fn only(&self) -> Option<&str> {
+        match self.test.as_ref() {
+            Test::Whole { shape: Shape::Is(text), .. } => Some(text),
+            Test::Whole { .. } | Test::Words(_) | Test::Phrase(_) | Test::Word { .. } => None,
+        }
+    }
+}
+
+impl fmt::Debug for TextTest {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.test.fmt(out)
+    }
+}
+
+impl Shape {
+    /// The shape that a value asks for, its text through `map`, and the range that it lies in.
+    fn new(value: &Value, map: impl Fn(&str) -> String) -> Result<(Shape, Option<TextBounds>), TooComplex> {
+        Ok(match value {
+            Value::Term(text) | Value::Phrase { text, .. } => {
+                let text = map(text);
+                let bounds = beginning_with(&text, true);
+                (Shape::Is(text), bounds)
+            }
+            Value::Prefix(text) => {
+                let text = map(text);
+                let bounds = beginning_with(&text, false);
+                (Shape::BeginsWith(text), bounds)
+            }
+            Value::Wildcard(pieces) => {
+                let wildcard = Wildcard::new(pieces, map);
+                let (prefix, whole) = wildcard.prefix();
+                let bounds = beginning_with(prefix, whole);
+                (Shape::Wildcard(wildcard), bounds)
+            }
+            Value::Regex(expression) => {
+                let node = regex(&map(expression));
+                let (prefix, whole) = regular::prefix(&node);
+                (Shape::Automaton(Box::new(regular::automaton(&node)?)), beginning_with(&prefix, whole))
+            }
+            Value::Fuzzy { text, edits } => {
+                let text = map(text);
+                let edits = edits.for_characters(text.chars().count());
+                if edits == 0 {
+                    let bounds = beginning_with(&text, true);
+                    return Ok((Shape::Is(text), bounds));
+                }
+                (Shape::Automaton(Box::new(fuzzy::automaton(&text, edits)?)), None)
+            }
+            Value::Range { lower, upper } => {
+                let limit = |bound: &Bound| {
+                    bound
+                        .limit
+                        .as_deref()
+                        .map(|limit| TextBound { limit: map(limit), inclusive: bound.inclusive })
+                };
+                let bounds = TextBounds { lower: limit(lower), upper: limit(upper) };
+                let end = |bound: &Option<TextBound>| match bound {
+                    None => Limit::Unbounded,
+                    Some(bound) if bound.inclusive => Limit::Included(bound.limit.clone()),
+                    Some(bound) => Limit::Excluded(bound.limit.clone()),
+                };
+                let shape = Shape::Between(end(&bounds.lower), end(&bounds.upper));
+                let implied = bounds.lower.is_some() || bounds.upper.is_some();
+                (shape, implied.then_some(bounds))
+            }
+        })
+    }
+
+    fn matches(&self, text: &str) -> bool {
+        match self {
+            Shape::Is(other) => text == other,
+            Shape::BeginsWith(prefix) => text.starts_with(prefix.as_str()),
+            Shape::Wildcard(wildcard) => wildcard.matches(text),
+            Shape::Automaton(dfa) => dfa.accepts(text),
+            Shape::Between(lower, upper) => {
+                let above = match lower {
+                    Limit::Unbounded => true,
+                    Limit::Included(limit) => limit.as_str() <= text,
+                    Limit::Excluded(limit) => limit.as_str() < text,
+                };
+                above
+                    && match upper {
+                        Limit::Unbounded => true,
+                        Limit::Included(limit) => text <= limit.as_str(),
+                        Limit::Excluded(limit) => text < limit.as_str(),
+                    }
+            }
+        }
+    }
+
+    /// A text that stands in everything of this shape.
+    fn literal(&self) -> Option<&str> {
+        match self {
+            Shape::Is(text) | Shape::BeginsWith(text) => Some(text),
+            Shape::Wildcard(wildcard) => wildcard.literal(),
+            Shape::Automaton(_) | Shape::Between(..) => None,
+        }
+    }
+}
+
+/// The expression, which the parser of queries has accepted as it was written. What lower case breaks, such as
+/// `[Z-a]`, matches nothing.
+fn regex(expression: &str) -> RegexNode {
+    parse_regex(expression).unwrap_or(RegexNode::Nothing)
+}
+
+/// The texts that begin with a prefix, or that are it.
+fn beginning_with(prefix: &str, whole: bool) -> Option<TextBounds> {
+    let bound = |limit: String, inclusive| Some(TextBound { limit, inclusive });
+    if whole {
+        return Some(TextBounds {
+            lower: bound(prefix.to_owned(), true),
+            upper: bound(prefix.to_owned(), true),
+        });
+    }
+    if prefix.is_empty() {
+        return None;
+    }
+    let upper = successor(prefix).and_then(|limit| bound(limit, false));
+    Some(TextBounds { lower: bound(prefix.to_owned(), true), upper })
+}
+
+/// The least text above everything that begins with the prefix; `None` where there is none.
+fn successor(prefix: &str) -> Option<String> {
+    let mut characters: Vec<char> = prefix.chars().collect();
+    while let Some(last) = characters.pop() {
+        // The step from one character to the next leaves out the surrogates.
+        if let Some(next) = (last..=char::MAX).nth(1) {
+            characters.push(next);
+            return Some(characters.into_iter().collect());
+        }
+    }
+    None
+}
+
+/// Whether a word, in lower case, stands in the text in any case.
+fn has_word(text: &str, word: &str) -> bool {
+    if !text.is_ascii() {
+        let may_have = !word.is_ascii() || !lacks(text, word);
+        return may_have && Tokens::new(text).any(|token| is_lowered(token, word));
+    }
+    if !word.is_ascii() {
+        return false;
+    }
+    let (bytes, needle) = (text.as_bytes(), word.as_bytes());
+    let mut from = 0;
+    while let Some(at) = find_ignoring_case(bytes, needle, from) {
+        if is_boundary(bytes, at) && is_boundary(bytes, at + needle.len()) {
+            return true;
+        }
+        from = at + 1;
+    }
+    false
+}
+
+#[cfg(test)]
+mod tests;

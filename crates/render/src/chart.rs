@@ -1,0 +1,235 @@
+//! Charts: a few numbers as a picture, drawn by one function for PDF pages and for SVG.
+//!
+//! Why here and not the charts of a library: a report's chart must be readable in print, name its unit, and use the
+//! fonts of the page. Only the surface is a library's (`DrawingBackend`), so whatever can be drawn on, can show them.
+
+pub(crate) mod draw;
+mod numbers;
+
+use plotters::prelude::{DrawingBackend, SVGBackend};
+
+pub use numbers::{grouped, number};
+
+/// How a chart shows its numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChartKind {
+    /// One bar for each category; only the first series is drawn.
+    Bars,
+    /// One bar for each category, its series one after the other.
+    StackedBars,
+    /// As stacked bars, each filling the whole width: the series' parts of the category's sum.
+    Share,
+    /// A line for each series over the categories, which are moments in order.
+    Line,
+}
+
+/// Numbers under one name.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Series {
+    /// Name.
+    pub name: String,
+    /// One number, at least 0, for each category.
+    pub values: Vec<f64>,
+}
+
+/// A chart's numbers and words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Chart {
+    /// Title.
+    pub title: String,
+    /// What it shows, for those who cannot see it.
+    pub description: String,
+    /// What is counted: `accounts`, say.
+    pub unit: String,
+    /// How it is drawn.
+    pub kind: ChartKind,
+    /// Categories, or moments for a line.
+    pub categories: Vec<String>,
+    /// Series; each has a value for each category.
+    pub series: Vec<Series>,
+}
+
+/// A chart that cannot be drawn.
+#[derive(Debug, thiserror::Error)]
+pub enum ChartError {
+    /// A series has fewer or more values than there are categories.
+    #[error("series {series:?} has {found} values: expected {expected}")]
+    Values {
+        /// The series.
+        series: String,
+        /// Its values.
+        found: usize,
+        /// The categories.
+        expected: usize,
+    },
+    /// A value that no length can stand for.
+    #[error("series {series:?} has the value {value}: expected a finite number, at least 0")]
+    Value {
+        /// The series.
+        series: String,
+        /// The value.
+        value: f64,
+    },
+    /// The surface refused.
+    #[error("the surface refused: {0}")]
+    Surface(String),
+}
+
+impl Chart {
+    /// Categories shown by themselves before the rest becomes one.
+    pub const CATEGORIES_MAX: usize = 12;
+    /// Moments of a line that are shown.
+    pub const MOMENTS_MAX: usize = 60;
+
+    /// Whether each series has a value for each category, and each value can be drawn.
+    ///
+    /// # Errors
+    /// [`ChartError`] for the first series that is wrong.
+    pub fn check(&self) -> Result<(), ChartError> {
+        for series in &self.series {
+            let (found, expected) = (series.values.len(), self.categories.len());
+            if found != expected {
+                return Err(ChartError::Values { series: series.name.clone(), found, expected });
+            }
+            if let Some(value) = series.values.iter().find(|value| !value.is_finite() || **value < 0.0) {
+                return Err(ChartError::Value { series: series.name.clone(), value: *value });
+            }
+        }
+        Ok(())
+    }
+
+    /// The chart with no more categories than can be read: the largest in their order, the rest added up as the last
+    /// one. Of a line, the latest moments. Also how many categories are no longer shown by themselves.
+    #[must_use]
+    pub fn shortened(&self) -> (Self, usize) {
+        match self.kind {
+            ChartKind::Line => {
+                let hidden = self.categories.len().saturating_sub(Self::MOMENTS_MAX);
+                let mut chart = self.clone();
+                chart.categories.drain(..hidden);
+                for series in &mut chart.series {
+                    series.values.drain(..hidden.min(series.values.len()));
+                }
+                (chart, hidden)
+            }
+            ChartKind::Bars | ChartKind::StackedBars | ChartKind::Share => self.with_rest(),
+        }
+    }
+
+    fn with_rest(&self) -> (Self, usize) {
+        if self.categories.len() <= Self::CATEGORIES_MAX {
+            return (self.clone(), 0);
+        }
+        let sum = |category: usize| self.series.iter().map(|series| series.values[category]).sum::<f64>();
+        let mut order: Vec<usize> = (0..self.categories.len()).collect();
+        order.sort_by(|one, two| sum(*two).total_cmp(&sum(*one)).then(one.cmp(two)));
+        let (kept, rest) = order.split_at(Self::CATEGORIES_MAX - 1);
+        let mut kept = kept.to_vec();
+        kept.sort_unstable();
+        let mut chart = self.clone();
+        chart.categories = kept.iter().map(|category| self.categories[*category].clone()).collect();
+        chart.categories.push(format!("other ({})", rest.len()));
+        for (short, whole) in chart.series.iter_mut().zip(&self.series) {
+            short.values = kept.iter().map(|category| whole.values[*category]).collect();
+            short.values.push(rest.iter().map(|category| whole.values[*category]).sum());
+        }
+        (chart, rest.len())
+    }
+
+    /// Draws the chart, shortened, over the whole of a surface. `scale` is the surface's units for one point (or pixel) of
+    /// the drawing's measures: 1 for a screen.
+    ///
+    /// # Errors
+    /// [`ChartError`] where the numbers cannot be drawn or the surface refuses.
+    pub fn draw<B: DrawingBackend>(&self, surface: &mut B, scale: f64) -> Result<(), ChartError> {
+        self.check()?;
+        draw::draw(&self.shortened().0, surface, scale)
+    }
+
+    /// The chart as an SVG document of a size in pixels. Its title and description are in it for those who cannot see it.
+    ///
+    /// # Errors
+    /// [`ChartError`] where the numbers cannot be drawn.
+    pub fn svg(&self, width: u32, height: u32) -> Result<String, ChartError> {
+        let mut text = String::new();
+        {
+            let mut surface = SVGBackend::with_string(&mut text, (width, height));
+            // A point is 4/3 pixels.
+            self.draw(&mut surface, 4.0 / 3.0)?;
+            surface.present().map_err(|error| ChartError::Surface(error.to_string()))?;
+        }
+        // The library's element has no words for those who cannot see it.
+        let words = format!(
+            " role=\"img\"><title>{}</title><desc>{}</desc>",
+            escape(&self.title),
+            escape(&self.description)
+        );
+        match text.find('>') {
+            Some(end) => text.replace_range(end..=end, &words),
+            None => return Err(ChartError::Surface("no element was written".to_owned())),
+        }
+        Ok(text)
+    }
+
+    /// A height at which the chart can be read, in points, from the number of its categories.
+    #[must_use]
+    pub fn height(&self) -> f32 {
+        draw::height(&self.shortened().0)
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chart(kind: ChartKind, count: u32) -> Chart {
+        Chart {
+            title: "Accounts <by> source".to_owned(),
+            description: "How many accounts each source has & how many are locked".to_owned(),
+            unit: "accounts".to_owned(),
+            kind,
+            categories: (0..count).map(|number| format!("Source {number}")).collect(),
+            series: vec![
+                Series { name: "Active".to_owned(), values: (0..count).map(f64::from).collect() },
+                Series { name: "Locked".to_owned(), values: vec![1.0; count as usize] },
+            ],
+        }
+    }
+
+    #[test]
+    fn many_categories_become_the_largest_and_a_rest_that_adds_up() {
+        let (short, hidden) = chart(ChartKind::StackedBars, 30).shortened();
+        // The largest eleven are 19 to 29; 0 to 18 are the rest.
+        assert_eq!(hidden, 19);
+        assert_eq!(short.categories[0], "Source 19");
+        assert_eq!(short.categories[11], "other (19)");
+        assert!((short.series[0].values[11] - 171.0).abs() < f64::EPSILON);
+        assert!((short.series[1].values[11] - 19.0).abs() < f64::EPSILON);
+        let (line, hidden) = chart(ChartKind::Line, 70).shortened();
+        assert_eq!((line.categories[0].as_str(), hidden), ("Source 10", 10));
+    }
+
+    #[test]
+    fn every_kind_can_be_drawn_and_says_what_it_is() {
+        for kind in [ChartKind::Bars, ChartKind::StackedBars, ChartKind::Share, ChartKind::Line] {
+            for count in [0, 1, 5, 80] {
+                let svg = chart(kind, count).svg(640, 320).expect("a sound chart");
+                assert!(svg.contains("<title>Accounts &lt;by&gt; source</title>"), "{svg}");
+                assert!(svg.trim_end().ends_with("</svg>"));
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_that_cannot_be_drawn_are_refused() {
+        let mut bad = chart(ChartKind::Bars, 3);
+        bad.series[0].values[1] = f64::NAN;
+        assert!(matches!(bad.svg(100, 100), Err(ChartError::Value { .. })));
+        bad.series[0].values.pop();
+        assert!(matches!(bad.svg(100, 100), Err(ChartError::Values { found: 2, expected: 3, .. })));
+    }
+}

@@ -1,0 +1,61 @@
+//! Evidence packages: a result with everything that shows where it came from, signed, and how to check one.
+//!
+//! A package is a BagIt bag (RFC 8493) as a zip archive. Below its one folder:
+//!
+//! | path | what |
+//! |---|---|
+//! | `bagit.txt`, `bag-info.txt` | what kind of folder this is; task, tenant, date, bytes and files of `data/` |
+//! | `data/` | the result's files, and the texts named in this module |
+//! | `manifest-sha256.txt` | the SHA-256 of each file in `data/` |
+//! | `public-key.pem` | the key to check the signature with, if its fingerprint is the service's |
+//! | `tagmanifest-sha256.txt` | the SHA-256 of each file outside `data/`, except itself and the two below |
+//! | `signature.ed25519` | the Ed25519 signature of `tagmanifest-sha256.txt`, 64 bytes |
+//! | `tagmanifest-sha256.txt.tsr` | an RFC 3161 time-stamp response for `tagmanifest-sha256.txt`, where there is one |
+//!
+//! The tag manifest has the digest of the manifest, which has those of the files, so one signature covers them all.
+//!
+//! Why here: it is about files only. Keys, dates and the answer of a time-stamping authority come in as
+//! parameters; nothing here asks a clock, a source of randomness or the network.
+
+mod audit;
+mod bag;
+mod cover;
+mod der;
+mod instructions;
+mod key;
+mod manifest;
+mod measure;
+mod time_stamp;
+mod verify;
+
+pub use audit::audit_line;
+pub use bag::{BagInfo, EvidenceWriter, SealedEvidence};
+pub use instructions::instructions;
+pub use key::{KeyError, PublicKey, SigningKey};
+pub use time_stamp::{TimeStampError, TimeStampResponse, time_stamp_request};
+pub use verify::{Finding, Outcome, Verification, verify_bag, verify_file};
+
+/// The result's cover; every package has one.
+pub const COVER: &str = "cover.json";
+/// The effective query text.
+pub const QUERY: &str = "query.txt";
+/// The arguments as they were checked.
+pub const ARGUMENTS: &str = "arguments.json";
+/// The manifest of the snapshot that was read.
+pub const SNAPSHOT: &str = "snapshot.json";
+/// The run records of the sources it rests on.
+pub const SOURCES: &str = "sources.json";
+/// The task's audit events, one JSON object a line.
+pub const AUDIT_EVENTS: &str = "audit-events.ndjson";
+/// How to check the package with other programs; written by [`EvidenceWriter::seal`].
+pub const INSTRUCTIONS: &str = "VERIFY.md";
+
+const DATA: &str = "data/";
+const DECLARATION_NAME: &str = "bagit.txt";
+const DECLARATION: &str = "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n";
+const INFO: &str = "bag-info.txt";
+const MANIFEST: &str = "manifest-sha256.txt";
+const TAG_MANIFEST: &str = "tagmanifest-sha256.txt";
+const PUBLIC_KEY: &str = "public-key.pem";
+const SIGNATURE: &str = "signature.ed25519";
+const TIME_STAMP: &str = "tagmanifest-sha256.txt.tsr";

@@ -1,0 +1,314 @@
+//! Checks of a package, member by member.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Seek};
+
+use ::zip::ZipArchive;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use super::Finding;
+use crate::evidence::audit;
+use crate::evidence::cover::{self, Described};
+use crate::evidence::manifest::{self, Digests};
+use crate::evidence::measure::{Measured, measure};
+use crate::evidence::time_stamp::{RESPONSE_BYTES_MAX, TimeStampResponse};
+use crate::evidence::{
+    AUDIT_EVENTS, COVER, DATA, DECLARATION, DECLARATION_NAME, INFO, MANIFEST, PUBLIC_KEY, PublicKey,
+    SIGNATURE, TAG_MANIFEST, TIME_STAMP,
+};
+use crate::path::check_name;
+
+/// Longest text that is taken into memory: covers, manifests, audit events.
+const TEXT_BYTES_MAX: u64 = 256 << 20;
+
+/// Checks a package, as far as it is one.
+pub(super) fn check(bag: impl Read + Seek, key: &PublicKey, findings: &mut Vec<Finding>) {
+    match ZipArchive::new(bag) {
+        Err(error) => findings.push(Finding::fails(format!("the package is not a zip archive: {error}"))),
+        Ok(mut archive) => {
+            check_archive(&mut archive, findings);
+            if let Some(members) = members(&archive, findings) {
+                Bag { archive, members, findings }.check(key);
+            }
+        }
+    }
+}
+
+fn check_archive<R: Read + Seek>(archive: &mut ZipArchive<R>, findings: &mut Vec<Finding>) {
+    let before = findings.len();
+    if let Err(error) = archive.validate_header_consistency() {
+        findings.push(Finding::fails(format!("the archive's directory is not that of its members: {error}")));
+    }
+    if archive.offset() != 0 {
+        findings.push(Finding::fails("something stands before the archive"));
+    }
+    if findings.len() == before {
+        findings.push(Finding::holds("the archive is whole, and its directory names every member once"));
+    }
+}
+
+/// Places of the members by their paths below the one folder; `None` where there is no such folder.
+fn members<R: Read + Seek>(
+    archive: &ZipArchive<R>,
+    findings: &mut Vec<Finding>,
+) -> Option<BTreeMap<String, usize>> {
+    let (mut members, mut folder, before) = (BTreeMap::new(), None, findings.len());
+    for (index, name) in archive.file_names_raw().enumerate() {
+        let Ok(name) = std::str::from_utf8(name) else {
+            findings.push(Finding::fails(format!("a member's name is not UTF-8: {:?}", name.escape_ascii())));
+            continue;
+        };
+        // Programs that pack anew may name folders too.
+        let is_folder = name.ends_with('/');
+        if let Err(reason) = check_name(name.strip_suffix('/').unwrap_or(name)) {
+            findings.push(Finding::fails(format!("a member's path {name:?} is refused: {reason}")));
+            continue;
+        }
+        let (first, rest) = name.split_once('/').unwrap_or(("", name));
+        if *folder.get_or_insert(first) != first {
+            findings.push(Finding::fails(format!("{name}: it lies outside of the package's one folder")));
+        } else if !is_folder {
+            members.insert(rest.to_owned(), index);
+        }
+    }
+    if findings.len() == before {
+        findings.push(Finding::holds("every path leads into the package's one folder"));
+    }
+    (!members.is_empty()).then_some(members)
+}
+
+struct Bag<'a, R> {
+    archive: ZipArchive<R>,
+    members: BTreeMap<String, usize>,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl<R: Read + Seek> Bag<'_, R> {
+    fn check(mut self, key: &PublicKey) {
+        self.check_declaration();
+        let cover = self.check_cover();
+        let measured = self.measure_all(cover.as_ref().map_or(&[], |(_, files)| files));
+        let payload = self.check_manifest(MANIFEST, &measured, |path| path.starts_with(DATA));
+        let untold = [TAG_MANIFEST, SIGNATURE, TIME_STAMP];
+        self.check_manifest(TAG_MANIFEST, &measured, |path| {
+            !path.starts_with(DATA) && !untold.contains(&path)
+        });
+        if payload {
+            self.check_size(&measured);
+        }
+        self.check_signature(key);
+        self.check_time_stamp();
+        if let Some((cover, files)) = &cover {
+            for file in files {
+                match measured.get(&format!("{DATA}{}", file.name)) {
+                    Some(measured) => cover::compare(file, measured, self.findings),
+                    None => self.fails(format!("{}: the cover names it, but it is not there", file.name)),
+                }
+            }
+            cover::reconcile(cover, self.findings);
+        }
+        let task = cover.as_ref().and_then(|(cover, _)| cover.get("taskId")?.as_str());
+        self.check_audit_events(task);
+    }
+
+    /// Says it once, however often it comes up.
+    fn fails(&mut self, text: impl Into<String>) {
+        let finding = Finding::fails(text);
+        if !self.findings.contains(&finding) {
+            self.findings.push(finding);
+        }
+    }
+
+    fn holds(&mut self, text: impl Into<String>) {
+        self.findings.push(Finding::holds(text));
+    }
+
+    /// A member's content; `None`, with a finding, where it is not there, too long, or cannot be unpacked.
+    fn read(&mut self, path: &str, bytes_max: u64) -> Option<Vec<u8>> {
+        let Some(index) = self.members.get(path) else {
+            self.fails(format!("{path}: it is not there"));
+            return None;
+        };
+        let mut content = Vec::new();
+        let read = self.archive.by_index(*index).map_err(std::io::Error::from);
+        match read.and_then(|member| member.take(bytes_max + 1).read_to_end(&mut content)) {
+            Err(error) => self.fails(format!("{path}: it cannot be unpacked: {error}")),
+            Ok(_) if content.len() as u64 > bytes_max => {
+                self.fails(format!("{path}: it is longer than {bytes_max} bytes"));
+            }
+            Ok(_) => return Some(content),
+        }
+        None
+    }
+
+    fn read_text(&mut self, path: &str) -> Option<String> {
+        let text = String::from_utf8(self.read(path, TEXT_BYTES_MAX)?);
+        if text.is_err() {
+            self.fails(format!("{path}: it is not UTF-8"));
+        }
+        text.ok()
+    }
+
+    fn check_declaration(&mut self) {
+        match self.read_text(DECLARATION_NAME).map(|text| text.replace("\r\n", "\n")) {
+            Some(text) if text == DECLARATION => self.holds("it is a bag of RFC 8493"),
+            Some(_) => self.fails(format!("{DECLARATION_NAME}: it does not declare version 1.0 and UTF-8")),
+            None => {}
+        }
+    }
+
+    fn check_cover(&mut self) -> Option<(Value, Vec<Described>)> {
+        let path = format!("{DATA}{COVER}");
+        let content = self.read(&path, TEXT_BYTES_MAX)?;
+        let cover = match serde_json::from_slice::<Value>(&content) {
+            Ok(cover) => cover,
+            Err(error) => {
+                self.fails(format!("{path}: it is not JSON: {error}"));
+                return None;
+            }
+        };
+        match cover::files(&cover) {
+            Ok(files) => Some((cover, files)),
+            Err(fault) => {
+                self.fails(format!("{path}: {fault}"));
+                None
+            }
+        }
+    }
+
+    /// Every member that can be unpacked.
+    fn measure_all(&mut self, files: &[Described]) -> BTreeMap<String, Measured> {
+        let mut all = BTreeMap::new();
+        for (path, index) in self.members.clone() {
+            let described = files.iter().find(|file| path.strip_prefix(DATA) == Some(&file.name));
+            let member = self.archive.by_index(index).map_err(std::io::Error::from);
+            let measured =
+                member.and_then(|member| measure(member, described.map_or("", Described::measured_as)));
+            match measured {
+                Ok(measured) => drop(all.insert(path, measured)),
+                Err(error) => self.fails(format!("{path}: it cannot be unpacked: {error}")),
+            }
+        }
+        all
+    }
+
+    /// Whether a manifest and what it must cover are the same.
+    fn check_manifest(
+        &mut self,
+        name: &str,
+        measured: &BTreeMap<String, Measured>,
+        covers: impl Fn(&str) -> bool,
+    ) -> bool {
+        let before = self.findings.len();
+        let Some(text) = self.read_text(name) else { return false };
+        let (digests, faults): (Digests, _) = manifest::from_text(&text);
+        for fault in faults {
+            self.fails(format!("{name}: {fault}"));
+        }
+        for (path, digest) in &digests {
+            match measured.get(path) {
+                _ if !covers(path) => self.fails(format!("{name}: it names {path}, which it must not")),
+                Some(file) if &file.sha256 != digest => {
+                    self.fails(format!(
+                        "{path}: it is not the file that was packed: {name} has another SHA-256"
+                    ));
+                }
+                Some(_) => {}
+                None if self.members.contains_key(path) => {}
+                None => self.fails(format!("{path}: {name} names it, but it is not there")),
+            }
+        }
+        let unnamed = self.members.keys().filter(|path| covers(path) && !digests.contains_key(*path));
+        for path in unnamed.cloned().collect::<Vec<_>>() {
+            self.fails(format!("{path}: it is there, but {name} does not name it"));
+        }
+        let whole = self.findings.len() == before;
+        if whole {
+            self.holds(format!("all {} files of {name} are there and as they were packed", digests.len()));
+        }
+        whole
+    }
+
+    fn check_size(&mut self, measured: &BTreeMap<String, Measured>) {
+        let Some(text) = self.read_text(INFO) else { return };
+        let payload = measured.iter().filter(|(path, _)| path.starts_with(DATA));
+        let (bytes, files) =
+            payload.fold((0, 0), |(bytes, files), (_, file)| (bytes + file.bytes, files + 1));
+        let told = text.lines().find_map(|line| line.strip_prefix("Payload-Oxum:"));
+        if told.map(str::trim) == Some(&format!("{bytes}.{files}")) {
+            self.holds(format!("data/ has the {bytes} bytes in {files} files that {INFO} says"));
+        } else {
+            self.fails(format!("{INFO}: data/ has {bytes} bytes in {files} files, but it says {told:?}"));
+        }
+    }
+
+    fn check_signature(&mut self, key: &PublicKey) {
+        let own = self.read_text(PUBLIC_KEY).map(|text| PublicKey::from_pem(&text));
+        let Some(signature) = self.read(SIGNATURE, 1 << 10) else { return };
+        let Some(signed) = self.read(TAG_MANIFEST, TEXT_BYTES_MAX) else { return };
+        let Ok(signature) = <[u8; 64]>::try_from(signature) else {
+            self.fails(format!("{SIGNATURE}: it is not 64 bytes long"));
+            return;
+        };
+        let (fingerprint, own) = (key.fingerprint(), own.and_then(Result::ok));
+        let other = own.filter(|own| own != key);
+        if key.verifies(&signed, &signature) {
+            self.holds(format!("{SIGNATURE}: it is signed with the key {fingerprint}"));
+        } else if let Some(own) = other.filter(|own| own.verifies(&signed, &signature)) {
+            let own = own.fingerprint();
+            self.fails(format!(
+                "{SIGNATURE}: it is signed with the key {own}, not with the key {fingerprint}"
+            ));
+            return;
+        } else {
+            self.fails(format!(
+                "{SIGNATURE}: it is not the signature of {TAG_MANIFEST} with the key {fingerprint}"
+            ));
+        }
+        if own != Some(*key) {
+            self.fails(format!("{PUBLIC_KEY}: it is not the key {fingerprint}"));
+        }
+    }
+
+    fn check_time_stamp(&mut self) {
+        if !self.members.contains_key(TIME_STAMP) {
+            self.findings.push(Finding::unchecked("there is no time stamp"));
+            return;
+        }
+        let (Some(response), Some(stamped)) =
+            (self.read(TIME_STAMP, RESPONSE_BYTES_MAX), self.read(TAG_MANIFEST, TEXT_BYTES_MAX))
+        else {
+            return;
+        };
+        let read = TimeStampResponse::read(&response)
+            .and_then(|response| response.check(&Sha256::digest(stamped).into(), None).map(|()| response));
+        match read {
+            Ok(response) => {
+                self.holds(format!(
+                    "{TIME_STAMP}: it is a time stamp for {TAG_MANIFEST} of {}",
+                    response.time
+                ));
+                self.findings.push(Finding::unchecked(format!(
+                    "{TIME_STAMP}: whether its authority signed it is for openssl ts -verify, with the authority's certificate"
+                )));
+            }
+            Err(error) => self.fails(format!("{TIME_STAMP}: {error}")),
+        }
+    }
+
+    fn check_audit_events(&mut self, task: Option<&str>) {
+        let path = format!("{DATA}{AUDIT_EVENTS}");
+        if !self.members.contains_key(&path) {
+            self.findings.push(Finding::unchecked("there are no audit events"));
+            return;
+        }
+        let Some(text) = self.read_text(&path) else { return };
+        let finding = match audit::check(&text, task) {
+            Ok(0) => Finding::holds(format!("{path}: there was no event yet")),
+            Ok(events) => Finding::holds(format!("{path}: the chain of {events} events holds")),
+            Err(fault) => Finding::fails(format!("{path}: the chain is broken: {fault}")),
+        };
+        self.findings.push(finding);
+    }
+}

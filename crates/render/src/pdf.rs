@@ -1,0 +1,389 @@
+//! A report as PDF: cover, charts and table, written page by page while the report runs.
+//!
+//! The file is PDF 1.7 and conforms to PDF/A-2a (ISO 19005-2) and PDF/UA-1 (ISO 14289-1): tagged, all fonts embedded, every
+//! glyph readable as text. Cells have the same texts as in CSV, except that what would not fit is cut and says so: the
+//! CSV has all of it.
+//!
+//! Invariants:
+//! - the same batches, settings, cover and charts give the same bytes, however the rows are cut into batches;
+//! - memory does not grow with the rows but for some hundred bytes a page;
+//! - a table is whole or there is no file: past a limit, writing fails.
+
+mod archive;
+mod breaks;
+mod cell;
+mod columns;
+mod cover;
+mod document;
+mod embed;
+mod faces;
+mod flow;
+mod objects;
+mod page;
+mod runs;
+mod style;
+mod surface;
+mod table;
+mod typeset;
+
+use std::io::Write;
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Field};
+use arrow::record_batch::RecordBatch;
+use muster_reports::cover::Cover;
+
+pub use faces::FontSet;
+
+use crate::chart::Chart;
+use crate::csv::cells::{Cells, Scratch};
+use crate::json::is_text;
+use crate::{ColumnFormat, FormulaGuard, RenderError};
+use columns::Seen;
+use document::Document;
+use table::{Kind, Table};
+use typeset::{Weight, printable};
+
+/// Rows that are looked at before the widths of the columns are fixed.
+const SAMPLE_ROWS: usize = 2000;
+/// And bytes of their texts: a row that passes this is the last that is looked at.
+const SAMPLE_BYTES: usize = 4 << 20;
+/// A sampled text is measured no further than this.
+const MEASURED_BYTES: usize = 2000;
+
+/// The size of a page; it is printed in landscape.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Paper {
+    /// 297 by 210 mm.
+    #[default]
+    A4,
+    /// 11 by 8.5 inches.
+    Letter,
+}
+
+impl Paper {
+    /// Width and height in points.
+    fn landscape(self) -> (f32, f32) {
+        match self {
+            Self::A4 => (841.89, 595.28),
+            Self::Letter => (792.0, 612.0),
+        }
+    }
+}
+
+/// How a PDF is made.
+#[derive(Debug, Clone)]
+pub struct PdfSettings {
+    /// Paper.
+    pub paper: Paper,
+    /// The most pages the table may have.
+    pub pages_max: u32,
+    /// The most lines a cell of several values may have, and a third of what one text may have; what is longer is cut
+    /// and says so.
+    pub cell_lines_max: u32,
+    /// Fonts.
+    pub fonts: FontSet,
+    /// Language of labels and headings, as a BCP 47 tag.
+    pub language: String,
+    /// Title: the report's name.
+    pub title: String,
+    /// What stands at the right of each page's head: the tenant, say.
+    pub subtitle: String,
+    /// What stands at the right of each page's foot: the task's id, say.
+    pub footer: String,
+}
+
+impl PdfSettings {
+    /// A4, 5,000 pages, 10 lines in a cell, the fonts in the program, English.
+    #[must_use]
+    pub fn new(title: impl Into<String>) -> Self {
+        Self {
+            paper: Paper::A4,
+            pages_max: 5000,
+            cell_lines_max: 10,
+            fonts: FontSet::bundled(),
+            language: "en".to_owned(),
+            title: title.into(),
+            subtitle: String::new(),
+            footer: String::new(),
+        }
+    }
+}
+
+/// Why there is no PDF.
+#[derive(Debug, thiserror::Error)]
+pub enum PdfError {
+    /// As for other files.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    /// The table is too long; the caller leaves the format out and says so.
+    #[error("the table has more than {max} pages")]
+    TooManyPages {
+        /// The most it may have.
+        max: u32,
+    },
+    /// The file would have more parts than PDF/A-2 allows (ISO 19005-2, 6.1.13).
+    #[error("the file has more than {max} objects")]
+    TooManyObjects {
+        /// The most it may have.
+        max: u32,
+    },
+    /// A font could not be cut down to what is used of it.
+    #[error("font {name:?} could not be embedded")]
+    Font {
+        /// Its PostScript name.
+        name: String,
+        /// What the subsetter answered.
+        #[source]
+        source: subsetter::Error,
+    },
+    /// A chart could not be drawn.
+    #[error("chart {title:?} could not be drawn: {reason}")]
+    Chart {
+        /// Its title.
+        title: String,
+        /// What was wrong.
+        reason: String,
+    },
+}
+
+impl PdfError {
+    /// Whether the report is merely too large for this format.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        match self {
+            Self::TooManyPages { .. } | Self::TooManyObjects { .. } => true,
+            Self::Render(_) | Self::Font { .. } | Self::Chart { .. } => false,
+        }
+    }
+}
+
+/// What a finished PDF is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenPdf {
+    /// Rows of the table.
+    pub rows: u64,
+    /// Bytes.
+    pub bytes: u64,
+    /// SHA-256 of the bytes, in lower-case hex.
+    pub sha256: String,
+    /// Pages, the cover's included.
+    pub pages: u64,
+    /// What a reader of the file must know, in words for people.
+    pub warnings: Vec<String>,
+}
+
+/// Writes one PDF. The sink need not buffer.
+pub struct PdfWriter<W: Write> {
+    document: Document<W>,
+    columns: Vec<ColumnFormat>,
+    kinds: Vec<Kind>,
+    stage: Stage,
+    rows: u64,
+    broken: bool,
+}
+
+/// Rows as texts: cells one after the other, with their ends.
+#[derive(Debug, Default)]
+struct Texts {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    fn cells(&self, range: std::ops::Range<usize>) -> impl Iterator<Item = &str> {
+        range.map(|cell| {
+            let start = if cell == 0 { 0 } else { self.ends[cell - 1] };
+            std::str::from_utf8(&self.bytes[start..self.ends[cell]]).expect("a cell is text")
+        })
+    }
+
+    fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+}
+
+enum Stage {
+    /// The first rows are gathered, for their widths.
+    Sampling(Texts),
+    Writing(Box<Table>),
+}
+
+impl<W: Write> PdfWriter<W> {
+    /// Begins a file whose table has these columns.
+    ///
+    /// # Errors
+    /// None now; the first page is written with the first rows.
+    pub fn new(sink: W, settings: PdfSettings, columns: Vec<ColumnFormat>) -> Result<Self, PdfError> {
+        let kinds = vec![Kind { list: false, number: false }; columns.len()];
+        let document = Document::new(sink, settings);
+        Ok(Self {
+            document,
+            columns,
+            kinds,
+            stage: Stage::Sampling(Texts::default()),
+            rows: 0,
+            broken: false,
+        })
+    }
+
+    /// Rows taken so far.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Takes the rows of a batch, whose columns must be the file's by name and order.
+    ///
+    /// # Errors
+    /// [`PdfError`]; the file is then broken, and no further call succeeds. Where the error
+    /// [is about size](PdfError::is_too_large), the report itself is sound.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<(), PdfError> {
+        if self.broken {
+            return Err(RenderError::Broken.into());
+        }
+        self.broken = true;
+        self.check_columns(batch)?;
+        let arrays = unpack(batch)?;
+        if self.rows == 0 {
+            self.kinds = arrays.iter().map(|array| kind(array.data_type())).collect();
+        }
+        let mut cells = Vec::with_capacity(arrays.len());
+        for (format, array) in self.columns.iter().zip(&arrays) {
+            cells.push(Cells::new(array.as_ref()).ok_or_else(|| RenderError::Unsupported {
+                column: format.name.clone(),
+                data_type: array.data_type().clone(),
+            })?);
+        }
+        let mut texts = Texts::default();
+        let mut scratch = Scratch::default();
+        for row in 0..batch.num_rows() {
+            let target = match &mut self.stage {
+                Stage::Sampling(sample) => sample,
+                Stage::Writing(_) => {
+                    texts.clear();
+                    &mut texts
+                }
+            };
+            for column in &cells {
+                let start = target.bytes.len();
+                column.push(&mut target.bytes, &mut scratch, row, FormulaGuard::Off);
+                cell::unquote(&mut target.bytes, start);
+                target.ends.push(target.bytes.len());
+            }
+            self.rows += 1;
+            match &mut self.stage {
+                Stage::Sampling(sample) => {
+                    let rows = sample.ends.len() / self.columns.len().max(1);
+                    if rows >= SAMPLE_ROWS || sample.bytes.len() >= SAMPLE_BYTES {
+                        self.begin_table()?;
+                    }
+                }
+                Stage::Writing(table) => table.row(&mut self.document, texts.cells(0..texts.ends.len()))?,
+            }
+        }
+        self.broken = false;
+        Ok(())
+    }
+
+    /// Writes the cover and the charts, which stand before the table, and the end of the file.
+    ///
+    /// # Errors
+    /// [`PdfError`]; there is no file then.
+    pub fn finish(mut self, cover: &Cover, charts: &[Chart]) -> Result<WrittenPdf, PdfError> {
+        if self.broken {
+            return Err(RenderError::Broken.into());
+        }
+        self.begin_table()?;
+        let Stage::Writing(table) = self.stage else { unreachable!("the table has just begun") };
+        table.finish(&mut self.document)?;
+        cover::write(&mut self.document, cover, charts)?;
+        let pages =
+            (self.document.pages(document::Part::Cover) + self.document.pages(document::Part::Table)) as u64;
+        let warnings = missing(&self.document.setter.missing);
+        let finished = self.document.finish(cover)?;
+        Ok(WrittenPdf { rows: self.rows, bytes: finished.bytes, sha256: finished.sha256, pages, warnings })
+    }
+
+    /// Fixes the widths of the columns and writes the rows they were fixed by.
+    fn begin_table(&mut self) -> Result<(), PdfError> {
+        let Stage::Sampling(sample) = &mut self.stage else { return Ok(()) };
+        let sample = std::mem::take(sample);
+        let setter = &mut self.document.setter;
+        let mut seen = Vec::with_capacity(self.columns.len());
+        for format in &self.columns {
+            let (header, header_word) = setter.measure(&printable(&format.label), Weight::Bold);
+            seen.push(Seen { header, header_word, ..Seen::default() });
+        }
+        let count = self.columns.len();
+        for (cell, text) in sample.cells(0..sample.ends.len()).enumerate() {
+            if !text.is_empty() {
+                let text = printable(&text[..text.floor_char_boundary(MEASURED_BYTES)]).into_owned();
+                let (line, word) = setter.measure(&text, Weight::Regular);
+                seen[cell % count].lines.push(line);
+                seen[cell % count].words.push(word);
+            }
+        }
+        let (width, _) = self.document.size();
+        let fitted = columns::fit(&seen, width - 2.0 * style::MARGIN);
+        let labels: Vec<String> = self.columns.iter().map(|format| format.label.clone()).collect();
+        let lines_max = self.document.settings.cell_lines_max as usize;
+        let mut table = Table::new(&mut self.document, &labels, &self.kinds, &fitted, lines_max)?;
+        for row in 0..sample.ends.len().checked_div(count).unwrap_or(0) {
+            table.row(&mut self.document, sample.cells(row * count..(row + 1) * count))?;
+        }
+        self.stage = Stage::Writing(Box::new(table));
+        Ok(())
+    }
+
+    fn check_columns(&self, batch: &RecordBatch) -> Result<(), RenderError> {
+        let schema = batch.schema_ref();
+        for index in 0..self.columns.len().max(schema.fields().len()) {
+            let found = schema.fields().get(index).map(|field| field.name());
+            let expected = self.columns.get(index).map(|column| &column.name);
+            if found != expected {
+                let (found, expected) = (found.cloned(), expected.cloned());
+                return Err(RenderError::Columns { position: index + 1, found, expected });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The batch's columns with dictionaries resolved.
+fn unpack(batch: &RecordBatch) -> Result<Vec<ArrayRef>, RenderError> {
+    let schema = batch.schema_ref();
+    let unpack = |(field, array): (&Arc<Field>, &ArrayRef)| {
+        let DataType::Dictionary(_, values) = array.data_type() else { return Ok(array.clone()) };
+        cast(array, values).map_err(|source| RenderError::Unpack { column: field.name().clone(), source })
+    };
+    schema.fields().iter().zip(batch.columns()).map(unpack).collect()
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "Arrow's list of types is not ours")]
+fn kind(data_type: &DataType) -> Kind {
+    let list = match data_type {
+        DataType::List(item) | DataType::LargeList(item) => is_text(item.data_type()),
+        _ => false,
+    };
+    Kind { list, number: data_type.is_numeric() }
+}
+
+/// What to say of characters that no font has.
+fn missing(characters: &std::collections::BTreeSet<char>) -> Vec<String> {
+    if characters.is_empty() {
+        return Vec::new();
+    }
+    let some: Vec<String> =
+        characters.iter().take(8).map(|character| format!("U+{:04X}", u32::from(*character))).collect();
+    let more = if characters.len() > 8 { " and others" } else { "" };
+    vec![format!(
+        "no font has {} of the characters in the PDF ({}{more}); a replacement character is drawn, and the text can be \
+         copied",
+        characters.len(),
+        some.join(", ")
+    )]
+}

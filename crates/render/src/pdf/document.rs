@@ -1,0 +1,384 @@
+//! The document around the pages: page tree, structure tree, resources, metadata.
+//!
+//! Pages are written when they are full. The cover's pages are written last and stand first, for the order of pages is
+//! that of the page tree and not that of the file.
+
+use std::io::Write;
+
+use pdf_writer::types::{NumberingStyle, OutputIntentSubtype};
+use pdf_writer::{Finish, Name, Rect, Ref, TextStr};
+
+use super::archive;
+use super::embed::write_fonts;
+use super::objects::{Finished, OBJECTS_MAX, Objects, Packed, number, reference, to_i32};
+use super::page::{Parent, Sheet, push_element};
+use super::typeset::{Typesetter, Weight};
+use super::{PdfError, PdfSettings};
+
+/// Pages under one node of the page tree, and entries under one of the parent tree.
+const FAN: usize = 64;
+
+/// An element that goes on over pages, and is written at the end.
+#[derive(Debug)]
+struct Open {
+    id: Ref,
+    role: &'static str,
+    parent: Option<usize>,
+    kids: Vec<Ref>,
+}
+
+/// What is kept of a page.
+#[derive(Debug, Clone, Copy)]
+struct PageRecord {
+    page: u32,
+    /// Its entry of the parent tree.
+    marks: u32,
+}
+
+/// Which of the two sequences of pages a page belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    Cover,
+    Table,
+}
+
+impl Part {
+    /// The name of the form that shows the number of its pages.
+    pub(super) fn total(self) -> &'static str {
+        match self {
+            Self::Cover => "CoverTotal",
+            Self::Table => "TableTotal",
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Pages {
+    records: Vec<PageRecord>,
+    /// Nodes of the page tree, one for every [`FAN`] pages.
+    nodes: Vec<Ref>,
+}
+
+/// A bookmark.
+#[derive(Debug)]
+struct Bookmark {
+    title: String,
+    page: Ref,
+    part: Part,
+}
+
+/// A PDF being written.
+pub(super) struct Document<W: Write> {
+    pub(super) objects: Objects<W>,
+    pub(super) setter: Typesetter,
+    pub(super) settings: PdfSettings,
+    opened: Vec<Open>,
+    cover: Pages,
+    table: Pages,
+    root: Ref,
+    resources: Ref,
+    tree_root: Ref,
+    bookmarks: Vec<Bookmark>,
+    /// Forms by name, for the resources.
+    forms: Vec<(&'static str, Ref)>,
+}
+
+/// The place of the element that holds the whole cover, and of that which holds the table.
+pub(super) const COVER: usize = 1;
+pub(super) const TABLE: usize = 2;
+
+impl<W: Write> Document<W> {
+    pub(super) fn new(sink: W, settings: PdfSettings) -> Self {
+        let mut objects = Objects::new(sink);
+        let [root, resources, tree_root] = [(); 3].map(|()| objects.allocate());
+        let setter = Typesetter::new(settings.fonts.clone());
+        let mut document = Self {
+            objects,
+            setter,
+            settings,
+            opened: Vec::new(),
+            cover: Pages::default(),
+            table: Pages::default(),
+            root,
+            resources,
+            tree_root,
+            bookmarks: Vec::new(),
+            forms: Vec::new(),
+        };
+        document.open("Document", None);
+        document.open("Part", Some(0));
+        document.open("Part", Some(0));
+        document
+    }
+
+    /// Width and height of a page.
+    pub(super) fn size(&self) -> (f32, f32) {
+        self.settings.paper.landscape()
+    }
+
+    /// Opens an element that may go on over pages; its place.
+    pub(super) fn open(&mut self, role: &'static str, parent: Option<usize>) -> usize {
+        let id = self.objects.allocate();
+        if let Some(parent) = parent {
+            self.opened[parent].kids.push(id);
+        }
+        self.opened.push(Open { id, role, parent, kids: Vec::new() });
+        self.opened.len() - 1
+    }
+
+    pub(super) fn pages(&self, part: Part) -> usize {
+        match part {
+            Part::Cover => self.cover.records.len(),
+            Part::Table => self.table.records.len(),
+        }
+    }
+
+    /// The next page of a part will have a bookmark.
+    pub(super) fn bookmark(&mut self, title: &str, part: Part, page: Ref) {
+        self.bookmarks.push(Bookmark { title: title.to_owned(), page, part });
+    }
+
+    /// Writes a form: something that is drawn on many pages.
+    pub(super) fn form(&mut self, name: &'static str, bounds: Rect, content: &[u8]) -> Result<(), PdfError> {
+        let id = self.objects.allocate();
+        let resources = self.resources;
+        self.objects.stream(id, content, |stream| {
+            stream.pair(Name(b"Type"), Name(b"XObject"));
+            stream.pair(Name(b"Subtype"), Name(b"Form"));
+            stream.pair(Name(b"BBox"), bounds);
+            stream.pair(Name(b"Resources"), resources);
+        })?;
+        self.forms.push((name, id));
+        Ok(())
+    }
+
+    /// Writes a full page and forgets it; the page's number.
+    pub(super) fn finish_page(&mut self, part: Part, sheet: &Sheet) -> Result<Ref, PdfError> {
+        let pages = match part {
+            Part::Cover => &mut self.cover,
+            Part::Table => &mut self.table,
+        };
+        if pages.records.len().is_multiple_of(FAN) {
+            pages.nodes.push(self.objects.allocate());
+        }
+        let node = *pages.nodes.last().expect("a node was just made sure of");
+        let key = self.cover.records.len() + self.table.records.len();
+        let content = self.objects.allocate();
+        self.objects.stream(content, &sheet.content, |_| {})?;
+
+        // The page, its entry of the parent tree, then its elements.
+        let count = super::typeset::to_u32(sheet.elements.len()) + 2;
+        let first = number(self.objects.allocate_many(count));
+        let of = |place: usize| first + 2 + super::typeset::to_u32(place);
+        let (width, height) = self.settings.paper.landscape();
+        let mut group = Packed::default();
+        group.begin();
+        let out = &mut group.bytes;
+        write!(out, "<</Type/Page/Parent {} 0 R/MediaBox[0 0 {width} {height}]", number(node))?;
+        write!(out, "/Resources {} 0 R/Contents {} 0 R", number(self.resources), number(content))?;
+        write!(out, "/StructParents {key}/Tabs/S>>")?;
+        group.begin();
+        group.bytes.push(b'[');
+        for element in &sheet.marks {
+            write!(group.bytes, "{} 0 R ", of(*element))?;
+        }
+        group.bytes.push(b']');
+        for (place, element) in sheet.elements.iter().enumerate() {
+            let parent = match element.parent {
+                Parent::Open(open) => {
+                    self.opened[open].kids.push(reference(of(place)));
+                    number(self.opened[open].id)
+                }
+                Parent::Here(parent) => of(parent),
+            };
+            group.begin();
+            push_element(&mut group.bytes, element, of(place), parent, first, height, of);
+        }
+        debug_assert_eq!(group.len(), sheet.elements.len() + 2, "an object for each number");
+        self.objects.packed(reference(first), &group)?;
+        if self.objects.allocated() > OBJECTS_MAX {
+            return Err(PdfError::TooManyObjects { max: OBJECTS_MAX });
+        }
+        let pages = match part {
+            Part::Cover => &mut self.cover,
+            Part::Table => &mut self.table,
+        };
+        // The parent tree is in the order of its keys: `key` counts both parts, in the order of writing.
+        pages.records.push(PageRecord { page: first, marks: first + 1 });
+        Ok(reference(first))
+    }
+
+    /// Writes what is left: everything that points at the pages.
+    pub(super) fn finish(mut self, cover: &muster_reports::cover::Cover) -> Result<Finished, PdfError> {
+        self.total(Part::Cover)?;
+        self.total(Part::Table)?;
+        self.write_page_tree()?;
+        self.write_structure()?;
+        let fonts = write_fonts(&mut self.objects, &self.setter)?;
+        let (resources, forms) = (self.resources, &self.forms);
+        self.objects.object(|chunk| {
+            let mut dict = chunk.indirect(resources).dict();
+            let mut font_dict = dict.insert(Name(b"Font")).dict();
+            for (face, id) in &fonts {
+                font_dict.pair(Name(format!("F{face}").as_bytes()), *id);
+            }
+            font_dict.finish();
+            let mut form_dict = dict.insert(Name(b"XObject")).dict();
+            for (name, id) in forms {
+                form_dict.pair(Name(name.as_bytes()), *id);
+            }
+        })?;
+        let outline = self.write_outline()?;
+        let [profile, metadata, catalog, info, cover_label, table_label] =
+            [(); 6].map(|()| self.objects.allocate());
+        self.objects.object(|chunk| {
+            let mut label = chunk.indirect(cover_label).start::<pdf_writer::writers::PageLabel<'_>>();
+            label.prefix(TextStr("Cover ")).style(NumberingStyle::Arabic);
+        })?;
+        self.objects.object(|chunk| {
+            let mut label = chunk.indirect(table_label).start::<pdf_writer::writers::PageLabel<'_>>();
+            label.style(NumberingStyle::Arabic);
+        })?;
+        self.objects.stream(profile, &archive::srgb_profile(), |stream| {
+            stream.pair(Name(b"N"), 3);
+        })?;
+        let packet = archive::metadata(&self.settings, cover);
+        self.objects.object(|chunk| {
+            chunk.metadata(metadata, packet.as_bytes());
+        })?;
+        let cover_pages = to_i32(self.cover.records.len());
+        let (root, tree_root, settings) = (self.root, self.tree_root, &self.settings);
+        self.objects.object(|chunk| {
+            let mut dict = chunk.indirect(catalog).start::<pdf_writer::writers::Catalog<'_>>();
+            dict.pages(root).metadata(metadata).lang(TextStr(&settings.language));
+            dict.pair(Name(b"StructTreeRoot"), tree_root);
+            dict.mark_info().marked(true);
+            dict.viewer_preferences().display_doc_title(true);
+            if let Some(outline) = outline {
+                dict.outlines(outline);
+            }
+            let mut labels = dict.page_labels();
+            let mut numbers = labels.nums();
+            if cover_pages > 0 {
+                numbers.insert(0, cover_label);
+            }
+            numbers.insert(cover_pages, table_label);
+            numbers.finish();
+            labels.finish();
+            let mut intents = dict.output_intents();
+            let mut intent = intents.push();
+            intent.subtype(OutputIntentSubtype::PDFA).dest_output_profile(profile);
+            intent
+                .output_condition_identifier(TextStr("sRGB IEC61966-2.1"))
+                .info(TextStr("sRGB IEC61966-2.1"));
+        })?;
+        self.objects.object(|chunk| {
+            let mut dict = chunk.indirect(info).start::<pdf_writer::writers::DocumentInfo<'_>>();
+            dict.title(TextStr(&settings.title)).producer(TextStr(archive::PRODUCER));
+            dict.creator(TextStr(archive::PRODUCER));
+            let date = archive::pdf_date(cover.completed);
+            dict.creation_date(date).modified_date(date);
+        })?;
+        let (finished, _) = self.objects.finish(catalog, info)?;
+        Ok(finished)
+    }
+
+    /// The number of pages of a part, as a form that its pages have drawn already.
+    fn total(&mut self, part: Part) -> Result<(), PdfError> {
+        let text = self.pages(part).to_string();
+        let lines = self.setter.set(&text, Weight::Regular, f32::INFINITY);
+        let mut sheet = Sheet::new(0.0);
+        let (size, colour) = (super::style::SMALL, super::style::MUTED);
+        sheet.text(&mut self.setter, &text, &lines[0], size, (0.0, 0.0), colour);
+        self.form(part.total(), Rect::new(0.0, -3.0, 60.0, 10.0), &sheet.content)
+    }
+
+    fn write_page_tree(&mut self) -> Result<(), PdfError> {
+        let root = self.root;
+        let mut all = Vec::new();
+        for pages in [&self.cover, &self.table] {
+            for (node, records) in pages.nodes.iter().zip(pages.records.chunks(FAN)) {
+                all.push(*node);
+                self.objects.object(|chunk| {
+                    let mut dict = chunk.pages(*node);
+                    dict.parent(root).count(to_i32(records.len()));
+                    dict.kids(records.iter().map(|record| reference(record.page)));
+                })?;
+            }
+        }
+        let count = to_i32(self.cover.records.len() + self.table.records.len());
+        self.objects.object(|chunk| {
+            chunk.pages(root).count(count).kids(all);
+        })?;
+        Ok(())
+    }
+
+    fn write_structure(&mut self) -> Result<(), PdfError> {
+        let tree_root = self.tree_root;
+        for open in &self.opened {
+            let parent = open.parent.map_or(tree_root, |place| self.opened[place].id);
+            self.objects.object(|chunk| {
+                let mut dict = chunk.indirect(open.id).dict();
+                dict.pair(Name(b"Type"), Name(b"StructElem"));
+                dict.pair(Name(b"S"), Name(open.role.as_bytes()));
+                dict.pair(Name(b"P"), parent);
+                dict.insert(Name(b"K")).array().items(open.kids.iter().copied());
+            })?;
+        }
+        // Keys were given out in the order of writing: the table's pages first, then the cover's.
+        let marks: Vec<u32> =
+            self.table.records.iter().chain(&self.cover.records).map(|record| record.marks).collect();
+        let mut leaves = Vec::new();
+        for (leaf, marks) in marks.chunks(FAN).enumerate() {
+            let id = self.objects.allocate();
+            leaves.push(id);
+            let first = leaf * FAN;
+            self.objects.object(|chunk| {
+                let mut tree = chunk.number_tree::<Ref>(id);
+                tree.limits(to_i32(first), to_i32(first + marks.len() - 1));
+                let mut nums = tree.nums();
+                for (offset, mark) in marks.iter().enumerate() {
+                    nums.insert(to_i32(first + offset), reference(*mark));
+                }
+            })?;
+        }
+        let (root_element, next) = (self.opened[0].id, to_i32(marks.len()));
+        self.objects.object(|chunk| {
+            let mut dict = chunk.indirect(tree_root).dict();
+            dict.pair(Name(b"Type"), Name(b"StructTreeRoot"));
+            dict.pair(Name(b"K"), root_element);
+            dict.pair(Name(b"ParentTreeNextKey"), next);
+            dict.insert(Name(b"ParentTree")).dict().insert(Name(b"Kids")).array().items(leaves);
+        })?;
+        Ok(())
+    }
+
+    /// The bookmarks: those of the cover, then those of the table.
+    fn write_outline(&mut self) -> Result<Option<Ref>, PdfError> {
+        if self.bookmarks.is_empty() {
+            return Ok(None);
+        }
+        self.bookmarks.sort_by_key(|bookmark| bookmark.part != Part::Cover);
+        let root = self.objects.allocate();
+        let first = number(self.objects.allocate_many(super::typeset::to_u32(self.bookmarks.len())));
+        let of = |place: usize| reference(first + super::typeset::to_u32(place));
+        let last = self.bookmarks.len() - 1;
+        for (place, bookmark) in self.bookmarks.iter().enumerate() {
+            self.objects.object(|chunk| {
+                let mut item = chunk.outline_item(of(place));
+                item.title(TextStr(&bookmark.title)).parent(root);
+                if place > 0 {
+                    item.prev(of(place - 1));
+                }
+                if place < last {
+                    item.next(of(place + 1));
+                }
+                item.dest().page(bookmark.page).fit();
+            })?;
+        }
+        self.objects.object(|chunk| {
+            chunk.outline(root).first(of(0)).last(of(last)).count(to_i32(last + 1));
+        })?;
+        Ok(Some(root))
+    }
+}

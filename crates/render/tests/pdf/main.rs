@@ -1,0 +1,139 @@
+//! PDF reports, read back by programs that are not ours: qpdf, poppler's `pdftotext`, and `page` (PDF/A and PDF/UA).
+//!
+//! A test whose program is missing says so and passes, unless `MUSTER_REQUIRE_TOOLS=1`. The checker `page` is a Python
+//! package (`page-validation`); `MUSTER_PDF_PYTHON` names a Python that has it.
+
+#![expect(clippy::unwrap_used, reason = "a test's failure is its message")]
+
+mod sample;
+mod tools;
+
+use muster_render::chart::ChartKind;
+use muster_render::pdf::{FontSet, Paper, PdfError, PdfSettings, PdfWriter};
+use sample::{Rows, chart, cover, people, torture, wide};
+use tools::{conforms, qpdf_check, words};
+
+fn settings() -> PdfSettings {
+    let mut settings = PdfSettings::new("Identities Report");
+    settings.subtitle = "Musterfirma".to_owned();
+    settings.footer = "Task 7f3d2c1b".to_owned();
+    settings
+}
+
+/// The PDF of some rows, given in batches of this many.
+fn pdf(rows: &Rows, settings: PdfSettings, batch_rows: usize) -> (Vec<u8>, muster_render::pdf::WrittenPdf) {
+    let mut bytes = Vec::new();
+    let mut writer = PdfWriter::new(&mut bytes, settings, rows.formats()).unwrap();
+    for batch in rows.batches(batch_rows) {
+        writer.write(&batch).unwrap();
+    }
+    let kinds = [ChartKind::Bars, ChartKind::StackedBars, ChartKind::Share, ChartKind::Line];
+    let charts = kinds.map(chart);
+    let written = writer.finish(&cover(rows.len()), &charts).unwrap();
+    assert_eq!(written.bytes, bytes.len() as u64);
+    assert_eq!(written.rows, rows.len());
+    if let Some(folder) = std::env::var_os("MUSTER_KEEP_PDF") {
+        std::fs::write(std::path::Path::new(&folder).join(format!("{}.pdf", rows.name)), &bytes).unwrap();
+    }
+    (bytes, written)
+}
+
+#[test]
+fn a_report_conforms_to_the_archive_and_accessibility_standards() {
+    for (rows, paper) in [
+        (people(300), Paper::A4),
+        (people(0), Paper::Letter),
+        (torture(), Paper::A4),
+        (wide(), Paper::Letter),
+    ] {
+        let (bytes, _) = pdf(&rows, PdfSettings { paper, ..settings() }, 64);
+        qpdf_check(&bytes);
+        conforms(&bytes, "2a");
+        conforms(&bytes, "ua1");
+    }
+}
+
+#[test]
+fn every_word_comes_back_whole() {
+    let rows = torture();
+    let (bytes, written) = pdf(&rows, settings(), 7);
+    assert_eq!(written.warnings.len(), 1, "{:?}", written.warnings);
+    // In the order of writing, cells come one after the other, but words of right-to-left text from left to right; as it
+    // is read, those are in order.
+    let (Some(written), Some(read)) = (words(&bytes, "-raw"), words(&bytes, "-layout")) else { return };
+    for cell in rows.texts() {
+        let expected = sample::without_spaces(&cell);
+        assert!(written.contains(&expected) || read.contains(&expected), "{cell:?} is not in the text");
+    }
+}
+
+#[test]
+fn the_same_rows_give_the_same_bytes_however_they_are_cut() {
+    let rows = people(2600);
+    let (one, _) = pdf(&rows, settings(), 10_000);
+    for batch_rows in [10_000, 1, 1999, 2000, 777] {
+        assert!(pdf(&rows, settings(), batch_rows).0 == one, "batches of {batch_rows}");
+    }
+}
+
+#[test]
+fn a_table_that_is_too_long_is_refused_and_not_cut() {
+    let rows = people(500);
+    let settings = PdfSettings { pages_max: 3, ..settings() };
+    let mut writer = PdfWriter::new(Vec::new(), settings, rows.formats()).unwrap();
+    let outcome = rows.batches(100).into_iter().try_for_each(|batch| writer.write(&batch));
+    let error = match outcome {
+        Err(error) => error,
+        Ok(()) => writer.finish(&cover(500), &[]).unwrap_err(),
+    };
+    assert!(matches!(error, PdfError::TooManyPages { max: 3 }), "{error}");
+    assert!(error.is_too_large());
+}
+
+#[test]
+fn ten_thousand_rows_are_all_there() {
+    let rows = people(10_000);
+    let (bytes, written) = pdf(&rows, settings(), 4096);
+    qpdf_check(&bytes);
+    assert!(written.warnings.is_empty(), "{:?}", written.warnings);
+    let Some(text) = words(&bytes, "-raw") else { return };
+    for number in [0, 1, 4999, 9999] {
+        assert!(text.contains(&format!("person{number:06}@example.org")), "row {number}");
+    }
+    assert_eq!(text.matches("@example.org").count(), 10_000);
+}
+
+#[test]
+fn names_of_a_directory_come_back_whole() {
+    let Some(names) = sample::directory_names() else {
+        println!("SKIPPED: no directory file to take names from");
+        return;
+    };
+    assert!(names.len() > 10);
+    let rows = Rows::new("directory", &[("name", names.iter().map(|name| Some(name.as_str())).collect())]);
+    let (bytes, written) = pdf(&rows, settings(), 50);
+    assert!(written.warnings.is_empty(), "{:?}", written.warnings);
+    let Some(text) = words(&bytes, "-raw") else { return };
+    for name in &names {
+        assert!(text.contains(&sample::without_spaces(name)), "{name:?} is not in the text");
+    }
+}
+
+#[test]
+fn fonts_of_folders_draw_what_the_program_has_no_font_for() {
+    let folder = "/usr/share/fonts/truetype/noto";
+    if !std::path::Path::new(folder).join("NotoSansTamil-Regular.ttf").exists() {
+        println!("SKIPPED: no Tamil font on this machine");
+        return;
+    }
+    let name = "தமிழ்";
+    let rows = Rows::new("folders", &[("name", vec![Some(name)])]);
+    let (_, without) = pdf(&rows, settings(), 1);
+    assert_eq!(without.warnings.len(), 1);
+    let fonts = FontSet::with_folders(vec![folder.into()]);
+    let (bytes, with) = pdf(&rows, PdfSettings { fonts, ..settings() }, 1);
+    assert!(with.warnings.is_empty(), "{:?}", with.warnings);
+    conforms(&bytes, "2a");
+    let Some(text) = words(&bytes, "-raw") else { return };
+    assert!(text.contains(name));
+}

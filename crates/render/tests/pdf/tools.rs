@@ -1,0 +1,69 @@
+//! The programs that read what was written.
+
+use std::io::Write;
+use std::process::Command;
+
+use super::sample::without_spaces;
+
+/// A file with these bytes, for programs that want one.
+fn file(bytes: &[u8]) -> tempfile::NamedTempFile {
+    let mut file = tempfile::Builder::new().suffix(".pdf").tempfile().unwrap();
+    file.write_all(bytes).unwrap();
+    file
+}
+
+/// The output of a program, `None` where it is missing.
+fn run(command: &mut Command, what: &str) -> Option<std::process::Output> {
+    match command.output() {
+        Ok(output) => Some(output),
+        Err(error) => {
+            let required = std::env::var_os("MUSTER_REQUIRE_TOOLS").is_some_and(|value| value == "1");
+            assert!(!required, "{what} is required: {error}");
+            println!("SKIPPED: no {what}");
+            None
+        }
+    }
+}
+
+/// Structure, streams and cross-references are sound.
+pub fn qpdf_check(bytes: &[u8]) {
+    let file = file(bytes);
+    let Some(output) = run(Command::new("qpdf").arg("--check").arg(file.path()), "qpdf") else { return };
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && text.contains("No syntax or stream encoding errors found"), "{text}");
+}
+
+/// All text without spaces and line ends, in the order in which it was written, or in that in which it is read.
+pub fn words(bytes: &[u8], order: &str) -> Option<String> {
+    let file = file(bytes);
+    let mut command = Command::new("pdftotext");
+    command.args([order, "-enc", "UTF-8"]).arg(file.path()).arg("-");
+    let output = run(&mut command, "pdftotext")?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(without_spaces(&String::from_utf8(output.stdout).unwrap()))
+}
+
+/// The file keeps every rule of a standard, `2a` for PDF/A-2a and `ua1` for PDF/UA-1.
+pub fn conforms(bytes: &[u8], standard: &str) {
+    let python = std::env::var("MUSTER_PDF_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let script = "import sys\n\
+                  try:\n    import page\n\
+                  except ImportError:\n    sys.exit(77)\n\
+                  report = page.validate_pdf(sys.argv[1], profile=sys.argv[2])\n\
+                  for failure in report.failures[:20]:\n    print(failure.rule_id, failure.message)\n\
+                  sys.exit(0 if report.is_compliant else 1)";
+    let file = file(bytes);
+    let mut command = Command::new(python);
+    command.args(["-c", script]).arg(file.path()).arg(standard);
+    let Some(output) = run(&mut command, "python3") else { return };
+    if output.status.code() == Some(77) {
+        let required = std::env::var_os("MUSTER_REQUIRE_TOOLS").is_some_and(|value| value == "1");
+        assert!(!required, "the Python package page-validation is required");
+        println!("SKIPPED: no Python package page-validation");
+        return;
+    }
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{standard}: {text}");
+}

@@ -1,0 +1,139 @@
+//! Comparing two files: a golden, faults, and a model that holds both in memory.
+
+use std::collections::BTreeMap;
+use std::io::Cursor;
+
+use muster_render::compare::{CompareError, Compared, Comparison, compare};
+use muster_render::{FormulaGuard, Written};
+use proptest::prelude::*;
+
+fn compared(text: &str, formula_guard: FormulaGuard) -> Compared<Cursor<&[u8]>> {
+    Compared { content: Cursor::new(text.as_bytes()), formula_guard }
+}
+
+fn compare_plain(old: &str, new: &str, keys: &[&str]) -> Result<(String, Comparison), CompareError> {
+    let mut sink = Vec::new();
+    let off = FormulaGuard::Off;
+    let comparison = compare(compared(old, off), compared(new, off), keys, &mut sink, off)?;
+    assert_eq!(comparison.written.bytes, sink.len() as u64);
+    Ok((String::from_utf8(sink).unwrap(), comparison))
+}
+
+#[test]
+fn what_came_went_and_changed() {
+    let old =
+        "id,name,status,gone\r\n1,a,ACTIVE,x\r\n2,b,ACTIVE,x\r\n3,\"c,\r\nd\",ACTIVE,x\r\n4,e,ACTIVE,x\r\n";
+    let new = "status,id,name,fresh\r\nACTIVE,5,f,y\r\nDISABLED,3,\"c,\r\nd\",y\r\nACTIVE,1,a,y\r\nLOCKED,2,B,y\r\n";
+    let (text, comparison) = compare_plain(old, new, &["id"]).unwrap();
+    let expected = "change,id,column,old,new\r\n\
+                    COLUMN_CAME,,fresh,,\r\n\
+                    COLUMN_WENT,,gone,,\r\n\
+                    CAME,5,,,\r\n\
+                    CHANGED,3,status,ACTIVE,DISABLED\r\n\
+                    CHANGED,2,status,ACTIVE,LOCKED\r\n\
+                    CHANGED,2,name,b,B\r\n\
+                    WENT,4,,,\r\n";
+    assert_eq!(text, expected);
+    let counts = Comparison {
+        came: 1,
+        went: 1,
+        changed: 2,
+        unchanged: 1,
+        columns_came: vec!["fresh".to_owned()],
+        columns_went: vec!["gone".to_owned()],
+        written: comparison.written.clone(),
+    };
+    assert_eq!((comparison.written.rows, &comparison), (7, &counts));
+}
+
+#[test]
+fn a_guard_is_no_difference() {
+    let mut sink = Vec::new();
+    let (old, new) = ("id,x\r\n1,'=a\r\n2,'-b\r\n", "id,x\r\n1,=a\r\n2,=b\r\n");
+    let (old, new) = (compared(old, FormulaGuard::On), compared(new, FormulaGuard::Off));
+    let comparison = compare(old, new, &["id"], &mut sink, FormulaGuard::On).unwrap();
+    assert_eq!(String::from_utf8(sink).unwrap(), "change,id,column,old,new\r\nCHANGED,2,x,'-b,'=b\r\n");
+    assert_eq!(comparison.unchanged, 1);
+}
+
+#[test]
+fn faults_are_named() {
+    let error = |old: &str, new: &str, keys: &[&str]| compare_plain(old, new, keys).unwrap_err().to_string();
+    let good = "id,x\r\n1,a\r\n";
+    assert_eq!(error(good, good, &[]), "no key column was named: expected at least one");
+    assert_eq!(
+        error(good, "ID,x\r\n", &["id"]),
+        "the new file has no column \"id\": expected the key columns in both files"
+    );
+    assert_eq!(
+        error("id,id\r\n", good, &["id"]),
+        "the old file has two columns \"id\": expected each name once"
+    );
+    assert_eq!(error(good, "id,x\r\n1\r\n", &["id"]), "the new file cannot be read as CSV");
+    let same = format!("id,x\r\n{}", "1,a\r\n".repeat(1_001));
+    assert_eq!(
+        error(&same, good, &["id"]),
+        "more than 1000 rows of the old file have the same key: expected columns that tell rows apart"
+    );
+    let (text, comparison) = compare_plain("id\r\n", "id\r\n", &["id"]).unwrap();
+    assert_eq!(text, "change,id,column,old,new\r\n");
+    assert_eq!(comparison, Comparison { written: comparison.written.clone(), ..Comparison::default() });
+    assert_ne!(comparison.written, Written::default());
+}
+
+type Rows = BTreeMap<(u8, String), (String, String)>;
+
+fn to_csv(rows: &Rows, reverse: bool) -> String {
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    writer.write_record(["k1", "a", "k2", "b"]).unwrap();
+    let mut ordered: Vec<_> = rows.iter().collect();
+    if reverse {
+        ordered.reverse();
+    }
+    for ((k1, k2), (a, b)) in ordered {
+        writer.write_record([&k1.to_string(), a, k2, b]).unwrap();
+    }
+    String::from_utf8(writer.into_inner().unwrap()).unwrap()
+}
+
+fn rows() -> impl Strategy<Value = Rows> {
+    let cell = || "[ab\",\n]{0,2}";
+    prop::collection::btree_map((0..4_u8, "[xy\n]{0,1}"), (cell(), cell()), 0..12)
+}
+
+proptest! {
+    #[test]
+    fn it_is_what_two_maps_tell(old in rows(), new in rows()) {
+        let (text, comparison) = compare_plain(&to_csv(&old, false), &to_csv(&new, true), &["k1", "k2"]).unwrap();
+        let mut expected = Vec::new();
+        let line = |change: &str, key: &(u8, String), rest: [&str; 3]| {
+            let mut line = vec![change.to_owned(), key.0.to_string(), key.1.clone()];
+            line.extend(rest.map(str::to_owned));
+            line
+        };
+        for (key, after) in new.iter().rev() {
+            match old.get(key) {
+                None => expected.push(line("CAME", key, ["", "", ""])),
+                Some(before) => {
+                    if before.0 != after.0 {
+                        expected.push(line("CHANGED", key, ["a", &before.0, &after.0]));
+                    }
+                    if before.1 != after.1 {
+                        expected.push(line("CHANGED", key, ["b", &before.1, &after.1]));
+                    }
+                }
+            }
+        }
+        for key in old.keys().filter(|key| !new.contains_key(key)) {
+            expected.push(line("WENT", key, ["", "", ""]));
+        }
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let found: Vec<Vec<String>> = reader.deserialize().collect::<Result<_, _>>().unwrap();
+        prop_assert_eq!(&found, &expected);
+        prop_assert_eq!(comparison.written.rows, expected.len() as u64);
+        let same = new.iter().filter(|(key, after)| old.get(key) == Some(after)).count() as u64;
+        prop_assert_eq!(comparison.unchanged, same);
+        let both = new.keys().filter(|key| old.contains_key(key)).count() as u64;
+        prop_assert_eq!(comparison.changed + same, both);
+    }
+}

@@ -1,0 +1,157 @@
+//! Files that are named by a path or a pattern, and what a definition says about their records.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use crate::account::AccountSettings;
+use crate::reader::ReadError;
+
+/// Files that one source may consist of.
+const FILES_MAX: usize = 10_000;
+
+/// The table of a definition file for kinds that are files of records with named values: `[ndjson]`, `[parquet]`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileSettings {
+    /// The file, or files: the last part may have `*` for any characters and `?` for one. A relative path is taken
+    /// from the definition file's folder.
+    pub path: String,
+    /// What the values mean.
+    pub account: AccountSettings,
+}
+
+impl FileSettings {
+    /// The first fault, as the key and what is wrong with it.
+    pub(crate) fn fault(&self) -> Option<(String, String)> {
+        let folder = Path::new(&self.path).parent().map(Path::to_string_lossy).unwrap_or_default();
+        if self.path.trim().is_empty() {
+            return Some(("path".to_owned(), "must not be blank".to_owned()));
+        }
+        if folder.contains(['*', '?']) {
+            return Some(("path".to_owned(), "expected `*` and `?` in its last part only".to_owned()));
+        }
+        self.account.fault()
+    }
+
+    /// The files, in the order of their names.
+    ///
+    /// # Errors
+    /// The settings are faulty, the folder cannot be read, or no file is there.
+    pub(crate) fn files(&self, base_dir: &Path) -> Result<Vec<PathBuf>, ReadError> {
+        let path = base_dir.join(&self.path);
+        let place = path.display().to_string();
+        let refuse = |reason: String| ReadError::Settings { path: place.clone(), reason };
+        if let Some((key, reason)) = self.fault() {
+            return Err(refuse(format!("{key}: {reason}")));
+        }
+        let pattern = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if !pattern.contains(['*', '?']) {
+            return Ok(vec![path]);
+        }
+        let folder = path.parent().unwrap_or(base_dir);
+        let failed = |source| ReadError::Io { action: "list", path: folder.display().to_string(), source };
+        let mut files = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name();
+            if matches(&pattern, &name.to_string_lossy()) && entry.path().is_file() {
+                files.push(entry.path());
+            }
+            if files.len() > FILES_MAX {
+                return Err(refuse(format!("expected at most {FILES_MAX} files")));
+            }
+        }
+        if files.is_empty() {
+            return Err(refuse("expected at least one file of this pattern".to_owned()));
+        }
+        files.sort_unstable();
+        Ok(files)
+    }
+}
+
+/// Whether a name fits a pattern of `*` and `?`.
+fn matches(pattern: &str, name: &str) -> bool {
+    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
+    let (mut at, mut name_at) = (0, 0);
+    // Where the last star stands, and the first character that it has not taken yet.
+    let mut star = None;
+    while name_at < name.len() {
+        match pattern.get(at) {
+            Some('*') => {
+                star = Some((at, name_at));
+                at += 1;
+            }
+            Some(&wanted) if wanted == '?' || wanted == name[name_at] => {
+                at += 1;
+                name_at += 1;
+            }
+            Some(_) | None => {
+                let Some((star_at, taken)) = star else { return false };
+                star = Some((star_at, taken + 1));
+                at = star_at + 1;
+                name_at = taken + 1;
+            }
+        }
+    }
+    pattern[at..].iter().all(|rest| *rest == '*')
+}
+
+/// A file as it was when it was opened.
+pub(crate) struct Opened {
+    pub(crate) path: PathBuf,
+    pub(crate) file: File,
+    state: (u64, Option<SystemTime>),
+}
+
+impl Opened {
+    /// Opens a file.
+    pub(crate) fn open(path: &Path) -> Result<Self, ReadError> {
+        let name = path.display().to_string();
+        let failed = |action| {
+            let path = name.clone();
+            move |source| ReadError::Io { action, path, source }
+        };
+        let file = File::open(path).map_err(failed("open"))?;
+        let state = state(&file).map_err(failed("examine"))?;
+        Ok(Self { path: path.to_owned(), file, state })
+    }
+
+    /// Whether the file is as it was.
+    pub(crate) fn unchanged(&self) -> Result<bool, ReadError> {
+        let path = || self.path.display().to_string();
+        let now =
+            state(&self.file).map_err(|source| ReadError::Io { action: "examine", path: path(), source })?;
+        Ok(now == self.state)
+    }
+}
+
+/// Some file systems know no time of modification; then the length alone must do.
+fn state(file: &File) -> std::io::Result<(u64, Option<SystemTime>)> {
+    let metadata = file.metadata()?;
+    Ok((metadata.len(), metadata.modified().ok()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns() {
+        let cases = [
+            ("*.parquet", "a.parquet", true),
+            ("*.parquet", "a.parquet.tmp", false),
+            ("part-?.json", "part-1.json", true),
+            ("part-?.json", "part-10.json", false),
+            ("*a*b", "xaab", true),
+            ("*a*b", "xaba", false),
+            ("*", "", true),
+            ("?", "ü", true),
+        ];
+        for (pattern, name, expected) in cases {
+            assert_eq!(matches(pattern, name), expected, "{pattern} {name}");
+        }
+    }
+}

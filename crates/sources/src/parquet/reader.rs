@@ -1,0 +1,124 @@
+//! Row groups to account records.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+
+use super::values::Column;
+use crate::account::{AccountSink, Record};
+use crate::files::{FileSettings, Opened};
+use crate::reader::{Batch, ReadError, ReadSummary, RecordReader};
+
+/// Rows decoded at a time.
+const ROWS: usize = 2048;
+
+/// A read of files in progress.
+struct ParquetReader {
+    waiting: VecDeque<PathBuf>,
+    current: Option<(Opened, ParquetRecordBatchReader)>,
+    columns: Vec<String>,
+    sink: AccountSink,
+    total: u64,
+    read: u64,
+    incomplete: Option<String>,
+}
+
+/// Opens the files for one full read; every footer is looked at first.
+///
+/// # Errors
+/// The settings are faulty, a file is not Parquet or has other columns than the first, or a column that the
+/// definition needs is missing.
+pub(crate) fn open(settings: &FileSettings, base_dir: &Path) -> Result<Box<dyn RecordReader>, ReadError> {
+    let waiting: VecDeque<PathBuf> = settings.files(base_dir)?.into();
+    let mut sink = AccountSink::new(settings.account.clone());
+    let mut columns: Option<Vec<String>> = None;
+    let mut total = 0;
+    for path in &waiting {
+        let (_, builder) = builder(path)?;
+        let found: Vec<String> = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
+        total += u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
+        match &columns {
+            None => {
+                sink.declare(&found).map_err(|reason| header(path, reason))?;
+                columns = Some(found);
+            }
+            Some(first) if *first == found => {}
+            Some(_) => return Err(header(path, "expected the columns of the first file".to_owned())),
+        }
+    }
+    sink.reported_total = Some(total);
+    let columns = columns.unwrap_or_default();
+    Ok(Box::new(ParquetReader { waiting, current: None, columns, sink, total, read: 0, incomplete: None }))
+}
+
+fn header(path: &Path, reason: String) -> ReadError {
+    ReadError::Settings { path: path.display().to_string(), reason }
+}
+
+fn builder(path: &Path) -> Result<(Opened, ParquetRecordBatchReaderBuilder<std::fs::File>), ReadError> {
+    let opened = Opened::open(path)?;
+    let file = opened.file.try_clone().map_err(|source| ReadError::Io {
+        action: "open",
+        path: path.display().to_string(),
+        source,
+    })?;
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file)
+        .map_err(|error| header(path, format!("expected a Parquet file: {error}")))?;
+    Ok((opened, builder))
+}
+
+impl ParquetReader {
+    fn take(&mut self, rows: &arrow::record_batch::RecordBatch) -> Result<(), arrow::error::ArrowError> {
+        let columns: Vec<Column> = rows.columns().iter().map(Column::new).collect::<Result<_, _>>()?;
+        for row in 0..rows.num_rows() {
+            let mut fields = Vec::with_capacity(columns.len());
+            for (name, column) in self.columns.iter().zip(&columns) {
+                let texts = column.texts(row)?;
+                if !texts.is_empty() {
+                    fields.push((name.clone(), texts));
+                }
+            }
+            self.read += 1;
+            self.sink.push(Record { fields, ..Record::default() });
+        }
+        Ok(())
+    }
+}
+
+impl RecordReader for ParquetReader {
+    fn next_batch(&mut self) -> Result<Option<Batch>, ReadError> {
+        while !self.sink.is_full() {
+            let Some((opened, rows)) = &mut self.current else {
+                let Some(path) = self.waiting.pop_front() else { break };
+                let (opened, builder) = builder(&path)?;
+                let rows = builder.with_batch_size(ROWS).build();
+                let rows = rows.map_err(|error| header(&path, format!("cannot be read: {error}")))?;
+                self.current = Some((opened, rows));
+                continue;
+            };
+            match rows.next() {
+                Some(rows) => {
+                    let rows = rows?;
+                    self.take(&rows)?;
+                }
+                None => {
+                    if !opened.unchanged()? {
+                        let name = opened.path.display();
+                        self.incomplete = Some(format!("the file {name} changed while it was read"));
+                    }
+                    self.current = None;
+                }
+            }
+        }
+        self.sink.take()
+    }
+
+    fn finish(self: Box<Self>) -> Result<ReadSummary, ReadError> {
+        let incomplete = self.incomplete.or_else(|| {
+            let whole = self.read == self.total && self.waiting.is_empty() && self.current.is_none();
+            (!whole).then(|| format!("read {} rows of the {} that the files hold", self.read, self.total))
+        });
+        Ok(self.sink.summary(incomplete))
+    }
+}

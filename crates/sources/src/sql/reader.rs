@@ -1,0 +1,94 @@
+//! The read of a query: rows to account records.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::settings::System;
+use super::{SqlSettings, mysql, postgres};
+use crate::account::AccountSink;
+use crate::reader::{ReadError, RecordReader};
+use crate::remote::{RemoteReader, Stop};
+use crate::secret::{self, Environment};
+
+/// Opens a query for one full read.
+///
+/// # Errors
+/// The settings are faulty or the password cannot be had; all else comes with the first batch.
+pub(crate) fn open(
+    settings: &SqlSettings,
+    base_dir: &Path,
+    environment: Environment<'_>,
+) -> Result<Box<dyn RecordReader>, ReadError> {
+    if let Some((key, reason)) = settings.fault() {
+        return Err(ReadError::Settings { path: settings.url.clone(), reason: format!("{key}: {reason}") });
+    }
+    let password = secret::read(
+        "password",
+        settings.password_file.as_deref(),
+        settings.password_env.as_deref(),
+        base_dir,
+        environment,
+    )?;
+    let ca_file = settings.ca_file.as_ref().map(|file| base_dir.join(file));
+    let sink = AccountSink::new(settings.account.clone());
+    let time_limit = Duration::from_secs(settings.total_timeout_s);
+    let settings = settings.clone();
+    RemoteReader::start(settings.url.clone(), time_limit, sink, async move |feed| {
+        let place = settings.place().expect("a URL of another form is a fault of the settings");
+        match place.system {
+            System::Postgres => {
+                postgres::read(&settings, &place, ca_file.as_deref(), password.as_ref(), feed).await
+            }
+            System::MySql => {
+                mysql::read(&settings, &place, ca_file.as_deref(), password.as_ref(), feed).await
+            }
+        }
+    })
+}
+
+/// Nothing could be read.
+pub(super) fn failed(settings: &SqlSettings, reason: String) -> Stop {
+    Stop::Failed(ReadError::Remote { place: settings.url.clone(), reason })
+}
+
+/// The connection could not be made.
+pub(super) fn not_connected(settings: &SqlSettings, error: &sqlx::Error) -> Stop {
+    failed(settings, format!("no connection: {error}"))
+}
+
+/// The query cannot be run as it is; nothing of the data is in such a message.
+pub(super) fn not_runnable(settings: &SqlSettings, error: &sqlx::Error) -> Stop {
+    let reason =
+        error.as_database_error().map_or_else(|| error.to_string(), |error| error.message().to_owned());
+    failed(settings, format!("the query cannot be run: {reason}"))
+}
+
+/// Rows stopped coming.
+pub(super) fn broken_off(error: &sqlx::Error) -> Stop {
+    let Some(found) = error.as_database_error() else {
+        return Stop::Incomplete(format!("the connection was lost: {error}"));
+    };
+    let code = found.code().unwrap_or_default();
+    let meaning = match code.as_ref() {
+        // PostgreSQL's query_canceled; MySQL's and MariaDB's time-outs of a statement.
+        "57014" | "HY000" | "70100" => ", its time limit for a statement among the causes",
+        _ => "",
+    };
+    Stop::Incomplete(format!("the server ended the query (SQLSTATE {code}{meaning})"))
+}
+
+/// Checks the columns of a query against the settings.
+pub(super) fn declare(settings: &SqlSettings, sink: &mut AccountSink, names: &[String]) -> Result<(), Stop> {
+    let repeated = names.iter().enumerate().find(|(index, name)| names[..*index].contains(name));
+    if let Some((_, name)) = repeated {
+        return Err(failed(settings, format!("the query has two columns {name:?}: expected distinct names")));
+    }
+    sink.declare(names).map_err(|reason| failed(settings, format!("the query's columns: {reason}")))
+}
+
+/// A column cannot be read.
+pub(super) fn unknown_type(settings: &SqlSettings, column: &str, kind: &str) -> Stop {
+    let reason =
+        format!("column {column:?} is of type {kind}, which has no agreed text: expected a cast to text");
+    failed(settings, reason)
+}

@@ -1,0 +1,152 @@
+//! The read of a tenant: a list of accounts or identities to account records.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::list::{List, Pages};
+use super::service::Service;
+use super::source::{self, AccountSchema};
+use super::{TenantObjects, TenantSettings, values};
+use crate::account::AccountSink;
+use crate::reader::{ReadError, RecordReader};
+use crate::remote::{Feed, RemoteReader, Stop};
+use crate::secret::Environment;
+
+/// Names of attributes that a warning lists.
+const NAMES_SHOWN: usize = 10;
+
+/// Opens a tenant for one full read.
+///
+/// # Errors
+/// The settings are faulty or the secret cannot be had; all else comes with the first batch.
+pub(crate) fn open(
+    settings: &TenantSettings,
+    base_dir: &Path,
+    environment: Environment<'_>,
+) -> Result<Box<dyn RecordReader>, ReadError> {
+    let mut service = connect(settings, base_dir, environment)?;
+    let sink = AccountSink::new(settings.account());
+    let settings = settings.clone();
+    let time_limit = Duration::from_secs(settings.total_timeout_s);
+    RemoteReader::start(settings.url.clone(), time_limit, sink, async move |feed| {
+        read(&settings, &mut service, feed).await
+    })
+}
+
+/// A client for settings without fault.
+pub(super) fn connect(
+    settings: &TenantSettings,
+    base_dir: &Path,
+    environment: Environment<'_>,
+) -> Result<Service, ReadError> {
+    if let Some((key, reason)) = settings.fault() {
+        return Err(ReadError::Settings { path: settings.url.clone(), reason: format!("{key}: {reason}") });
+    }
+    Service::new(settings, base_dir, environment)
+}
+
+async fn read(settings: &TenantSettings, service: &mut Service, feed: &mut Feed) -> Result<(), Stop> {
+    let failed = |reason| Stop::Failed(ReadError::Remote { place: settings.url.clone(), reason });
+    let root = format!("/{}", settings.version);
+    let mut known = None;
+    let list = match settings.objects {
+        TenantObjects::Accounts => {
+            let wanted = settings.source.as_deref().unwrap_or_default();
+            let id = source::find(service, &root, wanted).await.map_err(failed)?;
+            let schema = source::account_schema(service, &root, &id).await.map_err(failed)?;
+            known = prepare(settings, schema, feed).map_err(failed)?;
+            let filters = format!("sourceId eq {}", source::quoted(&id));
+            let query = vec![("filters", filters), ("detailLevel", "FULL".to_owned())];
+            List::Path { path: format!("{root}/accounts"), query, sorters: "id" }
+        }
+        TenantObjects::Identities => {
+            // Without this the uncorrelated ones are left out.
+            let query = vec![("defaultFilter", "NONE".to_owned())];
+            List::Path { path: format!("{root}/identities"), query, sorters: "alias" }
+        }
+    };
+    let mut pages = Pages::new(list, settings.page_size);
+    let (mut unlisted, mut disguised) = (BTreeSet::new(), BTreeSet::new());
+    loop {
+        let page = match pages.next(service).await {
+            Ok(page) => page,
+            Err(reason) if pages.has_begun() => return Err(Stop::Incomplete(reason)),
+            Err(reason) => return Err(failed(reason)),
+        };
+        feed.sink.reported_total = pages.total;
+        let Some(elements) = page else { break };
+        for element in elements {
+            let Value::Object(object) = element else {
+                feed.sink.reject(0, None, "the element is not a JSON object".to_owned());
+                continue;
+            };
+            let (record, left_out) = match settings.objects {
+                TenantObjects::Accounts => values::account(object),
+                TenantObjects::Identities => values::identity(object),
+            };
+            for name in left_out {
+                note(&mut disguised, &name);
+            }
+            if let Some(known) = &known {
+                let names = record.fields.iter().map(|(name, _)| name);
+                names.filter(|name| !known.contains(*name)).for_each(|name| note(&mut unlisted, name));
+            }
+            feed.push(record)?;
+        }
+    }
+    for (names, what) in [
+        (unlisted, "attributes that the source's account schema does not list"),
+        (disguised, "attributes with names of the tenant's own"),
+    ] {
+        if !names.is_empty() {
+            let names: Vec<_> = names.iter().map(|name| format!("{name:?}")).collect();
+            feed.sink.warn(format!("{what} are left out: {}", names.join(", ")));
+        }
+    }
+    pages.end(service).await.map_err(Stop::Incomplete)
+}
+
+fn note(names: &mut BTreeSet<String>, name: &str) {
+    if names.len() < NAMES_SHOWN && !names.contains(name) {
+        names.insert(name.to_owned());
+    }
+}
+
+/// Tells the sink what the account schema says, and gives the names of the fields that are then known; `None` when the
+/// definition lists what is kept.
+fn prepare(
+    settings: &TenantSettings,
+    schema: Option<AccountSchema>,
+    feed: &mut Feed,
+) -> Result<Option<BTreeSet<String>>, String> {
+    let mut account = settings.account();
+    let listed = account.attributes.is_some();
+    let schema = match schema {
+        Some(schema) => schema,
+        None if listed => AccountSchema::default(),
+        None => {
+            let wanted = "expected one, or the attributes to keep in the definition";
+            return Err(format!("the source has no account schema: {wanted}"));
+        }
+    };
+    let own = values::ACCOUNT_FIELDS.map(str::to_owned);
+    let mut attributes = schema.attributes;
+    attributes.extend(own);
+    if settings.entitlements.is_none() {
+        account.entitlements = schema.entitlements;
+    }
+    let columns = [values::NATIVE_IDENTITY, values::NAME, values::DISPLAY_NAME, values::UUID];
+    let mut known = attributes.clone();
+    known.extend(columns.map(str::to_owned));
+    if !listed {
+        account.attributes = Some(attributes);
+    }
+    // A condition may look at what the schema does not list.
+    known.extend(account.privileged.iter().map(|condition| condition.attribute.clone()));
+    feed.sink = AccountSink::new(account);
+    feed.sink.declare(&known)?;
+    Ok((!listed).then(|| known.into_iter().collect()))
+}

@@ -1,0 +1,183 @@
+//! NDJSON and Parquet files.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float64Array,
+    Int64Array, ListArray, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray,
+};
+use arrow::datatypes::{DataType, Field, Int32Type, Int64Type};
+use muster_sources::{AccountSettings, FileSettings, FlagCondition, ReadError, ReaderSettings};
+use parquet::arrow::ArrowWriter;
+
+use crate::support::{self, Outcome};
+
+fn settings(path: &str, native_identity: &str) -> FileSettings {
+    FileSettings { path: path.to_owned(), account: AccountSettings::new(native_identity) }
+}
+
+fn read(reader: ReaderSettings, folder: &Path) -> Result<Outcome, ReadError> {
+    support::read(&support::definition_of(reader), folder)
+}
+
+#[test]
+fn lines_of_json() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = concat!(
+        "\u{feff}{\"id\": \"a\", \"mail\": [\"a@x\", null, \"b@x\"], \"age\": 41, \"active\": true, \"n\": null}\r\n",
+        "\n",
+        "{\"id\": 7, \"name\": {\"first\": \"Ü\"}, \"active\": false}\n",
+        "[1]\n",
+        "{\"id\": \"secret-x\",\n",
+        "{\"name\": \"no id\"}\n",
+    );
+    std::fs::write(folder.path().join("people-1.ndjson"), first).unwrap();
+    std::fs::write(folder.path().join("people-2.ndjson"), "{\"id\": \"last\"}").unwrap();
+    std::fs::write(folder.path().join("other.ndjson"), "{\"id\": \"other\"}").unwrap();
+    let mut settings = settings("people-*.ndjson", "id");
+    settings.account.disabled = Some(FlagCondition {
+        attribute: "active".to_owned(),
+        values: Some(vec!["false".to_owned()]),
+        present: false,
+    });
+    let outcome = read(ReaderSettings::Ndjson(settings.clone()), folder.path()).unwrap();
+    let expected = [
+        "1 a {active=true, age=41, id=a, mail=a@x|b@x}",
+        "3 7 [d] {active=false, id=7, name={\"first\":\"Ü\"}}",
+        "1 last {id=last}",
+    ];
+    assert_eq!(outcome.records, expected);
+    let rejected = [
+        "4 -: people-1.ndjson: the line is not a JSON object",
+        "5 -: people-1.ndjson: the line is not JSON from column 18 on",
+        "6 -: \"id\" is absent: expected the native identity",
+    ];
+    assert_eq!(outcome.rejection_texts(), rejected);
+    assert!(outcome.summary.complete);
+    assert_eq!(outcome.summary.bytes, (first.len() + "{\"id\": \"last\"}".len()) as u64);
+    // cat people-1.ndjson people-2.ndjson | sha256sum, by the tool itself.
+    let output = std::process::Command::new("sh")
+        .args(["-c", "cat people-1.ndjson people-2.ndjson | sha256sum"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let digest = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(outcome.summary.digest_sha256, digest.split(' ').next().unwrap());
+
+    settings.path = "nothing-*.ndjson".to_owned();
+    let text = read(ReaderSettings::Ndjson(settings), folder.path()).err().unwrap().to_string();
+    assert!(text.ends_with("nothing-*.ndjson: expected at least one file of this pattern"), "{text}");
+}
+
+#[test]
+fn a_file_of_lines_that_grows_is_incomplete() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.ndjson");
+    std::fs::write(&path, "{\"id\": 1}\n".repeat(5000)).unwrap();
+    let definition = support::definition_of(ReaderSettings::Ndjson(settings("a.ndjson", "id")));
+    let mut reader = muster_sources::open(&definition, folder.path()).unwrap();
+    assert!(reader.next_batch().unwrap().is_some());
+    let summary = reader.finish().unwrap();
+    assert_eq!(summary.incomplete_reason.as_deref(), Some("the files were not read to their end"));
+
+    let mut reader = muster_sources::open(&definition, folder.path()).unwrap();
+    assert!(reader.next_batch().unwrap().is_some());
+    std::fs::write(&path, "{\"id\": 1}\n".repeat(5001)).unwrap();
+    while reader.next_batch().unwrap().is_some() {}
+    let reason = reader.finish().unwrap().incomplete_reason.unwrap();
+    assert!(reason.ends_with("a.ndjson changed while it was read"), "{reason}");
+}
+
+fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {
+    let batch = RecordBatch::try_from_iter_with_nullable(
+        columns.into_iter().map(|(name, array)| (name, array, true)),
+    )
+    .unwrap();
+    let mut writer =
+        ArrowWriter::try_new(std::fs::File::create(path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
+}
+
+#[test]
+fn columns_of_parquet() {
+    let folder = tempfile::tempdir().unwrap();
+    let lists = ListArray::from_iter_primitive::<Int64Type, _, _>([Some(vec![Some(3), None, Some(1)]), None]);
+    let given: ArrayRef = Arc::new(StringArray::from(vec![Some("Zoë"), None]));
+    let number: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
+    let nested = StructArray::from(vec![
+        (Arc::new(Field::new("given", DataType::Utf8, true)), given),
+        (Arc::new(Field::new("number", DataType::Int64, true)), number),
+    ]);
+    let dictionary: DictionaryArray<Int32Type> = ["red", "blue"].into_iter().collect();
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("id", Arc::new(Int64Array::from(vec![10, 20]))),
+        ("login", Arc::new(StringArray::from(vec![Some("zoe"), None]))),
+        ("groups", Arc::new(lists)),
+        ("active", Arc::new(BooleanArray::from(vec![true, false]))),
+        ("ratio", Arc::new(Float64Array::from(vec![0.1, 2.0]))),
+        (
+            "salary",
+            Arc::new(Decimal128Array::from(vec![123_450, -5]).with_precision_and_scale(10, 2).unwrap()),
+        ),
+        // 2020-02-29 is day 18321 since 1970.
+        ("hired", Arc::new(Date32Array::from(vec![Some(18_321), None]))),
+        // 2024-01-15T08:30:00Z is second 1705307400.
+        (
+            "seen",
+            Arc::new(
+                TimestampMicrosecondArray::from(vec![Some(1_705_307_400_000_000), None]).with_timezone("UTC"),
+            ),
+        ),
+        ("photo", Arc::new(BinaryArray::from(vec![Some(&[0xff, 0xd8, 0xff][..]), None]))),
+        ("name", Arc::new(nested)),
+        ("colour", Arc::new(dictionary)),
+    ];
+    write(&folder.path().join("a.parquet"), columns);
+    let mut settings = settings("a.parquet", "id");
+    settings.account.name = Some("login".to_owned());
+    settings.account.entitlements = vec!["groups".to_owned()];
+    settings.account.locked = Some(FlagCondition {
+        attribute: "active".to_owned(),
+        values: Some(vec!["false".to_owned()]),
+        present: false,
+    });
+    let outcome = read(ReaderSettings::Parquet(settings.clone()), folder.path()).unwrap();
+    let expected = [
+        "0 10 zoe/-/- {id=10, login=zoe, groups=3|1, active=true, ratio=0.1, salary=1234.50, hired=2020-02-29, \
+         seen=2024-01-15T08:30:00Z, photo=/9j/, name={\"given\":\"Zoë\",\"number\":1}, colour=red} 3|1",
+        "0 20 [l] -/-/- {id=20, active=false, ratio=2.0, salary=-0.05, name={\"given\":null,\"number\":2}, colour=blue}",
+    ];
+    assert_eq!(outcome.records, expected);
+    assert!(outcome.summary.complete);
+    assert_eq!(outcome.summary.reported_total, Some(2));
+
+    settings.account.locked.as_mut().unwrap().attribute = "retired".to_owned();
+    let text = read(ReaderSettings::Parquet(settings), folder.path()).err().unwrap().to_string();
+    assert!(text.ends_with("expected a column \"retired\", which tells locked accounts"), "{text}");
+}
+
+#[test]
+fn several_parquet_files_with_the_same_columns() {
+    let folder = tempfile::tempdir().unwrap();
+    let ids = |range: std::ops::Range<i64>| -> ArrayRef { Arc::new(Int64Array::from_iter_values(range)) };
+    write(&folder.path().join("2.parquet"), vec![("id", ids(5000..9000))]);
+    write(&folder.path().join("1.parquet"), vec![("id", ids(0..5000))]);
+    let outcome = read(ReaderSettings::Parquet(settings("?.parquet", "id")), folder.path()).unwrap();
+    assert_eq!(outcome.records.len(), 9000);
+    assert_eq!(
+        (outcome.records[0].as_str(), outcome.records[8999].as_str()),
+        ("0 0 {id=0}", "0 8999 {id=8999}")
+    );
+    assert_eq!((outcome.summary.complete, outcome.summary.reported_total), (true, Some(9000)));
+
+    write(&folder.path().join("3.parquet"), vec![("id", ids(0..1)), ("more", ids(0..1))]);
+    let text =
+        read(ReaderSettings::Parquet(settings("?.parquet", "id")), folder.path()).err().unwrap().to_string();
+    assert!(text.ends_with("3.parquet: expected the columns of the first file"), "{text}");
+    std::fs::write(folder.path().join("3.parquet"), "no such file").unwrap();
+    let text =
+        read(ReaderSettings::Parquet(settings("?.parquet", "id")), folder.path()).err().unwrap().to_string();
+    assert!(text.contains("3.parquet: expected a Parquet file"), "{text}");
+}

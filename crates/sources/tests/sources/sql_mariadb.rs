@@ -1,0 +1,71 @@
+//! Queries, on a real MariaDB.
+
+use muster_sources::{AccountSettings, ReadError, ReaderSettings, SqlSettings};
+
+use crate::servers::mariadb::{MariaDb, PASSWORD};
+use crate::support::{self, Outcome};
+
+const TABLES: &str = "
+CREATE TABLE people (
+  id int PRIMARY KEY, name varchar(80), active boolean, hired date, seen timestamp NULL, changed datetime(2),
+  salary decimal(10,2), extra json, mood enum('calm', 'alert'), big bigint unsigned);
+SET time_zone = '+02:00';
+INSERT INTO people VALUES
+  (1, 'Anna Müller', true, '2020-02-29', '2024-01-15 10:30:00', '2024-01-15 08:30:00.25', 1234.50, '{\"a\": 1}',
+   'alert', 18446744073709551615),
+  (2, '', false, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+CREATE TABLE many AS SELECT seq AS id, concat('user ', seq) AS name FROM seq_1_to_25000;
+CREATE TABLE bytes AS SELECT 1 AS id, x'00' AS photo, point(1, 2) AS place
+";
+
+#[test]
+fn queries_on_mariadb() {
+    let Some(server) = MariaDb::start(TABLES) else { return };
+    let read = |settings: SqlSettings| -> Result<Outcome, ReadError> {
+        support::read(&support::definition_of(ReaderSettings::Sql(Box::new(settings))), server.folder.path())
+    };
+    let query = |query: &str| server.settings(query, AccountSettings::new("id"));
+    let outcome = read(query("SELECT * FROM people ORDER BY id")).unwrap();
+    let expected = [
+        "0 1 {id=1, name=Anna Müller, active=true, hired=2020-02-29, seen=2024-01-15T08:30:00Z, \
+         changed=2024-01-15T08:30:00.25, salary=1234.50, extra={\"a\": 1}, mood=alert, big=18446744073709551615}",
+        "0 2 {id=2, active=false}",
+    ];
+    assert_eq!(outcome.records, expected);
+    assert!(outcome.summary.complete && outcome.summary.warnings.is_empty(), "{:?}", outcome.summary);
+
+    let outcome = read(query("SELECT id, name FROM many")).unwrap();
+    assert_eq!((outcome.records.len(), outcome.summary.complete), (25_000, true));
+    let mut slow = query("SELECT id, sleep(0.001) AS x FROM many");
+    slow.statement_timeout_s = 1;
+    let reason = read(slow).unwrap().summary.incomplete_reason.unwrap();
+    assert!(reason.starts_with("the server ended the query (SQLSTATE 70100, its time limit"), "{reason}");
+
+    let outcome = read(query("SELECT id, photo FROM bytes")).unwrap();
+    assert_eq!(outcome.rejection_texts(), ["0 -: column \"photo\" is bytes: expected text"]);
+
+    let cases = [
+        ("SELECT id FROM nowhere", "the query cannot be run: Table 'hr.nowhere' doesn't exist"),
+        ("SELECT 1 AS id; DELETE FROM many", "the query cannot be run: You have an error in your SQL syntax"),
+        ("DELETE FROM many", "Cannot execute statement in a READ ONLY transaction"),
+        ("DELETE FROM many RETURNING id", "Cannot execute statement in a READ ONLY transaction"),
+        ("SELECT id, place FROM bytes", "column \"place\" is of type GEOMETRY, which has no agreed text"),
+    ];
+    for (text, expected) in cases {
+        let found = read(query(text)).err().unwrap().to_string();
+        assert!(found.contains(expected), "{text}: {found}");
+    }
+    assert_eq!(read(query("SELECT count(*) AS id FROM many")).unwrap().records, ["0 25000 {id=25000}"]);
+
+    let other = tempfile::tempdir().unwrap();
+    let other_ca = crate::servers::certificates::make(other.path(), "127.0.0.1").ca;
+    let distrusting =
+        SqlSettings { ca_file: Some(other_ca.display().to_string()), ..query("SELECT 1 AS id") };
+    let text = read(distrusting).err().unwrap().to_string();
+    assert!(text.contains("no connection: ") && text.contains("invalid peer certificate"), "{text}");
+    std::fs::write(server.folder.path().join("wrong"), "wr0ng-password").unwrap();
+    let error = read(SqlSettings { password_file: Some("wrong".to_owned()), ..query("SELECT 1 AS id") });
+    let text = format!("{0} {0:?}", error.err().unwrap());
+    assert!(text.contains("Access denied for user 'reader'"), "{text}");
+    assert!(!text.contains("wr0ng") && !text.contains(PASSWORD), "{text}");
+}

@@ -1,0 +1,30 @@
+//! Bringing tables up to date.
+//!
+//! Each database has its own numbered files. A file that has been applied never changes (its checksum is
+//! kept beside it), and a new one only adds, so that a process of the version before goes on working
+//! beside one of the next. Opening refuses tables that know a file which this version does not.
+
+use crate::failure::failed;
+use muster_reports::error::{Error, Result};
+use sqlx::migrate::{Migrate, MigrateError, Migrator};
+
+/// Applies what is missing; `place` names the database in errors.
+pub(crate) async fn run<C: Migrate>(migrator: &Migrator, connection: &mut C, place: &str) -> Result<()> {
+    // Newer processes lock the database while they do this; the lock ends with the connection if we fail.
+    let Err(error) = migrator.run_direct(None, connection, false).await else { return Ok(()) };
+    if let MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) = error {
+        return Err(failed(&format!("bring the tables of {place} up to date"), error));
+    }
+    let message = if let MigrateError::VersionMissing(version) = error {
+        let known = migrator.iter().map(|migration| migration.version).max().unwrap_or_default();
+        format!(
+            "{place} was written by a newer version: its tables are of version {version}, \
+             expected at most {known}"
+        )
+    } else if let MigrateError::VersionMismatch(version) = error {
+        format!("{place}: version {version} of its tables is another than this program's")
+    } else {
+        format!("the tables of {place} are not usable")
+    };
+    Err(Error::internal(message, error))
+}

@@ -1,0 +1,351 @@
+//! The one connection that writes, and the task that owns it.
+//!
+//! Writers queue; the owner takes what has queued, runs each piece of work in a savepoint of one
+//! `BEGIN IMMEDIATE` transaction, commits once and only then answers all of them. So every answer
+//! is durable, a failed piece undoes itself alone, and many small writes share one sync.
+//!
+//! Accepted work runs to its end even when its caller has gone; work whose caller has gone before
+//! it began is skipped.
+
+use crate::failure::failed;
+use crate::session::Work;
+use muster_reports::error::{Error, Result};
+use sqlx::{Connection, SqliteConnection};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+/// Writes that may wait; more callers than this wait for a place.
+const QUEUE_MAX: usize = 1_024;
+/// Writes of one transaction.
+const BATCH_MAX: usize = 64;
+
+const NOT_KEPT: &str = "the store could not keep a change";
+
+/// Answers one caller once the transaction's fate is known: `Some` is the failure of the commit.
+type Answer = Box<dyn FnOnce(Option<String>) + Send>;
+
+trait Job: Send {
+    fn is_wanted(&self) -> bool;
+    /// Runs the work; `true` beside the answer when it is to be kept.
+    fn run<'c>(
+        self: Box<Self>,
+        connection: &'c mut SqliteConnection,
+    ) -> Pin<Box<dyn Future<Output = (bool, Answer)> + Send + 'c>>;
+    fn refuse(self: Box<Self>, error: Error);
+}
+
+struct WriteJob<T, F, C> {
+    work: F,
+    committed: C,
+    reply: oneshot::Sender<Result<T>>,
+}
+
+impl<T, F, C> Job for WriteJob<T, F, C>
+where
+    T: Send + 'static,
+    F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
+    C: FnOnce(&mut T) + Send + 'static,
+{
+    fn is_wanted(&self) -> bool {
+        !self.reply.is_closed()
+    }
+
+    fn run<'c>(
+        self: Box<Self>,
+        connection: &'c mut SqliteConnection,
+    ) -> Pin<Box<dyn Future<Output = (bool, Answer)> + Send + 'c>> {
+        Box::pin(async move {
+            let Self { work, committed, reply } = *self;
+            let mut outcome = work(connection).await;
+            let keep = outcome.is_ok();
+            let answer: Answer = Box::new(move |failure| {
+                match (&mut outcome, failure) {
+                    (Ok(value), None) => committed(value),
+                    (Ok(_), Some(text)) => outcome = Err(Error::internal(NOT_KEPT, text)),
+                    (Err(_), _) => {}
+                }
+                // The caller may have gone; what was committed stands.
+                let _ = reply.send(outcome);
+            });
+            (keep, answer)
+        })
+    }
+
+    fn refuse(self: Box<Self>, error: Error) {
+        let _ = self.reply.send(Err(error));
+    }
+}
+
+/// A handle to the writing task. The task ends, and closes its connection, once all handles are gone.
+#[derive(Debug, Clone)]
+pub(crate) struct Writer {
+    queue: mpsc::Sender<Box<dyn Job>>,
+}
+
+/// A handle that does not keep the writing task alive.
+#[derive(Clone)]
+pub(crate) struct WeakWriter {
+    queue: mpsc::WeakSender<Box<dyn Job>>,
+}
+
+impl Writer {
+    /// Starts the task that owns `connection`; it also ends, its queue done, when told by `closing`.
+    pub(crate) fn start(connection: SqliteConnection, closing: Arc<Notify>) -> (Self, JoinHandle<()>) {
+        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
+        (Self { queue }, tokio::spawn(own(connection, waiting, closing)))
+    }
+
+    /// Runs `work` in a transaction. What it returns is durable; an error undoes it.
+    #[cfg(test)]
+    pub(crate) async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
+    {
+        self.write_then(work, |_| ()).await
+    }
+
+    /// Runs `work` in a transaction. What it returns is durable; an error undoes it. `committed` is called
+    /// once the work is durable, whether or not the caller is still there.
+    pub(crate) async fn write_then<T, F, C>(&self, work: F, committed: C) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
+        C: FnOnce(&mut T) + Send + 'static,
+    {
+        let closed = || Error::unavailable("the store is closed");
+        let (reply, answer) = oneshot::channel();
+        self.queue.send(Box::new(WriteJob { work, committed, reply })).await.map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    pub(crate) fn downgrade(&self) -> WeakWriter {
+        WeakWriter { queue: self.queue.downgrade() }
+    }
+}
+
+impl WeakWriter {
+    /// Queues `work` unless the store is closed or the queue is full; nobody waits for it.
+    pub(crate) fn write_unattended<F, C>(&self, work: F, committed: C)
+    where
+        F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, ()> + Send + 'static,
+        C: FnOnce() + Send + 'static,
+    {
+        if let Some(queue) = self.queue.upgrade() {
+            let _ = queue.try_send(Box::new(Unattended { work, committed }));
+        }
+    }
+}
+
+struct Unattended<F, C> {
+    work: F,
+    committed: C,
+}
+
+impl<F, C> Job for Unattended<F, C>
+where
+    F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, ()> + Send + 'static,
+    C: FnOnce() + Send + 'static,
+{
+    fn is_wanted(&self) -> bool {
+        true
+    }
+
+    fn run<'c>(
+        self: Box<Self>,
+        connection: &'c mut SqliteConnection,
+    ) -> Pin<Box<dyn Future<Output = (bool, Answer)> + Send + 'c>> {
+        Box::pin(async move {
+            let Self { work, committed } = *self;
+            let keep = work(connection).await.is_ok();
+            let answer: Answer = Box::new(move |failure| {
+                if keep && failure.is_none() {
+                    committed();
+                }
+            });
+            (keep, answer)
+        })
+    }
+
+    fn refuse(self: Box<Self>, _: Error) {}
+}
+
+async fn own(
+    mut connection: SqliteConnection,
+    mut waiting: mpsc::Receiver<Box<dyn Job>>,
+    closing: Arc<Notify>,
+) {
+    let mut jobs = Vec::with_capacity(BATCH_MAX);
+    loop {
+        tokio::select! {
+            count = waiting.recv_many(&mut jobs, BATCH_MAX) => match count {
+                0 => break,
+                _ => transact(&mut connection, &mut jobs).await,
+            },
+            // What has queued by now is still done.
+            () = closing.notified() => waiting.close(),
+        }
+    }
+    // Closing checkpoints the log; a failure loses nothing, the next opening reads the log.
+    let _ = connection.close().await;
+}
+
+async fn transact(connection: &mut SqliteConnection, jobs: &mut Vec<Box<dyn Job>>) {
+    jobs.retain(|job| job.is_wanted());
+    if jobs.is_empty() {
+        return;
+    }
+    if let Err(error) = sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await {
+        let error = failed("begin a transaction", error);
+        let text = error.source.as_ref().map_or_else(String::new, ToString::to_string);
+        for job in jobs.drain(..) {
+            let mut each = Error::internal(error.message.clone(), text.clone());
+            each.category = error.category;
+            job.refuse(each);
+        }
+        return;
+    }
+    let alone = jobs.len() == 1;
+    let mut answers = Vec::with_capacity(jobs.len());
+    let mut failure = None;
+    let mut any_kept = false;
+    for job in jobs.drain(..) {
+        if failure.is_none() && !alone {
+            failure = execute(connection, "SAVEPOINT job").await.err();
+        }
+        if failure.is_some() {
+            job.refuse(Error::internal(NOT_KEPT, "an earlier change broke off"));
+            continue;
+        }
+        let (keep, answer) = job.run(connection).await;
+        any_kept |= keep;
+        answers.push(answer);
+        if !alone {
+            // A statement that failed may have ended the whole transaction; then these fail too.
+            let undo = if keep { Ok(()) } else { execute(connection, "ROLLBACK TO job").await };
+            failure = match undo {
+                Ok(()) => execute(connection, "RELEASE job").await.err(),
+                Err(error) => Some(error),
+            };
+        }
+    }
+    if failure.is_none() && any_kept {
+        failure = execute(connection, "COMMIT").await.err();
+    }
+    if failure.is_some() || !any_kept {
+        // Fails only where the engine has rolled back by itself.
+        let _ = execute(connection, "ROLLBACK").await;
+    }
+    let failure = failure.map(|error| error.to_string());
+    for answer in answers {
+        answer(failure.clone());
+    }
+}
+
+async fn execute(connection: &mut SqliteConnection, statement: &'static str) -> Result<(), sqlx::Error> {
+    sqlx::query(statement).execute(connection).await.map(|_| ())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    async fn insert(connection: &mut SqliteConnection, number: i64) {
+        sqlx::query("INSERT INTO t VALUES (?)").bind(number).execute(connection).await.unwrap();
+    }
+
+    async fn numbers(writer: &Writer) -> Vec<i64> {
+        let read = writer.write(|connection| {
+            Box::pin(async move {
+                let read = sqlx::query_scalar("SELECT n FROM t ORDER BY n").fetch_all(connection).await;
+                read.map_err(|error| failed("read", error))
+            })
+        });
+        read.await.unwrap()
+    }
+
+    async fn writer() -> Writer {
+        let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+        execute(&mut connection, "CREATE TABLE t (n INTEGER) STRICT").await.unwrap();
+        Writer::start(connection, Arc::new(Notify::new())).0
+    }
+
+    /// Work that fails after it wrote, between two that succeed, alone and together with them.
+    #[tokio::test]
+    async fn failed_work_undoes_itself_alone() {
+        let writer = writer().await;
+        let committed = Arc::new(AtomicU32::new(0));
+        let attempt = |number: i64, succeeds: bool| {
+            let committed = committed.clone();
+            writer.write_then(
+                move |connection| {
+                    Box::pin(async move {
+                        insert(connection, number).await;
+                        if succeeds { Ok(number) } else { Err(Error::invalid("changed its mind")) }
+                    })
+                },
+                move |_| {
+                    committed.fetch_add(1, Ordering::SeqCst);
+                },
+            )
+        };
+        assert!(attempt(1, false).await.is_err());
+        assert!(numbers(&writer).await.is_empty());
+        // On one thread all three queue before the writer runs.
+        let (two, three, four) = tokio::join!(attempt(2, true), attempt(3, false), attempt(4, true));
+        assert_eq!((two.unwrap(), four.unwrap()), (2, 4));
+        assert_eq!(three.unwrap_err().message, "changed its mind");
+        assert_eq!(numbers(&writer).await, [2, 4]);
+        assert_eq!(committed.load(Ordering::SeqCst), 2, "told of what is durable only");
+    }
+
+    /// One piece ends the whole transaction, as a full disk does: none of its neighbours is said to be kept.
+    #[tokio::test]
+    async fn a_transaction_that_breaks_off_keeps_nothing() {
+        let writer = writer().await;
+        let write = |number: i64| {
+            writer.write(move |connection| {
+                Box::pin(async move {
+                    insert(connection, number).await;
+                    Ok(())
+                })
+            })
+        };
+        let broken = writer.write(|connection| {
+            Box::pin(async move {
+                execute(connection, "ROLLBACK").await.map_err(|error| failed("roll back", error))?;
+                Err::<(), _>(Error::invalid("broken"))
+            })
+        });
+        let (one, two, three) = tokio::join!(write(1), broken, write(3));
+        assert_eq!(one.unwrap_err().message, NOT_KEPT);
+        assert_eq!(two.unwrap_err().message, "broken");
+        assert_eq!(three.unwrap_err().message, NOT_KEPT);
+        assert!(numbers(&writer).await.is_empty());
+        write(5).await.unwrap();
+        assert_eq!(numbers(&writer).await, [5], "and the next one works");
+    }
+
+    #[tokio::test]
+    async fn work_nobody_waits_for_is_skipped() {
+        let writer = writer().await;
+        let write = writer.write(|connection| {
+            Box::pin(async move {
+                insert(connection, 1).await;
+                Ok(())
+            })
+        });
+        // Queued by its first poll, given up before the writer runs.
+        tokio::select! {
+            biased;
+            _ = write => panic!("the writer has not run yet"),
+            () = std::future::ready(()) => {}
+        }
+        assert!(numbers(&writer).await.is_empty());
+    }
+}

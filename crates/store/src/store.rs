@@ -1,0 +1,249 @@
+//! The store: one set of ports over either database.
+//!
+//! Invariants:
+//! - what a write returned is durable, whichever database holds it, and an error left nothing behind,
+//!   unless it says that this is not known;
+//! - accepted work runs to its end even when its caller has gone; work whose caller has gone before it
+//!   began is skipped.
+
+use crate::audit::SealKey;
+use crate::postgres::{Postgres, PostgresUrl};
+use crate::session::{Moment, Read, Row, Session, Sql, Value, Work};
+use crate::signals::Signals;
+use crate::snapshots::NewestSnapshots;
+use crate::sqlite::{Sqlite, WeakWriter};
+use chrono::{DateTime, Utc};
+use muster_reports::error::Result;
+use muster_reports::ids::TaskId;
+use std::path::PathBuf;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+/// Where a store is.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// A file; made where it is missing.
+    Sqlite(PathBuf),
+    /// A database that is there, to be shared by any number of processes.
+    Postgres(PostgresUrl),
+}
+
+/// Whose clock decides about leases and deadlines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deciding {
+    /// The database's where it has one (PostgreSQL): nodes whose clocks differ agree.
+    Database,
+    /// The caller's, whatever the database: for tests that say what time it is.
+    Caller,
+}
+
+/// Limits of a store.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Attempts after which a task fails; at least one.
+    pub attempts_max: u32,
+    /// Pending and running tasks of all tenants; a start beyond is refused as `Unavailable`. Of starts at
+    /// the same moment on PostgreSQL a few more may pass.
+    pub live_max: u32,
+    /// SQLite: connections that read.
+    pub readers: u32,
+    /// PostgreSQL: connections at most, besides the one that listens.
+    pub connections: u32,
+    /// How long a call waits for another process that is writing, for a free connection, or for a database
+    /// that is away, before it answers `Unavailable`.
+    pub busy_wait: Duration,
+    /// PostgreSQL: how long one statement may take.
+    pub statement_wait: Duration,
+    /// Whose clock decides.
+    pub deciding: Deciding,
+    /// Key of the seals on the heads of audit trails; without one they are not sealed.
+    pub seal_key: Option<SealKey>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            attempts_max: 3,
+            live_max: 10_000,
+            readers: 4,
+            connections: 16,
+            busy_wait: Duration::from_secs(5),
+            statement_wait: Duration::from_secs(20),
+            deciding: Deciding::Database,
+            seal_key: None,
+        }
+    }
+}
+
+/// All store ports over one SQLite file or one PostgreSQL database.
+///
+/// Several processes may have it open. Over SQLite signals (`work_or`, `cancelled`) stay inside one
+/// process; over PostgreSQL they reach all.
+#[derive(Debug)]
+pub struct Store {
+    pub(crate) backend: Backend,
+    pub(crate) signals: Arc<Signals>,
+    pub(crate) settings: Settings,
+    pub(crate) newest: NewestSnapshots,
+}
+
+#[derive(Debug)]
+pub(crate) enum Backend {
+    Sqlite(Sqlite),
+    Postgres(Arc<Postgres>),
+}
+
+impl Store {
+    /// Opens the store and brings its tables up to date. Needs a Tokio runtime, on which tasks of the store
+    /// run until it is closed or dropped.
+    ///
+    /// A new SQLite file is made readable by its owner only; its folder must exist. Of a PostgreSQL database
+    /// the tables are made in the first schema of the connection's search path.
+    ///
+    /// # Errors
+    /// `Internal` with the place when it cannot be opened, is no store, does not keep what it commits, or was
+    /// written by a newer version; `Unavailable` when another process keeps it busy or it cannot be reached.
+    pub async fn open(place: &Place, settings: Settings) -> Result<Self> {
+        let signals = Arc::new(Signals::new());
+        let backend = match place {
+            Place::Sqlite(path) => Backend::Sqlite(Sqlite::open(path, &settings).await?),
+            Place::Postgres(url) => Backend::Postgres(Postgres::open(url, &settings, signals.clone()).await?),
+        };
+        Ok(Self { backend, signals, settings, newest: NewestSnapshots::default() })
+    }
+
+    /// Finishes the writes that have been accepted and closes the database. Later calls fail.
+    pub async fn close(&self) {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => sqlite.close().await,
+            Backend::Postgres(postgres) => postgres.close().await,
+        }
+    }
+
+    /// Runs `work` in a transaction, possibly several times of which one counts. What it returns is durable;
+    /// an error undoes it.
+    pub(crate) async fn write<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> Fn(Session<'c>) -> Work<'c, T> + Send + Sync + 'static,
+    {
+        self.write_then(DateTime::UNIX_EPOCH, move |session, _| work(session), |_| ()).await
+    }
+
+    /// As [`Store::write`], for work that depends on the time; and calls `committed` once the work is
+    /// durable, whether or not the caller is still there.
+    pub(crate) async fn write_then<T, F, C>(
+        &self,
+        caller_now: DateTime<Utc>,
+        work: F,
+        committed: C,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> Fn(Session<'c>, Moment) -> Work<'c, T> + Send + Sync + 'static,
+        C: FnOnce(&mut T) + Send + 'static,
+    {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => {
+                let moment = Moment::of_caller(caller_now);
+                sqlite
+                    .writer
+                    .write_then(move |connection| work(Session::Sqlite(connection), moment), committed)
+                    .await
+            }
+            Backend::Postgres(postgres) => postgres.write_then(caller_now, work, committed).await,
+        }
+    }
+
+    /// The rows of a statement that only reads.
+    pub(crate) async fn read(&self, sql: impl Into<Sql>, values: &[Value<'_>]) -> Read<Vec<Row>> {
+        let sql = sql.into();
+        match &self.backend {
+            Backend::Sqlite(sqlite) => {
+                let mut connection = sqlite.readers.acquire().await?;
+                Session::Sqlite(&mut connection).all(sql, values).await
+            }
+            Backend::Postgres(postgres) => postgres.read(sql, values).await,
+        }
+    }
+
+    /// The first row of a statement that only reads.
+    pub(crate) async fn read_first(&self, sql: impl Into<Sql>, values: &[Value<'_>]) -> Read<Option<Row>> {
+        Ok(self.read(sql, values).await?.into_iter().next())
+    }
+
+    /// What tells all processes of a committed change.
+    pub(crate) fn announcer(&self) -> Announcer {
+        let everywhere = match &self.backend {
+            Backend::Sqlite(_) => None,
+            Backend::Postgres(postgres) => Some(Arc::downgrade(postgres)),
+        };
+        Announcer { signals: self.signals.clone(), everywhere }
+    }
+
+    /// What writes without keeping the store open.
+    pub(crate) fn unattended(&self) -> Unattended {
+        match &self.backend {
+            Backend::Sqlite(sqlite) => Unattended::Sqlite(sqlite.writer.downgrade()),
+            Backend::Postgres(postgres) => Unattended::Postgres(Arc::downgrade(postgres)),
+        }
+    }
+}
+
+/// Tells of committed changes: here at once, and other processes through the database.
+#[derive(Debug, Clone)]
+pub(crate) struct Announcer {
+    signals: Arc<Signals>,
+    everywhere: Option<Weak<Postgres>>,
+}
+
+impl Announcer {
+    /// A task may be due.
+    pub(crate) fn work(&self) {
+        self.signals.work();
+        if let Some(postgres) = self.everywhere.as_ref().and_then(Weak::upgrade) {
+            postgres.announce_work();
+        }
+    }
+
+    /// There may be more to do for another worker of this process.
+    pub(crate) fn work_here(&self) {
+        self.signals.work();
+    }
+
+    /// A task has been cancelled.
+    pub(crate) fn cancelled(&self, id: &TaskId) {
+        self.signals.cancelled(id);
+        if let Some(postgres) = self.everywhere.as_ref().and_then(Weak::upgrade) {
+            postgres.announce_cancel(id);
+        }
+    }
+}
+
+/// Writes that nobody waits for; they do not keep the store open.
+pub(crate) enum Unattended {
+    Sqlite(WeakWriter),
+    Postgres(Weak<Postgres>),
+}
+
+impl Unattended {
+    /// Runs `work` unless the store is closed or too busy.
+    pub(crate) fn write<F, C>(&self, caller_now: DateTime<Utc>, work: F, committed: C)
+    where
+        F: for<'c> Fn(Session<'c>, Moment) -> Work<'c, ()> + Send + Sync + 'static,
+        C: FnOnce() + Send + 'static,
+    {
+        match self {
+            Self::Sqlite(writer) => {
+                let moment = Moment::of_caller(caller_now);
+                writer
+                    .write_unattended(move |connection| work(Session::Sqlite(connection), moment), committed);
+            }
+            Self::Postgres(postgres) => {
+                if let Some(postgres) = postgres.upgrade() {
+                    postgres.write_unattended(caller_now, work, committed);
+                }
+            }
+        }
+    }
+}

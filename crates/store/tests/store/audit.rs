@@ -1,0 +1,275 @@
+//! Whatever is done to an audit trail behind the service's back is found, over both databases.
+//!
+//! The tampering is done as somebody with all rights in the database would do it: triggers and constraints off.
+
+use crate::postgres;
+use muster_reports::audit::{AuditHead, Finding};
+use muster_reports::ids::TenantId;
+use muster_reports::ports::AuditTrail;
+use muster_store::{Place, SealKey, Settings, Store};
+use muster_testkit::build;
+use muster_testkit::postgres::PostgresServer;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What is done to a trail of ten events, and what is to be found.
+fn cases() -> Vec<(&'static str, Vec<Finding>)> {
+    let changed = |sequence| Finding::Changed { sequence };
+    let detached = |sequence| Finding::Detached { sequence };
+    let mut cases = vec![
+        ("SELECT 1", vec![]),
+        // One event removed: in the middle, at the beginning, at the end.
+        ("DELETE FROM audit_events WHERE sequence = 5", vec![Finding::Gap { after: 4, before: 6 }, detached(6)]),
+        ("DELETE FROM audit_events WHERE sequence = 1", vec![Finding::Gap { after: 0, before: 2 }, detached(2)]),
+        ("DELETE FROM audit_events WHERE sequence > 8", vec![Finding::HeadDiffers { kept: 10, found: 8 }]),
+        ("DELETE FROM audit_events", vec![Finding::HeadDiffers { kept: 10, found: 0 }]),
+        // The end removed, and the head moved back to where it was then.
+        (
+            "DELETE FROM audit_events WHERE sequence > 8;
+             UPDATE audit_heads SET sequence = 8, hash = (SELECT hash FROM audit_events WHERE sequence = 8)",
+            vec![Finding::SealWrong],
+        ),
+        ("DELETE FROM audit_heads", vec![Finding::HeadDiffers { kept: 0, found: 10 }]),
+        ("UPDATE audit_heads SET seal = NULL", vec![Finding::SealWrong]),
+        // Two events exchanged: their numbers, and only the order in which they were recorded.
+        (
+            "UPDATE audit_events SET sequence = 99 WHERE sequence = 3;
+             UPDATE audit_events SET sequence = 3 WHERE sequence = 4;
+             UPDATE audit_events SET sequence = 4 WHERE sequence = 99",
+            vec![
+                changed(3),
+                detached(3),
+                changed(4),
+                Finding::OutOfOrder { sequence: 4 },
+                detached(4),
+                detached(5),
+            ],
+        ),
+        (
+            "UPDATE audit_events SET seq = seq + 1000 WHERE sequence = 3",
+            vec![Finding::OutOfOrder { sequence: 4 }],
+        ),
+        // Taken out of the chain, and put into it.
+        (
+            "UPDATE audit_events SET sequence = NULL WHERE sequence = 5",
+            vec![
+                Finding::Gap { after: 4, before: 6 },
+                detached(6),
+                Finding::Unchained { count: 1 },
+            ],
+        ),
+        (
+            "INSERT INTO audit_events (id, at, operation, tenant, caller, task, report, details, sequence, previous, hash)
+             SELECT 'forged', at, operation, tenant, caller, task, report, details, 11, hash, hash
+             FROM audit_events WHERE sequence = 10",
+            vec![changed(11), Finding::HeadDiffers { kept: 10, found: 11 }],
+        ),
+    ];
+    // Each column of one event.
+    for (change, findings) in [
+        ("id = 'another'", vec![changed(5)]),
+        ("at = at + 1", vec![changed(5)]),
+        ("operation = 'start'", vec![changed(5)]),
+        ("caller = '{}'", vec![changed(5)]),
+        ("task = 'another'", vec![changed(5)]),
+        ("report = 'another'", vec![changed(5)]),
+        ("details = 'another'", vec![changed(5)]),
+        ("details = details || ' '", vec![changed(5)]),
+        ("previous = 'ab'", vec![changed(5), detached(5)]),
+        ("previous = NULL", vec![changed(5), detached(5)]),
+        ("hash = 'ab'", vec![changed(5), detached(6)]),
+        ("tenant = 'globex'", vec![Finding::Gap { after: 4, before: 6 }, detached(6)]),
+        (
+            "sequence = 15",
+            vec![
+                Finding::Gap { after: 4, before: 6 },
+                detached(6),
+                changed(15),
+                Finding::OutOfOrder { sequence: 15 },
+                detached(15),
+                Finding::HeadDiffers { kept: 10, found: 15 },
+            ],
+        ),
+    ] {
+        let statement = format!("UPDATE audit_events SET {change} WHERE sequence = 5");
+        cases.push((Box::leak(statement.into_boxed_str()), findings));
+    }
+    cases
+}
+
+fn sealed() -> Settings {
+    Settings { seal_key: Some(SealKey::new([7; 32])), ..postgres::settings() }
+}
+
+fn elsewhere() -> TenantId {
+    TenantId::new("initech")
+}
+
+/// Ten events of one tenant, among those of another.
+async fn ten_events(store: &Store) {
+    for number in 1..=10 {
+        let event = build::audit_event(&format!("event-{number}"), build::start_of_time());
+        store.record(&event).await.unwrap();
+        let mut other = build::audit_event(&format!("other-{number}"), build::start_of_time());
+        other.caller.tenant = elsewhere();
+        store.record(&other).await.unwrap();
+    }
+}
+
+async fn check(what: &str, place: &Place, findings: &[Finding]) {
+    let store = Store::open(place, sealed()).await.unwrap();
+    let seen = store.verify_audit(&build::tenant(), Vec::new()).await.unwrap();
+    assert_eq!(seen.findings, findings, "{what}");
+    assert_eq!(seen.is_sound(), findings.is_empty());
+    store.close().await;
+}
+
+#[tokio::test]
+async fn sqlite_tampering_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let template = dir.path().join("template.db");
+    let store = Store::open(&Place::Sqlite(template.clone()), sealed()).await.unwrap();
+    ten_events(&store).await;
+    store.close().await;
+    for (number, (tampering, findings)) in cases().into_iter().enumerate() {
+        let path = dir.path().join(format!("{number}.db"));
+        std::fs::copy(&template, &path).unwrap();
+        let mut statements = String::from(
+            "DROP TRIGGER audit_events_never_change; DROP TRIGGER audit_events_are_never_deleted;
+             DROP INDEX audit_events_chain;",
+        );
+        statements.push_str(&for_the_tenant(tampering));
+        sqlite(&path, statements).await;
+        check(tampering, &Place::Sqlite(path), &findings).await;
+    }
+}
+
+#[tokio::test]
+async fn postgres_tampering_is_found() {
+    let Some(server) = PostgresServer::shared() else { return };
+    for (tampering, findings) in cases() {
+        let url = server.fresh_url();
+        let schema = url.rsplit_once("%3D").unwrap().1.to_owned();
+        let place = Place::Postgres(url.parse().unwrap());
+        let store = Store::open(&place, sealed()).await.unwrap();
+        ten_events(&store).await;
+        store.close().await;
+        server.sql(&format!(
+            "SET search_path = {schema}; DROP TRIGGER audit_events_never_change ON audit_events;
+             DROP INDEX audit_events_chain; ALTER TABLE audit_events ALTER seq SET GENERATED BY DEFAULT;
+             ALTER TABLE audit_events ALTER seq DROP IDENTITY;
+             CREATE SEQUENCE numbers START 1000; ALTER TABLE audit_events ALTER seq SET DEFAULT nextval('numbers');
+             {}",
+            for_the_tenant(tampering)
+        ));
+        check(tampering, &place, &findings).await;
+    }
+}
+
+/// The statements, about the one tenant only.
+fn for_the_tenant(statements: &str) -> String {
+    let each = statements.split(';').map(|statement| {
+        let statement = statement.replace(
+            "(SELECT hash FROM audit_events WHERE",
+            "(SELECT hash FROM audit_events WHERE tenant = 'acme' AND",
+        );
+        match statement.trim() {
+            "SELECT 1" => "SELECT 1".to_owned(),
+            inner if inner.contains("WHERE sequence") => {
+                let at = inner.rfind("WHERE sequence").unwrap();
+                format!("{}WHERE tenant = 'acme' AND {}", &inner[..at], &inner[at + 6..])
+            }
+            inner => format!("{inner} WHERE tenant = 'acme'"),
+        }
+    });
+    each.collect::<Vec<_>>().join(";")
+}
+
+async fn sqlite(path: &PathBuf, statements: String) {
+    use sqlx::Connection;
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+    let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+/// An older whole state is consistent in itself: only what was noted elsewhere shows it.
+#[tokio::test]
+async fn a_state_that_was_put_back_is_found_by_a_noted_head() {
+    let dir = tempfile::tempdir().unwrap();
+    let (path, older) = (dir.path().join("muster.db"), dir.path().join("older.db"));
+    let place = Place::Sqlite(path.clone());
+    let store = Store::open(&place, sealed()).await.unwrap();
+    ten_events(&store).await;
+    store.close().await;
+    std::fs::copy(&path, &older).unwrap();
+    let tenant = build::tenant();
+    let store = Store::open(&place, sealed()).await.unwrap();
+    let first = store.verify_audit(&tenant, Vec::new()).await.unwrap();
+    assert_eq!((first.events, first.head.sequence, first.is_sound()), (10, 10, true));
+    store.record(&build::audit_event("event-11", build::start_of_time())).await.unwrap();
+    let second = store.verify_audit(&tenant, vec![AuditHead::empty(), first.head.clone()]).await.unwrap();
+    assert!(second.is_sound(), "what was noted earlier is still there: {:?}", second.findings);
+    store.close().await;
+    std::fs::copy(&older, &path).unwrap();
+    let store = Store::open(&place, sealed()).await.unwrap();
+    assert!(store.verify_audit(&tenant, vec![first.head.clone()]).await.unwrap().is_sound());
+    let seen = store.verify_audit(&tenant, vec![first.head, second.head]).await.unwrap();
+    assert_eq!(seen.findings, [Finding::NotedHeadMissing { sequence: 11 }]);
+}
+
+/// The seal needs the key: another one, or none, is told.
+#[tokio::test]
+async fn a_head_is_sealed_with_the_services_key() {
+    let dir = tempfile::tempdir().unwrap();
+    let place = Place::Sqlite(dir.path().join("muster.db"));
+    let store = Store::open(&place, sealed()).await.unwrap();
+    ten_events(&store).await;
+    store.close().await;
+    let other = Settings { seal_key: Some(SealKey::new([8; 32])), ..sealed() };
+    let store = Store::open(&place, other).await.unwrap();
+    let seen = store.verify_audit(&build::tenant(), Vec::new()).await.unwrap();
+    assert_eq!(seen.findings, [Finding::SealWrong]);
+    assert!(!format!("{store:?}").contains("8, 8"), "the key is not shown");
+    let unsealed = store.verify_audit(&TenantId::new("nobody"), Vec::new()).await.unwrap();
+    assert!(unsealed.is_sound() && unsealed.events == 0, "an empty trail needs no seal");
+}
+
+/// Nodes that record for one tenant at once make one chain, while somebody walks along it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_nodes_make_one_chain() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let url = server.fresh_url();
+    let mut nodes = Vec::new();
+    for _ in 0..2 {
+        nodes.push(Arc::new(postgres::open(&url, sealed()).await.unwrap()));
+    }
+    let recording: Vec<_> = (0..8_u32)
+        .map(|part| {
+            let node = nodes[(part % 2) as usize].clone();
+            tokio::spawn(async move {
+                for number in 0..25 {
+                    let id = format!("event-{part}-{number}");
+                    node.record(&build::audit_event(&id, build::start_of_time())).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    let tenant = build::tenant();
+    let mut after = 0;
+    while after < 200 {
+        let page = nodes[0].events(&tenant, after, 50).await.unwrap();
+        let numbers: Vec<_> = page.iter().map(|event| event.sequence).collect();
+        assert_eq!(
+            numbers,
+            (after + 1..=after + page.len() as u64).collect::<Vec<_>>(),
+            "no number is missing"
+        );
+        after += page.len() as u64;
+        let seen = nodes[1].verify_audit(&tenant, Vec::new()).await.unwrap();
+        assert!(seen.is_sound(), "{:?}", seen.findings);
+    }
+    for part in recording {
+        part.await.unwrap();
+    }
+}

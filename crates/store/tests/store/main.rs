@@ -1,0 +1,10 @@
+//! The store over both databases: the same contract suites, and what each promises by itself.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod audit;
+mod broken_commits;
+
+mod faults;
+mod postgres;
+mod sqlite;
