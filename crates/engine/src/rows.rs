@@ -2,7 +2,7 @@
 //! engine's own threads, with a bounded number of batches on the way to the writer.
 
 use crate::error::{EngineError, Result};
-use crate::session::Engine;
+use crate::session::{Engine, with_spilling_joins};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::dataframe::DataFrame;
@@ -67,14 +67,35 @@ async fn run(
     frames: Vec<(DataFrame, Shape)>,
     sender: &mpsc::Sender<Result<RecordBatch>>,
 ) -> Result<()> {
-    let failed = |e| EngineError::plan(step, e);
     for (frame, shape) in frames {
-        let mut stream = frame.execute_stream().await.map_err(failed)?;
-        while let Some(batch) = stream.next().await {
-            for piece in shape(batch.map_err(failed)?)? {
-                if sender.send(Ok(piece)).await.is_err() {
-                    return Ok(());
-                }
+        let spilling = with_spilling_joins(frame.clone());
+        let mut sent = false;
+        match send(step, frame, &shape, sender, &mut sent).await {
+            // Rows that are out cannot be taken back; but joins end before the first row of an order.
+            Err(EngineError::OutOfMemory { .. }) if !sent => {
+                send(step, spilling, &shape, sender, &mut sent).await?;
+            }
+            outcome => outcome?,
+        }
+    }
+    Ok(())
+}
+
+/// Runs one frame; `sent` tells whether a batch of it has gone to the writer.
+async fn send(
+    step: &str,
+    frame: DataFrame,
+    shape: &Shape,
+    sender: &mpsc::Sender<Result<RecordBatch>>,
+    sent: &mut bool,
+) -> Result<()> {
+    let failed = |e| EngineError::plan(step, e);
+    let mut stream = frame.execute_stream().await.map_err(failed)?;
+    while let Some(batch) = stream.next().await {
+        for piece in shape(batch.map_err(failed)?)? {
+            *sent = true;
+            if sender.send(Ok(piece)).await.is_err() {
+                return Ok(());
             }
         }
     }

@@ -6,6 +6,7 @@
 use crate::error::{EngineError, Result};
 use crate::{functions, tables};
 use datafusion::catalog::TableProvider;
+use datafusion::dataframe::DataFrame;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
@@ -15,6 +16,9 @@ use deltalake::delta_datafusion::planner::DeltaPlanner;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Rows in a batch of a plan.
+pub(crate) const BATCH_ROWS: usize = 8192;
 
 /// What the engine may use.
 #[derive(Debug, Clone)]
@@ -27,6 +31,13 @@ pub struct EngineSettings {
     pub memory_limit_bytes: usize,
     /// Threads of the engine's runtime, which is also the number of partitions of a plan.
     pub threads: usize,
+}
+
+/// The same plan with joins that sort and spill where others hold one side in memory. Slower, and bounded.
+pub(crate) fn with_spilling_joins(frame: DataFrame) -> DataFrame {
+    let (mut state, plan) = frame.into_parts();
+    state.config_mut().options_mut().optimizer.prefer_hash_join = false;
+    DataFrame::new(state, plan)
 }
 
 /// DataFusion and Delta behind one door.
@@ -86,11 +97,12 @@ impl Engine {
     pub(crate) fn session(&self) -> SessionContext {
         let config = SessionConfig::new()
             .with_target_partitions(self.settings.threads.max(1))
-            .with_batch_size(8192)
+            .with_batch_size(BATCH_ROWS)
             // One string type everywhere: tables, functions and writers then never convert.
             .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
             .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
-            .set_bool("datafusion.execution.parquet.pushdown_filters", true);
+            .set_bool("datafusion.execution.parquet.pushdown_filters", true)
+            .set_usize("datafusion.execution.parquet.max_row_group_size", tables::ROW_GROUP_ROWS);
         let state = SessionStateBuilder::new()
             .with_default_features()
             .with_config(config)
@@ -107,7 +119,7 @@ impl Engine {
         if let Some(provider) = self.kept_providers().get(&(table, version)) {
             return Ok(Arc::clone(provider));
         }
-        let provider = tables::open(self.tables_dir(), table, version).await?;
+        let provider = tables::open(self.session().state(), self.tables_dir(), table, version).await?;
         let mut kept = self.kept_providers();
         if kept.len() >= PROVIDERS_KEPT_MAX {
             kept.clear();

@@ -5,6 +5,8 @@
 use crate::error::{EngineError, Result};
 use datafusion::catalog::TableProvider;
 use datafusion::dataframe::DataFrame;
+use datafusion::execution::SessionState;
+use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::prelude::SessionContext;
 use deltalake::operations::write::SchemaMode;
 use deltalake::protocol::SaveMode;
@@ -12,6 +14,9 @@ use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError, ensure_table_uri
 use muster_sources::DocumentType;
 use std::path::Path;
 use std::sync::Arc;
+
+/// Rows in one piece of a file: what a writer holds before it is written, and a reader at once.
+pub(crate) const ROW_GROUP_ROWS: usize = 128 * 1024;
 
 /// Every table of a snapshot, the tables of documents last.
 pub const TABLES: [&str; 13] = [
@@ -42,8 +47,16 @@ pub(crate) fn of_documents(document_type: DocumentType) -> &'static str {
     }
 }
 
-/// `table` at `version`, for reading.
-pub(crate) async fn open(dir: &Path, table: &str, version: u64) -> Result<Arc<dyn TableProvider>> {
+/// `table` at `version`, for reading with the settings of `state`.
+///
+/// Without them texts would come as views, and a view that is sorted or joined holds all that it was ever cut from:
+/// the memory pool would count it again for every batch.
+pub(crate) async fn open(
+    state: SessionState,
+    dir: &Path,
+    table: &str,
+    version: u64,
+) -> Result<Arc<dyn TableProvider>> {
     let failed = |source| EngineError::table(table, "opened", source);
     let url = ensure_table_uri(dir.join(table).to_string_lossy()).map_err(failed)?;
     let opened = DeltaTableBuilder::from_url(url)
@@ -52,7 +65,7 @@ pub(crate) async fn open(dir: &Path, table: &str, version: u64) -> Result<Arc<dy
         .load()
         .await
         .map_err(failed)?;
-    opened.table_provider().await.map_err(|e| EngineError::plan(table, e))
+    opened.table_provider().with_session(Arc::new(state)).await.map_err(|e| EngineError::plan(table, e))
 }
 
 /// Makes `table` at `version` known to `context` as `alias`.
@@ -63,7 +76,7 @@ pub(crate) async fn register(
     version: u64,
     alias: &str,
 ) -> Result<()> {
-    let provider = open(dir, table, version).await?;
+    let provider = open(context.state(), dir, table, version).await?;
     context.register_table(alias, provider).map_err(|e| EngineError::plan(alias, e))?;
     Ok(())
 }
@@ -95,6 +108,9 @@ pub(crate) async fn replace(
         .with_save_mode(SaveMode::Overwrite)
         .with_schema_mode(SchemaMode::Overwrite)
         .with_table_name(table)
+        .with_writer_properties(
+            WriterProperties::builder().set_max_row_group_row_count(Some(ROW_GROUP_ROWS)).build(),
+        )
         .await
         .map_err(failed)?;
     written

@@ -2,7 +2,7 @@
 //! the audit trail.
 //!
 //! A document of a source stands for the one that would be made here under the same id. Arrays are put
-//! together from sorted streams, so that memory does not grow with the data; uncorrelated accounts are in no
+//! together from sorted files, so that memory does not grow with the data; uncorrelated accounts are in no
 //! document.
 
 use super::elements::SortedElements;
@@ -22,7 +22,6 @@ use datafusion::functions::core::expr_fn::named_struct;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::prelude::{Expr, ParquetReadOptions, cast, ident, lit};
-use futures_util::StreamExt;
 use muster_reports::caller::Operation;
 use muster_reports::ports::AuditEvent;
 use muster_sources::DocumentType;
@@ -237,7 +236,7 @@ async fn elements(work: &Work, name: &str, sql: &str, known: &[Known]) -> Result
     // Texts of the last snapshot may come in another form than those that were read now.
     let owner = cast(ident("identity_id"), DataType::Utf8).alias("owner");
     let rows = rows.select(vec![owner, element]).map_err(failed)?;
-    Ok(SortedElements::new(rows.execute_stream().await.map_err(failed)?))
+    Ok(SortedElements::new(work.in_order(&format!("sorted_{name}"), rows).await?))
 }
 
 async fn identities(work: &Work, step: &str) -> Result<()> {
@@ -259,13 +258,12 @@ async fn identities(work: &Work, step: &str) -> Result<()> {
     .await?;
     let schema = schema(DocumentType::Identities);
     let rows = documents_of(work.query(step, IDENTITIES).await?, DocumentType::Identities, &IDENTITY_FIELDS)?;
-    let mut rows = rows.execute_stream().await.map_err(|e| EngineError::plan(step, e))?;
+    let mut rows = work.in_order("sorted_identities", rows).await?;
     let mut file = DocumentFile::create(work, step, &schema)?;
-    while let Some(batch) = rows.next().await {
-        let batch = batch.map_err(|e| EngineError::plan(step, e))?;
+    while let Some(batch) = rows.next()? {
         let owners = batch.column(0).as_string::<i32>().clone();
-        let accounts = accounts.lists_for(&owners).await?;
-        let access = access.lists_for(&owners).await?;
+        let accounts = accounts.lists_for(&owners)?;
+        let access = access.lists_for(&owners)?;
         let (account_counts, access_counts) = (lengths(&accounts), lengths(&access));
         let mut columns = batch.columns().to_vec();
         for (name, column) in [

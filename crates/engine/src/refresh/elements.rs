@@ -1,23 +1,22 @@
-//! Lists for their owners, out of one sorted stream: how documents get their arrays without a table of all
+//! Lists for their owners, out of one sorted file: how documents get their arrays without a table of all
 //! elements in memory.
 //!
-//! Invariants: owners are asked for in the order of the stream; what is held is a few batches and the elements
+//! Invariants: owners are asked for in the order of the file; what is held is a few batches and the elements
 //! of one owner.
 
+use super::work::RowsInOrder;
 use crate::error::{EngineError, Result};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StringArray, UInt32Array};
 use datafusion::arrow::buffer::OffsetBuffer;
 use datafusion::arrow::compute::{concat_batches, take};
 use datafusion::arrow::datatypes::{Field, SchemaRef};
-use datafusion::execution::SendableRecordBatchStream;
-use futures_util::StreamExt;
 use muster_sources::LIST_ITEM_FIELD;
 use std::sync::Arc;
 
 /// Rows of (owner, element), sorted by owner.
 pub(super) struct SortedElements {
     schema: SchemaRef,
-    stream: SendableRecordBatchStream,
+    rows: RowsInOrder,
     waiting: RecordBatch,
     ended: bool,
 }
@@ -27,19 +26,19 @@ fn owners_of(batch: &RecordBatch) -> StringArray {
 }
 
 impl SortedElements {
-    pub(super) fn new(stream: SendableRecordBatchStream) -> Self {
-        let schema = stream.schema();
+    pub(super) fn new(rows: RowsInOrder) -> Self {
+        let schema = Arc::clone(rows.schema());
         let waiting = RecordBatch::new_empty(Arc::clone(&schema));
-        Self { schema, stream, waiting, ended: false }
+        Self { schema, rows, waiting, ended: false }
     }
 
     /// One list for each owner, empty where it has no element. `owners` go on where the last call ended.
     ///
     /// # Errors
-    /// When the stream fails.
-    pub(super) async fn lists_for(&mut self, owners: &StringArray) -> Result<ArrayRef> {
+    /// When the rows cannot be read.
+    pub(super) fn lists_for(&mut self, owners: &StringArray) -> Result<ArrayRef> {
         let failed = |e| EngineError::data("gathering the elements of documents", e);
-        self.read_past(owners).await?;
+        self.read_past(owners)?;
         let known = owners_of(&self.waiting);
         let mut taken = Vec::new();
         let mut lengths = Vec::with_capacity(owners.len());
@@ -64,7 +63,7 @@ impl SortedElements {
     }
 
     /// Reads until an element of a later owner waits, or there are no more.
-    async fn read_past(&mut self, owners: &StringArray) -> Result<()> {
+    fn read_past(&mut self, owners: &StringArray) -> Result<()> {
         let Some(last) = owners.iter().flatten().next_back() else { return Ok(()) };
         let mut batches = vec![self.waiting.clone()];
         let beyond = |batch: &RecordBatch| {
@@ -72,10 +71,8 @@ impl SortedElements {
             known.len() > 0 && known.value(known.len() - 1) > last
         };
         while !self.ended && !batches.last().is_some_and(beyond) {
-            match self.stream.next().await {
-                Some(batch) => {
-                    batches.push(batch.map_err(|e| EngineError::plan("elements of documents", e))?)
-                }
+            match self.rows.next()? {
+                Some(batch) => batches.push(batch),
                 None => self.ended = true,
             }
         }

@@ -3,13 +3,14 @@
 use super::work::Work;
 use super::{Environment, REJECTIONS_SHOWN_MAX, RefreshRequest, SourceInput, SourceOutcome};
 use crate::error::{EngineError, Result};
-use crate::schemas;
+use crate::{schemas, tables};
 use datafusion::arrow::array::{
     ArrayRef, RecordBatch, StringArray, StringBuilder, UInt64Array, UInt64Builder,
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::prelude::ParquetReadOptions;
 use muster_reports::error::error_chain;
 use muster_reports::ids::SourceId;
@@ -367,7 +368,9 @@ impl Parquet {
     fn create(path: &Path, schema: SchemaRef) -> Result<Self, StageError> {
         let file = File::create(path)
             .map_err(|e| StageError::Work(EngineError::io(format!("creating {}", path.display()), e)))?;
-        let writer = ArrowWriter::try_new(file, schema, None)
+        let properties =
+            WriterProperties::builder().set_max_row_group_row_count(Some(tables::ROW_GROUP_ROWS)).build();
+        let writer = ArrowWriter::try_new(file, schema, Some(properties))
             .map_err(|e| StageError::Work(EngineError::data(format!("writing {}", path.display()), e)))?;
         Ok(Self { path: path.to_owned(), writer })
     }

@@ -1,7 +1,7 @@
 //! The work folder of one refresh: each step's rows as Parquet, known to one session under the step's name.
 
 use crate::error::{EngineError, Result};
-use crate::session::Engine;
+use crate::session::{BATCH_ROWS, Engine, with_spilling_joins};
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{Array, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
@@ -9,10 +9,18 @@ use datafusion::dataframe::{DataFrame, DataFrameWriteOptions};
 use datafusion::datasource::MemTable;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::ListingOptions;
+use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::prelude::SessionContext;
+use futures_util::StreamExt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Rows in one piece of a file that is read in order: several are open at a time.
+const ROW_GROUP_IN_ORDER: usize = 32 * 1024;
 
 /// Removed with all it holds when dropped.
 pub(super) struct Work {
@@ -62,9 +70,17 @@ impl Work {
 
     /// Keeps the rows of a frame under `step`.
     pub(super) async fn keep(&self, step: &str, frame: DataFrame) -> Result<()> {
+        let spilling = with_spilling_joins(frame.clone());
+        match self.keep_once(step, frame).await {
+            Err(EngineError::OutOfMemory { .. }) => self.keep_once(step, spilling).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn keep_once(&self, step: &str, frame: DataFrame) -> Result<()> {
         let failed = |e| EngineError::plan(step, e);
         let schema: SchemaRef = Arc::clone(frame.schema().inner());
-        let path = self.dir.join(format!("{step}-{}", self.kept.fetch_add(1, Ordering::Relaxed)));
+        let path = self.place(step);
         std::fs::create_dir_all(&path)
             .map_err(|e| EngineError::io(format!("making folder {}", path.display()), e))?;
         let url = format!("{}/", path.display());
@@ -72,6 +88,38 @@ impl Work {
         let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
         self.context.deregister_table(step).map_err(failed)?;
         self.context.register_listing_table(step, &url, options, Some(schema), None).await.map_err(failed)
+    }
+
+    /// The rows of a frame in its order, from a file of the work folder: what is sorted needs memory while it is
+    /// sorted and not while it is read, so several can be read side by side.
+    pub(super) async fn in_order(&self, step: &str, frame: DataFrame) -> Result<RowsInOrder> {
+        let spilling = with_spilling_joins(frame.clone());
+        match self.in_order_once(step, frame).await {
+            Err(EngineError::OutOfMemory { .. }) => self.in_order_once(step, spilling).await,
+            outcome => outcome,
+        }
+    }
+
+    async fn in_order_once(&self, step: &str, frame: DataFrame) -> Result<RowsInOrder> {
+        let path = self.place(step);
+        let failed = |e| EngineError::data(format!("writing {}", path.display()), e);
+        let mut rows = frame.execute_stream().await.map_err(|e| EngineError::plan(step, e))?;
+        let schema = rows.schema();
+        let file =
+            File::create(&path).map_err(|e| EngineError::io(format!("creating {}", path.display()), e))?;
+        let properties =
+            WriterProperties::builder().set_max_row_group_row_count(Some(ROW_GROUP_IN_ORDER)).build();
+        let mut writer = ArrowWriter::try_new(file, schema, Some(properties)).map_err(failed)?;
+        while let Some(batch) = rows.next().await {
+            writer.write(&batch.map_err(|e| EngineError::plan(step, e))?).map_err(failed)?;
+        }
+        writer.close().map_err(failed)?;
+        RowsInOrder::open(path)
+    }
+
+    /// A place in the work folder that nothing had before.
+    fn place(&self, step: &str) -> PathBuf {
+        self.dir.join(format!("{step}-{}", self.kept.fetch_add(1, Ordering::Relaxed)))
     }
 
     /// Makes `name` stand for the rows of `step` too.
@@ -101,6 +149,35 @@ impl Work {
     pub(super) async fn count(&self, step: &str, sql: &str) -> Result<u64> {
         let batches = self.rows(step, sql).await?;
         crate::report::single_count(step, &batches)
+    }
+}
+
+/// Rows of one file of the work folder, from its beginning to its end.
+pub(super) struct RowsInOrder {
+    path: PathBuf,
+    schema: SchemaRef,
+    reader: ParquetRecordBatchReader,
+}
+
+impl RowsInOrder {
+    fn open(path: PathBuf) -> Result<Self> {
+        let file =
+            File::open(&path).map_err(|e| EngineError::io(format!("opening {}", path.display()), e))?;
+        let failed = |e| EngineError::data(format!("reading {}", path.display()), e);
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(failed)?;
+        let schema = Arc::clone(builder.schema());
+        let reader = builder.with_batch_size(BATCH_ROWS).build().map_err(failed)?;
+        Ok(Self { path, schema, reader })
+    }
+
+    pub(super) fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// The next rows; `None` after the last.
+    pub(super) fn next(&mut self) -> Result<Option<RecordBatch>> {
+        let failed = |e| EngineError::data(format!("reading {}", self.path.display()), e);
+        self.reader.next().transpose().map_err(failed)
     }
 }
 
