@@ -9,6 +9,7 @@ pub mod refresh;
 pub mod report;
 mod rows;
 mod schemas;
+mod scope;
 pub mod search;
 mod session;
 mod tables;

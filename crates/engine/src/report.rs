@@ -2,8 +2,8 @@
 
 use crate::error::{EngineError, Result};
 use crate::rows::ReportRows;
-use crate::session::Engine;
-use crate::tables;
+use crate::session::{Engine, with_spilling_joins};
+use crate::{scope, tables};
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
@@ -12,6 +12,7 @@ use datafusion::dataframe::DataFrame;
 use datafusion::logical_expr::SortExpr;
 use datafusion::prelude::{Expr, SessionContext, ident, lit};
 use muster_reports::arguments::{ArgumentValue, Arguments};
+use muster_reports::caller::DataScope;
 use muster_reports::cover::{Breakdown, Count, Reconciliation};
 use muster_reports::definition::{AttributeColumns, ReportDefinition};
 use muster_reports::snapshot::SnapshotManifest;
@@ -52,7 +53,7 @@ pub struct ReportPlan {
 }
 
 impl Engine {
-    /// Plans `definition` with `arguments` over the snapshot.
+    /// Plans `definition` with `arguments` over what `scope` shows of the snapshot.
     ///
     /// # Errors
     /// `Invalid` when the definition's query does not fit the tables; else a failure of the engine.
@@ -61,14 +62,11 @@ impl Engine {
         manifest: &SnapshotManifest,
         definition: &ReportDefinition,
         arguments: &Arguments,
+        scope: &DataScope,
     ) -> Result<ReportPlan> {
         let context = self.session();
-        // A snapshot that an older version made has fewer tables; a query that names one of them says so.
-        for table in tables::TABLES {
-            let Some(version) = manifest.versions.get(table).copied() else { continue };
-            let provider = self.provider(table, version).await?;
-            context.register_table(table, provider).map_err(|e| EngineError::plan(table, e))?;
-        }
+        // A query that names a table which the snapshot lacks says so.
+        scope::register(self, &context, manifest, scope, &tables::TABLES).await?;
         let parameters = parameters(arguments);
         let attributes = attribute_columns(manifest, definition, arguments)?;
         let query = parameterised(&context, &definition.query, &parameters).await.map_err(|error| {
@@ -167,7 +165,15 @@ impl ReportPlan {
         let failed = |e| EngineError::plan(step, e);
         let frame = parameterised(&self.context, sql, &self.parameters).await.map_err(failed)?;
         let step = step.to_owned();
-        self.engine.run(async move { frame.collect().await.map_err(|e| EngineError::plan(&step, e)) }).await
+        let spilling = with_spilling_joins(frame.clone());
+        let failed = move |e| EngineError::plan(&step, e);
+        let collected = async move {
+            match frame.collect().await.map_err(&failed) {
+                Err(EngineError::OutOfMemory { .. }) => spilling.collect().await.map_err(&failed),
+                outcome => outcome,
+            }
+        };
+        self.engine.run(collected).await
     }
 }
 

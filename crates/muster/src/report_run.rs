@@ -23,7 +23,7 @@ use muster_reports::definition::{EXTRA_FORMATS, FORMULA_GUARD};
 use muster_reports::error::{Error, Result};
 use muster_reports::ports::{Clock, ProgressCell, ReportRunner, RunOutcome, SnapshotCatalogue};
 use muster_reports::task::{Claim, Message, TaskResult};
-use muster_reports::{Arguments, Catalogue, DataScope, FileFormat, ReportDefinition};
+use muster_reports::{Arguments, Catalogue, FileFormat, ReportDefinition};
 use muster_store::ResultFiles;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -67,7 +67,6 @@ impl ReportRunner for Runner {
             self.snapshots.snapshot(&task.tenant, &task.snapshot).await?.ok_or_else(|| {
                 Error::not_found(format!("snapshot {} is not there any more", task.snapshot))
             })?;
-        check_scope(definition, &task.requester.data_scope)?;
         let mut messages = check_formats(definition, &task.arguments);
         let mut prepared = self.planner.prepare(&manifest, definition, task).await?;
         messages.append(&mut prepared.messages);
@@ -278,22 +277,6 @@ fn check_formats(definition: &ReportDefinition, arguments: &Arguments) -> Vec<Me
         return vec![Message::warn("format_left_out", text)];
     }
     Vec::new()
-}
-
-/// Plans are not limited to sources yet, so a data scope of some sources is kept only by the built-in reports
-/// on one source: `start` has seen to it that this source is within the scope.
-fn check_scope(definition: &ReportDefinition, scope: &DataScope) -> Result<()> {
-    match scope {
-        DataScope::Everything => Ok(()),
-        DataScope::Sources(_) if definition.kind.is_some() && definition.source_argument().is_some() => {
-            Ok(())
-        }
-        DataScope::Sources(_) => Err(Error::invalid(format!(
-            "report {:?} cannot be limited to the rows of some sources in this version: expected a report on one \
-             source, or a caller who may see everything",
-            definition.id.as_str()
-        ))),
-    }
 }
 
 #[cfg(test)]

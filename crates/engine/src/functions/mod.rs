@@ -7,6 +7,7 @@ mod digest;
 mod entitlements;
 mod mapping;
 mod merge;
+mod of_sources;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StringArray};
 use datafusion::arrow::compute::cast;
@@ -17,6 +18,7 @@ use datafusion::prelude::SessionContext;
 
 pub(crate) use entitlements::text_lists;
 pub(crate) use mapping::{FAILURES, MAPPED, MappingFunction, lifecycle_attribute};
+pub(crate) use of_sources::OfSourcesFunction;
 
 /// Makes the functions known to a session.
 pub(crate) fn register(context: &SessionContext) {

@@ -20,7 +20,7 @@ use crate::error::{EngineError, Result};
 use crate::report::{OutputColumn, single_count};
 use crate::rows::{ReportRows, Shape};
 use crate::session::Engine;
-use crate::tables;
+use crate::{scope, tables};
 use chrono::{DateTime, Utc};
 use columns::Selection;
 use datafusion::arrow::array::RecordBatch;
@@ -32,6 +32,7 @@ use datafusion::prelude::{Expr, SessionContext, coalesce, ident, lit, when};
 use evaluate::WholeFunction;
 use fields::{DocumentFields, Path};
 use muster_querystring::matching::{Predicate, lower};
+use muster_reports::caller::DataScope;
 use muster_reports::cover::{Count, Reconciliation};
 use muster_reports::snapshot::SnapshotManifest;
 use muster_sources::DocumentType;
@@ -74,7 +75,7 @@ pub struct SearchPart {
 }
 
 impl Engine {
-    /// Plans a search over the snapshot.
+    /// Plans a search over what `scope` shows of the snapshot.
     ///
     /// # Errors
     /// `Invalid` for a query that cannot be read or run, an index that there is not, or a snapshot without
@@ -83,6 +84,7 @@ impl Engine {
         self: &Arc<Self>,
         manifest: &SnapshotManifest,
         request: &SearchRequest,
+        scope: &DataScope,
     ) -> Result<SearchPlan> {
         let query =
             muster_querystring::parse(&request.query).map_err(|e| EngineError::Invalid(e.to_string()))?;
@@ -92,14 +94,13 @@ impl Engine {
         let mut unknown = columns::Unknown::default();
         for document_type in &types {
             let table = tables::of_documents(*document_type);
-            let version = manifest.versions.get(table).copied().ok_or_else(|| {
-                EngineError::Invalid(format!(
+            if !manifest.versions.contains_key(table) {
+                return Err(EngineError::Invalid(format!(
                     "snapshot {} has no documents to search: refresh the sources first",
                     manifest.id
-                ))
-            })?;
-            let provider = self.provider(table, version).await?;
-            context.register_table(table, provider).map_err(|e| EngineError::plan(table, e))?;
+                )));
+            }
+            scope::register(self, &context, manifest, scope, &[table]).await?;
             let fields = DocumentFields::new(&schema(*document_type));
             let predicate = lower(&query, &fields, request.now).map_err(|error| {
                 EngineError::Invalid(format!(

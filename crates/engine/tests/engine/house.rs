@@ -10,7 +10,7 @@ use muster_reports::cover::Reconciliation;
 use muster_reports::error::error_chain;
 use muster_reports::ids::{ReportId, SnapshotId, SourceId};
 use muster_reports::ports::{Clock, ManualLink};
-use muster_reports::{Arguments, Catalogue, SnapshotManifest};
+use muster_reports::{Arguments, Catalogue, DataScope, SnapshotManifest};
 use muster_sources::SourceDefinition;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -131,11 +131,26 @@ impl House {
         outcome
     }
 
+    pub fn manifest(&self) -> &SnapshotManifest {
+        self.manifest.as_ref().unwrap()
+    }
+
     pub fn report(&self, kind: &str, arguments: &[(&str, RawValue)]) -> Ran {
-        self.report_of(self.manifest.as_ref().unwrap(), kind, arguments)
+        self.report_of(self.manifest(), kind, arguments)
     }
 
     pub fn report_of(&self, manifest: &SnapshotManifest, kind: &str, arguments: &[(&str, RawValue)]) -> Ran {
+        self.scoped_report(manifest, kind, arguments, &DataScope::Everything)
+    }
+
+    /// A report of a caller who may see these rows only.
+    pub fn scoped_report(
+        &self,
+        manifest: &SnapshotManifest,
+        kind: &str,
+        arguments: &[(&str, RawValue)],
+        scope: &DataScope,
+    ) -> Ran {
         let catalogue = Catalogue::built_in();
         let definition = catalogue.get(&ReportId::new(kind)).unwrap();
         let raw: RawArguments = arguments.iter().map(|(n, v)| ((*n).to_owned(), v.clone())).collect();
@@ -143,7 +158,7 @@ impl House {
         block_on(async {
             let plan = self
                 .engine
-                .prepare(manifest, definition, &arguments)
+                .prepare(manifest, definition, &arguments, scope)
                 .await
                 .unwrap_or_else(|e| panic!("{}", error_chain(&e)));
             let reconciliation = plan.reconcile().await.unwrap_or_else(|e| panic!("{}", error_chain(&e)));
@@ -153,6 +168,16 @@ impl House {
 
     /// A search's files by index name, and its warnings.
     pub fn search(&self, query: &str, more: impl FnOnce(&mut SearchRequest)) -> Found {
+        self.scoped_search(query, &DataScope::Everything, more)
+    }
+
+    /// A search of a caller who may see these rows only.
+    pub fn scoped_search(
+        &self,
+        query: &str,
+        scope: &DataScope,
+        more: impl FnOnce(&mut SearchRequest),
+    ) -> Found {
         let mut request = SearchRequest {
             query: query.to_owned(),
             indices: Vec::new(),
@@ -164,7 +189,7 @@ impl House {
         block_on(async {
             let plan = self
                 .engine
-                .prepare_search(self.manifest.as_ref().unwrap(), &request)
+                .prepare_search(self.manifest(), &request, scope)
                 .await
                 .unwrap_or_else(|e| panic!("{query}: {}", error_chain(&e)));
             let mut files = BTreeMap::new();

@@ -6,5 +6,6 @@ mod hris;
 mod properties;
 mod refresh;
 mod reports;
+mod scope;
 mod search;
 mod search_reference;

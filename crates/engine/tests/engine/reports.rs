@@ -52,7 +52,7 @@ identity_attribute = "uid"
 account_attribute = "emp"
 "#;
 
-fn house() -> House {
+pub fn house() -> House {
     let mut house = House::new();
     house.source(
         HR,

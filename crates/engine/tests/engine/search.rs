@@ -53,7 +53,7 @@ account_attribute = "emp"
 
 /// Four people. Ann has two directory accounts, of which the second is off; Bob has one that is off; Cid has one;
 /// Dee has none. One account belongs to nobody.
-fn house() -> House {
+pub fn house() -> House {
     let mut house = House::new();
     house.source(
         HR,

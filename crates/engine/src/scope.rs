@@ -1,0 +1,124 @@
+//! What a caller sees of the tables who may see the rows of some sources only.
+//!
+//! Such a caller's plans know views in place of tables, so that neither a query nor a count can reach past them: the
+//! accounts of those sources, the identities that have a live one among them, and what is about those sources. An
+//! identity's count of accounts is that of the accounts in view. In documents of identities the lists are cut to the
+//! elements of those sources, and their counts with them. What is about several sources at once, or about none, is
+//! not in view: roles, account activities, events.
+
+use crate::error::{EngineError, Result};
+use crate::functions::OfSourcesFunction;
+use crate::session::Engine;
+use crate::{schemas, tables};
+use datafusion::catalog::TableProvider;
+use datafusion::logical_expr::ScalarUDF;
+use datafusion::prelude::SessionContext;
+use muster_reports::caller::DataScope;
+use muster_reports::ids::SourceId;
+use muster_reports::snapshot::SnapshotManifest;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+/// Makes the tables of a snapshot known to `context`, as far as `scope` shows them.
+///
+/// A snapshot that an older version made has fewer tables; those it lacks stay unknown.
+pub(crate) async fn register(
+    engine: &Engine,
+    context: &SessionContext,
+    manifest: &SnapshotManifest,
+    scope: &DataScope,
+    wanted: &[&'static str],
+) -> Result<()> {
+    let whole = engine.session();
+    for table in tables::TABLES {
+        let Some(version) = manifest.versions.get(table).copied() else { continue };
+        let provider = engine.provider(table, version).await?;
+        whole.register_table(table, provider).map_err(|e| EngineError::plan(table, e))?;
+    }
+    if let DataScope::Sources(sources) = scope {
+        register_functions(&whole, sources);
+    }
+    for table in wanted.iter().copied().filter(|table| manifest.versions.contains_key(*table)) {
+        let failed = |e| EngineError::plan(table, e);
+        let shown: Arc<dyn TableProvider> = match scope {
+            DataScope::Everything => whole.table_provider(table).await.map_err(failed)?,
+            DataScope::Sources(sources) => {
+                whole.sql(&view(table, sources)).await.map_err(failed)?.into_view()
+            }
+        };
+        context.register_table(table, shown).map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// `of_sources` keeps the elements of the sources; the others those of one type.
+fn register_functions(context: &SessionContext, sources: &BTreeSet<SourceId>) {
+    for (name, kind) in [
+        ("of_sources", None),
+        ("entitlements_of_sources", Some("ENTITLEMENT")),
+        ("access_profiles_of_sources", Some("ACCESS_PROFILE")),
+    ] {
+        let function = OfSourcesFunction::new(name, sources.iter().map(ToString::to_string).collect(), kind);
+        context.register_udf(ScalarUDF::from(function));
+    }
+}
+
+/// The condition that `column` is one of the sources. A list of none is no SQL.
+fn in_sources(column: &str, sources: &BTreeSet<SourceId>) -> String {
+    let ids: Vec<_> = sources.iter().map(|id| format!("'{}'", id.as_str().replace('\'', "''"))).collect();
+    if ids.is_empty() { "false".to_owned() } else { format!("{column} IN ({})", ids.join(", ")) }
+}
+
+/// The query that shows a table's visible rows.
+fn view(table: &'static str, sources: &BTreeSet<SourceId>) -> String {
+    let owners = format!(
+        "(SELECT identity_id, CAST(count(*) AS INT) AS n FROM accounts \
+         WHERE dead_since IS NULL AND identity_id IS NOT NULL AND {} GROUP BY identity_id)",
+        in_sources("source_id", sources)
+    );
+    match table {
+        "accounts" | "identity_errors" | "identity_profiles" | "aggregations" | "rejected_records" => {
+            format!("SELECT * FROM {table} WHERE {}", in_sources("source_id", sources))
+        }
+        "sources" => format!("SELECT * FROM sources WHERE {}", in_sources("id", sources)),
+        "identities" => {
+            let columns = columns(table, |name| (name == "account_count").then(|| "v.n".to_owned()));
+            format!("SELECT {columns} FROM identities t JOIN {owners} v ON v.identity_id = t.id")
+        }
+        "identity_documents" => {
+            let columns = columns(table, limited_field);
+            format!("SELECT {columns} FROM identity_documents t JOIN {owners} v ON v.identity_id = t.id")
+        }
+        "access_profile_documents" | "entitlement_documents" => {
+            format!("SELECT * FROM {table} WHERE {}", in_sources("source['id']", sources))
+        }
+        _ => format!("SELECT * FROM {table} WHERE false"),
+    }
+}
+
+/// All columns of a table in their order, those that `instead` names as it says.
+fn columns(table: &'static str, instead: impl Fn(&str) -> Option<String>) -> String {
+    let schema = schemas::of(table);
+    let column = |name: &str| {
+        instead(name).map_or_else(|| format!("t.\"{name}\""), |other| format!("{other} AS \"{name}\""))
+    };
+    schema.fields().iter().map(|field| column(field.name())).collect::<Vec<_>>().join(", ")
+}
+
+/// A field of an identity's document as it is shown, where that is not as it is.
+fn limited_field(name: &str) -> Option<String> {
+    let count = |function: &str, list: &str| {
+        Some(format!("CAST(coalesce(array_length({function}(t.\"{list}\")), 0) AS BIGINT)"))
+    };
+    match name {
+        "accounts" | "apps" | "access" => Some(format!("of_sources(t.\"{name}\")")),
+        "accountCount" => count("of_sources", "accounts"),
+        "appCount" => count("of_sources", "apps"),
+        "accessCount" => count("of_sources", "access"),
+        "entitlementCount" => count("entitlements_of_sources", "access"),
+        "accessProfileCount" => count("access_profiles_of_sources", "access"),
+        // Roles have no source; what an identity owns can be of any.
+        "owns" | "ownsCount" | "roleCount" => Some(format!("CASE WHEN false THEN t.\"{name}\" END")),
+        _ => None,
+    }
+}
