@@ -33,7 +33,8 @@ def files_of(table):
 
 
 def words(text):
-    return f"string_split_regex(lower({text}), '[^\\p{{L}}\\p{{N}}_]+')"
+    # An apostrophe within a word belongs to it, as in the search language.
+    return f"string_split_regex(lower({text}), '[^\\p{{L}}\\p{{N}}_''’]+')"
 
 
 SEARCHES = [
@@ -57,7 +58,8 @@ SEARCHES = [
     ),
     (
         "a tenth, access.spread",
-        "SELECT id, displayName, one.* FROM (SELECT id, displayName, unnest(access) AS one FROM documents WHERE id LIKE '1%')"
+        "SELECT id, displayName, one.* FROM (SELECT id, displayName, unnest(CASE WHEN len(access) > 0 THEN access ELSE [NULL] END) AS one"
+        " FROM documents WHERE id >= '0' AND id < '1a')"
         " ORDER BY id",
     ),
 ]
