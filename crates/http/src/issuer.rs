@@ -7,9 +7,11 @@ use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
 use muster_reports::caller::{DataScope, Scope, UserIdentity, UserLevel};
+use muster_reports::error::error_chain;
 use muster_reports::ids::{ClientId, TenantId};
 use muster_reports::{Caller, Error, Result};
 use serde::{Deserialize, Serialize};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// What a PKCS #8 Ed25519 private key has before its 32 secret bytes (RFC 8410, section 7).
 const PKCS8_PREFIX: [u8; 16] =
@@ -48,30 +50,110 @@ struct Claims {
     exp: i64,
 }
 
+/// The 32 secret bytes of an Ed25519 key.
+pub type TokenSeed = [u8; 32];
+
+/// The keys of tokens at one time.
+#[derive(Clone, PartialEq, Eq)]
+pub struct TokenKeys {
+    /// Signs, and checks.
+    pub current: TokenSeed,
+    /// The one before it, which only checks, and until when.
+    pub previous: Option<(TokenSeed, DateTime<Utc>)>,
+}
+
+/// Where the keys are kept. They may be exchanged while the service runs, by whoever holds them.
+pub trait KeyRing: Send + Sync {
+    /// The keys, if they are others than the last time.
+    ///
+    /// Asked before every signature and for every token that does not check, so it must be quick when there is
+    /// nothing new.
+    ///
+    /// # Errors
+    /// When they cannot be read; the issuer then goes on with those it has.
+    fn news(&self) -> Result<Option<TokenKeys>>;
+}
+
 /// Makes and checks access tokens.
 #[derive(Clone)]
 pub struct TokenIssuer {
-    signing: EncodingKey,
-    checking: DecodingKey,
+    keys: Arc<RwLock<Keys>>,
+    ring: Option<Arc<dyn KeyRing>>,
     validation: Validation,
 }
 
+/// Keys in the form that the library takes.
+struct Keys {
+    signing: EncodingKey,
+    current: DecodingKey,
+    previous: Option<(DecodingKey, DateTime<Utc>)>,
+}
+
+impl Keys {
+    fn of(keys: &TokenKeys) -> Result<Self> {
+        let (signing, current) = pair(&keys.current)?;
+        let previous = match &keys.previous {
+            Some((seed, until)) => Some((pair(seed)?.1, *until)),
+            None => None,
+        };
+        Ok(Self { signing, current, previous })
+    }
+}
+
+fn pair(seed: &TokenSeed) -> Result<(EncodingKey, DecodingKey)> {
+    let refuse = |error| Error::internal("the token key cannot be used", error);
+    let signing = EncodingKey::from_ed_der(&[&PKCS8_PREFIX[..], seed].concat());
+    let public = Jwk::from_encoding_key(&signing, Algorithm::EdDSA).map_err(refuse)?;
+    let checking = DecodingKey::from_jwk(&public).map_err(refuse)?;
+    Ok((signing, checking))
+}
+
 impl TokenIssuer {
-    /// Takes the 32 secret bytes of an Ed25519 key; the same bytes give the same issuer.
+    /// An issuer whose key does not change; the same bytes give the same issuer.
     ///
     /// # Errors
     /// `Internal` when the cryptographic library refuses the key.
-    pub fn new(seed: &[u8; 32]) -> Result<Self> {
-        let refuse = |error| Error::internal("the token key cannot be used", error);
-        let signing = EncodingKey::from_ed_der(&[&PKCS8_PREFIX[..], seed].concat());
-        let public = Jwk::from_encoding_key(&signing, Algorithm::EdDSA).map_err(refuse)?;
-        let checking = DecodingKey::from_jwk(&public).map_err(refuse)?;
+    pub fn new(seed: &TokenSeed) -> Result<Self> {
+        Self::of(&TokenKeys { current: *seed, previous: None }, None)
+    }
+
+    /// An issuer that takes its keys from `ring`.
+    ///
+    /// # Errors
+    /// When they cannot be read, or the cryptographic library refuses them.
+    pub fn with_ring(ring: Arc<dyn KeyRing>) -> Result<Self> {
+        let keys = ring.news()?.ok_or_else(|| Error::unavailable("there is no key for tokens"))?;
+        Self::of(&keys, Some(ring))
+    }
+
+    fn of(keys: &TokenKeys, ring: Option<Arc<dyn KeyRing>>) -> Result<Self> {
         let mut validation = Validation::new(Algorithm::EdDSA);
         validation.set_issuer(&[ISSUER]);
         validation.set_required_spec_claims(&["iss", "exp"]);
         // Compared below, with the time that the caller passes.
         validation.validate_exp = false;
-        Ok(Self { signing, checking, validation })
+        Ok(Self { keys: Arc::new(RwLock::new(Keys::of(keys)?)), ring, validation })
+    }
+
+    /// Takes over keys that were exchanged; whether there were such.
+    fn look_for_news(&self) -> bool {
+        let Some(ring) = &self.ring else { return false };
+        match ring.news().and_then(|news| news.as_ref().map(Keys::of).transpose()) {
+            Ok(Some(keys)) => {
+                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
+                true
+            }
+            Ok(None) => false,
+            Err(error) => {
+                tracing::error!(error = %error_chain(&error), "the keys of tokens cannot be read: the last ones stay in use");
+                false
+            }
+        }
+    }
+
+    fn keys(&self) -> RwLockReadGuard<'_, Keys> {
+        // They are only exchanged as a whole.
+        self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A token for `caller` that holds from `now` for `lifetime`, whole seconds.
@@ -98,7 +180,8 @@ impl TokenIssuer {
             iat: now.timestamp(),
             exp: (now + lifetime).timestamp(),
         };
-        encode(&Header::new(Algorithm::EdDSA), &claims, &self.signing)
+        self.look_for_news();
+        encode(&Header::new(Algorithm::EdDSA), &claims, &self.keys().signing)
             .map_err(|error| Error::internal("the token could not be signed", error))
     }
 
@@ -107,9 +190,12 @@ impl TokenIssuer {
     /// # Errors
     /// [`TokenRefused`]; `Expired` only for a token that is otherwise valid.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Caller, TokenRefused> {
-        let claims = decode::<Claims>(token, &self.checking, &self.validation)
-            .map_err(|_| TokenRefused::Invalid)?
-            .claims;
+        let claims = match self.claims(token, now) {
+            Some(claims) => claims,
+            // Another process may have signed with a key that is newer than ours.
+            None if self.look_for_news() => self.claims(token, now).ok_or(TokenRefused::Invalid)?,
+            None => return Err(TokenRefused::Invalid),
+        };
         if claims.exp <= now.timestamp() {
             return Err(TokenRefused::Expired);
         }
@@ -125,6 +211,14 @@ impl TokenIssuer {
             scopes: claims.scope,
             data_scope: claims.data_scope,
         })
+    }
+
+    /// What a token with a good signature claims.
+    fn claims(&self, token: &str, now: DateTime<Utc>) -> Option<Claims> {
+        let keys = self.keys();
+        let previous = keys.previous.as_ref().filter(|(_, until)| now < *until).map(|(key, _)| key);
+        let mut checking = std::iter::once(&keys.current).chain(previous);
+        checking.find_map(|key| decode::<Claims>(token, key, &self.validation).ok()).map(|token| token.claims)
     }
 }
 
@@ -175,6 +269,44 @@ mod tests {
         let mut parts: Vec<String> = token.split('.').map(str::to_owned).collect();
         parts[2] = parts[2].chars().rev().collect();
         assert_eq!(issuer.verify(&parts.join("."), time()), Err(TokenRefused::Invalid));
+    }
+
+    /// A ring whose keys a test exchanges.
+    struct Exchanged(std::sync::Mutex<Option<TokenKeys>>);
+
+    impl Exchanged {
+        fn put(&self, current: u8, previous: Option<(u8, DateTime<Utc>)>) {
+            let previous = previous.map(|(seed, until)| ([seed; 32], until));
+            *self.0.lock().unwrap() = Some(TokenKeys { current: [current; 32], previous });
+        }
+    }
+
+    impl KeyRing for Exchanged {
+        fn news(&self) -> Result<Option<TokenKeys>> {
+            Ok(self.0.lock().unwrap().take())
+        }
+    }
+
+    #[test]
+    fn keys_are_exchanged_without_a_gap_and_the_old_one_dies() {
+        let minute = TimeDelta::seconds(60);
+        let (here, there) = (Arc::new(Exchanged(None.into())), Arc::new(Exchanged(None.into())));
+        here.put(7, None);
+        there.put(7, None);
+        let signer = TokenIssuer::with_ring(here.clone()).unwrap();
+        let checker = TokenIssuer::with_ring(there.clone()).unwrap();
+        let old = signer.issue(&caller(true), "j", time(), TimeDelta::hours(1)).unwrap();
+        here.put(8, Some((7, time() + minute)));
+        there.put(8, Some((7, time() + minute)));
+        // The other process has not looked yet: a token of the new key makes it look.
+        let new = signer.issue(&caller(true), "k", time(), TimeDelta::hours(1)).unwrap();
+        for issuer in [&signer, &checker] {
+            assert_eq!(issuer.verify(&new, time()), Ok(caller(true)));
+            assert_eq!(issuer.verify(&old, time() + minute - TimeDelta::seconds(1)), Ok(caller(true)));
+            assert_eq!(issuer.verify(&old, time() + minute), Err(TokenRefused::Invalid));
+            assert_eq!(issuer.verify(&new, time() + minute), Ok(caller(true)));
+        }
+        assert_eq!(TokenIssuer::new(&[7; 32]).unwrap().verify(&new, time()), Err(TokenRefused::Invalid));
     }
 
     /// `{"alg":"none"}` and HS256 with anything as its key: the pinned algorithm refuses both.

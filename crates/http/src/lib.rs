@@ -31,7 +31,7 @@ mod secret;
 mod state;
 
 pub use access::ApiVersion;
-pub use issuer::{TokenIssuer, TokenRefused};
+pub use issuer::{KeyRing, TokenIssuer, TokenKeys, TokenRefused, TokenSeed};
 pub use openapi::document;
 pub use outside::{
     CallerRule, ClaimRules, KEY_SET_BYTES_MAX, KeySource, KeyTimes, OutsideIssuer, OutsideIssuers,

@@ -64,6 +64,9 @@ setting refresh.publish_incomplete is true: then its accounts stay as they were 
     /// The query language of searches
     #[command(subcommand)]
     Search(SearchCommand),
+    /// The key that signs access tokens
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// The key of this service's evidence packages
     #[command(subcommand)]
     Evidence(EvidenceCommand),
@@ -359,6 +362,20 @@ Nothing is searched: a query is read as the service would read it now.")]
     Check {
         /// The query
         query: String,
+    },
+}
+
+/// `keys`
+#[derive(Debug, Subcommand)]
+pub enum KeysCommand {
+    /// Sign access tokens with a new key, without an interruption: running services take it up by themselves
+    #[command(after_help = "Examples:
+  muster keys rotate
+  muster keys rotate --now    # after a leak: whoever has a token must fetch another")]
+    Rotate {
+        /// Refuse the tokens that are out, too [default: they stay good until they expire]
+        #[arg(long)]
+        now: bool,
     },
 }
 

@@ -3,6 +3,7 @@
 pub mod client;
 pub mod config;
 pub mod evidence;
+pub mod keys;
 pub mod refresh;
 pub mod report;
 pub mod search;

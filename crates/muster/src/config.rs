@@ -70,8 +70,12 @@ pub struct Settings {
 pub struct Server {
     /// Address and port to listen on; port 0 takes a free one.
     pub listen: SocketAddr,
-    /// A proxy in front ends TLS: only then may `listen` be an address that others can reach.
+    /// A proxy in front ends TLS: without TLS of its own only then may `listen` be an address that others can reach.
     pub behind_proxy: bool,
+    /// A PEM file with the certificate of this service and those between it and its root: connections then are TLS.
+    pub tls_certificate: Option<PathBuf>,
+    /// A PEM file with that certificate's key.
+    pub tls_key: Option<PathBuf>,
     /// A request's head must have arrived within this time.
     pub header_timeout_ms: u64,
     /// A request must have been read and answered within this time; a download's body may take longer.
@@ -184,7 +188,8 @@ pub struct Reports {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Engine {
-    /// Memory that plans may hold together; past it they write to disk. A text such as `1GiB`, or bytes.
+    /// Memory that plans may hold together; past it they write to disk. A text such as `2GiB`, or bytes; 0 takes
+    /// a quarter of the machine's, and at least 1 GiB.
     pub memory_limit: ByteSize,
     /// Threads that compute; 0 takes one for each processor.
     pub threads: usize,
@@ -269,6 +274,8 @@ impl Default for Server {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             behind_proxy: false,
+            tls_certificate: None,
+            tls_key: None,
             header_timeout_ms: 10_000,
             request_timeout_ms: 30_000,
             connections_max: 1_024,
@@ -330,7 +337,7 @@ impl Default for Reports {
 
 impl Default for Engine {
     fn default() -> Self {
-        Self { memory_limit: ByteSize(1 << 30), threads: 0 }
+        Self { memory_limit: ByteSize(0), threads: 0 }
     }
 }
 
@@ -361,8 +368,8 @@ impl Default for Log {
 impl Settings {
     /// What no single value shows to be wrong: the key and the reason.
     fn fault(&self) -> Option<(&'static str, String)> {
-        let Server { listen, behind_proxy, .. } = &self.server;
-        let reachable = !listen.ip().is_loopback() && !behind_proxy;
+        let Server { listen, behind_proxy, tls_certificate, tls_key, .. } = &self.server;
+        let reachable = !listen.ip().is_loopback() && !behind_proxy && tls_certificate.is_none();
         let slow_heart = self.worker.heartbeat_ms.saturating_mul(3) > self.worker.lease_ms;
         let positive = [
             ("server.header_timeout_ms", self.server.header_timeout_ms),
@@ -387,10 +394,23 @@ impl Settings {
             return Some((
                 "server.listen",
                 format!(
-                    "{listen} can be reached by others and this service speaks plain HTTP: \
-                     expected a loopback address, or server.behind_proxy = true behind a proxy that ends TLS"
+                    "{listen} can be reached by others and this service speaks plain HTTP: expected a loopback \
+                     address, server.tls_certificate and server.tls_key, or server.behind_proxy = true behind a \
+                     proxy that ends TLS"
                 ),
             ));
+        }
+        match (tls_certificate, tls_key) {
+            (Some(_), None) => {
+                return Some(("server.tls_key", "absent: expected the key of the certificate".into()));
+            }
+            (None, Some(_)) => {
+                return Some((
+                    "server.tls_certificate",
+                    "absent: expected the certificate of the key".into(),
+                ));
+            }
+            (Some(_), Some(_)) | (None, None) => {}
         }
         if let Some((key, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
             return Some((key, "0: expected at least 1".into()));
@@ -423,10 +443,10 @@ impl Settings {
                 return Some((key, "blank: expected a name".into()));
             }
         }
-        if self.engine.memory_limit.0 < 64 << 20 {
+        if (1..64 << 20).contains(&self.engine.memory_limit.0) {
             return Some((
                 "engine.memory_limit",
-                format!("{}: expected at least 64MiB", self.engine.memory_limit),
+                format!("{}: expected at least 64MiB, or 0", self.engine.memory_limit),
             ));
         }
         None

@@ -12,9 +12,11 @@ use hyper_util::service::TowerToHyperService;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 /// Limits of the loop.
@@ -28,6 +30,15 @@ pub struct Limits {
     pub grace: Duration,
 }
 
+/// How connections are spoken on.
+#[derive(Clone)]
+pub enum Transport {
+    /// HTTP as it is.
+    Plain,
+    /// HTTP within TLS.
+    Tls(TlsAcceptor),
+}
+
 /// A request's head is no longer than this, in bytes; it is also what a connection buffers at most.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
@@ -35,7 +46,13 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves `router` on `listener` until `stop`, then lets answers on their way end within the grace.
-pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    transport: Transport,
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
     let places = Arc::new(Semaphore::new(limits.connections_max.max(1)));
     let mut connections = JoinSet::new();
     loop {
@@ -55,8 +72,9 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
             () = stop.cancelled() => break,
         };
         let (router, stop, header_timeout) = (router.clone(), stop.clone(), limits.header_timeout);
+        let transport = transport.clone();
         connections.spawn(async move {
-            one(stream, router, header_timeout, stop).await;
+            accepted(stream, transport, router, header_timeout, stop).await;
             drop(place);
         });
         while connections.try_join_next().is_some() {}
@@ -69,12 +87,36 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
     }
 }
 
-async fn one(stream: TcpStream, router: Router, header_timeout: Duration, stop: CancellationToken) {
+async fn accepted(
+    stream: TcpStream,
+    transport: Transport,
+    router: Router,
+    header_timeout: Duration,
+    stop: CancellationToken,
+) {
     // Answers are small and wanted at once.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection could not be set up");
         return;
     }
+    match transport {
+        Transport::Plain => one(stream, router, header_timeout, stop).await,
+        // A handshake that does not come is a head that does not come.
+        Transport::Tls(acceptor) => match tokio::time::timeout(header_timeout, acceptor.accept(stream)).await
+        {
+            Ok(Ok(stream)) => one(stream, router, header_timeout, stop).await,
+            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+            Err(_) => tracing::debug!("a TLS handshake took too long"),
+        },
+    }
+}
+
+async fn one(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    header_timeout: Duration,
+    stop: CancellationToken,
+) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(header_timeout)
@@ -125,7 +167,7 @@ mod tests {
         let router = Router::new().route("/", get(async || "here")).route("/slow", get(slow));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
-        let serving = tokio::spawn(serve(listener, router, limits, stop.clone()));
+        let serving = tokio::spawn(serve(listener, Transport::Plain, router, limits, stop.clone()));
         Served { address, stop, begun, go, serving }
     }
 

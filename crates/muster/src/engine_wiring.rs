@@ -1,6 +1,7 @@
 //! The one place of the binary that names the engine.
 
 use crate::config::{self, CsvHeader, PdfPaper};
+use crate::memory;
 use crate::refresh::{RefreshReport, RefreshRequest, Refresher, RejectedRecord, SourceOutcome};
 use crate::report_run::{Part, Planner, Prepared, Rows, Runner};
 use arrow::record_batch::RecordBatch;
@@ -67,10 +68,14 @@ pub fn open(parts: Parts) -> Result<EnginePorts> {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         threads => threads,
     };
+    let memory_limit = match parts.engine.memory_limit.0 {
+        0 => memory::for_plans(),
+        bytes => bytes,
+    };
     let settings = EngineSettings {
         tables_dir: parts.tables_dir,
         work_dir: parts.work_dir.clone(),
-        memory_limit_bytes: usize::try_from(parts.engine.memory_limit.0).unwrap_or(usize::MAX),
+        memory_limit_bytes: usize::try_from(memory_limit).unwrap_or(usize::MAX),
         threads,
     };
     let engine = Arc::new(Engine::open(settings)?);
@@ -125,7 +130,7 @@ impl Planner for EnginePlanner {
         if definition.search {
             return self.prepare_search(manifest, definition, task).await;
         }
-        let plan = self.0.prepare(manifest, definition, &task.arguments).await?;
+        let plan = self.0.prepare(manifest, definition, &task.arguments, &task.requester.data_scope).await?;
         Ok(Prepared {
             effective_query: plan.effective_query(),
             parts: vec![Box::new(TablePart {
@@ -157,7 +162,7 @@ impl EnginePlanner {
             // A second attempt finds what the first one found.
             now: task.created,
         };
-        let plan = self.0.prepare_search(manifest, &request).await?;
+        let plan = self.0.prepare_search(manifest, &request, &task.requester.data_scope).await?;
         let names: Vec<_> = plan.parts.iter().map(SearchPart::name).collect();
         let order: Vec<_> = request.sort.iter().map(String::as_str).chain(["id"]).collect();
         Ok(Prepared {

@@ -24,6 +24,8 @@ use crate::evidence::{Authority, Packages};
 use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use crate::keys;
+use crate::token_keys::{self, TokenKeyFiles};
+use chrono::{DateTime, TimeDelta, Utc};
 use muster_http::{SecretKey, TokenIssuer};
 use muster_render::evidence::SigningKey;
 use muster_reports::ids::TenantId;
@@ -125,7 +127,13 @@ impl House {
 
     /// What makes and checks access tokens.
     pub fn token_issuer(&self) -> Result<TokenIssuer> {
-        Ok(TokenIssuer::new(&key(&self.shared, "tokens.key")?)?)
+        let dir = keys_dir(&self.shared)?;
+        Ok(TokenIssuer::with_ring(Arc::new(TokenKeyFiles::open(&dir)?))?)
+    }
+
+    /// Exchanges the key of access tokens; `overlap` is how long the one in use goes on checking.
+    pub fn rotate_token_keys(&self, now: DateTime<Utc>, overlap: Option<TimeDelta>) -> Result {
+        token_keys::rotate(&keys_dir(&self.shared)?, now, overlap)
     }
 
     /// The key that signs evidence packages.
@@ -213,9 +221,13 @@ impl House {
 
 /// The key of this name; made if it is not there.
 fn key(shared: &Path, name: &str) -> Result<keys::Key> {
+    keys::key(&keys_dir(shared)?, name)
+}
+
+fn keys_dir(shared: &Path) -> Result<PathBuf> {
     let dir = shared.join("keys");
     keys::private_dir(&dir)?;
-    keys::key(&dir, name)
+    Ok(dir)
 }
 
 /// Makes a folder unless it is there, and follows its links.

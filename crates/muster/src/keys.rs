@@ -45,24 +45,50 @@ fn read(path: &Path) -> Result<Option<Key>> {
         Err(error) => return Err(error).context(|| format!("key {} cannot be read", path.display())),
     };
     let refuse = || Failure::new(format!("key {} is damaged: expected 64 hex digits", path.display()));
-    let digits = text.trim_end();
-    if digits.len() != 64 || !digits.is_ascii() {
-        return Err(refuse());
+    parse(text.trim_end()).map(Some).ok_or_else(refuse)
+}
+
+/// The key that 64 hex digits say.
+pub fn parse(digits: &str) -> Option<Key> {
+    if digits.len() != 64 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
     }
     let mut key = Key::default();
     for (at, byte) in key.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).map_err(|_| refuse())?;
+        *byte = u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).ok()?;
     }
-    Ok(Some(key))
+    Some(key)
+}
+
+/// A key that nobody knows.
+pub fn fresh() -> Key {
+    random_bytes::<32>()
+}
+
+/// Puts a file with this line in place of the one of this name: whole or not at all.
+pub fn replace(dir: &Path, name: &str, line: &str) -> Result {
+    let draft = dir.join(format!("draft-{}", SystemIds.fresh()));
+    let written = write_draft(&draft, line)
+        .and_then(|()| std::fs::rename(&draft, dir.join(name)))
+        .and_then(|()| File::open(dir)?.sync_all());
+    if written.is_err() {
+        // What is left of it names no key.
+        let _ = std::fs::remove_file(&draft);
+    }
+    written.context(|| format!("key {} cannot be written", dir.join(name).display()))
+}
+
+fn write_draft(draft: &Path, line: &str) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(draft)?;
+    writeln!(file, "{line}")?;
+    file.sync_all()
 }
 
 /// Writes a fresh key under a name of its own and links it to `path`; of two processes the first wins.
 fn make(dir: &Path, path: &Path) -> Result {
     let draft = dir.join(format!("draft-{}", SystemIds.fresh()));
     let written = (|| {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
-        writeln!(file, "{}", hex(&random_bytes::<32>()))?;
-        file.sync_all()?;
+        write_draft(&draft, &hex(&fresh()))?;
         match std::fs::hard_link(&draft, path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
             Ok(()) | Err(_) => File::open(dir)?.sync_all(),

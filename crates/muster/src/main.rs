@@ -17,11 +17,14 @@ mod house;
 mod ids;
 mod issuers;
 mod keys;
+mod memory;
 mod output;
 mod query_language;
 mod refresh;
 mod report_run;
 mod serve;
+mod tls;
+mod token_keys;
 
 use clap::Parser;
 use cli::{Cli, Command};
@@ -60,6 +63,7 @@ async fn dispatch(cli: Cli) -> Result {
         Command::Refresh(args) => commands::refresh::run(args, settings, output).await,
         Command::Report(command) => commands::report::run(command, settings, output).await,
         Command::Search(command) => commands::search::run(command, output),
+        Command::Keys(command) => commands::keys::run(command, settings, output).await,
         Command::Evidence(command) => commands::evidence::run(command, settings, output).await,
         Command::Verify(args) => commands::verify::run(args, output),
         Command::Snapshot(command) => commands::snapshot::run(command, settings, output).await,
@@ -81,6 +85,7 @@ fn effective(cli: &Cli) -> Result<Effective> {
         | Command::Refresh(_)
         | Command::Report(_)
         | Command::Search(_)
+        | Command::Keys(_)
         | Command::Evidence(_)
         | Command::Verify(_)
         | Command::Snapshot(_)
@@ -102,6 +107,7 @@ fn start_log(settings: &Settings, command: &Command) -> Result {
         | Command::Refresh(_)
         | Command::Report(_)
         | Command::Search(_)
+        | Command::Keys(_)
         | Command::Evidence(_)
         | Command::Verify(_)
         | Command::Snapshot(_)

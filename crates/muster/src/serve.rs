@@ -13,6 +13,7 @@ use crate::house::{House, Lock};
 use crate::ids::SystemIds;
 use crate::issuers;
 use crate::query_language::SearchLanguage;
+use crate::tls;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use muster_http::{AppState, FileOpener, RateLimit, Readiness, Wiring};
@@ -88,6 +89,7 @@ impl Service {
     pub async fn start(house: &House, lock: Lock, catalogue: Catalogue, engine: EnginePorts) -> Result<Self> {
         let settings = &house.settings;
         let listen = settings.server.listen;
+        let transport = tls::transport(&settings.server, house.dir())?;
         let listener = TcpListener::bind(listen)
             .await
             .context(|| format!("cannot listen on {listen} (server.listen)"))?;
@@ -104,7 +106,8 @@ impl Service {
         };
         let mut parts = JoinSet::new();
         let grace = limits.grace;
-        parts.spawn(connections::serve(listener, muster_http::router(state), limits, stopping.clone()));
+        let router = muster_http::router(state);
+        parts.spawn(connections::serve(listener, transport, router, limits, stopping.clone()));
         if settings.worker.count > 0 {
             parts.spawn(worker(house, files, engine).run(worker_stop.clone()));
         }

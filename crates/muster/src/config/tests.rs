@@ -138,7 +138,7 @@ fn every_setting_is_shown_with_its_origin() {
     let (loaded, _dir) = load(None, &[], &[]);
     let rows = loaded.unwrap().rows();
     let shown = |key: &str| rows.iter().find(|row| row.key == key).unwrap().value.clone();
-    assert_eq!(shown("engine.memory_limit"), "1GiB");
+    assert_eq!(shown("engine.memory_limit"), "0B");
     assert_eq!(shown("csv.header"), "name");
     assert_eq!(rows.iter().find(|row| row.key == "data.dir").unwrap().origin, "--data");
 }

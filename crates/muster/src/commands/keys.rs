@@ -1,0 +1,32 @@
+//! `muster keys`: the keys that sign access tokens.
+
+use crate::cli::KeysCommand;
+use crate::clock::SystemClock;
+use crate::config::Settings;
+use crate::failure::Result;
+use crate::house::House;
+use crate::output::{Output, json, print};
+use chrono::TimeDelta;
+use muster_reports::ports::Clock;
+use serde_json::json;
+
+/// Does what `command` says.
+pub async fn run(command: &KeysCommand, settings: &Settings, output: Output) -> Result {
+    match command {
+        KeysCommand::Rotate { now } => {
+            let house = House::open(settings).await?;
+            let lifetime =
+                TimeDelta::seconds(i64::try_from(settings.auth.token_lifetime_s).unwrap_or(i64::MAX));
+            house.rotate_token_keys(SystemClock.now(), (!now).then_some(lifetime))?;
+            match (output, now) {
+                (Output::Json, _) => json(&json!({ "rotated": true, "oldTokensAccepted": !now })),
+                (Output::Table, false) => {
+                    print("tokens are signed with a new key; those that are out stay good until they expire")
+                }
+                (Output::Table, true) => {
+                    print("tokens are signed with a new key; those that are out are refused from now on")
+                }
+            }
+        }
+    }
+}
