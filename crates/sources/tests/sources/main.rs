@@ -19,3 +19,4 @@ mod sql;
 mod sql_mariadb;
 mod support;
 mod tenant;
+mod tenant_faults;
