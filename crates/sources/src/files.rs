@@ -119,6 +119,11 @@ impl Opened {
         Ok(Self { path: path.to_owned(), file, state })
     }
 
+    /// Bytes that the file had.
+    pub(crate) fn length(&self) -> u64 {
+        self.state.0
+    }
+
     /// Whether the file is as it was.
     pub(crate) fn unchanged(&self) -> Result<bool, ReadError> {
         let path = || self.path.display().to_string();

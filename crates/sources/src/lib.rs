@@ -19,6 +19,7 @@
 mod account;
 pub mod definition;
 pub mod delimited;
+mod delta;
 pub mod documents;
 mod files;
 mod input;
@@ -43,6 +44,7 @@ pub use definition::{
     ProfileDefinition, ReaderSettings, SourceDefinition, Template, TemplatePart, Transform,
 };
 pub use delimited::DelimitedSettings;
+pub use delta::DeltaSettings;
 pub use documents::{DocumentType, DocumentsSettings};
 pub use files::FileSettings;
 pub use ldap::{Directory, GroupSettings, LdapSettings, SearchScope};
@@ -75,6 +77,7 @@ pub fn open_source(
         ReaderSettings::Delimited(settings) => {
             Ok(Box::new(delimited::DelimitedReader::open(settings, base_dir)?))
         }
+        ReaderSettings::Delta(settings) => delta::open(settings, base_dir),
         ReaderSettings::Documents(settings) => Err(ReadError::Settings {
             path: base_dir.join(&settings.path).display().to_string(),
             reason: "holds search documents: expected a source of accounts".to_owned(),
@@ -107,6 +110,7 @@ pub fn open_documents(
     match &definition.reader {
         ReaderSettings::Documents(settings) => documents::DocumentReader::open(settings, base_dir).map(Some),
         ReaderSettings::Delimited(_)
+        | ReaderSettings::Delta(_)
         | ReaderSettings::Ldap(_)
         | ReaderSettings::Ndjson(_)
         | ReaderSettings::Parquet(_)

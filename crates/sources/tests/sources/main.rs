@@ -4,6 +4,7 @@
 mod active_directory;
 mod definitions;
 mod delimited;
+mod delta;
 mod documents;
 mod documents_properties;
 mod documents_published;
