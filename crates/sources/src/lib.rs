@@ -47,7 +47,7 @@ pub use delimited::DelimitedSettings;
 pub use delta::DeltaSettings;
 pub use documents::{DocumentType, DocumentsSettings};
 pub use files::FileSettings;
-pub use ldap::{Directory, GroupSettings, LdapSettings, SearchScope};
+pub use ldap::{ChangeSettings, Directory, GroupSettings, LdapSettings, SearchScope};
 pub use reader::{Batch, ReadError, ReadSummary, RecordReader, Rejection};
 pub use record::{
     ATTRIBUTES_ENTRY_FIELD, ATTRIBUTES_KEY_FIELD, ATTRIBUTES_VALUE_FIELD, LIST_ITEM_FIELD, column,
@@ -73,6 +73,20 @@ pub fn open_source(
     base_dir: &Path,
     environment: Environment<'_>,
 ) -> Result<Box<dyn RecordReader>, ReadError> {
+    open_source_after(definition, base_dir, environment, None)
+}
+
+/// [`open_source`], going on from the cursor of the last read where the source can: then only what changed is given,
+/// and the summary says so. A cursor that does not fit any more, for whatever reason, gives a full read.
+///
+/// # Errors
+/// As [`open_source`].
+pub fn open_source_after(
+    definition: &SourceDefinition,
+    base_dir: &Path,
+    environment: Environment<'_>,
+    cursor: Option<&str>,
+) -> Result<Box<dyn RecordReader>, ReadError> {
     match &definition.reader {
         ReaderSettings::Delimited(settings) => {
             Ok(Box::new(delimited::DelimitedReader::open(settings, base_dir)?))
@@ -82,7 +96,7 @@ pub fn open_source(
             path: base_dir.join(&settings.path).display().to_string(),
             reason: "holds search documents: expected a source of accounts".to_owned(),
         }),
-        ReaderSettings::Ldap(settings) => ldap::open(settings, base_dir, environment),
+        ReaderSettings::Ldap(settings) => ldap::open(settings, base_dir, environment, cursor),
         ReaderSettings::Ndjson(settings) => ndjson::open(settings, base_dir),
         ReaderSettings::Parquet(settings) => parquet::open(settings, base_dir),
         ReaderSettings::Scim(settings) => scim::open(settings, base_dir, environment),

@@ -167,6 +167,8 @@ impl DocumentReader {
             bytes,
             schema: Vec::new(),
             warnings: self.unknown.warnings(),
+            changes_only: false,
+            cursor: None,
         })
     }
 

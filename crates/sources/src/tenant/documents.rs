@@ -115,6 +115,8 @@ pub fn write_documents(
         bytes: work.bytes,
         schema: Vec::new(),
         warnings: Vec::new(),
+        changes_only: false,
+        cursor: None,
     })
 }
 

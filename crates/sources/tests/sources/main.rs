@@ -10,6 +10,7 @@ mod documents_properties;
 mod documents_published;
 mod files;
 mod ldap;
+mod ldap_changes;
 mod ldap_faults;
 mod organisation;
 mod properties;
