@@ -27,7 +27,7 @@ use crate::files::FileSettings;
 use crate::ldap::LdapSettings;
 use crate::scim::ScimSettings;
 use crate::sql::SqlSettings;
-use crate::tenant::TenantSettings;
+use crate::tenant::{TenantObjects, TenantSettings};
 
 /// Percentage of a source's accounts that may vanish in one full read when the definition says nothing.
 pub const DEFAULT_DELETE_THRESHOLD_PERCENT: u8 = 10;
@@ -91,6 +91,22 @@ impl ReaderSettings {
             Self::Scim(_) => "scim",
             Self::Sql(_) => "sql",
             Self::Tenant(_) => "tenant",
+        }
+    }
+
+    /// Whether it gives search documents, and no accounts.
+    #[must_use]
+    pub fn gives_documents(&self) -> bool {
+        match self {
+            Self::Documents(_) => true,
+            Self::Tenant(settings) => settings.objects == TenantObjects::Documents,
+            Self::Delimited(_)
+            | Self::Delta(_)
+            | Self::Ldap(_)
+            | Self::Ndjson(_)
+            | Self::Parquet(_)
+            | Self::Scim(_)
+            | Self::Sql(_) => false,
         }
     }
 

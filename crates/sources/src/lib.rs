@@ -56,7 +56,7 @@ pub use record::{
 pub use scim::{GroupsFrom, Paging, ScimSettings};
 pub use secret::{Environment, Secret};
 pub use sql::SqlSettings;
-pub use tenant::{DocumentIndex, TenantObjects, TenantSettings, write_documents as write_tenant_documents};
+pub use tenant::{TenantObjects, TenantSettings, write_documents as write_tenant_documents};
 
 /// Opens the source of accounts that `definition` describes, for one full read.
 ///
@@ -116,20 +116,26 @@ pub fn open(definition: &SourceDefinition, base_dir: &Path) -> Result<Box<dyn Re
 /// Opens a source of search documents for one full read; `None` for any other source.
 ///
 /// # Errors
-/// As for [`open`].
+/// As for [`open_source`].
 pub fn open_documents(
     definition: &SourceDefinition,
     base_dir: &Path,
+    environment: Environment<'_>,
 ) -> Result<Option<documents::DocumentReader>, ReadError> {
     match &definition.reader {
         ReaderSettings::Documents(settings) => documents::DocumentReader::open(settings, base_dir).map(Some),
+        ReaderSettings::Tenant(settings) => match settings.objects {
+            TenantObjects::Documents => {
+                documents::DocumentReader::mirror(settings, base_dir, environment).map(Some)
+            }
+            TenantObjects::Accounts | TenantObjects::Identities => Ok(None),
+        },
         ReaderSettings::Delimited(_)
         | ReaderSettings::Delta(_)
         | ReaderSettings::Ldap(_)
         | ReaderSettings::Ndjson(_)
         | ReaderSettings::Parquet(_)
         | ReaderSettings::Scim(_)
-        | ReaderSettings::Sql(_)
-        | ReaderSettings::Tenant(_) => Ok(None),
+        | ReaderSettings::Sql(_) => Ok(None),
     }
 }

@@ -253,7 +253,7 @@ fn stage_source(
     Ok(StagedSource {
         outcome,
         merge_rows,
-        gives_documents: matches!(definition.reader, muster_sources::ReaderSettings::Documents(_)),
+        gives_documents: definition.reader.gives_documents(),
         files: staged,
     })
 }
@@ -280,7 +280,7 @@ fn read(
     cursor: Option<&str>,
 ) -> Result<Read, StageError> {
     let mut rejected = Rejected::create(input, stem.with_extension("rejected.parquet"))?;
-    if let Some(reader) = muster_sources::open_documents(&input.definition, &input.base_dir)? {
+    if let Some(reader) = muster_sources::open_documents(&input.definition, &input.base_dir, environment)? {
         return read_documents(reader, stem, rejected);
     }
     let mut reader =

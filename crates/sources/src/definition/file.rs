@@ -170,7 +170,9 @@ fn reader<const N: usize>(kind: &str, tables: [Option<ReaderSettings>; N]) -> Re
 
 /// What a definition says about accounts must have accounts to be about.
 fn check_accounts(definition: &SourceDefinition) -> Result<(), Fault> {
-    let ReaderSettings::Documents(_) = &definition.reader else { return Ok(()) };
+    if !definition.reader.gives_documents() {
+        return Ok(());
+    }
     let given = [
         ("profile", definition.profile.is_some()),
         ("correlation", !definition.correlation.is_empty()),

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use muster_sources::{
-    DocumentIndex, FlagCondition, ReadError, ReaderSettings, TenantObjects, TenantSettings, open_source,
-    write_tenant_documents,
+    DocumentType, FlagCondition, ReadError, ReaderSettings, TenantObjects, TenantSettings, documents,
+    open_documents, open_source, write_tenant_documents,
 };
 use serde_json::{Value, json};
 
@@ -273,13 +273,63 @@ fn documents_of_an_index_as_lines() {
             write_tenant_documents(&wanted, index, Path::new("."), &environment, &mut output).unwrap();
         (String::from_utf8(output).unwrap(), summary)
     };
-    let (text, summary) = write(DocumentIndex::Roles);
+    let (text, summary) = write(DocumentType::Roles);
     let expected: String = (0..613).map(|number| format!("{}\n", role(number))).collect();
     assert_eq!(text, expected);
     assert_eq!((summary.read, summary.reported_total, summary.incomplete_reason), (613, Some(613), None));
     assert_eq!(summary.bytes, expected.len() as u64);
-    let (text, summary) = write(DocumentIndex::Entitlements);
+    let (text, summary) = write(DocumentType::Entitlements);
     assert_eq!((text.as_str(), summary.read, summary.complete), ("", 0, true));
+
+    // The same as a source.
+    let wanted =
+        TenantSettings { objects: TenantObjects::Documents, index: Some(DocumentType::Roles), ..wanted };
+    let definition = support::definition_of(ReaderSettings::Tenant(Box::new(wanted.clone())));
+    let mut reader = open_documents(&definition, Path::new("."), &environment).unwrap().unwrap();
+    let mut names = Vec::new();
+    while let Some(batch) = reader.next_batch().unwrap() {
+        assert!(batch.rejections.is_empty(), "{:?}", batch.rejections);
+        for typed in batch.documents {
+            assert_eq!(typed.document_type, DocumentType::Roles);
+            let documents = (0..typed.lines.len()).map(|row| documents::to_json(&typed.records, row));
+            names.extend(documents.map(|document| document.unwrap()["name"].as_str().unwrap().to_owned()));
+        }
+    }
+    assert_eq!(names, (0..613).map(|number| format!("Role {number}")).collect::<Vec<_>>());
+    let summary = reader.finish().unwrap();
+    assert_eq!((summary.read, summary.reported_total, summary.incomplete_reason), (613, Some(613), None));
+    assert_eq!(summary.bytes, expected.len() as u64);
+    // Accounts are not there, and say so.
+    let text = read(wanted).err().unwrap().to_string();
+    assert!(text.ends_with("holds search documents: expected a source of accounts"), "{text}");
+}
+
+#[test]
+fn a_part_of_an_index_is_worth_nothing() {
+    let role = |number: usize| json!({"id": id(number), "name": format!("Role {number}"), "_type": "role"});
+    let documents = BTreeMap::from([("roles".to_owned(), (0..600).map(role).collect())]);
+    // A role goes while the third page is asked for.
+    let tenant = Tenant::scripted(Data { documents, ..Data::default() }, |asked, data| {
+        if asked.number == 2 {
+            data.documents.get_mut("roles").unwrap().remove(0);
+        }
+        None
+    });
+    let wanted = TenantSettings {
+        objects: TenantObjects::Documents,
+        index: Some(DocumentType::Roles),
+        source: None,
+        ..settings(&tenant)
+    };
+    let definition = support::definition_of(ReaderSettings::Tenant(Box::new(wanted)));
+    let mut reader = open_documents(&definition, Path::new("."), &environment).unwrap().unwrap();
+    let error = loop {
+        match reader.next_batch() {
+            Ok(batch) => assert!(batch.is_some(), "the read did not fail"),
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert!(error.ends_with("the tenant reported 600 elements at first and 599 at the end"), "{error}");
 }
 
 #[test]
@@ -298,7 +348,7 @@ fn definitions_of_a_tenant() {
         ("", "t.toml: tenant.source: expected the name or the id of the source whose accounts are read"),
         (
             "source = \"a\"\nobjects = \"identities\"",
-            "t.toml: tenant.source: expected no such key: identities are not of one source",
+            "t.toml: tenant.source: expected no such key: only accounts are of one source",
         ),
         ("source = \"a\"\npage_size = 251", "t.toml: tenant.page_size: expected 2 to 250"),
         (
