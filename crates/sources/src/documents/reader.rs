@@ -166,7 +166,8 @@ impl DocumentReader {
         };
         let unchanged = input.as_ref().map_or(Ok(true), Input::unchanged)?;
         let incomplete_reason = if !self.ended {
-            Some("the source was not read to its end")
+            let unread = ["the index was not read to its end", "the file was not read to its end"];
+            Some(unread[usize::from(input.is_some())])
         } else if self.cut_off {
             Some("the file ends in the middle of a document")
         } else if !unchanged {

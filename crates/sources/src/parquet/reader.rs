@@ -10,6 +10,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use parquet::basic::Type as PhysicalType;
+use parquet::file::metadata::ColumnChunkMetaData;
 
 use super::values::Column;
 use crate::account::{AccountSink, Record};
@@ -18,6 +19,10 @@ use crate::reader::{Batch, ReadError, ReadSummary, RecordReader};
 
 /// Rows decoded at a time.
 pub(crate) const ROWS: usize = 2048;
+
+/// Bytes that one column of one row group may have when it is not compressed. A file of a few kilobytes can say that it
+/// has more, and pages are decompressed whole.
+const CHUNK_BYTES_MAX: i64 = 1 << 30;
 
 /// A read of files in progress.
 struct ParquetReader {
@@ -75,10 +80,24 @@ pub(crate) fn builder(path: &Path) -> Result<(Opened, ParquetRecordBatchReaderBu
     })?;
     let unreadable = |error| header(path, format!("expected a Parquet file: {error}"));
     let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(unreadable)?;
+    let groups = metadata.metadata().row_groups();
+    if let Some(bytes) = groups
+        .iter()
+        .flat_map(|group| group.columns())
+        .map(ColumnChunkMetaData::uncompressed_size)
+        .find(too_large)
+    {
+        let reason = format!("expected at most {CHUNK_BYTES_MAX} bytes of a column in a row group: {bytes}");
+        return Err(header(path, reason));
+    }
     let options = ArrowReaderOptions::new().with_schema(Arc::new(without_nanoseconds(&metadata)));
     let metadata =
         ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).map_err(unreadable)?;
     Ok((opened, ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)))
+}
+
+fn too_large(bytes: &i64) -> bool {
+    !(0..=CHUNK_BYTES_MAX).contains(bytes)
 }
 
 /// The file's schema, with microseconds for times of the form INT96: Arrow would take nanoseconds, in which a time
@@ -153,5 +172,16 @@ impl RecordReader for ParquetReader {
             (!whole).then(|| format!("read {} rows of the {} that the files hold", self.read, self.total))
         });
         Ok(self.sink.summary(incomplete))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_that_would_fill_the_memory() {
+        assert!(!too_large(&0) && !too_large(&(1 << 30)));
+        assert!(too_large(&((1 << 30) + 1)) && too_large(&-1));
     }
 }
