@@ -45,7 +45,8 @@ impl Record {
         found.map_or(&[], |(_, values)| values)
     }
 
-    fn text(&self, name: &str) -> Option<&str> {
+    /// The first value that is not blank.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.values(name).iter().map(String::as_str).find(|text| !text.trim().is_empty())
     }
 }
@@ -64,6 +65,11 @@ pub(crate) struct AccountSink {
     bytes: u64,
     hash: Sha256,
     warnings: Vec<String>,
+    present: Vec<String>,
+    /// Whether only what changed is given.
+    pub(crate) changes_only: bool,
+    /// What the next read can go on from, if this one is complete and nothing is rejected.
+    pub(crate) cursor: Option<String>,
     /// How many records the source says it holds.
     pub(crate) reported_total: Option<u64>,
 }
@@ -83,6 +89,9 @@ impl AccountSink {
             bytes: 0,
             hash: Sha256::new(),
             warnings: Vec::new(),
+            present: Vec::new(),
+            changes_only: false,
+            cursor: None,
             reported_total: None,
         }
     }
@@ -126,6 +135,12 @@ impl AccountSink {
         self.rejected += 1;
         self.pending_bytes += reason.len() + native_identity.as_ref().map_or(0, String::len);
         self.rejections.push(Rejection { line, native_identity, reason });
+    }
+
+    /// An account that is there, in a read of changes.
+    pub(crate) fn present(&mut self, native_identity: &str) {
+        self.pending_bytes += native_identity.len();
+        self.present.push(native_identity.to_owned());
     }
 
     /// Takes the next record of the source.
@@ -183,17 +198,22 @@ impl AccountSink {
 
     /// Whether a batch should be taken now.
     pub(crate) fn is_full(&self) -> bool {
-        self.rows.len() + self.rejections.len() >= BATCH_RECORDS || self.pending_bytes >= BATCH_BYTES
+        self.pending() >= BATCH_RECORDS || self.pending_bytes >= BATCH_BYTES
+    }
+
+    fn pending(&self) -> usize {
+        self.rows.len() + self.rejections.len() + self.present.len()
     }
 
     /// What has been gathered since the last batch; `None` when that is nothing.
     pub(crate) fn take(&mut self) -> Result<Option<Batch>, ReadError> {
-        if self.rows.len() + self.rejections.len() == 0 {
+        if self.pending() == 0 {
             return Ok(None);
         }
         self.pending_bytes = 0;
         let records = std::mem::take(&mut self.rows).finish()?;
-        Ok(Some(Batch { records, rejections: std::mem::take(&mut self.rejections) }))
+        let rejections = std::mem::take(&mut self.rejections);
+        Ok(Some(Batch { records, rejections, present: std::mem::take(&mut self.present) }))
     }
 
     /// What the read came to; `incomplete` is why it was not read to its end, where it was not.
@@ -203,7 +223,7 @@ impl AccountSink {
             .settings
             .named()
             .into_iter()
-            .filter(|(_, name)| self.read > 0 && !seen(name))
+            .filter(|(_, name)| self.read > 0 && !self.changes_only && !seen(name))
             .map(|(key, name)| format!("{key}: no record has {name:?}"))
             .collect();
         let schema = match &self.order {
@@ -211,6 +231,7 @@ impl AccountSink {
             None => self.seen.iter().cloned().collect(),
         };
         self.warnings.extend(missing);
+        let is_whole = incomplete.is_none() && self.rejected == 0;
         ReadSummary {
             read: self.read,
             rejected: self.rejected,
@@ -221,6 +242,9 @@ impl AccountSink {
             bytes: self.bytes,
             schema,
             warnings: self.warnings,
+            changes_only: self.changes_only,
+            // A record that was rejected must be told of again, though it does not change.
+            cursor: self.cursor.filter(|_| is_whole),
         }
     }
 

@@ -21,12 +21,13 @@ pub use template::{Template, TemplatePart};
 pub use transform::Transform;
 
 use crate::delimited::DelimitedSettings;
+use crate::delta::DeltaSettings;
 use crate::documents::DocumentsSettings;
 use crate::files::FileSettings;
 use crate::ldap::LdapSettings;
 use crate::scim::ScimSettings;
 use crate::sql::SqlSettings;
-use crate::tenant::TenantSettings;
+use crate::tenant::{TenantObjects, TenantSettings};
 
 /// Percentage of a source's accounts that may vanish in one full read when the definition says nothing.
 pub const DEFAULT_DELETE_THRESHOLD_PERCENT: u8 = 10;
@@ -58,6 +59,8 @@ pub struct SourceDefinition {
 pub enum ReaderSettings {
     /// A delimited file.
     Delimited(DelimitedSettings),
+    /// A Delta table.
+    Delta(DeltaSettings),
     /// A file of search documents; it gives no accounts.
     Documents(DocumentsSettings),
     /// A directory server.
@@ -80,6 +83,7 @@ impl ReaderSettings {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Delimited(_) => "delimited",
+            Self::Delta(_) => "delta",
             Self::Documents(_) => "documents",
             Self::Ldap(_) => "ldap",
             Self::Ndjson(_) => "ndjson",
@@ -90,11 +94,28 @@ impl ReaderSettings {
         }
     }
 
+    /// Whether it gives search documents, and no accounts.
+    #[must_use]
+    pub fn gives_documents(&self) -> bool {
+        match self {
+            Self::Documents(_) => true,
+            Self::Tenant(settings) => settings.objects == TenantObjects::Documents,
+            Self::Delimited(_)
+            | Self::Delta(_)
+            | Self::Ldap(_)
+            | Self::Ndjson(_)
+            | Self::Parquet(_)
+            | Self::Scim(_)
+            | Self::Sql(_) => false,
+        }
+    }
+
     /// The attributes whose values are entitlements.
     #[must_use]
     pub fn entitlements(&self) -> &[String] {
         match self {
             Self::Delimited(settings) => &settings.entitlements,
+            Self::Delta(settings) => &settings.account.entitlements,
             Self::Documents(_) => &[],
             Self::Ldap(settings) => &settings.account.entitlements,
             Self::Ndjson(settings) | Self::Parquet(settings) => &settings.account.entitlements,
@@ -109,7 +130,8 @@ impl ReaderSettings {
     pub fn merge_rows(&self) -> bool {
         match self {
             Self::Delimited(settings) => settings.merge_rows,
-            Self::Documents(_)
+            Self::Delta(_)
+            | Self::Documents(_)
             | Self::Ldap(_)
             | Self::Ndjson(_)
             | Self::Parquet(_)
@@ -123,6 +145,7 @@ impl ReaderSettings {
     fn fault(&self) -> Option<(String, String)> {
         match self {
             Self::Delimited(settings) => settings.fault(),
+            Self::Delta(settings) => settings.fault(),
             Self::Documents(settings) => settings.fault(),
             Self::Ldap(settings) => settings.fault(),
             Self::Ndjson(settings) | Self::Parquet(settings) => settings.fault(),
@@ -136,6 +159,7 @@ impl ReaderSettings {
     fn listed(&self) -> Option<(&'static str, &[String])> {
         match self {
             Self::Delimited(settings) => Some(("delimited.attributes", settings.attributes.as_deref()?)),
+            Self::Delta(settings) => settings.account.listed("delta.account.attributes"),
             Self::Documents(_) => None,
             Self::Ldap(settings) => settings.account.listed("ldap.account.attributes"),
             Self::Ndjson(settings) => settings.account.listed("ndjson.account.attributes"),
@@ -150,6 +174,7 @@ impl ReaderSettings {
     fn adds(&self, name: &str) -> bool {
         match self {
             Self::Delimited(_)
+            | Self::Delta(_)
             | Self::Documents(_)
             | Self::Ndjson(_)
             | Self::Parquet(_)
@@ -170,6 +195,7 @@ impl ReaderSettings {
                 ];
                 lists.into_iter().flat_map(|(key, names)| indexed(key, names)).collect()
             }
+            Self::Delta(settings) => settings.account.marked("delta"),
             Self::Documents(_) => Vec::new(),
             Self::Ldap(settings) => settings.account.marked("ldap"),
             Self::Ndjson(settings) => settings.account.marked("ndjson"),

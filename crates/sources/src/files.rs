@@ -114,9 +114,14 @@ impl Opened {
             let path = name.clone();
             move |source| ReadError::Io { action, path, source }
         };
-        let file = File::open(path).map_err(failed("open"))?;
+        let file = open_file(path)?;
         let state = state(&file).map_err(failed("examine"))?;
         Ok(Self { path: path.to_owned(), file, state })
+    }
+
+    /// Bytes that the file had.
+    pub(crate) fn length(&self) -> u64 {
+        self.state.0
     }
 
     /// Whether the file is as it was.
@@ -126,6 +131,17 @@ impl Opened {
             state(&self.file).map_err(|source| ReadError::Io { action: "examine", path: path(), source })?;
         Ok(now == self.state)
     }
+}
+
+/// Opens what is a file: to open a pipe would be to wait for whoever writes to it.
+pub(crate) fn open_file(path: &Path) -> Result<File, ReadError> {
+    let name = || path.display().to_string();
+    let failed = |source| ReadError::Io { action: "open", path: name(), source };
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        let reason = "expected a file".to_owned();
+        return Err(ReadError::Settings { path: name(), reason });
+    }
+    File::open(path).map_err(failed)
 }
 
 /// Some file systems know no time of modification; then the length alone must do.

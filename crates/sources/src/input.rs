@@ -8,6 +8,7 @@ use std::time::SystemTime;
 use encoding_rs::{Decoder, DecoderResult, Encoding};
 use sha2::{Digest, Sha256};
 
+use crate::files::open_file;
 use crate::reader::{ReadError, hex};
 
 const RAW_BYTES: usize = 128 << 10;
@@ -51,7 +52,7 @@ impl Input {
             let path = name.clone();
             move |source| ReadError::Io { action, path, source }
         };
-        let file = File::open(path).map_err(failed("open"))?;
+        let file = open_file(path)?;
         let (length, modified) = length_and_time(&file).map_err(failed("examine"))?;
         let mut input = Self {
             path: name.clone(),

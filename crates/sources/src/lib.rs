@@ -19,6 +19,7 @@
 mod account;
 pub mod definition;
 pub mod delimited;
+mod delta;
 pub mod documents;
 mod files;
 mod input;
@@ -43,9 +44,10 @@ pub use definition::{
     ProfileDefinition, ReaderSettings, SourceDefinition, Template, TemplatePart, Transform,
 };
 pub use delimited::DelimitedSettings;
+pub use delta::DeltaSettings;
 pub use documents::{DocumentType, DocumentsSettings};
 pub use files::FileSettings;
-pub use ldap::{Directory, GroupSettings, LdapSettings, SearchScope};
+pub use ldap::{ChangeSettings, Directory, GroupSettings, LdapSettings, SearchScope};
 pub use reader::{Batch, ReadError, ReadSummary, RecordReader, Rejection};
 pub use record::{
     ATTRIBUTES_ENTRY_FIELD, ATTRIBUTES_KEY_FIELD, ATTRIBUTES_VALUE_FIELD, LIST_ITEM_FIELD, column,
@@ -54,7 +56,7 @@ pub use record::{
 pub use scim::{GroupsFrom, Paging, ScimSettings};
 pub use secret::{Environment, Secret};
 pub use sql::SqlSettings;
-pub use tenant::{DocumentIndex, TenantObjects, TenantSettings, write_documents as write_tenant_documents};
+pub use tenant::{TenantObjects, TenantSettings, write_documents as write_tenant_documents};
 
 /// Opens the source of accounts that `definition` describes, for one full read.
 ///
@@ -71,15 +73,30 @@ pub fn open_source(
     base_dir: &Path,
     environment: Environment<'_>,
 ) -> Result<Box<dyn RecordReader>, ReadError> {
+    open_source_after(definition, base_dir, environment, None)
+}
+
+/// [`open_source`], going on from the cursor of the last read where the source can: then only what changed is given,
+/// and the summary says so. A cursor that does not fit any more, for whatever reason, gives a full read.
+///
+/// # Errors
+/// As [`open_source`].
+pub fn open_source_after(
+    definition: &SourceDefinition,
+    base_dir: &Path,
+    environment: Environment<'_>,
+    cursor: Option<&str>,
+) -> Result<Box<dyn RecordReader>, ReadError> {
     match &definition.reader {
         ReaderSettings::Delimited(settings) => {
             Ok(Box::new(delimited::DelimitedReader::open(settings, base_dir)?))
         }
+        ReaderSettings::Delta(settings) => delta::open(settings, base_dir),
         ReaderSettings::Documents(settings) => Err(ReadError::Settings {
             path: base_dir.join(&settings.path).display().to_string(),
             reason: "holds search documents: expected a source of accounts".to_owned(),
         }),
-        ReaderSettings::Ldap(settings) => ldap::open(settings, base_dir, environment),
+        ReaderSettings::Ldap(settings) => ldap::open(settings, base_dir, environment, cursor),
         ReaderSettings::Ndjson(settings) => ndjson::open(settings, base_dir),
         ReaderSettings::Parquet(settings) => parquet::open(settings, base_dir),
         ReaderSettings::Scim(settings) => scim::open(settings, base_dir, environment),
@@ -99,19 +116,26 @@ pub fn open(definition: &SourceDefinition, base_dir: &Path) -> Result<Box<dyn Re
 /// Opens a source of search documents for one full read; `None` for any other source.
 ///
 /// # Errors
-/// As for [`open`].
+/// As for [`open_source`].
 pub fn open_documents(
     definition: &SourceDefinition,
     base_dir: &Path,
+    environment: Environment<'_>,
 ) -> Result<Option<documents::DocumentReader>, ReadError> {
     match &definition.reader {
         ReaderSettings::Documents(settings) => documents::DocumentReader::open(settings, base_dir).map(Some),
+        ReaderSettings::Tenant(settings) => match settings.objects {
+            TenantObjects::Documents => {
+                documents::DocumentReader::mirror(settings, base_dir, environment).map(Some)
+            }
+            TenantObjects::Accounts | TenantObjects::Identities => Ok(None),
+        },
         ReaderSettings::Delimited(_)
+        | ReaderSettings::Delta(_)
         | ReaderSettings::Ldap(_)
         | ReaderSettings::Ndjson(_)
         | ReaderSettings::Parquet(_)
         | ReaderSettings::Scim(_)
-        | ReaderSettings::Sql(_)
-        | ReaderSettings::Tenant(_) => Ok(None),
+        | ReaderSettings::Sql(_) => Ok(None),
     }
 }

@@ -21,6 +21,9 @@ pub struct Batch {
     pub records: RecordBatch,
     /// Rejected records met on the way.
     pub rejections: Vec<Rejection>,
+    /// Native identities of accounts that are there, in a read of changes: their records are given only where they
+    /// changed.
+    pub present: Vec<String>,
 }
 
 /// What one read of a source came to.
@@ -48,6 +51,12 @@ pub struct ReadSummary {
     pub schema: Vec<String>,
     /// What the reader of a report must know though nothing failed, such as a listed column that is missing.
     pub warnings: Vec<String>,
+    /// Only records that changed since the read that `cursor` came from were given, and every account that is there
+    /// is among [`Batch::present`]. Otherwise every record was given.
+    pub changes_only: bool,
+    /// What the next read can go on from, for [`open_source_after`](crate::open_source_after); `None` where the next
+    /// read must be of everything. To be kept with what was read, and only if that is kept. Holds no secret.
+    pub cursor: Option<String>,
 }
 
 /// The whole source failed: nothing that was read of it may be used.

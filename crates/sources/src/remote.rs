@@ -47,6 +47,12 @@ impl Feed {
         if self.sink.is_full() { self.flush() } else { Ok(()) }
     }
 
+    /// An account that is there, in a read of changes.
+    pub(crate) fn present(&mut self, native_identity: &str) -> Result<(), Stop> {
+        self.sink.present(native_identity);
+        if self.sink.is_full() { self.flush() } else { Ok(()) }
+    }
+
     fn flush(&mut self) -> Result<(), Stop> {
         let Some(batch) = self.sink.take()? else { return Ok(()) };
         // Waiting here holds up this read's own runtime only, and that is meant: nothing more is fetched.
@@ -151,6 +157,7 @@ impl RecordReader for RemoteReader {
         if early && summary.complete {
             // Batches were still waiting.
             summary.complete = false;
+            summary.cursor = None;
             summary.incomplete_reason = Some(NOT_READ_TO_ITS_END.to_owned());
         }
         Ok(summary)

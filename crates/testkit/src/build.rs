@@ -147,6 +147,7 @@ pub fn source_run(id: &str, name: &str, authoritative: bool, ended: DateTime<Utc
         missing: 0,
         input_digest: Some(format!("{:064x}", 7)),
         attributes: vec!["department".into(), "title".into()],
+        cursor: None,
     }
 }
 

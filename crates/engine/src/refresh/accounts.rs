@@ -1,13 +1,15 @@
 //! Step 2: what was read meets what was known. Step 8: accounts with their owners.
 //!
 //! Rows of the source win; an account that was not read again lives on unless a complete run of its source
-//! may mark it missing.
+//! may mark it missing. A run of changes is complete, too: it says of every account that did not change that it is
+//! there.
 
 use super::RefreshRequest;
 use super::stage::StagedSource;
 use super::work::{Work, texts};
 use crate::error::{EngineError, Result};
 use datafusion::arrow::array::{BooleanArray, RecordBatch, StringArray};
+use muster_reports::snapshot::AggregationMode;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -26,9 +28,12 @@ pub(super) async fn merge_into_previous(
     count_conflicts(work, staged).await?;
     work.step(
         "kept_ids",
-        "SELECT DISTINCT stable_id('account', source_id, native_identity) AS id FROM rejected WHERE native_identity IS NOT NULL",
+        "SELECT DISTINCT stable_id('account', source_id, native_identity) AS id FROM ( \
+           SELECT source_id, native_identity FROM rejected WHERE native_identity IS NOT NULL \
+           UNION ALL SELECT source_id, native_identity FROM present_raw)",
     )
     .await?;
+    distrust_changes(work, staged).await?;
     let may_mark = who_may_mark_missing(work, request, staged).await?;
     register_flags(work, staged, &may_mark)?;
     work.step("accounts_now", ACCOUNTS_NOW).await?;
@@ -145,6 +150,38 @@ async fn count_conflicts(work: &Work, staged: &mut [StagedSource]) -> Result<()>
     Ok(())
 }
 
+/// A run of changes that counts on an account which is not known, or gave a record that cannot be used, is not taken
+/// at its word: the next run reads everything.
+async fn distrust_changes(work: &Work, staged: &mut [StagedSource]) -> Result<()> {
+    for source in staged.iter_mut() {
+        if source.outcome.run.rejected > 0 {
+            source.outcome.run.cursor = None;
+        }
+    }
+    if staged.iter().all(|source| source.outcome.run.mode == AggregationMode::Full) {
+        return Ok(());
+    }
+    let unknown = work
+        .rows(
+            "unknown accounts",
+            "SELECT n.source_id, count(*) FROM ( \
+               SELECT DISTINCT source_id, stable_id('account', source_id, native_identity) AS id FROM present_raw) n \
+             LEFT ANTI JOIN (SELECT id FROM staged_one) s ON s.id = n.id \
+             LEFT ANTI JOIN (SELECT id FROM prev_accounts WHERE dead_since IS NULL) p ON p.id = n.id \
+             GROUP BY n.source_id",
+        )
+        .await?;
+    for (id, n) in texts(&unknown, 0).zip(texts(&unknown, 1)) {
+        let Some(source) = staged.iter_mut().find(|s| s.outcome.run.id.as_str() == id) else { continue };
+        let run = &mut source.outcome.run;
+        (run.complete, run.cursor) = (false, None);
+        run.remark = Some(format!(
+            "{n} accounts are said to be unchanged and were not known before: the next run reads everything"
+        ));
+    }
+    Ok(())
+}
+
 /// Only a complete run within the source's delete threshold may mark accounts missing.
 async fn who_may_mark_missing(
     work: &Work,
@@ -219,8 +256,10 @@ async fn count_changes(work: &Work, staged: &mut [StagedSource]) -> Result<()> {
         match change.as_str() {
             "created" => run.created = n,
             "updated" => run.updated = n,
-            "unchanged" => run.unchanged = n,
+            "unchanged" => run.unchanged += n,
             "missing" => run.missing = n,
+            // A run of changes has seen these, too.
+            "kept" if run.mode == AggregationMode::Partial && run.complete => run.unchanged += n,
             _ => {}
         }
         if change != "dead" && change != "missing" {

@@ -15,7 +15,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::dataframe::DataFrame;
 use datafusion::prelude::{Expr, cast, ident};
 use muster_reports::SnapshotManifest;
-use muster_reports::snapshot::SourceRun;
+use muster_reports::snapshot::{AggregationMode, SourceRun};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -186,7 +186,13 @@ fn runs_batch(request: &RefreshRequest, outcomes: &[super::SourceOutcome]) -> Re
         text(&|_| Some(request.snapshot.as_str().to_owned())),
         text(&|run| Some(run.id.as_str().to_owned())),
         text(&|run| Some(run.name.clone())),
-        text(&|_| Some("full".to_owned())),
+        text(&|run| {
+            let mode = match run.mode {
+                AggregationMode::Full => "full",
+                AggregationMode::Partial => "partial",
+            };
+            Some(mode.to_owned())
+        }),
         time(&|run| run.started.timestamp_micros()),
         time(&|run| run.ended.timestamp_micros()),
         texts(runs.iter().map(|(run, failed)| {

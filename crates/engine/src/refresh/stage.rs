@@ -38,6 +38,8 @@ pub(super) struct StagedSource {
 struct StagedFiles {
     /// Account records; none of a source of documents.
     records: Option<PathBuf>,
+    /// Native identities of accounts that are there, of a read of changes.
+    present: Option<PathBuf>,
     /// Documents of one type with their lines.
     documents: Vec<(DocumentType, PathBuf)>,
     rejected: PathBuf,
@@ -56,7 +58,11 @@ fn rejected_schema() -> SchemaRef {
     Arc::clone(&SCHEMA)
 }
 
-/// Reads all sources, a few at a time; leaves the tables `staged_raw` and `rejected_raw`.
+fn present_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![Field::new("native_identity", DataType::Utf8, false)]))
+}
+
+/// Reads all sources, a few at a time; leaves the tables `staged_raw`, `present_raw` and `rejected_raw`.
 pub(super) async fn stage_sources(work: &Work, request: &RefreshRequest) -> Result<Vec<StagedSource>> {
     let mut staged = Vec::with_capacity(request.sources.len());
     let parallel = std::thread::available_parallelism().map_or(1, usize::from);
@@ -84,11 +90,13 @@ async fn register(work: &Work, staged: &[StagedSource]) -> Result<()> {
     let empty = |schema| RecordBatch::new_empty(schema);
     let mut records = vec!["SELECT CAST(NULL AS VARCHAR) AS source_id, * FROM no_records".to_owned()];
     let mut rejected = vec!["SELECT * FROM no_rejections".to_owned()];
+    let mut present = vec!["SELECT CAST(NULL AS VARCHAR) AS source_id, * FROM no_present".to_owned()];
     let mut documents = DocumentType::ALL.map(|document_type| {
         vec![format!("SELECT CAST(NULL AS VARCHAR) AS source_id, * FROM no_{}", document_type.index_name())]
     });
     work.memory("no_records", empty(record_schema()))?;
     work.memory("no_rejections", empty(rejected_schema()))?;
+    work.memory("no_present", empty(present_schema()))?;
     for document_type in DocumentType::ALL {
         let none = format!("no_{}", document_type.index_name());
         work.memory(&none, empty(with_line(document_type)))?;
@@ -100,6 +108,10 @@ async fn register(work: &Work, staged: &[StagedSource]) -> Result<()> {
             let name = parquet(work, at, "records", file).await?;
             records.push(format!("SELECT {id} AS source_id, * FROM {name}"));
         }
+        if let Some(file) = &files.present {
+            let name = parquet(work, at, "present", file).await?;
+            present.push(format!("SELECT {id} AS source_id, * FROM {name}"));
+        }
         for (document_type, file) in &files.documents {
             let name = parquet(work, at, document_type.index_name(), file).await?;
             documents[*document_type as usize].push(format!("SELECT {id} AS source_id, * FROM {name}"));
@@ -108,6 +120,7 @@ async fn register(work: &Work, staged: &[StagedSource]) -> Result<()> {
         rejected.push(format!("SELECT * FROM {name}"));
     }
     view(work, "staged_raw", &records).await?;
+    view(work, "present_raw", &present).await?;
     for (document_type, parts) in DocumentType::ALL.into_iter().zip(&documents) {
         let index = document_type.index_name();
         view(work, &format!("read_{index}"), parts).await?;
@@ -199,12 +212,13 @@ fn stage_source(
         unchanged: 0,
         missing: 0,
         input_digest: None,
-        // A source that fails keeps its accounts, and so their attributes.
-        attributes: previous.map(|run| run.attributes).unwrap_or_default(),
+        // A source that fails keeps its accounts, and so their attributes, and what a read of changes goes on from.
+        attributes: previous.as_ref().map(|run| run.attributes.clone()).unwrap_or_default(),
+        cursor: previous.and_then(|run| run.cursor),
     };
     let merge_rows = definition.reader.merge_rows();
     let mut staged = None;
-    let outcome = match read(input, stem, environment) {
+    let outcome = match read(input, stem, environment, run.cursor.as_deref()) {
         Ok((summary, rejections, files)) => {
             staged = Some(files);
             run.complete = summary.complete;
@@ -213,7 +227,16 @@ fn stage_source(
             run.read = summary.read;
             run.rejected = summary.rejected;
             run.input_digest = Some(summary.digest_sha256);
-            run.attributes = summary.schema;
+            if summary.complete {
+                run.cursor = summary.cursor;
+            }
+            if summary.changes_only {
+                run.mode = AggregationMode::Partial;
+                let new = summary.schema.into_iter().filter(|name| !run.attributes.contains(name));
+                run.attributes.extend(new.collect::<Vec<_>>());
+            } else {
+                run.attributes = summary.schema;
+            }
             if staged.as_ref().is_some_and(|files| files.records.is_none()) {
                 run.loaded = run.read - run.rejected;
             }
@@ -231,7 +254,7 @@ fn stage_source(
     Ok(StagedSource {
         outcome,
         merge_rows,
-        gives_documents: matches!(definition.reader, muster_sources::ReaderSettings::Documents(_)),
+        gives_documents: definition.reader.gives_documents(),
         files: staged,
     })
 }
@@ -251,21 +274,46 @@ impl From<ReadError> for StageError {
 
 type Read = (muster_sources::ReadSummary, Vec<Rejection>, StagedFiles);
 
-fn read(input: &SourceInput, stem: &Path, environment: &Environment) -> Result<Read, StageError> {
+fn read(
+    input: &SourceInput,
+    stem: &Path,
+    environment: &Environment,
+    cursor: Option<&str>,
+) -> Result<Read, StageError> {
     let mut rejected = Rejected::create(input, stem.with_extension("rejected.parquet"))?;
-    if let Some(reader) = muster_sources::open_documents(&input.definition, &input.base_dir)? {
+    if let Some(reader) = muster_sources::open_documents(&input.definition, &input.base_dir, environment)? {
         return read_documents(reader, stem, rejected);
     }
-    let mut reader = muster_sources::open_source(&input.definition, &input.base_dir, environment)?;
+    let mut reader =
+        muster_sources::open_source_after(&input.definition, &input.base_dir, environment, cursor)?;
     let path = stem.with_extension("records.parquet");
     let mut records = Parquet::create(&path, record_schema())?;
+    let mut present: Option<Parquet> = None;
     while let Some(batch) = reader.next_batch()? {
         records.write(&batch.records)?;
         rejected.write(batch.rejections)?;
+        if !batch.present.is_empty() {
+            let names: ArrayRef = Arc::new(StringArray::from(batch.present));
+            let file = match &mut present {
+                Some(file) => file,
+                None => present
+                    .insert(Parquet::create(&stem.with_extension("present.parquet"), present_schema())?),
+            };
+            file.write(&RecordBatch::try_new(present_schema(), vec![names]).map_err(staging)?)?;
+        }
     }
     records.close()?;
+    let present = match present {
+        Some(file) => {
+            let path = file.path.clone();
+            file.close()?;
+            Some(path)
+        }
+        None => None,
+    };
     let (shown, file) = rejected.close()?;
-    Ok((reader.finish()?, shown, StagedFiles { records: Some(path), documents: Vec::new(), rejected: file }))
+    let files = StagedFiles { records: Some(path), present, documents: Vec::new(), rejected: file };
+    Ok((reader.finish()?, shown, files))
 }
 
 fn read_documents(
@@ -301,11 +349,11 @@ fn read_documents(
         file.close()?;
     }
     let (shown, file) = rejected.close()?;
-    Ok((reader.finish()?, shown, StagedFiles { records: None, documents, rejected: file }))
+    Ok((reader.finish()?, shown, StagedFiles { records: None, present: None, documents, rejected: file }))
 }
 
 fn staging(error: datafusion::arrow::error::ArrowError) -> StageError {
-    StageError::Work(EngineError::data("staging documents", error))
+    StageError::Work(EngineError::data("staging what was read", error))
 }
 
 /// The file of rejected records, and the first of them for people.

@@ -132,7 +132,9 @@ fn check(file: &Path, rejected_max: usize) -> Result<Checked> {
             reason: rejection.reason,
         }));
     };
-    let summary = match muster_sources::open_documents(&definition, &base_dir).context(failed)? {
+    let environment = |name: &str| std::env::var(name).ok();
+    let opened = muster_sources::open_documents(&definition, &base_dir, &environment);
+    let summary = match opened.context(failed)? {
         Some(mut reader) => {
             while let Some(batch) = reader.next_batch().context(failed)? {
                 for typed in &batch.documents {
@@ -143,7 +145,6 @@ fn check(file: &Path, rejected_max: usize) -> Result<Checked> {
             reader.finish().context(failed)?
         }
         None => {
-            let environment = |name: &str| std::env::var(name).ok();
             let mut reader =
                 muster_sources::open_source(&definition, &base_dir, &environment).context(failed)?;
             while let Some(batch) = reader.next_batch().context(failed)? {

@@ -330,6 +330,7 @@ pub fn cover(rows: u64) -> Cover {
         missing: 4,
         input_digest: None,
         attributes: Vec::new(),
+        cursor: None,
     };
     let count = |label: &str, rows: u64| Count { label: label.to_owned(), rows };
     let column = |name: &str, label: &str, meaning: &str| CoverColumn {

@@ -12,6 +12,7 @@ use super::{
     LifecycleDefinition, ProfileDefinition, ReaderSettings, SourceDefinition,
 };
 use crate::delimited::DelimitedSettings;
+use crate::delta::DeltaSettings;
 use crate::documents::DocumentsSettings;
 use crate::files::FileSettings;
 use crate::ldap::LdapSettings;
@@ -23,7 +24,8 @@ use crate::tenant::TenantSettings;
 const UID: &str = "uid";
 
 /// What `kind` may say; each has a table of the same name.
-const KINDS: [&str; 8] = ["delimited", "documents", "ldap", "ndjson", "parquet", "scim", "sql", "tenant"];
+const KINDS: [&str; 9] =
+    ["delimited", "delta", "documents", "ldap", "ndjson", "parquet", "scim", "sql", "tenant"];
 
 /// The file as written.
 #[derive(Deserialize)]
@@ -34,6 +36,7 @@ struct DefinitionFile {
     kind: String,
     delete_threshold_percent: Option<i64>,
     delimited: Option<DelimitedSettings>,
+    delta: Option<DeltaSettings>,
     documents: Option<DocumentsSettings>,
     ldap: Option<Box<LdapSettings>>,
     ndjson: Option<FileSettings>,
@@ -117,6 +120,7 @@ fn check(file: DefinitionFile) -> Result<SourceDefinition, Fault> {
         &file.kind,
         [
             file.delimited.map(ReaderSettings::Delimited),
+            file.delta.map(ReaderSettings::Delta),
             file.documents.map(ReaderSettings::Documents),
             file.ldap.map(ReaderSettings::Ldap),
             file.ndjson.map(ReaderSettings::Ndjson),
@@ -166,7 +170,9 @@ fn reader<const N: usize>(kind: &str, tables: [Option<ReaderSettings>; N]) -> Re
 
 /// What a definition says about accounts must have accounts to be about.
 fn check_accounts(definition: &SourceDefinition) -> Result<(), Fault> {
-    let ReaderSettings::Documents(_) = &definition.reader else { return Ok(()) };
+    if !definition.reader.gives_documents() {
+        return Ok(());
+    }
     let given = [
         ("profile", definition.profile.is_some()),
         ("correlation", !definition.correlation.is_empty()),

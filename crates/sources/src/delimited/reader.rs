@@ -163,7 +163,7 @@ impl RecordReader for DelimitedReader {
         if rows.len() + rejections.len() == 0 {
             return Ok(None);
         }
-        Ok(Some(Batch { records: rows.finish()?, rejections }))
+        Ok(Some(Batch { records: rows.finish()?, rejections, present: Vec::new() }))
     }
 
     fn finish(self: Box<Self>) -> Result<ReadSummary, ReadError> {
@@ -187,6 +187,8 @@ impl RecordReader for DelimitedReader {
             bytes,
             schema: self.layout.attributes.into_iter().map(|attribute| attribute.name).collect(),
             warnings: self.layout.warnings,
+            changes_only: false,
+            cursor: None,
         })
     }
 }

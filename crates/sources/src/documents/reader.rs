@@ -1,4 +1,4 @@
-//! Files of search documents, read in order.
+//! Files of search documents, and a tenant's indices of them, read in order.
 
 use std::path::Path;
 
@@ -15,6 +15,8 @@ use super::value::parse;
 use super::{DocumentType, DocumentsSettings, id_of, not_an_object, schema};
 use crate::input::Input;
 use crate::reader::{ReadError, ReadSummary, Rejection};
+use crate::secret::Environment;
+use crate::tenant::{Mirror, TenantSettings};
 
 /// Documents, rejected ones included, in a batch at most.
 const BATCH_DOCUMENTS: usize = 4096;
@@ -57,6 +59,7 @@ pub struct DocumentReader {
 /// Where documents come from.
 enum Documents {
     Lines(Lines),
+    Mirror { mirror: Mirror, lines: u64 },
     Examples { input: Input, examples: std::vec::IntoIter<Example> },
 }
 
@@ -94,15 +97,24 @@ impl DocumentReader {
         } else {
             Documents::Lines(Lines::new(input))
         };
-        Ok(Self {
-            input,
-            index: settings.index,
-            unknown: Unknown::default(),
-            read: 0,
-            rejected: 0,
-            ended: false,
-            cut_off: false,
-        })
+        Ok(Self::of(input, settings.index))
+    }
+
+    /// Opens an index of a tenant.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the settings have a fault or the secret cannot be had; all else comes with the documents.
+    pub(crate) fn mirror(
+        settings: &TenantSettings,
+        base_dir: &Path,
+        environment: Environment<'_>,
+    ) -> Result<Self, ReadError> {
+        let mirror = Mirror::start(settings, base_dir, environment)?;
+        Ok(Self::of(Documents::Mirror { mirror, lines: 0 }, settings.index))
+    }
+
+    fn of(input: Documents, index: Option<DocumentType>) -> Self {
+        Self { input, index, unknown: Unknown::default(), read: 0, rejected: 0, ended: false, cut_off: false }
     }
 
     /// The next documents; `None` after the last.
@@ -143,30 +155,45 @@ impl DocumentReader {
     /// # Errors
     /// [`ReadError`] when the file cannot be examined any more.
     pub fn finish(self) -> Result<ReadSummary, ReadError> {
+        let mut mirrored = None;
         let input = match self.input {
-            Documents::Lines(lines) => lines.into_input(),
-            Documents::Examples { input, .. } => input,
+            Documents::Lines(lines) => Some(lines.into_input()),
+            Documents::Examples { input, .. } => Some(input),
+            Documents::Mirror { mirror, .. } => {
+                mirrored = mirror.summary();
+                None
+            }
         };
+        let unchanged = input.as_ref().map_or(Ok(true), Input::unchanged)?;
         let incomplete_reason = if !self.ended {
-            Some("the file was not read to its end")
+            let unread = ["the index was not read to its end", "the file was not read to its end"];
+            Some(unread[usize::from(input.is_some())])
         } else if self.cut_off {
             Some("the file ends in the middle of a document")
-        } else if !input.unchanged()? {
+        } else if !unchanged {
             Some("the file changed while it was read")
         } else {
             None
         };
-        let (bytes, digest_sha256) = input.digest();
+        let reported_total = mirrored.as_ref().and_then(|summary| summary.reported_total);
+        let (bytes, digest_sha256) = match (input, mirrored) {
+            (Some(input), _) => input.digest(),
+            (None, mirrored) => {
+                mirrored.map_or_else(Default::default, |summary| (summary.bytes, summary.digest_sha256))
+            }
+        };
         Ok(ReadSummary {
             read: self.read,
             rejected: self.rejected,
-            reported_total: None,
+            reported_total,
             complete: incomplete_reason.is_none(),
             incomplete_reason: incomplete_reason.map(str::to_owned),
             digest_sha256,
             bytes,
             schema: Vec::new(),
             warnings: self.unknown.warnings(),
+            changes_only: false,
+            cursor: None,
         })
     }
 
@@ -182,6 +209,12 @@ impl DocumentReader {
                     })
                 });
                 Ok(Some(Met { line: line.number, bytes, hint: None, value }))
+            }
+            Documents::Mirror { mirror, lines } => {
+                let Some(text) = mirror.next()? else { return Ok(None) };
+                *lines += 1;
+                let value = parse(&text).map_err(|fault| fault.reason);
+                Ok(Some(Met { line: *lines, bytes: text.len(), hint: None, value }))
             }
             Documents::Examples { examples, .. } => Ok(examples.next().map(|example| Met {
                 line: example.line,

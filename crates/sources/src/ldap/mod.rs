@@ -1,7 +1,7 @@
 //! Directory servers over LDAP, Active Directory among them.
 //!
 //! `connection` opens, secures and binds; `search` asks for one page; `entry` takes answers apart; `values` turns
-//! bytes into text; `active_directory` knows what only that server means; `groups` finds what an account is a member
+//! bytes into text; `changes` tells what changed since the last read; `active_directory` knows what only that server means; `groups` finds what an account is a member
 //! of; `reader` puts them together.
 //!
 //! Invariants: searches are always paged, so that neither side holds a whole result; a search that does not end
@@ -9,6 +9,7 @@
 //! followed; attributes that hold passwords are never kept.
 
 mod active_directory;
+mod changes;
 mod connection;
 mod entry;
 mod groups;
@@ -18,4 +19,4 @@ mod settings;
 mod values;
 
 pub(crate) use reader::open;
-pub use settings::{Directory, GroupSettings, LdapSettings, SearchScope};
+pub use settings::{ChangeSettings, Directory, GroupSettings, LdapSettings, SearchScope};

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
+use chrono::NaiveDateTime;
 use futures_util::future::join_all;
 use ldap3::{Ldap, Scope};
 
 use super::entry::Entry;
 use super::search::{Next, Page, Search, page};
-use super::settings::DN;
-use super::{Directory, LdapSettings, SearchScope, active_directory, connection, groups, values};
+use super::settings::{DN, MEMBER_OF};
+use super::{Directory, LdapSettings, SearchScope, active_directory, changes, connection, groups, values};
 use crate::account::{AccountSink, Record};
 use crate::reader::{ReadError, RecordReader};
 use crate::remote::{Feed, RemoteReader, Stop};
@@ -19,10 +20,7 @@ use crate::secret::{self, Environment, Secret};
 /// Connections for searches beside the one for accounts. A server keeps the place of one paged search for each
 /// connection, so each of these does one search at a time.
 const SIDE_CONNECTIONS: usize = 4;
-/// Attribute that holds the groups an account is a member of.
-const MEMBER_OF: &str = "memberOf";
-
-/// Opens a directory for one full read.
+/// Opens a directory for one read, of changes if `cursor` allows for it and the settings want it.
 ///
 /// # Errors
 /// The settings are faulty or the password cannot be had; all else comes with the first batch.
@@ -30,6 +28,7 @@ pub(crate) fn open(
     settings: &LdapSettings,
     base_dir: &Path,
     environment: Environment<'_>,
+    cursor: Option<&str>,
 ) -> Result<Box<dyn RecordReader>, ReadError> {
     if let Some((key, reason)) = settings.fault() {
         return Err(ReadError::Settings { path: settings.url.clone(), reason: format!("{key}: {reason}") });
@@ -42,7 +41,7 @@ pub(crate) fn open(
         environment,
     )?;
     let sink = AccountSink::new(settings.effective_account());
-    let (settings, base_dir) = (settings.clone(), base_dir.to_owned());
+    let (settings, base_dir, cursor) = (settings.clone(), base_dir.to_owned(), cursor.map(str::to_owned));
     let time_limit = Duration::from_secs(settings.total_timeout_s);
     RemoteReader::start(settings.url.clone(), time_limit, sink, async move |feed| {
         let ldap = connection::connect(&settings, &base_dir, password.as_ref()).await?;
@@ -55,7 +54,7 @@ pub(crate) fn open(
             primary_groups: HashMap::new(),
             referrals: 0,
         };
-        let ended = read.all(feed).await;
+        let ended = read.all(feed, cursor.as_deref()).await;
         if read.referrals > 0 {
             feed.sink.warn(format!("referrals to other servers that were not followed: {}", read.referrals));
         }
@@ -79,9 +78,13 @@ struct Read<'a> {
 }
 
 impl Read<'_> {
-    async fn all(&mut self, feed: &mut Feed) -> Result<(), Stop> {
+    async fn all(&mut self, feed: &mut Feed, cursor: Option<&str>) -> Result<(), Stop> {
+        let changed = self.begin(feed, cursor).await?;
         for base_dn in &self.settings.base_dns {
-            let search = self.search(base_dn);
+            let mut search = self.search(base_dn);
+            if let Some(filter) = &changed {
+                search.filter.clone_from(filter);
+            }
             let mut cookie = Vec::new();
             loop {
                 let first = cookie.is_empty();
@@ -103,6 +106,79 @@ impl Read<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Finds out whether changes are enough, and leaves the next read's cursor; gives the filter of what changed, or
+    /// `None` when everything is to be read.
+    async fn begin(&mut self, feed: &mut Feed, cursor: Option<&str>) -> Result<Option<String>, Stop> {
+        let settings = self.settings;
+        let Some(wanted) = settings.changes else { return Ok(None) };
+        let search = self.search("");
+        let start = match changes::start(&mut self.ldap, settings, wanted, &search, cursor).await {
+            Ok(start) => start,
+            Err(reason) => {
+                feed.sink.warn(format!("what changed cannot be told, so everything is read: {reason}"));
+                return Ok(None);
+            }
+        };
+        feed.sink.changes_only = start.changed.is_some();
+        let mut cursor = start.cursor;
+        if settings.directory == Directory::ActiveDirectory {
+            if feed.sink.changes_only {
+                self.list(feed).await.map_err(Stop::Incomplete)?;
+            }
+        } else {
+            match self.list(feed).await {
+                Ok(None) => return Ok(start.changed),
+                // Within the second of a group's last change there may be another one, which nothing would show.
+                Ok(newest) if start.groups_modified.is_some() && start.groups_modified >= newest => {
+                    return Ok(start.changed);
+                }
+                Ok(Some(newest)) => cursor.position = changes::time_text(newest),
+                Err(reason) if feed.sink.changes_only => return Err(Stop::Incomplete(reason)),
+                // The read of everything meets the same, and says it.
+                Err(_) => return Ok(None),
+            }
+        }
+        feed.sink.cursor = cursor.text();
+        Ok(start.changed)
+    }
+
+    /// Lists all entries that are accounts, for a read of changes; gives the time of the last change to one of them,
+    /// where each has one.
+    async fn list(&mut self, feed: &mut Feed) -> Result<Option<NaiveDateTime>, String> {
+        let native_identity = &self.settings.account.native_identity;
+        let (mut newest, mut untimed) = (None, false);
+        for base_dn in &self.settings.base_dns {
+            let mut search = self.search(base_dn);
+            search.attributes = vec![changes::MODIFIED.to_owned()];
+            if !native_identity.eq_ignore_ascii_case(DN) {
+                search.attributes.push(native_identity.clone());
+            }
+            let mut cookie = Vec::new();
+            loop {
+                let Page { entries, next, .. } = page(&mut self.ldap, &search, cookie).await;
+                for entry in entries {
+                    let Some(record) = self.record(entry) else { continue };
+                    match record.text(changes::MODIFIED).and_then(changes::time) {
+                        Some(time) => newest = newest.max(Some(time)),
+                        None => untimed = true,
+                    }
+                    if let (true, Some(name)) = (feed.sink.changes_only, record.text(native_identity)) {
+                        feed.present(name)
+                            .map_err(|_| "the accounts were not listed to their end".to_owned())?;
+                    }
+                }
+                cookie = match next {
+                    Next::Page(cookie) => cookie,
+                    Next::End => break,
+                    Next::Cut(reason) | Next::Refused(reason) => {
+                        return Err(format!("list of the accounts below {base_dn:?}: {reason}"));
+                    }
+                };
+            }
+        }
+        Ok(newest.filter(|_| !untimed))
     }
 
     fn search(&self, base_dn: &str) -> Search {
@@ -181,10 +257,17 @@ impl Read<'_> {
         found_groups: Option<(String, Vec<String>)>,
         feed: &mut Feed,
     ) -> Result<(), Stop> {
-        let Some(dn) = entry.dn.clone() else {
+        let Some(mut record) = self.record(entry) else {
             feed.sink.reject(0, None, "the entry's name is not UTF-8".to_owned());
             return Ok(());
         };
+        record.fields.extend(found_groups);
+        feed.push(record)
+    }
+
+    /// An entry's values as text; `None` if its name is none.
+    fn record(&self, entry: Entry) -> Option<Record> {
+        let dn = entry.dn.clone()?;
         let is_active_directory = self.settings.directory == Directory::ActiveDirectory;
         let flags = if is_active_directory { active_directory::flags(&entry) } else { [false; 4] };
         let mut fields = Vec::with_capacity(entry.attributes.len() + 2);
@@ -205,8 +288,7 @@ impl Read<'_> {
             texts.sort_unstable();
             fields.push((name, texts));
         }
-        fields.extend(found_groups);
-        feed.push(Record { line: 0, fields, flags })
+        Some(Record { line: 0, fields, flags })
     }
 
     /// An account's primary group is not among its `memberOf`, though it is a member of it.

@@ -8,6 +8,9 @@ use crate::secret;
 /// The name under which an entry's distinguished name can be used like an attribute.
 pub(super) const DN: &str = "dn";
 
+/// Attribute that holds the groups an account is a member of.
+pub(super) const MEMBER_OF: &str = "memberOf";
+
 /// The `[ldap]` table of a definition file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,6 +53,9 @@ pub struct LdapSettings {
     /// Finds the accounts' groups by searching for them.
     #[serde(default)]
     pub groups: Option<GroupSettings>,
+    /// Reads only what changed where that can be told; always everything when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<ChangeSettings>,
     /// Seconds within which the connection must stand, secured and bound.
     #[serde(default = "default_connect_timeout")]
     pub connect_timeout_s: u64,
@@ -90,6 +96,15 @@ pub enum SearchScope {
     Base,
 }
 
+/// The `[ldap.changes]` table: entries that have not changed since the last read are only listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeSettings {
+    /// After so many reads of changes comes a full one, for values that change without the entry's change being noted.
+    #[serde(default = "default_full_every")]
+    pub full_every: u32,
+}
+
 /// The `[ldap.groups]` table: an account's groups are found by searching for those that name it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -114,6 +129,10 @@ pub struct GroupSettings {
 
 fn default_filter() -> String {
     "(objectClass=person)".to_owned()
+}
+
+fn default_full_every() -> u32 {
+    20
 }
 
 fn default_group_filter() -> String {
@@ -166,6 +185,7 @@ impl LdapSettings {
             filter: default_filter(),
             page_size: default_page_size(),
             groups: None,
+            changes: None,
             connect_timeout_s: default_connect_timeout(),
             operation_timeout_s: default_operation_timeout(),
             total_timeout_s: default_total_timeout(),
@@ -242,7 +262,17 @@ impl LdapSettings {
                 }
             }
         }
+        if self.changes.is_some() && self.directory == Directory::Generic && self.wants(MEMBER_OF) {
+            let reason =
+                "expected no `memberOf` beside it: a directory does not note its change; use `[ldap.groups]`";
+            return fault("changes", reason);
+        }
         self.account.fault()
+    }
+
+    /// Whether an attribute that servers give only by name is asked for.
+    pub(super) fn wants(&self, attribute: &str) -> bool {
+        self.account.named().iter().any(|(_, name)| name.eq_ignore_ascii_case(attribute))
     }
 
     /// The account's settings with what follows from the others.

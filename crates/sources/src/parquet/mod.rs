@@ -6,4 +6,5 @@
 mod reader;
 mod values;
 
-pub(crate) use reader::open;
+pub(crate) use reader::{ROWS, builder, open};
+pub(crate) use values::{Column, json};

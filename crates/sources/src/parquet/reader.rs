@@ -1,9 +1,16 @@
 //! Row groups to account records.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use arrow::datatypes::{DataType, Fields, Schema, TimeUnit};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use parquet::basic::Type as PhysicalType;
+use parquet::file::metadata::ColumnChunkMetaData;
 
 use super::values::Column;
 use crate::account::{AccountSink, Record};
@@ -11,7 +18,11 @@ use crate::files::{FileSettings, Opened};
 use crate::reader::{Batch, ReadError, ReadSummary, RecordReader};
 
 /// Rows decoded at a time.
-const ROWS: usize = 2048;
+pub(crate) const ROWS: usize = 2048;
+
+/// Bytes that one column of one row group may have when it is not compressed. A file of a few kilobytes can say that it
+/// has more, and pages are decompressed whole.
+const CHUNK_BYTES_MAX: i64 = 1 << 30;
 
 /// A read of files in progress.
 struct ParquetReader {
@@ -56,16 +67,57 @@ fn header(path: &Path, reason: String) -> ReadError {
     ReadError::Settings { path: path.display().to_string(), reason }
 }
 
-fn builder(path: &Path) -> Result<(Opened, ParquetRecordBatchReaderBuilder<std::fs::File>), ReadError> {
+/// Opens a file and reads its footer.
+///
+/// # Errors
+/// It cannot be opened, or is not Parquet.
+pub(crate) fn builder(path: &Path) -> Result<(Opened, ParquetRecordBatchReaderBuilder<File>), ReadError> {
     let opened = Opened::open(path)?;
     let file = opened.file.try_clone().map_err(|source| ReadError::Io {
         action: "open",
         path: path.display().to_string(),
         source,
     })?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file)
-        .map_err(|error| header(path, format!("expected a Parquet file: {error}")))?;
-    Ok((opened, builder))
+    let unreadable = |error| header(path, format!("expected a Parquet file: {error}"));
+    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new()).map_err(unreadable)?;
+    let groups = metadata.metadata().row_groups();
+    if let Some(bytes) = groups
+        .iter()
+        .flat_map(|group| group.columns())
+        .map(ColumnChunkMetaData::uncompressed_size)
+        .find(too_large)
+    {
+        let reason = format!("expected at most {CHUNK_BYTES_MAX} bytes of a column in a row group: {bytes}");
+        return Err(header(path, reason));
+    }
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(without_nanoseconds(&metadata)));
+    let metadata =
+        ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).map_err(unreadable)?;
+    Ok((opened, ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata)))
+}
+
+fn too_large(bytes: &i64) -> bool {
+    !(0..=CHUNK_BYTES_MAX).contains(bytes)
+}
+
+/// The file's schema, with microseconds for times of the form INT96: Arrow would take nanoseconds, in which a time
+/// after the year 2262 becomes another one without a word.
+fn without_nanoseconds(metadata: &ArrowReaderMetadata) -> Schema {
+    let schema = metadata.schema();
+    let columns = metadata.parquet_schema().columns();
+    let is_old_time = |name: &str| {
+        let mut own = columns.iter().filter(|column| column.path().parts() == [name]);
+        own.any(|column| column.physical_type() == PhysicalType::INT96)
+    };
+    let fields = schema.fields().iter().map(|field| {
+        let microseconds = DataType::Timestamp(TimeUnit::Microsecond, None);
+        if is_old_time(field.name()) {
+            Arc::new(field.as_ref().clone().with_data_type(microseconds))
+        } else {
+            Arc::clone(field)
+        }
+    });
+    Schema::new_with_metadata(fields.collect::<Fields>(), schema.metadata().clone())
 }
 
 impl ParquetReader {
@@ -120,5 +172,16 @@ impl RecordReader for ParquetReader {
             (!whole).then(|| format!("read {} rows of the {} that the files hold", self.read, self.total))
         });
         Ok(self.sink.summary(incomplete))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_that_would_fill_the_memory() {
+        assert!(!too_large(&0) && !too_large(&(1 << 30)));
+        assert!(too_large(&((1 << 30) + 1)) && too_large(&-1));
     }
 }

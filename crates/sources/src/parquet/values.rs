@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 
 /// The values of one column of a batch.
-pub(super) struct Column {
+pub(crate) struct Column {
     array: ArrayRef,
     list: Option<ListArray>,
 }
@@ -22,7 +22,7 @@ impl Column {
     /// # Errors
     /// The column has values that have no text.
     #[expect(clippy::wildcard_enum_match_arm, reason = "Arrow's enum, whose other types have one treatment")]
-    pub(super) fn new(array: &ArrayRef) -> Result<Self, ArrowError> {
+    pub(crate) fn new(array: &ArrayRef) -> Result<Self, ArrowError> {
         let mut array = Arc::clone(array);
         if let DataType::Timestamp(unit, Some(_)) = array.data_type() {
             // The zone is only how the time is to be shown; it may be a name, for which there is no table here.
@@ -41,7 +41,7 @@ impl Column {
     }
 
     /// The values of a row: of a list its elements, null none.
-    pub(super) fn texts(&self, row: usize) -> Result<Vec<String>, ArrowError> {
+    pub(crate) fn texts(&self, row: usize) -> Result<Vec<String>, ArrowError> {
         if self.array.is_null(row) {
             return Ok(Vec::new());
         }
@@ -66,7 +66,7 @@ fn text(array: &dyn Array, row: usize) -> Result<Option<String>, ArrowError> {
 /// One value as JSON: numbers and booleans as such, what is nested as it is, bytes in base64, all else as the text
 /// that Arrow gives it, which for times is RFC 3339.
 #[expect(clippy::wildcard_enum_match_arm, reason = "Arrow's enum, whose other types have one treatment")]
-fn json(array: &dyn Array, row: usize) -> Result<Value, ArrowError> {
+pub(crate) fn json(array: &dyn Array, row: usize) -> Result<Value, ArrowError> {
     if array.is_null(row) {
         return Ok(Value::Null);
     }

@@ -1,10 +1,13 @@
-//! The tenant's search documents as lines of JSON, the form in which files of search documents are read.
+//! The tenant's search documents as lines of JSON, the form in which files of search documents are read: written, or
+//! handed over line by line as a source.
 //!
 //! Roles, access profiles and entitlements are kept as documents and not as records: what they hold is published as
 //! documents, and reports take them so. The search gives them ready, in the published shape.
 
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
@@ -12,40 +15,9 @@ use sha2::{Digest, Sha256};
 use super::list::{List, Pages};
 use super::service::Service;
 use super::{TenantSettings, reader};
+use crate::documents::DocumentType;
 use crate::reader::{ReadError, ReadSummary, hex};
 use crate::secret::Environment;
-
-/// A search index of the tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DocumentIndex {
-    /// Access profiles.
-    AccessProfiles,
-    /// Account activities.
-    AccountActivities,
-    /// Entitlements.
-    Entitlements,
-    /// Events of the audit trail.
-    Events,
-    /// Identities.
-    Identities,
-    /// Roles.
-    Roles,
-}
-
-impl DocumentIndex {
-    /// The index as the search names it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::AccessProfiles => "accessprofiles",
-            Self::AccountActivities => "accountactivities",
-            Self::Entitlements => "entitlements",
-            Self::Events => "events",
-            Self::Identities => "identities",
-            Self::Roles => "roles",
-        }
-    }
-}
 
 /// Why the writing does not go on.
 enum Stop {
@@ -62,16 +34,25 @@ enum Stop {
 /// [`ReadError`] when nothing could be read, or `output` does not take it.
 pub fn write_documents(
     settings: &TenantSettings,
-    index: DocumentIndex,
+    index: DocumentType,
     base_dir: &Path,
     environment: Environment<'_>,
     output: &mut (dyn Write + Send),
 ) -> Result<ReadSummary, ReadError> {
-    let mut service = reader::connect(settings, base_dir, environment)?;
+    let service = reader::connect(settings, base_dir, environment)?;
+    write(settings, service, index, output)
+}
+
+fn write(
+    settings: &TenantSettings,
+    mut service: Service,
+    index: DocumentType,
+    output: &mut (dyn Write + Send),
+) -> Result<ReadSummary, ReadError> {
     let failed = |source| ReadError::Io { action: "start the read of", path: settings.url.clone(), source };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let time_limit = Duration::from_secs(settings.total_timeout_s);
-    let list = List::Search { path: format!("/{}/search", settings.version), index: index.name() };
+    let list = List::Search { path: format!("/{}/search", settings.version), index: index.index_name() };
     let mut work = Work {
         place: &settings.url,
         pages: Pages::new(list, settings.page_size),
@@ -115,6 +96,8 @@ pub fn write_documents(
         bytes: work.bytes,
         schema: Vec::new(),
         warnings: Vec::new(),
+        changes_only: false,
+        cursor: None,
     })
 }
 
@@ -151,5 +134,86 @@ impl Work<'_> {
         }
         self.output.flush().map_err(unwritten)?;
         self.pages.end(service).await.map_err(Stop::Incomplete)
+    }
+}
+
+/// Lines that may wait for the caller.
+const LINES_WAITING: usize = 64;
+
+/// A read of an index in progress on a thread of its own, line by line.
+pub(crate) struct Mirror {
+    place: String,
+    lines: Option<Receiver<Vec<u8>>>,
+    thread: Option<JoinHandle<Result<ReadSummary, ReadError>>>,
+    summary: Option<ReadSummary>,
+}
+
+impl Mirror {
+    /// Starts to read the index that the settings name.
+    ///
+    /// # Errors
+    /// The settings are faulty or the secret cannot be had; all else comes with the lines.
+    pub(crate) fn start(
+        settings: &TenantSettings,
+        base_dir: &Path,
+        environment: Environment<'_>,
+    ) -> Result<Self, ReadError> {
+        let place = settings.url.clone();
+        let service = reader::connect(settings, base_dir, environment)?;
+        let index = settings.index.ok_or_else(|| ReadError::Settings {
+            path: place.clone(),
+            reason: "index: expected the index whose documents are read".to_owned(),
+        })?;
+        let (sender, lines) = sync_channel(LINES_WAITING);
+        let settings = settings.clone();
+        let failed = |source| ReadError::Io { action: "start the read of", path: place.clone(), source };
+        let thread = std::thread::Builder::new()
+            .name("source reader".to_owned())
+            .spawn(move || write(&settings, service, index, &mut Handover(sender)))
+            .map_err(failed)?;
+        Ok(Self { place, lines: Some(lines), thread: Some(thread), summary: None })
+    }
+
+    /// The next line; `None` after the last.
+    ///
+    /// # Errors
+    /// The read has failed, or was cut short: documents that are not given would count as gone, so that a part of
+    /// an index is worth nothing.
+    pub(crate) fn next(&mut self) -> Result<Option<Vec<u8>>, ReadError> {
+        let Some(lines) = &self.lines else { return Ok(None) };
+        if let Ok(line) = lines.recv() {
+            return Ok(Some(line));
+        }
+        self.lines = None;
+        let remote = |reason| ReadError::Remote { place: self.place.clone(), reason };
+        let ended = self.thread.take().map(JoinHandle::join);
+        let defect = || remote("the reader stopped at a defect of its own".to_owned());
+        let summary = ended.and_then(Result::ok).ok_or_else(defect)??;
+        if let Some(reason) = summary.incomplete_reason {
+            return Err(remote(reason));
+        }
+        self.summary = Some(summary);
+        Ok(None)
+    }
+
+    /// What the read came to, once it has ended.
+    pub(crate) fn summary(self) -> Option<ReadSummary> {
+        self.summary
+    }
+}
+
+/// Takes whole lines, as [`Work`] writes them.
+struct Handover(SyncSender<Vec<u8>>);
+
+impl Write for Handover {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        // Waiting here holds up this read only, and that is meant.
+        let gone = |_| io::Error::new(io::ErrorKind::BrokenPipe, "nobody reads any more");
+        self.0.send(line.to_vec()).map_err(gone)?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

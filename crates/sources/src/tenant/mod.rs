@@ -23,6 +23,7 @@ mod settings;
 mod source;
 mod values;
 
-pub use documents::{DocumentIndex, write_documents};
+pub(crate) use documents::Mirror;
+pub use documents::write_documents;
 pub(crate) use reader::open;
 pub use settings::{TenantObjects, TenantSettings};

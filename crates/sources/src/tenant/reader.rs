@@ -67,6 +67,10 @@ async fn read(settings: &TenantSettings, service: &mut Service, feed: &mut Feed)
             let query = vec![("defaultFilter", "NONE".to_owned())];
             List::Path { path: format!("{root}/identities"), query, sorters: "alias" }
         }
+        TenantObjects::Documents => {
+            let reason = "holds search documents: expected a source of accounts";
+            return Err(failed(reason.to_owned()));
+        }
     };
     let mut pages = Pages::new(list, settings.page_size);
     let (mut unlisted, mut disguised) = (BTreeSet::new(), BTreeSet::new());
@@ -85,7 +89,7 @@ async fn read(settings: &TenantSettings, service: &mut Service, feed: &mut Feed)
             };
             let (record, left_out) = match settings.objects {
                 TenantObjects::Accounts => values::account(object),
-                TenantObjects::Identities => values::identity(object),
+                TenantObjects::Identities | TenantObjects::Documents => values::identity(object),
             };
             for name in left_out {
                 note(&mut disguised, &name);

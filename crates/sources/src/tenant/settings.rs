@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::values;
 use crate::account::{AccountSettings, FlagCondition};
+use crate::documents::DocumentType;
 use crate::secret;
 
 /// The `[tenant]` table of a definition file.
@@ -35,6 +36,9 @@ pub struct TenantSettings {
     /// Name or id of the source whose accounts are read.
     #[serde(default)]
     pub source: Option<String>,
+    /// The search index whose documents are read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<DocumentType>,
     /// Attributes to keep, in this order; when absent those of the source's account schema, and of identities all.
     #[serde(default)]
     pub attributes: Option<Vec<String>>,
@@ -64,6 +68,8 @@ pub enum TenantObjects {
     Accounts,
     /// The identities, uncorrelated ones too.
     Identities,
+    /// The documents of a search index, as the tenant publishes them.
+    Documents,
 }
 
 /// Most elements on a page of a list.
@@ -100,6 +106,7 @@ impl TenantSettings {
             client_secret_env: None,
             objects: TenantObjects::default(),
             source: Some(source.into()),
+            index: None,
             attributes: None,
             entitlements: None,
             privileged: None,
@@ -154,6 +161,25 @@ impl TenantSettings {
         if file.is_none() && variable.is_none() {
             return fault("client_secret_file", "expected this key or `client_secret_env`");
         }
+        match (self.objects, self.index) {
+            (TenantObjects::Documents, None) => {
+                return fault("index", "expected the index whose documents are read, such as \"roles\"");
+            }
+            (TenantObjects::Accounts | TenantObjects::Identities, Some(_)) => {
+                return fault("index", "expected no such key: it goes with `objects = \"documents\"`");
+            }
+            (TenantObjects::Documents, Some(_)) => {
+                let account = [
+                    ("attributes", self.attributes.is_some()),
+                    ("entitlements", self.entitlements.is_some()),
+                    ("privileged", self.privileged.is_some()),
+                ];
+                if let Some((key, _)) = account.into_iter().find(|(_, given)| *given) {
+                    return fault(key, "expected no such key: documents have no account attributes");
+                }
+            }
+            (TenantObjects::Accounts | TenantObjects::Identities, None) => {}
+        }
         match (self.objects, self.source.as_deref()) {
             (TenantObjects::Accounts, None) => {
                 return fault("source", "expected the name or the id of the source whose accounts are read");
@@ -161,10 +187,11 @@ impl TenantSettings {
             (TenantObjects::Accounts, Some(name)) if name.trim().is_empty() => {
                 return fault("source", "must not be blank");
             }
-            (TenantObjects::Identities, Some(_)) => {
-                return fault("source", "expected no such key: identities are not of one source");
+            (TenantObjects::Identities | TenantObjects::Documents, Some(_)) => {
+                return fault("source", "expected no such key: only accounts are of one source");
             }
-            (TenantObjects::Accounts, Some(_)) | (TenantObjects::Identities, None) => {}
+            (TenantObjects::Accounts, Some(_))
+            | (TenantObjects::Identities | TenantObjects::Documents, None) => {}
         }
         if !(2..=PAGE_SIZE_MAX).contains(&self.page_size) {
             return fault("page_size", "expected 2 to 250");

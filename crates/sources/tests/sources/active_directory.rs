@@ -1,7 +1,7 @@
 //! Active Directory, with Samba as a real domain controller: one controller, one test, because provisioning takes
 //! longer than all that is asked of it.
 
-use muster_sources::{GroupSettings, LdapSettings, ReaderSettings};
+use muster_sources::{ChangeSettings, GroupSettings, LdapSettings, ReaderSettings};
 
 use crate::servers::samba::{PASSWORD, Samba};
 use crate::support;
@@ -102,10 +102,63 @@ fn a_domain_controller_is_read() {
     let expected = format!("0 {sid} {sid}/-/{guid} {{sAMAccountName=anna, groups=Readers}} Readers");
     assert_eq!(read(by_sid).unwrap().records, [expected]);
 
+    changes(&samba);
+
     let text = read(samba.plain_settings()).err().unwrap().to_string();
     assert!(text.contains("refused: the server wants a secured connection (rc=8"), "{text}");
     assert!(!text.contains(PASSWORD));
     std::fs::write(samba.folder.path().join("password"), "not it").unwrap();
     let text = read(settings).err().unwrap().to_string();
     assert!(text.contains("refused: name or password is wrong (rc=49") && !text.contains("not it"), "{text}");
+}
+
+/// What changed since a read, by the numbers that the controller gives to changes.
+fn changes(samba: &Samba) {
+    let mut settings = samba.settings();
+    settings.changes = Some(ChangeSettings { full_every: 20 });
+    settings.account.entitlements = vec!["memberOf".to_owned()];
+    settings.account.attributes = Some(vec!["mail".to_owned(), "memberOf".to_owned()]);
+    let definition = support::definition_of(ReaderSettings::Ldap(Box::new(settings)));
+    let read = |cursor: &Option<String>| {
+        let outcome = support::read_after(&definition, samba.folder.path(), cursor.as_deref()).unwrap();
+        assert_eq!(outcome.summary.incomplete_reason, None);
+        assert_eq!(outcome.summary.warnings.len(), 1, "but the referral: {:?}", outcome.summary.warnings);
+        outcome
+    };
+    let names = |outcome: &support::Outcome| {
+        let name =
+            |record: &String| record.split("CN=").nth(1).unwrap().split(',').next().unwrap().to_owned();
+        let mut names: Vec<_> = outcome.records.iter().map(name).collect();
+        names.sort();
+        names
+    };
+    let full = read(&None);
+    assert!(!full.summary.changes_only);
+    let cursor = full.summary.cursor.clone();
+    // Accounts that were ever locked are read again, for a lock runs out without a change.
+    let next = read(&cursor);
+    assert_eq!(names(&next), ["Cora Clark", "Dora Dean"]);
+    assert_eq!((next.summary.changes_only, next.present.len()), (true, full.records.len()));
+
+    samba.change(
+        "dn: CN=Anna Adams,CN=Users,DC=example,DC=org\nchangetype: modify\nreplace: mail\nmail: adams@example.org\n\n\
+         dn: CN=Bert Brown,CN=Users,DC=example,DC=org\nchangetype: delete\n",
+    );
+    let next = read(&cursor);
+    assert_eq!(names(&next), ["Anna Adams", "Cora Clark", "Dora Dean"]);
+    assert!(
+        next.records.iter().any(|record| record.contains("mail=adams@example.org")),
+        "{:?}",
+        next.records
+    );
+    assert_eq!((next.summary.changes_only, next.present.len()), (true, full.records.len() - 1));
+    assert!(!next.present.iter().any(|name| name.contains("Bert")));
+
+    // A member's own entry does not change with the group.
+    samba.change(
+        "dn: CN=Readers,CN=Users,DC=example,DC=org\nchangetype: modify\nadd: member\n\
+         member: CN=Cora Clark,CN=Users,DC=example,DC=org\n",
+    );
+    let last = read(&next.summary.cursor);
+    assert_eq!((last.summary.changes_only, last.records.len()), (false, full.records.len() - 1));
 }

@@ -182,7 +182,7 @@ fn faults_name_the_file_the_key_and_what_was_expected() {
         (
             r#"kind = "delimited""#,
             r#"kind = "punched cards""#,
-            "sources/hr.toml: kind: \"punched cards\" cannot be read: this version reads \"delimited\", \"documents\", \"ldap\", \"ndjson\", \"parquet\", \"scim\", \"sql\", \"tenant\"",
+            "sources/hr.toml: kind: \"punched cards\" cannot be read: this version reads \"delimited\", \"delta\", \"documents\", \"ldap\", \"ndjson\", \"parquet\", \"scim\", \"sql\", \"tenant\"",
         ),
         (
             r#"kind = "delimited""#,
@@ -336,7 +336,10 @@ fn documented() -> Vec<SourceDefinition> {
 #[test]
 fn every_documented_example_is_a_definition() {
     let kinds: Vec<_> = documented().iter().map(|definition| definition.reader.kind()).collect();
-    assert_eq!(kinds, ["ldap", "ldap", "sql", "ndjson", "parquet", "scim", "tenant", "tenant"]);
+    assert_eq!(
+        kinds,
+        ["delta", "ldap", "ldap", "sql", "ndjson", "parquet", "scim", "tenant", "tenant", "tenant"]
+    );
 }
 
 #[test]

@@ -181,3 +181,19 @@ fn several_parquet_files_with_the_same_columns() {
         read(ReaderSettings::Parquet(settings("?.parquet", "id")), folder.path()).err().unwrap().to_string();
     assert!(text.contains("3.parquet: expected a Parquet file"), "{text}");
 }
+
+#[test]
+fn a_pipe_is_no_file_and_nobody_waits_for_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = std::process::Command::new("mkfifo").arg(folder.path().join("pipe")).status().unwrap();
+    assert!(made.success());
+    let delimited = muster_sources::DelimitedSettings::new("pipe", "id");
+    for reader in [
+        ReaderSettings::Ndjson(settings("pipe", "id")),
+        ReaderSettings::Parquet(settings("pipe", "id")),
+        ReaderSettings::Delimited(delimited),
+    ] {
+        let text = read(reader, folder.path()).err().unwrap().to_string();
+        assert!(text.ends_with("pipe: expected a file"), "{text}");
+    }
+}

@@ -4,11 +4,13 @@
 mod active_directory;
 mod definitions;
 mod delimited;
+mod delta;
 mod documents;
 mod documents_properties;
 mod documents_published;
 mod files;
 mod ldap;
+mod ldap_changes;
 mod ldap_faults;
 mod organisation;
 mod properties;
@@ -19,3 +21,4 @@ mod sql;
 mod sql_mariadb;
 mod support;
 mod tenant;
+mod tenant_faults;

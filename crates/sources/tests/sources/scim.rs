@@ -155,3 +155,14 @@ fn what_is_no_service_fails_in_words() {
     let text = read(ScimSettings::new(url.clone()), std::path::Path::new(".")).err().unwrap().to_string();
     assert_eq!(text, format!("{url}: url: expected https: what is sent would be readable"));
 }
+
+#[test]
+fn a_service_that_hangs_is_ended_by_its_time_out() {
+    // Connections are taken by the system, and nobody answers.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut hangs = settings(format!("http://{}", listener.local_addr().unwrap()));
+    hangs.total_timeout_s = 1;
+    let outcome = read(hangs, std::path::Path::new(".")).unwrap();
+    let reason = outcome.summary.incomplete_reason.unwrap();
+    assert_eq!((outcome.summary.read, reason.as_str()), (0, "the read was not finished within 1 seconds"));
+}

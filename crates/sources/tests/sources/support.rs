@@ -15,6 +15,8 @@ pub struct Outcome {
     /// Records as text, see [`record_text`].
     pub records: Vec<String>,
     pub rejections: Vec<Rejection>,
+    /// What a read of changes found to be there.
+    pub present: Vec<String>,
     pub summary: ReadSummary,
 }
 
@@ -62,20 +64,34 @@ pub fn read(definition: &SourceDefinition, base_dir: &Path) -> Result<Outcome, R
     read_all(reader)
 }
 
+/// Reads a source on from the cursor of an earlier read.
+pub fn read_after(
+    definition: &SourceDefinition,
+    base_dir: &Path,
+    cursor: Option<&str>,
+) -> Result<Outcome, ReadError> {
+    read_all(muster_sources::open_source_after(definition, base_dir, &|_| None, cursor)?)
+}
+
 /// Reads what is left and checks what holds for every read.
 pub fn read_all(mut reader: Box<dyn RecordReader>) -> Result<Outcome, ReadError> {
-    let (mut records, mut rejections) = (Vec::new(), Vec::new());
+    let (mut records, mut rejections, mut present) = (Vec::new(), Vec::new(), Vec::new());
     while let Some(batch) = reader.next_batch()? {
         assert_eq!(batch.records.schema(), record_schema());
-        assert!(batch.records.num_rows() + batch.rejections.len() > 0, "a batch holds something");
+        assert!(
+            batch.records.num_rows() + batch.rejections.len() + batch.present.len() > 0,
+            "a batch holds something"
+        );
         records.extend((0..batch.records.num_rows()).map(|row| record_text(&batch.records, row)));
         rejections.extend(batch.rejections);
+        present.extend(batch.present);
     }
     let summary = reader.finish()?;
     assert_eq!(summary.read, (records.len() + rejections.len()) as u64);
     assert_eq!(summary.rejected, rejections.len() as u64);
     assert_eq!(summary.complete, summary.incomplete_reason.is_none());
-    Ok(Outcome { records, rejections, summary })
+    assert!(summary.changes_only || present.is_empty());
+    Ok(Outcome { records, rejections, present, summary })
 }
 
 /// `line identity [flags] name/display/uuid {attribute=value|value, ...} entitlement|entitlement`, where flags

@@ -93,6 +93,13 @@ impl Samba {
         LdapSettings { url: settings.url.replace("ldaps", "ldap"), allow_plaintext: true, ..settings }
     }
 
+    /// Applies changes written as LDIF to the controller's own database.
+    pub fn change(&self, ldif: &str) {
+        let path = self.folder.path().join("changes.ldif");
+        std::fs::write(&path, ldif).unwrap();
+        run(Command::new("ldbmodify").arg("-H").arg(self.folder.path().join("dc/private/sam.ldb")).arg(path));
+    }
+
     /// What the controller's own database says of an attribute, by the tool that comes with it.
     pub fn stored(&self, account: &str, attribute: &str) -> String {
         let output = Command::new("ldbsearch")

@@ -282,7 +282,7 @@ impl Data {
         let total = elements.len();
         match asked.query.get("sorters").map(String::as_str) {
             Some(sorter) if sortable.contains(&sorter) => {
-                elements.sort_by_key(|element| element[sorter].as_str().unwrap_or_default().to_owned());
+                elements.sort_by(|one, other| one[sorter].as_str().cmp(&other[sorter].as_str()));
             }
             Some(sorter) => return Err(bad(format!("sorting by {sorter} is not supported"))),
             // Without an order every answer has another one.
@@ -313,7 +313,7 @@ impl Data {
             return Err(bad("too many"));
         }
         let total = documents.len();
-        documents.sort_by_key(|document| document["id"].as_str().unwrap_or_default().to_owned());
+        documents.sort_by(|one, other| one["id"].as_str().cmp(&other["id"].as_str()));
         if let Some(after) = asked.body["searchAfter"][0].as_str() {
             documents.retain(|document| document["id"].as_str() > Some(after));
         }
