@@ -14,13 +14,17 @@ use std::time::{Duration, Instant};
 /// The demo organisation's directory, whose id the published examples name.
 pub const DIRECTORY_ID: &str = "2c9180897e7742b2017e781782f705b9";
 const DIRECTORY_NAME: &str = "Active Directory";
+/// The tenant that a service belongs to unless told otherwise.
+pub const TENANT: &str = "default";
+/// A tenant that no service here belongs to.
+pub const OTHER_TENANT: &str = "other";
 /// How long a server may take to be ready, or to stop.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Pause between looks at something that is about to happen.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// A data directory with data, credentials and a snapshot.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct House {
     /// The service's binary.
     pub binary: PathBuf,
@@ -30,6 +34,8 @@ pub struct House {
     pub user: Credentials,
     /// An application with every scope.
     pub application: Credentials,
+    /// A user of another tenant with every right there.
+    pub stranger: Credentials,
     /// An authoritative source.
     pub authoritative_source: String,
 }
@@ -57,8 +63,9 @@ impl House {
         Ok(Self {
             binary: binary.into(),
             data: data.into(),
-            user: create_client(binary, data, &user)?,
-            application: create_client(binary, data, &application)?,
+            user: create_client(&mut muster(binary, data), &user)?,
+            application: create_client(&mut muster(binary, data), &application)?,
+            stranger: create_client(muster(binary, data).env("MUSTER__TENANT__ID", OTHER_TENANT), &user)?,
             authoritative_source: id.ok_or_else(|| Failure::new("no source is authoritative"))?.to_owned(),
         })
     }
@@ -82,6 +89,12 @@ impl House {
     /// Starts `muster serve` without waiting; `settings` are `MUSTER__...` variables. Its log is added to
     /// `serve.log` beside the data directory.
     pub fn spawn(&self, settings: &[(&str, &str)]) -> Result<Server> {
+        self.spawn_under(&[], settings)
+    }
+
+    /// Starts `muster serve` under another program that becomes it, as `strace -D` does; `under` is that
+    /// program with its arguments.
+    pub fn spawn_under(&self, under: &[String], settings: &[(&str, &str)]) -> Result<Server> {
         let port = free_port()?;
         let log = self.data.with_extension("serve.log");
         let log = File::options()
@@ -89,7 +102,15 @@ impl House {
             .append(true)
             .open(&log)
             .context(|| format!("{} cannot be opened", log.display()))?;
-        let child = muster(&self.binary, &self.data)
+        let mut serve = match under {
+            [] => muster(&self.binary, &self.data),
+            [program, arguments @ ..] => {
+                let mut under = clean(Path::new(program));
+                under.args(arguments).arg(&self.binary).arg("--data").arg(&self.data);
+                under
+            }
+        };
+        let child = serve
             .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
@@ -136,6 +157,11 @@ impl Server {
     /// A client of it.
     pub fn connect(&self, credentials: &Credentials) -> Result<Api> {
         Ok(Api::connect(&self.base, credentials)?)
+    }
+
+    /// Whether its process is there.
+    pub fn is_there(&mut self) -> bool {
+        matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Kills it (SIGKILL) and waits until it is gone.
@@ -200,8 +226,13 @@ pub fn peak_memory_kib(process: u32) -> Result<u64> {
 
 /// The binary on a data directory, without the caller's own settings and proxies.
 pub fn muster(binary: &Path, data: &Path) -> Command {
-    let mut command = Command::new(binary);
+    let mut command = clean(binary);
     command.arg("--data").arg(data);
+    command
+}
+
+fn clean(program: &Path) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy().to_ascii_uppercase();
         if text.starts_with("MUSTER_") || text.ends_with("_PROXY") {
@@ -211,9 +242,8 @@ pub fn muster(binary: &Path, data: &Path) -> Command {
     command
 }
 
-fn create_client(binary: &Path, data: &Path, who: &[&str]) -> Result<Credentials> {
-    let made =
-        json_of(muster(binary, data).args(["client", "create", "--scope", "sp:scopes:all"]).args(who))?;
+fn create_client(muster: &mut Command, who: &[&str]) -> Result<Credentials> {
+    let made = json_of(muster.args(["client", "create", "--scope", "sp:scopes:all"]).args(who))?;
     let text = |key: &str| {
         made[key]
             .as_str()

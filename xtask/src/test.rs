@@ -3,7 +3,7 @@
 use crate::clients;
 use crate::command;
 use crate::failure::Result;
-use crate::kill;
+use crate::faults;
 use crate::setup;
 use crate::tally::Tally;
 use crate::workspace::{Workspace, cargo, must_run_everything};
@@ -36,8 +36,8 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
 
     let clients = clients::suites(workspace, binary.clone(), clients::DEFAULT_IDENTITIES);
     tally += counted_or_failed("the published clients", clients);
-    let kills = kill::rounds(workspace, &binary, &kill::Options::in_tests());
-    tally += counted_or_failed("kill", kills);
+    let faults = faults::parts(workspace, &binary, &faults::Options::in_tests());
+    tally += counted_or_failed("faults", faults);
     println!("{tally}");
     Ok(tally.failed == 0)
 }
