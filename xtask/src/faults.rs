@@ -6,7 +6,11 @@
 //! (`rules.rs`). The short form takes minutes and is part of `cargo xtask test`; the long form takes hours.
 
 pub mod database;
+mod disk;
 pub mod history;
+mod injection;
+mod model;
+mod nodes;
 mod races;
 pub mod rules;
 mod settling;
@@ -14,6 +18,7 @@ mod settling;
 use crate::failure::Result;
 use crate::kill;
 use crate::server::House;
+use crate::setup;
 use crate::tally::Tally;
 use crate::workspace::{Workspace, must_run_everything};
 use clap::ValueEnum;
@@ -35,6 +40,12 @@ pub struct Options {
     /// Number that decides what the clients do
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Kills [default: 20, or 10,000 in the long form]
+    #[arg(long, value_name = "NUMBER")]
+    pub kills: Option<u64>,
+    /// Races of each kind [default: 500, or 10,000 in the long form]
+    #[arg(long, value_name = "NUMBER")]
+    pub races: Option<u64>,
     /// Go on with the kills of a long run that was broken off
     #[arg(long)]
     pub resume: bool,
@@ -43,7 +54,7 @@ pub struct Options {
 impl Options {
     /// What `cargo xtask test` does.
     pub fn in_tests() -> Self {
-        Self { binary: None, long: false, only: Vec::new(), seed: 1, resume: false }
+        Self { binary: None, long: false, only: Vec::new(), seed: 1, kills: None, races: None, resume: false }
     }
 }
 
@@ -56,6 +67,14 @@ pub enum Part {
     Starts,
     /// Cancels against the end of a run
     Cancels,
+    /// Each write, sync, rename and unlink in turn fails or kills the process
+    Inject,
+    /// The disk is full, and has room again
+    Disk,
+    /// Several nodes on one PostgreSQL database, one of them killed
+    Nodes,
+    /// The task protocol, in every order of steps
+    Model,
 }
 
 /// People in the organisation of the parts that need many runs.
@@ -87,6 +106,14 @@ impl Done {
     }
 }
 
+impl Done {
+    fn skipped(part: &str, why: &dyn std::fmt::Display) -> Self {
+        let mut tally = Tally::default();
+        tally.cannot_run(part, why, must_run_everything());
+        Self { tally, what: format!("could not be run: {why}").lines().next().unwrap_or_default().to_owned() }
+    }
+}
+
 /// Runs the parts; the table is printed even if one breaks off.
 pub fn parts(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Tally> {
     let mut tally = Tally::default();
@@ -106,6 +133,13 @@ pub fn parts(workspace: &Workspace, binary: &Path, options: &Options) -> Result<
             Part::Kill => kills(workspace, binary, options),
             Part::Starts => starts(workspace, binary, options),
             Part::Cancels => cancels(workspace, binary, options),
+            Part::Inject => inject(workspace, binary, options),
+            Part::Disk => full_disk(workspace, binary, options),
+            Part::Nodes => nodes(workspace, binary),
+            Part::Model => model::run(workspace).map(|(tally, states)| Done {
+                tally,
+                what: format!("{states} of the sound protocol; three broken ones found"),
+            }),
         };
         let done = done.unwrap_or_else(|failure| {
             println!("FAIL  {name}: {failure}");
@@ -122,6 +156,7 @@ pub fn parts(workspace: &Workspace, binary: &Path, options: &Options) -> Result<
 
 fn kills(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Done> {
     let (rounds, identities) = if options.long { (10_000, 3_000) } else { (20, SMALL) };
+    let rounds = options.kills.unwrap_or(rounds);
     let kill = kill::Options { binary: None, rounds, seed: options.seed, identities, resume: options.resume };
     let tally = kill::rounds(workspace, binary, &kill)?;
     Ok(Done { tally, what: format!("{rounds} kills, everything checked after them") })
@@ -133,7 +168,7 @@ fn house(workspace: &Workspace, binary: &Path, name: &str) -> Result<House> {
 }
 
 fn races_of(options: &Options) -> u64 {
-    if options.long { 10_000 } else { 500 }
+    options.races.unwrap_or(if options.long { 10_000 } else { 500 })
 }
 
 fn starts(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Done> {
@@ -150,4 +185,37 @@ fn cancels(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Do
         counts.races, counts.cancelled, counts.finished
     );
     Ok(Done::of("cancels", what, &counts.faults))
+}
+
+fn inject(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Done> {
+    if let Err(failure) = setup::strace().and_then(|()| injection::can_trace()) {
+        return Ok(Done::skipped("inject", &failure));
+    }
+    let house = house(workspace, binary, "faults-inject")?;
+    let folder = workspace.fresh_folder("faults-inject-cycles")?;
+    let counts = injection::run(house, &folder, options.long)?;
+    let what = format!(
+        "{} cycles, in {} of them a call failed; {} clean refusals",
+        counts.cycles, counts.hit, counts.refused
+    );
+    Ok(Done::of("inject", what, &counts.faults))
+}
+
+fn full_disk(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Done> {
+    let house = house(workspace, binary, "faults-disk")?;
+    let disk = match disk::Disk::mount(&workspace.fresh_folder("faults-disk-mount")?) {
+        Ok(disk) => disk,
+        Err(failure) => return Ok(Done::skipped("disk", &failure)),
+    };
+    let counts = disk::run(&house, &disk, if options.long { 100 } else { 3 })?;
+    let what = format!("filled {} times; {} clean refusals", counts.rounds, counts.refused);
+    Ok(Done::of("disk", what, &counts.faults))
+}
+
+fn nodes(workspace: &Workspace, binary: &Path) -> Result<Done> {
+    let folder = workspace.fresh_folder("faults-nodes")?;
+    match nodes::refusal(binary, &folder)? {
+        Some(refusal) => Ok(Done::skipped("nodes", &refusal)),
+        None => Ok(Done::skipped("nodes", &"this program cannot drive several nodes yet")),
+    }
 }

@@ -30,6 +30,8 @@ pub struct House {
     pub binary: PathBuf,
     /// The data directory.
     pub data: PathBuf,
+    /// Where the service's log is added.
+    pub log: PathBuf,
     /// A user with every right.
     pub user: Credentials,
     /// An application with every scope.
@@ -63,6 +65,7 @@ impl House {
         Ok(Self {
             binary: binary.into(),
             data: data.into(),
+            log: data.with_extension("serve.log"),
             user: create_client(&mut muster(binary, data), &user)?,
             application: create_client(&mut muster(binary, data), &application)?,
             stranger: create_client(muster(binary, data).env("MUSTER__TENANT__ID", OTHER_TENANT), &user)?,
@@ -86,8 +89,7 @@ impl House {
         ]
     }
 
-    /// Starts `muster serve` without waiting; `settings` are `MUSTER__...` variables. Its log is added to
-    /// `serve.log` beside the data directory.
+    /// Starts `muster serve` without waiting; `settings` are `MUSTER__...` variables.
     pub fn spawn(&self, settings: &[(&str, &str)]) -> Result<Server> {
         self.spawn_under(&[], settings)
     }
@@ -96,12 +98,11 @@ impl House {
     /// program with its arguments.
     pub fn spawn_under(&self, under: &[String], settings: &[(&str, &str)]) -> Result<Server> {
         let port = free_port()?;
-        let log = self.data.with_extension("serve.log");
         let log = File::options()
             .create(true)
             .append(true)
-            .open(&log)
-            .context(|| format!("{} cannot be opened", log.display()))?;
+            .open(&self.log)
+            .context(|| format!("{} cannot be opened", self.log.display()))?;
         let mut serve = match under {
             [] => muster(&self.binary, &self.data),
             [program, arguments @ ..] => {

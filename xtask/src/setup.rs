@@ -82,6 +82,11 @@ pub fn postgres() -> Result<()> {
     if has_postgres() { Ok(()) } else { debian_packages(&["postgresql"]) }
 }
 
+/// `strace`, which makes system calls fail.
+pub fn strace() -> Result<()> {
+    if command::is_there("strace") { Ok(()) } else { debian_packages(&["strace"]) }
+}
+
 /// Whether Debian's package of PostgreSQL is there.
 fn has_postgres() -> bool {
     let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") else { return false };

@@ -146,6 +146,13 @@ pub struct Kept {
 }
 
 impl History {
+    /// Goes on after what was recorded elsewhere.
+    pub fn after(kept: Kept) -> Self {
+        let calls = kept.calls.iter().map(|call| call.ended);
+        let last = calls.chain(kept.looks.iter().map(|look| look.ended)).max();
+        Self { moment: AtomicU64::new(last.map_or(0, |last| last + 1)), kept: Mutex::new(kept) }
+    }
+
     /// The next moment.
     pub fn moment(&self) -> u64 {
         self.moment.fetch_add(1, Ordering::SeqCst)

@@ -150,7 +150,7 @@ fn stretches(
         }
         after = database::look(&history, &house.data, When::Settled, after)?;
         counts.faults.extend(rules::broken(&history.kept()));
-        if counts.races % 1_000 == 0 {
+        if counts.races % 100 == 0 {
             println!("races: {} of {races}, {} faults", counts.races, counts.faults.len());
         }
     }
