@@ -191,8 +191,10 @@ fn one_round(
     let mut server = house.spawn(&SETTINGS)?;
     if settle {
         server.wait_ready()?;
-        settle_all(&server.connect(&house.user)?, ledger)?;
+        // What the rules say is wanted all the more when something did not settle.
+        let settled = settle_all(&server.connect(&house.user)?, ledger);
         stretch.close(house, ledger)?;
+        settled?;
     } else if random.below(KILLED_AT_START) == 0 {
         thread::sleep(Duration::from_millis(random.below(100)));
         server.kill()?;
@@ -230,8 +232,9 @@ fn settle_all(api: &Api, ledger: &Ledger) -> Result<()> {
 /// Lets everything end, stops in order, starts again, and looks at every accepted task once more.
 fn last_checks(house: &House, ledger: &Ledger, stretch: &mut Stretch) -> Result<()> {
     let server = house.serve(&SETTINGS)?;
-    settle_all(&server.connect(&house.user)?, ledger)?;
+    let settled = settle_all(&server.connect(&house.user)?, ledger);
     stretch.close(house, ledger)?;
+    settled?;
     server.stop()?;
     let server = house.serve(&SETTINGS)?;
     ledger.reopen();

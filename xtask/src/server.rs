@@ -160,9 +160,16 @@ impl Server {
         Ok(Api::connect(&self.base, credentials)?)
     }
 
-    /// Whether its process is there.
-    pub fn is_there(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+    /// Whether its process ends by itself within this time.
+    pub fn ends_within(&mut self, time: Duration) -> bool {
+        let begun = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if begun.elapsed() > time {
+                return false;
+            }
+            sleep(LOOK_AGAIN);
+        }
+        true
     }
 
     /// Kills it (SIGKILL) and waits until it is gone.

@@ -8,7 +8,7 @@ use super::database;
 use super::history::{Client, History, Reply, When};
 use super::injection::copy;
 use super::rules;
-use super::settling::wait_ended;
+use super::settling::{start_in_the_end, wait_ended};
 use crate::command;
 use crate::failure::{Context, Failure, Result};
 use crate::kill::SETTINGS;
@@ -17,13 +17,9 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::thread;
-use std::time::{Duration, Instant};
 
 /// Room of the disk.
 const SIZE: &str = "size=24m";
-/// How long the service may need to accept again when there is room.
-const RESUME: Duration = Duration::from_secs(30);
 
 /// What came out.
 #[derive(Debug, Default)]
@@ -102,13 +98,8 @@ fn one(house: &House, client: &Client<'_>, filler: &Path, tasks: &mut Vec<String
     let refused = call_all(client, house, tasks);
     std::fs::remove_file(filler).context(|| format!("{} cannot be removed", filler.display()))?;
     refused?;
-    let begun = Instant::now();
-    let task = loop {
-        match client.start(&reports[1]) {
-            Reply::Accepted(id) => break id,
-            Reply::Failed(_) if begun.elapsed() < RESUME => thread::sleep(Duration::from_millis(50)),
-            other => return Err(Failure::new(format!("with room again, a start gave {other:?}"))),
-        }
+    let Some(task) = start_in_the_end(client, &reports[1])? else {
+        return Err(Failure::new("with room again, nobody answers"));
     };
     tasks.push(task.clone());
     match (wait_ended(client, &task)?.as_str(), client.download(&task, true)) {

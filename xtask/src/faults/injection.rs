@@ -10,12 +10,12 @@
 use super::database;
 use super::history::{Client, History, Kept, Reply, When};
 use super::rules;
-use super::settling::wait_ended;
+use super::settling::{start_in_the_end, wait_ended};
 use crate::api::Report;
 use crate::command;
 use crate::failure::{Context, Failure, Result};
 use crate::kill::SETTINGS;
-use crate::server::{House, TENANT};
+use crate::server::{House, Server, TENANT};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -34,8 +34,12 @@ const MISSES_MAX: u64 = 3;
 const INDEX_MAX: u64 = 2_000;
 /// Epochs that the prepared task may have, each with file names of its own.
 const EPOCHS: u64 = 5;
-/// How long the service may refuse everything after one failed call.
-const RESUME: Duration = Duration::from_secs(30);
+/// How long a process may take to be gone that is being killed: its connections break first.
+const DYING: Duration = Duration::from_millis(300);
+/// The same, where it does not answer any more.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a task is waited for beside a fault.
+const WATCHED: Duration = Duration::from_secs(30);
 
 /// What came out.
 #[derive(Debug, Default)]
@@ -144,27 +148,15 @@ fn under_fault(house: &House, history: &History, strace: &[String], tasks: &mut 
     let mut server = house.spawn_under(strace, &SETTINGS)?;
     let Ok(()) = server.wait_ready() else {
         // It may refuse to start, or be dead, but it must not hang.
-        return if server.is_there() {
-            Err(Failure::new("the service hangs at its start"))
-        } else {
-            Ok(true)
-        };
+        return dead_or(server, "the service hangs at its start");
     };
     let Ok(api) = server.connect(&house.user) else {
-        return if server.is_there() { Err(Failure::new("there is no token")) } else { Ok(true) };
+        return dead_or(server, "there is no token");
     };
     let client = Client::new(history, api, TENANT);
     let reports = house.reports();
-    let begun = Instant::now();
     // A second report, which must be accepted in the end, unless the process is dead.
-    let second = loop {
-        match client.start(&reports[1]) {
-            Reply::Accepted(id) => break Some(id),
-            Reply::Lost => break None,
-            Reply::Failed(_) if begun.elapsed() < RESUME => thread::sleep(Duration::from_millis(50)),
-            other => return Err(Failure::new(format!("a start after one failed call gave {other:?}"))),
-        }
-    };
+    let second = start_in_the_end(&client, &reports[1])?;
     tasks.extend(second);
     for task in tasks.iter() {
         watch(&client, task);
@@ -172,10 +164,15 @@ fn under_fault(house: &House, history: &History, strace: &[String], tasks: &mut 
         client.download(task, true);
     }
     cancel_one(&client, &reports[2], tasks);
-    if !server.is_there() {
+    if server.ends_within(DYING) {
         return Ok(true);
     }
     server.kill().map(|()| false)
+}
+
+/// A process that does not answer must be dead.
+fn dead_or(mut server: Server, fault: &str) -> Result<bool> {
+    if server.ends_within(PATIENCE) { Ok(true) } else { Err(Failure::new(fault)) }
 }
 
 fn cancel_one(client: &Client<'_>, report: &Report, tasks: &mut Vec<String>) {
@@ -188,11 +185,11 @@ fn cancel_one(client: &Client<'_>, report: &Report, tasks: &mut Vec<String>) {
 /// Looks until it has ended or nobody answers, within bounds.
 fn watch(client: &Client<'_>, task: &str) {
     let begun = Instant::now();
-    while begun.elapsed() < RESUME {
-        match client.look(task) {
-            Reply::Live | Reply::Failed(_) => thread::sleep(Duration::from_millis(20)),
-            _ => return,
+    while begun.elapsed() < WATCHED {
+        if !matches!(client.look(task), Reply::Live | Reply::Failed(_)) {
+            return;
         }
+        thread::sleep(Duration::from_millis(20));
     }
 }
 

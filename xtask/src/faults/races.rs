@@ -63,10 +63,11 @@ pub fn starts(house: &House, races: u64, seed: u64) -> Result<Counts> {
         if let Some(other) = ids.iter().find(|other| **other != ids[0]) {
             return Err(Failure::new(format!("equal starts got {:?} and {other:?}", ids[0])));
         }
-        match client.cancel(id) {
-            Reply::Cancelled => Ok(None),
-            other => Err(Failure::new(format!("cancelling {id} gave {other:?}"))),
+        let cancelled = client.cancel(id);
+        if cancelled == Reply::Cancelled {
+            return Ok(None);
         }
+        Err(Failure::new(format!("cancelling {id} gave {cancelled:?}")))
     })
 }
 
@@ -75,7 +76,7 @@ pub fn cancels(house: &House, races: u64, seed: u64) -> Result<Counts> {
     let server = house.serve(&SETTINGS)?;
     let reports = house.reports();
     let mut random = Random::new(seed);
-    // How long the last runs took, so that cancels come where it is close.
+    // When both are as likely to win: later after a cancel has won, sooner after a finish has.
     let mut usual = Duration::from_millis(100);
     stretches(house, &server, races, |client, stranger| {
         let index = usize::try_from(random.below(reports.len() as u64)).expect("an index fits");
@@ -83,8 +84,9 @@ pub fn cancels(house: &House, races: u64, seed: u64) -> Result<Counts> {
         let Reply::Accepted(id) = client.start(&reports[index]) else {
             return Err(Failure::new("a start was not accepted"));
         };
-        let micros = u64::try_from(usual.as_micros()).unwrap_or(u64::MAX).saturating_mul(3) / 2;
-        let delay = Duration::from_micros(random.below(micros.max(1)));
+        // Around the moment at which the last runs ended.
+        let micros = u64::try_from(usual.as_micros()).unwrap_or(u64::MAX);
+        let delay = usual / 2 + Duration::from_micros(random.below(micros.max(1)));
         let barrier = Barrier::new(CLIENTS);
         let won = thread::scope(|scope| {
             let racers: Vec<_> = (0..CLIENTS)
@@ -109,14 +111,20 @@ pub fn cancels(house: &House, races: u64, seed: u64) -> Result<Counts> {
                     })
                 })
                 .collect();
-            racers.into_iter().fold(false, |won, racer| racer.join().expect("a racer only calls") || won)
+            // All of them are waited for, whichever won.
+            let won: Vec<_> =
+                racers.into_iter().map(|racer| racer.join().expect("a racer only calls")).collect();
+            won.contains(&true)
         });
         let end = wait_ended(client, &id)?;
         client.download(&id, true);
         match (won, end.as_str()) {
-            (true, "TERMINATED") => Ok(Some(true)),
+            (true, "TERMINATED") => {
+                usual = usual * 5 / 4;
+                Ok(Some(true))
+            }
             (false, "SUCCESS" | "WARNING") => {
-                usual = (usual * 3 + begun.elapsed()) / 4;
+                usual = usual * 4 / 5;
                 Ok(Some(false))
             }
             _ => Err(Failure::new(format!("{id} is {end}, and a cancel was confirmed: {won}"))),

@@ -1,10 +1,11 @@
 //! The ten rules, as far as they show from outside: a pure function from a history to what broke them.
 //!
-//! 1. an accepted task stays visible; 2. one live task for each key; 3. concurrent equal starts get one id;
-//! 4. an end state never changes; 5. an epoch only grows; 6. success means the file, with the digest of its
-//! record, and a file is served only then; 7. a cancelled task never succeeds; 8. each audited download has
-//! its event, and no event was invented; 9. no call succeeds on another tenant's task; 10. what a dead
-//! process held moves on, under a higher epoch. Besides: every answer is one that the contract knows.
+//! Each fault begins with the rule's number: 1 an accepted task stays visible; 2 one live task for each key;
+//! 3 concurrent equal starts get one id; 4 an end state never changes; 5 an epoch only grows; 6 success means
+//! the file, with the digest of its record, and nothing else is served; 7 a cancelled task never succeeds;
+//! 8 each audited download has its event, and no event was invented; 9 no call succeeds on another tenant's
+//! task; 10 what a dead process held moves on, under a higher epoch. Rule 0: every answer is one that the
+//! contract knows.
 
 use super::history::{Ask, Call, Kept, Look, Reply, Row, When};
 use std::collections::{BTreeMap, BTreeSet};
@@ -219,16 +220,14 @@ fn files(kept: &Kept, faults: &mut Vec<String>) {
         let Ask::Download { task, .. } = &call.ask else { continue };
         let row = row(last, task);
         let right = |sha256: &String| row.is_some_and(|row| row.files.iter().any(|f| f.sha256 == *sha256));
-        match &call.reply {
-            Reply::File(sha256) if !right(sha256) => {
-                faults.push(format!("rule 6: {task} was served with {sha256}, which no record of it has"));
-            }
-            Reply::NoFile
-                if row.is_some_and(|row| has_files(&row.state)) && ended_before(kept, task, call) =>
-            {
-                faults.push(format!("rule 6: {task} had succeeded, and its file was not found"));
-            }
-            _ => {}
+        if let Reply::File(sha256) = &call.reply
+            && !right(sha256)
+        {
+            faults.push(format!("rule 6: {task} was served with {sha256}, which no record of it has"));
+        }
+        let has_files = row.is_some_and(|row| has_files(&row.state) && row.tenant == call.tenant);
+        if call.reply == Reply::NoFile && has_files && ended_before(kept, task, call) {
+            faults.push(format!("rule 6: {task} had succeeded, and its file was not found"));
         }
     }
 }

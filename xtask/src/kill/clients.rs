@@ -15,24 +15,23 @@ pub fn work(client: &Client<'_>, stranger: Option<&Client<'_>>, ledger: &Ledger,
 /// The last reply.
 fn step(client: &Client<'_>, stranger: Option<&Client<'_>>, ledger: &Ledger, random: &mut Random) -> Reply {
     let index = usize::try_from(random.below(ledger.reports().len() as u64)).expect("an index fits");
-    let id = match client.start(&ledger.reports()[index].report) {
-        Reply::Accepted(id) => id,
-        Reply::Lost => return Reply::Lost,
-        other => {
-            ledger.note(format!("a start was answered with {other:?}"));
-            return other;
+    let started = client.start(&ledger.reports()[index].report);
+    let Reply::Accepted(id) = started else {
+        if started != Reply::Lost {
+            ledger.note(format!("a start was answered with {started:?}"));
         }
+        return started;
     };
     ledger.accept(&id, index);
-    let reply = match random.below(5) {
+    match random.below(5) {
         0 => {
             // Asked before it is sent: whether it arrived is not known when the answer is lost.
             ledger.ask_cancel(&id);
             let reply = client.cancel(&id);
-            match &reply {
-                Reply::Cancelled => ledger.confirm_cancel(&id),
-                Reply::TooLate | Reply::Lost => {}
-                other => ledger.note(format!("cancelling {id} gave {other:?}")),
+            if reply == Reply::Cancelled {
+                ledger.confirm_cancel(&id);
+            } else if !matches!(reply, Reply::TooLate | Reply::Lost) {
+                ledger.note(format!("cancelling {id} gave {reply:?}"));
             }
             reply
         }
@@ -53,6 +52,5 @@ fn step(client: &Client<'_>, stranger: Option<&Client<'_>>, ledger: &Ledger, ran
             }
             reply
         }
-    };
-    reply
+    }
 }

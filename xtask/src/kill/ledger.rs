@@ -150,16 +150,16 @@ impl Ledger {
         let task = state.tasks.get(id).expect("only accepted tasks are fetched");
         let expected = &self.expected[task.report];
         let kind = expected.report.kind;
-        let (served, fault) = match reply {
-            Reply::NoFile => (false, None),
-            Reply::File(_) if task.cancel_confirmed => {
-                (true, Some(format!("task {id} was cancelled and has a file")))
+        let served = matches!(reply, Reply::File(_));
+        let fault = if let Reply::File(sha256) = reply {
+            if task.cancel_confirmed {
+                Some(format!("task {id} was cancelled and has a file"))
+            } else {
+                (*sha256 != hex(&expected.sha256))
+                    .then(|| format!("the file of {kind} {id} is another one than in an undisturbed run"))
             }
-            Reply::File(sha256) if *sha256 != hex(&expected.sha256) => {
-                (true, Some(format!("the file of {kind} {id} is another one than in an undisturbed run")))
-            }
-            Reply::File(_) => (true, None),
-            other => (false, Some(format!("fetching {kind} {id} gave {other:?}"))),
+        } else {
+            (*reply != Reply::NoFile).then(|| format!("fetching {kind} {id} gave {reply:?}"))
         };
         state.files_compared += u64::from(served);
         state.faults.extend(fault);
