@@ -11,6 +11,7 @@ pub mod history;
 mod injection;
 mod model;
 mod nodes;
+mod postgres;
 mod races;
 pub mod rules;
 mod settling;
@@ -135,7 +136,7 @@ pub fn parts(workspace: &Workspace, binary: &Path, options: &Options) -> Result<
             Part::Cancels => cancels(workspace, binary, options),
             Part::Inject => inject(workspace, binary, options),
             Part::Disk => full_disk(workspace, binary, options),
-            Part::Nodes => nodes(workspace, binary),
+            Part::Nodes => nodes(workspace, binary, options),
             Part::Model => model::run(workspace).map(|(tally, states)| Done {
                 tally,
                 what: format!("{states} of the sound protocol; three broken ones found"),
@@ -212,10 +213,14 @@ fn full_disk(workspace: &Workspace, binary: &Path, options: &Options) -> Result<
     Ok(Done::of("disk", what, &counts.faults))
 }
 
-fn nodes(workspace: &Workspace, binary: &Path) -> Result<Done> {
+fn nodes(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Done> {
     let folder = workspace.fresh_folder("faults-nodes")?;
-    match nodes::refusal(binary, &folder)? {
-        Some(refusal) => Ok(Done::skipped("nodes", &refusal)),
-        None => Ok(Done::skipped("nodes", &"this program cannot drive several nodes yet")),
+    if let Some(refusal) = nodes::refusal(binary, &folder)? {
+        return Ok(Done::skipped("nodes", &refusal));
     }
+    if let Err(failure) = setup::postgres() {
+        return Ok(Done::skipped("nodes", &failure));
+    }
+    let counts = nodes::run(binary, &folder, if options.long { 50 } else { 1 })?;
+    Ok(Done::of("nodes", counts.to_string(), &counts.faults))
 }

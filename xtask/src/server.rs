@@ -32,6 +32,8 @@ pub struct House {
     pub data: PathBuf,
     /// Where the service's log is added.
     pub log: PathBuf,
+    /// `MUSTER__...` variables of every command on it.
+    pub settings: Vec<(String, String)>,
     /// A user with every right.
     pub user: Credentials,
     /// An application with every scope.
@@ -45,20 +47,40 @@ pub struct House {
 impl House {
     /// Fills `data`, an empty folder, with the demo organisation, by the demo's own command.
     pub fn with_demo(binary: &Path, data: &Path, identities: u64) -> Result<Self> {
+        Self::with_demo_and(binary, data, identities, Vec::new())
+    }
+
+    /// The same with settings that say where things are kept.
+    pub fn with_demo_and(
+        binary: &Path,
+        data: &Path,
+        identities: u64,
+        settings: Vec<(String, String)>,
+    ) -> Result<Self> {
         command::run(
             muster(binary, data)
+                .envs(settings.iter().cloned())
                 .args(["demo", "--once", "--listen", "127.0.0.1:0", "--identities"])
                 .arg(identities.to_string())
                 .stdout(Stdio::null()),
         )?;
-        Self::on(binary, data)
+        Self::on_with(binary, data, settings)
     }
 
     /// Adds credentials to a data directory that has sources and a snapshot.
     pub fn on(binary: &Path, data: &Path) -> Result<Self> {
+        Self::on_with(binary, data, Vec::new())
+    }
+
+    fn on_with(binary: &Path, data: &Path, settings: Vec<(String, String)>) -> Result<Self> {
+        let muster = || {
+            let mut command = muster(binary, data);
+            command.envs(settings.iter().cloned());
+            command
+        };
         let user = ["--kind", "user", "--name", "checks", "--level", "ORG_ADMIN"];
         let application = ["--kind", "application", "--name", "checks"];
-        let listed = json_of(muster(binary, data).args(["source", "list", "--output", "json"]))?;
+        let listed = json_of(muster().args(["source", "list", "--output", "json"]))?;
         let authoritative =
             listed.as_array().into_iter().flatten().find(|s| s["authoritative"] == json!(true));
         let id = authoritative.and_then(|source| source["id"].as_str());
@@ -66,9 +88,10 @@ impl House {
             binary: binary.into(),
             data: data.into(),
             log: data.with_extension("serve.log"),
-            user: create_client(&mut muster(binary, data), &user)?,
-            application: create_client(&mut muster(binary, data), &application)?,
-            stranger: create_client(muster(binary, data).env("MUSTER__TENANT__ID", OTHER_TENANT), &user)?,
+            user: create_client(&mut muster(), &user)?,
+            application: create_client(&mut muster(), &application)?,
+            stranger: create_client(muster().env("MUSTER__TENANT__ID", OTHER_TENANT), &user)?,
+            settings: settings.clone(),
             authoritative_source: id.ok_or_else(|| Failure::new("no source is authoritative"))?.to_owned(),
         })
     }
@@ -113,6 +136,7 @@ impl House {
         };
         let child = serve
             .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
+            .envs(self.settings.iter().cloned())
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone().context(|| "the log cannot be opened twice".into())?)
@@ -266,7 +290,7 @@ fn json_of(command: &mut Command) -> Result<Value> {
 }
 
 /// A port that nobody listens on. Somebody else may take it before our server does; then the server says so.
-fn free_port() -> Result<u16> {
+pub fn free_port() -> Result<u16> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context(|| "no port on 127.0.0.1 can be had".into())?;
     Ok(listener.local_addr().context(|| "the port is not known".into())?.port())

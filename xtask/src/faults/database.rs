@@ -1,6 +1,6 @@
-//! Looks at a data directory from outside: rows of the SQLite file, read only, and digests of the files.
+//! Looks at a data directory from outside: rows of the database, read only, and digests of the files.
 //!
-//! Python's own `sqlite3` module reads it, so this program needs no database library. A live service is read
+//! Python's own `sqlite3` module reads an SQLite file, and `psql` a PostgreSQL database, so this program needs no database library. A live service is read
 //! beside; of a dead one a copy is read, because even a reader would recover the log.
 
 use super::history::{History, Look, Row, StoredFile, When, hex};
@@ -50,14 +50,41 @@ pub fn look(history: &History, data: &Path, when: When, after: u64) -> Result<u6
     let begun = history.moment();
     let mut python = Command::new("python3");
     python.args(["-c", SCRIPT]).arg(data).arg(format!("{when:?}")).arg(after.to_string());
-    let seen: Value =
-        serde_json::from_str(&command::output(&mut python)?).context(|| "rows cannot be read".into())?;
+    let seen = command::output(&mut python)?;
+    add(history, begun, &seen, data, when)
+}
+
+/// The same on a PostgreSQL database; `shared` is the folder with the files.
+///
+/// # Errors
+/// When the database cannot be read.
+pub fn look_postgres(history: &History, url: &str, shared: &Path, when: When, after: u64) -> Result<u64> {
+    let begun = history.moment();
+    let query = format!(
+        "SELECT json_build_object(
+            'rows', (SELECT coalesce(json_agg(json_build_object(
+                'task', id, 'tenant', tenant, 'key', dedup_key, 'state', state, 'epoch', epoch,
+                'created', created, 'completed', completed, 'files', files::text) ORDER BY seq), '[]')
+                FROM tasks WHERE seq > {after}),
+            'downloads', (SELECT coalesce(json_agg(json_build_array(task, count)), '[]') FROM
+                (SELECT task, count(*) FROM audit_events WHERE operation = 'download' GROUP BY task) AS events),
+            'last', (SELECT coalesce(max(seq), 0) FROM tasks),
+            'sound', json_build_array('ok'))"
+    );
+    let mut psql = Command::new("psql");
+    psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--command", &query, url]);
+    let seen = command::output(&mut psql)?;
+    add(history, begun, &seen, shared, when)
+}
+
+fn add(history: &History, begun: u64, seen: &str, folder: &Path, when: When) -> Result<u64> {
+    let seen: Value = serde_json::from_str(seen).context(|| "rows cannot be read".into())?;
     if seen["sound"] != serde_json::json!(["ok"]) {
         return Err(Failure::new(format!("the database is damaged: {}", seen["sound"])));
     }
     let mut rows = Vec::new();
     for row in seen["rows"].as_array().into_iter().flatten() {
-        rows.push(row_of(row, data, when == When::Settled)?);
+        rows.push(row_of(row, folder, when == When::Settled)?);
     }
     let downloads = seen["downloads"].as_array().into_iter().flatten();
     let downloads = downloads
