@@ -27,6 +27,7 @@ use crate::keys;
 use muster_http::{SecretKey, TokenIssuer};
 use muster_render::evidence::SigningKey;
 use muster_reports::ids::TenantId;
+use muster_reports::step::{Step, taken};
 use muster_reports::{Catalogue, ReportDefinition};
 use muster_store::{Place, ResultFiles, SealKey, Store};
 use std::fs::{File, TryLockError};
@@ -167,7 +168,10 @@ impl House {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(error).context(|| format!("folder {} cannot be cleared", work.display()))
             }
-            Ok(()) | Err(_) => Ok(()),
+            Ok(()) | Err(_) => {
+                taken(Step::WorkCleared);
+                Ok(())
+            }
         }
     }
 
