@@ -7,6 +7,7 @@
 
 pub mod database;
 mod disk;
+mod failpoints;
 pub mod history;
 mod injection;
 mod model;
@@ -35,13 +36,13 @@ pub struct Options {
     /// The long form: hours instead of minutes
     #[arg(long)]
     pub long: bool,
-    /// Only these parts
-    #[arg(long, value_name = "PART")]
+    /// The parts [default: all]
+    #[arg(value_name = "PART")]
     pub only: Vec<Part>,
     /// Number that decides what the clients do
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
-    /// Kills [default: 20, or 10,000 in the long form]
+    /// Kills [default: 200, or 10,000 in the long form]
     #[arg(long, value_name = "NUMBER")]
     pub kills: Option<u64>,
     /// Races of each kind [default: 500, or 10,000 in the long form]
@@ -70,6 +71,8 @@ pub enum Part {
     Cancels,
     /// Each write, sync, rename and unlink in turn fails or kills the process
     Inject,
+    /// The process ends at every named step between two durable effects
+    Failpoints,
     /// The disk is full, and has room again
     Disk,
     /// Several nodes on one PostgreSQL database, one of them killed
@@ -78,6 +81,8 @@ pub enum Part {
     Model,
 }
 
+/// People in the organisation of the kills' short form: few, so that reports end between two kills.
+const KILLED: u64 = 300;
 /// People in the organisation of the parts that need many runs.
 const SMALL: u64 = 200;
 
@@ -135,6 +140,7 @@ pub fn parts(workspace: &Workspace, binary: &Path, options: &Options) -> Result<
             Part::Starts => starts(workspace, binary, options),
             Part::Cancels => cancels(workspace, binary, options),
             Part::Inject => inject(workspace, binary, options),
+            Part::Failpoints => failpoints(workspace, binary, options),
             Part::Disk => full_disk(workspace, binary, options),
             Part::Nodes => nodes(workspace, binary, options),
             Part::Model => model::run(workspace).map(|(tally, states)| Done {
@@ -156,7 +162,7 @@ pub fn parts(workspace: &Workspace, binary: &Path, options: &Options) -> Result<
 }
 
 fn kills(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Done> {
-    let (rounds, identities) = if options.long { (10_000, 3_000) } else { (20, SMALL) };
+    let (rounds, identities) = if options.long { (10_000, 3_000) } else { (200, KILLED) };
     let rounds = options.kills.unwrap_or(rounds);
     let kill = kill::Options { binary: None, rounds, seed: options.seed, identities, resume: options.resume };
     let tally = kill::rounds(workspace, binary, &kill)?;
@@ -202,8 +208,19 @@ fn inject(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Don
     Ok(Done::of("inject", what, &counts.faults))
 }
 
+fn failpoints(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Done> {
+    let house = house(workspace, binary, "faults-failpoints")?;
+    let folder = workspace.fresh_folder("faults-failpoints-cycles")?;
+    let counts = failpoints::run(house, &folder, options.long)?;
+    let what = format!("{} steps, {} crashes at them", counts.steps, counts.crashes);
+    Ok(Done::of("failpoints", what, &counts.faults))
+}
+
 fn full_disk(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Done> {
     let house = house(workspace, binary, "faults-disk")?;
+    if let Err(failure) = disk::without_a_log(&house) {
+        return Ok(Done::of("disk", "a log that takes nothing".into(), &[failure.to_string()]));
+    }
     let disk = match disk::Disk::mount(&workspace.fresh_folder("faults-disk-mount")?) {
         Ok(disk) => disk,
         Err(failure) => return Ok(Done::skipped("disk", &failure)),

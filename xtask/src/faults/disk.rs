@@ -1,6 +1,6 @@
 //! A disk that fills up under the running service, and has room again.
 //!
-//! The data directory lies on a small `tmpfs`. A file takes all that is left, reports are started, fetched and
+//! The data directory and the log lie on a small `tmpfs`. A file takes all that is left, reports are started, fetched and
 //! cancelled, then the file goes. Every refusal must be a clean 5xx, nothing accepted may be lost, and the
 //! same process must accept and finish a report once there is room.
 
@@ -58,7 +58,8 @@ impl Drop for Disk {
 /// Fills the disk `rounds` times.
 pub fn run(original: &House, disk: &Disk, rounds: u64) -> Result<Counts> {
     let data = copy(&original.data, &disk.0.join("data"))?;
-    let house = House { data, ..original.clone() };
+    // The log is on it too: what cannot be written there is lost, and nothing else.
+    let house = House { data, log: disk.0.join("serve.log"), ..original.clone() };
     let after = database::look(&History::default(), &house.data, When::Dead, 0)?;
     let history = History::default();
     let mut counts = Counts::default();
@@ -88,6 +89,24 @@ pub fn run(original: &House, disk: &Disk, rounds: u64) -> Result<Counts> {
         counts.faults.push("nothing was refused: the disk was not full".into());
     }
     Ok(counts)
+}
+
+/// Serves with a log that takes nothing: a report must run as ever.
+///
+/// # Errors
+/// When it does not.
+pub fn without_a_log(original: &House) -> Result<()> {
+    let house = House { log: PathBuf::from("/dev/full"), ..original.clone() };
+    let history = History::default();
+    let server = house.serve(&SETTINGS)?;
+    let client = Client::new(&history, server.connect(&house.user)?, TENANT);
+    match client.start(&house.reports()[0]) {
+        Reply::Accepted(task) => match (wait_ended(&client, &task)?.as_str(), client.download(&task, true)) {
+            ("SUCCESS" | "WARNING", Reply::File(_)) => server.stop(),
+            (status, reply) => Err(Failure::new(format!("the report is {status}, its file {reply:?}"))),
+        },
+        reply => Err(Failure::new(format!("a start gave {reply:?}"))),
+    }
 }
 
 fn one(house: &House, client: &Client<'_>, filler: &Path, tasks: &mut Vec<String>) -> Result<()> {

@@ -55,12 +55,15 @@ pub struct Counts {
 }
 
 /// A data directory with one accepted task that no worker has seen.
-struct Prepared {
-    house: House,
-    task: String,
-    kept: Kept,
+pub struct Prepared {
+    /// The house.
+    pub house: House,
+    /// The task.
+    pub task: String,
+    /// The history of its start.
+    pub kept: Kept,
     /// Number of the last task before it.
-    after: u64,
+    pub after: u64,
 }
 
 /// Whether `strace` works here: it must be installed and allowed to trace.
@@ -102,7 +105,11 @@ pub fn run(house: House, folder: &Path, all: bool) -> Result<Counts> {
     Ok(counts)
 }
 
-fn prepare(house: House) -> Result<Prepared> {
+/// Makes one of a house.
+///
+/// # Errors
+/// When the task is not accepted.
+pub fn prepare(house: House) -> Result<Prepared> {
     let after = database::look(&History::default(), &house.data, When::Dead, 0)?;
     let mut settings = SETTINGS.to_vec();
     settings.push(("MUSTER__WORKER__COUNT", "0"));
@@ -123,7 +130,8 @@ fn cycle(prepared: &Prepared, folder: &Path, inject: &str, counts: &mut Counts) 
     let history = History::after(prepared.kept.clone());
     let log = folder.join("strace.log");
     let mut tasks = vec![prepared.task.clone()];
-    let died = under_fault(&house, &history, &strace(&house.data, &prepared.task, &log, inject), &mut tasks)?;
+    let strace = strace(&house.data, &prepared.task, &log, inject);
+    let died = drive(&house, &history, house.spawn_under(&strace, &SETTINGS)?, &mut tasks)?;
     database::look(&history, &house.data, When::Dead, prepared.after)?;
 
     let server = house.serve(&SETTINGS)?;
@@ -143,9 +151,12 @@ fn cycle(prepared: &Prepared, folder: &Path, inject: &str, counts: &mut Counts) 
     Ok(traced.contains("(INJECTED)") || died)
 }
 
-/// The cycle under `strace`: as far as it comes. Whether the process was dead before it was told to end.
-fn under_fault(house: &House, history: &History, strace: &[String], tasks: &mut Vec<String>) -> Result<bool> {
-    let mut server = house.spawn_under(strace, &SETTINGS)?;
+/// One cycle on a service that something happens to: as far as it comes. Whether the process was dead before it
+/// was told to end.
+///
+/// # Errors
+/// When the service hangs, or answers as no contract knows.
+pub fn drive(house: &House, history: &History, mut server: Server, tasks: &mut Vec<String>) -> Result<bool> {
     let Ok(()) = server.wait_ready() else {
         // It may refuse to start, or be dead, but it must not hang.
         return dead_or(server, "the service hangs at its start");

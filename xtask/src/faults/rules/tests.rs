@@ -19,6 +19,10 @@ fn looked(begun: u64, task: &str, reply: Reply) -> Call {
     call(begun, begun + 1, Ask::Look(task.into()), reply)
 }
 
+/// In microseconds.
+const SECOND: i64 = 1_000_000;
+
+/// Times in seconds.
 fn row_of(task: &str, state: &str, epoch: u64, created: i64, completed: Option<i64>) -> Row {
     let file = StoredFile {
         name: format!("{task}.{epoch}.report.csv"),
@@ -31,8 +35,8 @@ fn row_of(task: &str, state: &str, epoch: u64, created: i64, completed: Option<i
         key: "key".into(),
         state: state.into(),
         epoch,
-        created,
-        completed,
+        created: created * SECOND,
+        completed: completed.map(|completed| completed * SECOND),
         files: if has_files(state) { vec![file] } else { Vec::new() },
     }
 }
@@ -102,7 +106,7 @@ fn a_second_live_task_breaks_rule_2() {
     let second = row_of("c", "pending", 0, 12, None);
     assert!(after(|kept| kept.looks[0].rows.push(second)).contains("rule 2"));
     // Over time, although no look saw both: b is created at 15, a ended at 20.
-    assert_eq!(after(|kept| kept.looks[1].rows[1].created = 15), only(&[2]));
+    assert_eq!(after(|kept| kept.looks[1].rows[1].created = 15 * SECOND), only(&[2]));
     // Another tenant's key is another key.
     let foreign = Row { tenant: "other".into(), ..row_of("c", "pending", 0, 12, None) };
     assert_eq!(after(|kept| kept.looks[0].rows.push(foreign)), only(&[]));
@@ -115,7 +119,7 @@ fn two_ids_for_concurrent_starts_break_rule_3() {
     let both = |kept: &mut Kept| {
         kept.calls.push(start(2, 3, "b"));
         kept.looks[0].rows.push(row_of("b", "running", 0, 30, None));
-        kept.looks[1].rows[1].created = 10;
+        kept.looks[1].rows[1].created = 10 * SECOND;
     };
     assert!(after(both).contains("rule 3"));
 }
@@ -176,7 +180,7 @@ fn what_a_dead_process_held_must_move_on() {
     let stuck = row_of("c", "running", 4, 50, None);
     assert_eq!(
         after(|kept| {
-            kept.looks[1].rows[1].completed = Some(50);
+            kept.looks[1].rows[1].completed = Some(50 * SECOND);
             kept.looks[1].rows.push(stuck);
         }),
         only(&[10])
