@@ -104,6 +104,11 @@ impl Api {
         Ok(Self { base: format!("{base}/v2024/reports"), token: format!("Bearer {token}"), agent })
     }
 
+    /// The value of the header by which it says who it is.
+    pub fn bearer(&self) -> &str {
+        &self.token
+    }
+
     /// Starts a report; the task result id.
     pub fn start(&self, report: &Report) -> Called<String> {
         let body = self.run(report)?.expect_json(200, report.kind)?;
