@@ -14,7 +14,7 @@ use crate::failure::{Context, Failure, Result};
 use crate::kill::SETTINGS;
 use crate::server::{House, TENANT, muster};
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
@@ -293,7 +293,7 @@ fn unnamed(results: &Path, kept: &Kept, after: u64) -> Result<Vec<String>> {
 mod tests {
     use super::*;
 
-    fn repository() -> PathBuf {
+    fn repository() -> std::path::PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
     }
 
