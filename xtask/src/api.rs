@@ -71,10 +71,15 @@ pub struct Api {
 /// No request to a server on this machine takes longer, a large download included.
 const TIMEOUT: Duration = Duration::from_secs(600);
 
+/// Connections that are kept for the next request.
+const IDLE_MAX: usize = 64;
+
 fn agent() -> ureq::Agent {
     // A proxy in the environment is for other machines.
     let config =
         ureq::Agent::config_builder().http_status_as_error(false).timeout_global(Some(TIMEOUT)).proxy(None);
+    // As many as there are clients in a race, so that ports do not run out.
+    let config = config.max_idle_connections(IDLE_MAX).max_idle_connections_per_host(IDLE_MAX);
     config.build().into()
 }
 
@@ -99,19 +104,34 @@ impl Api {
         Ok(Self { base: format!("{base}/v2024/reports"), token: format!("Bearer {token}"), agent })
     }
 
+    /// The value of the header by which it says who it is.
+    pub fn bearer(&self) -> &str {
+        &self.token
+    }
+
     /// Starts a report; the task result id.
     pub fn start(&self, report: &Report) -> Called<String> {
+        let body = self.run(report)?.expect_json(200, report.kind)?;
+        Ok(body["id"].as_str().ok_or_else(|| wrong("a started task has no id"))?.to_owned())
+    }
+
+    /// The answer to a start, whatever it is.
+    pub fn run(&self, report: &Report) -> Called<Answer> {
         let body = json!({"reportType": report.kind, "arguments": report.arguments});
         let request = self.agent.post(format!("{}/run", self.base)).header("Authorization", &self.token);
-        let body = read(report.kind, request.send_json(body))?.expect_json(200, report.kind)?;
-        Ok(body["id"].as_str().ok_or_else(|| wrong("a started task has no id"))?.to_owned())
+        read(report.kind, request.send_json(body))
+    }
+
+    /// The answer to get-report-result, whatever it is.
+    pub fn result(&self, id: &str) -> Called<Answer> {
+        self.get(&format!("{id}/result"))
     }
 
     /// The outcome of a task; `None` while it runs.
     ///
     /// An id that the service does not know is a failure: `{}` is its answer then.
     pub fn outcome(&self, id: &str) -> Called<Option<Outcome>> {
-        let body = self.get(&format!("{id}/result"))?.expect_json(200, "the result")?;
+        let body = self.result(id)?.expect_json(200, "the result")?;
         if body["id"] != json!(id) {
             return Err(wrong(format!("the service does not know task {id}: its result is {body}")));
         }
@@ -125,11 +145,21 @@ impl Api {
         self.get(&format!("{id}?fileFormat=csv"))
     }
 
+    /// The CSV file of a task, with `auditable=true`.
+    pub fn audited_csv(&self, id: &str) -> Called<Answer> {
+        self.get(&format!("{id}?fileFormat=csv&auditable=true"))
+    }
+
     /// Cancels a task; the HTTP status.
     pub fn cancel(&self, id: &str) -> Called<u16> {
+        Ok(self.cancel_answer(id)?.status)
+    }
+
+    /// The answer to a cancel, whatever it is.
+    pub fn cancel_answer(&self, id: &str) -> Called<Answer> {
         let request =
             self.agent.post(format!("{}/{id}/cancel", self.base)).header("Authorization", &self.token);
-        Ok(read("cancel", request.send_empty())?.status)
+        read("cancel", request.send_empty())
     }
 
     fn get(&self, path: &str) -> Called<Answer> {
@@ -146,6 +176,11 @@ impl Answer {
         }
         serde_json::from_str(&text).map_err(|error| wrong(format!("{what}: the answer is no JSON: {error}")))
     }
+}
+
+/// The body as JSON, if it is that.
+pub fn json(answer: &Answer) -> Option<Value> {
+    serde_json::from_slice(&answer.body).ok()
 }
 
 fn wrong(text: impl Into<String>) -> Trouble {

@@ -1,11 +1,13 @@
-//! `cargo xtask docs`: docs/reports.md, written from the report definitions.
+//! `cargo xtask docs`: docs/reports.md, written from the report definitions, and docs/limits.md, from the code.
 //!
-//! The definitions are what runs; the document is what people read. Tidy fails when they differ.
+//! Definitions and code are what runs; the documents are what people read. Tidy fails when they differ.
+
+mod limits;
 
 use crate::failure::{Context, Failure, Result};
+use crate::tidy::files::Files;
 use crate::workspace::Workspace;
 use std::fmt::Write;
-use std::path::PathBuf;
 use toml::{Table, Value};
 
 const DOCUMENT: &str = "docs/reports.md";
@@ -27,26 +29,30 @@ and every source it rests on was read completely; WARNING when a reader must kno
 says; FAILURE without a file otherwise.
 ";
 
-/// Writes the document.
+/// Writes the documents.
 pub fn write(workspace: &Workspace) -> Result<()> {
-    let path = document_path(workspace);
-    std::fs::write(&path, text(workspace)?).context(|| format!("{} cannot be written", path.display()))
+    for (document, text) in texts(workspace)? {
+        let path = workspace.root.join(document);
+        std::fs::write(&path, text).context(|| format!("{} cannot be written", path.display()))?;
+    }
+    Ok(())
 }
 
-/// Whether the document is what the definitions say.
+fn texts(workspace: &Workspace) -> Result<[(&'static str, String); 2]> {
+    Ok([(DOCUMENT, text(workspace)?), (limits::DOCUMENT, limits::text(&Files::read(workspace)?.texts))])
+}
+
+/// The documents that are not what definitions and code say.
 pub fn faults(workspace: &Workspace) -> Result<Vec<String>> {
-    let path = document_path(workspace);
-    let written = std::fs::read_to_string(&path).context(|| format!("{} cannot be read", path.display()))?;
-    let fresh = written == text(workspace)?;
-    Ok(if fresh {
-        vec![]
-    } else {
-        vec![format!("{DOCUMENT} is not what the definitions say: run cargo xtask docs")]
-    })
-}
-
-fn document_path(workspace: &Workspace) -> PathBuf {
-    workspace.root.join(DOCUMENT)
+    let mut faults = Vec::new();
+    for (document, text) in texts(workspace)? {
+        let path = workspace.root.join(document);
+        // One that is not there is as stale as any other.
+        if std::fs::read_to_string(&path).unwrap_or_default() != text {
+            faults.push(format!("{document} is not what the code says: run cargo xtask docs"));
+        }
+    }
+    Ok(faults)
 }
 
 fn text(workspace: &Workspace) -> Result<String> {

@@ -7,15 +7,21 @@
 //!   cancel was confirmed, else with the status that the same report has when nobody kills anything;
 //! - its file is, byte for byte, the file of that undisturbed run: same snapshot, same arguments, same bytes;
 //! - no download ended cleanly with anything else, at any time;
-//! - the folder of results holds the files of successful tasks and nothing besides.
+//! - the folder of results holds the files of successful tasks and nothing besides;
+//! - what was asked, what was answered and what the database held after each kill break none of the ten rules
+//!   of `faults/rules.rs`.
 
 mod clients;
 mod ledger;
+mod progress;
 
 use crate::api::Api;
 use crate::failure::{Context, Failure, Result};
+use crate::faults::database;
+use crate::faults::history::{Client, History, When};
+use crate::faults::rules;
 use crate::random::Random;
-use crate::server::{House, Server};
+use crate::server::{House, OTHER_TENANT, Server, TENANT};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
 use ledger::{Expected, Ledger};
@@ -39,14 +45,9 @@ pub struct Options {
     /// People in the organisation that is reported on
     #[arg(long, default_value_t = 3_000)]
     pub identities: u64,
-}
-
-impl Options {
-    /// What `cargo xtask test` does.
-    pub fn in_tests() -> Self {
-        // Few people, so that reports end between two kills: each is written as CSV and PDF.
-        Self { binary: None, rounds: 200, seed: 1, identities: 300 }
-    }
+    /// Go on where an earlier run of as many rounds and the same seed was broken off
+    #[arg(long)]
+    pub resume: bool,
 }
 
 /// Clients that work at the same time.
@@ -61,7 +62,7 @@ const SETTLED: u64 = 25;
 const SETTLE_PATIENCE: Duration = Duration::from_secs(120);
 /// Short leases, so that what a killed worker held is taken up again soon; as many attempts as there are
 /// kills, because each one costs a task an attempt; no rate limit, because clients here do not rest.
-const SETTINGS: [(&str, &str); 8] = [
+pub const SETTINGS: [(&str, &str); 8] = [
     ("MUSTER__WORKER__LEASE_MS", "1500"),
     ("MUSTER__WORKER__HEARTBEAT_MS", "300"),
     ("MUSTER__WORKER__POLL_MS", "100"),
@@ -82,20 +83,32 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
 
 /// Runs the rounds: one passed for each that nothing was wrong with, and one for each check at the end.
 pub fn rounds(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Tally> {
-    let folder = workspace.fresh_folder("kill")?;
-    let house = House::with_demo(binary, &folder.join("data"), options.identities)?;
+    let (folder, mut tally) = match options.resume {
+        true => progress::read(workspace.cache()?.join("kill"), options)?,
+        false => (workspace.fresh_folder("kill")?, Tally::default()),
+    };
+    let data = folder.join("data");
+    let house = match tally == Tally::default() {
+        true => House::with_demo(binary, &data, options.identities)?,
+        false => House::on(binary, &data)?,
+    };
     let ledger = Ledger::new(undisturbed(&house)?);
-    let mut random = Random::new(options.seed);
-    let mut tally = Tally::default();
-    for round in 1..=options.rounds {
+    let done = tally.passed + tally.failed;
+    let mut stretch = Stretch::begin(&house)?;
+    for round in done + 1..=options.rounds {
+        let mut random = Random::new(options.seed.wrapping_mul(1_000_003).wrapping_add(round));
         let settle = round % SETTLED == 0;
-        if let Err(failure) = one_round(&house, &ledger, &mut random, settle) {
+        if let Err(failure) = one_round(&house, &ledger, &mut stretch, &mut random, settle) {
             ledger.note(failure.to_string());
         }
         report(&mut tally, &format!("kill: round {round}"), ledger.take_faults());
+        if settle {
+            progress::write(&folder, options, &tally)?;
+            println!("kill: {round} of {} rounds, {}", options.rounds, ledger.summary());
+        }
     }
 
-    let end = last_checks(&house, &ledger);
+    let end = last_checks(&house, &ledger, &mut stretch);
     if let Err(failure) = end {
         ledger.note(failure.to_string());
     }
@@ -104,6 +117,28 @@ pub fn rounds(workspace: &Workspace, binary: &Path, options: &Options) -> Result
     report(&mut tally, "kill: no file but those of results", left);
     println!("kill: seed {}, {} rounds, {}", options.seed, options.rounds, ledger.summary());
     Ok(tally)
+}
+
+/// The history from one moment at which everything had ended to the next.
+struct Stretch {
+    history: History,
+    /// Number of the last task before it.
+    after: u64,
+}
+
+impl Stretch {
+    fn begin(house: &House) -> Result<Self> {
+        let after = database::look(&History::default(), &house.data, When::Dead, 0)?;
+        Ok(Self { history: History::default(), after })
+    }
+
+    /// Holds it against the rules, and begins the next one.
+    fn close(&mut self, house: &House, ledger: &Ledger) -> Result<()> {
+        let last = database::look(&self.history, &house.data, When::Settled, self.after)?;
+        rules::broken(&self.history.kept()).into_iter().for_each(|fault| ledger.note(fault));
+        *self = Self { history: History::default(), after: last };
+        Ok(())
+    }
 }
 
 fn report(tally: &mut Tally, name: &str, faults: Vec<String>) {
@@ -146,27 +181,41 @@ fn wait(api: &Api, id: &str) -> Result<crate::api::Outcome> {
     }
 }
 
-fn one_round(house: &House, ledger: &Ledger, random: &mut Random, settle: bool) -> Result<()> {
+fn one_round(
+    house: &House,
+    ledger: &Ledger,
+    stretch: &mut Stretch,
+    random: &mut Random,
+    settle: bool,
+) -> Result<()> {
     let mut server = house.spawn(&SETTINGS)?;
     if settle {
         server.wait_ready()?;
+        // Where something has not settled, the stretch goes on to the next time.
         settle_all(&server.connect(&house.user)?, ledger)?;
+        stretch.close(house, ledger)?;
     } else if random.below(KILLED_AT_START) == 0 {
         thread::sleep(Duration::from_millis(random.below(100)));
-        return server.kill();
+        server.kill()?;
+        return database::look(&stretch.history, &house.data, When::Dead, stretch.after).map(drop);
     }
     server.wait_ready()?;
     let api = server.connect(&house.user)?;
+    // A service may refuse another tenant's token as a whole.
+    let foreign = server.connect(&house.stranger).ok();
     let life = Duration::from_millis(random.below(LIFE_MAX_MS));
     let seeds: Vec<_> = (0..CLIENTS).map(|_| random.next()).collect();
+    let history = &stretch.history;
     thread::scope(|scope| {
         for seed in seeds {
-            let api = api.clone();
-            scope.spawn(move || clients::work(&api, ledger, Random::new(seed)));
+            let client = Client::new(history, api.clone(), TENANT);
+            let stranger = foreign.clone().map(|api| Client::new(history, api, OTHER_TENANT));
+            scope.spawn(move || clients::work(&client, stranger.as_ref(), ledger, Random::new(seed)));
         }
         thread::sleep(life);
         server.kill()
-    })
+    })?;
+    database::look(history, &house.data, When::Dead, stretch.after).map(drop)
 }
 
 /// Waits until every accepted task has ended and holds each against what it had to become.
@@ -180,9 +229,11 @@ fn settle_all(api: &Api, ledger: &Ledger) -> Result<()> {
 }
 
 /// Lets everything end, stops in order, starts again, and looks at every accepted task once more.
-fn last_checks(house: &House, ledger: &Ledger) -> Result<()> {
+fn last_checks(house: &House, ledger: &Ledger, stretch: &mut Stretch) -> Result<()> {
     let server = house.serve(&SETTINGS)?;
-    settle_all(&server.connect(&house.user)?, ledger)?;
+    let settled = settle_all(&server.connect(&house.user)?, ledger);
+    stretch.close(house, ledger)?;
+    settled?;
     server.stop()?;
     let server = house.serve(&SETTINGS)?;
     ledger.reopen();

@@ -1,4 +1,4 @@
-//! Tasks of this repository: `cargo xtask check|tidy|docs|test|clients|kill|bench`.
+//! Tasks of this repository: `cargo xtask check|tidy|docs|test|clients|kill|faults|hostile|bench`.
 //!
 //! Why a program and not scripts: the same commands on every machine, with types and without a shell.
 //! It knows the service only from outside, as a process and over HTTP, so it builds in seconds and what
@@ -15,6 +15,8 @@ mod clients;
 mod command;
 mod docs;
 mod failure;
+mod faults;
+mod hostile;
 mod kill;
 mod random;
 mod server;
@@ -51,6 +53,10 @@ enum Task {
     Clients(clients::Options),
     /// Kill the running service again and again and check that nothing accepted was lost
     Kill(kill::Options),
+    /// Break things under the service in every way at hand, and hold what happened against ten rules
+    Faults(faults::Options),
+    /// Send requests made from our OpenAPI document, and hold the answers against it
+    Hostile(hostile::Options),
     /// Time and memory of a refresh and of every report on a large organisation
     Bench(bench::Options),
 }
@@ -76,6 +82,8 @@ fn run(task: Task) -> Result<bool> {
         Task::Test => test::run(&workspace),
         Task::Clients(options) => clients::run(&workspace, &options),
         Task::Kill(options) => kill::run(&workspace, &options),
+        Task::Faults(options) => faults::run(&workspace, &options),
+        Task::Hostile(options) => hostile::run(&workspace, &options),
         Task::Bench(options) => bench::run(&workspace, &options),
     }
 }

@@ -14,22 +14,32 @@ use std::time::{Duration, Instant};
 /// The demo organisation's directory, whose id the published examples name.
 pub const DIRECTORY_ID: &str = "2c9180897e7742b2017e781782f705b9";
 const DIRECTORY_NAME: &str = "Active Directory";
+/// The tenant that a service belongs to unless told otherwise.
+pub const TENANT: &str = "default";
+/// A tenant that no service here belongs to.
+pub const OTHER_TENANT: &str = "other";
 /// How long a server may take to be ready, or to stop.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Pause between looks at something that is about to happen.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// A data directory with data, credentials and a snapshot.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct House {
     /// The service's binary.
     pub binary: PathBuf,
     /// The data directory.
     pub data: PathBuf,
+    /// Where the service's log is added.
+    pub log: PathBuf,
+    /// `MUSTER__...` variables of every command on it.
+    pub settings: Vec<(String, String)>,
     /// A user with every right.
     pub user: Credentials,
     /// An application with every scope.
     pub application: Credentials,
+    /// A user of another tenant with every right there.
+    pub stranger: Credentials,
     /// An authoritative source.
     pub authoritative_source: String,
 }
@@ -37,28 +47,51 @@ pub struct House {
 impl House {
     /// Fills `data`, an empty folder, with the demo organisation, by the demo's own command.
     pub fn with_demo(binary: &Path, data: &Path, identities: u64) -> Result<Self> {
+        Self::with_demo_and(binary, data, identities, Vec::new())
+    }
+
+    /// The same with settings that say where things are kept.
+    pub fn with_demo_and(
+        binary: &Path,
+        data: &Path,
+        identities: u64,
+        settings: Vec<(String, String)>,
+    ) -> Result<Self> {
         command::run(
             muster(binary, data)
+                .envs(settings.iter().cloned())
                 .args(["demo", "--once", "--listen", "127.0.0.1:0", "--identities"])
                 .arg(identities.to_string())
                 .stdout(Stdio::null()),
         )?;
-        Self::on(binary, data)
+        Self::on_with(binary, data, settings)
     }
 
     /// Adds credentials to a data directory that has sources and a snapshot.
     pub fn on(binary: &Path, data: &Path) -> Result<Self> {
+        Self::on_with(binary, data, Vec::new())
+    }
+
+    fn on_with(binary: &Path, data: &Path, settings: Vec<(String, String)>) -> Result<Self> {
+        let muster = || {
+            let mut command = muster(binary, data);
+            command.envs(settings.iter().cloned());
+            command
+        };
         let user = ["--kind", "user", "--name", "checks", "--level", "ORG_ADMIN"];
         let application = ["--kind", "application", "--name", "checks"];
-        let listed = json_of(muster(binary, data).args(["source", "list", "--output", "json"]))?;
+        let listed = json_of(muster().args(["source", "list", "--output", "json"]))?;
         let authoritative =
             listed.as_array().into_iter().flatten().find(|s| s["authoritative"] == json!(true));
         let id = authoritative.and_then(|source| source["id"].as_str());
         Ok(Self {
             binary: binary.into(),
             data: data.into(),
-            user: create_client(binary, data, &user)?,
-            application: create_client(binary, data, &application)?,
+            log: data.with_extension("serve.log"),
+            user: create_client(&mut muster(), &user)?,
+            application: create_client(&mut muster(), &application)?,
+            stranger: create_client(muster().env("MUSTER__TENANT__ID", OTHER_TENANT), &user)?,
+            settings: settings.clone(),
             authoritative_source: id.ok_or_else(|| Failure::new("no source is authoritative"))?.to_owned(),
         })
     }
@@ -79,18 +112,31 @@ impl House {
         ]
     }
 
-    /// Starts `muster serve` without waiting; `settings` are `MUSTER__...` variables. Its log is added to
-    /// `serve.log` beside the data directory.
+    /// Starts `muster serve` without waiting; `settings` are `MUSTER__...` variables.
     pub fn spawn(&self, settings: &[(&str, &str)]) -> Result<Server> {
+        self.spawn_under(&[], settings)
+    }
+
+    /// Starts `muster serve` under another program that becomes it, as `strace -D` does; `under` is that
+    /// program with its arguments.
+    pub fn spawn_under(&self, under: &[String], settings: &[(&str, &str)]) -> Result<Server> {
         let port = free_port()?;
-        let log = self.data.with_extension("serve.log");
         let log = File::options()
             .create(true)
             .append(true)
-            .open(&log)
-            .context(|| format!("{} cannot be opened", log.display()))?;
-        let child = muster(&self.binary, &self.data)
+            .open(&self.log)
+            .context(|| format!("{} cannot be opened", self.log.display()))?;
+        let mut serve = match under {
+            [] => muster(&self.binary, &self.data),
+            [program, arguments @ ..] => {
+                let mut under = clean(Path::new(program));
+                under.args(arguments).arg(&self.binary).arg("--data").arg(&self.data);
+                under
+            }
+        };
+        let child = serve
             .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
+            .envs(self.settings.iter().cloned())
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone().context(|| "the log cannot be opened twice".into())?)
@@ -136,6 +182,18 @@ impl Server {
     /// A client of it.
     pub fn connect(&self, credentials: &Credentials) -> Result<Api> {
         Ok(Api::connect(&self.base, credentials)?)
+    }
+
+    /// Whether its process ends by itself within this time.
+    pub fn ends_within(&mut self, time: Duration) -> bool {
+        let begun = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if begun.elapsed() > time {
+                return false;
+            }
+            sleep(LOOK_AGAIN);
+        }
+        true
     }
 
     /// Kills it (SIGKILL) and waits until it is gone.
@@ -200,8 +258,13 @@ pub fn peak_memory_kib(process: u32) -> Result<u64> {
 
 /// The binary on a data directory, without the caller's own settings and proxies.
 pub fn muster(binary: &Path, data: &Path) -> Command {
-    let mut command = Command::new(binary);
+    let mut command = clean(binary);
     command.arg("--data").arg(data);
+    command
+}
+
+fn clean(program: &Path) -> Command {
+    let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy().to_ascii_uppercase();
         if text.starts_with("MUSTER_") || text.ends_with("_PROXY") {
@@ -211,9 +274,8 @@ pub fn muster(binary: &Path, data: &Path) -> Command {
     command
 }
 
-fn create_client(binary: &Path, data: &Path, who: &[&str]) -> Result<Credentials> {
-    let made =
-        json_of(muster(binary, data).args(["client", "create", "--scope", "sp:scopes:all"]).args(who))?;
+fn create_client(muster: &mut Command, who: &[&str]) -> Result<Credentials> {
+    let made = json_of(muster.args(["client", "create", "--scope", "sp:scopes:all"]).args(who))?;
     let text = |key: &str| {
         made[key]
             .as_str()
@@ -228,7 +290,7 @@ fn json_of(command: &mut Command) -> Result<Value> {
 }
 
 /// A port that nobody listens on. Somebody else may take it before our server does; then the server says so.
-fn free_port() -> Result<u16> {
+pub fn free_port() -> Result<u16> {
     let listener =
         TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context(|| "no port on 127.0.0.1 can be had".into())?;
     Ok(listener.local_addr().context(|| "the port is not known".into())?.port())

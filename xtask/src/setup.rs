@@ -19,9 +19,17 @@ pub const TYPESCRIPT_SDK_VERSION: &str = "1.4.15";
 /// Version of DuckDB that searches are compared with.
 const DUCKDB_VERSION: &str = "2.0.1";
 
+/// Version of schemathesis that makes hostile requests.
+const SCHEMATHESIS_VERSION: &str = "4.32.5";
+
 /// A Python interpreter that has this version of the published client.
 pub fn python_with_sdk(workspace: &Workspace, version: &str) -> Result<PathBuf> {
     python_with(workspace, "sailpoint", version)
+}
+
+/// A Python interpreter that has schemathesis.
+pub fn python_with_schemathesis(workspace: &Workspace) -> Result<PathBuf> {
+    python_with(workspace, "schemathesis", SCHEMATHESIS_VERSION)
 }
 
 /// A Python interpreter that has DuckDB.
@@ -80,6 +88,11 @@ pub fn lucene() -> Result<()> {
 /// A PostgreSQL server, which the tests of the store start and stop themselves.
 pub fn postgres() -> Result<()> {
     if has_postgres() { Ok(()) } else { debian_packages(&["postgresql"]) }
+}
+
+/// `strace`, which makes system calls fail.
+pub fn strace() -> Result<()> {
+    if command::is_there("strace") { Ok(()) } else { debian_packages(&["strace"]) }
 }
 
 /// Whether Debian's package of PostgreSQL is there.

@@ -3,7 +3,8 @@
 use crate::clients;
 use crate::command;
 use crate::failure::Result;
-use crate::kill;
+use crate::faults;
+use crate::hostile;
 use crate::setup;
 use crate::tally::Tally;
 use crate::workspace::{Workspace, cargo, must_run_everything};
@@ -36,8 +37,10 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
 
     let clients = clients::suites(workspace, binary.clone(), clients::DEFAULT_IDENTITIES);
     tally += counted_or_failed("the published clients", clients);
-    let kills = kill::rounds(workspace, &binary, &kill::Options::in_tests());
-    tally += counted_or_failed("kill", kills);
+    let hostile = hostile::requests(workspace, &binary, false, 1);
+    tally += counted_or_failed("hostile requests", hostile);
+    let faults = faults::parts(workspace, &binary, &faults::Options::in_tests());
+    tally += counted_or_failed("faults", faults);
     println!("{tally}");
     Ok(tally.failed == 0)
 }

@@ -4,7 +4,8 @@
 
 mod documents;
 mod edges;
-mod files;
+pub mod files;
+mod licences;
 mod markdown;
 mod sizes;
 mod source;
@@ -17,10 +18,11 @@ use crate::workspace::Workspace;
 /// Checks every rule and prints the faults. Whether there was none.
 pub fn run(workspace: &Workspace) -> Result<bool> {
     let files = files::Files::read(workspace)?;
-    let rules: [(&str, Vec<String>); 5] = [
+    let rules: [(&str, Vec<String>); 6] = [
         ("crate edges", edges::faults(workspace, &files)?),
         ("documents", documents::faults(workspace, &files)?),
         ("generated documents", docs::faults(workspace)?),
+        ("licences", licences::faults(workspace, &files)?),
         ("sizes", sizes::faults(&files)),
         ("words", words::faults(&files)),
     ];

@@ -116,6 +116,7 @@ pub(crate) struct TokenForm {
         (status = 200, description = "The token.", body = TokenAnswer),
         (status = 400, description = "The request is wrong.", body = OAuthError),
         (status = 401, description = "The client is not known, or its secret is wrong.", body = OAuthError),
+        (status = 408, description = "The body did not arrive in time.", body = muster_wire::ErrorResponseDto),
         (status = 413, description = "The body is too large.", body = muster_wire::ErrorResponseDto),
         (
             status = 429,

@@ -28,6 +28,9 @@ pub(crate) enum Refusals {
     /// The caller lacks the right.
     #[response(status = 403)]
     Forbidden(ErrorResponseDto),
+    /// The body did not arrive in time.
+    #[response(status = 408)]
+    TooSlow(ErrorResponseDto),
     /// The body is larger than the service accepts.
     #[response(status = 413)]
     TooLarge(ErrorResponseDto),
@@ -40,6 +43,21 @@ pub(crate) enum Refusals {
     /// A fault of the service.
     #[response(status = 500)]
     Internal(ErrorResponseDto),
+    /// The service cannot do this now.
+    #[response(status = 503)]
+    Unavailable(ErrorResponseDto),
+}
+
+/// Refusals of any request on any route, before it is known what the route is (`outer.rs`).
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "the variants only describe answers")]
+enum HeadRefusals {
+    /// The address is longer than the service accepts.
+    #[response(status = 414)]
+    AddressTooLong(ErrorResponseDto),
+    /// The headers are larger than the service accepts.
+    #[response(status = 431)]
+    HeadersTooLarge(ErrorResponseDto),
     /// The service cannot do this now.
     #[response(status = 503)]
     Unavailable(ErrorResponseDto),
@@ -103,9 +121,24 @@ pub(crate) enum FileFormatParameter {
         (name = "Muster", description = "Operations of our own."),
         (name = "Authentication", description = "Access tokens."),
     ),
-    modifiers(&Security),
+    modifiers(&Security, &HeadRefused),
 )]
 struct Described;
+
+/// Adds [`HeadRefusals`] to every operation.
+struct HeadRefused;
+
+impl Modify for HeadRefused {
+    fn modify(&self, document: &mut Document) {
+        for item in document.paths.paths.values_mut() {
+            for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+                for (status, response) in HeadRefusals::responses() {
+                    operation.responses.responses.entry(status).or_insert(response);
+                }
+            }
+        }
+    }
+}
 
 struct Security;
 

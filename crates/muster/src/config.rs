@@ -78,8 +78,12 @@ pub struct Server {
     pub tls_key: Option<PathBuf>,
     /// A request's head must have arrived within this time.
     pub header_timeout_ms: u64,
+    /// A request's body must have arrived within this time; less than `request_timeout_ms`.
+    pub body_timeout_ms: u64,
     /// A request must have been read and answered within this time; a download's body may take longer.
     pub request_timeout_ms: u64,
+    /// Each piece of an answer, of at most about 200 KiB, must have been taken within this time.
+    pub write_timeout_ms: u64,
     /// Connections at a time.
     pub connections_max: usize,
     /// How long a stop waits for requests and running reports.
@@ -277,7 +281,9 @@ impl Default for Server {
             tls_certificate: None,
             tls_key: None,
             header_timeout_ms: 10_000,
+            body_timeout_ms: 20_000,
             request_timeout_ms: 30_000,
+            write_timeout_ms: 30_000,
             connections_max: 1_024,
             grace_ms: 20_000,
         }
@@ -373,7 +379,9 @@ impl Settings {
         let slow_heart = self.worker.heartbeat_ms.saturating_mul(3) > self.worker.lease_ms;
         let positive = [
             ("server.header_timeout_ms", self.server.header_timeout_ms),
+            ("server.body_timeout_ms", self.server.body_timeout_ms),
             ("server.request_timeout_ms", self.server.request_timeout_ms),
+            ("server.write_timeout_ms", self.server.write_timeout_ms),
             ("server.connections_max", self.server.connections_max as u64),
             ("auth.token_lifetime_s", self.auth.token_lifetime_s),
             ("rate_limit.requests", u64::from(self.rate_limit.requests)),
@@ -414,6 +422,15 @@ impl Settings {
         }
         if let Some((key, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
             return Some((key, "0: expected at least 1".into()));
+        }
+        if self.server.body_timeout_ms >= self.server.request_timeout_ms {
+            let Server { body_timeout_ms, request_timeout_ms, .. } = self.server;
+            return Some((
+                "server.body_timeout_ms",
+                format!(
+                    "{body_timeout_ms}: expected less than server.request_timeout_ms, which is {request_timeout_ms}"
+                ),
+            ));
         }
         if slow_heart {
             let Worker { heartbeat_ms, lease_ms, .. } = self.worker;

@@ -1,14 +1,17 @@
 //! The connection loop: accepts, bounds, times out and ends connections.
 //!
-//! Why not `axum::serve`: it has no time-out for a request's head, so that anybody could hold a
-//! connection with one byte a minute, and no bound on connections.
+//! Why not `axum::serve`: it has no time-out for a request's head or for an answer that is not taken, so that
+//! anybody could hold a connection with one byte a minute, and no bound on connections.
 //!
 //! Invariants: every connection is owned by [`serve`]; when it returns none is left.
+
+mod pace;
 
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use pace::Paced;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +27,8 @@ use tokio_util::sync::CancellationToken;
 pub struct Limits {
     /// A request's head must have arrived within this time, and an idle connection is closed after it.
     pub header_timeout: Duration,
+    /// Each piece of an answer, of at most about 200 KiB, must have been taken within this time.
+    pub write_timeout: Duration,
     /// Connections at a time; further ones wait in the system's queue.
     pub connections_max: usize,
     /// How long a stop waits for answers that are on their way.
@@ -71,10 +76,10 @@ pub async fn serve(
             },
             () = stop.cancelled() => break,
         };
-        let (router, stop, header_timeout) = (router.clone(), stop.clone(), limits.header_timeout);
+        let (router, stop, limits) = (router.clone(), stop.clone(), limits.clone());
         let transport = transport.clone();
         connections.spawn(async move {
-            accepted(stream, transport, router, header_timeout, stop).await;
+            accepted(stream, transport, router, &limits, stop).await;
             drop(place);
         });
         while connections.try_join_next().is_some() {}
@@ -91,7 +96,7 @@ async fn accepted(
     stream: TcpStream,
     transport: Transport,
     router: Router,
-    header_timeout: Duration,
+    limits: &Limits,
     stop: CancellationToken,
 ) {
     // Answers are small and wanted at once.
@@ -100,11 +105,11 @@ async fn accepted(
         return;
     }
     match transport {
-        Transport::Plain => one(stream, router, header_timeout, stop).await,
+        Transport::Plain => one(stream, router, limits, stop).await,
         // A handshake that does not come is a head that does not come.
-        Transport::Tls(acceptor) => match tokio::time::timeout(header_timeout, acceptor.accept(stream)).await
+        Transport::Tls(acceptor) => match tokio::time::timeout(limits.header_timeout, acceptor.accept(stream)).await
         {
-            Ok(Ok(stream)) => one(stream, router, header_timeout, stop).await,
+            Ok(Ok(stream)) => one(stream, router, limits, stop).await,
             Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
             Err(_) => tracing::debug!("a TLS handshake took too long"),
         },
@@ -114,14 +119,17 @@ async fn accepted(
 async fn one(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     router: Router,
-    header_timeout: Duration,
+    limits: &Limits,
     stop: CancellationToken,
 ) {
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(header_timeout)
+        .header_read_timeout(limits.header_timeout)
         .max_buf_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+        .serve_connection(
+            TokioIo::new(Paced::new(stream, limits.write_timeout)),
+            TowerToHyperService::new(router),
+        );
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -164,7 +172,10 @@ mod tests {
             wait.notified().await;
             "slow"
         };
-        let router = Router::new().route("/", get(async || "here")).route("/slow", get(slow));
+        let router = Router::new()
+            .route("/", get(async || "here"))
+            .route("/slow", get(slow))
+            .route("/large", get(async || vec![b'x'; LARGE]));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (address, stop) = (listener.local_addr().unwrap(), CancellationToken::new());
         let serving = tokio::spawn(serve(listener, Transport::Plain, router, limits, stop.clone()));
@@ -172,7 +183,12 @@ mod tests {
     }
 
     fn limits() -> Limits {
-        Limits { header_timeout: Duration::from_secs(30), connections_max: 8, grace: Duration::from_secs(30) }
+        Limits {
+            header_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            connections_max: 8,
+            grace: Duration::from_secs(30),
+        }
     }
 
     async fn send(address: SocketAddr, head: &str) -> TcpStream {
@@ -186,6 +202,9 @@ mod tests {
         stream.read_to_string(&mut text).await.unwrap();
         text
     }
+
+    /// More than the system's buffers of a connection on this machine hold.
+    const LARGE: usize = 64 << 20;
 
     const SLOW: &str = "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n";
 
@@ -222,6 +241,45 @@ mod tests {
         let stream = send(served.address, "GET / HTTP/1.1\r\nHost: ").await;
         let text = rest(stream).await;
         assert!(!text.contains("here"), "{text}");
+        served.stop.cancel();
+        served.serving.await.unwrap();
+    }
+
+    const LARGE_WANTED: &str = "GET /large HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+
+    #[tokio::test]
+    async fn an_answer_that_is_not_taken_is_broken_off() {
+        let served = served(Limits { write_timeout: Duration::from_millis(200), ..limits() }).await;
+        let mut stream = send(served.address, LARGE_WANTED).await;
+        let mut begun = [0; 1];
+        stream.read_exact(&mut begun).await.unwrap();
+        // The client reads no more; the stop would wait for the answer for 30 seconds.
+        served.stop.cancel();
+        served.serving.await.unwrap();
+        let mut rest = Vec::new();
+        let ended = stream.read_to_end(&mut rest).await;
+        assert!(ended.is_err() || rest.len() < LARGE, "{ended:?}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_taken_bit_by_bit_may_take_longer_than_the_limit() {
+        let limit = Duration::from_millis(400);
+        let served = served(Limits { write_timeout: limit, ..limits() }).await;
+        let mut stream = send(served.address, LARGE_WANTED).await;
+        let begun = std::time::Instant::now();
+        let mut piece = vec![0; 1 << 20];
+        let mut taken = 0;
+        loop {
+            let read = stream.read(&mut piece).await.unwrap();
+            taken += read;
+            match read {
+                0 => break,
+                // Slow: this is what the test is about, not a wait for something else.
+                _ if begun.elapsed() < 2 * limit => tokio::time::sleep(limit / 40).await,
+                _ => {}
+            }
+        }
+        assert!(taken > LARGE && begun.elapsed() > limit, "{taken}");
         served.stop.cancel();
         served.serving.await.unwrap();
     }

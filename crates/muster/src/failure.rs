@@ -4,6 +4,7 @@ use crate::config::ConfigError;
 use muster_reports::error::error_chain;
 use std::error::Error as StdError;
 use std::fmt;
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Why a command did not succeed.
@@ -37,7 +38,8 @@ impl Failure {
     pub fn report(&self) -> ExitCode {
         // A message that spans lines would hide where it ends.
         let line = error_chain(self).split_whitespace().collect::<Vec<_>>().join(" ");
-        eprintln!("error: {line}");
+        // Where standard error takes nothing, the status still says it.
+        let _ = writeln!(std::io::stderr(), "error: {line}");
         ExitCode::from(if self.usage { 2 } else { 1 })
     }
 }

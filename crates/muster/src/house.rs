@@ -29,6 +29,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_http::{SecretKey, TokenIssuer};
 use muster_render::evidence::SigningKey;
 use muster_reports::ids::TenantId;
+use muster_reports::step::{Step, taken};
 use muster_reports::{Catalogue, ReportDefinition};
 use muster_store::{Place, ResultFiles, SealKey, Store};
 use std::fs::{File, TryLockError};
@@ -175,7 +176,10 @@ impl House {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 Err(error).context(|| format!("folder {} cannot be cleared", work.display()))
             }
-            Ok(()) | Err(_) => Ok(()),
+            Ok(()) | Err(_) => {
+                taken(Step::WorkCleared);
+                Ok(())
+            }
         }
     }
 

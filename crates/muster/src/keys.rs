@@ -9,6 +9,7 @@ use crate::failure::{Context, Failure, Result};
 use crate::ids::{SystemIds, random_bytes};
 use muster_reports::ids::hex;
 use muster_reports::ports::Ids;
+use muster_reports::step::{Step, taken};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -89,9 +90,13 @@ fn make(dir: &Path, path: &Path) -> Result {
     let draft = dir.join(format!("draft-{}", SystemIds.fresh()));
     let written = (|| {
         write_draft(&draft, &hex(&fresh()))?;
+        taken(Step::KeyDrafted);
         match std::fs::hard_link(&draft, path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-            Ok(()) | Err(_) => File::open(dir)?.sync_all(),
+            Ok(()) | Err(_) => {
+                taken(Step::KeyNamed);
+                File::open(dir)?.sync_all()
+            }
         }
     })();
     // It may not have been made; what stands under `path` is what counts.

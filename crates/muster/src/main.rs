@@ -9,6 +9,7 @@ mod clock;
 mod commands;
 mod config;
 mod connections;
+mod crash;
 mod demo;
 mod engine_wiring;
 mod evidence;
@@ -55,6 +56,7 @@ async fn dispatch(cli: Cli) -> Result {
     let effective = effective(&cli)?;
     let settings = &effective.settings;
     start_log(settings, &cli.command)?;
+    crash::arm(std::env::var_os(crash::VARIABLE))?;
     match &cli.command {
         Command::Serve(_) => Box::pin(serve::run(settings)).await,
         Command::Demo(args) => Box::pin(demo::run(args, settings, output)).await,
@@ -118,6 +120,9 @@ fn start_log(settings: &Settings, command: &Command) -> Result {
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // Otherwise what cannot be written is reported on standard error by a macro that panics: a log on a full
+        // disk would end the service.
+        .log_internal_errors(false)
         .with_ansi(std::io::stderr().is_terminal());
     let started = match settings.log.format {
         LogFormat::Text => log.try_init(),

@@ -101,6 +101,7 @@ impl Service {
         let state = state(house, catalogue, files.clone(), stopping.clone())?;
         let limits = Limits {
             header_timeout: Duration::from_millis(settings.server.header_timeout_ms),
+            write_timeout: Duration::from_millis(settings.server.write_timeout_ms),
             connections_max: settings.server.connections_max,
             grace: Duration::from_millis(settings.server.grace_ms),
         };
@@ -230,7 +231,7 @@ fn state(
             tenant_rate_limit: limit(rate_limit.tenant_requests),
             token_rate_limit: limit(rate_limit.token_requests),
             request_timeout: Duration::from_millis(server.request_timeout_ms),
-            body_timeout: Duration::from_millis(server.request_timeout_ms),
+            body_timeout: Duration::from_millis(server.body_timeout_ms),
             ..muster_http::Settings::default()
         },
     }))

@@ -99,6 +99,7 @@ mod tests {
         let stop = CancellationToken::new();
         let limits = Limits {
             header_timeout: Duration::from_secs(5),
+            write_timeout: Duration::from_secs(5),
             connections_max: 10,
             grace: Duration::from_secs(1),
         };

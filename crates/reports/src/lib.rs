@@ -21,6 +21,7 @@ pub mod kind;
 pub mod ports;
 pub mod service;
 pub mod snapshot;
+pub mod step;
 pub mod task;
 
 pub use arguments::{ArgumentValue, Arguments, RawArguments};

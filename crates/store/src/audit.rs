@@ -15,6 +15,7 @@ use muster_reports::audit::{AuditHead, AuditRecord, ChainedEvent, Seal, Verifica
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{TaskId, TenantId, hex};
 use muster_reports::ports::{AuditEvent, AuditTrail};
+use muster_reports::step::{Step, taken};
 use sha2::Sha256;
 use std::fmt;
 use std::sync::Arc;
@@ -58,7 +59,9 @@ impl AuditTrail for Store {
             let (kept, key) = (kept.clone(), key.clone());
             Box::pin(async move { append(&mut session, &kept.0, &kept.1, key.as_ref()).await })
         })
-        .await
+        .await?;
+        taken(Step::EventKept);
+        Ok(())
     }
 
     async fn events(&self, tenant: &TenantId, after_sequence: u64, limit: u32) -> Result<Vec<ChainedEvent>> {
@@ -145,6 +148,7 @@ pub(crate) async fn append(
         }
         Err(error) => return Err(wrong(error)),
     }
+    taken(Step::EventInserted);
     let head = AuditHead { sequence: record.sequence, hash: record.hash };
     let seal = key.map(|key| key.seal(tenant, &head));
     session
@@ -155,8 +159,9 @@ pub(crate) async fn append(
             values![tenant.as_str(), sequence, &head.hash, seal.as_deref()],
         )
         .await
-        .map(drop)
-        .map_err(wrong)
+        .map_err(wrong)?;
+    taken(Step::HeadMoved);
+    Ok(())
 }
 
 impl Store {

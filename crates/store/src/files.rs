@@ -8,6 +8,7 @@
 
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::TaskId;
+use muster_reports::step::{Step, taken};
 use std::collections::HashSet;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{BufWriter, ErrorKind, Write};
@@ -57,6 +58,7 @@ impl ResultFiles {
             .mode(0o600)
             .open(&path)
             .map_err(|error| wrong("begin", &path, error))?;
+        taken(Step::ResultBegun);
         let file = BufWriter::with_capacity(BUFFER, file);
         Ok(PendingFile { dir: self.dir.clone(), stored_name, path, file: Some(file) })
     }
@@ -78,7 +80,10 @@ impl ResultFiles {
         let path = self.path(stored_name)?;
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(wrong("remove", &path, error)),
-            Ok(()) | Err(_) => Ok(()),
+            Ok(()) | Err(_) => {
+                taken(Step::ResultDiscarded);
+                Ok(())
+            }
         }
     }
 
@@ -140,7 +145,10 @@ impl Survey {
                 // Its writer removed it first.
                 Err(error) if error.kind() == ErrorKind::NotFound => {}
                 Err(error) => return Err(wrong("remove", &path, error)),
-                Ok(()) => removed.push(name),
+                Ok(()) => {
+                    taken(Step::FileSwept);
+                    removed.push(name);
+                }
             }
         }
         Ok(removed)
@@ -168,8 +176,11 @@ impl PendingFile {
         let mut publish = || {
             let writer = self.file.as_mut().expect("only publishing and dropping take the file");
             writer.flush()?;
+            taken(Step::ResultWritten);
             writer.get_ref().sync_all()?;
+            taken(Step::ResultSynced);
             std::fs::rename(&self.path, &target)?;
+            taken(Step::ResultRenamed);
             File::open(&self.dir)?.sync_all()
         };
         if let Err(error) = publish() {
@@ -178,6 +189,7 @@ impl PendingFile {
             return Err(wrong("publish", &target, error));
         }
         self.file = None;
+        taken(Step::ResultNamed);
         Ok(self.stored_name.clone())
     }
 }

@@ -9,6 +9,7 @@ use muster_reports::error::{Error, Result};
 use muster_reports::ids::{SnapshotId, TenantId};
 use muster_reports::ports::SnapshotCatalogue;
 use muster_reports::snapshot::SnapshotManifest;
+use muster_reports::step::{Step, taken};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -58,7 +59,10 @@ impl SnapshotCatalogue for Store {
                     Err(error) => Err(error),
                 };
                 match inserted {
-                    Ok(_) => Ok(()),
+                    Ok(_) => {
+                        taken(Step::SnapshotInserted);
+                        Ok(())
+                    }
                     Err(error) if is_taken(&error) => {
                         Err(Error::invalid(format!("snapshot {:?} is published already", id.as_str())))
                     }
@@ -66,7 +70,9 @@ impl SnapshotCatalogue for Store {
                 }
             })
         })
-        .await
+        .await?;
+        taken(Step::SnapshotKept);
+        Ok(())
     }
 
     async fn newest(&self, tenant: &TenantId) -> Result<Option<Arc<SnapshotManifest>>> {

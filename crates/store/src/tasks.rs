@@ -17,6 +17,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::Result;
 use muster_reports::ids::{TaskDefinitionId, TaskId, TenantId, WorkerId};
 use muster_reports::ports::{Cancelled, LeaseState, ResultOrder, Started, TaskStore};
+use muster_reports::step::{Step, taken};
 use muster_reports::task::{AttemptEnd, Claim, Lease, NewTask, Progress, PublishedFile, Task, TaskState};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -33,7 +34,10 @@ impl TaskStore for Store {
             caller_now,
             move |session, moment| Box::pin(start::start(session, values.clone(), moment, live_max)),
             move |started| match started {
-                Started::New(_) => announcer.work(),
+                Started::New(_) => {
+                    taken(Step::TaskAccepted);
+                    announcer.work();
+                }
                 Started::Live(_) => {}
             },
         )
@@ -85,7 +89,10 @@ impl TaskStore for Store {
             now,
             move |session, moment| Box::pin(end::cancel(session, tenant.clone(), id.clone(), moment.now)),
             move |cancelled| match cancelled {
-                Cancelled::Now => announcer.cancelled(&waiting),
+                Cancelled::Now => {
+                    taken(Step::CancelKept);
+                    announcer.cancelled(&waiting);
+                }
                 Cancelled::Before | Cancelled::TooLate(_) | Cancelled::Unknown => {}
             },
         )
@@ -104,6 +111,7 @@ impl TaskStore for Store {
                 },
                 move |step| {
                     if let claim::Step::Claimed(delivery) = step {
+                        taken(Step::ClaimKept);
                         // There may be more to do for another worker that waits.
                         announcer.work_here();
                         delivery.committed(unattended, announcer, now);
@@ -148,6 +156,7 @@ impl TaskStore for Store {
             now,
             move |session, moment| Box::pin(end::end_attempt(session, ending.clone(), moment, attempts_max)),
             move |held| {
+                taken(Step::EndKept);
                 if *held && goes_back {
                     announcer.work();
                 }

@@ -1,43 +1,56 @@
 //! What the clients do until the service is gone.
 
 use super::ledger::Ledger;
-use crate::api::{Api, Called, Trouble};
+use crate::faults::history::{Client, Reply};
 use crate::random::Random;
 
 /// Starts, polls, fetches and cancels reports until an answer does not come back whole.
-pub fn work(api: &Api, ledger: &Ledger, mut random: Random) {
-    loop {
-        match step(api, ledger, &mut random) {
-            Ok(()) => {}
-            Err(Trouble::Broken(_)) => return ledger.count_cut_off(),
-            Err(Trouble::Wrong(text)) => return ledger.note(text),
-        }
-    }
+///
+/// `stranger` is a client of another tenant, which gets nothing.
+pub fn work(client: &Client<'_>, stranger: Option<&Client<'_>>, ledger: &Ledger, mut random: Random) {
+    while step(client, stranger, ledger, &mut random) != Reply::Lost {}
+    ledger.count_cut_off();
 }
 
-fn step(api: &Api, ledger: &Ledger, random: &mut Random) -> Called<()> {
+/// The last reply.
+fn step(client: &Client<'_>, stranger: Option<&Client<'_>>, ledger: &Ledger, random: &mut Random) -> Reply {
     let index = usize::try_from(random.below(ledger.reports().len() as u64)).expect("an index fits");
-    let id = api.start(&ledger.reports()[index].report)?;
+    let started = client.start(&ledger.reports()[index].report);
+    let Reply::Accepted(id) = started else {
+        if started != Reply::Lost {
+            ledger.note(format!("a start was answered with {started:?}"));
+        }
+        return started;
+    };
     ledger.accept(&id, index);
-    match random.below(4) {
+    match random.below(5) {
         0 => {
             // Asked before it is sent: whether it arrived is not known when the answer is lost.
             ledger.ask_cancel(&id);
-            match api.cancel(&id)? {
-                204 => ledger.confirm_cancel(&id),
-                400 => {}
-                status => ledger.note(format!("cancelling {id} gave {status}")),
+            let reply = client.cancel(&id);
+            if reply == Reply::Cancelled {
+                ledger.confirm_cancel(&id);
+            } else if !matches!(reply, Reply::TooLate | Reply::Lost) {
+                ledger.note(format!("cancelling {id} gave {reply:?}"));
             }
+            reply
         }
-        1 => {
-            api.outcome(&id)?;
-        }
+        1 => client.look(&id),
+        2 => match stranger {
+            Some(stranger) => {
+                stranger.look(&id);
+                stranger.cancel(&id);
+                stranger.download(&id, true)
+            }
+            None => client.look(&id),
+        },
         _ => {
-            if let Some(earlier) = ledger.any_task(random) {
-                let file = api.csv(&earlier)?;
-                ledger.check_download(&earlier, &file);
+            let Some(earlier) = ledger.any_task(random) else { return Reply::Live };
+            let reply = client.download(&earlier, random.below(2) == 0);
+            if reply != Reply::Lost {
+                ledger.check_download(&earlier, &reply);
             }
+            reply
         }
     }
-    Ok(())
 }

@@ -2,6 +2,7 @@
 
 use crate::api::{Answer, Outcome, Report};
 use crate::failure::{Failure, Result};
+use crate::faults::history::{Reply, hex};
 use crate::random::Random;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -126,11 +127,11 @@ impl Ledger {
         change(self.state().tasks.get_mut(id).expect("only accepted tasks are changed"));
     }
 
-    /// Any accepted task.
+    /// Any accepted task that has not been held against its outcome yet.
     pub fn any_task(&self, random: &mut Random) -> Option<String> {
-        let state = self.state();
-        let index = random.below(state.tasks.len().max(1) as u64);
-        state.tasks.keys().nth(usize::try_from(index).ok()?).cloned()
+        let open = self.open_tasks();
+        let index = random.below(open.len().max(1) as u64);
+        open.get(usize::try_from(index).ok()?).cloned()
     }
 
     /// Accepted tasks that have not been held against their outcome yet.
@@ -143,18 +144,24 @@ impl Ledger {
         self.state().tasks.values_mut().for_each(|task| task.settled = false);
     }
 
-    /// A download that ended cleanly, of a task in whatever state: it is the right file, or a 404.
-    pub fn check_download(&self, id: &str, file: &Answer) {
+    /// A download of a task in whatever state: it is the right file, or there is none.
+    pub fn check_download(&self, id: &str, reply: &Reply) {
         let mut state = self.state();
         let task = state.tasks.get(id).expect("only accepted tasks are fetched");
         let expected = &self.expected[task.report];
-        let fault = match file.status {
-            404 => None,
-            200 if task.cancel_confirmed => Some(format!("task {id} was cancelled and has a file")),
-            200 => wrong_file(id, expected, &file.body),
-            status => Some(format!("fetching {id} gave {status}")),
+        let kind = expected.report.kind;
+        let served = matches!(reply, Reply::File(_));
+        let fault = if let Reply::File(sha256) = reply {
+            if task.cancel_confirmed {
+                Some(format!("task {id} was cancelled and has a file"))
+            } else {
+                (*sha256 != hex(&expected.sha256))
+                    .then(|| format!("the file of {kind} {id} is another one than in an undisturbed run"))
+            }
+        } else {
+            (*reply != Reply::NoFile).then(|| format!("fetching {kind} {id} gave {reply:?}"))
         };
-        state.files_compared += u64::from(file.status == 200);
+        state.files_compared += u64::from(served);
         state.faults.extend(fault);
     }
 
@@ -268,10 +275,11 @@ mod tests {
     fn a_half_file_is_noted_whenever_it_is_served() {
         let ledger = ledger();
         ledger.accept("a", 0);
-        ledger.check_download("a", &answer(404, b""));
-        ledger.check_download("a", &answer(200, FILE));
+        let served = |file: &[u8]| Reply::File(hex(&Sha256::digest(file)));
+        ledger.check_download("a", &Reply::NoFile);
+        ledger.check_download("a", &served(FILE));
         assert_eq!(ledger.take_faults(), Vec::<String>::new());
-        ledger.check_download("a", &answer(200, &FILE[..9]));
+        ledger.check_download("a", &served(&FILE[..9]));
         assert_eq!(ledger.take_faults().len(), 1);
     }
 }

@@ -15,7 +15,12 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::dataframe::DataFrame;
 use datafusion::prelude::{Expr, cast, ident};
 use muster_reports::SnapshotManifest;
+<<<<<<< HEAD
 use muster_reports::snapshot::{AggregationMode, SourceRun};
+=======
+use muster_reports::snapshot::SourceRun;
+use muster_reports::step::{Step, taken};
+>>>>>>> faults
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -70,12 +75,14 @@ pub(super) async fn write_tables(
         };
         let frame = in_schema(work.query(table, sql).await?, &schemas::of(table), table)?;
         let version = tables::replace(&work.context, engine.tables_dir(), table, frame).await?;
+        taken(Step::TableWritten);
         let written = format!("written_{table}");
         tables::register(&work.context, engine.tables_dir(), table, version, &written).await?;
         rows.insert(table.to_owned(), work.count(table, &format!("SELECT count(*) FROM {written}")).await?);
         versions.insert(table.to_owned(), version);
     }
     check_counts(work, &rows).await?;
+    taken(Step::TablesWritten);
     let manifest = SnapshotManifest {
         id: request.snapshot.clone(),
         created: request.clock.now(),

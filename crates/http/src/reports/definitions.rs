@@ -23,7 +23,7 @@ pub(crate) struct ArgumentDescription {
     /// Whether a request without it is refused.
     required: bool,
     /// What stands in for it when it is absent; null for nothing.
-    #[schema(value_type = Option<Object>)]
+    #[schema(value_type = Value)]
     default: Value,
     /// The permitted texts, for a list of them; null when any is.
     allowed: Option<Vec<String>>,

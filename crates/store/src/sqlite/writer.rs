@@ -10,6 +10,7 @@
 use crate::failure::failed;
 use crate::session::Work;
 use muster_reports::error::{Error, Result};
+use muster_reports::step::{Step, taken};
 use sqlx::{Connection, SqliteConnection};
 use std::future::Future;
 use std::pin::Pin;
@@ -233,7 +234,11 @@ async fn transact(connection: &mut SqliteConnection, jobs: &mut Vec<Box<dyn Job>
         }
     }
     if failure.is_none() && any_kept {
+        taken(Step::CommitDue);
         failure = execute(connection, "COMMIT").await.err();
+        if failure.is_none() {
+            taken(Step::Committed);
+        }
     }
     if failure.is_some() || !any_kept {
         // Fails only where the engine has rolled back by itself.

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use muster_reports::error::Result;
 use muster_reports::ids::WorkerId;
 use muster_reports::ports::LeaseState;
+use muster_reports::step::{self as durable, taken};
 use muster_reports::task::{AttemptEnd, Claim, Lease, Progress};
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,6 +121,7 @@ pub(super) async fn step(
         let claimed = claimed
             .and_then(|row| rows::task_row(&row.ok_or(sqlx::Error::RowNotFound)?))
             .map_err(|error| failed(WHAT, error))?;
+        taken(durable::Step::TaskClaimed);
         let lease = Lease {
             task: claimed.task.id.clone(),
             tenant: claimed.task.tenant.clone(),
@@ -163,5 +165,6 @@ pub(super) async fn heartbeat(
     let until = renewed
         .and_then(|row| row.map(|row| rows::as_time("due", row.integer("due")?)).transpose())
         .map_err(|error| failed("renew a lease", error))?;
+    taken(durable::Step::LeaseRenewed);
     Ok(until.map_or(LeaseState::Lost, |until| LeaseState::Held(moment.told(until))))
 }

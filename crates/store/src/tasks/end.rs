@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{TaskId, TenantId};
 use muster_reports::ports::Cancelled;
+use muster_reports::step::{Step, taken};
 use muster_reports::task::{AttemptEnd, Lease, Message, Severity, TaskResult, TaskState};
 use std::sync::Arc;
 
@@ -35,6 +36,7 @@ pub(super) async fn cancel(
         .await
         .map_err(wrong)?;
     if changed > 0 {
+        taken(Step::TaskTerminated);
         return Ok(Cancelled::Now);
     }
     let found = session
@@ -126,7 +128,9 @@ async fn fail(
             ],
         )
         .await;
-    changed_one("fail a task", done)
+    changed_one("fail a task", done)?;
+    taken(Step::FailureRecorded);
+    Ok(())
 }
 
 async fn publish(
@@ -163,7 +167,9 @@ async fn publish(
             ],
         )
         .await;
-    changed_one("publish a result", done)
+    changed_one("publish a result", done)?;
+    taken(Step::ResultRecorded);
+    Ok(())
 }
 
 /// Puts a running task back to wait, and takes back `uncounted` attempts.

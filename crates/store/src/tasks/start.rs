@@ -7,6 +7,7 @@ use crate::session::{Moment, Read, Row, Session, Sql, locking, values};
 use crate::tasks::end;
 use muster_reports::error::{Error, Result};
 use muster_reports::ports::Started;
+use muster_reports::step::{Step, taken};
 use muster_reports::task::NewTask;
 use std::sync::Arc;
 
@@ -108,6 +109,7 @@ pub(super) async fn start(
             .await;
         let inserted = inserted.and_then(|row| row.as_ref().map(rows::task).transpose());
         if let Some(task) = inserted.map_err(wrong)? {
+            taken(Step::TaskInserted);
             return Ok(Started::New(task));
         }
         let same = values![new.tenant.as_str(), &new.dedup_key];

@@ -1,0 +1,184 @@
+//! A disk that fills up under the running service, and has room again.
+//!
+//! The data directory and the log lie on a small `tmpfs`. A file takes all that is left, reports are started, fetched and
+//! cancelled, then the file goes. Every refusal must be a clean 5xx, nothing accepted may be lost, and the
+//! same process must accept and finish a report once there is room.
+
+use super::database;
+use super::history::{Client, History, Reply, When};
+use super::injection::copy;
+use super::rules;
+use super::settling::{start_in_the_end, wait_ended};
+use crate::command;
+use crate::failure::{Context, Failure, Result};
+use crate::kill::SETTINGS;
+use crate::server::{House, TENANT};
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Room of the disk.
+const SIZE: &str = "size=24m";
+
+/// What came out.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Times that the disk was filled.
+    pub rounds: u64,
+    /// Calls answered with a clean 5xx.
+    pub refused: u64,
+    /// What was wrong.
+    pub faults: Vec<String>,
+}
+
+/// A mounted disk; unmounted when dropped.
+#[derive(Debug)]
+pub struct Disk(PathBuf);
+
+impl Disk {
+    /// Mounts an empty one on `folder`.
+    ///
+    /// # Errors
+    /// Where that is not allowed.
+    pub fn mount(folder: &Path) -> Result<Self> {
+        std::fs::create_dir_all(folder).context(|| format!("{} cannot be made", folder.display()))?;
+        command::output(Command::new("mount").args(["-t", "tmpfs", "-o", SIZE, "tmpfs"]).arg(folder))?;
+        Ok(Self(folder.to_path_buf()))
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        // What still uses it is ours and has been killed; if not, the mount stays for reading.
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+/// Fills the disk `rounds` times.
+pub fn run(original: &House, disk: &Disk, rounds: u64) -> Result<Counts> {
+    let data = copy(&original.data, &disk.0.join("data"))?;
+    // The log is on it too: what cannot be written there is lost, and nothing else.
+    let house = House { data, log: disk.0.join("serve.log"), ..original.clone() };
+    let after = database::look(&History::default(), &house.data, When::Dead, 0)?;
+    let history = History::default();
+    let mut counts = Counts::default();
+    let server = house.serve(&SETTINGS)?;
+    let client = Client::new(&history, server.connect(&house.user)?, TENANT);
+    let mut tasks = Vec::new();
+    for round in 1..=rounds {
+        counts.rounds = round;
+        if let Err(failure) = one(&house, &client, &disk.0.join("filler"), &mut tasks) {
+            counts.faults.push(format!("round {round}: {failure}"));
+        }
+    }
+    for task in &tasks {
+        if let Err(failure) = wait_ended(&client, task) {
+            counts.faults.push(failure.to_string());
+        }
+        client.download(task, true);
+    }
+    database::look(&history, &house.data, When::Settled, after)?;
+    if let Err(failure) = server.stop() {
+        counts.faults.push(failure.to_string());
+    }
+    let kept = history.kept();
+    counts.refused = kept.calls.iter().filter(|call| matches!(call.reply, Reply::Failed(_))).count() as u64;
+    counts.faults.extend(rules::broken(&kept));
+    if counts.refused == 0 {
+        counts.faults.push("nothing was refused: the disk was not full".into());
+    }
+    Ok(counts)
+}
+
+/// Serves with a log that takes nothing: a report must run as ever.
+///
+/// # Errors
+/// When it does not.
+pub fn without_a_log(original: &House) -> Result<()> {
+    let house = House { log: PathBuf::from("/dev/full"), ..original.clone() };
+    let history = History::default();
+    let server = house.serve(&SETTINGS)?;
+    let client = Client::new(&history, server.connect(&house.user)?, TENANT);
+    match client.start(&house.reports()[0]) {
+        Reply::Accepted(task) => match (wait_ended(&client, &task)?.as_str(), client.download(&task, true)) {
+            ("SUCCESS" | "WARNING", Reply::File(_)) => server.stop(),
+            (status, reply) => Err(Failure::new(format!("the report is {status}, its file {reply:?}"))),
+        },
+        reply => Err(Failure::new(format!("a start gave {reply:?}"))),
+    }
+}
+
+fn one(house: &House, client: &Client<'_>, filler: &Path, tasks: &mut Vec<String>) -> Result<()> {
+    let reports = house.reports();
+    // One that is running when the disk fills up.
+    keep(client.start(&reports[0]), tasks);
+    fill(filler)?;
+    let refused = call_all(client, house, tasks);
+    std::fs::remove_file(filler).context(|| format!("{} cannot be removed", filler.display()))?;
+    refused?;
+    let Some(task) = start_in_the_end(client, &reports[1])? else {
+        return Err(Failure::new("with room again, nobody answers"));
+    };
+    tasks.push(task.clone());
+    match (wait_ended(client, &task)?.as_str(), client.download(&task, true)) {
+        ("SUCCESS" | "WARNING", Reply::File(_)) => Ok(()),
+        // It may be one that was live while the disk was full.
+        ("FAILURE", _) => finish_another(client, house, tasks),
+        (status, reply) => {
+            Err(Failure::new(format!("with room again, {task} is {status}, its file {reply:?}")))
+        }
+    }
+}
+
+fn finish_another(client: &Client<'_>, house: &House, tasks: &mut Vec<String>) -> Result<()> {
+    let Reply::Accepted(task) = client.start(&house.reports()[1]) else {
+        return Err(Failure::new("with room again, a start was refused"));
+    };
+    tasks.push(task.clone());
+    let status = wait_ended(client, &task)?;
+    let served = client.download(&task, true);
+    match (status.as_str(), served) {
+        ("SUCCESS" | "WARNING", Reply::File(_)) => Ok(()),
+        (status, reply) => {
+            Err(Failure::new(format!("with room again, {task} is {status}, its file {reply:?}")))
+        }
+    }
+}
+
+/// Everything that a client does, with no room; none of it may break the connection.
+fn call_all(client: &Client<'_>, house: &House, tasks: &mut Vec<String>) -> Result<()> {
+    for report in &house.reports() {
+        let started = client.start(report);
+        keep(started.clone(), tasks);
+        let mut replies = vec![started];
+        for task in tasks.iter().rev().take(2) {
+            replies.push(client.look(task));
+            replies.push(client.download(task, true));
+        }
+        replies.extend(tasks.last().map(|task| client.cancel(task)));
+        if replies.contains(&Reply::Lost) {
+            return Err(Failure::new("a connection broke while the disk was full"));
+        }
+    }
+    Ok(())
+}
+
+fn keep(reply: Reply, tasks: &mut Vec<String>) {
+    if let Reply::Accepted(id) = reply
+        && !tasks.contains(&id)
+    {
+        tasks.push(id);
+    }
+}
+
+/// Writes until nothing more fits.
+fn fill(filler: &Path) -> Result<()> {
+    let what = || format!("{} cannot be made", filler.display());
+    let mut file = File::create(filler).context(what)?;
+    for size in [65_536, 4_096, 512] {
+        let block = vec![0; size];
+        while file.write(&block).is_ok_and(|written| written > 0) {}
+    }
+    Ok(())
+}

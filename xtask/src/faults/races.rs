@@ -1,0 +1,166 @@
+//! 64 clients in the same moment: equal starts get one task, and a cancel or a finish wins, not both.
+//!
+//! Starts race with no worker, so nothing can end in between and every id must be equal. Cancels race with
+//! workers, at a moment between the start and somewhat after the usual end.
+
+use super::database;
+use super::history::{Client, History, Reply, When};
+use super::rules;
+use super::settling::wait_ended;
+use crate::failure::{Failure, Result};
+use crate::kill::SETTINGS;
+use crate::random::Random;
+use crate::server::{House, OTHER_TENANT, Server, TENANT};
+use std::sync::Barrier;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Clients in a race.
+const CLIENTS: usize = 64;
+/// Of them, those that cancel.
+const CANCELLERS: usize = 8;
+/// Races whose history is checked together.
+const STRETCH: u64 = 50;
+
+/// What came out of the races.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// Races.
+    pub races: u64,
+    /// Cancel races that a cancel won.
+    pub cancelled: u64,
+    /// Cancel races that the finish won.
+    pub finished: u64,
+    /// What was wrong.
+    pub faults: Vec<String>,
+}
+
+/// Races of equal starts.
+pub fn starts(house: &House, races: u64, seed: u64) -> Result<Counts> {
+    let mut settings = SETTINGS.to_vec();
+    settings.push(("MUSTER__WORKER__COUNT", "0"));
+    let server = house.serve(&settings)?;
+    let reports = house.reports();
+    let mut random = Random::new(seed);
+    stretches(house, &server, races, |client, _| {
+        let index = usize::try_from(random.below(reports.len() as u64)).expect("an index fits");
+        let barrier = Barrier::new(CLIENTS);
+        let ids = thread::scope(|scope| {
+            let racers: Vec<_> = (0..CLIENTS)
+                .map(|_| {
+                    let (client, report, barrier) = (client.clone(), &reports[index], &barrier);
+                    scope.spawn(move || {
+                        barrier.wait();
+                        client.start(report)
+                    })
+                })
+                .collect();
+            racers.into_iter().map(|racer| racer.join().expect("a racer only calls")).collect::<Vec<_>>()
+        });
+        let Reply::Accepted(id) = &ids[0] else {
+            return Err(Failure::new(format!("a start was answered with {:?}", ids[0])));
+        };
+        if let Some(other) = ids.iter().find(|other| **other != ids[0]) {
+            return Err(Failure::new(format!("equal starts got {:?} and {other:?}", ids[0])));
+        }
+        let cancelled = client.cancel(id);
+        if cancelled == Reply::Cancelled {
+            return Ok(None);
+        }
+        Err(Failure::new(format!("cancelling {id} gave {cancelled:?}")))
+    })
+}
+
+/// Races of cancels with the end of a run.
+pub fn cancels(house: &House, races: u64, seed: u64) -> Result<Counts> {
+    let server = house.serve(&SETTINGS)?;
+    let reports = house.reports();
+    let mut random = Random::new(seed);
+    // When both are as likely to win: later after a cancel has won, sooner after a finish has.
+    let mut usual = Duration::from_millis(100);
+    stretches(house, &server, races, |client, stranger| {
+        let index = usize::try_from(random.below(reports.len() as u64)).expect("an index fits");
+        let begun = Instant::now();
+        let Reply::Accepted(id) = client.start(&reports[index]) else {
+            return Err(Failure::new("a start was not accepted"));
+        };
+        // Around the moment at which the last runs ended.
+        let micros = u64::try_from(usual.as_micros()).unwrap_or(u64::MAX);
+        let delay = usual / 2 + Duration::from_micros(random.below(micros.max(1)));
+        let barrier = Barrier::new(CLIENTS);
+        let won = thread::scope(|scope| {
+            let racers: Vec<_> = (0..CLIENTS)
+                .map(|number| {
+                    let (client, id, barrier) = (client.clone(), &id, &barrier);
+                    let stranger = stranger.cloned();
+                    scope.spawn(move || {
+                        barrier.wait();
+                        thread::sleep(delay.saturating_sub(begun.elapsed()));
+                        match (number, stranger) {
+                            (0..CANCELLERS, _) => client.cancel(id) == Reply::Cancelled,
+                            (CANCELLERS, Some(stranger)) => stranger.cancel(id) == Reply::Cancelled,
+                            (number, _) if number % 2 == 0 => {
+                                client.download(id, number % 4 == 0);
+                                false
+                            }
+                            _ => {
+                                client.look(id);
+                                false
+                            }
+                        }
+                    })
+                })
+                .collect();
+            // All of them are waited for, whichever won.
+            let won: Vec<_> =
+                racers.into_iter().map(|racer| racer.join().expect("a racer only calls")).collect();
+            won.contains(&true)
+        });
+        let end = wait_ended(client, &id)?;
+        client.download(&id, true);
+        match (won, end.as_str()) {
+            (true, "TERMINATED") => {
+                usual = usual * 5 / 4;
+                Ok(Some(true))
+            }
+            (false, "SUCCESS" | "WARNING") => {
+                usual = usual * 4 / 5;
+                Ok(Some(false))
+            }
+            _ => Err(Failure::new(format!("{id} is {end}, and a cancel was confirmed: {won}"))),
+        }
+    })
+}
+
+/// Runs races in stretches and checks the history of each.
+fn stretches(
+    house: &House,
+    server: &Server,
+    races: u64,
+    mut race: impl FnMut(&Client<'_>, Option<&Client<'_>>) -> Result<Option<bool>>,
+) -> Result<Counts> {
+    let api = server.connect(&house.user)?;
+    let foreign = server.connect(&house.stranger).ok();
+    let mut counts = Counts::default();
+    let mut after = database::look(&History::default(), &house.data, When::Running, 0)?;
+    while counts.races < races {
+        let history = History::default();
+        let client = Client::new(&history, api.clone(), TENANT);
+        let stranger = foreign.clone().map(|api| Client::new(&history, api, OTHER_TENANT));
+        for _ in 0..STRETCH.min(races - counts.races) {
+            counts.races += 1;
+            match race(&client, stranger.as_ref()) {
+                Ok(None) => {}
+                Ok(Some(true)) => counts.cancelled += 1,
+                Ok(Some(false)) => counts.finished += 1,
+                Err(failure) => counts.faults.push(format!("race {}: {failure}", counts.races)),
+            }
+        }
+        after = database::look(&history, &house.data, When::Settled, after)?;
+        counts.faults.extend(rules::broken(&history.kept()));
+        if counts.races % 100 == 0 {
+            println!("races: {} of {races}, {} faults", counts.races, counts.faults.len());
+        }
+    }
+    Ok(counts)
+}

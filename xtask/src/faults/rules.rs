@@ -1,0 +1,354 @@
+//! The ten rules, as far as they show from outside: a pure function from a history to what broke them.
+//!
+//! Each fault begins with the rule's number: 1 an accepted task stays visible; 2 one live task for each key;
+//! 3 concurrent equal starts get one id; 4 an end state never changes; 5 an epoch only grows; 6 success means
+//! the file, with the digest of its record, and nothing else is served; 7 a cancelled task never succeeds;
+//! 8 each audited download has its event, and no event was invented; 9 no call succeeds on another tenant's
+//! task; 10 what a dead process held moves on, under a higher epoch. Rule 0: every answer is one that the
+//! contract knows.
+
+use super::history::{Ask, Call, Kept, Look, Reply, Row, When};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How much earlier than it was its row's may a change say that it was, in microseconds: over SQLite the clock is
+/// read before a change waits for its turn, so two that wait may be done in the other order. That no two tasks of a
+/// key are live at once is seen by every look besides.
+const CLOCK_READ_EARLY: i64 = 1_000_000;
+
+/// Everything that breaks a rule, each with the rule's number.
+pub fn broken(kept: &Kept) -> Vec<String> {
+    let mut faults = Vec::new();
+    answers(kept, &mut faults);
+    visible(kept, &mut faults);
+    one_live(kept, &mut faults);
+    concurrent_starts(kept, &mut faults);
+    end_states(kept, &mut faults);
+    epochs(kept, &mut faults);
+    files(kept, &mut faults);
+    cancelled(kept, &mut faults);
+    audited(kept, &mut faults);
+    tenants(kept, &mut faults);
+    moved_on(kept, &mut faults);
+    faults
+}
+
+fn settled(kept: &Kept) -> Option<&Look> {
+    kept.looks.last().filter(|look| look.when == When::Settled)
+}
+
+fn is_live(state: &str) -> bool {
+    matches!(state, "pending" | "running")
+}
+
+fn has_files(state: &str) -> bool {
+    matches!(state, "succeeded" | "warned")
+}
+
+/// The published word of an end state.
+fn published(state: &str) -> &str {
+    match state {
+        "succeeded" => "SUCCESS",
+        "warned" => "WARNING",
+        "failed" => "FAILURE",
+        "terminated" => "TERMINATED",
+        live => live,
+    }
+}
+
+fn row<'a>(look: &'a Look, task: &str) -> Option<&'a Row> {
+    look.rows.iter().find(|row| row.task == task)
+}
+
+/// Starts that were accepted: the call, its key, its task.
+fn accepted(kept: &Kept) -> impl Iterator<Item = (&Call, &str, &str)> {
+    kept.calls.iter().filter_map(|call| match (&call.ask, &call.reply) {
+        (Ask::Start(key), Reply::Accepted(task)) => Some((call, key.as_str(), task.as_str())),
+        _ => None,
+    })
+}
+
+/// What a call says about the state of its task: `live` or the published word of its end.
+fn says(call: &Call) -> Option<(&str, &str)> {
+    match (&call.ask, &call.reply) {
+        (Ask::Look(task), Reply::Live) => Some((task, "live")),
+        (Ask::Look(task), Reply::Ended(status)) => Some((task, status)),
+        (Ask::Start(_), Reply::Accepted(task)) => Some((task, "live")),
+        _ => None,
+    }
+}
+
+fn answers(kept: &Kept, faults: &mut Vec<String>) {
+    for call in &kept.calls {
+        if let Reply::Wrong(text) = &call.reply {
+            faults.push(format!("rule 0: {:?} was answered with {text}", call.ask));
+        }
+    }
+}
+
+fn visible(kept: &Kept, faults: &mut Vec<String>) {
+    let mut since: BTreeMap<&str, (u64, &str)> = BTreeMap::new();
+    for (call, _, task) in accepted(kept) {
+        let first = since.entry(task).or_insert((call.ended, &call.tenant));
+        first.0 = first.0.min(call.ended);
+    }
+    for call in &kept.calls {
+        if let (Ask::Look(task) | Ask::Cancel(task), Reply::Unknown) = (&call.ask, &call.reply)
+            && let Some((ended, tenant)) = since.get(task.as_str())
+            && *ended < call.begun
+            && *tenant == call.tenant
+        {
+            faults.push(format!("rule 1: task {task} was accepted and is unknown to {:?}", call.ask));
+        }
+    }
+    for look in &kept.looks {
+        let rows: BTreeSet<&str> = look.rows.iter().map(|row| row.task.as_str()).collect();
+        for (task, (ended, _)) in &since {
+            if *ended < look.begun && !rows.contains(task) {
+                faults.push(format!("rule 1: task {task} was accepted and has no row"));
+            }
+        }
+    }
+}
+
+fn one_live(kept: &Kept, faults: &mut Vec<String>) {
+    for look in &kept.looks {
+        let mut live = BTreeSet::new();
+        for row in look.rows.iter().filter(|row| is_live(&row.state)) {
+            if !live.insert((&row.tenant, &row.key)) {
+                faults.push(format!("rule 2: task {} is a second live one of its key", row.task));
+            }
+        }
+    }
+    // Over time: of one key, each task is created when the one before has ended.
+    let Some(last) = kept.looks.last() else { return };
+    let mut of_key: BTreeMap<_, Vec<&Row>> = BTreeMap::new();
+    for row in &last.rows {
+        of_key.entry((&row.tenant, &row.key)).or_default().push(row);
+    }
+    for rows in of_key.values() {
+        for pair in rows.windows(2) {
+            if pair[0].completed.is_none_or(|completed| completed > pair[1].created + CLOCK_READ_EARLY) {
+                let (first, second) = (&pair[0].task, &pair[1].task);
+                faults.push(format!("rule 2: task {second} was created while {first} was live"));
+            }
+        }
+    }
+}
+
+fn concurrent_starts(kept: &Kept, faults: &mut Vec<String>) {
+    let mut of_key: BTreeMap<(&str, &str), Vec<(&Call, &str)>> = BTreeMap::new();
+    for (call, key, task) in accepted(kept) {
+        of_key.entry((&call.tenant, key)).or_default().push((call, task));
+    }
+    for starts in of_key.values_mut() {
+        starts.sort_by_key(|(call, _)| call.begun);
+        // The furthest that an earlier start reached, so that only neighbours in time are compared.
+        for (index, (call, task)) in starts.iter().enumerate() {
+            let together = starts[index + 1..].iter().take_while(|(other, _)| other.begun < call.ended);
+            for (_, other) in together.filter(|(_, other)| other != task) {
+                if !one_ended_before_the_other(kept, task, other) {
+                    faults.push(format!("rule 3: starts at the same time got {task} and {other}"));
+                }
+            }
+        }
+    }
+}
+
+fn one_ended_before_the_other(kept: &Kept, one: &str, other: &str) -> bool {
+    let Some(last) = kept.looks.last() else { return false };
+    let (Some(one), Some(other)) = (row(last, one), row(last, other)) else { return false };
+    let before =
+        |a: &Row, b: &Row| a.completed.is_some_and(|completed| completed <= b.created + CLOCK_READ_EARLY);
+    before(one, other) || before(other, one)
+}
+
+fn end_states(kept: &Kept, faults: &mut Vec<String>) {
+    // Everything that was said of a task, as (begun, ended, word).
+    let mut said: BTreeMap<&str, Vec<(u64, u64, &str)>> = BTreeMap::new();
+    for call in &kept.calls {
+        if let Some((task, word)) = says(call) {
+            said.entry(task).or_default().push((call.begun, call.ended, word));
+        }
+    }
+    for look in &kept.looks {
+        for row in &look.rows {
+            let word = if is_live(&row.state) { "live" } else { published(&row.state) };
+            said.entry(&row.task).or_default().push((look.begun, look.ended, word));
+        }
+    }
+    for (task, mut words) in said {
+        words.sort_unstable();
+        let Some(&(_, ended, end)) = words.iter().filter(|(.., word)| *word != "live").min_by_key(|w| w.1)
+        else {
+            continue;
+        };
+        for (begun, _, word) in words {
+            if begun > ended && word != end {
+                faults.push(format!("rule 4: task {task} was {end} and later {word}"));
+            }
+        }
+    }
+}
+
+fn epochs(kept: &Kept, faults: &mut Vec<String>) {
+    let mut highest: BTreeMap<&str, u64> = BTreeMap::new();
+    for row in kept.looks.iter().flat_map(|look| &look.rows) {
+        let before = highest.entry(&row.task).or_insert(row.epoch);
+        if row.epoch < *before {
+            faults.push(format!("rule 5: the epoch of {} fell from {before} to {}", row.task, row.epoch));
+        }
+        *before = row.epoch;
+        for file in &row.files {
+            let mut parts = file.name.split('.');
+            let of_task = parts.next() == Some(&row.task);
+            if !of_task || parts.next() != Some(&row.epoch.to_string()) {
+                faults
+                    .push(format!("rule 5: task {} of epoch {} has file {}", row.task, row.epoch, file.name));
+            }
+        }
+    }
+}
+
+fn files(kept: &Kept, faults: &mut Vec<String>) {
+    let Some(last) = settled(kept) else { return };
+    for row in &last.rows {
+        if has_files(&row.state) == row.files.is_empty() {
+            faults.push(format!("rule 6: task {} is {} with {} files", row.task, row.state, row.files.len()));
+        }
+        for file in row.files.iter().filter(|file| file.found.as_ref() != Some(&file.sha256)) {
+            faults.push(format!(
+                "rule 6: file {} is {:?}, its record says {}",
+                file.name, file.found, file.sha256
+            ));
+        }
+    }
+    for call in &kept.calls {
+        let Ask::Download { task, .. } = &call.ask else { continue };
+        let row = row(last, task);
+        let right = |sha256: &String| row.is_some_and(|row| row.files.iter().any(|f| f.sha256 == *sha256));
+        if let Reply::File(sha256) = &call.reply
+            && !right(sha256)
+        {
+            faults.push(format!("rule 6: {task} was served with {sha256}, which no record of it has"));
+        }
+        let has_files = row.is_some_and(|row| has_files(&row.state) && row.tenant == call.tenant);
+        if call.reply == Reply::NoFile && has_files && ended_before(kept, task, call) {
+            faults.push(format!("rule 6: {task} had succeeded, and its file was not found"));
+        }
+    }
+}
+
+/// Whether somebody was told that the task had ended before `call` was sent, by a caller of the same tenant.
+fn ended_before(kept: &Kept, task: &str, call: &Call) -> bool {
+    kept.calls.iter().any(|earlier| {
+        earlier.ended < call.begun
+            && earlier.tenant == call.tenant
+            && matches!(&earlier.reply, Reply::Ended(_))
+            && earlier.ask == Ask::Look(task.into())
+    })
+}
+
+fn cancelled(kept: &Kept, faults: &mut Vec<String>) {
+    let mut confirmed: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut asked: BTreeSet<&str> = BTreeSet::new();
+    for call in &kept.calls {
+        if let Ask::Cancel(task) = &call.ask {
+            asked.insert(task);
+            if call.reply == Reply::Cancelled {
+                let first = confirmed.entry(task).or_insert(call.ended);
+                *first = (*first).min(call.ended);
+            }
+        }
+    }
+    for call in &kept.calls {
+        match (&call.ask, &call.reply) {
+            (Ask::Download { task, .. }, Reply::File(_)) if confirmed.contains_key(task.as_str()) => {
+                faults.push(format!("rule 7: {task} was cancelled, and its file was served"));
+            }
+            (Ask::Look(task), Reply::Ended(status))
+                if confirmed.contains_key(task.as_str()) && status != "TERMINATED" =>
+            {
+                faults.push(format!("rule 7: {task} was cancelled and is {status}"));
+            }
+            _ => {}
+        }
+    }
+    for look in &kept.looks {
+        for row in &look.rows {
+            if confirmed.get(row.task.as_str()).is_some_and(|ended| *ended < look.begun)
+                && row.state != "terminated"
+            {
+                faults.push(format!("rule 7: {} was cancelled and is {}", row.task, row.state));
+            }
+            if row.state == "terminated" && !asked.contains(row.task.as_str()) {
+                faults.push(format!("rule 7: {} is terminated, and nobody cancelled it", row.task));
+            }
+        }
+    }
+}
+
+fn audited(kept: &Kept, faults: &mut Vec<String>) {
+    let Some(last) = settled(kept) else { return };
+    let events: BTreeMap<&str, u64> = last.downloads.iter().map(|(task, n)| (task.as_str(), *n)).collect();
+    // Served, and asked for at all: a lost answer may have had its event.
+    let mut counts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for call in &kept.calls {
+        if let Ask::Download { task, audited: true } = &call.ask {
+            let count = counts.entry(task).or_default();
+            count.0 += u64::from(matches!(call.reply, Reply::File(_)));
+            count.1 += 1;
+        }
+    }
+    for row in &last.rows {
+        counts.entry(&row.task).or_default();
+    }
+    for (task, (served, asked)) in counts {
+        let found = events.get(task).copied().unwrap_or_default();
+        if found < served || found > asked {
+            faults.push(format!(
+                "rule 8: {task} has {found} events for {served} audited downloads of {asked} asked for"
+            ));
+        }
+    }
+}
+
+fn tenants(kept: &Kept, faults: &mut Vec<String>) {
+    let owner: BTreeMap<&str, &str> =
+        accepted(kept).map(|(call, _, task)| (task, call.tenant.as_str())).collect();
+    for call in &kept.calls {
+        let (Ask::Look(task) | Ask::Cancel(task) | Ask::Download { task, .. }) = &call.ask else { continue };
+        let succeeded = matches!(
+            call.reply,
+            Reply::Live | Reply::Ended(_) | Reply::Cancelled | Reply::TooLate | Reply::File(_)
+        );
+        if succeeded && owner.get(task.as_str()).is_some_and(|owner| *owner != call.tenant) {
+            faults.push(format!(
+                "rule 9: {:?} of tenant {} succeeded on another's task",
+                call.ask, call.tenant
+            ));
+        }
+    }
+    for (call, _, task) in accepted(kept) {
+        if kept.looks.iter().filter_map(|look| row(look, task)).any(|row| row.tenant != call.tenant) {
+            faults.push(format!("rule 9: tenant {} was given {task} of another", call.tenant));
+        }
+    }
+}
+
+fn moved_on(kept: &Kept, faults: &mut Vec<String>) {
+    let Some(last) = settled(kept) else { return };
+    for row in last.rows.iter().filter(|row| is_live(&row.state)) {
+        faults.push(format!("rule 10: {} is still {}", row.task, row.state));
+    }
+    for look in kept.looks.iter().filter(|look| look.when == When::Dead) {
+        for dead in look.rows.iter().filter(|row| row.state == "running") {
+            let Some(end) = row(last, &dead.task) else { continue };
+            if has_files(&end.state) && end.epoch <= dead.epoch {
+                faults.push(format!("rule 10: {} was ended by a dead process", end.task));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
