@@ -61,6 +61,7 @@ async fn dispatch(cli: Cli) -> Result {
         Command::Report(command) => commands::report::run(command, settings, output).await,
         Command::Search(command) => commands::search::run(command, output),
         Command::Evidence(command) => commands::evidence::run(command, settings, output).await,
+        Command::Audit(command) => commands::audit::run(command, settings, output).await,
         Command::Verify(args) => commands::verify::run(args, output),
         Command::Snapshot(command) => commands::snapshot::run(command, settings, output).await,
         Command::Config(command) => commands::config::run(command, &effective, output),
@@ -82,6 +83,7 @@ fn effective(cli: &Cli) -> Result<Effective> {
         | Command::Report(_)
         | Command::Search(_)
         | Command::Evidence(_)
+        | Command::Audit(_)
         | Command::Verify(_)
         | Command::Snapshot(_)
         | Command::Config(_) => {}
@@ -103,6 +105,7 @@ fn start_log(settings: &Settings, command: &Command) -> Result {
         | Command::Report(_)
         | Command::Search(_)
         | Command::Evidence(_)
+        | Command::Audit(_)
         | Command::Verify(_)
         | Command::Snapshot(_)
         | Command::Config(_) => "warn",
