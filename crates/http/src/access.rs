@@ -6,6 +6,7 @@
 use crate::failure::Failure;
 use crate::issuer::TokenRefused;
 use crate::outside::{Refusal, TOKEN_BYTES_MAX};
+use crate::refusals;
 use crate::state::AppState;
 use axum::http::header::AUTHORIZATION;
 use axum::http::{HeaderMap, HeaderValue};
@@ -79,7 +80,10 @@ impl<R: Right> Allowed<R> {
         let inner = state.inner();
         inner.requests.admit((caller.client.clone(), version), now).map_err(Failure::rate_limited)?;
         inner.tenants.admit(caller.tenant.clone(), now).map_err(Failure::rate_limited)?;
-        caller.authorise(R::OPERATION)?;
+        if let Err(error) = caller.authorise(R::OPERATION) {
+            refusals::note(state, &caller, R::OPERATION, &error.message).await;
+            return Err(error.into());
+        }
         Ok(Self { caller, right: PhantomData })
     }
 }

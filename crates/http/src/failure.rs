@@ -51,6 +51,11 @@ impl Failure {
         Error::internal(what, source).into()
     }
 
+    /// What was wrong, where the caller lacked a right.
+    pub(crate) fn forbidden_reason(&self) -> Option<&str> {
+        (self.status == StatusCode::FORBIDDEN).then_some(&self.cause)
+    }
+
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self

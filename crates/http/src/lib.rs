@@ -25,6 +25,7 @@ mod openapi;
 mod outer;
 mod outside;
 mod rate;
+mod refusals;
 mod reports;
 mod router;
 mod secret;

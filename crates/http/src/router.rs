@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::input::Input;
 use crate::reports::{cancel, cover, custom, definitions, evidence, file, result, run};
 use crate::state::AppState;
-use crate::{health, oauth, openapi, outer};
+use crate::{health, oauth, openapi, outer, refusals};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::handler::Handler;
@@ -144,7 +144,12 @@ impl Routes {
                 let (parts, body) = request.into_parts();
                 let allowed = Allowed::<R>::admit(&state, &parts.headers, version).await?;
                 let input = I::read(&state, parts, body).await?;
-                handler(allowed, state, input).await
+                let caller = allowed.caller.clone();
+                let answer = handler(allowed, state.clone(), input).await;
+                if let Some(reason) = answer.as_ref().err().and_then(Failure::forbidden_reason) {
+                    refusals::note(&state, &caller, R::OPERATION, reason).await;
+                }
+                answer
             }
         };
         self.add(verb, path, Access::Needs(R::OPERATION), endpoint);

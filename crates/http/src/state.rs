@@ -4,6 +4,7 @@ use crate::access::{ApiVersion, CredentialCheck};
 use crate::issuer::TokenIssuer;
 use crate::outside::OutsideIssuers;
 use crate::rate::{RateLimit, RateLimiter};
+use crate::refusals::Refusals;
 use crate::secret::SecretKey;
 use async_trait::async_trait;
 use chrono::TimeDelta;
@@ -144,6 +145,7 @@ pub(crate) struct Inner {
     /// Apart from `tokens`, so that requests in made-up names push no client out.
     pub(crate) token_failures: RateLimiter<ClientId>,
     pub(crate) credential_check: CredentialCheck,
+    pub(crate) refusals: Refusals,
 }
 
 impl AppState {
@@ -157,6 +159,7 @@ impl AppState {
             tokens: RateLimiter::new(settings.token_rate_limit, clients_max),
             token_failures: RateLimiter::new(settings.token_rate_limit, clients_max),
             credential_check: CredentialCheck::new(clients_max),
+            refusals: Refusals::new(clients_max),
             wiring,
         }))
     }

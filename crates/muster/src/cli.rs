@@ -70,6 +70,9 @@ setting refresh.publish_incomplete is true: then its accounts stay as they were 
     /// The key of this service's evidence packages
     #[command(subcommand)]
     Evidence(EvidenceCommand),
+    /// The audit trail
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Check an evidence package or a report's file, without a network; the status is 1 if something fails
     #[command(after_help = "\
 Examples:
@@ -390,6 +393,37 @@ Example:
 The key is made when it is first needed. The fingerprint is what
 `openssl pkey -pubin -in public.pem -outform DER | sha256sum` prints.")]
     Key,
+}
+
+/// `audit`
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Walk the whole audit trail; the status is 1 if an event was changed, removed or moved
+    #[command(after_help = "\
+Examples:
+  muster audit verify --data /var/lib/muster
+  muster audit verify --noted 1042:5f1c3cc3d0f1a5f0ad7c7d0b1a2f5f4b6d0a0a54e0d4a9a5b0c1d2e3f4a5b6c7
+
+May be run beside the service. It prints the trail's head, number:hash: noted elsewhere, and given
+back with --noted, it shows that the trail has not been rewritten or put back since.")]
+    Verify {
+        /// A head that was noted earlier; may be repeated
+        #[arg(long, value_name = "NUMBER:HASH")]
+        noted: Vec<String>,
+    },
+    /// List events, the oldest first
+    #[command(after_help = "Examples:\n  muster audit list --after 1000\n  muster audit list --output json")]
+    List {
+        /// Begin behind the event of this number
+        #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+        after: u64,
+        /// Events to list
+        #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+        limit: u32,
+    },
+    /// List events that could never be passed on to Kafka
+    #[command(after_help = "Example:\n  muster audit parked")]
+    Parked,
 }
 
 /// `verify`

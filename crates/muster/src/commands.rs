@@ -1,5 +1,6 @@
 //! The commands, one module for each noun of the command line.
 
+pub mod audit;
 pub mod client;
 pub mod config;
 pub mod evidence;

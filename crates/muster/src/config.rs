@@ -9,9 +9,11 @@
 //! - no setting is shown with a secret in it, so the effective settings may be shown: keys are files, and
 //!   the password in `store.url` is left out wherever it is written.
 
+mod audit;
 mod issuers;
 mod layers;
 
+pub use audit::{AuditedDownloads, KafkaProperties};
 pub use issuers::{Callers, Issuer};
 pub use layers::{Effective, Given};
 
@@ -60,6 +62,8 @@ pub struct Settings {
     pub pdf: Pdf,
     /// Evidence packages.
     pub evidence: Evidence,
+    /// The audit trail.
+    pub audit: Audit,
     /// The log.
     pub log: Log,
 }
@@ -253,6 +257,22 @@ pub struct Evidence {
     pub time_stamp_required: bool,
 }
 
+/// `[audit]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// Which downloads are recorded before their first byte.
+    pub downloads: AuditedDownloads,
+    /// Properties of librdkafka, a table `[audit.kafka]`; empty: the trail is passed on to nobody.
+    pub kafka: KafkaProperties,
+    /// The topic that events go to.
+    pub kafka_topic: String,
+    /// How long Kafka may take to acknowledge an event before it is sent again.
+    pub kafka_delivery_ms: u64,
+    /// A download that is to be recorded is refused while more events than this wait to be passed on.
+    pub relay_backlog_max: u64,
+}
+
 /// `[log]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -365,6 +385,18 @@ impl Default for Evidence {
     }
 }
 
+impl Default for Audit {
+    fn default() -> Self {
+        Self {
+            downloads: AuditedDownloads::Asked,
+            kafka: KafkaProperties::default(),
+            kafka_topic: "cloud-audit-report".into(),
+            kafka_delivery_ms: 30_000,
+            relay_backlog_max: 100_000,
+        }
+    }
+}
+
 impl Default for Log {
     fn default() -> Self {
         Self { filter: "info".into(), format: LogFormat::Text }
@@ -441,6 +473,9 @@ impl Settings {
         }
         if let Some(fault) = self.auth.issuers.iter().find_map(|issuer| issuer.fault(&self.tenant.id)) {
             return Some(("auth.issuers", fault));
+        }
+        if let Some(fault) = self.audit.fault() {
+            return Some(fault);
         }
         if self.data.shared.is_some() && self.store.url.is_none() {
             let reason =

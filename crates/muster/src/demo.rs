@@ -19,6 +19,7 @@ use crate::output::{Output, count, print};
 use crate::refresh::RefreshReport;
 use crate::serve::{Service, Signals};
 use muster_reports::Catalogue;
+use muster_reports::audit::AuditOperation;
 use muster_reports::caller::{DataScope, Scope, UserIdentity, UserLevel};
 use muster_reports::ports::{Ids, Registry};
 use muster_sources::{SourceDefinition, organisation};
@@ -153,7 +154,10 @@ async fn make_organisation(
     let definitions = summary.sources.iter().map(|source| &source.definition);
     for file in definitions.chain([&summary.documents.definition]) {
         let (definition, base_dir) = definition(&folder.join(file))?;
-        house.store.put_source(&house.tenant, &registered(&definition, &base_dir)?).await?;
+        let event =
+            house.event(AuditOperation::ConfigurationChanged, &definition.name, "source added".into());
+        let source = registered(&definition, &base_dir)?;
+        house.store.register_source(&house.tenant, &source, Some(&event)).await?;
         sources.push(definition);
     }
     refresh_and_say(house, engine, say, "First refresh").await?;

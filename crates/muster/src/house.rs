@@ -28,7 +28,10 @@ use crate::token_keys::{self, TokenKeyFiles};
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_http::{SecretKey, TokenIssuer};
 use muster_render::evidence::SigningKey;
-use muster_reports::ids::TenantId;
+use muster_reports::audit::AuditOperation;
+use muster_reports::caller::{Caller, DataScope};
+use muster_reports::ids::{ClientId, TaskId, TenantId};
+use muster_reports::ports::{AuditEvent, Clock, Ids};
 use muster_reports::step::{Step, taken};
 use muster_reports::{Catalogue, ReportDefinition};
 use muster_store::{Place, ResultFiles, SealKey, Store};
@@ -99,6 +102,27 @@ impl House {
             dir,
             shared,
         })
+    }
+
+    /// What a command of this program does now, for the audit trail: `about` names the thing.
+    pub fn event(&self, operation: AuditOperation, about: &str, details: String) -> AuditEvent {
+        // Whoever may run commands on the data directory needs no credential, so none can be named.
+        let caller = Caller {
+            tenant: self.tenant.clone(),
+            client: ClientId::new("command-line"),
+            user: None,
+            scopes: Vec::new(),
+            data_scope: DataScope::Everything,
+        };
+        AuditEvent {
+            id: SystemIds.fresh(),
+            at: SystemClock.now(),
+            operation,
+            caller,
+            task: TaskId::new(""),
+            report: about.into(),
+            details,
+        }
     }
 
     /// Where everything is.

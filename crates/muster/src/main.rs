@@ -67,6 +67,7 @@ async fn dispatch(cli: Cli) -> Result {
         Command::Search(command) => commands::search::run(command, output),
         Command::Keys(command) => commands::keys::run(command, settings, output).await,
         Command::Evidence(command) => commands::evidence::run(command, settings, output).await,
+        Command::Audit(command) => commands::audit::run(command, settings, output).await,
         Command::Verify(args) => commands::verify::run(args, output),
         Command::Snapshot(command) => commands::snapshot::run(command, settings, output).await,
         Command::Config(command) => commands::config::run(command, &effective, output),
@@ -89,6 +90,7 @@ fn effective(cli: &Cli) -> Result<Effective> {
         | Command::Search(_)
         | Command::Keys(_)
         | Command::Evidence(_)
+        | Command::Audit(_)
         | Command::Verify(_)
         | Command::Snapshot(_)
         | Command::Config(_) => {}
@@ -111,6 +113,7 @@ fn start_log(settings: &Settings, command: &Command) -> Result {
         | Command::Search(_)
         | Command::Keys(_)
         | Command::Evidence(_)
+        | Command::Audit(_)
         | Command::Verify(_)
         | Command::Snapshot(_)
         | Command::Config(_) => "warn",

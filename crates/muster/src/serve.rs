@@ -5,7 +5,7 @@
 //! second signal ends the grace at once.
 
 use crate::clock::SystemClock;
-use crate::config::Settings;
+use crate::config::{AuditedDownloads, Settings};
 use crate::connections::{self, Limits};
 use crate::engine_wiring::EnginePorts;
 use crate::failure::{Context, Failure, Result};
@@ -16,6 +16,7 @@ use crate::query_language::SearchLanguage;
 use crate::tls;
 use async_trait::async_trait;
 use chrono::TimeDelta;
+use muster_audit::{Properties, Relay, RelaySettings};
 use muster_http::{AppState, FileOpener, RateLimit, Readiness, Wiring};
 use muster_reports::error::Error;
 use muster_reports::ids::{TaskId, WorkerId};
@@ -112,6 +113,9 @@ impl Service {
         if settings.worker.count > 0 {
             parts.spawn(worker(house, files, engine).run(worker_stop.clone()));
         }
+        if let Some(relay) = relay(house)? {
+            parts.spawn(relay.run(stopping.clone()));
+        }
         tracing::info!(%address, data = %house.dir().display(), "listening");
         Ok(Self { address, stopping, worker_stop, grace, parts, _lock: lock })
     }
@@ -188,16 +192,47 @@ fn worker(house: &House, files: Arc<Files>, engine: EnginePorts) -> Worker {
     }
 }
 
+/// What passes the audit trail on, where that is set.
+fn relay(house: &House) -> Result<Option<Relay>> {
+    let Settings { audit, tenant, .. } = &house.settings;
+    if audit.kafka.0.is_empty() {
+        return Ok(None);
+    }
+    let wrong = |error: muster_audit::PropertyError| Failure::usage(format!("audit.kafka: {error}"));
+    let settings = RelaySettings {
+        properties: Properties::new(audit.kafka.0.clone()).map_err(wrong)?,
+        topic: audit.kafka_topic.clone(),
+        org: tenant.org.clone(),
+        pod: tenant.pod.clone(),
+        batch_max: RELAY_BATCH_MAX,
+        poll: RELAY_POLL,
+        pause_most: RELAY_PAUSE_MOST,
+        delivery: Duration::from_millis(audit.kafka_delivery_ms),
+    };
+    let id = WorkerId::new(SystemIds.fresh());
+    let relay = Relay::new(id, house.store.clone(), house.store.clone(), Arc::new(SystemClock), settings);
+    relay.map(Some).map_err(wrong)
+}
+
+/// Audit events sent at a time.
+const RELAY_BATCH_MAX: u32 = 500;
+/// How long an event waits at most before the relay looks for it.
+const RELAY_POLL: Duration = Duration::from_millis(500);
+/// Longest pause of a relay whose events are not taken.
+const RELAY_PAUSE_MOST: Duration = Duration::from_secs(30);
+
 fn state(
     house: &House,
     catalogue: Catalogue,
     files: Arc<Files>,
     stopping: CancellationToken,
 ) -> Result<AppState> {
-    let Settings { tenant, auth, rate_limit, server, reports, worker, .. } = &house.settings;
+    let Settings { tenant, auth, rate_limit, server, reports, worker, audit, .. } = &house.settings;
     let limits = service::Limits {
         task_deadline: TimeDelta::seconds(i64::try_from(worker.deadline_s).unwrap_or(i64::MAX)),
         stale_after: TimeDelta::days(i64::from(reports.stale_after_days)),
+        audit_every_download: audit.downloads == AuditedDownloads::Always,
+        audit_backlog_max: (!audit.kafka.0.is_empty()).then_some(audit.relay_backlog_max),
     };
     let window = TimeDelta::seconds(i64::try_from(rate_limit.window_s).unwrap_or(i64::MAX));
     let limit = |requests: u32| RateLimit { requests: requests as usize, window };

@@ -10,7 +10,10 @@
 //! The canonical form is that of [`crate::ids::sha256_hex`] over the parts in [`AuditRecord::content_hash`]. It
 //! never changes; another one gets another first part.
 
-use crate::caller::Operation;
+mod operation;
+
+pub use operation::{AuditOperation, PublishedOperation};
+
 use crate::ids::{TenantId, sha256_hex};
 use crate::ports::AuditEvent;
 use std::fmt;
@@ -35,7 +38,7 @@ pub struct AuditRecord {
     pub id: String,
     /// Microseconds since 1970-01-01 UTC.
     pub at_micros: i64,
-    /// Name of the operation, see [`operation_name`].
+    /// Name of the operation, see [`AuditOperation::name`].
     pub operation: String,
     /// Whose event it is.
     pub tenant: String,
@@ -58,7 +61,7 @@ impl AuditRecord {
             hash: String::new(),
             id: event.id.clone(),
             at_micros: event.at.timestamp_micros(),
-            operation: operation_name(event.operation).into(),
+            operation: event.operation.name().into(),
             tenant: event.caller.tenant.as_str().into(),
             caller,
             task: event.task.as_str().into(),
@@ -84,16 +87,6 @@ impl AuditRecord {
             &self.report,
             &self.details,
         ])
-    }
-}
-
-/// The name under which an operation is kept.
-pub fn operation_name(operation: Operation) -> &'static str {
-    match operation {
-        Operation::Start => "start",
-        Operation::ReadResult => "read_result",
-        Operation::Download => "download",
-        Operation::Cancel => "cancel",
     }
 }
 

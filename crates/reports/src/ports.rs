@@ -2,8 +2,8 @@
 //!
 //! Every adapter of a port passes the same contract suite (in `testkit`), the in-memory fake included.
 
-use crate::audit::{AuditRecord, ChainedEvent};
-use crate::caller::{Caller, Operation};
+use crate::audit::{AuditOperation, AuditRecord, ChainedEvent};
+use crate::caller::Caller;
 use crate::error::Result;
 use crate::ids::{ClientId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
 use crate::snapshot::SnapshotManifest;
@@ -87,11 +87,16 @@ pub enum ResultOrder {
 /// Tasks, kept so that no accepted one is lost and no worker without a lease changes one.
 #[async_trait]
 pub trait TaskStore: Send + Sync {
-    /// Accepts `new`, or returns the live task with the same tenant and key. Durable when it returns.
+    /// Accepts `new`, or returns the live task with the same tenant and key. Durable when it returns. Its event, if
+    /// it has one, is recorded in the same transaction, about whichever task that is.
     async fn start(&self, new: NewTask) -> Result<Started>;
 
     /// The task with this id in this tenant.
     async fn task(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Task>>;
+
+    /// As [`TaskStore::cancel`], of the event's task at the event's time. If the task is terminated by it, the event is
+    /// recorded in the same transaction.
+    async fn cancel_recorded(&self, event: &AuditEvent) -> Result<Cancelled>;
 
     /// The first task of a definition in the given order.
     async fn task_of_definition(
@@ -264,12 +269,12 @@ pub struct AuditEvent {
     /// When.
     pub at: DateTime<Utc>,
     /// What was done.
-    pub operation: Operation,
+    pub operation: AuditOperation,
     /// By whom.
     pub caller: Caller,
-    /// To which task.
+    /// To which task; empty where it was to none.
     pub task: TaskId,
-    /// Which report it was.
+    /// Which report, credential or source it was.
     pub report: String,
     /// Details: format, file digest.
     pub details: String,
@@ -294,4 +299,57 @@ pub trait AuditTrail: Send + Sync {
         after_sequence: u64,
         limit: u32,
     ) -> Result<Vec<AuditRecord>>;
+
+    /// How many of the tenant's events no relay has passed on yet, see [`RelayLog`].
+    async fn backlog(&self, tenant: &TenantId) -> Result<u64>;
+}
+
+/// How far a tenant's events have been passed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Backlog {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Number of the last event up to which all are passed on or parked; 0 for none.
+    pub relayed: u64,
+    /// Number of the last event recorded.
+    pub recorded: u64,
+}
+
+/// An event that can never be passed on: kept for people to look at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ParkedEvent {
+    /// Its number in the tenant's chain.
+    pub sequence: u64,
+    /// Its id.
+    pub id: String,
+    /// Why it cannot be passed on.
+    pub reason: String,
+}
+
+/// What a relay of the audit trail remembers. One relay leads at a time: it holds a lease on the store's clock, as
+/// workers do, and only its marks count. A mark only moves forward.
+#[async_trait]
+pub trait RelayLog: Send + Sync {
+    /// Takes or renews the lease. Returns whether `holder` leads until `lease` has passed.
+    async fn lead(&self, holder: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<bool>;
+
+    /// Gives the lease back, so that another relay need not wait for its end.
+    async fn step_down(&self, holder: &WorkerId) -> Result<()>;
+
+    /// The tenants that have events to be passed on, at most a thousand, by id.
+    async fn backlogs(&self) -> Result<Vec<Backlog>>;
+
+    /// Marks all events up to `through` as passed on, except those in `parked`, which are kept. Returns whether
+    /// `holder` still led: if not, nothing was changed.
+    async fn mark(
+        &self,
+        holder: &WorkerId,
+        tenant: &TenantId,
+        through: u64,
+        parked: Vec<ParkedEvent>,
+        now: DateTime<Utc>,
+    ) -> Result<bool>;
+
+    /// The tenant's parked events, by number, at most a thousand.
+    async fn parked(&self, tenant: &TenantId) -> Result<Vec<ParkedEvent>>;
 }

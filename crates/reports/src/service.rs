@@ -1,6 +1,7 @@
 //! The use cases: start, result, open, cancel. Rights are checked here, first, for every face.
 
 use crate::arguments::{ArgumentValue, Arguments, RawArguments};
+use crate::audit::AuditOperation;
 use crate::caller::{Caller, DataScope, Operation};
 use crate::definition::{ArgumentKind, COMMON_ARGUMENTS, Catalogue, FORMULA_GUARD, ReportDefinition};
 use crate::error::{Error, Result};
@@ -22,11 +23,20 @@ pub struct Limits {
     pub task_deadline: TimeDelta,
     /// A source whose last complete aggregation is older than this makes a report warn.
     pub stale_after: TimeDelta,
+    /// Every download is recorded, asked for or not.
+    pub audit_every_download: bool,
+    /// Where the trail is passed on: a download that is to be recorded is refused while more events than this wait.
+    pub audit_backlog_max: Option<u64>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { task_deadline: TimeDelta::hours(6), stale_after: TimeDelta::days(7) }
+        Self {
+            task_deadline: TimeDelta::hours(6),
+            stale_after: TimeDelta::days(7),
+            audit_every_download: false,
+            audit_backlog_max: None,
+        }
     }
 }
 
@@ -94,8 +104,13 @@ impl Reports {
         messages.extend(check_formats(definition, &arguments)?);
         messages.extend(self.source_warnings(definition, &arguments, &snapshot, &scope));
         let task_definition = task_definition_id(&caller.tenant, definition, &arguments, &scope);
+        let id = TaskId::new(self.ids.fresh());
+        // The definition's id stands for report and arguments, which the task keeps.
+        let details = format!("definition {task_definition}");
+        let event = self.event(caller, AuditOperation::Start, &id, &definition.name, details);
         let new = NewTask {
-            id: TaskId::new(self.ids.fresh()),
+            id,
+            event: Some(event),
             tenant: caller.tenant.clone(),
             dedup_key: dedup_key(&task_definition, &scope),
             definition: task_definition,
@@ -158,7 +173,7 @@ impl Reports {
             };
             return Err(Error::not_found(text));
         };
-        if auditable {
+        if auditable || self.limits.audit_every_download {
             self.record_download(caller, &task, format!("{format} sha-256 {}", file.sha256)).await?;
         }
         Ok(Download { task, file })
@@ -189,6 +204,15 @@ impl Reports {
         self.record_download(caller, task, format!("evidence package sha-256 {sha256}")).await
     }
 
+    /// Records that `caller` was refused something; `details` say what and why.
+    ///
+    /// # Errors
+    /// `Internal` when the event could not be recorded.
+    pub async fn record_refusal(&self, caller: &Caller, details: String) -> Result<()> {
+        let event = self.event(caller, AuditOperation::Refused, &TaskId::new(""), "", details);
+        self.audit.record(&event).await
+    }
+
     /// A task that the caller may download from and that has ended.
     async fn ended(&self, caller: &Caller, id: &TaskId) -> Result<Task> {
         caller.authorise(Operation::Download)?;
@@ -202,16 +226,35 @@ impl Reports {
     }
 
     async fn record_download(&self, caller: &Caller, task: &Task, details: String) -> Result<()> {
-        let event = AuditEvent {
+        if let Some(backlog_max) = self.limits.audit_backlog_max
+            && self.audit.backlog(&caller.tenant).await? >= backlog_max
+        {
+            return Err(Error::unavailable(format!(
+                "{backlog_max} audit events wait to be passed on: expected fewer before another download is recorded"
+            )));
+        }
+        let event = self.event(caller, AuditOperation::Download, &task.id, &task.name, details);
+        self.audit.record(&event).await
+    }
+
+    /// What `caller` does now, for the audit trail.
+    fn event(
+        &self,
+        caller: &Caller,
+        operation: AuditOperation,
+        task: &TaskId,
+        report: &str,
+        details: String,
+    ) -> AuditEvent {
+        AuditEvent {
             id: self.ids.fresh(),
             at: self.clock.now(),
-            operation: Operation::Download,
+            operation,
             caller: caller.clone(),
-            task: task.id.clone(),
-            report: task.name.clone(),
+            task: task.clone(),
+            report: report.into(),
             details,
-        };
-        self.audit.record(&event).await
+        }
     }
 
     /// Cancels a live task (cancel-report).
@@ -221,10 +264,12 @@ impl Reports {
     pub async fn cancel(&self, caller: &Caller, id: &TaskId) -> Result<()> {
         caller.authorise(Operation::Cancel)?;
         // Whose rows a task has never changes, so that nothing can come in between.
-        let hidden = caller.scope() != DataScope::Everything && self.task(caller, id).await?.is_none();
-        let cancelled = match hidden {
-            true => Cancelled::Unknown,
-            false => self.tasks.cancel(&caller.tenant, id, self.clock.now()).await?,
+        let cancelled = match self.task(caller, id).await? {
+            None => Cancelled::Unknown,
+            Some(task) => {
+                let event = self.event(caller, AuditOperation::Cancel, id, &task.name, String::new());
+                self.tasks.cancel_recorded(&event).await?
+            }
         };
         match cancelled {
             Cancelled::Now | Cancelled::Before => Ok(()),

@@ -242,6 +242,8 @@ pub struct NewTask {
     pub created: DateTime<Utc>,
     /// When it fails if it has not ended.
     pub deadline: DateTime<Utc>,
+    /// What the audit trail is to say of this start.
+    pub event: Option<crate::ports::AuditEvent>,
 }
 
 /// The stable id of one report with one set of arguments over the rows of one data scope. Ids of reports over

@@ -8,7 +8,7 @@ use muster_reports::error::{Error, Result};
 use muster_reports::ids::WorkerId;
 use muster_reports::ports::TaskStore;
 use muster_reports::task::{AttemptEnd, Claim};
-use muster_store::{Place, Settings, Store};
+use muster_store::{Place, SealKey, Settings, Store};
 use muster_testkit::build;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,8 +33,11 @@ fn main() -> Result<()> {
 }
 
 async fn measure(place: &Place) -> Result<()> {
-    let store = Arc::new(Store::open(place, Settings::default()).await?);
-    one_after_another(&store, 0, 2_000).await?;
+    let settings = Settings { seal_key: Some(SealKey::new([7; 32])), ..Settings::default() };
+    let store = Arc::new(Store::open(place, settings).await?);
+    one_after_another(&store, 0, 2_000, false).await?;
+    // As the service does it: each start with its event in the audit trail.
+    one_after_another(&store, 2_000_000, 2_000, true).await?;
     for callers in [8, 64] {
         many_at_once(&store, callers * 10_000, callers, 200).await?;
     }
@@ -43,13 +46,15 @@ async fn measure(place: &Place) -> Result<()> {
     Ok(())
 }
 
-async fn one_after_another(store: &Store, first: u64, count: u64) -> Result<()> {
+async fn one_after_another(store: &Store, first: u64, count: u64, recorded: bool) -> Result<()> {
     let now = build::start_of_time();
     let began = Instant::now();
     let (mut starts, mut claims, mut ends) = (Vec::new(), Vec::new(), Vec::new());
     for number in first..first + count {
+        let mut new = build::new_task(number, now);
+        new.event = recorded.then(|| build::audit_event(&number.to_string(), now));
         let at = Instant::now();
-        store.start(build::new_task(number, now)).await?;
+        store.start(new).await?;
         starts.push(at.elapsed());
         let at = Instant::now();
         let claim = claim(store).await?;
@@ -59,7 +64,8 @@ async fn one_after_another(store: &Store, first: u64, count: u64) -> Result<()> 
         ends.push(at.elapsed());
     }
     let rate = count as f64 / began.elapsed().as_secs_f64();
-    println!("one after another: {rate:.0} tasks/s (start, claim, finish)");
+    let how = if recorded { "recorded start" } else { "start" };
+    println!("one after another: {rate:.0} tasks/s ({how}, claim, finish)");
     for (name, times) in [("start", starts), ("claim", claims), ("finish", ends)] {
         println!("  {name:<7}{}", spread(times));
     }

@@ -7,7 +7,7 @@ use crate::store::Store;
 use muster_reports::SnapshotManifest;
 use muster_reports::error::Result;
 use muster_reports::ids::{ClientId, TenantId};
-use muster_reports::ports::Credential;
+use muster_reports::ports::{AuditEvent, Credential};
 
 /// Snapshots that a list holds at most.
 const SNAPSHOTS_LISTED_MAX: i64 = 1_000;
@@ -29,25 +29,35 @@ impl Store {
             .map_err(|error| failed("list credentials", error))
     }
 
-    /// Stops a credential from being used. Returns whether the tenant has it.
+    /// Stops a credential from being used. Returns whether the tenant has it; then the event, if there is one, is
+    /// recorded in the same transaction.
     ///
     /// # Errors
     /// `Internal` when the store cannot be written.
-    pub async fn disable_credential(&self, tenant: &TenantId, client: &ClientId) -> Result<bool> {
+    pub async fn disable_credential(
+        &self,
+        tenant: &TenantId,
+        client: &ClientId,
+        event: Option<&AuditEvent>,
+    ) -> Result<bool> {
         let (tenant, client) = (tenant.clone(), client.clone());
-        self.write(move |mut session| {
-            let (tenant, client) = (tenant.clone(), client.clone());
-            Box::pin(async move {
-                session
-                    .change(
-                        "UPDATE credentials SET enabled = $1 WHERE tenant = $2 AND client = $3",
-                        values![false, tenant.as_str(), client.as_str()],
-                    )
-                    .await
-                    .map(|changed| changed > 0)
-                    .map_err(|error| failed("disable a credential", error))
-            })
-        })
+        self.write_recorded(
+            event,
+            |known| *known,
+            move |mut session| {
+                let (tenant, client) = (tenant.clone(), client.clone());
+                Box::pin(async move {
+                    session
+                        .change(
+                            "UPDATE credentials SET enabled = $1 WHERE tenant = $2 AND client = $3",
+                            values![false, tenant.as_str(), client.as_str()],
+                        )
+                        .await
+                        .map(|changed| changed > 0)
+                        .map_err(|error| failed("disable a credential", error))
+                })
+            },
+        )
         .await
     }
 

@@ -7,7 +7,7 @@
 
 use crate::failure::{failed, is_taken};
 use crate::rows;
-use crate::session::{Read, Session, values};
+use crate::session::{Read, Session, Work, values};
 use crate::store::Store;
 use async_trait::async_trait;
 use hmac::{Hmac, KeyInit, Mac};
@@ -20,6 +20,7 @@ use sha2::Sha256;
 use std::fmt;
 use std::sync::Arc;
 
+const ID_MAX: usize = 256;
 const CALLER_MAX: usize = 65_536;
 const DETAILS_MAX: usize = 65_536;
 /// Rows that a walk reads at once.
@@ -51,17 +52,29 @@ impl fmt::Debug for SealKey {
 #[async_trait]
 impl AuditTrail for Store {
     async fn record(&self, event: &AuditEvent) -> Result<()> {
-        let caller = rows::to_json("the caller of an audit event", &event.caller, CALLER_MAX)?;
-        rows::bounded("the details of an audit event", &event.details, DETAILS_MAX)?;
-        let kept = Arc::new((event.clone(), caller));
-        let key = self.settings.seal_key.clone();
+        let entry = Arc::new(self.entry(event)?);
         self.write(move |mut session| {
-            let (kept, key) = (kept.clone(), key.clone());
-            Box::pin(async move { append(&mut session, &kept.0, &kept.1, key.as_ref()).await })
+            let entry = entry.clone();
+            Box::pin(async move { append(&mut session, &entry).await })
         })
         .await?;
         taken(Step::EventKept);
         Ok(())
+    }
+
+    async fn backlog(&self, tenant: &TenantId) -> Result<u64> {
+        let counted = self
+            .read_first(
+                "SELECT h.sequence - coalesce(r.sequence, 0) AS backlog FROM audit_heads h
+                 LEFT JOIN audit_relayed r ON r.tenant = h.tenant WHERE h.tenant = $1",
+                values![tenant.as_str()],
+            )
+            .await;
+        let backlog = counted.and_then(|row| row.map_or(Ok(0), |row| row.integer("backlog")));
+        // Negative where events were removed behind the service's back.
+        backlog
+            .map(|backlog| u64::try_from(backlog).unwrap_or(0))
+            .map_err(|error| failed("read the audit trail", error))
     }
 
     async fn events(&self, tenant: &TenantId, after_sequence: u64, limit: u32) -> Result<Vec<ChainedEvent>> {
@@ -98,13 +111,25 @@ impl AuditTrail for Store {
     }
 }
 
-/// Puts an event at the end of its tenant's chain, in whichever transaction the session is.
-pub(crate) async fn append(
-    session: &mut Session<'_>,
-    event: &AuditEvent,
-    caller: &str,
-    key: Option<&SealKey>,
-) -> Result<()> {
+/// An event, checked against the bounds, with what sealing needs.
+pub(crate) struct Entry {
+    pub(crate) event: AuditEvent,
+    caller: String,
+    key: Option<SealKey>,
+}
+
+impl Entry {
+    /// The same about another task.
+    pub(crate) fn about(&self, task: &TaskId) -> Self {
+        let event = AuditEvent { task: task.clone(), ..self.event.clone() };
+        Self { event, caller: self.caller.clone(), key: self.key.clone() }
+    }
+}
+
+/// Puts an event at the end of its tenant's chain, in whichever transaction the session is. The last thing there:
+/// whoever holds a chain waits for nothing else, so that no two wait for each other.
+pub(crate) async fn append(session: &mut Session<'_>, entry: &Entry) -> Result<()> {
+    let Entry { event, caller, key } = entry;
     const WHAT: &str = "record an audit event";
     let wrong = |error| failed(WHAT, error);
     let tenant = &event.caller.tenant;
@@ -117,7 +142,7 @@ pub(crate) async fn append(
         .first("SELECT sequence, hash FROM audit_heads WHERE tenant = $1", values![tenant.as_str()])
         .await;
     let head = head.and_then(|row| row.as_ref().map(rows::audit_head).transpose()).map_err(wrong)?;
-    let record = AuditRecord::behind(&head.unwrap_or_else(AuditHead::empty), event, caller.to_owned());
+    let record = AuditRecord::behind(&head.unwrap_or_else(AuditHead::empty), event, caller.clone());
     let sequence = rows::signed("the number of an audit event", record.sequence)?;
     let inserted = session
         .change(
@@ -150,7 +175,7 @@ pub(crate) async fn append(
     }
     taken(Step::EventInserted);
     let head = AuditHead { sequence: record.sequence, hash: record.hash };
-    let seal = key.map(|key| key.seal(tenant, &head));
+    let seal = key.as_ref().map(|key| key.seal(tenant, &head));
     session
         .change(
             "INSERT INTO audit_heads (tenant, sequence, hash, seal) VALUES ($1, $2, $3, $4)
@@ -165,6 +190,42 @@ pub(crate) async fn append(
 }
 
 impl Store {
+    /// Checks an event against the bounds.
+    pub(crate) fn entry(&self, event: &AuditEvent) -> Result<Entry> {
+        let caller = rows::to_json("the caller of an audit event", &event.caller, CALLER_MAX)?;
+        rows::bounded("the id of an audit event", &event.id, ID_MAX)?;
+        rows::bounded("the details of an audit event", &event.details, DETAILS_MAX)?;
+        Ok(Entry { event: event.clone(), caller, key: self.settings.seal_key.clone() })
+    }
+
+    /// As [`Store::write`]. Where there is an event and `counts` says that the outcome is worth it, it is recorded
+    /// in the same transaction.
+    pub(crate) async fn write_recorded<T, F>(
+        &self,
+        event: Option<&AuditEvent>,
+        counts: fn(&T) -> bool,
+        work: F,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> Fn(Session<'c>) -> Work<'c, T> + Send + Sync + 'static,
+    {
+        let entry = event.map(|event| self.entry(event)).transpose()?;
+        let kept = Arc::new((work, entry));
+        self.write(move |mut session| {
+            let kept = kept.clone();
+            Box::pin(async move {
+                let (work, entry) = &*kept;
+                let outcome = work(session.lend()).await?;
+                if let Some(entry) = entry.as_ref().filter(|_| counts(&outcome)) {
+                    append(&mut session, entry).await?;
+                }
+                Ok(outcome)
+            })
+        })
+        .await
+    }
+
     /// Walks along a tenant's whole audit trail and says what is wrong with it. `noted` are heads that earlier
     /// walks showed and that were kept elsewhere: each must still be in the chain.
     ///

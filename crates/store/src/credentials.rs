@@ -7,51 +7,65 @@ use crate::store::Store;
 use async_trait::async_trait;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::ClientId;
-use muster_reports::ports::{Credential, Credentials};
+use muster_reports::ports::{AuditEvent, Credential, Credentials};
 use std::sync::Arc;
 
 const CLIENT_MAX: usize = 256;
 const CALLER_MAX: usize = 65_536;
 const DESCRIPTION_MAX: usize = 4_096;
 
-#[async_trait]
-impl Credentials for Store {
-    async fn create(&self, credential: &Credential) -> Result<()> {
+impl Store {
+    /// As [`Credentials::create`], with an event in the same transaction.
+    ///
+    /// # Errors
+    /// As [`Credentials::create`]; when the event cannot be recorded.
+    pub async fn create_credential(&self, credential: &Credential, event: Option<&AuditEvent>) -> Result<()> {
         rows::bounded("the client id", credential.caller.client.as_str(), CLIENT_MAX)?;
         rows::bounded("the description of a credential", &credential.description, DESCRIPTION_MAX)?;
         let caller = rows::to_json("the caller of a credential", &credential.caller, CALLER_MAX)?;
         let kept = Arc::new((credential.clone(), caller));
-        self.write(move |mut session| {
-            let kept = kept.clone();
-            Box::pin(async move {
-                let (credential, caller) = &*kept;
-                let client = credential.caller.client.as_str();
-                let inserted = session
-                    .change(
-                        "INSERT INTO credentials
+        self.write_recorded(
+            event,
+            |()| true,
+            move |mut session| {
+                let kept = kept.clone();
+                Box::pin(async move {
+                    let (credential, caller) = &*kept;
+                    let client = credential.caller.client.as_str();
+                    let inserted = session
+                        .change(
+                            "INSERT INTO credentials
                          (client, tenant, caller, secret_hmac, enabled, created, description)
                          VALUES ($1, $2, $3, $4, $5, $6, $7)",
-                        values![
-                            client,
-                            credential.caller.tenant.as_str(),
-                            caller,
-                            &credential.secret_hmac[..],
-                            credential.enabled,
-                            rows::micros(credential.created),
-                            &credential.description,
-                        ],
-                    )
-                    .await;
-                match inserted {
-                    Ok(_) => Ok(()),
-                    Err(error) if is_taken(&error) => {
-                        Err(Error::invalid(format!("client id {client:?} is taken")))
+                            values![
+                                client,
+                                credential.caller.tenant.as_str(),
+                                caller,
+                                &credential.secret_hmac[..],
+                                credential.enabled,
+                                rows::micros(credential.created),
+                                &credential.description,
+                            ],
+                        )
+                        .await;
+                    match inserted {
+                        Ok(_) => Ok(()),
+                        Err(error) if is_taken(&error) => {
+                            Err(Error::invalid(format!("client id {client:?} is taken")))
+                        }
+                        Err(error) => Err(failed("keep a credential", error)),
                     }
-                    Err(error) => Err(failed("keep a credential", error)),
-                }
-            })
-        })
+                })
+            },
+        )
         .await
+    }
+}
+
+#[async_trait]
+impl Credentials for Store {
+    async fn create(&self, credential: &Credential) -> Result<()> {
+        self.create_credential(credential, None).await
     }
 
     async fn credential(&self, client: &ClientId) -> Result<Option<Credential>> {

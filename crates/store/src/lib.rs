@@ -21,6 +21,7 @@ mod messages;
 mod migrations;
 mod postgres;
 mod registry;
+mod relay;
 mod rows;
 mod secrets;
 mod session;

@@ -7,7 +7,7 @@ use crate::store::Store;
 use async_trait::async_trait;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::TenantId;
-use muster_reports::ports::{ManualLink, RegisteredSource, Registry};
+use muster_reports::ports::{AuditEvent, ManualLink, RegisteredSource, Registry};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -22,15 +22,23 @@ const LINKS_MAX: usize = 1_000_000;
 /// Links of one statement; three values each, and SQLite takes 32,766.
 const LINKS_PER_STATEMENT: usize = 500;
 
-#[async_trait]
-impl Registry for Store {
-    async fn put_source(&self, tenant: &TenantId, source: &RegisteredSource) -> Result<()> {
+impl Store {
+    /// As [`Registry::put_source`], with an event in the same transaction.
+    ///
+    /// # Errors
+    /// As [`Registry::put_source`]; when the event cannot be recorded.
+    pub async fn register_source(
+        &self,
+        tenant: &TenantId,
+        source: &RegisteredSource,
+        event: Option<&AuditEvent>,
+    ) -> Result<()> {
         rows::bounded("the id of a source", source.id.as_str(), NAME_MAX)?;
         rows::bounded("the name of a source", &source.name, NAME_MAX)?;
         rows::bounded("the folder of a source", &source.base_dir, PATH_MAX)?;
         rows::bounded("the definition of a source", &source.definition, DEFINITION_MAX)?;
         let kept = Arc::new((tenant.clone(), source.clone()));
-        self.write(move |mut session| {
+        self.write_recorded(event, |()| true, move |mut session| {
             let kept = kept.clone();
             Box::pin(async move {
                 let (tenant, source) = &*kept;
@@ -67,16 +75,16 @@ impl Registry for Store {
         .await
     }
 
-    async fn sources(&self, tenant: &TenantId) -> Result<Vec<RegisteredSource>> {
-        let found = self
-            .read("SELECT * FROM sources WHERE tenant = $1 ORDER BY name", values![tenant.as_str()])
-            .await;
-        found
-            .and_then(|found| found.iter().map(rows::source).collect())
-            .map_err(|error| failed("read the sources", error))
-    }
-
-    async fn put_links(&self, tenant: &TenantId, links: &[ManualLink]) -> Result<()> {
+    /// As [`Registry::put_links`], with an event in the same transaction.
+    ///
+    /// # Errors
+    /// As [`Registry::put_links`]; when the event cannot be recorded.
+    pub async fn register_links(
+        &self,
+        tenant: &TenantId,
+        links: &[ManualLink],
+        event: Option<&AuditEvent>,
+    ) -> Result<()> {
         if links.len() > LINKS_MAX {
             return Err(Error::invalid(format!(
                 "there are {} links: expected at most {LINKS_MAX} at once",
@@ -92,24 +100,48 @@ impl Registry for Store {
                 .insert((link.source.clone(), link.native_identity.clone()), link.identity_name.clone());
         }
         let kept = Arc::new((tenant.clone(), by_account.into_iter().collect::<Vec<_>>()));
-        self.write(move |mut session| {
-            let kept = kept.clone();
-            Box::pin(async move {
-                let (tenant, links) = &*kept;
-                for part in links.chunks(LINKS_PER_STATEMENT) {
-                    let mut values = vec![Value::Text(tenant.as_str())];
-                    for ((source, native_identity), identity_name) in part {
-                        values.extend(values![source.as_str(), native_identity, identity_name]);
+        self.write_recorded(
+            event,
+            |()| true,
+            move |mut session| {
+                let kept = kept.clone();
+                Box::pin(async move {
+                    let (tenant, links) = &*kept;
+                    for part in links.chunks(LINKS_PER_STATEMENT) {
+                        let mut values = vec![Value::Text(tenant.as_str())];
+                        for ((source, native_identity), identity_name) in part {
+                            values.extend(values![source.as_str(), native_identity, identity_name]);
+                        }
+                        session
+                            .change_built(put_links(part.len()), &values)
+                            .await
+                            .map_err(|error| failed("keep manual links", error))?;
                     }
-                    session
-                        .change_built(put_links(part.len()), &values)
-                        .await
-                        .map_err(|error| failed("keep manual links", error))?;
-                }
-                Ok(())
-            })
-        })
+                    Ok(())
+                })
+            },
+        )
         .await
+    }
+}
+
+#[async_trait]
+impl Registry for Store {
+    async fn put_source(&self, tenant: &TenantId, source: &RegisteredSource) -> Result<()> {
+        self.register_source(tenant, source, None).await
+    }
+
+    async fn sources(&self, tenant: &TenantId) -> Result<Vec<RegisteredSource>> {
+        let found = self
+            .read("SELECT * FROM sources WHERE tenant = $1 ORDER BY name", values![tenant.as_str()])
+            .await;
+        found
+            .and_then(|found| found.iter().map(rows::source).collect())
+            .map_err(|error| failed("read the sources", error))
+    }
+
+    async fn put_links(&self, tenant: &TenantId, links: &[ManualLink]) -> Result<()> {
+        self.register_links(tenant, links, None).await
     }
 
     async fn links(&self, tenant: &TenantId) -> Result<Vec<ManualLink>> {

@@ -3,8 +3,7 @@
 use crate::session::{Read, Row};
 use chrono::{DateTime, Utc};
 use muster_reports::arguments::Arguments;
-use muster_reports::audit::{AuditHead, AuditRecord, ChainedEvent, operation_name};
-use muster_reports::caller::Operation;
+use muster_reports::audit::{AuditHead, AuditOperation, AuditRecord, ChainedEvent};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{ReportId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId};
 use muster_reports::ports::{AuditEvent, Credential, ManualLink, RegisteredSource};
@@ -110,8 +109,7 @@ pub(crate) fn audit_record(row: &Row) -> Read<AuditRecord> {
 }
 
 pub(crate) fn chained_event(row: &Row) -> Read<ChainedEvent> {
-    let operation = row.text("operation")?;
-    let operation = Operation::ALL.into_iter().find(|known| operation_name(*known) == operation);
+    let operation = AuditOperation::from_name(&row.text("operation")?);
     Ok(ChainedEvent {
         sequence: unsigned(row, "sequence")?,
         hash: text(row, "hash")?,

@@ -88,6 +88,14 @@ macro_rules! values {
 pub(crate) use values;
 
 impl Session<'_> {
+    /// The same session, lent.
+    pub(crate) fn lend(&mut self) -> Session<'_> {
+        match self {
+            Self::Sqlite(connection) => Session::Sqlite(connection),
+            Self::Postgres(connection) => Session::Postgres(connection),
+        }
+    }
+
     /// Runs a statement; the number of rows that it changed.
     pub(crate) async fn change(&mut self, sql: impl Into<Sql>, values: &[Value<'_>]) -> Read<u64> {
         let sql = sql.into();

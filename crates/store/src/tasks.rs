@@ -16,7 +16,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::Result;
 use muster_reports::ids::{TaskDefinitionId, TaskId, TenantId, WorkerId};
-use muster_reports::ports::{Cancelled, LeaseState, ResultOrder, Started, TaskStore};
+use muster_reports::ports::{AuditEvent, Cancelled, LeaseState, ResultOrder, Started, TaskStore};
 use muster_reports::step::{Step, taken};
 use muster_reports::task::{AttemptEnd, Claim, Lease, NewTask, Progress, PublishedFile, Task, TaskState};
 use std::collections::HashSet;
@@ -27,7 +27,8 @@ use std::time::Duration;
 impl TaskStore for Store {
     async fn start(&self, new: NewTask) -> Result<Started> {
         let caller_now = new.created;
-        let values = Arc::new(start::Values::of(new)?);
+        let entry = new.event.as_ref().map(|event| self.entry(event)).transpose()?;
+        let values = Arc::new(start::Values::of(new, entry)?);
         let live_max = self.settings.live_max;
         let announcer = self.announcer();
         self.write_then(
@@ -87,7 +88,25 @@ impl TaskStore for Store {
         let waiting = id.clone();
         self.write_then(
             now,
-            move |session, moment| Box::pin(end::cancel(session, tenant.clone(), id.clone(), moment.now)),
+            move |mut session, moment| {
+                let (tenant, id) = (tenant.clone(), id.clone());
+                Box::pin(async move { end::cancel(&mut session, &tenant, &id, moment.now).await })
+            },
+            move |cancelled| match cancelled {
+                Cancelled::Now => announcer.cancelled(&waiting),
+                Cancelled::Before | Cancelled::TooLate(_) | Cancelled::Unknown => {}
+            },
+        )
+        .await
+    }
+
+    async fn cancel_recorded(&self, event: &AuditEvent) -> Result<Cancelled> {
+        let announcer = self.announcer();
+        let entry = Arc::new(self.entry(event)?);
+        let waiting = event.task.clone();
+        self.write_then(
+            event.at,
+            move |session, moment| Box::pin(end::cancel_recorded(session, entry.clone(), moment.now)),
             move |cancelled| match cancelled {
                 Cancelled::Now => {
                     taken(Step::CancelKept);

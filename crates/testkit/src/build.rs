@@ -98,6 +98,7 @@ pub fn new_task(number: u64, now: DateTime<Utc>) -> NewTask {
         messages: Vec::new(),
         created: now,
         deadline: now + TimeDelta::hours(6),
+        event: None,
     }
 }
 
@@ -195,7 +196,7 @@ pub fn audit_event(id: &str, at: DateTime<Utc>) -> AuditEvent {
     AuditEvent {
         id: id.into(),
         at,
-        operation: muster_reports::Operation::Download,
+        operation: muster_reports::audit::AuditOperation::Download,
         caller: user(),
         task: task_id(1),
         report: "Account Report".into(),

@@ -8,6 +8,7 @@ mod administration;
 mod commands;
 mod leases;
 mod outcomes;
+mod relay;
 mod signals;
 mod starts;
 
@@ -15,6 +16,7 @@ pub use administration::{
     audit_trail_contract, credentials_contract, registry_contract, snapshot_catalogue_contract,
 };
 pub use commands::{Command, commands, compare_task_stores};
+pub use relay::relay_log_contract;
 
 use crate::build;
 use chrono::{DateTime, TimeDelta, Utc};

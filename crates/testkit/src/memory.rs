@@ -6,17 +6,19 @@
 mod tasks;
 
 use async_trait::async_trait;
-use muster_reports::audit::{AuditHead, AuditRecord, ChainedEvent};
+use chrono::{DateTime, Utc};
+use muster_reports::audit::{AuditHead, AuditOperation, AuditRecord, ChainedEvent};
 use muster_reports::error::{Error, Result};
-use muster_reports::ids::{ClientId, SnapshotId, TaskId, TenantId};
+use muster_reports::ids::{ClientId, SnapshotId, TaskId, TenantId, WorkerId};
 use muster_reports::ports::{
-    AuditEvent, AuditTrail, Credential, Credentials, ManualLink, RegisteredSource, Registry,
-    SnapshotCatalogue,
+    AuditEvent, AuditTrail, Backlog, Credential, Credentials, ManualLink, ParkedEvent, RegisteredSource,
+    Registry, RelayLog, SnapshotCatalogue,
 };
 use muster_reports::snapshot::SnapshotManifest;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 #[derive(Debug, Default)]
@@ -29,6 +31,44 @@ struct State {
     audit: Vec<(AuditRecord, AuditEvent)>,
     sources: Vec<(TenantId, RegisteredSource)>,
     links: Vec<(TenantId, ManualLink)>,
+    /// The relay that leads, and until when.
+    leader: Option<(WorkerId, DateTime<Utc>)>,
+    relayed: BTreeMap<TenantId, (u64, Vec<ParkedEvent>)>,
+}
+
+impl State {
+    fn knows_not(&self, event: &AuditEvent) -> Result<()> {
+        if self.audit.iter().any(|(_, known)| known.id == event.id) {
+            return Err(Error::invalid(format!("audit event {:?} is recorded already", event.id)));
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, event: &AuditEvent) -> Result<()> {
+        self.knows_not(event)?;
+        let tenant = &event.caller.tenant;
+        let last = self.audit.iter().rfind(|(known, _)| known.tenant == tenant.as_str());
+        let head = last.map_or_else(AuditHead::empty, |(last, _)| AuditHead {
+            sequence: last.sequence,
+            hash: last.hash.clone(),
+        });
+        let caller = serde_json::to_string(&event.caller)
+            .map_err(|error| Error::internal("the caller could not be written as JSON", error))?;
+        self.audit.push((AuditRecord::behind(&head, event, caller), event.clone()));
+        Ok(())
+    }
+
+    fn backlogs(&self) -> Vec<Backlog> {
+        let mut backlogs = BTreeMap::new();
+        for (record, event) in &self.audit {
+            backlogs.insert(event.caller.tenant.clone(), record.sequence);
+        }
+        let of = |(tenant, recorded): (TenantId, u64)| {
+            let relayed = self.relayed.get(&tenant).map_or(0, |(through, _)| *through);
+            Backlog { tenant, relayed, recorded }
+        };
+        backlogs.into_iter().map(of).filter(|backlog| backlog.recorded > backlog.relayed).collect()
+    }
 }
 
 /// All store ports, in memory.
@@ -69,6 +109,18 @@ impl MemoryStore {
     /// Every audit event so far, in order.
     pub fn audit_events(&self) -> Vec<AuditEvent> {
         self.state().audit.iter().map(|(_, event)| event.clone()).collect()
+    }
+
+    /// The audit events of one operation so far, in order.
+    pub fn recorded(&self, operation: AuditOperation) -> Vec<AuditEvent> {
+        self.audit_events().into_iter().filter(|event| event.operation == operation).collect()
+    }
+
+    fn accepts_audit(&self) -> Result<()> {
+        if self.refuses_audit.load(Ordering::SeqCst) {
+            return Err(Error::internal("the audit event could not be recorded", "told to refuse"));
+        }
+        Ok(())
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -116,23 +168,14 @@ impl Credentials for MemoryStore {
 #[async_trait]
 impl AuditTrail for MemoryStore {
     async fn record(&self, event: &AuditEvent) -> Result<()> {
-        if self.refuses_audit.load(Ordering::SeqCst) {
-            return Err(Error::internal("the audit event could not be recorded", "told to refuse"));
-        }
-        let mut state = self.state();
-        if state.audit.iter().any(|(_, known)| known.id == event.id) {
-            return Err(Error::invalid(format!("audit event {:?} is recorded already", event.id)));
-        }
-        let tenant = &event.caller.tenant;
-        let last = state.audit.iter().rfind(|(known, _)| known.tenant == tenant.as_str());
-        let head = last.map_or_else(AuditHead::empty, |(last, _)| AuditHead {
-            sequence: last.sequence,
-            hash: last.hash.clone(),
-        });
-        let caller = serde_json::to_string(&event.caller)
-            .map_err(|error| Error::internal("the caller could not be written as JSON", error))?;
-        state.audit.push((AuditRecord::behind(&head, event, caller), event.clone()));
-        Ok(())
+        self.accepts_audit()?;
+        self.state().append(event)
+    }
+
+    async fn backlog(&self, tenant: &TenantId) -> Result<u64> {
+        let backlogs = self.state().backlogs();
+        let backlog = backlogs.into_iter().find(|backlog| backlog.tenant == *tenant);
+        Ok(backlog.map_or(0, |backlog| backlog.recorded - backlog.relayed))
     }
 
     async fn events(&self, tenant: &TenantId, after_sequence: u64, limit: u32) -> Result<Vec<ChainedEvent>> {
@@ -158,6 +201,54 @@ impl AuditTrail for MemoryStore {
                 && record.sequence > after_sequence
         });
         Ok(records.take(limit as usize).cloned().collect())
+    }
+}
+
+#[async_trait]
+impl RelayLog for MemoryStore {
+    async fn lead(&self, holder: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<bool> {
+        let mut state = self.state();
+        if state.leader.as_ref().is_some_and(|(leader, ends)| leader != holder && *ends > now) {
+            return Ok(false);
+        }
+        state.leader = Some((holder.clone(), now + lease));
+        Ok(true)
+    }
+
+    async fn step_down(&self, holder: &WorkerId) -> Result<()> {
+        self.state().leader.take_if(|(leader, _)| leader == holder);
+        Ok(())
+    }
+
+    async fn backlogs(&self) -> Result<Vec<Backlog>> {
+        Ok(self.state().backlogs())
+    }
+
+    async fn mark(
+        &self,
+        holder: &WorkerId,
+        tenant: &TenantId,
+        through: u64,
+        parked: Vec<ParkedEvent>,
+        _now: DateTime<Utc>,
+    ) -> Result<bool> {
+        let mut state = self.state();
+        if state.leader.as_ref().is_none_or(|(leader, _)| leader != holder) {
+            return Ok(false);
+        }
+        let (marked, kept) = state.relayed.entry(tenant.clone()).or_default();
+        *marked = through.max(*marked);
+        for event in parked {
+            if kept.iter().all(|known| known.sequence != event.sequence) {
+                kept.push(event);
+            }
+        }
+        kept.sort_by_key(|event| event.sequence);
+        Ok(true)
+    }
+
+    async fn parked(&self, tenant: &TenantId) -> Result<Vec<ParkedEvent>> {
+        Ok(self.state().relayed.get(tenant).map(|(_, parked)| parked.clone()).unwrap_or_default())
     }
 }
 

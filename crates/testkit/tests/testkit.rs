@@ -19,6 +19,7 @@ async fn the_fake_keeps_the_other_contracts() {
     contract::credentials_contract(async || Arc::new(MemoryStore::default()) as _).await;
     contract::registry_contract(async || Arc::new(MemoryStore::default()) as _).await;
     contract::audit_trail_contract(async || Arc::new(MemoryStore::default()) as _).await;
+    contract::relay_log_contract(async || Arc::new(MemoryStore::default()) as _).await;
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use super::*;
 use muster_reports::error::Result;
 use muster_reports::ids::{TaskDefinitionId, TaskId, TenantId};
-use muster_reports::ports::{Cancelled, ResultOrder, Started};
+use muster_reports::ports::{AuditEvent, Cancelled, ResultOrder, Started};
 use muster_reports::task::{NewTask, Progress, Severity, Task, TaskState};
 use muster_testkit::build::{new_task, task_id, tenant};
 use muster_testkit::{FakeRun, FakeRunner, MemoryStore, TestClock};
@@ -41,6 +41,10 @@ impl TaskStore for Store {
     ) -> Result<Option<Task>> {
         self.inner.task_of_definition(tenant, definition, order).await
     }
+    async fn cancel_recorded(&self, event: &AuditEvent) -> Result<Cancelled> {
+        self.inner.cancel_recorded(event).await
+    }
+
     async fn cancel(&self, tenant: &TenantId, id: &TaskId, now: DateTime<Utc>) -> Result<Cancelled> {
         self.inner.cancel(tenant, id, now).await
     }

@@ -22,7 +22,6 @@ use datafusion::functions::core::expr_fn::named_struct;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::prelude::{Expr, ParquetReadOptions, cast, ident, lit};
-use muster_reports::caller::Operation;
 use muster_reports::ports::AuditEvent;
 use muster_sources::DocumentType;
 use std::collections::BTreeMap;
@@ -355,17 +354,17 @@ fn event_columns(schema: &SchemaRef, events: &[&AuditEvent]) -> Result<Vec<Array
         TimestampMicrosecondArray::from_iter_values(events.iter().map(|event| event.at.timestamp_micros()))
             .with_timezone("UTC"),
     );
-    let action = |event: &AuditEvent| Some(published(event.operation).action.to_owned());
+    let action = |event: &AuditEvent| Some(event.operation.published().action.to_owned());
     let known: BTreeMap<&str, ArrayRef> = BTreeMap::from([
         ("id", text(&|event| Some(event.id.clone()))),
-        ("name", text(&|event| Some(published(event.operation).name.to_owned()))),
+        ("name", text(&|event| Some(event.operation.published().name.to_owned()))),
         ("created", Arc::clone(&times)),
         ("synced", times),
         ("action", text(&action)),
         ("technicalName", text(&action)),
-        ("type", text(&|_| Some("REPORTS".to_owned()))),
-        ("operation", text(&|event| Some(published(event.operation).operation.to_owned()))),
-        ("status", text(&|_| Some("PASSED".to_owned()))),
+        ("type", text(&|event| Some(event.operation.published().kind.to_owned()))),
+        ("operation", text(&|event| Some(event.operation.published().operation.to_owned()))),
+        ("status", text(&|event| Some(event.operation.published().status.to_owned()))),
         ("trackingNumber", text(&|event| Some(event.task.to_string()))),
         ("details", text(&|event| Some(event.details.clone()))),
     ]);
@@ -388,21 +387,4 @@ fn event_columns(schema: &SchemaRef, events: &[&AuditEvent]) -> Result<Vec<Array
         });
     }
     Ok(columns)
-}
-
-/// An operation as the published service's events name it.
-struct PublishedOperation {
-    action: &'static str,
-    name: &'static str,
-    operation: &'static str,
-}
-
-fn published(operation: Operation) -> PublishedOperation {
-    let (action, name, operation) = match operation {
-        Operation::Start => ("REPORT_START_PASSED", "Start Report Passed", "START"),
-        Operation::ReadResult => ("REPORT_READ_PASSED", "Read Report Result Passed", "READ"),
-        Operation::Download => ("REPORT_EXPORT_PASSED", "Export Report Passed", "EXPORT"),
-        Operation::Cancel => ("REPORT_CANCEL_PASSED", "Cancel Report Passed", "CANCEL"),
-    };
-    PublishedOperation { action, name, operation }
 }

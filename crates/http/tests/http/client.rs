@@ -10,6 +10,7 @@ use chrono::TimeDelta;
 use futures_util::{StreamExt, stream};
 use muster_client::wire::{AccountsArguments, FileFormat, ReportType, ResultStatus};
 use muster_client::{Configuration, Credentials, DownloadOptions, Error, ReportsDataExtractionApi, Resume};
+use muster_reports::audit::AuditOperation;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -66,7 +67,7 @@ async fn a_report_is_started_waited_for_and_downloaded() {
     let download = api.get_report(&id, &FileFormat::Csv, &options, &mut file).await.unwrap();
     assert_eq!((file.as_slice(), download.bytes, download.verified), (&b"0123456789"[..], 10, true));
     assert_eq!(download.file_name.as_deref(), Some("Q3 2024.csv"));
-    assert_eq!(world.store.audit_events().len(), 1);
+    assert_eq!(world.store.recorded(AuditOperation::Download).len(), 1);
 
     let resume = Resume { bytes: 4, etag: download.etag.unwrap() };
     let options = DownloadOptions { resume: Some(resume), ..DownloadOptions::default() };

@@ -1,6 +1,7 @@
 //! Evidence packages over HTTP: who gets one, what is recorded, and what goes wrong.
 
 use crate::world::{KEY_PEM, World, package_of};
+use muster_reports::audit::AuditOperation;
 use muster_testkit::build;
 use sha2::{Digest, Sha256};
 use std::sync::atomic::Ordering;
@@ -30,7 +31,7 @@ async fn a_package_is_sent_whole_and_recorded_with_its_digest() {
     }
     assert!(answer.header("repr-digest").starts_with("sha-256=:"));
     let digest: String = Sha256::digest(package_of(&id)).iter().map(|byte| format!("{byte:02x}")).collect();
-    let events = world.store.audit_events();
+    let events = world.store.recorded(AuditOperation::Download);
     assert_eq!(events.len(), 1);
     assert_eq!(events[0].details, format!("evidence package sha-256 {digest}"));
     assert_eq!((events[0].task.as_str(), &events[0].caller), (id.as_str(), &build::user()));
@@ -43,7 +44,10 @@ async fn asking_for_the_head_makes_nothing_and_records_nothing() {
     let answer = world.ask_as_user(&line(&id).replace("GET", "HEAD"), "").await;
     assert_eq!((answer.status.as_u16(), answer.text().as_str()), (200, ""));
     assert_eq!((answer.header("content-type"), answer.header("content-length")), ("application/zip", ""));
-    assert_eq!((world.maker.made.load(Ordering::SeqCst), world.store.audit_events().len()), (0, 0));
+    assert_eq!(
+        (world.maker.made.load(Ordering::SeqCst), world.store.recorded(AuditOperation::Download).len()),
+        (0, 0)
+    );
 }
 
 #[tokio::test]
@@ -62,7 +66,7 @@ async fn a_package_that_is_not_as_its_maker_says_is_never_begun() {
     let id = world.finished(b"x").await;
     world.maker.bytes_more.store(1, Ordering::SeqCst);
     assert_eq!(world.ask_as_user(&line(&id), "").await.status, 500);
-    assert!(world.store.audit_events().is_empty(), "nothing was sent");
+    assert!(world.store.recorded(AuditOperation::Download).is_empty(), "nothing was sent");
     world.maker.refuses.store(true, Ordering::SeqCst);
     let answer = world.ask_as_user(&line(&id), "").await;
     assert_eq!(

@@ -148,6 +148,14 @@ impl World {
     }
 
     pub async fn with_wiring(change: impl FnOnce(&mut Settings), outside: OutsideIssuers) -> Self {
+        Self::make(change, outside, Limits::default()).await
+    }
+
+    pub async fn with_limits(limits: Limits) -> Self {
+        Self::make(|_| {}, OutsideIssuers::default(), limits).await
+    }
+
+    async fn make(change: impl FnOnce(&mut Settings), outside: OutsideIssuers, limits: Limits) -> Self {
         let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
         let (mood, maker) = (Arc::new(Mood::default()), Arc::new(Maker::default()));
         let dir = TempDir::new().unwrap();
@@ -163,7 +171,7 @@ impl World {
             queries: Arc::new(AnyQuery),
             clock: clock.clone(),
             ids: Arc::new(CountingIds::default()),
-            limits: Limits::default(),
+            limits,
         };
         let issuer = TokenIssuer::new(&[9; 32]).unwrap();
         let state = AppState::new(Wiring {

@@ -8,9 +8,10 @@ use crate::house::House;
 use crate::ids::{SystemIds, fresh_secret};
 use crate::output::{Output, json, print, text};
 use muster_http::hmac_secret;
+use muster_reports::audit::AuditOperation;
 use muster_reports::caller::{Caller, CallerKind, DataScope, UserIdentity, UserLevel};
 use muster_reports::ids::ClientId;
-use muster_reports::ports::{Clock, Credential, Credentials, Ids};
+use muster_reports::ports::{Clock, Credential, Ids};
 use serde::Serialize;
 
 /// Does what `command` says.
@@ -106,10 +107,30 @@ pub async fn create(house: &House, new: NewClient) -> Result<Created> {
         description: new.description,
         caller,
     };
-    house.store.create(&credential).await?;
+    let details = credential_text(&credential.caller);
+    let event = house.event(AuditOperation::CredentialCreated, &id, details);
+    house.store.create_credential(&credential, Some(&event)).await?;
     let kind = credential.caller.kind();
     let name = credential.caller.user.map_or(credential.description, |user| user.name);
     Ok(Created { id, secret, kind, name, scopes: credential.caller.scopes })
+}
+
+/// What a credential grants, for the audit trail.
+fn credential_text(caller: &Caller) -> String {
+    let scopes: Vec<_> = caller.scopes.iter().map(|scope| scope.as_str()).collect();
+    let rows = &caller.data_scope;
+    match &caller.user {
+        Some(user) => {
+            let levels: Vec<_> = user.levels.iter().map(|level| level.as_str()).collect();
+            format!(
+                "user {:?}, levels {}, scopes {}, rows {rows}",
+                user.name,
+                levels.join(" "),
+                scopes.join(" ")
+            )
+        }
+        None => format!("application, scopes {}, rows {rows}", scopes.join(" ")),
+    }
 }
 
 #[derive(Serialize)]
@@ -169,7 +190,8 @@ async fn list(house: &House, output: Output) -> Result {
 }
 
 async fn disable(house: &House, id: &str) -> Result {
-    if !house.store.disable_credential(&house.tenant, &ClientId::new(id)).await? {
+    let event = house.event(AuditOperation::CredentialDisabled, id, String::new());
+    if !house.store.disable_credential(&house.tenant, &ClientId::new(id), Some(&event)).await? {
         return Err(Failure::new(format!("there is no client {id:?}")));
     }
     print(&format!("client {id} is disabled"))

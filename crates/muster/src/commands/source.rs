@@ -6,6 +6,7 @@ use crate::failure::{Context, Failure, Result};
 use crate::house::House;
 use crate::output::{Output, count, json, number, print, table, text};
 use crate::refresh::RejectedRecord;
+use muster_reports::audit::AuditOperation;
 use muster_reports::ids::SourceId;
 use muster_reports::ports::{RegisteredSource, Registry};
 use muster_sources::{Rejection, SourceDefinition};
@@ -34,8 +35,10 @@ async fn add(file: &Path, house: &House) -> Result {
         .into_iter()
         .any(|source| source.id.as_str() == definition.id);
     let source = registered(&definition, &base_dir)?;
-    house.store.put_source(&house.tenant, &source).await?;
     let done = if replaced { "replaced" } else { "added" };
+    let details = format!("source {} {done}", definition.id);
+    let event = house.event(AuditOperation::ConfigurationChanged, &definition.name, details);
+    house.store.register_source(&house.tenant, &source, Some(&event)).await?;
     print(&format!("source {:?} {done}, id {}", definition.name, definition.id))
 }
 

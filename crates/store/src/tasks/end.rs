@@ -1,5 +1,6 @@
 //! Ending attempts and tasks.
 
+use crate::audit::{self, Entry};
 use crate::failure::failed;
 use crate::messages;
 use crate::rows::{self, TaskRow};
@@ -19,11 +20,26 @@ const COVER_MAX: usize = 16 * 1_024 * 1_024;
 /// Holds any list of messages that `messages::add` lets through.
 const MESSAGES_TEXT_MAX: usize = 64 * 1_024 * 1_024;
 
+/// Terminates the task if it is live, and then records `entry`.
+pub(super) async fn cancel_recorded(
+    mut session: Session<'_>,
+    entry: Arc<Entry>,
+    now: DateTime<Utc>,
+) -> Result<Cancelled> {
+    let (tenant, id) = (&entry.event.caller.tenant, &entry.event.task);
+    let cancelled = cancel(&mut session, tenant, id, now).await?;
+    match cancelled {
+        Cancelled::Now => audit::append(&mut session, &entry).await?,
+        Cancelled::Before | Cancelled::TooLate(_) | Cancelled::Unknown => {}
+    }
+    Ok(cancelled)
+}
+
 /// Terminates the task if it is live.
 pub(super) async fn cancel(
-    mut session: Session<'_>,
-    tenant: TenantId,
-    id: TaskId,
+    session: &mut Session<'_>,
+    tenant: &TenantId,
+    id: &TaskId,
     now: DateTime<Utc>,
 ) -> Result<Cancelled> {
     let wrong = |error| failed("cancel a task", error);

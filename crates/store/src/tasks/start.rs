@@ -1,5 +1,6 @@
 //! Accepting a task, or finding the live one that is the same.
 
+use crate::audit::{self, Entry};
 use crate::failure::failed;
 use crate::messages;
 use crate::rows::{self, TaskRow};
@@ -43,10 +44,11 @@ pub(super) struct Values {
     arguments: String,
     requester: String,
     messages: String,
+    entry: Option<Entry>,
 }
 
 impl Values {
-    pub(super) fn of(mut new: NewTask) -> Result<Self> {
+    pub(super) fn of(mut new: NewTask, entry: Option<Entry>) -> Result<Self> {
         let mut kept = Vec::with_capacity(new.messages.len());
         messages::add(&mut kept, std::mem::take(&mut new.messages));
         for (what, text, bytes_max) in [
@@ -68,15 +70,33 @@ impl Values {
             arguments,
             requester: rows::to_json("the requester of a task", &new.requester, CALLER_MAX)?,
             messages: rows::to_json("the messages of a task", &kept, MESSAGES_MAX)?,
+            entry,
             new,
         })
     }
 }
 
-/// Inserts the task, or returns the live one; a live one that is past its deadline fails first.
+/// Inserts the task, or returns the live one, and records the start.
 pub(super) async fn start(
     mut session: Session<'_>,
     values: Arc<Values>,
+    moment: Moment,
+    live_max: u32,
+) -> Result<Started> {
+    let started = accept(&mut session, &values, moment, live_max).await?;
+    if let Some(entry) = &values.entry {
+        let task = match &started {
+            Started::New(task) | Started::Live(task) => &task.id,
+        };
+        audit::append(&mut session, &entry.about(task)).await?;
+    }
+    Ok(started)
+}
+
+/// Inserts the task, or returns the live one; a live one that is past its deadline fails first.
+async fn accept(
+    session: &mut Session<'_>,
+    values: &Values,
     moment: Moment,
     live_max: u32,
 ) -> Result<Started> {
@@ -120,7 +140,7 @@ pub(super) async fn start(
                 // Read again under a lock: over PostgreSQL it may have ended meanwhile.
                 let overdue = task_row(session.first(SAME_LOCKED, same).await).map_err(wrong)?;
                 if let Some(overdue) = overdue.filter(|overdue| overdue.deadline <= now) {
-                    end::fail_overdue(&mut session, overdue, now).await?;
+                    end::fail_overdue(session, overdue, now).await?;
                 }
             }
             None => {

@@ -66,6 +66,7 @@ async fn postgres_keeps_the_other_contracts() {
     contract::credentials_contract(async || open().await as _).await;
     contract::registry_contract(async || open().await as _).await;
     contract::audit_trail_contract(async || open().await as _).await;
+    contract::relay_log_contract(async || open().await as _).await;
 }
 
 #[test]
@@ -127,7 +128,7 @@ async fn a_reopened_store_has_everything() {
     assert_eq!(store.snapshots(&tenant).await.unwrap(), [manifest]);
     assert_eq!(store.credential(&credential.caller.client).await.unwrap().as_ref(), Some(&credential));
     assert_eq!(store.credentials(&tenant).await.unwrap(), std::slice::from_ref(&credential));
-    assert!(store.disable_credential(&tenant, &credential.caller.client).await.unwrap());
+    assert!(store.disable_credential(&tenant, &credential.caller.client, None).await.unwrap());
     assert!(!store.credential(&credential.caller.client).await.unwrap().unwrap().enabled);
     assert_eq!(store.sources(&tenant).await.unwrap(), [source]);
     assert_eq!(store.links(&tenant).await.unwrap(), [link]);

@@ -64,6 +64,7 @@ async fn sqlite_keeps_the_other_contracts() {
     contract::credentials_contract(async || stores.open().await as _).await;
     contract::registry_contract(async || stores.open().await as _).await;
     contract::audit_trail_contract(async || stores.open().await as _).await;
+    contract::relay_log_contract(async || stores.open().await as _).await;
 }
 
 #[test]

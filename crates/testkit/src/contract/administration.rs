@@ -2,8 +2,7 @@
 
 use super::at;
 use crate::build;
-use muster_reports::Operation;
-use muster_reports::audit::{AuditHead, AuditRecord};
+use muster_reports::audit::{AuditHead, AuditOperation, AuditRecord};
 use muster_reports::error::{Category, Result};
 use muster_reports::ids::{ClientId, SnapshotId, SourceId, TenantId};
 use muster_reports::ports::{
@@ -149,11 +148,11 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
     };
     assert!(events(&acme).await.is_empty());
     let mut expected = Vec::new();
-    for (number, operation) in (1..).zip(Operation::ALL) {
+    for (number, operation) in (1..).zip(AuditOperation::ALL) {
         let mut event = build::audit_event(&format!("event-{number}"), at(-number));
         event.operation = operation;
         event.details = "naïve \"quotes\" \0\n".into();
-        if operation == Operation::Start {
+        if operation == AuditOperation::Start {
             event.caller = build::application();
         }
         store.record(&event).await.expect("it is recorded");
@@ -169,7 +168,7 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
 
     // Each tenant's chain counts for itself, and a page goes on where the last one ended.
     let all = page(&acme, 0, 100).await;
-    let count = Operation::ALL.len() as u64;
+    let count = AuditOperation::ALL.len() as u64;
     assert_eq!(all.iter().map(|event| event.sequence).collect::<Vec<_>>(), (1..=count).collect::<Vec<_>>());
     let globex_ids: Vec<_> = events(&globex).await.into_iter().map(|event| event.id).collect();
     assert_eq!(globex_ids, (1..=count).map(|number| format!("globex-{number}")).collect::<Vec<_>>());

@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{TaskDefinitionId, TaskId, TenantId, WorkerId};
-use muster_reports::ports::{Cancelled, LeaseState, ResultOrder, Started, TaskStore};
+use muster_reports::ports::{AuditEvent, Cancelled, LeaseState, ResultOrder, Started, TaskStore};
 use muster_reports::task::{AttemptEnd, Claim, Lease, Message, NewTask, Progress, Severity, Task, TaskState};
 use std::time::Duration;
 
@@ -95,10 +95,23 @@ impl State {
     }
 }
 
-#[async_trait]
-impl TaskStore for MemoryStore {
-    async fn start(&self, new: NewTask) -> Result<Started> {
-        let mut state = self.state();
+impl MemoryStore {
+    fn terminate(&self, state: &mut State, tenant: &TenantId, id: &TaskId, now: DateTime<Utc>) -> Cancelled {
+        let Some(entry) = state.find(tenant, id) else { return Cancelled::Unknown };
+        match entry.task.state {
+            TaskState::Pending | TaskState::Running => {
+                entry.end(TaskState::Terminated, now);
+                self.cancels.send_modify(|count| *count += 1);
+                Cancelled::Now
+            }
+            TaskState::Terminated => Cancelled::Before,
+            ended @ (TaskState::Succeeded | TaskState::Warned | TaskState::Failed) => {
+                Cancelled::TooLate(ended)
+            }
+        }
+    }
+
+    fn accept(&self, state: &mut State, new: NewTask) -> Result<Started> {
         let live = state
             .tasks
             .iter_mut()
@@ -143,6 +156,26 @@ impl TaskStore for MemoryStore {
         self.work.notify_one();
         Ok(Started::New(task))
     }
+}
+
+#[async_trait]
+impl TaskStore for MemoryStore {
+    async fn start(&self, mut new: NewTask) -> Result<Started> {
+        let event = new.event.take();
+        if event.is_some() {
+            self.accepts_audit()?;
+        }
+        let mut state = self.state();
+        event.as_ref().map_or(Ok(()), |event| state.knows_not(event))?;
+        let started = self.accept(&mut state, new)?;
+        if let Some(event) = event {
+            let task = match &started {
+                Started::New(task) | Started::Live(task) => task.id.clone(),
+            };
+            state.append(&AuditEvent { task, ..event })?;
+        }
+        Ok(started)
+    }
 
     async fn task(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Task>> {
         Ok(self.state().find(tenant, id).map(|e| e.task.clone()))
@@ -169,20 +202,19 @@ impl TaskStore for MemoryStore {
         Ok(first.map(|(_, t)| t.clone()))
     }
 
-    async fn cancel(&self, tenant: &TenantId, id: &TaskId, now: DateTime<Utc>) -> Result<Cancelled> {
+    async fn cancel_recorded(&self, event: &AuditEvent) -> Result<Cancelled> {
+        self.accepts_audit()?;
         let mut state = self.state();
-        let Some(entry) = state.find(tenant, id) else { return Ok(Cancelled::Unknown) };
-        Ok(match entry.task.state {
-            TaskState::Pending | TaskState::Running => {
-                entry.end(TaskState::Terminated, now);
-                self.cancels.send_modify(|count| *count += 1);
-                Cancelled::Now
-            }
-            TaskState::Terminated => Cancelled::Before,
-            ended @ (TaskState::Succeeded | TaskState::Warned | TaskState::Failed) => {
-                Cancelled::TooLate(ended)
-            }
-        })
+        state.knows_not(event)?;
+        let cancelled = self.terminate(&mut state, &event.caller.tenant, &event.task, event.at);
+        if cancelled == Cancelled::Now {
+            state.append(event)?;
+        }
+        Ok(cancelled)
+    }
+
+    async fn cancel(&self, tenant: &TenantId, id: &TaskId, now: DateTime<Utc>) -> Result<Cancelled> {
+        Ok(self.terminate(&mut self.state(), tenant, id, now))
     }
 
     async fn claim(&self, worker: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<Option<Claim>> {

@@ -6,6 +6,7 @@
 use crate::failure::{Context, Failure, Result};
 use crate::house::House;
 use crate::output::{Output, count, json, number, print, table};
+use muster_reports::audit::AuditOperation;
 use muster_reports::ids::SourceId;
 use muster_reports::ports::{ManualLink, RegisteredSource, Registry};
 use serde::Serialize;
@@ -34,7 +35,9 @@ pub async fn run(file: &Path, house: &House, output: Output) -> Result {
     let sources = house.store.sources(&house.tenant).await?;
     let links =
         read(&bytes, &sources).map_err(|reason| Failure::new(format!("{}: {reason}", file.display())))?;
-    house.store.put_links(&house.tenant, &links.links).await?;
+    let details = format!("{} accounts linked by hand", links.links.len());
+    let event = house.event(AuditOperation::ConfigurationChanged, "links", details);
+    house.store.register_links(&house.tenant, &links.links, Some(&event)).await?;
     match output {
         Output::Json => json(&serde_json::json!({
             "linked": links.links.len(), "withoutUserName": links.open, "refused": links.refused,

@@ -1,0 +1,216 @@
+//! Sending a batch and knowing what became of each event.
+
+use crate::{RelaySettings, document};
+use muster_reports::audit::ChainedEvent;
+use muster_reports::ids::TenantId;
+use rdkafka::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
+use std::collections::BTreeMap;
+use std::fmt;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, timeout_at};
+use tokio_util::sync::CancellationToken;
+
+/// What the relay itself decides, because its promise rests on it.
+const FIXED: [&str; 4] = ["acks", "request.required.acks", "enable.idempotence", "message.timeout.ms"];
+
+/// How Kafka is reached: properties of librdkafka, by name.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Properties(BTreeMap<String, String>);
+
+impl fmt::Debug for Properties {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Values may be passwords.
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
+
+/// Properties that cannot be used. Never holds a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PropertyError(String);
+
+impl fmt::Display for PropertyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for PropertyError {}
+
+impl Properties {
+    /// Checks what can be checked without Kafka.
+    ///
+    /// # Errors
+    /// When no broker is named, or a property is one that the relay decides itself.
+    pub fn new(properties: BTreeMap<String, String>) -> Result<Self, PropertyError> {
+        if !properties.contains_key("bootstrap.servers") {
+            return Err(PropertyError("there is no bootstrap.servers: expected host:port of brokers".into()));
+        }
+        match FIXED.into_iter().find(|fixed| properties.contains_key(*fixed)) {
+            Some(fixed) => {
+                Err(PropertyError(format!("{fixed} is decided by the relay: expected it to be left out")))
+            }
+            None => Ok(Self(properties)),
+        }
+    }
+}
+
+/// What became of one event.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Every in-sync replica has it.
+    Acknowledged,
+    /// It may be there or not; it is to be sent again.
+    NotNow(String),
+    /// It can never be there.
+    Never(String),
+}
+
+impl Outcome {
+    fn of(error: &KafkaError) -> Self {
+        // Only what lies in the event itself: a topic that is missing or closed to us can be mended.
+        match error.rdkafka_error_code() {
+            Some(
+                RDKafkaErrorCode::MessageSizeTooLarge
+                | RDKafkaErrorCode::InvalidMessage
+                | RDKafkaErrorCode::InvalidMessageSize
+                | RDKafkaErrorCode::InvalidRecord,
+            ) => Self::Never(error.to_string()),
+            Some(_) | None => Self::NotNow(error.to_string()),
+        }
+    }
+}
+
+/// A message's way back: its place in the batch, and where to say what became of it.
+type Ticket = (usize, mpsc::UnboundedSender<(usize, Outcome)>);
+
+struct Deliveries;
+
+impl ClientContext for Deliveries {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            RDKafkaLogLevel::Emerg
+            | RDKafkaLogLevel::Alert
+            | RDKafkaLogLevel::Critical
+            | RDKafkaLogLevel::Error
+            | RDKafkaLogLevel::Warning => tracing::warn!(facility, message, "librdkafka"),
+            RDKafkaLogLevel::Notice | RDKafkaLogLevel::Info => {
+                tracing::info!(facility, message, "librdkafka")
+            }
+            RDKafkaLogLevel::Debug => tracing::debug!(facility, message, "librdkafka"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::warn!(%error, reason, "librdkafka");
+    }
+}
+
+impl ProducerContext for Deliveries {
+    type DeliveryOpaque = Box<Ticket>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, ticket: Box<Ticket>) {
+        let (place, reply) = *ticket;
+        let outcome = match result {
+            Ok(_) => Outcome::Acknowledged,
+            Err((error, _)) => Outcome::of(error),
+        };
+        // The batch may have been given up.
+        let _ = reply.send((place, outcome));
+    }
+}
+
+/// A producer of librdkafka.
+pub(crate) struct Producer {
+    kafka: ThreadedProducer<Deliveries>,
+    topic: String,
+    org: String,
+    pod: String,
+    delivery: std::time::Duration,
+}
+
+impl Producer {
+    pub(crate) fn new(settings: &RelaySettings) -> Result<Self, PropertyError> {
+        Ok(Self {
+            kafka: kafka(settings)?,
+            topic: settings.topic.clone(),
+            org: settings.org.clone(),
+            pod: settings.pod.clone(),
+            delivery: settings.delivery,
+        })
+    }
+
+    /// Sends the events in their order and waits until it is known of each what became of it, until the time for a
+    /// delivery has passed, or `stop` is cancelled. The answer has their order.
+    pub(crate) async fn send(
+        &self,
+        tenant: &TenantId,
+        events: &[ChainedEvent],
+        stop: &CancellationToken,
+    ) -> Vec<Outcome> {
+        // As many as there are events.
+        let (reply, mut replies) = mpsc::unbounded_channel();
+        let mut outcomes = vec![Outcome::NotNow("it was not acknowledged in time".into()); events.len()];
+        for (place, ChainedEvent { event, .. }) in events.iter().enumerate() {
+            let payload = document::of(event, &self.org, &self.pod).to_string();
+            let header = Header { key: "event_id", value: Some(&event.id) };
+            let record = BaseRecord::with_opaque_to(&self.topic, Box::new((place, reply.clone())))
+                .key(tenant.as_str())
+                .payload(&payload)
+                .timestamp(event.at.timestamp_millis())
+                .headers(OwnedHeaders::new_with_capacity(1).insert(header));
+            if let Err((error, _)) = self.kafka.send(record) {
+                outcomes[place] = Outcome::of(&error);
+                if matches!(outcomes[place], Outcome::NotNow(_)) {
+                    break;
+                }
+            }
+        }
+        drop(reply);
+        let end = Instant::now() + self.delivery + self.delivery / 2;
+        let gather = async {
+            while let Some((place, outcome)) = replies.recv().await {
+                outcomes[place] = outcome;
+            }
+        };
+        tokio::select! {
+            _ = timeout_at(end, gather) => {}
+            () = stop.cancelled() => {}
+        }
+        outcomes
+    }
+
+    /// A producer that has met a fatal error sends nothing more; another takes its place.
+    pub(crate) async fn renew_if_broken(&mut self, settings: &RelaySettings) {
+        let Some((code, reason)) = self.kafka.client().fatal_error() else { return };
+        tracing::warn!(%code, reason, "the producer is made anew");
+        match kafka(settings) {
+            Ok(fresh) => {
+                let broken = std::mem::replace(&mut self.kafka, fresh);
+                let _ = tokio::task::spawn_blocking(move || drop(broken)).await;
+            }
+            Err(error) => tracing::error!(%error, "the producer cannot be made anew"),
+        }
+    }
+}
+
+fn kafka(settings: &RelaySettings) -> Result<ThreadedProducer<Deliveries>, PropertyError> {
+    let mut config = ClientConfig::new();
+    config.set("client.id", "muster").set("compression.type", "lz4").set("linger.ms", "5");
+    for (name, value) in &settings.properties.0 {
+        config.set(name, value);
+    }
+    config
+        .set("acks", "all")
+        .set("enable.idempotence", "true")
+        .set("message.timeout.ms", settings.delivery.as_millis().to_string())
+        .set_log_level(RDKafkaLogLevel::Notice);
+    config.create_with_context(Deliveries).map_err(|error| match error {
+        // Its other fields hold the value, which may be a password.
+        KafkaError::ClientConfig(_, reason, name, _) => PropertyError(format!("{name}: {reason}")),
+        other => PropertyError(other.to_string()),
+    })
+}

@@ -1,0 +1,101 @@
+//! What the audit trail says of requests, and what is refused for its sake.
+
+use crate::world::{ACCOUNTS, World};
+use chrono::TimeDelta;
+use muster_reports::audit::AuditOperation;
+use muster_reports::caller::{Scope, UserLevel};
+use muster_reports::ids::WorkerId;
+use muster_reports::ports::RelayLog;
+use muster_reports::service::Limits;
+use muster_testkit::build;
+use std::time::Duration;
+
+#[tokio::test]
+async fn starts_and_cancels_are_recorded_with_their_task() {
+    let world = World::new().await;
+    let started = world.ask_as_user("POST /v2024/reports/run", ACCOUNTS).await.json();
+    world.ask_as_user("POST /v2024/reports/run", ACCOUNTS).await;
+    let id = started["id"].as_str().unwrap();
+    for status in [204, 204] {
+        let answer = world.ask_as_user(&format!("POST /v3/reports/{id}/cancel"), "").await;
+        assert_eq!(answer.status, status);
+    }
+    let events = world.store.audit_events();
+    let seen: Vec<_> = events.iter().map(|event| (event.operation, event.task.as_str())).collect();
+    use AuditOperation::{Cancel, Start};
+    assert_eq!(seen, [(Start, id), (Start, id), (Cancel, id)], "what changed nothing is not recorded");
+    let definition = started["attributes"]["taskDefinitionId"].as_str().unwrap();
+    assert_eq!(events[0].details, format!("definition {definition}"));
+    assert!(events.iter().all(|event| event.caller == build::user()));
+}
+
+#[tokio::test]
+async fn a_start_or_cancel_that_cannot_be_recorded_does_not_happen() {
+    let world = World::new().await;
+    let id = world.ask_as_user("POST /v2024/reports/run", ACCOUNTS).await.json()["id"].clone();
+    world.store.refuse_audit(true);
+    let cancel = format!("POST /v3/reports/{}/cancel", id.as_str().unwrap());
+    assert_eq!(world.ask_as_user(&cancel, "").await.status, 500);
+    let other = ACCOUNTS.replace("ACCOUNTS", "IDENTITIES");
+    assert_eq!(world.ask_as_user("POST /v2024/reports/run", &other).await.status, 500);
+    world.store.refuse_audit(false);
+    assert_eq!(world.ask_as_user(&cancel, "").await.status, 204, "it was live still");
+}
+
+#[tokio::test]
+async fn refusals_are_recorded_once_a_minute_with_their_number() {
+    let world = World::new().await;
+    let reader = build::user_with(Scope::All, UserLevel::User);
+    let bearer = world.bearer(&reader);
+    let refused = async || {
+        let headers = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let answer = world.ask("POST /v3/reports/run", &headers, ACCOUNTS).await;
+        assert_eq!(answer.status, 403);
+    };
+    for _ in 0..7 {
+        refused().await;
+    }
+    world.clock.advance(TimeDelta::seconds(60));
+    refused().await;
+    let events = world.store.recorded(AuditOperation::Refused);
+    assert_eq!(events.len(), 2);
+    assert!(events[0].details.starts_with("start: the user has none of the levels"), "{}", events[0].details);
+    assert!(events[1].details.ends_with("; 6 more since the last event"), "{}", events[1].details);
+    assert_eq!(events[0].caller, reader);
+    // Who is not known is in no tenant's trail.
+    assert_eq!(
+        world.ask("POST /v3/reports/run", &[("authorization", "Bearer x")], ACCOUNTS).await.status,
+        401
+    );
+    assert_eq!(world.store.recorded(AuditOperation::Refused).len(), 2);
+}
+
+#[tokio::test]
+async fn every_download_is_recorded_where_that_is_set() {
+    let world = World::with_limits(Limits { audit_every_download: true, ..Limits::default() }).await;
+    let id = world.finished(b"x").await;
+    let line = format!("GET /v3/reports/{id}?fileFormat=csv");
+    assert_eq!(world.ask_as_user(&line, "").await.status, 200);
+    assert_eq!(world.store.recorded(AuditOperation::Download).len(), 1);
+    world.store.refuse_audit(true);
+    let refused = world.ask_as_user(&line, "").await;
+    assert_eq!(refused.status, 500);
+    assert!(refused.json().is_object(), "no byte of the file");
+}
+
+#[tokio::test]
+async fn recorded_downloads_wait_for_the_relay() {
+    let world = World::with_limits(Limits { audit_backlog_max: Some(2), ..Limits::default() }).await;
+    let id = world.finished(b"x").await;
+    let get =
+        async |flag: &str| world.ask_as_user(&format!("GET /v3/reports/{id}?fileFormat=csv{flag}"), "").await;
+    // The start is one event, the first download another.
+    assert_eq!(get("&auditable=true").await.status, 200);
+    let refused = get("&auditable=true").await;
+    assert_eq!(refused.status, 503);
+    assert_eq!(get("").await.status, 200, "one that is not to be recorded waits for nobody");
+    let (relay, tenant, now) = (WorkerId::new("relay"), build::tenant(), build::start_of_time());
+    assert!(world.store.lead(&relay, now, Duration::from_secs(1)).await.unwrap());
+    assert!(world.store.mark(&relay, &tenant, 1, Vec::new(), now).await.unwrap());
+    assert_eq!(get("&auditable=true").await.status, 200);
+}

@@ -1,0 +1,112 @@
+//! What an audit event says was done, under the names that are kept and those of the published service.
+//!
+//! Why here: the trail, search documents and messages to Kafka name an act alike.
+
+use crate::caller::Operation;
+
+/// What was done, or refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum AuditOperation {
+    /// A report was started, or a live one joined.
+    Start,
+    /// A result was read.
+    ReadResult,
+    /// A file or an evidence package was downloaded.
+    Download,
+    /// A report was cancelled.
+    Cancel,
+    /// A known caller was refused what it asked for.
+    Refused,
+    /// A credential was made.
+    CredentialCreated,
+    /// A credential was disabled.
+    CredentialDisabled,
+    /// A source or links were registered.
+    ConfigurationChanged,
+}
+
+/// How the published service's events name an act (`identity-and-search-schemas.yaml`, EventDocument).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PublishedOperation {
+    /// `action` and `technicalName`.
+    pub action: &'static str,
+    /// `name`.
+    pub name: &'static str,
+    /// `operation`.
+    pub operation: &'static str,
+    /// `type`.
+    pub kind: &'static str,
+    /// `status`.
+    pub status: &'static str,
+}
+
+impl AuditOperation {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Start,
+        Self::ReadResult,
+        Self::Download,
+        Self::Cancel,
+        Self::Refused,
+        Self::CredentialCreated,
+        Self::CredentialDisabled,
+        Self::ConfigurationChanged,
+    ];
+
+    /// The name that is kept and hashed; it never changes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::ReadResult => "read_result",
+            Self::Download => "download",
+            Self::Cancel => "cancel",
+            Self::Refused => "refused",
+            Self::CredentialCreated => "credential_created",
+            Self::CredentialDisabled => "credential_disabled",
+            Self::ConfigurationChanged => "configuration_changed",
+        }
+    }
+
+    /// The operation that is kept under this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|operation| operation.name() == name)
+    }
+
+    /// The published names.
+    pub fn published(self) -> PublishedOperation {
+        let (action, name, operation, kind, status) = match self {
+            Self::Start => ("REPORT_START_PASSED", "Start Report Passed", "START", "REPORTS", "PASSED"),
+            Self::ReadResult => {
+                ("REPORT_READ_PASSED", "Read Report Result Passed", "READ", "REPORTS", "PASSED")
+            }
+            Self::Download => ("REPORT_EXPORT_PASSED", "Export Report Passed", "EXPORT", "REPORTS", "PASSED"),
+            Self::Cancel => ("REPORT_CANCEL_PASSED", "Cancel Report Passed", "CANCEL", "REPORTS", "PASSED"),
+            Self::Refused => ("REPORT_ACCESS_FAILED", "Access Report Failed", "ACCESS", "REPORTS", "FAILED"),
+            Self::CredentialCreated => {
+                ("CREDENTIAL_CREATE_PASSED", "Create Credential Passed", "CREATE", "AUTH", "PASSED")
+            }
+            Self::CredentialDisabled => {
+                ("CREDENTIAL_DISABLE_PASSED", "Disable Credential Passed", "DISABLE", "AUTH", "PASSED")
+            }
+            Self::ConfigurationChanged => (
+                "CONFIGURATION_UPDATE_PASSED",
+                "Update Configuration Passed",
+                "UPDATE",
+                "SYSTEM_CONFIG",
+                "PASSED",
+            ),
+        };
+        PublishedOperation { action, name, operation, kind, status }
+    }
+}
+
+impl From<Operation> for AuditOperation {
+    fn from(operation: Operation) -> Self {
+        match operation {
+            Operation::Start => Self::Start,
+            Operation::ReadResult => Self::ReadResult,
+            Operation::Download => Self::Download,
+            Operation::Cancel => Self::Cancel,
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! The suite of what a relay of the audit trail remembers, and of the events that starts and cancels leave.
+
+use super::at;
+use crate::build;
+use muster_reports::audit::AuditOperation;
+use muster_reports::ids::{TenantId, WorkerId};
+use muster_reports::ports::{
+    AuditEvent, AuditTrail, Backlog, Cancelled, ParkedEvent, RelayLog, Started, TaskStore,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A store of all three ports.
+pub trait Trail: AuditTrail + RelayLog + TaskStore {}
+impl<T: AuditTrail + RelayLog + TaskStore> Trail for T {}
+
+/// Everything that is promised of a [`RelayLog`], and of events that are recorded with a change.
+pub async fn relay_log_contract(make: impl AsyncFn() -> Arc<dyn Trail>) {
+    one_relay_leads_at_a_time(&*make().await).await;
+    marks_only_move_forward(&*make().await).await;
+    starts_and_cancels_leave_events(&*make().await).await;
+}
+
+const LEASE: Duration = Duration::from_secs(10);
+
+async fn one_relay_leads_at_a_time(store: &dyn Trail) {
+    let (one, two) = (WorkerId::new("one"), WorkerId::new("two"));
+    let lead = async |holder, seconds| store.lead(holder, at(seconds), LEASE).await.expect("it answers");
+    assert!(lead(&one, 0).await);
+    assert!(!lead(&two, 9).await);
+    assert!(lead(&one, 9).await, "renewed until 19");
+    assert!(!lead(&two, 18).await);
+    assert!(lead(&two, 19).await, "the lease has ended");
+    assert!(!lead(&one, 20).await);
+    store.step_down(&one).await.expect("it answers");
+    assert!(!lead(&one, 20).await, "who does not lead gives nothing back");
+    store.step_down(&two).await.expect("it answers");
+    assert!(lead(&one, 20).await);
+}
+
+async fn marks_only_move_forward(store: &dyn Trail) {
+    let (one, two) = (WorkerId::new("one"), WorkerId::new("two"));
+    let (acme, globex) = (build::tenant(), TenantId::new("globex"));
+    for number in 0..5 {
+        store.record(&build::audit_event(&format!("a{number}"), at(0))).await.expect("it is recorded");
+    }
+    let mut elsewhere = build::audit_event("g", at(0));
+    elsewhere.caller.tenant = globex.clone();
+    store.record(&elsewhere).await.expect("it is recorded");
+    let backlogs = async || store.backlogs().await.expect("it answers");
+    let backlog =
+        |tenant: &TenantId, relayed, recorded| Backlog { tenant: tenant.clone(), relayed, recorded };
+    assert_eq!(backlogs().await, [backlog(&acme, 0, 5), backlog(&globex, 0, 1)]);
+    let mark = async |holder, tenant, through, parked| {
+        store.mark(holder, tenant, through, parked, at(1)).await.expect("it answers")
+    };
+    assert!(!mark(&one, &acme, 5, vec![]).await, "nobody leads");
+    assert!(store.lead(&one, at(0), LEASE).await.expect("it answers"));
+    assert!(!mark(&two, &acme, 5, vec![]).await, "another leads");
+    let parked = ParkedEvent { sequence: 2, id: "a1".into(), reason: "too large".into() };
+    assert!(mark(&one, &acme, 3, vec![parked.clone()]).await);
+    assert_eq!(backlogs().await, [backlog(&acme, 3, 5), backlog(&globex, 0, 1)]);
+    assert!(mark(&one, &acme, 2, vec![parked.clone()]).await);
+    assert_eq!(store.backlog(&acme).await.expect("it answers"), 2, "it does not go back");
+    assert_eq!(store.parked(&acme).await.expect("it answers"), [parked]);
+    assert!(store.parked(&globex).await.expect("it answers").is_empty());
+    assert!(mark(&one, &globex, 1, vec![]).await);
+    assert!(mark(&one, &acme, 5, vec![]).await);
+    assert!(backlogs().await.is_empty());
+    for tenant in [acme, globex, TenantId::new("nobody")] {
+        assert_eq!(store.backlog(&tenant).await.expect("it answers"), 0);
+    }
+}
+
+async fn starts_and_cancels_leave_events(store: &dyn Trail) {
+    let tenant = build::tenant();
+    let event = |id: &str, operation, task| AuditEvent {
+        operation,
+        task: build::task_id(task),
+        ..build::audit_event(id, at(1))
+    };
+    let start = async |number, same, id: &str| {
+        let mut new = build::same_as(same, build::new_task(number, at(0)));
+        new.event = Some(event(id, AuditOperation::Start, number));
+        store.start(new).await
+    };
+    assert!(matches!(start(1, 1, "s1").await, Ok(Started::New(_))));
+    assert!(matches!(start(2, 1, "s2").await, Ok(Started::Live(_))));
+    // A start whose event cannot be kept is not accepted.
+    assert!(start(3, 3, "s1").await.is_err());
+    let third = store.task(&tenant, &build::task_id(3)).await.expect("it answers");
+    assert!(third.is_none(), "neither or both");
+    let cancel = async |id: &str, task| store.cancel_recorded(&event(id, AuditOperation::Cancel, task)).await;
+    assert!(cancel("s1", 1).await.is_err());
+    let first = store.task(&tenant, &build::task_id(1)).await.expect("it answers");
+    assert!(first.is_some_and(|task| task.state.is_live()), "neither or both");
+    assert!(matches!(cancel("c9", 9).await, Ok(Cancelled::Unknown)));
+    assert!(matches!(cancel("c1", 1).await, Ok(Cancelled::Now)));
+    assert!(matches!(cancel("c2", 1).await, Ok(Cancelled::Before)));
+    let events = store.events(&tenant, 0, 100).await.expect("it answers");
+    let seen: Vec<_> =
+        events.iter().map(|chained| (chained.event.id.as_str(), &chained.event.task)).collect();
+    let first = build::task_id(1);
+    assert_eq!(
+        seen,
+        [("s1", &first), ("s2", &first), ("c1", &first)],
+        "a joined start is about the live task"
+    );
+}
