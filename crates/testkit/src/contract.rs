@@ -9,12 +9,14 @@ mod commands;
 mod leases;
 mod outcomes;
 mod signals;
+mod snapshot_life;
 mod starts;
 
 pub use administration::{
     audit_trail_contract, credentials_contract, registry_contract, snapshot_catalogue_contract,
 };
 pub use commands::{Command, commands, compare_task_stores};
+pub use snapshot_life::snapshot_life_contract;
 
 use crate::build;
 use chrono::{DateTime, TimeDelta, Utc};
