@@ -2,6 +2,7 @@
 
 pub mod client;
 pub mod config;
+pub mod correlate;
 pub mod evidence;
 pub mod refresh;
 pub mod report;

@@ -22,6 +22,7 @@ mod query_language;
 mod refresh;
 mod report_run;
 mod serve;
+mod snapshots;
 
 use clap::Parser;
 use cli::{Cli, Command};
@@ -63,6 +64,7 @@ async fn dispatch(cli: Cli) -> Result {
         Command::Evidence(command) => commands::evidence::run(command, settings, output).await,
         Command::Verify(args) => commands::verify::run(args, output),
         Command::Snapshot(command) => commands::snapshot::run(command, settings, output).await,
+        Command::Correlate(command) => commands::correlate::run(command, settings, output).await,
         Command::Config(command) => commands::config::run(command, &effective, output),
     }
 }
@@ -84,6 +86,7 @@ fn effective(cli: &Cli) -> Result<Effective> {
         | Command::Evidence(_)
         | Command::Verify(_)
         | Command::Snapshot(_)
+        | Command::Correlate(_)
         | Command::Config(_) => {}
     }
     // A variable that is not UTF-8 cannot be a setting.
@@ -105,6 +108,7 @@ fn start_log(settings: &Settings, command: &Command) -> Result {
         | Command::Evidence(_)
         | Command::Verify(_)
         | Command::Snapshot(_)
+        | Command::Correlate(_)
         | Command::Config(_) => "warn",
     };
     let filter = EnvFilter::try_new(filter)

@@ -8,3 +8,4 @@ mod refresh;
 mod reports;
 mod search;
 mod search_reference;
+mod snapshots;
