@@ -21,25 +21,32 @@ const DUCKDB_VERSION: &str = "2.0.1";
 
 /// Version of schemathesis that makes hostile requests.
 const SCHEMATHESIS_VERSION: &str = "4.32.5";
+/// The packages with which the engine's tests read the identity tables as others would.
+const DELTA_PACKAGES: &str = "deltalake==1.6.6 polars==2.1.0 pyarrow==26.0.1";
 
 /// A Python interpreter that has this version of the published client.
 pub fn python_with_sdk(workspace: &Workspace, version: &str) -> Result<PathBuf> {
-    python_with(workspace, "sailpoint", version)
+    python_with(workspace, "sailpoint", &format!("sailpoint=={version}"), version)
 }
 
 /// A Python interpreter that has schemathesis.
 pub fn python_with_schemathesis(workspace: &Workspace) -> Result<PathBuf> {
-    python_with(workspace, "schemathesis", SCHEMATHESIS_VERSION)
+    python_with(workspace, "schemathesis", &format!("schemathesis=={SCHEMATHESIS_VERSION}"), SCHEMATHESIS_VERSION)
 }
 
 /// A Python interpreter that has DuckDB.
 pub fn python_with_duckdb(workspace: &Workspace) -> Result<PathBuf> {
-    python_with(workspace, "duckdb", DUCKDB_VERSION)
+    python_with(workspace, "duckdb", &format!("duckdb=={DUCKDB_VERSION}"), DUCKDB_VERSION)
 }
 
-/// A Python interpreter that has this version of a package.
-fn python_with(workspace: &Workspace, package: &str, version: &str) -> Result<PathBuf> {
-    let folder = workspace.cache()?.join(format!("python-{package}-{version}"));
+/// A Python interpreter that reads Delta tables.
+pub fn python_with_delta(workspace: &Workspace) -> Result<PathBuf> {
+    python_with(workspace, "delta", DELTA_PACKAGES, "1.6.6")
+}
+
+/// A Python interpreter that has these packages, in a folder of this name and version.
+fn python_with(workspace: &Workspace, name: &str, packages: &str, version: &str) -> Result<PathBuf> {
+    let folder = workspace.cache()?.join(format!("python-{name}-{version}"));
     let python = folder.join("bin").join("python");
     installed_once(&folder, || {
         if !has_python_venv() {
@@ -49,7 +56,7 @@ fn python_with(workspace: &Workspace, package: &str, version: &str) -> Result<Pa
         command::run(
             Command::new(&python)
                 .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
-                .arg(format!("{package}=={version}")),
+                .args(packages.split(' ')),
         )
     })?;
     Ok(python)

@@ -8,6 +8,7 @@ use crate::hostile;
 use crate::setup;
 use crate::tally::Tally;
 use crate::workspace::{Workspace, cargo, must_run_everything};
+use std::ffi::OsString;
 
 /// The worker is tested by itself: its virtual time is a feature of tokio that would build everything above
 /// tokio, DataFusion included, a second time.
@@ -21,6 +22,7 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
     let mut tally = Tally::default();
     let lucene = setup::lucene();
     let postgres = setup::postgres();
+    let delta = setup::python_with_delta(workspace);
     let binary = workspace.binary(None)?;
 
     if let Err(failure) = &lucene {
@@ -29,8 +31,16 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
     if let Err(failure) = &postgres {
         tally.cannot_run("the tests on PostgreSQL", failure, must_run_everything());
     }
+    if let Err(failure) = &delta {
+        tally.cannot_run("reading the tables with other programs", failure, must_run_everything());
+    }
     // What is there must be used: a test that skips itself then fails.
-    let required = [("MUSTER_REQUIRE_LUCENE", lucene.is_ok()), ("MUSTER_REQUIRE_POSTGRES", postgres.is_ok())];
+    let needed = |is_there: bool| is_there.then(|| OsString::from("1"));
+    let required = [
+        ("MUSTER_REQUIRE_LUCENE", needed(lucene.is_ok())),
+        ("MUSTER_REQUIRE_POSTGRES", needed(postgres.is_ok())),
+        ("MUSTER_DELTA_PYTHON", delta.ok().map(OsString::from)),
+    ];
     for arguments in RUNS {
         tally += cargo_test(workspace, arguments, &required)?;
     }
@@ -45,11 +55,15 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
     Ok(tally.failed == 0)
 }
 
-fn cargo_test(workspace: &Workspace, arguments: &[&str], required: &[(&str, bool)]) -> Result<Tally> {
+fn cargo_test(
+    workspace: &Workspace,
+    arguments: &[&str],
+    required: &[(&str, Option<OsString>)],
+) -> Result<Tally> {
     let mut tests = cargo();
     tests.current_dir(&workspace.root).args(arguments);
-    for (variable, _) in required.iter().filter(|(_, is_there)| *is_there) {
-        tests.env(variable, "1");
+    for (variable, value) in required {
+        tests.envs(value.iter().map(|value| (variable, value)));
     }
     let mut counted = Tally::default();
     let succeeded = command::watch(&mut tests, |line| {

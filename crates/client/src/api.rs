@@ -51,7 +51,8 @@ impl ReportsDataExtractionApi {
         self.start_report(&details).await
     }
 
-    /// Starts a report by the id of its definition, built-in or custom. Only a Muster service has this.
+    /// Starts a report by the id of its definition, built-in or custom. `as_of` names a past snapshot to report
+    /// on: its id, a date or a time. Only a Muster service has this.
     ///
     /// # Errors
     /// [`Error::Refused`] and what comes before an answer.
@@ -59,9 +60,13 @@ impl ReportsDataExtractionApi {
         &self,
         definition: &str,
         arguments: &serde_json::Value,
+        as_of: Option<&str>,
     ) -> Result<TaskResultDetails, Error> {
         let url = self.transport.extension_url(&[definition, "run"]);
-        let body = serde_json::json!({ "arguments": arguments });
+        let mut body = serde_json::json!({ "arguments": arguments });
+        if let Some(as_of) = as_of {
+            body["asOf"] = as_of.into();
+        }
         json(self.transport.send(|http| http.post(url.clone()).json(&body)).await?).await
     }
 

@@ -3,10 +3,12 @@
 //! No other crate names DataFusion or Delta. What goes in are source definitions and a manifest of table
 //! versions; what comes out are record batches and the next manifest.
 
+pub mod compare;
 mod error;
 mod functions;
 pub mod refresh;
 pub mod report;
+pub mod retention;
 mod rows;
 mod schemas;
 mod scope;
@@ -16,6 +18,7 @@ mod tables;
 
 pub use datafusion::arrow::array::RecordBatch;
 pub use error::EngineError;
+pub use refresh::explain;
 pub use report::{ChartNumber, OutputColumn, ReportPlan};
 pub use rows::ReportRows;
 pub use session::{Engine, EngineSettings};

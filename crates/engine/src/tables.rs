@@ -1,6 +1,7 @@
 //! The identity tables: Delta tables in one folder, opened at a version and replaced as a whole.
 //!
-//! A version that a published snapshot names is never removed here.
+//! Nothing is removed here, neither files nor logs: an old version stays readable until `retention` finds that no
+//! kept snapshot names it.
 
 use crate::error::{EngineError, Result};
 use datafusion::catalog::TableProvider;
@@ -8,10 +9,12 @@ use datafusion::dataframe::DataFrame;
 use datafusion::execution::SessionState;
 use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::prelude::SessionContext;
+use deltalake::kernel::transaction::CommitProperties;
 use deltalake::operations::write::SchemaMode;
 use deltalake::protocol::SaveMode;
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError, ensure_table_uri};
 use muster_sources::DocumentType;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -57,15 +60,25 @@ pub(crate) async fn open(
     table: &str,
     version: u64,
 ) -> Result<Arc<dyn TableProvider>> {
+    let opened = load(dir, table, Some(version)).await?;
+    opened.table_provider().with_session(Arc::new(state)).await.map_err(|e| EngineError::plan(table, e))
+}
+
+/// The names of the files that `table` at a version consists of; of its newest version where none is given.
+pub(crate) async fn files(dir: &Path, table: &str, version: Option<u64>) -> Result<BTreeSet<String>> {
+    let opened = load(dir, table, version).await?;
+    let state = opened.snapshot().map_err(|source| EngineError::table(table, "opened", source))?;
+    Ok(state.log_data().into_iter().map(|file| file.object_store_path().to_string()).collect())
+}
+
+async fn load(dir: &Path, table: &str, version: Option<u64>) -> Result<DeltaTable> {
     let failed = |source| EngineError::table(table, "opened", source);
     let url = ensure_table_uri(dir.join(table).to_string_lossy()).map_err(failed)?;
-    let opened = DeltaTableBuilder::from_url(url)
-        .map_err(failed)?
-        .with_version(version)
-        .load()
-        .await
-        .map_err(failed)?;
-    opened.table_provider().with_session(Arc::new(state)).await.map_err(|e| EngineError::plan(table, e))
+    let mut builder = DeltaTableBuilder::from_url(url).map_err(failed)?;
+    if let Some(version) = version {
+        builder = builder.with_version(version);
+    }
+    builder.load().await.map_err(failed)
 }
 
 /// Makes `table` at `version` known to `context` as `alias`.
@@ -107,6 +120,8 @@ pub(crate) async fn replace(
         .with_session_state(Arc::new(context.state()))
         .with_save_mode(SaveMode::Overwrite)
         .with_schema_mode(SchemaMode::Overwrite)
+        // By default the logs of versions older than a month go, and a pinned snapshot could not be opened.
+        .with_commit_properties(CommitProperties::default().with_cleanup_expired_logs(Some(false)))
         .with_table_name(table)
         .with_writer_properties(
             WriterProperties::builder().set_max_row_group_row_count(Some(ROW_GROUP_ROWS)).build(),

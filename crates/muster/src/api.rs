@@ -64,14 +64,21 @@ impl Api {
         Ok(Self { base_url: base_url.to_owned(), sdk })
     }
 
-    /// Starts a report by its published kind, or by the id of its definition.
+    /// Starts a report by its published kind, or by the id of its definition; with `as_of` over a past
+    /// snapshot.
     ///
     /// # Errors
     /// What the service refuses, in one line.
-    pub async fn start(&self, report: &str, arguments: Value) -> Result<TaskResultDetails> {
+    pub async fn start(
+        &self,
+        report: &str,
+        arguments: Value,
+        as_of: Option<&str>,
+    ) -> Result<TaskResultDetails> {
         let kind = ReportType::from(report);
-        let started = if let ReportType::Other(definition) = &kind {
-            self.sdk.start_definition(definition, &arguments).await
+        // The published operation knows no past: our own takes every kind by its definition's id.
+        let started = if as_of.is_some() || matches!(kind, ReportType::Other(_)) {
+            self.sdk.start_definition(report, &arguments, as_of).await
         } else {
             let details = ReportDetails { report_type: Some(kind), arguments: Some(arguments) };
             self.sdk.start_report(&details).await

@@ -86,6 +86,9 @@ checked here; VERIFY.md in a package shows how other programs check it.")]
     /// Published snapshots
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
+    /// Correlation of accounts with identities
+    #[command(subcommand)]
+    Correlate(CorrelateCommand),
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -213,6 +216,13 @@ name. Rows without a userName are passed over; the links hold from the next refr
         #[arg(value_name = "FILE.csv")]
         file: PathBuf,
     },
+    /// Write the links that were made by hand to a file that `link` takes
+    #[command(after_help = "Example:\n  muster source links --to links.csv")]
+    Links {
+        /// Where to write; `-` is standard output
+        #[arg(short = 'o', long, value_name = "FILE", default_value = "-")]
+        to: PathBuf,
+    },
 }
 
 /// `refresh`
@@ -232,6 +242,7 @@ Examples:
   muster report run IDENTITIES --wait
   muster report run ACCOUNTS --argument application=2c9180897e7742b2017e781782f705b9 \\
       --argument 'sourceName=Active Directory' --wait
+  muster report run IDENTITIES --as-of 2026-03-31 --wait
   muster report run ORPHAN_IDENTITIES --argument 'selectedFormats=[\"CSV\"]'
 
 A value that reads as JSON (true, 5, [\"a\"]) is sent as such, any other as a text.")]
@@ -241,6 +252,10 @@ A value that reads as JSON (true, 5, [\"a\"]) is sent as such, any other as a te
         /// An argument; may be repeated
         #[arg(long = "argument", value_name = "NAME=VALUE")]
         arguments: Vec<String>,
+        /// A past snapshot to report on: its id, a date (the end of that day in UTC), or a time [default: the
+        /// newest snapshot]
+        #[arg(long, value_name = "SNAPSHOT|DATE|TIME")]
+        as_of: Option<String>,
         /// Wait until it has ended; the status is 1 if it did not succeed
         #[arg(long)]
         wait: bool,
@@ -446,6 +461,80 @@ pub enum SnapshotCommand {
     /// List published snapshots, the newest first
     #[command(after_help = "Example:\n  muster snapshot list")]
     List,
+    /// Show a snapshot: its sources and tables, its pin, whether it has expired
+    #[command(after_help = "Examples:\n  muster snapshot show newest\n  muster snapshot show 2026-03-31")]
+    Show {
+        /// Its id, a date (the end of that day in UTC), a time, or `newest`
+        snapshot: String,
+    },
+    /// Keep a snapshot whatever the policy says, until it is unpinned
+    #[command(after_help = "Example:\n  muster snapshot pin 2026-03-31 --reason 'first quarter'")]
+    Pin {
+        /// Its id, a date, a time, or `newest`
+        snapshot: String,
+        /// Why it is kept
+        #[arg(long)]
+        reason: String,
+        /// Who says so
+        #[arg(long, env = "USER", value_name = "NAME")]
+        by: String,
+    },
+    /// Let a pinned snapshot expire again
+    #[command(after_help = "Example:\n  muster snapshot unpin 2026-03-31")]
+    Unpin {
+        /// Its id, a date, a time, or `newest`
+        snapshot: String,
+    },
+    /// Let snapshots expire as snapshots.keep_last and snapshots.keep_days say, and remove what only they read
+    #[command(after_help = "\
+Example:
+  muster snapshot expire --dry-run
+
+Every refresh does this. Pinned snapshots, the newest one, and those that a waiting or running report
+reads are kept in any case.")]
+    Expire {
+        /// Only say what would expire
+        #[arg(long)]
+        dry_run: bool,
+    },
+    /// Compare two snapshots: identities and accounts that came, went, changed, by attribute
+    #[command(after_help = "\
+Examples:
+  muster snapshot compare 2026-03-31 newest
+  muster snapshot compare 2026-03-31 2026-06-30 --to changes.csv
+
+The file that --to names has a line for each object that came or went and for each attribute that
+changed; one that ends in .ndjson is written as JSON, one object a line.")]
+    Compare {
+        /// The earlier snapshot: its id, a date, a time, or `newest`
+        old: String,
+        /// The later snapshot
+        new: String,
+        /// Where to write what differs, as CSV or NDJSON [default: only the counts are printed]
+        #[arg(short = 'o', long, value_name = "FILE")]
+        to: Option<PathBuf>,
+    },
+}
+
+/// `correlate`
+#[derive(Debug, Subcommand)]
+pub enum CorrelateCommand {
+    /// Explain whose an account is: each rule, the values compared, the candidates, the verdict
+    #[command(after_help = "\
+Examples:
+  muster correlate explain 'Active Directory' 'CN=Ada,OU=People,DC=example,DC=com'
+  muster correlate explain Payroll 4711 --snapshot 2026-03-31
+
+Rules and data are those of the snapshot. The status is 1 if the verdict is not what the refresh wrote.")]
+    Explain {
+        /// The source's name or id
+        source: String,
+        /// The account
+        native_identity: String,
+        /// The snapshot: its id, a date, a time, or `newest`
+        #[arg(long, default_value = "newest")]
+        snapshot: String,
+    },
 }
 
 /// `config`

@@ -3,6 +3,7 @@
 pub mod audit;
 pub mod client;
 pub mod config;
+pub mod correlate;
 pub mod evidence;
 pub mod keys;
 pub mod refresh;

@@ -17,6 +17,7 @@ pub use audit::{AuditedDownloads, KafkaProperties};
 pub use issuers::{Callers, Issuer};
 pub use layers::{Effective, Given};
 
+use muster_reports::retention::RetentionPolicy;
 use muster_store::PostgresUrl;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -52,6 +53,8 @@ pub struct Settings {
     pub worker: Worker,
     /// Refreshes.
     pub refresh: Refresh,
+    /// How long snapshots are kept.
+    pub snapshots: Snapshots,
     /// Reports.
     pub reports: Reports,
     /// The query engine.
@@ -180,6 +183,23 @@ pub struct Worker {
 pub struct Refresh {
     /// Publish a snapshot although a source could not be read; its accounts stay as they were.
     pub publish_incomplete: bool,
+}
+
+/// `[snapshots]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Snapshots {
+    /// So many of the newest snapshots are kept, at least one.
+    pub keep_last: u32,
+    /// Snapshots younger than this many days are kept besides.
+    pub keep_days: u32,
+}
+
+impl Snapshots {
+    /// The policy, as the store takes it.
+    pub fn policy(&self) -> RetentionPolicy {
+        RetentionPolicy { keep_last: self.keep_last, keep_days: self.keep_days }
+    }
 }
 
 /// `[reports]`
@@ -355,6 +375,12 @@ impl Default for Worker {
     }
 }
 
+impl Default for Snapshots {
+    fn default() -> Self {
+        Self { keep_last: 30, keep_days: 0 }
+    }
+}
+
 impl Default for Reports {
     fn default() -> Self {
         Self { definitions: None, stale_after_days: 7 }
@@ -422,6 +448,7 @@ impl Settings {
             ("rate_limit.window_s", self.rate_limit.window_s),
             ("pdf.pages_max", u64::from(self.pdf.pages_max)),
             ("evidence.time_stamp_timeout_ms", self.evidence.time_stamp_timeout_ms),
+            ("snapshots.keep_last", u64::from(self.snapshots.keep_last)),
             ("store.connections", u64::from(self.store.connections)),
             ("worker.heartbeat_ms", self.worker.heartbeat_ms),
             ("worker.poll_ms", self.worker.poll_ms),

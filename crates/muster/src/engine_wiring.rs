@@ -1,9 +1,16 @@
 //! The one place of the binary that names the engine.
 
+mod tables;
+
+pub use muster_engine::compare::COLUMNS as COMPARED;
+pub use muster_engine::explain::CorrelationExplanation;
+pub use muster_engine::retention::Removed;
+
 use crate::config::{self, CsvHeader, PdfPaper};
 use crate::memory;
 use crate::refresh::{RefreshReport, RefreshRequest, Refresher, RejectedRecord, SourceOutcome};
 use crate::report_run::{Part, Planner, Prepared, Rows, Runner};
+use crate::snapshots::SnapshotTables;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use muster_engine::search::{SearchPart, SearchRequest};
@@ -57,6 +64,8 @@ pub struct EnginePorts {
     pub runner: Arc<dyn ReportRunner>,
     /// Refreshes.
     pub refresher: Arc<dyn Refresher>,
+    /// The tables behind snapshots.
+    pub tables: Arc<dyn SnapshotTables>,
 }
 
 /// Opens the engine.
@@ -107,6 +116,7 @@ pub fn open(parts: Parts) -> Result<EnginePorts> {
         work_dir: parts.work_dir,
         clock: parts.clock.clone(),
     };
+    let tables = tables::EngineTables(engine.clone());
     let refresher = EngineRefresher {
         engine,
         snapshots: parts.snapshots,
@@ -114,7 +124,7 @@ pub fn open(parts: Parts) -> Result<EnginePorts> {
         clock: parts.clock,
         ids: parts.ids,
     };
-    Ok(EnginePorts { runner: Arc::new(runner), refresher: Arc::new(refresher) })
+    Ok(EnginePorts { runner: Arc::new(runner), refresher: Arc::new(refresher), tables: Arc::new(tables) })
 }
 
 struct EnginePlanner(Arc<Engine>);
@@ -316,7 +326,7 @@ impl Refresher for EngineRefresher {
         }
         let sources =
             outcome.sources.into_iter().map(|source| reported(source, request.rejected_max)).collect();
-        Ok(RefreshReport { sources, snapshot: outcome.manifest })
+        Ok(RefreshReport { sources, snapshot: outcome.manifest, notes: Vec::new() })
     }
 }
 

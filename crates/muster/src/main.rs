@@ -24,6 +24,7 @@ mod query_language;
 mod refresh;
 mod report_run;
 mod serve;
+mod snapshots;
 mod tls;
 mod token_keys;
 
@@ -70,6 +71,7 @@ async fn dispatch(cli: Cli) -> Result {
         Command::Audit(command) => commands::audit::run(command, settings, output).await,
         Command::Verify(args) => commands::verify::run(args, output),
         Command::Snapshot(command) => commands::snapshot::run(command, settings, output).await,
+        Command::Correlate(command) => commands::correlate::run(command, settings, output).await,
         Command::Config(command) => commands::config::run(command, &effective, output),
     }
 }
@@ -93,6 +95,7 @@ fn effective(cli: &Cli) -> Result<Effective> {
         | Command::Audit(_)
         | Command::Verify(_)
         | Command::Snapshot(_)
+        | Command::Correlate(_)
         | Command::Config(_) => {}
     }
     // A variable that is not UTF-8 cannot be a setting.
@@ -116,6 +119,7 @@ fn start_log(settings: &Settings, command: &Command) -> Result {
         | Command::Audit(_)
         | Command::Verify(_)
         | Command::Snapshot(_)
+        | Command::Correlate(_)
         | Command::Config(_) => "warn",
     };
     let filter = EnvFilter::try_new(filter)

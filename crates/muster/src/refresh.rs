@@ -75,6 +75,8 @@ pub struct RefreshReport {
     pub sources: Vec<SourceOutcome>,
     /// The snapshot that is in force now because of it; `None` when the last one stays in force.
     pub snapshot: Option<SnapshotManifest>,
+    /// What else happened: snapshots that expired.
+    pub notes: Vec<String>,
 }
 
 /// Reads sources, correlates, and publishes.
@@ -156,6 +158,9 @@ impl RefreshReport {
             }
             None => text.push_str("\n\nno snapshot was published: the last one stays in force"),
         }
+        for note in &self.notes {
+            text.push_str(&format!("\n{note}"));
+        }
         text
     }
 
@@ -212,6 +217,7 @@ mod tests {
         let report = RefreshReport {
             sources: vec![SourceOutcome { rejected: 2, rejections: vec![rejection], ..outcome("HR") }],
             snapshot: None,
+            notes: Vec::new(),
         };
         assert_eq!(
             report.text(),
@@ -226,7 +232,8 @@ mod tests {
     #[test]
     fn a_source_that_cannot_be_read_makes_the_command_fail() {
         let broken = SourceOutcome { error: Some("no such file".into()), complete: false, ..outcome("HR") };
-        let report = RefreshReport { sources: vec![outcome("Directory"), broken], snapshot: None };
+        let report =
+            RefreshReport { sources: vec![outcome("Directory"), broken], snapshot: None, notes: Vec::new() };
         assert_eq!(
             report.verdict().unwrap_err().to_string(),
             "no snapshot was published, for not everything could be read: HR"

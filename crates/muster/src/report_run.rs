@@ -22,6 +22,7 @@ use muster_reports::cover::{Cover, CoverColumn, Reconciliation};
 use muster_reports::definition::{EXTRA_FORMATS, FORMULA_GUARD};
 use muster_reports::error::{Error, Result};
 use muster_reports::ports::{Clock, ProgressCell, ReportRunner, RunOutcome, SnapshotCatalogue};
+use muster_reports::retention::AsOf;
 use muster_reports::task::{Claim, Message, TaskResult};
 use muster_reports::{Arguments, Catalogue, FileFormat, ReportDefinition};
 use muster_store::ResultFiles;
@@ -63,10 +64,12 @@ impl ReportRunner for Runner {
                 task.report.as_str()
             ))
         })?;
-        let manifest =
-            self.snapshots.snapshot(&task.tenant, &task.snapshot).await?.ok_or_else(|| {
-                Error::not_found(format!("snapshot {} is not there any more", task.snapshot))
-            })?;
+        let manifest = self
+            .snapshots
+            .as_of(&task.tenant, &AsOf::Snapshot(task.snapshot.clone()))
+            .await?
+            .ok_or_else(|| Error::not_found(format!("snapshot {} is not there any more", task.snapshot)))?
+            .readable()?;
         let mut messages = check_formats(definition, &task.arguments);
         let mut prepared = self.planner.prepare(&manifest, definition, task).await?;
         messages.append(&mut prepared.messages);

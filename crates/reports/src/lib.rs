@@ -19,6 +19,7 @@ pub mod error;
 pub mod ids;
 pub mod kind;
 pub mod ports;
+pub mod retention;
 pub mod service;
 pub mod snapshot;
 pub mod step;

@@ -6,6 +6,7 @@ use crate::audit::{AuditOperation, AuditRecord, ChainedEvent};
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::ids::{ClientId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
+use crate::retention::{AsOf, CataloguedSnapshot, Pin, RetentionPolicy};
 use crate::snapshot::SnapshotManifest;
 use crate::task::{AttemptEnd, Claim, Lease, Message, NewTask, Progress, Task, TaskResult, TaskState};
 use async_trait::async_trait;
@@ -144,8 +145,31 @@ pub trait SnapshotCatalogue: Send + Sync {
     /// The newest snapshot.
     async fn newest(&self, tenant: &TenantId) -> Result<Option<Arc<SnapshotManifest>>>;
 
-    /// The snapshot with this id.
+    /// The manifest of the snapshot with this id, also of one that has expired.
     async fn snapshot(&self, tenant: &TenantId, id: &SnapshotId) -> Result<Option<Arc<SnapshotManifest>>>;
+
+    /// The snapshot with this id, or the last published one that was made by a moment; expired ones too.
+    async fn as_of(&self, tenant: &TenantId, as_of: &AsOf) -> Result<Option<CataloguedSnapshot>>;
+
+    /// The snapshots, the last published first, at most `limit`; expired ones too.
+    async fn catalogued(&self, tenant: &TenantId, limit: u32) -> Result<Vec<CataloguedSnapshot>>;
+
+    /// Keeps a snapshot from expiring, or with `None` lets it expire again; a pin replaces the one before.
+    /// `NotFound` for an unknown one, and for a pin on one that has expired.
+    async fn pin(&self, tenant: &TenantId, id: &SnapshotId, pin: Option<&Pin>) -> Result<()>;
+
+    /// Lets snapshots expire as `policy` says, and returns them, the last published first. With `dry_run` they
+    /// are only returned. The data is the caller's to remove, once this has returned.
+    async fn expire(
+        &self,
+        tenant: &TenantId,
+        policy: RetentionPolicy,
+        now: DateTime<Utc>,
+        dry_run: bool,
+    ) -> Result<Vec<SnapshotId>>;
+
+    /// The manifests of all snapshots whose data must be kept, of every tenant: they share their tables.
+    async fn kept(&self) -> Result<Vec<SnapshotManifest>>;
 }
 
 /// A credential as it is kept: the secret only as a keyed hash.

@@ -10,6 +10,7 @@ use crate::kind::{FileFormat, ReportKind};
 use crate::ports::{
     AuditEvent, AuditTrail, Cancelled, Clock, Ids, QueryLanguage, ResultOrder, SnapshotCatalogue, TaskStore,
 };
+use crate::retention::AsOf;
 use crate::snapshot::SnapshotManifest;
 use crate::task::{Message, NewTask, PublishedFile, Task, TaskState, dedup_key, task_definition_id};
 use chrono::TimeDelta;
@@ -83,6 +84,21 @@ impl Reports {
     /// # Errors
     /// As [`Reports::start_kind`], and `Invalid` for an id without a definition.
     pub async fn start(&self, caller: &Caller, report: &ReportId, raw: &RawArguments) -> Result<Task> {
+        self.start_as_of(caller, report, raw, None).await
+    }
+
+    /// As [`Reports::start`], over a past snapshot. Such a task is another one than that over the newest
+    /// snapshot, also where both read the same: its definition's id and its key name the snapshot.
+    ///
+    /// # Errors
+    /// As [`Reports::start`]; `NotFound` where no such snapshot is or its data is not kept any more.
+    pub async fn start_as_of(
+        &self,
+        caller: &Caller,
+        report: &ReportId,
+        raw: &RawArguments,
+        as_of: Option<&AsOf>,
+    ) -> Result<Task> {
         caller.authorise(Operation::Start)?;
         let scope = caller.scope();
         if scope == DataScope::Sources(BTreeSet::new()) {
@@ -94,16 +110,13 @@ impl Reports {
         let arguments = Arguments::check(definition.arguments.iter().chain(COMMON_ARGUMENTS.iter()), raw)?;
         check_guard(&arguments)?;
         self.check_query(definition, &arguments)?;
-        let snapshot = self.snapshots.newest(&caller.tenant).await?.ok_or_else(|| {
-            Error::unavailable(
-                "there is no snapshot to report on yet: aggregate and refresh the sources first",
-            )
-        })?;
+        let snapshot = self.snapshot_for(caller, as_of).await?;
         let now = self.clock.now();
         let mut messages = check_sources(definition, &arguments, &snapshot, &scope)?;
         messages.extend(check_formats(definition, &arguments)?);
         messages.extend(self.source_warnings(definition, &arguments, &snapshot, &scope));
-        let task_definition = task_definition_id(&caller.tenant, definition, &arguments, &scope);
+        let past = as_of.map(|_| &snapshot.id);
+        let task_definition = task_definition_id(&caller.tenant, definition, &arguments, &scope, past);
         let id = TaskId::new(self.ids.fresh());
         // The definition's id stands for report and arguments, which the task keeps.
         let details = format!("definition {task_definition}");
@@ -126,6 +139,24 @@ impl Reports {
             deadline: now + self.limits.task_deadline,
         };
         Ok(self.tasks.start(new).await?.task())
+    }
+
+    /// The snapshot that a start reads.
+    async fn snapshot_for(&self, caller: &Caller, as_of: Option<&AsOf>) -> Result<Arc<SnapshotManifest>> {
+        let Some(as_of) = as_of else {
+            return self.snapshots.newest(&caller.tenant).await?.ok_or_else(|| {
+                Error::unavailable(
+                    "there is no snapshot to report on yet: aggregate and refresh the sources first",
+                )
+            });
+        };
+        let found = self.snapshots.as_of(&caller.tenant, as_of).await?.ok_or_else(|| {
+            Error::not_found(match as_of {
+                AsOf::Snapshot(id) => format!("there is no snapshot {:?}", id.as_str()),
+                AsOf::Moment(time) => format!("there was no snapshot yet at {}", time.to_rfc3339()),
+            })
+        })?;
+        found.readable()
     }
 
     /// The task behind a task result id or a task definition id (get-report-result). `None` where there is none.

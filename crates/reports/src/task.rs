@@ -246,19 +246,24 @@ pub struct NewTask {
     pub event: Option<crate::ports::AuditEvent>,
 }
 
-/// The stable id of one report with one set of arguments over the rows of one data scope. Ids of reports over
-/// everything do not depend on the scope: they were given out before there were others.
+/// The stable id of one report with one set of arguments over the rows of one data scope, and over one past
+/// snapshot where it was asked for as of one. Ids of reports over everything do not depend on the scope, and
+/// those over the newest snapshot on none: they were given out before there were others.
 pub fn task_definition_id(
     tenant: &TenantId,
     definition: &ReportDefinition,
     arguments: &Arguments,
     scope: &DataScope,
+    past: Option<&SnapshotId>,
 ) -> TaskDefinitionId {
     let (arguments, rows) = (arguments.canonical(), scope.to_string());
     let mut parts = vec!["task", tenant.as_str(), definition.id.as_str(), &arguments];
     match scope {
         DataScope::Everything => {}
         DataScope::Sources(_) => parts.push(&rows),
+    }
+    if let Some(snapshot) = past {
+        parts.extend(["as of", snapshot.as_str()]);
     }
     TaskDefinitionId::new(stable_id(parts))
 }

@@ -4,13 +4,9 @@ use crate::failure::failed;
 use crate::rows;
 use crate::session::values;
 use crate::store::Store;
-use muster_reports::SnapshotManifest;
 use muster_reports::error::Result;
 use muster_reports::ids::{ClientId, TenantId};
 use muster_reports::ports::{AuditEvent, Credential};
-
-/// Snapshots that a list holds at most.
-const SNAPSHOTS_LISTED_MAX: i64 = 1_000;
 
 impl Store {
     /// Every credential of the tenant, the oldest first.
@@ -59,21 +55,5 @@ impl Store {
             },
         )
         .await
-    }
-
-    /// The newest snapshots of the tenant, the newest first; at most a thousand.
-    ///
-    /// # Errors
-    /// `Internal` when the store cannot be read.
-    pub async fn snapshots(&self, tenant: &TenantId) -> Result<Vec<SnapshotManifest>> {
-        let found = self
-            .read(
-                "SELECT manifest FROM snapshots WHERE tenant = $1 ORDER BY seq DESC LIMIT $2",
-                values![tenant.as_str(), SNAPSHOTS_LISTED_MAX],
-            )
-            .await;
-        found
-            .and_then(|found| found.iter().map(|row| rows::json(row, "manifest")).collect())
-            .map_err(|error| failed("list snapshots", error))
     }
 }

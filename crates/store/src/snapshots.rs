@@ -1,18 +1,25 @@
-//! The catalogue of published snapshots. A row is inserted once and never changes.
+//! The catalogue of published snapshots. A row is inserted once; only its pin and its end may change.
+//!
+//! Pinning and expiring exclude each other, so that a snapshot whose pin was acknowledged has its data.
 
 use crate::failure::{failed, is_taken};
 use crate::rows;
-use crate::session::values;
+use crate::session::{Read, Row, Session, values};
 use crate::store::Store;
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{SnapshotId, TenantId};
 use muster_reports::ports::SnapshotCatalogue;
+use muster_reports::retention::{AsOf, CataloguedSnapshot, Pin, RetentionFacts, RetentionPolicy};
 use muster_reports::snapshot::SnapshotManifest;
 use muster_reports::step::{Step, taken};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
+/// The lock of everything that changes the catalogue.
+const CATALOGUE: &str = "snapshots";
+const PIN_MAX: usize = 4_096;
 const MANIFEST_MAX: usize = 16 * 1_024 * 1_024;
 /// Tenants whose newest manifest is kept in memory.
 const CACHED_MAX: usize = 256;
@@ -49,7 +56,7 @@ impl SnapshotCatalogue for Store {
             Box::pin(async move {
                 let (tenant, id, created, text) = &*kept;
                 // Numbers are given before they are committed: only one at a time keeps their order.
-                let inserted = match session.alone_in("snapshots").await {
+                let inserted = match session.alone_in(CATALOGUE).await {
                     Ok(()) => session
                         .change(
                             "INSERT INTO snapshots (tenant, id, created, manifest) VALUES ($1, $2, $3, $4)",
@@ -105,4 +112,156 @@ impl SnapshotCatalogue for Store {
             .and_then(|row| row.map(|row| rows::json(&row, "manifest").map(Arc::new)).transpose())
             .map_err(|error| failed("read a snapshot", error))
     }
+
+    async fn as_of(&self, tenant: &TenantId, as_of: &AsOf) -> Result<Option<CataloguedSnapshot>> {
+        let found = match as_of {
+            AsOf::Snapshot(id) => {
+                self.read_first(
+                    "SELECT * FROM snapshots WHERE tenant = $1 AND id = $2",
+                    values![tenant.as_str(), id.as_str()],
+                )
+                .await
+            }
+            AsOf::Moment(moment) => {
+                self.read_first(
+                    "SELECT * FROM snapshots WHERE tenant = $1 AND created <= $2 ORDER BY seq DESC LIMIT 1",
+                    values![tenant.as_str(), rows::micros(*moment)],
+                )
+                .await
+            }
+        };
+        found
+            .and_then(|row| row.as_ref().map(catalogued).transpose())
+            .map_err(|error| failed("read a snapshot", error))
+    }
+
+    async fn catalogued(&self, tenant: &TenantId, limit: u32) -> Result<Vec<CataloguedSnapshot>> {
+        let found = self
+            .read(
+                "SELECT * FROM snapshots WHERE tenant = $1 ORDER BY seq DESC LIMIT $2",
+                values![tenant.as_str(), i64::from(limit)],
+            )
+            .await;
+        found
+            .and_then(|found| found.iter().map(catalogued).collect())
+            .map_err(|error| failed("list snapshots", error))
+    }
+
+    async fn pin(&self, tenant: &TenantId, id: &SnapshotId, pin: Option<&Pin>) -> Result<()> {
+        let text = pin.map(|pin| rows::to_json("the pin of a snapshot", pin, PIN_MAX)).transpose()?;
+        let kept = Arc::new((tenant.clone(), id.clone(), text));
+        self.write(move |session| {
+            let kept = kept.clone();
+            Box::pin(async move { set_pin(session, &kept.0, &kept.1, kept.2.as_deref()).await })
+        })
+        .await
+    }
+
+    async fn expire(
+        &self,
+        tenant: &TenantId,
+        policy: RetentionPolicy,
+        now: DateTime<Utc>,
+        dry_run: bool,
+    ) -> Result<Vec<SnapshotId>> {
+        if dry_run {
+            let facts = self.read(FACTS, values![tenant.as_str()]).await;
+            let facts = facts.and_then(|rows| rows.iter().map(retention_facts).collect::<Read<Vec<_>>>());
+            return facts
+                .map(|facts| policy.expiring(&facts, now))
+                .map_err(|error| failed("look for snapshots that expire", error));
+        }
+        let tenant = tenant.clone();
+        self.write(move |session| {
+            let tenant = tenant.clone();
+            Box::pin(async move {
+                expire(session, &tenant, policy, now)
+                    .await
+                    .map_err(|error| failed("let snapshots expire", error))
+            })
+        })
+        .await
+    }
+
+    async fn kept(&self) -> Result<Vec<SnapshotManifest>> {
+        let found = self.read("SELECT manifest FROM snapshots WHERE expired IS NULL ORDER BY seq", &[]).await;
+        found
+            .and_then(|found| found.iter().map(|row| rows::json(row, "manifest")).collect())
+            .map_err(|error| failed("list the snapshots that are kept", error))
+    }
+}
+
+/// What a policy asks of the snapshots that have not expired. Live tasks read theirs, also after a retry.
+const FACTS: &str = "SELECT s.id, s.created, s.pin,
+        EXISTS (SELECT 1 FROM tasks t WHERE t.tenant = s.tenant AND t.snapshot = s.id
+            AND t.state IN ('pending', 'running')) AS needed
+    FROM snapshots s WHERE s.tenant = $1 AND s.expired IS NULL ORDER BY s.seq DESC";
+
+fn retention_facts(row: &Row) -> Read<RetentionFacts> {
+    Ok(RetentionFacts {
+        id: SnapshotId::new(row.text("id")?),
+        created: rows::as_time("created", row.integer("created")?)?,
+        pinned: row.optional_text("pin")?.is_some(),
+        needed: row.flag("needed")?,
+    })
+}
+
+fn catalogued(row: &Row) -> Read<CataloguedSnapshot> {
+    let pin = match row.optional_text("pin")? {
+        None => None,
+        Some(_) => Some(rows::json(row, "pin")?),
+    };
+    let expired = row.optional_integer("expired")?;
+    Ok(CataloguedSnapshot {
+        manifest: Arc::new(rows::json(row, "manifest")?),
+        pin,
+        expired: expired.map(|micros| rows::as_time("expired", micros)).transpose()?,
+    })
+}
+
+async fn set_pin(
+    mut session: Session<'_>,
+    tenant: &TenantId,
+    id: &SnapshotId,
+    pin: Option<&str>,
+) -> Result<()> {
+    let wrong = |error| failed("pin a snapshot", error);
+    session.alone_in(CATALOGUE).await.map_err(wrong)?;
+    let found = session
+        .first("SELECT * FROM snapshots WHERE tenant = $1 AND id = $2", values![tenant.as_str(), id.as_str()])
+        .await;
+    let found = found.and_then(|row| row.as_ref().map(catalogued).transpose()).map_err(wrong)?;
+    let found = found.ok_or_else(|| Error::not_found(format!("there is no snapshot {:?}", id.as_str())))?;
+    if pin.is_some() {
+        found.readable()?;
+    }
+    session
+        .change(
+            "UPDATE snapshots SET pin = $1 WHERE tenant = $2 AND id = $3",
+            values![pin, tenant.as_str(), id.as_str()],
+        )
+        .await
+        .map(drop)
+        .map_err(wrong)
+}
+
+async fn expire(
+    mut session: Session<'_>,
+    tenant: &TenantId,
+    policy: RetentionPolicy,
+    now: DateTime<Utc>,
+) -> Read<Vec<SnapshotId>> {
+    session.alone_in(CATALOGUE).await?;
+    let facts = session.all(FACTS, values![tenant.as_str()]).await?;
+    let facts = facts.iter().map(retention_facts).collect::<Read<Vec<_>>>()?;
+    let expiring = policy.expiring(&facts, now);
+    for id in &expiring {
+        session
+            .change(
+                "UPDATE snapshots SET expired = $1 WHERE tenant = $2 AND id = $3",
+                values![rows::micros(now), tenant.as_str(), id.as_str()],
+            )
+            .await?;
+    }
+    Ok(expiring)
 }

@@ -10,6 +10,7 @@ mod leases;
 mod outcomes;
 mod relay;
 mod signals;
+mod snapshot_life;
 mod starts;
 
 pub use administration::{
@@ -17,6 +18,7 @@ pub use administration::{
 };
 pub use commands::{Command, commands, compare_task_stores};
 pub use relay::relay_log_contract;
+pub use snapshot_life::snapshot_life_contract;
 
 use crate::build;
 use chrono::{DateTime, TimeDelta, Utc};

@@ -14,6 +14,7 @@ use muster_reports::ports::{
     AuditEvent, AuditTrail, Backlog, Credential, Credentials, ManualLink, ParkedEvent, RegisteredSource,
     Registry, RelayLog, SnapshotCatalogue,
 };
+use muster_reports::retention::{AsOf, CataloguedSnapshot, Pin, RetentionFacts, RetentionPolicy};
 use muster_reports::snapshot::SnapshotManifest;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +27,7 @@ struct State {
     /// In the order they were accepted.
     tasks: Vec<tasks::Entry>,
     /// In the order they were published.
-    snapshots: Vec<(TenantId, Arc<SnapshotManifest>)>,
+    snapshots: Vec<(TenantId, CataloguedSnapshot)>,
     credentials: BTreeMap<ClientId, Credential>,
     audit: Vec<(AuditRecord, AuditEvent)>,
     sources: Vec<(TenantId, RegisteredSource)>,
@@ -132,19 +133,91 @@ impl MemoryStore {
 impl SnapshotCatalogue for MemoryStore {
     async fn publish(&self, tenant: &TenantId, manifest: &SnapshotManifest) -> Result<()> {
         let mut state = self.state();
-        if state.snapshots.iter().any(|(t, m)| t == tenant && m.id == manifest.id) {
+        if state.find_snapshot(tenant, &manifest.id).is_some() {
             return Err(Error::invalid(format!("snapshot {:?} is published already", manifest.id.as_str())));
         }
-        state.snapshots.push((tenant.clone(), Arc::new(manifest.clone())));
+        let snapshot = CataloguedSnapshot { manifest: Arc::new(manifest.clone()), pin: None, expired: None };
+        state.snapshots.push((tenant.clone(), snapshot));
         Ok(())
     }
 
     async fn newest(&self, tenant: &TenantId) -> Result<Option<Arc<SnapshotManifest>>> {
-        Ok(self.state().snapshots.iter().rev().find(|(t, _)| t == tenant).map(|(_, m)| m.clone()))
+        let newest = self.catalogued(tenant, 1).await?.pop();
+        Ok(newest.map(|snapshot| snapshot.manifest))
     }
 
     async fn snapshot(&self, tenant: &TenantId, id: &SnapshotId) -> Result<Option<Arc<SnapshotManifest>>> {
-        Ok(self.state().snapshots.iter().find(|(t, m)| t == tenant && m.id == *id).map(|(_, m)| m.clone()))
+        Ok(self.state().find_snapshot(tenant, id).map(|snapshot| snapshot.manifest.clone()))
+    }
+
+    async fn as_of(&self, tenant: &TenantId, as_of: &AsOf) -> Result<Option<CataloguedSnapshot>> {
+        let all = self.catalogued(tenant, u32::MAX).await?;
+        Ok(all.into_iter().find(|snapshot| match as_of {
+            AsOf::Snapshot(id) => snapshot.manifest.id == *id,
+            AsOf::Moment(moment) => snapshot.manifest.created <= *moment,
+        }))
+    }
+
+    async fn catalogued(&self, tenant: &TenantId, limit: u32) -> Result<Vec<CataloguedSnapshot>> {
+        let state = self.state();
+        let own = state.snapshots.iter().rev().filter(|(t, _)| t == tenant);
+        Ok(own.take(limit as usize).map(|(_, snapshot)| snapshot.clone()).collect())
+    }
+
+    async fn pin(&self, tenant: &TenantId, id: &SnapshotId, pin: Option<&Pin>) -> Result<()> {
+        let mut state = self.state();
+        let unknown = || Error::not_found(format!("there is no snapshot {:?}", id.as_str()));
+        let snapshot = state.find_snapshot(tenant, id).ok_or_else(unknown)?;
+        if pin.is_some() {
+            snapshot.readable()?;
+        }
+        snapshot.pin = pin.cloned();
+        Ok(())
+    }
+
+    async fn expire(
+        &self,
+        tenant: &TenantId,
+        policy: RetentionPolicy,
+        now: DateTime<Utc>,
+        dry_run: bool,
+    ) -> Result<Vec<SnapshotId>> {
+        let mut state = self.state();
+        let own = state.snapshots.iter().rev().filter(|(t, s)| t == tenant && s.expired.is_none());
+        let facts: Vec<_> = own
+            .map(|(_, snapshot)| RetentionFacts {
+                id: snapshot.manifest.id.clone(),
+                created: snapshot.manifest.created,
+                pinned: snapshot.pin.is_some(),
+                needed: state.is_read(tenant, &snapshot.manifest.id),
+            })
+            .collect();
+        let expiring = policy.expiring(&facts, now);
+        for id in expiring.iter().filter(|_| !dry_run) {
+            if let Some(snapshot) = state.find_snapshot(tenant, id) {
+                snapshot.expired = Some(now);
+            }
+        }
+        Ok(expiring)
+    }
+
+    async fn kept(&self) -> Result<Vec<SnapshotManifest>> {
+        let state = self.state();
+        let kept = state.snapshots.iter().filter(|(_, snapshot)| snapshot.expired.is_none());
+        Ok(kept.map(|(_, snapshot)| SnapshotManifest::clone(&snapshot.manifest)).collect())
+    }
+}
+
+impl State {
+    fn find_snapshot(&mut self, tenant: &TenantId, id: &SnapshotId) -> Option<&mut CataloguedSnapshot> {
+        self.snapshots.iter_mut().find(|(t, s)| t == tenant && s.manifest.id == *id).map(|(_, s)| s)
+    }
+
+    /// Whether a live task reads the snapshot.
+    fn is_read(&self, tenant: &TenantId, id: &SnapshotId) -> bool {
+        self.tasks.iter().any(|entry| {
+            entry.task.state.is_live() && entry.task.tenant == *tenant && entry.task.snapshot == *id
+        })
     }
 }
 

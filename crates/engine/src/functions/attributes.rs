@@ -92,7 +92,6 @@ impl ScalarUDFImpl for AttributeFunction {
             }
             Shape::First | Shape::Text => {
                 let mut texts = StringBuilder::new();
-                let mut joined = String::new();
                 for row in 0..rows {
                     let Some(entry) = column.entry(row, name) else {
                         texts.append_null();
@@ -102,20 +101,25 @@ impl ScalarUDFImpl for AttributeFunction {
                         texts.append_option(column.texts(entry).next());
                         continue;
                     }
-                    joined.clear();
-                    for (at, text) in column.texts(entry).enumerate() {
-                        if at > 0 {
-                            joined.push_str("; ");
-                        }
-                        push_doubled(&mut joined, text);
-                    }
-                    texts.append_value(&joined);
+                    texts.append_value(cell(column.texts(entry)));
                 }
                 Arc::new(texts.finish())
             }
         };
         Ok(ColumnarValue::Array(array))
     }
+}
+
+/// Values in one text, as multi-valued cells are written: joined with `; `, a `;` inside one doubled.
+pub(crate) fn cell<'a>(texts: impl Iterator<Item = &'a str>) -> String {
+    let mut joined = String::new();
+    for (at, text) in texts.enumerate() {
+        if at > 0 {
+            joined.push_str("; ");
+        }
+        push_doubled(&mut joined, text);
+    }
+    joined
 }
 
 fn push_doubled(joined: &mut String, text: &str) {

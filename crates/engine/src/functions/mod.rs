@@ -16,6 +16,7 @@ use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::SessionContext;
 
+pub(crate) use attributes::cell;
 pub(crate) use entitlements::text_lists;
 pub(crate) use mapping::{FAILURES, MAPPED, MappingFunction, lifecycle_attribute};
 pub(crate) use of_sources::OfSourcesFunction;
@@ -58,7 +59,7 @@ fn strings(array: &dyn Array) -> Result<StringArray> {
 }
 
 /// An `attributes` column opened for reading.
-struct AttributesColumn {
+pub(crate) struct AttributesColumn {
     map: MapArray,
     keys: StringArray,
     lists: ListArray,
@@ -66,7 +67,7 @@ struct AttributesColumn {
 }
 
 impl AttributesColumn {
-    fn open(array: &ArrayRef) -> Result<Self> {
+    pub(crate) fn open(array: &ArrayRef) -> Result<Self> {
         let Some(map) = array.as_map_opt() else {
             return exec_err!("attributes are {}: expected a map", array.data_type());
         };
@@ -89,6 +90,11 @@ impl AttributesColumn {
 
     fn entry(&self, row: usize, name: &str) -> Option<usize> {
         self.entries(row).find(|at| self.keys.value(*at) == name && !self.lists.is_null(*at))
+    }
+
+    /// Each attribute of a row with its values in one text, as multi-valued cells are written.
+    pub(crate) fn cells(&self, row: usize) -> impl Iterator<Item = (&str, String)> {
+        self.entries(row).map(|at| (self.keys.value(at), attributes::cell(self.texts(at))))
     }
 
     /// The texts of an entry, nulls left out.

@@ -36,13 +36,21 @@ impl Rule {
     }
 
     /// `identity attribute = account attribute`, for people.
-    fn label(&self) -> String {
+    pub(super) fn label(&self) -> String {
         let folded = if self.ignore_case { " (case ignored)" } else { "" };
         format!("{} = {}{folded}", self.identity_attribute, self.account_attribute)
     }
 
-    /// The pairs that this rule matches, over `accounts` and `known`.
-    fn pairs(&self, accounts: &str) -> String {
+    /// The account's values that are compared, as they stand in `accounts`; one a row, in the account's order.
+    pub(super) fn values(&self, accounts: &str) -> String {
+        format!(
+            "SELECT raw FROM (SELECT unnest(attribute(attributes, {name})) AS raw FROM {accounts} a) WHERE trim(raw) <> ''",
+            name = literal(&self.account_attribute)
+        )
+    }
+
+    /// The pairs that this rule matches, over `accounts` and `identities`.
+    pub(super) fn pairs(&self, accounts: &str, identities: &str) -> String {
         let fold = |value: &str| if self.ignore_case { format!("lower({value})") } else { value.to_owned() };
         let values = |table: &str, id: &str, attribute: &str| {
             format!(
@@ -57,7 +65,7 @@ impl Rule {
             order = self.order,
             label = literal(&self.label()),
             left = values(accounts, "account_id", &self.account_attribute),
-            right = values("known", "id", &self.identity_attribute),
+            right = values(identities, "id", &self.identity_attribute),
         )
     }
 }
@@ -68,8 +76,9 @@ const NO_PAIRS: &str =
 /// Leaves under `step`, for each account that a rule matches: `account_id`, `identity_id` (the only one, or one
 /// of several), `n`, `rule` and the sorted `candidates`.
 pub(super) async fn candidates(work: &Work, step: &str, accounts: &str, rules: &[Rule]) -> Result<()> {
-    let pairs: Vec<_> =
-        std::iter::once(NO_PAIRS.to_owned()).chain(rules.iter().map(|rule| rule.pairs(accounts))).collect();
+    let pairs: Vec<_> = std::iter::once(NO_PAIRS.to_owned())
+        .chain(rules.iter().map(|rule| rule.pairs(accounts, "known")))
+        .collect();
     decide(work, step, &pairs).await
 }
 
@@ -112,7 +121,7 @@ pub(super) async fn link_others(work: &Work, request: &RefreshRequest) -> Result
     let mut pairs = vec![NO_PAIRS.to_owned()];
     for input in request.sources.iter().filter(|input| !input.definition.is_authoritative()) {
         let accounts = format!("(SELECT * FROM other WHERE source_id = {})", literal(&input.definition.id));
-        pairs.extend(Rule::of(&input.definition).iter().map(|rule| rule.pairs(&accounts)));
+        pairs.extend(Rule::of(&input.definition).iter().map(|rule| rule.pairs(&accounts, "known")));
     }
     decide(work, "other_decisions", &pairs).await?;
     let mut parts = vec![

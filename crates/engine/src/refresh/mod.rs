@@ -15,6 +15,7 @@ mod correlate;
 mod documents;
 mod elements;
 mod errors;
+pub mod explain;
 mod identities;
 mod publish;
 mod stage;

@@ -39,7 +39,7 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> T {
 }
 
 pub struct House {
-    pub dir: TempDir,
+    pub dir: Arc<TempDir>,
     pub engine: Arc<Engine>,
     pub clock: Arc<StillClock>,
     pub sources: Vec<SourceInput>,
@@ -65,16 +65,20 @@ impl Ran {
     }
 }
 
+fn opened(dir: &Path) -> Arc<Engine> {
+    let settings = EngineSettings {
+        tables_dir: dir.join("tables"),
+        work_dir: dir.join("work"),
+        memory_limit_bytes: 256 << 20,
+        threads: 2,
+    };
+    Arc::new(Engine::open(settings).unwrap())
+}
+
 impl House {
     pub fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let settings = EngineSettings {
-            tables_dir: dir.path().join("tables"),
-            work_dir: dir.path().join("work"),
-            memory_limit_bytes: 256 << 20,
-            threads: 2,
-        };
-        let engine = Arc::new(Engine::open(settings).unwrap());
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let engine = opened(dir.path());
         Self {
             dir,
             engine,
@@ -84,6 +88,19 @@ impl House {
             manifest: None,
             publish_incomplete: false,
             refreshes: 0,
+        }
+    }
+
+    /// The same installation with an engine that remembers no table.
+    pub fn opened_anew(&self) -> Self {
+        Self {
+            dir: Arc::clone(&self.dir),
+            engine: opened(self.dir.path()),
+            clock: Arc::clone(&self.clock),
+            sources: self.sources.clone(),
+            links: self.links.clone(),
+            manifest: self.manifest.clone(),
+            ..*self
         }
     }
 

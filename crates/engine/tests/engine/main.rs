@@ -9,3 +9,4 @@ mod reports;
 mod scope;
 mod search;
 mod search_reference;
+mod snapshots;

@@ -2,7 +2,7 @@
 
 use crate::access::{Allowed, Start};
 use crate::failure::{Failure, json};
-use crate::input::{Id, Input, arguments, json_object};
+use crate::input::{Id, Input, arguments, json_object, shape};
 use crate::mapping::task_result_details;
 use crate::openapi::{NotFound, Refusals};
 use crate::state::AppState;
@@ -12,6 +12,7 @@ use axum::http::request::Parts;
 use axum::response::Response;
 use muster_reports::RawArguments;
 use muster_reports::ids::ReportId;
+use muster_reports::retention::AsOf;
 use muster_wire::TaskResultDetails;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -23,26 +24,40 @@ pub(crate) struct CustomReportDetails {
     /// What the report needs to know, by name; foreign keys are ignored.
     #[schema(value_type = Option<Object>, nullable = false)]
     arguments: Option<Map<String, Value>>,
+    /// A past snapshot to report on: its id, a date (the end of that day in UTC) or a time (RFC 3339), which mean
+    /// the last snapshot made by then. Absent: the newest one.
+    #[serde(rename = "asOf")]
+    #[schema(example = "2026-03-31", nullable = false)]
+    as_of: Option<String>,
 }
 
 /// Which definition to run.
 pub(crate) struct CustomStartRequest {
     report: ReportId,
     arguments: RawArguments,
+    as_of: Option<AsOf>,
 }
 
 impl Input for CustomStartRequest {
     async fn read(state: &AppState, mut parts: Parts, body: Body) -> Result<Self, Failure> {
         let report = ReportId::new(Id::of(&mut parts).await?.0);
         let object = json_object(state, &parts, body).await?.unwrap_or_default();
-        Ok(Self { report, arguments: arguments(object.get("arguments"))? })
+        let as_of = match object.get("asOf") {
+            None | Some(Value::Null) => None,
+            Some(Value::String(text)) => Some(text.parse::<AsOf>()?),
+            Some(other) => {
+                return Err(Failure::invalid(format!("asOf is {}: expected a text", shape(other))));
+            }
+        };
+        Ok(Self { report, arguments: arguments(object.get("arguments"))?, as_of })
     }
 }
 
 /// Run a report by its definition id
 ///
 /// Starts a built-in or custom report. The answer is that of start-report; for a custom report
-/// `reportType` is absent and `attributes.reportId` holds the definition id.
+/// `reportType` is absent and `attributes.reportId` holds the definition id. With `asOf` the report is made of
+/// a past snapshot, which its cover names.
 #[utoipa::path(
     post,
     path = "/muster/v1/reports/{id}/run",
@@ -56,11 +71,11 @@ impl Input for CustomStartRequest {
 pub(crate) async fn start_custom_report(
     Allowed { caller, .. }: Allowed<Start>,
     state: AppState,
-    CustomStartRequest { report, arguments }: CustomStartRequest,
+    CustomStartRequest { report, arguments, as_of }: CustomStartRequest,
 ) -> Result<Response, Failure> {
     if state.reports().catalogue.get(&report).is_none() {
         return Err(Failure::not_found(format!("there is no report definition {:?}", report.as_str())));
     }
-    let task = state.reports().start(&caller, &report, &arguments).await?;
+    let task = state.reports().start_as_of(&caller, &report, &arguments, as_of.as_ref()).await?;
     Ok(json(StatusCode::OK, &task_result_details(&task, state.settings())))
 }

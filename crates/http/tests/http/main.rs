@@ -3,6 +3,7 @@
 //! Expectations come from the published documents and from RFCs, written out by hand.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod as_of;
 mod audit;
 mod client;
 mod contract;

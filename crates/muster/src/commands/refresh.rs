@@ -1,13 +1,16 @@
 //! `muster refresh`: reads every source, correlates, publishes.
 
 use crate::cli::RefreshArgs;
+use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::engine_wiring::EnginePorts;
 use crate::failure::{Failure, Result};
 use crate::house::House;
-use crate::output::Output;
+use crate::output::{Output, count};
 use crate::refresh::{RefreshReport, RefreshRequest};
-use muster_reports::ports::Registry;
+use crate::snapshots;
+use muster_reports::error::error_chain;
+use muster_reports::ports::{Clock, Registry};
 
 /// Does what `args` say.
 pub async fn run(args: &RefreshArgs, settings: &Settings, output: Output) -> Result {
@@ -37,5 +40,24 @@ pub async fn refresh(house: &House, engine: &EnginePorts, rejected_max: usize) -
         publish_incomplete: house.settings.refresh.publish_incomplete,
         rejected_max,
     };
-    Ok(engine.refresher.refresh(request).await?)
+    let mut report = engine.refresher.refresh(request).await?;
+    if report.snapshot.is_some() {
+        report.notes.extend(expire(house, engine).await);
+    }
+    Ok(report)
+}
+
+/// Lets snapshots expire by policy; a failure is told and takes nothing from the refresh.
+async fn expire(house: &House, engine: &EnginePorts) -> Option<String> {
+    let now = SystemClock.now();
+    match snapshots::expire(house, engine.tables.as_ref(), now, false).await {
+        Ok(expiry) if expiry.expired.is_empty() && expiry.files == 0 => None,
+        Ok(expiry) => Some(format!(
+            "{} snapshots expired: {} files, {} bytes removed",
+            count(expiry.expired.len() as u64),
+            count(expiry.files),
+            count(expiry.bytes)
+        )),
+        Err(failure) => Some(format!("snapshots could not be expired: {}", error_chain(&failure))),
+    }
 }

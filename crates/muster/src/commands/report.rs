@@ -16,9 +16,9 @@ mod compare;
 /// Does what `command` says.
 pub async fn run(command: &ReportCommand, settings: &Settings, output: Output) -> Result {
     match command {
-        ReportCommand::Run { kind, arguments, wait, service } => {
+        ReportCommand::Run { kind, arguments, as_of, wait, service } => {
             let arguments = arguments.iter().map(|text| argument(text)).collect::<Result<Map<_, _>>>()?;
-            start(&connect(service)?, kind, Value::Object(arguments), *wait, output).await
+            start(&connect(service)?, kind, Value::Object(arguments), as_of.as_deref(), *wait, output).await
         }
         ReportCommand::Result { id, service } => show(&connect(service)?.result(id).await?, id, output),
         ReportCommand::Get { id, format, to, service } => {
@@ -51,8 +51,15 @@ fn argument(text: &str) -> Result<(String, Value)> {
     Ok((name.into(), value))
 }
 
-async fn start(api: &Api, kind: &str, arguments: Value, wait: bool, output: Output) -> Result {
-    let task = api.start(kind, arguments).await?;
+async fn start(
+    api: &Api,
+    kind: &str,
+    arguments: Value,
+    as_of: Option<&str>,
+    wait: bool,
+    output: Output,
+) -> Result {
+    let task = api.start(kind, arguments, as_of).await?;
     let Some(id) = task.id.clone() else {
         return Err(Failure::new("the start was answered without an id"));
     };

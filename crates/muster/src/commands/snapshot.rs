@@ -1,11 +1,22 @@
-//! `muster snapshot`: published snapshots.
+//! `muster snapshot`: published snapshots, from the list of them to their end.
+
+mod compare;
 
 use crate::cli::SnapshotCommand;
+use crate::clock::SystemClock;
 use crate::config::Settings;
 use crate::failure::Result;
 use crate::house::House;
-use crate::output::{Output, count, number, text};
+use crate::output::{Output, count, json, number, print, table, text};
+use crate::snapshots;
+use chrono::{DateTime, Utc};
+use muster_reports::ports::{Clock, SnapshotCatalogue};
+use muster_reports::retention::{CataloguedSnapshot, Pin};
 use serde::Serialize;
+use serde_json::json;
+
+/// Snapshots that a list holds at most.
+const LISTED_MAX: u32 = 1_000;
 
 #[derive(Serialize)]
 struct Listed {
@@ -15,31 +26,56 @@ struct Listed {
     identities: u64,
     accounts: u64,
     complete: bool,
+    pin: Option<Pin>,
+    expired: Option<String>,
 }
 
 /// Does what `command` says.
 pub async fn run(command: &SnapshotCommand, settings: &Settings, output: Output) -> Result {
+    let house = House::open(settings).await?;
     match command {
-        SnapshotCommand::List => list(&House::open(settings).await?, output).await,
+        SnapshotCommand::List => list(&house, output).await,
+        SnapshotCommand::Show { snapshot } => show(&snapshots::find(&house, snapshot).await?, output),
+        SnapshotCommand::Pin { snapshot, reason, by } => {
+            let found = snapshots::find(&house, snapshot).await?;
+            let pin = Pin { by: by.clone(), reason: reason.clone(), at: SystemClock.now() };
+            house.store.pin(&house.tenant, &found.manifest.id, Some(&pin)).await?;
+            print(&format!("snapshot {} is pinned by {}: {}", found.manifest.id, pin.by, pin.reason))
+        }
+        SnapshotCommand::Unpin { snapshot } => {
+            let found = snapshots::find(&house, snapshot).await?;
+            house.store.pin(&house.tenant, &found.manifest.id, None).await?;
+            print(&format!("snapshot {} is not pinned", found.manifest.id))
+        }
+        SnapshotCommand::Expire { dry_run } => expire(&house, *dry_run, output).await,
+        SnapshotCommand::Compare { old, new, to } => {
+            compare::run(&house, old, new, to.as_deref(), output).await
+        }
+    }
+}
+
+fn when(time: DateTime<Utc>) -> String {
+    time.to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+fn listed(snapshot: &CataloguedSnapshot) -> Listed {
+    let manifest = &snapshot.manifest;
+    let rows = |table: &str| manifest.rows.get(table).copied().unwrap_or(0);
+    Listed {
+        id: manifest.id.to_string(),
+        created: when(manifest.created),
+        sources: manifest.sources.len(),
+        identities: rows("identities"),
+        accounts: rows("accounts"),
+        complete: manifest.sources.iter().all(|source| source.complete),
+        pin: snapshot.pin.clone(),
+        expired: snapshot.expired.map(when),
     }
 }
 
 async fn list(house: &House, output: Output) -> Result {
-    let snapshots = house.store.snapshots(&house.tenant).await?;
-    let listed: Vec<_> = snapshots
-        .iter()
-        .map(|snapshot| {
-            let rows = |table: &str| snapshot.rows.get(table).copied().unwrap_or(0);
-            Listed {
-                id: snapshot.id.to_string(),
-                created: snapshot.created.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
-                sources: snapshot.sources.len(),
-                identities: rows("identities"),
-                accounts: rows("accounts"),
-                complete: snapshot.sources.iter().all(|source| source.complete),
-            }
-        })
-        .collect();
+    let snapshots = house.store.catalogued(&house.tenant, LISTED_MAX).await?;
+    let listed: Vec<_> = snapshots.iter().map(listed).collect();
     let columns = [
         text("id"),
         text("created"),
@@ -47,6 +83,7 @@ async fn list(house: &House, output: Output) -> Result {
         number("identities"),
         number("accounts"),
         text("complete"),
+        text("kept"),
     ];
     output.list(&listed, &columns, |snapshot| {
         vec![
@@ -56,6 +93,65 @@ async fn list(house: &House, output: Output) -> Result {
             count(snapshot.identities),
             count(snapshot.accounts),
             if snapshot.complete { "yes" } else { "no" }.into(),
+            match (&snapshot.expired, &snapshot.pin) {
+                (Some(_), _) => "expired".into(),
+                (None, Some(pin)) => format!("pinned: {}", pin.reason),
+                (None, None) => "by policy".into(),
+            },
         ]
     })
+}
+
+fn show(snapshot: &CataloguedSnapshot, output: Output) -> Result {
+    let manifest = &snapshot.manifest;
+    if output == Output::Json {
+        return json(&json!({
+            "snapshot": &**manifest, "pin": snapshot.pin, "expired": snapshot.expired.map(when),
+        }));
+    }
+    let mut lines = vec![format!("snapshot {} of {}", manifest.id, when(manifest.created))];
+    if let Some(at) = snapshot.expired {
+        lines.push(format!("expired at {}: its data is not kept any more", when(at)));
+    }
+    if let Some(pin) = &snapshot.pin {
+        lines.push(format!("pinned by {} at {}: {}", pin.by, when(pin.at), pin.reason));
+    }
+    let columns = [text("source"), text("kind"), text("read at"), number("accounts"), text("complete")];
+    let sources = manifest.sources.iter().map(|source| {
+        let complete = if source.complete { "yes" } else { "no" };
+        vec![
+            source.name.clone(),
+            source.kind.clone(),
+            when(source.ended),
+            count(source.loaded),
+            complete.into(),
+        ]
+    });
+    lines.push(format!("\n{}\n", table(&columns, sources)));
+    let columns = [text("table"), number("version"), number("rows")];
+    let tables = manifest.versions.iter().map(|(name, version)| {
+        let rows = manifest.rows.get(name).copied().unwrap_or(0);
+        vec![name.clone(), version.to_string(), count(rows)]
+    });
+    lines.push(table(&columns, tables));
+    print(&lines.join("\n"))
+}
+
+async fn expire(house: &House, dry_run: bool, output: Output) -> Result {
+    let _lock = house.lock_refresh()?;
+    let engine = house.engine(house.catalogue()?)?;
+    let expiry = snapshots::expire(house, engine.tables.as_ref(), SystemClock.now(), dry_run).await?;
+    if output == Output::Json {
+        return json(&expiry);
+    }
+    let mut lines: Vec<_> = expiry.expired.iter().map(ToString::to_string).collect();
+    lines.push(format!(
+        "{} snapshots {}, {} files of {} bytes {}",
+        count(expiry.expired.len() as u64),
+        if dry_run { "would expire" } else { "expired" },
+        count(expiry.files),
+        count(expiry.bytes),
+        if dry_run { "would be removed" } else { "removed" },
+    ));
+    print(&lines.join("\n"))
 }

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 mod link;
+mod links;
 
 /// Does what `command` says.
 pub async fn run(command: &SourceCommand, settings: &Settings, output: Output) -> Result {
@@ -22,6 +23,7 @@ pub async fn run(command: &SourceCommand, settings: &Settings, output: Output) -
         SourceCommand::Add { file } => add(file, &House::open_or_make(settings).await?).await,
         SourceCommand::List => list(&House::open(settings).await?, output).await,
         SourceCommand::Check { file, rejected } => check(file, *rejected)?.print(output),
+        SourceCommand::Links { to } => links::run(to, &House::open(settings).await?).await,
         SourceCommand::Link { file } => link::run(file, &House::open(settings).await?, output).await,
     }
 }

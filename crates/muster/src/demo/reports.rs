@@ -69,7 +69,7 @@ fn kinds(sources: &[SourceDefinition]) -> Result<[(&'static str, Value); 7]> {
 
 async fn run(api: &Api, kind: &'static str, arguments: Value, folder: &Path) -> Result<Ran> {
     let began = Instant::now();
-    let task = api.start(kind, arguments).await?;
+    let task = api.start(kind, arguments, None).await?;
     let id =
         task.id.ok_or_else(|| Failure::new(format!("the start of {kind} was answered without an id")))?;
     let result = api.wait(&id).await?;

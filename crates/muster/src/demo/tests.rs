@@ -3,8 +3,12 @@
 
 use super::*;
 use crate::clock::SystemClock;
+use crate::engine_wiring::{CorrelationExplanation, Removed};
 use crate::refresh::{RefreshRequest, Refresher, SourceOutcome};
+use crate::report_run::Rows;
+use crate::snapshots::SnapshotTables;
 use async_trait::async_trait;
+use muster_reports::error::Error;
 use muster_reports::ids::SnapshotId;
 use muster_reports::ports::{Clock, SnapshotCatalogue};
 use muster_reports::{ReportKind, SnapshotManifest};
@@ -33,7 +37,33 @@ impl Refresher for FakeRefresher {
             outcomes.push(SourceOutcome { name: source.name.clone(), complete: true, ..Default::default() });
         }
         self.0.publish(&request.tenant, &snapshot).await?;
-        Ok(RefreshReport { sources: outcomes, snapshot: Some(snapshot) })
+        Ok(RefreshReport { sources: outcomes, snapshot: Some(snapshot), notes: Vec::new() })
+    }
+}
+
+struct NoTables;
+
+#[async_trait]
+impl SnapshotTables for NoTables {
+    async fn remove_unkept(&self, _: &[SnapshotManifest], _: bool) -> muster_reports::Result<Removed> {
+        Ok(Removed::default())
+    }
+
+    async fn compare(
+        &self,
+        _: &SnapshotManifest,
+        _: &SnapshotManifest,
+    ) -> muster_reports::Result<Box<dyn Rows>> {
+        Err(Error::unavailable("there are no tables"))
+    }
+
+    async fn explain(
+        &self,
+        _: Arc<SnapshotManifest>,
+        _: &str,
+        _: &str,
+    ) -> muster_reports::Result<CorrelationExplanation> {
+        Err(Error::unavailable("there are no tables"))
     }
 }
 
@@ -43,6 +73,7 @@ fn fake_engine(house: &House, run: FakeRun) -> EnginePorts {
     EnginePorts {
         runner: Arc::new(FakeRunner::new(results, run)),
         refresher: Arc::new(FakeRefresher(house.store.clone())),
+        tables: Arc::new(NoTables),
     }
 }
 

@@ -63,6 +63,7 @@ async fn postgres_keeps_the_other_contracts() {
     let Some(server) = PostgresServer::shared() else { return };
     let open = async || fresh(&server, told_the_time()).await;
     contract::snapshot_catalogue_contract(async || open().await as _).await;
+    contract::snapshot_life_contract(async || fresh(&server, told_the_time()).await).await;
     contract::credentials_contract(async || open().await as _).await;
     contract::registry_contract(async || open().await as _).await;
     contract::audit_trail_contract(async || open().await as _).await;
@@ -125,7 +126,7 @@ async fn a_reopened_store_has_everything() {
 
     let store = open(&url, told_the_time()).await.unwrap();
     assert_eq!(store.newest(&tenant).await.unwrap().as_deref(), Some(&manifest));
-    assert_eq!(store.snapshots(&tenant).await.unwrap(), [manifest]);
+    assert_eq!(store.kept().await.unwrap(), [manifest]);
     assert_eq!(store.credential(&credential.caller.client).await.unwrap().as_ref(), Some(&credential));
     assert_eq!(store.credentials(&tenant).await.unwrap(), std::slice::from_ref(&credential));
     assert!(store.disable_credential(&tenant, &credential.caller.client, None).await.unwrap());

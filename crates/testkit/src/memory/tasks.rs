@@ -16,7 +16,7 @@ const MESSAGE_TEXT_MAX: usize = 4_000;
 
 #[derive(Debug)]
 pub(super) struct Entry {
-    task: Task,
+    pub(super) task: Task,
     dedup_key: String,
     deadline: DateTime<Utc>,
     /// When a claim may take it: not before this while pending, the end of the lease while running.

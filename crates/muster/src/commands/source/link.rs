@@ -180,4 +180,31 @@ mod tests {
         let reason = parsed("account,userName\n1,ada\n").unwrap_err();
         assert!(reason.starts_with("line 1: there is no column \"type\""), "{reason}");
     }
+
+    #[test]
+    fn links_that_were_written_are_read_back() {
+        let sources = [registered_source("5", "Directory"), registered_source("6", "Pay, roll")];
+        let link = |source: &str, native: &str, name: &str| ManualLink {
+            source: SourceId::new(source),
+            native_identity: native.into(),
+            identity_name: name.into(),
+        };
+        let links = vec![
+            link("5", "cn=\"Ada\", ou=x", "ada"),
+            link("5", "=1+1", "@bob"),
+            link("6", " two\nlines ", "cy"),
+        ];
+        let text = super::super::links::written(&links, &sources).unwrap();
+        assert_eq!(
+            text,
+            "account,displayName,userName,type\r\n\
+             \"cn=\"\"Ada\"\", ou=x\",,ada,Directory\r\n\
+             =1+1,,@bob,Directory\r\n\
+             \" two\nlines \",,cy,\"Pay, roll\"\r\n"
+        );
+        let again = read(text.as_bytes(), &sources).unwrap();
+        assert_eq!((again.links, again.refused.len()), (links, 0));
+        let unknown = super::super::links::written(&[link("7", "x", "y")], &sources).unwrap_err();
+        assert!(unknown.to_string().contains("source 7"), "{unknown}");
+    }
 }

@@ -1,0 +1,242 @@
+//! Two snapshots compared: identities and accounts that came, went, or changed, attribute by attribute.
+//!
+//! One plan joins both versions of a table by id, keeps the rows whose content digests differ, and sorts
+//! them; what changed in a row is found batch by batch on the way out. The join is by merging, which spills
+//! like the sorts before it, so that memory does not grow with the tables.
+
+use crate::error::{EngineError, Result};
+use crate::functions::{AttributesColumn, cell};
+use crate::rows::{ReportRows, Shape};
+use crate::session::Engine;
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StringBuilder};
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::dataframe::DataFrame;
+use datafusion::prelude::SessionContext;
+use muster_reports::SnapshotManifest;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Columns of the rows of a comparison, all of them texts. A row of something that came or went has no
+/// attribute; of a multi-valued attribute the values are joined as in reports.
+pub const COLUMNS: [&str; 8] = ["object", "change", "id", "source", "name", "attribute", "old", "new"];
+
+/// One kind of object, and how its table is read.
+struct Kind {
+    object: &'static str,
+    table: &'static str,
+    /// What a person knows it by.
+    name: &'static str,
+    /// The name of its source; a constant for what has none.
+    source: &'static str,
+    /// Which rows are there, for tables that keep what is gone.
+    only: &'static str,
+    /// Name in the comparison, and the column.
+    texts: &'static [(&'static str, &'static str)],
+    /// Columns of lists.
+    lists: &'static [(&'static str, &'static str)],
+}
+
+static KINDS: [Kind; 2] = [
+    Kind {
+        object: "identity",
+        table: "identities",
+        name: "name",
+        source: "''",
+        only: "true",
+        texts: &[
+            ("accountCount", "account_count"),
+            ("authoritativeSource", "authoritative_source"),
+            ("correlated", "correlated"),
+            ("displayName", "display_name"),
+            ("email", "email"),
+            ("firstName", "first_name"),
+            ("identityProfile", "profile"),
+            ("lastName", "last_name"),
+            ("lifecycleState", "lifecycle_state"),
+            ("managerId", "manager_id"),
+            ("name", "name"),
+            ("protected", "protected"),
+            ("status", "status"),
+        ],
+        lists: &[],
+    },
+    Kind {
+        object: "account",
+        table: "accounts",
+        name: "native_identity",
+        source: "source_name",
+        only: "dead_since IS NULL",
+        texts: &[
+            ("disabled", "disabled"),
+            ("displayName", "display_name"),
+            ("identityId", "identity_id"),
+            ("locked", "locked"),
+            ("manualLink", "manual_link"),
+            ("matchedRule", "matched_rule"),
+            ("name", "name"),
+            ("privileged", "privileged"),
+            ("situation", "situation"),
+            ("systemAccount", "system"),
+            ("uuid", "uuid"),
+        ],
+        lists: &[("candidates", "candidates"), ("entitlements", "entitlements")],
+    },
+];
+
+impl Engine {
+    /// What differs from `old` to `new`: identities by name, then accounts by source and native identity, each
+    /// with its attributes by name.
+    ///
+    /// # Errors
+    /// When a table of either snapshot cannot be opened, or the engine has stopped.
+    pub async fn compare(
+        self: &Arc<Self>,
+        old: &SnapshotManifest,
+        new: &SnapshotManifest,
+    ) -> Result<ReportRows> {
+        let context = self.session();
+        context.state_ref().write().config_mut().options_mut().optimizer.prefer_hash_join = false;
+        let mut frames = Vec::new();
+        for kind in &KINDS {
+            for (side, manifest) in [("old", old), ("new", new)] {
+                let Some(version) = manifest.versions.get(kind.table).copied() else {
+                    return Err(EngineError::Invalid(format!(
+                        "snapshot {} has no table {:?}",
+                        manifest.id, kind.table
+                    )));
+                };
+                let provider = self.provider(kind.table, version).await?;
+                let alias = format!("{side}_{}", kind.table);
+                context.register_table(&alias, provider).map_err(|e| EngineError::plan(&alias, e))?;
+            }
+            let frame = kind.differing(&context).await?;
+            let shape: Shape = Box::new(|batch| Ok(vec![kind.changes(&batch)?]));
+            frames.push((frame, shape));
+        }
+        ReportRows::start(self, "comparison", schema(), frames)
+    }
+}
+
+fn schema() -> SchemaRef {
+    Arc::new(Schema::new(COLUMNS.map(|name| Field::new(name, DataType::Utf8, true)).to_vec()))
+}
+
+impl Kind {
+    /// One row for each object that is not the same on both sides, its columns twice.
+    async fn differing(&self, context: &SessionContext) -> Result<DataFrame> {
+        let columns: Vec<&str> = self.texts.iter().chain(self.lists).map(|(_, column)| *column).collect();
+        let texts =
+            self.texts.iter().map(|(_, column)| format!("CAST(\"{column}\" AS VARCHAR) AS \"{column}\""));
+        let lists = self.lists.iter().map(|(_, column)| format!("\"{column}\""));
+        let read: Vec<String> = texts.chain(lists).collect();
+        let side = |side: &str| {
+            format!(
+                "(SELECT id, {source} AS in_source, coalesce({name}, '') AS known_as, {read}, attributes, \
+                   content_digest({columns}, attributes) AS content \
+                 FROM {side}_{table} WHERE {only})",
+                source = self.source,
+                name = self.name,
+                read = read.join(", "),
+                columns = columns.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(", "),
+                table = self.table,
+                only = self.only,
+            )
+        };
+        let both = |column: &str| format!("o.\"{column}\" AS old_{column}, n.\"{column}\" AS new_{column}");
+        let twice: Vec<String> = columns.iter().copied().chain(["attributes"]).map(both).collect();
+        let sql = format!(
+            "SELECT coalesce(n.id, o.id) AS id, coalesce(n.in_source, o.in_source, '') AS in_source, \
+               coalesce(n.known_as, o.known_as) AS known_as, o.id IS NOT NULL AS was, n.id IS NOT NULL AS is_now, {twice} \
+             FROM {old} o FULL OUTER JOIN {new} n ON o.id = n.id \
+             WHERE o.content IS DISTINCT FROM n.content \
+             ORDER BY in_source, known_as, id",
+            twice = twice.join(", "),
+            old = side("old"),
+            new = side("new"),
+        );
+        context.sql(&sql).await.map_err(|e| EngineError::plan("comparison", e))
+    }
+
+    /// The rows of a comparison for a batch of differing objects.
+    fn changes(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let failed = |e| EngineError::plan("comparison", e);
+        let text = |name: &str| column(batch, name).and_then(|column| texts(&column));
+        let flag = |name: &str| Ok::<_, EngineError>(column(batch, name)?.as_boolean().clone());
+        let (ids, sources, names) = (text("id")?, text("in_source")?, text("known_as")?);
+        let (was, is_now) = (flag("was")?, flag("is_now")?);
+        let mut sides = Vec::with_capacity(2);
+        for side in ["old", "new"] {
+            let mut columns = Vec::new();
+            for (name, at) in self.texts {
+                columns.push((*name, Cells::Texts(text(&format!("{side}_{at}"))?)));
+            }
+            for (name, at) in self.lists {
+                columns.push((*name, Cells::Lists(column(batch, &format!("{side}_{at}"))?)));
+            }
+            let attributes = AttributesColumn::open(&column(batch, &format!("{side}_attributes"))?);
+            sides.push((columns, attributes.map_err(failed)?));
+        }
+        let mut rows: [StringBuilder; COLUMNS.len()] = std::array::from_fn(|_| StringBuilder::new());
+        for row in 0..batch.num_rows() {
+            let mut push = |change: &str, attribute: Option<&str>, old: Option<&str>, new: Option<&str>| {
+                let own = [self.object, change, ids.value(row), sources.value(row), names.value(row)];
+                let cells = own.map(Some).into_iter().chain([attribute, old, new]);
+                for (builder, cell) in rows.iter_mut().zip(cells) {
+                    builder.append_option(cell);
+                }
+            };
+            match (was.value(row), is_now.value(row)) {
+                (true, false) => push("went", None, None, None),
+                (false, _) => push("came", None, None, None),
+                (true, true) => {
+                    let mut pairs: BTreeMap<String, [Option<String>; 2]> = BTreeMap::new();
+                    for (at, (columns, attributes)) in sides.iter().enumerate() {
+                        for (name, cells) in columns {
+                            pairs.entry((*name).to_owned()).or_default()[at] = cells.value(row)?;
+                        }
+                        for (name, text) in attributes.cells(row) {
+                            pairs.entry(format!("attributes.{name}")).or_default()[at] = Some(text);
+                        }
+                    }
+                    for (name, [old, new]) in pairs.iter().filter(|(_, [old, new])| old != new) {
+                        push("changed", Some(name.as_str()), old.as_deref(), new.as_deref());
+                    }
+                }
+            }
+        }
+        let columns = rows.iter_mut().map(|builder| Arc::new(builder.finish()) as ArrayRef).collect();
+        RecordBatch::try_new(schema(), columns).map_err(|e| EngineError::data("comparing snapshots", e))
+    }
+}
+
+/// A column of either side.
+enum Cells {
+    Texts(StringArray),
+    Lists(ArrayRef),
+}
+
+impl Cells {
+    fn value(&self, row: usize) -> Result<Option<String>> {
+        Ok(match self {
+            Self::Texts(column) => column.is_valid(row).then(|| column.value(row).to_owned()),
+            Self::Lists(column) if column.is_null(row) => None,
+            Self::Lists(column) => {
+                let items = texts(&column.as_list::<i32>().value(row))?;
+                Some(cell(items.iter().flatten()))
+            }
+        })
+    }
+}
+
+fn column(batch: &RecordBatch, name: &str) -> Result<ArrayRef> {
+    batch
+        .column_by_name(name)
+        .cloned()
+        .ok_or_else(|| EngineError::data("comparing snapshots", format!("there is no column {name:?}")))
+}
+
+fn texts(column: &ArrayRef) -> Result<StringArray> {
+    let texts = datafusion::arrow::compute::cast(column, &DataType::Utf8)
+        .map_err(|e| EngineError::data("comparing snapshots", e))?;
+    Ok(texts.as_string::<i32>().clone())
+}

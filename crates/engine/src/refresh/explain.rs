@@ -1,0 +1,284 @@
+//! Why an account belongs to whom it belongs to: each rule, what it compared, whom it found, the verdict.
+//!
+//! The rules and the data are those of a snapshot, and the pairs come from the same query that refresh uses.
+//! The verdict is reached here once more and held against what the refresh wrote.
+
+use super::correlate::Rule;
+use super::work::{literal, texts};
+use crate::error::{EngineError, Result};
+use crate::session::Engine;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::prelude::SessionContext;
+use muster_reports::SnapshotManifest;
+use muster_reports::ids::{SnapshotId, stable_id};
+use muster_sources::SourceDefinition;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Candidates of one rule that are named; all are counted.
+const CANDIDATES_NAMED_MAX: usize = 20;
+
+/// An identity that a rule found.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Candidate {
+    /// Its id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// What one rule says of the account.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RuleOutcome {
+    /// `identity attribute = account attribute`.
+    pub rule: String,
+    /// The account's values that were compared, as they stand in the account.
+    pub values: Vec<String>,
+    /// The identities it found by id; the first of them where there are many.
+    pub candidates: Vec<Candidate>,
+    /// How many it found.
+    pub found: u64,
+    /// Whether it is the first that found anything: it decides, and no later one is asked.
+    pub decides: bool,
+}
+
+/// To whom an account belongs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verdict {
+    /// LINKED, PLACEHOLDER_OWNER, UNMATCHED or DISPUTED.
+    pub situation: String,
+    /// The identity's id, where there is one.
+    pub identity: Option<String>,
+    /// The rule that decided, where one did.
+    pub rule: Option<String>,
+}
+
+/// An account's correlation, explained.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CorrelationExplanation {
+    /// The snapshot whose data and rules these are.
+    pub snapshot: SnapshotId,
+    /// The source's name.
+    pub source: String,
+    /// The account.
+    pub native_identity: String,
+    /// Whether an identity profile rests on the source.
+    pub authoritative: bool,
+    /// When the account was found missing; nobody correlates it since.
+    pub missing_since: Option<String>,
+    /// The name in the manual link that holds.
+    pub manual_link: Option<String>,
+    /// Each rule of the source, in order.
+    pub rules: Vec<RuleOutcome>,
+    /// What follows from manual link and rules.
+    pub verdict: Verdict,
+    /// Why it follows, for people.
+    pub reason: String,
+    /// What the refresh wrote.
+    pub recorded: Verdict,
+    /// The name of the identity that the refresh wrote.
+    pub identity_name: Option<String>,
+    /// Whether both say the same.
+    pub agrees: bool,
+}
+
+/// The account's row.
+struct Account {
+    id: String,
+    dead_since: Option<String>,
+    manual_link: Option<String>,
+    recorded: Verdict,
+}
+
+impl Engine {
+    /// Explains the correlation of one account of a source, which is named by its name or its id.
+    ///
+    /// # Errors
+    /// `Invalid` when the snapshot has no such source or the source no such account.
+    pub async fn explain_correlation(
+        self: &Arc<Self>,
+        manifest: Arc<SnapshotManifest>,
+        source: &str,
+        native_identity: &str,
+    ) -> Result<CorrelationExplanation> {
+        let (engine, source, native) = (Arc::clone(self), source.to_owned(), native_identity.to_owned());
+        self.run(async move { explain(&engine, &manifest, &source, &native).await }).await
+    }
+}
+
+async fn explain(
+    engine: &Engine,
+    manifest: &SnapshotManifest,
+    source: &str,
+    native_identity: &str,
+) -> Result<CorrelationExplanation> {
+    let context = engine.session();
+    for table in ["sources", "accounts", "identities"] {
+        let Some(version) = manifest.versions.get(table).copied() else {
+            return Err(EngineError::Invalid(format!("snapshot {} has no table {table:?}", manifest.id)));
+        };
+        let provider = engine.provider(table, version).await?;
+        context.register_table(table, provider).map_err(|e| EngineError::plan(table, e))?;
+    }
+    let definition = definition(&context, source).await?;
+    let account = account(&context, &definition, native_identity).await?;
+    let mut rules = Vec::new();
+    for rule in Rule::of(&definition) {
+        let decided = rules.iter().any(|earlier: &RuleOutcome| earlier.decides);
+        rules.push(outcome(&context, &rule, &account.id, decided).await?);
+    }
+    let authoritative = definition.is_authoritative();
+    let (verdict, reason) = if authoritative {
+        let own = stable_id(["identity", &definition.id, native_identity]);
+        authoritative_verdict(&account, &rules, &own)
+    } else {
+        other_verdict(&account, &rules)
+    };
+    let owner = owner(&context, verdict.identity.as_deref()).await?;
+    let verdict = match &owner {
+        Some((_, false)) => Verdict { situation: "PLACEHOLDER_OWNER".into(), ..verdict },
+        Some((_, true)) | None => verdict,
+    };
+    let agrees = account.dead_since.is_some()
+        || (verdict == account.recorded && (verdict.identity.is_none() || owner.is_some()));
+    Ok(CorrelationExplanation {
+        snapshot: manifest.id.clone(),
+        source: definition.name.clone(),
+        native_identity: native_identity.to_owned(),
+        authoritative,
+        missing_since: account.dead_since,
+        manual_link: account.manual_link,
+        rules,
+        verdict,
+        reason,
+        recorded: account.recorded,
+        identity_name: owner.map(|(name, _)| name),
+        agrees,
+    })
+}
+
+/// A link that somebody made, else the first rule that finds anything.
+fn other_verdict(account: &Account, rules: &[RuleOutcome]) -> (Verdict, String) {
+    if let Some(link) = &account.manual_link {
+        let verdict =
+            Verdict { situation: "LINKED".into(), identity: account.recorded.identity.clone(), rule: None };
+        return (verdict, format!("a manual link to {link:?} holds, and no rule is asked"));
+    }
+    by_rules(rules)
+}
+
+/// An authoritative account keeps the identity it was given first; rules are asked only then.
+fn authoritative_verdict(account: &Account, rules: &[RuleOutcome], own: &str) -> (Verdict, String) {
+    let Some(identity) = &account.recorded.identity else {
+        let (verdict, reason) = by_rules(rules);
+        if verdict.situation == "DISPUTED" {
+            return (verdict, reason);
+        }
+        let verdict = Verdict { situation: "UNMATCHED".into(), identity: None, rule: None };
+        return (verdict, "it makes no identity: its mapped uid is missing".into());
+    };
+    let kept = Verdict {
+        situation: "LINKED".into(),
+        identity: Some(identity.clone()),
+        rule: account.recorded.rule.clone(),
+    };
+    let reason = match &kept.rule {
+        Some(rule) => format!("the rule {rule:?} found its identity when it first came, and it keeps it"),
+        None if identity == own => "its identity was made of it".to_owned(),
+        None => "it keeps the identity that it was given first".to_owned(),
+    };
+    (kept, reason)
+}
+
+fn by_rules(rules: &[RuleOutcome]) -> (Verdict, String) {
+    let Some(decisive) = rules.iter().find(|rule| rule.decides) else {
+        let verdict = Verdict { situation: "UNMATCHED".into(), identity: None, rule: None };
+        let reason = match rules.len() {
+            0 => "the source has no correlation rule",
+            _ => "no rule finds an identity",
+        };
+        return (verdict, reason.into());
+    };
+    let rule = Some(decisive.rule.clone());
+    match (&decisive.candidates[..], decisive.found) {
+        ([only], 1) => (
+            Verdict { situation: "LINKED".into(), identity: Some(only.id.clone()), rule },
+            format!("the rule {:?} finds one identity", decisive.rule),
+        ),
+        (_, found) => (
+            Verdict { situation: "DISPUTED".into(), identity: None, rule },
+            format!("the rule {:?} finds {found} identities, and none of several is picked", decisive.rule),
+        ),
+    }
+}
+
+async fn rows(context: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>> {
+    let failed = |e| EngineError::plan("explain", e);
+    context.sql(sql).await.map_err(failed)?.collect().await.map_err(failed)
+}
+
+async fn definition(context: &SessionContext, source: &str) -> Result<SourceDefinition> {
+    let sql = format!(
+        "SELECT definition FROM sources WHERE id = {text} OR name = {text} ORDER BY name = {text} DESC LIMIT 1",
+        text = literal(source)
+    );
+    let json = texts(&rows(context, &sql).await?, 0).next();
+    let json = json.ok_or_else(|| EngineError::Invalid(format!("the snapshot has no source {source:?}")))?;
+    serde_json::from_str(&json).map_err(|e| EngineError::data("reading a source's definition", e))
+}
+
+async fn account(context: &SessionContext, source: &SourceDefinition, native: &str) -> Result<Account> {
+    let sql = format!(
+        "SELECT id, dead_since, manual_link, situation, identity_id, matched_rule FROM accounts \
+         WHERE source_id = {} AND native_identity = {}",
+        literal(&source.id),
+        literal(native)
+    );
+    let found = rows(context, &sql).await?;
+    let cell = |column| texts(&found, column).next();
+    let known = |column| cell(column).filter(|text| !text.is_empty());
+    let id = cell(0).ok_or_else(|| {
+        EngineError::Invalid(format!(
+            "source {:?} has no account {native:?}: expected a native identity as it stands in the source",
+            source.name
+        ))
+    })?;
+    Ok(Account {
+        id,
+        dead_since: known(1),
+        manual_link: known(2),
+        recorded: Verdict { situation: cell(3).unwrap_or_default(), identity: known(4), rule: known(5) },
+    })
+}
+
+async fn outcome(context: &SessionContext, rule: &Rule, account: &str, decided: bool) -> Result<RuleOutcome> {
+    let one = format!("(SELECT id AS account_id, attributes FROM accounts WHERE id = {})", literal(account));
+    let sql = format!(
+        "SELECT i.id, i.name FROM ({}) p JOIN identities i ON i.id = p.identity_id ORDER BY i.id",
+        rule.pairs(&one, "identities")
+    );
+    let found = rows(context, &sql).await?;
+    let count = found.iter().map(|batch| batch.num_rows() as u64).sum();
+    let candidates = texts(&found, 0).zip(texts(&found, 1)).map(|(id, name)| Candidate { id, name });
+    let values = rows(context, &rule.values(&one)).await?;
+    Ok(RuleOutcome {
+        rule: rule.label(),
+        values: texts(&values, 0).collect(),
+        candidates: candidates.take(CANDIDATES_NAMED_MAX).collect(),
+        found: count,
+        decides: count > 0 && !decided,
+    })
+}
+
+/// The name of an identity, and whether it is correlated.
+async fn owner(context: &SessionContext, id: Option<&str>) -> Result<Option<(String, bool)>> {
+    let Some(id) = id else { return Ok(None) };
+    let sql = format!("SELECT name, correlated FROM identities WHERE id = {}", literal(id));
+    let found = rows(context, &sql).await?;
+    let owner = texts(&found, 0).zip(texts(&found, 1)).next();
+    Ok(owner.map(|(name, correlated)| (name, correlated == "true")))
+}

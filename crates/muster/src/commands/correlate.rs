@@ -1,0 +1,77 @@
+//! `muster correlate`: why accounts belong to whom they belong to.
+
+use crate::cli::CorrelateCommand;
+use crate::config::Settings;
+use crate::engine_wiring::CorrelationExplanation;
+use crate::failure::{Failure, Result};
+use crate::house::House;
+use crate::output::{Output, count, json, number, print, table, text};
+use crate::snapshots::find;
+
+/// Does what `command` says.
+pub async fn run(command: &CorrelateCommand, settings: &Settings, output: Output) -> Result {
+    let CorrelateCommand::Explain { source, native_identity, snapshot } = command;
+    let house = House::open(settings).await?;
+    let manifest = find(&house, snapshot).await?.readable()?;
+    let engine = house.engine(house.catalogue()?)?;
+    let explanation = engine.tables.explain(manifest, source, native_identity).await?;
+    match output {
+        Output::Json => json(&explanation)?,
+        Output::Table => print(&shown(&explanation))?,
+    }
+    if explanation.agrees {
+        return Ok(());
+    }
+    Err(Failure::new("the verdict is not what the refresh wrote"))
+}
+
+fn shown(explanation: &CorrelationExplanation) -> String {
+    let kind = if explanation.authoritative { "authoritative source" } else { "source" };
+    let mut lines = vec![format!(
+        "account {:?} of the {kind} {:?}, in snapshot {}",
+        explanation.native_identity, explanation.source, explanation.snapshot
+    )];
+    if let Some(since) = &explanation.missing_since {
+        lines.push(format!("missing since {since}: it keeps what it had, and is not correlated any more"));
+    }
+    if !explanation.rules.is_empty() {
+        let columns =
+            [text("rule"), text("account's values"), number("found"), text("candidates"), text("decides")];
+        let rules = explanation.rules.iter().map(|rule| {
+            let mut names: Vec<_> = rule
+                .candidates
+                .iter()
+                .map(|candidate| format!("{} ({})", candidate.name, candidate.id))
+                .collect();
+            if rule.found > names.len() as u64 {
+                names.push("...".into());
+            }
+            vec![
+                rule.rule.clone(),
+                rule.values.join("; "),
+                count(rule.found),
+                names.join("; "),
+                if rule.decides { "yes" } else { "" }.into(),
+            ]
+        });
+        lines.push(format!("\n{}\n", table(&columns, rules)));
+    }
+    let verdict = &explanation.verdict;
+    let whose = match (&explanation.identity_name, &verdict.identity) {
+        (Some(name), Some(id)) => format!(" with {name} ({id})"),
+        (None, Some(id)) => format!(" with {id}"),
+        (_, None) => String::new(),
+    };
+    lines.push(format!("verdict: {}{whose}, for {}", verdict.situation, explanation.reason));
+    lines.push(if explanation.agrees {
+        "the refresh wrote the same".to_owned()
+    } else {
+        let recorded = &explanation.recorded;
+        format!(
+            "the refresh wrote {} with {}",
+            recorded.situation,
+            recorded.identity.as_deref().unwrap_or("no identity")
+        )
+    });
+    lines.join("\n")
+}

@@ -1,0 +1,140 @@
+//! The life of snapshots: pinned, expired, asked for as of a moment.
+
+use super::{at, end, failed, start};
+use crate::build;
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_reports::error::{Category, Error, Result};
+use muster_reports::ids::{SnapshotId, TenantId};
+use muster_reports::ports::{SnapshotCatalogue, TaskStore};
+use muster_reports::retention::{AsOf, CataloguedSnapshot, Pin, RetentionPolicy};
+use muster_reports::task::NewTask;
+use std::sync::Arc;
+
+fn day(number: i64) -> DateTime<Utc> {
+    build::start_of_time() + TimeDelta::days(number)
+}
+
+fn id(text: &str) -> SnapshotId {
+    SnapshotId::new(text)
+}
+
+fn refusal<T>(outcome: Result<T>) -> Error {
+    outcome.err().expect("it is refused")
+}
+
+async fn listed(store: &dyn SnapshotCatalogue) -> Vec<CataloguedSnapshot> {
+    store.catalogued(&build::tenant(), 100).await.expect("the store answers")
+}
+
+async fn states(store: &dyn SnapshotCatalogue) -> String {
+    let state = |snapshot: CataloguedSnapshot| {
+        let pinned = if snapshot.pin.is_some() { "*" } else { "" };
+        let gone = if snapshot.expired.is_some() { "-" } else { "" };
+        format!("{}{pinned}{gone}", snapshot.manifest.id)
+    };
+    listed(store).await.into_iter().map(state).collect::<Vec<_>>().join(" ")
+}
+
+/// Everything that is promised of the life of snapshots in a store that keeps tasks too.
+pub async fn snapshot_life_contract<S: SnapshotCatalogue + TaskStore>(make: impl AsyncFn() -> Arc<S>) {
+    pins_and_expiry(&*make().await).await;
+    what_a_live_task_reads_is_kept(&*make().await).await;
+    moments_find_the_last_published(&*make().await).await;
+}
+
+async fn pins_and_expiry(store: &dyn SnapshotCatalogue) {
+    let (acme, globex) = (build::tenant(), TenantId::new("globex"));
+    for number in 1..=5 {
+        let manifest = build::manifest(&format!("s{number}"), day(number));
+        store.publish(&acme, &manifest).await.expect("it is published");
+    }
+    store.publish(&globex, &build::manifest("s1", day(1))).await.expect("it is published");
+    assert_eq!(states(store).await, "s5 s4 s3 s2 s1", "the last published first");
+    assert_eq!(store.catalogued(&acme, 2).await.expect("the store answers").len(), 2);
+
+    let pin = Pin { by: "ada \"q\"".into(), reason: "quarter's end".into(), at: day(6) };
+    store.pin(&acme, &id("s2"), Some(&pin)).await.expect("it is pinned");
+    assert_eq!(listed(store).await[3].pin, Some(pin.clone()));
+    let again = Pin { reason: "legal hold".into(), ..pin.clone() };
+    store.pin(&acme, &id("s2"), Some(&again)).await.expect("a pin replaces the one before");
+    assert_eq!(listed(store).await[3].pin, Some(again));
+    assert_eq!(refusal(store.pin(&acme, &id("s9"), Some(&pin)).await).category, Category::NotFound);
+    assert_eq!(refusal(store.pin(&globex, &id("s2"), Some(&pin)).await).category, Category::NotFound);
+
+    let policy = RetentionPolicy { keep_last: 2, keep_days: 0 };
+    let expire =
+        async |dry_run| store.expire(&acme, policy, day(7), dry_run).await.expect("the store answers");
+    assert_eq!(expire(true).await, [id("s3"), id("s1")]);
+    assert_eq!(states(store).await, "s5 s4 s3 s2* s1", "a dry run changes nothing");
+    assert_eq!(expire(false).await, [id("s3"), id("s1")]);
+    assert_eq!(states(store).await, "s5 s4 s3- s2* s1-");
+    assert!(expire(false).await.is_empty(), "what has expired does not expire again");
+
+    let gone = store.as_of(&acme, &AsOf::Snapshot(id("s3"))).await.expect("the store answers");
+    let gone = gone.expect("an expired snapshot is known");
+    assert_eq!(gone.expired, Some(day(7)));
+    let error = refusal(gone.readable());
+    assert_eq!(error.category, Category::NotFound);
+    assert!(error.message.contains("s3") && error.message.contains("expired"), "{error}");
+    let manifest = store.snapshot(&acme, &id("s3")).await.expect("the store answers");
+    assert_eq!(manifest.as_deref(), Some(&build::manifest("s3", day(3))), "its manifest stays");
+    let error = refusal(store.pin(&acme, &id("s3"), Some(&pin)).await);
+    assert!(error.message.contains("expired"), "{error}");
+
+    // Another tenant's snapshots are kept in the same tables.
+    let kept = store.kept().await.expect("the store answers");
+    let kept: Vec<_> = kept.iter().map(|manifest| manifest.id.as_str()).collect();
+    assert_eq!(kept, ["s2", "s4", "s5", "s1"]);
+
+    store.pin(&acme, &id("s2"), None).await.expect("it is unpinned");
+    store.pin(&acme, &id("s3"), None).await.expect("without a pin there is nothing to do");
+    assert_eq!(expire(false).await, [id("s2")]);
+    let all = RetentionPolicy { keep_last: 0, keep_days: 0 };
+    store.expire(&acme, all, day(9), false).await.expect("the store answers");
+    assert_eq!(states(store).await, "s5 s4- s3- s2- s1-", "the newest never expires");
+    let newest = store.newest(&acme).await.expect("the store answers");
+    assert_eq!(newest.as_deref(), Some(&build::manifest("s5", day(5))));
+}
+
+async fn what_a_live_task_reads_is_kept<S: SnapshotCatalogue + TaskStore>(store: &S) {
+    let acme = build::tenant();
+    for number in 1..=4 {
+        let manifest = build::manifest(&format!("s{number}"), day(number));
+        store.publish(&acme, &manifest).await.expect("it is published");
+    }
+    let reads = |number, snapshot: &str| NewTask { snapshot: id(snapshot), ..build::new_task(number, at(0)) };
+    start(store, reads(1, "s1")).await;
+    let claim = store
+        .claim(&super::worker(1), at(1), super::LEASE)
+        .await
+        .expect("the store answers")
+        .expect("a task is due");
+    start(store, reads(2, "s3")).await;
+    let expire = async || {
+        let policy = RetentionPolicy { keep_last: 1, keep_days: 0 };
+        store.expire(&acme, policy, day(9), false).await.expect("the store answers")
+    };
+    assert_eq!(expire().await, [id("s2")], "s1 is being read and s3 is waited for");
+    assert!(end(store, &claim, failed(), at(2)).await);
+    assert_eq!(expire().await, [id("s1")], "an ended task needs the manifest only");
+    assert_eq!(states(store).await, "s4 s3 s2- s1-");
+}
+
+async fn moments_find_the_last_published(store: &dyn SnapshotCatalogue) {
+    let acme = build::tenant();
+    let find = async |moment: DateTime<Utc>| {
+        let found = store.as_of(&acme, &AsOf::Moment(moment)).await.expect("the store answers");
+        found.map(|snapshot| snapshot.manifest.id.to_string())
+    };
+    assert_eq!(find(day(9)).await, None);
+    // The second of day 2 was published after that of day 3: a refresh on a clock that was set back.
+    for (name, number) in [("a", 1), ("b", 3), ("c", 2)] {
+        store.publish(&acme, &build::manifest(name, day(number))).await.expect("it is published");
+    }
+    assert_eq!(find(day(1) - TimeDelta::microseconds(1)).await, None, "there was none yet");
+    assert_eq!(find(day(1)).await.as_deref(), Some("a"));
+    assert_eq!(find(day(2)).await.as_deref(), Some("c"));
+    assert_eq!(find(day(9)).await.as_deref(), Some("c"), "the order of publication counts");
+    let other = store.as_of(&TenantId::new("globex"), &AsOf::Moment(day(9))).await;
+    assert!(other.expect("the store answers").is_none(), "another tenant sees nothing");
+}
