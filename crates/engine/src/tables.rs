@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Every table of a snapshot, the tables of documents last.
-pub const TABLES: [&str; 13] = [
+pub const TABLES: [&str; 14] = [
     "sources",
     "aggregations",
     "rejected_records",
@@ -22,6 +22,7 @@ pub const TABLES: [&str; 13] = [
     "identity_profiles",
     "identities",
     "identity_errors",
+    COUNTS,
     "identity_documents",
     "access_profile_documents",
     "account_activity_documents",
@@ -29,6 +30,10 @@ pub const TABLES: [&str; 13] = [
     "event_documents",
     "role_documents",
 ];
+
+/// What each snapshot so far had, counted. Kept in the newest one, so that a report's trend depends on its snapshot
+/// alone, whatever has become of those before.
+pub(crate) const COUNTS: &str = "snapshot_counts";
 
 /// The table of a type of document.
 pub(crate) fn of_documents(document_type: DocumentType) -> &'static str {

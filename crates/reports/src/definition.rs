@@ -125,6 +125,8 @@ pub enum ChartForm {
     Stacked,
     /// As stacked, each bar filling the whole width.
     Share,
+    /// A line for each series over the categories, which are moments in order. With fewer than two it is left out.
+    Line,
 }
 
 /// A chart of a report's document.
