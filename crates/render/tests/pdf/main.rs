@@ -68,6 +68,30 @@ fn every_word_comes_back_whole() {
 }
 
 #[test]
+fn what_is_read_aloud_comes_in_the_order_of_the_page() {
+    let rows = people(2000);
+    let (bytes, _) = pdf(&rows, settings(), 1000);
+    let Some(text) = tools::structure(&bytes) else { return };
+    let mut rest = text.as_str();
+    for heading in
+        ["Request", "Effective query", "Data", "Reconciliation", "Charts", "Columns", "How to verify", "Rows"]
+    {
+        let Some((_, after)) = rest.split_once(&format!("\"{heading}\"\n")) else {
+            panic!("{heading:?} is not behind the heading before it");
+        };
+        rest = after;
+    }
+    // One table of all rows, after the heading: its header, then each row on its own.
+    let table = rest.split_once("Table (block)").unwrap().1;
+    assert_eq!((table.matches("THead").count(), table.matches("Table (block)").count()), (1, 0));
+    assert_eq!(table.matches("  TR ").count(), 2001);
+    let found: Vec<_> = table.match_indices("@example.org").collect();
+    assert_eq!(found.len(), 2000);
+    let place = |number: u32| table.find(&format!("person{number:06}@")).unwrap();
+    assert!(place(0) < place(1) && place(1) < place(999) && place(999) < place(1999));
+}
+
+#[test]
 fn the_same_rows_give_the_same_bytes_however_they_are_cut() {
     let rows = people(2600);
     let (one, _) = pdf(&rows, settings(), 10_000);
