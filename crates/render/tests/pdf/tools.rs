@@ -44,10 +44,10 @@ pub fn words(bytes: &[u8], order: &str) -> Option<String> {
     Some(without_spaces(&String::from_utf8(output.stdout).unwrap()))
 }
 
-/// The tags and their texts, in the order in which they are read aloud.
+/// The tags, indented, in the order in which they are read aloud.
 pub fn structure(bytes: &[u8]) -> Option<String> {
     let file = file(bytes);
-    let output = run(Command::new("pdfinfo").arg("-struct-text").arg(file.path()), "pdfinfo")?;
+    let output = run(Command::new("pdfinfo").arg("-struct").arg(file.path()), "pdfinfo")?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Some(String::from_utf8(output.stdout).unwrap())
 }
