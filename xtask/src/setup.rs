@@ -31,7 +31,12 @@ pub fn python_with_sdk(workspace: &Workspace, version: &str) -> Result<PathBuf> 
 
 /// A Python interpreter that has schemathesis.
 pub fn python_with_schemathesis(workspace: &Workspace) -> Result<PathBuf> {
-    python_with(workspace, "schemathesis", &format!("schemathesis=={SCHEMATHESIS_VERSION}"), SCHEMATHESIS_VERSION)
+    python_with(
+        workspace,
+        "schemathesis",
+        &format!("schemathesis=={SCHEMATHESIS_VERSION}"),
+        SCHEMATHESIS_VERSION,
+    )
 }
 
 /// A Python interpreter that has DuckDB.

@@ -1,4 +1,4 @@
-//! The four operations, and waiting.
+//! The four published operations, and waiting.
 
 use crate::configuration::Configuration;
 use crate::download::{self, Download, DownloadOptions, Source};
@@ -15,7 +15,7 @@ use tokio::io::AsyncWrite;
 /// The Reports Data Extraction API; cheap to clone, with one token for all clones.
 #[derive(Clone)]
 pub struct ReportsDataExtractionApi {
-    transport: Arc<Transport>,
+    pub(crate) transport: Arc<Transport>,
 }
 
 impl ReportsDataExtractionApi {
@@ -49,51 +49,6 @@ impl ReportsDataExtractionApi {
             .map_err(|error| Error::Configuration(format!("the arguments are no JSON: {error}")))?;
         let details = ReportDetails { report_type: Some(report), arguments: Some(arguments) };
         self.start_report(&details).await
-    }
-
-    /// Starts a report by the id of its definition, built-in or custom. `as_of` names a past snapshot to report
-    /// on: its id, a date or a time. Only a Muster service has this.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] and what comes before an answer.
-    pub async fn start_definition(
-        &self,
-        definition: &str,
-        arguments: &serde_json::Value,
-        as_of: Option<&str>,
-    ) -> Result<TaskResultDetails, Error> {
-        let url = self.transport.extension_url(&[definition, "run"]);
-        let mut body = serde_json::json!({ "arguments": arguments });
-        if let Some(as_of) = as_of {
-            body["asOf"] = as_of.into();
-        }
-        json(self.transport.send(|http| http.post(url.clone()).json(&body)).await?).await
-    }
-
-    /// Writes the evidence package of a report that has ended into `into`: a zip archive. Only a Muster service has this.
-    ///
-    /// The service makes it anew each time, so a connection that breaks is not taken up again.
-    ///
-    /// # Errors
-    /// [`Error::Refused`], [`Error::Transport`], [`Error::Write`]; [`Error::Damaged`] when it is too short or has
-    /// another digest than announced.
-    pub async fn get_evidence<W: AsyncWrite + Unpin>(
-        &self,
-        id: &str,
-        into: &mut W,
-    ) -> Result<Download, Error> {
-        download::download(&self.transport, &Source::evidence(&self.transport, id), None, into).await
-    }
-
-    /// The public key that checks the service's evidence packages, in PEM. Only a Muster service has this.
-    ///
-    /// It comes from whoever answers: compare its fingerprint with one that came by another way.
-    ///
-    /// # Errors
-    /// [`Error::Refused`] and what comes before an answer.
-    pub async fn evidence_key(&self) -> Result<String, Error> {
-        let url = self.transport.evidence_key_url();
-        self.transport.send(|http| http.get(url.clone())).await?.text().await.map_err(Error::transport)
     }
 
     /// The result of a report or its state (get-report-result); empty where there is none.
@@ -159,7 +114,7 @@ impl ReportsDataExtractionApi {
     }
 }
 
-async fn json<T: DeserializeOwned>(response: Response) -> Result<T, Error> {
+pub(crate) async fn json<T: DeserializeOwned>(response: Response) -> Result<T, Error> {
     let body = response.bytes().await.map_err(Error::transport)?;
     serde_json::from_slice(&body)
         .map_err(|error| Error::Answer(format!("line {}, column {}: {error}", error.line(), error.column())))

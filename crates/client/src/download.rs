@@ -21,6 +21,13 @@ pub struct DownloadOptions {
     pub resume: Option<Resume>,
 }
 
+impl DownloadOptions {
+    fn query(&self) -> Vec<(&'static str, String)> {
+        let name = self.name.clone().map(|name| ("name", name));
+        name.into_iter().chain(self.auditable.then(|| ("auditable", "true".to_owned()))).collect()
+    }
+}
+
 /// Where a download stopped.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Resume {
@@ -53,8 +60,8 @@ struct Progress {
 
 /// What is downloaded: an address and its query.
 pub(crate) struct Source {
-    url: Url,
-    query: Vec<(&'static str, String)>,
+    pub(crate) url: Url,
+    pub(crate) query: Vec<(&'static str, String)>,
 }
 
 impl Source {
@@ -66,9 +73,20 @@ impl Source {
         options: &DownloadOptions,
     ) -> Self {
         let mut query = vec![("fileFormat", format.as_str().to_ascii_lowercase())];
-        query.extend(options.name.clone().map(|name| ("name", name)));
-        query.extend(options.auditable.then(|| ("auditable", "true".to_owned())));
+        query.extend(options.query());
         Self { url: transport.url(&[id]), query }
+    }
+
+    /// A file of a report in a format that the published operation may not know.
+    pub(crate) fn file(transport: &Transport, id: &str, format: &str, options: &DownloadOptions) -> Self {
+        let url = transport.extension_url(&[id, "files", &format.to_ascii_lowercase()]);
+        Self { url, query: options.query() }
+    }
+
+    /// What differs between two reports: made anew for each answer, as evidence packages are.
+    pub(crate) fn comparison(transport: &Transport, old: &str, new: &str, keys: &[String]) -> Self {
+        let query = keys.iter().map(|key| ("key", key.clone())).collect();
+        Self { url: transport.extension_url(&[old, "compare", new]), query }
     }
 
     /// An evidence package: each answer is another one, so a broken transfer is not taken up again.

@@ -31,6 +31,7 @@ mod api;
 mod configuration;
 mod download;
 mod error;
+mod extensions;
 mod token;
 mod transport;
 
@@ -38,5 +39,6 @@ pub use api::ReportsDataExtractionApi;
 pub use configuration::{Configuration, Credentials};
 pub use download::{Download, DownloadOptions, Resume};
 pub use error::{Error, Refusal};
+pub use extensions::ComparisonFile;
 /// The published JSON.
 pub use muster_wire as wire;

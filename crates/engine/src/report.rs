@@ -270,22 +270,29 @@ fn output(
     Ok((columns, expressions))
 }
 
-/// `cloudLifecycleState` as `Cloud Lifecycle State`.
+/// `cloudLifecycleState` as `Cloud Lifecycle State`, `sAMAccountName` as `SAM Account Name`.
 pub(crate) fn title_case(name: &str) -> String {
+    let letters: Vec<char> = name.chars().collect();
+    let is_upper = |at: usize| letters.get(at).is_some_and(|letter| letter.is_uppercase());
+    let is_lower = |at: usize| letters.get(at).is_some_and(|letter| letter.is_lowercase());
     let mut label = String::with_capacity(name.len() + 4);
-    let mut previous: Option<char> = None;
-    for character in name.chars() {
-        match previous {
-            None => label.extend(character.to_uppercase()),
-            Some(before) if character.is_uppercase() && before.is_lowercase() => {
-                label.push(' ');
-                label.push(character);
+    for (at, letter) in letters.iter().copied().enumerate() {
+        let before = at.checked_sub(1).map(|before| letters[before]);
+        // A word begins after a small letter, but a single one in front belongs to the capitals after it.
+        let begins = is_upper(at) && at > 0 && is_lower(at - 1) && !(at == 1 && is_upper(at + 1));
+        // The last of several capitals begins a word, unless only the `s` of a plural follows.
+        let is_plural = letters.get(at + 1) == Some(&'s') && !is_lower(at + 2);
+        let ends = is_upper(at) && at > 0 && is_upper(at - 1) && is_lower(at + 1) && !is_plural;
+        match before {
+            None | Some('.' | '_' | '-') => label.extend(letter.to_uppercase()),
+            Some(_) if matches!(letter, '.' | '_' | '-') => label.push(' '),
+            Some(_) => {
+                if begins || ends {
+                    label.push(' ');
+                }
+                label.push(letter);
             }
-            Some('.' | '_' | '-') => label.extend(character.to_uppercase()),
-            Some(_) if matches!(character, '.' | '_' | '-') => label.push(' '),
-            Some(_) => label.push(character),
         }
-        previous = Some(character);
     }
     label
 }
@@ -342,4 +349,28 @@ fn numbers(step: &str, batches: &[RecordBatch]) -> Result<Vec<ChartNumber>> {
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::title_case;
+
+    #[test]
+    fn names_become_titles() {
+        for (name, title) in [
+            ("cloudLifecycleState", "Cloud Lifecycle State"),
+            ("sAMAccountName", "SAM Account Name"),
+            ("userAccountControl", "User Account Control"),
+            ("isMFAEnabled", "Is MFA Enabled"),
+            ("groupIDs", "Group IDs"),
+            ("employeeID", "Employee ID"),
+            ("attributes.cost_center", "Attributes Cost Center"),
+            ("eMail", "E Mail"),
+            ("uid", "Uid"),
+            ("straßenName", "Straßen Name"),
+            ("", ""),
+        ] {
+            assert_eq!(title_case(name), title);
+        }
+    }
 }

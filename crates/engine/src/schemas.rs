@@ -54,6 +54,7 @@ pub(crate) fn of(table: &str) -> SchemaRef {
         "sources" => sources(),
         "aggregations" => aggregations(),
         "rejected_records" => rejected_records(),
+        crate::tables::COUNTS => snapshot_counts(),
         other => DocumentType::ALL
             .into_iter()
             .find(|document_type| crate::tables::of_documents(*document_type) == other)
@@ -165,6 +166,11 @@ fn aggregations() -> SchemaRef {
         number("loaded"),
         text("input_digest"),
     ])
+}
+
+/// `source_id` is null for a number of the whole tenant.
+fn snapshot_counts() -> SchemaRef {
+    schema(vec![text("snapshot_id"), time("taken"), text("counted"), text("source_id"), number("number")])
 }
 
 fn rejected_records() -> SchemaRef {

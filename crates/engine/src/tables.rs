@@ -22,7 +22,7 @@ use std::sync::Arc;
 pub(crate) const ROW_GROUP_ROWS: usize = 128 * 1024;
 
 /// Every table of a snapshot, the tables of documents last.
-pub const TABLES: [&str; 13] = [
+pub const TABLES: [&str; 14] = [
     "sources",
     "aggregations",
     "rejected_records",
@@ -30,6 +30,7 @@ pub const TABLES: [&str; 13] = [
     "identity_profiles",
     "identities",
     "identity_errors",
+    COUNTS,
     "identity_documents",
     "access_profile_documents",
     "account_activity_documents",
@@ -37,6 +38,10 @@ pub const TABLES: [&str; 13] = [
     "event_documents",
     "role_documents",
 ];
+
+/// What each snapshot so far had, counted. Kept in the newest one, so that a report's trend depends on its snapshot
+/// alone, whatever has become of those before.
+pub(crate) const COUNTS: &str = "snapshot_counts";
 
 /// The table of a type of document.
 pub(crate) fn of_documents(document_type: DocumentType) -> &'static str {

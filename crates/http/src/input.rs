@@ -68,6 +68,11 @@ impl Query {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
+    /// Every value of `name`.
+    pub(crate) fn texts<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
     /// A flag: `true` or `false` in any case, false when absent.
     pub(crate) fn flag(&self, name: &str) -> Result<bool, Failure> {
         match self.text(name) {

@@ -33,6 +33,8 @@ mod state;
 
 pub use access::ApiVersion;
 pub use issuer::{KeyRing, TokenIssuer, TokenKeys, TokenRefused, TokenSeed};
+/// How two runs differ, counted: what a comparison answers.
+pub use muster_wire::ReportComparison;
 pub use openapi::document;
 pub use outside::{
     CallerRule, ClaimRules, KEY_SET_BYTES_MAX, KeySource, KeyTimes, OutsideIssuer, OutsideIssuers,
@@ -41,4 +43,7 @@ pub use outside::{
 pub use rate::RateLimit;
 pub use router::{Access, RouteEntry, route_table, router};
 pub use secret::{SecretKey, hmac_secret};
-pub use state::{AppState, EvidenceMaker, EvidencePackage, FileOpener, Readiness, Settings, Wiring};
+pub use state::{
+    AppState, Compared, Comparer, ComparisonForm, EvidenceMaker, FileOpener, MadeFile, Readiness, Settings,
+    Wiring,
+};

@@ -103,6 +103,7 @@ pub(crate) enum FileFormatParameter {
         reports::result::get_report_result,
         reports::file::get_report,
         reports::file::get_any_file,
+        reports::compare::compare_reports,
         reports::evidence::get_evidence,
         reports::evidence::get_evidence_key,
         reports::cancel::cancel_report,

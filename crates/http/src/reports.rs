@@ -1,6 +1,7 @@
 //! The report operations, one file each: read, call the use case, answer.
 
 pub(crate) mod cancel;
+pub(crate) mod compare;
 pub(crate) mod cover;
 pub(crate) mod custom;
 pub(crate) mod definitions;

@@ -6,7 +6,7 @@
 use crate::access::{Allowed, ApiVersion, Cancel, Download, ReadResult, Right, Start};
 use crate::failure::Failure;
 use crate::input::Input;
-use crate::reports::{cancel, cover, custom, definitions, evidence, file, result, run};
+use crate::reports::{cancel, compare, cover, custom, definitions, evidence, file, result, run};
 use crate::state::AppState;
 use crate::{health, oauth, openapi, outer, refusals};
 use axum::Router;
@@ -47,6 +47,8 @@ fn routes() -> Routes {
     routes.needs::<Start, _, _, _>(Post, muster, ours("/{id}/run"), custom::start_custom_report);
     routes.needs::<Download, _, _, _>(Get, muster, ours("/{id}/files/{format}"), file::get_any_file);
     routes.needs::<Download, _, _, _>(Get, muster, ours("/{id}/evidence"), evidence::get_evidence);
+    let other = ours("/{id}/compare/{other}");
+    routes.needs::<Download, _, _, _>(Get, muster, other, compare::compare_reports);
     let key = "/muster/v1/evidence-key".to_owned();
     routes.needs::<ReadResult, _, _, _>(Get, muster, key, evidence::get_evidence_key);
     routes.open(Post, "/oauth/token", oauth::create_token);

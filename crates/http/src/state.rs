@@ -10,8 +10,10 @@ use async_trait::async_trait;
 use chrono::TimeDelta;
 use muster_reports::ids::{ClientId, TenantId};
 use muster_reports::ports::{Clock, Credentials, Ids};
+use muster_reports::service::Download;
 use muster_reports::task::Task;
 use muster_reports::{Reports, Result};
+use muster_wire::ReportComparison;
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -26,10 +28,10 @@ pub trait FileOpener: Send + Sync {
     fn open(&self, stored_name: &str) -> io::Result<File>;
 }
 
-/// An evidence package, whole and open. Nothing else knows it: it is gone when it is closed.
+/// A file made for one answer, whole and open. Nothing else knows it: it is gone when it is closed.
 #[derive(Debug)]
-pub struct EvidencePackage {
-    /// The zip archive; where it stands does not matter.
+pub struct MadeFile {
+    /// Its content; where it stands does not matter.
     pub file: File,
     /// Its size.
     pub bytes: u64,
@@ -44,10 +46,50 @@ pub trait EvidenceMaker: Send + Sync {
     ///
     /// # Errors
     /// `Unavailable` when another attempt may succeed; `Internal` when what belongs into it is damaged or gone.
-    async fn package(&self, task: &Task) -> Result<EvidencePackage>;
+    async fn package(&self, task: &Task) -> Result<MadeFile>;
 
     /// The key that checks its signatures: PEM, with a line end.
     fn public_key_pem(&self) -> String;
+}
+
+/// What is wanted of a comparison.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ComparisonForm {
+    /// The counts alone.
+    Counts,
+    /// A CSV file.
+    Csv,
+    /// A page of HTML.
+    Page,
+}
+
+/// What a comparison came to.
+#[derive(Debug)]
+pub struct Compared {
+    /// The counts.
+    pub counts: ReportComparison,
+    /// The file, in the form that was asked for; none for counts alone.
+    pub file: Option<MadeFile>,
+}
+
+/// Compares the files of two runs.
+#[async_trait]
+pub trait Comparer: Send + Sync {
+    /// What differs between the CSV files `old` and `new`. `keys` are columns that together tell rows apart; without
+    /// any, those of the report's definition are taken.
+    ///
+    /// # Errors
+    /// `Invalid` where there are no keys, or the files are too large for it; `Internal` when a file is damaged or gone.
+    async fn compare(
+        &self,
+        old: &Download,
+        new: &Download,
+        keys: Vec<String>,
+        form: ComparisonForm,
+    ) -> Result<Compared>;
+
+    /// What a browser may do with a page of it (the header Content-Security-Policy): nothing but show it.
+    fn page_policy(&self) -> &'static str;
 }
 
 /// Whether the service can do its work now.
@@ -115,6 +157,8 @@ pub struct Wiring {
     pub files: Arc<dyn FileOpener>,
     /// Evidence packages.
     pub evidence: Arc<dyn EvidenceMaker>,
+    /// Comparisons.
+    pub comparer: Arc<dyn Comparer>,
     /// Whether the service can work.
     pub readiness: Arc<dyn Readiness>,
     /// Time.

@@ -1,11 +1,15 @@
-//! The service as the commands call it: the published operations through the Rust SDK.
+//! The service as the commands call it: the operations through the Rust SDK.
 //!
 //! Why here and thin: commands need a refusal as one line and a file at a place; how requests are made and
 //! repeated is the SDK's concern.
 
 use crate::failure::{Context as _, Failure, Result};
-use muster_client::wire::{FileFormat, ReportDetails, ReportResults, ReportType, TaskResultDetails};
-use muster_client::{Configuration, Credentials, DownloadOptions, Error, ReportsDataExtractionApi};
+use muster_client::wire::{
+    FileFormat, ReportComparison, ReportDetails, ReportResults, ReportType, TaskResultDetails,
+};
+use muster_client::{
+    ComparisonFile, Configuration, Credentials, DownloadOptions, Error, ReportsDataExtractionApi,
+};
 use muster_reports::error::error_chain;
 use serde_json::Value;
 use std::io::Write;
@@ -32,11 +36,13 @@ pub enum Target<'a> {
 }
 
 /// What is fetched.
-enum Wanted {
+enum Wanted<'a> {
     /// The file of this format.
     File(FileFormat),
     /// The evidence package.
     Evidence,
+    /// What differs from a later run.
+    Comparison { new: &'a str, keys: &'a [String], file: ComparisonFile },
 }
 
 /// Where a file stands until it is whole.
@@ -129,10 +135,34 @@ impl Api {
         self.fetch_to(id, &Wanted::Evidence, &format!("evidence-{id}.zip"), target).await
     }
 
+    /// How two runs of one report differ, counted.
+    ///
+    /// # Errors
+    /// As [`Api::start`].
+    pub async fn compare(&self, old: &str, new: &str, keys: &[String]) -> Result<ReportComparison> {
+        self.sdk.compare(old, new, keys).await.map_err(|error| self.one_line(&error))
+    }
+
+    /// Fetches what differs between two runs, as [`Api::fetch`] does a file.
+    ///
+    /// # Errors
+    /// As [`Api::fetch`].
+    pub async fn fetch_comparison(
+        &self,
+        old: &str,
+        new: &str,
+        keys: &[String],
+        file: ComparisonFile,
+        target: Target<'_>,
+    ) -> Result<Option<PathBuf>> {
+        let name = format!("comparison-{old}-{new}.csv");
+        self.fetch_to(old, &Wanted::Comparison { new, keys, file }, &name, target).await
+    }
+
     async fn fetch_to(
         &self,
         id: &str,
-        wanted: &Wanted,
+        wanted: &Wanted<'_>,
         name: &str,
         target: Target<'_>,
     ) -> Result<Option<PathBuf>> {
@@ -161,11 +191,17 @@ impl Api {
         }
     }
 
-    async fn download(&self, id: &str, wanted: &Wanted, to: impl Write + Unpin) -> Result {
+    async fn download(&self, id: &str, wanted: &Wanted<'_>, to: impl Write + Unpin) -> Result {
         let mut to = Blocking(to);
         let downloaded = match wanted {
-            Wanted::File(format) => {
+            Wanted::File(FileFormat::Other(format)) => {
+                self.sdk.get_file(id, format, &DownloadOptions::default(), &mut to).await
+            }
+            Wanted::File(format @ (FileFormat::Csv | FileFormat::Pdf)) => {
                 self.sdk.get_report(id, format, &DownloadOptions::default(), &mut to).await
+            }
+            Wanted::Comparison { new, keys, file } => {
+                self.sdk.get_comparison(id, new, keys, *file, &mut to).await
             }
             Wanted::Evidence => self.sdk.get_evidence(id, &mut to).await,
         };

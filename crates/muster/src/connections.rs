@@ -107,12 +107,13 @@ async fn accepted(
     match transport {
         Transport::Plain => one(stream, router, limits, stop).await,
         // A handshake that does not come is a head that does not come.
-        Transport::Tls(acceptor) => match tokio::time::timeout(limits.header_timeout, acceptor.accept(stream)).await
-        {
-            Ok(Ok(stream)) => one(stream, router, limits, stop).await,
-            Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-            Err(_) => tracing::debug!("a TLS handshake took too long"),
-        },
+        Transport::Tls(acceptor) => {
+            match tokio::time::timeout(limits.header_timeout, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => one(stream, router, limits, stop).await,
+                Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+                Err(_) => tracing::debug!("a TLS handshake took too long"),
+            }
+        }
     }
 }
 

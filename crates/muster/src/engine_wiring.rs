@@ -229,7 +229,9 @@ impl Part for TablePart {
 
     async fn charts(&self) -> Result<Vec<Chart>> {
         let numbers = self.plan.charts().await?;
-        Ok(self.charts.iter().zip(&numbers).map(|(spec, numbers)| chart(spec, numbers)).collect())
+        let charts = self.charts.iter().zip(&numbers).map(|(spec, numbers)| chart(spec, numbers));
+        // One moment is no trend.
+        Ok(charts.filter(|chart| chart.kind != ChartKind::Line || chart.categories.len() > 1).collect())
     }
 }
 
@@ -264,6 +266,7 @@ fn chart(spec: &ChartSpec, numbers: &[ChartNumber]) -> Chart {
             ChartForm::Bars => ChartKind::Bars,
             ChartForm::Stacked => ChartKind::StackedBars,
             ChartForm::Share => ChartKind::Share,
+            ChartForm::Line => ChartKind::Line,
         },
         categories,
         series,

@@ -15,7 +15,7 @@ pub use authority::Authority;
 
 use crate::ids::SystemIds;
 use async_trait::async_trait;
-use muster_http::{EvidenceMaker, EvidencePackage};
+use muster_http::{EvidenceMaker, MadeFile};
 use muster_render::RenderError;
 use muster_render::evidence::{
     ARGUMENTS, AUDIT_EVENTS, BagInfo, COVER, EvidenceWriter, QUERY, SNAPSHOT, SOURCES, SealedEvidence,
@@ -72,7 +72,7 @@ impl Packages {
 
 #[async_trait]
 impl EvidenceMaker for Packages {
-    async fn package(&self, task: &Task) -> Result<EvidencePackage> {
+    async fn package(&self, task: &Task) -> Result<MadeFile> {
         let place = self.places.clone().acquire_owned().await.map_err(unmade)?;
         let contents = self.contents(task).await?;
         let (files, work_dir, key) = (self.files.clone(), self.work_dir.clone(), self.key.clone());
@@ -219,17 +219,17 @@ fn seal(
 }
 
 impl Sealed {
-    fn finish(self, time_stamp: Option<&[u8]>) -> Result<EvidencePackage> {
+    fn finish(self, time_stamp: Option<&[u8]>) -> Result<MadeFile> {
         let Self { bag, file, place } = self;
         let written = bag.finish(time_stamp).map_err(refused)?;
         drop(place);
-        Ok(EvidencePackage { file, bytes: written.bytes, sha256: written.sha256 })
+        Ok(MadeFile { file, bytes: written.bytes, sha256: written.sha256 })
     }
 }
 
 /// A file that only its handle leads to.
-fn unnamed_file(dir: &Path) -> std::io::Result<File> {
-    let path = dir.join(format!("evidence-{}", SystemIds.fresh()));
+pub(crate) fn unnamed_file(dir: &Path) -> std::io::Result<File> {
+    let path = dir.join(format!("unnamed-{}", SystemIds.fresh()));
     let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
     std::fs::remove_file(&path)?;
     Ok(file)

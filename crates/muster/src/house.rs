@@ -18,6 +18,7 @@
 //! process may do takes a lock, which the system frees with the process however it ends.
 
 use crate::clock::SystemClock;
+use crate::comparison::Comparisons;
 use crate::config::Settings;
 use crate::engine_wiring::{self, EnginePorts, Parts};
 use crate::evidence::{Authority, Packages};
@@ -179,6 +180,13 @@ impl House {
             Arc::new(SystemClock),
             work_dir,
         ))
+    }
+
+    /// What compares runs of these reports.
+    pub fn comparisons(&self, catalogue: Catalogue) -> Result<Comparisons> {
+        let work_dir = self.dir.join("work");
+        keys::private_dir(&work_dir)?;
+        Ok(Comparisons::new(self.files()?, catalogue, work_dir))
     }
 
     /// Takes the lock of serving.

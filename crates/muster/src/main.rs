@@ -7,6 +7,7 @@ mod api;
 mod cli;
 mod clock;
 mod commands;
+mod comparison;
 mod config;
 mod connections;
 mod crash;

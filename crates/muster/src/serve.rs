@@ -236,6 +236,7 @@ fn state(
     };
     let window = TimeDelta::seconds(i64::try_from(rate_limit.window_s).unwrap_or(i64::MAX));
     let limit = |requests: u32| RateLimit { requests: requests as usize, window };
+    let comparer = house.comparisons(catalogue.clone())?;
     let use_cases = Reports {
         catalogue,
         tasks: house.store.clone(),
@@ -251,6 +252,7 @@ fn state(
         credentials: house.store.clone(),
         files,
         evidence: Arc::new(house.packages()?),
+        comparer: Arc::new(comparer),
         readiness: Arc::new(Ready { store: house.store.clone(), stopping }),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),

@@ -22,6 +22,7 @@
 //! only one file has are not compared.
 
 mod index;
+pub mod page;
 
 use std::io::{Read, Seek, SeekFrom, Write};
 
@@ -127,6 +128,14 @@ pub enum CompareError {
     /// The result cannot be written.
     #[error("the comparison cannot be written")]
     Write(#[from] RenderError),
+}
+
+/// The names of a file's columns.
+///
+/// # Errors
+/// [`CompareError::Unreadable`].
+pub fn columns<R: Read>(side: Side, file: Compared<R>) -> Result<Vec<String>, CompareError> {
+    Table::open(side, file, &[]).map(|table| table.names)
 }
 
 /// Compares two files by key columns, and writes what differs, guarded or not.

@@ -16,8 +16,8 @@
 //! [`Written::warnings`]. Each sheet has the header, bold, frozen and with filters; past 1,048,576 rows, or about
 //! 2 GiB of content, the next sheet begins, which is reported too.
 //!
-//! The rows of a sheet are in a temporary file until the end, in a folder that the caller names. Writing it panics
-//! when that folder is full, which is how the library does it.
+//! The rows of a sheet are in a temporary file until the end, in a folder that the caller names. The library panics
+//! when that folder is full; here that is caught and an error, after which the writer is broken.
 
 mod cells;
 
@@ -236,6 +236,21 @@ impl<W: Write + Send> FileWriter for XlsxWriter<W> {
         }
         self.broken = true;
         check_columns(&self.columns, batch)?;
+        caught(|| self.write_rows(batch))?;
+        self.broken = false;
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<Written, RenderError> {
+        if self.broken {
+            return Err(RenderError::Broken);
+        }
+        caught(|| self.save())
+    }
+}
+
+impl<W: Write + Send> XlsxWriter<W> {
+    fn write_rows(&mut self, batch: &RecordBatch) -> Result<(), RenderError> {
         let arrays = unpack(batch)?;
         let mut columns = Vec::with_capacity(arrays.len());
         for (format, array) in self.columns.iter().zip(&arrays) {
@@ -248,14 +263,10 @@ impl<W: Write + Send> FileWriter for XlsxWriter<W> {
         for row in 0..batch.num_rows() {
             self.write_row(&columns, row)?;
         }
-        self.broken = false;
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>) -> Result<Written, RenderError> {
-        if self.broken {
-            return Err(RenderError::Broken);
-        }
+    fn save(mut self) -> Result<Written, RenderError> {
         self.end_sheet(Worksheet::new())?;
         let warnings = self.warnings();
         let mut sink = UpToError::new(Digested::new(self.sink));
@@ -272,6 +283,17 @@ fn display_width(text: &str) -> usize {
         line.chars().take(WIDTH_MAX).map(|letter| if letter >= '\u{1100}' { 2 } else { 1 }).sum::<usize>()
     });
     lines.max().unwrap_or(0)
+}
+
+/// What the library panics with when a temporary file refuses, as an error. Whatever it was doing is given up, so
+/// nothing half done is seen.
+fn caught<T>(work: impl FnOnce() -> Result<T, RenderError>) -> Result<T, RenderError> {
+    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
+    done.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no reason");
+        Err(RenderError::Encoding(format!("a temporary file could not be written: {text}").into()))
+    })
 }
 
 /// A sink that refused stays what it is.

@@ -125,6 +125,8 @@ pub enum ChartForm {
     Stacked,
     /// As stacked, each bar filling the whole width.
     Share,
+    /// A line for each series over the categories, which are moments in order. With fewer than two it is left out.
+    Line,
 }
 
 /// A chart of a report's document.
@@ -178,6 +180,9 @@ pub struct ReportDefinition {
     /// Sort keys: columns of the query. The last one is unique, so the order is total.
     #[serde(default)]
     pub order_by: Vec<String>,
+    /// Fixed columns that together tell rows apart, for comparing two runs; empty where a caller must name them.
+    #[serde(default)]
+    pub key: Vec<String>,
     /// The rows: a query whose output has every fixed column and every sort key.
     #[serde(default)]
     pub query: String,
@@ -243,6 +248,9 @@ impl ReportDefinition {
             if !seen.insert(&column.name) {
                 return refuse(format!("column {:?} stands there twice", column.name));
             }
+        }
+        if let Some(name) = definition.key.iter().find(|name| !seen.contains(name)) {
+            return refuse(format!("key names {name:?}: expected names of its columns"));
         }
         if definition.attribute_columns == Some(AttributeColumns::Source)
             && definition.source_argument().is_none()

@@ -244,6 +244,49 @@ impl Reports {
         self.audit.record(&event).await
     }
 
+    /// The CSV files of two runs of one report, to be compared.
+    ///
+    /// # Errors
+    /// As [`Reports::open`]; `Invalid` where they are runs of different reports, or have archives.
+    pub async fn compare(&self, caller: &Caller, old: &TaskId, new: &TaskId) -> Result<(Download, Download)> {
+        let old = self.open(caller, old, FileFormat::Csv, false).await?;
+        let new = self.open(caller, new, FileFormat::Csv, false).await?;
+        if old.task.report != new.task.report {
+            return Err(Error::invalid(format!(
+                "report result {} is of {}, report result {} is of {}: expected two runs of one report",
+                old.task.id, old.task.report, new.task.id, new.task.report
+            )));
+        }
+        for download in [&old, &new] {
+            if download.file.extension != FileFormat::Csv.extension() {
+                return Err(Error::invalid(format!(
+                    "report result {} is an archive of CSV files, which cannot be compared: expected one CSV file; the \
+                     files in two archives can be compared by `muster report compare`",
+                    download.task.id
+                )));
+            }
+        }
+        Ok((old, new))
+    }
+
+    /// Records that what differs between two runs goes to `caller`, for both of them. The events are durable when
+    /// this returns.
+    ///
+    /// # Errors
+    /// `Internal` when an event could not be recorded.
+    pub async fn record_comparison(
+        &self,
+        caller: &Caller,
+        old: &Task,
+        new: &Task,
+        sha256: Option<&str>,
+    ) -> Result<()> {
+        let what = sha256.map_or_else(|| "counts".to_owned(), |sha256| format!("sha-256 {sha256}"));
+        let as_old = format!("comparison with the later {}: {what}", new.id);
+        self.record_download(caller, old, as_old).await?;
+        self.record_download(caller, new, format!("comparison with the earlier {}: {what}", old.id)).await
+    }
+
     /// A task that the caller may download from and that has ended.
     async fn ended(&self, caller: &Caller, id: &TaskId) -> Result<Task> {
         caller.authorise(Operation::Download)?;

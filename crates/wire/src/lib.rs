@@ -12,6 +12,7 @@
 //!   that a client does not break on a newer service; a service never writes `Other`.
 
 mod arguments;
+mod comparison;
 mod enumeration;
 mod error;
 mod report;
@@ -22,6 +23,7 @@ pub use arguments::{
     IdentityProfileIdentityErrorArguments, OrphanIdentitiesArguments, ReportArguments, SearchExportArguments,
     UncorrelatedAccountsArguments,
 };
+pub use comparison::ReportComparison;
 pub use enumeration::{
     CompletionStatus, FileFormat, LocaleOrigin, MessageType, ReportType, ResultStatus, SearchIndex, TaskType,
 };

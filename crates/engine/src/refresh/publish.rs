@@ -2,7 +2,7 @@
 
 use super::authoritative::Profile;
 use super::stage::StagedSource;
-use super::work::Work;
+use super::work::{Work, literal};
 use super::{RefreshOutcome, RefreshRequest};
 use crate::error::{EngineError, Result};
 use crate::functions::lifecycle_attribute;
@@ -15,18 +15,32 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::dataframe::DataFrame;
 use datafusion::prelude::{Expr, cast, ident};
 use muster_reports::SnapshotManifest;
-<<<<<<< HEAD
 use muster_reports::snapshot::{AggregationMode, SourceRun};
-=======
-use muster_reports::snapshot::SourceRun;
 use muster_reports::step::{Step, taken};
->>>>>>> faults
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Tables whose last version a refresh reads, under `prev_` and the table's name.
-const CARRIED: [&str; 5] =
-    ["accounts", "identities", "identity_errors", "aggregations", "entitlement_documents"];
+const CARRIED: [&str; 6] =
+    ["accounts", "identities", "identity_errors", "aggregations", tables::COUNTS, "entitlement_documents"];
+
+/// The numbers of this snapshot, as the reports count them. A source without any keeps its row, so that a trend comes
+/// down to zero.
+const COUNTED: &str = "
+SELECT 'identities' AS counted, CAST(NULL AS VARCHAR) AS source_id, count(*) AS number FROM identities_next
+UNION ALL
+SELECT 'orphan identities', NULL, count(*) FROM identities_next WHERE NOT correlated AND NOT protected
+UNION ALL
+SELECT 'accounts', NULL, count(*) FROM accounts_next WHERE dead_since IS NULL AND NOT system
+UNION ALL
+SELECT 'uncorrelated accounts', NULL, count(*) FROM accounts_next
+WHERE dead_since IS NULL AND NOT system AND uncorrelated
+UNION ALL
+SELECT 'accounts', s.id, count(a.id) FROM sources_next s
+LEFT JOIN (SELECT id, source_id FROM accounts_next WHERE dead_since IS NULL) a ON a.source_id = s.id GROUP BY s.id
+UNION ALL
+SELECT 'identity errors', s.id, count(e.id) FROM sources_next s
+LEFT JOIN identity_errors_next e ON e.source_id = s.id WHERE s.authoritative GROUP BY s.id";
 
 /// Makes the last snapshot's tables known; before the first snapshot they are empty.
 pub(super) async fn register_previous(
@@ -62,6 +76,11 @@ pub(super) async fn write_tables(
     let mut rows = BTreeMap::new();
     for table in tables::TABLES {
         let documents = format!("SELECT * FROM {table}");
+        let counts = format!(
+            "SELECT * FROM prev_snapshot_counts UNION ALL
+             SELECT {} AS snapshot_id, $now AS taken, counted, source_id, number FROM ({COUNTED})",
+            literal(request.snapshot.as_str())
+        );
         let sql = match table {
             "accounts" => "SELECT * FROM accounts_next",
             "identities" => "SELECT * FROM identities_next",
@@ -71,6 +90,7 @@ pub(super) async fn write_tables(
             "rejected_records" => "SELECT * FROM rejected",
             // The history of runs grows by one row for each source and refresh.
             "aggregations" => "SELECT * FROM prev_aggregations UNION ALL SELECT * FROM runs_next",
+            tables::COUNTS => &counts,
             _ => &documents,
         };
         let frame = in_schema(work.query(table, sql).await?, &schemas::of(table), table)?;

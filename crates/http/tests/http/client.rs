@@ -1,6 +1,6 @@
 //! The Rust SDK against the service over TCP, and against a service that misbehaves.
 
-use crate::world::{KEY_PEM, SECRET, World, package_of};
+use crate::world::{KEY_PEM, SECRET, World, comparison_of, package_of};
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
@@ -9,7 +9,10 @@ use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
 use futures_util::{StreamExt, stream};
 use muster_client::wire::{AccountsArguments, FileFormat, ReportType, ResultStatus};
-use muster_client::{Configuration, Credentials, DownloadOptions, Error, ReportsDataExtractionApi, Resume};
+use muster_client::{
+    ComparisonFile, Configuration, Credentials, DownloadOptions, Error, ReportsDataExtractionApi, Resume,
+};
+use muster_http::ComparisonForm;
 use muster_reports::audit::AuditOperation;
 use std::io;
 use std::sync::Arc;
@@ -93,6 +96,44 @@ async fn an_evidence_package_and_its_key_are_fetched() {
     assert_eq!(api.evidence_key().await.unwrap(), KEY_PEM);
     let error = api.get_evidence("nothing", &mut Vec::new()).await.unwrap_err();
     assert_eq!(error.refusal().unwrap().text, "there is no report result \"nothing\"");
+}
+
+#[tokio::test]
+async fn files_of_any_format_are_fetched() {
+    let (world, api) = served().await;
+    let id = world.finished(b"0123456789").await;
+    let mut file = Vec::new();
+    let options = DownloadOptions { name: Some("Q3".into()), auditable: true, resume: None };
+    let download = api.get_file(&id, "CSV", &options, &mut file).await.unwrap();
+    assert_eq!((file.as_slice(), download.bytes, download.verified), (&b"0123456789"[..], 10, true));
+    assert_eq!(download.file_name.as_deref(), Some("Q3.csv"));
+    assert_eq!(world.store.audit_events().len(), 1);
+    for (format, status, text) in [
+        ("xlsx", 404, format!("report result {id} has no XLSX file: it has CSV")),
+        ("doc", 400, "fileFormat is \"doc\": expected csv, pdf, xlsx, ndjson or parquet".to_owned()),
+    ] {
+        let error = api.get_file(&id, format, &options, &mut Vec::new()).await.unwrap_err();
+        let refusal = error.refusal().unwrap();
+        assert_eq!((refusal.status, refusal.text.as_str()), (status, text.as_str()));
+    }
+}
+
+#[tokio::test]
+async fn two_runs_are_compared() {
+    let (world, api) = served().await;
+    let (old, new) = (world.finished(b"x").await, world.finished(b"y").await);
+    let keys = ["a b".to_owned(), "c".to_owned()];
+    let counts = api.compare(&old, &new, &keys).await.unwrap();
+    assert_eq!((&counts.old, &counts.new, &counts.keys[..], counts.came), (&old, &new, &keys[..], 7));
+    for (file, form, name) in [
+        (ComparisonFile::Csv, ComparisonForm::Csv, Some(format!("comparison-{old}-{new}.csv"))),
+        (ComparisonFile::Html, ComparisonForm::Page, None),
+    ] {
+        let mut bytes = Vec::new();
+        let download = api.get_comparison(&old, &new, &keys, file, &mut bytes).await.unwrap();
+        assert_eq!(String::from_utf8(bytes).unwrap(), comparison_of(&old, &new, &keys, form));
+        assert_eq!((download.verified, download.file_name), (true, name));
+    }
 }
 
 #[tokio::test]

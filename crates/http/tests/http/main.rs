@@ -6,6 +6,7 @@
 mod as_of;
 mod audit;
 mod client;
+mod compare;
 mod contract;
 mod download;
 mod evidence;

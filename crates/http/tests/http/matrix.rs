@@ -17,6 +17,7 @@ result  sp:scopes:all,sp:report:manage,sp:report:read any yes
 file    sp:scopes:all,sp:report:manage,sp:report:read any yes
 cancel  sp:scopes:all,sp:report:manage                any no
 package sp:scopes:all,sp:report:manage,sp:report:read any yes
+compare sp:scopes:all,sp:report:manage,sp:report:read any yes
 key     sp:scopes:all,sp:report:manage,sp:report:read any yes
 cover   sp:scopes:all,sp:report:manage,sp:report:read any yes
 list    sp:scopes:all,sp:report:manage,sp:report:read any yes
@@ -35,6 +36,7 @@ fn operation(route: &RouteEntry) -> &'static str {
         ("GET", Some("/{id}/cover"), _) => "cover",
         ("GET", None, "/muster/v1/reports/{id}/files/{format}") => "file",
         ("GET", None, "/muster/v1/reports/{id}/evidence") => "package",
+        ("GET", None, "/muster/v1/reports/{id}/compare/{other}") => "compare",
         ("GET", None, "/muster/v1/evidence-key") => "key",
         ("GET", None, "/muster/v1/reports") => "list",
         ("POST", None, "/muster/v1/reports/{id}/run") => "custom",
@@ -104,7 +106,7 @@ async fn ask(world: &World, route: &RouteEntry, id: &str, caller: &Caller) -> An
     };
     let bearer = world.bearer(caller);
     let query = if operation == "file" { "?fileFormat=csv" } else { "" };
-    let path = route.path.replace("{id}", id).replace("{format}", "csv");
+    let path = route.path.replace("{id}", id).replace("{format}", "csv").replace("{other}", id);
     let line = format!("{} {path}{query}", route.method);
     world.ask(&line, &[("authorization", bearer.as_str()), ("content-type", "application/json")], body).await
 }
@@ -143,7 +145,7 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
                                 404
                             }
                         }
-                        "file" | "package" | "cover" => {
+                        "file" | "package" | "compare" | "cover" => {
                             if ours {
                                 200
                             } else {
@@ -166,11 +168,11 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
             }
         }
     }
-    // 5 prefixes × 5 operations and 5 of our own; 10 levels or kinds, 5 sets of scopes, 2 tenants.
-    assert_eq!(asked, 30 * 10 * 5 * 2);
+    // 5 prefixes × 5 operations and 6 of our own; 10 levels or kinds, 5 sets of scopes, 2 tenants.
+    assert_eq!(asked, 31 * 10 * 5 * 2);
     // By hand: start 8 callers × 3 sets × 2 tenants, cancel 9 × 3 × 2, the others 10 × 4 × 2;
-    // start on 6 routes, cancel on 5, the others on 19.
-    assert_eq!(allowed, 48 * 6 + 54 * 5 + 80 * 19);
+    // start on 6 routes, cancel on 5, the others on 20.
+    assert_eq!(allowed, 48 * 6 + 54 * 5 + 80 * 20);
 }
 
 /// What an answer shows, less what differs between any two answers.
@@ -228,7 +230,7 @@ async fn what_one_may_not_see_answers_as_what_is_not_there() {
                 compared += 1;
             }
         }
-        // 5 prefixes × 4 operations, and 2 of our own.
-        assert_eq!(compared, (5 * 4 + 2) * 3 * 2);
+        // 5 prefixes × 4 operations, and 3 of our own.
+        assert_eq!(compared, (5 * 4 + 3) * 3 * 2);
     }
 }

@@ -7,12 +7,12 @@ use axum::response::Response;
 use chrono::TimeDelta;
 use http_body_util::BodyExt;
 use muster_http::{
-    AppState, EvidenceMaker, EvidencePackage, FileOpener, OutsideIssuers, Readiness, SecretKey, Settings,
-    TokenIssuer, Wiring, hmac_secret, router,
+    AppState, Compared, Comparer, ComparisonForm, EvidenceMaker, FileOpener, MadeFile, OutsideIssuers,
+    Readiness, ReportComparison, SecretKey, Settings, TokenIssuer, Wiring, hmac_secret, router,
 };
 use muster_reports::ids::{ClientId, WorkerId, hex};
 use muster_reports::ports::{Clock, Credential, Credentials, SnapshotCatalogue, TaskStore};
-use muster_reports::service::Limits;
+use muster_reports::service::{Download, Limits};
 use muster_reports::task::{AttemptEnd, Message, PublishedFile, Task, TaskResult};
 use muster_reports::{Caller, Catalogue, Error, FileFormat, ReportDefinition, Reports};
 use muster_testkit::{AnyQuery, CountingIds, MemoryStore, TestClock, build};
@@ -64,7 +64,7 @@ pub fn package_of(id: &str) -> String {
 
 #[async_trait::async_trait]
 impl EvidenceMaker for Maker {
-    async fn package(&self, task: &Task) -> muster_reports::Result<EvidencePackage> {
+    async fn package(&self, task: &Task) -> muster_reports::Result<MadeFile> {
         self.made.fetch_add(1, Ordering::SeqCst);
         if self.refuses.load(Ordering::SeqCst) {
             return Err(Error::unavailable("the time-stamping authority does not answer"));
@@ -73,12 +73,56 @@ impl EvidenceMaker for Maker {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(text.as_bytes()).unwrap();
         let bytes = text.len() + self.bytes_more.load(Ordering::SeqCst);
-        Ok(EvidencePackage { file, bytes: bytes as u64, sha256: hex(&Sha256::digest(&text)) })
+        Ok(MadeFile { file, bytes: bytes as u64, sha256: hex(&Sha256::digest(&text)) })
     }
 
     fn public_key_pem(&self) -> String {
         KEY_PEM.into()
     }
+}
+
+/// What a browser may do with a page of [`Maker`].
+pub const PAGE_POLICY: &str = "default-src 'none'";
+
+/// Says what it was asked to compare, and counts.
+#[async_trait::async_trait]
+impl Comparer for Maker {
+    async fn compare(
+        &self,
+        old: &Download,
+        new: &Download,
+        keys: Vec<String>,
+        form: ComparisonForm,
+    ) -> muster_reports::Result<Compared> {
+        self.made.fetch_add(1, Ordering::SeqCst);
+        if self.refuses.load(Ordering::SeqCst) {
+            return Err(Error::invalid("too many rows"));
+        }
+        let file = (form != ComparisonForm::Counts).then(|| {
+            let text = comparison_of(old.task.id.as_str(), new.task.id.as_str(), &keys, form);
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            let bytes = text.len() + self.bytes_more.load(Ordering::SeqCst);
+            MadeFile { file, bytes: bytes as u64, sha256: hex(&Sha256::digest(&text)) }
+        });
+        let counts = ReportComparison {
+            old: old.task.id.to_string(),
+            new: new.task.id.to_string(),
+            keys,
+            came: 7,
+            ..ReportComparison::default()
+        };
+        Ok(Compared { counts, file })
+    }
+
+    fn page_policy(&self) -> &'static str {
+        PAGE_POLICY
+    }
+}
+
+/// What [`Maker`] makes of a comparison.
+pub fn comparison_of(old: &str, new: &str, keys: &[String], form: ComparisonForm) -> String {
+    format!("{form:?} of {old} and {new} by {}\n", keys.join("+"))
 }
 
 /// Ready, not ready, or broken, as told.
@@ -179,6 +223,7 @@ impl World {
             credentials: store.clone(),
             files: Arc::new(Folder(dir.path().to_owned())),
             evidence: maker.clone(),
+            comparer: maker.clone(),
             readiness: mood.clone(),
             clock: clock.clone(),
             ids: Arc::new(CountingIds::default()),
@@ -254,6 +299,11 @@ impl World {
 
     /// Does what a worker does: claims the next task and ends it with a CSV file of these bytes.
     pub async fn finish(&self, content: &[u8], messages: Vec<Message>) {
+        self.finish_as(content, messages, "csv").await;
+    }
+
+    /// As [`World::finish`], with this extension of the file.
+    pub async fn finish_as(&self, content: &[u8], messages: Vec<Message>, extension: &str) {
         let worker = WorkerId::new("w");
         let now = self.clock.now();
         let claim = self.store.claim(&worker, now, Duration::from_secs(60)).await.unwrap().unwrap();
@@ -263,7 +313,7 @@ impl World {
             format: FileFormat::Csv,
             stored_name,
             media_type: "application/csv".into(),
-            extension: "csv".into(),
+            extension: extension.into(),
             bytes: content.len() as u64,
             rows: 37,
             sha256: hex(&Sha256::digest(content)),

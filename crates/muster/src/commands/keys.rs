@@ -7,7 +7,8 @@ use crate::failure::Result;
 use crate::house::House;
 use crate::output::{Output, json, print};
 use chrono::TimeDelta;
-use muster_reports::ports::Clock;
+use muster_reports::audit::AuditOperation;
+use muster_reports::ports::{AuditTrail, Clock};
 use serde_json::json;
 
 /// Does what `command` says.
@@ -17,6 +18,12 @@ pub async fn run(command: &KeysCommand, settings: &Settings, output: Output) -> 
             let house = House::open(settings).await?;
             let lifetime =
                 TimeDelta::seconds(i64::try_from(settings.auth.token_lifetime_s).unwrap_or(i64::MAX));
+            let details =
+                if *now { "token key exchanged, old tokens refused" } else { "token key exchanged" };
+            house
+                .store
+                .record(&house.event(AuditOperation::ConfigurationChanged, "keys", details.into()))
+                .await?;
             house.rotate_token_keys(SystemClock.now(), (!now).then_some(lifetime))?;
             match (output, now) {
                 (Output::Json, _) => json(&json!({ "rotated": true, "oldTokensAccepted": !now })),

@@ -7,6 +7,7 @@ use crate::failure::{Failure, Result};
 use crate::house;
 use crate::output::{Output, count, json, number, print, table, text};
 use muster_client::wire::{ReportResults, ResultStatus};
+use muster_reports::definition::EXTRA_FORMATS;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use std::path::Path;
@@ -16,8 +17,12 @@ mod compare;
 /// Does what `command` says.
 pub async fn run(command: &ReportCommand, settings: &Settings, output: Output) -> Result {
     match command {
-        ReportCommand::Run { kind, arguments, as_of, wait, service } => {
-            let arguments = arguments.iter().map(|text| argument(text)).collect::<Result<Map<_, _>>>()?;
+        ReportCommand::Run { kind, arguments, as_of, formats, wait, service } => {
+            let mut arguments = arguments.iter().map(|text| argument(text)).collect::<Result<Map<_, _>>>()?;
+            if !formats.is_empty() {
+                let names = formats.iter().map(|format| Value::from(format.as_str())).collect();
+                arguments.insert(EXTRA_FORMATS.into(), Value::Array(names));
+            }
             start(&connect(service)?, kind, Value::Object(arguments), as_of.as_deref(), *wait, output).await
         }
         ReportCommand::Result { id, service } => show(&connect(service)?.result(id).await?, id, output),
@@ -28,7 +33,7 @@ pub async fn run(command: &ReportCommand, settings: &Settings, output: Output) -
             let fetched = connect(service)?.fetch_evidence(id, target(to.as_deref())).await?;
             show_place(fetched.as_deref())
         }
-        ReportCommand::Compare(args) => compare::run(args, output),
+        ReportCommand::Compare(args) => compare::run(args, output).await,
         ReportCommand::Cancel { id, service } => {
             connect(service)?.cancel(id).await?;
             print(&format!("report {id} is cancelled"))

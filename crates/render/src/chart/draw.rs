@@ -161,17 +161,23 @@ fn lines<B: DrawingBackend>(canvas: &mut Canvas<'_, B>, chart: &Chart, top: f64)
             (left + right) / 2.0
         }
     };
-    // As many names of moments as have room.
+    // As many names of moments as have room; those at the ends are inside of the lines' ends, so they take more.
     let mut widest = 1.0_f64;
     for name in &chart.categories {
         widest = widest.max(canvas.text_width(name)?);
     }
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some tens of names")]
-    let room = ((right - left) / (widest + 12.0)).floor().max(1.0) as usize;
+    let room = ((right - left) / (1.5 * widest + 12.0)).floor().max(1.0) as usize;
     let every = count.div_ceil(room).max(1);
     for (moment, name) in chart.categories.iter().enumerate().step_by(every) {
         canvas.line(x(moment), bottom, x(moment), bottom + 3.0, AXIS, 0.6)?;
-        canvas.text(name, x(moment), bottom + 9.0, MUTED, HPos::Center, false)?;
+        let half = widest / 2.0;
+        let side = match x(moment) {
+            at if count == 1 || (left + half..=right - half).contains(&at) => HPos::Center,
+            at if at < left + half => HPos::Left,
+            _ => HPos::Right,
+        };
+        canvas.text(name, x(moment), bottom + 9.0, MUTED, side, false)?;
     }
     canvas.text(&chart.unit, (left + right) / 2.0, bottom + 20.0, MUTED, HPos::Center, false)?;
     for (place, series) in chart.series.iter().enumerate() {

@@ -129,11 +129,11 @@ fn data<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError>
     let fields = [
         left("Source", 2.0),
         left("Id", 2.0),
-        left("Type", 1.0),
+        left("Type", 1.2),
         left("Authoritative", 1.4),
         left("Last aggregation", 1.8),
         left("Mode", 0.7),
-        left("Complete", 1.9),
+        left("Complete", 1.7),
         right("Total stated", 1.0),
         right("Read", 1.0),
         right("Rejected", 1.0),

@@ -73,6 +73,8 @@ pub(super) struct Document<W: Write> {
     pub(super) setter: Typesetter,
     pub(super) settings: PdfSettings,
     opened: Vec<Open>,
+    /// Elements that were opened on the page at hand: how many of its own come before them, and their places.
+    begun: Vec<(usize, usize)>,
     cover: Pages,
     table: Pages,
     root: Ref,
@@ -97,6 +99,7 @@ impl<W: Write> Document<W> {
             setter,
             settings,
             opened: Vec::new(),
+            begun: Vec::new(),
             cover: Pages::default(),
             table: Pages::default(),
             root,
@@ -114,6 +117,35 @@ impl<W: Write> Document<W> {
     /// Width and height of a page.
     pub(super) fn size(&self) -> (f32, f32) {
         self.settings.paper.landscape()
+    }
+
+    /// Opens an element that may go on over pages, behind what is on the page so far; its place.
+    pub(super) fn open_on(&mut self, sheet: &Sheet, role: &'static str, parent: usize) -> usize {
+        let place = self.open(role, None);
+        self.opened[place].parent = Some(parent);
+        self.begun.push((sheet.elements.len(), place));
+        place
+    }
+
+    /// Writes an open element, and opens another of its kind in its place: so no list grows with the document.
+    pub(super) fn turn(&mut self, place: usize) -> Result<(), PdfError> {
+        let next = self.objects.allocate();
+        let open = &mut self.opened[place];
+        let (id, kids) = (std::mem::replace(&mut open.id, next), std::mem::take(&mut open.kids));
+        let (role, parent) = (open.role, open.parent);
+        let above = parent.map_or(self.tree_root, |parent| self.opened[parent].id);
+        let mut group = Packed::default();
+        group.begin();
+        write!(group.bytes, "<</Type/StructElem/S/{role}/P {} 0 R/K[", number(above))?;
+        for kid in kids {
+            write!(group.bytes, "{} 0 R ", number(kid))?;
+        }
+        group.bytes.extend_from_slice(b"]>>");
+        self.objects.packed(id, &group)?;
+        if let Some(parent) = parent {
+            self.opened[parent].kids.push(next);
+        }
+        Ok(())
     }
 
     /// Opens an element that may go on over pages; its place.
@@ -183,7 +215,11 @@ impl<W: Write> Document<W> {
             write!(group.bytes, "{} 0 R ", of(*element))?;
         }
         group.bytes.push(b']');
+        let mut begun = std::mem::take(&mut self.begun).into_iter().peekable();
         for (place, element) in sheet.elements.iter().enumerate() {
+            while let Some((_, open)) = begun.next_if(|(before, _)| *before <= place) {
+                self.hang(open);
+            }
             let parent = match element.parent {
                 Parent::Open(open) => {
                     self.opened[open].kids.push(reference(of(place)));
@@ -194,6 +230,7 @@ impl<W: Write> Document<W> {
             group.begin();
             push_element(&mut group.bytes, element, of(place), parent, first, height, of);
         }
+        begun.for_each(|(_, open)| self.hang(open));
         debug_assert_eq!(group.len(), sheet.elements.len() + 2, "an object for each number");
         self.objects.packed(reference(first), &group)?;
         if self.objects.allocated() > OBJECTS_MAX {
@@ -206,6 +243,14 @@ impl<W: Write> Document<W> {
         // The parent tree is in the order of its keys: `key` counts both parts, in the order of writing.
         pages.records.push(PageRecord { page: first, marks: first + 1 });
         Ok(reference(first))
+    }
+
+    /// Makes an open element the next one in its parent.
+    fn hang(&mut self, place: usize) {
+        let Open { id, parent, .. } = self.opened[place];
+        if let Some(parent) = parent {
+            self.opened[parent].kids.push(id);
+        }
     }
 
     /// Writes what is left: everything that points at the pages.

@@ -195,7 +195,7 @@ impl<'d, W: Write> Flow<'d, W> {
         const GAP: f32 = 10.0;
         self.need(HEIGHT)?;
         let width = (self.room + GAP) / count(figures) - GAP;
-        let table = self.document.open("Table", Some(COVER));
+        let table = self.document.open_on(&self.sheet, "Table", COVER);
         let head = self.sheet.element(Role::THead, Parent::Open(table));
         let head = self.sheet.element(Role::Row, Parent::Here(head));
         let body = self.sheet.element(Role::TBody, Parent::Open(table));
@@ -229,7 +229,7 @@ impl<'d, W: Write> Flow<'d, W> {
         const NAME: f32 = 96.0;
         const GAP: f32 = 20.0;
         let half = (self.room - GAP) / 2.0;
-        let table = self.document.open("Table", Some(COVER));
+        let table = self.document.open_on(&self.sheet, "Table", COVER);
         let mut body = None;
         let leading = BODY * LEADING;
         for row in pairs.chunks(2) {
@@ -300,7 +300,7 @@ impl<'d, W: Write> Flow<'d, W> {
         let widths: Vec<f32> = fields.iter().map(|field| full * field.share / total).collect();
         let labels: Vec<String> = fields.iter().map(|field| field.label.to_owned()).collect();
         let head = self.set_row(&labels, &widths, Weight::Bold);
-        let table = self.document.open("Table", Some(COVER));
+        let table = self.document.open_on(&self.sheet, "Table", COVER);
         self.need(2.0 * height_of(&head))?;
         self.draw_row(&head, fields, &widths, Parent::Open(table), Some(true));
         let mut body = self.sheet.element(Role::TBody, Parent::Open(table));

@@ -19,6 +19,9 @@ const BUFFER_BYTES: usize = 256 << 10;
 /// Bytes of one row of the cross-reference stream: kind, place, index.
 const ROW_BYTES: usize = 8;
 
+/// How hard streams are compressed. The usual 6 takes a fifth longer for a file that is a thousandth smaller.
+const EFFORT: u32 = 5;
+
 /// How an object that is a stream ends.
 const STREAM_END: &[u8] = b"\nendstream\nendobj\n\n";
 
@@ -272,7 +275,7 @@ pub(super) fn to_i32(value: usize) -> i32 {
 }
 
 fn deflate(data: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = ZlibEncoder::new(Vec::with_capacity(data.len() / 3), Compression::default());
+    let mut encoder = ZlibEncoder::new(Vec::with_capacity(data.len() / 3), Compression::new(EFFORT));
     encoder.write_all(data)?;
     encoder.finish()
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use rustybuzz::ttf_parser::Tag;
-use rustybuzz::{BufferClusterLevel, Direction};
+use rustybuzz::{BufferClusterLevel, Direction, ShapePlan};
 use unicode_bidi::{BidiInfo, Level};
 use unicode_script::{Script, UnicodeScript};
 
@@ -182,8 +182,15 @@ fn shape(setter: &mut Typesetter, text: &str, item: &Item, bytes: Range<usize>, 
     if let Some(script) = rustybuzz::Script::from_iso15924_tag(tag) {
         buffer.set_script(script);
     }
+    buffer.guess_segment_properties();
     let loaded = &setter.faces[usize::from(face_number)];
-    let shaped = rustybuzz::shape(&loaded.face, &[], buffer);
+    let (direction, script) = (buffer.direction(), buffer.script());
+    let key = (face_number, direction == Direction::RightToLeft, script.tag().0);
+    let plan = setter
+        .plans
+        .entry(key)
+        .or_insert_with(|| ShapePlan::new(&loaded.face, direction, Some(script), None, &[]));
+    let shaped = rustybuzz::shape_with_plan(&loaded.face, plan, buffer);
     let infos = shaped.glyph_infos();
     let mut starts: Vec<u32> = infos.iter().map(|info| info.cluster).collect();
     starts.sort_unstable();

@@ -24,6 +24,8 @@ const LEADING: f32 = 1.25;
 const ASCENT: f32 = 0.95;
 /// How many times as many lines a text may have as a list of values: its end may be what tells it from others.
 const TEXT_LINES: usize = 3;
+/// Pages under one body of the table: a list of a few thousand rows is held until it is written.
+const BODY_PAGES: usize = 64;
 /// The name of the form with the header that is repeated.
 const HEAD_FORM: &str = "Head";
 /// Size of the heading above the table.
@@ -53,10 +55,9 @@ pub(super) struct Table {
     head_height: f32,
     lines_max: usize,
     text_lines_max: usize,
-    /// Its place among the document's open elements; there is none before the first row.
-    open: Option<usize>,
+    /// The place of its body among the document's open elements; there is none before the first row.
+    body: Option<usize>,
     sheet: Sheet,
-    body: usize,
     y: f32,
     page: usize,
 }
@@ -93,9 +94,8 @@ impl Table {
             head_height,
             lines_max: lines_max.clamp(1, fits),
             text_lines_max: (TEXT_LINES * lines_max).clamp(1, fits),
-            open: None,
+            body: None,
             sheet: Sheet::new(page_height),
-            body: 0,
             y: TOP,
             page: 0,
         };
@@ -125,10 +125,11 @@ impl Table {
             self.end_page(document)?;
             self.begin_page(document)?;
         }
-        if self.open.is_none() {
-            self.begin_table(document);
-        }
-        let row = self.sheet.element(Role::Row, Parent::Here(self.body));
+        let body = match self.body {
+            Some(body) => body,
+            None => self.begin_table(document),
+        };
+        let row = self.sheet.element(Role::Row, Parent::Open(body));
         for ((text, lines), column) in cells.iter().zip(&self.columns) {
             if lines.is_empty() {
                 self.sheet.elements[row].kids.push(Kid::EmptyCell);
@@ -159,7 +160,7 @@ impl Table {
 
     /// Writes the last page.
     pub(super) fn finish<W: Write>(mut self, document: &mut Document<W>) -> Result<(), PdfError> {
-        if self.open.is_none() {
+        if self.body.is_none() {
             let paragraph = self.sheet.element(Role::P, Parent::Open(TABLE));
             let text = "There are no rows.";
             let lines = document.setter.set(text, Weight::Regular, f32::INFINITY);
@@ -240,27 +241,30 @@ impl Table {
             self.sheet.text(&mut document.setter, "Rows", &lines[0], HEADING, at, ACCENT);
             self.sheet.end();
             self.y += HEADING * 0.5;
-        } else if let Some(open) = self.open {
+        } else if let Some(body) = self.body {
             self.sheet.begin_furniture();
             self.sheet.form(HEAD_FORM, (0.0, self.y));
             self.sheet.end();
             self.y += self.head_height;
-            self.body = self.sheet.element(Role::TBody, Parent::Open(open));
+            if self.page.is_multiple_of(BODY_PAGES) {
+                document.turn(body)?;
+            }
         }
         Ok(())
     }
 
-    /// The table begins, with its one tagged header.
-    fn begin_table<W: Write>(&mut self, document: &mut Document<W>) {
-        let open = document.open("Table", Some(TABLE));
+    /// The table begins, with its one tagged header; the place of its body.
+    fn begin_table<W: Write>(&mut self, document: &mut Document<W>) -> usize {
         let mut sheet = std::mem::take(&mut self.sheet);
-        let head = sheet.element(Role::THead, Parent::Open(open));
-        let row = sheet.element(Role::Row, Parent::Here(head));
+        let table = document.open_on(&sheet, "Table", TABLE);
+        let head = document.open("THead", Some(table));
+        let row = sheet.element(Role::Row, Parent::Open(head));
         self.draw_head(&mut sheet, document, self.y, Some(row));
         self.y += self.head_height;
-        self.body = sheet.element(Role::TBody, Parent::Open(open));
+        let body = document.open("TBody", Some(table));
+        self.body = Some(body);
         self.sheet = sheet;
-        self.open = Some(open);
+        body
     }
 
     fn end_page<W: Write>(&mut self, document: &mut Document<W>) -> Result<(), PdfError> {

@@ -8,7 +8,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use rustybuzz::UnicodeBuffer;
+use rustybuzz::{ShapePlan, UnicodeBuffer};
 
 use super::breaks::{Unit, break_lines};
 use super::embed::Usage;
@@ -100,6 +100,8 @@ pub(super) struct Typesetter {
     pub(super) missing: BTreeSet<char>,
     pub(super) replacement: u16,
     pub(super) buffer: Option<UnicodeBuffer>,
+    /// How to shape with a face, from right to left or not, in a script: making a plan takes longer than using it.
+    pub(super) plans: BTreeMap<(u8, bool, u32), ShapePlan>,
     units: Vec<Unit>,
 }
 
@@ -125,6 +127,7 @@ impl Typesetter {
             missing: BTreeSet::new(),
             replacement,
             buffer: Some(UnicodeBuffer::new()),
+            plans: BTreeMap::new(),
             units: Vec::new(),
         }
     }

@@ -68,6 +68,34 @@ fn every_word_comes_back_whole() {
 }
 
 #[test]
+fn what_is_read_aloud_comes_in_the_order_of_the_page() {
+    let rows = people(2000);
+    let (bytes, written) = pdf(&rows, settings(), 1000);
+    assert!(written.pages > 128, "bodies of the table go on over 64 pages");
+    let Some(structure) = tools::structure(&bytes) else { return };
+    let (cover, table) = structure.split_once("\n  Part").unwrap().1.split_once("\n  Part").unwrap();
+    let tags = |part: &str| -> Vec<String> {
+        let shown = part.lines().map(str::trim).filter(|line| !line.is_empty());
+        shown.filter_map(|line| line.split([' ', ':']).next()).map(str::to_owned).collect()
+    };
+    // A heading before each table, the title before everything but the tenant's name.
+    let cover: Vec<_> = tags(cover)
+        .into_iter()
+        .filter(|tag| !["THead", "TBody", "TR", "TH", "TD"].contains(&&**tag))
+        .collect();
+    let first = |tag: &str| cover.iter().position(|found| found == tag).unwrap();
+    assert!(first("H1") < first("H2") && first("H2") < first("Figure"), "{cover:?}");
+    assert_eq!(cover[..3], ["P", "H1", "P"], "{cover:?}");
+    assert!(!cover.windows(2).any(|two| two[0] == "Table" && two[1] == "H1"), "{cover:?}");
+    // One table of all rows, after its heading.
+    let table = tags(table);
+    assert_eq!(table[..4], ["H2", "Table", "THead", "TR"]);
+    let count = |tag: &str| table.iter().filter(|found| *found == tag).count();
+    assert_eq!((count("H2"), count("Table"), count("THead"), count("TR")), (1, 1, 1, 2001));
+    assert_eq!(count("TBody"), written.pages.div_ceil(64) as usize);
+}
+
+#[test]
 fn the_same_rows_give_the_same_bytes_however_they_are_cut() {
     let rows = people(2600);
     let (one, _) = pdf(&rows, settings(), 10_000);

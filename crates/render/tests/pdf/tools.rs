@@ -44,6 +44,14 @@ pub fn words(bytes: &[u8], order: &str) -> Option<String> {
     Some(without_spaces(&String::from_utf8(output.stdout).unwrap()))
 }
 
+/// The tags, indented, in the order in which they are read aloud.
+pub fn structure(bytes: &[u8]) -> Option<String> {
+    let file = file(bytes);
+    let output = run(Command::new("pdfinfo").arg("-struct").arg(file.path()), "pdfinfo")?;
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
 /// The file keeps every rule of a standard, `2a` for PDF/A-2a and `ua1` for PDF/UA-1.
 pub fn conforms(bytes: &[u8], standard: &str) {
     let python = std::env::var("MUSTER_PDF_PYTHON").unwrap_or_else(|_| "python3".to_owned());

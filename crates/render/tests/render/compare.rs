@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::Cursor;
 
-use muster_render::compare::{CompareError, Compared, Comparison, compare};
+use muster_render::compare::{CompareError, Compared, Comparison, compare, page};
 use muster_render::{FormulaGuard, Written};
 use proptest::prelude::*;
 
@@ -79,6 +79,75 @@ fn faults_are_named() {
     assert_eq!(text, "change,id,column,old,new\r\n");
     assert_eq!(comparison, Comparison { written: comparison.written.clone(), ..Comparison::default() });
     assert_ne!(comparison.written, Written::default());
+}
+
+fn page_of(changes: &str, title: &str, comparison: &Comparison) -> String {
+    let run = |id: &str| page::Run {
+        id: id.to_owned(),
+        data_of: "2026-03-01 02:00:00 UTC".to_owned(),
+        completed: "2026-03-01 09:00:00 UTC".to_owned(),
+        arguments: r#"{"application":"<x>"}"#.to_owned(),
+        rows: 1_234,
+    };
+    let facts = page::Facts {
+        title: title.to_owned(),
+        tenant: "acme & sons".to_owned(),
+        old: run("o"),
+        new: run("n"),
+        keys: vec!["id".to_owned()],
+    };
+    let mut sink = Vec::new();
+    let written = page::write(&facts, comparison, changes.as_bytes(), &mut sink).unwrap();
+    assert_eq!(written.bytes, sink.len() as u64);
+    String::from_utf8(sink).unwrap()
+}
+
+#[test]
+fn a_page_shows_what_cells_say_and_does_nothing_they_ask_for() {
+    let hostile = "</td><script>alert(1)</script>";
+    let old = "id,x,gone\r\n1,a,\r\n2,b,\r\n";
+    let new = format!("id,x\r\n1,{hostile}\r\n\"\"\"onload='x'\",\u{1}\r\n");
+    let (text, comparison) = compare_plain(old, &new, &["id"]).unwrap();
+    let page = page_of(&text, hostile, &comparison);
+    // Ours are the only elements: whatever follows `<` in the page is one of them.
+    let ours = [
+        "!DOCTYPE", "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "table", "thead",
+        "tbody", "tr", "th", "td",
+    ];
+    for element in page.split('<').skip(1) {
+        let name =
+            element.trim_start_matches('/').split(|c: char| !c.is_ascii_alphanumeric() && c != '!').next();
+        assert!(ours.contains(&name.unwrap()), "{element:?}");
+    }
+    assert!(
+        page.contains("<td dir=\"auto\">&lt;/td&gt;&lt;script&gt;alert(1)&lt;/script&gt;</td>"),
+        "{page}"
+    );
+    assert!(page.contains("&quot;onload=&#39;x&#39;"), "{page}");
+    assert!(!page.contains('\u{1}') && page.contains("acme &amp; sons") && page.contains("1,234"), "{page}");
+    assert!(
+        page.contains("Columns that only the earlier run has, and that are not compared: gone."),
+        "{page}"
+    );
+    for row in ["<tr class=\"CHANGED\">", "<tr class=\"CAME\">", "<tr class=\"WENT\">"] {
+        assert_eq!(page.matches(row).count(), 1, "{row}");
+    }
+}
+
+#[test]
+fn a_page_is_bounded_and_says_so() {
+    let long = "é".repeat(page::CELL_CHARACTERS_MAX + 7);
+    let rows: String = (0..3_000).map(|row| format!("{row},{long}\r\n")).collect();
+    let (text, comparison) = compare_plain("id,x\r\n", &format!("id,x\r\n{rows}"), &["id", "x"]).unwrap();
+    let page = page_of(&text, "Accounts", &comparison);
+    assert!(
+        page.contains("The first 2,000 of 3,000 lines; the CSV file of this comparison has all of them.")
+    );
+    assert_eq!(page.matches("<tr class=\"CAME\">").count(), 2_000);
+    assert_eq!(page.matches("é… (+7 characters)</td>").count(), 2_000);
+    let (text, comparison) = compare_plain("id\r\n1\r\n", "id\r\n1\r\n", &["id"]).unwrap();
+    let page = page_of(&text, "Accounts", &comparison);
+    assert!(page.contains("<p>There are none.</p>") && page.matches("<table>").count() == 2);
 }
 
 type Rows = BTreeMap<(u8, String), (String, String)>;

@@ -313,3 +313,44 @@ fn pyarrow_reads_the_rows() {
     assert_eq!(rows[2]["code"], "x");
     assert_eq!((&read["none"], &read["columns"]), (&json!(0), &json!(names)));
 }
+
+/// A file system of 64 KiB; gone with this.
+struct TinyDisk(tempfile::TempDir);
+
+impl TinyDisk {
+    /// `None`, with a word, where none can be had: only root may mount.
+    fn new() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().to_str().unwrap().to_owned();
+        let arguments = ["-t", "tmpfs", "-o", "size=64k", "tmpfs", &place];
+        if tools::run(folder.path(), "mount", arguments)?.status.success() {
+            return Some(Self(folder));
+        }
+        println!("SKIPPED: a small file system cannot be mounted here");
+        None
+    }
+}
+
+impl Drop for TinyDisk {
+    fn drop(&mut self) {
+        let _ = std::process::Command::new("umount").arg(self.0.path()).status();
+    }
+}
+
+#[test]
+fn a_folder_that_is_full_is_an_error_and_no_panic() {
+    let Some(disk) = TinyDisk::new() else { return };
+    let batch = sample();
+    let mut sink = Vec::new();
+    let made = XlsxWriter::new(&mut sink, formats(&batch), XlsxOptions::default(), disk.0.path());
+    let mut writer: Box<dyn FileWriter + '_> = Box::new(made.unwrap());
+    let error = (0..100_000).find_map(|_| writer.write(&batch).err()).unwrap();
+    assert!(matches!(error, RenderError::Encoding(_)), "{error:?}");
+    let reason = std::error::Error::source(&error).unwrap().to_string();
+    assert!(reason.starts_with("a temporary file could not be written"), "{reason}");
+    assert!(matches!(writer.write(&batch), Err(RenderError::Broken)));
+    assert!(matches!(writer.finish(), Err(RenderError::Broken)));
+    assert!(sink.is_empty());
+    let left = std::fs::read_dir(disk.0.path()).unwrap().count();
+    assert_eq!(left, 0, "the temporary file has no name");
+}

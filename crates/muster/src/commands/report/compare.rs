@@ -1,9 +1,11 @@
-//! `muster report compare`: two CSV files of one report. No service is asked.
+//! `muster report compare`: two runs of one report, by the service, or two CSV files of it, here.
 
-use crate::api::partial;
+use super::{show_place, target};
+use crate::api::{Api, partial};
 use crate::cli::CompareArgs;
-use crate::failure::{Context, Result};
+use crate::failure::{Context, Failure, Result};
 use crate::output::{Output, count, json, number, print, table};
+use muster_client::ComparisonFile;
 use muster_render::FormulaGuard;
 use muster_render::compare::{Compared, Comparison, compare};
 use serde_json::json;
@@ -12,12 +14,61 @@ use std::io::Write;
 use std::path::Path;
 
 /// Compares, and writes what differs where `args` ask for it. A file that is not whole is not left behind.
-pub fn run(args: &CompareArgs, output: Output) -> Result {
+pub async fn run(args: &CompareArgs, output: Output) -> Result {
+    match (task(&args.old), task(&args.new)) {
+        (Some(old), Some(new)) => return of_runs(args, old, new, output).await,
+        (None, None) => {}
+        (Some(_), None) | (None, Some(_)) => {
+            return Err(Failure::usage(
+                "one is a task result id, the other a file: expected two of one kind",
+            ));
+        }
+    }
+    if args.keys.is_empty() {
+        return Err(Failure::usage("two files are compared by columns that tell rows apart: expected --key"));
+    }
     let comparison = match &args.to {
         None => compare_to(args, std::io::sink())?,
         Some(path) => to_file(args, path)?,
     };
     show(&comparison, args.to.as_deref(), output)
+}
+
+/// The task result id that an argument is, unless it is a file's name.
+fn task(argument: &Path) -> Option<&str> {
+    let is_id = |text: &&str| text.len() == 32 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    argument.to_str().filter(is_id).filter(|_| !argument.exists())
+}
+
+async fn of_runs(args: &CompareArgs, old: &str, new: &str, output: Output) -> Result {
+    if args.old_raw || args.new_raw {
+        return Err(Failure::usage(
+            "the covers of two runs say whether they are guarded: expected no --old-raw or --new-raw",
+        ));
+    }
+    let (Some(id), Some(secret)) = (&args.client_id, &args.client_secret) else {
+        return Err(Failure::usage(
+            "two runs are compared by the service: expected --client-id and --client-secret",
+        ));
+    };
+    let api = Api::new(&args.base_url, id, secret)?;
+    let Some(to) = &args.to else {
+        let counts = api.compare(old, new, &args.keys).await?;
+        let comparison = Comparison {
+            came: counts.came,
+            went: counts.went,
+            changed: counts.changed,
+            unchanged: counts.unchanged,
+            columns_came: counts.columns_came,
+            columns_went: counts.columns_went,
+            ..Comparison::default()
+        };
+        return show(&comparison, None, output);
+    };
+    let is_page = to.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("html"));
+    let file = if is_page { ComparisonFile::Html } else { ComparisonFile::Csv };
+    let fetched = api.fetch_comparison(old, new, &args.keys, file, target(Some(to))).await?;
+    show_place(fetched.as_deref())
 }
 
 fn to_file(args: &CompareArgs, path: &Path) -> Result<Comparison> {

@@ -1,0 +1,252 @@
+//! Two runs of one report compared, for the service: which files, by which columns, how much of it.
+//!
+//! Why here: it joins result files and covers with the renderer that compares, which knows neither.
+//!
+//! Invariants:
+//! - one comparison is made at a time, of at most [`ROWS_MAX`] rows and [`BYTES_MAX`] bytes of result, so that what
+//!   callers ask for can fill neither memory nor disk;
+//! - what is written has no name and is gone with its last reader.
+
+use crate::evidence::unnamed_file;
+use async_trait::async_trait;
+use muster_http::{Compared, Comparer, ComparisonForm, MadeFile, ReportComparison};
+use muster_render::compare::{self, CompareError, Comparison, Side, page};
+use muster_render::{FormulaGuard, RenderError};
+use muster_reports::Catalogue;
+use muster_reports::cover::Cover;
+use muster_reports::error::{Error, Result};
+use muster_reports::service::Download;
+use muster_store::ResultFiles;
+use std::fs::File;
+use std::io::{self, Seek, Write};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+
+/// Most rows of the earlier run: 40 bytes of memory each.
+const ROWS_MAX: u64 = 5_000_000;
+/// Most bytes of what differs.
+const BYTES_MAX: u64 = 2 << 30;
+
+/// Compares runs.
+pub struct Comparisons {
+    files: ResultFiles,
+    catalogue: Catalogue,
+    work_dir: PathBuf,
+    /// One at a time.
+    place: Arc<Semaphore>,
+}
+
+impl Comparisons {
+    /// Comparisons of these results. They are written to `work_dir`, which must be there.
+    pub fn new(files: ResultFiles, catalogue: Catalogue, work_dir: PathBuf) -> Self {
+        Self { files, catalogue, work_dir, place: Arc::new(Semaphore::new(1)) }
+    }
+}
+
+#[async_trait]
+impl Comparer for Comparisons {
+    async fn compare(
+        &self,
+        old: &Download,
+        new: &Download,
+        keys: Vec<String>,
+        form: ComparisonForm,
+    ) -> Result<Compared> {
+        if old.file.rows > ROWS_MAX {
+            return Err(Error::invalid(format!(
+                "report result {} has {} rows: expected at most {ROWS_MAX} in the earlier of two runs; `muster report \
+                 compare` compares more, from the files",
+                old.task.id, old.file.rows
+            )));
+        }
+        let keys = if keys.is_empty() { self.keys(old)? } else { keys };
+        let (old, new) = (Run::of(old)?, Run::of(new)?);
+        let place = self.place.clone().acquire_owned().await.map_err(unmade)?;
+        let job = Job { files: self.files.clone(), work_dir: self.work_dir.clone(), old, new, keys, form };
+        let made = tokio::task::spawn_blocking(move || {
+            let made = job.run();
+            // Given back by whoever does the work, also when nobody waits for it any more.
+            drop(place);
+            made
+        });
+        made.await.map_err(unmade)?
+    }
+
+    fn page_policy(&self) -> &'static str {
+        page::POLICY
+    }
+}
+
+impl Comparisons {
+    /// The columns that tell the rows of a report apart, as its definition says.
+    fn keys(&self, download: &Download) -> Result<Vec<String>> {
+        let report = &download.task.report;
+        match self.catalogue.get(report).map(|definition| &definition.key) {
+            Some(keys) if !keys.is_empty() => Ok(keys.clone()),
+            Some(_) | None => Err(Error::invalid(format!(
+                "report {:?} does not say which columns tell its rows apart: expected the parameter key",
+                report.as_str()
+            ))),
+        }
+    }
+}
+
+/// One of the two runs.
+struct Run {
+    download: Download,
+    cover: Cover,
+    formula_guard: FormulaGuard,
+}
+
+impl Run {
+    fn of(download: &Download) -> Result<Self> {
+        let text = download.task.result.as_ref().map(|result| result.cover.as_str()).unwrap_or_default();
+        let cover: Cover = serde_json::from_str(text)
+            .map_err(|error| Error::internal("the cover of a result cannot be read", error))?;
+        let formula_guard = match cover.csv_formula_guard {
+            Some(false) => FormulaGuard::Off,
+            Some(true) | None => FormulaGuard::On,
+        };
+        Ok(Self { download: download.clone(), cover, formula_guard })
+    }
+
+    fn open(&self, files: &ResultFiles) -> Result<compare::Compared<File>> {
+        let content = files.open_published(&self.download.file.stored_name)?;
+        Ok(compare::Compared { content, formula_guard: self.formula_guard })
+    }
+
+    fn facts(&self) -> page::Run {
+        let time = |time: chrono::DateTime<chrono::Utc>| time.format("%Y-%m-%d %H:%M:%S UTC").to_string();
+        page::Run {
+            id: self.download.task.id.to_string(),
+            data_of: time(self.cover.snapshot.created),
+            completed: time(self.cover.completed),
+            arguments: self.cover.arguments.to_string(),
+            rows: self.download.file.rows,
+        }
+    }
+}
+
+/// A comparison to make.
+struct Job {
+    files: ResultFiles,
+    work_dir: PathBuf,
+    old: Run,
+    new: Run,
+    keys: Vec<String>,
+    form: ComparisonForm,
+}
+
+impl Job {
+    fn run(self) -> Result<Compared> {
+        let keys = self.header_keys()?;
+        let (comparison, file) = match self.form {
+            ComparisonForm::Counts => (self.compare_to(&keys, io::sink(), FormulaGuard::On)?, None),
+            ComparisonForm::Csv => {
+                let mut file = unnamed_file(&self.work_dir).map_err(unmade)?;
+                let comparison = self.compare_to(&keys, &mut file, FormulaGuard::On)?;
+                let written = &comparison.written;
+                let made = MadeFile { file, bytes: written.bytes, sha256: written.sha256.clone() };
+                (comparison, Some(made))
+            }
+            ComparisonForm::Page => {
+                let mut changes = unnamed_file(&self.work_dir).map_err(unmade)?;
+                let comparison = self.compare_to(&keys, &mut changes, FormulaGuard::Off)?;
+                changes.rewind().map_err(unmade)?;
+                let made = self.page(&comparison, keys.clone(), changes)?;
+                (comparison, Some(made))
+            }
+        };
+        let counts = ReportComparison {
+            old: self.old.download.task.id.to_string(),
+            new: self.new.download.task.id.to_string(),
+            keys,
+            came: comparison.came,
+            went: comparison.went,
+            changed: comparison.changed,
+            unchanged: comparison.unchanged,
+            columns_came: comparison.columns_came,
+            columns_went: comparison.columns_went,
+        };
+        Ok(Compared { counts, file })
+    }
+
+    fn compare_to(&self, keys: &[String], sink: impl Write, guard: FormulaGuard) -> Result<Comparison> {
+        let (old, new) = (self.old.open(&self.files)?, self.new.open(&self.files)?);
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let sink = Bounded { sink, left: BYTES_MAX };
+        compare::compare(old, new, &keys, sink, guard).map_err(refused)
+    }
+
+    /// The keys as the file's header has them: a service may be set to write labels there.
+    fn header_keys(&self) -> Result<Vec<String>> {
+        let header = compare::columns(Side::Old, self.old.open(&self.files)?).map_err(refused)?;
+        let in_header = |key: &String| {
+            let column = self.old.cover.columns.iter().find(|column| column.name == *key);
+            let label = column.map(|column| &column.label).filter(|label| header.contains(label));
+            if header.contains(key) { key.clone() } else { label.unwrap_or(key).clone() }
+        };
+        Ok(self.keys.iter().map(in_header).collect())
+    }
+
+    fn page(&self, comparison: &Comparison, keys: Vec<String>, changes: File) -> Result<MadeFile> {
+        let facts = page::Facts {
+            title: self.new.download.task.name.clone(),
+            tenant: self.new.download.task.tenant.to_string(),
+            old: self.old.facts(),
+            new: self.new.facts(),
+            keys,
+        };
+        let mut file = unnamed_file(&self.work_dir).map_err(unmade)?;
+        let written =
+            page::write(&facts, comparison, io::BufReader::new(changes), &mut file).map_err(unmade)?;
+        Ok(MadeFile { file, bytes: written.bytes, sha256: written.sha256 })
+    }
+}
+
+/// A sink that takes no more than [`BYTES_MAX`] bytes.
+struct Bounded<W> {
+    sink: W,
+    left: u64,
+}
+
+impl<W: Write> Write for Bounded<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() as u64 > self.left {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        let written = self.sink.write(bytes)?;
+        self.left -= written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}
+
+/// What the request can change is told; the rest is a fault of ours.
+fn refused(error: CompareError) -> Error {
+    match error {
+        CompareError::Write(RenderError::Sink(error)) if error.kind() == io::ErrorKind::FileTooLarge => {
+            Error::invalid(format!(
+                "what differs takes more than {BYTES_MAX} bytes: expected fewer differences; `muster report compare` \
+                 compares the files without this limit"
+            ))
+        }
+        CompareError::NoKey
+        | CompareError::NoKeyColumn { .. }
+        | CompareError::DoubledColumn { .. }
+        | CompareError::TooManyRows
+        | CompareError::SameKey => Error::invalid(error.to_string()),
+        CompareError::Unreadable { .. } | CompareError::Write(_) => unmade(error),
+    }
+}
+
+fn unmade(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::internal("the comparison could not be made", error)
+}
+
+#[cfg(test)]
+mod tests;
