@@ -1,8 +1,11 @@
 //! The command line: what can be typed. What it does is in `commands`, `serve` and `demo`.
 
+mod report;
+
+pub use report::{CompareArgs, ReportCommand, Service};
+
 use crate::output::Output;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use muster_reports::FileFormat;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -232,167 +235,6 @@ pub struct RefreshArgs {
     /// Refused records to print for each source; a refresh keeps the first 20 for this
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub rejected: usize,
-}
-
-/// `report`
-#[derive(Debug, Subcommand)]
-pub enum ReportCommand {
-    /// Start a report
-    #[command(after_help = "\
-Examples:
-  muster report run IDENTITIES --wait
-  muster report run ACCOUNTS --argument application=2c9180897e7742b2017e781782f705b9 \\
-      --argument 'sourceName=Active Directory' --wait
-  muster report run IDENTITIES --as-of 2026-03-31 --wait
-  muster report run ORPHAN_IDENTITIES --argument 'selectedFormats=[\"CSV\"]'
-  muster report run IDENTITIES --format xlsx --format parquet --wait
-
-A value that reads as JSON (true, 5, [\"a\"]) is sent as such, any other as a text.")]
-    Run {
-        /// The kind of report, or the id of a custom one; `muster report list-kinds` lists them
-        kind: String,
-        /// An argument; may be repeated
-        #[arg(long = "argument", value_name = "NAME=VALUE")]
-        arguments: Vec<String>,
-        /// A past snapshot to report on: its id, a date (the end of that day in UTC), or a time [default: the
-        /// newest snapshot]
-        #[arg(long, value_name = "SNAPSHOT|DATE|TIME")]
-        as_of: Option<String>,
-        /// A format to write beside those that the report has anyway: xlsx, ndjson or parquet; may be repeated
-        #[arg(long = "format", value_name = "FORMAT", value_parser = extra_format)]
-        formats: Vec<FileFormat>,
-        /// Wait until it has ended; the status is 1 if it did not succeed
-        #[arg(long)]
-        wait: bool,
-        /// How the service is reached
-        #[command(flatten)]
-        service: Service,
-    },
-    /// Show the state or the result of a report
-    #[command(after_help = "Example:\n  muster report result a248c16fe22222b2bd49615481311111")]
-    Result {
-        /// The task result id that `run` printed
-        id: String,
-        /// How the service is reached
-        #[command(flatten)]
-        service: Service,
-    },
-    /// Fetch a report's file
-    #[command(after_help = "\
-Examples:
-  muster report get a248c16fe22222b2bd49615481311111
-  muster report get a248c16fe22222b2bd49615481311111 -o - | head
-  muster report get a248c16fe22222b2bd49615481311111 --format xlsx -o identities.xlsx")]
-    Get {
-        /// The task result id that `run` printed
-        id: String,
-        /// Format of the file: csv, pdf, or one that `report run --format` asked for
-        #[arg(long, default_value = "csv")]
-        format: String,
-        /// Where to write; `-` is standard output [default: the file's own name, here]
-        #[arg(short = 'o', long = "to", value_name = "FILE")]
-        to: Option<PathBuf>,
-        /// How the service is reached
-        #[command(flatten)]
-        service: Service,
-    },
-    /// Fetch a report's evidence package: its files with all that shows where they came from, signed
-    #[command(after_help = "\
-Examples:
-  muster report evidence a248c16fe22222b2bd49615481311111
-  muster report evidence a248c16fe22222b2bd49615481311111 --to q3.zip
-
-`muster verify` checks it.")]
-    Evidence {
-        /// The task result id that `run` printed
-        id: String,
-        /// Where to write; `-` is standard output [default: evidence-ID.zip, here]
-        #[arg(short = 'o', long = "to", value_name = "FILE")]
-        to: Option<PathBuf>,
-        /// How the service is reached
-        #[command(flatten)]
-        service: Service,
-    },
-    /// Compare two runs of one report, or two CSV files of it: rows that came, went, changed
-    #[command(after_help = "\
-Examples:
-  muster report compare a248c16fe22222b2bd49615481311111 b359d27af33333c3ce50726592422222
-  muster report compare a248c16fe22222b2bd49615481311111 b359d27af33333c3ce50726592422222 --to changes.html
-  muster report compare january.csv february.csv --key id
-  muster report compare january.csv february.csv --key source --key nativeIdentity --to changes.csv
-
-Two task result ids are compared by the service, two files here. Rows are told apart by the key
-columns, in whatever order they stand. The file that --to names has a line for each row that came
-or went and for each cell that changed; of two runs, one that ends in .html is a page to read.")]
-    Compare(CompareArgs),
-    /// Cancel a running report
-    #[command(after_help = "Example:\n  muster report cancel a248c16fe22222b2bd49615481311111")]
-    Cancel {
-        /// The task result id that `run` printed
-        id: String,
-        /// How the service is reached
-        #[command(flatten)]
-        service: Service,
-    },
-    /// List the reports that this version has, and their arguments
-    #[command(after_help = "Example:\n  muster report list-kinds")]
-    ListKinds,
-}
-
-/// `report compare`
-#[derive(Debug, Args)]
-pub struct CompareArgs {
-    /// The earlier run's task result id, or the earlier file
-    #[arg(value_name = "OLD")]
-    pub old: PathBuf,
-    /// The later run's task result id, or the later file
-    #[arg(value_name = "NEW")]
-    pub new: PathBuf,
-    /// A column that, with the others, tells rows apart; may be repeated [default: of two runs, what their report says]
-    #[arg(long = "key", value_name = "COLUMN")]
-    pub keys: Vec<String>,
-    /// Where to write what differs [default: only the counts are printed]
-    #[arg(short = 'o', long, value_name = "FILE")]
-    pub to: Option<PathBuf>,
-    /// The earlier file was written without the formula guard: its cover says `csvFormulaGuard: false`
-    #[arg(long)]
-    pub old_raw: bool,
-    /// The later file was written without the formula guard
-    #[arg(long)]
-    pub new_raw: bool,
-    /// Base URL of the service
-    #[arg(long, env = "MUSTER_BASE_URL", value_name = "URL", default_value = BASE_URL)]
-    pub base_url: String,
-    /// Client id, for two runs
-    #[arg(long, env = "MUSTER_CLIENT_ID", value_name = "ID")]
-    pub client_id: Option<String>,
-    /// Client secret, for two runs
-    #[arg(long, env = "MUSTER_CLIENT_SECRET", value_name = "SECRET", hide_env_values = true)]
-    pub client_secret: Option<String>,
-}
-
-/// Where a service answers that runs here with its default settings.
-const BASE_URL: &str = "http://127.0.0.1:8080";
-
-/// A format that is written only when it is asked for.
-fn extra_format(text: &str) -> Result<FileFormat, String> {
-    let names = || FileFormat::EXTRA.map(|format| format.extension()).join(", ");
-    let format = text.parse().ok().filter(|format| FileFormat::EXTRA.contains(format));
-    format.ok_or_else(|| format!("expected one of {}", names()))
-}
-
-/// How the service is reached.
-#[derive(Debug, Clone, Args)]
-pub struct Service {
-    /// Base URL of the service
-    #[arg(long, env = "MUSTER_BASE_URL", value_name = "URL", default_value = BASE_URL)]
-    pub base_url: String,
-    /// Client id
-    #[arg(long, env = "MUSTER_CLIENT_ID", value_name = "ID")]
-    pub client_id: String,
-    /// Client secret
-    #[arg(long, env = "MUSTER_CLIENT_SECRET", value_name = "SECRET", hide_env_values = true)]
-    pub client_secret: String,
 }
 
 /// `search`
