@@ -89,7 +89,7 @@ pub struct Server {
     pub body_timeout_ms: u64,
     /// A request must have been read and answered within this time; a download's body may take longer.
     pub request_timeout_ms: u64,
-    /// Each piece of an answer, of at most about 200 KiB, must have been taken within this time.
+    /// Each 128 KiB of an answer must have been taken within this time.
     pub write_timeout_ms: u64,
     /// Connections at a time.
     pub connections_max: usize,

@@ -27,7 +27,7 @@ use tokio_util::sync::CancellationToken;
 pub struct Limits {
     /// A request's head must have arrived within this time, and an idle connection is closed after it.
     pub header_timeout: Duration,
-    /// Each piece of an answer, of at most about 200 KiB, must have been taken within this time.
+    /// Each 128 KiB of an answer must have been taken within this time.
     pub write_timeout: Duration,
     /// Connections at a time; further ones wait in the system's queue.
     pub connections_max: usize,

@@ -3,8 +3,8 @@
 //! Why: an answer waits in memory, and its file stays open, for as long as the client does not read it. hyper has
 //! no limit for that.
 //!
-//! Invariants: the time runs only while something waits to be written, and begins again when all that waited has
-//! been taken; what hyper lets wait is bounded, so the limit is one of speed.
+//! Invariants: the time runs only while something waits to be written, and begins again with each piece that has
+//! been taken, so the limit is one of speed, however long an answer is.
 
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
@@ -13,6 +13,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
+/// What must be taken within the limit, in bytes, or all that waits if that is less.
+pub const PIECE_BYTES: usize = 128 * 1024;
+
 /// A stream that fails when its other end does not take in time what is written.
 pub struct Paced<S> {
     stream: S,
@@ -20,21 +23,32 @@ pub struct Paced<S> {
     /// Ends when what waits has waited too long.
     end: Pin<Box<Sleep>>,
     waiting: bool,
+    /// Bytes taken since it began to wait.
+    taken: usize,
 }
 
 impl<S> Paced<S> {
     /// What is written to `stream` must be taken within `limit`.
     pub fn new(stream: S, limit: Duration) -> Self {
-        Self { stream, limit, end: Box::pin(sleep(limit)), waiting: false }
+        Self { stream, limit, end: Box::pin(sleep(limit)), waiting: false, taken: 0 }
     }
 
     /// Passes on what came of a write; fails where it has to wait and has waited too long.
-    fn paced<T>(&mut self, context: &mut Context<'_>, wrote: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if wrote.is_ready() {
-            return wrote;
+    fn paced(
+        &mut self,
+        context: &mut Context<'_>,
+        wrote: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(wrote) = wrote {
+            self.taken += *wrote.as_ref().unwrap_or(&0);
+            if self.taken >= PIECE_BYTES {
+                self.waiting = false;
+            }
+            return Poll::Ready(wrote);
         }
         if !self.waiting {
             self.waiting = true;
+            self.taken = 0;
             self.end.as_mut().reset(Instant::now() + self.limit);
         }
         ready!(self.end.as_mut().poll(context));
