@@ -21,7 +21,7 @@ use crate::serve::{Service, Signals};
 use muster_reports::Catalogue;
 use muster_reports::audit::AuditOperation;
 use muster_reports::caller::{DataScope, Scope, UserIdentity, UserLevel};
-use muster_reports::ports::{Ids, Registry};
+use muster_reports::ports::Ids;
 use muster_sources::{SourceDefinition, organisation};
 use serde::Serialize;
 use std::net::SocketAddr;

@@ -8,7 +8,7 @@ use crate::report_run::Rows;
 use crate::snapshots::find;
 use arrow::array::{Array, AsArray};
 use arrow::record_batch::RecordBatch;
-use muster_render::{ColumnFormat, CsvWriter, NdjsonWriter};
+use muster_render::{ColumnFormat, CsvWriter, FileWriter, NdjsonWriter};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -112,11 +112,13 @@ async fn to_file(path: &Path, rows: &mut dyn Rows, counts: &mut Counts) -> Resul
     let unwritable = || format!("{} cannot be written", path.display());
     let partial = partial(path);
     let file = BufWriter::new(File::create(&partial).context(unwritable)?);
-    let written = if path.extension().is_some_and(|extension| extension == "ndjson") {
-        as_ndjson(file, rows, counts).await
-    } else {
-        as_csv(file, rows, counts).await
-    };
+    let writer: Box<dyn FileWriter + Send> =
+        if path.extension().is_some_and(|extension| extension == "ndjson") {
+            Box::new(NdjsonWriter::new(file, columns()))
+        } else {
+            Box::new(CsvWriter::new(file, columns()))
+        };
+    let written = write(writer, rows, counts).await;
     let renamed = written.and_then(|()| std::fs::rename(&partial, path).context(unwritable));
     if renamed.is_err() {
         // What cannot be removed is not under the asked name.
@@ -131,19 +133,8 @@ fn columns() -> Vec<ColumnFormat> {
     crate::engine_wiring::COMPARED.iter().map(column).collect()
 }
 
-async fn as_csv(file: BufWriter<File>, rows: &mut dyn Rows, counts: &mut Counts) -> Result {
+async fn write(mut writer: Box<dyn FileWriter + Send>, rows: &mut dyn Rows, counts: &mut Counts) -> Result {
     let failed = || "the comparison cannot be written".to_owned();
-    let mut writer = CsvWriter::new(file, columns());
-    while let Some(batch) = rows.next().await? {
-        counts.add(&batch)?;
-        writer.write(&batch).context(failed)?;
-    }
-    writer.finish().context(failed).map(drop)
-}
-
-async fn as_ndjson(file: BufWriter<File>, rows: &mut dyn Rows, counts: &mut Counts) -> Result {
-    let failed = || "the comparison cannot be written".to_owned();
-    let mut writer = NdjsonWriter::new(file, columns());
     while let Some(batch) = rows.next().await? {
         counts.add(&batch)?;
         writer.write(&batch).context(failed)?;
