@@ -105,7 +105,8 @@ impl ClientContext for Deliveries {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        tracing::warn!(%error, reason, "librdkafka");
+        // Its log lines say the same.
+        tracing::debug!(%error, reason, "librdkafka");
     }
 }
 

@@ -66,8 +66,7 @@ pub struct TokenKeys {
 pub trait KeyRing: Send + Sync {
     /// The keys, if they are others than the last time.
     ///
-    /// Asked before every signature and for every token that does not check, so it must be quick when there is
-    /// nothing new.
+    /// Asked before every signature and for every token, so it must be quick when there is nothing new.
     ///
     /// # Errors
     /// When they cannot be read; the issuer then goes on with those it has.
@@ -135,18 +134,14 @@ impl TokenIssuer {
         Ok(Self { keys: Arc::new(RwLock::new(Keys::of(keys)?)), ring, validation })
     }
 
-    /// Takes over keys that were exchanged; whether there were such.
-    fn look_for_news(&self) -> bool {
-        let Some(ring) = &self.ring else { return false };
+    /// Takes over keys that were exchanged.
+    fn look_for_news(&self) {
+        let Some(ring) = &self.ring else { return };
         match ring.news().and_then(|news| news.as_ref().map(Keys::of).transpose()) {
-            Ok(Some(keys)) => {
-                *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys;
-                true
-            }
-            Ok(None) => false,
+            Ok(Some(keys)) => *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys,
+            Ok(None) => {}
             Err(error) => {
                 tracing::error!(error = %error_chain(&error), "the keys of tokens cannot be read: the last ones stay in use");
-                false
             }
         }
     }
@@ -190,12 +185,9 @@ impl TokenIssuer {
     /// # Errors
     /// [`TokenRefused`]; `Expired` only for a token that is otherwise valid.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Caller, TokenRefused> {
-        let claims = match self.claims(token, now) {
-            Some(claims) => claims,
-            // Another process may have signed with a key that is newer than ours.
-            None if self.look_for_news() => self.claims(token, now).ok_or(TokenRefused::Invalid)?,
-            None => return Err(TokenRefused::Invalid),
-        };
+        // Another process may have signed with a key that is newer than ours, or ours may be withdrawn.
+        self.look_for_news();
+        let claims = self.claims(token, now).ok_or(TokenRefused::Invalid)?;
         if claims.exp <= now.timestamp() {
             return Err(TokenRefused::Expired);
         }
@@ -307,6 +299,9 @@ mod tests {
             assert_eq!(issuer.verify(&new, time() + minute), Ok(caller(true)));
         }
         assert_eq!(TokenIssuer::new(&[7; 32]).unwrap().verify(&new, time()), Err(TokenRefused::Invalid));
+        // Withdrawn at once: nobody has signed anything since.
+        there.put(9, Some((8, time())));
+        assert_eq!(checker.verify(&new, time()), Err(TokenRefused::Invalid));
     }
 
     /// `{"alg":"none"}` and HS256 with anything as its key: the pinned algorithm refuses both.

@@ -74,14 +74,15 @@ async fn the_snapshot_is_part_of_what_makes_tasks_equal() {
 async fn what_cannot_be_read_is_refused_in_words() {
     let world = world().await;
     let policy = RetentionPolicy { keep_last: 1, keep_days: 0 };
-    let now = world.clock.now();
+    // Nine o'clock on 7 March: all three are past.
+    let now = world.clock.now() + TimeDelta::days(5);
     world.store.expire(&build::tenant(), policy, now, false).await.unwrap();
     for (as_of, status, words) in [
         (json!("yesterday"), 400, "expected a snapshot id of 32 hex digits, a date"),
         (json!(7), 400, "asOf is a number: expected a text"),
         (json!("2026-01-01"), 404, "there was no snapshot yet at 2026-01-01T23:59:59"),
         (json!("ffffffffffffffffffffffffffffffff"), 404, "there is no snapshot \"ffff"),
-        (json!(OLD), 404, "expired at 2026-03-02T09:00:00"),
+        (json!(OLD), 404, "expired at 2026-03-07T09:00:00"),
     ] {
         let answer = world.ask_as_user(OWN, &json!({"asOf": as_of}).to_string()).await;
         assert_eq!(answer.status, status, "{as_of} {}", answer.text());

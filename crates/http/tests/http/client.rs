@@ -107,7 +107,7 @@ async fn files_of_any_format_are_fetched() {
     let download = api.get_file(&id, "CSV", &options, &mut file).await.unwrap();
     assert_eq!((file.as_slice(), download.bytes, download.verified), (&b"0123456789"[..], 10, true));
     assert_eq!(download.file_name.as_deref(), Some("Q3.csv"));
-    assert_eq!(world.store.audit_events().len(), 1);
+    assert_eq!(world.store.recorded(AuditOperation::Download).len(), 1);
     for (format, status, text) in [
         ("xlsx", 404, format!("report result {id} has no XLSX file: it has CSV")),
         ("doc", 400, "fileFormat is \"doc\": expected csv, pdf, xlsx, ndjson or parquet".to_owned()),

@@ -2,6 +2,7 @@
 
 use crate::world::{PAGE_POLICY, World, comparison_of};
 use muster_http::ComparisonForm;
+use muster_reports::audit::AuditOperation;
 use sha2::{Digest, Sha256};
 use std::sync::atomic::Ordering;
 
@@ -35,14 +36,14 @@ async fn a_comparison_is_sent_whole_and_recorded_for_both_runs() {
         }
         assert!(answer.header("repr-digest").starts_with("sha-256=:"));
         let digest: String = Sha256::digest(expected).iter().map(|byte| format!("{byte:02x}")).collect();
-        let events = world.store.audit_events();
+        let events = world.store.recorded(AuditOperation::Download);
         let [.., first, second] = &events[..] else { panic!("{events:?}") };
         assert_eq!(first.task.as_str(), old);
         assert_eq!(first.details, format!("comparison with the later {new}: sha-256 {digest}"));
         assert_eq!(second.task.as_str(), new);
         assert_eq!(second.details, format!("comparison with the earlier {old}: sha-256 {digest}"));
     }
-    assert_eq!(world.store.audit_events().len(), 4);
+    assert_eq!(world.store.recorded(AuditOperation::Download).len(), 4);
 }
 
 #[tokio::test]
@@ -67,7 +68,7 @@ async fn counts_alone_are_json_and_recorded_too() {
     let answer = world.ask_as_user(&line(&old, &format!("{new}.json")), "").await;
     assert_eq!(answer.json()["came"], 7);
     assert_eq!((&answer.json()["old"], &answer.json()["new"]), (&old.as_str().into(), &new.as_str().into()));
-    let events = world.store.audit_events();
+    let events = world.store.recorded(AuditOperation::Download);
     assert_eq!(
         (events.len(), events[0].details.clone()),
         (2, format!("comparison with the later {new}: counts"))
@@ -79,7 +80,10 @@ async fn asking_for_the_head_compares_nothing() {
     let (world, old, new) = two_runs().await;
     let answer = world.ask_as_user(&line(&old, &new).replace("GET", "HEAD"), "").await;
     assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "application/csv"));
-    assert_eq!((world.maker.made.load(Ordering::SeqCst), world.store.audit_events().len()), (0, 0));
+    assert_eq!(
+        (world.maker.made.load(Ordering::SeqCst), world.store.recorded(AuditOperation::Download).len()),
+        (0, 0)
+    );
 }
 
 #[tokio::test]
@@ -93,7 +97,7 @@ async fn what_cannot_be_recorded_is_not_sent() {
     world.store.refuse_audit(false);
     world.maker.bytes_more.store(1, Ordering::SeqCst);
     assert_eq!(world.ask_as_user(&line(&old, &new), "").await.status, 500);
-    assert!(world.store.audit_events().is_empty(), "nothing was sent");
+    assert!(world.store.recorded(AuditOperation::Download).is_empty(), "nothing was sent");
 }
 
 #[tokio::test]
@@ -133,7 +137,7 @@ async fn what_cannot_be_compared_says_why() {
     assert!(cause.starts_with(&format!("report result {archive} is an archive of CSV files")), "{cause}");
     world.maker.refuses.store(true, Ordering::SeqCst);
     assert_eq!(refused(&old, &new).await, "too many rows");
-    assert!(world.store.audit_events().is_empty(), "nothing was sent");
+    assert!(world.store.recorded(AuditOperation::Download).is_empty(), "nothing was sent");
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ async fn expire(house: &House, engine: &EnginePorts) -> Option<String> {
     match snapshots::expire(house, engine.tables.as_ref(), now, false).await {
         Ok(expiry) if expiry.expired.is_empty() && expiry.files == 0 => None,
         Ok(expiry) => Some(format!(
-            "{} snapshots expired: {} files, {} bytes removed",
+            "snapshots that expired: {}; {} files of {} bytes removed",
             count(expiry.expired.len() as u64),
             count(expiry.files),
             count(expiry.bytes)

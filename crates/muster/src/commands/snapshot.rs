@@ -10,7 +10,8 @@ use crate::house::House;
 use crate::output::{Output, count, json, number, print, table, text};
 use crate::snapshots;
 use chrono::{DateTime, Utc};
-use muster_reports::ports::{Clock, SnapshotCatalogue};
+use muster_reports::audit::AuditOperation;
+use muster_reports::ports::{AuditTrail, Clock, SnapshotCatalogue};
 use muster_reports::retention::{CataloguedSnapshot, Pin};
 use serde::Serialize;
 use serde_json::json;
@@ -39,19 +40,27 @@ pub async fn run(command: &SnapshotCommand, settings: &Settings, output: Output)
         SnapshotCommand::Pin { snapshot, reason, by } => {
             let found = snapshots::find(&house, snapshot).await?;
             let pin = Pin { by: by.clone(), reason: reason.clone(), at: SystemClock.now() };
+            record(&house, &found, format!("snapshot pinned by {}: {}", pin.by, pin.reason)).await?;
             house.store.pin(&house.tenant, &found.manifest.id, Some(&pin)).await?;
             print(&format!("snapshot {} is pinned by {}: {}", found.manifest.id, pin.by, pin.reason))
         }
         SnapshotCommand::Unpin { snapshot } => {
             let found = snapshots::find(&house, snapshot).await?;
+            record(&house, &found, "snapshot no longer pinned".into()).await?;
             house.store.pin(&house.tenant, &found.manifest.id, None).await?;
-            print(&format!("snapshot {} is not pinned", found.manifest.id))
+            print(&format!("snapshot {} is no longer pinned", found.manifest.id))
         }
         SnapshotCommand::Expire { dry_run } => expire(&house, *dry_run, output).await,
         SnapshotCommand::Compare { old, new, to } => {
             compare::run(&house, old, new, to.as_deref(), output).await
         }
     }
+}
+
+/// Before it is done: what is done and not recorded is worse than what is recorded and not done.
+async fn record(house: &House, snapshot: &CataloguedSnapshot, details: String) -> Result {
+    let about = snapshot.manifest.id.to_string();
+    Ok(house.store.record(&house.event(AuditOperation::ConfigurationChanged, &about, details)).await?)
 }
 
 fn when(time: DateTime<Utc>) -> String {
@@ -146,9 +155,9 @@ async fn expire(house: &House, dry_run: bool, output: Output) -> Result {
     }
     let mut lines: Vec<_> = expiry.expired.iter().map(ToString::to_string).collect();
     lines.push(format!(
-        "{} snapshots {}, {} files of {} bytes {}",
-        count(expiry.expired.len() as u64),
+        "snapshots that {}: {}; {} files of {} bytes {}",
         if dry_run { "would expire" } else { "expired" },
+        count(expiry.expired.len() as u64),
         count(expiry.files),
         count(expiry.bytes),
         if dry_run { "would be removed" } else { "removed" },
