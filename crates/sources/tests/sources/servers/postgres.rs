@@ -66,9 +66,9 @@ impl Postgres {
 
     /// Runs statements as the administrator.
     pub fn run_script(&self, database: &str, script: &str) {
-        let mut command = as_postgres(&self.programs.join("psql"));
-        command.args(["-q", "-v", "ON_ERROR_STOP=1", "-h"]).arg(self.folder.path());
         for _ in 0..100 {
+            let mut command = as_postgres(&self.programs.join("psql"));
+            command.args(["-q", "-v", "ON_ERROR_STOP=1", "-h"]).arg(self.folder.path());
             let output =
                 command.args(["-p", &self.port.to_string(), "-d", database, "-c", script]).output().unwrap();
             let text = String::from_utf8_lossy(&output.stderr);
