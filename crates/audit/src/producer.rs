@@ -209,9 +209,11 @@ fn kafka(settings: &RelaySettings) -> Result<ThreadedProducer<Deliveries>, Prope
         .set("enable.idempotence", "true")
         .set("message.timeout.ms", settings.delivery.as_millis().to_string())
         .set_log_level(RDKafkaLogLevel::Notice);
-    config.create_with_context(Deliveries).map_err(|error| match error {
+    config.create_with_context(Deliveries).map_err(|error| {
         // Its other fields hold the value, which may be a password.
-        KafkaError::ClientConfig(_, reason, name, _) => PropertyError(format!("{name}: {reason}")),
-        other => PropertyError(other.to_string()),
+        let KafkaError::ClientConfig(_, reason, name, _) = error else {
+            return PropertyError(error.to_string());
+        };
+        PropertyError(format!("{name}: {reason}"))
     })
 }

@@ -100,12 +100,11 @@ pub fn without_a_log(original: &House) -> Result<()> {
     let history = History::default();
     let server = house.serve(&SETTINGS)?;
     let client = Client::new(&history, server.connect(&house.user)?, TENANT);
-    match client.start(&house.reports()[0]) {
-        Reply::Accepted(task) => match (wait_ended(&client, &task)?.as_str(), client.download(&task, true)) {
-            ("SUCCESS" | "WARNING", Reply::File(_)) => server.stop(),
-            (status, reply) => Err(Failure::new(format!("the report is {status}, its file {reply:?}"))),
-        },
-        reply => Err(Failure::new(format!("a start gave {reply:?}"))),
+    let reply = client.start(&house.reports()[0]);
+    let Reply::Accepted(task) = reply else { return Err(Failure::new(format!("a start gave {reply:?}"))) };
+    match (wait_ended(&client, &task)?.as_str(), client.download(&task, true)) {
+        ("SUCCESS" | "WARNING", Reply::File(_)) => server.stop(),
+        (status, reply) => Err(Failure::new(format!("the report is {status}, its file {reply:?}"))),
     }
 }
 

@@ -200,10 +200,13 @@ impl Case<'_> {
             let Reply::Accepted(task) = client.start(&house.reports()[1]) else { break };
             tasks.push(task.clone());
             thread::sleep(Duration::from_millis(wait_ms));
-            match client.cancel(&task) {
-                Reply::Cancelled => wait_ms += 1,
-                Reply::TooLate => wait_ms = wait_ms.saturating_sub(3),
-                _ => break,
+            let reply = client.cancel(&task);
+            if matches!(reply, Reply::Cancelled) {
+                wait_ms += 1;
+            } else if matches!(reply, Reply::TooLate) {
+                wait_ms = wait_ms.saturating_sub(3);
+            } else {
+                break;
             }
         }
         if server.ends_within(Duration::from_millis(300)) { Ok(()) } else { server.kill() }

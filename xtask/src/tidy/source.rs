@@ -15,7 +15,7 @@ pub struct CommandLine {
 }
 
 impl CommandLine {
-    /// Reads `cli.rs`.
+    /// Reads `cli.rs`, behind the files of its folder.
     pub fn read(source: &str) -> Self {
         let mut read = Self::default();
         let mut inside: Option<String> = None;
