@@ -37,8 +37,11 @@ pub struct Options {
 /// A report of the size measured takes at most this long.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// The benchmark does not rest, and rests would be measured otherwise.
-const SETTINGS: [(&str, &str); 2] =
-    [("MUSTER__RATE_LIMIT__REQUESTS", "1000000"), ("MUSTER__RATE_LIMIT__TOKEN_REQUESTS", "1000000")];
+const SETTINGS: [(&str, &str); 3] = [
+    ("MUSTER__RATE_LIMIT__REQUESTS", "1000000"),
+    ("MUSTER__RATE_LIMIT__TENANT_REQUESTS", "1000000"),
+    ("MUSTER__RATE_LIMIT__TOKEN_REQUESTS", "1000000"),
+];
 
 /// Runs it and prints what was measured. Whether memory stayed within the limit.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {

@@ -62,7 +62,7 @@ const SETTLED: u64 = 25;
 const SETTLE_PATIENCE: Duration = Duration::from_secs(120);
 /// Short leases, so that what a killed worker held is taken up again soon; as many attempts as there are
 /// kills, because each one costs a task an attempt; no rate limit, because clients here do not rest.
-pub const SETTINGS: [(&str, &str); 8] = [
+pub const SETTINGS: [(&str, &str); 9] = [
     ("MUSTER__WORKER__LEASE_MS", "1500"),
     ("MUSTER__WORKER__HEARTBEAT_MS", "300"),
     ("MUSTER__WORKER__POLL_MS", "100"),
@@ -70,6 +70,7 @@ pub const SETTINGS: [(&str, &str); 8] = [
     ("MUSTER__WORKER__RETRY_MOST_MS", "200"),
     ("MUSTER__WORKER__ATTEMPTS_MAX", "1000000"),
     ("MUSTER__RATE_LIMIT__REQUESTS", "1000000"),
+    ("MUSTER__RATE_LIMIT__TENANT_REQUESTS", "1000000"),
     ("MUSTER__RATE_LIMIT__TOKEN_REQUESTS", "1000000"),
 ];
 

@@ -23,8 +23,11 @@ const RESCUE_MAX: Duration = Duration::from_secs(45);
 /// Times that a round is tried until the killed node held something.
 const TRIES: u32 = 10;
 /// No rate limit, because clients here do not rest.
-const SETTINGS: [(&str, &str); 2] =
-    [("MUSTER__RATE_LIMIT__REQUESTS", "1000000"), ("MUSTER__RATE_LIMIT__TOKEN_REQUESTS", "1000000")];
+const SETTINGS: [(&str, &str); 3] = [
+    ("MUSTER__RATE_LIMIT__REQUESTS", "1000000"),
+    ("MUSTER__RATE_LIMIT__TENANT_REQUESTS", "1000000"),
+    ("MUSTER__RATE_LIMIT__TOKEN_REQUESTS", "1000000"),
+];
 
 /// What came out.
 #[derive(Debug, Default)]
