@@ -90,7 +90,18 @@ impl Input for AnyFileRequest {
             before its first byte. Default false."),
     ),
     responses(
-        (status = 200, description = "The file.", body = ReportFile, content_type = "application/octet-stream"),
+        (
+            status = 200,
+            description = "The file.",
+            content(
+                (ReportFile = "application/csv"),
+                (ReportFile = "application/pdf"),
+                (ReportFile = "application/vnd.apache.parquet"),
+                (ReportFile = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+                (ReportFile = "application/x-ndjson"),
+                (ReportFile = "application/zip"),
+            ),
+        ),
         Refusals,
         NotFound,
     ),
