@@ -5,9 +5,9 @@
 //! like the sorts before it, so that memory does not grow with the tables.
 
 use crate::error::{EngineError, Result};
-use crate::functions::{AttributesColumn, cell};
+use crate::functions::{AttributesColumn, cell, strings};
 use crate::rows::{ReportRows, Shape};
-use crate::session::Engine;
+use crate::session::{Engine, with_spilling_joins};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StringBuilder};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::dataframe::DataFrame;
@@ -95,21 +95,14 @@ impl Engine {
         new: &SnapshotManifest,
     ) -> Result<ReportRows> {
         let context = self.session();
-        context.state_ref().write().config_mut().options_mut().optimizer.prefer_hash_join = false;
         let mut frames = Vec::new();
         for kind in &KINDS {
             for (side, manifest) in [("old", old), ("new", new)] {
-                let Some(version) = manifest.versions.get(kind.table).copied() else {
-                    return Err(EngineError::Invalid(format!(
-                        "snapshot {} has no table {:?}",
-                        manifest.id, kind.table
-                    )));
-                };
-                let provider = self.provider(kind.table, version).await?;
+                let provider = self.table_of(manifest, kind.table).await?;
                 let alias = format!("{side}_{}", kind.table);
                 context.register_table(&alias, provider).map_err(|e| EngineError::plan(&alias, e))?;
             }
-            let frame = kind.differing(&context).await?;
+            let frame = with_spilling_joins(kind.differing(&context).await?);
             let shape: Shape = Box::new(|batch| Ok(vec![kind.changes(&batch)?]));
             frames.push((frame, shape));
         }
@@ -236,7 +229,5 @@ fn column(batch: &RecordBatch, name: &str) -> Result<ArrayRef> {
 }
 
 fn texts(column: &ArrayRef) -> Result<StringArray> {
-    let texts = datafusion::arrow::compute::cast(column, &DataType::Utf8)
-        .map_err(|e| EngineError::data("comparing snapshots", e))?;
-    Ok(texts.as_string::<i32>().clone())
+    strings(column).map_err(|e| EngineError::plan("comparison", e))
 }

@@ -2,7 +2,7 @@
 
 use crate::error::{EngineError, Result};
 use crate::rows::ReportRows;
-use crate::session::{Engine, with_spilling_joins};
+use crate::session::{Engine, within_memory};
 use crate::{scope, tables};
 use datafusion::arrow::array::{Array, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
@@ -165,14 +165,10 @@ impl ReportPlan {
         let failed = |e| EngineError::plan(step, e);
         let frame = parameterised(&self.context, sql, &self.parameters).await.map_err(failed)?;
         let step = step.to_owned();
-        let spilling = with_spilling_joins(frame.clone());
-        let failed = move |e| EngineError::plan(&step, e);
-        let collected = async move {
-            match frame.collect().await.map_err(&failed) {
-                Err(EngineError::OutOfMemory { .. }) => spilling.collect().await.map_err(&failed),
-                outcome => outcome,
-            }
-        };
+        let collected = within_memory(frame, move |frame| {
+            let step = step.clone();
+            async move { frame.collect().await.map_err(|e| EngineError::plan(&step, e)) }
+        });
         self.engine.run(collected).await
     }
 }

@@ -4,10 +4,11 @@
 //! accounts of those sources, the identities that have a live one among them, and what is about those sources. An
 //! identity's count of accounts is that of the accounts in view. In documents of identities the lists are cut to the
 //! elements of those sources, and their counts with them. What is about several sources at once, or about none, is
-//! not in view: roles, account activities, events.
+//! not in view: roles, account activities, events, and what earlier snapshots counted.
 
 use crate::error::{EngineError, Result};
 use crate::functions::OfSourcesFunction;
+use crate::refresh::literal;
 use crate::session::Engine;
 use crate::{schemas, tables};
 use datafusion::catalog::TableProvider;
@@ -30,33 +31,49 @@ pub(crate) async fn register(
     scope: &DataScope,
     wanted: &[&'static str],
 ) -> Result<()> {
-    let whole = engine.session();
-    for table in tables::TABLES {
-        let provider: Arc<dyn TableProvider> = match manifest.versions.get(table) {
-            Some(version) => engine.provider(table, *version).await?,
-            // A trend over no snapshots: better than no report until the next refresh.
-            None if table == tables::COUNTS => Arc::new(EmptyTable::new(schemas::of(table))),
-            None => continue,
-        };
-        whole.register_table(table, provider).map_err(|e| EngineError::plan(table, e))?;
-    }
-    if let DataScope::Sources(sources) = scope {
-        register_functions(&whole, sources);
-    }
+    let views = match scope {
+        DataScope::Everything => None,
+        DataScope::Sources(sources) => Some((whole_tables(engine, manifest, sources).await?, sources)),
+    };
     for table in wanted.iter().copied() {
-        if !whole.table_exist(table).map_err(|e| EngineError::plan(table, e))? {
-            continue;
-        }
         let failed = |e| EngineError::plan(table, e);
-        let shown: Arc<dyn TableProvider> = match scope {
-            DataScope::Everything => whole.table_provider(table).await.map_err(failed)?,
-            DataScope::Sources(sources) => {
-                whole.sql(&view(table, sources)).await.map_err(failed)?.into_view()
-            }
+        let Some(provider) = provider(engine, manifest, table).await? else { continue };
+        let shown = match &views {
+            None => provider,
+            Some((whole, sources)) => whole.sql(&view(table, sources)).await.map_err(failed)?.into_view(),
         };
         context.register_table(table, shown).map_err(failed)?;
     }
     Ok(())
+}
+
+/// A session that knows the tables themselves, for the views to read; no query of a caller runs in it.
+async fn whole_tables(
+    engine: &Engine,
+    manifest: &SnapshotManifest,
+    sources: &BTreeSet<SourceId>,
+) -> Result<SessionContext> {
+    let whole = engine.session();
+    for table in tables::TABLES {
+        let Some(provider) = provider(engine, manifest, table).await? else { continue };
+        whole.register_table(table, provider).map_err(|e| EngineError::plan(table, e))?;
+    }
+    register_functions(&whole, sources);
+    Ok(whole)
+}
+
+/// The table as it is; `None` where the snapshot has no such table.
+async fn provider(
+    engine: &Engine,
+    manifest: &SnapshotManifest,
+    table: &'static str,
+) -> Result<Option<Arc<dyn TableProvider>>> {
+    Ok(match manifest.versions.get(table) {
+        Some(version) => Some(engine.provider(table, *version).await?),
+        // A trend over no snapshots: better than no report until the next refresh.
+        None if table == tables::COUNTS => Some(Arc::new(EmptyTable::new(schemas::of(table)))),
+        None => None,
+    })
 }
 
 /// `of_sources` keeps the elements of the sources; the others those of one type.
@@ -73,7 +90,7 @@ fn register_functions(context: &SessionContext, sources: &BTreeSet<SourceId>) {
 
 /// The condition that `column` is one of the sources. A list of none is no SQL.
 fn in_sources(column: &str, sources: &BTreeSet<SourceId>) -> String {
-    let ids: Vec<_> = sources.iter().map(|id| format!("'{}'", id.as_str().replace('\'', "''"))).collect();
+    let ids: Vec<_> = sources.iter().map(|id| literal(id.as_str())).collect();
     if ids.is_empty() { "false".to_owned() } else { format!("{column} IN ({})", ids.join(", ")) }
 }
 

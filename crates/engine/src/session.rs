@@ -13,6 +13,7 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use deltalake::delta_datafusion::planner::DeltaPlanner;
+use muster_reports::SnapshotManifest;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -38,6 +39,21 @@ pub(crate) fn with_spilling_joins(frame: DataFrame) -> DataFrame {
     let (mut state, plan) = frame.into_parts();
     state.config_mut().options_mut().optimizer.prefer_hash_join = false;
     DataFrame::new(state, plan)
+}
+
+/// What `attempt` makes of the frame; where the memory limit does not suffice, what it makes of the same plan with
+/// joins that spill.
+///
+/// # Errors
+/// That of the last attempt.
+pub(crate) async fn within_memory<T, F>(frame: DataFrame, attempt: impl Fn(DataFrame) -> F) -> Result<T>
+where
+    F: Future<Output = Result<T>>,
+{
+    match attempt(frame.clone()).await {
+        Err(EngineError::OutOfMemory { .. }) => attempt(with_spilling_joins(frame)).await,
+        outcome => outcome,
+    }
 }
 
 /// DataFusion and Delta behind one door.
@@ -128,6 +144,21 @@ impl Engine {
         Ok(provider)
     }
 
+    /// A table of a snapshot, for reading.
+    ///
+    /// # Errors
+    /// `Invalid` when the snapshot has no such table, as those of older versions may not.
+    pub(crate) async fn table_of(
+        &self,
+        manifest: &SnapshotManifest,
+        table: &'static str,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let version = manifest.versions.get(table).copied().ok_or_else(|| {
+            EngineError::Invalid(format!("snapshot {} has no table {table:?}", manifest.id))
+        })?;
+        self.provider(table, version).await
+    }
+
     fn kept_providers(&self) -> MutexGuard<'_, Providers> {
         // A panic cannot leave a map of opened tables half changed.
         self.providers.lock().unwrap_or_else(PoisonError::into_inner)
@@ -160,5 +191,58 @@ impl Engine {
     /// Folder for work that does not outlive a run.
     pub(crate) fn work_dir(&self) -> &Path {
         &self.settings.work_dir
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use datafusion::error::DataFusionError;
+    use datafusion::physical_plan::displayable;
+    use std::cell::RefCell;
+
+    /// How a frame would be run.
+    async fn physical(frame: DataFrame) -> Result<String> {
+        let plan = frame.create_physical_plan().await.map_err(|e| EngineError::plan("test", e))?;
+        Ok(displayable(plan.as_ref()).indent(false).to_string())
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    }
+
+    async fn joined() -> DataFrame {
+        let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(2));
+        for table in ["a", "b"] {
+            context.sql(&format!("CREATE TABLE {table} AS VALUES (1), (2), (3)")).await.unwrap();
+        }
+        context.sql("SELECT * FROM a JOIN b ON a.column1 = b.column1").await.unwrap()
+    }
+
+    #[test]
+    fn a_plan_that_does_not_fit_is_tried_again_with_joins_that_spill() {
+        let plans = RefCell::new(Vec::new());
+        let exhausted = || DataFusionError::ResourcesExhausted("no more".into());
+        let attempt = async |frame: DataFrame| {
+            let plan = physical(frame).await?;
+            plans.borrow_mut().push(plan);
+            if plans.borrow().len() == 1 { Err(EngineError::plan("test", exhausted())) } else { Ok(()) }
+        };
+        runtime().block_on(async { within_memory(joined().await, attempt).await.unwrap() });
+        let plans = plans.into_inner();
+        let has = |at: usize| (plans[at].contains("HashJoinExec"), plans[at].contains("SortMergeJoinExec"));
+        assert_eq!((plans.len(), has(0), has(1)), (2, (true, false), (false, true)), "{plans:?}");
+    }
+
+    #[test]
+    fn other_failures_are_not_tried_again() {
+        let attempts = RefCell::new(0);
+        let attempt = async |_: DataFrame| {
+            *attempts.borrow_mut() += 1;
+            Err::<(), _>(EngineError::Invalid("wrong".into()))
+        };
+        let outcome = runtime().block_on(async { within_memory(joined().await, attempt).await });
+        assert!(matches!(outcome, Err(EngineError::Invalid(_))) && *attempts.borrow() == 1);
     }
 }

@@ -15,6 +15,16 @@ pub enum AggregationMode {
     Partial,
 }
 
+impl AggregationMode {
+    /// The name that tables and covers show.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Partial => "partial",
+        }
+    }
+}
+
 /// The last aggregation of one source that this snapshot rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceRun {

@@ -92,6 +92,7 @@ impl ScalarUDFImpl for AttributeFunction {
             }
             Shape::First | Shape::Text => {
                 let mut texts = StringBuilder::new();
+                let mut joined = String::new();
                 for row in 0..rows {
                     let Some(entry) = column.entry(row, name) else {
                         texts.append_null();
@@ -101,7 +102,9 @@ impl ScalarUDFImpl for AttributeFunction {
                         texts.append_option(column.texts(entry).next());
                         continue;
                     }
-                    texts.append_value(cell(column.texts(entry)));
+                    joined.clear();
+                    push_cell(&mut joined, column.texts(entry));
+                    texts.append_value(&joined);
                 }
                 Arc::new(texts.finish())
             }
@@ -113,13 +116,17 @@ impl ScalarUDFImpl for AttributeFunction {
 /// Values in one text, as multi-valued cells are written: joined with `; `, a `;` inside one doubled.
 pub(crate) fn cell<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     let mut joined = String::new();
+    push_cell(&mut joined, texts);
+    joined
+}
+
+fn push_cell<'a>(joined: &mut String, texts: impl Iterator<Item = &'a str>) {
     for (at, text) in texts.enumerate() {
         if at > 0 {
             joined.push_str("; ");
         }
-        push_doubled(&mut joined, text);
+        push_doubled(joined, text);
     }
-    joined
 }
 
 fn push_doubled(joined: &mut String, text: &str) {

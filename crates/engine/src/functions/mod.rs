@@ -54,7 +54,7 @@ pub(crate) fn texts_type() -> DataType {
 }
 
 /// `array` as plain strings, whatever string type the plan carries.
-fn strings(array: &dyn Array) -> Result<StringArray> {
+pub(crate) fn strings(array: &dyn Array) -> Result<StringArray> {
     Ok(cast(array, &DataType::Utf8)?.as_string::<i32>().clone())
 }
 

@@ -6,6 +6,7 @@
 //! document.
 
 use super::elements::SortedElements;
+use super::file::ParquetFile;
 use super::work::Work;
 use super::{RefreshRequest, SourceInput};
 use crate::error::{EngineError, Result};
@@ -19,13 +20,10 @@ use datafusion::arrow::datatypes::{DataType, Field, Fields, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
 use datafusion::functions::core::expr_fn::named_struct;
-use datafusion::parquet::arrow::ArrowWriter;
-use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::prelude::{Expr, ParquetReadOptions, cast, ident, lit};
 use muster_reports::ports::AuditEvent;
 use muster_sources::DocumentType;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::sync::Arc;
 
 /// Documents in one piece of a file: small, because a document can hold hundreds of elements.
@@ -288,35 +286,26 @@ fn lengths(lists: &ArrayRef) -> ArrayRef {
 
 /// A file of documents in the work folder.
 struct DocumentFile {
-    path: std::path::PathBuf,
     schema: SchemaRef,
-    writer: ArrowWriter<File>,
+    file: ParquetFile,
 }
 
 impl DocumentFile {
     fn create(work: &Work, step: &str, schema: &SchemaRef) -> Result<Self> {
         let path = work.dir().join(format!("{step}.parquet"));
-        let file =
-            File::create(&path).map_err(|e| EngineError::io(format!("creating {}", path.display()), e))?;
-        let properties =
-            WriterProperties::builder().set_max_row_group_row_count(Some(ROW_GROUP_DOCUMENTS)).build();
-        let writer = ArrowWriter::try_new(file, Arc::clone(schema), Some(properties))
-            .map_err(|e| EngineError::data(format!("writing {}", path.display()), e))?;
-        Ok(Self { path, schema: Arc::clone(schema), writer })
+        let file = ParquetFile::create(path, Arc::clone(schema), ROW_GROUP_DOCUMENTS)?;
+        Ok(Self { schema: Arc::clone(schema), file })
     }
 
     fn write(&mut self, columns: Vec<ArrayRef>) -> Result<()> {
         let batch = RecordBatch::try_new(Arc::clone(&self.schema), columns)
             .map_err(|e| EngineError::data("making documents", e))?;
-        self.writer
-            .write(&batch)
-            .map_err(|e| EngineError::data(format!("writing {}", self.path.display()), e))
+        self.file.write(&batch)
     }
 
     /// Ends the file and makes its rows known under `step`.
     async fn close(self, work: &Work, step: &str) -> Result<()> {
-        let path = self.path;
-        self.writer.close().map_err(|e| EngineError::data(format!("writing {}", path.display()), e))?;
+        let path = self.file.close()?;
         let options = ParquetReadOptions::default().schema(&self.schema);
         work.context
             .register_parquet(step, path.to_string_lossy(), options)

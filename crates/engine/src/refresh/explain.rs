@@ -118,10 +118,7 @@ async fn explain(
 ) -> Result<CorrelationExplanation> {
     let context = engine.session();
     for table in ["sources", "accounts", "identities"] {
-        let Some(version) = manifest.versions.get(table).copied() else {
-            return Err(EngineError::Invalid(format!("snapshot {} has no table {table:?}", manifest.id)));
-        };
-        let provider = engine.provider(table, version).await?;
+        let provider = engine.table_of(manifest, table).await?;
         context.register_table(table, provider).map_err(|e| EngineError::plan(table, e))?;
     }
     let definition = definition(&context, source).await?;

@@ -16,10 +16,13 @@ mod documents;
 mod elements;
 mod errors;
 pub mod explain;
+mod file;
 mod identities;
 mod publish;
 mod stage;
 mod work;
+
+pub(crate) use work::literal;
 
 use crate::error::Result;
 use crate::session::Engine;

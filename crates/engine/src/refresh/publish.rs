@@ -15,7 +15,7 @@ use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::dataframe::DataFrame;
 use datafusion::prelude::{Expr, cast, ident};
 use muster_reports::SnapshotManifest;
-use muster_reports::snapshot::{AggregationMode, SourceRun};
+use muster_reports::snapshot::SourceRun;
 use muster_reports::step::{Step, taken};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -74,13 +74,13 @@ pub(super) async fn write_tables(
     work.memory("runs_next", runs_batch(request, &outcomes)?)?;
     let mut versions = BTreeMap::new();
     let mut rows = BTreeMap::new();
+    let counts = format!(
+        "SELECT * FROM prev_snapshot_counts UNION ALL
+         SELECT {} AS snapshot_id, $now AS taken, counted, source_id, number FROM ({COUNTED})",
+        literal(request.snapshot.as_str())
+    );
     for table in tables::TABLES {
         let documents = format!("SELECT * FROM {table}");
-        let counts = format!(
-            "SELECT * FROM prev_snapshot_counts UNION ALL
-             SELECT {} AS snapshot_id, $now AS taken, counted, source_id, number FROM ({COUNTED})",
-            literal(request.snapshot.as_str())
-        );
         let sql = match table {
             "accounts" => "SELECT * FROM accounts_next",
             "identities" => "SELECT * FROM identities_next",
@@ -213,13 +213,7 @@ fn runs_batch(request: &RefreshRequest, outcomes: &[super::SourceOutcome]) -> Re
         text(&|_| Some(request.snapshot.as_str().to_owned())),
         text(&|run| Some(run.id.as_str().to_owned())),
         text(&|run| Some(run.name.clone())),
-        text(&|run| {
-            let mode = match run.mode {
-                AggregationMode::Full => "full",
-                AggregationMode::Partial => "partial",
-            };
-            Some(mode.to_owned())
-        }),
+        text(&|run| Some(run.mode.as_str().to_owned())),
         time(&|run| run.started.timestamp_micros()),
         time(&|run| run.ended.timestamp_micros()),
         texts(runs.iter().map(|(run, failed)| {

@@ -1,5 +1,6 @@
 //! Step 1: read every source into the work folder, and list what was rejected.
 
+use super::file::ParquetFile;
 use super::work::Work;
 use super::{Environment, REJECTIONS_SHOWN_MAX, RefreshRequest, SourceInput, SourceOutcome};
 use crate::error::{EngineError, Result};
@@ -9,8 +10,6 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
-use datafusion::parquet::arrow::ArrowWriter;
-use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::prelude::ParquetReadOptions;
 use muster_reports::error::error_chain;
 use muster_reports::ids::SourceId;
@@ -20,7 +19,6 @@ use muster_sources::documents::DocumentReader;
 use muster_sources::{DocumentType, ReadError, Rejection, record_schema};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 
@@ -272,6 +270,12 @@ impl From<ReadError> for StageError {
     }
 }
 
+impl From<EngineError> for StageError {
+    fn from(error: EngineError) -> Self {
+        Self::Work(error)
+    }
+}
+
 type Read = (muster_sources::ReadSummary, Vec<Rejection>, StagedFiles);
 
 fn read(
@@ -287,8 +291,8 @@ fn read(
     let mut reader =
         muster_sources::open_source_after(&input.definition, &input.base_dir, environment, cursor)?;
     let path = stem.with_extension("records.parquet");
-    let mut records = Parquet::create(&path, record_schema())?;
-    let mut present: Option<Parquet> = None;
+    let mut records = create(path, record_schema())?;
+    let mut present: Option<ParquetFile> = None;
     while let Some(batch) = reader.next_batch()? {
         records.write(&batch.records)?;
         rejected.write(batch.rejections)?;
@@ -296,23 +300,15 @@ fn read(
             let names: ArrayRef = Arc::new(StringArray::from(batch.present));
             let file = match &mut present {
                 Some(file) => file,
-                None => present
-                    .insert(Parquet::create(&stem.with_extension("present.parquet"), present_schema())?),
+                None => present.insert(create(stem.with_extension("present.parquet"), present_schema())?),
             };
             file.write(&RecordBatch::try_new(present_schema(), vec![names]).map_err(staging)?)?;
         }
     }
-    records.close()?;
-    let present = match present {
-        Some(file) => {
-            let path = file.path.clone();
-            file.close()?;
-            Some(path)
-        }
-        None => None,
-    };
+    let records = records.close()?;
+    let present = present.map(ParquetFile::close).transpose()?;
     let (shown, file) = rejected.close()?;
-    let files = StagedFiles { records: Some(path), present, documents: Vec::new(), rejected: file };
+    let files = StagedFiles { records: Some(records), present, documents: Vec::new(), rejected: file };
     Ok((reader.finish()?, shown, files))
 }
 
@@ -321,7 +317,7 @@ fn read_documents(
     stem: &Path,
     mut rejected: Rejected<'_>,
 ) -> Result<Read, StageError> {
-    let mut files: BTreeMap<DocumentType, Parquet> = BTreeMap::new();
+    let mut files: BTreeMap<DocumentType, ParquetFile> = BTreeMap::new();
     while let Some(batch) = reader.next_batch()? {
         for documents in batch.documents {
             let document_type = documents.document_type;
@@ -336,7 +332,7 @@ fn read_documents(
                 Entry::Occupied(file) => file.into_mut(),
                 Entry::Vacant(place) => {
                     let path = stem.with_extension(format!("{}.parquet", document_type.index_name()));
-                    place.insert(Parquet::create(&path, with_line(document_type))?)
+                    place.insert(create(path, with_line(document_type))?)
                 }
             };
             file.write(&batch)?;
@@ -345,8 +341,7 @@ fn read_documents(
     }
     let mut documents = Vec::with_capacity(files.len());
     for (document_type, file) in files {
-        documents.push((document_type, file.path.clone()));
-        file.close()?;
+        documents.push((document_type, file.close()?));
     }
     let (shown, file) = rejected.close()?;
     Ok((reader.finish()?, shown, StagedFiles { records: None, present: None, documents, rejected: file }))
@@ -359,13 +354,13 @@ fn staging(error: datafusion::arrow::error::ArrowError) -> StageError {
 /// The file of rejected records, and the first of them for people.
 struct Rejected<'a> {
     input: &'a SourceInput,
-    file: Parquet,
+    file: ParquetFile,
     shown: Vec<Rejection>,
 }
 
 impl<'a> Rejected<'a> {
     fn create(input: &'a SourceInput, path: PathBuf) -> Result<Self, StageError> {
-        Ok(Self { input, file: Parquet::create(&path, rejected_schema())?, shown: Vec::new() })
+        Ok(Self { input, file: create(path, rejected_schema())?, shown: Vec::new() })
     }
 
     fn write(&mut self, rejections: Vec<Rejection>) -> Result<(), StageError> {
@@ -376,9 +371,7 @@ impl<'a> Rejected<'a> {
     }
 
     fn close(self) -> Result<(Vec<Rejection>, PathBuf), StageError> {
-        let path = self.file.path.clone();
-        self.file.close()?;
-        Ok((self.shown, path))
+        Ok((self.shown, self.file.close()?))
     }
 }
 
@@ -406,37 +399,6 @@ fn rejections_batch(input: &SourceInput, rejections: &[Rejection]) -> Result<Rec
     .map_err(|e| StageError::Work(EngineError::data("listing rejected records", e)))
 }
 
-/// A Parquet file being written.
-struct Parquet {
-    path: PathBuf,
-    writer: ArrowWriter<File>,
-}
-
-impl Parquet {
-    fn create(path: &Path, schema: SchemaRef) -> Result<Self, StageError> {
-        let file = File::create(path)
-            .map_err(|e| StageError::Work(EngineError::io(format!("creating {}", path.display()), e)))?;
-        let properties =
-            WriterProperties::builder().set_max_row_group_row_count(Some(tables::ROW_GROUP_ROWS)).build();
-        let writer = ArrowWriter::try_new(file, schema, Some(properties))
-            .map_err(|e| StageError::Work(EngineError::data(format!("writing {}", path.display()), e)))?;
-        Ok(Self { path: path.to_owned(), writer })
-    }
-
-    fn write(&mut self, batch: &RecordBatch) -> Result<(), StageError> {
-        if batch.num_rows() == 0 {
-            return Ok(());
-        }
-        self.writer
-            .write(batch)
-            .map_err(|e| StageError::Work(EngineError::data(format!("writing {}", self.path.display()), e)))
-    }
-
-    fn close(self) -> Result<(), StageError> {
-        let path = self.path;
-        self.writer
-            .close()
-            .map(drop)
-            .map_err(|e| StageError::Work(EngineError::data(format!("writing {}", path.display()), e)))
-    }
+fn create(path: PathBuf, schema: SchemaRef) -> Result<ParquetFile> {
+    ParquetFile::create(path, schema, tables::ROW_GROUP_ROWS)
 }

@@ -1,7 +1,8 @@
 //! The work folder of one refresh: each step's rows as Parquet, known to one session under the step's name.
 
+use super::file::ParquetFile;
 use crate::error::{EngineError, Result};
-use crate::session::{BATCH_ROWS, Engine, with_spilling_joins};
+use crate::session::{BATCH_ROWS, Engine, within_memory};
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{Array, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
@@ -9,9 +10,7 @@ use datafusion::dataframe::{DataFrame, DataFrameWriteOptions};
 use datafusion::datasource::MemTable;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::ListingOptions;
-use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::prelude::SessionContext;
 use futures_util::StreamExt;
 use std::fs::File;
@@ -70,11 +69,7 @@ impl Work {
 
     /// Keeps the rows of a frame under `step`.
     pub(super) async fn keep(&self, step: &str, frame: DataFrame) -> Result<()> {
-        let spilling = with_spilling_joins(frame.clone());
-        match self.keep_once(step, frame).await {
-            Err(EngineError::OutOfMemory { .. }) => self.keep_once(step, spilling).await,
-            outcome => outcome,
-        }
+        within_memory(frame, |frame| self.keep_once(step, frame)).await
     }
 
     async fn keep_once(&self, step: &str, frame: DataFrame) -> Result<()> {
@@ -93,28 +88,16 @@ impl Work {
     /// The rows of a frame in its order, from a file of the work folder: what is sorted needs memory while it is
     /// sorted and not while it is read, so several can be read side by side.
     pub(super) async fn in_order(&self, step: &str, frame: DataFrame) -> Result<RowsInOrder> {
-        let spilling = with_spilling_joins(frame.clone());
-        match self.in_order_once(step, frame).await {
-            Err(EngineError::OutOfMemory { .. }) => self.in_order_once(step, spilling).await,
-            outcome => outcome,
-        }
+        within_memory(frame, |frame| self.in_order_once(step, frame)).await
     }
 
     async fn in_order_once(&self, step: &str, frame: DataFrame) -> Result<RowsInOrder> {
-        let path = self.place(step);
-        let failed = |e| EngineError::data(format!("writing {}", path.display()), e);
         let mut rows = frame.execute_stream().await.map_err(|e| EngineError::plan(step, e))?;
-        let schema = rows.schema();
-        let file =
-            File::create(&path).map_err(|e| EngineError::io(format!("creating {}", path.display()), e))?;
-        let properties =
-            WriterProperties::builder().set_max_row_group_row_count(Some(ROW_GROUP_IN_ORDER)).build();
-        let mut writer = ArrowWriter::try_new(file, schema, Some(properties)).map_err(failed)?;
+        let mut file = ParquetFile::create(self.place(step), rows.schema(), ROW_GROUP_IN_ORDER)?;
         while let Some(batch) = rows.next().await {
-            writer.write(&batch.map_err(|e| EngineError::plan(step, e))?).map_err(failed)?;
+            file.write(&batch.map_err(|e| EngineError::plan(step, e))?)?;
         }
-        writer.close().map_err(failed)?;
-        RowsInOrder::open(path)
+        RowsInOrder::open(file.close()?)
     }
 
     /// A place in the work folder that nothing had before.
@@ -182,7 +165,7 @@ impl RowsInOrder {
 }
 
 /// A text literal of SQL.
-pub(super) fn literal(text: &str) -> String {
+pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 

@@ -183,6 +183,20 @@ impl House {
         })
     }
 
+    /// The types of a report's columns, by name.
+    pub fn types(&self, kind: &str) -> BTreeMap<String, String> {
+        let catalogue = Catalogue::built_in();
+        let definition = catalogue.get(&ReportId::new(kind)).unwrap();
+        let arguments = Arguments::check(&definition.arguments, &RawArguments::new()).unwrap();
+        block_on(async {
+            let plan =
+                self.engine.prepare(self.manifest(), definition, &arguments, &DataScope::Everything).await;
+            let rows = plan.unwrap().start().unwrap();
+            let fields = rows.schema().fields().iter();
+            fields.map(|field| (field.name().clone(), field.data_type().to_string())).collect()
+        })
+    }
+
     /// A search's files by index name, and its warnings.
     pub fn search(&self, query: &str, more: impl FnOnce(&mut SearchRequest)) -> Found {
         self.scoped_search(query, &DataScope::Everything, more)

@@ -5,7 +5,6 @@ use std::io::Write;
 use chrono::{DateTime, Utc};
 use muster_reports::caller::CallerKind;
 use muster_reports::cover::Cover;
-use muster_reports::snapshot::AggregationMode;
 use muster_reports::task::Severity;
 
 use super::PdfError;
@@ -141,10 +140,6 @@ fn data<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError>
     ];
     let mut rows = Vec::new();
     for source in &snapshot.sources {
-        let mode = match source.mode {
-            AggregationMode::Full => "full",
-            AggregationMode::Partial => "partial",
-        };
         let complete = match (source.complete, &source.remark) {
             (true, None) => "yes".to_owned(),
             (true, Some(remark)) => format!("yes; {remark}"),
@@ -162,7 +157,7 @@ fn data<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError>
             source.kind.clone(),
             authoritative,
             moment(source.ended),
-            mode.to_owned(),
+            source.mode.as_str().to_owned(),
             complete,
             source.reported_total.map(grouped).unwrap_or_default(),
             grouped(source.read),
