@@ -9,7 +9,8 @@ use crate::server::{self, House, Server, muster};
 use crate::workspace::Workspace;
 use crate::{command, setup};
 use serde_json::json;
-use std::path::PathBuf;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -51,8 +52,21 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
 
     // The demo makes the sources and a first snapshot, and runs each report once: a warm-up of the disk.
     let house = House::with_demo(&binary, &data, options.identities)?;
-    let (refresh_time, refresh_memory) = refresh(&house)?;
-    println!("{:<34} {:>9.2} s", "refresh, everything read again", refresh_time.as_secs_f64());
+    let mut refresh_memory = 0;
+    let sources = house.data.join("sources");
+    for what in ["everything anew", "nothing changed", "an account left", "a person on leave"] {
+        match what {
+            "an account left" => drop_line(&sources.join("salesforce.csv"))?,
+            "a person on leave" => send_on_leave(&sources.join("employees.csv"))?,
+            _ => {}
+        }
+        let arguments: &[&str] = if what == "everything anew" { &["--full"] } else { &[] };
+        let refreshed = refresh(&house, arguments)?;
+        refresh_memory = refreshed.memory_kib.max(refresh_memory);
+        let mebibytes = refreshed.memory_kib / 1_024;
+        let what = format!("refresh, {what}");
+        println!("{what:<34} {:>9.2} s, {mebibytes} MiB; {}", refreshed.time.as_secs_f64(), refreshed.said);
+    }
 
     let server = house.serve(&SETTINGS)?;
     let api = server.connect(&house.user)?;
@@ -166,24 +180,67 @@ const RESTING: Duration = Duration::from_millis(500);
 /// People of the organisation whose reports are small.
 const SMALL: u64 = 200;
 
-/// Refreshes in a process of its own; time and peak memory in KiB.
-fn refresh(house: &House) -> Result<(Duration, u64)> {
+/// What a refresh took.
+struct Refreshed {
+    time: Duration,
+    memory_kib: u64,
+    /// What it printed of what it read and wrote.
+    said: String,
+}
+
+/// Refreshes in a process of its own.
+fn refresh(house: &House, arguments: &[&str]) -> Result<Refreshed> {
     let begun = Instant::now();
     let mut child = muster(&house.binary, &house.data)
         .arg("refresh")
-        .stdout(Stdio::null())
+        .args(arguments)
+        .stdout(Stdio::piped())
         .spawn()
         .context(|| "muster refresh cannot be run".into())?;
-    let mut memory = 0;
+    let mut memory_kib = 0;
     loop {
         // The high-water mark only grows, so the last look before the end is at most one pause old.
-        memory = server::peak_memory_kib(child.id()).unwrap_or(memory).max(memory);
+        memory_kib = server::peak_memory_kib(child.id()).unwrap_or(memory_kib).max(memory_kib);
         match child.try_wait().context(|| "muster refresh cannot be waited for".into())? {
-            Some(status) if status.success() => return Ok((begun.elapsed(), memory)),
+            Some(status) if status.success() => break,
             Some(status) => return Err(Failure::new(format!("muster refresh: {status}"))),
             None => sleep(Duration::from_millis(5)),
         }
     }
+    let time = begun.elapsed();
+    let mut printed = String::new();
+    if let Some(mut output) = child.stdout.take() {
+        output
+            .read_to_string(&mut printed)
+            .context(|| "what muster refresh printed cannot be read".into())?;
+    }
+    let said = printed.lines().find(|line| line.starts_with("read: ")).unwrap_or_default().to_owned();
+    Ok(Refreshed { time, memory_kib, said })
+}
+
+/// One account fewer: not the last lines, which are there to be refused.
+fn drop_line(file: &Path) -> Result<()> {
+    edit(file, |bytes| {
+        let ends: Vec<_> =
+            bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n').take(20).collect();
+        let (end, begin) = (ends.get(10)?.0, ends.get(11)?.0);
+        Some([&bytes[..begin], &bytes[end..]].concat())
+    })
+}
+
+/// The last person who is there goes on leave.
+fn send_on_leave(file: &Path) -> Result<()> {
+    edit(file, |bytes| {
+        let at = bytes.windows(6).rposition(|word| word == b"Active")?;
+        Some([&bytes[..at], b"On leave", &bytes[at + 6..]].concat())
+    })
+}
+
+fn edit(file: &Path, change: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Result<()> {
+    let name = file.display();
+    let before = std::fs::read(file).context(|| format!("{name} cannot be read"))?;
+    let after = change(&before).ok_or_else(|| Failure::new(format!("{name} has nothing to change")))?;
+    std::fs::write(file, after).context(|| format!("{name} cannot be written"))
 }
 
 /// Starts, waits, fetches; prints a line.

@@ -6,6 +6,7 @@
 pub mod compare;
 mod error;
 mod functions;
+mod pieces;
 pub mod refresh;
 pub mod report;
 pub mod retention;

@@ -1,20 +1,25 @@
-//! The identity tables: Delta tables in one folder, opened at a version and replaced as a whole.
+//! The identity tables: Delta tables in one folder, opened at a version; a new version replaces the content as a whole or
+//! in pieces (`pieces`).
 //!
 //! Nothing is removed here, neither files nor logs: an old version stays readable until `retention` finds that no
 //! kept snapshot names it.
 
 use crate::error::{EngineError, Result};
+use crate::pieces::PieceFile;
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SessionState;
 use datafusion::parquet::file::properties::WriterProperties;
 use datafusion::prelude::SessionContext;
-use deltalake::kernel::transaction::CommitProperties;
+use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
+use deltalake::kernel::{Action, Add};
 use deltalake::operations::write::SchemaMode;
-use deltalake::protocol::SaveMode;
+use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError, ensure_table_uri};
 use muster_sources::DocumentType;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -69,6 +74,18 @@ pub(crate) async fn open(
     opened.table_provider().with_session(Arc::new(state)).await.map_err(|e| EngineError::plan(table, e))
 }
 
+/// The files of `table` at a version.
+pub(crate) async fn piece_files(dir: &Path, table: &str, version: u64) -> Result<Vec<PieceFile>> {
+    let opened = load(dir, table, Some(version)).await?;
+    let state = opened.snapshot().map_err(|source| EngineError::table(table, "opened", source))?;
+    let files = state.log_data().into_iter().map(|file| PieceFile {
+        name: file.object_store_path().to_string(),
+        bytes: u64::try_from(file.size()).unwrap_or_default(),
+        rows: file.num_records().unwrap_or_default() as u64,
+    });
+    Ok(files.collect())
+}
+
 /// The names of the files that `table` at a version consists of; of its newest version where none is given.
 pub(crate) async fn files(dir: &Path, table: &str, version: Option<u64>) -> Result<BTreeSet<String>> {
     let opened = load(dir, table, version).await?;
@@ -99,6 +116,50 @@ pub(crate) async fn register(
     Ok(())
 }
 
+/// Makes `table` consist of these files, which are in its folder; returns the new version. The old one stays readable.
+///
+/// The newest version need not be the one that the files were chosen from: one that was never published may have come
+/// between.
+pub(crate) async fn commit(dir: &Path, table: &str, files: &[PieceFile]) -> Result<u64> {
+    let failed = |source| EngineError::table(table, "written", source);
+    let newest = load(dir, table, None).await?;
+    let state = newest.snapshot().map_err(failed)?;
+    let mut wanted: BTreeMap<&str, &PieceFile> =
+        files.iter().map(|file| (file.name.as_str(), file)).collect();
+    let mut actions = Vec::new();
+    for file in state.log_data() {
+        if wanted.remove(file.object_store_path().as_ref()).is_none() {
+            actions.push(Action::Remove(file.remove_action(true)));
+        }
+    }
+    for (name, file) in wanted {
+        let metadata = std::fs::metadata(dir.join(table).join(name))
+            .and_then(|metadata| metadata.modified())
+            .map_err(|e| EngineError::io(format!("looking at file {name} of table {table:?}"), e))?;
+        let modified = metadata.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        actions.push(Action::Add(Add {
+            path: name.to_owned(),
+            size: i64::try_from(file.bytes).unwrap_or(i64::MAX),
+            modification_time: i64::try_from(modified.as_millis()).unwrap_or(i64::MAX),
+            data_change: true,
+            stats: Some(format!("{{\"numRecords\":{}}}", file.rows)),
+            ..Add::default()
+        }));
+    }
+    let operation = DeltaOperation::Write { mode: SaveMode::Overwrite, partition_by: None, predicate: None };
+    let committed = CommitBuilder::from(commit_properties())
+        .with_actions(actions)
+        .build(Some(state), newest.log_store(), operation)
+        .await
+        .map_err(failed)?;
+    Ok(committed.version())
+}
+
+/// By default the logs of versions older than a month go, and a pinned snapshot could not be opened.
+fn commit_properties() -> CommitProperties {
+    CommitProperties::default().with_cleanup_expired_logs(Some(false))
+}
+
 /// Replaces the content of `table` by what `rows` gives; returns the new version. The old one stays readable.
 pub(crate) async fn replace(
     context: &SessionContext,
@@ -125,8 +186,7 @@ pub(crate) async fn replace(
         .with_session_state(Arc::new(context.state()))
         .with_save_mode(SaveMode::Overwrite)
         .with_schema_mode(SchemaMode::Overwrite)
-        // By default the logs of versions older than a month go, and a pinned snapshot could not be opened.
-        .with_commit_properties(CommitProperties::default().with_cleanup_expired_logs(Some(false)))
+        .with_commit_properties(commit_properties())
         .with_table_name(table)
         .with_writer_properties(
             WriterProperties::builder().set_max_row_group_row_count(Some(ROW_GROUP_ROWS)).build(),
@@ -136,4 +196,28 @@ pub(crate) async fn replace(
     written
         .version()
         .ok_or_else(|| failed(DeltaTableError::Generic("the table has no version after a write".into())))
+}
+
+/// Makes sure that `table` is there with these columns; what it holds goes from the next version where they differ.
+pub(crate) async fn create(
+    context: &SessionContext,
+    dir: &Path,
+    table: &str,
+    schema: &SchemaRef,
+) -> Result<()> {
+    if dir.join(table).join("_delta_log").exists() {
+        let newest = load(dir, table, None).await?;
+        let provider = newest.table_provider().with_session(Arc::new(context.state())).await;
+        let known = provider.map_err(|e| EngineError::plan(table, e))?.schema();
+        let columns = |schema: &SchemaRef| -> Vec<_> {
+            schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect()
+        };
+        if columns(&known) == columns(schema) {
+            return Ok(());
+        }
+    }
+    let nothing = context
+        .read_batch(RecordBatch::new_empty(Arc::clone(schema)))
+        .map_err(|e| EngineError::plan(table, e))?;
+    replace(context, dir, table, nothing).await.map(drop)
 }

@@ -59,6 +59,10 @@ pub enum Command {
 Example:
   muster refresh --data /var/lib/muster
 
+What cannot have changed since the last snapshot is taken over from it: files of sources with the same
+bytes are not read again, and of large tables only the pieces with changed rows are written. --full
+makes everything anew, with the same result.
+
 A source that cannot be read makes this fail and leaves the last snapshot in force, unless the
 setting refresh.publish_incomplete is true: then its accounts stay as they were and reports warn.")]
     Refresh(RefreshArgs),
@@ -235,6 +239,9 @@ pub struct RefreshArgs {
     /// Refused records to print for each source; a refresh keeps the first 20 for this
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub rejected: usize,
+    /// Read every source and make every table anew, also what cannot have changed
+    #[arg(long)]
+    pub full: bool,
 }
 
 /// `search`

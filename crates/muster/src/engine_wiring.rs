@@ -8,7 +8,7 @@ pub use muster_engine::retention::Removed;
 
 use crate::config::{self, CsvHeader, PdfPaper};
 use crate::memory;
-use crate::refresh::{RefreshReport, RefreshRequest, Refresher, RejectedRecord, SourceOutcome};
+use crate::refresh::{RefreshReport, RefreshRequest, Refresher, RejectedRecord, SourceOutcome, TableOutcome};
 use crate::report_run::{Part, Planner, Prepared, Rows, Runner};
 use crate::snapshots::SnapshotTables;
 use arrow::record_batch::RecordBatch;
@@ -322,6 +322,7 @@ impl Refresher for EngineRefresher {
                 snapshot: SnapshotId::new(self.ids.fresh()),
                 clock: self.clock.clone(),
                 publish_incomplete: request.publish_incomplete,
+                full: request.full,
             })
             .await?;
         if let Some(manifest) = &outcome.manifest {
@@ -329,7 +330,8 @@ impl Refresher for EngineRefresher {
         }
         let sources =
             outcome.sources.into_iter().map(|source| reported(source, request.rejected_max)).collect();
-        Ok(RefreshReport { sources, snapshot: outcome.manifest, notes: Vec::new() })
+        let tables = outcome.tables.into_iter().map(written).collect();
+        Ok(RefreshReport { sources, snapshot: outcome.manifest, tables, notes: Vec::new() })
     }
 }
 
@@ -340,9 +342,20 @@ fn input(source: &RegisteredSource) -> Result<engine::SourceInput> {
     Ok(engine::SourceInput { definition, base_dir: PathBuf::from(&source.base_dir) })
 }
 
+fn written(table: engine::TableOutcome) -> TableOutcome {
+    TableOutcome {
+        table: table.table.to_owned(),
+        rows: table.rows,
+        rows_written: table.rows_written,
+        files_written: table.files_written,
+        bytes_written: table.bytes_written,
+        files_kept: table.files_kept,
+    }
+}
+
 fn reported(source: engine::SourceOutcome, rejected_max: usize) -> SourceOutcome {
     let run = source.run;
-    let remarks: Vec<_> = run.remark.into_iter().chain(source.warnings).collect();
+    let remarks: Vec<_> = run.remark.into_iter().chain(run.warnings).collect();
     SourceOutcome {
         name: run.name,
         read: run.read,
@@ -364,5 +377,6 @@ fn reported(source: engine::SourceOutcome, rejected_max: usize) -> SourceOutcome
         complete: run.complete,
         remark: (!remarks.is_empty()).then(|| remarks.join("; ")),
         error: source.failure,
+        as_before: source.carried,
     }
 }

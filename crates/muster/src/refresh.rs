@@ -23,6 +23,8 @@ pub struct RefreshRequest {
     pub links: Vec<ManualLink>,
     /// Publish although a source could not be read: its accounts then stay as they were.
     pub publish_incomplete: bool,
+    /// Make everything anew, whatever has changed.
+    pub full: bool,
     /// Refused records to list for each source.
     pub rejected_max: usize,
 }
@@ -65,6 +67,26 @@ pub struct SourceOutcome {
     pub remark: Option<String>,
     /// Why the source could not be read at all.
     pub error: Option<String>,
+    /// Whether it was not read, since its bytes are those of the last snapshot.
+    pub as_before: bool,
+}
+
+/// What became of one table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TableOutcome {
+    /// The table.
+    pub table: String,
+    /// Its rows now.
+    pub rows: u64,
+    /// Rows in the files that were written.
+    pub rows_written: u64,
+    /// Files written.
+    pub files_written: u64,
+    /// Their bytes.
+    pub bytes_written: u64,
+    /// Files that are those of the last snapshot.
+    pub files_kept: u64,
 }
 
 /// What a refresh came to.
@@ -75,6 +97,8 @@ pub struct RefreshReport {
     pub sources: Vec<SourceOutcome>,
     /// The snapshot that is in force now because of it; `None` when the last one stays in force.
     pub snapshot: Option<SnapshotManifest>,
+    /// Each table of that snapshot.
+    pub tables: Vec<TableOutcome>,
     /// What else happened: snapshots that expired.
     pub notes: Vec<String>,
 }
@@ -146,6 +170,9 @@ impl RefreshReport {
                 text.push_str(&format!("\n{}: {more} more rejected records", source.name));
             }
         }
+        if !self.tables.is_empty() {
+            text.push_str(&format!("\n\n{}", self.written()));
+        }
         match &self.snapshot {
             Some(snapshot) => {
                 let rows = |name: &str| count(snapshot.rows.get(name).copied().unwrap_or(0));
@@ -162,6 +189,39 @@ impl RefreshReport {
             text.push_str(&format!("\n{note}"));
         }
         text
+    }
+
+    /// What was read and written, for people.
+    fn written(&self) -> String {
+        let columns = [
+            text("table"),
+            number("rows"),
+            number("rows written"),
+            number("files written"),
+            number("bytes written"),
+            number("files kept"),
+        ];
+        let rows = self.tables.iter().map(|outcome| {
+            let numbers = [
+                outcome.rows,
+                outcome.rows_written,
+                outcome.files_written,
+                outcome.bytes_written,
+                outcome.files_kept,
+            ];
+            std::iter::once(outcome.table.clone()).chain(numbers.map(count)).collect()
+        });
+        let sum = |f: fn(&TableOutcome) -> u64| count(self.tables.iter().map(f).sum());
+        format!(
+            "{}\nread: {} of {} sources; written: {} rows in {} files of {} bytes; kept: {} files",
+            table(&columns, rows),
+            count(self.sources.iter().filter(|source| !source.as_before).count() as u64),
+            count(self.sources.len() as u64),
+            sum(|outcome| outcome.rows_written),
+            sum(|outcome| outcome.files_written),
+            sum(|outcome| outcome.bytes_written),
+            sum(|outcome| outcome.files_kept),
+        )
     }
 
     /// Whether the refresh did what was asked.
@@ -193,6 +253,7 @@ impl SourceOutcome {
         match (&self.error, self.complete) {
             (Some(_), _) => "failed",
             (None, false) => "incomplete",
+            (None, true) if self.as_before => "as before",
             (None, true) => "complete",
         }
     }
@@ -217,6 +278,7 @@ mod tests {
         let report = RefreshReport {
             sources: vec![SourceOutcome { rejected: 2, rejections: vec![rejection], ..outcome("HR") }],
             snapshot: None,
+            tables: Vec::new(),
             notes: Vec::new(),
         };
         assert_eq!(
@@ -230,10 +292,41 @@ mod tests {
     }
 
     #[test]
+    fn what_was_read_and_written_is_added_up() {
+        let written = |name: &str, rows, rows_written, files_written, bytes_written, files_kept| {
+            TableOutcome { table: name.into(), rows, rows_written, files_written, bytes_written, files_kept }
+        };
+        let report = RefreshReport {
+            sources: vec![SourceOutcome { as_before: true, ..outcome("HR") }, outcome("Directory")],
+            snapshot: None,
+            tables: vec![
+                written("accounts", 5_000, 1_200, 2, 4_000, 5),
+                written("identities", 1_000, 0, 0, 0, 1),
+            ],
+            notes: Vec::new(),
+        };
+        let text = report.text();
+        assert!(
+            text.contains("HR         1,250         0    1,248        0          0        0  as before"),
+            "{text}"
+        );
+        assert!(
+            text.contains(
+                "\nread: 1 of 2 sources; written: 1,200 rows in 2 files of 4,000 bytes; kept: 6 files\n"
+            ),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn a_source_that_cannot_be_read_makes_the_command_fail() {
         let broken = SourceOutcome { error: Some("no such file".into()), complete: false, ..outcome("HR") };
-        let report =
-            RefreshReport { sources: vec![outcome("Directory"), broken], snapshot: None, notes: Vec::new() };
+        let report = RefreshReport {
+            sources: vec![outcome("Directory"), broken],
+            snapshot: None,
+            tables: Vec::new(),
+            notes: Vec::new(),
+        };
         assert_eq!(
             report.verdict().unwrap_err().to_string(),
             "no snapshot was published, for not everything could be read: HR"

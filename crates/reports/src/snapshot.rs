@@ -72,6 +72,16 @@ pub struct SourceRun {
     /// about, and so is never newer than they are. Holds no secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,
+    /// What a reader must know though nothing failed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+    /// The types of search documents that it gave, by the names of their indices.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub documents: Vec<String>,
+    /// SHA-256 of the source's definition and of the program's version, by which the next refresh sees that they are
+    /// the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings_digest: Option<String>,
 }
 
 /// A published snapshot: one version of every table, and what it was made from. Never changes.

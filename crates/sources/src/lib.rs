@@ -35,6 +35,7 @@ mod secret;
 mod sql;
 mod tenant;
 mod tls;
+mod unread;
 
 use std::path::Path;
 
@@ -57,6 +58,7 @@ pub use scim::{GroupsFrom, Paging, ScimSettings};
 pub use secret::{Environment, Secret};
 pub use sql::SqlSettings;
 pub use tenant::{TenantObjects, TenantSettings, write_documents as write_tenant_documents};
+pub use unread::unread_digest;
 
 /// Opens the source of accounts that `definition` describes, for one full read.
 ///

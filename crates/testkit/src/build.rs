@@ -149,6 +149,9 @@ pub fn source_run(id: &str, name: &str, authoritative: bool, ended: DateTime<Utc
         input_digest: Some(format!("{:064x}", 7)),
         attributes: vec!["department".into(), "title".into()],
         cursor: None,
+        warnings: Vec::new(),
+        documents: Vec::new(),
+        settings_digest: None,
     }
 }
 

@@ -5,6 +5,7 @@
 //! there.
 
 use super::RefreshRequest;
+use super::extent::{Extent, within};
 use super::stage::StagedSource;
 use super::work::{Work, texts};
 use crate::error::{EngineError, Result};
@@ -16,14 +17,18 @@ use std::sync::Arc;
 const CONTENT: &str =
     "name, display_name, uuid, disabled, locked, system, privileged, attributes, entitlements";
 
-/// Leaves `accounts_now` (every account, with what the last snapshot knew of it) and `rejected`, and fills in
-/// the counts of each run.
+/// Leaves `accounts_now` (the accounts to be made anew, with what the last snapshot knew of them) and `rejected`, fills in
+/// the counts of each run, and finds out whether identities have to be made anew.
 pub(super) async fn merge_into_previous(
     work: &Work,
     request: &RefreshRequest,
+    extent: &mut Extent,
     staged: &mut [StagedSource],
 ) -> Result<()> {
     register_flags(work, staged, &BTreeMap::new())?;
+    let carried = staged.iter().filter(|s| s.outcome.carried).map(|s| s.outcome.run.id.as_str());
+    let carried = within("source_id", carried);
+    work.view("prev_read", &format!("SELECT * FROM prev_accounts WHERE NOT ({carried})")).await?;
     unite_repeated_rows(work).await?;
     count_conflicts(work, staged).await?;
     work.step(
@@ -36,8 +41,74 @@ pub(super) async fn merge_into_previous(
     distrust_changes(work, staged).await?;
     let may_mark = who_may_mark_missing(work, request, staged).await?;
     register_flags(work, staged, &may_mark)?;
-    work.step("accounts_now", ACCOUNTS_NOW).await?;
-    count_changes(work, staged).await
+    if extent.everything {
+        work.step("accounts_now", ACCOUNTS_NOW).await?;
+        work.view("account_changes", "SELECT id, source_id, authoritative, change FROM accounts_now").await?;
+        work.view("carried_accounts", "SELECT * FROM prev_accounts WHERE false").await?;
+        return count_changes(work, staged).await;
+    }
+    choose(work, extent).await?;
+    count_changes(work, staged).await?;
+    let authoritative = "SELECT count(*) FROM account_changes WHERE authoritative AND change NOT IN ('unchanged', 'kept', 'dead')";
+    extent.identities = work.count("changed authoritative accounts", authoritative).await? > 0
+        || request.sources.iter().any(|input| {
+            input.definition.is_authoritative() && extent.redefined.contains(&input.definition.id)
+        });
+    // A manual link that came, went or waits for its identity.
+    let mut again = "SELECT id FROM prev_accounts WHERE manual_link IS NOT NULL UNION ALL \
+         SELECT stable_id('account', source_id, native_identity) AS id FROM manual_links"
+        .to_owned();
+    if extent.identities {
+        again += " UNION ALL SELECT p.id FROM prev_accounts p JOIN source_flags f ON f.source_id = p.source_id WHERE f.authoritative";
+    }
+    recall(work, extent, 1, &again).await
+}
+
+/// Leaves `account_changes`, what became of every account of the sources that were read, and `accounts_now`, those of
+/// them that changed or whose source is defined otherwise.
+async fn choose(work: &Work, extent: &Extent) -> Result<()> {
+    work.step(
+        "account_changes",
+        &format!("SELECT id, source_id, authoritative, change FROM ({ACCOUNTS_NOW})"),
+    )
+    .await?;
+    work.step(
+        "accounts_now",
+        &format!(
+            "SELECT n.* FROM ({ACCOUNTS_NOW}) n LEFT SEMI JOIN ( \
+               SELECT id FROM account_changes WHERE change NOT IN ('unchanged', 'kept', 'dead') OR {}) c ON c.id = n.id",
+            extent.is_redefined("source_id")
+        ),
+    )
+    .await
+}
+
+/// Adds to `accounts_now` live accounts of the last snapshot whose `id` is among the rows of `ids`, and leaves
+/// `carried_accounts`: those that remain as they were. `round` tells several calls apart.
+pub(super) async fn recall(work: &Work, extent: &Extent, round: u8, ids: &str) -> Result<()> {
+    let [wanted, before, recalled] = ["wanted", "chosen", "recalled"].map(|name| format!("{name}_{round}"));
+    work.step(&wanted, &format!("SELECT DISTINCT id FROM ({ids})")).await?;
+    work.alias(&before, "accounts_now").await?;
+    work.step(
+        &recalled,
+        &format!(
+            "SELECT p.id, p.source_id, p.source_name, f.authoritative, p.native_identity, {content}, p.digest, \
+               p.created, p.modified, p.dead_since, p.identity_id AS prev_identity, p.matched_rule AS prev_rule, \
+               p.manual_link AS prev_link, p.situation AS prev_situation, 'kept' AS change \
+             FROM prev_accounts p JOIN source_flags f ON f.source_id = p.source_id \
+             LEFT SEMI JOIN {wanted} r ON r.id = p.id LEFT ANTI JOIN (SELECT id FROM {before}) n ON n.id = p.id \
+             WHERE p.dead_since IS NULL AND (NOT f.authoritative OR {identities})",
+            content = CONTENT.split(", ").map(|name| format!("p.{name}")).collect::<Vec<_>>().join(", "),
+            identities = extent.identities,
+        ),
+    )
+    .await?;
+    work.view("accounts_now", &format!("SELECT * FROM {before} UNION ALL SELECT * FROM {recalled}")).await?;
+    work.view(
+        "carried_accounts",
+        "SELECT p.* FROM prev_accounts p LEFT ANTI JOIN (SELECT id FROM accounts_now) n ON n.id = p.id",
+    )
+    .await
 }
 
 /// `source_flags`: what the plans need to know of each source.
@@ -123,7 +194,7 @@ async fn count_conflicts(work: &Work, staged: &mut [StagedSource]) -> Result<()>
         texts(&counts, 0).zip(texts(&counts, 1).map(|n| n.parse().unwrap_or(0))).collect();
     for source in staged.iter_mut() {
         let Some(rejected) = by_source.get(source.outcome.run.id.as_str()) else { continue };
-        if *rejected == source.outcome.run.rejected {
+        if *rejected == source.outcome.run.rejected && !source.outcome.carried {
             continue;
         }
         source.outcome.run.rejected = *rejected;
@@ -192,7 +263,7 @@ async fn who_may_mark_missing(
         .rows(
             "missing accounts",
             "SELECT p.source_id, count(*), sum(CASE WHEN s.id IS NULL AND k.id IS NULL THEN 1 ELSE 0 END) \
-             FROM (SELECT id, source_id FROM prev_accounts WHERE dead_since IS NULL) p \
+             FROM (SELECT id, source_id FROM prev_read WHERE dead_since IS NULL) p \
              LEFT JOIN (SELECT id FROM staged_one) s ON s.id = p.id LEFT JOIN kept_ids k ON k.id = p.id \
              GROUP BY p.source_id",
         )
@@ -231,7 +302,7 @@ SELECT s.id, s.source_id, f.source_name, f.authoritative, s.native_identity, s.n
 FROM staged_one s
 JOIN source_flags f ON f.source_id = s.source_id
 LEFT JOIN (SELECT id, digest, created, modified, dead_since, identity_id, matched_rule, manual_link, situation
-           FROM prev_accounts) p ON p.id = s.id
+           FROM prev_read) p ON p.id = s.id
 UNION ALL
 SELECT p.id, p.source_id, coalesce(f.source_name, p.source_name), coalesce(f.authoritative, false), p.native_identity,
   p.name, p.display_name, p.uuid, p.disabled, p.locked, p.system, p.privileged, p.attributes, p.entitlements, p.digest,
@@ -241,13 +312,13 @@ SELECT p.id, p.source_id, coalesce(f.source_name, p.source_name), coalesce(f.aut
   p.identity_id, p.matched_rule, p.manual_link, p.situation,
   CASE WHEN p.dead_since IS NOT NULL THEN 'dead'
        WHEN f.source_id IS NULL OR (f.mark_missing AND k.id IS NULL) THEN 'missing' ELSE 'kept' END
-FROM (SELECT p.* FROM prev_accounts p LEFT ANTI JOIN (SELECT id FROM staged_one) s ON s.id = p.id) p
+FROM (SELECT p.* FROM prev_read p LEFT ANTI JOIN (SELECT id FROM staged_one) s ON s.id = p.id) p
 LEFT JOIN source_flags f ON f.source_id = p.source_id
 LEFT JOIN kept_ids k ON k.id = p.id";
 
 async fn count_changes(work: &Work, staged: &mut [StagedSource]) -> Result<()> {
     let rows = work
-        .rows("changes", "SELECT source_id, change, count(*) FROM accounts_now GROUP BY source_id, change")
+        .rows("changes", "SELECT source_id, change, count(*) FROM account_changes GROUP BY source_id, change")
         .await?;
     for ((id, change), n) in texts(&rows, 0).zip(texts(&rows, 1)).zip(texts(&rows, 2)) {
         let Some(source) = staged.iter_mut().find(|s| s.outcome.run.id.as_str() == id) else { continue };

@@ -10,7 +10,7 @@ use super::correlate::{Rule, candidates};
 use super::work::{Work, literal};
 use crate::error::{EngineError, Result};
 use crate::functions::{FAILURES, MAPPED, MappingFunction};
-use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
+use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, UInt32Array};
 use datafusion::logical_expr::ScalarUDF;
 use muster_sources::{LifecycleDefinition, ProfileDefinition};
 use std::sync::Arc;
@@ -48,7 +48,6 @@ pub(super) fn profiles_in_order(sources: &[SourceInput]) -> Vec<Profile> {
 /// to), `open_N` and `decisions_N` (the undecided ones of each profile, and what its rules found), `best` (the
 /// account that decides each identity) and `known` (every identity with its attributes).
 pub(super) async fn make_identities(work: &Work, profiles: &[Profile]) -> Result<()> {
-    register_profiles(work, profiles)?;
     map_attributes(work, profiles).await?;
     work.step(
         "owned",
@@ -71,6 +70,11 @@ pub(super) async fn make_identities(work: &Work, profiles: &[Profile]) -> Result
     known.find(work).await
 }
 
+/// Leaves `known` as the last snapshot has it: no authoritative account changed.
+pub(super) async fn keep_identities(work: &Work) -> Result<()> {
+    work.view("known", "SELECT id, name AS uid, attributes FROM prev_identities").await
+}
+
 /// Whether `best` and `known` say what `owned` says.
 struct Known {
     current: bool,
@@ -86,7 +90,8 @@ impl Known {
     }
 }
 
-fn register_profiles(work: &Work, profiles: &[Profile]) -> Result<()> {
+/// `profiles`: the table's rows, with the rank of each.
+pub(super) fn register_profiles(work: &Work, profiles: &[Profile]) -> Result<()> {
     let column = |text: &dyn Fn(&Profile) -> &str| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(profiles.iter().map(text)))
     };
@@ -94,6 +99,7 @@ fn register_profiles(work: &Work, profiles: &[Profile]) -> Result<()> {
         ("source_id", column(&|p| &p.source_id)),
         ("source_name", column(&|p| &p.source_name)),
         ("profile", column(&|p| &p.definition.name)),
+        ("rank", Arc::new((0i64..).take(profiles.len()).map(Some).collect::<Int64Array>()) as ArrayRef),
         (
             "priority",
             Arc::new(profiles.iter().map(|p| Some(p.definition.priority)).collect::<UInt32Array>())

@@ -4,10 +4,13 @@
 //! never is one of several picked.
 
 use super::RefreshRequest;
-use super::work::{Work, literal};
+use super::accounts;
+use super::extent::Extent;
+use super::work::{Work, literal, texts};
 use crate::error::{EngineError, Result};
 use datafusion::arrow::array::{RecordBatch, StringArray};
 use muster_sources::SourceDefinition;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A correlation rule in its source's order.
@@ -98,9 +101,49 @@ async fn decide(work: &Work, step: &str, pairs: &[String]) -> Result<()> {
     .await
 }
 
-/// Leaves `links`: for every live account its identity, situation, rule, manual link and candidates.
-pub(super) async fn link_others(work: &Work, request: &RefreshRequest) -> Result<()> {
-    register_manual_links(work, request)?;
+/// Adds to the accounts to be made anew those whose links the identities that changed may change: what such an identity
+/// was matched by or is matched by now, and what belongs to one that found or lost its authoritative account.
+pub(super) async fn recall_others(work: &Work, request: &RefreshRequest, extent: &Extent) -> Result<()> {
+    if extent.everything {
+        return Ok(());
+    }
+    work.step(
+        "moved",
+        "SELECT k.id, k.attributes AS now, p.attributes AS before, \
+           p.id IS NULL OR content_digest(k.attributes) <> content_digest(p.attributes) AS differs, \
+           coalesce(p.correlated, false) <> (b.identity_id IS NOT NULL) AS changed_hands \
+         FROM known k LEFT JOIN prev_identities p ON p.id = k.id \
+         LEFT JOIN (SELECT identity_id FROM best) b ON b.identity_id = k.id \
+         WHERE p.id IS NULL OR content_digest(k.attributes) <> content_digest(p.attributes) \
+           OR p.correlated <> (b.identity_id IS NOT NULL)",
+    )
+    .await?;
+    work.view(
+        "identities_moved",
+        "SELECT id, now AS attributes FROM moved WHERE differs UNION ALL \
+         SELECT id, before AS attributes FROM moved WHERE differs AND before IS NOT NULL",
+    )
+    .await?;
+    let mut again = vec![
+        "SELECT p.id FROM prev_accounts p JOIN moved m ON m.id = p.identity_id WHERE m.changed_hands"
+            .to_owned(),
+    ];
+    if work.count("identities that moved", "SELECT count(*) FROM identities_moved").await? > 0 {
+        for input in request.sources.iter().filter(|input| !input.definition.is_authoritative()) {
+            let accounts = format!(
+                "(SELECT id AS account_id, attributes FROM prev_accounts WHERE source_id = {} AND dead_since IS NULL)",
+                literal(&input.definition.id)
+            );
+            again.extend(Rule::of(&input.definition).iter().map(|rule| {
+                format!("SELECT account_id AS id FROM ({})", rule.pairs(&accounts, "identities_moved"))
+            }));
+        }
+    }
+    accounts::recall(work, extent, 2, &again.join(" UNION ALL ")).await
+}
+
+/// Leaves `links`: for every live account that is made anew its identity, situation, rule, manual link and candidates.
+pub(super) async fn link_others(work: &Work, request: &RefreshRequest, extent: &Extent) -> Result<()> {
     work.step(
         "other",
         "SELECT a.id AS account_id, a.source_id, a.attributes, a.prev_identity, a.prev_link, m.identity_name \
@@ -119,7 +162,9 @@ pub(super) async fn link_others(work: &Work, request: &RefreshRequest) -> Result
     )
     .await?;
     let mut pairs = vec![NO_PAIRS.to_owned()];
-    for input in request.sources.iter().filter(|input| !input.definition.is_authoritative()) {
+    let asked = work.rows("sources to correlate", "SELECT DISTINCT source_id FROM other").await?;
+    let asked: BTreeSet<String> = texts(&asked, 0).collect();
+    for input in request.sources.iter().filter(|input| asked.contains(&input.definition.id)) {
         let accounts = format!("(SELECT * FROM other WHERE source_id = {})", literal(&input.definition.id));
         pairs.extend(Rule::of(&input.definition).iter().map(|rule| rule.pairs(&accounts, "known")));
     }
@@ -132,11 +177,16 @@ pub(super) async fn link_others(work: &Work, request: &RefreshRequest) -> Result
          FROM other o LEFT JOIN manual m ON m.account_id = o.account_id \
          LEFT JOIN other_decisions d ON d.account_id = o.account_id"
             .to_owned(),
-        "SELECT account_id, identity_id, 'LINKED' AS situation, matched_rule, CAST(NULL AS VARCHAR) AS manual_link, \
-           make_array('') AS candidates FROM owned"
-            .to_owned(),
     ];
-    let ranks = request.sources.iter().filter(|input| input.definition.is_authoritative()).count();
+    let mut ranks = 0;
+    if extent.identities {
+        parts.push(
+            "SELECT account_id, identity_id, 'LINKED' AS situation, matched_rule, CAST(NULL AS VARCHAR) AS manual_link, \
+               make_array('') AS candidates FROM owned"
+                .to_owned(),
+        );
+        ranks = request.sources.iter().filter(|input| input.definition.is_authoritative()).count();
+    }
     for rank in 0..ranks {
         parts.push(format!(
             "SELECT o.account_id, CAST(NULL AS VARCHAR) AS identity_id, \
@@ -159,7 +209,8 @@ pub(super) async fn link_others(work: &Work, request: &RefreshRequest) -> Result
     work.step("links", &union).await
 }
 
-fn register_manual_links(work: &Work, request: &RefreshRequest) -> Result<()> {
+/// `manual_links`: every one there is.
+pub(super) fn register_manual_links(work: &Work, request: &RefreshRequest) -> Result<()> {
     let links = &request.links;
     let batch = RecordBatch::try_from_iter([
         ("source_id", Arc::new(StringArray::from_iter_values(links.iter().map(|l| l.source.as_str()))) as _),

@@ -6,12 +6,13 @@
 //! document.
 
 use super::elements::SortedElements;
+use super::extent::Extent;
 use super::file::ParquetFile;
 use super::work::Work;
 use super::{RefreshRequest, SourceInput};
 use crate::error::{EngineError, Result};
 use crate::functions::text_lists;
-use crate::schemas::documents as schema;
+use crate::schemas::{self, documents as schema};
 use crate::tables;
 use datafusion::arrow::array::{
     ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray,
@@ -31,15 +32,34 @@ const ROW_GROUP_DOCUMENTS: usize = 32 * 1024;
 /// Events read from the trail at once.
 const EVENTS_PAGE: u32 = 4096;
 
-/// Leaves a step named as each table of documents.
-pub(super) async fn make(work: &Work, request: &RefreshRequest) -> Result<()> {
+/// Leaves a step named as each table of documents: all rows of it, or, where not everything is made anew, those of
+/// identities and entitlements that were touched.
+pub(super) async fn make(work: &Work, request: &RefreshRequest, extent: &Extent) -> Result<()> {
     register_sources(work, &request.sources)?;
-    work.step("document_accounts", ACCOUNTS).await?;
-    work.step("document_rights", RIGHTS).await?;
+    let columns: Vec<_> = schemas::of("accounts").fields().iter().map(|field| field.name().clone()).collect();
+    let columns = columns.join(", ");
+    work.view(
+        "accounts_all",
+        &format!("SELECT {columns} FROM accounts_next UNION ALL SELECT {columns} FROM carried_accounts"),
+    )
+    .await?;
+    if extent.everything {
+        work.alias("documents_touched", "identities_next").await?;
+        work.step("document_accounts", ACCOUNTS).await?;
+        work.step("document_rights", &rights_of("document_accounts")).await?;
+        work.alias("entitlement_rights", "document_rights").await?;
+    } else {
+        work.step("sources_touched", "SELECT DISTINCT source_id AS id FROM accounts_touched").await?;
+        let of_identities = format!("{ACCOUNTS} AND a.identity_id IN (SELECT id FROM documents_touched)");
+        let of_sources = format!("{ACCOUNTS} AND a.source_id IN (SELECT id FROM sources_touched)");
+        work.step("document_accounts", &of_identities).await?;
+        work.step("document_rights", &rights_of("document_accounts")).await?;
+        work.step("entitlement_rights", &rights_of(&format!("({of_sources})"))).await?;
+    }
     for document_type in DocumentType::ALL {
         let made = format!("made_{}", document_type.index_name());
         match document_type {
-            DocumentType::Identities => identities(work, &made).await?,
+            DocumentType::Identities => identities(work, extent, &made).await?,
             DocumentType::Entitlements => {
                 let rows = work.query(&made, ENTITLEMENTS).await?;
                 work.keep(&made, documents_of(rows, document_type, &ENTITLEMENT_FIELDS)?).await?;
@@ -51,7 +71,22 @@ pub(super) async fn make(work: &Work, request: &RefreshRequest) -> Result<()> {
         }
         unite(work, document_type, &made).await?;
     }
-    Ok(())
+    if extent.everything {
+        return Ok(());
+    }
+    // An entitlement is gone when nobody on its source has it any more.
+    work.step(
+        "entitlements_touched",
+        &format!(
+            "SELECT n.id FROM entitlement_documents n LEFT ANTI JOIN (SELECT id FROM prev_entitlement_documents) p ON p.id = n.id \
+             UNION ALL SELECT n.id FROM entitlement_documents n WHERE {} \
+             UNION ALL SELECT p.id FROM (SELECT id, \"source\"['id'] AS source_id FROM prev_entitlement_documents) p \
+               LEFT SEMI JOIN sources_touched t ON t.id = p.source_id \
+               LEFT ANTI JOIN (SELECT id FROM entitlement_documents) n ON n.id = p.id",
+            extent.is_redefined("n.\"source\"['id']")
+        ),
+    )
+    .await
 }
 
 /// Documents that sources gave, and those that were made here under other ids.
@@ -91,17 +126,21 @@ fn register_sources(work: &Work, sources: &[SourceInput]) -> Result<()> {
 const ACCOUNTS: &str = "
 SELECT a.id, a.identity_id, a.name, a.native_identity, a.source_id, a.source_name, s.source_type, a.disabled, a.locked,
   a.privileged, a.manually_correlated, attributes_kept(a.attributes, s.entitlements) AS rights, a.created
-FROM accounts_next a LEFT JOIN document_sources s ON s.source_id = a.source_id
+FROM accounts_all a LEFT JOIN document_sources s ON s.source_id = a.source_id
 WHERE a.dead_since IS NULL";
 
-const RIGHTS: &str = "
-SELECT DISTINCT identity_id, source_id, source_name, source_type, e['name'] AS attribute, e['value'] AS value
-FROM (SELECT identity_id, source_id, source_name, source_type, unnest(attribute_entries(rights)) AS e FROM document_accounts)";
+fn rights_of(accounts: &str) -> String {
+    format!(
+        "SELECT DISTINCT identity_id, source_id, source_name, source_type, e['name'] AS attribute, e['value'] AS value \
+         FROM (SELECT identity_id, source_id, source_name, source_type, unnest(attribute_entries(rights)) AS e \
+               FROM {accounts} accounts)"
+    )
+}
 
 const ENTITLEMENTS: &str = "
 SELECT r.*, coalesce(p.created, $now) AS created FROM (
   SELECT DISTINCT stable_id('entitlement', source_id, attribute, value) AS id, source_id, source_name, source_type,
-    attribute, value FROM document_rights) r
+    attribute, value FROM entitlement_rights) r
 LEFT JOIN (SELECT id, created FROM prev_entitlement_documents) p ON p.id = r.id";
 
 /// A field of a document and the column it comes from.
@@ -178,12 +217,21 @@ SELECT i.*, m.display_name AS manager_display_name, r.manager_id IS NOT NULL AS 
   i.status IN ('DISABLED', 'TERMINATED') AS inactive, a.disabled, a.locked,
   attribute_first(i.attributes, 'employeeNumber') AS employee_number, attribute_first(i.attributes, 'phone') AS phone,
   CASE WHEN i.status = 'ERROR' THEN 'ERROR' END AS processing_state
-FROM identities_next i
+FROM (SELECT n.* FROM identities_next n LEFT SEMI JOIN (SELECT id FROM documents_touched) t ON t.id = n.id) i
 LEFT JOIN (SELECT id, display_name FROM identities_next) m ON m.id = i.manager_id
 LEFT JOIN (SELECT DISTINCT manager_id FROM identities_next) r ON r.manager_id = i.id
-LEFT JOIN (SELECT b.identity_id, n.disabled, n.locked FROM best b JOIN accounts_next n ON n.id = b.account_id) a
-  ON a.identity_id = i.id
+LEFT JOIN owner_accounts a ON a.identity_id = i.id
 ORDER BY i.id";
+
+/// The account that decides each identity: of the highest-priority profile, then with the lowest native identity.
+const OWNER_ACCOUNTS: &str = "
+SELECT identity_id, disabled, locked FROM (
+  SELECT a.identity_id, a.disabled, a.locked,
+    row_number() OVER (PARTITION BY a.identity_id ORDER BY f.rank, a.native_identity, a.id) AS k
+  FROM accounts_all a JOIN profiles f ON f.source_id = a.source_id
+  LEFT SEMI JOIN (SELECT id FROM documents_touched) t ON t.id = a.identity_id
+  WHERE a.dead_since IS NULL)
+WHERE k = 1";
 
 /// Rows of flat columns as documents.
 fn documents_of(rows: DataFrame, document_type: DocumentType, known: &[Known]) -> Result<DataFrame> {
@@ -236,7 +284,16 @@ async fn elements(work: &Work, name: &str, sql: &str, known: &[Known]) -> Result
     Ok(SortedElements::new(work.in_order(&format!("sorted_{name}"), rows).await?))
 }
 
-async fn identities(work: &Work, step: &str) -> Result<()> {
+async fn identities(work: &Work, extent: &Extent, step: &str) -> Result<()> {
+    if extent.identities {
+        work.view(
+            "owner_accounts",
+            "SELECT b.identity_id, n.disabled, n.locked FROM best b JOIN accounts_next n ON n.id = b.account_id",
+        )
+        .await?;
+    } else {
+        work.step("owner_accounts", OWNER_ACCOUNTS).await?;
+    }
     let mut accounts = elements(
         work,
         "accounts",

@@ -3,20 +3,46 @@
 use super::work::Work;
 use crate::error::Result;
 use crate::functions::lifecycle_attribute;
+use crate::schemas;
 
 /// Leaves `identities_gathered`: every identity but for status, digest and modified.
 pub(super) async fn gather(work: &Work) -> Result<()> {
-    work.step(
-        "account_counts",
-        "SELECT identity_id, CAST(count(*) AS INT) AS n FROM links WHERE identity_id IS NOT NULL GROUP BY identity_id",
-    )
-    .await?;
+    count_accounts(work).await?;
     work.step(
         "managers",
         "SELECT uid, min(id) AS id FROM known WHERE uid IS NOT NULL GROUP BY uid HAVING count(*) = 1",
     )
     .await?;
     work.step("identities_gathered", &GATHERED.replace("{lifecycle}", lifecycle_attribute())).await
+}
+
+async fn count_accounts(work: &Work) -> Result<()> {
+    work.step(
+        "account_counts",
+        "SELECT identity_id, CAST(count(*) AS INT) AS n FROM ( \
+           SELECT identity_id FROM links UNION ALL SELECT identity_id FROM carried_accounts WHERE dead_since IS NULL) \
+         WHERE identity_id IS NOT NULL GROUP BY identity_id",
+    )
+    .await
+}
+
+/// Leaves `identities_next` and `identity_errors_next` as the last snapshot has them, but for the counts of accounts.
+pub(super) async fn keep(work: &Work) -> Result<()> {
+    count_accounts(work).await?;
+    let columns: Vec<_> = schemas::of("identities")
+        .fields()
+        .iter()
+        .map(|field| match field.name().as_str() {
+            "account_count" => "coalesce(c.n, 0) AS account_count".to_owned(),
+            name => format!("p.{name}"),
+        })
+        .collect();
+    let sql = format!(
+        "SELECT {} FROM prev_identities p LEFT JOIN account_counts c ON c.identity_id = p.id",
+        columns.join(", ")
+    );
+    work.view("identities_next", &sql).await?;
+    work.view("identity_errors_next", "SELECT * FROM prev_identity_errors").await
 }
 
 const GATHERED: &str = "

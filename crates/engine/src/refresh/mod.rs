@@ -1,8 +1,9 @@
 //! Refresh: aggregate the sources, make identities of authoritative accounts, correlate the others,
-//! find errors, and leave a new version of every table.
+//! find errors, and leave a new version of every table that changed.
 //!
-//! The steps are those of `identity-model`: each is one plan over whole tables, its result kept in the work
-//! folder, so that memory does not grow with the data. Nothing is visible to readers before the caller has
+//! The steps are those of `identity-model`: each is one plan over tables, its result kept in the work
+//! folder, so that memory does not grow with the data. What cannot have changed since the last snapshot is taken over
+//! from it (`extent`). Nothing is visible to readers before the caller has
 //! published the manifest that [`Engine::refresh`] returns.
 //!
 //! Properties held on any input: every live account is linked, unmatched or disputed, and only one of them;
@@ -16,6 +17,7 @@ mod documents;
 mod elements;
 mod errors;
 pub mod explain;
+mod extent;
 mod file;
 mod identities;
 mod publish;
@@ -70,6 +72,8 @@ pub struct RefreshRequest {
     pub clock: Arc<dyn Clock>,
     /// Whether to go on without the sources that could not be read, keeping their accounts as they were.
     pub publish_incomplete: bool,
+    /// Whether to make everything anew, whatever has changed.
+    pub full: bool,
 }
 
 /// What became of one source.
@@ -81,8 +85,25 @@ pub struct SourceOutcome {
     pub failure: Option<String>,
     /// The first rejected records.
     pub rejections: Vec<Rejection>,
-    /// What a reader must know though nothing failed.
-    pub warnings: Vec<String>,
+    /// Whether it was not read, since its bytes are those of the last snapshot.
+    pub carried: bool,
+}
+
+/// What became of one table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableOutcome {
+    /// The table.
+    pub table: &'static str,
+    /// Its rows now.
+    pub rows: u64,
+    /// Files that are those of the last snapshot.
+    pub files_kept: u64,
+    /// Files written.
+    pub files_written: u64,
+    /// Rows in them.
+    pub rows_written: u64,
+    /// Their bytes.
+    pub bytes_written: u64,
 }
 
 /// What a refresh came to.
@@ -92,6 +113,8 @@ pub struct RefreshOutcome {
     pub manifest: Option<SnapshotManifest>,
     /// Every source, by name.
     pub sources: Vec<SourceOutcome>,
+    /// Every table, if there is a manifest.
+    pub tables: Vec<TableOutcome>,
 }
 
 impl Engine {
@@ -111,7 +134,9 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
         .sort_by(|a, b| (&a.definition.name, &a.definition.id).cmp(&(&b.definition.name, &b.definition.id)));
     let now: DateTime<Utc> = request.clock.now();
     let work = work::Work::open(engine, request.snapshot.as_str(), now)?;
-    let mut staged = stage::stage_sources(&work, &request).await?;
+    let mut extent = extent::Extent::of(&request)?;
+    publish::register_previous(engine, &work, request.previous.as_deref()).await?;
+    let mut staged = stage::stage_sources(&work, &request, &mut extent).await?;
     // Accounts of a source that failed live on; documents of one would be gone.
     let lost = |source: &stage::StagedSource| {
         source.outcome.failure.is_some() && (!request.publish_incomplete || source.gives_documents)
@@ -120,17 +145,29 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
         return Ok(RefreshOutcome {
             manifest: None,
             sources: staged.into_iter().map(|s| s.outcome).collect(),
+            tables: Vec::new(),
         });
     }
-    publish::register_previous(engine, &work, request.previous.as_deref()).await?;
-    accounts::merge_into_previous(&work, &request, &mut staged).await?;
+    correlate::register_manual_links(&work, &request)?;
+    accounts::merge_into_previous(&work, &request, &mut extent, &mut staged).await?;
     let profiles = authoritative::profiles_in_order(&request.sources);
-    authoritative::make_identities(&work, &profiles).await?;
-    correlate::link_others(&work, &request).await?;
-    identities::gather(&work).await?;
-    errors::find(&work, &profiles).await?;
-    identities::finish(&work).await?;
+    authoritative::register_profiles(&work, &profiles)?;
+    if extent.identities {
+        authoritative::make_identities(&work, &profiles).await?;
+        correlate::recall_others(&work, &request, &extent).await?;
+        correlate::link_others(&work, &request, &extent).await?;
+        identities::gather(&work).await?;
+        errors::find(&work, &profiles).await?;
+        identities::finish(&work).await?;
+    } else {
+        authoritative::keep_identities(&work).await?;
+        correlate::link_others(&work, &request, &extent).await?;
+        identities::keep(&work).await?;
+    }
     accounts::finish(&work).await?;
-    documents::make(&work, &request).await?;
-    publish::write_tables(engine, &work, &request, staged, &profiles).await
+    if !extent.everything {
+        extent::find_touched(&work, &extent).await?;
+    }
+    documents::make(&work, &request, &extent).await?;
+    publish::write_tables(engine, &work, &request, &extent, staged, &profiles).await
 }

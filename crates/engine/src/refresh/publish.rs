@@ -1,12 +1,17 @@
-//! The last snapshot in, the next one out: every table gets one new version, named by one manifest.
+//! The last snapshot in, the next one out: every table that changed gets one new version, and one manifest names them all.
+//!
+//! What a manifest names is whole: a table that did not change is named at its last version, and one in pieces shares the
+//! files of pieces that did not change.
 
 use super::authoritative::Profile;
+use super::extent::{self, Extent};
 use super::stage::StagedSource;
-use super::work::{Work, literal};
-use super::{RefreshOutcome, RefreshRequest};
+use super::work::{self, Work, literal};
+use super::{RefreshOutcome, RefreshRequest, SourceOutcome, TableOutcome};
 use crate::error::{EngineError, Result};
 use crate::functions::lifecycle_attribute;
-use crate::session::Engine;
+use crate::pieces::{self, Division, Layout, PieceFile};
+use crate::session::{Engine, within_memory};
 use crate::{schemas, tables};
 use datafusion::arrow::array::{
     ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
@@ -17,30 +22,39 @@ use datafusion::prelude::{Expr, cast, ident};
 use muster_reports::SnapshotManifest;
 use muster_reports::snapshot::SourceRun;
 use muster_reports::step::{Step, taken};
+use muster_sources::DocumentType;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 /// Tables whose last version a refresh reads, under `prev_` and the table's name.
-const CARRIED: [&str; 6] =
-    ["accounts", "identities", "identity_errors", "aggregations", tables::COUNTS, "entitlement_documents"];
+const CARRIED: [&str; 7] = [
+    "accounts",
+    "identities",
+    "identity_errors",
+    "aggregations",
+    "rejected_records",
+    tables::COUNTS,
+    "entitlement_documents",
+];
 
 /// The numbers of this snapshot, as the reports count them. A source without any keeps its row, so that a trend comes
 /// down to zero.
 const COUNTED: &str = "
-SELECT 'identities' AS counted, CAST(NULL AS VARCHAR) AS source_id, count(*) AS number FROM identities_next
+SELECT 'identities' AS counted, CAST(NULL AS VARCHAR) AS source_id, count(*) AS number FROM written_identities
 UNION ALL
-SELECT 'orphan identities', NULL, count(*) FROM identities_next WHERE NOT correlated AND NOT protected
+SELECT 'orphan identities', NULL, count(*) FROM written_identities WHERE NOT correlated AND NOT protected
 UNION ALL
-SELECT 'accounts', NULL, count(*) FROM accounts_next WHERE dead_since IS NULL AND NOT system
+SELECT 'accounts', NULL, count(*) FROM written_accounts WHERE dead_since IS NULL AND NOT system
 UNION ALL
-SELECT 'uncorrelated accounts', NULL, count(*) FROM accounts_next
+SELECT 'uncorrelated accounts', NULL, count(*) FROM written_accounts
 WHERE dead_since IS NULL AND NOT system AND uncorrelated
 UNION ALL
 SELECT 'accounts', s.id, count(a.id) FROM sources_next s
-LEFT JOIN (SELECT id, source_id FROM accounts_next WHERE dead_since IS NULL) a ON a.source_id = s.id GROUP BY s.id
+LEFT JOIN (SELECT id, source_id FROM written_accounts WHERE dead_since IS NULL) a ON a.source_id = s.id GROUP BY s.id
 UNION ALL
 SELECT 'identity errors', s.id, count(e.id) FROM sources_next s
-LEFT JOIN identity_errors_next e ON e.source_id = s.id WHERE s.authoritative GROUP BY s.id";
+LEFT JOIN written_identity_errors e ON e.source_id = s.id WHERE s.authoritative GROUP BY s.id";
 
 /// Makes the last snapshot's tables known; before the first snapshot they are empty.
 pub(super) async fn register_previous(
@@ -60,11 +74,12 @@ pub(super) async fn register_previous(
     Ok(())
 }
 
-/// Writes every table and describes what was written. Readers see none of it before it is published.
+/// Writes what changed and describes all of it. Readers see none of it before it is published.
 pub(super) async fn write_tables(
     engine: &Engine,
     work: &Work,
     request: &RefreshRequest,
+    extent: &Extent,
     staged: Vec<StagedSource>,
     profiles: &[Profile],
 ) -> Result<RefreshOutcome> {
@@ -72,13 +87,14 @@ pub(super) async fn write_tables(
     let runs: Vec<SourceRun> = outcomes.iter().map(|o| o.run.clone()).collect();
     work.memory("sources_next", sources_batch(request)?)?;
     work.memory("runs_next", runs_batch(request, &outcomes)?)?;
-    let mut versions = BTreeMap::new();
-    let mut rows = BTreeMap::new();
     let counts = format!(
         "SELECT * FROM prev_snapshot_counts UNION ALL
          SELECT {} AS snapshot_id, $now AS taken, counted, source_id, number FROM ({COUNTED})",
         literal(request.snapshot.as_str())
     );
+    let last = request.previous.as_deref().filter(|_| !extent.everything);
+    let mut written = Vec::new();
+    let mut versions = BTreeMap::new();
     for table in tables::TABLES {
         let documents = format!("SELECT * FROM {table}");
         let sql = match table {
@@ -93,15 +109,23 @@ pub(super) async fn write_tables(
             tables::COUNTS => &counts,
             _ => &documents,
         };
-        let frame = in_schema(work.query(table, sql).await?, &schemas::of(table), table)?;
-        let version = tables::replace(&work.context, engine.tables_dir(), table, frame).await?;
-        taken(Step::TableWritten);
-        let written = format!("written_{table}");
-        tables::register(&work.context, engine.tables_dir(), table, version, &written).await?;
-        rows.insert(table.to_owned(), work.count(table, &format!("SELECT count(*) FROM {written}")).await?);
+        let (version, mut outcome) = match last.map(|last| (last, last.versions.get(table).copied())) {
+            Some((last, Some(version))) if is_unchanged(table, extent, &outcomes, last) => {
+                let files_kept = tables::piece_files(engine.tables_dir(), table, version).await?.len() as u64;
+                (version, TableOutcome { files_kept, ..TableOutcome::of(table) })
+            }
+            Some((_, version)) => write_table(engine, work, request, table, sql, version).await?,
+            None => write_table(engine, work, request, table, sql, None).await?,
+        };
+        let alias = format!("written_{table}");
+        tables::register(&work.context, engine.tables_dir(), table, version, &alias).await?;
+        outcome.rows = work.count(table, &format!("SELECT count(*) FROM {alias}")).await?;
         versions.insert(table.to_owned(), version);
+        written.push(outcome);
     }
-    check_counts(work, &rows).await?;
+    let rows: BTreeMap<_, _> =
+        written.iter().map(|outcome| (outcome.table.to_owned(), outcome.rows)).collect();
+    check_counts(work, request, &rows).await?;
     taken(Step::TablesWritten);
     let manifest = SnapshotManifest {
         id: request.snapshot.clone(),
@@ -111,12 +135,158 @@ pub(super) async fn write_tables(
         sources: runs,
         rows,
     };
-    Ok(RefreshOutcome { manifest: Some(manifest), sources: outcomes })
+    Ok(RefreshOutcome { manifest: Some(manifest), sources: outcomes, tables: written })
+}
+
+/// Whether a table that is written whole is what it was.
+fn is_unchanged(table: &str, extent: &Extent, outcomes: &[SourceOutcome], last: &SnapshotManifest) -> bool {
+    let runs = || outcomes.iter().map(|outcome| &outcome.run);
+    let was_rejected = |run: &SourceRun| last.source(run.id.as_str()).map_or(0, |run| run.rejected);
+    let nobody_gives = |of: DocumentType| runs().chain(&last.sources).all(|run| !extent::gave(run, of));
+    match table {
+        "sources" | "identity_profiles" => extent.redefined.is_empty(),
+        "identity_errors" => !extent.identities,
+        "rejected_records" => {
+            outcomes.iter().all(|o| o.carried || (o.run.rejected == 0 && was_rejected(&o.run) == 0))
+        }
+        // Only sources give these.
+        "access_profile_documents" => nobody_gives(DocumentType::AccessProfiles),
+        "account_activity_documents" => nobody_gives(DocumentType::AccountActivities),
+        "role_documents" => nobody_gives(DocumentType::Roles),
+        _ => false,
+    }
+}
+
+/// A new version of a table: in pieces where it is in pieces, and with those of `previous` that were not touched.
+async fn write_table(
+    engine: &Engine,
+    work: &Work,
+    request: &RefreshRequest,
+    table: &'static str,
+    sql: &str,
+    previous: Option<u64>,
+) -> Result<(u64, TableOutcome)> {
+    let dir = engine.tables_dir();
+    let schema = schemas::of(table);
+    let Some(layout) = Layout::of(table) else {
+        let frame = in_schema(work.query(table, sql).await?, &schema, table)?;
+        let version = tables::replace(&work.context, dir, table, frame).await?;
+        taken(Step::TableWritten);
+        let files = tables::piece_files(dir, table, version).await?;
+        return Ok((version, TableOutcome::written(table, 0, &files)));
+    };
+    let division = match previous {
+        Some(version) => {
+            let files = tables::piece_files(dir, table, version).await?;
+            let touched = work.query(table, &format!("SELECT * FROM {}", touched_of(table))).await?;
+            Division::of_touched(layout, files, touched).await?
+        }
+        None => None,
+    };
+    let (division, frame) = match division {
+        Some(division) => {
+            let frame = revised(work, layout, dir, &division, sql).await?;
+            (division, frame)
+        }
+        None if previous.is_some() => {
+            let what = format!("reading the files of table {table:?}");
+            return Err(EngineError::data(
+                what,
+                "they are in no pieces: expected those that a refresh wrote",
+            ));
+        }
+        None => {
+            tables::create(&work.context, dir, table, &schema).await?;
+            let groups = groups_of(work, layout, sql).await?;
+            (Division::whole(layout, groups), in_schema(work.query(table, sql).await?, &schema, table)?)
+        }
+    };
+    let snapshot = request.snapshot.as_str();
+    let written =
+        within_memory(frame, |frame| pieces::write(layout, dir, snapshot, &division, frame)).await?;
+    let outcome = TableOutcome::written(table, division.kept.len() as u64, &written);
+    if let Some(version) = previous
+        && written.is_empty()
+        && division.rewritten.is_empty()
+    {
+        return Ok((version, outcome));
+    }
+    let files: Vec<_> = division.kept.into_iter().chain(written).collect();
+    let version = tables::commit(dir, table, &files).await?;
+    taken(Step::TableWritten);
+    Ok((version, outcome))
+}
+
+/// Where the ids stand of a table's rows that came, changed or went.
+fn touched_of(table: &str) -> &'static str {
+    match table {
+        "accounts" => "accounts_touched",
+        "identities" => "identities_touched",
+        "identity_documents" => "documents_touched",
+        "entitlement_documents" => "entitlements_touched",
+        other => unreachable!("{other} is in no pieces"),
+    }
+}
+
+/// The rows of the pieces that are written again: what was not touched as it was, and what was touched as it is now.
+async fn revised(
+    work: &Work,
+    layout: &Layout,
+    dir: &Path,
+    division: &Division,
+    sql: &str,
+) -> Result<DataFrame> {
+    let table = layout.table;
+    let touched = touched_of(table);
+    let schema = schemas::of(table);
+    let now = format!("SELECT n.* FROM ({sql}) n LEFT SEMI JOIN (SELECT id FROM {touched}) t ON t.id = n.id");
+    let now = in_schema(work.query(table, &now).await?, &schema, table)?;
+    if division.rewritten.is_empty() {
+        return Ok(now);
+    }
+    let files = division.rewritten.iter().map(|file| dir.join(table).join(&file.name));
+    let before = format!("before_{table}");
+    work.parquet_files(&before, files, &schema).await?;
+    let kept =
+        format!("SELECT b.* FROM {before} b LEFT ANTI JOIN (SELECT id FROM {touched}) t ON t.id = b.id");
+    let kept = in_schema(work.query(table, &kept).await?, &schema, table)?;
+    kept.union(now).map_err(|e| EngineError::plan(table, e))
+}
+
+/// How many rows each group of a table has.
+async fn groups_of(work: &Work, layout: &Layout, sql: &str) -> Result<Vec<(Option<String>, u64)>> {
+    let Some(group) = layout.group else {
+        return Ok(vec![(None, work.count(layout.table, &format!("SELECT count(*) FROM ({sql})")).await?)]);
+    };
+    let rows =
+        work.rows(layout.table, &format!("SELECT {group}, count(*) FROM ({sql}) GROUP BY {group}")).await?;
+    Ok(work::texts(&rows, 0).map(Some).zip(work::texts(&rows, 1).map(|n| n.parse().unwrap_or(0))).collect())
+}
+
+impl TableOutcome {
+    fn of(table: &'static str) -> Self {
+        Self { table, rows: 0, files_kept: 0, files_written: 0, rows_written: 0, bytes_written: 0 }
+    }
+
+    fn written(table: &'static str, files_kept: u64, files: &[PieceFile]) -> Self {
+        Self {
+            files_kept,
+            files_written: files.len() as u64,
+            rows_written: files.iter().map(|file| file.rows).sum(),
+            bytes_written: files.iter().map(|file| file.bytes).sum(),
+            ..Self::of(table)
+        }
+    }
 }
 
 /// What must hold of any refresh; a difference is a fault of ours and nothing is published.
-async fn check_counts(work: &Work, rows: &BTreeMap<String, u64>) -> Result<()> {
-    let accounts = work.count("accounts kept", "SELECT count(*) FROM accounts_now").await?;
+async fn check_counts(work: &Work, request: &RefreshRequest, rows: &BTreeMap<String, u64>) -> Result<()> {
+    let accounts = work
+        .count(
+            "accounts kept",
+            "SELECT count(*) FROM (SELECT id FROM accounts_now UNION ALL SELECT id FROM carried_accounts)",
+        )
+        .await?;
     let distinct = work.count("distinct accounts", "SELECT count(DISTINCT id) FROM written_accounts").await?;
     let identities = work.count("identities kept", "SELECT count(*) FROM known").await?;
     let homeless = work
@@ -126,6 +296,12 @@ async fn check_counts(work: &Work, rows: &BTreeMap<String, u64>) -> Result<()> {
         )
         .await?;
     let written = |table: &str| rows.get(table).copied().unwrap_or(0);
+    let given = request.sources.iter().any(|input| input.definition.reader.gives_documents());
+    if !given && written("identity_documents") != identities {
+        let found = written("identity_documents");
+        let what = format!("{identities} identities have {found} documents: expected one for each");
+        return Err(EngineError::data("checking the refresh", what));
+    }
     if written("accounts") != accounts
         || distinct != accounts
         || written("identities") != identities
@@ -195,7 +371,7 @@ fn sources_batch(request: &RefreshRequest) -> Result<RecordBatch> {
         .map_err(|e| EngineError::data("describing the sources", e))
 }
 
-fn runs_batch(request: &RefreshRequest, outcomes: &[super::SourceOutcome]) -> Result<RecordBatch> {
+fn runs_batch(request: &RefreshRequest, outcomes: &[SourceOutcome]) -> Result<RecordBatch> {
     let runs: Vec<_> = outcomes.iter().map(|o| (&o.run, o.failure.is_some())).collect();
     let text = |f: &dyn Fn(&SourceRun) -> Option<String>| -> ArrayRef {
         Arc::new(runs.iter().map(|(run, _)| f(run)).collect::<StringArray>())

@@ -1,5 +1,6 @@
 //! Step 1: read every source into the work folder, and list what was rejected.
 
+use super::extent::{Extent, settings_digest, within};
 use super::file::ParquetFile;
 use super::work::Work;
 use super::{Environment, REJECTIONS_SHOWN_MAX, RefreshRequest, SourceInput, SourceOutcome};
@@ -60,28 +61,54 @@ fn present_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![Field::new("native_identity", DataType::Utf8, false)]))
 }
 
-/// Reads all sources, a few at a time; leaves the tables `staged_raw`, `present_raw` and `rejected_raw`.
-pub(super) async fn stage_sources(work: &Work, request: &RefreshRequest) -> Result<Vec<StagedSource>> {
-    let mut staged = Vec::with_capacity(request.sources.len());
-    let parallel = std::thread::available_parallelism().map_or(1, usize::from);
-    for chunk in request.sources.chunks(parallel).enumerate() {
-        let (chunk_at, inputs) = chunk;
-        let mut reads = Vec::new();
-        for (at, input) in inputs.iter().enumerate() {
-            let (input, clock) = (input.clone(), Arc::clone(&request.clock));
-            let previous = request.previous.as_ref().and_then(|m| m.source(&input.definition.id)).cloned();
-            let stem = work.dir().join(format!("source-{}", chunk_at * parallel + at));
-            let environment = Arc::clone(&request.environment);
-            reads.push(tokio::task::spawn_blocking(move || {
-                stage_source(&input, previous, &stem, &*clock, &*environment)
-            }));
-        }
-        for read in reads {
-            staged.push(read.await.map_err(|_| EngineError::Stopped)??);
-        }
-    }
+/// Reads all sources but those that are as they were, a few at a time; leaves the tables `staged_raw`, `present_raw` and
+/// `rejected_raw`.
+pub(super) async fn stage_sources(
+    work: &Work,
+    request: &RefreshRequest,
+    extent: &mut Extent,
+) -> Result<Vec<StagedSource>> {
+    let mut staged: BTreeMap<usize, StagedSource> = BTreeMap::new();
+    let (documents, accounts): (Vec<_>, Vec<_>) =
+        request.sources.iter().enumerate().partition(|(_, input)| input.definition.reader.gives_documents());
+    stage_some(work, request, extent, &documents, &mut staged).await?;
+    staged.values().for_each(|source| extent.regard_documents(&source.outcome.run));
+    stage_some(work, request, extent, &accounts, &mut staged).await?;
+    let staged: Vec<_> = staged.into_values().collect();
     register(work, &staged).await?;
     Ok(staged)
+}
+
+async fn stage_some(
+    work: &Work,
+    request: &RefreshRequest,
+    extent: &Extent,
+    inputs: &[(usize, &SourceInput)],
+    staged: &mut BTreeMap<usize, StagedSource>,
+) -> Result<()> {
+    let parallel = std::thread::available_parallelism().map_or(1, usize::from);
+    for inputs in inputs.chunks(parallel) {
+        let mut reads = Vec::new();
+        for (at, input) in inputs {
+            let (input, clock) = ((*input).clone(), Arc::clone(&request.clock));
+            let previous = request.previous.as_ref().and_then(|m| m.source(&input.definition.id)).cloned();
+            let stem = work.dir().join(format!("source-{at}"));
+            let environment = Arc::clone(&request.environment);
+            let may_carry = previous.as_ref().is_some_and(|last| extent.may_carry(&input, last));
+            let read = tokio::task::spawn_blocking(move || {
+                if may_carry && let Some(carried) = carry_source(&input, previous.as_ref(), &*clock)? {
+                    return Ok(carried);
+                }
+                stage_source(&input, previous, &stem, &*clock, &*environment)
+            });
+            reads.push((*at, read));
+        }
+        for (at, read) in reads {
+            let source: Result<_> = read.await.map_err(|_| EngineError::Stopped)?;
+            staged.insert(at, source?);
+        }
+    }
+    Ok(())
 }
 
 async fn register(work: &Work, staged: &[StagedSource]) -> Result<()> {
@@ -148,6 +175,13 @@ async fn register(work: &Work, staged: &[StagedSource]) -> Result<()> {
         )
         .await?;
     }
+    let carried =
+        staged.iter().filter(|source| source.outcome.carried).map(|source| source.outcome.run.id.as_str());
+    rejected.push(format!(
+        "SELECT source_id, source_name, CAST(line AS BIGINT UNSIGNED), native_identity, reason \
+         FROM prev_rejected_records WHERE {}",
+        within("source_id", carried)
+    ));
     let runs: Vec<_> = staged.iter().map(|source| &source.outcome.run).collect();
     let names = RecordBatch::try_from_iter([
         ("source_id", Arc::new(StringArray::from_iter_values(runs.iter().map(|run| run.id.as_str()))) as _),
@@ -161,8 +195,7 @@ async fn register(work: &Work, staged: &[StagedSource]) -> Result<()> {
 }
 
 async fn view(work: &Work, name: &str, parts: &[String]) -> Result<()> {
-    let view = work.query(name, &parts.join(" UNION ALL ")).await?.into_view();
-    work.context.register_table(name, view).map(drop).map_err(|e| EngineError::plan(name, e))
+    work.view(name, &parts.join(" UNION ALL ")).await
 }
 
 async fn parquet(work: &Work, at: usize, kind: &str, file: &Path) -> Result<String> {
@@ -179,6 +212,37 @@ fn with_line(document_type: DocumentType) -> SchemaRef {
     let line = Arc::new(Field::new("line", DataType::UInt64, false));
     let schema = schemas::documents(document_type);
     Arc::new(Schema::new([line].into_iter().chain(schema.fields().iter().cloned()).collect::<Fields>()))
+}
+
+/// The source as it was, if its bytes are those of the last snapshot. What cannot be said without a read is `None`, a
+/// failure among it: the read will tell it.
+fn carry_source(
+    input: &SourceInput,
+    previous: Option<&SourceRun>,
+    clock: &dyn Clock,
+) -> Result<Option<StagedSource>> {
+    let Some(last) = previous else { return Ok(None) };
+    let started = clock.now();
+    match muster_sources::unread_digest(&input.definition, &input.base_dir) {
+        Ok(Some(digest)) if last.input_digest.as_ref() == Some(&digest) => {}
+        Ok(Some(_) | None) | Err(_) => return Ok(None),
+    }
+    let run = SourceRun {
+        mode: AggregationMode::Full,
+        started,
+        ended: clock.now(),
+        created: 0,
+        updated: 0,
+        unchanged: last.created + last.updated + last.unchanged,
+        missing: 0,
+        ..last.clone()
+    };
+    Ok(Some(StagedSource {
+        outcome: SourceOutcome { run, failure: None, rejections: Vec::new(), carried: true },
+        merge_rows: input.definition.reader.merge_rows(),
+        gives_documents: false,
+        files: None,
+    }))
 }
 
 fn stage_source(
@@ -213,6 +277,9 @@ fn stage_source(
         // A source that fails keeps its accounts, and so their attributes, and what a read of changes goes on from.
         attributes: previous.as_ref().map(|run| run.attributes.clone()).unwrap_or_default(),
         cursor: previous.and_then(|run| run.cursor),
+        warnings: Vec::new(),
+        documents: Vec::new(),
+        settings_digest: Some(settings_digest(input)?),
     };
     let merge_rows = definition.reader.merge_rows();
     let mut staged = None;
@@ -235,15 +302,17 @@ fn stage_source(
             } else {
                 run.attributes = summary.schema;
             }
-            if staged.as_ref().is_some_and(|files| files.records.is_none()) {
+            if let Some(files) = staged.as_ref().filter(|files| files.records.is_none()) {
                 run.loaded = run.read - run.rejected;
+                run.documents = files.documents.iter().map(|(of, _)| of.index_name().to_owned()).collect();
             }
-            SourceOutcome { run, failure: None, rejections, warnings: summary.warnings }
+            run.warnings = summary.warnings;
+            SourceOutcome { run, failure: None, rejections, carried: false }
         }
         Err(StageError::Source(error)) => {
             let text = error_chain(&error);
             run.remark = Some(text.clone());
-            SourceOutcome { run, failure: Some(text), rejections: Vec::new(), warnings: Vec::new() }
+            SourceOutcome { run, failure: Some(text), rejections: Vec::new(), carried: false }
         }
         Err(StageError::Work(error)) => return Err(error),
     };

@@ -11,7 +11,7 @@ use datafusion::datasource::MemTable;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::ListingOptions;
 use datafusion::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{ParquetReadOptions, SessionContext};
 use futures_util::StreamExt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -111,6 +111,31 @@ impl Work {
         let table = self.context.table_provider(step).await.map_err(failed)?;
         self.context.deregister_table(name).map_err(failed)?;
         self.context.register_table(name, table).map_err(failed)?;
+        Ok(())
+    }
+
+    /// Makes `name` stand for a query, which is planned now and run wherever `name` is read.
+    pub(super) async fn view(&self, name: &str, sql: &str) -> Result<()> {
+        let view = self.query(name, sql).await?.into_view();
+        let failed = |e| EngineError::plan(name, e);
+        self.context.deregister_table(name).map_err(failed)?;
+        self.context.register_table(name, view).map_err(failed)?;
+        Ok(())
+    }
+
+    /// Makes `name` stand for the rows of Parquet files of this schema.
+    pub(super) async fn parquet_files(
+        &self,
+        name: &str,
+        files: impl Iterator<Item = PathBuf>,
+        schema: &SchemaRef,
+    ) -> Result<()> {
+        let failed = |e| EngineError::plan(name, e);
+        let paths: Vec<String> = files.map(|path| path.display().to_string()).collect();
+        let options = ParquetReadOptions::default().schema(schema);
+        let frame = self.context.read_parquet(paths, options).await.map_err(failed)?;
+        self.context.deregister_table(name).map_err(failed)?;
+        self.context.register_table(name, frame.into_view()).map_err(failed)?;
         Ok(())
     }
 

@@ -46,6 +46,8 @@ pub struct House {
     pub links: Vec<ManualLink>,
     pub manifest: Option<Arc<SnapshotManifest>>,
     pub publish_incomplete: bool,
+    /// Whether refreshes make everything anew.
+    pub full: bool,
     refreshes: u32,
 }
 
@@ -87,6 +89,7 @@ impl House {
             links: Vec::new(),
             manifest: None,
             publish_incomplete: false,
+            full: false,
             refreshes: 0,
         }
     }
@@ -139,6 +142,7 @@ impl House {
             snapshot: SnapshotId::new(format!("{:032x}", self.refreshes)),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             publish_incomplete: self.publish_incomplete,
+            full: self.full,
         };
         let outcome =
             block_on(self.engine.refresh(request)).unwrap_or_else(|e| panic!("{}", error_chain(&e)));

@@ -3,6 +3,7 @@
 
 mod house;
 mod hris;
+mod incremental;
 mod properties;
 mod refresh;
 mod reports;

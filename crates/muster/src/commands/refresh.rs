@@ -16,18 +16,23 @@ use muster_reports::ports::{Clock, Registry};
 pub async fn run(args: &RefreshArgs, settings: &Settings, output: Output) -> Result {
     let house = House::open(settings).await?;
     let engine = house.engine(house.catalogue()?)?;
-    let report = refresh(&house, &engine, args.rejected).await?;
+    let report = refresh(&house, &engine, args.full, args.rejected).await?;
     report.print(output)?;
     house.store.close().await;
     report.verdict()
 }
 
-/// Refreshes everything that is registered, under the lock of refreshing.
+/// Refreshes what changed of everything that is registered, with `full` all of it, under the lock of refreshing.
 ///
 /// # Errors
 /// When no source is registered, another process refreshes, or the refresh itself failed. A source that
 /// could not be read is in the report.
-pub async fn refresh(house: &House, engine: &EnginePorts, rejected_max: usize) -> Result<RefreshReport> {
+pub async fn refresh(
+    house: &House,
+    engine: &EnginePorts,
+    full: bool,
+    rejected_max: usize,
+) -> Result<RefreshReport> {
     let _lock = house.lock_refresh()?;
     let sources = house.store.sources(&house.tenant).await?;
     if sources.is_empty() {
@@ -38,6 +43,7 @@ pub async fn refresh(house: &House, engine: &EnginePorts, rejected_max: usize) -
         links: house.store.links(&house.tenant).await?,
         sources,
         publish_incomplete: house.settings.refresh.publish_incomplete,
+        full,
         rejected_max,
     };
     let mut report = engine.refresher.refresh(request).await?;

@@ -37,7 +37,12 @@ impl Refresher for FakeRefresher {
             outcomes.push(SourceOutcome { name: source.name.clone(), complete: true, ..Default::default() });
         }
         self.0.publish(&request.tenant, &snapshot).await?;
-        Ok(RefreshReport { sources: outcomes, snapshot: Some(snapshot), notes: Vec::new() })
+        Ok(RefreshReport {
+            sources: outcomes,
+            snapshot: Some(snapshot),
+            tables: Vec::new(),
+            notes: Vec::new(),
+        })
     }
 }
 

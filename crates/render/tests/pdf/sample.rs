@@ -331,6 +331,9 @@ pub fn cover(rows: u64) -> Cover {
         input_digest: None,
         attributes: Vec::new(),
         cursor: None,
+        warnings: Vec::new(),
+        documents: Vec::new(),
+        settings_digest: None,
     };
     let count = |label: &str, rows: u64| Count { label: label.to_owned(), rows };
     let column = |name: &str, label: &str, meaning: &str| CoverColumn {

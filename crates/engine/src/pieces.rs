@@ -1,0 +1,408 @@
+//! Large tables in pieces: each file holds the rows of one piece, which follows from a row's id alone, so that a change
+//! of few rows writes few files and keeps the others.
+//!
+//! Accounts are in pieces of their source; how many pieces there are is settled when a group of rows is written whole.
+//! A file's name says all of it: group, piece, number of pieces, snapshot. Other programs need to know none of this:
+//! the table's log names the files.
+//!
+//! Invariants: rows of one group and piece are in files of that name and nowhere else; a file that is named by a
+//! version is synced before that version is committed; memory is bounded, whatever the number of pieces.
+
+use crate::error::{EngineError, Result};
+use crate::tables;
+use datafusion::arrow::array::{AsArray, RecordBatch, UInt32Array};
+use datafusion::arrow::compute::{concat_batches, take_record_batch};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::dataframe::DataFrame;
+use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::file::properties::WriterProperties;
+use futures_util::StreamExt;
+use muster_reports::ids::stable_id;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// A table in pieces.
+pub(crate) struct Layout {
+    /// Its name.
+    pub(crate) table: &'static str,
+    /// The column by which it is divided first; each value is a group of its own.
+    pub(crate) group: Option<&'static str>,
+    /// Rows that a piece should have.
+    rows: u64,
+}
+
+/// The tables in pieces. Documents are large: a piece of them has fewer rows.
+pub(crate) const LAYOUTS: [Layout; 4] = [
+    Layout { table: "accounts", group: Some("source_id"), rows: 16 * 1024 },
+    Layout { table: "identities", group: None, rows: 16 * 1024 },
+    Layout { table: "identity_documents", group: None, rows: 4 * 1024 },
+    Layout { table: "entitlement_documents", group: None, rows: 16 * 1024 },
+];
+
+/// Pieces that a group has at most: as many files may be open at a time.
+const PIECES_MAX: u32 = 128;
+/// How often a group may have the rows that its pieces should have before it is divided anew.
+const GROWTH_MAX: u64 = 4;
+/// Rows that are gathered before they are divided, in pieces' worth: few at a time would be divided slowly.
+const PIECES_AT_ONCE: u64 = 4;
+/// Bytes that open files may hold in memory together.
+const OPEN_BYTES_MAX: usize = 256 << 20;
+
+/// A group and a piece of it.
+pub(crate) type PieceKey = (String, u32);
+
+impl Layout {
+    /// The layout of a table; `None` for one that is written whole.
+    pub(crate) fn of(table: &str) -> Option<&'static Self> {
+        LAYOUTS.iter().find(|layout| layout.table == table)
+    }
+
+    /// How many pieces so many rows should be in.
+    fn pieces(&self, rows: u64) -> u32 {
+        u32::try_from(rows.div_ceil(self.rows)).unwrap_or(u32::MAX).clamp(1, PIECES_MAX)
+    }
+
+    /// Whether a group has outgrown its pieces.
+    fn outgrown(&self, rows: u64, pieces: u32) -> bool {
+        pieces < PIECES_MAX && rows > GROWTH_MAX * self.rows * u64::from(pieces)
+    }
+}
+
+/// A group as files are named by it.
+fn group_name(value: Option<&str>) -> String {
+    value.map_or_else(|| "all".to_owned(), |value| stable_id(["group", value])[..16].to_owned())
+}
+
+/// The piece of an id among `pieces`: by its first digits, so that the order of pieces is that of ids.
+fn piece_of(id: &str, pieces: u32) -> u32 {
+    let digits = id.bytes().take(8).fold((0u64, 0), |(number, length), byte| {
+        (number * 16 + u64::from(char::from(byte).to_digit(16).unwrap_or(0)), length + 1)
+    });
+    let number = digits.0 << (4 * (8 - digits.1));
+    u32::try_from((number * u64::from(pieces)) >> 32).expect("a 32-bit fraction of a u32 is one")
+}
+
+/// What the name of a file says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct FileName {
+    group: String,
+    piece: u32,
+    pieces: u32,
+}
+
+impl FileName {
+    fn parse(name: &str) -> Option<Self> {
+        let mut parts = name.split('-');
+        let group = parts.next()?.to_owned();
+        let piece = parts.next()?.parse().ok()?;
+        let pieces = parts.next()?.strip_prefix("of")?.parse().ok()?;
+        (piece < pieces).then_some(Self { group, piece, pieces })
+    }
+
+    fn text(&self, snapshot: &str) -> String {
+        format!("{}-{:03}-of{:03}-{snapshot}.parquet", self.group, self.piece, self.pieces)
+    }
+}
+
+/// A file of a version of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PieceFile {
+    /// Its name in the table's folder.
+    pub(crate) name: String,
+    /// Its bytes.
+    pub(crate) bytes: u64,
+    /// Its rows.
+    pub(crate) rows: u64,
+}
+
+/// Which files of a version are written again and which remain.
+pub(crate) struct Division {
+    /// Files that remain.
+    pub(crate) kept: Vec<PieceFile>,
+    /// Files whose rows, but for those that are touched, are written again.
+    pub(crate) rewritten: Vec<PieceFile>,
+    /// How many pieces each group has.
+    pieces: BTreeMap<String, u32>,
+}
+
+impl Division {
+    /// A table that is written whole, whose groups have so many rows.
+    pub(crate) fn whole(layout: &Layout, groups: impl IntoIterator<Item = (Option<String>, u64)>) -> Self {
+        let pieces = groups
+            .into_iter()
+            .map(|(group, rows)| (group_name(group.as_deref()), layout.pieces(rows)))
+            .collect();
+        Self { kept: Vec::new(), rewritten: Vec::new(), pieces }
+    }
+
+    /// A table some of whose rows are written again: `touched` names them, by their group and id. `None` when the
+    /// files are not in pieces.
+    pub(crate) async fn of_touched(
+        layout: &Layout,
+        files: Vec<PieceFile>,
+        touched: DataFrame,
+    ) -> Result<Option<Self>> {
+        let mut known: BTreeMap<String, (u32, u64)> = BTreeMap::new();
+        for file in &files {
+            let Some(name) = FileName::parse(&file.name) else { return Ok(None) };
+            let group = known.entry(name.group).or_insert((name.pieces, 0));
+            if group.0 != name.pieces {
+                return Ok(None);
+            }
+            group.1 += file.rows;
+        }
+        let ids = TouchedIds::read(layout, touched, &known).await?;
+        let mut pieces = BTreeMap::new();
+        let mut anew = BTreeSet::new();
+        for (group, (count, rows)) in &known {
+            let rows = rows + ids.rows.get(group).copied().unwrap_or(0);
+            if layout.outgrown(rows, *count) {
+                anew.insert(group.clone());
+            }
+            pieces.insert(group.clone(), if anew.contains(group) { layout.pieces(rows) } else { *count });
+        }
+        for (group, rows) in &ids.rows {
+            pieces.entry(group.clone()).or_insert_with(|| layout.pieces(*rows));
+        }
+        let (rewritten, kept) = files.into_iter().partition(|file| {
+            FileName::parse(&file.name).is_some_and(|name| {
+                anew.contains(&name.group) || ids.pieces.contains(&(name.group, name.piece))
+            })
+        });
+        Ok(Some(Self { kept, rewritten, pieces }))
+    }
+}
+
+/// Which pieces hold touched rows.
+struct TouchedIds {
+    /// Touched rows of each group.
+    rows: BTreeMap<String, u64>,
+    /// The pieces of groups that are known.
+    pieces: BTreeSet<PieceKey>,
+}
+
+impl TouchedIds {
+    async fn read(layout: &Layout, touched: DataFrame, known: &BTreeMap<String, (u32, u64)>) -> Result<Self> {
+        let failed = |e| EngineError::plan(layout.table, e);
+        let mut found = Self { rows: BTreeMap::new(), pieces: BTreeSet::new() };
+        let mut batches = touched.execute_stream().await.map_err(failed)?;
+        while let Some(batch) = batches.next().await {
+            let batch = batch.map_err(failed)?;
+            let keys = Keys::of(layout, &batch)?;
+            for row in 0..batch.num_rows() {
+                let (group, id) = keys.of_row(row);
+                if let Some((count, _)) = known.get(&group) {
+                    found.pieces.insert((group.clone(), piece_of(id, *count)));
+                }
+                *found.rows.entry(group).or_default() += 1;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Groups and ids of the rows of a batch.
+struct Keys<'a> {
+    ids: &'a datafusion::arrow::array::StringArray,
+    groups: Option<&'a datafusion::arrow::array::StringArray>,
+    /// Names of the groups that came so far: hashing each row's would take longer than writing it.
+    names: std::cell::RefCell<BTreeMap<String, String>>,
+}
+
+impl<'a> Keys<'a> {
+    fn of(layout: &Layout, batch: &'a RecordBatch) -> Result<Self> {
+        let column = |name: &str| {
+            batch
+                .column_by_name(name)
+                .and_then(|column| column.as_string_opt::<i32>())
+                .ok_or_else(|| EngineError::data("dividing a table", format!("{name} is no column of texts")))
+        };
+        Ok(Self {
+            ids: column("id")?,
+            groups: layout.group.map(column).transpose()?,
+            names: std::cell::RefCell::default(),
+        })
+    }
+
+    fn of_row(&self, row: usize) -> (String, &'a str) {
+        let Some(groups) = self.groups else { return (group_name(None), self.ids.value(row)) };
+        let value = groups.value(row);
+        let mut names = self.names.borrow_mut();
+        let name = match names.get(value) {
+            Some(name) => name.clone(),
+            None => names.entry(value.to_owned()).or_insert_with(|| group_name(Some(value))).clone(),
+        };
+        (name, self.ids.value(row))
+    }
+}
+
+/// Writes the rows of a frame into the files of their pieces; returns those.
+pub(crate) async fn write(
+    layout: &Layout,
+    dir: &Path,
+    snapshot: &str,
+    division: &Division,
+    rows: DataFrame,
+) -> Result<Vec<PieceFile>> {
+    let failed = |e| EngineError::plan(layout.table, e);
+    let mut batches = rows.execute_stream().await.map_err(failed)?;
+    let mut writer = PieceWriter {
+        layout,
+        schema: batches.schema(),
+        dir: dir.join(layout.table),
+        snapshot,
+        division,
+        open: BTreeMap::new(),
+        waiting: Vec::new(),
+        waiting_rows: 0,
+    };
+    let rows_at_once = usize::try_from(PIECES_AT_ONCE * layout.rows).unwrap_or(usize::MAX);
+    while let Some(batch) = batches.next().await {
+        let batch = batch.map_err(failed)?;
+        writer.waiting_rows += batch.num_rows();
+        writer.waiting.push(batch);
+        if writer.waiting_rows >= rows_at_once {
+            writer.divide()?;
+        }
+    }
+    writer.divide()?;
+    writer.close()
+}
+
+struct PieceWriter<'a> {
+    layout: &'a Layout,
+    schema: SchemaRef,
+    dir: PathBuf,
+    snapshot: &'a str,
+    division: &'a Division,
+    open: BTreeMap<PieceKey, (String, u64, ArrowWriter<File>)>,
+    waiting: Vec<RecordBatch>,
+    waiting_rows: usize,
+}
+
+impl Drop for PieceWriter<'_> {
+    /// What was not closed is no file that anybody may see.
+    fn drop(&mut self) {
+        for (name, _, _) in self.open.values() {
+            let path = self.dir.join(name);
+            if let Err(error) = std::fs::remove_file(&path) {
+                tracing::warn!(file = %path.display(), %error, "an unfinished file could not be removed");
+            }
+        }
+    }
+}
+
+impl PieceWriter<'_> {
+    fn failed(&self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> EngineError {
+        EngineError::data(format!("writing the files of table {:?}", self.layout.table), error)
+    }
+
+    /// Divides the rows that wait among their pieces.
+    fn divide(&mut self) -> Result<()> {
+        let batches = std::mem::take(&mut self.waiting);
+        self.waiting_rows = 0;
+        let rows = concat_batches(&self.schema, &batches).map_err(|e| self.failed(e))?;
+        drop(batches);
+        let mut of_pieces: BTreeMap<PieceKey, Vec<u32>> = BTreeMap::new();
+        let keys = Keys::of(self.layout, &rows)?;
+        for row in 0..rows.num_rows() {
+            let (group, id) = keys.of_row(row);
+            let piece = piece_of(id, self.division.pieces.get(&group).copied().unwrap_or(1));
+            of_pieces
+                .entry((group, piece))
+                .or_default()
+                .push(u32::try_from(row).expect("few rows are gathered"));
+        }
+        for (key, indices) in of_pieces {
+            let count = indices.len() as u64;
+            let piece = take_record_batch(&rows, &UInt32Array::from(indices)).map_err(|e| self.failed(e))?;
+            if !self.open.contains_key(&key) {
+                let opened = self.create(&key)?;
+                self.open.insert(key.clone(), opened);
+            }
+            let Some((_, written, writer)) = self.open.get_mut(&key) else { continue };
+            *written += count;
+            let outcome = writer.write(&piece);
+            outcome.map_err(|e| self.failed(e))?;
+        }
+        self.release()
+    }
+
+    fn create(&self, (group, piece): &PieceKey) -> Result<(String, u64, ArrowWriter<File>)> {
+        let pieces = self.division.pieces.get(group).copied().unwrap_or(1);
+        let name = FileName { group: group.clone(), piece: *piece, pieces }.text(self.snapshot);
+        let path = self.dir.join(&name);
+        let file = File::create_new(&path)
+            .map_err(|e| EngineError::io(format!("creating {}", path.display()), e))?;
+        let properties =
+            WriterProperties::builder().set_max_row_group_row_count(Some(tables::ROW_GROUP_ROWS)).build();
+        let writer = ArrowWriter::try_new(file, self.schema.clone(), Some(properties));
+        Ok((name, 0, writer.map_err(|e| self.failed(e))?))
+    }
+
+    /// Writes out what the open files hold in memory, the largest first, until it is within the bound.
+    fn release(&mut self) -> Result<()> {
+        let mut held: usize = self.open.values().map(|(_, _, writer)| writer.memory_size()).sum();
+        while held > OPEN_BYTES_MAX {
+            let largest = self.open.iter_mut().max_by_key(|(_, (_, _, writer))| writer.memory_size());
+            let Some((_, (_, _, writer))) = largest else { break };
+            let before = writer.memory_size();
+            let outcome = writer.flush();
+            let after = writer.memory_size();
+            outcome.map_err(|e| self.failed(e))?;
+            if after >= before {
+                break;
+            }
+            held -= before - after;
+        }
+        Ok(())
+    }
+
+    fn close(mut self) -> Result<Vec<PieceFile>> {
+        let mut written = Vec::with_capacity(self.open.len());
+        for (name, rows, writer) in std::mem::take(&mut self.open).into_values() {
+            let file = writer.into_inner().map_err(|e| self.failed(e))?;
+            let synced = file.sync_all().and_then(|()| file.metadata());
+            let metadata = synced
+                .map_err(|e| EngineError::io(format!("writing {}", self.dir.join(&name).display()), e))?;
+            written.push(PieceFile { name, bytes: metadata.len(), rows });
+        }
+        Ok(written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_fall_into_pieces_in_their_order() {
+        // A quarter of all ids begins with 0 to 3, the next with 4 to 7.
+        for (id, piece) in
+            [("00000000", 0), ("3fffffffff", 0), ("40000000", 1), ("7f", 1), ("80", 2), ("ffffffff", 3)]
+        {
+            assert_eq!(piece_of(id, 4), piece, "{id}");
+        }
+        assert_eq!((piece_of("", 128), piece_of("ffffffffffff", 128), piece_of("user-1", 1)), (0, 127, 0));
+    }
+
+    #[test]
+    fn names_of_files_say_what_they_hold() {
+        let name = FileName { group: "all".into(), piece: 7, pieces: 64 };
+        assert_eq!(name.text("5a5a"), "all-007-of064-5a5a.parquet");
+        assert_eq!(FileName::parse("all-007-of064-5a5a.parquet"), Some(name));
+        for other in
+            ["part-00000-6f7a-c000.snappy.parquet", "all-9-of3-a.parquet", "all", "all-1-3-a.parquet"]
+        {
+            assert_eq!(FileName::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_group_is_divided_anew_only_when_it_has_grown_manifold() {
+        let layout = Layout { table: "identities", group: None, rows: 1_000 };
+        assert_eq!([0, 1_000, 1_001, 10_000_000].map(|rows| layout.pieces(rows)), [1, 1, 2, 128]);
+        assert!(!layout.outgrown(8_000, 2) && layout.outgrown(8_001, 2) && !layout.outgrown(1 << 40, 128));
+    }
+}

@@ -1,0 +1,342 @@
+//! A refresh that takes over what did not change gives the tables that one from nothing gives, and writes little.
+
+use crate::house::{House, block_on};
+use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
+use datafusion::prelude::SessionContext;
+use muster_engine::TABLES;
+use muster_engine::refresh::{RefreshOutcome, TableOutcome};
+use muster_reports::arguments::RawValue;
+use proptest::prelude::*;
+use proptest::test_runner::Config;
+use std::collections::BTreeMap;
+
+const STAFF: &str = r#"
+name = "Staff"
+kind = "delimited"
+delete_threshold_percent = 100
+[delimited]
+path = "staff.csv"
+native_identity = "id"
+[profile]
+name = "Staff"
+priority = 10
+[[profile.attributes]]
+name = "uid"
+from = "uid"
+[[profile.attributes]]
+name = "lastname"
+from = "name"
+[[profile.attributes]]
+name = "email"
+from = "mail"
+[[profile.attributes]]
+name = "manager"
+from = "manager"
+[[correlation]]
+identity_attribute = "email"
+account_attribute = "mail"
+"#;
+
+/// As [`STAFF`], with a lower priority and other uids.
+fn contractors(priority: u32) -> String {
+    STAFF
+        .replace("\"Staff\"", "\"Contractors\"")
+        .replace("staff.csv", "contractors.csv")
+        .replace("priority = 10", &format!("priority = {priority}"))
+}
+
+const DIRECTORY: &str = r#"
+name = "Directory"
+kind = "delimited"
+delete_threshold_percent = 100
+[delimited]
+path = "directory.csv"
+native_identity = "dn"
+multi_valued = ["groups"]
+entitlements = ["groups"]
+[[correlation]]
+identity_attribute = "uid"
+account_attribute = "emp"
+[[correlation]]
+identity_attribute = "email"
+account_attribute = "mail"
+"#;
+
+fn badges(ignore_case: bool) -> String {
+    format!(
+        r#"
+name = "Badges"
+kind = "delimited"
+delete_threshold_percent = 100
+[delimited]
+path = "badges.csv"
+native_identity = "dn"
+entitlements = ["groups"]
+[[correlation]]
+identity_attribute = "email"
+account_attribute = "mail"
+ignore_case = {ignore_case}
+"#
+    )
+}
+
+/// Small numbers, so that clashes, disputes, moves and blanks come often.
+#[derive(Debug, Clone)]
+struct Row {
+    id: u8,
+    uid: Option<u8>,
+    mail: Option<u8>,
+    other: Option<u8>,
+}
+
+#[derive(Debug, Clone)]
+struct Organisation {
+    /// Staff, contractors, directory, badges.
+    rows: [Vec<Row>; 4],
+    link: Option<(u8, u8)>,
+    contractors_first: bool,
+    ignore_case: bool,
+}
+
+#[derive(Debug, Clone)]
+enum Edit {
+    Put { source: usize, row: Row },
+    Drop { source: usize, id: u8 },
+    Link(Option<(u8, u8)>),
+    Priorities,
+    Rule,
+    Nothing,
+}
+
+const FILES: [&str; 4] = ["staff.csv", "contractors.csv", "directory.csv", "badges.csv"];
+
+fn text(value: Option<u8>, prefix: &str) -> String {
+    value.map_or_else(String::new, |v| format!("{prefix}{v}"))
+}
+
+impl Organisation {
+    fn install(&self, house: &mut House) {
+        let priority = if self.contractors_first { 5 } else { 20 };
+        let definitions =
+            [STAFF.to_owned(), contractors(priority), DIRECTORY.to_owned(), badges(self.ignore_case)];
+        for (at, definition) in definitions.iter().enumerate() {
+            let people = at < 2;
+            let head = if people { "id,uid,name,mail,manager\n" } else { "dn,emp,mail,groups\n" };
+            let content = self.rows[at].iter().fold(head.to_owned(), |file, row| {
+                let (uid, mail) = (text(row.uid, "u"), text(row.mail, if at == 3 { "M" } else { "m" }));
+                file + &if people {
+                    format!("p{},{uid},{},{mail},{}\n", row.id, text(row.other, "N"), text(row.other, "u"))
+                } else {
+                    format!("d{},{uid},{mail},{}\n", row.id, text(row.other, "g"))
+                }
+            });
+            house.source(definition, FILES[at], &content);
+        }
+        house.links.clear();
+        if let Some((dn, uid)) = self.link {
+            house.link("Directory", &format!("d{dn}"), &format!("u{uid}"));
+        }
+    }
+
+    fn edit(&mut self, edit: &Edit) {
+        match edit {
+            Edit::Put { source, row } => {
+                self.rows[*source].retain(|known| known.id != row.id);
+                self.rows[*source].push(row.clone());
+            }
+            Edit::Drop { source, id } => self.rows[*source].retain(|known| known.id != *id),
+            Edit::Link(link) => self.link = *link,
+            Edit::Priorities => self.contractors_first = !self.contractors_first,
+            Edit::Rule => self.ignore_case = !self.ignore_case,
+            Edit::Nothing => {}
+        }
+    }
+}
+
+fn row() -> impl Strategy<Value = Row> {
+    let few = |most: u8| proptest::option::weighted(0.85, 0..most);
+    (0..10u8, few(6), few(4), few(4)).prop_map(|(id, uid, mail, other)| Row { id, uid, mail, other })
+}
+
+fn rows(most: usize) -> impl Strategy<Value = Vec<Row>> {
+    proptest::collection::vec(row(), 0..most).prop_map(|rows| {
+        let by_id: BTreeMap<u8, Row> = rows.into_iter().map(|row| (row.id, row)).collect();
+        by_id.into_values().collect()
+    })
+}
+
+fn link() -> impl Strategy<Value = Option<(u8, u8)>> {
+    proptest::option::of((0..10u8, 0..6u8))
+}
+
+fn organisation() -> impl Strategy<Value = Organisation> {
+    let files = [rows(8).boxed(), rows(6).boxed(), rows(10).boxed(), rows(8).boxed()];
+    (files, link(), any::<bool>(), any::<bool>()).prop_map(|(rows, link, contractors_first, ignore_case)| {
+        Organisation { rows, link, contractors_first, ignore_case }
+    })
+}
+
+fn edit() -> impl Strategy<Value = Edit> {
+    prop_oneof![
+        5 => (0..4usize, row()).prop_map(|(source, row)| Edit::Put { source, row }),
+        3 => (0..4usize, 0..10u8).prop_map(|(source, id)| Edit::Drop { source, id }),
+        1 => link().prop_map(Edit::Link),
+        1 => Just(Edit::Priorities),
+        1 => Just(Edit::Rule),
+        1 => Just(Edit::Nothing),
+    ]
+}
+
+/// Every row of a table as text, sorted.
+fn content(house: &House, table: &str) -> Vec<String> {
+    let version = house.manifest().versions[table];
+    let path = house.dir.path().join("tables").join(table);
+    block_on(async {
+        let url = deltalake::ensure_table_uri(path.to_string_lossy()).unwrap();
+        let opened = deltalake::open_table_with_version(url, version).await.unwrap();
+        let context = SessionContext::new();
+        context.register_table("t", opened.table_provider().await.unwrap()).unwrap();
+        let batches = context.sql("SELECT * FROM t").await.unwrap().collect().await.unwrap();
+        let mut lines = Vec::new();
+        for batch in &batches {
+            let options = FormatOptions::default().with_null("-");
+            let columns: Vec<_> = batch
+                .columns()
+                .iter()
+                .map(|column| ArrayFormatter::try_new(column.as_ref(), &options).unwrap())
+                .collect();
+            for row in 0..batch.num_rows() {
+                let cells: Vec<_> = columns.iter().map(|column| column.value(row).to_string()).collect();
+                lines.push(cells.join(" | "));
+            }
+        }
+        lines.sort();
+        lines
+    })
+}
+
+fn written<'a>(outcome: &'a RefreshOutcome, table: &str) -> &'a TableOutcome {
+    outcome.tables.iter().find(|written| written.table == table).unwrap()
+}
+
+proptest! {
+    #![proptest_config(Config { cases: 10, max_shrink_iters: 40, failure_persistence: None, ..Config::default() })]
+
+    #[test]
+    fn taking_over_gives_the_tables_that_making_anew_gives(
+        organisation in organisation(),
+        changes in proptest::collection::vec(proptest::collection::vec(edit(), 1..4), 1..4),
+    ) {
+        let mut sparing = House::new();
+        let mut thorough = House::new();
+        thorough.full = true;
+        let mut organisation = organisation;
+        for edits in std::iter::once(&Vec::new()).chain(&changes) {
+            edits.iter().for_each(|edit| organisation.edit(edit));
+            for house in [&mut sparing, &mut thorough] {
+                organisation.install(house);
+                house.refresh();
+            }
+            for table in TABLES {
+                prop_assert_eq!(content(&sparing, table), content(&thorough, table), "{} after {:?}", table, edits);
+            }
+        }
+    }
+}
+
+/// 3 people, and a directory of 40,000 accounts without owners but for those of the three.
+fn large(house: &mut House, changed: Option<u32>) {
+    let staff = "id,uid,name,mail,manager\n1,u1,Ada,a@x,\n2,u2,Bob,b@x,u1\n3,u3,Cyd,c@x,u1\n";
+    house.source(STAFF, "staff.csv", staff);
+    let mut directory = "dn,emp,mail,groups\n".to_owned();
+    for n in 1..=40_000u32 {
+        let owner = if n <= 3 { format!("u{n}") } else { String::new() };
+        let group = if changed == Some(n) { "admins" } else { "users" };
+        directory += &format!("d{n},{owner},,{group}\n");
+    }
+    house.source(DIRECTORY, "directory.csv", &directory);
+    house.source(&badges(false), "badges.csv", "dn,emp,mail,groups\nd1,,a@x,door\n");
+}
+
+#[test]
+fn one_changed_account_writes_one_piece_and_reads_one_source() {
+    let mut house = House::new();
+    large(&mut house, None);
+    let first = house.refresh();
+    // 40,000 accounts are in three pieces of at most 16,384, the other two sources in one each.
+    assert_eq!(written(&first, "accounts").files_written, 5);
+    assert!(first.sources.iter().all(|source| !source.carried));
+    let before = house.manifest().clone();
+
+    large(&mut house, Some(2));
+    let outcome = house.refresh();
+    let carried: Vec<_> = outcome.sources.iter().map(|s| (s.run.name.as_str(), s.carried)).collect();
+    assert_eq!(carried, [("Badges", true), ("Directory", false), ("Staff", true)]);
+    let directory = &outcome.sources[1].run;
+    assert_eq!((directory.updated, directory.unchanged, directory.created), (1, 39_999, 0));
+    assert_eq!((outcome.sources[2].run.unchanged, outcome.sources[2].run.loaded), (3, 3));
+
+    let accounts = written(&outcome, "accounts");
+    assert_eq!((accounts.rows, accounts.files_written, accounts.files_kept), (40_004, 1, 4));
+    assert!((12_000..15_000).contains(&accounts.rows_written), "{accounts:?}");
+    // Nobody's identity changed, but Bob's document has the new entitlement, and `admins` is new.
+    assert_eq!((written(&outcome, "identities").files_written, written(&outcome, "identities").rows), (0, 3));
+    assert_eq!(written(&outcome, "identity_documents").files_written, 1);
+    assert_eq!(written(&outcome, "entitlement_documents").rows, 3);
+    for table in ["sources", "identities", "identity_errors", "identity_profiles", "role_documents"] {
+        assert_eq!(house.manifest().versions[table], before.versions[table], "{table}");
+    }
+    assert_eq!(
+        content(&house, "entitlement_documents").len(),
+        3,
+        "users and admins of the directory, door of the badges"
+    );
+    // The old snapshot is what it was.
+    let of_directory =
+        [("application", house.source_id("Directory")), ("sourceName", RawValue::Text("Directory".into()))];
+    let old = house.report_of(&before, "ACCOUNTS", &of_directory);
+    assert!(!old.csv.contains("admins") && old.rows.len() == 40_000);
+}
+
+#[test]
+fn a_source_that_did_not_change_is_read_when_it_had_something_to_say() {
+    let mut house = House::new();
+    let staff = "id,uid,name,mail,manager\n1,u1,Ada,a@x,\n,u2,Bob,b@x,u1\n";
+    house.source(STAFF, "staff.csv", staff);
+    house.source(&badges(false), "badges.csv", "dn,emp,mail,groups\nd1,,a@x,door\n");
+    house.refresh();
+    let outcome = house.refresh();
+    // Refused records are carried with their reasons.
+    let staff = outcome.sources.iter().find(|s| s.run.name == "Staff").unwrap();
+    assert_eq!((staff.carried, staff.run.rejected, staff.rejections.len()), (true, 1, 1));
+    assert_eq!(content(&house, "rejected_records").len(), 1);
+
+    // A delete threshold that was exceeded is said again as long as it is.
+    let strict = badges(false).replace("delete_threshold_percent = 100", "delete_threshold_percent = 10");
+    house.source(&strict, "badges.csv", "dn,emp,mail,groups\nd2,,a@x,door\n");
+    for _ in 0..2 {
+        let outcome = house.refresh();
+        let badges = outcome.sources.iter().find(|s| s.run.name == "Badges").unwrap();
+        assert!(
+            !badges.carried && badges.run.remark.as_ref().is_some_and(|r| r.contains("delete threshold"))
+        );
+        assert_eq!(badges.run.loaded, 2);
+    }
+}
+
+#[test]
+fn a_refresh_that_was_never_published_leaves_no_trace_in_the_next() {
+    let mut house = House::new();
+    large(&mut house, None);
+    house.refresh();
+    let published = house.manifest.clone();
+    large(&mut house, Some(3));
+    house.refresh();
+    house.manifest = published;
+    large(&mut house, Some(2));
+    house.refresh();
+    let accounts = content(&house, "accounts");
+    assert_eq!(accounts.len(), 40_004);
+    let admins: Vec<_> = accounts.iter().filter(|line| line.contains("admins")).collect();
+    assert!(admins.len() == 1 && admins[0].contains(" | d2 | "), "{admins:?}");
+}
