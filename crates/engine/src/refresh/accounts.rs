@@ -4,10 +4,10 @@
 //! may mark it missing. A run of changes is complete, too: it says of every account that did not change that it is
 //! there.
 
-use super::RefreshRequest;
 use super::extent::{Extent, within};
 use super::stage::StagedSource;
 use super::work::{Work, texts};
+use super::{RefreshRequest, SourceInput};
 use crate::error::{EngineError, Result};
 use datafusion::arrow::array::{BooleanArray, RecordBatch, StringArray};
 use muster_reports::snapshot::AggregationMode;
@@ -50,10 +50,12 @@ pub(super) async fn merge_into_previous(
     choose(work, extent).await?;
     count_changes(work, staged).await?;
     let authoritative = "SELECT count(*) FROM account_changes WHERE authoritative AND change NOT IN ('unchanged', 'kept', 'dead')";
+    let decides = |input: &SourceInput| {
+        let last = request.previous.as_ref().and_then(|last| last.source(&input.definition.id));
+        input.definition.is_authoritative() || last.is_some_and(|run| run.authoritative)
+    };
     extent.identities = work.count("changed authoritative accounts", authoritative).await? > 0
-        || request.sources.iter().any(|input| {
-            input.definition.is_authoritative() && extent.redefined.contains(&input.definition.id)
-        });
+        || request.sources.iter().any(|s| extent.redefined.contains(&s.definition.id) && decides(s));
     // A manual link that came, went or waits for its identity.
     let mut again = "SELECT id FROM prev_accounts WHERE manual_link IS NOT NULL UNION ALL \
          SELECT stable_id('account', source_id, native_identity) AS id FROM manual_links"

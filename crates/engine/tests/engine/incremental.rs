@@ -37,12 +37,15 @@ identity_attribute = "email"
 account_attribute = "mail"
 "#;
 
-/// As [`STAFF`], with a lower priority and other uids.
-fn contractors(priority: u32) -> String {
-    STAFF
-        .replace("\"Staff\"", "\"Contractors\"")
-        .replace("staff.csv", "contractors.csv")
-        .replace("priority = 10", &format!("priority = {priority}"))
+/// As [`STAFF`], with another priority, or without a profile and so not authoritative.
+fn contractors(priority: Option<u32>) -> String {
+    let renamed = STAFF.replace("\"Staff\"", "\"Contractors\"").replace("staff.csv", "contractors.csv");
+    let (source, rest) = renamed.split_once("[profile]").unwrap();
+    let (_, correlation) = rest.split_once("[[correlation]]").unwrap();
+    match priority {
+        Some(priority) => renamed.replace("priority = 10", &format!("priority = {priority}")),
+        None => format!("{source}[[correlation]]{correlation}"),
+    }
 }
 
 const DIRECTORY: &str = r#"
@@ -95,6 +98,7 @@ struct Organisation {
     rows: [Vec<Row>; 4],
     link: Option<(u8, u8)>,
     contractors_first: bool,
+    contractors_decide: bool,
     ignore_case: bool,
 }
 
@@ -104,6 +108,7 @@ enum Edit {
     Drop { source: usize, id: u8 },
     Link(Option<(u8, u8)>),
     Priorities,
+    Authority,
     Rule,
     Nothing,
 }
@@ -117,6 +122,7 @@ fn text(value: Option<u8>, prefix: &str) -> String {
 impl Organisation {
     fn install(&self, house: &mut House) {
         let priority = if self.contractors_first { 5 } else { 20 };
+        let priority = self.contractors_decide.then_some(priority);
         let definitions =
             [STAFF.to_owned(), contractors(priority), DIRECTORY.to_owned(), badges(self.ignore_case)];
         for (at, definition) in definitions.iter().enumerate() {
@@ -147,6 +153,7 @@ impl Organisation {
             Edit::Drop { source, id } => self.rows[*source].retain(|known| known.id != *id),
             Edit::Link(link) => self.link = *link,
             Edit::Priorities => self.contractors_first = !self.contractors_first,
+            Edit::Authority => self.contractors_decide = !self.contractors_decide,
             Edit::Rule => self.ignore_case = !self.ignore_case,
             Edit::Nothing => {}
         }
@@ -172,7 +179,7 @@ fn link() -> impl Strategy<Value = Option<(u8, u8)>> {
 fn organisation() -> impl Strategy<Value = Organisation> {
     let files = [rows(8).boxed(), rows(6).boxed(), rows(10).boxed(), rows(8).boxed()];
     (files, link(), any::<bool>(), any::<bool>()).prop_map(|(rows, link, contractors_first, ignore_case)| {
-        Organisation { rows, link, contractors_first, ignore_case }
+        Organisation { rows, link, contractors_first, contractors_decide: true, ignore_case }
     })
 }
 
@@ -182,6 +189,7 @@ fn edit() -> impl Strategy<Value = Edit> {
         3 => (0..4usize, 0..10u8).prop_map(|(source, id)| Edit::Drop { source, id }),
         1 => link().prop_map(Edit::Link),
         1 => Just(Edit::Priorities),
+        1 => Just(Edit::Authority),
         1 => Just(Edit::Rule),
         1 => Just(Edit::Nothing),
     ]
@@ -296,6 +304,30 @@ fn one_changed_account_writes_one_piece_and_reads_one_source() {
         [("application", house.source_id("Directory")), ("sourceName", RawValue::Text("Directory".into()))];
     let old = house.report_of(&before, "ACCOUNTS", &of_directory);
     assert!(!old.csv.contains("admins") && old.rows.len() == 40_000);
+}
+
+/// Badges match nobody's address until Bob's changes, and Ada's badge is hers no more when hers does.
+#[test]
+fn an_identity_that_changes_moves_accounts_of_sources_that_were_not_read() {
+    let mut house = House::new();
+    let staff =
+        |ada: &str, bob: &str| format!("id,uid,name,mail,manager\n1,u1,Ada,{ada},\n2,u2,Bob,{bob},u1\n");
+    house.source(STAFF, "staff.csv", &staff("a@x", "b@x"));
+    house.source(&badges(false), "badges.csv", "dn,emp,mail,groups\nd1,,a@x,door\nd2,,new@x,gate\n");
+    house.refresh();
+    let owners = |house: &House| -> Vec<String> {
+        let badges = house.accounts("Badges");
+        let of = badges.column("nativeIdentity").into_iter().zip(badges.column("identityName"));
+        of.map(|(badge, owner)| format!("{badge} {owner}")).collect()
+    };
+    assert_eq!(owners(&house), ["d1 u1", "d2 "]);
+    house.source(STAFF, "staff.csv", &staff("a@x", "new@x"));
+    let outcome = house.refresh();
+    assert_eq!(owners(&house), ["d1 u1", "d2 u2"]);
+    assert!(outcome.sources.iter().any(|source| source.run.name == "Badges" && source.carried));
+    house.source(STAFF, "staff.csv", &staff("other@x", "new@x"));
+    house.refresh();
+    assert_eq!(owners(&house), ["d1 ", "d2 u2"]);
 }
 
 #[test]
