@@ -5,8 +5,8 @@
 //! A file's name says all of it: group, piece, number of pieces, snapshot. Other programs need to know none of this:
 //! the table's log names the files.
 //!
-//! Invariants: rows of one group and piece are in files of that name and nowhere else; a file that is named by a
-//! version is synced before that version is committed; memory is bounded, whatever the number of pieces.
+//! Invariants: rows of one group and piece are in files of that name and nowhere else; memory is bounded, whatever the
+//! number of pieces.
 
 use crate::error::{EngineError, Result};
 use crate::tables;
@@ -363,8 +363,8 @@ impl PieceWriter<'_> {
         let mut written = Vec::with_capacity(self.open.len());
         for (name, rows, writer) in std::mem::take(&mut self.open).into_values() {
             let file = writer.into_inner().map_err(|e| self.failed(e))?;
-            let synced = file.sync_all().and_then(|()| file.metadata());
-            let metadata = synced
+            let metadata = file
+                .metadata()
                 .map_err(|e| EngineError::io(format!("writing {}", self.dir.join(&name).display()), e))?;
             written.push(PieceFile { name, bytes: metadata.len(), rows });
         }

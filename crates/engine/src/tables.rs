@@ -155,6 +155,19 @@ pub(crate) async fn commit(dir: &Path, table: &str, files: &[PieceFile]) -> Resu
     Ok(committed.version())
 }
 
+/// Makes a version outlast a power failure: the files that it added, its entry in the log, and the folders that name them.
+pub(crate) fn sync(dir: &Path, table: &str, version: u64, added: &[PieceFile]) -> Result<()> {
+    let folder = dir.join(table);
+    let log = folder.join("_delta_log");
+    let entry = log.join(format!("{version:020}.json"));
+    let files = added.iter().map(|file| folder.join(&file.name));
+    for path in files.chain([entry, log, folder.clone(), dir.to_owned()]) {
+        let synced = std::fs::File::open(&path).and_then(|file| file.sync_all());
+        synced.map_err(|e| EngineError::io(format!("syncing {}", path.display()), e))?;
+    }
+    Ok(())
+}
+
 /// By default the logs of versions older than a month go, and a pinned snapshot could not be opened.
 fn commit_properties() -> CommitProperties {
     CommitProperties::default().with_cleanup_expired_logs(Some(false))

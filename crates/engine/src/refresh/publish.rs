@@ -171,8 +171,9 @@ async fn write_table(
     let Some(layout) = Layout::of(table) else {
         let frame = in_schema(work.query(table, sql).await?, &schema, table)?;
         let version = tables::replace(&work.context, dir, table, frame).await?;
-        taken(Step::TableWritten);
         let files = tables::piece_files(dir, table, version).await?;
+        tables::sync(dir, table, version, &files)?;
+        taken(Step::TableWritten);
         return Ok((version, TableOutcome::written(table, 0, &files)));
     };
     let division = match previous {
@@ -211,8 +212,9 @@ async fn write_table(
     {
         return Ok((version, outcome));
     }
-    let files: Vec<_> = division.kept.into_iter().chain(written).collect();
+    let files: Vec<_> = division.kept.into_iter().chain(written.iter().cloned()).collect();
     let version = tables::commit(dir, table, &files).await?;
+    tables::sync(dir, table, version, &written)?;
     taken(Step::TableWritten);
     Ok((version, outcome))
 }
