@@ -161,7 +161,7 @@ impl Read<'_> {
             if groups.len() as u64 == total {
                 return Ok(groups);
             }
-            if count == 0 {
+            if count == 0 || groups.len() as u64 > total {
                 let found = groups.len();
                 return Err(Stop::Incomplete(format!("the service gave {found} groups of a user's {total}")));
             }

@@ -21,6 +21,9 @@ const WAIT_MAX: Duration = Duration::from_secs(300);
 const WAIT_FIRST: Duration = Duration::from_secs(1);
 
 /// What the service is asked with.
+/// Characters of the service's own words that an error shows.
+const DETAIL_CHARACTERS_MAX: usize = 300;
+
 pub(super) enum Credentials {
     None,
     Token(Secret),
@@ -33,6 +36,8 @@ pub(super) struct Service {
     url: String,
     time_limit: Duration,
 }
+    /// What no error may show.
+    secrets: Vec<Secret>,
 
 /// A page of resources.
 pub(super) struct Page {
@@ -65,11 +70,18 @@ impl Service {
         headers.insert(ACCEPT, HeaderValue::from_static("application/scim+json, application/json"));
         let authorization = match credentials {
             Credentials::None => None,
-            Credentials::Token(token) => Some(format!("Bearer {}", token.reveal())),
+            Credentials::Token(token) => {
+                secrets.push(token.clone());
+                Some(format!("Bearer {}", token.reveal()))
+            }
+        let mut secrets = Vec::new();
             Credentials::Password(user, password) => {
                 use base64::Engine as _;
                 let pair = format!("{user}:{}", password.reveal());
-                Some(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))
+                let pair = base64::engine::general_purpose::STANDARD.encode(pair);
+                let authorization = format!("Basic {pair}");
+                secrets.extend([Secret::new(pair), password.clone()]);
+                Some(authorization)
             }
         };
         if let Some(text) = authorization {
@@ -87,7 +99,7 @@ impl Service {
             .build()
             .map_err(|error| failed(&format!("no client: {error}")))?;
         let time_limit = Duration::from_secs(settings.operation_timeout_s);
-        Ok(Self { client, url: settings.url.trim_end_matches('/').to_owned(), time_limit })
+        Ok(Self { client, url: settings.url.trim_end_matches('/').to_owned(), time_limit, secrets })
     }
 
     /// Asks for a page of `path` with a query.
@@ -144,7 +156,8 @@ impl Service {
         let parsed = serde_json::from_slice::<Value>(&body).ok();
         if status != StatusCode::OK {
             let detail = parsed.as_ref().and_then(|body| body.get("detail")?.as_str()).unwrap_or_default();
-            let detail: String = detail.chars().take(300).collect();
+            let shown = self.secrets.iter().fold(detail.to_owned(), |text, secret| secret.hidden_in(&text));
+            let detail: String = shown.chars().take(DETAIL_CHARACTERS_MAX).collect();
             return Err(never(format!("the service answered {status}: {detail}")));
         }
         page(parsed).ok_or_else(|| never("the answer is no SCIM list response".to_owned()))
