@@ -99,7 +99,7 @@ pub fn open_source_after(
         ReaderSettings::Ldap(settings) => ldap::open(settings, base_dir, environment, cursor),
         ReaderSettings::Ndjson(settings) => ndjson::open(settings, base_dir),
         ReaderSettings::Parquet(settings) => parquet::open(settings, base_dir),
-        ReaderSettings::Scim(settings) => scim::open(settings, base_dir, environment),
+        ReaderSettings::Scim(settings) => scim::open(settings, base_dir, environment, cursor),
         ReaderSettings::Sql(settings) => sql::open(settings, base_dir, environment),
         ReaderSettings::Tenant(settings) => tenant::open(settings, base_dir, environment),
     }

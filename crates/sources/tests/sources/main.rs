@@ -16,6 +16,7 @@ mod organisation;
 mod properties;
 mod real_data;
 mod scim;
+mod scim_versions;
 mod servers;
 mod sql;
 mod sql_mariadb;

@@ -6,15 +6,15 @@ use crate::servers::scim::{Scim, TOKEN};
 use crate::servers::scripted_http;
 use crate::support::{self, Outcome};
 
-fn read(settings: ScimSettings, folder: &std::path::Path) -> Result<Outcome, ReadError> {
+pub fn read(settings: ScimSettings, folder: &std::path::Path) -> Result<Outcome, ReadError> {
     support::read(&support::definition_of(ReaderSettings::Scim(Box::new(settings))), folder)
 }
 
-fn settings(url: String) -> ScimSettings {
+pub fn settings(url: String) -> ScimSettings {
     ScimSettings { allow_plaintext: true, ..ScimSettings::new(url) }
 }
 
-const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 #[test]
