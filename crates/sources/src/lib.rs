@@ -56,7 +56,10 @@ pub use record::{
 pub use scim::{GroupsFrom, Paging, ScimSettings};
 pub use secret::{Environment, Secret};
 pub use sql::SqlSettings;
-pub use tenant::{TenantObjects, TenantSettings, write_documents as write_tenant_documents};
+pub use tenant::{
+    LeftOut, MirrorRequest, TenantMirror, TenantObjects, TenantSettings, mirror as mirror_tenant,
+    write_documents as write_tenant_documents,
+};
 
 /// Opens the source of accounts that `definition` describes, for one full read.
 ///

@@ -23,3 +23,4 @@ mod sql_mariadb;
 mod support;
 mod tenant;
 mod tenant_faults;
+mod tenant_mirror;
