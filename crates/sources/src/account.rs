@@ -66,6 +66,8 @@ pub(crate) struct AccountSink {
     hash: Sha256,
     warnings: Vec<String>,
     present: Vec<String>,
+    /// The digest of an earlier read, where this one found that it would give the same.
+    pub(crate) same_digest: Option<String>,
     /// Whether only what changed is given.
     pub(crate) changes_only: bool,
     /// What the next read can go on from, if this one is complete and nothing is rejected.
@@ -90,6 +92,7 @@ impl AccountSink {
             hash: Sha256::new(),
             warnings: Vec::new(),
             present: Vec::new(),
+            same_digest: None,
             changes_only: false,
             cursor: None,
             reported_total: None,
@@ -238,7 +241,7 @@ impl AccountSink {
             reported_total: self.reported_total,
             complete: incomplete.is_none(),
             incomplete_reason: incomplete,
-            digest_sha256: hex(&self.hash.finalize()),
+            digest_sha256: self.same_digest.unwrap_or_else(|| hex(&self.hash.finalize())),
             bytes: self.bytes,
             schema,
             warnings: self.warnings,
@@ -246,6 +249,11 @@ impl AccountSink {
             // A record that was rejected must be told of again, though it does not change.
             cursor: self.cursor.filter(|_| is_whole),
         }
+    }
+
+    /// The digest of what was pushed so far.
+    pub(crate) fn digest_so_far(&self) -> String {
+        hex(&self.hash.clone().finalize())
     }
 
     /// There are no raw bytes that two reads would share, so the values stand for them, each with its length.

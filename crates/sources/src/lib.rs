@@ -57,7 +57,10 @@ pub use record::{
 pub use scim::{GroupsFrom, Paging, ScimSettings};
 pub use secret::{Environment, Secret};
 pub use sql::SqlSettings;
-pub use tenant::{TenantObjects, TenantSettings, write_documents as write_tenant_documents};
+pub use tenant::{
+    LeftOut, MirrorRequest, TenantMirror, TenantObjects, TenantSettings, mirror as mirror_tenant,
+    write_documents as write_tenant_documents,
+};
 pub use unread::unread_digest;
 
 /// Opens the source of accounts that `definition` describes, for one full read.
@@ -101,7 +104,7 @@ pub fn open_source_after(
         ReaderSettings::Ldap(settings) => ldap::open(settings, base_dir, environment, cursor),
         ReaderSettings::Ndjson(settings) => ndjson::open(settings, base_dir),
         ReaderSettings::Parquet(settings) => parquet::open(settings, base_dir),
-        ReaderSettings::Scim(settings) => scim::open(settings, base_dir, environment),
+        ReaderSettings::Scim(settings) => scim::open(settings, base_dir, environment, cursor),
         ReaderSettings::Sql(settings) => sql::open(settings, base_dir, environment),
         ReaderSettings::Tenant(settings) => tenant::open(settings, base_dir, environment),
     }

@@ -28,6 +28,11 @@ impl Secret {
         Self(text)
     }
 
+    /// A text of the other side, in which the secret is not shown, for careless servers repeat what they were told.
+    pub(crate) fn hidden_in(&self, text: &str) -> String {
+        if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, "[secret]") }
+    }
+
     /// The secret itself, for the protocol that needs it.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
@@ -105,6 +110,13 @@ mod tests {
             assert_eq!(secret.reveal(), expected);
             assert_eq!(format!("{secret:?}"), "[secret]");
         }
+    }
+
+    #[test]
+    fn a_secret_that_is_repeated_is_not_shown() {
+        let secret = Secret::new("pass".to_owned());
+        assert_eq!(secret.hidden_in("pass and passport"), "[secret] and [secret]port");
+        assert_eq!(Secret::new(String::new()).hidden_in("ab"), "ab");
     }
 
     #[test]

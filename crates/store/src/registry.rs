@@ -22,6 +22,19 @@ const LINKS_MAX: usize = 1_000_000;
 /// Links of one statement; three values each, and SQLite takes 32,766.
 const LINKS_PER_STATEMENT: usize = 500;
 
+const PUT_SOURCE: &str = "INSERT INTO sources (tenant, id, name, definition, base_dir)
+     SELECT $1, $2, $3, $4, $5
+     WHERE EXISTS (SELECT 1 FROM sources WHERE tenant = $1 AND id = $2)
+        OR (SELECT count(*) FROM sources WHERE tenant = $1) < $6
+     ON CONFLICT (tenant, id) DO UPDATE SET
+     name = excluded.name, definition = excluded.definition, base_dir = excluded.base_dir";
+
+/// A name that a source has within a transaction only, so that names can be exchanged. No name of a person's has this
+/// character.
+fn between(source: &RegisteredSource) -> String {
+    format!("\u{1}{}", source.id.as_str())
+}
+
 impl Store {
     /// As [`Registry::put_source`], with an event in the same transaction.
     ///
@@ -33,45 +46,78 @@ impl Store {
         source: &RegisteredSource,
         event: Option<&AuditEvent>,
     ) -> Result<()> {
-        rows::bounded("the id of a source", source.id.as_str(), NAME_MAX)?;
-        rows::bounded("the name of a source", &source.name, NAME_MAX)?;
-        rows::bounded("the folder of a source", &source.base_dir, PATH_MAX)?;
-        rows::bounded("the definition of a source", &source.definition, DEFINITION_MAX)?;
-        let kept = Arc::new((tenant.clone(), source.clone()));
-        self.write_recorded(event, |()| true, move |mut session| {
-            let kept = kept.clone();
-            Box::pin(async move {
-                let (tenant, source) = &*kept;
-                let put = session
-                    .change(
-                        "INSERT INTO sources (tenant, id, name, definition, base_dir)
-                         SELECT $1, $2, $3, $4, $5
-                         WHERE EXISTS (SELECT 1 FROM sources WHERE tenant = $1 AND id = $2)
-                            OR (SELECT count(*) FROM sources WHERE tenant = $1) < $6
-                         ON CONFLICT (tenant, id) DO UPDATE SET
-                         name = excluded.name, definition = excluded.definition, base_dir = excluded.base_dir",
-                        values![
-                            tenant.as_str(),
-                            source.id.as_str(),
-                            &source.name,
-                            &source.definition,
-                            &source.base_dir,
-                            SOURCES_MAX,
-                        ],
-                    )
-                    .await;
-                match put {
-                    Ok(0) => Err(Error::invalid(format!(
-                        "there are {SOURCES_MAX} sources already: expected no more"
-                    ))),
-                    Ok(_) => Ok(()),
-                    Err(error) if is_taken(&error) => {
-                        Err(Error::invalid(format!("another source is named {:?}", source.name)))
+        self.register_sources(tenant, std::slice::from_ref(source), event).await
+    }
+
+    /// Adds or replaces several sources, or none of them, with an event in the same transaction. They may exchange
+    /// their names.
+    ///
+    /// # Errors
+    /// As [`Registry::put_source`]; when the event cannot be recorded.
+    pub async fn register_sources(
+        &self,
+        tenant: &TenantId,
+        sources: &[RegisteredSource],
+        event: Option<&AuditEvent>,
+    ) -> Result<()> {
+        for source in sources {
+            rows::bounded("the id of a source", source.id.as_str(), NAME_MAX)?;
+            rows::bounded("the name of a source", &source.name, NAME_MAX)?;
+            rows::bounded("the folder of a source", &source.base_dir, PATH_MAX)?;
+            rows::bounded("the definition of a source", &source.definition, DEFINITION_MAX)?;
+        }
+        let kept = Arc::new((tenant.clone(), sources.to_vec()));
+        self.write_recorded(
+            event,
+            |()| true,
+            move |mut session| {
+                let kept = kept.clone();
+                Box::pin(async move {
+                    let (tenant, sources) = &*kept;
+                    let free_names = if sources.len() > 1 { &sources[..] } else { &[] };
+                    for source in free_names {
+                        session
+                            .change(
+                                "UPDATE sources SET name = $3 WHERE tenant = $1 AND id = $2",
+                                values![tenant.as_str(), source.id.as_str(), &between(source)],
+                            )
+                            .await
+                            .map_err(|error| failed("rename a source", error))?;
                     }
-                    Err(error) => Err(failed("register a source", error)),
-                }
-            })
-        })
+                    for source in sources {
+                        let put = session
+                            .change(
+                                PUT_SOURCE,
+                                values![
+                                    tenant.as_str(),
+                                    source.id.as_str(),
+                                    &source.name,
+                                    &source.definition,
+                                    &source.base_dir,
+                                    SOURCES_MAX,
+                                ],
+                            )
+                            .await;
+                        match put {
+                            Ok(0) => {
+                                return Err(Error::invalid(format!(
+                                    "there are {SOURCES_MAX} sources already: expected no more"
+                                )));
+                            }
+                            Ok(_) => {}
+                            Err(error) if is_taken(&error) => {
+                                return Err(Error::invalid(format!(
+                                    "another source is named {:?}",
+                                    source.name
+                                )));
+                            }
+                            Err(error) => return Err(failed("register a source", error)),
+                        }
+                    }
+                    Ok(())
+                })
+            },
+        )
         .await
     }
 

@@ -134,6 +134,12 @@ impl AccountSettings {
         named
     }
 
+    /// Whether an attribute is named anywhere.
+    pub(crate) fn wants(&self, wanted: &str) -> bool {
+        let named = self.named().into_iter().map(|(_, name)| name);
+        named.chain([self.native_identity.as_str()]).any(|name| name.eq_ignore_ascii_case(wanted))
+    }
+
     /// The first fault, as the key and what is wrong with it.
     pub(crate) fn fault(&self) -> Option<(String, String)> {
         let blank = |key: String| Some((key, "must not be blank".to_owned()));

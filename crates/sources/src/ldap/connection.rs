@@ -48,9 +48,8 @@ async fn connect_and_bind(
     // It ends with the connection, and with the runtime of this read at the latest.
     tokio::spawn(async move { connection.drive().await });
     let name = settings.bind_dn.as_deref().unwrap_or_default();
-    let password = password.map_or("", Secret::reveal);
     let bound = ldap
-        .simple_bind(name, password)
+        .simple_bind(name, password.map_or("", Secret::reveal))
         .await
         .map_err(|error| failed(settings, format!("the bind had no answer: {error}")))?;
     let refused = match bound.rc {
@@ -60,6 +59,7 @@ async fn connect_and_bind(
         _ => "the server does not accept it",
     };
     let text = super::search::server_text(&bound);
+    let text = password.map_or_else(|| text.clone(), |password| password.hidden_in(&text));
     Err(failed(settings, format!("bind as {name:?} refused: {refused} ({text})")))
 }
 

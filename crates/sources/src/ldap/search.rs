@@ -77,7 +77,14 @@ async fn fill(ldap: &mut Ldap, search: &Search, cookie: Vec<u8>, page: &mut Page
             Ok(Some(answer)) if answer.is_ref() => page.referrals += 1,
             Ok(Some(answer)) if answer.is_intermediate() => {}
             Ok(Some(answer)) => match Entry::read(answer.0) {
-                Some(entry) => page.entries.push(entry),
+                Some(entry) if page.entries.len() < usize::from(search.page_size) => page.entries.push(entry),
+                // Without this bound a server that knows no pages would fill the memory.
+                Some(_) => {
+                    return Next::Cut(format!(
+                        "the server gives more than the {} entries of a page",
+                        search.page_size
+                    ));
+                }
                 None => return Next::Cut("an answer of the server is not readable".to_owned()),
             },
             Ok(None) => break,

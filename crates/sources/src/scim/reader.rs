@@ -5,14 +5,18 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::changes::{Cursor, Gathering};
+use super::seen::{Came, Seen};
 use super::service::{Credentials, Page, Refusal, Service};
+use super::version::EntityTag;
 use super::{GroupsFrom, Paging, ScimSettings, values};
 use crate::account::{AccountSink, Record};
 use crate::reader::{ReadError, RecordReader};
 use crate::remote::{Feed, RemoteReader, Stop};
 use crate::secret::{self, Environment};
 
-/// Opens a service for one full read.
+/// Opens a service for one read, which finds out whether anything changed since the read that `cursor` came from if the
+/// settings want it.
 ///
 /// # Errors
 /// The settings are faulty or the credentials cannot be had; all else comes with the first batch.
@@ -20,6 +24,7 @@ pub(crate) fn open(
     settings: &ScimSettings,
     base_dir: &Path,
     environment: Environment<'_>,
+    cursor: Option<&str>,
 ) -> Result<Box<dyn RecordReader>, ReadError> {
     if let Some((key, reason)) = settings.fault() {
         return Err(ReadError::Settings { path: settings.url.clone(), reason: format!("{key}: {reason}") });
@@ -37,9 +42,25 @@ pub(crate) fn open(
     let service = Service::new(settings, base_dir, &credentials)?;
     let sink = AccountSink::new(settings.account.clone());
     let settings = settings.clone();
+    let last = Cursor::of_last(cursor, &settings);
     let time_limit = Duration::from_secs(settings.total_timeout_s);
     RemoteReader::start(settings.url.clone(), time_limit, sink, async move |feed| {
-        Read { settings: &settings, service: &service, total: None, seen: 0 }.all(feed).await
+        let read = Read {
+            settings: &settings,
+            service: &service,
+            wants_version: settings.account.wants(values::VERSION),
+            gathering: Gathering::new(&settings),
+            total: None,
+            given: 0,
+            again: 0,
+            seen: Seen::default(),
+        };
+        if let Some(last) = last
+            && read.is_unchanged(&last).await?
+        {
+            return read.unchanged(last, feed);
+        }
+        read.all(feed).await
     })
 }
 
@@ -47,20 +68,55 @@ pub(crate) fn open(
 struct Read<'a> {
     settings: &'a ScimSettings,
     service: &'a Service,
+    /// Whether accounts show the versions of resources.
+    wants_version: bool,
+    gathering: Gathering,
     /// What the service reported first.
     total: Option<u64>,
-    seen: u64,
+    /// Users given so far.
+    given: u64,
+    /// Of them those that had come before.
+    again: u64,
+    seen: Seen,
 }
 
 impl Read<'_> {
-    async fn all(&mut self, feed: &mut Feed) -> Result<(), Stop> {
+    /// Whether the service says of every page of the last read that it is what it was.
+    async fn is_unchanged(&self, last: &Cursor) -> Result<bool, Stop> {
+        let mut first = 0;
+        for (tag, count) in &last.pages {
+            let Some(tag) = EntityTag::parse(tag) else { return Ok(false) };
+            let query = self.query(first, "");
+            let page = self.service.page_unless("/Users", &query, Some(&tag)).await;
+            if page.map_err(|refusal| self.stop(refusal))?.is_some() {
+                return Ok(false);
+            }
+            first += count;
+        }
+        Ok(!last.pages.is_empty())
+    }
+
+    /// Ends a read that found everything as it was.
+    fn unchanged(&self, last: Cursor, feed: &mut Feed) -> Result<(), Stop> {
+        feed.sink.changes_only = true;
+        feed.sink.reported_total = last.total;
+        feed.sink.same_digest = Some(last.digest.clone());
+        for name in &last.names {
+            feed.present(name)?;
+        }
+        feed.sink.cursor = last.counted();
+        Ok(())
+    }
+
+    async fn all(mut self, feed: &mut Feed) -> Result<(), Stop> {
         let mut cursor = String::new();
         loop {
-            let page = self.service.page("/Users", &self.query(&cursor)).await;
+            let page = self.service.page("/Users", &self.query(self.given, &cursor)).await;
             let page = page.map_err(|refusal| self.stop(refusal))?;
             self.check_total(&page, feed)?;
             let count = (page.resources.len() + page.broken) as u64;
-            self.seen += count;
+            self.given += count;
+            self.gathering.page(page.tag.as_deref(), count);
             for _ in 0..page.broken {
                 feed.sink.reject(0, None, "the resource is not a JSON object".to_owned());
             }
@@ -73,29 +129,36 @@ impl Read<'_> {
                     return Err(Stop::Incomplete("the service gave the same cursor again".to_owned()));
                 }
                 (Paging::Cursor, None) => break,
-                (Paging::Index, _) if count == 0 || self.total.is_some_and(|total| self.seen >= total) => {
+                (Paging::Index, _) if count == 0 || self.total.is_some_and(|total| self.given >= total) => {
                     break;
                 }
                 (Paging::Index, _) => {}
             }
         }
+        let (different, again) = (self.given - self.again, self.again);
+        let twice = if again == 0 { String::new() } else { format!("{again} users twice and so ") };
         match self.total {
-            Some(total) if total != self.seen => Err(Stop::Incomplete(format!(
-                "the service gave {} users of the {total} that it reports",
-                self.seen
+            Some(total) if total != different => Err(Stop::Incomplete(format!(
+                "the service gave {twice}{different} users of the {total} that it reports"
             ))),
             None if self.settings.paging == Paging::Index => {
                 Err(Stop::Incomplete("the service does not report how many users there are".to_owned()))
             }
-            Some(_) | None => Ok(()),
+            Some(_) | None => {
+                if again == 0 {
+                    feed.sink.cursor = self.gathering.end(self.total, feed.sink.digest_so_far());
+                }
+                Ok(())
+            }
         }
     }
 
-    fn query(&self, cursor: &str) -> Vec<(&'static str, String)> {
+    /// What a page is asked for with, `first` users before it.
+    fn query(&self, first: u64, cursor: &str) -> Vec<(&'static str, String)> {
         let settings = self.settings;
         let mut query = vec![("count", settings.page_size.to_string())];
         match settings.paging {
-            Paging::Index => query.push(("startIndex", (self.seen + 1).to_string())),
+            Paging::Index => query.push(("startIndex", (first + 1).to_string())),
             Paging::Cursor => query.push(("cursor", cursor.to_owned())),
         }
         query.extend(settings.filter.clone().map(|filter| ("filter", filter)));
@@ -119,10 +182,32 @@ impl Read<'_> {
         }
     }
 
-    async fn account(&self, user: Map<String, Value>, feed: &mut Feed) -> Result<(), Stop> {
+    async fn account(&mut self, user: Map<String, Value>, feed: &mut Feed) -> Result<(), Stop> {
         let is_disabled = user.get("active").and_then(Value::as_bool) == Some(false);
         let id = user.get("id").and_then(Value::as_str).map(str::to_owned);
+        match self.seen.note(&user) {
+            Came::First => {}
+            Came::Again => self.again += 1,
+            Came::Changed => {
+                let id = id.unwrap_or_default();
+                let reason = format!(
+                    "user {id:?} came twice and changed between: the pages moved while they were read"
+                );
+                return Err(self.failed(reason));
+            }
+        }
+        let has_version =
+            user.get("meta").and_then(|meta| meta.get("version")).is_some_and(|found| !found.is_null());
         let mut fields = values::flatten(user);
+        let version = fields.iter().position(|(name, _)| name == values::VERSION);
+        match (self.wants_version, version) {
+            (false, Some(index)) => drop(fields.remove(index)),
+            (true, None) if has_version => {
+                let wanted = "expected \"text\" or W/\"text\"";
+                feed.sink.warn(format!("{} of some users is no entity tag: {wanted}", values::VERSION));
+            }
+            (true, Some(_) | None) | (false, None) => {}
+        }
         if self.settings.groups == GroupsFrom::Search
             && let Some(id) = id
         {
@@ -132,7 +217,9 @@ impl Read<'_> {
             fields.push(("groups".to_owned(), ids));
             fields.push(("groups.display".to_owned(), displays));
         }
-        feed.push(Record { line: 0, fields, flags: [is_disabled, false, false, false] })
+        let record = Record { line: 0, fields, flags: [is_disabled, false, false, false] };
+        self.gathering.name(record.text(&self.settings.account.native_identity));
+        feed.push(record)
     }
 
     /// Ids and names of the groups that have the user as a member.
@@ -161,7 +248,7 @@ impl Read<'_> {
             if groups.len() as u64 == total {
                 return Ok(groups);
             }
-            if count == 0 {
+            if count == 0 || groups.len() as u64 > total {
                 let found = groups.len();
                 return Err(Stop::Incomplete(format!("the service gave {found} groups of a user's {total}")));
             }
@@ -171,10 +258,10 @@ impl Read<'_> {
     /// Before the first page nothing was read, and the source has failed.
     fn stop(&self, refusal: Refusal) -> Stop {
         let (Refusal::Final(reason) | Refusal::Temporary(reason)) = refusal;
-        if self.seen == 0 {
-            Stop::Failed(ReadError::Remote { place: self.settings.url.clone(), reason })
-        } else {
-            Stop::Incomplete(reason)
-        }
+        if self.given == 0 { self.failed(reason) } else { Stop::Incomplete(reason) }
+    }
+
+    fn failed(&self, reason: String) -> Stop {
+        Stop::Failed(ReadError::Remote { place: self.settings.url.clone(), reason })
     }
 }

@@ -3,11 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, RETRY_AFTER};
 use reqwest::{Client, StatusCode, redirect};
 use serde_json::{Map, Value};
 
 use super::ScimSettings;
+use super::version::EntityTag;
 use crate::reader::ReadError;
 use crate::secret::Secret;
 use crate::tls;
@@ -19,6 +20,9 @@ const ATTEMPTS: u32 = 6;
 /// Longest wait that a service may ask for between two of them, and the first where it asks for none.
 const WAIT_MAX: Duration = Duration::from_secs(300);
 const WAIT_FIRST: Duration = Duration::from_secs(1);
+
+/// Characters of the service's own words that an error shows.
+const DETAIL_CHARACTERS_MAX: usize = 300;
 
 /// What the service is asked with.
 pub(super) enum Credentials {
@@ -32,6 +36,8 @@ pub(super) struct Service {
     client: Client,
     url: String,
     time_limit: Duration,
+    /// What no error may show.
+    secrets: Vec<Secret>,
 }
 
 /// A page of resources.
@@ -41,6 +47,8 @@ pub(super) struct Page {
     pub(super) broken: usize,
     pub(super) total: Option<u64>,
     pub(super) next_cursor: Option<String>,
+    /// The entity tag that the answer had, as it was written.
+    pub(super) tag: Option<String>,
 }
 
 /// Why there is no answer.
@@ -63,13 +71,20 @@ impl Service {
             |reason: &str| ReadError::Remote { place: settings.url.clone(), reason: reason.to_owned() };
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static("application/scim+json, application/json"));
+        let mut secrets = Vec::new();
         let authorization = match credentials {
             Credentials::None => None,
-            Credentials::Token(token) => Some(format!("Bearer {}", token.reveal())),
+            Credentials::Token(token) => {
+                secrets.push(token.clone());
+                Some(format!("Bearer {}", token.reveal()))
+            }
             Credentials::Password(user, password) => {
                 use base64::Engine as _;
                 let pair = format!("{user}:{}", password.reveal());
-                Some(format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)))
+                let pair = base64::engine::general_purpose::STANDARD.encode(pair);
+                let authorization = format!("Basic {pair}");
+                secrets.extend([Secret::new(pair), password.clone()]);
+                Some(authorization)
             }
         };
         if let Some(text) = authorization {
@@ -87,15 +102,26 @@ impl Service {
             .build()
             .map_err(|error| failed(&format!("no client: {error}")))?;
         let time_limit = Duration::from_secs(settings.operation_timeout_s);
-        Ok(Self { client, url: settings.url.trim_end_matches('/').to_owned(), time_limit })
+        Ok(Self { client, url: settings.url.trim_end_matches('/').to_owned(), time_limit, secrets })
     }
 
     /// Asks for a page of `path` with a query.
     pub(super) async fn page(&self, path: &str, query: &[(&str, String)]) -> Result<Page, Refusal> {
+        let page = self.page_unless(path, query, None).await?;
+        page.ok_or_else(|| Refusal::Final("the service answered 304 Not Modified to no condition".to_owned()))
+    }
+
+    /// The same, unless the page still has an entity tag; then `None`.
+    pub(super) async fn page_unless(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        tag: Option<&EntityTag<'_>>,
+    ) -> Result<Option<Page>, Refusal> {
         let mut wait = WAIT_FIRST;
         let mut attempt = 1;
         loop {
-            let asked = tokio::time::timeout(self.time_limit, self.ask(path, query)).await;
+            let asked = tokio::time::timeout(self.time_limit, self.ask(path, query, tag)).await;
             let (reason, told) = match asked {
                 Ok(Ok(page)) => return Ok(page),
                 Ok(Err((Refusal::Final(reason), _))) => return Err(Refusal::Final(reason)),
@@ -112,10 +138,18 @@ impl Service {
     }
 
     /// Asks once; beside a temporary refusal stands the wait that the service asks for.
-    async fn ask(&self, path: &str, query: &[(&str, String)]) -> Result<Page, (Refusal, Option<Duration>)> {
+    async fn ask(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        tag: Option<&EntityTag<'_>>,
+    ) -> Result<Option<Page>, (Refusal, Option<Duration>)> {
         let later = |reason: String| (Refusal::Temporary(reason), None);
         let never = |reason: String| (Refusal::Final(reason), None);
-        let request = self.client.get(format!("{}{path}", self.url)).query(query);
+        let mut request = self.client.get(format!("{}{path}", self.url)).query(query);
+        if let Some(tag) = tag {
+            request = request.header(IF_NONE_MATCH, tag.text());
+        }
         let mut answer = request.send().await.map_err(|error| {
             let reason = format!("no connection: {}", chain(&error.without_url()));
             // A certificate does not become better by asking again.
@@ -129,6 +163,18 @@ impl Service {
                 Refusal::Temporary(format!("the service answered {status}")),
                 told.map(Duration::from_secs),
             ));
+        }
+        let header = answer.headers().get(ETAG).and_then(|value| Some(value.to_str().ok()?.to_owned()));
+        if let (StatusCode::NOT_MODIFIED, Some(tag)) = (status, tag) {
+            // A service that names another tag says two things at once.
+            let named =
+                header.as_deref().map(|text| EntityTag::parse(text).is_some_and(|named| named.matches(tag)));
+            return match named {
+                None | Some(true) => Ok(None),
+                Some(false) => {
+                    Err(never("the service answered 304 Not Modified with another entity tag".to_owned()))
+                }
+            };
         }
         let mut body = Vec::new();
         while let Some(piece) = answer
@@ -144,10 +190,13 @@ impl Service {
         let parsed = serde_json::from_slice::<Value>(&body).ok();
         if status != StatusCode::OK {
             let detail = parsed.as_ref().and_then(|body| body.get("detail")?.as_str()).unwrap_or_default();
-            let detail: String = detail.chars().take(300).collect();
+            let shown = self.secrets.iter().fold(detail.to_owned(), |text, secret| secret.hidden_in(&text));
+            let detail: String = shown.chars().take(DETAIL_CHARACTERS_MAX).collect();
             return Err(never(format!("the service answered {status}: {detail}")));
         }
-        page(parsed).ok_or_else(|| never("the answer is no SCIM list response".to_owned()))
+        let mut page = page(parsed).ok_or_else(|| never("the answer is no SCIM list response".to_owned()))?;
+        page.tag = header;
+        Ok(Some(page))
     }
 }
 
@@ -179,5 +228,5 @@ fn page(body: Option<Value>) -> Option<Page> {
         .into_iter()
         .filter_map(|element| if let Value::Object(members) = element { Some(members) } else { None })
         .collect();
-    Some(Page { broken: count - resources.len(), resources, total, next_cursor })
+    Some(Page { broken: count - resources.len(), resources, total, next_cursor, tag: None })
 }

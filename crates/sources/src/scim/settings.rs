@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::account::AccountSettings;
+use crate::ldap::ChangeSettings;
 use crate::secret;
 
 /// The `[scim]` table of a definition file.
@@ -47,6 +48,10 @@ pub struct ScimSettings {
     /// Where an account's groups come from.
     #[serde(default)]
     pub groups: GroupsFrom,
+    /// Asks whether anything changed since the last read, where the service gives its pages entity tags; everything is
+    /// read, always, when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<ChangeSettings>,
     /// Seconds within which each answer must have come.
     #[serde(default = "default_operation_timeout")]
     pub operation_timeout_s: u64,
@@ -119,6 +124,7 @@ impl ScimSettings {
             sort_by: None,
             page_size: default_page_size(),
             groups: GroupsFrom::default(),
+            changes: None,
             operation_timeout_s: default_operation_timeout(),
             total_timeout_s: default_total_timeout(),
             account: default_account(),
@@ -153,6 +159,9 @@ impl ScimSettings {
         }
         if has_password != self.user.is_some() {
             return fault("user", "expected together with `password_file` or `password_env`");
+        }
+        if self.changes.is_some() && self.groups == GroupsFrom::Search {
+            return fault("changes", "expected no such table: groups that are searched for change unnoticed");
         }
         if self.page_size == 0 {
             return fault("page_size", "expected 1 to 65535");

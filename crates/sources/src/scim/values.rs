@@ -6,13 +6,19 @@
 
 use serde_json::{Map, Value};
 
+use super::seen::version;
 use crate::ndjson::values::{text, texts};
 
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
-/// The attributes of a user. What describes the resource itself (`schemas`, `meta`) is left out, but for its times.
+/// The name that a resource's version has among its attributes.
+pub(super) const VERSION: &str = "meta.version";
+
+/// The attributes of a user. What describes the resource itself (`schemas`, `meta`) is left out, but for its times and,
+/// where it is an entity tag, its version.
 pub(super) fn flatten(resource: Map<String, Value>) -> Vec<(String, Vec<String>)> {
     let mut fields = Vec::new();
+    let version = version(&resource).map(|tag| (VERSION.to_owned(), vec![tag.text().to_owned()]));
     for (name, value) in resource {
         match name.as_str() {
             "schemas" | "password" => {}
@@ -27,6 +33,7 @@ pub(super) fn flatten(resource: Map<String, Value>) -> Vec<(String, Vec<String>)
             _ => attribute(name, value, &mut fields),
         }
     }
+    fields.extend(version);
     fields.retain(|(_, values)| !values.is_empty());
     fields
 }
@@ -103,6 +110,7 @@ mod tests {
             "groups=g1",
             "id=7",
             "meta.created=2024-01-15T08:30:00Z",
+            "meta.version=W/\"1\"",
             "name.familyName=Adams",
             "name.givenName=Anna",
             "urn:example:2.0:User:badge=5",

@@ -3,7 +3,8 @@
 //!
 //! `service` asks, waits, asks again and renews the access token; `list` goes through the pages of a list and proves
 //! that none was skipped; `source` finds a source and its account schema; `values` makes records of what came;
-//! `reader` puts them together. `documents` gives search documents as lines of JSON.
+//! `reader` puts them together. `documents` gives search documents as lines of JSON. `mirror` makes definitions of all
+//! that a tenant has.
 //!
 //! Invariants:
 //! - lists are read in a fixed order, page by page; by offset each page begins with the last element of the page
@@ -17,6 +18,7 @@
 
 mod documents;
 mod list;
+mod mirror;
 mod reader;
 mod service;
 mod settings;
@@ -25,5 +27,6 @@ mod values;
 
 pub(crate) use documents::Mirror;
 pub use documents::write_documents;
+pub use mirror::{LeftOut, MirrorRequest, TenantMirror, mirror};
 pub(crate) use reader::open;
 pub use settings::{TenantObjects, TenantSettings};

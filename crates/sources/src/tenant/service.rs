@@ -222,7 +222,7 @@ impl Service {
         let places = ["/messages/0/text", "/error_description", "/message", "/error"];
         let mut detail = places.into_iter().find_map(text).unwrap_or_default().to_owned();
         for hidden in [Some(&self.client_secret), self.token.as_ref()].into_iter().flatten() {
-            detail = detail.replace(hidden.reveal(), "[secret]");
+            detail = hidden.hidden_in(&detail);
         }
         let detail: String = detail.chars().take(DETAIL_CHARACTERS_MAX).collect();
         let separator = if detail.is_empty() { "" } else { ": " };

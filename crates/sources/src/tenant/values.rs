@@ -21,9 +21,12 @@ pub(super) const UUID: &str = "tenant.uuid";
 /// What is named so is the tenant's.
 const PREFIX: &str = "tenant.";
 
+/// The tenant's id of the identity that an account belongs to.
+pub(super) const IDENTITY_ID: &str = "tenant.identityId";
+
 /// What the tenant says about an account beside its columns, in order.
 pub(super) const ACCOUNT_FIELDS: [&str; 4] =
-    ["tenant.id", "tenant.identityId", "tenant.identityName", "tenant.manuallyCorrelated"];
+    ["tenant.id", IDENTITY_ID, "tenant.identityName", "tenant.manuallyCorrelated"];
 
 /// A record and the names of its attributes that were left out, because they look like the tenant's own.
 pub(super) type Made = (Record, Vec<String>);

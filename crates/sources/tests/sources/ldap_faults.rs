@@ -71,6 +71,18 @@ fn the_whole_read_has_a_time_limit() {
 }
 
 #[test]
+fn a_page_is_not_longer_than_was_asked_for() {
+    let endless = |_: usize, _: &[u8]| {
+        let people = (0..2_000).map(|_| person("cn=a,dc=x"));
+        people.chain([Reply::Done(0, Some(""))]).collect()
+    };
+    let outcome = read(endless, |settings| settings.page_size = 100).unwrap();
+    let reason = outcome.summary.incomplete_reason.unwrap();
+    assert_eq!(reason, "search below \"dc=x\": the server gives more than the 100 entries of a page");
+    assert_eq!(outcome.records.len(), 100);
+}
+
+#[test]
 fn references_are_counted_and_not_followed() {
     let answer = |number: usize, _: &[u8]| match number {
         0 => vec![Reply::Reference, person("cn=a,dc=x"), Reply::Done(0, Some("c"))],

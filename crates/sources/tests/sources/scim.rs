@@ -6,15 +6,15 @@ use crate::servers::scim::{Scim, TOKEN};
 use crate::servers::scripted_http;
 use crate::support::{self, Outcome};
 
-fn read(settings: ScimSettings, folder: &std::path::Path) -> Result<Outcome, ReadError> {
+pub fn read(settings: ScimSettings, folder: &std::path::Path) -> Result<Outcome, ReadError> {
     support::read(&support::definition_of(ReaderSettings::Scim(Box::new(settings))), folder)
 }
 
-fn settings(url: String) -> ScimSettings {
+pub fn settings(url: String) -> ScimSettings {
     ScimSettings { allow_plaintext: true, ..ScimSettings::new(url) }
 }
 
-const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
+pub const USER: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 #[test]
@@ -154,6 +154,44 @@ fn what_is_no_service_fails_in_words() {
     let url = scripted_http::start(|_, _| ("200 OK", "", users(0, 1, 1)));
     let text = read(ScimSettings::new(url.clone()), std::path::Path::new(".")).err().unwrap().to_string();
     assert_eq!(text, format!("{url}: url: expected https: what is sent would be readable"));
+}
+
+#[test]
+fn what_a_careless_service_repeats_is_not_shown() {
+    let url = scripted_http::start(|_, head| {
+        let given = head.lines().find_map(|line| line.strip_prefix("authorization: ")).unwrap();
+        ("403 Forbidden", "", format!(r#"{{"detail": "{given} has no right"}}"#))
+    });
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("secret"), "s3cret").unwrap();
+    let secret = Some("secret".to_owned());
+    let token = ScimSettings { token_file: secret.clone(), ..settings(url.clone()) };
+    let user = Some("ada".to_owned());
+    let password = ScimSettings { user, password_file: secret, ..settings(url.clone()) };
+    for (wanted, scheme) in [(token, "Bearer"), (password, "Basic")] {
+        let error = read(wanted, folder.path()).err().unwrap();
+        let expected = format!("{url}: the service answered 403 Forbidden: {scheme} [secret] has no right");
+        assert_eq!(error.to_string(), expected);
+        // `ada:s3cret` in base64 is the password, too.
+        let shown = format!("{error:?}");
+        assert!(!shown.contains("s3cret") && !shown.contains("YWRhOnMzY3JldA"), "{shown}");
+    }
+}
+
+#[test]
+fn more_groups_than_the_service_reports_end_the_read() {
+    let url = scripted_http::start(|_, head| {
+        let body = if head.contains("/Groups") {
+            // Whatever page is asked for, there are two more.
+            r#"{"totalResults": 3, "Resources": [{"id": "g", "displayName": "G"}, {"id": "h"}]}"#.to_owned()
+        } else {
+            users(0, 1, 1)
+        };
+        ("200 OK", "", body)
+    });
+    let wanted = ScimSettings { groups: GroupsFrom::Search, ..settings(url) };
+    let reason = read(wanted, std::path::Path::new(".")).unwrap().summary.incomplete_reason;
+    assert_eq!(reason.as_deref(), Some("the service gave 4 groups of a user's 3"));
 }
 
 #[test]

@@ -7,4 +7,5 @@ mod broken_commits;
 
 mod faults;
 mod postgres;
+mod registry;
 mod sqlite;

@@ -70,6 +70,12 @@ async fn postgres_keeps_the_other_contracts() {
     contract::relay_log_contract(async || open().await as _).await;
 }
 
+#[tokio::test]
+async fn several_sources_are_registered_at_once() {
+    let Some(server) = PostgresServer::shared() else { return };
+    crate::registry::several_sources_are_registered_at_once(&*fresh(&server, settings()).await).await;
+}
+
 #[test]
 fn random_commands_are_answered_as_the_fake_answers_them() {
     let Some(server) = PostgresServer::shared() else { return };

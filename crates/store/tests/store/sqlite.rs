@@ -68,6 +68,12 @@ async fn sqlite_keeps_the_other_contracts() {
     contract::relay_log_contract(async || stores.open().await as _).await;
 }
 
+#[tokio::test]
+async fn several_sources_are_registered_at_once() {
+    let stores = Stores::new();
+    crate::registry::several_sources_are_registered_at_once(&*stores.open().await).await;
+}
+
 #[test]
 fn random_commands_are_answered_as_the_fake_answers_them() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -61,17 +61,23 @@ impl Scim {
 
     /// Creates a resource and gives its id.
     pub fn create(&self, path: &str, resource: &str) -> String {
+        let answer = self.ask("POST", path, resource);
+        assert!(answer.contains(" 201 "), "{answer}");
+        answer.split("\"id\": \"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+    }
+
+    /// What the service answers, headers and body, without the reader.
+    pub fn ask(&self, method: &str, path: &str, resource: &str) -> String {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
         write!(
             stream,
-            "POST /v2{path} HTTP/1.0\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n\
+            "{method} /v2{path} HTTP/1.0\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n\
              Content-Type: application/scim+json\r\nContent-Length: {}\r\n\r\n{resource}",
             resource.len()
         )
         .unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        assert!(answer.contains(" 201 "), "{answer}");
-        answer.split("\"id\": \"").nth(1).unwrap().split('"').next().unwrap().to_owned()
+        answer
     }
 }

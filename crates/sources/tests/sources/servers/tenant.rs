@@ -26,6 +26,10 @@ pub struct Data {
     pub schemas: BTreeMap<String, Value>,
     pub accounts: Vec<Value>,
     pub identities: Vec<Value>,
+    pub identity_profiles: Vec<Value>,
+    /// Lifecycle states by the id of their identity profile.
+    pub lifecycle_states: BTreeMap<String, Value>,
+    pub transforms: Vec<Value>,
     /// Documents by index.
     pub documents: BTreeMap<String, Vec<Value>>,
     /// The list of accounts is search-backed: it refuses places beyond its window and knows `searchAfter`.
@@ -112,6 +116,16 @@ impl Tenant {
     /// Requests so far, as `GET /accounts limit=250 offset=0`, query in the order of names.
     pub fn asked(&self) -> Vec<String> {
         self.state.lock().unwrap().asked.clone()
+    }
+
+    /// Changes what the tenant holds.
+    pub fn change(&self, change: impl FnOnce(&mut Data)) {
+        change(&mut self.state.lock().unwrap().data);
+    }
+
+    /// Sets what happens before an answer from now on.
+    pub fn script(&self, script: impl FnMut(&Asked, &mut Data) -> Option<Fault> + Send + 'static) {
+        self.state.lock().unwrap().script = Box::new(script);
     }
 
     /// Tokens given so far.
@@ -258,6 +272,20 @@ impl Data {
                 let of = |identity: &&Value| all || identity["correlated"] == true;
                 let identities = self.identities.iter().filter(of).collect();
                 self.page(asked, identities, &["name", "alias", "cloudStatus"], false)
+            }
+            ("GET", ["identity-profiles"]) => {
+                let profiles = self.identity_profiles.iter().collect();
+                self.page(asked, profiles, &["id", "name", "priority"], false)
+            }
+            ("GET", ["identity-profiles", id, "lifecycle-states"]) => {
+                let found = self.lifecycle_states.get(*id);
+                found
+                    .map(|found| (found.to_string(), None))
+                    .ok_or_else(|| ("404 Not Found", "none".to_owned()))
+            }
+            ("GET", ["transforms"]) => {
+                let wanted = filter(asked, "name")?;
+                self.page(asked, wanted_of(&self.transforms, "name", wanted.as_deref()), &[], false)
             }
             ("POST", ["search"]) => self.search(asked),
             _ => Err(("404 Not Found", format!("no {method} {}", asked.path))),
