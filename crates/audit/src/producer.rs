@@ -3,6 +3,7 @@
 use crate::{RelaySettings, document};
 use muster_reports::audit::ChainedEvent;
 use muster_reports::ids::TenantId;
+use muster_reports::ports::AuditEvent;
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -157,12 +158,11 @@ impl Producer {
         let mut outcomes = vec![Outcome::NotNow("it was not acknowledged in time".into()); events.len()];
         for (place, ChainedEvent { event, .. }) in events.iter().enumerate() {
             let payload = document::of(event, &self.org, &self.pod).to_string();
-            let header = Header { key: "event_id", value: Some(&event.id) };
             let record = BaseRecord::with_opaque_to(&self.topic, Box::new((place, reply.clone())))
                 .key(tenant.as_str())
                 .payload(&payload)
                 .timestamp(event.at.timestamp_millis())
-                .headers(OwnedHeaders::new_with_capacity(1).insert(header));
+                .headers(headers(event));
             if let Err((error, _)) = self.kafka.send(record) {
                 outcomes[place] = Outcome::of(&error);
                 if matches!(outcomes[place], Outcome::NotNow(_)) {
@@ -196,6 +196,20 @@ impl Producer {
             Err(error) => tracing::error!(%error, "the producer cannot be made anew"),
         }
     }
+}
+
+/// The event's id, and the trace of the request that it comes from: `traceparent` and `tracestate` as W3C's Trace Context
+/// has them for HTTP.
+fn headers(event: &AuditEvent) -> OwnedHeaders {
+    let text = |headers: OwnedHeaders, key, value: &str| headers.insert(Header { key, value: Some(value) });
+    let mut headers = text(OwnedHeaders::new_with_capacity(3), "event_id", &event.id);
+    if let Some(trace) = &event.caller.trace {
+        headers = text(headers, "traceparent", &trace.parent_header());
+        if let Some(state) = trace.state_header() {
+            headers = text(headers, "tracestate", state);
+        }
+    }
+    headers
 }
 
 fn kafka(settings: &RelaySettings) -> Result<ThreadedProducer<Deliveries>, PropertyError> {

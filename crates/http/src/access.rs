@@ -9,9 +9,11 @@ use crate::outside::{Refusal, TOKEN_BYTES_MAX};
 use crate::refusals;
 use crate::state::AppState;
 use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::ids::ClientId;
+use muster_reports::trace::Trace;
 use muster_reports::{Caller, Operation};
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -69,12 +71,9 @@ pub(crate) struct Allowed<R> {
 
 impl<R: Right> Allowed<R> {
     /// Checks the head of a request.
-    pub(crate) async fn admit(
-        state: &AppState,
-        headers: &HeaderMap,
-        version: ApiVersion,
-    ) -> Result<Self, Failure> {
-        let caller = authenticate(state, headers).await?;
+    pub(crate) async fn admit(state: &AppState, head: &Parts, version: ApiVersion) -> Result<Self, Failure> {
+        let trace = head.extensions.get::<Trace>().cloned();
+        let caller = Caller { trace, ..authenticate(state, &head.headers).await? };
         tracing::Span::current().record("client", caller.client.as_str());
         let now = state.clock().now();
         let inner = state.inner();

@@ -202,6 +202,7 @@ impl TokenIssuer {
             user,
             scopes: claims.scope,
             data_scope: claims.data_scope,
+            trace: None,
         })
     }
 
@@ -230,6 +231,7 @@ mod tests {
             }),
             scopes: vec![Scope::ReportManage],
             data_scope: DataScope::Everything,
+            trace: None,
         }
     }
 

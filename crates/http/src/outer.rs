@@ -1,14 +1,15 @@
-//! What surrounds every request: tracking id, log line, limits of size and time, panics, doubled slashes.
+//! What surrounds every request: tracking id, trace, log line, limits of size and time, panics, doubled slashes.
 
 use crate::failure::{Failure, render};
 use crate::state::AppState;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::uri::PathAndQuery;
-use axum::http::{StatusCode, Uri};
+use axum::http::{HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use muster_reports::Error;
+use muster_reports::trace::Trace;
 use std::panic::AssertUnwindSafe;
 use tower::ServiceExt;
 use tracing::Instrument;
@@ -23,10 +24,15 @@ const HEADERS_BYTES_MAX: usize = 32 * 1024;
 
 /// Answers one request through `routes`.
 ///
-/// The span has the route's pattern and never the path or the query, which the client chose.
+/// The span has the route's pattern and never the path or the query, which the client chose; of a trace only its id, which
+/// is hex digits whoever chose it.
 pub(crate) async fn answer(state: AppState, routes: Router, mut request: Request) -> Response {
     let tracking_id = state.inner().wiring.ids.fresh();
-    let span = tracing::info_span!("request", tracking_id, method = %request.method(), route = Empty, client = Empty);
+    let trace = trace(&request, &tracking_id);
+    let span = tracing::info_span!(
+        "request", tracking_id, trace = trace.id(), method = %request.method(), route = Empty, client = Empty
+    );
+    request.extensions_mut().insert(trace);
     let oversized = oversized(&request);
     *request.uri_mut() = single_slashes(request.uri());
     let work = async move {
@@ -49,6 +55,12 @@ pub(crate) async fn answer(state: AppState, routes: Router, mut request: Request
     }
     .instrument(span)
     .await
+}
+
+/// The trace that the request says it belongs to, or a new one.
+fn trace(request: &Request, tracking_id: &str) -> Trace {
+    let all = |name| request.headers().get_all(name).into_iter().map(HeaderValue::as_bytes);
+    Trace::brought(all("traceparent"), all("tracestate"), tracking_id)
 }
 
 /// The refusal of a request whose head is too large.

@@ -144,7 +144,7 @@ impl Routes {
             let handler = handler.clone();
             async move {
                 let (parts, body) = request.into_parts();
-                let allowed = Allowed::<R>::admit(&state, &parts.headers, version).await?;
+                let allowed = Allowed::<R>::admit(&state, &parts, version).await?;
                 let input = I::read(&state, parts, body).await?;
                 let caller = allowed.caller.clone();
                 let answer = handler(allowed, state.clone(), input).await;

@@ -34,6 +34,7 @@ use muster_reports::caller::{Caller, DataScope};
 use muster_reports::ids::{ClientId, TaskId, TenantId};
 use muster_reports::ports::{AuditEvent, Clock, Ids};
 use muster_reports::step::{Step, taken};
+use muster_reports::trace::Trace;
 use muster_reports::{Catalogue, ReportDefinition};
 use muster_store::{Place, ResultFiles, SealKey, Store};
 use std::fs::{File, TryLockError};
@@ -114,6 +115,7 @@ impl House {
             user: None,
             scopes: Vec::new(),
             data_scope: DataScope::Everything,
+            trace: Some(Trace::begin(&SystemIds.fresh())),
         };
         AuditEvent {
             id: SystemIds.fresh(),

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::ids::{ClientId, SourceId, TenantId};
+use crate::trace::Trace;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fmt;
@@ -215,6 +216,10 @@ pub struct Caller {
     pub scopes: Vec<Scope>,
     /// The rows that the credential grants; what counts is [`Caller::scope`].
     pub data_scope: DataScope,
+    /// The trace of the request; `None` for a credential, and for what was kept before traces were. It stands here so
+    /// that it is kept, and covered by the audit trail's hashes, wherever the caller is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<Trace>,
 }
 
 /// What can be asked of the service.
@@ -325,7 +330,34 @@ mod tests {
             user: levels.map(|l| UserIdentity { id: "i".into(), name: "n".into(), levels: l.to_vec() }),
             scopes: vec![scope],
             data_scope: DataScope::Everything,
+            trace: None,
         }
+    }
+
+    /// What versions before traces wrote and hashed, and how they read: a database may have processes of both.
+    #[test]
+    fn versions_without_traces_read_and_are_read() {
+        #[derive(Deserialize)]
+        struct Before {
+            tenant: TenantId,
+            client: ClientId,
+            user: Option<UserIdentity>,
+            scopes: Vec<Scope>,
+            data_scope: DataScope,
+        }
+        let before = r#"{"tenant":"t","client":"c","user":{"id":"i","name":"n","levels":["ORG_ADMIN"]},"scopes":["sp:scopes:all"],"data_scope":"everything"}"#;
+        let untraced = caller(Scope::All, Some(&[UserLevel::OrgAdmin]));
+        assert_eq!(serde_json::from_str::<Caller>(before).expect("it is read"), untraced);
+        assert_eq!(serde_json::to_string(&untraced).expect("it is written"), before);
+
+        let trace = Trace::begin("00112233445566778899aabbccddeeff");
+        let traced = Caller { trace: Some(trace.clone()), ..untraced.clone() };
+        let text = serde_json::to_string(&traced).expect("it is written");
+        let kept = r#","trace":{"traceparent":"00-00112233445566778899aabbccddeeff-8899aabbccddeeff-00"}}"#;
+        assert_eq!(text, before.replace(r#""everything"}"#, &format!(r#""everything"{kept}"#)));
+        let Before { tenant, client, user, scopes, data_scope } =
+            serde_json::from_str(&text).expect("it is read");
+        assert_eq!(Caller { tenant, client, user, scopes, data_scope, trace: Some(trace) }, traced);
     }
 
     #[test]

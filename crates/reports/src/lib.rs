@@ -24,6 +24,7 @@ pub mod service;
 pub mod snapshot;
 pub mod step;
 pub mod task;
+pub mod trace;
 
 pub use arguments::{ArgumentValue, Arguments, RawArguments};
 pub use caller::{Caller, CallerKind, DataScope, Operation};

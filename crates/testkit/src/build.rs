@@ -9,6 +9,7 @@ use muster_reports::kind::FileFormat;
 use muster_reports::ports::{AuditEvent, Credential, RegisteredSource};
 use muster_reports::snapshot::{AggregationMode, SnapshotManifest, SourceRun};
 use muster_reports::task::{NewTask, PublishedFile, TaskResult, dedup_key};
+use muster_reports::trace::Trace;
 use std::collections::BTreeMap;
 
 /// The tenant of everything here unless a test says otherwise.
@@ -39,6 +40,7 @@ pub fn user() -> Caller {
         }),
         scopes: vec![Scope::All],
         data_scope: DataScope::Everything,
+        trace: None,
     }
 }
 
@@ -192,6 +194,12 @@ pub fn registered_source(id: &str, name: &str) -> RegisteredSource {
         definition: format!("{{\"name\":\"{name}\",\"kind\":\"delimited\"}}"),
         base_dir: "/srv/exports".into(),
     }
+}
+
+/// The trace of a request that brought the specification's example, and `state` beside it.
+pub fn trace(state: Option<&str>) -> Trace {
+    let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".as_bytes();
+    Trace::brought([parent], state.map(str::as_bytes), "000000000000000000000000000000ff")
 }
 
 /// A download of a task, as the audit trail records it.

@@ -17,6 +17,7 @@ use muster_reports::error::{Category, Error, error_chain};
 use muster_reports::ids::WorkerId;
 use muster_reports::ports::{Clock, LeaseState, ProgressCell, ReportRunner, RunOutcome, TaskStore};
 use muster_reports::task::{AttemptEnd, Claim, Lease, Message, PublishedFile};
+use muster_reports::trace::Trace;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::{JoinError, JoinSet};
@@ -132,7 +133,7 @@ impl Worker {
         let started = self.clock.now();
         tracing::info!(
             task = %claim.task.id, report = %claim.task.report, attempt = claim.task.attempts,
-            epoch = claim.lease.epoch, "run begins"
+            epoch = claim.lease.epoch, trace = claim.task.requester.trace.as_ref().map(Trace::id), "run begins"
         );
         let outcome = self.run_until_over(&claim, &progress, release).await;
         let end = match outcome {

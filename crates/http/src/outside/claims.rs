@@ -132,6 +132,7 @@ impl ClaimRules {
             user: if self.is_application(claims, &client) { None } else { Some(self.user(claims)?) },
             scopes: named(claims, &self.scopes, &self.scope_names)?,
             data_scope,
+            trace: None,
         })
     }
 

@@ -1,13 +1,15 @@
 //! What the audit trail says of requests, and what is refused for its sake.
 
-use crate::world::{ACCOUNTS, World};
+use crate::world::{ACCOUNTS, Header, World};
 use chrono::TimeDelta;
+use muster_reports::Caller;
 use muster_reports::audit::AuditOperation;
 use muster_reports::caller::{Scope, UserLevel};
 use muster_reports::ids::WorkerId;
 use muster_reports::ports::RelayLog;
 use muster_reports::service::Limits;
 use muster_testkit::build;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 #[tokio::test]
@@ -26,7 +28,50 @@ async fn starts_and_cancels_are_recorded_with_their_task() {
     assert_eq!(seen, [(Start, id), (Start, id), (Cancel, id)], "what changed nothing is not recorded");
     let definition = started["attributes"]["taskDefinitionId"].as_str().unwrap();
     assert_eq!(events[0].details, format!("definition {definition}"));
-    assert!(events.iter().all(|event| event.caller == build::user()));
+    assert!(events.iter().all(|event| untraced(&event.caller) == build::user()));
+}
+
+/// The caller without the trace of its request.
+fn untraced(caller: &Caller) -> Caller {
+    Caller { trace: None, ..caller.clone() }
+}
+
+#[tokio::test]
+async fn an_event_has_the_trace_that_its_request_brought() {
+    let world = World::new().await;
+    let bearer = world.bearer(&build::user());
+    let given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let start = async |headers: &[Header<'_>]| {
+        let always = [("authorization", bearer.as_str()), ("content-type", "application/json")];
+        let headers = [&always, headers].concat();
+        assert_eq!(world.ask("POST /v3/reports/run", &headers, ACCOUNTS).await.status, 200);
+        let event = world.store.audit_events().pop().unwrap();
+        let trace = event.caller.trace.unwrap();
+        (trace.parent_header(), trace.state_header().map(str::to_owned))
+    };
+    let (parent, state) = start(&[
+        ("traceparent", given),
+        ("tracestate", "rojo=00f067aa0ba902b7"),
+        ("tracestate", "congo=t61"),
+    ])
+    .await;
+    assert_eq!(state.as_deref(), Some("rojo=00f067aa0ba902b7,congo=t61"));
+    let (parent, span) = (parent.split('-').collect::<Vec<_>>(), "00f067aa0ba902b7");
+    assert_eq!((parent[1], parent[3]), ("4bf92f3577b34da6a3ce929d0e0e4736", "01"));
+    assert!(parent[2] != span && parent[2] != "0000000000000000" && parent[2].len() == 16, "{parent:?}");
+
+    // Without one, or with one that is not valid, each request has a trace of its own.
+    let mut seen = BTreeSet::new();
+    let invalid = given.replace("01", "0X");
+    for headers in
+        [&[][..], &[("traceparent", invalid.as_str()), ("tracestate", "a=1")], &[("tracestate", "a=1")]]
+    {
+        let (parent, state) = start(headers).await;
+        assert_eq!(state, None);
+        let id = parent.split('-').nth(1).unwrap().to_owned();
+        assert!(id.len() == 32 && id != "4bf92f3577b34da6a3ce929d0e0e4736", "{parent}");
+        assert!(seen.insert(id), "{parent}");
+    }
 }
 
 #[tokio::test]
@@ -61,7 +106,7 @@ async fn refusals_are_recorded_once_a_minute_with_their_number() {
     assert_eq!(events.len(), 2);
     assert!(events[0].details.starts_with("start: the user has none of the levels"), "{}", events[0].details);
     assert!(events[1].details.ends_with("; 6 more since the last event"), "{}", events[1].details);
-    assert_eq!(events[0].caller, reader);
+    assert_eq!(untraced(&events[0].caller), reader);
     // Who is not known is in no tenant's trail.
     assert_eq!(
         world.ask("POST /v3/reports/run", &[("authorization", "Bearer x")], ACCOUNTS).await.status,

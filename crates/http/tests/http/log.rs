@@ -52,6 +52,9 @@ async fn the_log_has_the_tracking_id_and_no_secret_or_person() {
     let jane = "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJqYW5lIn0.";
     world.ask("GET /v3/reports/x/result", &[("authorization", jane)], "").await;
 
+    let trace = ("traceparent", "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+    world.ask("GET /health/live", &[trace, ("tracestate", "jane=Jane")], "").await;
+
     let log = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
     let line_of = |id: &serde_json::Value, what: &str| {
         let id = id.as_str().unwrap();
@@ -61,6 +64,10 @@ async fn the_log_has_the_tracking_id_and_no_secret_or_person() {
     line_of(&broken["trackingId"], "status=500");
     line_of(&broken["trackingId"], "route=\"/v3/reports/{id}\"");
     line_of(&refused["trackingId"], "client=\"client-of-ada\"");
+    assert!(
+        log.lines()
+            .any(|line| line.contains("4bf92f3577b34da6a3ce929d0e0e4736") && line.contains("status=200"))
+    );
     assert!(log.contains("a token is refused reason=\"it is no token of ours\""), "{log}");
     let bearer = world.bearer(&build::user());
     for never in [

@@ -74,6 +74,7 @@ fn caller(tenant: &str, scopes: &[Scope], level: Option<Option<UserLevel>>) -> C
             true => DataScope::of_sources([build::SOURCE]).unwrap(),
             false => DataScope::Everything,
         },
+        trace: None,
     }
 }
 

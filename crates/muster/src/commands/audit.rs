@@ -7,6 +7,7 @@ use crate::house::House;
 use crate::output::{Output, count, json, number, print, text};
 use muster_reports::audit::{AuditHead, Verification};
 use muster_reports::ports::{AuditTrail, RelayLog};
+use muster_reports::trace::Trace;
 use serde::Serialize;
 use serde_json::json;
 
@@ -81,6 +82,8 @@ struct Listed {
     about: String,
     details: String,
     id: String,
+    /// `traceparent` of the request; nothing for events from before there were traces.
+    trace: Option<String>,
     hash: String,
 }
 
@@ -94,6 +97,7 @@ async fn list(house: &House, after: u64, limit: u32, output: Output) -> Result {
             operation: chained.event.operation.name(),
             client: chained.event.caller.client.to_string(),
             who: chained.event.caller.launcher().to_owned(),
+            trace: chained.event.caller.trace.as_ref().map(Trace::parent_header),
             task: chained.event.task.to_string(),
             about: chained.event.report,
             details: chained.event.details,

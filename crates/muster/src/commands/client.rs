@@ -99,6 +99,7 @@ pub async fn create(house: &House, new: NewClient) -> Result<Created> {
         user: new.user,
         scopes: new.scopes,
         data_scope: new.data_scope,
+        trace: None,
     };
     let credential = Credential {
         secret_hmac: hmac_secret(&house.secret_key()?, &secret),

@@ -155,6 +155,18 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
         if operation == AuditOperation::Start {
             event.caller = build::application();
         }
+        // Some callers came with a trace, with one and more about it, or before there were traces.
+        event.caller.trace = match operation {
+            AuditOperation::Start | AuditOperation::Cancel => {
+                Some(build::trace(Some("rojo=00f067aa0ba902b7")))
+            }
+            AuditOperation::Download => Some(build::trace(None)),
+            AuditOperation::ReadResult
+            | AuditOperation::Refused
+            | AuditOperation::CredentialCreated
+            | AuditOperation::CredentialDisabled
+            | AuditOperation::ConfigurationChanged => None,
+        };
         store.record(&event).await.expect("it is recorded");
         expected.push(event);
         assert_eq!(events(&acme).await, expected, "in the order of recording, whatever their times");
