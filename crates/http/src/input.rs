@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use muster_reports::arguments::{RawArguments, RawValue};
+use muster_reports::error::shown;
 use serde_json::Value;
 
 /// What a handler takes besides the caller, read after the right has been checked.
@@ -79,7 +80,7 @@ impl Query {
             None => Ok(false),
             Some(text) if text.eq_ignore_ascii_case("true") => Ok(true),
             Some(text) if text.eq_ignore_ascii_case("false") => Ok(false),
-            Some(text) => Err(Failure::invalid(format!("{name} is {text:?}: expected true or false"))),
+            Some(text) => Err(Failure::invalid(format!("{name} is {}: expected true or false", shown(text)))),
         }
     }
 }
@@ -117,7 +118,7 @@ pub(crate) async fn json_object(
     {
         return Err(Failure::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            format!("the body is {given:?}: expected application/json"),
+            format!("the body is {}: expected application/json", shown(&given)),
         ));
     }
     let bytes = body_bytes(state, body, state.settings().body_bytes_max).await?;

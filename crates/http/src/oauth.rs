@@ -1,6 +1,6 @@
 //! The token endpoint: client credentials in every encoding that clients use (RFC 6749, section 4.4).
 
-mod request;
+pub(crate) mod request;
 
 use crate::failure::{Failure, json};
 use crate::state::AppState;
@@ -170,12 +170,17 @@ async fn authenticate(state: &AppState, request: &TokenRequest) -> Result<Caller
 }
 
 /// The scopes to grant: those asked for, all of which the client must have.
-fn granted(held: &[Scope], asked: Option<&str>) -> Result<Vec<Scope>, Refused> {
+pub(crate) fn granted(held: &[Scope], asked: Option<&str>) -> Result<Vec<Scope>, Refused> {
     let Some(asked) = asked else { return Ok(held.to_vec()) };
     let refuse = |text: String| Refused::OAuth(OAuthErrorCode::InvalidScope, text);
     let mut scopes = Vec::new();
     for text in asked.split_whitespace() {
-        let scope: Scope = text.parse().map_err(refuse)?;
+        // RFC 6749 permits no quotes in a description, and not every character that a scope may have here.
+        let unknown = |_| {
+            let known = Scope::ALL.map(Scope::as_str).join(", ");
+            refuse(format!("scope has one that is not known: expected some of {known}"))
+        };
+        let scope: Scope = text.parse().map_err(unknown)?;
         let covered = held.contains(&scope)
             || held.contains(&Scope::All)
             || (scope == Scope::ReportRead && held.contains(&Scope::ReportManage));

@@ -4,7 +4,7 @@
 //! checked strictly, and the error names the argument, the value's kind and what was expected.
 
 use crate::definition::{ArgumentKind, ArgumentSpec};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -193,8 +193,9 @@ fn check_value(spec: &ArgumentSpec, value: &RawValue) -> Result<Option<ArgumentV
                 };
                 if !allowed.is_empty() && !allowed.contains(text) {
                     return Err(Error::invalid(format!(
-                        "argument {:?}, item {at}, is {text:?}: expected one of {}",
+                        "argument {:?}, item {at}, is {}: expected one of {}",
                         spec.name,
+                        shown(text),
                         allowed.join(", ")
                     )));
                 }
@@ -281,6 +282,12 @@ mod tests {
         assert_eq!(
             error.message,
             "argument \"selectedFormats\", item 1, is \"XLS\": expected one of CSV, PDF"
+        );
+        let error = Arguments::check(&specs, &list(&[&"x".repeat(1_000)])).unwrap_err();
+        let cut = "x".repeat(80);
+        assert_eq!(
+            error.message,
+            format!("argument \"selectedFormats\", item 0, is \"{cut}\"...: expected one of CSV, PDF")
         );
     }
 

@@ -1,6 +1,6 @@
 //! Who calls, and the one table of who may do what.
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::ids::{ClientId, SourceId, TenantId};
 use crate::trace::Trace;
 use serde::{Deserialize, Serialize};
@@ -73,7 +73,11 @@ impl FromStr for UserLevel {
 
     fn from_str(text: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|level| level.as_str() == text).ok_or_else(|| {
-            format!("user level is {text:?}: expected one of {}", Self::ALL.map(Self::as_str).join(", "))
+            format!(
+                "user level is {}: expected one of {}",
+                shown(text),
+                Self::ALL.map(Self::as_str).join(", ")
+            )
         })
     }
 }
@@ -111,7 +115,7 @@ impl FromStr for Scope {
 
     fn from_str(text: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|scope| scope.as_str() == text).ok_or_else(|| {
-            format!("scope is {text:?}: expected one of {}", Self::ALL.map(Self::as_str).join(", "))
+            format!("scope is {}: expected one of {}", shown(text), Self::ALL.map(Self::as_str).join(", "))
         })
     }
 }

@@ -66,6 +66,17 @@ impl Error {
     }
 }
 
+/// Most characters of a text from outside that a message repeats.
+const SHOWN_CHARACTERS_MAX: usize = 80;
+
+/// A text from outside as a message shows it: quoted, and not longer than a line.
+pub fn shown(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_CHARACTERS_MAX) {
+        Some((end, _)) => format!("{:?}...", &text[..end]),
+        None => format!("{text:?}"),
+    }
+}
+
 /// An error and its causes, in one line.
 pub fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();

@@ -1,5 +1,6 @@
 //! The seven published report kinds and the two published file formats.
 
+use crate::error::shown;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -62,7 +63,11 @@ impl FromStr for ReportKind {
     /// Exact published names only; the error lists them.
     fn from_str(text: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text).ok_or_else(|| {
-            format!("reportType is {text:?}: expected one of {}", Self::ALL.map(Self::as_str).join(", "))
+            format!(
+                "reportType is {}: expected one of {}",
+                shown(text),
+                Self::ALL.map(Self::as_str).join(", ")
+            )
         })
     }
 }
@@ -140,9 +145,8 @@ impl FromStr for FileFormat {
     /// Any case, as clients send it (`contract.md`: "fileFormat in any case").
     fn from_str(text: &str) -> Result<Self, String> {
         let known = Self::PUBLISHED.into_iter().chain(Self::EXTRA);
-        known
-            .into_iter()
-            .find(|format| text.eq_ignore_ascii_case(format.as_str()))
-            .ok_or_else(|| format!("fileFormat is {text:?}: expected csv, pdf, xlsx, ndjson or parquet"))
+        known.into_iter().find(|format| text.eq_ignore_ascii_case(format.as_str())).ok_or_else(|| {
+            format!("fileFormat is {}: expected csv, pdf, xlsx, ndjson or parquet", shown(text))
+        })
     }
 }

@@ -4,7 +4,7 @@ use crate::arguments::{ArgumentValue, Arguments, RawArguments};
 use crate::audit::AuditOperation;
 use crate::caller::{Caller, DataScope, Operation};
 use crate::definition::{ArgumentKind, COMMON_ARGUMENTS, Catalogue, FORMULA_GUARD, ReportDefinition};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, shown};
 use crate::ids::{ReportId, TaskDefinitionId, TaskId};
 use crate::kind::{FileFormat, ReportKind};
 use crate::ports::{
@@ -419,7 +419,8 @@ fn check_guard(arguments: &Arguments) -> Result<()> {
     match arguments.text(FORMULA_GUARD) {
         None | Some("on" | "off") => Ok(()),
         Some(other) => {
-            Err(Error::invalid(format!("argument {FORMULA_GUARD:?} is {other:?}: expected on or off")))
+            let other = shown(other);
+            Err(Error::invalid(format!("argument {FORMULA_GUARD:?} is {other}: expected on or off")))
         }
     }
 }
@@ -441,14 +442,16 @@ fn check_sources(
                 // First, so that it does not tell which other sources there are.
                 if !scope.has_source(text) {
                     return Err(Error::forbidden(format!(
-                        "argument {:?} is {text:?}, which is none of the sources whose rows the caller may see",
-                        spec.name
+                        "argument {:?} is {}, which is none of the sources whose rows the caller may see",
+                        spec.name,
+                        shown(text)
                     )));
                 }
                 let found = snapshot.source(text).ok_or_else(|| {
                     Error::invalid(format!(
-                        "argument {:?} is {text:?}, which is the id of no source: expected {}",
+                        "argument {:?} is {}, which is the id of no source: expected {}",
                         spec.name,
+                        shown(text),
                         spec.kind.expectation()
                     ))
                 })?;
@@ -477,8 +480,11 @@ fn check_sources(
             messages.push(Message::warn(
                 "source_name_differs",
                 format!(
-                    "argument {:?} is {name:?}, but the source {} is named {:?}",
-                    spec.name, source.id, source.name
+                    "argument {:?} is {}, but the source {} is named {:?}",
+                    spec.name,
+                    shown(name),
+                    source.id,
+                    source.name
                 ),
             ));
         }

@@ -121,6 +121,16 @@ pub trait RecordReader: Send {
     fn finish(self: Box<Self>) -> Result<ReadSummary, ReadError>;
 }
 
+/// A name from outside as a message shows it: quoted, and not longer than a line, for there may be a message for each
+/// record.
+pub(crate) fn shown(name: &str) -> String {
+    const CHARACTERS_MAX: usize = 80;
+    match name.char_indices().nth(CHARACTERS_MAX) {
+        Some((end, _)) => format!("{:?}...", &name[..end]),
+        None => format!("{name:?}"),
+    }
+}
+
 /// Bytes as lower-case hex.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";

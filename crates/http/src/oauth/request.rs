@@ -12,6 +12,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use futures_util::stream;
 use muster_wire::OAuthErrorCode;
+use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
 use std::convert::Infallible;
 
 /// No token request is larger than this, in bytes.
@@ -27,20 +29,22 @@ pub(crate) struct TokenRequest {
     pub(crate) scope: Option<String>,
 }
 
-type Pairs = Vec<(String, String)>;
+pub(crate) type Pairs = Vec<(String, String)>;
 
 impl TokenRequest {
     pub(crate) async fn read(state: &AppState, parts: &Parts, body: Body) -> Result<Self, Refused> {
-        let query = urlencoded(parts.uri.query().unwrap_or_default().as_bytes(), "query")?;
-        let in_query = query.iter().any(|(name, _)| name == "client_secret");
-        if in_query && !state.settings().allow_credentials_in_query {
-            return Err(Refused::request("client_secret stands in the query: expected it in the body"));
-        }
+        let query = parts.uri.query().unwrap_or_default();
+        let query = query_fields(query, state.settings().allow_credentials_in_query)?;
         let body = body_bytes(state, body, BODY_BYTES_MAX).await?;
-        let body = match media_type(&parts.headers).as_deref() {
+        Self::of(query, &parts.headers, body).await
+    }
+
+    /// Puts together what query, headers and body say.
+    pub(crate) async fn of(query: Pairs, headers: &HeaderMap, body: Bytes) -> Result<Self, Refused> {
+        let body = match media_type(headers).as_deref() {
             _ if body.is_empty() => Pairs::new(),
             None | Some("application/x-www-form-urlencoded") => urlencoded(&body, "body")?,
-            Some("multipart/form-data") => multipart(&parts.headers, body).await?,
+            Some("multipart/form-data") => multipart(headers, body).await?,
             Some(_) => {
                 return Err(Refused::request(
                     "the body is in another format: expected application/x-www-form-urlencoded or \
@@ -61,9 +65,18 @@ impl TokenRequest {
             }
         }
         let scope = fields.get("scope").map(str::to_owned);
-        let (client_id, client_secret) = credentials(&parts.headers, &fields)?;
+        let (client_id, client_secret) = credentials(headers, &fields)?;
         Ok(Self { client_id, client_secret, scope })
     }
+}
+
+/// The fields of a query.
+pub(crate) fn query_fields(query: &str, credentials_allowed: bool) -> Result<Pairs, Refused> {
+    let fields = urlencoded(query.as_bytes(), "query")?;
+    if !credentials_allowed && fields.iter().any(|(name, _)| name == "client_secret") {
+        return Err(Refused::request("client_secret stands in the query: expected it in the body"));
+    }
+    Ok(fields)
 }
 
 /// Id and secret from HTTP Basic or from the fields; not from both (RFC 6749, section 2.3).
@@ -95,9 +108,10 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Refused> {
     let bytes = BASE64.decode(encoded.trim()).map_err(|_| refuse())?;
     let text = String::from_utf8(bytes).map_err(|_| refuse())?;
     let (id, secret) = text.split_once(':').ok_or_else(refuse)?;
+    // Not as a query: there `&` would end the secret.
     let decode = |text: &str| {
-        let pairs: Pairs = serde_urlencoded::from_str(&format!("v={text}")).ok()?;
-        pairs.into_iter().next().map(|(_, value)| value)
+        let spaced = text.replace('+', " ");
+        percent_decode_str(&spaced).decode_utf8().ok().map(Cow::into_owned)
     };
     Ok(Some((decode(id).ok_or_else(refuse)?, decode(secret).ok_or_else(refuse)?)))
 }

@@ -17,6 +17,7 @@ use axum::http::request::Parts;
 use axum::http::{Method, StatusCode};
 use axum::response::Response;
 use futures_util::stream::empty;
+use muster_reports::error::shown;
 use muster_reports::ids::TaskId;
 use std::io;
 
@@ -49,7 +50,8 @@ impl Input for ComparisonRequest {
             Some((new, "json")) => (new, ComparisonForm::Counts),
             Some((_, other)) => {
                 return Err(Failure::invalid(format!(
-                    "the comparison is asked for as {other:?}: expected csv, html or json"
+                    "the comparison is asked for as {}: expected csv, html or json",
+                    shown(other)
                 )));
             }
         };

@@ -37,9 +37,16 @@ pub(crate) enum Selection {
 /// Decides from the headers of a request.
 pub(crate) fn select(method: &Method, headers: &HeaderMap, file: &Validators) -> Selection {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    // A condition that cannot be read is one that does not hold, not one that is not there.
+    let condition = |name: HeaderName| {
+        let mut lines = headers.get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
+        let first = lines.next()?.into_owned();
+        // A list may stand on several lines (RFC 9110, section 5.3).
+        Some(lines.fold(first, |list, line| list + "," + &line))
+    };
     let modified = file.modified.with_nanosecond(0).unwrap_or(file.modified);
-    if let Some(tags) = text(IF_MATCH) {
-        if !lists(tags, &file.etag, Strength::Strong) {
+    if let Some(tags) = condition(IF_MATCH) {
+        if !lists(&tags, &file.etag, Strength::Strong) {
             return Selection::PreconditionFailed;
         }
     } else if let Some(since) = text(IF_UNMODIFIED_SINCE).and_then(http_date)
@@ -47,8 +54,8 @@ pub(crate) fn select(method: &Method, headers: &HeaderMap, file: &Validators) ->
     {
         return Selection::PreconditionFailed;
     }
-    if let Some(tags) = text(IF_NONE_MATCH) {
-        if lists(tags, &file.etag, Strength::Weak) {
+    if let Some(tags) = condition(IF_NONE_MATCH) {
+        if lists(&tags, &file.etag, Strength::Weak) {
             return Selection::NotModified;
         }
     } else if let Some(since) = text(IF_MODIFIED_SINCE).and_then(http_date)
@@ -56,7 +63,7 @@ pub(crate) fn select(method: &Method, headers: &HeaderMap, file: &Validators) ->
     {
         return Selection::NotModified;
     }
-    let current = text(IF_RANGE).is_none_or(|condition| match http_date(condition) {
+    let current = condition(IF_RANGE).is_none_or(|condition| match http_date(&condition) {
         Some(date) => date == modified,
         None => condition.trim() == file.etag,
     });
@@ -124,17 +131,19 @@ fn http_date(text: &str) -> Option<DateTime<Utc>> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use axum::http::HeaderValue;
 
     const ETAG: &str = "\"abc\"";
 
     fn selected(method: Method, headers: &[(&str, &str)]) -> Selection {
-        let headers = headers
-            .iter()
-            .map(|(name, value)| (name.parse::<HeaderName>().unwrap(), value.parse().unwrap()))
-            .collect();
+        let mut given = HeaderMap::new();
+        for (name, value) in headers {
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            given.append(name.parse::<HeaderName>().unwrap(), value);
+        }
         // 784111777 is 1994-11-06T08:49:37Z, the date of the RFC's own examples.
         let modified = DateTime::from_timestamp(784_111_777, 999_000_000).unwrap();
-        select(&method, &headers, &Validators { etag: ETAG.into(), modified, bytes: 100 })
+        select(&method, &given, &Validators { etag: ETAG.into(), modified, bytes: 100 })
     }
 
     #[test]
@@ -170,7 +179,7 @@ mod tests {
         use Selection::{NotModified, Part, PreconditionFailed, Whole};
         let date = "Sun, 06 Nov 1994 08:49:37 GMT";
         let earlier = "Sun, 06 Nov 1994 08:49:36 GMT";
-        let cases: [(&[(&str, &str)], Selection); 18] = [
+        let cases: [(&[(&str, &str)], Selection); 23] = [
             (&[("if-none-match", ETAG)], NotModified),
             (&[("if-none-match", "W/\"abc\"")], NotModified),
             (&[("if-none-match", "\"x\", \"abc\"")], NotModified),
@@ -183,6 +192,11 @@ mod tests {
             (&[("if-modified-since", earlier)], Whole),
             (&[("if-modified-since", "yesterday")], Whole),
             (&[("if-match", "W/\"abc\"")], PreconditionFailed),
+            (&[("if-match", "\"x\""), ("if-match", ETAG)], Whole),
+            (&[("if-match", "\"é\"")], PreconditionFailed),
+            (&[("if-none-match", "\"x\""), ("if-none-match", ETAG)], NotModified),
+            (&[("if-range", "\"é\""), ("range", "bytes=0-0")], Whole),
+            (&[("if-none-match", "\"é\""), ("if-modified-since", date)], Whole),
             (&[("if-match", ETAG), ("range", "bytes=0-0")], Part(0..1)),
             (&[("if-unmodified-since", earlier)], PreconditionFailed),
             (&[("if-range", ETAG), ("range", "bytes=0-0")], Part(0..1)),

@@ -44,24 +44,21 @@ pub(crate) fn content_disposition(asked: Option<&str>, otherwise: &str, extensio
 
 /// The harmless part of `name`, without `extension` at its end, at most [`NAME_BYTES_MAX`] bytes.
 fn safe(name: &str, extension: &str) -> String {
-    let mut kept = String::new();
-    for c in name.chars().filter(|c| harmless(*c)) {
-        if kept.len() + c.len_utf8() > NAME_BYTES_MAX {
-            break;
-        }
-        kept.push(c);
-    }
+    let kept: String = name.chars().filter(|c| harmless(*c)).collect();
     let mut rest = kept.trim();
     if let Some((stem, end)) = rest.rsplit_once('.')
         && end.eq_ignore_ascii_case(extension)
     {
         rest = stem;
     }
-    rest.trim_start_matches('.').trim().to_owned()
+    // In any order: what is left must not begin with a dot once the blanks are gone.
+    rest = rest.trim_start_matches(|c: char| c == '.' || c.is_whitespace());
+    rest[..rest.floor_char_boundary(NAME_BYTES_MAX)].trim_end().to_owned()
 }
 
 fn harmless(c: char) -> bool {
-    let reverses = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let reverses =
+        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     !c.is_control() && !reverses && !matches!(c, '"' | '\'' | '/' | '\\')
 }
 
@@ -83,6 +80,8 @@ mod tests {
             (Some("a\r\nSet-Cookie: x"), r#"attachment;filename="aSet-Cookie: x.csv""#),
             (Some("O'Brien"), r#"attachment;filename="OBrien.csv""#),
             (Some(".bashrc"), r#"attachment;filename="bashrc.csv""#),
+            (Some(". .bashrc"), r#"attachment;filename="bashrc.csv""#),
+            (Some("\u{61c}vsc.exe"), r#"attachment;filename="vsc.exe.csv""#),
             (Some("///"), r#"attachment;filename="Identities Report.csv""#),
             (Some(".csv"), r#"attachment;filename="Identities Report.csv""#),
             (
@@ -105,5 +104,8 @@ mod tests {
             "%C3%BC".repeat(100)
         );
         assert_eq!(header, expected);
+        // The extension is taken off first: cut in two, half of it would stay.
+        let header = content_disposition(Some(&format!("{}.csv", "a".repeat(198))), "x", "csv");
+        assert_eq!(header, format!("attachment;filename=\"{}.csv\"", "a".repeat(198)));
     }
 }

@@ -19,6 +19,7 @@ use axum::response::Response;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use muster_reports::FileFormat;
+use muster_reports::error::shown;
 use muster_reports::ids::TaskId;
 use muster_reports::service;
 use std::ops::Range;
@@ -40,8 +41,9 @@ impl Input for FileRequest {
             .text("fileFormat")
             .ok_or_else(|| Failure::invalid("fileFormat is missing: expected csv or pdf"))?;
         let published = format.parse().ok().filter(|format: &FileFormat| format.is_published());
-        let format = published
-            .ok_or_else(|| Failure::invalid(format!("fileFormat is {format:?}: expected csv or pdf")))?;
+        let format = published.ok_or_else(|| {
+            Failure::invalid(format!("fileFormat is {}: expected csv or pdf", shown(format)))
+        })?;
         let id = Id::of(&mut parts).await?.0;
         Self::of(id, format, &query, parts)
     }

@@ -107,8 +107,9 @@ async fn refusals_follow_rfc_6749() {
     let both = format!("{grant}&client_id={ID}&client_secret={SECRET}");
     let basic = format!("Basic {}", BASE64.encode(format!("{ID}:{SECRET}")));
     let wrong = format!("Basic {}", BASE64.encode(format!("{ID}:wrong")));
+    let longer = format!("Basic {}", BASE64.encode(format!("{ID}:{SECRET}&x=y")));
     let secret_in_query = format!("?{both}");
-    let cases: [(&str, &str, &str, &str, u16, &str); 18] = [
+    let cases: [(&str, &str, &str, &str, u16, &str); 20] = [
         ("", FORM, "", "", 400, "invalid_request"),
         ("", FORM, "", "client_id=a&client_secret=b", 400, "invalid_request"),
         ("", FORM, "", grant, 400, "invalid_request"),
@@ -126,7 +127,9 @@ async fn refusals_follow_rfc_6749() {
         ("", FORM, "", &both.replace(ID, "nobody"), 401, "invalid_client"),
         ("", FORM, "", &both.replace(ID, "disabled"), 401, "invalid_client"),
         ("", FORM, &wrong, grant, 401, "invalid_client"),
+        ("", FORM, &longer, grant, 401, "invalid_client"),
         ("", FORM, "", &format!("{both}&scope=everything"), 400, "invalid_scope"),
+        ("", FORM, "", &format!("{both}&scope=%22a%5C%C3%A9"), 400, "invalid_scope"),
     ];
     for (query, content_type, authorization, body, status, error) in cases {
         let answer = ask(&world, query, content_type, authorization, body).await;
@@ -136,7 +139,9 @@ async fn refusals_follow_rfc_6749() {
             (status, &json!(error)),
             "{query} {body}: {json}"
         );
-        assert!(json["error_description"].is_string());
+        // Section 5.2 names the characters.
+        let permitted = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
+        assert!(json["error_description"].as_str().is_some_and(|text| text.chars().all(permitted)), "{json}");
         assert_eq!(answer.header("cache-control"), "no-store");
         let challenge = if status == 401 { "Basic realm=\"oauth\"" } else { "" };
         assert_eq!(answer.header("www-authenticate"), challenge);

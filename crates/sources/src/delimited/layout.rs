@@ -3,6 +3,10 @@
 use super::DelimitedSettings;
 use super::splitter::RawRecord;
 use crate::definition::FlagRule;
+use crate::reader::shown;
+
+/// Names of columns that a warning lists.
+const NAMES_SHOWN: usize = 20;
 
 /// A flag of the account and where it is told.
 pub(super) struct Flag {
@@ -98,16 +102,21 @@ impl Layout {
                     }
                 }
                 let used = used_columns(settings);
-                let ignored: Vec<String> = header
+                let ignored: Vec<&String> = header
                     .iter()
                     .filter(|name| {
                         !name.is_empty() && !listed.contains(name) && !used.contains(&name.as_str())
                     })
-                    .map(|name| format!("{name:?}"))
                     .collect();
                 if !ignored.is_empty() {
-                    let names = ignored.join(", ");
-                    warnings.push(format!("attributes: columns that are not listed are ignored: {names}"));
+                    let names = ignored.iter().take(NAMES_SHOWN).map(|name| shown(name));
+                    let names = names.collect::<Vec<_>>().join(", ");
+                    let more = match ignored.len().saturating_sub(NAMES_SHOWN) {
+                        0 => String::new(),
+                        more => format!(" and {more} more"),
+                    };
+                    warnings
+                        .push(format!("attributes: columns that are not listed are ignored: {names}{more}"));
                 }
             }
         }
@@ -117,7 +126,7 @@ impl Layout {
     /// A column as a reason names it.
     pub(super) fn column_text(&self, index: usize) -> String {
         match self.header.get(index) {
-            Some(name) if !name.is_empty() => format!("field {} ({name:?})", index + 1),
+            Some(name) if !name.is_empty() => format!("field {} ({})", index + 1, shown(name)),
             Some(_) | None => format!("field {}", index + 1),
         }
     }
@@ -137,7 +146,7 @@ fn names(header: &RawRecord) -> Result<Vec<String>, HeaderFault> {
         if let Some(earlier) = first.insert(name.to_owned(), index) {
             return Err((
                 index + 1,
-                format!("expected distinct names, and {name:?} is column {} too", earlier + 1),
+                format!("expected distinct names, and {} is column {} too", shown(name), earlier + 1),
             ));
         }
         names.push(name.to_owned());

@@ -36,7 +36,7 @@ pub use settings::DocumentsSettings;
 use arrow::record_batch::RecordBatch;
 use serde_json::Value;
 
-use crate::reader::Rejection;
+use crate::reader::{Rejection, shown};
 
 /// Longest document that is read, in bytes of its line; a longer one is rejected.
 pub const MAX_DOCUMENT_BYTES: usize = 16 << 20;
@@ -86,13 +86,4 @@ fn id_of(document: &Value) -> Option<String> {
 
 fn not_an_object(value: &Value) -> String {
     format!("is {}: expected an object, which is a document", check::kind(value))
-}
-
-/// A name from outside as a message shows it: quoted, and not longer than a line.
-fn shown(name: &str) -> String {
-    const CHARACTERS_MAX: usize = 80;
-    match name.char_indices().nth(CHARACTERS_MAX) {
-        Some((end, _)) => format!("{:?}...", &name[..end]),
-        None => format!("{name:?}"),
-    }
 }

@@ -21,7 +21,8 @@ pub(super) fn flatten(resource: Map<String, Value>) -> Vec<(String, Vec<String>)
     let version = version(&resource).map(|tag| (VERSION.to_owned(), vec![tag.text().to_owned()]));
     for (name, value) in resource {
         match name.as_str() {
-            "schemas" | "password" => {}
+            // Names are the same in any case (RFC 7643, section 2.1), and a password must not get through in any.
+            _ if ["schemas", "password"].iter().any(|left_out| name.eq_ignore_ascii_case(left_out)) => {}
             "meta" => {
                 for time in ["created", "lastModified"] {
                     let found = value.get(time).cloned().map(texts).unwrap_or_default();
@@ -35,6 +36,15 @@ pub(super) fn flatten(resource: Map<String, Value>) -> Vec<(String, Vec<String>)
     }
     fields.extend(version);
     fields.retain(|(_, values)| !values.is_empty());
+    // `{"a": {"b": 1}, "a.b": 2}` has one name in two ways, and a record has a name once.
+    fields.sort_by(|(one, _), (other, _)| one.cmp(other));
+    fields.dedup_by(|(name, values), (kept, all)| {
+        let is_same = name == kept;
+        if is_same {
+            all.append(values);
+        }
+        is_same
+    });
     fields
 }
 
@@ -81,6 +91,22 @@ fn attribute(name: String, value: Value, fields: &mut Vec<(String, Vec<String>)>
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_password_is_left_out_in_any_case() {
+        let user =
+            serde_json::json!({"id": "7", "Password": "hidden", "PASSWORD": ["hidden"], "Schemas": ["x"]});
+        let Value::Object(user) = user else { unreachable!("it is an object") };
+        assert_eq!(flatten(user), [("id".to_owned(), vec!["7".to_owned()])]);
+    }
+
+    #[test]
+    fn a_name_in_two_ways_is_one_attribute() {
+        let user = serde_json::json!({"a": {"b": "x", "value": "v"}, "a.b": ["y", "z"], "c": 1});
+        let Value::Object(user) = user else { unreachable!("it is an object") };
+        let fields = flatten(user).into_iter().map(|(name, values)| format!("{name}={}", values.join("|")));
+        assert_eq!(fields.collect::<Vec<_>>(), ["a=v", "a.b=x|y|z", "c=1"]);
+    }
 
     #[test]
     fn a_user_with_everything() {

@@ -10,8 +10,8 @@ use super::list::{List, Pages};
 use super::service::Service;
 use super::source::{self, AccountSchema};
 use super::{TenantObjects, TenantSettings, values};
-use crate::account::AccountSink;
-use crate::reader::{ReadError, RecordReader};
+use crate::account::{AccountSink, Record};
+use crate::reader::{ReadError, RecordReader, shown};
 use crate::remote::{Feed, RemoteReader, Stop};
 use crate::secret::Environment;
 
@@ -57,7 +57,7 @@ async fn read(settings: &TenantSettings, service: &mut Service, feed: &mut Feed)
             let wanted = settings.source.as_deref().unwrap_or_default();
             let id = source::find(service, &root, wanted).await.map_err(failed)?;
             let schema = source::account_schema(service, &root, &id).await.map_err(failed)?;
-            known = prepare(settings, schema, feed).map_err(failed)?;
+            (feed.sink, known) = prepare(settings, schema).map_err(failed)?;
             let filters = format!("sourceId eq {}", source::quoted(&id));
             let query = vec![("filters", filters), ("detailLevel", "FULL".to_owned())];
             List::Path { path: format!("{root}/accounts"), query, sorters: "id" }
@@ -73,7 +73,7 @@ async fn read(settings: &TenantSettings, service: &mut Service, feed: &mut Feed)
         }
     };
     let mut pages = Pages::new(list, settings.page_size);
-    let (mut unlisted, mut disguised) = (BTreeSet::new(), BTreeSet::new());
+    let mut making = Making::new(settings.objects, known);
     loop {
         let page = match pages.next(service).await {
             Ok(page) => page,
@@ -83,34 +83,58 @@ async fn read(settings: &TenantSettings, service: &mut Service, feed: &mut Feed)
         feed.sink.reported_total = pages.total;
         let Some(elements) = page else { break };
         for element in elements {
-            let Value::Object(object) = element else {
-                feed.sink.reject(0, None, "the element is not a JSON object".to_owned());
-                continue;
-            };
-            let (record, left_out) = match settings.objects {
-                TenantObjects::Accounts => values::account(object),
-                TenantObjects::Identities | TenantObjects::Documents => values::identity(object),
-            };
-            for name in left_out {
-                note(&mut disguised, &name);
+            match making.record(element) {
+                Some(record) => feed.push(record)?,
+                None => feed.sink.reject(0, None, "the element is not a JSON object".to_owned()),
             }
-            if let Some(known) = &known {
-                let names = record.fields.iter().map(|(name, _)| name);
-                names.filter(|name| !known.contains(*name)).for_each(|name| note(&mut unlisted, name));
-            }
-            feed.push(record)?;
         }
     }
-    for (names, what) in [
-        (unlisted, "attributes that the source's account schema does not list"),
-        (disguised, "attributes with names of the tenant's own"),
-    ] {
-        if !names.is_empty() {
-            let names: Vec<_> = names.iter().map(|name| format!("{name:?}")).collect();
-            feed.sink.warn(format!("{what} are left out: {}", names.join(", ")));
-        }
-    }
+    making.warnings().for_each(|warning| feed.sink.warn(warning));
     pages.end(service).await.map_err(Stop::Incomplete)
+}
+
+/// Makes records of a list's elements, and notes which attributes are left out.
+pub(super) struct Making {
+    objects: TenantObjects,
+    /// Names that are not left out; `None` where the definition lists them.
+    known: Option<BTreeSet<String>>,
+    unlisted: BTreeSet<String>,
+    disguised: BTreeSet<String>,
+}
+
+impl Making {
+    pub(super) fn new(objects: TenantObjects, known: Option<BTreeSet<String>>) -> Self {
+        Self { objects, known, unlisted: BTreeSet::new(), disguised: BTreeSet::new() }
+    }
+
+    /// The record of an element; `None` when it is no object.
+    pub(super) fn record(&mut self, element: Value) -> Option<Record> {
+        let Value::Object(object) = element else { return None };
+        let (record, left_out) = match self.objects {
+            TenantObjects::Accounts => values::account(object),
+            TenantObjects::Identities | TenantObjects::Documents => values::identity(object),
+        };
+        for name in left_out {
+            note(&mut self.disguised, &name);
+        }
+        if let Some(known) = &self.known {
+            let names = record.fields.iter().map(|(name, _)| name);
+            names.filter(|name| !known.contains(*name)).for_each(|name| note(&mut self.unlisted, name));
+        }
+        Some(record)
+    }
+
+    /// What the reader of a report must know of what was left out.
+    pub(super) fn warnings(self) -> impl Iterator<Item = String> {
+        let kinds = [
+            (self.unlisted, "attributes that the source's account schema does not list"),
+            (self.disguised, "attributes with names of the tenant's own"),
+        ];
+        kinds.into_iter().filter(|(names, _)| !names.is_empty()).map(|(names, what)| {
+            let names: Vec<_> = names.iter().map(|name| shown(name)).collect();
+            format!("{what} are left out: {}", names.join(", "))
+        })
+    }
 }
 
 fn note(names: &mut BTreeSet<String>, name: &str) {
@@ -119,13 +143,12 @@ fn note(names: &mut BTreeSet<String>, name: &str) {
     }
 }
 
-/// Tells the sink what the account schema says, and gives the names of the fields that are then known; `None` when the
+/// A sink that knows what the account schema says, and the names of the fields that are then known; `None` when the
 /// definition lists what is kept.
-fn prepare(
+pub(super) fn prepare(
     settings: &TenantSettings,
     schema: Option<AccountSchema>,
-    feed: &mut Feed,
-) -> Result<Option<BTreeSet<String>>, String> {
+) -> Result<(AccountSink, Option<BTreeSet<String>>), String> {
     let mut account = settings.account();
     let listed = account.attributes.is_some();
     let schema = match schema {
@@ -150,7 +173,7 @@ fn prepare(
     }
     // A condition may look at what the schema does not list.
     known.extend(account.privileged.iter().map(|condition| condition.attribute.clone()));
-    feed.sink = AccountSink::new(account);
-    feed.sink.declare(&known)?;
-    Ok((!listed).then(|| known.into_iter().collect()))
+    let mut sink = AccountSink::new(account);
+    sink.declare(&known)?;
+    Ok((sink, (!listed).then(|| known.into_iter().collect())))
 }

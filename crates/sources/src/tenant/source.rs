@@ -4,6 +4,7 @@ use reqwest::StatusCode;
 use serde_json::Value;
 
 use super::service::{Refusal, Request, Service};
+use super::values;
 
 /// What the source's account schema says.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -64,7 +65,15 @@ pub(super) async fn account_schema(
     let answer = service.ask(&request).await;
     let answer =
         answer.map_err(|refusal| format!("the source's schemas could not be read: {}", refusal.reason()))?;
-    let Value::Array(schemas) = answer.body else {
+    of_accounts(&answer.body)
+}
+
+/// The account schema among a source's schemas.
+///
+/// # Errors
+/// The answer is no list.
+pub(super) fn of_accounts(schemas: &Value) -> Result<Option<AccountSchema>, String> {
+    let Value::Array(schemas) = schemas else {
         return Err("the tenant's answer is no list of schemas".to_owned());
     };
     Ok(schemas.iter().find(|schema| schema.get("name").and_then(Value::as_str) == Some("account")).map(read))
@@ -74,7 +83,11 @@ fn read(schema: &Value) -> AccountSchema {
     let mut read = AccountSchema::default();
     for attribute in schema.get("attributes").and_then(Value::as_array).into_iter().flatten() {
         let Some(name) = attribute.get("name").and_then(Value::as_str) else { continue };
-        if name.trim().is_empty() || read.attributes.iter().any(|earlier| earlier == name) {
+        // What is named as the tenant's own is left out of accounts, too.
+        if name.trim().is_empty()
+            || values::is_ours(name)
+            || read.attributes.iter().any(|earlier| earlier == name)
+        {
             continue;
         }
         read.attributes.push(name.to_owned());
@@ -116,7 +129,7 @@ mod tests {
         let schema = serde_json::json!({"name": "account", "attributes": [
             {"name": "login", "isEntitlement": false, "unknown": {}},
             {"name": "memberOf", "isMulti": true, "isEntitlement": true},
-            {"name": "login"}, {"name": null}, {"name": " "}, 7,
+            {"name": "login"}, {"name": null}, {"name": " "}, {"name": "Tenant.id", "isEntitlement": true}, 7,
         ]});
         let expected = AccountSchema {
             attributes: vec!["login".to_owned(), "memberOf".to_owned()],

@@ -18,8 +18,11 @@ pub(super) const DISPLAY_NAME: &str = "tenant.displayName";
 /// The id that survives renames.
 pub(super) const UUID: &str = "tenant.uuid";
 
-/// What is named so is the tenant's.
-const PREFIX: &str = "tenant.";
+/// Whether a name is one of the tenant's own; as names are compared regardless of case, so is this.
+pub(super) fn is_ours(name: &str) -> bool {
+    const PREFIX: &str = "tenant.";
+    name.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX))
+}
 
 /// The tenant's id of the identity that an account belongs to.
 pub(super) const IDENTITY_ID: &str = "tenant.identityId";
@@ -85,7 +88,7 @@ fn record(own: Vec<(&str, Option<String>)>, attributes: Option<Value>, flags: [b
     let mut left_out = Vec::new();
     if let Some(Value::Object(attributes)) = attributes {
         for (name, value) in attributes {
-            if name.starts_with(PREFIX) {
+            if is_ours(&name) {
                 left_out.push(name);
             } else {
                 fields.push((name, texts(value)));

@@ -211,6 +211,27 @@ fn missing_and_surplus_columns_are_warnings() {
     );
 }
 
+/// There may be a rejection for each record: with whole names, thousands of them would need gigabytes.
+#[test]
+fn long_names_of_columns_are_cut_in_messages() {
+    let name = "n".repeat(100_000);
+    let cut = format!("\"{}\"...", "n".repeat(80));
+    let outcome = read_bytes(format!("id,{name}\n1,\"x\"y\n").as_bytes(), |_| {}).unwrap();
+    let behind = "has text behind its closing quote: expected the delimiter or the line's end";
+    assert_eq!(outcome.rejection_texts(), [format!("2 1: field 2 ({cut}) {behind}")]);
+    let listed = |settings: &mut DelimitedSettings| settings.attributes = Some(vec!["id".to_owned()]);
+    let outcome = read_bytes(format!("id,{name}\n").as_bytes(), listed).unwrap();
+    let ignored = "attributes: columns that are not listed are ignored";
+    assert_eq!(outcome.summary.warnings, [format!("{ignored}: {cut}")]);
+    let many: String = (0..25).map(|number| format!(",c{number}")).collect();
+    let outcome = read_bytes(format!("id{many}\n").as_bytes(), listed).unwrap();
+    assert!(
+        outcome.summary.warnings[0].ends_with("\"c18\", \"c19\" and 5 more"),
+        "{:?}",
+        outcome.summary.warnings
+    );
+}
+
 #[test]
 fn a_header_that_cannot_be_used_fails_the_source() {
     let flag = |settings: &mut DelimitedSettings| {
