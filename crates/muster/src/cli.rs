@@ -1,8 +1,10 @@
 //! The command line: what can be typed. What it does is in `commands`, `serve` and `demo`.
 
 mod report;
+mod source;
 
 pub use report::{CompareArgs, ReportCommand, Service};
+pub use source::{MirrorArgs, SourceCommand};
 
 use crate::output::Output;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -180,53 +182,6 @@ pub enum ClientKind {
     User,
     /// An application client.
     Application,
-}
-
-/// `source`
-#[derive(Debug, Subcommand)]
-pub enum SourceCommand {
-    /// Register a source, or replace the registered one with its id
-    #[command(
-        after_help = "Example:\n  muster source add hr.toml\n\nRelative paths in the file start from the file's folder."
-    )]
-    Add {
-        /// The source's definition
-        #[arg(value_name = "FILE.toml")]
-        file: PathBuf,
-    },
-    /// List registered sources
-    #[command(after_help = "Example:\n  muster source list")]
-    List,
-    /// Read a source to its end, print counts and refused records, and keep nothing
-    #[command(after_help = "Example:\n  muster source check hr.toml --rejected 100")]
-    Check {
-        /// The source's definition
-        #[arg(value_name = "FILE.toml")]
-        file: PathBuf,
-        /// Refused records to print
-        #[arg(long, value_name = "N", default_value_t = 20)]
-        rejected: usize,
-    },
-    /// Link accounts to identities by hand, from a file
-    #[command(after_help = "\
-Example:
-  muster source link links.csv
-
-The file has the columns account,displayName,userName,type of the uncorrelated accounts report:
-`account` is the native identity, `userName` the name (uid) of the identity, `type` the source's
-name. Rows without a userName are passed over; the links hold from the next refresh on.")]
-    Link {
-        /// The file
-        #[arg(value_name = "FILE.csv")]
-        file: PathBuf,
-    },
-    /// Write the links that were made by hand to a file that `link` takes
-    #[command(after_help = "Example:\n  muster source links --to links.csv")]
-    Links {
-        /// Where to write; `-` is standard output
-        #[arg(short = 'o', long, value_name = "FILE", default_value = "-")]
-        to: PathBuf,
-    },
 }
 
 /// `refresh`

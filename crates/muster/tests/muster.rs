@@ -1,19 +1,31 @@
 //! The commands as a person or a script calls them: the real binary, its output and its status.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "muster/mirror.rs"]
+mod mirror;
+/// The emulator that the readers' tests have.
+#[expect(dead_code, reason = "what only those tests ask for")]
+#[path = "../../sources/tests/sources/servers/tenant.rs"]
+mod tenant;
+
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
 
 /// Calls the binary over this data directory, with no setting of the caller's environment.
 fn muster(data: &Path, arguments: &[&str]) -> Output {
+    command(data, arguments).output().unwrap()
+}
+
+fn command(data: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_muster"));
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("MUSTER_") {
             command.env_remove(name);
         }
     }
-    command.current_dir(data.parent().unwrap()).args(arguments).arg("--data").arg(data).output().unwrap()
+    command.current_dir(data.parent().unwrap()).args(arguments).arg("--data").arg(data);
+    command
 }
 
 #[track_caller]

@@ -19,7 +19,8 @@ use clap::error::ErrorKind;
 use std::collections::BTreeSet;
 
 /// The one with tests is the last: reading ends there.
-const COMMAND_LINE: [&str; 2] = ["crates/muster/src/cli/report.rs", "crates/muster/src/cli.rs"];
+const COMMAND_LINE: [&str; 3] =
+    ["crates/muster/src/cli/report.rs", "crates/muster/src/cli/source.rs", "crates/muster/src/cli.rs"];
 const SETTINGS: &str = "crates/muster/src/config.rs";
 const SETTINGS_DOCUMENT: &str = "docs/settings.md";
 

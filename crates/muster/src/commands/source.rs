@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 mod link;
 mod links;
+mod mirror;
 
 /// Does what `command` says.
 pub async fn run(command: &SourceCommand, settings: &Settings, output: Output) -> Result {
@@ -23,6 +24,7 @@ pub async fn run(command: &SourceCommand, settings: &Settings, output: Output) -
         SourceCommand::Add { file } => add(file, &House::open_or_make(settings).await?).await,
         SourceCommand::List => list(&House::open(settings).await?, output).await,
         SourceCommand::Check { file, rejected } => check(file, *rejected)?.print(output),
+        SourceCommand::Mirror(args) => mirror::run(args, settings, output).await,
         SourceCommand::Links { to } => links::run(to, &House::open(settings).await?).await,
         SourceCommand::Link { file } => link::run(file, &House::open(settings).await?, output).await,
     }
@@ -57,6 +59,12 @@ pub fn registered(definition: &SourceDefinition, base_dir: &Path) -> Result<Regi
     })
 }
 
+/// The definition of a registered source.
+fn kept(source: &RegisteredSource) -> Result<SourceDefinition> {
+    serde_json::from_str(&source.definition)
+        .context(|| format!("the definition of source {:?} cannot be read", source.name))
+}
+
 /// A definition file, and the folder that its relative paths start from.
 pub fn definition(file: &Path) -> Result<(SourceDefinition, PathBuf)> {
     let text = std::fs::read_to_string(file).context(|| format!("{} cannot be read", file.display()))?;
@@ -80,8 +88,7 @@ struct Listed {
 async fn list(house: &House, output: Output) -> Result {
     let mut listed = Vec::new();
     for source in house.store.sources(&house.tenant).await? {
-        let definition: SourceDefinition = serde_json::from_str(&source.definition)
-            .context(|| format!("the definition of source {:?} cannot be read", source.name))?;
+        let definition = kept(&source)?;
         listed.push(Listed {
             id: definition.id.clone(),
             kind: definition.reader.kind(),

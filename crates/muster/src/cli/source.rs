@@ -1,0 +1,105 @@
+//! `muster source`: registered sources, and links that people make.
+
+use clap::{Args, Subcommand};
+use muster_sources::DocumentType;
+use std::path::PathBuf;
+
+/// `source`
+#[derive(Debug, Subcommand)]
+pub enum SourceCommand {
+    /// Register a source, or replace the registered one with its id
+    #[command(
+        after_help = "Example:\n  muster source add hr.toml\n\nRelative paths in the file start from the file's folder."
+    )]
+    Add {
+        /// The source's definition
+        #[arg(value_name = "FILE.toml")]
+        file: PathBuf,
+    },
+    /// List registered sources
+    #[command(after_help = "Example:\n  muster source list")]
+    List,
+    /// Read a source to its end, print counts and refused records, and keep nothing
+    #[command(after_help = "Example:\n  muster source check hr.toml --rejected 100")]
+    Check {
+        /// The source's definition
+        #[arg(value_name = "FILE.toml")]
+        file: PathBuf,
+        /// Refused records to print
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        rejected: usize,
+    },
+    /// Register all sources of an Identity Security Cloud tenant, or bring those up to date that are registered
+    #[command(after_help = "\
+Examples:
+  muster source mirror --name Acme --tenant https://acme.api.identitynow.com \\
+      --client-id b61429f5-203d-494c-94c3-04f54e17bc5c --secret-file /run/secrets/acme
+  muster source mirror --name Acme --tenant https://acme.api.identitynow.com \\
+      --client-id b61429f5-203d-494c-94c3-04f54e17bc5c --secret-env ACME_SECRET --dry-run
+
+Reads the tenant's sources, account schemas and identity profiles, registers a source for each, and
+one for each search index, prints what changed, and names what could not be taken over. Nothing is
+registered unless all of it could be read. Accounts are read by the next `muster refresh`.")]
+    Mirror(Box<MirrorArgs>),
+    /// Link accounts to identities by hand, from a file
+    #[command(after_help = "\
+Example:
+  muster source link links.csv
+
+The file has the columns account,displayName,userName,type of the uncorrelated accounts report:
+`account` is the native identity, `userName` the name (uid) of the identity, `type` the source's
+name. Rows without a userName are passed over; the links hold from the next refresh on.")]
+    Link {
+        /// The file
+        #[arg(value_name = "FILE.csv")]
+        file: PathBuf,
+    },
+    /// Write the links that were made by hand to a file that `link` takes
+    #[command(after_help = "Example:\n  muster source links --to links.csv")]
+    Links {
+        /// Where to write; `-` is standard output
+        #[arg(short = 'o', long, value_name = "FILE", default_value = "-")]
+        to: PathBuf,
+    },
+}
+
+/// `source mirror`
+#[derive(Debug, Args)]
+pub struct MirrorArgs {
+    /// Names what has no name of the tenant's: `Acme roles`
+    #[arg(long)]
+    pub name: String,
+    /// The tenant's API
+    #[arg(long, value_name = "URL")]
+    pub tenant: String,
+    /// An API client with client credentials, or the id of a personal access token
+    #[arg(long, value_name = "ID")]
+    pub client_id: String,
+    /// File that holds the client's secret; every refresh reads it
+    #[arg(long, value_name = "FILE", required_unless_present = "secret_env")]
+    pub secret_file: Option<PathBuf>,
+    /// Environment variable that holds the client's secret; every refresh reads it
+    #[arg(long, value_name = "NAME", conflicts_with = "secret_file")]
+    pub secret_env: Option<String>,
+    /// PEM certificates of the authorities to trust [default: the system's]
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Allow http, for a tenant on this machine
+    #[arg(long)]
+    pub allow_plaintext: bool,
+    /// A search index whose documents are wanted; may be repeated
+    #[arg(long = "documents", value_name = "INDEX", value_parser = index,
+        default_values = ["roles", "accessprofiles", "entitlements"])]
+    pub documents: Vec<DocumentType>,
+    /// Register no documents
+    #[arg(long, conflicts_with = "documents")]
+    pub no_documents: bool,
+    /// Only say what would change
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+fn index(name: &str) -> Result<DocumentType, String> {
+    let names = DocumentType::ALL.map(DocumentType::index_name).join(", ");
+    DocumentType::from_index_name(name).ok_or_else(|| format!("expected one of {names}"))
+}
