@@ -12,8 +12,8 @@ use crate::output::{Output, count, json, print, table, text};
 use muster_reports::audit::AuditOperation;
 use muster_reports::ports::Registry;
 use muster_sources::{
-    DocumentType, LeftOut, MirrorRequest, ReaderSettings, SourceDefinition, TenantMirror, TenantObjects,
-    TenantSettings, mirror_tenant,
+    DocumentType, LeftOut, MirrorRequest, ReaderSettings, SourceDefinition, TenantMirror, TenantSettings,
+    mirror_tenant,
 };
 use serde::Serialize;
 use serde_json::Value;
@@ -85,7 +85,7 @@ struct Source {
 }
 
 fn compared(definitions: &[SourceDefinition], before: &[SourceDefinition]) -> Result<Vec<Source>> {
-    let value = |definition| -> Result<Value> {
+    let value = |definition: &SourceDefinition| -> Result<Value> {
         serde_json::to_value(definition).context(|| "a definition cannot be compared".into())
     };
     let compare = |definition: &SourceDefinition| {
