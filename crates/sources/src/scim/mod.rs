@@ -9,6 +9,8 @@
 //! Why resources are read as JSON and not as typed resources: services send values that the schema forbids and
 //! extensions that no type knows, and an account must not be lost for either.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod reader;
 mod service;
 mod settings;
