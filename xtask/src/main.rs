@@ -42,7 +42,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Formatting, lints and tidy
+    /// Formatting, lints, tidy, and what is known of the dependencies
     Check,
     /// Crate edges, paths and commands in documents, sizes of files, words that must not stand there
     Tidy,

@@ -24,8 +24,15 @@ const SCHEMATHESIS_VERSION: &str = "4.32.5";
 /// The packages with which the engine's tests read the identity tables as others would.
 const DELTA_PACKAGES: &str = "deltalake==1.6.6 polars==2.1.0 pyarrow==26.0.1";
 
+/// Version of cargo-deny that checks what is built in.
+const CARGO_DENY_VERSION: &str = "0.20.2";
 /// Version of cargo-fuzz that builds and runs fuzz targets.
 const CARGO_FUZZ_VERSION: &str = "0.13.2";
+
+/// The program cargo-deny.
+pub fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
+    cargo_program(workspace, "cargo-deny", CARGO_DENY_VERSION)
+}
 
 /// The program cargo-fuzz.
 pub fn cargo_fuzz(workspace: &Workspace) -> Result<PathBuf> {
