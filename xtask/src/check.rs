@@ -2,14 +2,17 @@
 
 use crate::command;
 use crate::failure::Result;
+use crate::setup;
 use crate::tidy;
-use crate::workspace::{Workspace, cargo};
+use crate::workspace::{Workspace, cargo, must_run_everything};
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
 
-/// What looks for known weaknesses and more. Each is built for minutes, so none is installed here; licences and origins
-/// are held against the same `deny.toml` by tidy.
-const PROGRAMS: [(&str, &[&str]); 2] = [("cargo-deny", &["deny", "check"]), ("cargo-audit", &["audit"])];
+/// How long the database of advisories may take to arrive; it comes from a git host, which not every machine reaches.
+const FETCH_MAX: Duration = Duration::from_secs(180);
 
-/// Tidy, formatting, lints, and what programs say of the dependencies where they are installed. Whether all of it is in order.
+/// Tidy, formatting, lints, and what is known of the dependencies. Whether all of it is in order.
 pub fn run(workspace: &Workspace) -> Result<bool> {
     let tidy = tidy::run(workspace)?;
     let in_root = |arguments: &[&str]| {
@@ -18,28 +21,53 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
         command
     };
     command::run(&mut in_root(&["fmt", "--all", "--check"]))?;
+    let dependencies = dependencies(workspace)?;
     // The release profile, so that the C code of the dependencies is compiled once for lints and tests.
     let lints = ["clippy", "--release", "--workspace", "--all-targets", "--", "-D", "warnings"];
     command::run(&mut in_root(&lints))?;
-    let dependencies = dependencies(workspace)?;
     Ok(tidy && dependencies)
 }
 
-/// Asks each program that is there. Whether none found anything.
+/// Asks cargo-deny, which is built the first time. Whether it found nothing.
 fn dependencies(workspace: &Workspace) -> Result<bool> {
-    let mut in_order = true;
-    for (program, arguments) in PROGRAMS {
-        if !command::is_there(program) {
-            println!("skip  {program} is not installed: advisories are not looked up");
-            continue;
+    let program = match setup::cargo_deny(workspace) {
+        Ok(program) => program,
+        Err(failure) if must_run_everything() => {
+            println!("FAIL  cargo-deny could not be built, and CI=true asks for everything: {failure}");
+            return Ok(false);
         }
-        match command::run(cargo().args(arguments).current_dir(&workspace.root)) {
-            Ok(()) => println!("ok    {program}"),
-            Err(failure) => {
-                println!("FAIL  {program}: {failure}");
-                in_order = false;
-            }
+        Err(failure) => {
+            println!("skip  dependencies: cargo-deny could not be built: {failure}");
+            return Ok(true);
+        }
+    };
+    let bans = asked(workspace, &program, &["check", "bans", "licenses", "sources"])?;
+    let mut fetch = deny(workspace, &program, &["fetch", "db"]);
+    // Whoever has no access is not to be asked for a password.
+    if !command::quietly_within(fetch.env("GIT_TERMINAL_PROMPT", "0"), FETCH_MAX)? {
+        println!("skip  advisories: the database of advisories (RustSec) could not be fetched");
+        return Ok(bans);
+    }
+    Ok(asked(workspace, &program, &["--offline", "check", "advisories"])? && bans)
+}
+
+/// Whether this check passes; says so in a line.
+fn asked(workspace: &Workspace, program: &Path, arguments: &[&str]) -> Result<bool> {
+    match command::run(&mut deny(workspace, program, arguments)) {
+        Ok(()) => {
+            println!("ok    cargo-deny {}", arguments.join(" "));
+            Ok(true)
+        }
+        Err(failure) => {
+            println!("FAIL  {failure}");
+            Ok(false)
         }
     }
-    Ok(in_order)
+}
+
+fn deny(workspace: &Workspace, program: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program);
+    // It asks cargo for the packages: of this lock file, as everything else.
+    command.args(["--locked", "--log-level", "warn"]).args(arguments).current_dir(&workspace.root);
+    command
 }

@@ -3,6 +3,7 @@
 use crate::failure::{Context, Failure, Result};
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// Runs to the end with our own output; fails unless the status is 0.
 pub fn run(command: &mut Command) -> Result<()> {
@@ -38,6 +39,27 @@ pub fn watch(command: &mut Command, mut look: impl FnMut(&str)) -> Result<bool> 
     }
     let status = child.wait().context(|| format!("{shown} cannot be waited for"))?;
     Ok(status.success())
+}
+
+/// Runs with no input and no output and ends it after `limit`. Whether the status was 0.
+pub fn quietly_within(command: &mut Command, limit: Duration) -> Result<bool> {
+    let shown = shown(command);
+    eprintln!("$ {shown}");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().context(|| format!("{shown} cannot be run"))?;
+    let begun = Instant::now();
+    loop {
+        let status = child.try_wait().context(|| format!("{shown} cannot be waited for"))?;
+        if let Some(status) = status {
+            return Ok(status.success());
+        }
+        if begun.elapsed() >= limit {
+            child.kill().context(|| format!("{shown} cannot be ended"))?;
+            child.wait().context(|| format!("{shown} cannot be waited for"))?;
+            return Ok(false);
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// Whether a program of this name can be started.

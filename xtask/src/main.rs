@@ -1,12 +1,12 @@
-//! Tasks of this repository: `cargo xtask check|tidy|docs|test|clients|kill|faults|hostile|bench`.
+//! Tasks of this repository: `cargo xtask check|tidy|docs|test|clients|kill|faults|hostile|fuzz|bench`.
 //!
 //! Why a program and not scripts: the same commands on every machine, with types and without a shell.
 //! It knows the service only from outside, as a process and over HTTP, so it builds in seconds and what
 //! it finds is what a user would find.
 //!
 //! Invariants: it ends only processes that it started, by their own handles; it writes only under the
-//! target directory and its own temporary folders, except that `docs` writes the generated document and
-//! `test` may install Debian packages when it runs as root.
+//! target directory and its own temporary folders, except that `docs` writes the generated document,
+//! `fuzz --keep` writes kept inputs, and `test` may install Debian packages when it runs as root.
 
 mod api;
 mod bench;
@@ -16,6 +16,7 @@ mod command;
 mod docs;
 mod failure;
 mod faults;
+mod fuzz;
 mod hostile;
 mod kill;
 mod random;
@@ -41,7 +42,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Formatting, lints and tidy
+    /// Formatting, lints, tidy, and what is known of the dependencies
     Check,
     /// Crate edges, paths and commands in documents, sizes of files, words that must not stand there
     Tidy,
@@ -57,6 +58,8 @@ enum Task {
     Faults(faults::Options),
     /// Send requests made from our OpenAPI document, and hold the answers against it
     Hostile(hostile::Options),
+    /// Fuzz everything that hostile input reaches, with coverage as the guide
+    Fuzz(fuzz::Options),
     /// Time and memory of a refresh and of every report on a large organisation
     Bench(bench::Options),
 }
@@ -84,6 +87,7 @@ fn run(task: Task) -> Result<bool> {
         Task::Kill(options) => kill::run(&workspace, &options),
         Task::Faults(options) => faults::run(&workspace, &options),
         Task::Hostile(options) => hostile::run(&workspace, &options),
+        Task::Fuzz(options) => fuzz::run(&workspace, &options),
         Task::Bench(options) => bench::run(&workspace, &options),
     }
 }

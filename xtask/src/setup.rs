@@ -1,12 +1,12 @@
 //! What tests need beside the Rust toolchain, installed on demand.
 //!
-//! Python packages go into virtual environments and npm packages into a folder, both under the target
-//! directory, each with a mark that is written last, so that a broken installation is made anew. Debian
+//! Python packages go into virtual environments, npm packages into a folder and cargo's programs into another, all under
+//! the target directory, each with a mark that is written last, so that a broken installation is made anew. Debian
 //! packages are installed only as root and only when something of theirs is missing.
 
 use crate::command;
 use crate::failure::{Context, Failure, Result};
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, cargo};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -23,6 +23,45 @@ const DUCKDB_VERSION: &str = "2.0.1";
 const SCHEMATHESIS_VERSION: &str = "4.32.5";
 /// The packages with which the engine's tests read the identity tables as others would.
 const DELTA_PACKAGES: &str = "deltalake==1.6.6 polars==2.1.0 pyarrow==26.0.1";
+
+/// Version of cargo-deny that checks what is built in.
+const CARGO_DENY_VERSION: &str = "0.20.2";
+/// Version of cargo-fuzz that builds and runs fuzz targets.
+const CARGO_FUZZ_VERSION: &str = "0.13.2";
+
+/// The program cargo-deny.
+pub fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
+    cargo_program(workspace, "cargo-deny", CARGO_DENY_VERSION)
+}
+
+/// The program cargo-fuzz.
+pub fn cargo_fuzz(workspace: &Workspace) -> Result<PathBuf> {
+    cargo_program(workspace, "cargo-fuzz", CARGO_FUZZ_VERSION)
+}
+
+/// How cargo's programs are built: they run for seconds, and with their authors' optimisation are built for many minutes.
+const QUICKLY_BUILT: [&str; 3] =
+    ["profile.release.lto=false", "profile.release.codegen-units=16", "profile.release.opt-level=1"];
+
+/// A program that cargo builds, with the dependencies that its authors tested it with.
+fn cargo_program(workspace: &Workspace, name: &str, version: &str) -> Result<PathBuf> {
+    let folder = workspace.cache()?.join(format!("{name}-{version}"));
+    installed_once(&folder, || {
+        let built = folder.join("build");
+        command::run(
+            cargo()
+                .args(["install", "--locked", "--quiet", "--no-track", "--version", version])
+                .args(QUICKLY_BUILT.iter().flat_map(|setting| ["--config", setting]))
+                .arg("--root")
+                .arg(&folder)
+                .arg("--target-dir")
+                .arg(&built)
+                .arg(name),
+        )?;
+        std::fs::remove_dir_all(&built).context(|| format!("{} cannot be removed", built.display()))
+    })?;
+    Ok(folder.join("bin").join(name))
+}
 
 /// A Python interpreter that has this version of the published client.
 pub fn python_with_sdk(workspace: &Workspace, version: &str) -> Result<PathBuf> {

@@ -120,7 +120,7 @@ async fn authenticate(state: &AppState, headers: &HeaderMap) -> Result<Caller, F
 }
 
 /// The token of an `Authorization: Bearer` header.
-fn bearer(header: &HeaderValue) -> Result<&str, Refusal> {
+pub(crate) fn bearer(header: &HeaderValue) -> Result<&str, Refusal> {
     let text = header.to_str().map_err(|_| Refusal::invalid("the Authorization header is no text"))?;
     let (scheme, token) =
         text.split_once(' ').ok_or(Refusal::invalid("the Authorization header has no token"))?;

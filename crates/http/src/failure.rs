@@ -56,6 +56,12 @@ impl Failure {
         (self.status == StatusCode::FORBIDDEN).then_some(&self.cause)
     }
 
+    /// What exactly was wrong.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn cause(&self) -> &str {
+        &self.cause
+    }
+
     pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self

@@ -16,6 +16,8 @@
 
 mod access;
 mod failure;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod health;
 mod input;
 mod issuer;

@@ -10,6 +10,6 @@ pub(crate) mod file;
 pub(crate) mod result;
 pub(crate) mod run;
 
-mod conditional;
-mod disposition;
+pub(crate) mod conditional;
+pub(crate) mod disposition;
 mod stream;

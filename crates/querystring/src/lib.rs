@@ -30,6 +30,8 @@
 mod dates;
 mod error;
 mod escape;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod lexer;
 pub mod matching;
 mod number;

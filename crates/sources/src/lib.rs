@@ -22,6 +22,8 @@ pub mod delimited;
 mod delta;
 pub mod documents;
 mod files;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod input;
 mod ldap;
 mod ndjson;

@@ -3,6 +3,7 @@
 //! - [`TestClock`] and [`CountingIds`] fix time and ids; [`AnyQuery`] takes nearly every query.
 //! - [`MemoryStore`] is the fake of every store port; [`FakeRunner`] the fake of the report runner.
 //! - [`build`] makes callers, tasks, snapshots and results with plausible content.
+//! - [`corpus`] gives kept inputs of fuzzing to the functions that fuzzing calls.
 //! - [`contract`] holds the suites that every adapter of a port passes, the fake included.
 //! - [`PostgresServer`] is a real server, started and stopped.
 //!
@@ -11,6 +12,7 @@
 
 pub mod build;
 pub mod contract;
+pub mod corpus;
 mod fixed;
 mod memory;
 pub mod postgres;

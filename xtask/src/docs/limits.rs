@@ -44,7 +44,9 @@ pub fn text(texts: &BTreeMap<String, String>) -> String {
     document.push_str("\n## Fixed\n\n| bound | value | meaning | where |\n|---|---|---|---|\n");
     for (path, source) in texts {
         let ours = path.starts_with("crates/") && path.contains("/src/") && path.ends_with(".rs");
-        let tests = path.contains("/tests") || LEFT_OUT.iter().any(|left_out| path.starts_with(left_out));
+        let tests = path.contains("/tests")
+            || path.contains("/fuzzing")
+            || LEFT_OUT.iter().any(|left_out| path.starts_with(left_out));
         if ours && !tests {
             let defaults =
                 DEFAULTS.iter().find(|(file, _)| file == path).map_or(&[][..], |(_, fields)| fields);

@@ -55,7 +55,7 @@ pub fn faults(workspace: &Workspace, files: &Files) -> Result<Vec<String>> {
     let mut manifests = BTreeMap::new();
     for (path, text) in files.ending("/Cargo.toml") {
         let folder = path.trim_start_matches("crates/").trim_end_matches("/Cargo.toml");
-        // A crate that is fuzzed has a workspace of its own below it.
+        // Below a crate there may be a workspace of its own.
         if !folder.contains('/') {
             manifests.insert(folder.to_owned(), manifest_names(text, path, &workspace.packages)?);
         }

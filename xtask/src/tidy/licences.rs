@@ -1,7 +1,7 @@
 //! Licences and origins of every package that is built, held against `deny.toml`.
 //!
-//! Why not cargo-deny alone: it is built for minutes and asks for a database on the network. The same file is read, so
-//! that both say the same where it is installed.
+//! Why not cargo-deny alone: it is built for minutes, and tidy takes a second. The same file is read, so that both say the
+//! same.
 
 use super::files::Files;
 use crate::command;

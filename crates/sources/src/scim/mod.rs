@@ -11,6 +11,8 @@
 //! extensions that no type knows, and an account must not be lost for either.
 
 mod changes;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod reader;
 mod seen;
 mod service;

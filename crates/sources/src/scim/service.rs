@@ -211,7 +211,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 /// A list response (RFC 7644, 3.4.2); a list without resources may leave them out.
-fn page(body: Option<Value>) -> Option<Page> {
+pub(super) fn page(body: Option<Value>) -> Option<Page> {
     let Some(Value::Object(mut body)) = body else { return None };
     let total = body.get("totalResults").and_then(Value::as_u64);
     let next_cursor = body.get("nextCursor").and_then(Value::as_str).map(str::to_owned);

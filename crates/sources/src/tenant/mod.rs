@@ -17,6 +17,8 @@
 //! sorted by id, identities by alias, for their list knows no other unique order.
 
 mod documents;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod list;
 mod mirror;
 mod reader;
