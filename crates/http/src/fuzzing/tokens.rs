@@ -24,6 +24,7 @@ static ISSUED: LazyLock<Issued> = LazyLock::new(|| {
         user: None,
         scopes: vec![Scope::ReportManage],
         data_scope: DataScope::Everything,
+        trace: None,
     };
     let user = UserIdentity { id: "i1".into(), name: "ada".into(), levels: vec![UserLevel::OrgAdmin] };
     let person = Caller { user: Some(user), scopes: vec![Scope::All], ..application.clone() };
