@@ -1,4 +1,4 @@
-//! Tasks of this repository: `cargo xtask check|tidy|docs|test|clients|kill|faults|hostile|bench`.
+//! Tasks of this repository: `cargo xtask check|tidy|docs|test|clients|kill|faults|relay|hostile|bench`.
 //!
 //! Why a program and not scripts: the same commands on every machine, with types and without a shell.
 //! It knows the service only from outside, as a process and over HTTP, so it builds in seconds and what
@@ -19,6 +19,7 @@ mod faults;
 mod hostile;
 mod kill;
 mod random;
+mod relay;
 mod server;
 mod setup;
 mod tally;
@@ -55,6 +56,8 @@ enum Task {
     Kill(kill::Options),
     /// Break things under the service in every way at hand, and hold what happened against ten rules
     Faults(faults::Options),
+    /// Pass audit events on to a real broker through outages and kills, and under TLS and SASL
+    Relay(relay::Options),
     /// Send requests made from our OpenAPI document, and hold the answers against it
     Hostile(hostile::Options),
     /// Time and memory of a refresh and of every report on a large organisation
@@ -83,6 +86,7 @@ fn run(task: Task) -> Result<bool> {
         Task::Clients(options) => clients::run(&workspace, &options),
         Task::Kill(options) => kill::run(&workspace, &options),
         Task::Faults(options) => faults::run(&workspace, &options),
+        Task::Relay(options) => relay::run(&workspace, &options),
         Task::Hostile(options) => hostile::run(&workspace, &options),
         Task::Bench(options) => bench::run(&workspace, &options),
     }
