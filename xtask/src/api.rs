@@ -150,6 +150,12 @@ impl Api {
         self.get(&format!("{id}?fileFormat=csv&auditable=true"))
     }
 
+    /// The same in the trace of this `traceparent`.
+    pub fn audited_csv_within(&self, id: &str, parent: &str) -> Called<Answer> {
+        let path = format!("{id}?fileFormat=csv&auditable=true");
+        read(&path, self.getting(&path).header("traceparent", parent).call())
+    }
+
     /// Cancels a task; the HTTP status.
     pub fn cancel(&self, id: &str) -> Called<u16> {
         Ok(self.cancel_answer(id)?.status)
@@ -163,8 +169,11 @@ impl Api {
     }
 
     fn get(&self, path: &str) -> Called<Answer> {
-        let request = self.agent.get(format!("{}/{path}", self.base)).header("Authorization", &self.token);
-        read(path, request.call())
+        read(path, self.getting(path).call())
+    }
+
+    fn getting(&self, path: &str) -> ureq::RequestBuilder<ureq::typestate::WithoutBody> {
+        self.agent.get(format!("{}/{path}", self.base)).header("Authorization", &self.token)
     }
 }
 

@@ -1,4 +1,4 @@
-//! Tasks of this repository: `cargo xtask check|tidy|docs|test|clients|kill|faults|hostile|fuzz|bench`.
+//! Tasks of this repository: `cargo xtask check|tidy|docs|test|clients|kill|faults|relay|hostile|fuzz|bench`.
 //!
 //! Why a program and not scripts: the same commands on every machine, with types and without a shell.
 //! It knows the service only from outside, as a process and over HTTP, so it builds in seconds and what
@@ -20,6 +20,7 @@ mod fuzz;
 mod hostile;
 mod kill;
 mod random;
+mod relay;
 mod server;
 mod setup;
 mod tally;
@@ -56,6 +57,8 @@ enum Task {
     Kill(kill::Options),
     /// Break things under the service in every way at hand, and hold what happened against ten rules
     Faults(faults::Options),
+    /// Pass audit events on to a real broker through outages and kills, and under TLS and SASL
+    Relay(relay::Options),
     /// Send requests made from our OpenAPI document, and hold the answers against it
     Hostile(hostile::Options),
     /// Fuzz everything that hostile input reaches, with coverage as the guide
@@ -86,6 +89,7 @@ fn run(task: Task) -> Result<bool> {
         Task::Clients(options) => clients::run(&workspace, &options),
         Task::Kill(options) => kill::run(&workspace, &options),
         Task::Faults(options) => faults::run(&workspace, &options),
+        Task::Relay(options) => relay::run(&workspace, &options),
         Task::Hostile(options) => hostile::run(&workspace, &options),
         Task::Fuzz(options) => fuzz::run(&workspace, &options),
         Task::Bench(options) => bench::run(&workspace, &options),

@@ -23,6 +23,11 @@ const DUCKDB_VERSION: &str = "2.0.1";
 const SCHEMATHESIS_VERSION: &str = "4.32.5";
 /// The packages with which the engine's tests read the identity tables as others would.
 const DELTA_PACKAGES: &str = "deltalake==1.6.6 polars==2.1.0 pyarrow==26.0.1";
+/// The packages of the relay's tests: Kafka's client reads what was sent, and moto is the object store that the broker keeps
+/// it in.
+const KAFKA_PACKAGES: &str = "confluent-kafka==2.16.1 moto[server,s3]==5.2.5";
+/// Version of the broker that the relay's long tests send to.
+const TANSU_VERSION: &str = "0.6.0";
 
 /// Version of cargo-deny that checks what is built in.
 const CARGO_DENY_VERSION: &str = "0.20.2";
@@ -88,6 +93,11 @@ pub fn python_with_delta(workspace: &Workspace) -> Result<PathBuf> {
     python_with(workspace, "delta", DELTA_PACKAGES, "1.6.6")
 }
 
+/// A Python interpreter that has Kafka's client and an object store.
+pub fn python_with_kafka(workspace: &Workspace) -> Result<PathBuf> {
+    python_with(workspace, "kafka", KAFKA_PACKAGES, "2.16.1")
+}
+
 /// A Python interpreter that has these packages, in a folder of this name and version.
 fn python_with(workspace: &Workspace, name: &str, packages: &str, version: &str) -> Result<PathBuf> {
     let folder = workspace.cache()?.join(format!("python-{name}-{version}"));
@@ -139,6 +149,30 @@ pub fn lucene() -> Result<()> {
 /// A PostgreSQL server, which the tests of the store start and stop themselves.
 pub fn postgres() -> Result<()> {
     if has_postgres() { Ok(()) } else { debian_packages(&["postgresql"]) }
+}
+
+/// A broker that speaks Kafka's protocol and keeps its messages in an object store.
+pub fn broker(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.cache()?.join(format!("tansu-{TANSU_VERSION}"));
+    installed_once(&folder, || {
+        let built = folder.join("build");
+        command::run(
+            cargo()
+                .args(["install", "tansu", "--version", TANSU_VERSION, "--locked"])
+                .args(["--features", "dynostore", "--root"])
+                .arg(&folder)
+                .env("CARGO_TARGET_DIR", &built),
+        )?;
+        std::fs::remove_dir_all(&built).context(|| format!("{} cannot be removed", built.display()))
+    })?;
+    Ok(folder.join("bin").join("tansu"))
+}
+
+/// `stunnel`, which asks clients for certificates.
+pub fn stunnel() -> Result<()> {
+    // It knows no `--version`, but begins.
+    let mut ask = Command::new("stunnel");
+    if command::output(ask.arg("-version")).is_ok() { Ok(()) } else { debian_packages(&["stunnel4"]) }
 }
 
 /// `strace`, which makes system calls fail.

@@ -23,6 +23,7 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
     let lucene = setup::lucene();
     let postgres = setup::postgres();
     let delta = setup::python_with_delta(workspace);
+    let kafka = setup::python_with_kafka(workspace);
     let binary = workspace.binary(None)?;
 
     if let Err(failure) = &lucene {
@@ -34,12 +35,20 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
     if let Err(failure) = &delta {
         tally.cannot_run("reading the tables with other programs", failure, must_run_everything());
     }
+    if let Err(failure) = &kafka {
+        tally.cannot_run(
+            "reading what was sent to Kafka with another client",
+            failure,
+            must_run_everything(),
+        );
+    }
     // What is there must be used: a test that skips itself then fails.
     let needed = |is_there: bool| is_there.then(|| OsString::from("1"));
     let required = [
         ("MUSTER_REQUIRE_LUCENE", needed(lucene.is_ok())),
         ("MUSTER_REQUIRE_POSTGRES", needed(postgres.is_ok())),
         ("MUSTER_DELTA_PYTHON", delta.ok().map(OsString::from)),
+        ("MUSTER_KAFKA_PYTHON", kafka.ok().map(OsString::from)),
     ];
     for arguments in RUNS {
         tally += cargo_test(workspace, arguments, &required)?;

@@ -11,6 +11,7 @@ use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -88,7 +89,17 @@ impl Outcome {
 /// A message's way back: its place in the batch, and where to say what became of it.
 type Ticket = (usize, mpsc::UnboundedSender<(usize, Outcome)>);
 
-struct Deliveries;
+#[derive(Default)]
+struct Deliveries {
+    /// What was wrong with a broker last; empty once an event has been acknowledged.
+    trouble: Mutex<String>,
+}
+
+impl Deliveries {
+    fn trouble(&self) -> MutexGuard<'_, String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl ClientContext for Deliveries {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -106,8 +117,9 @@ impl ClientContext for Deliveries {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        // Its log lines say the same.
+        // Most have a log line too; a connection that the other side closed has none.
         tracing::debug!(%error, reason, "librdkafka");
+        reason.clone_into(&mut self.trouble());
     }
 }
 
@@ -117,7 +129,10 @@ impl ProducerContext for Deliveries {
     fn delivery(&self, result: &DeliveryResult<'_>, ticket: Box<Ticket>) {
         let (place, reply) = *ticket;
         let outcome = match result {
-            Ok(_) => Outcome::Acknowledged,
+            Ok(_) => {
+                self.trouble().clear();
+                Outcome::Acknowledged
+            }
             Err((error, _)) => Outcome::of(error),
         };
         // The batch may have been given up.
@@ -181,6 +196,13 @@ impl Producer {
             _ = timeout_at(end, gather) => {}
             () = stop.cancelled() => {}
         }
+        let trouble = self.kafka.client().context().trouble().clone();
+        for outcome in outcomes.iter_mut().filter(|_| !trouble.is_empty()) {
+            if let Outcome::NotNow(reason) = outcome {
+                reason.push_str("; the last trouble with a broker: ");
+                reason.push_str(&trouble);
+            }
+        }
         outcomes
     }
 
@@ -223,7 +245,7 @@ fn kafka(settings: &RelaySettings) -> Result<ThreadedProducer<Deliveries>, Prope
         .set("enable.idempotence", "true")
         .set("message.timeout.ms", settings.delivery.as_millis().to_string())
         .set_log_level(RDKafkaLogLevel::Notice);
-    config.create_with_context(Deliveries).map_err(|error| {
+    config.create_with_context(Deliveries::default()).map_err(|error| {
         // Its other fields hold the value, which may be a password.
         let KafkaError::ClientConfig(_, reason, name, _) = error else {
             return PropertyError(error.to_string());

@@ -39,8 +39,12 @@ impl House {
     }
 
     fn relay(&self, cluster: &Cluster, name: &str) -> Relay {
+        self.relay_to(cluster.bootstrap_servers(), name)
+    }
+
+    fn relay_to(&self, servers: String, name: &str) -> Relay {
         let properties = BTreeMap::from([
-            ("bootstrap.servers".to_owned(), cluster.bootstrap_servers()),
+            ("bootstrap.servers".to_owned(), servers),
             ("retry.backoff.ms".to_owned(), "10".to_owned()),
             ("reconnect.backoff.max.ms".to_owned(), "100".to_owned()),
         ]);
@@ -240,6 +244,20 @@ async fn what_people_can_mend_is_waited_for() {
     house.drain(&cluster, "one").await;
     assert!(house.store.parked(&build::tenant()).await.unwrap().is_empty());
     assert_eq!(ids(&consume(&cluster), "acme"), expected("acme", 1..=3));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_says_what_is_wrong_with_the_broker() {
+    let house = House::new();
+    house.record([1], "acme").await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let nobody = listener.local_addr().unwrap().to_string();
+    drop(listener);
+    let relay = house.relay_to(nobody, "one");
+    let events = house.store.events(&build::tenant(), 0, 10).await.unwrap();
+    let outcomes = relay.producer.send(&build::tenant(), &events, &CancellationToken::new()).await;
+    let Outcome::NotNow(reason) = &outcomes[0] else { panic!("{outcomes:?}") };
+    assert!(reason.contains("the last trouble with a broker") && reason.contains("refused"), "{reason}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,8 @@
-//! Prints what the task store costs on this disk: latency of a start, rate of whole tasks, and the
-//! way from a start to a waiting worker.
+//! Prints what the task store costs on this disk: latency of a start, rate of whole tasks, starts of many
+//! clients at once with and without their events, and the way from a start to a waiting worker.
 //!
-//! `cargo run --release -p muster-store --example measure -- DIR`, or a `postgres://` URL of an empty
-//! schema instead of DIR.
+//! `cargo run --release -p muster-store --example measure -- DIR`. Instead of DIR a `postgres://` URL of an empty
+//! schema, or `postgres` for a server of Debian's package that is started for it.
 
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::WorkerId;
@@ -10,13 +10,18 @@ use muster_reports::ports::TaskStore;
 use muster_reports::task::{AttemptEnd, Claim};
 use muster_store::{Place, SealKey, Settings, Store};
 use muster_testkit::build;
+use muster_testkit::postgres::{Durability, PostgresServer};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// Clients that start at the same time.
+const CLIENTS: u64 = 32;
 const LEASE: Duration = Duration::from_secs(30);
 
 fn main() -> Result<()> {
     let given = std::env::args().nth(1).unwrap_or_else(|| ".".into());
+    let server = if given == "postgres" { PostgresServer::start(Durability::Synced) } else { None };
+    let given = server.as_ref().map_or(given, PostgresServer::fresh_url);
     let file = std::path::PathBuf::from(&given).join("measure.db");
     let place = match given.starts_with("postgres") {
         true => Place::Postgres(given.parse()?),
@@ -33,7 +38,10 @@ fn main() -> Result<()> {
 }
 
 async fn measure(place: &Place) -> Result<()> {
-    let settings = Settings { seal_key: Some(SealKey::new([7; 32])), ..Settings::default() };
+    // As many connections as clients, and room for all that they start.
+    let (connections, live_max) = (CLIENTS as u32, 1_000_000);
+    let seal_key = Some(SealKey::new([7; 32]));
+    let settings = Settings { seal_key, connections, live_max, ..Settings::default() };
     let store = Arc::new(Store::open(place, settings).await?);
     one_after_another(&store, 0, 2_000, false).await?;
     // As the service does it: each start with its event in the audit trail.
@@ -42,6 +50,9 @@ async fn measure(place: &Place) -> Result<()> {
         many_at_once(&store, callers * 10_000, callers, 200).await?;
     }
     to_a_waiting_worker(&store, 1_000_000, 1_000).await?;
+    // Last, because nobody ends these tasks.
+    starts_at_once(&store, 3_000_000, false).await?;
+    starts_at_once(&store, 4_000_000, true).await?;
     store.close().await;
     Ok(())
 }
@@ -97,6 +108,38 @@ async fn many_at_once(store: &Arc<Store>, first: u64, callers: u64, each: u64) -
     }
     let rate = (callers * each) as f64 / began.elapsed().as_secs_f64();
     println!("{callers} callers at once: {rate:.0} tasks/s (start, claim, finish)");
+    println!("  start  {}", spread(starts));
+    Ok(())
+}
+
+/// Starts alone. Each with its event waits for its tenant's chain, and all are of one tenant.
+async fn starts_at_once(store: &Arc<Store>, first: u64, recorded: bool) -> Result<()> {
+    const EACH: u64 = 100;
+    let began = Instant::now();
+    let tasks: Vec<_> = (0..CLIENTS)
+        .map(|client| {
+            let store = store.clone();
+            tokio::spawn(async move {
+                let now = build::start_of_time();
+                let mut starts = Vec::new();
+                for number in first + client * EACH..first + (client + 1) * EACH {
+                    let mut new = build::new_task(number, now);
+                    new.event = recorded.then(|| build::audit_event(&number.to_string(), now));
+                    let at = Instant::now();
+                    store.start(new).await?;
+                    starts.push(at.elapsed());
+                }
+                Ok::<_, Error>(starts)
+            })
+        })
+        .collect();
+    let mut starts = Vec::new();
+    for task in tasks {
+        starts.extend(task.await.map_err(|error| Error::internal("a client broke", error))??);
+    }
+    let rate = (CLIENTS * EACH) as f64 / began.elapsed().as_secs_f64();
+    let how = if recorded { "each with its event" } else { "without events" };
+    println!("{CLIENTS} clients at once: {rate:.0} starts/s ({how})");
     println!("  start  {}", spread(starts));
     Ok(())
 }

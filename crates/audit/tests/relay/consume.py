@@ -1,6 +1,6 @@
 """Reads a topic to its end with the Python client and prints one JSON line for each message.
 
-Usage: consume.py BOOTSTRAP_SERVERS TOPIC
+Usage: consume.py PROPERTIES TOPIC, with the properties of librdkafka as a JSON object
 """
 
 import json
@@ -8,15 +8,15 @@ import sys
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, TopicPartition
 
-servers, topic = sys.argv[1:]
-consumer = Consumer({"bootstrap.servers": servers, "group.id": "python", "enable.partition.eof": True})
+properties, topic = json.loads(sys.argv[1]), sys.argv[2]
+consumer = Consumer(properties | {"group.id": "python", "enable.partition.eof": True})
 partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
 consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
 ended = 0
 while ended < len(partitions):
-    message = consumer.poll(30)
+    message = consumer.poll(300)
     if message is None:
-        sys.exit("no message and no end within 30 seconds")
+        sys.exit("no message and no end within 300 seconds")
     if message.error():
         if message.error().code() != KafkaError._PARTITION_EOF:
             sys.exit(str(message.error()))
