@@ -1,6 +1,7 @@
 //! Identity profiles: from the tenant's to ours, as far as ours can say it.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use serde_json::Value;
 
@@ -94,10 +95,10 @@ impl Profiles {
         for _ in 0..MAPPING_DEPTH_MAX {
             let mut next = Vec::new();
             for name in wanted {
-                if !self.transforms.contains_key(&name) {
-                    let found = transform(service, root, &name).await?;
+                if let Entry::Vacant(entry) = self.transforms.entry(name) {
+                    let found = transform(service, root, entry.key()).await?;
                     next.extend(references(&found));
-                    self.transforms.insert(name, found);
+                    entry.insert(found);
                 }
             }
             if next.is_empty() {

@@ -140,11 +140,9 @@ impl Context<'_> {
         let values = attributes.get("values").and_then(Value::as_array);
         let mut text = String::new();
         for value in values.into_iter().flatten() {
-            let part = match value {
-                Value::String(text) => {
-                    Chain::begins(MappingSource::Static(without_variable("concat", text)?))
-                }
-                other => self.at(other, None, depth)?,
+            let part = match value.as_str() {
+                Some(text) => Chain::begins(MappingSource::Static(without_variable("concat", text)?)),
+                None => self.at(value, None, depth)?,
             };
             match part {
                 Chain { source: MappingSource::Static(part), transforms } if transforms.is_empty() => {
@@ -220,9 +218,9 @@ fn literal(kind: &str, attributes: &Map<String, Value>, key: &str) -> Result<Str
 /// Where there are fewer parts, ours fails.
 fn split(attributes: &Map<String, Value>) -> Result<Transform, String> {
     let separator = literal("split", attributes, "delimiter")?;
-    let index = attributes.get("index").and_then(|index| match index {
-        Value::String(text) => text.trim().parse().ok(),
-        other => u32::try_from(other.as_u64()?).ok(),
+    let index = attributes.get("index").and_then(|index| match index.as_str() {
+        Some(text) => text.trim().parse().ok(),
+        None => u32::try_from(index.as_u64()?).ok(),
     });
     let index = index.ok_or("\"split\" has no index")?;
     if attributes.get("throws").is_none_or(|throws| *throws != true && *throws != "true") {
