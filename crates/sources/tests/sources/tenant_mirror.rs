@@ -106,7 +106,7 @@ fn without_nulls(value: Value) -> Value {
             Value::Object(kept.map(|(name, value)| (name, without_nulls(value))).collect())
         }
         Value::Array(elements) => Value::Array(elements.into_iter().map(without_nulls).collect()),
-        other => other,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value,
     }
 }
 
