@@ -66,6 +66,8 @@ fn own_id(element: &Value) -> Option<String> {
     match &element["id"] {
         Value::Null => None,
         Value::String(text) => Some(text.clone()),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => Some(value.to_string()),
+        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+            Some(element["id"].to_string())
+        }
     }
 }
