@@ -119,7 +119,10 @@ impl ClientContext for Deliveries {
     fn error(&self, error: KafkaError, reason: &str) {
         // Most have a log line too; a connection that the other side closed has none.
         tracing::debug!(%error, reason, "librdkafka");
-        reason.clone_into(&mut self.trouble());
+        // That all of them are down comes after the reason why one is, and would stand in its place.
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            reason.clone_into(&mut self.trouble());
+        }
     }
 }
 
