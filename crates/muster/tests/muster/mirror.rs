@@ -195,7 +195,11 @@ fn a_mirrored_tenant_is_reported_on() {
         values
     };
     assert_eq!(column(&people, "name"), ["E1", "E2", "E3", "E4", "E5"]);
-    let accounts = service.report("ACCOUNTS", &["--argument", &format!("application={DIRECTORY}")]);
+    let accounts_of = |id: &str, name: &str| {
+        let [id, name] = [format!("application={id}"), format!("sourceName={name}")];
+        service.report("ACCOUNTS", &["--argument", &id, "--argument", &name])
+    };
+    let accounts = accounts_of(DIRECTORY, "Directory");
     assert_eq!(accounts.len(), 9);
     // As the tenant has linked them, by hand too; two belong to nobody, whatever id they carry.
     assert_eq!(column(&accounts, "identityName"), ["", "", "E1", "E1", "E2", "E2", "E3", "E4", "E5"]);
@@ -203,7 +207,7 @@ fn a_mirrored_tenant_is_reported_on() {
     assert_eq!(column(&open, "nativeIdentity"), ["n7", "n8"]);
     let disabled: Vec<_> = accounts.iter().filter(|row| row["disabled"] == "true").cloned().collect();
     assert_eq!(column(&disabled, "nativeIdentity"), ["n3"]);
-    assert_eq!(service.report("ACCOUNTS", &["--argument", &format!("application={HR}")]).len(), 5);
+    assert_eq!(accounts_of(HR, "HR").len(), 5);
 }
 
 /// A service in a process of its own, and a client of it.
