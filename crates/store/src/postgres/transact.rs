@@ -172,8 +172,8 @@ impl Postgres {
                 };
             }
         };
-        let moment = match self.deciding {
-            Deciding::Database => Moment::of_database(now, caller_now),
+        let moment = match &self.deciding {
+            Deciding::DatabaseOr(_) | Deciding::Database => Moment::of_database(now, caller_now),
             Deciding::Caller => Moment::of_caller(caller_now),
         };
         let worked = timeout_at(end, work(Session::Postgres(&mut connection), moment)).await;
