@@ -39,8 +39,10 @@ enum Way {
     Rescue,
     /// A service on an empty folder.
     Fresh,
-    /// `muster refresh`.
+    /// `muster refresh`, which writes the tables that something changed in.
     Refresh(&'static [u64]),
+    /// `muster refresh --full`, which writes all of them.
+    Full(&'static [u64]),
     /// `muster snapshot expire`, of two that nothing needs.
     Expire(&'static [u64]),
     /// `muster keys rotate`.
@@ -48,7 +50,7 @@ enum Way {
 }
 
 /// Every step and its ways, over SQLite.
-const SQLITE: [(&str, Way); 32] = [
+const SQLITE: [(&str, Way); 33] = [
     ("result-begun", Way::Serve(&[1])),
     ("result-written", Way::Serve(&[1, 2])),
     ("result-synced", Way::Serve(&[1, 2])),
@@ -76,7 +78,8 @@ const SQLITE: [(&str, Way); 32] = [
     ("event-inserted", Way::Serve(&[1])),
     ("head-moved", Way::Serve(&[1])),
     ("event-kept", Way::Serve(&[1])),
-    ("table-written", Way::Refresh(&[1, 13])),
+    ("table-written", Way::Refresh(&[1])),
+    ("table-written", Way::Full(&[1, 13])),
     ("tables-written", Way::Refresh(&[1])),
     ("snapshot-inserted", Way::Refresh(&[1])),
     ("snapshot-kept", Way::Refresh(&[1])),
@@ -143,7 +146,11 @@ impl Point {
         let points: &[(&'static str, Way)] = if over_postgres { &POSTGRES } else { &SQLITE };
         let point = |(step, way): &(&'static str, Way)| {
             let times = match *way {
-                Way::Serve(times) | Way::Refresh(times) | Way::Expire(times) | Way::Rotate(times) => times,
+                Way::Serve(times)
+                | Way::Refresh(times)
+                | Way::Full(times)
+                | Way::Expire(times)
+                | Way::Rotate(times) => times,
                 Way::Heartbeat | Way::Stray | Way::CancelLate | Way::Exhausted | Way::Rescue | Way::Fresh => {
                     &[1]
                 }
@@ -241,6 +248,7 @@ impl Case<'_> {
                 self.alone(&house)?;
             }
             Way::Refresh(_) => command(&house, REFRESH, Some(&self.at)).map(drop)?,
+            Way::Full(_) => command(&house, FULL, Some(&self.at)).map(drop)?,
             Way::Expire(_) => {
                 for _ in 0..2 {
                     self.must(&house, REFRESH)?;
@@ -253,10 +261,16 @@ impl Case<'_> {
         ground::look(&history, &house, When::Dead, self.prepared.after)?;
         let reached = self.was_reached(&house.log)?;
         match way {
-            Way::Refresh(_) => self.must(&house, REFRESH)?,
+            Way::Refresh(_) | Way::Full(_) => self.must(&house, REFRESH)?,
             Way::Expire(_) => self.must(&house, EXPIRE)?,
             Way::Rotate(_) => self.must(&house, ROTATE)?,
-            _ => {}
+            Way::Serve(_)
+            | Way::Heartbeat
+            | Way::Stray
+            | Way::CancelLate
+            | Way::Exhausted
+            | Way::Rescue
+            | Way::Fresh => {}
         }
         settle(&house, &history, &tasks, self.prepared.after)?;
         Ok(reached)
@@ -339,6 +353,7 @@ impl Case<'_> {
 }
 
 const REFRESH: &[&str] = &["refresh"];
+const FULL: &[&str] = &["refresh", "--full"];
 const ROTATE: &[&str] = &["keys", "rotate"];
 const EXPIRE: &[&str] = &["snapshot", "expire"];
 
