@@ -8,24 +8,35 @@
 pub mod database;
 mod disk;
 mod failpoints;
+pub mod ground;
 pub mod history;
 mod injection;
 mod model;
 mod nodes;
 mod postgres;
 mod races;
+pub mod record;
 pub mod rules;
 mod settling;
 
-use crate::failure::Result;
+use crate::command;
+use crate::failure::{Context, Result};
 use crate::kill;
 use crate::server::House;
 use crate::setup;
 use crate::tally::Tally;
 use crate::workspace::{Workspace, must_run_everything};
 use clap::ValueEnum;
+use failpoints::Point;
+use injection::Kind;
+use postgres::Postgres;
+use record::{Done, Plan};
+use serde_json::json;
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// `cargo xtask faults`
 #[derive(Debug, clap::Args)]
@@ -48,7 +59,13 @@ pub struct Options {
     /// Races of each kind [default: 500, or 10,000 in the long form]
     #[arg(long, value_name = "NUMBER")]
     pub races: Option<u64>,
-    /// Go on with the kills of a long run that was broken off
+    /// Services that are broken side by side
+    #[arg(long, default_value_t = 2)]
+    pub lanes: usize,
+    /// Begin nothing when so many minutes have passed; what was done is kept for `--resume`
+    #[arg(long, value_name = "NUMBER")]
+    pub minutes: Option<u64>,
+    /// Go on with parts that were broken off
     #[arg(long)]
     pub resume: bool,
 }
@@ -56,7 +73,17 @@ pub struct Options {
 impl Options {
     /// What `cargo xtask test` does.
     pub fn in_tests() -> Self {
-        Self { binary: None, long: false, only: Vec::new(), seed: 1, kills: None, races: None, resume: false }
+        Self {
+            binary: None,
+            long: false,
+            only: Vec::new(),
+            seed: 1,
+            kills: None,
+            races: None,
+            lanes: 2,
+            minutes: None,
+            resume: false,
+        }
     }
 }
 
@@ -73,6 +100,8 @@ pub enum Part {
     Inject,
     /// The process ends at every named step between two durable effects
     Failpoints,
+    /// The same over PostgreSQL
+    FailpointsPostgres,
     /// The disk is full, and has room again
     Disk,
     /// Several nodes on one PostgreSQL database, one of them killed
@@ -81,10 +110,14 @@ pub enum Part {
     Model,
 }
 
-/// People in the organisation of the kills' short form: few, so that reports end between two kills.
+/// People in the organisation of the kills: few, so that reports end between two kills.
 const KILLED: u64 = 300;
 /// People in the organisation of the parts that need many runs.
 const SMALL: u64 = 200;
+/// Races that a service is started for in the long form.
+const RACES_OF_UNIT: u64 = 500;
+/// Times that one disk is filled in the long form.
+const FILLS_OF_UNIT: u64 = 10;
 
 /// Runs the parts and prints the table and the totals.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
@@ -94,29 +127,34 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     Ok(tally.failed == 0)
 }
 
-/// What one part did.
-struct Done {
+/// What one part did, for the table.
+struct Ended {
     tally: Tally,
     /// What was done, in numbers.
     what: String,
+    took_s: Option<u64>,
 }
 
-impl Done {
+impl Ended {
     /// One passed for the part as a whole, or one failed for each fault.
-    fn of(part: &str, what: String, faults: &[String]) -> Self {
-        for fault in faults {
-            println!("FAIL  {part}: {fault}");
+    fn of(done: &Done, what: String, more: Option<String>) -> Self {
+        let failed = (done.all.faults.len() + usize::from(more.is_some())) as u64;
+        if let Some(fault) = more {
+            println!("FAIL  {fault}");
         }
-        let failed = faults.len() as u64;
-        Self { tally: Tally { passed: u64::from(failed == 0), failed, skipped: 0 }, what }
+        let what = match done.units == done.of {
+            true => what,
+            false => format!("{what} ({} of {} units)", done.units, done.of),
+        };
+        let tally = Tally { passed: u64::from(failed == 0), failed, skipped: 0 };
+        Self { tally, what, took_s: Some(done.took_s) }
     }
-}
 
-impl Done {
     fn skipped(part: &str, why: &dyn std::fmt::Display) -> Self {
         let mut tally = Tally::default();
         tally.cannot_run(part, why, must_run_everything());
-        Self { tally, what: format!("could not be run: {why}").lines().next().unwrap_or_default().to_owned() }
+        let what = format!("could not be run: {why}").lines().next().unwrap_or_default().to_owned();
+        Self { tally, what, took_s: None }
     }
 }
 
@@ -127,6 +165,9 @@ pub fn parts(workspace: &Workspace, binary: &Path, options: &Options) -> Result<
         tally.cannot_run("the fault tests", &failure, must_run_everything());
         return Ok(tally);
     }
+    let form = if options.long { "long" } else { "short" };
+    let kept = workspace.cache()?.join("faults-done").join(form);
+    let until = options.minutes.map(|minutes| Instant::now() + Duration::from_secs(60 * minutes));
     let mut table =
         vec!["| part | what was done | faults | took |".to_owned(), "|---|---|---|---|".to_owned()];
     for part in Part::value_variants() {
@@ -135,109 +176,217 @@ pub fn parts(workspace: &Workspace, binary: &Path, options: &Options) -> Result<
         }
         let name = part.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned());
         let begun = Instant::now();
-        let done = match part {
-            Part::Kill => kills(workspace, binary, options),
-            Part::Starts => starts(workspace, binary, options),
-            Part::Cancels => cancels(workspace, binary, options),
-            Part::Inject => inject(workspace, binary, options),
-            Part::Failpoints => failpoints(workspace, binary, options),
-            Part::Disk => full_disk(workspace, binary, options),
-            Part::Nodes => nodes(workspace, binary, options),
-            Part::Model => model::run(workspace).map(|(tally, states)| Done {
-                tally,
-                what: format!("{states} of the sound protocol; three broken ones found"),
-            }),
+        let this = Run {
+            workspace,
+            binary,
+            options,
+            plan: Plan {
+                folder: &kept,
+                part: &name,
+                run: json!({"seed": options.seed, "kills": options.kills, "races": options.races}),
+                resume: options.resume,
+                lanes: options.lanes,
+                until,
+            },
         };
-        let done = done.unwrap_or_else(|failure| {
+        let ended = this.part(*part).unwrap_or_else(|failure| {
             println!("FAIL  {name}: {failure}");
-            Done { tally: Tally { failed: 1, ..Tally::default() }, what: format!("broke off: {failure}") }
+            let tally = Tally { failed: 1, ..Tally::default() };
+            Ended { tally, what: format!("broke off: {failure}"), took_s: None }
         });
-        let took = begun.elapsed().as_secs();
-        table.push(format!("| {name} | {} | {} | {took} s |", done.what, done.tally.failed));
+        let took_s = ended.took_s.unwrap_or_else(|| begun.elapsed().as_secs());
+        table.push(format!("| {name} | {} | {} | {took_s} s |", ended.what, ended.tally.failed));
         println!("{}", table[table.len() - 1]);
-        tally += done.tally;
+        if options.long {
+            append(&kept, options.seed, &table[table.len() - 1])?;
+        }
+        tally += ended.tally;
     }
     println!("{}", table.join("\n"));
     Ok(tally)
 }
 
-fn kills(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Done> {
-    let (rounds, identities) = if options.long { (10_000, 3_000) } else { (200, KILLED) };
-    let rounds = options.kills.unwrap_or(rounds);
-    let kill = kill::Options { binary: None, rounds, seed: options.seed, identities, resume: options.resume };
-    let tally = kill::rounds(workspace, binary, &kill)?;
-    Ok(Done { tally, what: format!("{rounds} kills, everything checked after them") })
+/// Adds a row to the table of everything that was run in the long form, with its date.
+fn append(folder: &Path, seed: u64, row: &str) -> Result<()> {
+    let path = folder.join("table.md");
+    let date = command::output(Command::new("date").args(["-u", "+%F %H:%M"]))?;
+    std::fs::create_dir_all(folder).context(|| format!("{} cannot be made", folder.display()))?;
+    let file = File::options().create(true).append(true).open(&path);
+    let written = file.and_then(|mut file| writeln!(file, "| {} | seed {seed} {row}", date.trim()));
+    println!("the table so far: {}", path.display());
+    written.context(|| format!("{} cannot be written", path.display()))
 }
 
-/// A house in a folder of its own.
-fn house(workspace: &Workspace, binary: &Path, name: &str) -> Result<House> {
-    House::with_demo(binary, &workspace.fresh_folder(name)?.join("data"), SMALL)
+/// A part that is being run.
+struct Run<'a> {
+    workspace: &'a Workspace,
+    binary: &'a Path,
+    options: &'a Options,
+    plan: Plan<'a>,
 }
 
-fn races_of(options: &Options) -> u64 {
-    options.races.unwrap_or(if options.long { 10_000 } else { 500 })
-}
-
-fn starts(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Done> {
-    let house = house(workspace, binary, "faults-starts")?;
-    let counts = races::starts(&house, races_of(options), options.seed)?;
-    Ok(Done::of("starts", format!("{} races of 64 equal starts", counts.races), &counts.faults))
-}
-
-fn cancels(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Done> {
-    let house = house(workspace, binary, "faults-cancels")?;
-    let counts = races::cancels(&house, races_of(options), options.seed)?;
-    let what = format!(
-        "{} races: {} won by a cancel, {} by the finish",
-        counts.races, counts.cancelled, counts.finished
-    );
-    Ok(Done::of("cancels", what, &counts.faults))
-}
-
-fn inject(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Done> {
-    if let Err(failure) = setup::strace().and_then(|()| injection::can_trace()) {
-        return Ok(Done::skipped("inject", &failure));
+impl Run<'_> {
+    fn part(&self, part: Part) -> Result<Ended> {
+        match part {
+            Part::Kill => self.kills(),
+            Part::Starts => self.starts(),
+            Part::Cancels => self.cancels(),
+            Part::Inject => self.inject(),
+            Part::Failpoints => self.failpoints(None),
+            Part::FailpointsPostgres => self.failpoints_postgres(),
+            Part::Disk => self.full_disk(),
+            Part::Nodes => self.nodes(),
+            Part::Model => model::run(self.workspace).map(|(tally, states)| Ended {
+                tally,
+                what: format!("{states} of the sound protocol; three broken ones found"),
+                took_s: None,
+            }),
+        }
     }
-    let house = house(workspace, binary, "faults-inject")?;
-    let folder = workspace.fresh_folder("faults-inject-cycles")?;
-    let counts = injection::run(house, &folder, options.long)?;
-    let what = format!(
-        "{} cycles, in {} of them a call failed; {} clean refusals",
-        counts.cycles, counts.hit, counts.refused
-    );
-    Ok(Done::of("inject", what, &counts.faults))
-}
 
-fn failpoints(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Done> {
-    let house = house(workspace, binary, "faults-failpoints")?;
-    let folder = workspace.fresh_folder("faults-failpoints-cycles")?;
-    let counts = failpoints::run(house, &folder, options.long)?;
-    let what = format!("{} steps, {} crashes at them", counts.steps, counts.crashes);
-    Ok(Done::of("failpoints", what, &counts.faults))
-}
+    /// A number of the short or the long form.
+    fn either(&self, short: u64, long: u64) -> u64 {
+        if self.options.long { long } else { short }
+    }
 
-fn full_disk(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Done> {
-    let house = house(workspace, binary, "faults-disk")?;
-    if let Err(failure) = disk::without_a_log(&house) {
-        return Ok(Done::of("disk", "a log that takes nothing".into(), &[failure.to_string()]));
+    /// A house in a folder of its own.
+    fn house(&self) -> Result<House> {
+        let folder = self.workspace.fresh_folder(&format!("faults-{}", self.plan.part))?;
+        House::with_demo(self.binary, &folder.join("data"), SMALL)
     }
-    let disk = match disk::Disk::mount(&workspace.fresh_folder("faults-disk-mount")?) {
-        Ok(disk) => disk,
-        Err(failure) => return Ok(Done::skipped("disk", &failure)),
-    };
-    let counts = disk::run(&house, &disk, if options.long { 100 } else { 3 })?;
-    let what = format!("filled {} times; {} clean refusals", counts.rounds, counts.refused);
-    Ok(Done::of("disk", what, &counts.faults))
-}
 
-fn nodes(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Done> {
-    let folder = workspace.fresh_folder("faults-nodes")?;
-    if let Some(refusal) = nodes::refusal(binary, &folder)? {
-        return Ok(Done::skipped("nodes", &refusal));
+    /// A folder for the copies of a lane.
+    fn lane(&self, lane: usize) -> Result<PathBuf> {
+        Ok(self.workspace.cache()?.join(format!("faults-{}", self.plan.part)).join(format!("lane-{lane}")))
     }
-    if let Err(failure) = setup::postgres() {
-        return Ok(Done::skipped("nodes", &failure));
+
+    fn kills(&self) -> Result<Ended> {
+        let kill = kill::Options {
+            binary: None,
+            rounds: self.options.kills.unwrap_or(self.either(200, 10_000)),
+            seed: self.options.seed,
+            identities: KILLED,
+            lanes: self.plan.lanes,
+            resume: self.plan.resume,
+        };
+        let done = kill::rounds(self.workspace, self.binary, &kill, &self.plan)?;
+        Ok(Ended::of(&done, kill::summary(&done.all), None))
     }
-    let counts = nodes::run(binary, &folder, if options.long { 50 } else { 1 })?;
-    Ok(Done::of("nodes", counts.to_string(), &counts.faults))
+
+    /// Races in units, one after another: each has enough clients to keep a machine busy.
+    fn races(&self, race: impl Fn(u64, u64) -> Result<record::Counted> + Sync) -> Result<Done> {
+        let races = self.options.races.unwrap_or(self.either(500, 10_000));
+        let of_unit = RACES_OF_UNIT.min(races).max(1);
+        let names: Vec<_> = (0..races.div_ceil(of_unit))
+            .map(|unit| format!("{} to {}", unit * of_unit + 1, ((unit + 1) * of_unit).min(races)))
+            .collect();
+        record::units(&Plan { lanes: 1, ..self.plan.clone() }, &names, |index, _| {
+            let unit = index as u64;
+            race(
+                of_unit.min(races - unit * of_unit),
+                self.options.seed.wrapping_mul(1_000_003).wrapping_add(unit),
+            )
+        })
+    }
+
+    fn starts(&self) -> Result<Ended> {
+        let house = self.house()?;
+        let done = self.races(|races, seed| races::starts(&house, races, seed))?;
+        let what = format!("{} races of 64 equal starts", done.all.count(races::RACES));
+        Ok(Ended::of(&done, what, None))
+    }
+
+    fn cancels(&self) -> Result<Ended> {
+        let house = self.house()?;
+        let done = self.races(|races, seed| races::cancels(&house, races, seed))?;
+        let what = format!(
+            "{} races: {} won by a cancel, {} by the finish",
+            done.all.count(races::RACES),
+            done.all.count(races::CANCELLED),
+            done.all.count(races::FINISHED)
+        );
+        Ok(Ended::of(&done, what, None))
+    }
+
+    fn inject(&self) -> Result<Ended> {
+        if let Err(failure) = setup::strace().and_then(|()| injection::can_trace()) {
+            return Ok(Ended::skipped("inject", &failure));
+        }
+        let prepared = injection::prepare(self.house()?)?;
+        let kinds = Kind::every(self.options.long);
+        let names: Vec<_> = kinds.iter().map(|kind| kind.name()).collect();
+        let done = record::units(&self.plan, &names, |index, lane| {
+            Ok(injection::run(&prepared, &self.lane(lane)?, kinds[index]))
+        })?;
+        let what = format!(
+            "{} cycles, in {} of them a call failed; {} clean refusals",
+            done.all.count(injection::CYCLES),
+            done.all.count(injection::HIT),
+            done.all.count(injection::REFUSED)
+        );
+        Ok(Ended::of(&done, what, None))
+    }
+
+    fn failpoints(&self, postgres: Option<&Postgres>) -> Result<Ended> {
+        let house = match postgres {
+            None => self.house()?,
+            Some(postgres) => {
+                let folder = self.workspace.fresh_folder(&format!("faults-{}", self.plan.part))?;
+                let url = postgres.fresh_database("prepared", None)?;
+                let settings = ground::settings(&url, &folder.join("shared"));
+                House::with_demo_and(self.binary, &folder.join("data"), SMALL, settings)?
+            }
+        };
+        let prepared = injection::prepare(house)?;
+        let points = Point::every(postgres.is_some(), self.options.long);
+        let names: Vec<_> = points.iter().map(Point::name).collect();
+        let done = record::units(&self.plan, &names, |index, lane| {
+            Ok(failpoints::run(&prepared, postgres, &self.lane(lane)?, lane, &points[index]))
+        })?;
+        let steps = failpoints::steps(postgres.is_some());
+        let what = format!("{steps} steps, {} crashes at them", done.all.count(failpoints::CRASHES));
+        Ok(Ended::of(&done, what, None))
+    }
+
+    fn failpoints_postgres(&self) -> Result<Ended> {
+        if let Some(skipped) = self.without_postgres("failpoints over PostgreSQL")? {
+            return Ok(skipped);
+        }
+        self.failpoints(Some(&Postgres::start()?))
+    }
+
+    /// Why a part cannot be run that needs PostgreSQL.
+    fn without_postgres(&self, part: &str) -> Result<Option<Ended>> {
+        let folder = self.workspace.fresh_folder(&format!("faults-{}", self.plan.part))?;
+        if let Some(refusal) = nodes::refusal(self.binary, &folder)? {
+            return Ok(Some(Ended::skipped(part, &refusal)));
+        }
+        Ok(setup::postgres().err().map(|failure| Ended::skipped(part, &failure)))
+    }
+
+    fn full_disk(&self) -> Result<Ended> {
+        let house = self.house()?;
+        disk::without_a_log(&house)?;
+        let mounts = |lane: usize| Ok::<_, crate::failure::Failure>(self.lane(lane)?.join("mount"));
+        if let Err(failure) = disk::Disk::mount(&mounts(0)?) {
+            return Ok(Ended::skipped("disk", &failure));
+        }
+        let (units, fills) = if self.options.long { (10, FILLS_OF_UNIT) } else { (1, 3) };
+        let names: Vec<_> = (1..=units).map(|unit| format!("disk {unit}")).collect();
+        let done = record::units(&self.plan, &names, |_, lane| {
+            disk::run(&house, &disk::Disk::mount(&mounts(lane)?)?, fills)
+        })?;
+        let (filled, refused) = (done.all.count(disk::FILLED), done.all.count(disk::REFUSED));
+        Ok(Ended::of(&done, format!("filled {filled} times; {refused} clean refusals"), None))
+    }
+
+    fn nodes(&self) -> Result<Ended> {
+        if let Some(skipped) = self.without_postgres("nodes")? {
+            return Ok(skipped);
+        }
+        let folder = self.workspace.fresh_folder("faults-nodes")?;
+        let rounds = if self.options.long { 50 } else { 2 };
+        let done = nodes::run(self.binary, &folder, rounds, &self.plan)?;
+        Ok(Ended::of(&done, nodes::summary(&done.all), nodes::too_slow(&done.all)))
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Each round starts the real binary on the same data directory, lets clients start, poll, fetch and cancel
 //! reports over HTTP, and kills the process at a moment that the seed decides, sometimes while it is still
-//! coming up. From time to time, and at the end, it is left alone until everything has ended. Then
+//! coming up. Blocks of rounds go on side by side, each on a data directory of its own. From time to time, and at the end, it is left alone until everything has ended. Then
 //! - every task whose id a client got in a whole answer is there and ended as it had to: cancelled if a
 //!   cancel was confirmed, else with the status that the same report has when nobody kills anything;
 //! - its file is, byte for byte, the file of that undisturbed run: same snapshot, same arguments, same bytes;
@@ -13,19 +13,19 @@
 
 mod clients;
 mod ledger;
-mod progress;
 
 use crate::api::Api;
 use crate::failure::{Context, Failure, Result};
-use crate::faults::database;
 use crate::faults::history::{Client, History, When};
-use crate::faults::rules;
+use crate::faults::record::{self, Counted, Done, Plan};
+use crate::faults::{database, ground, rules};
 use crate::random::Random;
 use crate::server::{House, OTHER_TENANT, Server, TENANT};
-use crate::tally::Tally;
 use crate::workspace::Workspace;
 use ledger::{Expected, Ledger};
+use serde_json::json;
 use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -45,11 +45,19 @@ pub struct Options {
     /// People in the organisation that is reported on
     #[arg(long, default_value_t = 3_000)]
     pub identities: u64,
+    /// Services that are killed side by side
+    #[arg(long, default_value_t = 2)]
+    pub lanes: usize,
     /// Go on where an earlier run of as many rounds and the same seed was broken off
     #[arg(long)]
     pub resume: bool,
 }
 
+/// The word under which kills are counted.
+const KILLS: &str = "kills";
+/// Rounds on one house at most, after which the next begin on a fresh copy: so they can go on side by side, and what
+/// was done before does not make each look longer.
+const BLOCK_ROUNDS: u64 = 250;
 /// Clients that work at the same time.
 const CLIENTS: u64 = 3;
 /// A kill comes at most this long after the service is ready.
@@ -77,47 +85,71 @@ pub const SETTINGS: [(&str, &str); 9] = [
 /// Runs the rounds and prints totals.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     let binary = workspace.binary(options.binary.as_deref())?;
-    let tally = rounds(workspace, &binary, options)?;
-    println!("{tally}");
-    Ok(tally.failed == 0)
+    let plan = Plan {
+        folder: &workspace.cache()?.join("kill-done"),
+        part: "kill",
+        run: json!({"rounds": options.rounds, "seed": options.seed, "identities": options.identities}),
+        resume: options.resume,
+        lanes: options.lanes,
+        until: None,
+    };
+    let done = rounds(workspace, &binary, options, &plan)?;
+    println!("kill: seed {}, {}, {} faults", options.seed, summary(&done.all), done.all.faults.len());
+    Ok(done.all.faults.is_empty())
 }
 
-/// Runs the rounds: one passed for each that nothing was wrong with, and one for each check at the end.
-pub fn rounds(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Tally> {
-    let (folder, mut tally) = match options.resume {
-        true => progress::read(workspace.cache()?.join("kill"), options)?,
-        false => (workspace.fresh_folder("kill")?, Tally::default()),
-    };
-    let data = folder.join("data");
-    let house = match tally == Tally::default() {
-        true => House::with_demo(binary, &data, options.identities)?,
-        false => House::on(binary, &data)?,
-    };
-    let ledger = Ledger::new(undisturbed(&house)?);
-    let done = tally.passed + tally.failed;
-    let mut stretch = Stretch::begin(&house)?;
-    for round in done + 1..=options.rounds {
-        let mut random = Random::new(options.seed.wrapping_mul(1_000_003).wrapping_add(round));
-        let settle = round % SETTLED == 0;
-        if let Err(failure) = one_round(&house, &ledger, &mut stretch, &mut random, settle) {
+/// What was done, in a line.
+pub fn summary(all: &Counted) -> String {
+    format!(
+        "{} kills; {} starts answered, {} tasks accepted, {} cancelled, {} clients cut off, {} files compared",
+        all.count(KILLS),
+        all.count(ledger::STARTS),
+        all.count(ledger::ACCEPTED),
+        all.count(ledger::CANCELLED),
+        all.count(ledger::CUT_OFF),
+        all.count(ledger::COMPARED)
+    )
+}
+
+/// Runs the rounds in blocks, each on a copy of the same house.
+pub fn rounds(workspace: &Workspace, binary: &Path, options: &Options, plan: &Plan<'_>) -> Result<Done> {
+    let folder = workspace.fresh_folder("kill")?;
+    let house = House::with_demo(binary, &folder.join("data"), options.identities)?;
+    let expected = undisturbed(&house)?;
+    let block_rounds = BLOCK_ROUNDS.min(options.rounds.div_ceil(2)).max(1);
+    let blocks: Vec<_> = (0..options.rounds.div_ceil(block_rounds))
+        .map(|block| block * block_rounds + 1..=((block + 1) * block_rounds).min(options.rounds))
+        .collect();
+    let names: Vec<_> = blocks.iter().map(|block| format!("{} to {}", block.start(), block.end())).collect();
+    record::units(plan, &names, |index, lane| {
+        let copied = ground::copied(&house, &folder.join(format!("lane-{lane}")), None, "")?;
+        block(&copied, Ledger::new(expected.clone()), options.seed, blocks[index].clone())
+    })
+}
+
+/// Some rounds on one house, and the checks at their end.
+fn block(house: &House, ledger: Ledger, seed: u64, rounds: RangeInclusive<u64>) -> Result<Counted> {
+    let mut outcome = Counted::default();
+    let mut stretch = Stretch::begin(house)?;
+    let first = *rounds.start();
+    for round in rounds {
+        let mut random = Random::new(seed.wrapping_mul(1_000_003).wrapping_add(round));
+        let settle = round != first && round % SETTLED == 0;
+        if let Err(failure) = one_round(house, &ledger, &mut stretch, &mut random, settle) {
             ledger.note(failure.to_string());
         }
-        report(&mut tally, &format!("kill: round {round}"), ledger.take_faults());
-        if settle {
-            progress::write(&folder, options, &tally)?;
-            println!("kill: {round} of {} rounds, {}", options.rounds, ledger.summary());
-        }
+        outcome.add(KILLS, 1);
+        outcome
+            .faults
+            .extend(ledger.take_faults().into_iter().map(|fault| format!("round {round}: {fault}")));
     }
-
-    let end = last_checks(&house, &ledger, &mut stretch);
-    if let Err(failure) = end {
+    if let Err(failure) = last_checks(house, &ledger, &mut stretch) {
         ledger.note(failure.to_string());
     }
-    report(&mut tally, "kill: everything accepted ended as it had to", ledger.take_faults());
-    let left = left_over(&house.data.join("results"), &house)?;
-    report(&mut tally, "kill: no file but those of results", left);
-    println!("kill: seed {}, {} rounds, {}", options.seed, options.rounds, ledger.summary());
-    Ok(tally)
+    outcome.faults.extend(ledger.take_faults());
+    outcome.faults.extend(left_over(&house.data.join("results"), house)?);
+    ledger.count(&mut outcome);
+    Ok(outcome)
 }
 
 /// The history from one moment at which everything had ended to the next.
@@ -139,15 +171,6 @@ impl Stretch {
         rules::broken(&self.history.kept()).into_iter().for_each(|fault| ledger.note(fault));
         *self = Self { history: History::default(), after: last };
         Ok(())
-    }
-}
-
-fn report(tally: &mut Tally, name: &str, faults: Vec<String>) {
-    if faults.is_empty() {
-        tally.passed += 1;
-    } else {
-        tally.failed += 1;
-        println!("FAIL  {name}: {}", faults.join("; "));
     }
 }
 

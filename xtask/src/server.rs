@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
@@ -68,10 +69,6 @@ impl House {
     }
 
     /// Adds credentials to a data directory that has sources and a snapshot.
-    pub fn on(binary: &Path, data: &Path) -> Result<Self> {
-        Self::on_with(binary, data, Vec::new())
-    }
-
     fn on_with(binary: &Path, data: &Path, settings: Vec<(String, String)>) -> Result<Self> {
         let muster = || {
             let mut command = muster(binary, data);
@@ -203,15 +200,22 @@ impl Server {
         Ok(())
     }
 
-    /// Asks it to stop (SIGTERM) and waits until it has.
-    pub fn stop(mut self) -> Result<()> {
+    /// Asks it to stop (SIGTERM) and waits until it has, in order.
+    pub fn stop(self) -> Result<()> {
+        match self.end()? {
+            status if status.success() => Ok(()),
+            status => Err(Failure::new(format!("the server stopped with {status}"))),
+        }
+    }
+
+    /// The same, however it ends.
+    pub fn end(mut self) -> Result<ExitStatus> {
         let id = self.child.id().to_string();
         command::output(Command::new("kill").args(["-TERM", &id]))?;
         let asked = Instant::now();
         loop {
             match self.child.try_wait().context(|| "the server cannot be waited for".into())? {
-                Some(status) if status.success() => return Ok(()),
-                Some(status) => return Err(Failure::new(format!("the server stopped with {status}"))),
+                Some(status) => return Ok(status),
                 None if asked.elapsed() > PATIENCE => {
                     return Err(Failure::new(format!("the server does not stop within {PATIENCE:?}")));
                 }
@@ -290,8 +294,20 @@ fn json_of(command: &mut Command) -> Result<Value> {
 }
 
 /// A port that nobody listens on. Somebody else may take it before our server does; then the server says so.
+///
+/// Of those that the system gives to no client by itself, each process of ours from another place on, so that of two
+/// servers that are started at once neither is reached in place of the other.
 pub fn free_port() -> Result<u16> {
-    let listener =
-        TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context(|| "no port on 127.0.0.1 can be had".into())?;
-    Ok(listener.local_addr().context(|| "the port is not known".into())?.port())
+    const FIRST: u32 = 12_000;
+    const PORTS: u32 = 20_000;
+    static GIVEN: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id().wrapping_mul(7_919);
+    for _ in 0..PORTS {
+        let place = begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
+        let port = u16::try_from(FIRST + place % PORTS).expect("the last port is below 32,768");
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    Err(Failure::new("no port on 127.0.0.1 can be had"))
 }

@@ -36,7 +36,7 @@ use muster_reports::ports::{AuditEvent, Clock, Ids};
 use muster_reports::step::{Step, taken};
 use muster_reports::trace::Trace;
 use muster_reports::{Catalogue, ReportDefinition};
-use muster_store::{Place, ResultFiles, SealKey, Store};
+use muster_store::{Deciding, Place, ResultFiles, SealKey, Store};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -89,6 +89,7 @@ impl House {
         let store_settings = muster_store::Settings {
             attempts_max: settings.worker.attempts_max,
             connections: settings.store.connections,
+            deciding: Deciding::DatabaseOr(Arc::new(SystemClock)),
             seal_key: Some(SealKey::new(key(&shared, "audit.key")?)),
             ..muster_store::Settings::default()
         };

@@ -69,9 +69,13 @@ pub fn fresh() -> Key {
 /// Puts a file with this line in place of the one of this name: whole or not at all.
 pub fn replace(dir: &Path, name: &str, line: &str) -> Result {
     let draft = dir.join(format!("draft-{}", SystemIds.fresh()));
-    let written = write_draft(&draft, line)
-        .and_then(|()| std::fs::rename(&draft, dir.join(name)))
-        .and_then(|()| File::open(dir)?.sync_all());
+    let written = (|| {
+        write_draft(&draft, line)?;
+        taken(Step::KeyDrafted);
+        std::fs::rename(&draft, dir.join(name))?;
+        taken(Step::KeyNamed);
+        File::open(dir)?.sync_all()
+    })();
     if written.is_err() {
         // What is left of it names no key.
         let _ = std::fs::remove_file(&draft);

@@ -13,6 +13,7 @@ use muster_reports::SnapshotManifest;
 use muster_reports::ids::SnapshotId;
 use muster_reports::ports::SnapshotCatalogue;
 use muster_reports::retention::{AsOf, CataloguedSnapshot};
+use muster_reports::step::{Step, taken};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -78,6 +79,9 @@ pub async fn expire(
     // First the catalogue, then the files: whoever asks is told that a snapshot has expired, and never
     // finds one that is half there.
     let expired = house.store.expire(&house.tenant, policy, now, dry_run).await?;
+    if !dry_run && !expired.is_empty() {
+        taken(Step::SnapshotsExpired);
+    }
     let mut kept = house.store.kept().await?;
     if dry_run {
         kept.retain(|manifest| !expired.contains(&manifest.id));

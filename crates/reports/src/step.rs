@@ -54,9 +54,9 @@ steps! {
     KeyDrafted = "key-drafted",
     /// A key has its name.
     KeyNamed = "key-named",
-    /// SQLite: changes are made and not committed.
+    /// Changes are made and not committed.
     CommitDue = "commit-due",
-    /// SQLite: changes are committed and nobody has been told.
+    /// Changes are committed and nobody has been told.
     Committed = "committed",
     /// A task's row is inserted.
     TaskInserted = "task-inserted",
@@ -92,6 +92,8 @@ steps! {
     SnapshotInserted = "snapshot-inserted",
     /// A snapshot is committed; the refresh has not said so.
     SnapshotKept = "snapshot-kept",
+    /// Snapshots have expired in the catalogue; their files are there.
+    SnapshotsExpired = "snapshots-expired",
 }
 
 impl Step {

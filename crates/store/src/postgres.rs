@@ -75,7 +75,7 @@ impl Postgres {
         let listening = tokio::spawn(listen::listen(listening, names, signals));
         Ok(Arc::new(Self {
             pool,
-            deciding: settings.deciding,
+            deciding: settings.deciding.clone(),
             busy_wait: settings.busy_wait,
             statement_wait: settings.statement_wait,
             writing: TaskTracker::new(),

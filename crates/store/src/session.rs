@@ -240,28 +240,48 @@ impl Row {
     }
 }
 
+/// PostgreSQL's time of this statement, not of its transaction.
+const CLOCK: &str = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now";
+
 /// When a write happens, on the clock that decides, and how that clock stands to the caller's.
 ///
 /// Over PostgreSQL the database's clock decides, so that nodes whose clocks differ agree on leases and
 /// deadlines. What a caller names (a deadline, a time to wait until) is a distance from its own now; what
 /// it gets back is told in its own time, so that its timers fit.
+///
+/// Invariant: it is read inside the change's transaction, when the turn of the change has come. So the times of rows
+/// stand in the order in which they were committed, as long as the clock does not go back.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
     /// Now, on the clock that decides.
     pub(crate) now: DateTime<Utc>,
     /// How far that clock is ahead of the caller's.
     ahead: TimeDelta,
+    /// Whether it is read from the database, which goes on while a change waits for a lock.
+    of_database: bool,
 }
 
 impl Moment {
-    /// The caller's clock decides.
+    /// The caller's clock decides, or one that shows the same.
     pub(crate) fn of_caller(now: DateTime<Utc>) -> Self {
-        Self { now, ahead: TimeDelta::zero() }
+        Self { now, ahead: TimeDelta::zero(), of_database: false }
     }
 
     /// The database's clock decides.
     pub(crate) fn of_database(now: DateTime<Utc>, caller_now: DateTime<Utc>) -> Self {
-        Self { now, ahead: now - caller_now }
+        Self { now, ahead: now - caller_now, of_database: true }
+    }
+
+    /// The moment at which the locks that a change had to wait for are held: what it says of itself is then later
+    /// than what those said that it waited for. Over SQLite there is one lock, and it was held before.
+    pub(crate) async fn after_waiting(self, session: &mut Session<'_>) -> Read<Self> {
+        if !self.of_database {
+            return Ok(self);
+        }
+        let row = session.first(CLOCK, &[]).await?.ok_or(sqlx::Error::RowNotFound)?;
+        let now = DateTime::from_timestamp_micros(row.integer("now")?)
+            .ok_or_else(|| sqlx::Error::Protocol("the database's time is out of range".into()))?;
+        Ok(Self { now, ..self })
     }
 
     /// A time on the caller's clock, as the deciding clock will show it.

@@ -15,6 +15,8 @@ use crate::sqlite::{Sqlite, WeakWriter};
 use chrono::{DateTime, Utc};
 use muster_reports::error::Result;
 use muster_reports::ids::TaskId;
+use muster_reports::ports::Clock;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -28,13 +30,36 @@ pub enum Place {
     Postgres(PostgresUrl),
 }
 
-/// Whose clock decides about leases and deadlines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whose clock says when a change happens, and so decides about leases and deadlines.
+#[derive(Clone)]
 pub enum Deciding {
-    /// The database's where it has one (PostgreSQL): nodes whose clocks differ agree.
+    /// The database's where it has one (PostgreSQL), so that nodes whose clocks differ agree; else this one, the
+    /// same as the callers'. Either is read inside the change's transaction, when its turn has come.
+    DatabaseOr(Arc<dyn Clock>),
+    /// The database's where it has one, else the caller's: for tests.
     Database,
     /// The caller's, whatever the database: for tests that say what time it is.
     Caller,
+}
+
+impl Deciding {
+    /// When a change over SQLite happens whose turn has come.
+    fn on_sqlite(&self, caller_now: DateTime<Utc>) -> Moment {
+        Moment::of_caller(match self {
+            Self::DatabaseOr(clock) => clock.now(),
+            Self::Database | Self::Caller => caller_now,
+        })
+    }
+}
+
+impl fmt::Debug for Deciding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DatabaseOr(_) => "DatabaseOr",
+            Self::Database => "Database",
+            Self::Caller => "Caller",
+        })
+    }
 }
 
 /// Limits of a store.
@@ -54,7 +79,7 @@ pub struct Settings {
     pub busy_wait: Duration,
     /// PostgreSQL: how long one statement may take.
     pub statement_wait: Duration,
-    /// Whose clock decides.
+    /// Whose clock says when a change happens.
     pub deciding: Deciding,
     /// Key of the seals on the heads of audit trails; without one they are not sealed.
     pub seal_key: Option<SealKey>,
@@ -145,10 +170,16 @@ impl Store {
     {
         match &self.backend {
             Backend::Sqlite(sqlite) => {
-                let moment = Moment::of_caller(caller_now);
+                let deciding = self.settings.deciding.clone();
                 sqlite
                     .writer
-                    .write_then(move |connection| work(Session::Sqlite(connection), moment), committed)
+                    .write_then(
+                        move |connection| {
+                            let moment = deciding.on_sqlite(caller_now);
+                            work(Session::Sqlite(connection), moment)
+                        },
+                        committed,
+                    )
                     .await
             }
             Backend::Postgres(postgres) => postgres.write_then(caller_now, work, committed).await,
@@ -184,7 +215,9 @@ impl Store {
     /// What writes without keeping the store open.
     pub(crate) fn unattended(&self) -> Unattended {
         match &self.backend {
-            Backend::Sqlite(sqlite) => Unattended::Sqlite(sqlite.writer.downgrade()),
+            Backend::Sqlite(sqlite) => {
+                Unattended::Sqlite(sqlite.writer.downgrade(), self.settings.deciding.clone())
+            }
             Backend::Postgres(postgres) => Unattended::Postgres(Arc::downgrade(postgres)),
         }
     }
@@ -222,7 +255,7 @@ impl Announcer {
 
 /// Writes that nobody waits for; they do not keep the store open.
 pub(crate) enum Unattended {
-    Sqlite(WeakWriter),
+    Sqlite(WeakWriter, Deciding),
     Postgres(Weak<Postgres>),
 }
 
@@ -234,10 +267,15 @@ impl Unattended {
         C: FnOnce() + Send + 'static,
     {
         match self {
-            Self::Sqlite(writer) => {
-                let moment = Moment::of_caller(caller_now);
-                writer
-                    .write_unattended(move |connection| work(Session::Sqlite(connection), moment), committed);
+            Self::Sqlite(writer, deciding) => {
+                let deciding = deciding.clone();
+                writer.write_unattended(
+                    move |connection| {
+                        let moment = deciding.on_sqlite(caller_now);
+                        work(Session::Sqlite(connection), moment)
+                    },
+                    committed,
+                );
             }
             Self::Postgres(postgres) => {
                 if let Some(postgres) = postgres.upgrade() {

@@ -90,7 +90,7 @@ impl TaskStore for Store {
             now,
             move |mut session, moment| {
                 let (tenant, id) = (tenant.clone(), id.clone());
-                Box::pin(async move { end::cancel(&mut session, &tenant, &id, moment.now).await })
+                Box::pin(async move { end::cancel(&mut session, &tenant, &id, moment).await })
             },
             move |cancelled| match cancelled {
                 Cancelled::Now => announcer.cancelled(&waiting),
@@ -106,7 +106,7 @@ impl TaskStore for Store {
         let waiting = event.task.clone();
         self.write_then(
             event.at,
-            move |session, moment| Box::pin(end::cancel_recorded(session, entry.clone(), moment.now)),
+            move |session, moment| Box::pin(end::cancel_recorded(session, entry.clone(), moment)),
             move |cancelled| match cancelled {
                 Cancelled::Now => {
                     taken(Step::CancelKept);

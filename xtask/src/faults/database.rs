@@ -1,29 +1,35 @@
 //! Looks at a data directory from outside: rows of the database, read only, and digests of the files.
 //!
 //! Python's own `sqlite3` module reads an SQLite file, and `psql` a PostgreSQL database, so this program needs no database library. A live service is read
-//! beside; of a dead one a copy is read, because even a reader would recover the log.
+//! beside; of a dead one the log is copied, because even a reader would recover it, and the file itself is opened by a
+//! second name and for reading only, which writes nothing to it.
 
 use super::history::{History, Look, Row, StoredFile, When, hex};
+use super::postgres;
 use crate::command;
 use crate::failure::{Context, Failure, Result};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// How long PostgreSQL may work on for a dead process.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Prints `{"rows": [...], "downloads": [...]}`.
 const SCRIPT: &str = r#"
-import json, pathlib, shutil, sqlite3, sys, tempfile
+import json, os, pathlib, shutil, sqlite3, sys, tempfile
 data, dead = pathlib.Path(sys.argv[1]), sys.argv[2] == "Dead"
-with tempfile.TemporaryDirectory() as copy:
+with tempfile.TemporaryDirectory(dir=data.parent) as copy:
     folder = data
     if dead:
         folder = pathlib.Path(copy)
-        for name in ("muster.db", "muster.db-wal"):
-            if (data / name).exists():
-                shutil.copy(data / name, folder / name)
-    address = "file:%s%s" % (folder / "muster.db", "" if dead else "?mode=ro")
-    base = sqlite3.connect(address, uri=True, timeout=30)
+        os.link(data / "muster.db", folder / "muster.db")
+        if (data / "muster.db-wal").exists():
+            shutil.copy(data / "muster.db-wal", folder / "muster.db-wal")
+    base = sqlite3.connect("file:%s?mode=ro" % (folder / "muster.db"), uri=True, timeout=30)
     base.execute("BEGIN")
     fields = ("task", "tenant", "key", "state", "epoch", "created", "completed", "files")
     rows = [dict(zip(fields, row)) for row in base.execute(
@@ -59,6 +65,9 @@ pub fn look(history: &History, data: &Path, when: When, after: u64) -> Result<u6
 /// # Errors
 /// When the database cannot be read.
 pub fn look_postgres(history: &History, url: &str, shared: &Path, when: When, after: u64) -> Result<u64> {
+    if when == When::Dead {
+        wait_left(url)?;
+    }
     let begun = history.moment();
     let query = format!(
         "SELECT json_build_object(
@@ -71,10 +80,22 @@ pub fn look_postgres(history: &History, url: &str, shared: &Path, when: When, af
             'last', (SELECT coalesce(max(seq), 0) FROM tasks),
             'sound', json_build_array('ok'))"
     );
-    let mut psql = Command::new("psql");
-    psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--command", &query, url]);
-    let seen = command::output(&mut psql)?;
+    let seen = postgres::ask(url, &query)?;
     add(history, begun, &seen, shared, when)
+}
+
+/// Waits until PostgreSQL has noticed that a process is dead: what it had sent before may still be done.
+fn wait_left(url: &str) -> Result<()> {
+    const OTHERS: &str = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+        AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+    let begun = Instant::now();
+    while postgres::ask(url, OTHERS)? != "0" {
+        if begun.elapsed() > PATIENCE {
+            return Err(Failure::new(format!("a dead process is still at work after {PATIENCE:?}")));
+        }
+        sleep(Duration::from_millis(10));
+    }
+    Ok(())
 }
 
 fn add(history: &History, begun: u64, seen: &str, folder: &Path, when: When) -> Result<u64> {

@@ -5,8 +5,9 @@
 //! same process must accept and finish a report once there is room.
 
 use super::database;
+use super::ground::copy;
 use super::history::{Client, History, Reply, When};
-use super::injection::copy;
+use super::record::Counted;
 use super::rules;
 use super::settling::{start_in_the_end, wait_ended};
 use crate::command;
@@ -21,16 +22,10 @@ use std::process::Command;
 /// Room of the disk.
 const SIZE: &str = "size=24m";
 
-/// What came out.
-#[derive(Debug, Default)]
-pub struct Counts {
-    /// Times that the disk was filled.
-    pub rounds: u64,
-    /// Calls answered with a clean 5xx.
-    pub refused: u64,
-    /// What was wrong.
-    pub faults: Vec<String>,
-}
+/// The word under which times that the disk was filled are counted.
+pub const FILLED: &str = "times filled";
+/// Calls answered with a clean 5xx.
+pub const REFUSED: &str = "clean refusals";
 
 /// A mounted disk; unmounted when dropped.
 #[derive(Debug)]
@@ -56,39 +51,40 @@ impl Drop for Disk {
 }
 
 /// Fills the disk `rounds` times.
-pub fn run(original: &House, disk: &Disk, rounds: u64) -> Result<Counts> {
+pub fn run(original: &House, disk: &Disk, rounds: u64) -> Result<Counted> {
     let data = copy(&original.data, &disk.0.join("data"))?;
     // The log is on it too: what cannot be written there is lost, and nothing else.
     let house = House { data, log: disk.0.join("serve.log"), ..original.clone() };
     let after = database::look(&History::default(), &house.data, When::Dead, 0)?;
     let history = History::default();
-    let mut counts = Counts::default();
+    let mut outcome = Counted::default();
     let server = house.serve(&SETTINGS)?;
     let client = Client::new(&history, server.connect(&house.user)?, TENANT);
     let mut tasks = Vec::new();
     for round in 1..=rounds {
-        counts.rounds = round;
+        outcome.add(FILLED, 1);
         if let Err(failure) = one(&house, &client, &disk.0.join("filler"), &mut tasks) {
-            counts.faults.push(format!("round {round}: {failure}"));
+            outcome.faults.push(format!("round {round}: {failure}"));
         }
     }
     for task in &tasks {
         if let Err(failure) = wait_ended(&client, task) {
-            counts.faults.push(failure.to_string());
+            outcome.faults.push(failure.to_string());
         }
         client.download(task, true);
     }
     database::look(&history, &house.data, When::Settled, after)?;
     if let Err(failure) = server.stop() {
-        counts.faults.push(failure.to_string());
+        outcome.faults.push(failure.to_string());
     }
     let kept = history.kept();
-    counts.refused = kept.calls.iter().filter(|call| matches!(call.reply, Reply::Failed(_))).count() as u64;
-    counts.faults.extend(rules::broken(&kept));
-    if counts.refused == 0 {
-        counts.faults.push("nothing was refused: the disk was not full".into());
+    let refused = kept.calls.iter().filter(|call| matches!(call.reply, Reply::Failed(_))).count();
+    outcome.add(REFUSED, refused as u64);
+    outcome.faults.extend(rules::broken(&kept));
+    if refused == 0 {
+        outcome.faults.push("nothing was refused: the disk was not full".into());
     }
-    Ok(counts)
+    Ok(outcome)
 }
 
 /// Serves with a log that takes nothing: a report must run as ever.

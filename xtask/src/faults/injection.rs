@@ -1,14 +1,16 @@
 //! System calls that fail, one at a time: EIO, ENOSPC, or the process killed in the call.
 //!
-//! One cycle is run under `strace` again and again: a task that was accepted before is run, another is
-//! started, both are waited for, fetched, fetched with an audit event, and one more is cancelled. Each time
-//! another call on a durable file fails: `strace` counts calls of one thread, so the number says "the Nth of
-//! every thread". Only calls on the database, its log, the folder of results and the result's own file count;
-//! the wake-up of a thread or a line of the log is nothing that a disk refuses. Afterwards a clean service on
+//! One cycle is run under `strace` again and again: what an earlier process left is swept, a task that was accepted
+//! before is run, another is started, both are waited for, fetched, fetched with an audit event, one more is
+//! cancelled, and the service stops. Each time another call on a durable file fails: `strace` counts calls of one
+//! thread, so the number says "the Nth of every thread"; where every index is tried, each file has its turn, so that
+//! one thread makes the calls. Only calls on the database, its log, the folder of results and the result's own file
+//! count; the wake-up of a thread or a line of the log is nothing that a disk refuses. Afterwards a clean service on
 //! the same folder must bring everything to its end, and the history of both must break no rule.
 
-use super::database;
+use super::ground;
 use super::history::{Client, History, Kept, Reply, When};
+use super::record::Counted;
 use super::rules;
 use super::settling::{start_in_the_end, wait_ended};
 use crate::api::Report;
@@ -32,8 +34,12 @@ const SAMPLE: [u64; 2] = [1, 4];
 const MISSES_MAX: u64 = 3;
 /// No cycle makes more calls of one group in one thread.
 const INDEX_MAX: u64 = 2_000;
+/// Cycles of a unit between two lines that say how far it is.
+const SAID: u64 = 50;
 /// Epochs that the prepared task may have, each with file names of its own.
 const EPOCHS: u64 = 5;
+/// What attempts of a dead process may have left of the prepared task, to be swept.
+const LEFT: [&str; 2] = ["4.report.csv.tmp", "5.report.csv"];
 /// How long a process may take to be gone that is being killed: its connections break first.
 const DYING: Duration = Duration::from_millis(300);
 /// The same, where it does not answer any more.
@@ -41,18 +47,63 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a task is waited for beside a fault.
 const WATCHED: Duration = Duration::from_secs(30);
 
-/// What came out.
-#[derive(Debug, Default)]
-pub struct Counts {
-    /// Cycles.
-    pub cycles: u64,
-    /// Of them, those in which a call was made to fail.
-    pub hit: u64,
-    /// Calls answered with a clean 5xx.
-    pub refused: u64,
-    /// What was wrong.
-    pub faults: Vec<String>,
+/// Whose calls fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Target {
+    /// All of the following together.
+    Everything,
+    /// The database's file.
+    Database,
+    /// The database's log.
+    Log,
+    /// The result's file, under both its names, and the folder of results.
+    Results,
 }
+
+/// Calls of one kind that fail in one way, each in turn.
+#[derive(Debug, Clone, Copy)]
+pub struct Kind {
+    target: Target,
+    calls: &'static str,
+    fault: &'static str,
+    /// Every index, and not a sample.
+    all: bool,
+}
+
+impl Kind {
+    /// All of them: for every index apart for each target, so that the calls of a group come from one thread.
+    pub fn every(all: bool) -> Vec<Self> {
+        let targets: &[Target] = match all {
+            true => &[Target::Database, Target::Log, Target::Results],
+            false => &[Target::Everything],
+        };
+        let of = |target: &Target| {
+            let target = *target;
+            FAULTS.into_iter().flat_map(move |fault| CALLS.map(|calls| Self { target, calls, fault, all }))
+        };
+        targets.iter().flat_map(of).collect()
+    }
+
+    /// What it is called.
+    pub fn name(self) -> String {
+        let target = match self.target {
+            Target::Everything => "everything",
+            Target::Database => "database",
+            Target::Log => "log",
+            Target::Results => "results",
+        };
+        let calls = self.calls.split(',').next().unwrap_or_default();
+        let fault = self.fault.rsplit('=').next().unwrap_or_default();
+        format!("{target} {calls} {fault}")
+    }
+}
+
+/// The words under which is counted.
+pub const CYCLES: &str = "cycles";
+/// Cycles in which a call was made to fail.
+pub const HIT: &str = "hit";
+/// Calls answered with a clean 5xx.
+pub const REFUSED: &str = "clean refusals";
 
 /// A data directory with one accepted task that no worker has seen.
 pub struct Prepared {
@@ -71,38 +122,30 @@ pub fn can_trace() -> Result<()> {
     command::output(Command::new("strace").args(["-D", "-f", "-o", "/dev/null", "true"])).map(drop)
 }
 
-/// Runs the cycles: a sample of indexes, or all of them.
-pub fn run(house: House, folder: &Path, all: bool) -> Result<Counts> {
-    let prepared = prepare(house)?;
-    let mut counts = Counts::default();
-    for fault in FAULTS {
-        for calls in CALLS {
-            let mut misses = 0;
-            let indexes: Vec<u64> = if all { (1..=INDEX_MAX).collect() } else { SAMPLE.to_vec() };
-            for index in indexes {
-                let case = format!("{calls} number {index} with {fault}");
-                counts.cycles += 1;
-                match cycle(&prepared, folder, &format!("inject={calls}:{fault}:when={index}"), &mut counts) {
-                    Ok(true) => {
-                        counts.hit += 1;
-                        misses = 0;
-                    }
-                    Ok(false) => misses += 1,
-                    Err(failure) => counts.faults.push(format!("{case}: {failure}")),
-                }
-                if misses >= if all { MISSES_MAX } else { 1 } {
-                    break;
-                }
+/// Runs the cycles of a kind.
+pub fn run(prepared: &Prepared, folder: &Path, kind: Kind) -> Counted {
+    let mut outcome = Counted::default();
+    let indexes: Vec<u64> = if kind.all { (1..=INDEX_MAX).collect() } else { SAMPLE.to_vec() };
+    let mut misses = 0;
+    for index in indexes {
+        let inject = format!("inject={}:{}:when={index}", kind.calls, kind.fault);
+        outcome.add(CYCLES, 1);
+        match cycle(prepared, folder, kind.target, &inject, &mut outcome) {
+            Ok(true) => {
+                outcome.add(HIT, 1);
+                misses = 0;
             }
-            println!(
-                "inject: {calls}, {fault}: {} cycles so far, {} hit, {} faults",
-                counts.cycles,
-                counts.hit,
-                counts.faults.len()
-            );
+            Ok(false) => misses += 1,
+            Err(failure) => outcome.faults.push(format!("number {index}: {failure}")),
+        }
+        if misses >= if kind.all { MISSES_MAX } else { 1 } {
+            break;
+        }
+        if index % SAID == 0 {
+            println!("inject: {}: {index} so far, {} faults", kind.name(), outcome.faults.len());
         }
     }
-    Ok(counts)
+    outcome
 }
 
 /// Makes one of a house.
@@ -110,7 +153,7 @@ pub fn run(house: House, folder: &Path, all: bool) -> Result<Counts> {
 /// # Errors
 /// When the task is not accepted.
 pub fn prepare(house: House) -> Result<Prepared> {
-    let after = database::look(&History::default(), &house.data, When::Dead, 0)?;
+    let after = ground::look(&History::default(), &house, When::Dead, 0)?;
     let mut settings = SETTINGS.to_vec();
     settings.push(("MUSTER__WORKER__COUNT", "0"));
     let server = house.serve(&settings)?;
@@ -124,15 +167,24 @@ pub fn prepare(house: House) -> Result<Prepared> {
 }
 
 /// One cycle on a copy. Whether a call was made to fail.
-fn cycle(prepared: &Prepared, folder: &Path, inject: &str, counts: &mut Counts) -> Result<bool> {
-    let data = copy(&prepared.house.data, &folder.join("cycle"))?;
-    let house = House { data, ..prepared.house.clone() };
+fn cycle(
+    prepared: &Prepared,
+    folder: &Path,
+    target: Target,
+    inject: &str,
+    outcome: &mut Counted,
+) -> Result<bool> {
+    let house = ground::copied(&prepared.house, folder, None, "")?;
     let history = History::after(prepared.kept.clone());
     let log = folder.join("strace.log");
     let mut tasks = vec![prepared.task.clone()];
-    let strace = strace(&house.data, &prepared.task, &log, inject);
+    for left in LEFT {
+        let left = house.data.join("results").join(format!("{}.{left}", prepared.task));
+        std::fs::write(&left, "a\r\n").context(|| format!("{} cannot be written", left.display()))?;
+    }
+    let strace = strace(&paths(&house.data, &prepared.task, target), &log, inject);
     let died = drive(&house, &history, house.spawn_under(&strace, &SETTINGS)?, &mut tasks)?;
-    database::look(&history, &house.data, When::Dead, prepared.after)?;
+    ground::look(&history, &house, When::Dead, prepared.after)?;
 
     let server = house.serve(&SETTINGS)?;
     let client = Client::new(&history, server.connect(&house.user)?, TENANT);
@@ -140,11 +192,13 @@ fn cycle(prepared: &Prepared, folder: &Path, inject: &str, counts: &mut Counts) 
         wait_ended(&client, task)?;
         client.download(task, true);
     }
-    database::look(&history, &house.data, When::Settled, prepared.after)?;
+    ground::look(&history, &house, When::Settled, prepared.after)?;
     server.stop()?;
     let kept = history.kept();
-    counts.refused += kept.calls.iter().filter(|call| matches!(call.reply, Reply::Failed(_))).count() as u64;
-    if let Some(fault) = rules::broken(&kept).into_iter().next() {
+    let refused = kept.calls.iter().filter(|call| matches!(call.reply, Reply::Failed(_))).count();
+    outcome.add(REFUSED, refused as u64);
+    let unnamed = ground::unnamed(&ground::results(&house), &kept, prepared.after)?;
+    if let Some(fault) = rules::broken(&kept).into_iter().chain(unnamed).next() {
         return Err(Failure::new(fault));
     }
     let traced = std::fs::read_to_string(&log).context(|| format!("{} cannot be read", log.display()))?;
@@ -178,7 +232,8 @@ pub fn drive(house: &House, history: &History, mut server: Server, tasks: &mut V
     if server.ends_within(DYING) {
         return Ok(true);
     }
-    server.kill().map(|()| false)
+    // The database is closed, too, where something happens to it.
+    Ok(!server.end()?.success())
 }
 
 /// A process that does not answer must be dead.
@@ -204,15 +259,26 @@ fn watch(client: &Client<'_>, task: &str) {
     }
 }
 
-/// `strace` as the process that becomes the service, with one fault.
-fn strace(data: &Path, task: &str, log: &Path, inject: &str) -> Vec<String> {
+/// The files and folders of a target.
+fn paths(data: &Path, task: &str, target: Target) -> Vec<PathBuf> {
     let results = data.join("results");
-    let mut paths = vec![data.join("muster.db"), data.join("muster.db-wal"), results.clone()];
+    let mut of_results = vec![results.clone()];
     for epoch in 1..=EPOCHS {
         for end in ["", ".tmp"] {
-            paths.push(results.join(format!("{task}.{epoch}.report.csv{end}")));
+            of_results.push(results.join(format!("{task}.{epoch}.report.csv{end}")));
         }
     }
+    let (database, log) = (data.join("muster.db"), data.join("muster.db-wal"));
+    match target {
+        Target::Everything => [vec![database, log], of_results].concat(),
+        Target::Database => vec![database],
+        Target::Log => vec![log],
+        Target::Results => of_results,
+    }
+}
+
+/// `strace` as the process that becomes the service, with one fault.
+fn strace(paths: &[PathBuf], log: &Path, inject: &str) -> Vec<String> {
     let mut words: Vec<String> =
         ["strace", "-D", "-f", "-qq", "-e", &format!("trace={}", CALLS.join(",")), "-e", inject, "-o"]
             .map(str::to_owned)
@@ -222,13 +288,4 @@ fn strace(data: &Path, task: &str, log: &Path, inject: &str) -> Vec<String> {
         words.extend(["-P".to_owned(), path.display().to_string()]);
     }
     words
-}
-
-/// A copy of a data directory.
-pub fn copy(from: &Path, to: &Path) -> Result<PathBuf> {
-    if to.exists() {
-        std::fs::remove_dir_all(to).context(|| format!("{} cannot be emptied", to.display()))?;
-    }
-    command::output(Command::new("cp").arg("-a").arg(from).arg(to))?;
-    Ok(to.to_path_buf())
 }

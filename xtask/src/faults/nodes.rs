@@ -3,16 +3,17 @@
 //! Leases and heartbeats are as by default, because the time until another node has finished what the dead one
 //! held is what is measured. What the dead one held shows by its end: another node ends it under a higher epoch.
 
-use super::database;
+use super::ground;
 use super::history::{Client, History, Reply, When};
-use super::postgres::Postgres;
+use super::postgres::{self, Postgres};
+use super::record::{self, Counted, Done, Plan};
 use super::rules;
 use super::settling::wait_ended;
 use crate::failure::{Context, Failure, Result};
 use crate::server::{House, Server, TENANT, muster};
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -29,32 +30,27 @@ const SETTINGS: [(&str, &str); 3] = [
     ("MUSTER__RATE_LIMIT__TOKEN_REQUESTS", "1000000"),
 ];
 
-/// What came out.
-#[derive(Debug, Default)]
-pub struct Counts {
-    /// Nodes that were killed.
-    pub kills: u64,
-    /// Times from a kill to the end of a task that the dead node had held.
-    pub rescues: Vec<Duration>,
-    /// What was wrong.
-    pub faults: Vec<String>,
+/// The word under which killed nodes are counted.
+const KILLS: &str = "nodes killed";
+
+/// What was done, in a line.
+pub fn summary(all: &Counted) -> String {
+    let (rescued, p99) = (all.times_ms.len(), p99(&all.times_ms).as_secs_f64());
+    format!("{} nodes killed, {rescued} tasks rescued, p99 of rescue {p99:.1} s", all.count(KILLS))
 }
 
-impl Counts {
-    /// The time that 99 of 100 rescues took at most.
-    fn p99(&self) -> Duration {
-        let mut sorted = self.rescues.clone();
-        sorted.sort_unstable();
-        let index = (sorted.len() * 99).div_ceil(100).saturating_sub(1);
-        sorted.get(index).copied().unwrap_or_default()
-    }
+/// The time that 99 of 100 rescues took at most.
+fn p99(times_ms: &[u64]) -> Duration {
+    let mut sorted = times_ms.to_vec();
+    sorted.sort_unstable();
+    let index = (sorted.len() * 99).div_ceil(100).saturating_sub(1);
+    Duration::from_millis(sorted.get(index).copied().unwrap_or_default())
 }
 
-impl fmt::Display for Counts {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (rescued, p99) = (self.rescues.len(), self.p99().as_secs_f64());
-        write!(formatter, "{} nodes killed, {rescued} tasks rescued, p99 of rescue {p99:.1} s", self.kills)
-    }
+/// What is wrong with the times of all rescues together.
+pub fn too_slow(all: &Counted) -> Option<String> {
+    let p99 = p99(&all.times_ms);
+    (p99 > RESCUE_MAX).then(|| format!("p99 of rescue is {p99:?}: at most {RESCUE_MAX:?}"))
 }
 
 /// Why the binary takes no `store.url`; `None` if it does.
@@ -67,38 +63,38 @@ pub fn refusal(binary: &Path, folder: &Path) -> Result<Option<String>> {
     Ok((!answer.status.success()).then(|| format!("the binary refuses `store.url`: {words}")))
 }
 
-/// So many rounds with two nodes, and as many with three.
-pub fn run(binary: &Path, folder: &Path, rounds: u64) -> Result<Counts> {
-    let postgres = Postgres::start()?;
+/// Two nodes, then three, in turns; `rounds` of them.
+pub fn run(binary: &Path, folder: &Path, rounds: usize, plan: &Plan<'_>) -> Result<Done> {
+    let server = Postgres::start()?;
     let shared = folder.join("shared");
-    let settings = vec![
-        ("MUSTER__STORE__URL".to_owned(), postgres.url.clone()),
-        ("MUSTER__DATA__SHARED".to_owned(), shared.display().to_string()),
-    ];
-    let first = House::with_demo_and(binary, &folder.join("node-1"), IDENTITIES, settings)?;
-    let mut counts = Counts::default();
-    for nodes in [2, 3] {
-        let houses: Vec<House> = (1..=nodes)
+    let settings = ground::settings(&server.fresh_database("prepared", None)?, &shared);
+    let prepared = House::with_demo_and(binary, &folder.join("node-1"), IDENTITIES, settings)?;
+    let nodes_of = |index: usize| 2 + index % 2;
+    let names: Vec<_> =
+        (0..rounds).map(|index| format!("{} nodes, round {}", nodes_of(index), index / 2 + 1)).collect();
+    let begun: Vec<_> = (0..plan.lanes.max(1)).map(|_| OnceLock::new()).collect();
+    record::units(plan, &names, |index, lane| {
+        let folder = folder.join(format!("lane-{lane}"));
+        if begun[lane].get().is_none() {
+            let house = ground::copied(&prepared, &folder, Some(&server), &format!("nodes_{lane}"))?;
+            // Each lane is one thread, so nobody else has set it.
+            let _ = begun[lane].set(house);
+        }
+        let first = begun[lane].get().ok_or_else(|| Failure::new("a lane has no house"))?;
+        let houses: Vec<House> = (1..=nodes_of(index))
             .map(|number| {
                 let data = folder.join(format!("node-{number}"));
                 House { log: data.with_extension("serve.log"), data, ..first.clone() }
             })
             .collect();
-        for round in 1..=rounds {
-            if let Err(failure) = one_round(&postgres, &shared, &houses, &mut counts) {
-                counts.faults.push(format!("{nodes} nodes, round {round}: {failure}"));
-            }
-        }
-    }
-    if counts.p99() > RESCUE_MAX {
-        counts.faults.push(format!("p99 of rescue is {:?}: at most {RESCUE_MAX:?}", counts.p99()));
-    }
-    Ok(counts)
+        one_round(&houses)
+    })
 }
 
-fn one_round(postgres: &Postgres, shared: &Path, houses: &[House], counts: &mut Counts) -> Result<()> {
+fn one_round(houses: &[House]) -> Result<Counted> {
     let history = History::default();
-    let after = database::look_postgres(&History::default(), &postgres.url, shared, When::Running, 0)?;
+    let mut outcome = Counted::default();
+    let after = ground::look(&History::default(), &houses[0], When::Running, 0)?;
     let survivors: Vec<Server> =
         houses[1..].iter().map(|house| house.serve(&SETTINGS)).collect::<Result<_>>()?;
     let clients = survivors
@@ -107,25 +103,22 @@ fn one_round(postgres: &Postgres, shared: &Path, houses: &[House], counts: &mut 
         .collect::<Result<Vec<_>>>()?;
     let mut rescued = false;
     for _ in 0..TRIES {
-        rescued = kill_one(postgres, houses, &clients, counts)?;
+        rescued = kill_one(houses, &clients, &mut outcome)?;
         if rescued {
             break;
         }
     }
-    database::look_postgres(&history, &postgres.url, shared, When::Settled, after)?;
-    counts.faults.extend(rules::broken(&history.kept()));
+    ground::look(&history, &houses[0], When::Settled, after)?;
+    outcome.faults.extend(rules::broken(&history.kept()));
     survivors.into_iter().try_for_each(Server::stop)?;
-    if rescued { Ok(()) } else { Err(Failure::new("the killed node never held a task")) }
+    if rescued { Ok(outcome) } else { Err(Failure::new("the killed node never held a task")) }
 }
 
 /// Starts everything at every node, kills the first node in the middle, waits for everything, and tells
 /// whether the dead node had held something.
-fn kill_one(
-    postgres: &Postgres,
-    houses: &[House],
-    clients: &[Client<'_>],
-    counts: &mut Counts,
-) -> Result<bool> {
+fn kill_one(houses: &[House], clients: &[Client<'_>], outcome: &mut Counted) -> Result<bool> {
+    let url = ground::url(&houses[0]).ok_or_else(|| Failure::new("the nodes share no database"))?;
+    let ask = |query: &str| postgres::ask(url, query);
     let mut victim = houses[0].spawn(&SETTINGS)?;
     victim.wait_ready()?;
     let mut tasks = Vec::new();
@@ -138,19 +131,19 @@ fn kill_one(
         tasks.push(one.clone());
     }
     let begun = Instant::now();
-    while postgres.ask("SELECT count(*) FROM tasks WHERE state = 'running'")? == "0" {
+    while ask("SELECT count(*) FROM tasks WHERE state = 'running'")? == "0" {
         if begun.elapsed() > Duration::from_secs(10) {
             break;
         }
         thread::sleep(Duration::from_millis(5));
     }
     victim.kill()?;
-    counts.kills += 1;
+    outcome.add(KILLS, 1);
     let held = "SELECT coalesce(json_object_agg(id, epoch), '{}') FROM tasks WHERE state = 'running'";
-    let killed = postgres.ask("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")?;
+    let killed = ask("SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint")?;
     let killed: i64 = killed.parse().context(|| "the database's time cannot be read".into())?;
     let held: BTreeMap<String, u64> =
-        serde_json::from_str(&postgres.ask(held)?).context(|| "running tasks cannot be read".into())?;
+        serde_json::from_str(&ask(held)?).context(|| "running tasks cannot be read".into())?;
     for (index, task) in tasks.iter().enumerate() {
         let client = &clients[index % clients.len()];
         let status = wait_ended(client, task)?;
@@ -162,14 +155,12 @@ fn kill_one(
     let mut rescued = false;
     for (task, epoch) in held {
         // An id is 32 hex digits that came from the database.
-        let end = postgres
-            .ask(&format!("SELECT json_build_array(epoch, completed) FROM tasks WHERE id = '{task}'"))?;
+        let end = ask(&format!("SELECT json_build_array(epoch, completed) FROM tasks WHERE id = '{task}'"))?;
         let (last, completed): (u64, i64) =
             serde_json::from_str(&end).context(|| format!("the end of {task} cannot be read"))?;
         if last > epoch {
             rescued = true;
-            let micros = u64::try_from(completed - killed).unwrap_or_default();
-            counts.rescues.push(Duration::from_micros(micros));
+            outcome.times_ms.push(u64::try_from((completed - killed) / 1_000).unwrap_or_default());
         }
     }
     Ok(rescued)

@@ -59,7 +59,7 @@ impl Postgres {
         let url = format!("postgres://muster@127.0.0.1:{port}/postgres");
         let server = Self { folder, process, url };
         let begun = Instant::now();
-        while server.ask("SELECT 1").is_err() {
+        while ask(&server.url, "SELECT 1").is_err() {
             if begun.elapsed() > PATIENCE {
                 return Err(Failure::new(format!("postgres is not ready after {PATIENCE:?}")));
             }
@@ -68,12 +68,21 @@ impl Postgres {
         Ok(server)
     }
 
-    /// The text of the one value that a query gives.
-    pub fn ask(&self, query: &str) -> Result<String> {
-        let mut psql = Command::new("psql");
-        psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--command", query, &self.url]);
-        Ok(command::output(&mut psql)?.trim().to_owned())
+    /// The URL of a database of this name: an empty one, or a copy of another that nobody uses. What was there goes.
+    pub fn fresh_database(&self, name: &str, template: Option<&str>) -> Result<String> {
+        ask(&self.url, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))?;
+        let template = template.map_or_else(String::new, |template| format!(" TEMPLATE {template}"));
+        ask(&self.url, &format!("CREATE DATABASE {name}{template}"))?;
+        let (server, _) = self.url.rsplit_once('/').unwrap_or((&self.url, ""));
+        Ok(format!("{server}/{name}"))
     }
+}
+
+/// The text of the one value that a query gives.
+pub fn ask(url: &str, query: &str) -> Result<String> {
+    let mut psql = Command::new("psql");
+    psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--command", query, url]);
+    Ok(command::output(&mut psql)?.trim().to_owned())
 }
 
 impl Drop for Postgres {

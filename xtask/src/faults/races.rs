@@ -5,6 +5,7 @@
 
 use super::database;
 use super::history::{Client, History, Reply, When};
+use super::record::Counted;
 use super::rules;
 use super::settling::wait_ended;
 use crate::failure::{Failure, Result};
@@ -22,21 +23,15 @@ const CANCELLERS: usize = 8;
 /// Races whose history is checked together.
 const STRETCH: u64 = 50;
 
-/// What came out of the races.
-#[derive(Debug, Default)]
-pub struct Counts {
-    /// Races.
-    pub races: u64,
-    /// Cancel races that a cancel won.
-    pub cancelled: u64,
-    /// Cancel races that the finish won.
-    pub finished: u64,
-    /// What was wrong.
-    pub faults: Vec<String>,
-}
+/// The word under which races are counted.
+pub const RACES: &str = "races";
+/// Cancel races that a cancel won.
+pub const CANCELLED: &str = "won by a cancel";
+/// Cancel races that the finish won.
+pub const FINISHED: &str = "won by the finish";
 
 /// Races of equal starts.
-pub fn starts(house: &House, races: u64, seed: u64) -> Result<Counts> {
+pub fn starts(house: &House, races: u64, seed: u64) -> Result<Counted> {
     let mut settings = SETTINGS.to_vec();
     settings.push(("MUSTER__WORKER__COUNT", "0"));
     let server = house.serve(&settings)?;
@@ -72,7 +67,7 @@ pub fn starts(house: &House, races: u64, seed: u64) -> Result<Counts> {
 }
 
 /// Races of cancels with the end of a run.
-pub fn cancels(house: &House, races: u64, seed: u64) -> Result<Counts> {
+pub fn cancels(house: &House, races: u64, seed: u64) -> Result<Counted> {
     let server = house.serve(&SETTINGS)?;
     let reports = house.reports();
     let mut random = Random::new(seed);
@@ -138,29 +133,28 @@ fn stretches(
     server: &Server,
     races: u64,
     mut race: impl FnMut(&Client<'_>, Option<&Client<'_>>) -> Result<Option<bool>>,
-) -> Result<Counts> {
+) -> Result<Counted> {
     let api = server.connect(&house.user)?;
     let foreign = server.connect(&house.stranger).ok();
-    let mut counts = Counts::default();
+    let mut outcome = Counted::default();
     let mut after = database::look(&History::default(), &house.data, When::Running, 0)?;
-    while counts.races < races {
+    let mut done = 0;
+    while done < races {
         let history = History::default();
         let client = Client::new(&history, api.clone(), TENANT);
         let stranger = foreign.clone().map(|api| Client::new(&history, api, OTHER_TENANT));
-        for _ in 0..STRETCH.min(races - counts.races) {
-            counts.races += 1;
+        for _ in 0..STRETCH.min(races - done) {
+            done += 1;
+            outcome.add(RACES, 1);
             match race(&client, stranger.as_ref()) {
                 Ok(None) => {}
-                Ok(Some(true)) => counts.cancelled += 1,
-                Ok(Some(false)) => counts.finished += 1,
-                Err(failure) => counts.faults.push(format!("race {}: {failure}", counts.races)),
+                Ok(Some(true)) => outcome.add(CANCELLED, 1),
+                Ok(Some(false)) => outcome.add(FINISHED, 1),
+                Err(failure) => outcome.faults.push(format!("race {done}: {failure}")),
             }
         }
         after = database::look(&history, &house.data, When::Settled, after)?;
-        counts.faults.extend(rules::broken(&history.kept()));
-        if counts.races % 100 == 0 {
-            println!("races: {} of {races}, {} faults", counts.races, counts.faults.len());
-        }
+        outcome.faults.extend(rules::broken(&history.kept()));
     }
-    Ok(counts)
+    Ok(outcome)
 }

@@ -10,11 +10,6 @@
 use super::history::{Ask, Call, Kept, Look, Reply, Row, When};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// How much earlier than it was its row's may a change say that it was, in microseconds: over SQLite the clock is
-/// read before a change waits for its turn, so two that wait may be done in the other order. That no two tasks of a
-/// key are live at once is seen by every look besides.
-const CLOCK_READ_EARLY: i64 = 1_000_000;
-
 /// Everything that breaks a rule, each with the rule's number.
 pub fn broken(kept: &Kept) -> Vec<String> {
     let mut faults = Vec::new();
@@ -127,7 +122,7 @@ fn one_live(kept: &Kept, faults: &mut Vec<String>) {
     }
     for rows in of_key.values() {
         for pair in rows.windows(2) {
-            if pair[0].completed.is_none_or(|completed| completed > pair[1].created + CLOCK_READ_EARLY) {
+            if pair[0].completed.is_none_or(|completed| completed > pair[1].created) {
                 let (first, second) = (&pair[0].task, &pair[1].task);
                 faults.push(format!("rule 2: task {second} was created while {first} was live"));
             }
@@ -157,8 +152,7 @@ fn concurrent_starts(kept: &Kept, faults: &mut Vec<String>) {
 fn one_ended_before_the_other(kept: &Kept, one: &str, other: &str) -> bool {
     let Some(last) = kept.looks.last() else { return false };
     let (Some(one), Some(other)) = (row(last, one), row(last, other)) else { return false };
-    let before =
-        |a: &Row, b: &Row| a.completed.is_some_and(|completed| completed <= b.created + CLOCK_READ_EARLY);
+    let before = |a: &Row, b: &Row| a.completed.is_some_and(|completed| completed <= b.created);
     before(one, other) || before(other, one)
 }
 

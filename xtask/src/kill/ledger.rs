@@ -3,13 +3,25 @@
 use crate::api::{Answer, Outcome, Report};
 use crate::failure::{Failure, Result};
 use crate::faults::history::{Reply, hex};
+use crate::faults::record::Counted;
 use crate::random::Random;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// Starts that were answered.
+pub const STARTS: &str = "starts answered";
+/// Different tasks of these.
+pub const ACCEPTED: &str = "tasks accepted";
+/// Tasks whose cancel was confirmed.
+pub const CANCELLED: &str = "cancelled";
+/// Clients whose last answer did not come whole.
+pub const CUT_OFF: &str = "clients cut off";
+/// Files that were held against those of an undisturbed run.
+pub const COMPARED: &str = "files compared";
+
 /// A report and what it gives in an undisturbed run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Expected {
     /// The report.
     pub report: Report,
@@ -191,17 +203,15 @@ impl Ledger {
         state.faults.extend(fault);
     }
 
-    /// What happened, in a line.
-    pub fn summary(&self) -> String {
+    /// Adds what happened.
+    pub fn count(&self, counted: &mut Counted) {
         let state = self.state();
         let cancelled = state.tasks.values().filter(|task| task.cancel_confirmed).count();
-        format!(
-            "{} starts answered, {} tasks accepted, {cancelled} of them cancelled, {} clients cut off, {} files compared",
-            state.starts,
-            state.tasks.len(),
-            state.cut_off,
-            state.files_compared
-        )
+        counted.add(STARTS, state.starts);
+        counted.add(ACCEPTED, state.tasks.len() as u64);
+        counted.add(CANCELLED, cancelled as u64);
+        counted.add(CUT_OFF, state.cut_off);
+        counted.add(COMPARED, state.files_compared);
     }
 }
 

@@ -14,6 +14,7 @@ use crate::session::{Moment, Session, Work};
 use crate::store::Deciding;
 use chrono::{DateTime, Utc};
 use muster_reports::error::{Error, Result};
+use muster_reports::step::{Step, taken};
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres as Database, Row as _};
 use std::sync::Arc;
@@ -172,8 +173,8 @@ impl Postgres {
                 };
             }
         };
-        let moment = match self.deciding {
-            Deciding::Database => Moment::of_database(now, caller_now),
+        let moment = match &self.deciding {
+            Deciding::DatabaseOr(_) | Deciding::Database => Moment::of_database(now, caller_now),
             Deciding::Caller => Moment::of_caller(caller_now),
         };
         let worked = timeout_at(end, work(Session::Postgres(&mut connection), moment)).await;
@@ -190,9 +191,13 @@ impl Postgres {
                 undone_or_over(error)
             }
             Ok(Ok(value)) => {
+                taken(Step::CommitDue);
                 let committed = timeout_at(end, execute(&mut connection, "COMMIT")).await;
                 match committed.unwrap_or_else(|_| Err(too_slow())) {
-                    Ok(()) => Try::Over(Ok(value)),
+                    Ok(()) => {
+                        taken(Step::Committed);
+                        Try::Over(Ok(value))
+                    }
                     Err(error) => {
                         connection.close_on_drop();
                         if is_broken(&error) {

@@ -4,7 +4,7 @@ use crate::audit::{self, Entry};
 use crate::failure::failed;
 use crate::messages;
 use crate::rows::{self, TaskRow};
-use crate::session::{Moment, Read, Session, values};
+use crate::session::{Moment, Read, Session, locking, values};
 use crate::tasks::held;
 use chrono::{DateTime, Utc};
 use muster_reports::error::{Error, Result};
@@ -24,10 +24,10 @@ const MESSAGES_TEXT_MAX: usize = 64 * 1_024 * 1_024;
 pub(super) async fn cancel_recorded(
     mut session: Session<'_>,
     entry: Arc<Entry>,
-    now: DateTime<Utc>,
+    moment: Moment,
 ) -> Result<Cancelled> {
     let (tenant, id) = (&entry.event.caller.tenant, &entry.event.task);
-    let cancelled = cancel(&mut session, tenant, id, now).await?;
+    let cancelled = cancel(&mut session, tenant, id, moment).await?;
     match cancelled {
         Cancelled::Now => audit::append(&mut session, &entry).await?,
         Cancelled::Before | Cancelled::TooLate(_) | Cancelled::Unknown => {}
@@ -40,36 +40,36 @@ pub(super) async fn cancel(
     session: &mut Session<'_>,
     tenant: &TenantId,
     id: &TaskId,
-    now: DateTime<Utc>,
+    moment: Moment,
 ) -> Result<Cancelled> {
-    let wrong = |error| failed("cancel a task", error);
-    let changed = session
+    const WHAT: &str = "cancel a task";
+    let wrong = |error| failed(WHAT, error);
+    let found = session
+        .first(
+            locking!("SELECT * FROM tasks WHERE id = $1 AND tenant = $2"),
+            values![id.as_str(), tenant.as_str()],
+        )
+        .await;
+    let found = found.and_then(|row| row.as_ref().map(rows::task_row).transpose()).map_err(wrong)?;
+    let Some(row) = found else { return Ok(Cancelled::Unknown) };
+    match row.task.state {
+        TaskState::Terminated => return Ok(Cancelled::Before),
+        state @ (TaskState::Succeeded | TaskState::Warned | TaskState::Failed) => {
+            return Ok(Cancelled::TooLate(state));
+        }
+        TaskState::Pending | TaskState::Running => {}
+    }
+    let now = moment.after_waiting(session).await.map_err(wrong)?.now;
+    let done = session
         .change(
             "UPDATE tasks SET state = 'terminated', completed = $1, worker = NULL
-             WHERE id = $2 AND tenant = $3 AND state IN ('pending', 'running')",
-            values![rows::micros(now), id.as_str(), tenant.as_str()],
+             WHERE seq = $2 AND state IN ('pending', 'running')",
+            values![rows::micros(now), row.seq],
         )
-        .await
-        .map_err(wrong)?;
-    if changed > 0 {
-        taken(Step::TaskTerminated);
-        return Ok(Cancelled::Now);
-    }
-    let found = session
-        .first("SELECT * FROM tasks WHERE id = $1 AND tenant = $2", values![id.as_str(), tenant.as_str()])
         .await;
-    let task = found.and_then(|row| row.as_ref().map(rows::task).transpose()).map_err(wrong)?;
-    Ok(match task.map(|task| task.state) {
-        None => Cancelled::Unknown,
-        Some(TaskState::Terminated) => Cancelled::Before,
-        Some(
-            state @ (TaskState::Succeeded
-            | TaskState::Warned
-            | TaskState::Failed
-            | TaskState::Pending
-            | TaskState::Running),
-        ) => Cancelled::TooLate(state),
-    })
+    changed_one(WHAT, done)?;
+    taken(Step::TaskTerminated);
+    Ok(Cancelled::Now)
 }
 
 /// Ends an attempt whose lease still holds; otherwise changes nothing and says `false`.
@@ -81,8 +81,9 @@ pub(super) async fn end_attempt(
 ) -> Result<bool> {
     let (lease, end) = &*ending;
     let session = &mut session;
-    let now = moment.now;
     let Some(row) = held(session, lease, moment).await? else { return Ok(false) };
+    let moment = moment.after_waiting(session).await.map_err(|error| failed("end an attempt", error))?;
+    let now = moment.now;
     match end {
         AttemptEnd::Done { result, messages } => publish(session, row, result, messages, now).await?,
         AttemptEnd::Failed { message } => fail(session, row, [message.clone()], now).await?,

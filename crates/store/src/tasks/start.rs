@@ -20,7 +20,7 @@ const CALLER_MAX: usize = 65_536;
 /// Holds any list of messages that `messages::add` lets through.
 const MESSAGES_MAX: usize = 64 * 1_024 * 1_024;
 
-/// Times that a start looks again where another start or an end came between.
+/// Times that a start looks again where another one came between.
 const LOOKS_MAX: u32 = 100;
 
 /// Inserts a task unless an equal one is live or too many are.
@@ -102,9 +102,26 @@ async fn accept(
 ) -> Result<Started> {
     const WHAT: &str = "accept a task";
     let wrong = |error| failed(WHAT, error);
-    let (new, now) = (&values.new, moment.now);
+    let new = &values.new;
     let live_max = i64::from(live_max);
+    // Over PostgreSQL equal starts take turns, so that numbers and times of their tasks stand in the same order.
+    let turn = format!("start {} {}", new.tenant.as_str(), new.dedup_key);
+    session.alone_in(&turn).await.map_err(wrong)?;
+    let same = values![new.tenant.as_str(), &new.dedup_key];
     for _ in 0..LOOKS_MAX {
+        match task_row(session.first(SAME, same).await).map_err(wrong)? {
+            Some(live) if live.deadline > moment.now => return Ok(Started::Live(live.task)),
+            Some(_) => {
+                // Read again under a lock: over PostgreSQL it may have ended meanwhile.
+                let overdue = task_row(session.first(SAME_LOCKED, same).await).map_err(wrong)?;
+                if let Some(overdue) = overdue.filter(|overdue| overdue.deadline <= moment.now) {
+                    end::fail_overdue(session, overdue, moment.now).await?;
+                }
+            }
+            None => {}
+        }
+        // An equal one that ended has ended in what was committed; this one is later.
+        let moment = moment.after_waiting(session).await.map_err(wrong)?;
         let inserted = session
             .first(
                 INSERT,
@@ -120,7 +137,7 @@ async fn accept(
                     &values.arguments,
                     &values.requester,
                     new.snapshot.as_str(),
-                    rows::micros(now),
+                    rows::micros(moment.now),
                     rows::micros(moment.kept(new.deadline)),
                     &values.messages,
                     live_max,
@@ -132,29 +149,14 @@ async fn accept(
             taken(Step::TaskInserted);
             return Ok(Started::New(task));
         }
-        let same = values![new.tenant.as_str(), &new.dedup_key];
-        let live = task_row(session.first(SAME, same).await).map_err(wrong)?;
-        match live {
-            Some(live) if live.deadline > now => return Ok(Started::Live(live.task)),
-            Some(_) => {
-                // Read again under a lock: over PostgreSQL it may have ended meanwhile.
-                let overdue = task_row(session.first(SAME_LOCKED, same).await).map_err(wrong)?;
-                if let Some(overdue) = overdue.filter(|overdue| overdue.deadline <= now) {
-                    end::fail_overdue(session, overdue, now).await?;
-                }
-            }
-            None => {
-                let live = session.first(LIVE, values![live_max]).await;
-                let live =
-                    live.and_then(|row| row.map_or(Ok(0), |row| row.integer("live"))).map_err(wrong)?;
-                if live >= live_max {
-                    return Err(Error::unavailable(format!(
-                        "{live_max} reports are waiting or running: expected fewer before another starts"
-                    )));
-                }
-                // An equal one ended just now.
-            }
+        let live = session.first(LIVE, values![live_max]).await;
+        let live = live.and_then(|row| row.map_or(Ok(0), |row| row.integer("live"))).map_err(wrong)?;
+        if live >= live_max {
+            return Err(Error::unavailable(format!(
+                "{live_max} reports are waiting or running: expected fewer before another starts"
+            )));
         }
+        // A node that does not take turns has come between.
     }
     Err(Error::unavailable(
         "equal reports start and end all the time: expected a pause before another starts",

@@ -6,6 +6,7 @@ mod audit;
 mod broken_commits;
 
 mod faults;
+mod order;
 mod postgres;
 mod registry;
 mod sqlite;

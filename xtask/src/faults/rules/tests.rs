@@ -107,6 +107,8 @@ fn a_second_live_task_breaks_rule_2() {
     assert!(after(|kept| kept.looks[0].rows.push(second)).contains("rule 2"));
     // Over time, although no look saw both: b is created at 15, a ended at 20.
     assert_eq!(after(|kept| kept.looks[1].rows[1].created = 15 * SECOND), only(&[2]));
+    assert_eq!(after(|kept| kept.looks[1].rows[1].created = 20 * SECOND - 1), only(&[2]));
+    assert_eq!(after(|kept| kept.looks[1].rows[1].created = 20 * SECOND), only(&[]));
     // Another tenant's key is another key.
     let foreign = Row { tenant: "other".into(), ..row_of("c", "pending", 0, 12, None) };
     assert_eq!(after(|kept| kept.looks[0].rows.push(foreign)), only(&[]));
