@@ -19,7 +19,9 @@ pub struct Workspace {
 impl Workspace {
     /// Asks cargo.
     pub fn find() -> Result<Self> {
-        let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+        // Where cargo runs it from: another clone with the same target directory may have built it.
+        let here =
+            std::env::var_os("CARGO_MANIFEST_DIR").map_or(env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
         let mut ask = cargo();
         ask.args(["metadata", "--no-deps", "--format-version", "1"]).current_dir(here);
         let answer: serde_json::Value = serde_json::from_str(&command::output(&mut ask)?)
