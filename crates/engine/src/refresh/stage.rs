@@ -1,10 +1,10 @@
 //! Step 1: read every source into the work folder, and list what was rejected.
 
 use super::extent::{Extent, settings_digest, within};
-use super::file::ParquetFile;
 use super::work::Work;
 use super::{Environment, REJECTIONS_SHOWN_MAX, RefreshRequest, SourceInput, SourceOutcome};
 use crate::error::{EngineError, Result};
+use crate::file::ParquetFile;
 use crate::{schemas, tables};
 use datafusion::arrow::array::{
     ArrayRef, RecordBatch, StringArray, StringBuilder, UInt64Array, UInt64Builder,
