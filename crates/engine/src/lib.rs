@@ -5,6 +5,7 @@
 
 pub mod compare;
 mod error;
+mod file;
 mod functions;
 mod pieces;
 pub mod refresh;

@@ -5,6 +5,7 @@
 //! kept snapshot names it.
 
 use crate::error::{EngineError, Result};
+use crate::file::ParquetFile;
 use crate::pieces::PieceFile;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
@@ -18,6 +19,7 @@ use deltalake::kernel::{Action, Add};
 use deltalake::operations::write::SchemaMode;
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError, ensure_table_uri};
+use futures_util::StreamExt;
 use muster_sources::DocumentType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -114,6 +116,37 @@ pub(crate) async fn register(
     let provider = open(context.state(), dir, table, version).await?;
     context.register_table(alias, provider).map_err(|e| EngineError::plan(alias, e))?;
     Ok(())
+}
+
+/// Writes rows into a new file of `table`, which no version names yet; `None`, and no file, where there are none.
+pub(crate) async fn add_file(
+    dir: &Path,
+    table: &str,
+    name: &str,
+    rows: DataFrame,
+) -> Result<Option<PieceFile>> {
+    let mut batches = rows.execute_stream().await.map_err(|e| EngineError::plan(table, e))?;
+    let mut file = None;
+    let mut written = 0;
+    while let Some(batch) = batches.next().await {
+        let batch = batch.map_err(|e| EngineError::plan(table, e))?;
+        if batch.num_rows() == 0 {
+            continue;
+        }
+        written += batch.num_rows() as u64;
+        let file = match &mut file {
+            Some(file) => file,
+            None => {
+                file.insert(ParquetFile::create(dir.join(table).join(name), batch.schema(), ROW_GROUP_ROWS)?)
+            }
+        };
+        file.write(&batch)?;
+    }
+    let Some(file) = file else { return Ok(None) };
+    let path = file.close()?;
+    let metadata =
+        path.metadata().map_err(|e| EngineError::io(format!("looking at {}", path.display()), e))?;
+    Ok(Some(PieceFile { name: name.to_owned(), bytes: metadata.len(), rows: written }))
 }
 
 /// Makes `table` consist of these files, which are in its folder; returns the new version. The old one stays readable.

@@ -63,7 +63,7 @@ Example:
 
 What cannot have changed since the last snapshot is taken over from it: files of sources with the same
 bytes are not read again, and of large tables only the pieces with changed rows are written. --full
-makes everything anew, with the same result.
+reads and makes everything anew, with the same result.
 
 A source that cannot be read makes this fail and leaves the last snapshot in force, unless the
 setting refresh.publish_incomplete is true: then its accounts stay as they were and reports warn.")]

@@ -99,6 +99,10 @@ pub struct SnapshotManifest {
     pub sources: Vec<SourceRun>,
     /// Rows of each table.
     pub rows: BTreeMap<String, u64>,
+    /// Number of the last event of the audit trail that is among its search documents; the next refresh reads on from
+    /// there. Snapshots of old have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_event: Option<u64>,
 }
 
 impl SnapshotManifest {

@@ -172,6 +172,7 @@ pub fn manifest(id: &str, created: DateTime<Utc>) -> SnapshotManifest {
             source_run("2c9180897e7742b2017e781782f70500", "HR", true, created),
         ],
         rows: counts(50, 93),
+        last_event: None,
     }
 }
 

@@ -5,9 +5,9 @@
 //! - [`build`] makes callers, tasks, snapshots and results with plausible content.
 //! - [`corpus`] gives kept inputs of fuzzing to the functions that fuzzing calls.
 //! - [`contract`] holds the suites that every adapter of a port passes, the fake included.
-//! - [`PostgresServer`] is a real server, started and stopped.
+//! - [`PostgresServer`] is a real server, started and stopped; [`servers`] are others.
 //!
-//! Nothing here reads a clock or leaves a file outside the folder it was given; only the real server is
+//! Nothing here reads a clock or leaves a file outside the folder it was given; only real servers are
 //! waited for.
 
 pub mod build;
@@ -17,6 +17,7 @@ mod fixed;
 mod memory;
 pub mod postgres;
 mod runner;
+pub mod servers;
 
 pub use fixed::{AnyQuery, CountingIds, TestClock};
 pub use memory::MemoryStore;

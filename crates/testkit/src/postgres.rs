@@ -4,9 +4,9 @@
 //! on a port of its own, and asks for a password; in clear, since hashing it takes a build without
 //! optimisation longer than a test.
 
+use crate::servers::free_port;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpListener};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -300,9 +300,4 @@ fn package_user() -> Option<(u32, u32)> {
         String::from_utf8(output.stdout).ok()?.trim().parse().ok()
     };
     Some((ask("-u")?, ask("-g")?))
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
-    listener.local_addr().expect("it is bound").port()
 }

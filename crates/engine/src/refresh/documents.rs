@@ -7,10 +7,10 @@
 
 use super::elements::SortedElements;
 use super::extent::Extent;
-use super::file::ParquetFile;
 use super::work::Work;
 use super::{RefreshRequest, SourceInput};
 use crate::error::{EngineError, Result};
+use crate::file::ParquetFile;
 use crate::functions::text_lists;
 use crate::schemas::{self, documents as schema};
 use crate::tables;
@@ -33,8 +33,9 @@ const ROW_GROUP_DOCUMENTS: usize = 32 * 1024;
 const EVENTS_PAGE: u32 = 4096;
 
 /// Leaves a step named as each table of documents: all rows of it, or, where not everything is made anew, those of
-/// identities and entitlements that were touched.
-pub(super) async fn make(work: &Work, request: &RefreshRequest, extent: &Extent) -> Result<()> {
+/// identities and entitlements that were touched and of events that the last snapshot does not have. Returns the number
+/// of the last event.
+pub(super) async fn make(work: &Work, request: &RefreshRequest, extent: &Extent) -> Result<u64> {
     register_sources(work, &request.sources)?;
     let columns: Vec<_> = schemas::of("accounts").fields().iter().map(|field| field.name().clone()).collect();
     let columns = columns.join(", ");
@@ -56,6 +57,8 @@ pub(super) async fn make(work: &Work, request: &RefreshRequest, extent: &Extent)
         work.step("document_rights", &rights_of("document_accounts")).await?;
         work.step("entitlement_rights", &rights_of(&format!("({of_sources})"))).await?;
     }
+    let known = request.previous.as_ref().filter(|_| !extent.everything).and_then(|last| last.last_event);
+    let mut last_event = known.unwrap_or(0);
     for document_type in DocumentType::ALL {
         let made = format!("made_{}", document_type.index_name());
         match document_type {
@@ -64,7 +67,7 @@ pub(super) async fn make(work: &Work, request: &RefreshRequest, extent: &Extent)
                 let rows = work.query(&made, ENTITLEMENTS).await?;
                 work.keep(&made, documents_of(rows, document_type, &ENTITLEMENT_FIELDS)?).await?;
             }
-            DocumentType::Events => events(work, request, &made).await?,
+            DocumentType::Events => last_event = events(work, request, last_event, &made).await?,
             DocumentType::AccessProfiles | DocumentType::AccountActivities | DocumentType::Roles => {
                 work.memory(&made, RecordBatch::new_empty(schema(document_type)))?;
             }
@@ -72,7 +75,7 @@ pub(super) async fn make(work: &Work, request: &RefreshRequest, extent: &Extent)
         unite(work, document_type, &made).await?;
     }
     if extent.everything {
-        return Ok(());
+        return Ok(last_event);
     }
     // An entitlement is gone when nobody on its source has it any more.
     work.step(
@@ -86,7 +89,8 @@ pub(super) async fn make(work: &Work, request: &RefreshRequest, extent: &Extent)
             extent.is_redefined("n.\"source\"['id']")
         ),
     )
-    .await
+    .await?;
+    Ok(last_event)
 }
 
 /// Documents that sources gave, and those that were made here under other ids.
@@ -371,11 +375,10 @@ impl DocumentFile {
     }
 }
 
-/// The audit trail's events as documents, page by page.
-async fn events(work: &Work, request: &RefreshRequest, step: &str) -> Result<()> {
+/// The audit trail's events behind the number `after` as documents, page by page; the number of the last one.
+async fn events(work: &Work, request: &RefreshRequest, mut after: u64, step: &str) -> Result<u64> {
     let schema = schema(DocumentType::Events);
     let mut file = DocumentFile::create(work, step, &schema)?;
-    let mut after = 0;
     loop {
         let page = request
             .audit
@@ -387,7 +390,8 @@ async fn events(work: &Work, request: &RefreshRequest, step: &str) -> Result<()>
         let events: Vec<_> = page.iter().map(|chained| &chained.event).collect();
         file.write(event_columns(&schema, &events)?)?;
     }
-    file.close(work, step).await
+    file.close(work, step).await?;
+    Ok(after)
 }
 
 fn event_columns(schema: &SchemaRef, events: &[&AuditEvent]) -> Result<Vec<ArrayRef>> {

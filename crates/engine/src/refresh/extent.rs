@@ -3,7 +3,7 @@
 //! Documents that sources give are read every time. A row is made anew when what it depends on may have changed: an account when its record changed, when its source
 //! is defined otherwise, when a manual link is or was on it, or when an identity that one of its source's rules
 //! matches changed; identities when an authoritative account changed; a document when its identity, one of its
-//! accounts or its manager did. Rows that then come out different are *touched*: the pieces of tables that hold them
+//! accounts or its manager did; the history of runs and of counts and the documents of events only grow. Rows that then come out different are *touched*: the pieces of tables that hold them
 //! are written, and no others. Making everything anew gives the same tables (a property test holds the two against
 //! each other).
 
@@ -47,6 +47,7 @@ impl Extent {
             Some(last) => {
                 last.sources.iter().any(|run| !request.sources.iter().any(|s| is_of(s, run)))
                     || last.sources.iter().any(stands_for_made_documents)
+                    || last.last_event.is_none()
                     || tables::TABLES.iter().any(|table| !last.versions.contains_key(*table))
             }
         };

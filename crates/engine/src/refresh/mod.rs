@@ -18,7 +18,6 @@ mod elements;
 mod errors;
 pub mod explain;
 mod extent;
-mod file;
 mod identities;
 mod publish;
 mod stage;
@@ -168,6 +167,6 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
     if !extent.everything {
         extent::find_touched(&work, &extent).await?;
     }
-    documents::make(&work, &request, &extent).await?;
-    publish::write_tables(engine, &work, &request, &extent, staged, &profiles).await
+    let last_event = documents::make(&work, &request, &extent).await?;
+    publish::write_tables(engine, &work, &request, &extent, staged, &profiles, last_event).await
 }

@@ -28,7 +28,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// Tables whose last version a refresh reads, under `prev_` and the table's name.
-const CARRIED: [&str; 7] = [
+const CARRIED: [&str; 8] = [
     "accounts",
     "identities",
     "identity_errors",
@@ -36,7 +36,14 @@ const CARRIED: [&str; 7] = [
     "rejected_records",
     tables::COUNTS,
     "entitlement_documents",
+    EVENTS,
 ];
+
+/// The documents of events.
+const EVENTS: &str = "event_documents";
+
+/// Files that a table which only grows may have before they become one.
+const GROWN_FILES_MAX: usize = 32;
 
 /// The numbers of this snapshot, as the reports count them. A source without any keeps its row, so that a trend comes
 /// down to zero.
@@ -82,14 +89,14 @@ pub(super) async fn write_tables(
     extent: &Extent,
     staged: Vec<StagedSource>,
     profiles: &[Profile],
+    last_event: u64,
 ) -> Result<RefreshOutcome> {
     let outcomes: Vec<_> = staged.into_iter().map(|s| s.outcome).collect();
     let runs: Vec<SourceRun> = outcomes.iter().map(|o| o.run.clone()).collect();
     work.memory("sources_next", sources_batch(request)?)?;
     work.memory("runs_next", runs_batch(request, &outcomes)?)?;
-    let counts = format!(
-        "SELECT * FROM prev_snapshot_counts UNION ALL
-         SELECT {} AS snapshot_id, $now AS taken, counted, source_id, number FROM ({COUNTED})",
+    let counted = format!(
+        "SELECT {} AS snapshot_id, $now AS taken, counted, source_id, number FROM ({COUNTED})",
         literal(request.snapshot.as_str())
     );
     let last = request.previous.as_deref().filter(|_| !extent.everything);
@@ -97,25 +104,39 @@ pub(super) async fn write_tables(
     let mut versions = BTreeMap::new();
     for table in tables::TABLES {
         let documents = format!("SELECT * FROM {table}");
-        let sql = match table {
-            "accounts" => "SELECT * FROM accounts_next",
-            "identities" => "SELECT * FROM identities_next",
-            "identity_errors" => "SELECT * FROM identity_errors_next",
-            "identity_profiles" => "SELECT * FROM profiles",
-            "sources" => "SELECT * FROM sources_next",
-            "rejected_records" => "SELECT * FROM rejected",
-            // The history of runs grows by one row for each source and refresh.
-            "aggregations" => "SELECT * FROM prev_aggregations UNION ALL SELECT * FROM runs_next",
-            tables::COUNTS => &counts,
-            _ => &documents,
+        let grown = |came: &str| format!("SELECT * FROM prev_{table} UNION ALL {came}");
+        // Of tables that only grow, what came.
+        let came = match table {
+            "aggregations" => Some("SELECT * FROM runs_next"),
+            tables::COUNTS => Some(counted.as_str()),
+            EVENTS => Some(documents.as_str()),
+            _ => None,
         };
-        let (version, mut outcome) = match last.map(|last| (last, last.versions.get(table).copied())) {
-            Some((last, Some(version))) if is_unchanged(table, extent, &outcomes, last) => {
+        let previous = last.and_then(|last| last.versions.get(table).copied());
+        let (version, mut outcome) = match (last, previous, came) {
+            (Some(last), Some(version), _) if is_unchanged(table, extent, &outcomes, last) => {
                 let files_kept = tables::piece_files(engine.tables_dir(), table, version).await?.len() as u64;
                 (version, TableOutcome { files_kept, ..TableOutcome::of(table) })
             }
-            Some((_, version)) => write_table(engine, work, request, table, sql, version).await?,
-            None => write_table(engine, work, request, table, sql, None).await?,
+            (_, Some(version), Some(came)) => {
+                match add_rows(engine, work, request, table, came, version).await? {
+                    Some(added) => added,
+                    None => write_table(engine, work, request, table, &grown(came), None).await?,
+                }
+            }
+            _ => {
+                let sql = match table {
+                    "accounts" => "SELECT * FROM accounts_next",
+                    "identities" => "SELECT * FROM identities_next",
+                    "identity_errors" => "SELECT * FROM identity_errors_next",
+                    "identity_profiles" => "SELECT * FROM profiles",
+                    "sources" => "SELECT * FROM sources_next",
+                    "rejected_records" => "SELECT * FROM rejected",
+                    "aggregations" | tables::COUNTS => &came.map(grown).unwrap_or_default(),
+                    _ => &documents,
+                };
+                write_table(engine, work, request, table, sql, previous).await?
+            }
         };
         let alias = format!("written_{table}");
         tables::register(&work.context, engine.tables_dir(), table, version, &alias).await?;
@@ -134,6 +155,7 @@ pub(super) async fn write_tables(
         identity_attributes: identity_attributes(profiles),
         sources: runs,
         rows,
+        last_event: Some(last_event),
     };
     Ok(RefreshOutcome { manifest: Some(manifest), sources: outcomes, tables: written })
 }
@@ -155,6 +177,33 @@ fn is_unchanged(table: &str, extent: &Extent, outcomes: &[SourceOutcome], last: 
         "role_documents" => nobody_gives(DocumentType::Roles),
         _ => false,
     }
+}
+
+/// A new version of a table that only grows: the files of the last one, and one of the rows that came. `None` where
+/// there are so many files that the table should be written whole.
+async fn add_rows(
+    engine: &Engine,
+    work: &Work,
+    request: &RefreshRequest,
+    table: &'static str,
+    came: &str,
+    version: u64,
+) -> Result<Option<(u64, TableOutcome)>> {
+    let dir = engine.tables_dir();
+    let mut files = tables::piece_files(dir, table, version).await?;
+    if files.len() >= GROWN_FILES_MAX {
+        return Ok(None);
+    }
+    let name = format!("added-{}.parquet", request.snapshot);
+    let frame = in_schema(work.query(table, came).await?, &schemas::of(table), table)?;
+    let added = within_memory(frame, |frame| tables::add_file(dir, table, &name, frame)).await?;
+    let outcome = TableOutcome::written(table, files.len() as u64, added.as_slice());
+    let Some(added) = added else { return Ok(Some((version, outcome))) };
+    files.push(added.clone());
+    let version = tables::commit(dir, table, &files).await?;
+    tables::sync(dir, table, version, &[added])?;
+    taken(Step::TableWritten);
+    Ok(Some((version, outcome)))
 }
 
 /// A new version of a table: in pieces where it is in pieces, and with those of `previous` that were not touched.

@@ -1,10 +1,10 @@
 //! Step 1: read every source into the work folder, and list what was rejected.
 
 use super::extent::{Extent, settings_digest, within};
-use super::file::ParquetFile;
 use super::work::Work;
 use super::{Environment, REJECTIONS_SHOWN_MAX, RefreshRequest, SourceInput, SourceOutcome};
 use crate::error::{EngineError, Result};
+use crate::file::ParquetFile;
 use crate::{schemas, tables};
 use datafusion::arrow::array::{
     ArrayRef, RecordBatch, StringArray, StringBuilder, UInt64Array, UInt64Builder,
@@ -94,12 +94,13 @@ async fn stage_some(
             let previous = request.previous.as_ref().and_then(|m| m.source(&input.definition.id)).cloned();
             let stem = work.dir().join(format!("source-{at}"));
             let environment = Arc::clone(&request.environment);
+            let full = request.full;
             let may_carry = previous.as_ref().is_some_and(|last| extent.may_carry(&input, last));
             let read = tokio::task::spawn_blocking(move || {
                 if may_carry && let Some(carried) = carry_source(&input, previous.as_ref(), &*clock)? {
                     return Ok(carried);
                 }
-                stage_source(&input, previous, &stem, &*clock, &*environment)
+                stage_source(&input, previous, full, &stem, &*clock, &*environment)
             });
             reads.push((*at, read));
         }
@@ -248,6 +249,7 @@ fn carry_source(
 fn stage_source(
     input: &SourceInput,
     previous: Option<SourceRun>,
+    full: bool,
     stem: &Path,
     clock: &dyn Clock,
     environment: &Environment,
@@ -282,8 +284,9 @@ fn stage_source(
         settings_digest: Some(settings_digest(input)?),
     };
     let merge_rows = definition.reader.merge_rows();
+    let after = run.cursor.as_deref().filter(|_| !full);
     let mut staged = None;
-    let outcome = match read(input, stem, environment, run.cursor.as_deref()) {
+    let outcome = match read(input, stem, environment, after) {
         Ok((summary, rejections, files)) => {
             staged = Some(files);
             run.complete = summary.complete;

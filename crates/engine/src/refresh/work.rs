@@ -1,7 +1,7 @@
 //! The work folder of one refresh: each step's rows as Parquet, known to one session under the step's name.
 
-use super::file::ParquetFile;
 use crate::error::{EngineError, Result};
+use crate::file::ParquetFile;
 use crate::session::{BATCH_ROWS, Engine, within_memory};
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{Array, RecordBatch};

@@ -9,9 +9,10 @@ use muster_reports::arguments::{RawArguments, RawValue};
 use muster_reports::cover::Reconciliation;
 use muster_reports::error::error_chain;
 use muster_reports::ids::{ReportId, SnapshotId, SourceId};
-use muster_reports::ports::{Clock, ManualLink};
+use muster_reports::ports::{AuditTrail, Clock, ManualLink};
 use muster_reports::{Arguments, Catalogue, DataScope, SnapshotManifest};
 use muster_sources::SourceDefinition;
+use muster_testkit::{MemoryStore, build};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -44,6 +45,7 @@ pub struct House {
     pub clock: Arc<StillClock>,
     pub sources: Vec<SourceInput>,
     pub links: Vec<ManualLink>,
+    pub audit: Arc<MemoryStore>,
     pub manifest: Option<Arc<SnapshotManifest>>,
     pub publish_incomplete: bool,
     /// Whether refreshes make everything anew.
@@ -87,6 +89,7 @@ impl House {
             clock: Arc::new(StillClock(AtomicI64::new(0))),
             sources: Vec::new(),
             links: Vec::new(),
+            audit: Arc::default(),
             manifest: None,
             publish_incomplete: false,
             full: false,
@@ -102,6 +105,7 @@ impl House {
             clock: Arc::clone(&self.clock),
             sources: self.sources.clone(),
             links: self.links.clone(),
+            audit: Arc::clone(&self.audit),
             manifest: self.manifest.clone(),
             ..*self
         }
@@ -128,6 +132,11 @@ impl House {
         });
     }
 
+    /// Records an event of this id in the audit trail.
+    pub fn record(&self, event: &str) {
+        block_on(self.audit.record(&build::audit_event(event, self.clock.now()))).unwrap();
+    }
+
     /// Moves the clock an hour, refreshes, and publishes what comes of it.
     pub fn refresh(&mut self) -> RefreshOutcome {
         self.clock.0.fetch_add(3600, Ordering::SeqCst);
@@ -136,8 +145,8 @@ impl House {
             sources: self.sources.clone(),
             links: self.links.clone(),
             previous: self.manifest.clone(),
-            tenant: muster_testkit::build::tenant(),
-            audit: Arc::new(muster_testkit::MemoryStore::default()),
+            tenant: build::tenant(),
+            audit: Arc::clone(&self.audit) as Arc<dyn AuditTrail>,
             environment: Arc::new(|_| None),
             snapshot: SnapshotId::new(format!("{:032x}", self.refreshes)),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,

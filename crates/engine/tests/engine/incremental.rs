@@ -239,10 +239,11 @@ proptest! {
         let mut thorough = House::new();
         thorough.full = true;
         let mut organisation = organisation;
-        for edits in std::iter::once(&Vec::new()).chain(&changes) {
+        for (time, edits) in std::iter::once(&Vec::new()).chain(&changes).enumerate() {
             edits.iter().for_each(|edit| organisation.edit(edit));
             for house in [&mut sparing, &mut thorough] {
                 organisation.install(house);
+                house.record(&format!("event-{time}"));
                 house.refresh();
             }
             for table in TABLES {
@@ -304,6 +305,49 @@ fn one_changed_account_writes_one_piece_and_reads_one_source() {
         [("application", house.source_id("Directory")), ("sourceName", RawValue::Text("Directory".into()))];
     let old = house.report_of(&before, "ACCOUNTS", &of_directory);
     assert!(!old.csv.contains("admins") && old.rows.len() == 40_000);
+}
+
+/// The history of runs and of counts, and the events of the audit trail.
+#[test]
+fn tables_that_only_grow_are_added_to_and_now_and_then_become_one_file() {
+    let mut house = House::new();
+    house.source(STAFF, "staff.csv", "id,uid,name,mail,manager\n1,u1,Ada,a@x,\n");
+    let mut whole = 0;
+    for time in 0..40 {
+        house.record(&format!("event-{time:02}"));
+        let outcome = house.refresh();
+        let events = written(&outcome, "event_documents");
+        assert_eq!(events.rows, time + 1);
+        assert!(events.files_kept + events.files_written <= 33, "{events:?}");
+        whole += u32::from(events.rows_written == time + 1);
+        assert!(events.rows_written == 1 || events.rows_written == time + 1, "{events:?}");
+        assert_eq!(written(&outcome, "aggregations").rows, time + 1);
+    }
+    assert!((2..=3).contains(&whole), "written whole {whole} times: the first, and one or two of 39 others");
+    let events = content(&house, "event_documents");
+    assert_eq!(events.len(), 40);
+    for (at, event) in events.iter().enumerate() {
+        assert!(event.contains(&format!("event-{at:02}")), "{event}");
+    }
+
+    // Nothing has happened.
+    let before = house.manifest().versions.clone();
+    let outcome = house.refresh();
+    assert_eq!(written(&outcome, "event_documents").files_written, 0);
+    assert_eq!(house.manifest().versions["event_documents"], before["event_documents"]);
+    // A snapshot that was never published has read an event; the next one has it all the same, once.
+    let published = house.manifest.clone();
+    house.record("event-40");
+    house.refresh();
+    house.manifest = published;
+    house.refresh();
+    assert_eq!(content(&house, "event_documents").len(), 41);
+    // A manifest of old says nothing of events.
+    let mut old = house.manifest().clone();
+    old.last_event = None;
+    house.manifest = Some(old.into());
+    house.refresh();
+    assert_eq!(content(&house, "event_documents").len(), 41);
 }
 
 /// Badges match nobody's address until Bob's changes, and Ada's badge is hers no more when hers does.

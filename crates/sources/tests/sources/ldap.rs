@@ -5,7 +5,7 @@ use std::path::Path;
 use muster_sources::{FlagCondition, GroupSettings, LdapSettings, ReadError, ReaderSettings, SearchScope};
 
 use crate::servers::certificates;
-use crate::servers::slapd::{PASSWORD, Slapd};
+use crate::servers::slapd::{self, PASSWORD, Slapd};
 use crate::support::{self, Outcome, real_data};
 
 /// Three people, a service account, two groups and the administrator that the tests bind as. The second `cn` is
@@ -85,7 +85,7 @@ fn failure(slapd: &Slapd, settings: LdapSettings) -> String {
 #[test]
 fn everything_about_entries() {
     let Some(slapd) = people() else { return };
-    let mut settings = slapd.settings();
+    let mut settings = slapd::settings(&slapd);
     settings.account.name = Some("UID".to_owned());
     settings.account.disabled = Some(FlagCondition {
         attribute: "employeetype".to_owned(),
@@ -130,7 +130,7 @@ fn everything_about_entries() {
 #[test]
 fn listed_attributes_in_their_order_and_a_uuid_that_is_operational() {
     let Some(slapd) = people() else { return };
-    let mut settings = slapd.settings();
+    let mut settings = slapd::settings(&slapd);
     settings.scope = SearchScope::OneLevel;
     settings.base_dns = vec!["ou=People,dc=example,dc=org".to_owned(), "dc=example,dc=org".to_owned()];
     settings.account.native_identity = "uid".to_owned();
@@ -164,7 +164,7 @@ fn listed_attributes_in_their_order_and_a_uuid_that_is_operational() {
 fn groups_are_found_by_searching_for_them() {
     let Some(slapd) = people() else { return };
     let groups = |member_attribute: &str, account_attribute: &str, value: &str| {
-        let mut settings = slapd.settings();
+        let mut settings = slapd::settings(&slapd);
         settings.account.attributes = Some(vec!["uid".to_owned()]);
         settings.account.native_identity = "uid".to_owned();
         settings.groups = Some(GroupSettings {
@@ -191,30 +191,33 @@ fn groups_are_found_by_searching_for_them() {
 #[test]
 fn a_connection_is_secured_for_the_host_that_was_asked_for() {
     let Some(slapd) = people() else { return };
-    assert_eq!(read(&slapd, slapd.settings()).unwrap().records.len(), 3, "LDAPS");
-    let starttls =
-        LdapSettings { url: format!("ldap://127.0.0.1:{}", slapd.port), starttls: true, ..slapd.settings() };
+    assert_eq!(read(&slapd, slapd::settings(&slapd)).unwrap().records.len(), 3, "LDAPS");
+    let starttls = LdapSettings {
+        url: format!("ldap://127.0.0.1:{}", slapd.port),
+        starttls: true,
+        ..slapd::settings(&slapd)
+    };
     assert_eq!(read(&slapd, starttls.clone()).unwrap().records.len(), 3, "StartTLS");
 
     let folder = tempfile::tempdir().unwrap();
     let other = certificates::make(folder.path(), "127.0.0.1");
     let other_ca = Some(other.ca.display().to_string());
     for settings in [
-        LdapSettings { ca_file: other_ca.clone(), ..slapd.settings() },
+        LdapSettings { ca_file: other_ca.clone(), ..slapd::settings(&slapd) },
         LdapSettings { ca_file: other_ca, ..starttls },
     ] {
         let text = failure(&slapd, settings);
         assert!(text.contains("no connection: ") && text.contains("invalid peer certificate"), "{text}");
     }
     let url = format!("ldaps://127.0.0.2:{}", slapd.tls_port);
-    let text = failure(&slapd, LdapSettings { url, ..slapd.settings() });
+    let text = failure(&slapd, LdapSettings { url, ..slapd::settings(&slapd) });
     assert!(text.contains("not valid for name") && text.contains("127.0.0.2"), "{text}");
 
     let url = format!("ldap://127.0.0.1:{}", slapd.port);
-    let text = failure(&slapd, LdapSettings { url: url.clone(), ..slapd.settings() });
+    let text = failure(&slapd, LdapSettings { url: url.clone(), ..slapd::settings(&slapd) });
     let expected = "url: expected ldaps or `starttls`: the password would be sent in plain text";
     assert!(text.contains(expected), "{text}");
-    let plaintext = LdapSettings { url, allow_plaintext: true, ..slapd.settings() };
+    let plaintext = LdapSettings { url, allow_plaintext: true, ..slapd::settings(&slapd) };
     assert_eq!(read(&slapd, plaintext).unwrap().records.len(), 3);
 }
 
@@ -222,7 +225,7 @@ fn a_connection_is_secured_for_the_host_that_was_asked_for() {
 fn what_cannot_begin_fails_in_words() {
     let Some(slapd) = people() else { return };
     std::fs::write(slapd.folder.path().join("wrong"), "wr0ng-password").unwrap();
-    let settings = LdapSettings { password_file: Some("wrong".to_owned()), ..slapd.settings() };
+    let settings = LdapSettings { password_file: Some("wrong".to_owned()), ..slapd::settings(&slapd) };
     let text = failure(&slapd, settings);
     let expected = format!(
         "ldaps://127.0.0.1:{}: bind as \"cn=admin,dc=example,dc=org\" refused: name or password is wrong \
@@ -232,7 +235,7 @@ fn what_cannot_begin_fails_in_words() {
     assert!(text.starts_with(&expected) && !text.contains("wr0ng"), "{text}");
 
     let settings =
-        LdapSettings { base_dns: vec!["ou=Nowhere,dc=example,dc=org".to_owned()], ..slapd.settings() };
+        LdapSettings { base_dns: vec!["ou=Nowhere,dc=example,dc=org".to_owned()], ..slapd::settings(&slapd) };
     let text = failure(&slapd, settings);
     assert!(
         text.contains("search below \"ou=Nowhere,dc=example,dc=org\": the search was refused (rc=32 "),
@@ -242,7 +245,7 @@ fn what_cannot_begin_fails_in_words() {
     let settings = LdapSettings {
         password_file: None,
         password_env: Some("MUSTER_TEST_UNSET".to_owned()),
-        ..slapd.settings()
+        ..slapd::settings(&slapd)
     };
     let text = failure(&slapd, settings);
     assert!(
@@ -254,8 +257,11 @@ fn what_cannot_begin_fails_in_words() {
 #[test]
 fn the_password_may_be_in_the_environment() {
     let Some(slapd) = people() else { return };
-    let settings =
-        LdapSettings { password_file: None, password_env: Some("DIRECTORY".to_owned()), ..slapd.settings() };
+    let settings = LdapSettings {
+        password_file: None,
+        password_env: Some("DIRECTORY".to_owned()),
+        ..slapd::settings(&slapd)
+    };
     let definition = support::definition_of(ReaderSettings::Ldap(Box::new(settings)));
     let environment = |name: &str| (name == "DIRECTORY").then(|| PASSWORD.to_owned());
     let reader = muster_sources::open_source(&definition, Path::new("."), &environment);
@@ -283,7 +289,7 @@ fn a_size_limit_makes_the_read_incomplete() {
     // The server's limit for everyone is 500 by default, and holds for all pages together.
     let Some(slapd) = Slapd::start("dc=example,dc=org", &many(700), "sizelimit 500") else { return };
     for page_size in [200, 600] {
-        let outcome = read(&slapd, LdapSettings { page_size, ..slapd.settings() }).unwrap();
+        let outcome = read(&slapd, LdapSettings { page_size, ..slapd::settings(&slapd) }).unwrap();
         assert!(!outcome.summary.complete);
         let reason = outcome.summary.incomplete_reason.unwrap();
         let expected = "search below \"dc=example,dc=org\": the server's size limit ended the search (rc=4 ";
@@ -291,7 +297,7 @@ fn a_size_limit_makes_the_read_incomplete() {
         assert!((400..=500).contains(&outcome.records.len()), "{}", outcome.records.len());
     }
     let Some(slapd) = Slapd::start("dc=example,dc=org", &many(700), "sizelimit unlimited") else { return };
-    let outcome = read(&slapd, LdapSettings { page_size: 200, ..slapd.settings() }).unwrap();
+    let outcome = read(&slapd, LdapSettings { page_size: 200, ..slapd::settings(&slapd) }).unwrap();
     assert!(outcome.summary.complete);
     assert_eq!(outcome.records.len(), 700);
 }
@@ -299,7 +305,7 @@ fn a_size_limit_makes_the_read_incomplete() {
 #[test]
 fn a_reader_that_is_left_early_is_incomplete() {
     let Some(slapd) = Slapd::start("dc=example,dc=org", &many(9000), "sizelimit unlimited") else { return };
-    let definition = support::definition_of(ReaderSettings::Ldap(Box::new(slapd.settings())));
+    let definition = support::definition_of(ReaderSettings::Ldap(Box::new(slapd::settings(&slapd))));
     let mut reader = muster_sources::open(&definition, slapd.folder.path()).unwrap();
     assert!(reader.next_batch().unwrap().is_some());
     let summary = reader.finish().unwrap();
@@ -331,7 +337,7 @@ fn a_public_directory_gives_what_its_export_says() {
         "initials",
         "description",
     ];
-    let mut settings = slapd.settings();
+    let mut settings = slapd::settings(&slapd);
     settings.base_dns =
         ["ou=users,dc=example,dc=com", "ou=service-accounts,dc=example,dc=com"].map(str::to_owned).to_vec();
     settings.page_size = 7;
@@ -388,7 +394,7 @@ fn public_directories_are_read_whole() {
         );
         let Some(slapd) = Slapd::start(suffix, &ldif, "sizelimit unlimited") else { return };
         let settings =
-            LdapSettings { bind_dn: None, password_file: None, page_size: 100, ..slapd.settings() };
+            LdapSettings { bind_dn: None, password_file: None, page_size: 100, ..slapd::settings(&slapd) };
         let outcome = read(&slapd, settings).unwrap();
         assert_eq!((outcome.records.len(), outcome.summary.complete), (people, true), "{name}");
         assert!(outcome.rejections.is_empty());
@@ -416,7 +422,7 @@ fn without_attributes(ldif: &str, names: &[&str]) -> String {
 fn twenty_thousand_entries_in_pages() {
     let Some(slapd) = Slapd::start("dc=example,dc=org", &many(20_000), "sizelimit unlimited") else { return };
     let start = std::time::Instant::now();
-    let definition = support::definition_of(ReaderSettings::Ldap(Box::new(slapd.settings())));
+    let definition = support::definition_of(ReaderSettings::Ldap(Box::new(slapd::settings(&slapd))));
     let mut reader = muster_sources::open(&definition, slapd.folder.path()).unwrap();
     let (mut rows, mut largest) = (0, 0);
     while let Some(batch) = reader.next_batch().unwrap() {

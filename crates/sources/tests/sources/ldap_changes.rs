@@ -1,11 +1,8 @@
 //! Reads of what changed in a directory since the last read: slapd with real changes in between.
 
-use std::path::Path;
-use std::process::{Command, Stdio};
-
 use muster_sources::{ChangeSettings, GroupSettings, LdapSettings, ReaderSettings};
 
-use crate::servers::slapd::{PASSWORD, Slapd};
+use crate::servers::slapd::{self, PASSWORD, Slapd};
 use crate::support::{self, Outcome};
 
 const SUFFIX: &str = "dc=example,dc=org";
@@ -35,31 +32,13 @@ fn people() -> String {
     )
 }
 
-/// Applies changes written as LDIF; the server notes their time.
-fn change(slapd: &Slapd, ldif: &str) {
-    let mut child = Command::new("ldapmodify")
-        .args(["-x", "-H", &format!("ldap://127.0.0.1:{}", slapd.port), "-D", &format!("cn=root,{SUFFIX}")])
-        .args(["-w", PASSWORD])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    std::io::Write::write_all(&mut child.stdin.take().unwrap(), ldif.as_bytes()).unwrap();
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-}
-
 fn start() -> Option<Slapd> {
-    if !Path::new("/usr/bin/ldapmodify").is_file() {
-        println!("SKIPPED: ldapmodify is not installed");
-        return None;
-    }
-    Slapd::start(SUFFIX, &people(), &format!("rootpw {PASSWORD}"))
+    Slapd::start_changeable(SUFFIX, &people())
 }
 
 fn settings(slapd: &Slapd) -> LdapSettings {
-    let mut settings = LdapSettings { changes: Some(ChangeSettings { full_every: 20 }), ..slapd.settings() };
+    let mut settings =
+        LdapSettings { changes: Some(ChangeSettings { full_every: 20 }), ..slapd::settings(slapd) };
     settings.base_dns = vec![format!("ou=People,{SUFFIX}")];
     settings.page_size = 7;
     settings.account.native_identity = "uid".to_owned();
@@ -99,17 +78,14 @@ fn only_what_changed_is_read_and_what_is_gone_is_not_there() {
     assert!(!cursor.contains(PASSWORD));
 
     // One is changed, one deleted, one moved away, one renamed, one is no person any more, one is new.
-    change(
-        &slapd,
-        &format!(
+    slapd.change(&format!(
             "dn: uid=u1,ou=People,{SUFFIX}\nchangetype: modify\nreplace: cn\ncn: changed\n\n\
              dn: uid=u2,ou=People,{SUFFIX}\nchangetype: delete\n\n\
              dn: uid=u4,ou=People,{SUFFIX}\nchangetype: modrdn\nnewrdn: uid=u4\ndeleteoldrdn: 1\n\
              newsuperior: ou=Elsewhere,{SUFFIX}\n\n\
              dn: uid=u5,ou=People,{SUFFIX}\nchangetype: modrdn\nnewrdn: uid=u55\ndeleteoldrdn: 1\n\n\
              dn: uid=u99,ou=People,{SUFFIX}\nchangetype: add\nobjectClass: inetOrgPerson\nuid: u99\ncn: new\nsn: s\n"
-        ),
-    );
+        ));
     let changes = read(&slapd, &settings, Some(&cursor));
     let mut records = changes.records.clone();
     records.sort();
@@ -150,13 +126,13 @@ fn what_changes_cannot_show_is_read_whole() {
     let member = format!(
         "dn: cn=readers,{SUFFIX}\nchangetype: modify\nadd: member\nmember: uid=u7,ou=People,{SUFFIX}\n"
     );
-    change(&slapd, &member);
+    slapd.change(&member);
     let full = read(&slapd, &settings, next.summary.cursor.as_deref());
     assert_eq!((full.records.len(), full.summary.changes_only), (20, false));
     assert!(full.records.contains(&"0 u7 {cn=c7, groups=readers} readers".to_owned()));
     let cursor = full.summary.cursor;
     assert!(read(&slapd, &settings, cursor.as_deref()).summary.changes_only);
-    change(&slapd, &format!("dn: cn=readers,{SUFFIX}\nchangetype: delete\n"));
+    slapd.change(&format!("dn: cn=readers,{SUFFIX}\nchangetype: delete\n"));
     assert!(!read(&slapd, &settings, cursor.as_deref()).summary.changes_only);
 
     // Another definition, another form of cursor, and after so many reads of changes.

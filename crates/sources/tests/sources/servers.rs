@@ -2,7 +2,6 @@
 //!
 //! A server that is not installed skips its tests with a line that says so.
 
-pub mod certificates;
 pub mod mariadb;
 pub mod postgres;
 pub mod samba;
@@ -12,69 +11,4 @@ pub mod scripted_ldap;
 pub mod slapd;
 pub mod tenant;
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::Child;
-use std::time::Duration;
-
-/// The program, where one of these paths has it.
-pub fn program(paths: &[&str]) -> Option<PathBuf> {
-    let found = paths.iter().map(PathBuf::from).find(|path| path.is_file());
-    if found.is_none() {
-        println!("SKIPPED: {} is not installed", paths[0]);
-    }
-    found
-}
-
-/// A port of the loopback address that was free a moment ago.
-pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// A server that ends with the test.
-pub struct Server(pub Child);
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Server {
-    /// Waits until the server has written something to `log` and, if this is `text`, for its end.
-    pub fn ended_with(&mut self, text: &str, log: &Path) -> bool {
-        for _ in 0..600 {
-            let written = std::fs::read_to_string(log).unwrap_or_default();
-            if written.contains(text) {
-                self.0.wait().unwrap();
-                return true;
-            }
-            if !written.is_empty() && !written.starts_with("usage") {
-                return false;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        false
-    }
-
-    /// Waits until the port answers; what the server wrote to `log` is shown when it does not.
-    pub fn await_port(&mut self, port: u16, log: &Path) {
-        self.await_address(([127, 0, 0, 1], port).into(), log);
-    }
-
-    /// The same at another address.
-    pub fn await_address(&mut self, address: SocketAddr, log: &Path) {
-        for _ in 0..600 {
-            if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
-                return;
-            }
-            let ended = self.0.try_wait().unwrap();
-            let text = || std::fs::read_to_string(log).unwrap_or_default();
-            assert!(ended.is_none(), "the server ended with {ended:?}: {}", text());
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        panic!("no answer at {address}: {}", std::fs::read_to_string(log).unwrap_or_default());
-    }
-}
+pub use muster_testkit::servers::{Server, certificates, free_port, program};

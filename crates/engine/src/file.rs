@@ -1,4 +1,4 @@
-//! A Parquet file of the work folder while it is written.
+//! A Parquet file while it is written.
 
 use crate::error::{EngineError, Result};
 use datafusion::arrow::array::RecordBatch;
@@ -10,14 +10,14 @@ use std::fs::File;
 use std::path::PathBuf;
 
 /// One file; without [`ParquetFile::close`] it is no file that can be read.
-pub(super) struct ParquetFile {
+pub(crate) struct ParquetFile {
     path: PathBuf,
     writer: ArrowWriter<File>,
 }
 
 impl ParquetFile {
     /// Begins a file whose pieces have `group_rows` rows: what the writer holds before it is written.
-    pub(super) fn create(path: PathBuf, schema: SchemaRef, group_rows: usize) -> Result<Self> {
+    pub(crate) fn create(path: PathBuf, schema: SchemaRef, group_rows: usize) -> Result<Self> {
         let file =
             File::create(&path).map_err(|e| EngineError::io(format!("creating {}", path.display()), e))?;
         let properties = WriterProperties::builder().set_max_row_group_row_count(Some(group_rows)).build();
@@ -28,7 +28,7 @@ impl ParquetFile {
     }
 
     /// Writes the rows of a batch.
-    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         if batch.num_rows() == 0 {
             return Ok(());
         }
@@ -36,7 +36,7 @@ impl ParquetFile {
     }
 
     /// Ends the file; where it is.
-    pub(super) fn close(self) -> Result<PathBuf> {
+    pub(crate) fn close(self) -> Result<PathBuf> {
         match self.writer.close() {
             Ok(_) => Ok(self.path),
             Err(error) => Err(failed(&self.path, error)),

@@ -4,19 +4,25 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Files of one authority.
+#[derive(Debug)]
 pub struct Certificates {
     /// The authority's certificate.
     pub ca: PathBuf,
     /// The server's certificate.
     pub certificate: PathBuf,
+    /// Its key.
     pub key: PathBuf,
 }
 
 /// Makes them in `folder`, the server's for `localhost` and `address`.
+///
+/// # Panics
+/// When OpenSSL cannot.
 pub fn make(folder: &Path, address: &str) -> Certificates {
     let path = |name: &str| folder.join(name);
     let openssl = |arguments: &[&str]| {
-        let output = Command::new("openssl").args(arguments).current_dir(folder).output().unwrap();
+        let output =
+            Command::new("openssl").args(arguments).current_dir(folder).output().expect("openssl can be run");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
     let key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];

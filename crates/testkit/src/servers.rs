@@ -1,0 +1,87 @@
+//! Real servers that a test starts on free loopback ports from a folder of its own, and stops by their process.
+//!
+//! A server that is not installed skips its tests with a line that says so.
+
+pub mod certificates;
+pub mod slapd;
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::time::Duration;
+
+/// The program, where one of these paths has it; else a line that says that tests are skipped.
+pub fn program(paths: &[&str]) -> Option<PathBuf> {
+    let found = paths.iter().map(PathBuf::from).find(|path| path.is_file());
+    if found.is_none() {
+        println!("SKIPPED: {} is not installed", paths[0]);
+    }
+    found
+}
+
+/// A port of the loopback address that was free a moment ago.
+///
+/// # Panics
+/// When there is none.
+pub fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
+    listener.local_addr().expect("it is bound").port()
+}
+
+/// A server that ends with the test.
+#[derive(Debug)]
+pub struct Server(pub Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Server {
+    /// Waits until the server has written something to `log` and, if this is `text`, for its end.
+    ///
+    /// # Panics
+    /// When the process cannot be waited for.
+    pub fn ended_with(&mut self, text: &str, log: &Path) -> bool {
+        for _ in 0..600 {
+            let written = std::fs::read_to_string(log).unwrap_or_default();
+            if written.contains(text) {
+                self.0.wait().expect("a child can be waited for");
+                return true;
+            }
+            if !written.is_empty() && !written.starts_with("usage") {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        false
+    }
+
+    /// Waits until the port answers; what the server wrote to `log` is shown when it does not.
+    ///
+    /// # Panics
+    /// When the server ends, or does not answer for half a minute.
+    pub fn await_port(&mut self, port: u16, log: &Path) {
+        self.await_address(([127, 0, 0, 1], port).into(), log);
+    }
+
+    /// The same at another address.
+    ///
+    /// # Panics
+    /// As [`await_port`](Self::await_port).
+    pub fn await_address(&mut self, address: SocketAddr, log: &Path) {
+        for _ in 0..600 {
+            if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
+                return;
+            }
+            let ended = self.0.try_wait().expect("a child can be asked");
+            let text = || std::fs::read_to_string(log).unwrap_or_default();
+            assert!(ended.is_none(), "the server ended with {ended:?}: {}", text());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("no answer at {address}: {}", std::fs::read_to_string(log).unwrap_or_default());
+    }
+}
