@@ -43,7 +43,7 @@ const CARRIED: [&str; 8] = [
 const EVENTS: &str = "event_documents";
 
 /// Files that a table which only grows may have before they become one.
-const GROWN_FILES_MAX: usize = 32;
+const GROWN_FILES_MAX: usize = 16;
 
 /// The numbers of this snapshot, as the reports count them. A source without any keeps its row, so that a trend comes
 /// down to zero.

@@ -17,6 +17,7 @@ path = "hr.csv"
 native_identity = "id"
 [profile]
 name = "Employees"
+priority = 10
 [[profile.attributes]]
 name = "uid"
 from = "id"

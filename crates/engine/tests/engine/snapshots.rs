@@ -150,15 +150,21 @@ fn data_files(house: &House) -> BTreeSet<String> {
     files
 }
 
-/// The files that the log adds in the versions of a snapshot; each version replaces the whole table.
+/// The files of which the tables of a snapshot consist, by the entries of their logs up to its versions.
 fn named(house: &House, manifest: &SnapshotManifest) -> BTreeSet<String> {
     let mut files = BTreeSet::new();
     for (table, version) in &manifest.versions {
-        let log = tables(house).join(table).join("_delta_log").join(format!("{version:020}.json"));
-        for line in std::fs::read_to_string(log).unwrap().lines() {
-            let action: serde_json::Value = serde_json::from_str(line).unwrap();
-            if let Some(path) = action["add"]["path"].as_str() {
-                files.insert(format!("{table}/{path}"));
+        for entry in 0..=*version {
+            let log = tables(house).join(table).join("_delta_log").join(format!("{entry:020}.json"));
+            for line in std::fs::read_to_string(log).unwrap().lines() {
+                let action: serde_json::Value = serde_json::from_str(line).unwrap();
+                let name = |action: &serde_json::Value| {
+                    action["path"].as_str().map(|path| format!("{table}/{path}"))
+                };
+                files.extend(name(&action["add"]));
+                if let Some(gone) = name(&action["remove"]) {
+                    files.remove(&gone);
+                }
             }
         }
     }
