@@ -107,6 +107,41 @@ fn links_are_kept_and_refused_rows_fail_the_command() {
 }
 
 #[test]
+fn a_source_that_is_removed_is_not_read_and_its_accounts_are_missing() {
+    let dir = people();
+    let data = dir.path().join("data");
+    let file = path(&dir, "people.toml");
+    let other = std::fs::read_to_string(&file).unwrap().replace("\"People\"", "\"Guests\"");
+    std::fs::write(path(&dir, "guests.toml"), other.replace("people.csv", "guests.csv")).unwrap();
+    std::fs::write(path(&dir, "guests.csv"), "id,name\n7,Guy\n").unwrap();
+    succeeds(&muster(&data, &["source", "add", &file]));
+    succeeds(&muster(&data, &["source", "add", &path(&dir, "guests.toml")]));
+    let links = path(&dir, "links.csv");
+    std::fs::write(&links, "account,displayName,userName,type\n7,Guy,Guy,Guests\n").unwrap();
+    succeeds(&muster(&data, &["source", "link", &links]));
+    succeeds(&muster(&data, &["refresh"]));
+
+    let unknown = fails(&muster(&data, &["source", "remove", "Pets"]), 1);
+    assert!(unknown.contains("no source is named \"Pets\""), "{unknown}");
+    std::fs::remove_file(path(&dir, "guests.csv")).unwrap();
+    fails(&muster(&data, &["refresh"]), 1);
+    let linked = fails(&muster(&data, &["source", "remove", "Guests"]), 1);
+    assert!(linked.contains("1 links on accounts of source \"Guests\" were made by hand"), "{linked}");
+    let removed = succeeds(&muster(&data, &["source", "remove", "Guests", "--links"]));
+    assert!(
+        removed.starts_with("source \"Guests\" removed, id ") && removed.ends_with(", links 1\n"),
+        "{removed}"
+    );
+    succeeds(&muster(&data, &["refresh"]));
+    let listed = json(&muster(&data, &["source", "list", "--output", "json"]));
+    assert_eq!(listed.as_array().unwrap().len(), 1);
+    let shown = json(&muster(&data, &["snapshot", "show", "newest", "--output", "json"]));
+    assert_eq!((&shown["rows"]["sources"], &shown["rows"]["accounts"]), (&1.into(), &3.into()));
+    let trail = succeeds(&muster(&data, &["audit", "list", "--output", "json"]));
+    assert!(trail.contains("removed"), "{trail}");
+}
+
+#[test]
 fn a_client_is_made_listed_without_its_secret_and_disabled() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");

@@ -6,7 +6,7 @@ use crate::session::{Value, values};
 use crate::store::Store;
 use async_trait::async_trait;
 use muster_reports::error::{Error, Result};
-use muster_reports::ids::TenantId;
+use muster_reports::ids::{SourceId, TenantId};
 use muster_reports::ports::{AuditEvent, ManualLink, RegisteredSource, Registry};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -115,6 +115,51 @@ impl Store {
                         }
                     }
                     Ok(())
+                })
+            },
+        )
+        .await
+    }
+
+    /// Removes a source, and with `links` the manual links of its accounts, with an event in the same transaction;
+    /// says how many links went. What snapshots have of it stays until the next refresh.
+    ///
+    /// # Errors
+    /// `Invalid` when there is no such source, and when it has links that are not to go; when the event cannot be recorded.
+    pub async fn remove_source(
+        &self,
+        tenant: &TenantId,
+        source: &SourceId,
+        links: bool,
+        event: Option<&AuditEvent>,
+    ) -> Result<u64> {
+        let kept = Arc::new((tenant.clone(), source.clone()));
+        self.write_recorded(
+            event,
+            |_| true,
+            move |mut session| {
+                let kept = kept.clone();
+                Box::pin(async move {
+                    let (tenant, source) = &*kept;
+                    let of_source = values![tenant.as_str(), source.as_str()];
+                    let wrong = |error| failed("remove a source", error);
+                    let removed = session
+                        .change("DELETE FROM sources WHERE tenant = $1 AND id = $2", of_source)
+                        .await
+                        .map_err(wrong)?;
+                    if removed == 0 {
+                        return Err(Error::invalid(format!("no source with id {source} is registered")));
+                    }
+                    let unlinked = session
+                        .change("DELETE FROM links WHERE tenant = $1 AND source = $2", of_source)
+                        .await
+                        .map_err(wrong)?;
+                    if unlinked > 0 && !links {
+                        return Err(Error::invalid(format!(
+                            "{unlinked} accounts of the source are linked by hand: expected none, or that their links are to go too"
+                        )));
+                    }
+                    Ok(unlinked)
                 })
             },
         )

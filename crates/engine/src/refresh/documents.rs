@@ -93,18 +93,30 @@ pub(super) async fn make(work: &Work, request: &RefreshRequest, extent: &Extent)
     Ok(last_event)
 }
 
-/// Documents that sources gave, and those that were made here under other ids.
+/// Documents that sources gave, and those that were made here and are of something else.
 async fn unite(work: &Work, document_type: DocumentType, made: &str) -> Result<()> {
     let table = tables::of_documents(document_type);
     let given = format!("given_{}", document_type.index_name());
     if work.count(&given, &format!("SELECT count(*) FROM {given}")).await? == 0 {
         return work.alias(table, made).await;
     }
+    // Entitlements have other ids where they come from: the same value of the same source's attribute is the same one.
+    let elsewhere = match document_type {
+        DocumentType::Entitlements => ["id", "name"].map(|known_by| {
+            format!(
+                "LEFT ANTI JOIN (SELECT \"source\"['{known_by}'] AS known_by, attribute, value FROM {given}) by_{known_by} \
+                 ON by_{known_by}.known_by = m.\"source\"['{known_by}'] \
+                 AND by_{known_by}.attribute = m.attribute AND by_{known_by}.value = m.value"
+            )
+        }),
+        _ => [const { String::new() }; 2],
+    };
     work.step(
         table,
         &format!(
             "SELECT * FROM {given} UNION ALL \
-             SELECT m.* FROM {made} m LEFT ANTI JOIN (SELECT id FROM {given}) g ON g.id = m.id"
+             SELECT m.* FROM {made} m LEFT ANTI JOIN (SELECT id FROM {given}) g ON g.id = m.id {}",
+            elsewhere.join(" ")
         ),
     )
     .await

@@ -276,7 +276,24 @@ fn documents_of_a_source_are_found_and_replace_those_made_here() {
     let mut house = house();
     let sales =
         house.search("name.exact:\"Sales Team\"", |_| {}).files["entitlements"].column("id")[0].to_owned();
+    let columns = ["attribute", "value", "source.id", "source.name"];
+    let others = house.search("NOT name.exact:\"Sales Team\"", |request| {
+        request.columns = columns.map(str::to_owned).into();
+    });
+    let others = &others.files["entitlements"].rows;
+    assert_eq!(others.len(), 2);
+    // Under the ids of the system that they come from; the second knows the source by its name.
+    let of_other = |id: &str, row: &[String], source: &str| {
+        format!(
+            r#"{{"_type":"entitlement","id":"{id}","name":"{id}","attribute":"{}","value":"{}","source":{source}}}"#,
+            row[0], row[1]
+        )
+    };
+    let by_id = format!(r#"{{"id":"{}"}}"#, others[0][2]);
+    let by_name = format!(r#"{{"id":"elsewhere","name":"{}"}}"#, others[1][3]);
     let lines = [
+        of_other("theirs-1", &others[0], &by_id),
+        of_other("theirs-2", &others[1], &by_name),
         r#"{"_type":"role","id":"r1","name":"Sales Manager","owner":{"name":"Ann"},"accessProfileCount":2}"#
             .to_owned(),
         r#"{"_type":"role","id":"r2","name":"Twice"}"#.to_owned(),
@@ -290,13 +307,18 @@ fn documents_of_a_source_are_found_and_replace_those_made_here() {
     let outcome = house.refresh();
     let source = outcome.sources.iter().find(|source| source.run.name == "Access model").unwrap();
     // The role without an id, and both that share one.
-    assert_eq!((source.run.read, source.run.rejected), (5, 3), "{:?}", source.rejections);
+    assert_eq!((source.run.read, source.run.rejected), (7, 3), "{:?}", source.rejections);
     let roles =
         house.search("*", |request| request.columns = vec!["id".into(), "name".into(), "owner.name".into()]);
     assert_eq!(roles.files["roles"].csv, "id,name,owner.name\r\nr1,Sales Manager,Ann\r\n");
     let entitlements = house.search("description:sells AND privileged:true", |_| {});
     assert_eq!(entitlements.files["entitlements"].column("id"), [sales.as_str()]);
-    assert_eq!(house.search("*", |_| {}).files["entitlements"].rows.len(), 3);
+    let mut ids = vec!["theirs-1", "theirs-2", &sales];
+    ids.sort_unstable();
+    let found = house.search("*", |_| {});
+    let mut all = found.files["entitlements"].column("id");
+    all.sort_unstable();
+    assert_eq!(all, ids);
     // Refreshing again changes nothing.
     house.refresh();
     assert_eq!(house.search("*", |_| {}).files["entitlements"].rows.len(), 3);

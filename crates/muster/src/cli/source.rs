@@ -19,6 +19,21 @@ pub enum SourceCommand {
     /// List registered sources
     #[command(after_help = "Example:\n  muster source list")]
     List,
+    /// Remove a registered source; its accounts are missing from the next refresh on
+    #[command(after_help = "\
+Example:
+  muster source remove \"Old directory\"
+
+Snapshots that there are keep what they have of it, and the audit trail records who removed it.
+Identities that rest on it are without an authoritative account from the next refresh on.")]
+    Remove {
+        /// The source's name or id
+        #[arg(value_name = "SOURCE")]
+        source: String,
+        /// Remove the links too that were made by hand on its accounts; `muster source links` writes them to a file
+        #[arg(long)]
+        links: bool,
+    },
     /// Read a source to its end, print counts and refused records, and keep nothing
     #[command(after_help = "Example:\n  muster source check hr.toml --rejected 100")]
     Check {

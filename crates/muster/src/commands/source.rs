@@ -22,6 +22,9 @@ mod mirror;
 pub async fn run(command: &SourceCommand, settings: &Settings, output: Output) -> Result {
     match command {
         SourceCommand::Add { file } => add(file, &House::open_or_make(settings).await?).await,
+        SourceCommand::Remove { source, links } => {
+            remove(source, *links, &House::open(settings).await?).await
+        }
         SourceCommand::List => list(&House::open(settings).await?, output).await,
         SourceCommand::Check { file, rejected } => check(file, *rejected)?.print(output),
         SourceCommand::Mirror(args) => mirror::run(args, settings, output).await,
@@ -44,6 +47,29 @@ async fn add(file: &Path, house: &House) -> Result {
     let event = house.event(AuditOperation::ConfigurationChanged, &definition.name, details);
     house.store.register_source(&house.tenant, &source, Some(&event)).await?;
     print(&format!("source {:?} {done}, id {}", definition.name, definition.id))
+}
+
+async fn remove(named: &str, links: bool, house: &House) -> Result {
+    let sources = house.store.sources(&house.tenant).await?;
+    let source = sources.iter().find(|source| source.id.as_str() == named || source.name == named);
+    let source = source.ok_or_else(|| {
+        Failure::new(format!("no source is named {named:?} or has that id: `muster source list` shows them"))
+    })?;
+    let of_source =
+        house.store.links(&house.tenant).await?.into_iter().filter(|link| link.source == source.id);
+    let linked = of_source.count();
+    if linked > 0 && !links {
+        return Err(Failure::new(format!(
+            "{} links on accounts of source {:?} were made by hand: `muster source links` writes them to a file, --links removes them too",
+            count(linked as u64),
+            source.name
+        )));
+    }
+    let details = format!("source {} removed", source.id);
+    let event = house.event(AuditOperation::ConfigurationChanged, &source.name, details);
+    let unlinked = house.store.remove_source(&house.tenant, &source.id, links, Some(&event)).await?;
+    let with_links = if unlinked > 0 { format!(", links {}", count(unlinked)) } else { String::new() };
+    print(&format!("source {:?} removed, id {}{with_links}", source.name, source.id))
 }
 
 /// A source as the registry keeps it.

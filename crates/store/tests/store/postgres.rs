@@ -76,6 +76,12 @@ async fn several_sources_are_registered_at_once() {
     crate::registry::several_sources_are_registered_at_once(&*fresh(&server, settings()).await).await;
 }
 
+#[tokio::test]
+async fn a_source_is_removed_with_its_links() {
+    let Some(server) = PostgresServer::shared() else { return };
+    crate::registry::a_source_is_removed_with_its_links(&*fresh(&server, settings()).await).await;
+}
+
 #[test]
 fn random_commands_are_answered_as_the_fake_answers_them() {
     let Some(server) = PostgresServer::shared() else { return };

@@ -74,6 +74,12 @@ async fn several_sources_are_registered_at_once() {
     crate::registry::several_sources_are_registered_at_once(&*stores.open().await).await;
 }
 
+#[tokio::test]
+async fn a_source_is_removed_with_its_links() {
+    let stores = Stores::new();
+    crate::registry::a_source_is_removed_with_its_links(&*stores.open().await).await;
+}
+
 #[test]
 fn random_commands_are_answered_as_the_fake_answers_them() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
