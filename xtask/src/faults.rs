@@ -17,7 +17,7 @@ mod postgres;
 mod races;
 pub mod record;
 pub mod rules;
-mod settling;
+pub mod settling;
 
 use crate::command;
 use crate::failure::{Context, Result};

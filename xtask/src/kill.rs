@@ -18,6 +18,7 @@ use crate::api::Api;
 use crate::failure::{Context, Failure, Result};
 use crate::faults::history::{Client, History, When};
 use crate::faults::record::{self, Counted, Done, Plan};
+use crate::faults::settling::look_settled;
 use crate::faults::{database, ground, rules};
 use crate::random::Random;
 use crate::server::{House, OTHER_TENANT, Server, TENANT};
@@ -167,7 +168,7 @@ impl Stretch {
 
     /// Holds it against the rules, and begins the next one.
     fn close(&mut self, house: &House, ledger: &Ledger) -> Result<()> {
-        let last = database::look(&self.history, &house.data, When::Settled, self.after)?;
+        let last = look_settled(&self.history, house, self.after)?;
         rules::broken(&self.history.kept()).into_iter().for_each(|fault| ledger.note(fault));
         *self = Self { history: History::default(), after: last };
         Ok(())

@@ -136,7 +136,8 @@ fn a_source_that_is_removed_is_not_read_and_its_accounts_are_missing() {
     let listed = json(&muster(&data, &["source", "list", "--output", "json"]));
     assert_eq!(listed.as_array().unwrap().len(), 1);
     let shown = json(&muster(&data, &["snapshot", "show", "newest", "--output", "json"]));
-    assert_eq!((&shown["rows"]["sources"], &shown["rows"]["accounts"]), (&1.into(), &3.into()));
+    let rows = &shown["snapshot"]["rows"];
+    assert_eq!((&rows["sources"], &rows["accounts"]), (&1.into(), &3.into()));
     let trail = succeeds(&muster(&data, &["audit", "list", "--output", "json"]));
     assert!(trail.contains("removed"), "{trail}");
 }

@@ -9,7 +9,7 @@ use super::ground::copy;
 use super::history::{Client, History, Reply, When};
 use super::record::Counted;
 use super::rules;
-use super::settling::{start_in_the_end, wait_ended};
+use super::settling::{look_settled, start_in_the_end, wait_ended};
 use crate::command;
 use crate::failure::{Context, Failure, Result};
 use crate::kill::SETTINGS;
@@ -73,7 +73,7 @@ pub fn run(original: &House, disk: &Disk, rounds: u64) -> Result<Counted> {
         }
         client.download(task, true);
     }
-    database::look(&history, &house.data, When::Settled, after)?;
+    look_settled(&history, &house, after)?;
     if let Err(failure) = server.stop() {
         outcome.faults.push(failure.to_string());
     }

@@ -11,7 +11,7 @@ use super::injection::{Prepared, drive};
 use super::postgres::Postgres;
 use super::record::Counted;
 use super::rules;
-use super::settling::wait_ended;
+use super::settling::{look_settled, wait_ended};
 use crate::failure::{Context, Failure, Result};
 use crate::kill::SETTINGS;
 use crate::server::{House, TENANT, muster};
@@ -393,7 +393,7 @@ fn settle(house: &House, history: &History, tasks: &[String], after: u64) -> Res
     {
         return Err(Failure::new(format!("a report afterwards is {status}")));
     }
-    ground::look(history, house, When::Settled, after)?;
+    look_settled(history, house, after)?;
     server.stop()?;
     // Another start sweeps what the last attempts left.
     house.serve(&SETTINGS)?.stop()?;

@@ -12,7 +12,7 @@ use super::ground;
 use super::history::{Client, History, Kept, Reply, When};
 use super::record::Counted;
 use super::rules;
-use super::settling::{start_in_the_end, wait_ended};
+use super::settling::{look_settled, start_in_the_end, wait_ended};
 use crate::api::Report;
 use crate::command;
 use crate::failure::{Context, Failure, Result};
@@ -192,7 +192,7 @@ fn cycle(
         wait_ended(&client, task)?;
         client.download(task, true);
     }
-    ground::look(&history, &house, When::Settled, prepared.after)?;
+    look_settled(&history, &house, prepared.after)?;
     server.stop()?;
     let kept = history.kept();
     let refused = kept.calls.iter().filter(|call| matches!(call.reply, Reply::Failed(_))).count();

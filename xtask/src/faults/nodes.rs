@@ -8,7 +8,7 @@ use super::history::{Client, History, Reply, When};
 use super::postgres::{self, Postgres};
 use super::record::{self, Counted, Done, Plan};
 use super::rules;
-use super::settling::wait_ended;
+use super::settling::{look_settled, wait_ended};
 use crate::failure::{Context, Failure, Result};
 use crate::server::{House, Server, TENANT, muster};
 use std::collections::BTreeMap;
@@ -108,7 +108,7 @@ fn one_round(houses: &[House]) -> Result<Counted> {
             break;
         }
     }
-    ground::look(&history, &houses[0], When::Settled, after)?;
+    look_settled(&history, &houses[0], after)?;
     outcome.faults.extend(rules::broken(&history.kept()));
     survivors.into_iter().try_for_each(Server::stop)?;
     if rescued { Ok(outcome) } else { Err(Failure::new("the killed node never held a task")) }

@@ -7,7 +7,7 @@ use super::database;
 use super::history::{Client, History, Reply, When};
 use super::record::Counted;
 use super::rules;
-use super::settling::wait_ended;
+use super::settling::{look_settled, wait_ended};
 use crate::failure::{Failure, Result};
 use crate::kill::SETTINGS;
 use crate::random::Random;
@@ -153,7 +153,7 @@ fn stretches(
                 Err(failure) => outcome.faults.push(format!("race {done}: {failure}")),
             }
         }
-        after = database::look(&history, &house.data, When::Settled, after)?;
+        after = look_settled(&history, house, after)?;
         outcome.faults.extend(rules::broken(&history.kept()));
     }
     Ok(outcome)

@@ -31,7 +31,8 @@ fn settled(kept: &Kept) -> Option<&Look> {
     kept.looks.last().filter(|look| look.when == When::Settled)
 }
 
-fn is_live(state: &str) -> bool {
+/// Whether a state is one of waiting or running.
+pub fn is_live(state: &str) -> bool {
     matches!(state, "pending" | "running")
 }
 

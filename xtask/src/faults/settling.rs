@@ -1,8 +1,10 @@
-//! Waiting until tasks are accepted, and until they have ended.
+//! Waiting until tasks are accepted, until they have ended, and until nothing is left that has not.
 
-use super::history::{Client, Reply};
+use super::history::{Client, History, Reply, When};
+use super::{ground, rules};
 use crate::api::Report;
 use crate::failure::{Failure, Result};
+use crate::server::House;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -50,5 +52,24 @@ pub fn start_in_the_end(client: &Client<'_>, report: &Report) -> Result<Option<S
             return Err(Failure::new(format!("a start after the fault gave {reply:?}")));
         }
         thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Adds what the database holds when everything has ended behind the number `after`, also what was started and never
+/// answered; gives the number of the last task. What has not ended in time is looked at as it is.
+///
+/// # Errors
+/// When the database cannot be read, or is damaged.
+pub fn look_settled(history: &History, house: &House, after: u64) -> Result<u64> {
+    let begun = Instant::now();
+    loop {
+        let glance = History::default();
+        ground::look(&glance, house, When::Running, after)?;
+        let looks = glance.kept().looks;
+        let live = looks.iter().flat_map(|look| &look.rows).any(|row| rules::is_live(&row.state));
+        if !live || begun.elapsed() > PATIENCE {
+            return ground::look(history, house, When::Settled, after);
+        }
+        thread::sleep(Duration::from_millis(20));
     }
 }
