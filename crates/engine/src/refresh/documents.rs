@@ -101,22 +101,23 @@ async fn unite(work: &Work, document_type: DocumentType, made: &str) -> Result<(
         return work.alias(table, made).await;
     }
     // Entitlements have other ids where they come from: the same value of the same source's attribute is the same one.
-    let elsewhere = match document_type {
-        DocumentType::Entitlements => ["id", "name"].map(|known_by| {
-            format!(
-                "LEFT ANTI JOIN (SELECT \"source\"['{known_by}'] AS known_by, attribute, value FROM {given}) by_{known_by} \
-                 ON by_{known_by}.known_by = m.\"source\"['{known_by}'] \
-                 AND by_{known_by}.attribute = m.attribute AND by_{known_by}.value = m.value"
-            )
-        }),
-        _ => [const { String::new() }; 2],
+    let elsewhere = |known_by: &str| {
+        format!(
+            "LEFT ANTI JOIN (SELECT \"source\"['{known_by}'] AS known_by, attribute, value FROM {given}) by_{known_by} \
+             ON by_{known_by}.known_by = m.\"source\"['{known_by}'] \
+             AND by_{known_by}.attribute = m.attribute AND by_{known_by}.value = m.value"
+        )
+    };
+    let elsewhere = if document_type == DocumentType::Entitlements {
+        ["id", "name"].map(elsewhere).join(" ")
+    } else {
+        String::new()
     };
     work.step(
         table,
         &format!(
             "SELECT * FROM {given} UNION ALL \
-             SELECT m.* FROM {made} m LEFT ANTI JOIN (SELECT id FROM {given}) g ON g.id = m.id {}",
-            elsewhere.join(" ")
+             SELECT m.* FROM {made} m LEFT ANTI JOIN (SELECT id FROM {given}) g ON g.id = m.id {elsewhere}"
         ),
     )
     .await
