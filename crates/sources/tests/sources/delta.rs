@@ -1,5 +1,5 @@
 //! Delta tables: those that the Python package `deltalake` writes, and logs put together by hand for what it does not
-//! write. `MUSTER_PYTHON` names a Python that has the package.
+//! write. `MUSTER_DELTA_PYTHON` names a Python that has the package.
 
 use std::path::Path;
 use std::process::Command;
@@ -25,13 +25,17 @@ fn refusal(folder: &Path, version: Option<u64>) -> String {
 
 /// Runs a script in the folder; `false` when there is no Python with the package.
 fn python(folder: &Path, script: &str) -> bool {
-    let python = std::env::var("MUSTER_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let python = std::env::var("MUSTER_DELTA_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let has = Command::new(&python).args(["-c", "import deltalake, pyarrow"]).output();
     if !has.is_ok_and(|output| output.status.success()) {
-        println!("SKIPPED: {python} has no package deltalake or pyarrow");
+        println!(
+            "SKIPPED: {python} has no package deltalake or pyarrow; MUSTER_DELTA_PYTHON names another Python"
+        );
         return false;
     }
-    let output = Command::new(python).args(["-c", script]).current_dir(folder).output().unwrap();
+    // Without the packages' clean-up, in which their threads sometimes abort a process that has done all it had to.
+    let script = format!("{script}\nimport os, sys\nsys.stdout.flush()\nos._exit(0)\n");
+    let output = Command::new(python).args(["-c", &script]).current_dir(folder).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     true
 }
