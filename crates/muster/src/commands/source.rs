@@ -6,6 +6,7 @@ use crate::failure::{Context, Failure, Result};
 use crate::house::House;
 use crate::output::{Output, count, json, number, print, table, text};
 use crate::refresh::RejectedRecord;
+use muster_reports::Category;
 use muster_reports::audit::AuditOperation;
 use muster_reports::ids::SourceId;
 use muster_reports::ports::{RegisteredSource, Registry};
@@ -55,19 +56,16 @@ async fn remove(named: &str, links: bool, house: &House) -> Result {
     let source = source.ok_or_else(|| {
         Failure::new(format!("no source is named {named:?} or has that id: `muster source list` shows them"))
     })?;
-    let of_source =
-        house.store.links(&house.tenant).await?.into_iter().filter(|link| link.source == source.id);
-    let linked = of_source.count();
-    if linked > 0 && !links {
-        return Err(Failure::new(format!(
-            "{} links on accounts of source {:?} were made by hand: `muster source links` writes them to a file, --links removes them too",
-            count(linked as u64),
-            source.name
-        )));
-    }
     let details = format!("source {} removed", source.id);
     let event = house.event(AuditOperation::ConfigurationChanged, &source.name, details);
-    let unlinked = house.store.remove_source(&house.tenant, &source.id, links, Some(&event)).await?;
+    let removed = house.store.remove_source(&house.tenant, &source.id, links, Some(&event)).await;
+    let unlinked = removed.map_err(|refused| {
+        if links || refused.category != Category::Invalid {
+            return refused.into();
+        }
+        let hint = "`muster source links` writes its links to a file, --links removes them too";
+        Failure::with(format!("source {:?} stays ({hint})", source.name), refused)
+    })?;
     let with_links = if unlinked > 0 { format!(", links {}", count(unlinked)) } else { String::new() };
     print(&format!("source {:?} removed, id {}{with_links}", source.name, source.id))
 }
