@@ -19,6 +19,11 @@ use tokio_util::sync::CancellationToken;
 /// What the relay itself decides, because its promise rests on it.
 const FIXED: [&str; 4] = ["acks", "request.required.acks", "enable.idempotence", "message.timeout.ms"];
 
+/// Behind a reason where no broker gave one and connections are in clear: a listener of TLS waits for a handshake, and the
+/// client for an answer.
+const IN_CLEAR: &str =
+    "; no broker says why: security.protocol has no TLS, which a listener may be waiting for";
+
 /// How Kafka is reached: properties of librdkafka, by name.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Properties(BTreeMap<String, String>);
@@ -57,6 +62,14 @@ impl Properties {
             }
             None => Ok(Self(properties)),
         }
+    }
+
+    /// Whether connections have no TLS; librdkafka does not ask for it where nothing is said.
+    fn in_clear(&self) -> bool {
+        !self
+            .0
+            .get("security.protocol")
+            .is_some_and(|protocol| protocol.to_ascii_lowercase().ends_with("ssl"))
     }
 }
 
@@ -150,6 +163,8 @@ pub(crate) struct Producer {
     org: String,
     pod: String,
     delivery: std::time::Duration,
+    /// Whether the connections have no TLS.
+    clear: bool,
 }
 
 impl Producer {
@@ -160,6 +175,7 @@ impl Producer {
             org: settings.org.clone(),
             pod: settings.pod.clone(),
             delivery: settings.delivery,
+            clear: settings.properties.in_clear(),
         })
     }
 
@@ -200,10 +216,13 @@ impl Producer {
             () = stop.cancelled() => {}
         }
         let trouble = self.kafka.client().context().trouble().clone();
-        for outcome in outcomes.iter_mut().filter(|_| !trouble.is_empty()) {
-            if let Outcome::NotNow(reason) = outcome {
+        for outcome in &mut outcomes {
+            let Outcome::NotNow(reason) = outcome else { continue };
+            if !trouble.is_empty() {
                 reason.push_str("; the last trouble with a broker: ");
                 reason.push_str(&trouble);
+            } else if self.clear {
+                reason.push_str(IN_CLEAR);
             }
         }
         outcomes
