@@ -13,6 +13,7 @@ pub mod history;
 mod injection;
 mod model;
 mod nodes;
+mod outage;
 mod postgres;
 mod races;
 pub mod record;
@@ -106,6 +107,8 @@ pub enum Part {
     Disk,
     /// Several nodes on one PostgreSQL database, one of them killed
     Nodes,
+    /// PostgreSQL restarts, crashes, cuts connections, is gone or silent, under two nodes
+    Outage,
     /// The task protocol, in every order of steps
     Model,
 }
@@ -236,6 +239,7 @@ impl Run<'_> {
             Part::FailpointsPostgres => self.failpoints_postgres(),
             Part::Disk => self.full_disk(),
             Part::Nodes => self.nodes(),
+            Part::Outage => self.outages(),
             Part::Model => model::run(self.workspace).map(|(tally, states)| Ended {
                 tally,
                 what: format!("{states} of the sound protocol; three broken ones found"),
@@ -352,7 +356,7 @@ impl Run<'_> {
         if let Some(skipped) = self.without_postgres("failpoints over PostgreSQL")? {
             return Ok(skipped);
         }
-        self.failpoints(Some(&Postgres::start()?))
+        self.failpoints(Some(&Postgres::start("failpoints")?))
     }
 
     /// Why a part cannot be run that needs PostgreSQL.
@@ -388,5 +392,17 @@ impl Run<'_> {
         let rounds = if self.options.long { 50 } else { 2 };
         let done = nodes::run(self.binary, &folder, rounds, &self.plan)?;
         Ok(Ended::of(&done, nodes::summary(&done.all), nodes::too_slow(&done.all)))
+    }
+
+    fn outages(&self) -> Result<Ended> {
+        if let Some(skipped) = self.without_postgres("outages of PostgreSQL")? {
+            return Ok(skipped);
+        }
+        let away = Duration::from_secs(self.either(5, 60));
+        let names = outage::names(self.either(1, 10));
+        let done = record::units(&self.plan, &names, |index, lane| {
+            outage::run(self.binary, &self.lane(lane)?, SMALL, index, self.options.seed, away)
+        })?;
+        Ok(Ended::of(&done, outage::summary(&done.all), None))
     }
 }

@@ -65,7 +65,7 @@ pub fn refusal(binary: &Path, folder: &Path) -> Result<Option<String>> {
 
 /// Two nodes, then three, in turns; `rounds` of them.
 pub fn run(binary: &Path, folder: &Path, rounds: usize, plan: &Plan<'_>) -> Result<Done> {
-    let server = Postgres::start()?;
+    let server = Postgres::start("nodes")?;
     let shared = folder.join("shared");
     let settings = ground::settings(&server.fresh_database("prepared", None)?, &shared);
     let prepared = House::with_demo_and(binary, &folder.join("node-1"), IDENTITIES, settings)?;
