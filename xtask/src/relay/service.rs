@@ -8,7 +8,7 @@ use crate::command;
 use crate::failure::{Context, Failure, Result};
 use crate::kill::SETTINGS;
 use crate::random::Random;
-use crate::server::{House, free_port, muster};
+use crate::server::{House, OTHER_TENANT, TENANT, free_port, muster};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
 use serde_json::{Value, json};
@@ -233,23 +233,34 @@ fn downloads(api: &Api, task: &str, client: u64) -> Result<Vec<String>> {
     Ok(answered)
 }
 
-/// All events of the trail, by id.
+/// All events of both tenants' trails, by id.
 fn recorded(house: &House) -> Result<BTreeMap<String, Value>> {
-    let (mut all, mut after) = (BTreeMap::new(), 0);
-    loop {
-        let mut list = muster(&house.binary, &house.data);
-        list.args(["audit", "list", "--output", "json"]);
-        list.args(["--after", &after.to_string(), "--limit", &PAGE.to_string()]);
-        let page: Value = serde_json::from_str(&command::output(&mut list)?)
-            .context(|| "the listed events are no JSON".into())?;
-        let events = page.as_array().cloned().unwrap_or_default();
-        let Some(last) = events.last() else { return Ok(all) };
-        after = last["number"].as_u64().ok_or_else(|| Failure::new("an event has no number"))?;
-        for event in events {
-            let id = event["id"].as_str().ok_or_else(|| Failure::new("an event has no id"))?.to_owned();
-            all.insert(id, event);
+    let mut all = BTreeMap::new();
+    for tenant in [TENANT, OTHER_TENANT] {
+        let mut after = 0;
+        while let Some(last) = page(house, tenant, after, &mut all)? {
+            after = last;
         }
     }
+    Ok(all)
+}
+
+/// Adds the events of a tenant behind a number; the number of the last of them, if there are any.
+fn page(house: &House, tenant: &str, after: u64, all: &mut BTreeMap<String, Value>) -> Result<Option<u64>> {
+    let mut list = muster(&house.binary, &house.data);
+    list.env("MUSTER__TENANT__ID", tenant).args(["audit", "list", "--output", "json"]);
+    list.args(["--after", &after.to_string(), "--limit", &PAGE.to_string()]);
+    let page: Value = serde_json::from_str(&command::output(&mut list)?)
+        .context(|| "the listed events are no JSON".into())?;
+    let mut last = None;
+    for event in page.as_array().into_iter().flatten() {
+        let (Some(id), Some(number)) = (event["id"].as_str(), event["number"].as_u64()) else {
+            return Err(Failure::new(format!("an event has no id or number: {event}")));
+        };
+        all.insert(id.to_owned(), event.clone());
+        last = Some(number);
+    }
+    Ok(last)
 }
 
 /// All messages of the topic, read by the Python client.
