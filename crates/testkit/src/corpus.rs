@@ -12,13 +12,14 @@ const FILES_MAX: usize = 100;
 /// Most bytes that a file may have.
 const FILE_BYTES_MAX: u64 = 4 * 1024;
 
-/// Gives `check` every kept input of `target`, in the order of their names. How many there were.
+/// Gives `check` every kept input of `target`, in the order of their names. How many there were. The folder is found from
+/// that of the package whose test this is, where cargo runs it.
 ///
 /// # Panics
 /// As `check` does, with the file's name said before; when there is no kept input, or one more or larger than is meant
 /// to be kept.
 pub fn replay(target: &str, check: impl Fn(&[u8])) -> usize {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
+    let folder = Path::new("../../fuzz/corpus").join(target);
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut files: Vec<_> = entries.map(|entry| entry.expect("a folder can be listed").path()).collect();
     files.sort();

@@ -40,7 +40,7 @@ impl Tools {
 
     /// Runs `admin.py`.
     fn admin(&self, arguments: &[&str]) {
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/relay/admin.py");
+        let script = "tests/relay/admin.py";
         let output = Command::new(&self.python).arg(script).args(arguments).envs(KEYS).output().unwrap();
         assert!(output.status.success(), "{}: {}", arguments[0], String::from_utf8_lossy(&output.stderr));
     }

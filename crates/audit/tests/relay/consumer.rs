@@ -80,7 +80,7 @@ pub fn python() -> Option<String> {
 
 /// The same, read by the Python package.
 pub fn by_python(python: &str, properties: &Properties) -> Vec<Seen> {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/relay/consume.py");
+    let script = "tests/relay/consume.py";
     let properties = serde_json::to_string(properties).unwrap();
     let read = Command::new(python).args([script, &properties, TOPIC]).output().unwrap();
     assert!(read.status.success(), "{}", String::from_utf8_lossy(&read.stderr));

@@ -47,7 +47,7 @@ fn compile(program: &'static str) -> Result<Oracle, String> {
             jar(part).ok_or_else(|| format!("no {part}8*.jar in {JARS}; it comes with liblucene8-java"))?;
         class_path = format!("{class_path}:{}", jar.display());
     }
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("oracle/{program}.java"));
+    let source = PathBuf::from(format!("oracle/{program}.java"));
     let compiled = Command::new("javac")
         .args(["-encoding", "UTF-8", "-cp", &class_path, "-d"])
         .args([&folder, &source])

@@ -51,8 +51,7 @@ const SAMPLES: [&str; 14] = [
 
 /// The code that follows a line of the documentation, up to the end of its block.
 fn documented(fence: &str) -> String {
-    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/files.md");
-    let page = std::fs::read_to_string(page).unwrap();
+    let page = std::fs::read_to_string("../../docs/files.md").unwrap();
     let (_, code) = page.split_once(&format!("```{fence}\n")).unwrap();
     code.split_once("```").unwrap().0.to_owned()
 }

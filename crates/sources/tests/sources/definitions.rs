@@ -327,8 +327,7 @@ fn faults_of_a_source_of_documents() {
 
 /// The definitions in docs/sources.md, in their order.
 fn documented() -> Vec<SourceDefinition> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/sources.md");
-    let text = std::fs::read_to_string(path).unwrap();
+    let text = std::fs::read_to_string("../../docs/sources.md").unwrap();
     let examples = text.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     examples.map(|example| parse(example).unwrap_or_else(|fault| panic!("{fault}\n{example}"))).collect()
 }

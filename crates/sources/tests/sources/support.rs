@@ -140,7 +140,8 @@ pub fn real_data(folder: &str) -> Option<PathBuf> {
 
 /// A file or folder of `../shared` beside the repository, where there is one.
 pub fn beside_the_repository(path: &str) -> Option<PathBuf> {
-    let found = Path::new(env!("CARGO_MANIFEST_DIR"))
+    let found = std::env::current_dir()
+        .unwrap()
         .ancestors()
         .skip(3)
         .map(|outside| outside.join("shared").join(path))
