@@ -23,6 +23,11 @@ impl Random {
     pub fn below(&mut self, end: u64) -> u64 {
         self.next() % end
     }
+
+    /// A place in a list of this length, which is at least 1.
+    pub fn index(&mut self, length: usize) -> usize {
+        usize::try_from(self.below(length as u64)).expect("an index fits")
+    }
 }
 
 #[cfg(test)]

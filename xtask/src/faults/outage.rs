@@ -185,8 +185,6 @@ fn work(
 ) -> (Vec<String>, Duration) {
     let reports = house.reports();
     let (mut tasks, mut longest) = (Vec::new(), Duration::ZERO);
-    let one =
-        |random: &mut Random, of: usize| usize::try_from(random.below(of as u64)).expect("an index fits");
     let mut timed = |call: &mut dyn FnMut() -> Reply| {
         let begun = Instant::now();
         let reply = call();
@@ -194,12 +192,12 @@ fn work(
         reply
     };
     while !over.load(Ordering::SeqCst) {
-        let report = &reports[one(&mut random, reports.len())];
+        let report = &reports[random.index(reports.len())];
         if let Reply::Accepted(task) = timed(&mut || client.start(report)) {
             tasks.push(task);
         }
         if !tasks.is_empty() {
-            let task = &tasks[one(&mut random, tasks.len())];
+            let task = &tasks[random.index(tasks.len())];
             let (next, audited) = (random.below(5), random.below(2) == 0);
             timed(&mut || match next {
                 0 => client.cancel(task),

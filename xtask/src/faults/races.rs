@@ -38,7 +38,7 @@ pub fn starts(house: &House, races: u64, seed: u64) -> Result<Counted> {
     let reports = house.reports();
     let mut random = Random::new(seed);
     stretches(house, &server, races, |client, _| {
-        let index = usize::try_from(random.below(reports.len() as u64)).expect("an index fits");
+        let index = random.index(reports.len());
         let barrier = Barrier::new(CLIENTS);
         let ids = thread::scope(|scope| {
             let racers: Vec<_> = (0..CLIENTS)
@@ -74,7 +74,7 @@ pub fn cancels(house: &House, races: u64, seed: u64) -> Result<Counted> {
     // When both are as likely to win: later after a cancel has won, sooner after a finish has.
     let mut usual = Duration::from_millis(100);
     stretches(house, &server, races, |client, stranger| {
-        let index = usize::try_from(random.below(reports.len() as u64)).expect("an index fits");
+        let index = random.index(reports.len());
         let begun = Instant::now();
         let Reply::Accepted(id) = client.start(&reports[index]) else {
             return Err(Failure::new("a start was not accepted"));

@@ -14,7 +14,7 @@ pub fn work(client: &Client<'_>, stranger: Option<&Client<'_>>, ledger: &Ledger,
 
 /// The last reply.
 fn step(client: &Client<'_>, stranger: Option<&Client<'_>>, ledger: &Ledger, random: &mut Random) -> Reply {
-    let index = usize::try_from(random.below(ledger.reports().len() as u64)).expect("an index fits");
+    let index = random.index(ledger.reports().len());
     let started = client.start(&ledger.reports()[index].report);
     let Reply::Accepted(id) = started else {
         if started != Reply::Lost {
