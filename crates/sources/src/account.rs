@@ -62,6 +62,7 @@ pub(crate) struct AccountSink {
     seen: BTreeSet<String>,
     read: u64,
     rejected: u64,
+    rejected_without_key: u64,
     bytes: u64,
     hash: Sha256,
     warnings: Vec<String>,
@@ -88,6 +89,7 @@ impl AccountSink {
             seen: BTreeSet::new(),
             read: 0,
             rejected: 0,
+            rejected_without_key: 0,
             bytes: 0,
             hash: Sha256::new(),
             warnings: Vec::new(),
@@ -136,6 +138,7 @@ impl AccountSink {
     pub(crate) fn reject(&mut self, line: u64, native_identity: Option<String>, reason: String) {
         self.read += 1;
         self.rejected += 1;
+        self.rejected_without_key += u64::from(native_identity.is_none());
         self.pending_bytes += reason.len() + native_identity.as_ref().map_or(0, String::len);
         self.rejections.push(Rejection { line, native_identity, reason });
     }
@@ -238,6 +241,7 @@ impl AccountSink {
         ReadSummary {
             read: self.read,
             rejected: self.rejected,
+            rejected_without_key: self.rejected_without_key,
             reported_total: self.reported_total,
             complete: incomplete.is_none(),
             incomplete_reason: incomplete,

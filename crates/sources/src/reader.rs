@@ -7,8 +7,9 @@ use arrow::record_batch::RecordBatch;
 pub struct Rejection {
     /// Physical line on which the record begins, counted from 1; 0 for sources without lines.
     pub line: u64,
-    /// The record's native identity where it could be read. With a wrong number of fields it is what stood in
-    /// the native identity's place: enough not to take that account for vanished, not enough to load it.
+    /// The record's native identity where it could be read: enough not to take that account for vanished, not enough
+    /// to load it. With a wrong number of fields it is what stood in the native identity's place. A record without
+    /// it could be anybody's.
     pub native_identity: Option<String>,
     /// What is wrong and what was expected, for the person who mends the source; holds no cell's content.
     pub reason: String,
@@ -33,6 +34,9 @@ pub struct ReadSummary {
     pub read: u64,
     /// Records rejected. `read - rejected` rows were given in batches.
     pub rejected: u64,
+    /// Rejected records whose native identity could not be read: each could be anybody's, so a read with one of them
+    /// tells of nobody that the account is gone. The others have it in [`Rejection::native_identity`].
+    pub rejected_without_key: u64,
     /// How many records the source itself says it holds, where it says so (a delimited file does not, a Parquet file
     /// and a SCIM service do).
     pub reported_total: Option<u64>,

@@ -22,6 +22,7 @@ pub struct DelimitedReader {
     separator: String,
     read: u64,
     rejected: u64,
+    rejected_without_key: u64,
     ended: bool,
 }
 
@@ -81,6 +82,7 @@ impl DelimitedReader {
             separator: settings.multi_value_separator.clone(),
             read: 0,
             rejected: 0,
+            rejected_without_key: 0,
             ended: false,
         })
     }
@@ -155,6 +157,7 @@ impl RecordReader for DelimitedReader {
                 }
                 Err(Refusal { native_identity, reason }) => {
                     self.rejected += 1;
+                    self.rejected_without_key += u64::from(native_identity.is_none());
                     bytes += native_identity.as_ref().map_or(0, String::len);
                     rejections.push(Rejection { line: self.splitter.record.line, native_identity, reason });
                 }
@@ -180,6 +183,7 @@ impl RecordReader for DelimitedReader {
         Ok(ReadSummary {
             read: self.read,
             rejected: self.rejected,
+            rejected_without_key: self.rejected_without_key,
             reported_total: None,
             complete: incomplete_reason.is_none(),
             incomplete_reason: incomplete_reason.map(str::to_owned),

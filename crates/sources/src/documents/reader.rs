@@ -51,6 +51,7 @@ pub struct DocumentReader {
     unknown: Unknown,
     read: u64,
     rejected: u64,
+    rejected_without_key: u64,
     ended: bool,
     /// The file ends in the middle of a document.
     cut_off: bool,
@@ -114,7 +115,9 @@ impl DocumentReader {
     }
 
     fn of(input: Documents, index: Option<DocumentType>) -> Self {
-        Self { input, index, unknown: Unknown::default(), read: 0, rejected: 0, ended: false, cut_off: false }
+        let unknown = Unknown::default();
+        let (read, rejected, rejected_without_key) = (0, 0, 0);
+        Self { input, index, unknown, read, rejected, rejected_without_key, ended: false, cut_off: false }
     }
 
     /// The next documents; `None` after the last.
@@ -134,6 +137,7 @@ impl DocumentReader {
             bytes += met.bytes;
             if let Err(rejection) = self.take(met, &mut rows) {
                 self.rejected += 1;
+                self.rejected_without_key += u64::from(rejection.native_identity.is_none());
                 rejections.push(rejection);
             }
         }
@@ -185,6 +189,7 @@ impl DocumentReader {
         Ok(ReadSummary {
             read: self.read,
             rejected: self.rejected,
+            rejected_without_key: self.rejected_without_key,
             reported_total,
             complete: incomplete_reason.is_none(),
             incomplete_reason: incomplete_reason.map(str::to_owned),

@@ -54,6 +54,8 @@ pub(crate) fn check(outcome: &Outcome) {
     let Outcome { rows, rejections, summary } = outcome;
     assert_eq!(summary.read, (rows.len() + rejections.len()) as u64, "records that are neither");
     assert_eq!(summary.rejected, rejections.len() as u64);
+    let without_key = rejections.iter().filter(|rejection| rejection.native_identity.is_none());
+    assert_eq!(summary.rejected_without_key, without_key.count() as u64);
     assert_eq!(summary.complete, summary.incomplete_reason.is_none());
     let schema: BTreeSet<_> = summary.schema.iter().collect();
     assert_eq!(schema.len(), summary.schema.len(), "a name twice in {:?}", summary.schema);

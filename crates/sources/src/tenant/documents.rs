@@ -89,6 +89,7 @@ fn write(
     Ok(ReadSummary {
         read: work.pages.seen,
         rejected: 0,
+        rejected_without_key: 0,
         reported_total: work.pages.total,
         complete: incomplete_reason.is_none(),
         incomplete_reason,
