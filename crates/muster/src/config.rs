@@ -83,13 +83,15 @@ pub struct Server {
     pub tls_certificate: Option<PathBuf>,
     /// A PEM file with that certificate's key.
     pub tls_key: Option<PathBuf>,
-    /// A request's head must have arrived within this time.
+    /// A request's head must have arrived within this time from its first byte.
     pub header_timeout_ms: u64,
+    /// How long an idle connection is kept; answers say so (`Keep-Alive`).
+    pub idle_timeout_ms: u64,
     /// A request's body must have arrived within this time; less than `request_timeout_ms`.
     pub body_timeout_ms: u64,
     /// A request must have been read and answered within this time; a download's body may take longer.
     pub request_timeout_ms: u64,
-    /// Each 128 KiB of an answer must have been taken within this time.
+    /// Each 32 KiB of an answer must have been taken within this time.
     pub write_timeout_ms: u64,
     /// Connections at a time.
     pub connections_max: usize,
@@ -321,9 +323,10 @@ impl Default for Server {
             tls_certificate: None,
             tls_key: None,
             header_timeout_ms: 10_000,
+            idle_timeout_ms: 75_000,
             body_timeout_ms: 20_000,
             request_timeout_ms: 30_000,
-            write_timeout_ms: 30_000,
+            write_timeout_ms: 150_000,
             connections_max: 1_024,
             grace_ms: 20_000,
         }
@@ -438,6 +441,7 @@ impl Settings {
         let positive = [
             ("server.header_timeout_ms", self.server.header_timeout_ms),
             ("server.body_timeout_ms", self.server.body_timeout_ms),
+            ("server.idle_timeout_ms", self.server.idle_timeout_ms),
             ("server.request_timeout_ms", self.server.request_timeout_ms),
             ("server.write_timeout_ms", self.server.write_timeout_ms),
             ("server.connections_max", self.server.connections_max as u64),

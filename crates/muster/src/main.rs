@@ -20,6 +20,7 @@ mod ids;
 mod issuers;
 mod keys;
 mod memory;
+mod open_files;
 mod output;
 mod query_language;
 mod refresh;
@@ -58,6 +59,7 @@ async fn dispatch(cli: Cli) -> Result {
     let effective = effective(&cli)?;
     let settings = &effective.settings;
     start_log(settings, &cli.command)?;
+    open_files::raise();
     crash::arm(std::env::var_os(crash::VARIABLE))?;
     match &cli.command {
         Command::Serve(_) => Box::pin(serve::run(settings)).await,

@@ -12,6 +12,7 @@ use crate::failure::{Context, Failure, Result};
 use crate::house::{House, Lock};
 use crate::ids::SystemIds;
 use crate::issuers;
+use crate::open_files;
 use crate::query_language::SearchLanguage;
 use crate::tls;
 use async_trait::async_trait;
@@ -29,7 +30,6 @@ use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -91,9 +91,8 @@ impl Service {
         let settings = &house.settings;
         let listen = settings.server.listen;
         let transport = tls::transport(&settings.server, house.dir())?;
-        let listener = TcpListener::bind(listen)
-            .await
-            .context(|| format!("cannot listen on {listen} (server.listen)"))?;
+        let listener =
+            connections::listen(listen).context(|| format!("cannot listen on {listen} (server.listen)"))?;
         let address = listener.local_addr().context(|| "the address is not known".into())?;
         let files = Arc::new(Files(house.files()?));
         sweep(house, &files).await?;
@@ -102,8 +101,12 @@ impl Service {
         let state = state(house, catalogue, files.clone(), stopping.clone())?;
         let limits = Limits {
             header_timeout: Duration::from_millis(settings.server.header_timeout_ms),
+            idle_timeout: Duration::from_millis(settings.server.idle_timeout_ms),
             write_timeout: Duration::from_millis(settings.server.write_timeout_ms),
-            connections_max: settings.server.connections_max,
+            connections_max: open_files::connections_max(
+                settings.server.connections_max,
+                open_files::raise(),
+            ),
             grace: Duration::from_millis(settings.server.grace_ms),
         };
         let mut parts = JoinSet::new();

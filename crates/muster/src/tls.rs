@@ -98,8 +98,9 @@ mod tests {
         let address = listener.local_addr().unwrap();
         let stop = CancellationToken::new();
         let limits = Limits {
-            header_timeout: Duration::from_secs(5),
-            write_timeout: Duration::from_secs(5),
+            header_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(60),
+            write_timeout: Duration::from_secs(60),
             connections_max: 10,
             grace: Duration::from_secs(1),
         };

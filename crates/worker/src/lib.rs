@@ -229,7 +229,8 @@ impl Worker {
         tracing::warn!(
             task = %claim.task.id, attempt = claim.task.attempts, error = error_chain(&error), "run failed"
         );
-        let key = match error.category {
+        let category = if out_of_files(&error) { Category::Unavailable } else { error.category };
+        let key = match category {
             Category::Unavailable => {
                 return AttemptEnd::Retry {
                     message: Message::error("attempt_failed", error.message),
@@ -281,6 +282,22 @@ impl Worker {
             tracing::warn!(error = error_chain(&error), "unpublished files are left for the next sweep");
         }
     }
+}
+
+/// Whether a file could not be opened because too many are open, in this process (EMFILE) or on the machine (ENFILE): that
+/// passes.
+fn out_of_files(error: &Error) -> bool {
+    const ENFILE: i32 = 23;
+    const EMFILE: i32 = 24;
+    let mut next: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = next {
+        let number = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error);
+        if matches!(number, Some(ENFILE | EMFILE)) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 fn end_name(end: &AttemptEnd) -> &'static str {

@@ -226,6 +226,28 @@ async fn a_fault_fails_the_task_and_keeps_its_cause_out_of_the_message() {
     assert_eq!(task.messages, [Message::error("internal_fault", "the rows do not add up")]);
 }
 
+/// Fails as a run does whose file cannot be opened for this reason of the system.
+struct NotOpened(i32);
+
+#[async_trait]
+impl ReportRunner for NotOpened {
+    async fn run(&self, _: &Claim, _: &ProgressCell) -> Result<RunOutcome> {
+        let refused = std::io::Error::from_raw_os_error(self.0);
+        let within = Error::internal("a file could not be opened", refused);
+        Err(Error::internal("the report's data could not be read", within))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_without_a_free_file_is_tried_again() {
+    // EMFILE, ENFILE and EACCES of Linux.
+    for (number, state) in [(24, TaskState::Pending), (23, TaskState::Pending), (13, TaskState::Failed)] {
+        let house = House::new(Store::default());
+        let task = house.one_attempt(Arc::new(NotOpened(number))).await;
+        assert_eq!((task.state, task.attempts), (state, 1), "{number}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_panic_fails_the_task() {
     let house = House::new(Store::default());

@@ -4,8 +4,10 @@
 //! no limit for that.
 //!
 //! Invariants: the time runs only while something waits to be written, and begins again with each piece that has
-//! been taken, so the limit is one of speed, however long an answer is.
+//! been taken, so the limit is one of speed, however long an answer is. What the system has taken counts as taken,
+//! so its buffer must be small against a piece's time, see `connections::listen`.
 
+use super::head::Begun;
 use std::io::{self, ErrorKind};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -13,12 +15,15 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// What must be taken within the limit, in bytes, or all that waits if that is less.
-pub const PIECE_BYTES: usize = 128 * 1024;
+/// What must be taken within the limit, in bytes, or all that waits if that is less. The system takes no more before a
+/// third of its buffer is free, which is somewhat more than this; on one machine both ends together let it be 134 KB.
+pub const PIECE_BYTES: usize = 32 * 1024;
 
 /// A stream that fails when its other end does not take in time what is written.
 pub struct Paced<S> {
     stream: S,
+    /// Told of every byte that comes.
+    begun: Begun,
     limit: Duration,
     /// Ends when what waits has waited too long.
     end: Pin<Box<Sleep>>,
@@ -28,9 +33,9 @@ pub struct Paced<S> {
 }
 
 impl<S> Paced<S> {
-    /// What is written to `stream` must be taken within `limit`.
-    pub fn new(stream: S, limit: Duration) -> Self {
-        Self { stream, limit, end: Box::pin(sleep(limit)), waiting: false, taken: 0 }
+    /// What is written to `stream` must be taken within `limit`; `begun` is told when bytes come from it.
+    pub fn new(stream: S, begun: Begun, limit: Duration) -> Self {
+        Self { stream, begun, limit, end: Box::pin(sleep(limit)), waiting: false, taken: 0 }
     }
 
     /// Passes on what came of a write; fails where it has to wait and has waited too long.
@@ -62,7 +67,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Paced<S> {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        if buffer.filled().len() > before {
+            self.begun.note();
+        }
+        read
     }
 }
 
@@ -97,5 +107,44 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Paced<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::task::Waker;
+
+    const HOUR: Duration = Duration::from_secs(3_600);
+
+    /// Writes until it must wait, then waits on.
+    fn wait(paced: &mut Paced<()>) -> Poll<io::Result<usize>> {
+        paced.paced(&mut Context::from_waker(Waker::noop()), Poll::Pending)
+    }
+
+    fn take(paced: &mut Paced<()>, bytes: usize) {
+        let taken = paced.paced(&mut Context::from_waker(Waker::noop()), Poll::Ready(Ok(bytes)));
+        assert!(matches!(taken, Poll::Ready(Ok(count)) if count == bytes));
+    }
+
+    #[tokio::test]
+    async fn the_time_begins_again_with_each_piece_and_not_with_less() {
+        let mut paced = Paced::new((), Begun::default(), HOUR);
+        assert!(wait(&mut paced).is_pending());
+        let first = paced.end.deadline();
+        take(&mut paced, PIECE_BYTES - 1);
+        assert!(wait(&mut paced).is_pending());
+        assert_eq!(paced.end.deadline(), first, "less than a piece is no reason to wait longer");
+        take(&mut paced, 1);
+        let now = Instant::now();
+        assert!(wait(&mut paced).is_pending());
+        assert!(paced.end.deadline() >= now + HOUR);
+    }
+
+    #[tokio::test]
+    async fn what_waits_too_long_fails() {
+        let mut paced = Paced::new((), Begun::default(), Duration::ZERO);
+        let ended = std::future::poll_fn(|context| paced.paced(context, Poll::Pending)).await;
+        assert_eq!(ended.map_err(|error| error.kind()), Err(ErrorKind::TimedOut));
     }
 }
