@@ -165,7 +165,10 @@ impl Engine {
     }
 
     /// Runs `work` on the engine's runtime; it is stopped when the returned future is dropped.
-    pub(crate) async fn run<T: Send + 'static>(
+    ///
+    /// # Errors
+    /// What `work` comes to; `Stopped` where it panicked.
+    pub async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
     ) -> Result<T> {

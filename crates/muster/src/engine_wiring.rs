@@ -127,6 +127,7 @@ pub fn open(parts: Parts) -> Result<EnginePorts> {
     Ok(EnginePorts { runner: Arc::new(runner), refresher: Arc::new(refresher), tables: Arc::new(tables) })
 }
 
+#[derive(Clone)]
 struct EnginePlanner(Arc<Engine>);
 
 #[async_trait]
@@ -137,8 +138,23 @@ impl Planner for EnginePlanner {
         definition: &ReportDefinition,
         task: &Task,
     ) -> Result<Prepared> {
+        let (planner, manifest) = (self.clone(), manifest.clone());
+        let (definition, task) = (definition.clone(), task.clone());
+        // Planning computes: on the engine's threads it holds up no request.
+        let planned = async move { Ok(planner.plan(&manifest, &definition, &task).await) };
+        self.0.run(planned).await?
+    }
+}
+
+impl EnginePlanner {
+    async fn plan(
+        &self,
+        manifest: &SnapshotManifest,
+        definition: &ReportDefinition,
+        task: &Task,
+    ) -> Result<Prepared> {
         if definition.search {
-            return self.prepare_search(manifest, definition, task).await;
+            return self.plan_search(manifest, definition, task).await;
         }
         let plan = self.0.prepare(manifest, definition, &task.arguments, &task.requester.data_scope).await?;
         Ok(Prepared {
@@ -151,10 +167,8 @@ impl Planner for EnginePlanner {
             messages: Vec::new(),
         })
     }
-}
 
-impl EnginePlanner {
-    async fn prepare_search(
+    async fn plan_search(
         &self,
         manifest: &SnapshotManifest,
         definition: &ReportDefinition,

@@ -245,7 +245,7 @@ fn state(
         tasks: house.store.clone(),
         snapshots: house.store.clone(),
         audit: house.store.clone(),
-        queries: Arc::new(SearchLanguage),
+        queries: Arc::new(SearchLanguage::default()),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
         limits,

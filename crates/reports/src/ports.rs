@@ -23,11 +23,12 @@ pub trait Clock: Send + Sync {
 
 /// The search language, as far as a start must know it: whether a query can be read.
 pub trait QueryLanguage: Send + Sync {
-    /// Accepts a query or says where it is wrong.
+    /// Accepts a query or says where it is wrong. A query can take seconds of computing: it holds up nobody else's
+    /// request, and nobody waits for it any more once the future is dropped.
     ///
     /// # Errors
-    /// `Invalid` with the position and what was expected there.
-    fn check(&self, query: &str) -> Result<()>;
+    /// `Invalid` with the position and what was expected there; `Unavailable` where too many are being checked.
+    async fn check(&self, query: &str) -> Result<()>;
 }
 
 /// Fresh ids.

@@ -109,7 +109,7 @@ impl Reports {
         let definition = self.definition(report)?;
         let arguments = Arguments::check(definition.arguments.iter().chain(COMMON_ARGUMENTS.iter()), raw)?;
         check_guard(&arguments)?;
-        self.check_query(definition, &arguments)?;
+        self.check_query(definition, &arguments).await?;
         let snapshot = self.snapshot_for(caller, as_of).await?;
         let now = self.clock.now();
         let mut messages = check_sources(definition, &arguments, &snapshot, &scope)?;
@@ -368,10 +368,10 @@ impl Reports {
     }
 
     /// A query that cannot be read fails the start and not the run.
-    fn check_query(&self, definition: &ReportDefinition, arguments: &Arguments) -> Result<()> {
+    async fn check_query(&self, definition: &ReportDefinition, arguments: &Arguments) -> Result<()> {
         let Some(spec) = definition.query_argument() else { return Ok(()) };
         let Some(query) = arguments.text(&spec.name) else { return Ok(()) };
-        self.queries.check(query).map_err(|error| Error {
+        self.queries.check(query).await.map_err(|error| Error {
             message: format!("argument {:?}: {}", spec.name, error.message),
             ..error
         })

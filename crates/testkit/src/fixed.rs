@@ -1,6 +1,7 @@
 //! A clock that moves only when told, and ids that count.
 
 use crate::build;
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::{Error, Result};
 use muster_reports::ports::{Clock, Ids, QueryLanguage};
@@ -58,8 +59,9 @@ impl Ids for CountingIds {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AnyQuery;
 
+#[async_trait]
 impl QueryLanguage for AnyQuery {
-    fn check(&self, query: &str) -> Result<()> {
+    async fn check(&self, query: &str) -> Result<()> {
         match query {
             "(" => Err(Error::invalid("column 2: found the end of the query, expected a clause")),
             _ => Ok(()),
