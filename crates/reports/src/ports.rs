@@ -22,6 +22,7 @@ pub trait Clock: Send + Sync {
 }
 
 /// The search language, as far as a start must know it: whether a query can be read.
+#[async_trait]
 pub trait QueryLanguage: Send + Sync {
     /// Accepts a query or says where it is wrong. A query can take seconds of computing: it holds up nobody else's
     /// request, and nobody waits for it any more once the future is dropped.
@@ -111,8 +112,8 @@ pub trait TaskStore: Send + Sync {
     /// Terminates a live task. Wins over a retry and over a later finish.
     async fn cancel(&self, tenant: &TenantId, id: &TaskId, now: DateTime<Utc>) -> Result<Cancelled>;
 
-    /// Takes one due task (pending and due, or running with a lease that ran out), raises its epoch and
-    /// counts an attempt. A task past its deadline or its last attempt fails instead and is not returned.
+    /// Takes the first in line ([`place_in_line`](crate::task::place_in_line)) of the due tasks (pending and due, or
+    /// running with a lease that ran out), raises its epoch and counts an attempt. A task past its deadline or its last attempt fails instead and is not returned.
     async fn claim(&self, worker: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<Option<Claim>>;
 
     /// Renews a lease and records progress; never past the deadline.

@@ -15,7 +15,7 @@ use crate::caller::{Caller, DataScope};
 use crate::definition::ReportDefinition;
 use crate::ids::{ReportId, SnapshotId, TaskDefinitionId, TaskId, TenantId, WorkerId, stable_id};
 use crate::kind::FileFormat;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
 /// Where a task is.
@@ -117,6 +117,22 @@ impl Message {
     pub fn error(key: &str, text: impl Into<String>) -> Self {
         Self { severity: Severity::Error, key: key.into(), text: text.into() }
     }
+}
+
+/// How many places of the line a client's next waiting report gives up to others, and a large one at most.
+const TURN: TimeDelta = TimeDelta::minutes(1);
+
+/// The place of a new task among those that wait: the earliest place is claimed first.
+///
+/// Turns by client: for each task of the same client that is `ahead` (waiting or running) others may come a minute later
+/// and still go first, so that hundreds of starts of one client hold up nobody else. Small before large: a report whose
+/// last run took long gives way to what is started meanwhile, for as long as that run, a minute at most. Both are bounded,
+/// so nobody waits for ever: the place is fixed, and what is started after it goes behind.
+pub fn place_in_line(created: DateTime<Utc>, ahead: u32, last_run: Option<TimeDelta>) -> DateTime<Utc> {
+    let size = last_run.unwrap_or_default().clamp(TimeDelta::zero(), TURN);
+    let turns = TURN.checked_mul(i32::try_from(ahead).unwrap_or(i32::MAX)).unwrap_or(TimeDelta::MAX);
+    let later = turns.checked_add(&size).unwrap_or(turns);
+    created.checked_add_signed(later).unwrap_or(created)
 }
 
 /// How far a running task is.

@@ -70,6 +70,8 @@ pub struct Settings {
     /// Pending and running tasks of all tenants; a start beyond is refused as `Unavailable`. Of starts at
     /// the same moment on PostgreSQL a few more may pass.
     pub live_max: u32,
+    /// Those of one client: it cannot take every place. As for all of them, a few more may pass.
+    pub client_live_max: u32,
     /// SQLite: connections that read.
     pub readers: u32,
     /// PostgreSQL: connections at most, besides the one that listens.
@@ -90,6 +92,7 @@ impl Default for Settings {
         Self {
             attempts_max: 3,
             live_max: 10_000,
+            client_live_max: 5_000,
             readers: 4,
             connections: 16,
             busy_wait: Duration::from_secs(5),

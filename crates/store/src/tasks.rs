@@ -1,8 +1,8 @@
 //! The task machine over the `tasks` table.
 //!
 //! Every write is one transaction and names in its `WHERE` the states it may start from; what a
-//! worker writes also names its epoch. `due` says when a claim may take a task, so that one index
-//! finds new tasks, retries whose time has come, leases that ran out and tasks past their deadline.
+//! worker writes also names its epoch. `due` says when a claim may take a task, be it new, a retry whose time has
+//! come, one whose lease ran out or one past its deadline; `place` says which of them goes first.
 
 mod claim;
 mod end;
@@ -29,11 +29,11 @@ impl TaskStore for Store {
         let caller_now = new.created;
         let entry = new.event.as_ref().map(|event| self.entry(event)).transpose()?;
         let values = Arc::new(start::Values::of(new, entry)?);
-        let live_max = self.settings.live_max;
+        let most = start::Most { live: self.settings.live_max, of_client: self.settings.client_live_max };
         let announcer = self.announcer();
         self.write_then(
             caller_now,
-            move |session, moment| Box::pin(start::start(session, values.clone(), moment, live_max)),
+            move |session, moment| Box::pin(start::start(session, values.clone(), moment, most)),
             move |started| match started {
                 Started::New(_) => {
                     taken(Step::TaskAccepted);
@@ -272,7 +272,9 @@ mod tests {
         let place = Place::Sqlite(dir.path().join("muster.db"));
         let store = Store::open(&place, Settings::default()).await.unwrap();
         let Backend::Sqlite(sqlite) = &store.backend else { panic!("it is a file") };
-        for statement in [claim::DUE.sqlite, start::INSERT, start::LIVE, LIVE_ATTEMPTS] {
+        for statement in
+            [claim::DUE.sqlite, start::INSERT, start::LIVE, start::OF_CLIENT, start::LAST_RUN, LIVE_ATTEMPTS]
+        {
             let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
             let rows = sqlx::query(explain).fetch_all(&sqlite.readers).await.unwrap();
             let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();

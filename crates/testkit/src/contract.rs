@@ -12,6 +12,7 @@ mod relay;
 mod signals;
 mod snapshot_life;
 mod starts;
+mod turns;
 
 pub use administration::{
     audit_trail_contract, credentials_contract, registry_contract, snapshot_catalogue_contract,
@@ -46,6 +47,8 @@ pub async fn task_store_contract(make: impl AsyncFn() -> Arc<dyn TaskStore>) {
     starts::messages_are_bounded(make().await).await;
 
     leases::tasks_are_claimed_in_order_and_once(make().await).await;
+    turns::a_client_that_starts_many_holds_up_nobody(make().await).await;
+    turns::a_report_that_took_long_gives_way(make().await).await;
     leases::a_hundred_tasks_among_eight_workers(make().await).await;
     leases::a_lost_lease_changes_nothing(make().await).await;
     leases::a_lease_that_ran_out_goes_to_the_next(make().await).await;

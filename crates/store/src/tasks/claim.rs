@@ -17,11 +17,12 @@ use std::time::Duration;
 /// Tasks that one transaction fails before it lets other writers in.
 const FAILED_MAX: usize = 100;
 
-/// The task that has been due the longest; over PostgreSQL, of those that nobody else is claiming now.
+/// The first in line of the tasks that are due; over PostgreSQL, of those that nobody else is claiming now. Over SQLite the
+/// sign keeps the index of `due` out of it: all that are due would be sorted.
 pub(super) const DUE: Sql = Sql {
-    sqlite: "SELECT * FROM tasks WHERE state IN ('pending', 'running') AND due <= $1 ORDER BY due, seq LIMIT 1",
+    sqlite: "SELECT * FROM tasks WHERE state IN ('pending', 'running') AND +due <= $1 ORDER BY place, seq LIMIT 1",
     postgres:
-        "SELECT * FROM tasks WHERE state IN ('pending', 'running') AND due <= $1 ORDER BY due, seq LIMIT 1
+        "SELECT * FROM tasks WHERE state IN ('pending', 'running') AND due <= $1 ORDER BY place, seq LIMIT 1
                FOR UPDATE SKIP LOCKED",
 };
 
@@ -81,7 +82,7 @@ impl Drop for Delivery {
     }
 }
 
-/// Claims the task that has been due the longest; on the way fails those that cannot run any more.
+/// Claims the first in line of the tasks that are due; on the way fails those that cannot run any more.
 pub(super) async fn step(
     mut session: Session<'_>,
     worker: WorkerId,

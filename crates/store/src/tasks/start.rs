@@ -6,10 +6,11 @@ use crate::messages;
 use crate::rows::{self, TaskRow};
 use crate::session::{Moment, Read, Row, Session, Sql, locking, values};
 use crate::tasks::end;
+use chrono::TimeDelta;
 use muster_reports::error::{Error, Result};
 use muster_reports::ports::Started;
 use muster_reports::step::{Step, taken};
-use muster_reports::task::NewTask;
+use muster_reports::task::{NewTask, place_in_line};
 use std::sync::Arc;
 
 const ID_MAX: usize = 256;
@@ -26,9 +27,9 @@ const LOOKS_MAX: u32 = 100;
 /// Inserts a task unless an equal one is live or too many are.
 pub(super) const INSERT: &str =
     "INSERT INTO tasks (id, tenant, dedup_key, definition, report, name, description, parent, arguments,
-         requester, snapshot, created, deadline, state, due, attempts, epoch, rows, messages)
+         requester, snapshot, created, deadline, state, due, attempts, epoch, rows, messages, client, place)
      SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'pending',
-         CASE WHEN $12 < $13 THEN $12 ELSE $13 END, 0, 0, 0, $14
+         CASE WHEN $12 < $13 THEN $12 ELSE $13 END, 0, 0, 0, $14, $16, $17
      WHERE $15 > (SELECT count(*) FROM
          (SELECT 1 FROM tasks WHERE state IN ('pending', 'running') LIMIT $15) AS live)
      ON CONFLICT (tenant, dedup_key) WHERE state IN ('pending', 'running') DO NOTHING
@@ -37,6 +38,23 @@ pub(super) const INSERT: &str =
 /// How many tasks are live, as far as it matters.
 pub(super) const LIVE: &str = "SELECT count(*) AS live FROM
     (SELECT 1 FROM tasks WHERE state IN ('pending', 'running') LIMIT $1) AS live";
+
+/// How many live tasks a client has, as far as it matters.
+pub(super) const OF_CLIENT: &str = "SELECT count(*) AS ahead FROM
+    (SELECT 1 FROM tasks WHERE tenant = $1 AND client = $2 AND state IN ('pending', 'running') LIMIT $3) AS ahead";
+
+/// How long the last run of a definition took that came to its end.
+pub(super) const LAST_RUN: &str = "SELECT completed - launched AS took FROM tasks
+    WHERE tenant = $1 AND definition = $2 AND state IN ('succeeded', 'warned') ORDER BY seq DESC LIMIT 1";
+
+/// How many tasks may be live.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Most {
+    /// Of all clients.
+    pub(super) live: u32,
+    /// Of one.
+    pub(super) of_client: u32,
+}
 
 /// A task to be accepted, checked against the bounds.
 pub(super) struct Values {
@@ -81,9 +99,9 @@ pub(super) async fn start(
     mut session: Session<'_>,
     values: Arc<Values>,
     moment: Moment,
-    live_max: u32,
+    most: Most,
 ) -> Result<Started> {
-    let started = accept(&mut session, &values, moment, live_max).await?;
+    let started = accept(&mut session, &values, moment, most).await?;
     if let Some(entry) = &values.entry {
         let task = match &started {
             Started::New(task) | Started::Live(task) => &task.id,
@@ -94,16 +112,11 @@ pub(super) async fn start(
 }
 
 /// Inserts the task, or returns the live one; a live one that is past its deadline fails first.
-async fn accept(
-    session: &mut Session<'_>,
-    values: &Values,
-    moment: Moment,
-    live_max: u32,
-) -> Result<Started> {
+async fn accept(session: &mut Session<'_>, values: &Values, moment: Moment, most: Most) -> Result<Started> {
     const WHAT: &str = "accept a task";
     let wrong = |error| failed(WHAT, error);
     let new = &values.new;
-    let live_max = i64::from(live_max);
+    let live_max = i64::from(most.live);
     // Over PostgreSQL equal starts take turns, so that numbers and times of their tasks stand in the same order.
     let turn = format!("start {} {}", new.tenant.as_str(), new.dedup_key);
     session.alone_in(&turn).await.map_err(wrong)?;
@@ -122,6 +135,14 @@ async fn accept(
         }
         // An equal one that ended has ended in what was committed; this one is later.
         let moment = moment.after_waiting(session).await.map_err(wrong)?;
+        let ahead = ahead(session, new, most.of_client).await.map_err(wrong)?;
+        if ahead >= most.of_client {
+            return Err(Error::unavailable(format!(
+                "{ahead} reports of this client are waiting or running: expected fewer before another starts"
+            )));
+        }
+        let took = last_run(session, new).await.map_err(wrong)?;
+        let place = place_in_line(moment.now, ahead, took);
         let inserted = session
             .first(
                 INSERT,
@@ -141,6 +162,8 @@ async fn accept(
                     rows::micros(moment.kept(new.deadline)),
                     &values.messages,
                     live_max,
+                    new.requester.client.as_str(),
+                    rows::micros(place),
                 ],
             )
             .await;
@@ -161,6 +184,20 @@ async fn accept(
     Err(Error::unavailable(
         "equal reports start and end all the time: expected a pause before another starts",
     ))
+}
+
+/// Live tasks of the client of a new one, at most `most`.
+async fn ahead(session: &mut Session<'_>, new: &NewTask, most: u32) -> Read<u32> {
+    let (tenant, client) = (new.tenant.as_str(), new.requester.client.as_str());
+    let found = session.first(OF_CLIENT, values![tenant, client, i64::from(most)]).await?;
+    let ahead = found.map_or(Ok(0), |row| row.integer("ahead"))?;
+    Ok(u32::try_from(ahead).unwrap_or(most))
+}
+
+/// How long the last run of the same definition took that came to its end.
+async fn last_run(session: &mut Session<'_>, new: &NewTask) -> Read<Option<TimeDelta>> {
+    let found = session.first(LAST_RUN, values![new.tenant.as_str(), new.definition.as_str()]).await?;
+    Ok(found.map(|row| row.integer("took")).transpose()?.map(TimeDelta::microseconds))
 }
 
 fn task_row(found: Read<Option<Row>>) -> Read<Option<TaskRow>> {

@@ -6,7 +6,7 @@ use muster_reports::ids::WorkerId;
 use muster_reports::ports::{
     AuditTrail, Credentials, ManualLink, Registry, SnapshotCatalogue, Started, TaskStore,
 };
-use muster_reports::task::{AttemptEnd, TaskState};
+use muster_reports::task::{AttemptEnd, NewTask, TaskState};
 use muster_store::{Place, Settings, Store};
 use muster_testkit::{MemoryStore, build, contract};
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
@@ -229,6 +229,24 @@ async fn a_queue_that_is_full_refuses_and_loses_nothing() {
     assert_eq!(again.task().id, build::task_id(2), "an equal one is still found");
     store.cancel(&build::tenant(), &build::task_id(1), now).await.unwrap();
     assert!(matches!(store.start(build::new_task(6, now)).await.unwrap(), Started::New(_)));
+}
+
+#[tokio::test]
+async fn one_client_cannot_take_every_place() {
+    let stores = Stores::new();
+    let settings = Settings { client_live_max: 2, ..Settings::default() };
+    let store = open_with(&stores.path(), settings).await.unwrap();
+    let now = build::start_of_time();
+    for number in 1..=2 {
+        store.start(build::new_task(number, now)).await.unwrap();
+    }
+    let error = store.start(build::new_task(3, now)).await.unwrap_err();
+    assert_eq!(error.category, Category::Unavailable);
+    assert!(error.message.starts_with("2 reports of this client are waiting or running"), "{error}");
+    let other = NewTask { requester: build::application(), ..build::new_task(3, now) };
+    assert!(matches!(store.start(other).await.unwrap(), Started::New(_)));
+    store.cancel(&build::tenant(), &build::task_id(1), now).await.unwrap();
+    assert!(matches!(store.start(build::new_task(4, now)).await.unwrap(), Started::New(_)));
 }
 
 #[tokio::test]

@@ -6,7 +6,9 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{TaskDefinitionId, TaskId, TenantId, WorkerId};
 use muster_reports::ports::{AuditEvent, Cancelled, LeaseState, ResultOrder, Started, TaskStore};
-use muster_reports::task::{AttemptEnd, Claim, Lease, Message, NewTask, Progress, Severity, Task, TaskState};
+use muster_reports::task::{
+    AttemptEnd, Claim, Lease, Message, NewTask, Progress, Severity, Task, TaskState, place_in_line,
+};
 use std::time::Duration;
 
 /// Messages kept per task, besides the notes on what was left out and the errors that end it.
@@ -21,6 +23,7 @@ pub(super) struct Entry {
     deadline: DateTime<Utc>,
     /// When a claim may take it: not before this while pending, the end of the lease while running.
     due: DateTime<Utc>,
+    place: DateTime<Utc>,
 }
 
 impl Entry {
@@ -124,6 +127,16 @@ impl MemoryStore {
         if state.tasks.iter().any(|e| e.task.id == new.id) {
             return Err(Error::internal("the task could not be accepted", "its id is taken"));
         }
+        let of_client = |task: &Task| {
+            task.state.is_live() && task.tenant == new.tenant && task.requester.client == new.requester.client
+        };
+        let ahead = state.tasks.iter().filter(|e| of_client(&e.task)).count();
+        let before = state.tasks.iter().rev().map(|e| &e.task);
+        let last = before
+            .filter(|task| task.tenant == new.tenant && task.definition == new.definition)
+            .find(|task| task.result.is_some());
+        let took = last.and_then(|task| Some(task.completed? - task.launched?));
+        let place = place_in_line(new.created, u32::try_from(ahead).unwrap_or(u32::MAX), took);
         let mut messages = Vec::new();
         add(&mut messages, new.messages);
         let task = Task {
@@ -152,6 +165,7 @@ impl MemoryStore {
             dedup_key: new.dedup_key,
             deadline: new.deadline,
             due: new.created.min(new.deadline),
+            place,
         });
         self.work.notify_one();
         Ok(Started::New(task))
@@ -222,7 +236,7 @@ impl TaskStore for MemoryStore {
         loop {
             let due = state.tasks.iter_mut().filter(|e| e.task.state.is_live() && e.due <= now);
             // The first of equals is the one accepted first.
-            let Some(entry) = due.min_by_key(|e| e.due) else { return Ok(None) };
+            let Some(entry) = due.min_by_key(|e| e.place) else { return Ok(None) };
             if entry.deadline <= now {
                 entry.fail_overdue(now);
             } else if entry.task.attempts >= self.attempts_max {
