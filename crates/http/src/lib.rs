@@ -15,6 +15,7 @@
 //! - No clock and no randomness but those of the state; no settings but those of the state.
 
 mod access;
+mod answered;
 mod failure;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;

@@ -1,5 +1,6 @@
 //! What surrounds every request: tracking id, trace, log line, limits of size and time, panics, doubled slashes.
 
+use crate::answered;
 use crate::failure::{Failure, render};
 use crate::state::AppState;
 use axum::Router;
@@ -11,6 +12,7 @@ use futures_util::FutureExt;
 use muster_reports::Error;
 use muster_reports::trace::Trace;
 use std::panic::AssertUnwindSafe;
+use std::time::Instant;
 use tower::ServiceExt;
 use tracing::Instrument;
 use tracing::field::Empty;
@@ -27,6 +29,7 @@ const HEADERS_BYTES_MAX: usize = 32 * 1024;
 /// The span has the route's pattern and never the path or the query, which the client chose; of a trace only its id, which
 /// is hex digits whoever chose it.
 pub(crate) async fn answer(state: AppState, routes: Router, mut request: Request) -> Response {
+    let begun = Instant::now();
     let tracking_id = state.inner().wiring.ids.fresh();
     let trace = trace(&request, &tracking_id);
     let span = tracing::info_span!(
@@ -49,9 +52,7 @@ pub(crate) async fn answer(state: AppState, routes: Router, mut request: Request
             Ok(Err(_)) => Failure::internal("a handler panicked", "see the panic message").into_response(),
             Err(_) => Failure::from(Error::unavailable("the request took too long")).into_response(),
         };
-        let response = render(response, &tracking_id);
-        tracing::info!(status = response.status().as_u16(), "answered");
-        response
+        answered::with_line(render(response, &tracking_id), begun)
     }
     .instrument(span)
     .await

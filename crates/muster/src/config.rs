@@ -299,7 +299,7 @@ pub struct Audit {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
-    /// What is logged, as `tracing` filters read it: `info`, `muster=debug,warn`.
+    /// What is logged, as `tracing` filters read it; targets of this service begin with `muster`.
     pub filter: String,
     /// How a line looks.
     pub format: LogFormat,
@@ -428,7 +428,8 @@ impl Default for Audit {
 
 impl Default for Log {
     fn default() -> Self {
-        Self { filter: "info".into(), format: LogFormat::Text }
+        // Libraries say much at `info` that is about their own insides.
+        Self { filter: "warn,muster=info".into(), format: LogFormat::Text }
     }
 }
 

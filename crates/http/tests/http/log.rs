@@ -62,11 +62,14 @@ async fn the_log_has_the_tracking_id_and_no_secret_or_person() {
     };
     line_of(&broken["trackingId"], "the audit event could not be recorded: told to refuse");
     line_of(&broken["trackingId"], "status=500");
+    line_of(&broken["trackingId"], "took_ms=");
     line_of(&broken["trackingId"], "route=\"/v3/reports/{id}\"");
     line_of(&refused["trackingId"], "client=\"client-of-ada\"");
     assert!(
         log.lines()
-            .any(|line| line.contains("4bf92f3577b34da6a3ce929d0e0e4736") && line.contains("status=200"))
+            // {"status":"live"}
+            .any(|line| line.contains("4bf92f3577b34da6a3ce929d0e0e4736")
+                && line.contains("status=200 bytes=17 took_ms="))
     );
     assert!(log.contains("a token is refused reason=\"it is no token of ours\""), "{log}");
     let bearer = world.bearer(&build::user());

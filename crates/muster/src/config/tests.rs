@@ -199,3 +199,34 @@ fn issuers_that_trust_too_much_or_too_little_are_refused() {
         assert!(refusal.contains(expected), "{expected}: {refusal}");
     }
 }
+
+/// A line of each target at `info`, through the filter that is in force unless one is set.
+#[test]
+fn libraries_are_logged_from_warnings_on_and_the_service_from_what_it_does() {
+    use std::sync::{Arc, Mutex};
+    let lines = Arc::new(Mutex::new(Vec::<u8>::new()));
+    let written = lines.clone();
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().unwrap().write(bytes)
+        }
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(Settings::default().log.filter))
+        .with_writer(move || Lines(written.clone()))
+        .finish();
+    tracing::subscriber::with_default(subscriber, || {
+        tracing::info!(target: "delta_kernel::log_segment", "one");
+        tracing::warn!(target: "delta_kernel::log_segment", "two");
+        tracing::info!(target: "muster_http::answered", "three");
+        tracing::info!(target: "muster::serve", "four");
+        tracing::debug!(target: "muster_http::access", "five");
+    });
+    let text = String::from_utf8(lines.lock().unwrap().clone()).unwrap();
+    let last: Vec<_> = text.lines().filter_map(|line| line.rsplit(' ').next()).collect();
+    assert_eq!(last, ["two", "three", "four"]);
+}
