@@ -4,8 +4,9 @@ use crate::api::{self, Api, Credentials, Report};
 use crate::command;
 use crate::failure::{Context, Failure, Result};
 use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
 use std::fs::File;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -20,7 +21,7 @@ pub const TENANT: &str = "default";
 /// A tenant that no service here belongs to.
 pub const OTHER_TENANT: &str = "other";
 /// How long a server may take to be ready, or to stop.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
 /// Pause between looks at something that is about to happen.
 const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -117,7 +118,7 @@ impl House {
     /// Starts `muster serve` under another program that becomes it, as `strace -D` does; `under` is that
     /// program with its arguments.
     pub fn spawn_under(&self, under: &[String], settings: &[(&str, &str)]) -> Result<Server> {
-        let port = free_port()?;
+        let port = ReservedPort::new()?;
         let log = File::options()
             .create(true)
             .append(true)
@@ -132,7 +133,7 @@ impl House {
             }
         };
         let child = serve
-            .args(["serve", "--listen", &format!("127.0.0.1:{port}")])
+            .args(["serve", "--listen", &format!("127.0.0.1:{}", port.number())])
             .envs(self.settings.iter().cloned())
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
@@ -140,7 +141,8 @@ impl House {
             .stderr(log)
             .spawn()
             .context(|| format!("{} cannot be run", self.binary.display()))?;
-        Ok(Server { child, base: format!("http://127.0.0.1:{port}"), spawned: Instant::now() })
+        let base = format!("http://127.0.0.1:{}", port.number());
+        Ok(Server { child, base, spawned: Instant::now(), _port: port })
     }
 
     /// Starts `muster serve` and waits until it is ready.
@@ -159,6 +161,7 @@ pub struct Server {
     pub base: String,
     /// When its process was started.
     pub spawned: Instant,
+    _port: ReservedPort,
 }
 
 impl Server {
@@ -293,21 +296,61 @@ fn json_of(command: &mut Command) -> Result<Value> {
     serde_json::from_str(&command::output(command)?).context(|| "the command's output is no JSON".into())
 }
 
-/// A port that nobody listens on. Somebody else may take it before our server does; then the server says so.
-///
-/// Of those that the system gives to no client by itself, each process of ours from another place on, so that of two
-/// servers that are started at once neither is reached in place of the other.
-pub fn free_port() -> Result<u16> {
-    const FIRST: u32 = 12_000;
-    const PORTS: u32 = 20_000;
-    static GIVEN: AtomicU32 = AtomicU32::new(0);
-    let begin = std::process::id().wrapping_mul(7_919);
-    for _ in 0..PORTS {
-        let place = begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
-        let port = u16::try_from(FIRST + place % PORTS).expect("the last port is below 32,768");
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
-            return Ok(port);
+/// A port of 127.0.0.1 that the system gives to nobody else while this is held. Nobody listens on it but a server that is
+/// told to: servers set SO_REUSEADDR, as this does, and may bind a port that is bound and not listened on.
+#[derive(Debug)]
+pub struct ReservedPort {
+    socket: Socket,
+    number: u16,
+}
+
+impl ReservedPort {
+    /// One of those that the system gives to no client by itself, each process of ours from another place on, so that of
+    /// two servers that are started at once neither is reached in place of the other.
+    pub fn new() -> Result<Self> {
+        const FIRST: u32 = 12_000;
+        const PORTS: u32 = 20_000;
+        static GIVEN: AtomicU32 = AtomicU32::new(0);
+        let begin = std::process::id().wrapping_mul(7_919);
+        for _ in 0..PORTS {
+            let place = begin.wrapping_add(GIVEN.fetch_add(1, Ordering::Relaxed));
+            let number = u16::try_from(FIRST + place % PORTS).expect("the last port is below 32,768");
+            let reserved = Self { socket: socket()?, number };
+            if reserved.is_ours() {
+                return Ok(reserved);
+            }
         }
+        Err(Failure::new("no port on 127.0.0.1 can be had"))
     }
-    Err(Failure::new("no port on 127.0.0.1 can be had"))
+
+    /// Takes the port; not if anybody has it, be it only reserved.
+    fn is_ours(&self) -> bool {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.number));
+        self.socket.bind(&address.into()).and_then(|()| self.socket.set_reuse_address(true)).is_ok()
+    }
+
+    /// The port.
+    pub fn number(&self) -> u16 {
+        self.number
+    }
+}
+
+fn socket() -> Result<Socket> {
+    Socket::new(Domain::IPV4, Type::STREAM, None).context(|| "no socket can be made".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    #[test]
+    fn a_reserved_port_is_given_to_one_and_listened_on_by_a_server() {
+        let port = ReservedPort::new().expect("there are ports");
+        let again = ReservedPort { socket: socket().expect("a socket can be made"), number: port.number };
+        assert!(!again.is_ours(), "it is taken");
+        // The standard library's listeners set SO_REUSEADDR, as servers do.
+        let listening = TcpListener::bind((Ipv4Addr::LOCALHOST, port.number()));
+        assert!(listening.is_ok(), "{listening:?}");
+    }
 }

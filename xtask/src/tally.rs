@@ -47,6 +47,49 @@ impl Tally {
     }
 }
 
+/// The output of `cargo test`, which is the output of one test program after another.
+///
+/// A program that is aborted, by an assertion of a C library for one, prints no closing line: it has failed.
+#[derive(Debug, Default)]
+pub struct Programs {
+    counted: Tally,
+    /// The opening line of a program without its closing line so far.
+    open: Option<String>,
+}
+
+impl Programs {
+    /// Reads the next line.
+    pub fn read(&mut self, line: &str) {
+        if let Some(closed) = Tally::from_cargo_line(line) {
+            self.counted += closed;
+            self.open = None;
+        } else if is_opening(line) {
+            self.aborted();
+            self.open = Some(line.trim().to_owned());
+        }
+    }
+
+    /// The totals, once there are no more lines.
+    pub fn end(mut self) -> Tally {
+        self.aborted();
+        self.counted
+    }
+
+    fn aborted(&mut self) {
+        if let Some(opening) = self.open.take() {
+            self.counted.failed += 1;
+            println!("FAIL  a test program ended before its tests did: {opening}");
+        }
+    }
+}
+
+/// `running 12 tests`
+fn is_opening(line: &str) -> bool {
+    let count = line.trim().strip_prefix("running ");
+    let count = count.and_then(|rest| rest.strip_suffix(" tests").or_else(|| rest.strip_suffix(" test")));
+    count.is_some_and(|count| count.parse::<u64>().is_ok())
+}
+
 impl AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
         self.passed += other.passed;
@@ -75,6 +118,26 @@ mod tests {
             assert_eq!(Tally::from_cargo_line(other), None, "{other}");
             assert_eq!(Tally::from_script_line(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn a_program_that_is_aborted_has_failed() {
+        let totals = |output: &str| {
+            let mut programs = Programs::default();
+            output.lines().for_each(|line| programs.read(line));
+            programs.end()
+        };
+        let whole = "running 2 tests\ntest a ... ok\ntest b ... ok\n\n\
+                     test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n";
+        assert_eq!(totals(whole), Tally { passed: 2, failed: 0, skipped: 0 });
+        let aborted = "running 1 test\ntest c ... rdkafka_mock.c:41: assertion failed\n";
+        assert_eq!(
+            totals(&format!("{whole}{aborted}")),
+            Tally { passed: 2, failed: 1, skipped: 0 },
+            "the last"
+        );
+        let both = format!("{aborted}{aborted}{whole}");
+        assert_eq!(totals(&both), Tally { passed: 2, failed: 2, skipped: 0 }, "before others");
     }
 
     #[test]

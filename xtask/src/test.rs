@@ -6,7 +6,7 @@ use crate::failure::Result;
 use crate::faults;
 use crate::hostile;
 use crate::setup;
-use crate::tally::Tally;
+use crate::tally::{Programs, Tally};
 use crate::workspace::{Workspace, cargo, must_run_everything};
 use std::ffi::OsString;
 
@@ -74,10 +74,9 @@ fn cargo_test(
     for (variable, value) in required {
         tests.envs(value.iter().map(|value| (variable, value)));
     }
-    let mut counted = Tally::default();
-    let succeeded = command::watch(&mut tests, |line| {
-        counted += Tally::from_cargo_line(line).unwrap_or_default();
-    })?;
+    let mut programs = Programs::default();
+    let succeeded = command::watch(&mut tests, |line| programs.read(line))?;
+    let mut counted = programs.end();
     if !succeeded && counted.failed == 0 {
         println!("FAIL  cargo test ended before its tests did");
         counted.failed += 1;

@@ -6,6 +6,7 @@ use super::*;
 use chrono::TimeDelta;
 use muster_reports::ports::AuditEvent;
 use muster_reports::trace::Trace;
+use muster_testkit::servers::ReservedPort;
 use muster_testkit::{MemoryStore, TestClock, build};
 use rdkafka::Message as _;
 use rdkafka::config::ClientConfig;
@@ -20,6 +21,7 @@ use std::collections::BTreeMap;
 type Cluster = MockCluster<'static, DefaultProducerContext>;
 
 const TOPIC: &str = "cloud-audit-report";
+const PATIENCE: Duration = Duration::from_secs(300);
 
 fn cluster() -> Cluster {
     let cluster = MockCluster::new(3).unwrap();
@@ -39,10 +41,11 @@ impl House {
     }
 
     fn relay(&self, cluster: &Cluster, name: &str) -> Relay {
-        self.relay_to(cluster.bootstrap_servers(), name)
+        // Longer than any busy machine takes: what is sent again arrives twice.
+        self.relay_to(cluster.bootstrap_servers(), name, PATIENCE)
     }
 
-    fn relay_to(&self, servers: String, name: &str) -> Relay {
+    fn relay_to(&self, servers: String, name: &str, delivery: Duration) -> Relay {
         let properties = BTreeMap::from([
             ("bootstrap.servers".to_owned(), servers),
             ("retry.backoff.ms".to_owned(), "10".to_owned()),
@@ -56,7 +59,7 @@ impl House {
             batch_max: 100,
             poll: Duration::from_millis(5),
             pause_most: Duration::from_millis(50),
-            delivery: Duration::from_secs(2),
+            delivery,
         };
         let (trail, log) = (self.store.clone(), self.store.clone());
         Relay::new(WorkerId::new(name), trail, log, self.clock.clone(), settings).unwrap()
@@ -80,9 +83,9 @@ impl House {
     }
 }
 
-/// Asks until it is so; fails after a minute.
+/// Asks until it is so; fails after a time that no machine needs.
 async fn until(so: impl AsyncFn() -> bool) {
-    let end = tokio::time::Instant::now() + Duration::from_secs(60);
+    let end = tokio::time::Instant::now() + PATIENCE;
     while !so().await {
         assert!(tokio::time::Instant::now() < end, "it took too long");
         tokio::time::sleep(Duration::from_millis(5)).await;
@@ -122,7 +125,7 @@ fn consume(cluster: &Cluster) -> Vec<Seen> {
     consumer.assign(&partitions).unwrap();
     let (mut seen, mut ended) = (Vec::new(), 0);
     while ended < 4 {
-        match consumer.poll(Duration::from_secs(30)).expect("the cluster answers") {
+        match consumer.poll(PATIENCE).expect("the cluster answers") {
             Ok(message) => {
                 let headers = message.headers().unwrap().iter();
                 let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
@@ -250,10 +253,8 @@ async fn what_people_can_mend_is_waited_for() {
 async fn what_waits_says_what_is_wrong_with_the_broker() {
     let house = House::new();
     house.record([1], "acme").await;
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let nobody = listener.local_addr().unwrap().to_string();
-    drop(listener);
-    let relay = house.relay_to(nobody, "one");
+    let nobody = ReservedPort::new();
+    let relay = house.relay_to(format!("127.0.0.1:{}", nobody.number()), "one", Duration::from_secs(2));
     let events = house.store.events(&build::tenant(), 0, 10).await.unwrap();
     let outcomes = relay.producer.send(&build::tenant(), &events, &CancellationToken::new()).await;
     let Outcome::NotNow(reason) = &outcomes[0] else { panic!("{outcomes:?}") };

@@ -4,7 +4,7 @@
 //! on a port of its own, and asks for a password; in clear, since hashing it takes a build without
 //! optimisation longer than a test.
 
-use crate::servers::free_port;
+use crate::servers::ReservedPort;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, chown};
@@ -27,7 +27,7 @@ pub const PASSWORD: &str = "not-to-be-seen";
 const REQUIRED: &str = "MUSTER_REQUIRE_POSTGRES";
 /// Between two looks at a server that is starting, and looks until that is a failure.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
-const LOOKS_MAX: u32 = 1_500;
+const LOOKS_MAX: u32 = 15_000;
 
 /// Whether the server writes to the disk before it says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub enum Shutdown {
 pub struct PostgresServer {
     programs: PathBuf,
     dir: tempfile::TempDir,
-    port: u16,
+    port: ReservedPort,
     durability: Durability,
     process: Mutex<Option<Child>>,
     schemas: AtomicU32,
@@ -73,7 +73,7 @@ impl PostgresServer {
         let server = Self {
             programs,
             dir: tempfile::tempdir().expect("a temporary folder can be made"),
-            port: free_port(),
+            port: ReservedPort::new(),
             durability,
             process: Mutex::new(None),
             schemas: AtomicU32::new(0),
@@ -110,7 +110,7 @@ impl PostgresServer {
 
     /// The URL of the database, with its password.
     pub fn url(&self) -> String {
-        format!("postgres://{USER}:{PASSWORD}@127.0.0.1:{}/postgres", self.port)
+        format!("postgres://{USER}:{PASSWORD}@127.0.0.1:{}/postgres", self.port.number())
     }
 
     /// Runs statements as an administrator; what they answer, a row a line.
@@ -132,7 +132,17 @@ impl PostgresServer {
         let output = self
             .program("psql")
             .args(["--no-psqlrc", "--tuples-only", "--no-align", "--quiet", "-v", "ON_ERROR_STOP=1"])
-            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", USER, "-d", "postgres", "-c"])
+            .args([
+                "-h",
+                "127.0.0.1",
+                "-p",
+                &self.port.number().to_string(),
+                "-U",
+                USER,
+                "-d",
+                "postgres",
+                "-c",
+            ])
             .arg(statements)
             .env("PGPASSWORD", PASSWORD)
             .output()
@@ -187,7 +197,7 @@ impl PostgresServer {
         server
             .arg("-D")
             .arg(self.data())
-            .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-k"])
+            .args(["-h", "127.0.0.1", "-p", &self.port.number().to_string(), "-k"])
             .arg(self.dir.path())
             .args(["-c", fsync, "-c", "max_connections=200"])
             .stdout(Stdio::null())
@@ -201,7 +211,7 @@ impl PostgresServer {
             }
             let ready = self
                 .program("pg_isready")
-                .args(["--quiet", "-h", "127.0.0.1", "-p", &self.port.to_string()])
+                .args(["--quiet", "-h", "127.0.0.1", "-p", &self.port.number().to_string()])
                 .status();
             if ready.is_ok_and(|status| status.success()) {
                 return;

@@ -5,10 +5,15 @@
 pub mod certificates;
 pub mod slapd;
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Child;
 use std::time::Duration;
+use tokio::net::TcpSocket;
+
+/// How long a server may take to do what it is waited for, in steps of [`LOOK_EVERY`]: longer than on any busy machine.
+const LOOKS_MAX: u32 = 6_000;
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// The program, where one of these paths has it; else a line that says that tests are skipped.
 pub fn program(paths: &[&str]) -> Option<PathBuf> {
@@ -19,13 +24,39 @@ pub fn program(paths: &[&str]) -> Option<PathBuf> {
     found
 }
 
-/// A port of the loopback address that was free a moment ago.
+/// A port that the system gives to nobody else while this is held. Nobody listens on it but a server that is told to:
+/// servers set SO_REUSEADDR, as this does, and may bind a port that is bound and not listened on.
 ///
-/// # Panics
-/// When there is none.
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has free ports");
-    listener.local_addr().expect("it is bound").port()
+/// Why: a port that was free a moment ago is somebody else's a moment later, where many tests run.
+#[derive(Debug)]
+pub struct ReservedPort {
+    _socket: TcpSocket,
+    number: u16,
+}
+
+impl ReservedPort {
+    /// A port of every address of this machine.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub fn new() -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket can be made");
+        socket.set_reuseaddr(true).expect("a new socket takes options");
+        socket.bind(([0, 0, 0, 0], 0).into()).expect("there are free ports");
+        let number = socket.local_addr().expect("it is bound").port();
+        Self { _socket: socket, number }
+    }
+
+    /// The port.
+    pub fn number(&self) -> u16 {
+        self.number
+    }
+}
+
+impl Default for ReservedPort {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// A server that ends with the test.
@@ -46,7 +77,7 @@ impl Server {
     /// # Panics
     /// When the process cannot be waited for.
     pub fn ended_with(&mut self, text: &str, log: &Path) -> bool {
-        for _ in 0..600 {
+        for _ in 0..LOOKS_MAX {
             let written = std::fs::read_to_string(log).unwrap_or_default();
             if written.contains(text) {
                 self.0.wait().expect("a child can be waited for");
@@ -55,7 +86,7 @@ impl Server {
             if !written.is_empty() && !written.starts_with("usage") {
                 return false;
             }
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(LOOK_EVERY);
         }
         false
     }
@@ -63,7 +94,7 @@ impl Server {
     /// Waits until the port answers; what the server wrote to `log` is shown when it does not.
     ///
     /// # Panics
-    /// When the server ends, or does not answer for half a minute.
+    /// When the server ends, or does not answer for five minutes.
     pub fn await_port(&mut self, port: u16, log: &Path) {
         self.await_address(([127, 0, 0, 1], port).into(), log);
     }
@@ -73,14 +104,14 @@ impl Server {
     /// # Panics
     /// As [`await_port`](Self::await_port).
     pub fn await_address(&mut self, address: SocketAddr, log: &Path) {
-        for _ in 0..600 {
+        for _ in 0..LOOKS_MAX {
             if TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok() {
                 return;
             }
             let ended = self.0.try_wait().expect("a child can be asked");
             let text = || std::fs::read_to_string(log).unwrap_or_default();
             assert!(ended.is_none(), "the server ended with {ended:?}: {}", text());
-            std::thread::sleep(Duration::from_millis(50));
+            std::thread::sleep(LOOK_EVERY);
         }
         panic!("no answer at {address}: {}", std::fs::read_to_string(log).unwrap_or_default());
     }

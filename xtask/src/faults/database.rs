@@ -16,7 +16,7 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 /// How long PostgreSQL may work on for a dead process.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Prints `{"rows": [...], "downloads": [...]}`.
 const SCRIPT: &str = r#"

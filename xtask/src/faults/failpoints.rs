@@ -125,7 +125,7 @@ const TIMES_MAX: u64 = 500;
 /// Cancels that may miss the moment.
 const CANCELS_MAX: u32 = 500;
 /// How long a process may take to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 /// The word under which processes that ended at a step are counted.
 pub const CRASHES: &str = "crashes";
 

@@ -43,7 +43,7 @@ const LEFT: [&str; 2] = ["4.report.csv.tmp", "5.report.csv"];
 /// How long a process may take to be gone that is being killed: its connections break first.
 const DYING: Duration = Duration::from_millis(300);
 /// The same, where it does not answer any more.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// How long a task is waited for beside a fault.
 const WATCHED: Duration = Duration::from_secs(30);
 

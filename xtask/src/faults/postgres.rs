@@ -4,7 +4,7 @@
 
 use crate::command;
 use crate::failure::{Context, Failure, Result};
-use crate::server::free_port;
+use crate::server::ReservedPort;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
@@ -13,14 +13,14 @@ use std::time::{Duration, Instant};
 /// Where Debian keeps versions of the server.
 const VERSIONS: &str = "/usr/lib/postgresql";
 /// How long it may take to be ready, or to stop.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(300);
 
 /// A running server; stopped and removed when dropped.
 #[derive(Debug)]
 pub struct Postgres {
     folder: PathBuf,
     programs: Programs,
-    port: u16,
+    port: ReservedPort,
     process: Child,
     /// URL of its database.
     pub url: String,
@@ -46,9 +46,9 @@ impl Postgres {
         }
         let options = ["--username=muster", "--auth=trust", "--encoding=UTF8", "--no-sync", "--pgdata"];
         command::output(programs.command("initdb", &folder).args(options).arg(folder.join("data")))?;
-        let port = free_port()?;
-        let process = programs.serve(&folder, port)?;
-        let url = format!("postgres://muster@127.0.0.1:{port}/postgres");
+        let port = ReservedPort::new()?;
+        let process = programs.serve(&folder, port.number())?;
+        let url = format!("postgres://muster@127.0.0.1:{}/postgres", port.number());
         let server = Self { folder, programs, port, process, url };
         server.wait_ready()?;
         Ok(server)
@@ -77,7 +77,7 @@ impl Postgres {
 
     /// Serves the same database again at the same port, after a stop.
     pub fn start_again(&mut self) -> Result<()> {
-        self.process = self.programs.serve(&self.folder, self.port)?;
+        self.process = self.programs.serve(&self.folder, self.port.number())?;
         self.wait_ready()
     }
 

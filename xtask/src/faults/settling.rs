@@ -9,9 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a task may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
 /// How long the service may refuse everything when the fault is over.
-const RESUME: Duration = Duration::from_secs(30);
+const RESUME: Duration = Duration::from_secs(300);
 
 /// Waits until a task has ended; the published word.
 ///

@@ -8,7 +8,7 @@ use crate::command;
 use crate::failure::{Context, Failure, Result};
 use crate::kill::SETTINGS;
 use crate::random::Random;
-use crate::server::{House, OTHER_TENANT, TENANT, free_port, muster};
+use crate::server::{House, OTHER_TENANT, ReservedPort, TENANT, muster};
 use crate::tally::Tally;
 use crate::workspace::Workspace;
 use serde_json::{Value, json};
@@ -56,8 +56,8 @@ struct Broker<'a> {
     needs: &'a Needs,
     folder: PathBuf,
     admin: PathBuf,
-    port: u16,
-    store_port: u16,
+    port: ReservedPort,
+    store_port: ReservedPort,
     _store: Killed,
     process: Option<Killed>,
 }
@@ -65,18 +65,19 @@ struct Broker<'a> {
 impl<'a> Broker<'a> {
     /// Starts both and makes the topic.
     fn start(workspace: &Workspace, needs: &'a Needs, folder: &Path) -> Result<Self> {
-        let store_port = free_port()?;
+        let store_port = ReservedPort::new()?;
         let mut store = Command::new(&needs.python);
-        store.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &store_port.to_string()]);
+        store.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &store_port.number().to_string()]);
         let mut broker = Self {
             needs,
             folder: folder.into(),
             admin: workspace.root.join("crates/audit/tests/relay/admin.py"),
-            port: free_port()?,
+            port: ReservedPort::new()?,
             store_port,
             _store: spawn(&mut store, folder, "store.log")?,
             process: None,
         };
+        let store_port = broker.store_port.number();
         wait_for(store_port)?;
         broker.administer(&["bucket", &format!("http://127.0.0.1:{store_port}"), BUCKET])?;
         broker.up()?;
@@ -86,7 +87,7 @@ impl<'a> Broker<'a> {
     }
 
     fn servers(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("127.0.0.1:{}", self.port.number())
     }
 
     fn administer(&self, arguments: &[&str]) -> Result<()> {
@@ -102,10 +103,10 @@ impl<'a> Broker<'a> {
             .args(["--listener-url", &url, "--advertised-listener-url", &url])
             .args(["--storage-engine", &format!("s3://{BUCKET}/")])
             .envs(KEYS)
-            .env("AWS_ENDPOINT", format!("http://127.0.0.1:{}", self.store_port))
+            .env("AWS_ENDPOINT", format!("http://127.0.0.1:{}", self.store_port.number()))
             .env("AWS_ALLOW_HTTP", "true");
         self.process = Some(spawn(&mut broker, &self.folder, "broker.log")?);
-        wait_for(self.port)
+        wait_for(self.port.number())
     }
 
     fn down(&mut self) {

@@ -6,7 +6,8 @@ use crate::outages::{Breakable, run};
 use crate::trail::Trail;
 use crate::{PARTITIONS, Properties, TOPIC};
 use muster_testkit::postgres::{Durability, PostgresServer};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use muster_testkit::servers::ReservedPort;
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -68,11 +69,6 @@ pub fn start(mut program: Command, name: &str, folder: &Path) -> Killed {
     Killed(program.spawn().unwrap())
 }
 
-/// A port that is free now.
-pub fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
-}
-
 /// Waits until somebody listens.
 pub fn wait_for(port: u16) {
     let begun = Instant::now();
@@ -93,6 +89,7 @@ pub struct Broker {
     options: Vec<String>,
     store_port: u16,
     _store: Killed,
+    _ports: [ReservedPort; 2],
     process: Mutex<Option<Killed>>,
     folder: TempDir,
 }
@@ -101,7 +98,8 @@ impl Broker {
     /// A broker without topics, whose files and those that `options` name are in `folder`. `advertised` is the port that
     /// clients are told, its own if there is none.
     pub fn start(tools: Tools, folder: TempDir, options: &[&str], advertised: Option<u16>) -> Self {
-        let (port, store_port) = (free_port(), free_port());
+        let ports = [ReservedPort::new(), ReservedPort::new()];
+        let [port, store_port] = [ports[0].number(), ports[1].number()];
         let mut store = Command::new(&tools.python);
         store.args(["-m", "moto.server", "-H", "127.0.0.1", "-p", &store_port.to_string()]);
         let store = start(store, "store", folder.path());
@@ -114,6 +112,7 @@ impl Broker {
             options: options.iter().map(|option| (*option).to_owned()).collect(),
             store_port,
             _store: store,
+            _ports: ports,
             process: Mutex::new(None),
             folder,
         };

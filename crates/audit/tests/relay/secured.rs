@@ -4,7 +4,7 @@
 //! `stunnel` stands in front of the broker and ends TLS, because the broker's own options for a certificate and its key
 //! exclude each other. SASL is the broker's.
 
-use crate::broker::{Broker, Killed, Tools, free_port, start, wait_for};
+use crate::broker::{Broker, Killed, Tools, start, wait_for};
 use crate::consumer::by_python;
 use crate::outages::Breakable;
 use crate::process::RelayProcess;
@@ -12,6 +12,7 @@ use crate::trail::Trail;
 use crate::{Properties, until};
 use muster_reports::ids::TenantId;
 use muster_reports::ports::RelayLog;
+use muster_testkit::servers::ReservedPort;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -113,7 +114,8 @@ async fn tls_holds_against_the_wrong_authority() {
     certificate(folder.path(), "ca", "server", false);
     let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
     let (ca, other) = (path("ca.pem"), path("other.pem"));
-    let accept = free_port();
+    let reserved = ReservedPort::new();
+    let accept = reserved.number();
     let broker = Broker::start(tools, folder, &[], Some(accept));
     let _tunnel = tunnel(broker.folder(), accept, broker.port, "");
     let clear = broker.properties();
@@ -156,7 +158,8 @@ async fn a_client_certificate_opens_a_mutual_listener() {
     certificate(&path, "ca", "server", false);
     certificate(&path, "ca", "client", true);
     certificate(&path, "other", "stranger", true);
-    let accept = free_port();
+    let reserved = ReservedPort::new();
+    let accept = reserved.number();
     let broker = Broker::start(tools, folder, &[], Some(accept));
     let _tunnel = tunnel(&path, accept, broker.port, MUTUAL);
     let file = |name: &str| path.join(name).to_str().unwrap().to_owned();
@@ -183,7 +186,8 @@ async fn a_password_that_is_refused_is_never_told() {
     authority(folder.path(), "ca");
     certificate(folder.path(), "ca", "server", false);
     let ca = folder.path().join("ca.pem").to_str().unwrap().to_owned();
-    let accept = free_port();
+    let reserved = ReservedPort::new();
+    let accept = reserved.number();
     let broker = Broker::start(tools, folder, &["--authentication"], Some(accept));
     let _tunnel = tunnel(broker.folder(), accept, broker.port, "");
     let tls = with(&broker.properties(), &[("security.protocol", "sasl_ssl"), ("ssl.ca.location", &ca)]);

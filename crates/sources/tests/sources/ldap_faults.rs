@@ -128,7 +128,8 @@ fn values_that_come_in_parts_are_fetched_to_the_last() {
 
 #[test]
 fn a_server_that_is_not_there() {
-    let mut settings = LdapSettings::new(format!("ldap://127.0.0.1:{}", crate::servers::free_port()), "dc=x");
+    let nobody = crate::servers::ReservedPort::new();
+    let mut settings = LdapSettings::new(format!("ldap://127.0.0.1:{}", nobody.number()), "dc=x");
     settings.connect_timeout_s = 2;
     let definition = support::definition_of(ReaderSettings::Ldap(Box::new(settings)));
     let text = support::read(&definition, std::path::Path::new(".")).err().unwrap().to_string();

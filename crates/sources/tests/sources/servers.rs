@@ -11,4 +11,4 @@ pub mod scripted_ldap;
 pub mod slapd;
 pub mod tenant;
 
-pub use muster_testkit::servers::{Server, certificates, free_port, program};
+pub use muster_testkit::servers::{ReservedPort, Server, certificates, program};

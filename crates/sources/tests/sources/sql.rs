@@ -1,6 +1,6 @@
 //! Queries, on a real PostgreSQL.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use muster_sources::{AccountSettings, FlagCondition, ReadError, ReaderSettings, SqlSettings};
 
@@ -88,14 +88,12 @@ fn portions_and_limits(server: &Postgres) {
     let query = "SELECT id, pg_sleep(0.001)::text AS x FROM many";
     let mut slow = server.settings(query, AccountSettings::new("id"));
     slow.statement_timeout_s = 1;
-    let start = Instant::now();
     let reason = read(server, slow).unwrap().summary.incomplete_reason.unwrap();
     assert!(reason.contains("SQLSTATE 57014, its time limit"), "{reason}");
     let mut slow = server.settings(query, AccountSettings::new("id"));
-    slow.total_timeout_s = 1;
+    slow.total_timeout_s = 10;
     let reason = read(server, slow).unwrap().summary.incomplete_reason.unwrap();
-    assert_eq!(reason, "the read was not finished within 1 seconds");
-    assert!(start.elapsed() < Duration::from_secs(20));
+    assert_eq!(reason, "the read was not finished within 10 seconds");
 }
 
 fn what_cannot_run(server: &Postgres) {

@@ -104,15 +104,15 @@ async fn relay_connection(relay: Arc<Relay>, mut client: TcpStream, server_port:
     }
 }
 
-async fn relayed(server: &PostgresServer) -> (Arc<Relay>, Store, Store) {
+/// `wait` is how long a store asks for a database that is away.
+async fn relayed(server: &PostgresServer, wait: Duration) -> (Arc<Relay>, Store, Store) {
     let url = server.fresh_url();
     let port: u16 = url.split(['@', '/']).nth(3).unwrap().split(':').nth(1).unwrap().parse().unwrap();
     let relay = Relay::to(port).await;
     let through = url.replace(&format!(":{port}/"), &format!(":{}/", relay.address.port()));
-    let wait = Duration::from_secs(1);
-    let settings = Settings { busy_wait: wait, statement_wait: 2 * wait, ..settings() };
-    let broken = open(&format!("{through}&sslmode=disable"), settings.clone()).await.unwrap();
-    let sound = open(&url, settings).await.unwrap();
+    let settings = Settings { busy_wait: wait, statement_wait: 2 * wait, ..self::settings() };
+    let broken = open(&format!("{through}&sslmode=disable"), settings).await.unwrap();
+    let sound = open(&url, Settings { busy_wait: LEASE, ..self::settings() }).await.unwrap();
     (relay, broken, sound)
 }
 
@@ -120,7 +120,7 @@ async fn relayed(server: &PostgresServer) -> (Arc<Relay>, Store, Store) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_write_happens_once_however_its_commit_breaks() {
     let Some(server) = PostgresServer::shared() else { return };
-    let (relay, store, sound) = relayed(&server).await;
+    let (relay, store, sound) = relayed(&server, LEASE).await;
     let now = build::start_of_time();
     let tenant = build::tenant();
     let worker = WorkerId::new("worker");
@@ -155,14 +155,14 @@ async fn a_write_happens_once_however_its_commit_breaks() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_outcome_that_cannot_be_found_out_is_said_to_be_unknown() {
     let Some(server) = PostgresServer::shared() else { return };
-    let (relay, store, sound) = relayed(&server).await;
+    let (relay, store, sound) = relayed(&server, Duration::from_secs(1)).await;
     let now = build::start_of_time();
     relay.set(Cut::AnswerThenAll);
     let error = store.start(build::new_task(1, now)).await.unwrap_err();
     assert_eq!(error.category, Category::Unavailable);
     assert!(error.message.ends_with("whether it was kept is not known"), "{}", error.message);
     relay.set(Cut::Nothing);
-    let again = store.start(build::same_as(1, build::new_task(2, now))).await.unwrap();
+    let again = sound.start(build::same_as(1, build::new_task(2, now))).await.unwrap();
     assert!(matches!(&again, Started::Live(task) if task.id == build::task_id(1)), "{again:?}");
     assert!(sound.task(&build::tenant(), &build::task_id(2)).await.unwrap().is_none());
 }

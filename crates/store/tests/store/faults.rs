@@ -20,7 +20,7 @@ use tokio::time::Instant;
 
 /// Short, so that what a broken claim leaves behind is soon taken up.
 const LEASE: Duration = Duration::from_secs(2);
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(600);
 const STARTERS: u64 = 8;
 const WORKERS: u32 = 6;
 

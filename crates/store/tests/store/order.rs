@@ -18,7 +18,7 @@ const CALLERS: u64 = 8;
 const CHANGES: u64 = 150;
 /// Keys that the callers start tasks of: few, so that ends and starts of one key meet.
 const KEYS: u64 = 3;
-const SOON: Duration = Duration::from_secs(20);
+const SOON: Duration = Duration::from_secs(300);
 
 /// Shows a later time whenever it is asked.
 #[derive(Default)]
@@ -163,7 +163,8 @@ async fn over_postgres_a_start_beside_an_end_finds_the_task_live() {
     let ended = micros(&mut other).await;
     run(&mut other, &format!("BEGIN; UPDATE tasks SET state = 'terminated', completed = {ended}")).await;
     let again = || store.start(build::same_as(1, build::new_task(2, now)));
-    let beside = tokio::time::timeout(Duration::from_secs(4), again()).await.unwrap().unwrap();
+    // If it waited, the store would refuse it after `busy_wait`.
+    let beside = again().await.unwrap();
     assert!(matches!(&beside, Started::Live(task) if task.id == first.id), "{beside:?}");
     run(&mut other, "COMMIT").await;
     let Started::New(second) = again().await.unwrap() else { panic!("the first has ended") };

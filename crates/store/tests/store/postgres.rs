@@ -336,7 +336,7 @@ async fn an_abandoned_claim_is_given_back() {
         let id = store.start(build::new_task(number, now)).await.unwrap().task().id;
         let claiming = tokio::spawn({
             let store = store.clone();
-            async move { store.claim(&worker(1), now, LEASE).await.map(drop) }
+            async move { store.claim(&worker(1), now, FOR_EVER).await.map(drop) }
         });
         tokio::time::sleep(Duration::from_micros(number * 40)).await;
         claiming.abort();
@@ -353,7 +353,7 @@ async fn an_abandoned_claim_is_given_back() {
                 }
             }
         };
-        let claim = tokio::time::timeout(Duration::from_secs(20), claimed).await.unwrap();
+        let claim = tokio::time::timeout(FOR_EVER / 12, claimed).await.unwrap();
         assert_eq!((claim.task.id, claim.task.attempts), (id.clone(), 1), "round {number}");
         store.cancel(&build::tenant(), &id, now).await.unwrap();
     }
@@ -398,21 +398,23 @@ async fn many_may_open_a_new_database_at_once() {
 #[tokio::test]
 async fn what_cannot_hold_the_store_is_refused_without_its_password() {
     let Some(server) = PostgresServer::shared() else { return };
+    // Long for what answers, and short for what does not.
+    let long = Settings { busy_wait: LEASE, ..settings() };
     let short = Settings { busy_wait: Duration::from_secs(1), ..settings() };
     let url = server.fresh_url();
     let no_sync = format!("{url}%20-c%20synchronous_commit%3Doff");
-    let error = open(&no_sync, short.clone()).await.unwrap_err();
+    let error = open(&no_sync, long.clone()).await.unwrap_err();
     assert!(error.message.contains("synchronous_commit is off: expected on"), "{}", error.message);
     let wrong_password = server.url().replace(PASSWORD, "wrong-and-secret");
     let away = format!("postgres://muster:{PASSWORD}@127.0.0.1:1/postgres");
     let no_database =
         server.url().replace("/postgres", "/nowhere").replace("postgres:/nowhere", "postgres:/");
-    for (url, category) in [
-        (wrong_password, Category::Internal),
-        (away, Category::Unavailable),
-        (no_database, Category::Internal),
+    for (url, settings, category) in [
+        (wrong_password, &long, Category::Internal),
+        (away, &short, Category::Unavailable),
+        (no_database, &long, Category::Internal),
     ] {
-        let error = open(&url, short.clone()).await.unwrap_err();
+        let error = open(&url, settings.clone()).await.unwrap_err();
         let text = format!("{error} {error:?}");
         assert_eq!(error.category, category, "{text}");
         assert!(text.contains("postgres://muster@127.0.0.1:"), "the place is named: {text}");

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::certificates::{self, Certificates};
-use super::{Server, free_port, program};
+use super::{ReservedPort, Server, program};
 
 /// The password of `cn=admin,SUFFIX`; no error and no log may show it.
 pub const PASSWORD: &str = "s3cret-of-the-admin";
@@ -27,6 +27,7 @@ pub struct Slapd {
     /// The tree that it holds.
     pub suffix: String,
     _server: Server,
+    _ports: [ReservedPort; 2],
 }
 
 impl Slapd {
@@ -53,7 +54,8 @@ impl Slapd {
             .output()
             .expect("slapadd can be run");
         assert!(load.status.success(), "{}", String::from_utf8_lossy(&load.stderr));
-        let (port, tls_port) = (free_port(), free_port());
+        let ports = [ReservedPort::new(), ReservedPort::new()];
+        let [port, tls_port] = [ports[0].number(), ports[1].number()];
         // 127.0.0.2 is the address for which the certificate is not.
         let urls =
             format!("ldap://127.0.0.1:{port} ldaps://127.0.0.1:{tls_port} ldaps://127.0.0.2:{tls_port}");
@@ -69,7 +71,7 @@ impl Slapd {
         let mut server = Server(child);
         server.await_port(port, &folder.path().join("log"));
         server.await_port(tls_port, &folder.path().join("log"));
-        Some(Self { folder, port, tls_port, suffix: suffix.to_owned(), _server: server })
+        Some(Self { folder, port, tls_port, suffix: suffix.to_owned(), _server: server, _ports: ports })
     }
 
     /// Starts one that takes changes. `None` where it or ldapmodify is not installed.

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use muster_sources::{AccountSettings, SqlSettings};
 
-use super::{Server, certificates, free_port, program};
+use super::{ReservedPort, Server, certificates, program};
 
 /// The password of the user `reader`; no error and no log may show it.
 pub const PASSWORD: &str = "s3cret-of-the-reader";
@@ -12,7 +12,7 @@ pub const PASSWORD: &str = "s3cret-of-the-reader";
 /// A running server with a database `hr`.
 pub struct MariaDb {
     pub folder: tempfile::TempDir,
-    port: u16,
+    port: ReservedPort,
     _server: Server,
 }
 
@@ -34,12 +34,12 @@ impl MariaDb {
             "--auth-root-authentication-method=normal",
             &data,
         ]));
-        let port = free_port();
+        let port = ReservedPort::new();
         let socket = path.join("socket");
         let log = std::fs::File::create(path.join("log")).unwrap();
         let child = Command::new(mariadbd)
             .args(["--no-defaults", "--user=mysql", "--bind-address=127.0.0.1", &data])
-            .args([format!("--port={port}"), format!("--socket={}", socket.display())])
+            .args([format!("--port={}", port.number()), format!("--socket={}", socket.display())])
             .args([
                 format!("--ssl-ca={}", tls.ca.display()),
                 format!("--ssl-cert={}", tls.certificate.display()),
@@ -51,7 +51,7 @@ impl MariaDb {
             .spawn()
             .unwrap();
         let mut server = Server(child);
-        server.await_port(port, &path.join("log"));
+        server.await_port(port.number(), &path.join("log"));
         let whole = format!(
             "CREATE DATABASE hr CHARACTER SET utf8mb4; USE hr; {script}; \
              CREATE USER reader@'127.0.0.1' IDENTIFIED BY '{PASSWORD}' REQUIRE SSL; \
@@ -69,7 +69,7 @@ impl MariaDb {
         SqlSettings {
             ca_file: Some("ca.pem".to_owned()),
             password_file: Some("password".to_owned()),
-            ..SqlSettings::new(format!("mysql://reader@127.0.0.1:{}/hr", self.port), query, account)
+            ..SqlSettings::new(format!("mysql://reader@127.0.0.1:{}/hr", self.port.number()), query, account)
         }
     }
 }

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use muster_sources::{AccountSettings, SqlSettings};
 
-use super::{Server, certificates, free_port};
+use super::{ReservedPort, Server, certificates};
 
 /// The password of the role `reader`; no error and no log may show it.
 pub const PASSWORD: &str = "s3cret-of-the-reader";
@@ -16,6 +16,7 @@ pub struct Postgres {
     pub port: u16,
     programs: PathBuf,
     _server: Server,
+    _port: ReservedPort,
 }
 
 impl Postgres {
@@ -37,7 +38,8 @@ impl Postgres {
             .arg(path.join("data")));
         let access = "local all all trust\nhostssl all reader 127.0.0.1/32 scram-sha-256\n";
         std::fs::write(path.join("data/pg_hba.conf"), access).unwrap();
-        let port = free_port();
+        let reserved = ReservedPort::new();
+        let port = reserved.number();
         let options = format!(
             "listen_addresses = '127.0.0.1'\nport = {port}\nunix_socket_directories = '{0}'\nfsync = off\n\
              ssl = on\nssl_cert_file = '{0}/server.pem'\nssl_key_file = '{0}/server.key'\n",
@@ -55,7 +57,7 @@ impl Postgres {
             .unwrap();
         let mut server = Server(child);
         server.await_port(port, &path.join("log"));
-        let server = Self { folder, port, programs, _server: server };
+        let server = Self { folder, port, programs, _server: server, _port: reserved };
         server.run_script("postgres", "CREATE DATABASE hr");
         server.run_script(
             "hr",
@@ -66,7 +68,7 @@ impl Postgres {
 
     /// Runs statements as the administrator.
     pub fn run_script(&self, database: &str, script: &str) {
-        for _ in 0..100 {
+        for _ in 0..1_200 {
             let mut command = as_postgres(&self.programs.join("psql"));
             command.args(["-q", "-v", "ON_ERROR_STOP=1", "-h"]).arg(self.folder.path());
             let output =

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
-use super::{Server, free_port};
+use super::{ReservedPort, Server};
 
 /// The bearer token; no error and no log may show it.
 pub const TOKEN: &str = "t0ken-of-the-service";
@@ -12,7 +12,7 @@ pub const TOKEN: &str = "t0ken-of-the-service";
 /// A running service.
 pub struct Scim {
     pub folder: tempfile::TempDir,
-    port: u16,
+    port: ReservedPort,
     _server: Server,
 }
 
@@ -27,10 +27,10 @@ impl Scim {
         }
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("token"), TOKEN).unwrap();
-        let port = free_port();
+        let port = ReservedPort::new();
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
         let mut command = Command::new(program);
-        command.args(["--port", &port.to_string(), "--bearer-token", TOKEN]);
+        command.args(["--port", &port.number().to_string(), "--bearer-token", TOKEN]);
         if cursor {
             let yes = r#"{"supported": true}"#;
             let text = format!(
@@ -51,12 +51,12 @@ impl Scim {
             println!("SKIPPED: scim2-server is installed without its extra `cursor`");
             return None;
         }
-        server.await_port(port, &folder.path().join("log"));
+        server.await_port(port.number(), &folder.path().join("log"));
         Some(Self { folder, port, _server: server })
     }
 
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}/v2", self.port)
+        format!("http://127.0.0.1:{}/v2", self.port.number())
     }
 
     /// Creates a resource and gives its id.
@@ -68,7 +68,7 @@ impl Scim {
 
     /// What the service answers, headers and body, without the reader.
     pub fn ask(&self, method: &str, path: &str, resource: &str) -> String {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port.number())).unwrap();
         write!(
             stream,
             "{method} /v2{path} HTTP/1.0\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {TOKEN}\r\n\

@@ -77,8 +77,8 @@ struct State {
     data: Data,
     script: Script,
     asked: Vec<String>,
-    tokens: usize,
-    token_left: usize,
+    /// Requests that each token is still good for. A new token ends none of those before it.
+    tokens: Vec<usize>,
 }
 
 /// A running emulator; it ends with the process.
@@ -101,7 +101,7 @@ impl Tenant {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let script = Box::new(script);
-        let state = State { data, script, asked: Vec::new(), tokens: 0, token_left: 0 };
+        let state = State { data, script, asked: Vec::new(), tokens: Vec::new() };
         let state = Arc::new(Mutex::new(state));
         let shared = Arc::clone(&state);
         std::thread::spawn(move || {
@@ -130,7 +130,7 @@ impl Tenant {
 
     /// Tokens given so far.
     pub fn tokens(&self) -> usize {
-        self.state.lock().unwrap().tokens
+        self.state.lock().unwrap().tokens.len()
     }
 }
 
@@ -194,11 +194,13 @@ impl State {
         };
         let query: String = asked.query.iter().map(|(name, value)| format!(" {name}={value}")).collect();
         self.asked.push(format!("{method} {}{query}", asked.path));
-        if authorization != Some(&format!("Bearer token-{}", self.tokens)) || self.token_left == 0 {
+        let number = authorization.and_then(|text| text.strip_prefix("Bearer token-")?.parse::<usize>().ok());
+        let left = number.and_then(|number| self.tokens.get_mut(number.checked_sub(1)?));
+        let Some(left) = left.filter(|left| **left > 0) else {
             let body = json!({"error": "JWT validation failed: JWT is expired"}).to_string();
             return Ok(("401 Unauthorized".to_owned(), String::new(), body));
-        }
-        self.token_left -= 1;
+        };
+        *left -= 1;
         if let Some(fault) = (self.script)(&asked, &mut self.data) {
             return Err(fault);
         }
@@ -227,9 +229,8 @@ impl State {
             let body = json!({"error": "invalid_client", "error_description": format!("bad client secret {secret}")});
             return ("401 Unauthorized".to_owned(), String::new(), body.to_string());
         }
-        self.tokens += 1;
-        self.token_left = if self.data.token_requests == 0 { usize::MAX } else { self.data.token_requests };
-        let token = format!("token-{}", self.tokens);
+        self.tokens.push(if self.data.token_requests == 0 { usize::MAX } else { self.data.token_requests });
+        let token = format!("token-{}", self.tokens.len());
         let body = json!({"access_token": token, "token_type": "bearer", "expires_in": 749});
         ("200 OK".to_owned(), String::new(), body.to_string())
     }
