@@ -5,6 +5,7 @@
 //! at the database and the files from outside (`database.rs`), and holds all of it against the same ten rules
 //! (`rules.rs`). The short form takes minutes and is part of `cargo xtask test`; the long form takes hours.
 
+mod attacks;
 pub mod database;
 mod disk;
 mod failpoints;
@@ -109,6 +110,8 @@ pub enum Part {
     Nodes,
     /// PostgreSQL restarts, crashes, cuts connections, is gone or silent, under two nodes
     Outage,
+    /// One client starts hundreds of reports, has long queries checked, keeps idle connections
+    Attacks,
     /// The task protocol, in every order of steps
     Model,
 }
@@ -240,6 +243,7 @@ impl Run<'_> {
             Part::Disk => self.full_disk(),
             Part::Nodes => self.nodes(),
             Part::Outage => self.outages(),
+            Part::Attacks => self.attacks(),
             Part::Model => model::run(self.workspace).map(|(tally, states)| Ended {
                 tally,
                 what: format!("{states} of the sound protocol; three broken ones found"),
@@ -309,6 +313,16 @@ impl Run<'_> {
             done.all.count(races::CANCELLED),
             done.all.count(races::FINISHED)
         );
+        Ok(Ended::of(&done, what, None))
+    }
+
+    fn attacks(&self) -> Result<Ended> {
+        let house = self.house()?;
+        let one_by_one = Plan { lanes: 1, ..self.plan.clone() };
+        let done = record::units(&one_by_one, &attacks::NAMES.map(String::from), |index, _| {
+            Ok(attacks::run(&house, index))
+        })?;
+        let what = format!("{} of {} without harm", done.all.count(attacks::HARMLESS), attacks::NAMES.len());
         Ok(Ended::of(&done, what, None))
     }
 
