@@ -1,20 +1,22 @@
 //! Text cells that a spreadsheet would run as a formula, and how to make them plain text without losing a letter.
 //!
-//! A spreadsheet that opens a CSV file takes a cell for a formula by its first character. So text gets a leading
-//! apostrophe when
+//! A spreadsheet that opens a CSV file takes a cell for a formula by its first character; some pass over white space
+//! first, or take a full-width sign for the plain one. A text *begins as a formula* when its first character is a
+//! control character (NUL, tab, line feed and so on), or its first character that is neither white space nor invisible
+//! is a *sign*: `=`, `+`, `-`, `@`, one of their full-width and small forms (`＝`, `﹦`), or the minus sign `−`. So text
+//! gets a leading apostrophe when
 //!
-//! 1. its first character is `=`, `@`, a tab or a carriage return; or
-//! 2. its first character is `+` or `-`, and it is neither a number nor a telephone number as a whole; or
-//! 3. it begins with one or more apostrophes and the first other character is one of `=`, `@`, tab, carriage
-//!    return, `+`, `-`: text that looks guarded already.
+//! 1. it begins as a formula, unless what follows the white space is a number or a telephone number as a whole; or
+//! 2. it begins with one or more apostrophes, and what follows them begins as a formula: text that looks guarded
+//!    already.
 //!
 //! A *number* is a sign, digits in groups with single points or commas between them, and perhaps an exponent:
 //! `-1`, `+1.234,5`, `-.5`, `-2e-7`. A *telephone number* is a plus and 7 to 15 digits (the most that ITU-T E.164
 //! allows), each after at most two of space, `-`, `.`, `/`, `(`, `)`: `+49 (0)30 901820`, `+1-555-010-9999`.
 //! Neither can name a cell, a function or a program; a spreadsheet may at worst show a telephone number as a sum.
 //!
-//! To undo it, take one apostrophe away where rule 3 holds. It needs to know nothing of numbers, and it is exact:
-//! what was guarded by rule 1 or 2 fits rule 3 afterwards, and what was not guarded does not fit it.
+//! To undo it, take one apostrophe away where rule 2 holds. It needs to know nothing of numbers, and it is exact:
+//! what was guarded by rule 1 fits rule 2 afterwards, and what was not guarded does not fit it.
 //!
 //! Only text is guarded, with the header's cells and joined lists, each as the one cell that it is: numbers,
 //! booleans and times that are typed as such are written as they are.
@@ -32,6 +34,11 @@ pub enum FormulaGuard {
 }
 
 const APOSTROPHE: char = '\'';
+/// `=`, `+`, `-`, `@`, their full-width and small forms, and the minus sign.
+const SIGNS: [char; 13] = [
+    '=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}', '\u{fe66}', '\u{fe62}', '\u{fe63}',
+    '\u{fe6b}', '\u{2212}',
+];
 const TELEPHONE_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
 /// The text of a cell with the guard on.
@@ -53,17 +60,36 @@ pub fn unguard(cell: &str) -> &str {
 #[inline]
 pub(crate) fn needs_guard(text: &str) -> bool {
     match text.as_bytes().first() {
-        Some(b'=' | b'@' | b'\t' | b'\r') => true,
-        Some(b'+' | b'-') => !is_number(text) && !is_telephone_number(text),
+        // Most texts, at once: what is left is an apostrophe, a sign, and what may stand before one.
+        Some(b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z') | None => false,
         Some(b'\'') => looks_guarded(text),
-        Some(_) | None => false,
+        Some(_) => begins_as_formula(text) && !is_harmless(text),
     }
 }
 
-/// Rule 3 of the module.
+/// Rule 2 of the module.
 fn looks_guarded(text: &str) -> bool {
     let rest = text.trim_start_matches(APOSTROPHE);
-    rest.len() < text.len() && rest.starts_with(['=', '@', '\t', '\r', '+', '-'])
+    rest.len() < text.len() && begins_as_formula(rest)
+}
+
+fn begins_as_formula(text: &str) -> bool {
+    text.starts_with(char::is_control) || text.trim_start_matches(is_unseen).starts_with(SIGNS)
+}
+
+/// Whether all of it is a number or a telephone number, but for white space before it.
+fn is_harmless(text: &str) -> bool {
+    let seen = text.trim_start_matches(is_unseen);
+    !text.starts_with(char::is_control) && (is_number(seen) || is_telephone_number(seen))
+}
+
+/// White space, control characters, and characters that show nothing: joiners, marks of direction, fillers, variation
+/// selectors, tags.
+fn is_unseen(character: char) -> bool {
+    matches!(u32::from(character),
+        0..=0x20 | 0x7f..=0xa0 | 0xad | 0x34f | 0x61c | 0x115f..=0x1160 | 0x1680 | 0x17b4..=0x17b5 | 0x180b..=0x180f
+        | 0x2000..=0x200f | 0x2028..=0x202f | 0x205f..=0x206f | 0x2800 | 0x3000 | 0x3164 | 0xfe00..=0xfe0f | 0xfeff
+        | 0xffa0 | 0xfff0..=0xfffb | 0xe0000..=0xe0fff)
 }
 
 fn is_number(text: &str) -> bool {
@@ -129,6 +155,39 @@ mod tests {
             "'=1",
             "''@a",
             "'-5",
+            // What comes before the sign is not seen, or is taken away on import.
+            "\0=1",
+            "\0",
+            "\n=1",
+            "\ntext",
+            "\u{b}1",
+            "\u{1b}x",
+            "\u{85}x",
+            " =1",
+            " \t @a",
+            " +1+1",
+            "\u{a0}=1",
+            "\u{3000}-1+1",
+            "\u{feff}=1",
+            "\u{200b}=1",
+            "\u{2060}\u{200e}@a",
+            "\u{ad}=1",
+            "\u{e0041}=1",
+            "\u{2028}=1",
+            "\t-5",
+            // Signs that some spreadsheets read as the plain ones.
+            "\u{ff1d}1",
+            "\u{ff0b}1",
+            "\u{ff0d}1",
+            "\u{ff20}SUM(A1)",
+            "\u{fe66}1",
+            "\u{fe62}1",
+            "\u{fe63}1",
+            "\u{fe6b}a",
+            "\u{2212}1",
+            "' =1",
+            "'\u{ff1d}1",
+            "'\nx",
         ];
         for text in formulas {
             assert_eq!(guard(text), format!("'{text}"), "{text:?}");
@@ -141,7 +200,15 @@ mod tests {
         let plain = [
             "",
             "a",
-            " =1",
+            " ",
+            " a=1",
+            "\u{3000}",
+            "\u{feff}a",
+            " -5",
+            "\u{a0}+4930901820",
+            " '=1",
+            "' a",
+            "\u{2014}1",
             "a=1",
             "O'Neill",
             "'",
@@ -162,7 +229,6 @@ mod tests {
             "+1.555.010.9999",
             "+33 1 23 45 67 89",
             "2024-01-01",
-            "\u{ff1d}1",
         ];
         for text in plain {
             assert_eq!(guard(text), text);
@@ -172,17 +238,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_can_be_undone(text in "('{0,3}[=@\t\r+\\-0-9 .,eE()/a]{0,9})|\\PC{0,6}") {
+        fn it_can_be_undone(text in "('{0,3}[\0\n\u{feff}\u{ff1d}=@\t\r+\\-0-9 .,eE()/a]{0,9})|\\PC{0,6}") {
             let cell = guard(&text);
             prop_assert_eq!(unguard(&cell), &text);
         }
 
         #[test]
-        fn nothing_guarded_begins_as_a_formula(text in "['=@\t\r+\\-0-9 .eA!|]{0,6}") {
+        fn nothing_guarded_begins_as_a_formula(text in "['\0\n\u{3000}\u{ff1d}=@\t\r+\\-0-9 .eA!|]{0,6}") {
             let cell = guard(&text);
-            prop_assert!(!cell.starts_with(['=', '@', '\t', '\r']));
-            if cell.starts_with(['+', '-']) {
-                prop_assert!(!cell.contains(|letter: char| !"+-0123456789 .eE".contains(letter)), "{}", cell);
+            prop_assert!(!cell.starts_with(char::is_control));
+            let seen = cell.trim_start_matches([' ', '\u{3000}', '\0', '\n', '\t', '\r']);
+            prop_assert!(!seen.starts_with(['=', '@', '\u{ff1d}']), "{:?}", cell);
+            if seen.starts_with(['+', '-']) {
+                prop_assert!(!seen.contains(|letter: char| !"+-0123456789 .eE".contains(letter)), "{:?}", cell);
             }
         }
     }
