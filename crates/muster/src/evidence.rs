@@ -19,7 +19,7 @@ use muster_http::{EvidenceMaker, MadeFile};
 use muster_render::RenderError;
 use muster_render::evidence::{
     ARGUMENTS, AUDIT_EVENTS, BagInfo, COVER, EvidenceWriter, QUERY, SNAPSHOT, SOURCES, SealedEvidence,
-    SigningKey, audit_line,
+    SigningKey, TimeStampDue, audit_line,
 };
 use muster_reports::cover::Cover;
 use muster_reports::error::{Error, Result};
@@ -127,6 +127,7 @@ impl Packages {
             description: task.name.clone(),
             bagging_date: self.clock.now().format("%Y-%m-%d").to_string(),
             software: concat!("muster ", env!("CARGO_PKG_VERSION")).into(),
+            time_stamp: self.authority.as_ref().map_or(TimeStampDue::None, Authority::due),
         };
         Ok(Contents { folder: format!("evidence-{}", task.id), info, files, texts })
     }

@@ -29,7 +29,7 @@ mod time_stamp;
 mod verify;
 
 pub use audit::audit_line;
-pub use bag::{BagInfo, EvidenceWriter, SealedEvidence};
+pub use bag::{BagInfo, EvidenceWriter, SealedEvidence, TimeStampDue};
 pub use instructions::instructions;
 pub use key::{KeyError, PublicKey, SigningKey};
 pub use time_stamp::{TimeStampError, TimeStampResponse, time_stamp_request};
@@ -47,6 +47,16 @@ pub const SNAPSHOT: &str = "snapshot.json";
 pub const SOURCES: &str = "sources.json";
 /// The task's audit events, one JSON object a line.
 pub const AUDIT_EVENTS: &str = "audit-events.ndjson";
+/// How the sources were defined, without secrets; of a snapshot that is kept.
+pub const SOURCE_DEFINITIONS: &str = "source-definitions.json";
+/// The rules by which accounts were linked with identities; of a snapshot that is kept.
+pub const CORRELATION_RULES: &str = "correlation-rules.json";
+/// The records of the sources that were refused, one JSON object a line; of a snapshot that is kept.
+pub const REFUSED_RECORDS: &str = "refused-records.ndjson";
+/// The queries by which the rows were counted a second time.
+pub const SECOND_COUNT: &str = "second-count.json";
+/// What could not be packed, since the snapshot has expired.
+pub const NOT_KEPT: &str = "not-kept.txt";
 /// How to check the package with other programs; written by [`EvidenceWriter::seal`].
 pub const INSTRUCTIONS: &str = "VERIFY.md";
 

@@ -6,7 +6,7 @@
 use crate::config;
 use crate::failure::{self, Context, Failure};
 use crate::ids::random_bytes;
-use muster_render::evidence::{TimeStampResponse, time_stamp_request};
+use muster_render::evidence::{TimeStampDue, TimeStampResponse, time_stamp_request};
 use muster_reports::error::{Error, Result, error_chain};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Client, Url, redirect};
@@ -50,6 +50,11 @@ impl Authority {
             .build()
             .context(|| "an HTTP client cannot be made".into())?;
         Ok(Some(Self { client, url, required: settings.time_stamp_required }))
+    }
+
+    /// Whether a package is to have its time stamp.
+    pub fn due(&self) -> TimeStampDue {
+        if self.required { TimeStampDue::Required } else { TimeStampDue::Asked }
     }
 
     /// The authority's answer for a digest, in DER. Without one, `None` where that is allowed.

@@ -124,7 +124,7 @@ async fn a_package_verifies_and_leaves_no_file() {
     for expected in [
         "Accounts of HR.csv: it is the file of the cover: 10 bytes, 2 rows counted",
         "data/audit-events.ndjson: the chain of 2 events holds",
-        "unchecked  there is no time stamp",
+        "unchecked  there is no time stamp: the service names no authority",
     ] {
         assert!(said.contains(expected), "{said}");
     }
@@ -193,7 +193,7 @@ async fn without_a_time_stamp_there_is_a_package_only_where_that_is_allowed() {
             (Category::Unavailable, "the time-stamping authority gave no time stamp")
         );
         let lenient = finished(DataScope::Everything, Some(authority(answer, false).await)).await;
-        assert!(said_of(&lenient).await.contains("there is no time stamp"));
+        assert!(said_of(&lenient).await.contains("there is no time stamp: the service asks an authority"));
     }
 }
 

@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 
 use crate::cover::sorted;
 
+/// Longest line that is read: a caller's name and the like, far below this.
+const LINE_BYTES_MAX: usize = 4 << 20;
+
 /// An event as a line of [`super::AUDIT_EVENTS`], with its end: a JSON object.
 ///
 /// `caller` is a text, for the hash is over the text that was kept. `at` says `atMicros` for people.
@@ -73,6 +76,9 @@ pub(super) fn check(text: &str, task: Option<&str>) -> Result<usize, String> {
     let (mut before, mut events) = (None::<AuditRecord>, 0);
     for (index, line) in text.lines().enumerate() {
         let broken = |what: &str| format!("line {}: {what}", index + 1);
+        if line.len() > LINE_BYTES_MAX {
+            return Err(broken("it is too long for an event"));
+        }
         let line = serde_json::from_str::<Value>(line).map_err(|_| broken("it is not JSON"))?;
         let record = record(&line).map_err(|what| broken(&what))?;
         if record.hash != record.content_hash() {

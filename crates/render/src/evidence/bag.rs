@@ -26,6 +26,37 @@ pub struct BagInfo {
     pub bagging_date: String,
     /// `Bag-Software-Agent`: the product and its version.
     pub software: String,
+    /// `Time-Stamp`: whether one was due, in a line of our own.
+    pub time_stamp: TimeStampDue,
+}
+
+/// Whether a package was to have a time stamp. It stands in the package, so that one whose stamp was taken out does not
+/// look like one that never had any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeStampDue {
+    /// The service names no authority.
+    None,
+    /// An authority is asked; without its answer the package is made all the same.
+    Asked,
+    /// Without a time stamp no package is made.
+    Required,
+}
+
+impl TimeStampDue {
+    pub(super) const LABEL: &str = "Time-Stamp:";
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Asked => "asked for",
+            Self::Required => "required",
+        }
+    }
+
+    /// What a package says; `None` for words that none says.
+    pub(super) fn read(text: &str) -> Option<Self> {
+        [Self::None, Self::Asked, Self::Required].into_iter().find(|due| due.as_str() == text)
+    }
 }
 
 /// Writes a package to a sink: first the files, then [`EvidenceWriter::seal`], then [`SealedEvidence::finish`].
@@ -147,11 +178,13 @@ fn info_text(info: &BagInfo, bytes: u64, files: usize) -> String {
     let one_line = |text: &str| text.split(char::is_control).collect::<Vec<_>>().join(" ");
     format!(
         "Source-Organization: {}\nExternal-Identifier: {}\nExternal-Description: {}\nBagging-Date: {}\n\
-         Payload-Oxum: {bytes}.{files}\nBag-Software-Agent: {}\n",
+         Payload-Oxum: {bytes}.{files}\nBag-Software-Agent: {}\n{} {}\n",
         one_line(&info.organisation),
         one_line(&info.task),
         one_line(&info.description),
         one_line(&info.bagging_date),
         one_line(&info.software),
+        TimeStampDue::LABEL,
+        info.time_stamp.as_str(),
     )
 }

@@ -24,9 +24,15 @@ impl Described {
     }
 }
 
+/// Files that a cover may list, and faults that are told of it.
+const LISTED_MAX: usize = 10_000;
+
 /// The files of a cover; an error in words where it has none.
 pub(super) fn files(cover: &Value) -> Result<Vec<Described>, String> {
     let files = cover.get("files").and_then(Value::as_array).ok_or("the cover lists no files")?;
+    if files.len() > LISTED_MAX {
+        return Err(format!("the cover lists {} files: expected at most {LISTED_MAX}", files.len()));
+    }
     let describe = |file: &Value| {
         let text = |name: &str| file.get(name).and_then(Value::as_str).map(str::to_owned);
         let number = |name: &str| file.get(name).and_then(Value::as_u64);
@@ -90,7 +96,7 @@ pub(super) fn reconcile(cover: &Value, findings: &mut Vec<Finding>) {
                 "the rows add up: the population less what was left out is what was expected and what was reported",
             ));
         }
-        Ok(faults) => findings.extend(faults.into_iter().map(Finding::fails)),
+        Ok(faults) => findings.extend(faults.into_iter().take(LISTED_MAX).map(Finding::fails)),
         Err(missing) => {
             findings.push(Finding::fails(format!(
                 "the cover's reconciliation cannot be read: expected {missing}"

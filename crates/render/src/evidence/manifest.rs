@@ -19,10 +19,17 @@ pub(super) fn to_text(digests: &Digests) -> String {
     text
 }
 
+/// Lines that are read of a manifest.
+const LINES_MAX: usize = 10_000;
+
 /// Reads a manifest; besides, what is wrong with it, in words that begin with the line.
 pub(super) fn from_text(text: &str) -> (Digests, Vec<String>) {
     let (mut digests, mut faults) = (Digests::new(), Vec::new());
     for (index, line) in text.lines().enumerate() {
+        if index == LINES_MAX {
+            faults.push(format!("it has more than {LINES_MAX} lines"));
+            break;
+        }
         let mut fault = |what: &str| faults.push(format!("line {}: {what}", index + 1));
         let Some((digest, path)) = line.split_once([' ', '\t']) else {
             fault("expected a digest and a path");

@@ -6,6 +6,9 @@ use sha2::{Digest, Sha256};
 
 use crate::file::hex;
 
+/// Longest record of a CSV file, which is held while it is counted: a spreadsheet's cell has 32,767 characters.
+const RECORD_BYTES_MAX: u64 = 64 << 20;
+
 /// What a file is.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Measured {
@@ -27,7 +30,7 @@ pub(super) enum Rows {
 
 /// Reads a file whole; rows are counted of CSV (its header apart) and NDJSON.
 pub(super) fn measure(content: impl Read, format: &str) -> io::Result<Measured> {
-    let mut content = Hashed { content, hash: Sha256::new(), bytes: 0, failed: None };
+    let mut content = Hashed { content, hash: Sha256::new(), bytes: 0, bytes_max: u64::MAX, failed: None };
     let rows = match format.to_ascii_uppercase().as_str() {
         "CSV" => csv_rows(&mut content),
         "NDJSON" => lines(&mut content),
@@ -36,14 +39,17 @@ pub(super) fn measure(content: impl Read, format: &str) -> io::Result<Measured> 
     if let Some(error) = content.failed {
         return Err(error);
     }
+    content.bytes_max = u64::MAX;
     io::copy(&mut content, &mut io::sink())?;
     Ok(Measured { bytes: content.bytes, sha256: hex(&content.hash.finalize()), rows })
 }
 
-fn csv_rows(content: impl Read) -> Rows {
+fn csv_rows<R: Read>(content: &mut Hashed<R>) -> Rows {
     let mut reader = csv::ReaderBuilder::new().from_reader(content);
     let (mut rows, mut record) = (0, csv::ByteRecord::new());
     loop {
+        let content = reader.get_mut();
+        content.bytes_max = content.bytes + RECORD_BYTES_MAX;
         match reader.read_byte_record(&mut record) {
             Ok(true) => rows += 1,
             Ok(false) => return Rows::Counted(rows),
@@ -72,11 +78,16 @@ struct Hashed<R> {
     content: R,
     hash: Sha256,
     bytes: u64,
+    /// Where reading ends with an error that is not the content's.
+    bytes_max: u64,
     failed: Option<io::Error>,
 }
 
 impl<R: Read> Read for Hashed<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.bytes >= self.bytes_max {
+            return Err(io::Error::other(format!("a record is longer than {RECORD_BYTES_MAX} bytes")));
+        }
         match self.content.read(buffer) {
             Ok(count) => {
                 self.hash.update(&buffer[..count]);

@@ -1,7 +1,10 @@
 //! Time stamps (RFC 3161): the request for a digest, and what a response says.
 //!
-//! The response is read as far as it takes to know that it is a time stamp for this digest. Whether the authority
-//! really signed it is not checked here: that needs its certificates, and `openssl ts -verify` does it.
+//! The response is read as far as it takes to know that it is a time stamp for this digest, that one signer signed it
+//! and that this content is what was signed. Whether the signature is right and the signer an authority is not checked
+//! here: that needs its certificates, and `openssl ts -verify` does it.
+
+use sha2::{Digest, Sha256, Sha384, Sha512};
 
 use super::der::{
     BOOLEAN, CONTEXT_0, GENERALIZED_TIME, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, Values,
@@ -10,6 +13,14 @@ use super::der::{
 
 /// 2.16.840.1.101.3.4.2.1
 const SHA_256: [u8; 9] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01];
+/// 2.16.840.1.101.3.4.2.2
+const SHA_384: [u8; 9] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x02];
+/// 2.16.840.1.101.3.4.2.3
+const SHA_512: [u8; 9] = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x03];
+/// 1.2.840.113549.1.9.3, the attribute that says what kind of content was signed
+const CONTENT_TYPE: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x03];
+/// 1.2.840.113549.1.9.4, the attribute with the content's digest
+const MESSAGE_DIGEST: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x04];
 /// 1.2.840.113549.1.7.2, the signed data of CMS
 const SIGNED_DATA: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
 /// 1.2.840.113549.1.9.16.1.4
@@ -26,6 +37,14 @@ pub enum TimeStampError {
     /// The authority did not grant it.
     #[error("the time-stamping authority refused with status {0}: expected 0 or 1")]
     Refused(u64),
+    /// Nobody signed it, or several did.
+    #[error("the time stamp is not signed: expected one signer with a signature")]
+    Unsigned,
+    /// What was signed is not what the time stamp says.
+    #[error(
+        "the time stamp's signature is for another content: expected its SHA-256, SHA-384 or SHA-512 in it"
+    )]
+    OtherContent,
     /// It is for something else.
     #[error("the time stamp is for another digest")]
     OtherDigest,
@@ -60,8 +79,8 @@ impl TimeStampResponse {
     /// Reads a response in DER.
     ///
     /// # Errors
-    /// [`TimeStampError::Malformed`], [`TimeStampError::Refused`], and [`TimeStampError::OtherDigest`] for a digest
-    /// that is not SHA-256.
+    /// [`TimeStampError::Malformed`], [`TimeStampError::Refused`], [`TimeStampError::Unsigned`],
+    /// [`TimeStampError::OtherContent`], and [`TimeStampError::OtherDigest`] for a digest that is not SHA-256.
     pub fn read(response: &[u8]) -> Result<Self, TimeStampError> {
         let malformed = TimeStampError::Malformed;
         let mut outer = Values(response);
@@ -75,8 +94,12 @@ impl TimeStampResponse {
             [status] => return Err(TimeStampError::Refused((*status).into())),
             _ => return Err(malformed("the status")),
         }
-        let token = read_token(&mut body).ok_or(malformed("the token"))?;
-        read_info(token)
+        let (content, signers) = read_token(&mut body).ok_or(malformed("the token"))?;
+        if body.next().is_some() || !body.0.is_empty() {
+            return Err(malformed("the response's end"));
+        }
+        check_signer(content, signers)?;
+        read_info(Values(content))
     }
 
     /// Whether it is for this digest and, where it is given, answers the request with this nonce.
@@ -95,8 +118,8 @@ impl TimeStampResponse {
     }
 }
 
-/// The content that a signed token signs.
-fn read_token<'a>(body: &mut Values<'a>) -> Option<Values<'a>> {
+/// The content that a signed token signs, and who signed it.
+fn read_token<'a>(body: &mut Values<'a>) -> Option<(&'a [u8], Values<'a>)> {
     let mut token = body.enter(SEQUENCE)?;
     if token.expect(OBJECT_IDENTIFIER)? != SIGNED_DATA {
         return None;
@@ -108,7 +131,50 @@ fn read_token<'a>(body: &mut Values<'a>) -> Option<Values<'a>> {
     if content.expect(OBJECT_IDENTIFIER)? != TIME_STAMP_INFO {
         return None;
     }
-    content.enter(CONTEXT_0)?.enter(OCTET_STRING)
+    let content = content.enter(CONTEXT_0)?.expect(OCTET_STRING)?;
+    // Certificates and lists of revoked ones may stand between.
+    let signers = std::iter::from_fn(|| signed.next()).find(|(tag, _)| *tag == SET)?;
+    signed.0.is_empty().then_some((content, Values(signers.1)))
+}
+
+/// Whether one signer signed this content (RFC 3161, section 2.4.2; RFC 5652, section 5.3).
+fn check_signer(content: &[u8], mut signers: Values<'_>) -> Result<(), TimeStampError> {
+    let mut signer = signers.enter(SEQUENCE).ok_or(TimeStampError::Unsigned)?;
+    if !signers.0.is_empty() {
+        return Err(TimeStampError::Unsigned);
+    }
+    let (attributes, algorithm) = read_signer(&mut signer).ok_or(TimeStampError::Unsigned)?;
+    let digest = if algorithm == SHA_256 {
+        Sha256::digest(content).to_vec()
+    } else if algorithm == SHA_384 {
+        Sha384::digest(content).to_vec()
+    } else if algorithm == SHA_512 {
+        Sha512::digest(content).to_vec()
+    } else {
+        return Err(TimeStampError::OtherContent);
+    };
+    let of = |kind: [u8; 9], tag, value: &[u8]| {
+        let mut attributes = attributes;
+        let mut attributes = std::iter::from_fn(|| attributes.enter(SEQUENCE));
+        attributes.any(|mut attribute| {
+            attribute.expect(OBJECT_IDENTIFIER) == Some(&kind[..])
+                && attribute.enter(SET).and_then(|mut values| values.expect(tag)) == Some(value)
+        })
+    };
+    let signs =
+        of(CONTENT_TYPE, OBJECT_IDENTIFIER, &TIME_STAMP_INFO) && of(MESSAGE_DIGEST, OCTET_STRING, &digest);
+    if signs { Ok(()) } else { Err(TimeStampError::OtherContent) }
+}
+
+/// A signer's signed attributes and the algorithm of the digest among them; `None` without a signature.
+fn read_signer<'a>(signer: &mut Values<'a>) -> Option<(Values<'a>, &'a [u8])> {
+    signer.expect(INTEGER)?;
+    // Who it is, by name and number or by key.
+    signer.next()?;
+    let algorithm = signer.enter(SEQUENCE)?.expect(OBJECT_IDENTIFIER)?;
+    let attributes = signer.enter(CONTEXT_0)?;
+    signer.expect(SEQUENCE)?;
+    (!signer.expect(OCTET_STRING)?.is_empty()).then_some((attributes, algorithm))
 }
 
 fn read_info(mut content: Values<'_>) -> Result<TimeStampResponse, TimeStampError> {

@@ -4,6 +4,7 @@
 //! that one look tells all.
 
 mod bag;
+mod layout;
 
 use std::fmt;
 use std::io::{Read, Seek};

@@ -1,14 +1,17 @@
 //! Checks of a package, member by member.
+//!
+//! Its time is in proportion to what is in the package, and its memory is bounded, whoever made it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{Read, Seek};
 
 use ::zip::ZipArchive;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::Finding;
+use super::{Finding, layout};
 use crate::evidence::audit;
+use crate::evidence::bag::TimeStampDue;
 use crate::evidence::cover::{self, Described};
 use crate::evidence::manifest::{self, Digests};
 use crate::evidence::measure::{Measured, measure};
@@ -19,32 +22,40 @@ use crate::evidence::{
 };
 use crate::path::check_name;
 
-/// Longest text that is taken into memory: covers, manifests, audit events.
-const TEXT_BYTES_MAX: u64 = 256 << 20;
+/// Longest text that is taken into memory but for the audit events: covers, manifests.
+const TEXT_BYTES_MAX: u64 = 16 << 20;
+/// Longest text of audit events.
+const EVENTS_BYTES_MAX: u64 = 256 << 20;
+/// Faults that are told; one more says that there are others.
+const FAULTS_MAX: usize = 1_000;
 
 /// Checks a package, as far as it is one.
-pub(super) fn check(bag: impl Read + Seek, key: &PublicKey, findings: &mut Vec<Finding>) {
+pub(super) fn check(mut bag: impl Read + Seek, key: &PublicKey, findings: &mut Vec<Finding>) {
+    // What is not laid out as a package is not unpacked.
+    if let Err(fault) = layout::check(&mut bag) {
+        findings.push(Finding::fails(format!(
+            "the package is not a zip archive of members and nothing else: {fault}"
+        )));
+        return;
+    }
     match ZipArchive::new(bag) {
         Err(error) => findings.push(Finding::fails(format!("the package is not a zip archive: {error}"))),
         Ok(mut archive) => {
             check_archive(&mut archive, findings);
             if let Some(members) = members(&archive, findings) {
-                Bag { archive, members, findings }.check(key);
+                Bag { archive, members, findings, said: HashSet::new() }.check(key);
             }
         }
     }
 }
 
 fn check_archive<R: Read + Seek>(archive: &mut ZipArchive<R>, findings: &mut Vec<Finding>) {
-    let before = findings.len();
-    if let Err(error) = archive.validate_header_consistency() {
-        findings.push(Finding::fails(format!("the archive's directory is not that of its members: {error}")));
-    }
-    if archive.offset() != 0 {
-        findings.push(Finding::fails("something stands before the archive"));
-    }
-    if findings.len() == before {
-        findings.push(Finding::holds("the archive is whole, and its directory names every member once"));
+    match archive.validate_header_consistency() {
+        Ok(()) => {
+            findings.push(Finding::holds("the archive is whole, and its directory names every member once"));
+        }
+        Err(error) => findings
+            .push(Finding::fails(format!("the archive's directory is not that of its members: {error}"))),
     }
 }
 
@@ -82,6 +93,8 @@ struct Bag<'a, R> {
     archive: ZipArchive<R>,
     members: BTreeMap<String, usize>,
     findings: &'a mut Vec<Finding>,
+    /// The faults among them.
+    said: HashSet<String>,
 }
 
 impl<R: Read + Seek> Bag<'_, R> {
@@ -114,9 +127,14 @@ impl<R: Read + Seek> Bag<'_, R> {
 
     /// Says it once, however often it comes up.
     fn fails(&mut self, text: impl Into<String>) {
-        let finding = Finding::fails(text);
-        if !self.findings.contains(&finding) {
-            self.findings.push(finding);
+        let text = text.into();
+        match self.said.len() {
+            FAULTS_MAX => {}
+            _ if !self.said.insert(text.clone()) => {}
+            faults if faults + 1 == FAULTS_MAX => {
+                self.findings.push(Finding::fails("there are more faults than are told"));
+            }
+            _ => self.findings.push(Finding::fails(text)),
         }
     }
 
@@ -142,8 +160,8 @@ impl<R: Read + Seek> Bag<'_, R> {
         None
     }
 
-    fn read_text(&mut self, path: &str) -> Option<String> {
-        let text = String::from_utf8(self.read(path, TEXT_BYTES_MAX)?);
+    fn read_text(&mut self, path: &str, bytes_max: u64) -> Option<String> {
+        let text = String::from_utf8(self.read(path, bytes_max)?);
         if text.is_err() {
             self.fails(format!("{path}: it is not UTF-8"));
         }
@@ -151,7 +169,7 @@ impl<R: Read + Seek> Bag<'_, R> {
     }
 
     fn check_declaration(&mut self) {
-        match self.read_text(DECLARATION_NAME).map(|text| text.replace("\r\n", "\n")) {
+        match self.read_text(DECLARATION_NAME, TEXT_BYTES_MAX).map(|text| text.replace("\r\n", "\n")) {
             Some(text) if text == DECLARATION => self.holds("it is a bag of RFC 8493"),
             Some(_) => self.fails(format!("{DECLARATION_NAME}: it does not declare version 1.0 and UTF-8")),
             None => {}
@@ -180,8 +198,9 @@ impl<R: Read + Seek> Bag<'_, R> {
     /// Every member that can be unpacked.
     fn measure_all(&mut self, files: &[Described]) -> BTreeMap<String, Measured> {
         let mut all = BTreeMap::new();
+        let described: HashMap<_, _> = files.iter().map(|file| (file.name.as_str(), file)).collect();
         for (path, index) in self.members.clone() {
-            let described = files.iter().find(|file| path.strip_prefix(DATA) == Some(&file.name));
+            let described = path.strip_prefix(DATA).and_then(|name| described.get(name).copied());
             let member = self.archive.by_index(index).map_err(std::io::Error::from);
             let measured =
                 member.and_then(|member| measure(member, described.map_or("", Described::measured_as)));
@@ -201,9 +220,9 @@ impl<R: Read + Seek> Bag<'_, R> {
         covers: impl Fn(&str) -> bool,
     ) -> bool {
         let before = self.findings.len();
-        let Some(text) = self.read_text(name) else { return false };
+        let Some(text) = self.read_text(name, TEXT_BYTES_MAX) else { return false };
         let (digests, faults): (Digests, _) = manifest::from_text(&text);
-        for fault in faults {
+        for fault in faults.into_iter().take(FAULTS_MAX) {
             self.fails(format!("{name}: {fault}"));
         }
         for (path, digest) in &digests {
@@ -231,7 +250,7 @@ impl<R: Read + Seek> Bag<'_, R> {
     }
 
     fn check_size(&mut self, measured: &BTreeMap<String, Measured>) {
-        let Some(text) = self.read_text(INFO) else { return };
+        let Some(text) = self.read_text(INFO, TEXT_BYTES_MAX) else { return };
         let payload = measured.iter().filter(|(path, _)| path.starts_with(DATA));
         let (bytes, files) =
             payload.fold((0, 0), |(bytes, files), (_, file)| (bytes + file.bytes, files + 1));
@@ -244,7 +263,7 @@ impl<R: Read + Seek> Bag<'_, R> {
     }
 
     fn check_signature(&mut self, key: &PublicKey) {
-        let own = self.read_text(PUBLIC_KEY).map(|text| PublicKey::from_pem(&text));
+        let own = self.read_text(PUBLIC_KEY, TEXT_BYTES_MAX).map(|text| PublicKey::from_pem(&text));
         let Some(signature) = self.read(SIGNATURE, 1 << 10) else { return };
         let Some(signed) = self.read(TAG_MANIFEST, TEXT_BYTES_MAX) else { return };
         let Ok(signature) = <[u8; 64]>::try_from(signature) else {
@@ -273,7 +292,7 @@ impl<R: Read + Seek> Bag<'_, R> {
 
     fn check_time_stamp(&mut self) {
         if !self.members.contains_key(TIME_STAMP) {
-            self.findings.push(Finding::unchecked("there is no time stamp"));
+            self.check_absent_time_stamp();
             return;
         }
         let (Some(response), Some(stamped)) =
@@ -284,17 +303,34 @@ impl<R: Read + Seek> Bag<'_, R> {
         let read = TimeStampResponse::read(&response)
             .and_then(|response| response.check(&Sha256::digest(stamped).into(), None).map(|()| response));
         match read {
-            Ok(response) => {
-                self.holds(format!(
-                    "{TIME_STAMP}: it is a time stamp for {TAG_MANIFEST} of {}",
-                    response.time
-                ));
-                self.findings.push(Finding::unchecked(format!(
-                    "{TIME_STAMP}: whether its authority signed it is for openssl ts -verify, with the authority's certificate"
-                )));
-            }
+            // Anybody can sign a time: what it is worth depends on who did.
+            Ok(response) => self.findings.push(Finding::unchecked(format!(
+                "{TIME_STAMP}: it says that {TAG_MANIFEST} was there at {}; whether an authority signed that is for \
+                 openssl ts -verify, with the authority's certificate",
+                response.time
+            ))),
             Err(error) => self.fails(format!("{TIME_STAMP}: {error}")),
         }
+    }
+
+    /// Whether a time stamp was due. Packages of old do not say.
+    fn check_absent_time_stamp(&mut self) {
+        let info = self.read_text(INFO, TEXT_BYTES_MAX).unwrap_or_default();
+        let told = info.lines().find_map(|line| line.strip_prefix(TimeStampDue::LABEL)).map(str::trim);
+        let without = |text: &str| Finding::unchecked(format!("there is no time stamp{text}"));
+        let finding = match told.map(TimeStampDue::read) {
+            Some(Some(TimeStampDue::Required)) => {
+                return self
+                    .fails(format!("{TIME_STAMP}: it is not there, but {INFO} says that it is required"));
+            }
+            Some(None) => return self.fails(format!("{INFO}: it does not say whether a time stamp was due")),
+            Some(Some(TimeStampDue::Asked)) => {
+                without(": the service asks an authority and packs without its answer where none comes")
+            }
+            Some(Some(TimeStampDue::None)) => without(": the service names no authority"),
+            None => without(""),
+        };
+        self.findings.push(finding);
     }
 
     fn check_audit_events(&mut self, task: Option<&str>) {
@@ -303,7 +339,7 @@ impl<R: Read + Seek> Bag<'_, R> {
             self.findings.push(Finding::unchecked("there are no audit events"));
             return;
         }
-        let Some(text) = self.read_text(&path) else { return };
+        let Some(text) = self.read_text(&path, EVENTS_BYTES_MAX) else { return };
         let finding = match audit::check(&text, task) {
             Ok(0) => Finding::holds(format!("{path}: there was no event yet")),
             Ok(events) => Finding::holds(format!("{path}: the chain of {events} events holds")),
