@@ -101,19 +101,15 @@ impl ReportRunner for Runner {
         let mut cover = cover::make(&facts, &counted, self.clock.now());
         let mut beside = cover.clone();
         beside.files = tables.iter().map(cover::member).collect();
-        let written = files.finish(beside, charts).await?;
+        let mut written = files.finish(beside, charts).await?;
+        let late = std::mem::take(&mut written.messages);
+        cover.messages.extend(late.iter().cloned());
+        messages.extend(late);
         cover.files = written.published.iter().map(|file| cover::file(task, file)).collect();
         cover.completed = self.clock.now();
         let rows = cover.reconciliation.reported;
-        match cover::to_json(&cover) {
-            Ok(cover) => {
-                Ok(RunOutcome { result: TaskResult { rows, files: written.published, cover }, messages })
-            }
-            Err(error) => {
-                written.discard();
-                Err(error)
-            }
-        }
+        let cover = cover::to_json(&cover)?;
+        Ok(RunOutcome { result: TaskResult { rows, files: written.keep(), cover }, messages })
     }
 }
 

@@ -289,7 +289,33 @@ impl<W: Write> PdfWriter<W> {
         Ok(())
     }
 
-    /// Writes the cover and the charts, which stand before the table, and the end of the file.
+    /// Writes the rows that are still held back: no others come. What a reader must know of the table, in words for
+    /// people, so that the cover can say it.
+    ///
+    /// # Errors
+    /// As [`write`](Self::write).
+    pub fn end_rows(&mut self) -> Result<Vec<String>, PdfError> {
+        if self.broken {
+            return Err(RenderError::Broken.into());
+        }
+        self.broken = true;
+        self.begin_table()?;
+        self.broken = false;
+        Ok(self.take_warnings())
+    }
+
+    /// What is to be told and was not yet.
+    fn take_warnings(&mut self) -> Vec<String> {
+        let characters = std::mem::take(&mut self.document.setter.replaced);
+        let cells = match &mut self.stage {
+            Stage::Sampling(_) => 0,
+            Stage::Writing(table) => table.take_cells_replaced(),
+        };
+        replaced(&characters, cells)
+    }
+
+    /// Writes the cover and the charts, which stand before the table, and the end of the file. Its warnings are those
+    /// that [`end_rows`](Self::end_rows) has not told.
     ///
     /// # Errors
     /// [`PdfError`]; there is no file then.
@@ -298,12 +324,12 @@ impl<W: Write> PdfWriter<W> {
             return Err(RenderError::Broken.into());
         }
         self.begin_table()?;
-        let Stage::Writing(table) = self.stage else { unreachable!("the table has just begun") };
+        let Stage::Writing(table) = &mut self.stage else { unreachable!("the table has just begun") };
         table.finish(&mut self.document)?;
         cover::write(&mut self.document, cover, charts)?;
         let pages =
             (self.document.pages(document::Part::Cover) + self.document.pages(document::Part::Table)) as u64;
-        let warnings = missing(&self.document.setter.missing);
+        let warnings = self.take_warnings();
         let finished = self.document.finish(cover)?;
         Ok(WrittenPdf { rows: self.rows, bytes: finished.bytes, sha256: finished.sha256, pages, warnings })
     }
@@ -372,17 +398,22 @@ fn kind(data_type: &DataType) -> Kind {
     Kind { list, number: data_type.is_numeric() }
 }
 
-/// What to say of characters that no font has.
-fn missing(characters: &std::collections::BTreeSet<char>) -> Vec<String> {
+/// What to say of characters that no font has, drawn in this many cells of the table or elsewhere.
+fn replaced(characters: &std::collections::BTreeSet<char>, cells: u64) -> Vec<String> {
     if characters.is_empty() {
         return Vec::new();
     }
     let some: Vec<String> =
         characters.iter().take(8).map(|character| format!("U+{:04X}", u32::from(*character))).collect();
     let more = if characters.len() > 8 { " and others" } else { "" };
+    let place = match cells {
+        0 => "outside of the table's cells".to_owned(),
+        1 => "in 1 cell".to_owned(),
+        _ => format!("in {cells} cells"),
+    };
     vec![format!(
-        "no font has {} of the characters in the PDF ({}{more}); a replacement character is drawn, and the text can be \
-         copied",
+        "no font has {} of the characters in the PDF ({}{more}): a replacement character is drawn {place}, and the text \
+         can be copied",
         characters.len(),
         some.join(", ")
     )]

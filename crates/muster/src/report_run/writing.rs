@@ -88,15 +88,24 @@ pub(super) struct WrittenTables {
     pub(super) messages: Vec<Message>,
 }
 
-/// Files that are written, synced and named, and that no record names yet.
+/// Files that are written, synced and named, and that no record names yet. Dropping it removes them, wherever the run is
+/// given up, unless they are [kept](Self::keep).
 pub(super) struct WrittenFiles {
     files: ResultFiles,
     pub(super) published: Vec<PublishedFile>,
+    /// What a reader must know of them that was found after the cover was handed over.
+    pub(super) messages: Vec<Message>,
 }
 
 impl WrittenFiles {
-    /// Removes them.
-    pub(super) fn discard(&self) {
+    /// Hands them over: from here on somebody else removes them or records them.
+    pub(super) fn keep(mut self) -> Vec<PublishedFile> {
+        std::mem::take(&mut self.published)
+    }
+}
+
+impl Drop for WrittenFiles {
+    fn drop(&mut self) {
         for file in &self.published {
             if let Err(error) = self.files.remove(&file.stored_name) {
                 tracing::warn!(%error, "an unpublished file is left for the next sweep");
@@ -146,6 +155,7 @@ fn write_table(
             Some(ToFile::Cover(..)) | None => return Err(stopped()),
         }
     }
+    end_rows(&mut open, &mut messages)?;
     let mut finished = Vec::with_capacity(open.len());
     let mut waiting = Vec::new();
     let mut written = Vec::with_capacity(open.len());
@@ -177,11 +187,10 @@ fn write_table(
         .iter()
         .map(|(kind, _, written)| super::cover::finished(&job.title, kind.format, written))
         .collect();
+    let mut late = Vec::new();
     for (kind, file, pdf) in waiting {
         let content = pdf.finish(&cover, &charts).map_err(pdf_failed)?;
-        for warning in &content.warnings {
-            tracing::warn!(task = %job.task, warning, "the PDF shows less than it should");
-        }
+        late.extend(remarks(kind.format, &content.warnings));
         let written = Written {
             rows: content.rows,
             bytes: content.bytes,
@@ -191,7 +200,9 @@ fn write_table(
         finished.push((kind, file.into_inner(), written));
     }
     finished.sort_by_key(|(kind, _, _)| kind.format);
-    publish(&job.files, finished, sent)
+    let mut written = publish(&job.files, finished, sent)?;
+    written.messages = late;
+    Ok(written)
 }
 
 /// A file of a table that is being written.
@@ -240,6 +251,28 @@ fn write_to_all(
             },
         }
     }
+    leave_out(open, left_out, messages)
+}
+
+/// Has every PDF write the rows that it held back, while the cover can still say what became of them.
+fn end_rows(open: &mut Vec<(FileFormat, Lent, Open)>, messages: &mut Vec<Message>) -> Result<()> {
+    let mut left_out = None;
+    for (at, (format, _, writer)) in open.iter_mut().enumerate() {
+        let Open::Pdf(pdf) = writer else { continue };
+        match pdf.end_rows() {
+            Ok(warnings) => messages.extend(remarks(*format, &warnings)),
+            Err(error) if error.is_too_large() => left_out = Some((at, error)),
+            Err(error) => return Err(pdf_failed(error)),
+        }
+    }
+    leave_out(open, left_out, messages)
+}
+
+fn leave_out(
+    open: &mut Vec<(FileFormat, Lent, Open)>,
+    left_out: Option<(usize, PdfError)>,
+    messages: &mut Vec<Message>,
+) -> Result<()> {
     if let Some((at, error)) = left_out {
         let (format, _, _) = open.remove(at);
         messages.push(Message::warn("format_left_out", format!("{format} was left out: {error}")));
@@ -361,29 +394,48 @@ fn publish(
     finished: Vec<(Kind, PendingFile, Written)>,
     sent: &mpsc::Receiver<ToFile>,
 ) -> Result<WrittenFiles> {
-    let mut all = WrittenFiles { files: files.clone(), published: Vec::with_capacity(finished.len()) };
+    let published = Vec::with_capacity(finished.len());
+    let mut all = WrittenFiles { files: files.clone(), published, messages: Vec::new() };
     for (kind, pending, written) in finished {
         // The sender is dropped with the run. Then nobody is there to remove a file that has its name.
-        let named = if sent.is_closed() { Err(stopped()) } else { pending.publish() };
-        match named {
-            Ok(stored_name) => all.published.push(PublishedFile {
-                format: kind.format,
-                stored_name,
-                media_type: kind.media_type.into(),
-                extension: kind.extension.into(),
-                bytes: written.bytes,
-                rows: written.rows,
-                sha256: written.sha256,
-            }),
-            Err(error) => {
-                all.discard();
-                return Err(error);
-            }
+        if sent.is_closed() {
+            return Err(stopped());
         }
-    }
-    if sent.is_closed() {
-        all.discard();
-        return Err(stopped());
+        all.published.push(PublishedFile {
+            format: kind.format,
+            stored_name: pending.publish()?,
+            media_type: kind.media_type.into(),
+            extension: kind.extension.into(),
+            bytes: written.bytes,
+            rows: written.rows,
+            sha256: written.sha256,
+        });
     }
     Ok(all)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+
+    /// A run can be cancelled after its last look whether it was: nobody takes the files, and they are gone.
+    #[test]
+    fn files_that_nobody_takes_are_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let files = ResultFiles::open(dir.path()).unwrap();
+        let (_sender, sent) = mpsc::channel(1);
+        let written = |task: &str| {
+            let mut pending = files.create(&TaskId::new(task), 1, "report.csv").unwrap();
+            pending.write_all(b"id\r\n").unwrap();
+            publish(&files, vec![(Kind::of(FileFormat::Csv), pending, Written::default())], &sent).unwrap()
+        };
+        let left = || std::fs::read_dir(dir.path()).unwrap().count();
+        let one = written("1");
+        assert_eq!(left(), 1);
+        drop(one);
+        assert_eq!(left(), 0);
+        assert_eq!(written("2").keep().len(), 1);
+        assert_eq!(left(), 1);
+    }
 }

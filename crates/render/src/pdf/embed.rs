@@ -98,6 +98,10 @@ impl Typesetter {
             }
             let source = &text[first.start as usize..first.end as usize];
             let replaced = first.face == REGULAR && first.id == self.replacement;
+            if replaced && source != "\u{fffd}" {
+                self.replaces = true;
+                self.replaced.extend(source.chars());
+            }
             let face = &mut self.faces[usize::from(first.face)];
             let own = if replaced { "\u{fffd}" } else { source };
             if let [glyph] = group {

@@ -95,7 +95,7 @@ impl Found {
 
 impl FontSet {
     /// The fonts in the program: Latin, Greek, Cyrillic, Arabic, Hebrew, Thai, Devanagari, Armenian, Georgian, and the
-    /// characters of the national standards of China, Japan, Korea and Taiwan that are in daily use.
+    /// characters of the national standards of China, Japan, Korea and Taiwan, with those of names.
     #[must_use]
     pub fn bundled() -> Self {
         Self::default()

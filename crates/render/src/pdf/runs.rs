@@ -203,7 +203,6 @@ fn shape(setter: &mut Typesetter, text: &str, item: &Item, bytes: Range<usize>, 
         if info.glyph_id == 0 {
             // The font has the letter but not what shaping makes of it.
             let at = bytes.start + info.cluster as usize;
-            setter.missing.extend(text[at..].chars().next());
             let advance = setter.faces[usize::from(REGULAR)].natural(setter.replacement);
             let (start, end) = (to_u32(at), to_u32(bytes.start) + end);
             let (face, id) = (REGULAR, setter.replacement);

@@ -60,6 +60,8 @@ pub(super) struct Table {
     sheet: Sheet,
     y: f32,
     page: usize,
+    /// Cells in which a character is replaced.
+    cells_replaced: u64,
 }
 
 impl Table {
@@ -98,6 +100,7 @@ impl Table {
             sheet: Sheet::new(page_height),
             y: TOP,
             page: 0,
+            cells_replaced: 0,
         };
         table.write_head_form(document)?;
         table.begin_page(document)?;
@@ -136,6 +139,7 @@ impl Table {
                 continue;
             }
             let element = self.sheet.element(Role::Cell, Parent::Here(row));
+            document.setter.replaces = false;
             self.sheet.begin(element);
             self.sheet.lines(
                 &mut document.setter,
@@ -150,6 +154,7 @@ impl Table {
                 INK,
             );
             self.sheet.end();
+            self.cells_replaced += u64::from(document.setter.replaces);
         }
         self.y += height;
         self.sheet.begin_decoration();
@@ -158,8 +163,13 @@ impl Table {
         Ok(())
     }
 
+    /// In how many cells a character was replaced since this was last asked.
+    pub(super) fn take_cells_replaced(&mut self) -> u64 {
+        std::mem::take(&mut self.cells_replaced)
+    }
+
     /// Writes the last page.
-    pub(super) fn finish<W: Write>(mut self, document: &mut Document<W>) -> Result<(), PdfError> {
+    pub(super) fn finish<W: Write>(&mut self, document: &mut Document<W>) -> Result<(), PdfError> {
         if self.body.is_none() {
             let paragraph = self.sheet.element(Role::P, Parent::Open(TABLE));
             let text = "There are no rows.";

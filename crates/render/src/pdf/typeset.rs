@@ -96,8 +96,10 @@ pub(super) struct Typesetter {
     found: BTreeMap<usize, u8>,
     /// Glyph and advance of simple letters, 0 where there is none; for the regular and the bold font.
     simple: [Vec<(u16, f32)>; 2],
-    /// Characters that no font has.
-    pub(super) missing: BTreeSet<char>,
+    /// Characters that were to be drawn and that no font has.
+    pub(super) replaced: BTreeSet<char>,
+    /// Set when one of them is drawn.
+    pub(super) replaces: bool,
     pub(super) replacement: u16,
     pub(super) buffer: Option<UnicodeBuffer>,
     /// How to shape with a face, from right to left or not, in a script: making a plan takes longer than using it.
@@ -124,7 +126,8 @@ impl Typesetter {
             faces,
             found: BTreeMap::new(),
             simple,
-            missing: BTreeSet::new(),
+            replaced: BTreeSet::new(),
+            replaces: false,
             replacement,
             buffer: Some(UnicodeBuffer::new()),
             plans: BTreeMap::new(),
@@ -286,7 +289,6 @@ impl Typesetter {
                 return Some(face);
             }
         }
-        self.missing.insert(character);
         None
     }
 }

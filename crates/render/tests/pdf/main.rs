@@ -147,6 +147,68 @@ fn names_of_a_directory_come_back_whole() {
     }
 }
 
+/// Surnames as people in Japan, China and Korea write them: outside of JIS X 0208 and GB 2312, and a rare syllable.
+#[test]
+fn common_surnames_are_drawn() {
+    let names = [
+        "髙橋",
+        "山﨑",
+        "濵田",
+        "栁田",
+        "𠮷野家",
+        "德永",
+        "桒原",
+        "邉見",
+        "渡邊",
+        "喆",
+        "囧",
+        "뷁",
+        "똠방각하",
+    ];
+    let rows = Rows::new("surnames", &[("name", names.map(Some).to_vec())]);
+    let (bytes, written) = pdf(&rows, settings(), 3);
+    assert!(written.warnings.is_empty(), "{:?}", written.warnings);
+    conforms(&bytes, "2a");
+    conforms(&bytes, "ua1");
+    let Some(text) = words(&bytes, "-raw") else { return };
+    for name in names {
+        assert!(text.contains(name), "{name} is not in the text");
+    }
+}
+
+/// What is still missing is counted by cells and named by code points, before the cover is made.
+#[test]
+fn letters_that_no_font_has_are_told_by_cells() {
+    // Cuneiform and a character of a private area; the second cell of the second row has both, on two lines.
+    let rows = Rows::new(
+        "letters",
+        &[
+            ("name", vec![Some("Ann"), Some("\u{12000}"), Some("Bob \u{e000}")]),
+            ("note", vec![None, Some("\u{e000}\n\u{12000}"), Some("plain")]),
+        ],
+    );
+    let mut writer = PdfWriter::new(Vec::new(), settings(), rows.formats()).unwrap();
+    for batch in rows.batches(2) {
+        writer.write(&batch).unwrap();
+    }
+    let told = writer.end_rows().unwrap();
+    assert_eq!(
+        told,
+        [
+            "no font has 2 of the characters in the PDF (U+E000, U+12000): a replacement character is drawn in 3 cells, and \
+             the text can be copied"
+        ]
+    );
+    let mut cover = cover(3);
+    cover.requester.name = "\u{12001}".to_owned();
+    let written = writer.finish(&cover, &[]).unwrap();
+    assert!(
+        written.warnings.len() == 1 && written.warnings[0].contains("U+12001"),
+        "the table's were told: {:?}",
+        written.warnings
+    );
+}
+
 #[test]
 fn fonts_of_folders_draw_what_the_program_has_no_font_for() {
     let folder = "/usr/share/fonts/truetype/noto";
