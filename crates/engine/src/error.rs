@@ -1,5 +1,6 @@
 //! Failures of the engine, and what they mean to its callers.
 
+use crate::digests::Damage;
 use datafusion::error::DataFusionError;
 use deltalake::DeltaTableError;
 use muster_reports::error::Error as ReportsError;
@@ -45,6 +46,17 @@ pub enum EngineError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// A table is not what was written.
+    #[error("table {:?} of snapshot {snapshot} is damaged: {}", .damage.table, .damage.fault)]
+    Damaged {
+        /// The snapshot.
+        snapshot: String,
+        /// What is wrong.
+        damage: Damage,
+    },
+    /// A refresh cannot go on from the last snapshot; the text says what to do.
+    #[error("{0}")]
+    Unrecoverable(String),
     /// The definition or the arguments ask for what the snapshot does not have.
     #[error("{0}")]
     Invalid(String),
@@ -90,12 +102,17 @@ impl EngineError {
 impl From<EngineError> for ReportsError {
     fn from(error: EngineError) -> Self {
         match error {
-            EngineError::Invalid(message) => Self::invalid(message),
+            EngineError::Invalid(message) | EngineError::Unrecoverable(message) => Self::invalid(message),
             EngineError::OutOfMemory { .. } => {
                 let mut unavailable = Self::unavailable(error.to_string());
                 unavailable.source = Some(Box::new(error));
                 unavailable
             }
+            EngineError::Damaged { .. } => Self::internal(
+                "a table of the snapshot is damaged: `muster check` lists what is, and `muster refresh` makes again what \
+                 can be made",
+                error,
+            ),
             EngineError::Plan { .. }
             | EngineError::Table { .. }
             | EngineError::Io { .. }

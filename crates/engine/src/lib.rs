@@ -4,6 +4,7 @@
 //! versions; what comes out are record batches and the next manifest.
 
 pub mod compare;
+pub mod digests;
 mod error;
 mod file;
 mod functions;
@@ -17,6 +18,7 @@ mod scope;
 pub mod search;
 mod session;
 mod tables;
+mod whole;
 
 pub use datafusion::arrow::array::RecordBatch;
 pub use error::EngineError;

@@ -69,7 +69,7 @@ async fn provider(
     table: &'static str,
 ) -> Result<Option<Arc<dyn TableProvider>>> {
     Ok(match manifest.versions.get(table) {
-        Some(version) => Some(engine.provider(table, *version).await?),
+        Some(version) => Some(engine.provider(manifest, table, *version).await?),
         // A trend over no snapshots: better than no report until the next refresh.
         None if table == tables::COUNTS => Some(Arc::new(EmptyTable::new(schemas::of(table)))),
         None => None,

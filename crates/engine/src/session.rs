@@ -3,6 +3,7 @@
 //! Plans are CPU work: they run on a runtime of their own so that a request is never held up by one,
 //! under one memory pool, spilling to the work folder past the limit.
 
+use crate::digests::KnownFiles;
 use crate::error::{EngineError, Result};
 use crate::{functions, tables};
 use datafusion::catalog::TableProvider;
@@ -63,6 +64,8 @@ pub struct Engine {
     runtime: Option<tokio::runtime::Runtime>,
     /// Opened table versions: they never change, so a report need not read the table's log again.
     providers: Mutex<Providers>,
+    /// What is known of the files of tables.
+    known: Arc<KnownFiles>,
 }
 
 /// Opened tables by name and version.
@@ -106,7 +109,13 @@ impl Engine {
             .enable_all()
             .build()
             .map_err(|e| EngineError::io("starting the engine's threads", e))?;
-        Ok(Self { settings, environment, runtime: Some(runtime), providers: Mutex::default() })
+        Ok(Self {
+            settings,
+            environment,
+            runtime: Some(runtime),
+            providers: Mutex::default(),
+            known: Arc::default(),
+        })
     }
 
     /// A session for one report or one refresh.
@@ -130,11 +139,17 @@ impl Engine {
         context
     }
 
-    /// A table at a version, for reading.
-    pub(crate) async fn provider(&self, table: &'static str, version: u64) -> Result<Arc<dyn TableProvider>> {
+    /// A table of a snapshot at its version, for reading: only as it was written.
+    pub(crate) async fn provider(
+        &self,
+        manifest: &SnapshotManifest,
+        table: &'static str,
+        version: u64,
+    ) -> Result<Arc<dyn TableProvider>> {
         if let Some(provider) = self.kept_providers().get(&(table, version)) {
             return Ok(Arc::clone(provider));
         }
+        self.check_table(manifest, table).await?;
         let provider = tables::open(self.session().state(), self.tables_dir(), table, version).await?;
         let mut kept = self.kept_providers();
         if kept.len() >= PROVIDERS_KEPT_MAX {
@@ -156,7 +171,11 @@ impl Engine {
         let version = manifest.versions.get(table).copied().ok_or_else(|| {
             EngineError::Invalid(format!("snapshot {} has no table {table:?}", manifest.id))
         })?;
-        self.provider(table, version).await
+        self.provider(manifest, table, version).await
+    }
+
+    pub(crate) fn known(&self) -> &Arc<KnownFiles> {
+        &self.known
     }
 
     fn kept_providers(&self) -> MutexGuard<'_, Providers> {

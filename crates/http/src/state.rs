@@ -14,9 +14,11 @@ use muster_reports::service::Download;
 use muster_reports::task::Task;
 use muster_reports::{Reports, Result};
 use muster_wire::ReportComparison;
+use std::any::Any;
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Opens published files.
@@ -28,25 +30,28 @@ pub trait FileOpener: Send + Sync {
     fn open(&self, stored_name: &str) -> io::Result<File>;
 }
 
-/// A file made for one answer, whole and open. Nothing else knows it: it is gone when it is closed.
-#[derive(Debug)]
+/// A file made for answers, whole and open. Only they know it: it is gone when the last of them closes it.
+#[derive(Debug, Clone)]
 pub struct MadeFile {
     /// Its content; where it stands does not matter.
-    pub file: File,
+    pub file: Arc<File>,
     /// Its size.
     pub bytes: u64,
     /// Its SHA-256, 64 hex digits.
     pub sha256: String,
+    /// The room that it takes; given back when the last answer with it is sent or given up.
+    pub held: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// Makes evidence packages.
 #[async_trait]
 pub trait EvidenceMaker: Send + Sync {
-    /// The package of a task that has a result: made anew each time, since the task's audit events go on.
+    /// The package of a task that has a result, for `client`: made anew, since the task's audit events go on, unless one
+    /// was made a moment ago and is still being sent.
     ///
     /// # Errors
     /// `Unavailable` when another attempt may succeed; `Internal` when what belongs into it is damaged or gone.
-    async fn package(&self, task: &Task) -> Result<MadeFile>;
+    async fn package(&self, client: &ClientId, task: &Task) -> Result<MadeFile>;
 
     /// The key that checks its signatures: PEM, with a line end.
     fn public_key_pem(&self) -> String;
@@ -79,9 +84,11 @@ pub trait Comparer: Send + Sync {
     /// any, those of the report's definition are taken.
     ///
     /// # Errors
-    /// `Invalid` where there are no keys, or the files are too large for it; `Internal` when a file is damaged or gone.
+    /// `Invalid` where there are no keys, or the files are too large for it; `Unavailable` when another attempt may
+    /// succeed; `Internal` when a file is damaged or gone.
     async fn compare(
         &self,
+        client: &ClientId,
         old: &Download,
         new: &Download,
         keys: Vec<String>,
@@ -190,6 +197,33 @@ pub(crate) struct Inner {
     pub(crate) token_failures: RateLimiter<ClientId>,
     pub(crate) credential_check: CredentialCheck,
     pub(crate) refusals: Refusals,
+    pub(crate) verified: Verified,
+}
+
+/// Published files that are known to be what their records say.
+const VERIFIED_MAX: usize = 4_096;
+
+/// Names of published files whose content was found to be that of their records; the oldest are forgotten. A name is
+/// never given to another file.
+pub(crate) struct Verified(Mutex<VecDeque<String>>);
+
+impl Verified {
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.names().iter().any(|known| known == name)
+    }
+
+    pub(crate) fn add(&self, name: &str) {
+        let mut names = self.names();
+        if names.len() == VERIFIED_MAX {
+            names.pop_front();
+        }
+        names.push_back(name.to_owned());
+    }
+
+    fn names(&self) -> std::sync::MutexGuard<'_, VecDeque<String>> {
+        // A panic cannot leave the list half changed.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl AppState {
@@ -204,6 +238,7 @@ impl AppState {
             token_failures: RateLimiter::new(settings.token_rate_limit, clients_max),
             credential_check: CredentialCheck::new(clients_max),
             refusals: Refusals::new(clients_max),
+            verified: Verified(Mutex::default()),
             wiring,
         }))
     }

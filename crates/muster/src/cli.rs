@@ -93,6 +93,15 @@ Take the key from where no forger can exchange it together with the package: fro
 key`, or from the operator of the service. Each line says what holds, what fails, and what cannot be
 checked here; VERIFY.md in a package shows how other programs check it.")]
     Verify(VerifyArgs),
+    /// Hash all files of snapshots and results, and compare them with what was recorded
+    #[command(after_help = "\
+Example, for a timer:
+  muster check --data /var/lib/muster || mail -s 'muster: damaged files' operators@example.org
+
+It reads every file once, also beside a running service. The status is 0 if all are what was written, 1 if
+one is damaged or gone; each is named. Files of snapshots that an earlier version made have no digests and are
+counted as unchecked.")]
+    Check,
     /// Published snapshots
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
@@ -197,6 +206,9 @@ pub struct RefreshArgs {
     /// Read every source and make every table anew, also what cannot have changed
     #[arg(long)]
     pub full: bool,
+    /// Go on without tables of the last snapshot that are damaged and that sources cannot give again; it says what is lost
+    #[arg(long)]
+    pub rebuild: bool,
 }
 
 /// `search`

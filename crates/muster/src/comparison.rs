@@ -4,17 +4,20 @@
 //!
 //! Invariants:
 //! - one comparison is made at a time, of at most [`ROWS_MAX`] rows and [`BYTES_MAX`] bytes of result, so that what
-//!   callers ask for can fill neither memory nor disk;
+//!   callers ask for can fill neither memory nor disk, and what is sent takes room of [`Copies`];
+//! - a file is compared only with the digest that its record has;
 //! - what is written has no name and is gone with its last reader.
 
+use crate::copies::Copies;
 use crate::evidence::unnamed_file;
 use async_trait::async_trait;
 use muster_http::{Compared, Comparer, ComparisonForm, MadeFile, ReportComparison};
 use muster_render::compare::{self, CompareError, Comparison, Side, page};
-use muster_render::{FormulaGuard, RenderError};
+use muster_render::{FormulaGuard, RenderError, Written};
 use muster_reports::Catalogue;
 use muster_reports::cover::Cover;
 use muster_reports::error::{Error, Result};
+use muster_reports::ids::ClientId;
 use muster_reports::service::Download;
 use muster_store::ResultFiles;
 use std::fs::File;
@@ -35,12 +38,14 @@ pub struct Comparisons {
     work_dir: PathBuf,
     /// One at a time.
     place: Arc<Semaphore>,
+    copies: Arc<Copies>,
 }
 
 impl Comparisons {
-    /// Comparisons of these results. They are written to `work_dir`, which must be there.
-    pub fn new(files: ResultFiles, catalogue: Catalogue, work_dir: PathBuf) -> Self {
-        Self { files, catalogue, work_dir, place: Arc::new(Semaphore::new(1)) }
+    /// Comparisons of these results. They are written to `work_dir`, which must be there, and take room of
+    /// `copies` while they are sent.
+    pub fn new(files: ResultFiles, catalogue: Catalogue, work_dir: PathBuf, copies: Arc<Copies>) -> Self {
+        Self { files, catalogue, work_dir, place: Arc::new(Semaphore::new(1)), copies }
     }
 }
 
@@ -48,6 +53,7 @@ impl Comparisons {
 impl Comparer for Comparisons {
     async fn compare(
         &self,
+        client: &ClientId,
         old: &Download,
         new: &Download,
         keys: Vec<String>,
@@ -67,10 +73,16 @@ impl Comparer for Comparisons {
         let made = tokio::task::spawn_blocking(move || {
             let made = job.run();
             // Given back by whoever does the work, also when nobody waits for it any more.
-            drop(place);
-            made
+            (made, place)
         });
-        made.await.map_err(unmade)?
+        let (made, place) = made.await.map_err(unmade)?;
+        let mut made = made?;
+        if let Some(file) = &mut made.file {
+            file.held = Some(Arc::new(self.copies.room(client, file.bytes).await?));
+        }
+        // Not before: the next one is written only when this one has its room.
+        drop(place);
+        Ok(made)
     }
 
     fn page_policy(&self) -> &'static str {
@@ -111,6 +123,11 @@ impl Run {
         Ok(Self { download: download.clone(), cover, formula_guard })
     }
 
+    /// Whether the file is the one that was published.
+    fn check(&self, files: &ResultFiles) -> Result<()> {
+        files.check_published(&self.download.file)
+    }
+
     fn open(&self, files: &ResultFiles) -> Result<compare::Compared<File>> {
         let content = files.open_published(&self.download.file.stored_name)?;
         Ok(compare::Compared { content, formula_guard: self.formula_guard })
@@ -140,6 +157,8 @@ struct Job {
 
 impl Job {
     fn run(self) -> Result<Compared> {
+        self.old.check(&self.files)?;
+        self.new.check(&self.files)?;
         let keys = self.header_keys()?;
         let (comparison, file) = match self.form {
             ComparisonForm::Counts => (self.compare_to(&keys, io::sink(), FormulaGuard::On)?, None),
@@ -147,7 +166,7 @@ impl Job {
                 let mut file = unnamed_file(&self.work_dir).map_err(unmade)?;
                 let comparison = self.compare_to(&keys, &mut file, FormulaGuard::On)?;
                 let written = &comparison.written;
-                let made = MadeFile { file, bytes: written.bytes, sha256: written.sha256.clone() };
+                let made = made(file, written);
                 (comparison, Some(made))
             }
             ComparisonForm::Page => {
@@ -201,8 +220,12 @@ impl Job {
         let mut file = unnamed_file(&self.work_dir).map_err(unmade)?;
         let written =
             page::write(&facts, comparison, io::BufReader::new(changes), &mut file).map_err(unmade)?;
-        Ok(MadeFile { file, bytes: written.bytes, sha256: written.sha256 })
+        Ok(made(file, &written))
     }
+}
+
+fn made(file: File, written: &Written) -> MadeFile {
+    MadeFile { file: Arc::new(file), bytes: written.bytes, sha256: written.sha256.clone(), held: None }
 }
 
 /// A sink that takes no more than [`BYTES_MAX`] bytes.

@@ -169,7 +169,7 @@ async fn make_organisation(
 
 async fn refresh_and_say(house: &House, engine: &EnginePorts, say: Say, what: &str) -> Result {
     let began = Instant::now();
-    let report: RefreshReport = refresh(house, engine, false, REJECTED_MAX).await?;
+    let report: RefreshReport = refresh(house, engine, false, false, REJECTED_MAX).await?;
     let Some(snapshot) = &report.snapshot else {
         say.line(&report.text())?;
         return report.verdict();

@@ -3,6 +3,7 @@
 mod tables;
 
 pub use muster_engine::compare::COLUMNS as COMPARED;
+pub use muster_engine::digests::{Checked, Damage};
 pub use muster_engine::explain::CorrelationExplanation;
 pub use muster_engine::retention::Removed;
 
@@ -324,12 +325,19 @@ struct EngineRefresher {
 #[async_trait]
 impl Refresher for EngineRefresher {
     async fn refresh(&self, request: RefreshRequest) -> Result<RefreshReport> {
+        let (previous, notes) = match self.snapshots.newest(&request.tenant).await? {
+            Some(last) => {
+                let (last, notes) = self.engine.without_damage(last, request.rebuild).await?;
+                (Some(last), notes)
+            }
+            None => (None, Vec::new()),
+        };
         let outcome = self
             .engine
             .refresh(engine::RefreshRequest {
                 sources: request.sources.iter().map(input).collect::<Result<_>>()?,
                 links: request.links,
-                previous: self.snapshots.newest(&request.tenant).await?,
+                previous,
                 tenant: request.tenant.clone(),
                 audit: self.audit.clone(),
                 environment: Arc::new(|name| std::env::var(name).ok()),
@@ -345,7 +353,7 @@ impl Refresher for EngineRefresher {
         let sources =
             outcome.sources.into_iter().map(|source| reported(source, request.rejected_max)).collect();
         let tables = outcome.tables.into_iter().map(written).collect();
-        Ok(RefreshReport { sources, snapshot: outcome.manifest, tables, notes: Vec::new() })
+        Ok(RefreshReport { sources, snapshot: outcome.manifest, tables, notes })
     }
 }
 

@@ -7,14 +7,20 @@
 //! - a file goes in only with the digest that its record has, and under the name that the cover gives it;
 //! - what a task's data scope hides is not in its package;
 //! - a package is written to a file without a name, which is gone with its last reader;
-//! - only [`AT_A_TIME`] packages are made at a time, however many are asked for.
+//! - only [`AT_A_TIME`] packages are made at a time, however many are asked for, and they take no more room than
+//!   [`Copies`] has;
+//! - who asks for a package that was made in the last [`SHARED_FOR`] and is still being sent gets the same one.
 
 mod authority;
+mod background;
 
 pub use authority::Authority;
 
+use crate::copies::{Copies, Room};
 use crate::ids::SystemIds;
+use crate::snapshots::SnapshotTables;
 use async_trait::async_trait;
+use chrono::{DateTime, TimeDelta, Utc};
 use muster_http::{EvidenceMaker, MadeFile};
 use muster_render::RenderError;
 use muster_render::evidence::{
@@ -23,65 +29,123 @@ use muster_render::evidence::{
 };
 use muster_reports::cover::Cover;
 use muster_reports::error::{Error, Result};
+use muster_reports::ids::{ClientId, TaskId};
 use muster_reports::ports::{AuditTrail, Clock, Ids, SnapshotCatalogue};
+use muster_reports::retention::AsOf;
 use muster_reports::task::{PublishedFile, Task};
 use muster_reports::{DataScope, SnapshotManifest};
 use muster_store::ResultFiles;
 use serde::Serialize;
+use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Packages that are made at a time.
 const AT_A_TIME: usize = 2;
+/// How old a package may be that another request gets too.
+const SHARED_FOR: TimeDelta = TimeDelta::minutes(1);
+/// Room for what a package has beside its files and texts.
+const OVERHEAD_BYTES: u64 = 1 << 20;
 /// Events that are read at once.
 const EVENTS_PAGE: u32 = 1_000;
 /// Most bytes of a task's audit events.
 const EVENTS_BYTES_MAX: usize = 128 << 20;
 
+/// What packages are made from.
+pub struct Parts {
+    /// The results.
+    pub files: ResultFiles,
+    /// What is known of snapshots.
+    pub snapshots: Arc<dyn SnapshotCatalogue>,
+    /// Their tables.
+    pub tables: Arc<dyn SnapshotTables>,
+    /// The audit trail.
+    pub audit: Arc<dyn AuditTrail>,
+    /// What stamps packages, where there is one.
+    pub authority: Option<Authority>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Where packages are written; it must be there.
+    pub work_dir: PathBuf,
+    /// The room that they take.
+    pub copies: Arc<Copies>,
+}
+
 /// Makes evidence packages.
 pub struct Packages {
-    files: ResultFiles,
-    snapshots: Arc<dyn SnapshotCatalogue>,
-    audit: Arc<dyn AuditTrail>,
+    parts: Parts,
     key: Arc<SigningKey>,
-    authority: Option<Authority>,
-    clock: Arc<dyn Clock>,
-    work_dir: PathBuf,
     places: Arc<Semaphore>,
+    /// Packages that are being made or sent.
+    shared: Mutex<HashMap<TaskId, Arc<Shared>>>,
+}
+
+/// The package of one task, for those who want it now. Its lock is held while it is made.
+type Shared = tokio::sync::Mutex<Weak<Package>>;
+
+/// A package as it is sent to whoever asked for it.
+#[derive(Debug)]
+struct Package {
+    file: Arc<File>,
+    bytes: u64,
+    sha256: String,
+    made: DateTime<Utc>,
+    #[expect(dead_code, reason = "it is held as long as the file")]
+    room: Room,
 }
 
 impl Packages {
-    /// Packages of these results, signed with `key` and stamped by `authority` where there is one. They are written to
-    /// `work_dir`, which must be there.
-    pub fn new(
-        files: ResultFiles,
-        snapshots: Arc<dyn SnapshotCatalogue>,
-        audit: Arc<dyn AuditTrail>,
-        key: SigningKey,
-        authority: Option<Authority>,
-        clock: Arc<dyn Clock>,
-        work_dir: PathBuf,
-    ) -> Self {
+    /// Packages of these parts, signed with `key`.
+    pub fn new(parts: Parts, key: SigningKey) -> Self {
         let (key, places) = (Arc::new(key), Arc::new(Semaphore::new(AT_A_TIME)));
-        Self { files, snapshots, audit, key, authority, clock, work_dir, places }
+        Self { parts, key, places, shared: Mutex::default() }
+    }
+
+    /// Where the package of a task is, or will be.
+    fn shared(&self, task: &TaskId) -> Arc<Shared> {
+        // A panic cannot leave the table half changed.
+        let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
+        // What nobody makes or sends any more.
+        shared.retain(|_, one| {
+            Arc::strong_count(one) > 1 || one.try_lock().is_ok_and(|copy| copy.strong_count() > 0)
+        });
+        Arc::clone(shared.entry(task.clone()).or_default())
+    }
+
+    async fn make(&self, client: &ClientId, task: &Task) -> Result<Package> {
+        let contents = self.contents(task).await?;
+        let room = self.parts.copies.room(client, contents.bytes()).await?;
+        let place = self.places.clone().acquire_owned().await.map_err(unmade)?;
+        let (files, work_dir, key) =
+            (self.parts.files.clone(), self.parts.work_dir.clone(), self.key.clone());
+        // The room is taken for as long as something is written, also when nobody waits for it any more.
+        let sealed = move || Ok((seal(&contents, &files, &work_dir, &key, place)?, room));
+        let (sealed, room) = blocking(sealed).await?;
+        let time_stamp = match &self.parts.authority {
+            Some(authority) => authority.stamp(&sealed.bag.tag_manifest_sha256()).await?,
+            None => None,
+        };
+        let made = self.parts.clock.now();
+        blocking(move || sealed.finish(time_stamp.as_deref(), made, room)).await
     }
 }
 
 #[async_trait]
 impl EvidenceMaker for Packages {
-    async fn package(&self, task: &Task) -> Result<MadeFile> {
-        let place = self.places.clone().acquire_owned().await.map_err(unmade)?;
-        let contents = self.contents(task).await?;
-        let (files, work_dir, key) = (self.files.clone(), self.work_dir.clone(), self.key.clone());
-        let sealed = blocking(move || seal(&contents, &files, &work_dir, &key, place)).await?;
-        let time_stamp = match &self.authority {
-            Some(authority) => authority.stamp(&sealed.bag.tag_manifest_sha256()).await?,
-            None => None,
+    async fn package(&self, client: &ClientId, task: &Task) -> Result<MadeFile> {
+        let shared = self.shared(&task.id);
+        let mut shared = shared.lock().await;
+        let recent = |copy: &Arc<Package>| self.parts.clock.now() - copy.made < SHARED_FOR;
+        let copy = match shared.upgrade().filter(recent) {
+            Some(copy) => copy,
+            None => Arc::new(self.make(client, task).await?),
         };
-        blocking(move || sealed.finish(time_stamp.as_deref())).await
+        *shared = Arc::downgrade(&copy);
+        let (file, bytes, sha256) = (Arc::clone(&copy.file), copy.bytes, copy.sha256.clone());
+        Ok(MadeFile { file, bytes, sha256, held: Some(copy) })
     }
 
     fn public_key_pem(&self) -> String {
@@ -97,6 +161,15 @@ struct Contents {
     texts: Vec<(&'static str, Vec<u8>)>,
 }
 
+impl Contents {
+    /// No fewer bytes than the package will have.
+    fn bytes(&self) -> u64 {
+        let files: u64 = self.files.iter().map(|file| file.published.bytes).sum();
+        let texts: usize = self.texts.iter().map(|(_, text)| text.len()).sum();
+        files + texts as u64 + OVERHEAD_BYTES
+    }
+}
+
 /// A published file, and what the cover calls it.
 struct NamedFile {
     name: String,
@@ -108,26 +181,29 @@ impl Packages {
         let result = task.result.as_ref().ok_or_else(|| unmade("the task has no result"))?;
         let cover: Cover = serde_json::from_str(&result.cover)
             .map_err(|error| Error::internal("the cover of a result cannot be read", error))?;
-        let manifest =
-            self.snapshots.snapshot(&task.tenant, &task.snapshot).await?.ok_or_else(|| {
+        let as_of = AsOf::Snapshot(task.snapshot.clone());
+        let snapshot =
+            self.parts.snapshots.as_of(&task.tenant, &as_of).await?.ok_or_else(|| {
                 Error::not_found(format!("snapshot {} is not there any more", task.snapshot))
             })?;
+        let scope = &task.requester.data_scope;
         let files = result.files.iter().map(|file| named(&cover, file)).collect::<Result<_>>()?;
-        let texts = vec![
+        let mut texts = vec![
             (COVER, result.cover.clone().into_bytes()),
             (QUERY, line(&cover.effective_query)),
             (ARGUMENTS, line(&task.arguments.canonical())),
-            (SNAPSHOT, json(&visible(&manifest, &task.requester.data_scope))?),
+            (SNAPSHOT, json(&visible(&snapshot.manifest, scope))?),
             (SOURCES, json(&cover.snapshot.sources)?),
             (AUDIT_EVENTS, self.events(task).await?),
         ];
+        texts.extend(background::texts(&*self.parts.tables, &snapshot, scope, &cover).await?);
         let info = BagInfo {
             organisation: task.tenant.to_string(),
             task: task.id.to_string(),
             description: task.name.clone(),
-            bagging_date: self.clock.now().format("%Y-%m-%d").to_string(),
+            bagging_date: self.parts.clock.now().format("%Y-%m-%d").to_string(),
             software: concat!("muster ", env!("CARGO_PKG_VERSION")).into(),
-            time_stamp: self.authority.as_ref().map_or(TimeStampDue::None, Authority::due),
+            time_stamp: self.parts.authority.as_ref().map_or(TimeStampDue::None, Authority::due),
         };
         Ok(Contents { folder: format!("evidence-{}", task.id), info, files, texts })
     }
@@ -136,7 +212,7 @@ impl Packages {
     async fn events(&self, task: &Task) -> Result<Vec<u8>> {
         let (mut text, mut after) = (String::new(), 0);
         loop {
-            let page = self.audit.records_of(&task.tenant, &task.id, after, EVENTS_PAGE).await?;
+            let page = self.parts.audit.records_of(&task.tenant, &task.id, after, EVENTS_PAGE).await?;
             for record in &page {
                 text.push_str(&audit_line(record));
             }
@@ -174,6 +250,7 @@ fn visible(manifest: &SnapshotManifest, scope: &DataScope) -> SnapshotManifest {
         DataScope::Sources(_) => {
             visible.sources.retain(|source| scope.has_source(source.id.as_str()));
             visible.rows.clear();
+            visible.files.clear();
         }
     }
     visible
@@ -220,11 +297,11 @@ fn seal(
 }
 
 impl Sealed {
-    fn finish(self, time_stamp: Option<&[u8]>) -> Result<MadeFile> {
+    fn finish(self, time_stamp: Option<&[u8]>, made: DateTime<Utc>, room: Room) -> Result<Package> {
         let Self { bag, file, place } = self;
         let written = bag.finish(time_stamp).map_err(refused)?;
         drop(place);
-        Ok(MadeFile { file, bytes: written.bytes, sha256: written.sha256 })
+        Ok(Package { file: Arc::new(file), bytes: written.bytes, sha256: written.sha256, made, room })
     }
 }
 

@@ -20,11 +20,13 @@
 use crate::clock::SystemClock;
 use crate::comparison::Comparisons;
 use crate::config::Settings;
+use crate::copies::Copies;
 use crate::engine_wiring::{self, EnginePorts, Parts};
-use crate::evidence::{Authority, Packages};
+use crate::evidence::{self, Authority, Packages};
 use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use crate::keys;
+use crate::snapshots::SnapshotTables;
 use crate::token_keys::{self, TokenKeyFiles};
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_http::{SecretKey, TokenIssuer};
@@ -170,26 +172,28 @@ impl House {
         Ok(SigningKey::from_secret(&key(&self.shared, "evidence.key")?))
     }
 
-    /// What makes evidence packages.
-    pub fn packages(&self) -> Result<Packages> {
+    /// What makes evidence packages, which take room of `copies`.
+    pub fn packages(&self, tables: Arc<dyn SnapshotTables>, copies: Arc<Copies>) -> Result<Packages> {
         let work_dir = self.dir.join("work");
         keys::private_dir(&work_dir)?;
-        Ok(Packages::new(
-            self.files()?,
-            self.store.clone(),
-            self.store.clone(),
-            self.evidence_key()?,
-            Authority::of(&self.settings.evidence)?,
-            Arc::new(SystemClock),
+        let parts = evidence::Parts {
+            files: self.files()?,
+            snapshots: self.store.clone(),
+            tables,
+            audit: self.store.clone(),
+            authority: Authority::of(&self.settings.evidence)?,
+            clock: Arc::new(SystemClock),
             work_dir,
-        ))
+            copies,
+        };
+        Ok(Packages::new(parts, self.evidence_key()?))
     }
 
-    /// What compares runs of these reports.
-    pub fn comparisons(&self, catalogue: Catalogue) -> Result<Comparisons> {
+    /// What compares runs of these reports; what it writes takes room of `copies`.
+    pub fn comparisons(&self, catalogue: Catalogue, copies: Arc<Copies>) -> Result<Comparisons> {
         let work_dir = self.dir.join("work");
         keys::private_dir(&work_dir)?;
-        Ok(Comparisons::new(self.files()?, catalogue, work_dir))
+        Ok(Comparisons::new(self.files()?, catalogue, work_dir, copies))
     }
 
     /// Takes the lock of serving.

@@ -10,6 +10,7 @@ mod commands;
 mod comparison;
 mod config;
 mod connections;
+mod copies;
 mod crash;
 mod demo;
 mod engine_wiring;
@@ -73,6 +74,7 @@ async fn dispatch(cli: Cli) -> Result {
         Command::Evidence(command) => commands::evidence::run(command, settings, output).await,
         Command::Audit(command) => commands::audit::run(command, settings, output).await,
         Command::Verify(args) => commands::verify::run(args, output),
+        Command::Check => commands::check::run(settings, output).await,
         Command::Snapshot(command) => commands::snapshot::run(command, settings, output).await,
         Command::Correlate(command) => commands::correlate::run(command, settings, output).await,
         Command::Config(command) => commands::config::run(command, &effective, output),
@@ -97,6 +99,7 @@ fn effective(cli: &Cli) -> Result<Effective> {
         | Command::Evidence(_)
         | Command::Audit(_)
         | Command::Verify(_)
+        | Command::Check
         | Command::Snapshot(_)
         | Command::Correlate(_)
         | Command::Config(_) => {}
@@ -121,6 +124,7 @@ fn start_log(settings: &Settings, command: &Command) -> Result {
         | Command::Evidence(_)
         | Command::Audit(_)
         | Command::Verify(_)
+        | Command::Check
         | Command::Snapshot(_)
         | Command::Correlate(_)
         | Command::Config(_) => "warn",

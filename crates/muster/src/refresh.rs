@@ -25,6 +25,8 @@ pub struct RefreshRequest {
     pub publish_incomplete: bool,
     /// Make everything anew, whatever has changed.
     pub full: bool,
+    /// Go on without what is damaged and cannot be made again.
+    pub rebuild: bool,
     /// Refused records to list for each source.
     pub rejected_max: usize,
 }

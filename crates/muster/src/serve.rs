@@ -7,6 +7,7 @@
 use crate::clock::SystemClock;
 use crate::config::{AuditedDownloads, Settings};
 use crate::connections::{self, Limits};
+use crate::copies::Copies;
 use crate::engine_wiring::EnginePorts;
 use crate::failure::{Context, Failure, Result};
 use crate::house::{House, Lock};
@@ -14,14 +15,15 @@ use crate::ids::SystemIds;
 use crate::issuers;
 use crate::open_files;
 use crate::query_language::SearchLanguage;
+use crate::snapshots::SnapshotTables;
 use crate::tls;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use muster_audit::{Properties, Relay, RelaySettings};
 use muster_http::{AppState, FileOpener, RateLimit, Readiness, Wiring};
 use muster_reports::error::Error;
-use muster_reports::ids::{TaskId, WorkerId};
-use muster_reports::ports::{Credentials, Ids, TaskStore};
+use muster_reports::ids::{TaskId, TenantId, WorkerId};
+use muster_reports::ports::{Credentials, Ids, SnapshotCatalogue, TaskStore};
 use muster_reports::task::PublishedFile;
 use muster_reports::{Catalogue, Reports, service};
 use muster_store::{ResultFiles, Store};
@@ -98,7 +100,7 @@ impl Service {
         sweep(house, &files).await?;
 
         let (stopping, worker_stop) = (CancellationToken::new(), Stop::default());
-        let state = state(house, catalogue, files.clone(), stopping.clone())?;
+        let state = state(house, catalogue, files.clone(), engine.tables.clone(), stopping.clone())?;
         let limits = Limits {
             header_timeout: Duration::from_millis(settings.server.header_timeout_ms),
             idle_timeout: Duration::from_millis(settings.server.idle_timeout_ms),
@@ -228,6 +230,7 @@ fn state(
     house: &House,
     catalogue: Catalogue,
     files: Arc<Files>,
+    tables: Arc<dyn SnapshotTables>,
     stopping: CancellationToken,
 ) -> Result<AppState> {
     let Settings { tenant, auth, rate_limit, server, reports, worker, audit, .. } = &house.settings;
@@ -239,7 +242,8 @@ fn state(
     };
     let window = TimeDelta::seconds(i64::try_from(rate_limit.window_s).unwrap_or(i64::MAX));
     let limit = |requests: u32| RateLimit { requests: requests as usize, window };
-    let comparer = house.comparisons(catalogue.clone())?;
+    let copies = Arc::new(Copies::default());
+    let comparer = house.comparisons(catalogue.clone(), Arc::clone(&copies))?;
     let use_cases = Reports {
         catalogue,
         tasks: house.store.clone(),
@@ -254,9 +258,14 @@ fn state(
         reports: Arc::new(use_cases),
         credentials: house.store.clone(),
         files,
-        evidence: Arc::new(house.packages()?),
+        evidence: Arc::new(house.packages(tables.clone(), copies)?),
         comparer: Arc::new(comparer),
-        readiness: Arc::new(Ready { store: house.store.clone(), stopping }),
+        readiness: Arc::new(Ready {
+            store: house.store.clone(),
+            tenant: house.tenant.clone(),
+            tables,
+            stopping,
+        }),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
         issuer: house.token_issuer()?,
@@ -298,6 +307,8 @@ impl DiscardFiles for Files {
 
 struct Ready {
     store: Arc<Store>,
+    tenant: TenantId,
+    tables: Arc<dyn SnapshotTables>,
     stopping: CancellationToken,
 }
 
@@ -308,6 +319,16 @@ impl Readiness for Ready {
             return Err(Error::unavailable("the service is stopping"));
         }
         // Any question shows whether the store answers.
-        self.store.credential(&muster_reports::ids::ClientId::new("")).await.map(drop)
+        self.store.credential(&muster_reports::ids::ClientId::new("")).await?;
+        // Reports of a snapshot that is not whole fail.
+        if let Some(newest) = self.store.newest(&self.tenant).await?
+            && let Some(damage) = self.tables.apparent_damage(&newest).await?
+        {
+            return Err(Error::unavailable(format!(
+                "table {:?} of the newest snapshot is damaged: {}",
+                damage.table, damage.fault
+            )));
+        }
+        Ok(())
     }
 }

@@ -3,17 +3,17 @@
 //!
 //! Why a trait: as with refreshing, the engine is joined in `engine_wiring` alone.
 
-use crate::engine_wiring::{CorrelationExplanation, Removed};
+use crate::engine_wiring::{Checked, CorrelationExplanation, Damage, Removed};
 use crate::failure::{Failure, Result};
 use crate::house::House;
 use crate::report_run::Rows;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use muster_reports::SnapshotManifest;
 use muster_reports::ids::SnapshotId;
 use muster_reports::ports::SnapshotCatalogue;
 use muster_reports::retention::{AsOf, CataloguedSnapshot};
 use muster_reports::step::{Step, taken};
+use muster_reports::{DataScope, SnapshotManifest};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -29,6 +29,34 @@ pub trait SnapshotTables: Send + Sync {
         kept: &[SnapshotManifest],
         dry_run: bool,
     ) -> muster_reports::Result<Removed>;
+
+    /// The rows of a table that `scope` shows, by the columns of `order`, at most `rows_max`.
+    ///
+    /// # Errors
+    /// When the table cannot be read.
+    async fn rows_of(
+        &self,
+        manifest: &SnapshotManifest,
+        table: &'static str,
+        scope: &DataScope,
+        order: &'static str,
+        rows_max: usize,
+    ) -> muster_reports::Result<Box<dyn Rows>>;
+
+    /// Hashes every file of these snapshots and compares it with the manifests.
+    ///
+    /// # Errors
+    /// When that could not be done. What is damaged is no error but an outcome.
+    async fn check(&self, kept: &[SnapshotManifest]) -> muster_reports::Result<Checked>;
+
+    /// What is wrong with a snapshot as far as a look at its files shows it.
+    ///
+    /// # Errors
+    /// When nobody could look.
+    async fn apparent_damage(
+        &self,
+        manifest: &Arc<SnapshotManifest>,
+    ) -> muster_reports::Result<Option<Damage>>;
 
     /// What differs between two snapshots, in a fixed order.
     ///

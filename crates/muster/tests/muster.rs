@@ -68,6 +68,51 @@ fn path(dir: &tempfile::TempDir, name: &str) -> String {
     dir.path().join(name).to_str().unwrap().to_owned()
 }
 
+/// A bit of a table's file flips: the check and the refresh say so, and the way out leads out.
+#[test]
+fn damaged_files_are_found_and_left_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = dir.path().join("data");
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    write("people.csv", "id,name\n1,Ada\n3,Cy\n");
+    write(
+        "people.toml",
+        "name = \"People\"\nkind = \"delimited\"\n[delimited]\npath = \"people.csv\"\nnative_identity = \"id\"\n\
+         [profile]\nname = \"People\"\npriority = 1\n[[profile.attributes]]\nname = \"uid\"\nfrom = \"name\"\n",
+    );
+    succeeds(&muster(&data, &["source", "add", &path(&dir, "people.toml")]));
+    succeeds(&muster(&data, &["refresh"]));
+    let checked = json(&muster(&data, &["check", "--output", "json"]));
+    assert_eq!((&checked["damaged"], &checked["snapshotsUnchecked"]), (&Value::Array(vec![]), &0.into()));
+    assert!(checked["tableFiles"].as_u64().unwrap() >= 5, "{checked}");
+
+    let tables = data.join("tables");
+    let file_of = |table: &str| {
+        let files = std::fs::read_dir(tables.join(table)).unwrap().map(|entry| entry.unwrap().path());
+        let mut files = files.filter(|path| path.extension().is_some_and(|end| end == "parquet"));
+        files.next().unwrap()
+    };
+    let file = file_of("accounts");
+    let mut content = std::fs::read(&file).unwrap();
+    let middle = content.len() / 2;
+    content[middle] ^= 0x10;
+    std::fs::write(&file, content).unwrap();
+    let found = muster(&data, &["check"]);
+    assert!(fails(&found, 1).contains("files that are damaged or gone: 1"));
+    let text = String::from_utf8_lossy(&found.stdout).into_owned();
+    assert!(text.contains("table \"accounts\"") && text.contains("another content"), "{text}");
+
+    for refresh in [&["refresh"][..], &["refresh", "--full"]] {
+        let refused = fails(&muster(&data, refresh), 1);
+        assert!(refused.contains("back from a backup, or run `muster refresh --rebuild`"), "{refused}");
+    }
+    let told = succeeds(&muster(&data, &["refresh", "--rebuild"]));
+    assert!(told.contains("it was made again, without since when"), "{told}");
+    // The snapshot of before is kept, and stays damaged; the new one is not.
+    let again = muster(&data, &["check"]);
+    assert!(fails(&again, 1).contains("files that are damaged or gone: 1"));
+}
+
 #[test]
 fn a_source_is_checked_added_and_listed() {
     let dir = people();

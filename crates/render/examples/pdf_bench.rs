@@ -149,6 +149,7 @@ fn cover(rows: u64) -> Cover {
         columns: Vec::new(),
         messages: Vec::new(),
         files: Vec::new(),
+        counted_by: Vec::new(),
         csv_formula_guard: Some(true),
         how_to_verify: "none".to_owned(),
     }

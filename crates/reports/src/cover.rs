@@ -131,6 +131,15 @@ pub struct CoverFile {
     pub sha256: String,
 }
 
+/// A query by which rows were counted, apart from the one that gave them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CountingQuery {
+    /// What it counts: `population`, an exclusion's reason, `rows by` something.
+    pub what: String,
+    /// Its text.
+    pub query: String,
+}
+
 /// The whole cover.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -161,6 +170,9 @@ pub struct Cover {
     pub snapshot: CoverSnapshot,
     /// Completeness.
     pub reconciliation: Reconciliation,
+    /// The queries by which that was counted. Covers of old have none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub counted_by: Vec<CountingQuery>,
     /// Columns, in file order.
     pub columns: Vec<CoverColumn>,
     /// What the archive holds, for a result that is one; `columns` is empty then.

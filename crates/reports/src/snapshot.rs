@@ -84,6 +84,15 @@ pub struct SourceRun {
     pub settings_digest: Option<String>,
 }
 
+/// A file of a table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableFile {
+    /// Its size.
+    pub bytes: u64,
+    /// Its SHA-256, in lower-case hex.
+    pub sha256: String,
+}
+
 /// A published snapshot: one version of every table, and what it was made from. Never changes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SnapshotManifest {
@@ -103,6 +112,9 @@ pub struct SnapshotManifest {
     /// there. Snapshots of old have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_event: Option<u64>,
+    /// The files of each table, by their names. Snapshots of old have none, and cannot be checked.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub files: BTreeMap<String, BTreeMap<String, TableFile>>,
 }
 
 impl SnapshotManifest {

@@ -7,11 +7,13 @@
 //! is refused. Whether a file is a result is decided by the committed record, not by its being here.
 
 use muster_reports::error::{Error, Result};
-use muster_reports::ids::TaskId;
+use muster_reports::ids::{TaskId, hex};
 use muster_reports::step::{Step, taken};
+use muster_reports::task::PublishedFile;
+use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{BufWriter, ErrorKind, Write};
+use std::io::{BufWriter, ErrorKind, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -70,6 +72,40 @@ impl ResultFiles {
     pub fn open_published(&self, stored_name: &str) -> Result<File> {
         let path = self.path(stored_name)?;
         File::open(&path).map_err(|error| wrong("open", &path, error))
+    }
+
+    /// Whether a published file has the bytes and the SHA-256 of its record. Reads it whole.
+    ///
+    /// # Errors
+    /// `Internal` where it has not, or cannot be read.
+    pub fn check_published(&self, published: &PublishedFile) -> Result<()> {
+        let path = self.path(&published.stored_name)?;
+        let mut file = self.open_published(&published.stored_name)?;
+        let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; BUFFER]);
+        loop {
+            match file.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(read) => {
+                    hash.update(&buffer[..read]);
+                    bytes += read as u64;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(wrong("read", &path, error)),
+            }
+        }
+        let sha256 = hex(&hash.finalize());
+        if (bytes, sha256.as_str()) == (published.bytes, published.sha256.as_str()) {
+            return Ok(());
+        }
+        Err(Error::internal(
+            "a result file is not what was published",
+            format!(
+                "{} has {bytes} bytes with the SHA-256 {sha256}: expected {} bytes with {}",
+                path.display(),
+                published.bytes,
+                published.sha256
+            ),
+        ))
     }
 
     /// Removes a published file; one that is not there is no error.

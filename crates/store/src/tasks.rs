@@ -202,18 +202,26 @@ impl TaskStore for Store {
     }
 
     async fn published_names(&self) -> Result<Vec<String>> {
-        const WHAT: &str = "read the published names";
-        let found = self.read("SELECT files FROM tasks WHERE files IS NOT NULL", &[]).await;
-        let mut names = Vec::new();
-        for row in found.map_err(|error| failed(WHAT, error))? {
-            let files: Vec<PublishedFile> = rows::json(&row, "files").map_err(|error| failed(WHAT, error))?;
-            names.extend(files.into_iter().map(|file| file.stored_name));
-        }
-        Ok(names)
+        Ok(self.published_files().await?.into_iter().map(|file| file.stored_name).collect())
     }
 }
 
 impl Store {
+    /// The files of all results.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn published_files(&self) -> Result<Vec<PublishedFile>> {
+        const WHAT: &str = "read the published files";
+        let found = self.read("SELECT files FROM tasks WHERE files IS NOT NULL", &[]).await;
+        let mut all = Vec::new();
+        for row in found.map_err(|error| failed(WHAT, error))? {
+            let files: Vec<PublishedFile> = rows::json(&row, "files").map_err(|error| failed(WHAT, error))?;
+            all.extend(files);
+        }
+        Ok(all)
+    }
+
     /// The attempts that a worker of any process holds now, as task and epoch: their files are not to be
     /// swept.
     ///

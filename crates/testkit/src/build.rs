@@ -173,6 +173,7 @@ pub fn manifest(id: &str, created: DateTime<Utc>) -> SnapshotManifest {
         ],
         rows: counts(50, 93),
         last_event: None,
+        files: BTreeMap::new(),
     }
 }
 

@@ -13,6 +13,7 @@
 mod accounts;
 mod authoritative;
 mod correlate;
+mod damaged;
 mod documents;
 mod elements;
 mod errors;
@@ -25,6 +26,7 @@ mod work;
 
 pub(crate) use work::literal;
 
+use crate::digests;
 use crate::error::Result;
 use crate::session::Engine;
 use chrono::{DateTime, Utc};
@@ -123,7 +125,15 @@ impl Engine {
     /// A failure of the engine itself. A source that cannot be read is no error here but an outcome.
     pub async fn refresh(self: &Arc<Self>, request: RefreshRequest) -> Result<RefreshOutcome> {
         let engine = Arc::clone(self);
-        self.run(async move { refresh(&engine, request).await }).await
+        self.run(async move {
+            let previous = request.previous.clone();
+            let mut outcome = refresh(&engine, request).await?;
+            if let Some(manifest) = &mut outcome.manifest {
+                manifest.files = digests::describe(&engine, manifest, previous.as_deref()).await?;
+            }
+            Ok(outcome)
+        })
+        .await
     }
 }
 

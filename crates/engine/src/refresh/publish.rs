@@ -156,6 +156,7 @@ pub(super) async fn write_tables(
         sources: runs,
         rows,
         last_event: Some(last_event),
+        files: BTreeMap::new(),
     };
     Ok(RefreshOutcome { manifest: Some(manifest), sources: outcomes, tables: written })
 }

@@ -7,7 +7,7 @@ use crate::access::{Allowed, Download};
 use crate::failure::{Failure, json};
 use crate::input::{Id, Input, Query};
 use crate::openapi::{NotFound, Refusals, ReportFile};
-use crate::state::{AppState, ComparisonForm, MadeFile};
+use crate::state::{AppState, ComparisonForm};
 use axum::body::Body;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
@@ -112,15 +112,16 @@ pub(crate) async fn compare_reports(
         Response::new(Body::from_stream(empty::<io::Result<Vec<u8>>>()))
     } else {
         let (old_task, new_task) = (old.task.clone(), new.task.clone());
-        let compared = comparer.compare(&old, &new, keys, form).await?;
+        let compared = comparer.compare(&caller.client, &old, &new, keys, form).await?;
         match compared.file {
             None => {
                 reports.record_comparison(&caller, &old_task, &new_task, None).await?;
                 json(StatusCode::OK, &compared.counts)
             }
-            Some(MadeFile { file, bytes, sha256 }) => {
+            Some(made) => {
+                let (bytes, sha256) = (made.bytes, made.sha256.clone());
                 let digest = repr_digest(&sha256)?;
-                let body = stream::of_file(file, COMPARISON, bytes).await?;
+                let body = stream::of_made(made, COMPARISON).await?;
                 reports.record_comparison(&caller, &old_task, &new_task, Some(&sha256)).await?;
                 let mut response = Response::new(body);
                 response.headers_mut().insert(CONTENT_LENGTH, bytes.into());

@@ -37,8 +37,9 @@ impl Input for EvidenceRequest {
 /// Get the evidence package of a report
 ///
 /// The files of a report that has ended, with its cover, query, arguments, snapshot, source runs and audit events, as a
-/// signed BagIt bag (RFC 8493) in a zip archive. It is made anew for each request, so there are no ranges. The download
-/// is recorded in the audit trail, with the package's SHA-256, before its first byte.
+/// signed BagIt bag (RFC 8493) in a zip archive. It is made when it is asked for, so there are no ranges; who asks while
+/// one of the last minute is being sent gets the same one. The download is recorded in the audit trail, with the package's
+/// SHA-256, before its first byte.
 #[utoipa::path(
     get,
     path = "/muster/v1/reports/{id}/evidence",
@@ -74,12 +75,13 @@ pub(crate) async fn get_evidence(
         // Without a length: a package that is not made has none.
         Response::new(Body::from_stream(empty::<io::Result<Vec<u8>>>()))
     } else {
-        let package = state.inner().wiring.evidence.package(&task).await?;
-        let digest = repr_digest(&package.sha256)?;
-        let body = stream::of_file(package.file, PACKAGE, package.bytes).await?;
-        state.reports().record_evidence(&caller, &task, &package.sha256).await?;
+        let package = state.inner().wiring.evidence.package(&caller.client, &task).await?;
+        let (bytes, sha256) = (package.bytes, package.sha256.clone());
+        let digest = repr_digest(&sha256)?;
+        let body = stream::of_made(package, PACKAGE).await?;
+        state.reports().record_evidence(&caller, &task, &sha256).await?;
         let mut response = Response::new(body);
-        response.headers_mut().insert(CONTENT_LENGTH, package.bytes.into());
+        response.headers_mut().insert(CONTENT_LENGTH, bytes.into());
         response.headers_mut().insert(HeaderName::from_static("repr-digest"), digest);
         response
     };

@@ -1,15 +1,24 @@
-//! A published file as a response body that never ends cleanly when it is incomplete.
+//! A published file as a response body that never ends cleanly unless it is whole and what its record says.
+//!
+//! Invariants:
+//! - the last bytes of a whole file are sent only when the digest of all of them is that of the record; a disk that
+//!   gives other bytes breaks the connection;
+//! - a part is sent only of a file whose digest this process has found right once: a part alone shows nothing.
 
 use crate::failure::Failure;
-use crate::state::AppState;
+use crate::state::{AppState, MadeFile};
 use axum::body::Body;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use futures_util::stream::try_unfold;
+use muster_reports::ids::hex;
 use muster_reports::task::PublishedFile;
-use std::io::{self, Seek, SeekFrom};
+use sha2::{Digest, Sha256};
+use std::any::Any;
+use std::fs::File;
+use std::io;
 use std::ops::Range;
-use tokio::fs::File;
-use tokio::io::AsyncReadExt;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 use tokio::task::JoinError;
 
 /// Read at once, in bytes.
@@ -18,81 +27,126 @@ const CHUNK_BYTES: usize = 128 * 1024;
 /// The bytes `range` of `published`.
 ///
 /// # Errors
-/// When the file cannot be opened or has not the size that its record says: no byte has been sent then.
+/// When the file cannot be opened or is not what its record says: no byte has been sent then.
 pub(crate) async fn open(
     state: &AppState,
     published: &PublishedFile,
     range: Range<u64>,
 ) -> Result<Body, Failure> {
-    let files = state.inner().wiring.files.clone();
-    let (stored_name, bytes) = (published.stored_name.clone(), published.bytes);
+    let (state, published) = (state.clone(), published.clone());
     let opened = tokio::task::spawn_blocking(move || {
-        let file = files.open(&stored_name)?;
-        check_size(&file, &stored_name, bytes)?;
-        at(file, range)
+        let file = state.inner().wiring.files.open(&published.stored_name)?;
+        let whole = Sending::whole(Arc::new(file), published.stored_name, published.bytes, published.sha256)?;
+        if range == (0..published.bytes) {
+            return Ok(whole);
+        }
+        let verified = &state.inner().verified;
+        if !verified.has(&whole.name) {
+            let (file, name) = (whole.file.clone(), whole.name.clone());
+            let mut rest = Some(whole);
+            while let Some(sending) = rest {
+                rest = sending.read()?.map(|(_, rest)| rest);
+            }
+            verified.add(&name);
+            return Ok(Sending::part(file, name, range));
+        }
+        Ok(Sending::part(whole.file, whole.name, range))
     });
     body(opened.await)
 }
 
-/// The whole of a file that is open already.
+/// The whole of a file that was made for this answer.
 ///
 /// # Errors
-/// When it has not this size: no byte has been sent then.
-pub(crate) async fn of_file(file: std::fs::File, name: &'static str, bytes: u64) -> Result<Body, Failure> {
+/// When it has not its size: no byte has been sent then.
+pub(crate) async fn of_made(made: MadeFile, name: &'static str) -> Result<Body, Failure> {
     let opened = tokio::task::spawn_blocking(move || {
-        check_size(&file, name, bytes)?;
-        at(file, 0..bytes)
+        let MadeFile { file, bytes, sha256, held } = made;
+        Ok(Sending { held, ..Sending::whole(file, name.to_owned(), bytes, sha256)? })
     });
     body(opened.await)
 }
 
-fn check_size(file: &std::fs::File, name: &str, bytes: u64) -> io::Result<()> {
-    let found = file.metadata()?.len();
-    if found != bytes {
-        return Err(io::Error::other(format!(
-            "{name} has {found} bytes: expected {bytes}, as its record says"
-        )));
+/// What is sent of a file.
+struct Sending {
+    file: Arc<File>,
+    name: String,
+    left: Range<u64>,
+    /// The digest so far, and what it must come to.
+    check: Option<(Sha256, String)>,
+    /// Given back when nothing more is sent.
+    #[expect(dead_code, reason = "it is held as long as something is sent")]
+    held: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Sending {
+    fn whole(file: Arc<File>, name: String, bytes: u64, sha256: String) -> io::Result<Self> {
+        let found = file.metadata()?.len();
+        if found != bytes {
+            return Err(io::Error::other(format!(
+                "{name} has {found} bytes: expected {bytes}, as its record says"
+            )));
+        }
+        Ok(Self { file, name, left: 0..bytes, check: Some((Sha256::new(), sha256)), held: None })
     }
-    Ok(())
+
+    fn part(file: Arc<File>, name: String, range: Range<u64>) -> Self {
+        Self { file, name, left: range, check: None, held: None }
+    }
+
+    /// The next bytes and what is left; an error where the file ends too early or was changed.
+    fn read(mut self) -> io::Result<Option<(Bytes, Self)>> {
+        if self.left.is_empty() {
+            return Ok(None);
+        }
+        let left = self.left.end - self.left.start;
+        let mut buffer = vec![0; usize::try_from(left).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES)];
+        let read = loop {
+            match self.file.read_at(&mut buffer, self.left.start) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => break read?,
+            }
+        };
+        if read == 0 {
+            let fault = format!("{} ends {left} bytes too early", self.name);
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, fault));
+        }
+        buffer.truncate(read);
+        self.left.start += read as u64;
+        if let Some((hash, _)) = &mut self.check {
+            hash.update(&buffer);
+        }
+        if self.left.is_empty()
+            && let Some((hash, expected)) = self.check.take()
+        {
+            let found = hex(&hash.finalize());
+            if found != expected {
+                let fault = format!(
+                    "{} was changed after it was written: its SHA-256 is {found}, but its record says {expected}",
+                    self.name
+                );
+                return Err(io::Error::new(io::ErrorKind::InvalidData, fault));
+            }
+        }
+        Ok(Some((buffer.into(), self)))
+    }
 }
 
-/// A file at the first byte to send, and how many to send.
-fn at(mut file: std::fs::File, range: Range<u64>) -> io::Result<(File, u64)> {
-    file.seek(SeekFrom::Start(range.start))?;
-    Ok((File::from_std(file), range.end - range.start))
-}
-
-fn body(opened: Result<io::Result<(File, u64)>, JoinError>) -> Result<Body, Failure> {
+fn body(opened: Result<io::Result<Sending>, JoinError>) -> Result<Body, Failure> {
     let begun = match opened {
         Ok(Ok(begun)) => begun,
         Ok(Err(error)) => return Err(Failure::internal("a published file cannot be read", error)),
         Err(error) => return Err(Failure::internal("opening a published file panicked", error)),
     };
     let span = tracing::Span::current();
-    let chunks = try_unfold(begun, move |state| {
+    let chunks = try_unfold(begun, move |sending| {
         let span = span.clone();
         async move {
-            chunk(state).await.inspect_err(|error| {
+            let read = tokio::task::spawn_blocking(move || sending.read()).await;
+            read.map_err(io::Error::other).flatten().inspect_err(|error| {
                 span.in_scope(|| tracing::error!(%error, "a download broke off"));
             })
         }
     });
     Ok(Body::from_stream(chunks))
-}
-
-/// The next bytes and what is left; an error where the file ends too early.
-async fn chunk((mut file, left): (File, u64)) -> io::Result<Option<(Bytes, (File, u64))>> {
-    if left == 0 {
-        return Ok(None);
-    }
-    let room = usize::try_from(left).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
-    let mut buffer = BytesMut::with_capacity(room);
-    let read = (&mut file).take(left).read_buf(&mut buffer).await? as u64;
-    if read == 0 {
-        return Err(io::Error::new(
-            io::ErrorKind::UnexpectedEof,
-            format!("the file ends {left} bytes too early"),
-        ));
-    }
-    Ok(Some((buffer.freeze(), (file, left - read))))
 }

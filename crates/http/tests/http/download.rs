@@ -109,6 +109,46 @@ async fn a_file_that_is_not_as_its_record_says_is_never_begun() {
     assert_eq!(world.ask_as_user(&line, "").await.status, 500);
 }
 
+/// A disk that gives other bytes than were written: the size is right, and the headers carry the digest of the record.
+#[tokio::test]
+async fn a_file_with_a_flipped_bit_never_ends_cleanly() {
+    let world = World::new().await;
+    let content = vec![b'x'; 300_000];
+    let id = world.finished(&content).await;
+    let sound = world.finished(&content).await;
+    let bearer = world.bearer(&build::user());
+    let flipped = |place: usize| {
+        let mut content = content.clone();
+        content[place] ^= 0x10;
+        fs::write(world.stored(&id), content).unwrap();
+    };
+    for place in [0, 150_000, 299_999] {
+        flipped(place);
+        let line = format!("GET /v3/reports/{id}?fileFormat=csv");
+        let response = world.response(&line, &[("authorization", &bearer)], Body::empty()).await;
+        let mut body = response.into_body();
+        let mut received = 0;
+        let broken = loop {
+            match body.frame().await {
+                Some(Ok(frame)) => received += frame.into_data().unwrap().len(),
+                Some(Err(_)) => break true,
+                None => break false,
+            }
+        };
+        assert!(broken && received < content.len(), "{place}: {received} bytes, broken: {broken}");
+        // A part without the flipped bit is one of a file that is damaged.
+        let range = [("authorization", bearer.as_str()), ("range", "bytes=10-19")];
+        let part = world.response(&line, &range, Body::empty()).await;
+        assert_eq!(part.status(), 500, "{place}");
+    }
+    let range = [("authorization", bearer.as_str()), ("range", "bytes=10-19")];
+    let line = format!("GET /v3/reports/{sound}?fileFormat=csv");
+    for _ in 0..2 {
+        let part = world.response(&line, &range, Body::empty()).await;
+        assert_eq!(part.status(), 206);
+    }
+}
+
 /// The body ends with an error, which makes a server break the connection.
 #[tokio::test]
 async fn a_file_that_shrinks_while_it_is_sent_never_ends_cleanly() {

@@ -57,6 +57,11 @@ pub struct Maker {
     pub refuses: AtomicBool,
 }
 
+fn made(file: std::fs::File, bytes: usize, text: &str) -> MadeFile {
+    let (file, sha256) = (Arc::new(file), hex(&Sha256::digest(text)));
+    MadeFile { file, bytes: bytes as u64, sha256, held: None }
+}
+
 /// What a package of this task holds.
 pub fn package_of(id: &str) -> String {
     format!("the package of {id}\n")
@@ -64,7 +69,7 @@ pub fn package_of(id: &str) -> String {
 
 #[async_trait::async_trait]
 impl EvidenceMaker for Maker {
-    async fn package(&self, task: &Task) -> muster_reports::Result<MadeFile> {
+    async fn package(&self, _: &ClientId, task: &Task) -> muster_reports::Result<MadeFile> {
         self.made.fetch_add(1, Ordering::SeqCst);
         if self.refuses.load(Ordering::SeqCst) {
             return Err(Error::unavailable("the time-stamping authority does not answer"));
@@ -73,7 +78,7 @@ impl EvidenceMaker for Maker {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(text.as_bytes()).unwrap();
         let bytes = text.len() + self.bytes_more.load(Ordering::SeqCst);
-        Ok(MadeFile { file, bytes: bytes as u64, sha256: hex(&Sha256::digest(&text)) })
+        Ok(made(file, bytes, &text))
     }
 
     fn public_key_pem(&self) -> String {
@@ -89,6 +94,7 @@ pub const PAGE_POLICY: &str = "default-src 'none'";
 impl Comparer for Maker {
     async fn compare(
         &self,
+        _: &ClientId,
         old: &Download,
         new: &Download,
         keys: Vec<String>,
@@ -103,7 +109,7 @@ impl Comparer for Maker {
             let mut file = tempfile::tempfile().unwrap();
             file.write_all(text.as_bytes()).unwrap();
             let bytes = text.len() + self.bytes_more.load(Ordering::SeqCst);
-            MadeFile { file, bytes: bytes as u64, sha256: hex(&Sha256::digest(&text)) }
+            made(file, bytes, &text)
         });
         let counts = ReportComparison {
             old: old.task.id.to_string(),

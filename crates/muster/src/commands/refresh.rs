@@ -16,13 +16,14 @@ use muster_reports::ports::{Clock, Registry};
 pub async fn run(args: &RefreshArgs, settings: &Settings, output: Output) -> Result {
     let house = House::open(settings).await?;
     let engine = house.engine(house.catalogue()?)?;
-    let report = refresh(&house, &engine, args.full, args.rejected).await?;
+    let report = refresh(&house, &engine, args.full, args.rebuild, args.rejected).await?;
     report.print(output)?;
     house.store.close().await;
     report.verdict()
 }
 
-/// Refreshes what changed of everything that is registered, with `full` all of it, under the lock of refreshing.
+/// Refreshes what changed of everything that is registered, with `full` all of it, with `rebuild` also what
+/// is damaged and cannot be made again as it was, under the lock of refreshing.
 ///
 /// # Errors
 /// When no source is registered, another process refreshes, or the refresh itself failed. A source that
@@ -31,6 +32,7 @@ pub async fn refresh(
     house: &House,
     engine: &EnginePorts,
     full: bool,
+    rebuild: bool,
     rejected_max: usize,
 ) -> Result<RefreshReport> {
     let _lock = house.lock_refresh()?;
@@ -44,6 +46,7 @@ pub async fn refresh(
         sources,
         publish_incomplete: house.settings.refresh.publish_incomplete,
         full,
+        rebuild,
         rejected_max,
     };
     let mut report = engine.refresher.refresh(request).await?;

@@ -4,12 +4,13 @@
 use super::*;
 use muster_reports::FileFormat;
 use muster_reports::error::Category;
-use muster_reports::ids::{ReportId, WorkerId};
+use muster_reports::ids::{ReportId, WorkerId, hex};
 use muster_reports::ports::{Clock, TaskStore};
 use muster_reports::task::{AttemptEnd, NewTask, PublishedFile, TaskResult};
 use muster_testkit::build::{new_task, tenant};
 use muster_testkit::{MemoryStore, TestClock};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 use std::io::Read;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -25,7 +26,8 @@ impl Shelf {
     fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let files = ResultFiles::open(dir.path().join("results")).unwrap();
-        let comparisons = Comparisons::new(files, Catalogue::built_in(), dir.path().to_owned());
+        let comparisons =
+            Comparisons::new(files, Catalogue::built_in(), dir.path().to_owned(), Arc::default());
         Self { dir, store: MemoryStore::default(), clock: TestClock::default(), comparisons }
     }
 
@@ -46,7 +48,7 @@ impl Shelf {
             extension: "csv".into(),
             bytes: csv.len() as u64,
             rows: csv.lines().count() as u64 - 1,
-            sha256: String::new(),
+            sha256: hex(&Sha256::digest(csv)),
         };
         let result =
             TaskResult { rows: file.rows, files: vec![file.clone()], cover: cover(guarded).to_string() };
@@ -55,6 +57,10 @@ impl Shelf {
         let task = self.store.task(&tenant(), &claim.task.id).await.unwrap().unwrap();
         Download { task, file }
     }
+}
+
+fn client() -> ClientId {
+    ClientId::new("c")
 }
 
 fn cover(guarded: bool) -> serde_json::Value {
@@ -75,8 +81,9 @@ fn cover(guarded: bool) -> serde_json::Value {
 }
 
 fn text(made: Option<MadeFile>) -> String {
-    let MadeFile { mut file, bytes, sha256 } = made.unwrap();
-    let mut text = String::new();
+    let MadeFile { file, bytes, sha256, held } = made.unwrap();
+    assert!(held.is_some(), "what is sent takes room");
+    let (mut file, mut text) = (&*file, String::new());
     file.rewind().unwrap();
     file.read_to_string(&mut text).unwrap();
     assert_eq!((bytes, sha256.len()), (text.len() as u64, 64));
@@ -91,7 +98,8 @@ async fn runs_are_compared_by_the_key_of_their_report() {
     let old = shelf.run(1, "IDENTITIES", OLD, true).await;
     // Without a guard the first name is the same one.
     let new = shelf.run(2, "IDENTITIES", "id,name\r\n1,=a\r\n3,<b>\r\n", false).await;
-    let compare = async |form| shelf.comparisons.compare(&old, &new, Vec::new(), form).await.unwrap();
+    let compare =
+        async |form| shelf.comparisons.compare(&client(), &old, &new, Vec::new(), form).await.unwrap();
     let compared = compare(ComparisonForm::Csv).await;
     let counts = &compared.counts;
     assert_eq!((counts.came, counts.went, counts.changed, counts.unchanged), (1, 1, 0, 1));
@@ -111,7 +119,8 @@ async fn a_key_is_found_under_its_label() {
     let shelf = Shelf::new();
     let old = shelf.run(1, "IDENTITIES", "Identity Id,Name\r\n1,a\r\n", true).await;
     let new = shelf.run(2, "IDENTITIES", "Identity Id,Name\r\n1,b\r\n", true).await;
-    let compared = shelf.comparisons.compare(&old, &new, Vec::new(), ComparisonForm::Csv).await.unwrap();
+    let compared =
+        shelf.comparisons.compare(&client(), &old, &new, Vec::new(), ComparisonForm::Csv).await.unwrap();
     assert_eq!(text(compared.file), "change,Identity Id,column,old,new\r\nCHANGED,1,Name,a,b\r\n");
 }
 
@@ -127,7 +136,8 @@ async fn what_a_request_can_change_is_told() {
         (&custom, vec![], "report \"custom\" does not say which columns tell its rows apart"),
         (&old, vec!["x".to_owned()], "the old file has no column \"x\""),
     ] {
-        let error = shelf.comparisons.compare(old, old, keys, ComparisonForm::Counts).await.unwrap_err();
+        let error =
+            shelf.comparisons.compare(&client(), old, old, keys, ComparisonForm::Counts).await.unwrap_err();
         assert_eq!(error.category, Category::Invalid);
         assert!(error.message.contains(expected), "{}", error.message);
     }
@@ -135,7 +145,23 @@ async fn what_a_request_can_change_is_told() {
     bounded.write_all(b"abc").unwrap();
     let error = bounded.write_all(b"d").unwrap_err();
     assert_eq!(refused(CompareError::Write(error.into())).category, Category::Invalid);
+    // A flipped bit that leaves a table as it was but for one value.
+    let stored = shelf.dir.path().join("results").join(&old.file.stored_name);
+    std::fs::write(stored, OLD.replace("2,b", "2,c")).unwrap();
+    let error = shelf
+        .comparisons
+        .compare(&client(), &old, &old, Vec::new(), ComparisonForm::Counts)
+        .await
+        .unwrap_err();
+    assert_eq!(
+        (error.category, error.message.as_str()),
+        (Category::Internal, "a result file is not what was published")
+    );
     std::fs::remove_dir_all(shelf.dir.path().join("results")).unwrap();
-    let error = shelf.comparisons.compare(&old, &old, Vec::new(), ComparisonForm::Counts).await.unwrap_err();
+    let error = shelf
+        .comparisons
+        .compare(&client(), &old, &old, Vec::new(), ComparisonForm::Counts)
+        .await
+        .unwrap_err();
     assert_eq!(error.category, Category::Internal);
 }

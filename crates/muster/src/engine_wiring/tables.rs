@@ -4,10 +4,11 @@ use crate::report_run::Rows;
 use crate::snapshots::SnapshotTables;
 use async_trait::async_trait;
 use muster_engine::Engine;
+use muster_engine::digests::{Checked, Damage};
 use muster_engine::explain::CorrelationExplanation;
 use muster_engine::retention::Removed;
-use muster_reports::SnapshotManifest;
-use muster_reports::error::Result;
+use muster_reports::error::{Error, Result};
+use muster_reports::{DataScope, SnapshotManifest};
 use std::sync::Arc;
 
 pub(super) struct EngineTables(pub(super) Arc<Engine>);
@@ -16,6 +17,27 @@ pub(super) struct EngineTables(pub(super) Arc<Engine>);
 impl SnapshotTables for EngineTables {
     async fn remove_unkept(&self, kept: &[SnapshotManifest], dry_run: bool) -> Result<Removed> {
         Ok(self.0.remove_unkept(kept, dry_run).await?)
+    }
+
+    async fn rows_of(
+        &self,
+        manifest: &SnapshotManifest,
+        table: &'static str,
+        scope: &DataScope,
+        order: &'static str,
+        rows_max: usize,
+    ) -> Result<Box<dyn Rows>> {
+        Ok(Box::new(self.0.rows_of(manifest, table, scope, order, rows_max).await?))
+    }
+
+    async fn check(&self, kept: &[SnapshotManifest]) -> Result<Checked> {
+        Ok(self.0.check(kept).await?)
+    }
+
+    async fn apparent_damage(&self, manifest: &Arc<SnapshotManifest>) -> Result<Option<Damage>> {
+        let (engine, manifest) = (self.0.clone(), manifest.clone());
+        let looked = tokio::task::spawn_blocking(move || engine.apparent_damage(&manifest)).await;
+        looked.map_err(|error| Error::internal("the files of a snapshot could not be looked at", error))
     }
 
     async fn compare(&self, old: &SnapshotManifest, new: &SnapshotManifest) -> Result<Box<dyn Rows>> {

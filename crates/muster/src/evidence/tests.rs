@@ -3,6 +3,9 @@
 
 use super::*;
 use crate::config;
+use crate::engine_wiring::{Checked, CorrelationExplanation, Damage, Removed};
+use crate::report_run::Rows;
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use muster_render::evidence::verify_bag;
 use muster_reports::caller::Caller;
 use muster_reports::error::Category;
@@ -23,9 +26,71 @@ const CSV: &[u8] = b"id\r\n1\r\n2\r\n";
 /// From `printf 'id\r\n1\r\n2\r\n' | sha256sum`.
 const SHA: &str = "7d6665daf354ca9bd7f41cd93b86694168642d03230041b95203096f2faf6294";
 
+/// One source with one rule, and two records of it that were refused.
+struct Tables;
+
+/// The rows of a table, once.
+struct Once(Option<RecordBatch>);
+
+#[async_trait]
+impl Rows for Once {
+    async fn next(&mut self) -> Result<Option<RecordBatch>> {
+        Ok(self.0.take())
+    }
+}
+
+fn batch(columns: &[(&str, &[&str])]) -> RecordBatch {
+    let columns = columns
+        .iter()
+        .map(|(name, values)| (*name, Arc::new(StringArray::from(values.to_vec())) as ArrayRef));
+    RecordBatch::try_from_iter(columns).unwrap()
+}
+
+#[async_trait]
+impl SnapshotTables for Tables {
+    async fn rows_of(
+        &self,
+        _: &SnapshotManifest,
+        table: &'static str,
+        _: &DataScope,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Box<dyn Rows>> {
+        let definition = json!({
+            "id": SOURCE, "name": "HR", "ldap": { "password_file": "/etc/ldap-password" },
+            "correlation": [{ "identity_attribute": "uid", "account_attribute": "emp" }],
+        });
+        Ok(Box::new(Once(Some(match table {
+            "sources" => batch(&[("id", &[SOURCE]), ("definition", &[&definition.to_string()])]),
+            _ => batch(&[("line", &["3", "9"]), ("reason", &["no id", "a doubled id"])]),
+        }))))
+    }
+
+    async fn remove_unkept(&self, _: &[SnapshotManifest], _: bool) -> Result<Removed> {
+        Err(unmade("no test asks"))
+    }
+
+    async fn check(&self, _: &[SnapshotManifest]) -> Result<Checked> {
+        Err(unmade("no test asks"))
+    }
+
+    async fn apparent_damage(&self, _: &Arc<SnapshotManifest>) -> Result<Option<Damage>> {
+        Err(unmade("no test asks"))
+    }
+
+    async fn compare(&self, _: &SnapshotManifest, _: &SnapshotManifest) -> Result<Box<dyn Rows>> {
+        Err(unmade("no test asks"))
+    }
+
+    async fn explain(&self, _: Arc<SnapshotManifest>, _: &str, _: &str) -> Result<CorrelationExplanation> {
+        Err(unmade("no test asks"))
+    }
+}
+
 struct Finished {
     packages: Packages,
     store: Arc<MemoryStore>,
+    clock: Arc<TestClock>,
     task: Task,
     dir: TempDir,
 }
@@ -57,8 +122,18 @@ async fn finished(scope: DataScope, authority: Option<Authority>) -> Finished {
     let task = store.task(&tenant(), &claim.task.id).await.unwrap().unwrap();
     let key = SigningKey::from_secret(&[7; 32]);
     let work_dir = dir.path().to_owned();
-    let packages = Packages::new(files, store.clone(), store.clone(), key, authority, clock, work_dir);
-    Finished { packages, store, task, dir }
+    let parts = Parts {
+        files,
+        snapshots: store.clone(),
+        tables: Arc::new(Tables),
+        audit: store.clone(),
+        authority,
+        clock: clock.clone(),
+        work_dir,
+        copies: Arc::default(),
+    };
+    let packages = Packages::new(parts, key);
+    Finished { packages, store, clock, task, dir }
 }
 
 fn cover(task: &TaskId) -> serde_json::Value {
@@ -86,6 +161,7 @@ fn cover(task: &TaskId) -> serde_json::Value {
         "reconciliation": {
             "population": 2, "excluded": [], "expected": 2, "reported": 2, "subtotals": [],
         },
+        "countedBy": [{ "what": "population", "query": "SELECT count(*) FROM accounts" }],
         "columns": [],
         "messages": [],
         "files": [{ "name": "Accounts of HR.csv", "format": "CSV", "bytes": CSV.len(), "rows": 2, "sha256": SHA }],
@@ -95,12 +171,16 @@ fn cover(task: &TaskId) -> serde_json::Value {
     cover
 }
 
+fn client() -> ClientId {
+    ClientId::new("c")
+}
+
 /// The package's bytes, which must verify.
 async fn packed(finished: &Finished) -> Vec<u8> {
-    let mut package = finished.packages.package(&finished.task).await.unwrap();
-    let mut bytes = Vec::new();
-    package.file.seek(SeekFrom::Start(0)).unwrap();
-    package.file.read_to_end(&mut bytes).unwrap();
+    let package = finished.packages.package(&client(), &finished.task).await.unwrap();
+    let (mut file, mut bytes) = (&*package.file, Vec::new());
+    file.seek(SeekFrom::Start(0)).unwrap();
+    file.read_to_end(&mut bytes).unwrap();
     assert_eq!(package.bytes, bytes.len() as u64);
     let key = SigningKey::from_secret(&[7; 32]).public();
     let verification = verify_bag(std::io::Cursor::new(&bytes), &key);
@@ -133,12 +213,70 @@ async fn a_package_verifies_and_leaves_no_file() {
     assert_eq!(finished.packages.places.available_permits(), AT_A_TIME);
 }
 
+/// A file of a package's `data/`.
+fn file_of(package: &[u8], name: &str) -> Option<String> {
+    // Members are compressed, so they are found with the program that everybody has.
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("package.zip"), package).unwrap();
+    let path = format!("*/data/{name}");
+    let unzip = std::process::Command::new("unzip")
+        .args(["-p", "package.zip", &path])
+        .current_dir(dir.path())
+        .output();
+    let Ok(output) = unzip else {
+        println!("SKIPPED: no unzip");
+        return None;
+    };
+    Some(String::from_utf8(output.stdout).unwrap())
+}
+
+#[tokio::test]
+async fn a_package_has_what_its_result_rests_on() {
+    let finished = finished(DataScope::Everything, None).await;
+    let package = packed(&finished).await;
+    let Some(definitions) = file_of(&package, "source-definitions.json") else { return };
+    assert!(definitions.contains("\"password_file\": \"[removed]\"") && !definitions.contains("/etc"));
+    let rules = file_of(&package, "correlation-rules.json").unwrap();
+    assert!(rules.contains("\"account_attribute\": \"emp\""), "{rules}");
+    assert_eq!(
+        file_of(&package, "refused-records.ndjson").unwrap(),
+        "{\"line\":\"3\",\"reason\":\"no id\"}\n{\"line\":\"9\",\"reason\":\"a doubled id\"}\n"
+    );
+    let counted = file_of(&package, "second-count.json").unwrap();
+    assert!(counted.contains("SELECT count(*) FROM accounts"), "{counted}");
+}
+
+/// Many who ask for one package at once hold one copy of it; the next one has the events since.
+#[tokio::test]
+async fn a_package_that_is_being_sent_is_shared() {
+    let finished = finished(DataScope::Everything, None).await;
+    let ask = async || finished.packages.package(&client(), &finished.task).await.unwrap();
+    let (first, second) = tokio::join!(ask(), ask());
+    let third = ask().await;
+    assert!(Arc::ptr_eq(&first.file, &second.file) && Arc::ptr_eq(&first.file, &third.file));
+    // More than one client may hold of its own: they are one.
+    let mut held = vec![first, second, third];
+    for _ in 0..40 {
+        held.push(ask().await);
+    }
+    finished.store.record(&audit_event("first", finished.task.created)).await.unwrap();
+    let shared = held[0].sha256.clone();
+    assert_eq!(ask().await.sha256, shared);
+    finished.clock.advance(SHARED_FOR);
+    let later = ask().await;
+    assert_ne!(later.sha256, shared);
+    drop((held, later));
+    // Nothing is kept for those who come after.
+    finished.packages.shared(&TaskId::new("other"));
+    assert_eq!(finished.packages.shared.lock().unwrap().len(), 1);
+}
+
 #[tokio::test]
 async fn a_file_that_is_not_the_published_one_is_not_packed() {
     let finished = finished(DataScope::Everything, None).await;
     let stored = &finished.task.result.as_ref().unwrap().files[0].stored_name;
     std::fs::write(finished.dir.path().join("results").join(stored), b"id\r\n1\r\n3\r\n").unwrap();
-    let error = finished.packages.package(&finished.task).await.unwrap_err();
+    let error = finished.packages.package(&client(), &finished.task).await.unwrap_err();
     assert_eq!(error.category, Category::Internal);
     assert_eq!(finished.packages.places.available_permits(), AT_A_TIME);
 }
@@ -187,7 +325,7 @@ async fn without_a_time_stamp_there_is_a_package_only_where_that_is_allowed() {
         "HTTP/1.1 500 Oops\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
     ] {
         let strict = finished(DataScope::Everything, Some(authority(answer, true).await)).await;
-        let error = strict.packages.package(&strict.task).await.unwrap_err();
+        let error = strict.packages.package(&client(), &strict.task).await.unwrap_err();
         assert_eq!(
             (error.category, error.message.as_str()),
             (Category::Unavailable, "the time-stamping authority gave no time stamp")

@@ -5,7 +5,7 @@ use super::writing::WrittenTable;
 use chrono::{DateTime, Utc};
 use muster_render::Written;
 use muster_reports::cover::{
-    Cover, CoverFile, CoverPart, CoverReport, CoverRequester, CoverSnapshot, Reconciliation,
+    CountingQuery, Cover, CoverFile, CoverPart, CoverReport, CoverRequester, CoverSnapshot, Reconciliation,
 };
 use muster_reports::error::{Error, Result};
 use muster_reports::task::{Message, PublishedFile, Task};
@@ -57,6 +57,7 @@ pub(super) fn make(facts: &Facts<'_>, counted: &[Reconciliation], completed: Dat
         effective_query: prepared.effective_query.clone(),
         snapshot: cover_snapshot(definition, task, manifest),
         reconciliation: total(counted),
+        counted_by: counted_by(definition),
         columns,
         parts,
         messages: task.messages.iter().chain(messages).cloned().collect(),
@@ -64,6 +65,22 @@ pub(super) fn make(facts: &Facts<'_>, counted: &[Reconciliation], completed: Dat
         csv_formula_guard: formula_guard,
         how_to_verify: HOW_TO_VERIFY.into(),
     }
+}
+
+/// The queries of the second count. A search is counted by reading whole documents.
+fn counted_by(definition: &ReportDefinition) -> Vec<CountingQuery> {
+    let query = |what: String, query: &str| CountingQuery { what, query: query.to_owned() };
+    if definition.search {
+        let method = "each document of the indices is read whole and the whole query is asked of it";
+        return vec![query("documents that the query finds".to_owned(), method)];
+    }
+    let exclusions =
+        definition.exclusions.iter().map(|one| query(format!("left out: {}", one.reason), &one.query));
+    let subtotals = definition.subtotals.iter().map(|one| query(format!("rows by {}", one.by), &one.query));
+    std::iter::once(query("population".to_owned(), &definition.population))
+        .chain(exclusions)
+        .chain(subtotals)
+        .collect()
 }
 
 /// The counts of all parts in one: a part alone as it is, of several the sums.

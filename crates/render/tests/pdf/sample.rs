@@ -401,6 +401,7 @@ pub fn cover(rows: u64) -> Cover {
             rows,
             sha256: "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752".to_owned(),
         }],
+        counted_by: Vec::new(),
         csv_formula_guard: Some(true),
         how_to_verify: "Compute the SHA-256 of each file (sha256sum FILE) and compare it with the list above. The number of \
                         rows is the number of lines less one for the header, where no cell holds a line end."

@@ -1,0 +1,83 @@
+//! A refresh after a disk lost or changed files of the last snapshot.
+//!
+//! What is made from sources and from the audit trail is made again, as if the last snapshot had never had it. What
+//! only the tables know (since when, who is gone, how many there were) cannot be, and is left out only when that is
+//! asked for.
+
+use crate::digests::Damage;
+use crate::error::{EngineError, Result};
+use crate::session::Engine;
+use crate::tables;
+use muster_reports::SnapshotManifest;
+use std::sync::Arc;
+
+/// Tables that cannot be made again, and what is lost with each. People and accounts know each other: they go together.
+const LOST_WITH: [(&str, &str); 4] = [
+    ("accounts", "since when accounts and people are known and who is gone"),
+    ("identities", "since when accounts and people are known and who is gone"),
+    ("aggregations", "the history of how sources were read"),
+    (tables::COUNTS, "the counts of earlier snapshots, of which trends are made"),
+];
+
+/// The last snapshot without its damaged tables, so that they are made again, and what to tell people of it.
+type WithoutDamage = (Arc<SnapshotManifest>, Vec<String>);
+
+impl Engine {
+    /// The last snapshot as a refresh can go on from it: without the tables that are damaged. With `rebuild` also those
+    /// are left out that cannot be made again.
+    ///
+    /// # Errors
+    /// [`EngineError::Unrecoverable`] where a table cannot be made again; the text says what to do.
+    pub async fn without_damage(
+        self: &Arc<Self>,
+        last: Arc<SnapshotManifest>,
+        rebuild: bool,
+    ) -> Result<WithoutDamage> {
+        let engine = Arc::clone(self);
+        self.run(async move {
+            let mut damaged = Vec::new();
+            for table in tables::TABLES {
+                if let Some(Damage { fault, .. }) = engine.damage_of(&last, table, false).await? {
+                    damaged.push((table, fault));
+                }
+            }
+            leave_out(last, &damaged, rebuild)
+        })
+        .await
+    }
+}
+
+fn leave_out(
+    last: Arc<SnapshotManifest>,
+    damaged: &[(&'static str, String)],
+    rebuild: bool,
+) -> Result<WithoutDamage> {
+    if damaged.is_empty() {
+        return Ok((last, Vec::new()));
+    }
+    let lost = |table: &str| LOST_WITH.iter().find(|(name, _)| *name == table).map(|(_, what)| *what);
+    if let Some((table, fault, what)) =
+        damaged.iter().find_map(|(table, fault)| Some((table, fault, lost(table)?)))
+        && !rebuild
+    {
+        return Err(EngineError::Unrecoverable(format!(
+            "table {table:?} of the last snapshot is damaged ({fault}) and sources do not have what is in it: put the file \
+             back from a backup, or run `muster refresh --rebuild`, which begins without it and loses {what}"
+        )));
+    }
+    let mut manifest = (*last).clone();
+    let mut notes = Vec::new();
+    for (table, fault) in damaged {
+        let together = ["accounts", "identities"];
+        let gone = if together.contains(table) { &together[..] } else { std::slice::from_ref(table) };
+        for table in gone {
+            manifest.versions.remove(*table);
+            manifest.files.remove(*table);
+        }
+        let loses = lost(table).map_or_else(String::new, |what| format!(", without {what}"));
+        notes.push(format!(
+            "table {table:?} of the last snapshot is damaged ({fault}): it was made again{loses}"
+        ));
+    }
+    Ok((Arc::new(manifest), notes))
+}

@@ -1,0 +1,154 @@
+//! Files of tables that a disk lost or changed: nothing is read from them, and a refresh goes on as far as it can.
+
+use crate::house::{House, block_on};
+use muster_engine::digests::Checked;
+use muster_reports::error::error_chain;
+use muster_reports::ids::ReportId;
+use muster_reports::{Arguments, Catalogue, DataScope, SnapshotManifest};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+const HR: &str = r#"
+name = "HR"
+kind = "delimited"
+[delimited]
+path = "hr.csv"
+native_identity = "id"
+[profile]
+name = "Employees"
+priority = 10
+[[profile.attributes]]
+name = "uid"
+from = "id"
+[[profile.attributes]]
+name = "lastname"
+from = "name"
+"#;
+
+/// Three people, refreshed twice, and an engine that has read nothing yet.
+fn house() -> House {
+    let mut house = House::new();
+    house.source(HR, "hr.csv", "id,name\n1,Ann\n2,Bob\n3,Cid\n");
+    house.refresh();
+    house.source(HR, "hr.csv", "id,name\n1,Ann\n2,Bea\n3,Cid\n");
+    house.refresh();
+    house.opened_anew()
+}
+
+/// The first file of a table of the newest snapshot.
+fn file_of(house: &House, table: &str) -> PathBuf {
+    let name = house.manifest().files[table].keys().next().unwrap();
+    house.dir.path().join("tables").join(table).join(name)
+}
+
+/// Changes one bit in the middle of a file; its size stays.
+fn flip(path: &PathBuf) {
+    let mut content = std::fs::read(path).unwrap();
+    let middle = content.len() / 2;
+    content[middle] ^= 0x04;
+    std::fs::write(path, content).unwrap();
+}
+
+/// What a report of people says, or why there is none.
+fn people(house: &House) -> Result<Vec<String>, String> {
+    let catalogue = Catalogue::built_in();
+    let definition = catalogue.get(&ReportId::new("IDENTITIES")).unwrap();
+    let arguments = Arguments::check(&definition.arguments, &Default::default()).unwrap();
+    let everything = &DataScope::Everything;
+    match block_on(house.engine.prepare(house.manifest(), definition, &arguments, everything)) {
+        Err(error) => Err(error_chain(&error)),
+        Ok(_) => {
+            Ok(house.report("IDENTITIES", &[]).column("lastName").into_iter().map(str::to_owned).collect())
+        }
+    }
+}
+
+fn check(house: &House, manifest: &SnapshotManifest) -> Checked {
+    block_on(house.engine.check(std::slice::from_ref(manifest))).unwrap()
+}
+
+/// Begins the next refresh as the service does.
+fn go_on(house: &mut House, rebuild: bool) -> Result<Vec<String>, String> {
+    let last = Arc::clone(house.manifest.as_ref().unwrap());
+    let (last, notes) =
+        block_on(house.engine.without_damage(last, rebuild)).map_err(|error| error_chain(&error))?;
+    house.manifest = Some(last);
+    house.refresh();
+    Ok(notes)
+}
+
+#[test]
+fn a_flipped_bit_is_found_before_anything_is_read() {
+    let house = house();
+    let sound = check(&house, house.manifest());
+    assert_eq!((sound.damaged.len(), sound.unchecked), (0, 0));
+    let listed: usize = house.manifest().files.values().map(|files| files.len()).sum();
+    assert_eq!(sound.files, listed as u64);
+
+    let path = file_of(&house, "identities");
+    let whole = std::fs::read(&path).unwrap();
+    flip(&path);
+    // Known to be sound in this process, and read by another for the first time.
+    assert_eq!(check(&house, house.manifest()).damaged.len(), 1);
+    let other = house.opened_anew();
+    assert!(other.engine.apparent_damage(other.manifest()).is_none(), "its size is right");
+    let error = people(&other).unwrap_err();
+    assert!(error.contains("table \"identities\"") && error.contains("another content"), "{error}");
+    assert_eq!(other.engine.apparent_damage(other.manifest()).unwrap().table, "identities");
+
+    std::fs::write(&path, whole).unwrap();
+    assert!(other.engine.apparent_damage(other.manifest()).is_none(), "what is put back is seen");
+    assert_eq!(people(&other).unwrap(), ["Ann", "Bea", "Cid"]);
+    assert!(check(&other, other.manifest()).damaged.is_empty());
+}
+
+#[test]
+fn a_lost_table_that_sources_give_again_is_made_again() {
+    for table in ["identity_documents", "identity_errors", "sources"] {
+        let mut house = house();
+        let before = people(&house).unwrap();
+        let files = &house.manifest().files[table];
+        if files.is_empty() {
+            continue;
+        }
+        std::fs::remove_file(file_of(&house, table)).unwrap();
+        assert_eq!(house.engine.apparent_damage(house.manifest()).unwrap().table, table);
+        let notes = go_on(&mut house, false).unwrap();
+        assert!(notes.len() == 1 && notes[0].contains(table) && notes[0].contains("is gone"), "{notes:?}");
+        assert!(check(&house, house.manifest()).damaged.is_empty());
+        assert_eq!(people(&house).unwrap(), before);
+        assert_eq!(house.manifest().rows["identity_documents"], 3);
+    }
+}
+
+#[test]
+fn what_only_the_tables_know_is_not_dropped_unasked() {
+    let mut house = house();
+    flip(&file_of(&house, "accounts"));
+    let error = go_on(&mut house, false).unwrap_err();
+    for expected in ["table \"accounts\"", "back from a backup", "`muster refresh --rebuild`", "who is gone"]
+    {
+        assert!(error.contains(expected), "{error}");
+    }
+    let notes = go_on(&mut house, true).unwrap();
+    assert!(notes[0].contains("it was made again, without since when"), "{notes:?}");
+    assert!(check(&house, house.manifest()).damaged.is_empty());
+    assert_eq!(people(&house).unwrap(), ["Ann", "Bea", "Cid"]);
+    assert_eq!((house.manifest().rows["accounts"], house.manifest().rows["identities"]), (3, 3));
+}
+
+#[test]
+fn a_snapshot_without_digests_still_opens_and_the_next_one_has_them() {
+    let mut house = house();
+    let mut old = house.manifest().clone();
+    old.files.clear();
+    let text = serde_json::to_string(&old).unwrap();
+    assert!(!text.contains("\"files\""), "{text}");
+    house.manifest = Some(Arc::new(serde_json::from_str(&text).unwrap()));
+    assert_eq!(people(&house).unwrap(), ["Ann", "Bea", "Cid"]);
+    let checked = check(&house, house.manifest());
+    assert_eq!((checked.files, checked.unchecked, checked.damaged.len()), (0, 1, 0));
+    assert!(go_on(&mut house, false).unwrap().is_empty());
+    assert!(house.manifest().files["identities"].len() == 1);
+    assert_eq!(check(&house, house.manifest()).unchecked, 0);
+}
