@@ -17,6 +17,9 @@ use crate::tls;
 const ANSWER_BYTES_MAX: usize = 32 << 20;
 /// Times that a request is made before the read gives up.
 const ATTEMPTS: u32 = 8;
+/// Tokens in a row that may be refused before the read gives up. One that lives for seconds may have expired when the
+/// request arrives, and a tenant's nodes may learn of a new one late.
+const TOKENS: u32 = 4;
 /// The wait before the second of them, where the tenant does not say how long; it doubles each time.
 const WAIT_FIRST: Duration = Duration::from_millis(250);
 /// Longest wait that the tenant may ask for.
@@ -116,18 +119,24 @@ impl Service {
         })
     }
 
-    /// Asks until there is an answer; a token that is not taken is renewed, and the new one must be.
+    /// Asks until there is an answer; a token that is not taken is renewed, at once the first time and then after a wait.
     pub(super) async fn ask(&mut self, request: &Request) -> Result<Answer, Refusal> {
-        let (mut wait, mut attempt, mut renewed) = (WAIT_FIRST, 1, false);
+        let (mut wait, mut attempt, mut refused) = (WAIT_FIRST, 1, 0);
         loop {
             let (reason, told) = match tokio::time::timeout(self.time_limit, self.ask_once(request)).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(Fault::Final(refusal))) => return Err(refusal),
                 Ok(Err(Fault::Token(reason))) => {
-                    if renewed {
+                    refused += 1;
+                    if refused > TOKENS {
+                        let reason = format!("{reason}, with {TOKENS} new tokens");
                         return Err(Refusal::Status(StatusCode::UNAUTHORIZED, reason));
                     }
-                    (renewed, self.token) = (true, None);
+                    self.token = None;
+                    if refused > 1 {
+                        tokio::time::sleep(wait).await;
+                        wait *= 2;
+                    }
                     continue;
                 }
                 Ok(Err(Fault::Later(reason, told))) => (reason, told),
@@ -144,7 +153,7 @@ impl Service {
             }
             attempt += 1;
             // The wait may outlast the token.
-            renewed = false;
+            refused = 0;
             tokio::time::sleep(told.unwrap_or(wait)).await;
             wait *= 2;
         }

@@ -130,14 +130,26 @@ fn waits_and_attempts_are_bounded() {
 }
 
 #[test]
-fn a_renewed_token_that_is_refused_ends_the_read() {
+fn tokens_that_expire_on_their_way_are_renewed_again() {
+    // Of every six requests three in a row are refused, as when tokens live for no longer than a busy machine takes.
+    let expired = || Fault::Answer("401 Unauthorized", "", json!({"error": "JWT is expired"}).to_string());
+    let tenant = Tenant::scripted(directory(1_000), move |asked, _| (asked.number % 6 >= 3).then(expired));
+    whole(&read(settings(&tenant)).unwrap(), 1_000);
+    assert!(tenant.tokens() >= 4, "{} tokens", tenant.tokens());
+}
+
+#[test]
+fn renewed_tokens_that_are_refused_end_the_read() {
     let refused = || {
         Fault::Answer("401 Unauthorized", "", json!({"message": "token-1 and token-2 are bad"}).to_string())
     };
     let tenant = Tenant::scripted(directory(600), move |asked, _| (asked.number >= 3).then(refused));
     let reason = read(settings(&tenant)).unwrap().summary.incomplete_reason.unwrap();
-    assert_eq!(reason, "the tenant answered 401 Unauthorized: token-1 and [secret] are bad");
-    assert_eq!(tenant.tokens(), 2);
+    assert_eq!(
+        reason,
+        "the tenant answered 401 Unauthorized: token-1 and token-2 are bad, with 4 new tokens"
+    );
+    assert_eq!((tenant.tokens(), tenant.asked().len()), (5, 3 + 5));
 }
 
 #[test]
