@@ -6,18 +6,21 @@
 //!
 //! Invariants: every record pushed is a row or a rejection; attributes of a row are in schema order, which is the
 //! definition's list, else the order that the source declares, else alphabetical, so that the order in which
-//! records come makes no difference.
+//! records come makes no difference; passwords are in no row.
 
 mod settings;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 pub use settings::{AccountSettings, FlagCondition};
 
-use crate::reader::{Batch, ReadError, ReadSummary, Rejection, hex};
+use crate::named::{Found, Named};
+use crate::ndjson::values::texts;
+use crate::reader::{Batch, ReadError, ReadSummary, Rejection, hex, shown};
 use crate::record::RecordBuilder;
 
 /// Records, rejected ones included, in a batch at most.
@@ -34,6 +37,8 @@ pub(crate) struct Record {
     pub(crate) fields: Vec<(String, Vec<String>)>,
     /// Disabled, locked, system, privileged, where the protocol itself says so; the definition's conditions win.
     pub(crate) flags: [bool; 4],
+    /// Why the native identity may not be what the source means, where that is known.
+    pub(crate) key_fault: Option<&'static str>,
 }
 
 impl Record {
@@ -45,6 +50,40 @@ impl Record {
         found.map_or(&[], |(_, values)| values)
     }
 
+    /// Gives names the spelling under which the engine looks them up; values under names that differ only in case are
+    /// those of one name.
+    fn spell(&mut self, named: &Named) {
+        for (name, _) in &mut self.fields {
+            if let Some(spelling) = named.spelling(name)
+                && name != spelling
+            {
+                spelling.clone_into(name);
+            }
+        }
+        let mut at = 1;
+        while at < self.fields.len() {
+            match self.fields[..at]
+                .iter()
+                .position(|(earlier, _)| earlier.eq_ignore_ascii_case(&self.fields[at].0))
+            {
+                Some(earlier) => {
+                    let (_, values) = self.fields.remove(at);
+                    self.fields[earlier].1.extend(values);
+                }
+                None => at += 1,
+            }
+        }
+    }
+
+    /// Takes the cells of multi-valued columns apart.
+    fn split(&mut self, settings: &AccountSettings) {
+        for wanted in &settings.multi_valued {
+            for (_, values) in self.fields.iter_mut().filter(|(name, _)| name.eq_ignore_ascii_case(wanted)) {
+                *values = values.iter().flat_map(|cell| settings.values_of(cell)).collect();
+            }
+        }
+    }
+
     /// The first value that is not blank.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
         self.values(name).iter().map(String::as_str).find(|text| !text.trim().is_empty())
@@ -54,12 +93,19 @@ impl Record {
 /// Makes batches of the records of one read, and keeps count.
 pub(crate) struct AccountSink {
     settings: Arc<AccountSettings>,
+    named: Arc<Named>,
+    /// Whether the source gave the names of its columns.
+    is_declared: bool,
+    /// Names are the same in any case, as they are to directories and SCIM services: they are given as the engine
+    /// looks them up.
+    pub(crate) folds_names: bool,
     /// The names to give as attributes, in order; `None` gives all, alphabetically.
     order: Option<Vec<String>>,
     rows: RecordBuilder,
     rejections: Vec<Rejection>,
     pending_bytes: usize,
     seen: BTreeSet<String>,
+    withheld: BTreeSet<String>,
     read: u64,
     rejected: u64,
     rejected_without_key: u64,
@@ -78,15 +124,20 @@ pub(crate) struct AccountSink {
 }
 
 impl AccountSink {
-    pub(crate) fn new(settings: AccountSettings) -> Self {
-        let order = settings.attributes.clone();
+    pub(crate) fn new(settings: AccountSettings, named: Named) -> Self {
+        let kept = |name: &&String| !named.withholds(name);
+        let order = settings.attributes.as_ref().map(|names| names.iter().filter(kept).cloned().collect());
         Self {
             settings: Arc::new(settings),
+            named: Arc::new(named),
+            is_declared: false,
+            folds_names: false,
             order,
             rows: RecordBuilder::default(),
             rejections: Vec::new(),
             pending_bytes: 0,
             seen: BTreeSet::new(),
+            withheld: BTreeSet::new(),
             read: 0,
             rejected: 0,
             rejected_without_key: 0,
@@ -101,30 +152,38 @@ impl AccountSink {
         }
     }
 
-    /// Says which names the source has, before the first record, where it knows: a name that the definition needs
-    /// and the source lacks is then an error, as it is for a delimited file.
+    /// Says which columns the source has, before the first record, where it knows: all of them, so that one that the
+    /// definition names and the source lacks is an error now.
     ///
     /// # Errors
     /// What is missing and what it was needed for.
     pub(crate) fn declare(&mut self, names: &[String]) -> Result<(), String> {
-        let has = |wanted: &str| names.iter().any(|name| name.eq_ignore_ascii_case(wanted));
-        let needed = |name: &str, what: &str| {
-            if has(name) { Ok(()) } else { Err(format!("expected a column {name:?}, which {what}")) }
-        };
-        needed(&self.settings.native_identity, "holds the native identity")?;
-        for (key, condition) in self.settings.flags() {
-            let Some(condition) = condition else { continue };
-            needed(&condition.attribute, &format!("tells {key} accounts"))?;
-        }
+        self.named.check(&Found { names, is_schema: true, ignores_case: true })?;
+        self.is_declared = true;
         if self.order.is_none() {
-            self.order = Some(names.to_vec());
+            self.order = Some(names.iter().filter(|name| !self.named.withholds(name)).cloned().collect());
         }
-        for name in names {
-            if !self.seen.contains(name) {
-                self.seen.insert(name.clone());
-            }
-        }
+        self.know(names);
         Ok(())
+    }
+
+    /// Says of some names that the source has them, though maybe in no record.
+    pub(crate) fn know(&mut self, names: &[String]) {
+        for name in names {
+            self.see(name);
+        }
+    }
+
+    fn see(&mut self, name: &str) {
+        if self.seen.contains(name) || self.withheld.contains(name) {
+            return;
+        }
+        if self.named.withholds(name) {
+            self.withheld.insert(name.to_owned());
+            self.warn(format!("{} is never kept", shown(name)));
+        } else {
+            self.seen.insert(name.to_owned());
+        }
     }
 
     /// Notes what the reader of a report must know though nothing failed.
@@ -134,13 +193,26 @@ impl AccountSink {
         }
     }
 
-    /// A record that could not be made of what the source gave.
+    /// A record that could not be made of what the source gave; without a line its number in the read stands for it.
     pub(crate) fn reject(&mut self, line: u64, native_identity: Option<String>, reason: String) {
         self.read += 1;
+        let line = if line == 0 { self.read } else { line };
         self.rejected += 1;
         self.rejected_without_key += u64::from(native_identity.is_none());
         self.pending_bytes += reason.len() + native_identity.as_ref().map_or(0, String::len);
         self.rejections.push(Rejection { line, native_identity, reason });
+    }
+
+    /// What names the account.
+    pub(crate) fn key(&self) -> &str {
+        &self.settings.native_identity
+    }
+
+    /// The native identity that an object says, if it does.
+    pub(crate) fn key_of_json(&self, object: Value) -> Option<String> {
+        let Value::Object(members) = object else { return None };
+        let fields = members.into_iter().map(|(name, value)| (name, texts(value))).collect();
+        Record { fields, ..Record::default() }.text(self.key()).map(str::to_owned)
     }
 
     /// An account that is there, in a read of changes.
@@ -150,9 +222,21 @@ impl AccountSink {
     }
 
     /// Takes the next record of the source.
-    pub(crate) fn push(&mut self, record: Record) {
+    pub(crate) fn push(&mut self, mut record: Record) {
+        let (settings, named) = (Arc::clone(&self.settings), Arc::clone(&self.named));
+        if self.folds_names {
+            record.spell(&named);
+        }
+        record.split(&settings);
+        for (name, values) in &record.fields {
+            if !values.is_empty() {
+                self.see(name);
+            }
+        }
         self.digest(&record);
-        let settings = Arc::clone(&self.settings);
+        if let Some(fault) = record.key_fault {
+            return self.reject(record.line, None, format!("{:?} {fault}", settings.native_identity));
+        }
         let Some(native_identity) = record.text(&settings.native_identity) else {
             let reason = format!("{:?} is absent: expected the native identity", settings.native_identity);
             return self.reject(record.line, None, reason);
@@ -181,6 +265,9 @@ impl AccountSink {
         self.rows.names(name, text(&settings.display_name), text(&settings.uuid));
         self.rows.flags(flags);
         let mut add = |name: &str, values: &[String]| {
+            if self.withheld.contains(name) {
+                return;
+            }
             let entitlement = settings.entitlements.iter().any(|marked| marked.eq_ignore_ascii_case(name));
             let present = values.iter().map(String::as_str).filter(|value| !value.is_empty());
             self.pending_bytes += name.len() + values.iter().map(String::len).sum::<usize>();
@@ -195,11 +282,6 @@ impl AccountSink {
             }
         }
         self.rows.end_record();
-        for (name, values) in &record.fields {
-            if !values.is_empty() && !self.seen.contains(name) {
-                self.seen.insert(name.clone());
-            }
-        }
     }
 
     /// Whether a batch should be taken now.
@@ -223,22 +305,31 @@ impl AccountSink {
     }
 
     /// What the read came to; `incomplete` is why it was not read to its end, where it was not.
-    pub(crate) fn summary(mut self, incomplete: Option<String>) -> ReadSummary {
+    ///
+    /// # Errors
+    /// A name of the definition that no record of a whole read has.
+    pub(crate) fn summary(mut self, incomplete: Option<String>) -> Result<ReadSummary, String> {
         let seen = |wanted: &str| self.seen.iter().any(|name| name.eq_ignore_ascii_case(wanted));
+        let schema: Vec<String> = match &self.order {
+            Some(names) => names.iter().filter(|name| seen(name)).cloned().collect(),
+            None => self.seen.iter().cloned().collect(),
+        };
+        let was_seen = self.read > 0 && !self.changes_only;
+        if !self.is_declared && was_seen && incomplete.is_none() {
+            let names: BTreeSet<&String> = schema.iter().chain(&self.seen).collect();
+            let names: Vec<String> = names.into_iter().chain(&self.withheld).cloned().collect();
+            self.named.check(&Found { names: &names, is_schema: false, ignores_case: true })?;
+        }
         let missing: Vec<String> = self
             .settings
             .named()
             .into_iter()
-            .filter(|(_, name)| self.read > 0 && !self.changes_only && !seen(name))
+            .filter(|(_, name)| was_seen && !seen(name) && !self.named.is_optional(name))
             .map(|(key, name)| format!("{key}: no record has {name:?}"))
             .collect();
-        let schema = match &self.order {
-            Some(names) => names.iter().filter(|name| seen(name)).cloned().collect(),
-            None => self.seen.iter().cloned().collect(),
-        };
         self.warnings.extend(missing);
         let is_whole = incomplete.is_none() && self.rejected == 0;
-        ReadSummary {
+        Ok(ReadSummary {
             read: self.read,
             rejected: self.rejected,
             rejected_without_key: self.rejected_without_key,
@@ -252,7 +343,7 @@ impl AccountSink {
             changes_only: self.changes_only,
             // A record that was rejected must be told of again, though it does not change.
             cursor: self.cursor.filter(|_| is_whole),
-        }
+        })
     }
 
     /// The digest of what was pushed so far.
@@ -268,6 +359,9 @@ impl AccountSink {
             self.bytes += text.len() as u64;
         };
         for (name, values) in &record.fields {
+            if self.withheld.contains(name) {
+                continue;
+            }
             add(name);
             values.iter().for_each(|value| add(value));
         }

@@ -51,6 +51,12 @@ pub struct SourceDefinition {
     pub correlation: Vec<CorrelationRule>,
     /// Lifecycle states of the identities made from this source's accounts.
     pub lifecycle: Option<LifecycleDefinition>,
+    /// Columns that the definition names and the input may lack; any other that it lacks fails the read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub optional: Vec<String>,
+    /// Attributes that are never kept, beside those whose names say that they hold passwords.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub never_kept: Vec<String>,
 }
 
 /// The kind of a source with its settings.
@@ -130,14 +136,12 @@ impl ReaderSettings {
     pub fn merge_rows(&self) -> bool {
         match self {
             Self::Delimited(settings) => settings.merge_rows,
-            Self::Delta(_)
-            | Self::Documents(_)
-            | Self::Ldap(_)
-            | Self::Ndjson(_)
-            | Self::Parquet(_)
-            | Self::Scim(_)
-            | Self::Sql(_)
-            | Self::Tenant(_) => false,
+            Self::Delta(settings) => settings.account.merge_rows,
+            Self::Ldap(settings) => settings.account.merge_rows,
+            Self::Ndjson(settings) | Self::Parquet(settings) => settings.account.merge_rows,
+            Self::Scim(settings) => settings.account.merge_rows,
+            Self::Sql(settings) => settings.account.merge_rows,
+            Self::Documents(_) | Self::Tenant(_) => false,
         }
     }
 
@@ -170,8 +174,23 @@ impl ReaderSettings {
         }
     }
 
+    /// The columns that the reader needs, with their keys.
+    pub(crate) fn named(&self) -> Vec<(String, &str)> {
+        match self {
+            Self::Delimited(settings) => settings.named(),
+            Self::Delta(settings) => settings.account.needed("delta"),
+            Self::Documents(_) => Vec::new(),
+            Self::Ldap(settings) => settings.account.needed("ldap"),
+            Self::Ndjson(settings) => settings.account.needed("ndjson"),
+            Self::Parquet(settings) => settings.account.needed("parquet"),
+            Self::Scim(settings) => settings.named(),
+            Self::Sql(settings) => settings.account.needed("sql"),
+            Self::Tenant(settings) => settings.marked(),
+        }
+    }
+
     /// Whether what `groups` finds is an attribute beside the listed ones.
-    fn adds(&self, name: &str) -> bool {
+    pub(crate) fn adds(&self, name: &str) -> bool {
         match self {
             Self::Delimited(_)
             | Self::Delta(_)
@@ -303,6 +322,25 @@ impl SourceDefinition {
         let mut text = crate::reader::hex(&hash.finalize());
         text.truncate(32);
         text
+    }
+
+    /// The account attributes that the definition uses beyond the reader, with their keys.
+    #[must_use]
+    pub fn account_attributes(&self) -> Vec<(String, &str)> {
+        let mut named = Vec::new();
+        for (index, mapping) in self.profile.iter().flat_map(|profile| profile.attributes.iter().enumerate())
+        {
+            for name in mapping.source.account_attributes() {
+                named.push((format!("profile.attributes[{index}]"), name));
+            }
+        }
+        for (index, rule) in self.correlation.iter().enumerate() {
+            named.push((format!("correlation[{index}].account_attribute"), rule.account_attribute.as_str()));
+        }
+        if let Some(lifecycle) = &self.lifecycle {
+            named.push(("lifecycle.attribute".to_owned(), lifecycle.attribute.as_str()));
+        }
+        named
     }
 
     /// Whether an identity profile rests on the source.

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::path::Path;
 use std::time::SystemTime;
 
-use encoding_rs::{Decoder, DecoderResult, Encoding};
+use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
 use sha2::{Digest, Sha256};
 
 use crate::files::open_file;
@@ -42,6 +42,34 @@ pub(crate) struct Input {
     text_range: (usize, usize),
     malformed: bool,
     ended: bool,
+    watch: Utf8Watch,
+}
+
+/// Whether bytes are UTF-8 with letters beyond ASCII, which hardly happens by chance.
+struct Utf8Watch {
+    /// The beginning of a letter whose end has not come.
+    begun: Vec<u8>,
+    is_utf8: bool,
+    beyond_ascii: bool,
+}
+
+impl Utf8Watch {
+    fn see(&mut self, bytes: &[u8]) {
+        if !self.is_utf8 {
+            return;
+        }
+        self.begun.extend_from_slice(bytes);
+        let whole = match std::str::from_utf8(&self.begun) {
+            Ok(text) => text.len(),
+            Err(fault) if fault.error_len().is_none() => fault.valid_up_to(),
+            Err(_) => {
+                (self.is_utf8, self.begun) = (false, Vec::new());
+                return;
+            }
+        };
+        self.beyond_ascii |= !self.begun[..whole].is_ascii();
+        self.begun.drain(..whole);
+    }
 }
 
 impl Input {
@@ -69,13 +97,18 @@ impl Input {
             text_range: (0, 0),
             malformed: false,
             ended: false,
+            watch: Utf8Watch { begun: Vec::new(), is_utf8: declared != UTF_8, beyond_ascii: false },
         };
-        while input.raw_range.1 < BOM_BYTES && !input.raw_ended {
+        while input.raw_range.1 < 2 * BOM_BYTES && !input.raw_ended {
             input.fill()?;
         }
-        if let Some((encoding, length)) = Encoding::for_bom(input.raw()) {
+        // A program that adds a mark to a file that has one leaves two.
+        let mut marks = 0;
+        while let Some((encoding, length)) = Encoding::for_bom(input.raw()).filter(|_| marks < 2) {
             input.decoder = encoding.new_decoder_without_bom_handling();
-            input.raw_range.0 = length;
+            input.raw_range.0 += length;
+            marks += 1;
+            input.watch.is_utf8 = false;
         }
         Ok(input)
     }
@@ -83,6 +116,11 @@ impl Input {
     /// Name of the encoding in use.
     pub(crate) fn encoding(&self) -> &'static str {
         self.decoder.encoding().name()
+    }
+
+    /// Whether what was read so far is UTF-8 with letters beyond ASCII, and is decoded as another encoding.
+    pub(crate) fn is_disguised_utf8(&self) -> bool {
+        self.watch.is_utf8 && self.watch.beyond_ascii
     }
 
     /// Decoded text that was not consumed yet; always whole characters.
@@ -156,6 +194,7 @@ impl Input {
         };
         self.hash.update(&free[..read]);
         self.bytes += read as u64;
+        self.watch.see(&free[..read]);
         self.raw_range.1 += read;
         self.raw_ended = read == 0;
         Ok(())

@@ -21,11 +21,13 @@ pub mod definition;
 pub mod delimited;
 mod delta;
 pub mod documents;
+mod duplicates;
 mod files;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod input;
 mod ldap;
+mod named;
 mod ndjson;
 pub mod organisation;
 mod parquet;
@@ -38,8 +40,12 @@ mod sql;
 mod tenant;
 mod tls;
 mod unread;
+mod withheld;
 
 use std::path::Path;
+
+use named::Named;
+pub use named::unmapped_identity_attributes;
 
 pub use account::{AccountSettings, FlagCondition};
 pub use definition::{
@@ -49,6 +55,7 @@ pub use definition::{
 pub use delimited::DelimitedSettings;
 pub use delta::DeltaSettings;
 pub use documents::{DocumentType, DocumentsSettings};
+pub use duplicates::Duplicates;
 pub use files::FileSettings;
 pub use ldap::{ChangeSettings, Directory, GroupSettings, LdapSettings, SearchScope};
 pub use reader::{Batch, ReadError, ReadSummary, RecordReader, Rejection};
@@ -94,21 +101,22 @@ pub fn open_source_after(
     environment: Environment<'_>,
     cursor: Option<&str>,
 ) -> Result<Box<dyn RecordReader>, ReadError> {
+    let named = Named::of(definition);
     match &definition.reader {
         ReaderSettings::Delimited(settings) => {
-            Ok(Box::new(delimited::DelimitedReader::open(settings, base_dir)?))
+            Ok(Box::new(delimited::DelimitedReader::open(settings, base_dir, &named)?))
         }
-        ReaderSettings::Delta(settings) => delta::open(settings, base_dir),
+        ReaderSettings::Delta(settings) => delta::open(settings, base_dir, named),
         ReaderSettings::Documents(settings) => Err(ReadError::Settings {
             path: base_dir.join(&settings.path).display().to_string(),
             reason: "holds search documents: expected a source of accounts".to_owned(),
         }),
-        ReaderSettings::Ldap(settings) => ldap::open(settings, base_dir, environment, cursor),
-        ReaderSettings::Ndjson(settings) => ndjson::open(settings, base_dir),
-        ReaderSettings::Parquet(settings) => parquet::open(settings, base_dir),
-        ReaderSettings::Scim(settings) => scim::open(settings, base_dir, environment, cursor),
-        ReaderSettings::Sql(settings) => sql::open(settings, base_dir, environment),
-        ReaderSettings::Tenant(settings) => tenant::open(settings, base_dir, environment),
+        ReaderSettings::Ldap(settings) => ldap::open(settings, base_dir, environment, named, cursor),
+        ReaderSettings::Ndjson(settings) => ndjson::open(settings, base_dir, named),
+        ReaderSettings::Parquet(settings) => parquet::open(settings, base_dir, named),
+        ReaderSettings::Scim(settings) => scim::open(settings, base_dir, environment, named, cursor),
+        ReaderSettings::Sql(settings) => sql::open(settings, base_dir, environment, named),
+        ReaderSettings::Tenant(settings) => tenant::open(settings, base_dir, environment, named),
     }
 }
 

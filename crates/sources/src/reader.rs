@@ -5,7 +5,8 @@ use arrow::record_batch::RecordBatch;
 /// A record of the source that could not become an account record, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
-    /// Physical line on which the record begins, counted from 1; 0 for sources without lines.
+    /// Physical line on which the record begins, counted from 1; for sources without lines the number of the record in
+    /// this read.
     pub line: u64,
     /// The record's native identity where it could be read: enough not to take that account for vanished, not enough
     /// to load it. With a wrong number of fields it is what stood in the native identity's place. A record without

@@ -83,6 +83,7 @@ impl RemoteReader {
         let (cancel, cancelled) = oneshot::channel();
         let failed = |source| ReadError::Io { action: "start the read of", path: place.clone(), source };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+        let in_thread = place.clone();
         let thread = std::thread::Builder::new()
             .name("source reader".to_owned())
             .spawn(move || {
@@ -110,7 +111,8 @@ impl RemoteReader {
                         Err(Stop::Failed(error)) => return Err(error),
                     },
                 };
-                Ok(feed.sink.summary(incomplete))
+                let place = in_thread;
+                feed.sink.summary(incomplete).map_err(|reason| ReadError::Remote { place, reason })
             })
             .map_err(failed)?;
         Ok(Box::new(Self {

@@ -1,6 +1,9 @@
 //! What a definition says about the meaning of a source's named values.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ndjson::values::texts;
 
 /// The `account` table of a kind's table in a definition file.
 ///
@@ -22,6 +25,17 @@ pub struct AccountSettings {
     /// Attributes whose values are entitlements.
     #[serde(default)]
     pub entitlements: Vec<String>,
+    /// Attributes whose values each hold several: a JSON array, or texts with the separator between them. Values lose the
+    /// white space around them, and blank ones are left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub multi_valued: Vec<String>,
+    /// What stands between those texts. Default `;`.
+    #[serde(default = "default_separator", skip_serializing_if = "is_default_separator")]
+    pub multi_value_separator: String,
+    /// Several records with one native identity are one account whose values are united. The reader gives every record;
+    /// uniting them is aggregation's work.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub merge_rows: bool,
     /// Attributes to keep, in this order; all when absent.
     #[serde(default)]
     pub attributes: Option<Vec<String>>,
@@ -78,6 +92,14 @@ impl FlagCondition {
     }
 }
 
+fn default_separator() -> String {
+    ";".to_owned()
+}
+
+fn is_default_separator(separator: &str) -> bool {
+    separator == ";"
+}
+
 impl AccountSettings {
     /// Settings with only a native identity.
     #[must_use]
@@ -88,6 +110,9 @@ impl AccountSettings {
             display_name: None,
             uuid: None,
             entitlements: Vec::new(),
+            multi_valued: Vec::new(),
+            multi_value_separator: default_separator(),
+            merge_rows: false,
             attributes: None,
             disabled: None,
             locked: None,
@@ -103,8 +128,12 @@ impl AccountSettings {
 
     /// The attributes that must be among the listed ones, with their keys in the definition of a `kind`.
     pub(crate) fn marked(&self, kind: &str) -> Vec<(String, &str)> {
-        let marked = self.entitlements.iter().enumerate();
-        marked.map(|(index, name)| (format!("{kind}.account.entitlements[{index}]"), name.as_str())).collect()
+        let lists = [("entitlements", &self.entitlements), ("multi_valued", &self.multi_valued)];
+        let keyed = lists.into_iter().flat_map(|(key, names)| {
+            let names = names.iter().enumerate();
+            names.map(move |(index, name)| (format!("{kind}.account.{key}[{index}]"), name.as_str()))
+        });
+        keyed.collect()
     }
 
     /// The conditions with the names of their keys.
@@ -117,6 +146,17 @@ impl AccountSettings {
         ]
     }
 
+    /// The values that a cell of a multi-valued column holds.
+    pub(crate) fn values_of(&self, cell: &str) -> Vec<String> {
+        if cell.trim_start().starts_with('[')
+            && let Ok(elements @ Value::Array(_)) = serde_json::from_str(cell)
+        {
+            return texts(elements);
+        }
+        let values = cell.split(self.multi_value_separator.as_str()).map(str::trim);
+        values.filter(|value| !value.is_empty()).map(str::to_owned).collect()
+    }
+
     /// Every attribute named, with its key, the native identity excepted.
     pub(crate) fn named(&self) -> Vec<(String, &str)> {
         let mut named = Vec::new();
@@ -125,13 +165,35 @@ impl AccountSettings {
             named.extend(name.as_ref().map(|name| (format!("account.{key}"), name.as_str())));
         }
         let listed = self.attributes.as_deref().unwrap_or_default();
-        for (key, names) in [("entitlements", &self.entitlements[..]), ("attributes", listed)] {
+        for (key, names) in [
+            ("entitlements", &self.entitlements[..]),
+            ("multi_valued", &self.multi_valued),
+            ("attributes", listed),
+        ] {
             named.extend(names.iter().map(|name| (format!("account.{key}"), name.as_str())));
         }
         for (key, condition) in self.flags() {
             named.extend(condition.map(|found| (format!("account.{key}"), found.attribute.as_str())));
         }
         named
+    }
+
+    /// The attributes that a record of the source must be able to have, with their keys in the definition of a `kind`.
+    /// A condition of presence is no such need: that nobody has the attribute is an answer.
+    pub(crate) fn needed(&self, kind: &str) -> Vec<(String, &str)> {
+        let is_presence = |key: &str| {
+            let flags = self.flags();
+            flags.iter().any(|(flag, condition)| {
+                key.ends_with(&format!(".{flag}")) && condition.is_some_and(|condition| condition.present)
+            })
+        };
+        let named = self.named().into_iter().filter(|(key, _)| !is_presence(key));
+        let native_identity = ("account.native_identity".to_owned(), self.native_identity.as_str());
+        [native_identity]
+            .into_iter()
+            .chain(named)
+            .map(|(key, name)| (format!("{kind}.{key}"), name))
+            .collect()
     }
 
     /// Whether an attribute is named anywhere.
@@ -150,12 +212,19 @@ impl AccountSettings {
             return blank(key);
         }
         let listed = self.attributes.as_deref().unwrap_or_default();
-        for (key, names) in [("entitlements", &self.entitlements[..]), ("attributes", listed)] {
+        for (key, names) in [
+            ("entitlements", &self.entitlements[..]),
+            ("multi_valued", &self.multi_valued),
+            ("attributes", listed),
+        ] {
             for (index, name) in names.iter().enumerate() {
                 if names.iter().take(index).any(|earlier| earlier.eq_ignore_ascii_case(name)) {
                     return Some((format!("account.{key}[{index}]"), format!("{name:?} is listed twice")));
                 }
             }
+        }
+        if self.multi_value_separator.is_empty() {
+            return Some(("account.multi_value_separator".to_owned(), "must not be empty".to_owned()));
         }
         for (key, condition) in self.flags() {
             let Some(condition) = condition else { continue };

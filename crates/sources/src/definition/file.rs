@@ -16,9 +16,11 @@ use crate::delta::DeltaSettings;
 use crate::documents::DocumentsSettings;
 use crate::files::FileSettings;
 use crate::ldap::LdapSettings;
+use crate::named::{Named, nearest};
 use crate::scim::ScimSettings;
 use crate::sql::SqlSettings;
 use crate::tenant::TenantSettings;
+use crate::withheld::is_password;
 
 /// The identity attribute without which nothing can be linked.
 const UID: &str = "uid";
@@ -48,6 +50,10 @@ struct DefinitionFile {
     #[serde(default)]
     correlation: Vec<CorrelationRule>,
     lifecycle: Option<LifecycleDefinition>,
+    #[serde(default)]
+    optional: Vec<String>,
+    #[serde(default)]
+    never_kept: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -146,9 +152,12 @@ fn check(file: DefinitionFile) -> Result<SourceDefinition, Fault> {
         profile,
         correlation: file.correlation,
         lifecycle: file.lifecycle,
+        optional: file.optional,
+        never_kept: file.never_kept,
     };
     check_listed(&definition)?;
     check_accounts(&definition)?;
+    check_names(&definition)?;
     Ok(definition)
 }
 
@@ -244,23 +253,41 @@ fn check_lifecycle(lifecycle: &LifecycleDefinition, authoritative: bool) -> Resu
 fn check_listed(definition: &SourceDefinition) -> Result<(), Fault> {
     let Some((listing, listed)) = definition.reader.listed() else { return Ok(()) };
     let mut named = definition.reader.marked();
-    for (index, mapping) in
-        definition.profile.iter().flat_map(|profile| profile.attributes.iter().enumerate())
-    {
-        for name in mapping.source.account_attributes() {
-            named.push((format!("profile.attributes[{index}]"), name));
-        }
-    }
-    for (index, rule) in definition.correlation.iter().enumerate() {
-        named.push((format!("correlation[{index}].account_attribute"), &rule.account_attribute));
-    }
-    if let Some(lifecycle) = &definition.lifecycle {
-        named.push(("lifecycle.attribute".to_owned(), &lifecycle.attribute));
-    }
+    named.extend(definition.account_attributes());
     let is_kept =
         |name: &str| listed.iter().any(|attribute| attribute == name) || definition.reader.adds(name);
     match named.into_iter().find(|(_, name)| !is_kept(name)) {
         Some((key, name)) => Err((key, format!("account attribute {name:?} is not among {listing}"))),
+        None => Ok(()),
+    }
+}
+
+/// What may be absent must be named, and what is named must not be withheld.
+fn check_names(definition: &SourceDefinition) -> Result<(), Fault> {
+    let mut named = definition.reader.named();
+    named.extend(definition.account_attributes());
+    for (index, name) in definition.optional.iter().enumerate() {
+        if !named.iter().any(|(_, wanted)| wanted == name) {
+            let names: Vec<String> = named.iter().map(|(_, name)| (*name).to_owned()).collect();
+            let nearest =
+                nearest(name, &names).map_or_else(String::new, |name| format!(": the nearest is {name:?}"));
+            return Err((format!("optional[{index}]"), format!("no key names {name:?}{nearest}")));
+        }
+    }
+    for (index, name) in definition.never_kept.iter().enumerate() {
+        not_blank(&format!("never_kept[{index}]"), name)?;
+    }
+    let withheld = Named::of(definition);
+    // A flag may be told by such a column: only true or false is kept of it.
+    let is_flag =
+        |key: &str| ["disabled", "locked", "system", "privileged"].iter().any(|flag| key.ends_with(flag));
+    match named.into_iter().find(|(key, name)| withheld.withholds(name) && !is_flag(key)) {
+        Some((key, name)) if is_password(name) => {
+            Err((key, format!("attribute {name:?} is never kept: its name says that it holds passwords")))
+        }
+        Some((key, name)) => {
+            Err((key, format!("attribute {name:?} is never kept: it is among `never_kept`")))
+        }
         None => Ok(()),
     }
 }

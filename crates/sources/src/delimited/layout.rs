@@ -3,10 +3,13 @@
 use super::DelimitedSettings;
 use super::splitter::RawRecord;
 use crate::definition::FlagRule;
+use crate::named::{Found, Named, listed};
 use crate::reader::shown;
 
-/// Names of columns that a warning lists.
-const NAMES_SHOWN: usize = 20;
+/// Delimiters that a header of one column is searched for.
+const USUAL_DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
+/// What lines begin with that programs write before the header: PowerShell, spreadsheets, templates of directories.
+const USUAL_PREAMBLES: [&str; 3] = ["#", "sep=", "version:"];
 
 /// A flag of the account and where it is told.
 pub(super) struct Flag {
@@ -40,13 +43,19 @@ pub(super) type HeaderFault = (usize, String);
 
 impl Layout {
     /// Reads a header that is sound in form.
-    pub(super) fn new(header: &RawRecord, settings: &DelimitedSettings) -> Result<Self, HeaderFault> {
+    pub(super) fn new(
+        header: &RawRecord,
+        settings: &DelimitedSettings,
+        named: &Named,
+    ) -> Result<Self, HeaderFault> {
         let header = names(header)?;
         let mut warnings = Vec::new();
         let find = |name: &str| header.iter().position(|column| column == name);
-
+        let lacks = |reason: String| (0, format!("{reason}{}", hint(&header, settings)));
+        named.check(&Found { names: &header, is_schema: true, ignores_case: false }).map_err(lacks)?;
         let native_identity = find(&settings.native_identity).ok_or_else(|| {
-            (0, format!("expected a column {:?}, which holds the native identity", settings.native_identity))
+            let wanted = shown(&settings.native_identity);
+            lacks(format!("there is no column {wanted}: expected one of {}", listed(&header)))
         })?;
         let mut optional = |key: &str, name: Option<&String>| {
             let name = name?;
@@ -68,14 +77,10 @@ impl Layout {
         for column in &settings.entitlements {
             optional("entitlements", Some(column));
         }
-        // Without its column a flag would be false for all, and disabled accounts would be reported as usable.
         let mut flags = [None, None, None, None];
         for (slot, (key, rule)) in flags.iter_mut().zip(settings.flags()) {
             let Some(rule) = rule else { continue };
-            let column = find(&rule.column).ok_or_else(|| {
-                (0, format!("expected a column {:?}, which tells {key} accounts", rule.column))
-            })?;
-            *slot = Some(Flag { column, rule: rule.clone() });
+            *slot = optional(key, Some(&rule.column)).map(|column| Flag { column, rule: rule.clone() });
         }
 
         let unnamed = header.iter().filter(|name| name.is_empty()).count();
@@ -88,35 +93,31 @@ impl Layout {
             multi_valued: settings.multi_valued.contains(name),
             entitlement: settings.entitlements.contains(name),
         };
+        let withheld: Vec<&String> = header.iter().filter(|name| named.withholds(name)).collect();
+        warnings.extend(withheld.iter().map(|name| format!("{} is never kept", shown(name))));
         let mut attributes = Vec::new();
         match &settings.attributes {
             None => {
-                let named = header.iter().enumerate().filter(|(_, name)| !name.is_empty());
-                attributes.extend(named.map(|(column, name)| attribute(name, column)));
+                let kept = header.iter().enumerate();
+                let kept = kept.filter(|(_, name)| !name.is_empty() && !withheld.contains(name));
+                attributes.extend(kept.map(|(column, name)| attribute(name, column)));
             }
-            Some(listed) => {
-                for name in listed {
+            Some(wanted) => {
+                for name in wanted.iter().filter(|name| !withheld.contains(name)) {
                     match find(name) {
                         Some(column) => attributes.push(attribute(name, column)),
                         None => warnings.push(format!("attributes: the header has no column {name:?}")),
                     }
                 }
                 let used = used_columns(settings);
-                let ignored: Vec<&String> = header
-                    .iter()
-                    .filter(|name| {
-                        !name.is_empty() && !listed.contains(name) && !used.contains(&name.as_str())
-                    })
-                    .collect();
+                let is_ignored = |name: &&String| {
+                    let is_used = wanted.contains(name) || used.contains(&name.as_str());
+                    !name.is_empty() && !is_used && !withheld.contains(name)
+                };
+                let ignored: Vec<String> = header.iter().filter(is_ignored).cloned().collect();
                 if !ignored.is_empty() {
-                    let names = ignored.iter().take(NAMES_SHOWN).map(|name| shown(name));
-                    let names = names.collect::<Vec<_>>().join(", ");
-                    let more = match ignored.len().saturating_sub(NAMES_SHOWN) {
-                        0 => String::new(),
-                        more => format!(" and {more} more"),
-                    };
-                    warnings
-                        .push(format!("attributes: columns that are not listed are ignored: {names}{more}"));
+                    let names = listed(&ignored);
+                    warnings.push(format!("attributes: columns that are not listed are ignored: {names}"));
                 }
             }
         }
@@ -132,6 +133,26 @@ impl Layout {
     }
 }
 
+/// What a header that lacks a column may be instead, in words.
+fn hint(header: &[String], settings: &DelimitedSettings) -> String {
+    let first = header.first().map_or("", String::as_str);
+    if first.contains('\0') {
+        return " (the header has NUL characters: is `encoding` \"utf-16le\" or \"utf-16be\"?)".to_owned();
+    }
+    if USUAL_PREAMBLES.iter().any(|start| first.starts_with(start)) {
+        return " (is this a line before the header? `skip_lines = 1` leaves it out)".to_owned();
+    }
+    let is_one = header.iter().filter(|name| !name.is_empty()).count() == 1;
+    let other =
+        USUAL_DELIMITERS.iter().find(|other| **other != settings.delimiter && first.contains(**other));
+    match other {
+        Some(other) if is_one => {
+            format!(" (the header is one column: is the `delimiter` {:?}?)", other.to_string())
+        }
+        Some(_) | None => String::new(),
+    }
+}
+
 fn names(header: &RawRecord) -> Result<Vec<String>, HeaderFault> {
     let mut names: Vec<String> = Vec::with_capacity(header.field_count);
     let mut first = std::collections::HashMap::new();
@@ -139,6 +160,8 @@ fn names(header: &RawRecord) -> Result<Vec<String>, HeaderFault> {
         let Some(name) = header.field(index) else {
             return Err((index + 1, format!("expected at most {} columns", super::MAX_COLUMNS)));
         };
+        // A second byte order mark is a character, which nobody sees.
+        let name = name.trim_matches(|letter: char| letter.is_whitespace() || letter == '\u{feff}');
         if name.is_empty() {
             names.push(String::new());
             continue;

@@ -6,6 +6,7 @@ use super::layout::{Flag, Layout};
 use super::splitter::{Fault, FaultKind, RawRecord, Splitter};
 use super::{DelimitedSettings, MAX_FIELD_BYTES, MAX_RECORD_BYTES};
 use crate::input::{Input, Step};
+use crate::named::Named;
 use crate::reader::{Batch, ReadError, ReadSummary, RecordReader, Rejection};
 use crate::record::RecordBuilder;
 
@@ -37,9 +38,12 @@ impl DelimitedReader {
     ///
     /// # Errors
     /// [`ReadError`], naming path, line and column and what was expected, when the file cannot be opened, has
-    /// no header, or has one that cannot be decoded, repeats a name, or lacks the column of the native identity
-    /// or of a flag.
-    pub fn open(settings: &DelimitedSettings, base_dir: &Path) -> Result<Self, ReadError> {
+    /// no header, or has one that cannot be decoded, repeats a name, or lacks a column that the definition names.
+    pub(crate) fn open(
+        settings: &DelimitedSettings,
+        base_dir: &Path,
+        named: &Named,
+    ) -> Result<Self, ReadError> {
         let path = base_dir.join(&settings.path);
         if let Some((key, reason)) = settings.fault() {
             return Err(ReadError::Settings {
@@ -50,7 +54,7 @@ impl DelimitedReader {
         let declared = settings.declared_encoding().expect("an unknown encoding is a fault of the settings");
         let delimiter = u8::try_from(settings.delimiter).expect("a delimiter that is not ASCII is a fault");
         let mut input = Input::open(&path, declared)?;
-        let mut splitter = Splitter::new(delimiter);
+        let mut splitter = Splitter::new(delimiter, settings.skip_lines, &settings.comments);
         let found = next_record(&mut input, &mut splitter)?;
         let header = &splitter.record;
         let refuse = |line, column, reason| ReadError::Header {
@@ -73,8 +77,8 @@ impl DelimitedReader {
                 fault_text(fault, "the header", input.encoding()),
             ));
         }
-        let layout =
-            Layout::new(header, settings).map_err(|(column, reason)| refuse(header.line, column, reason))?;
+        let layout = Layout::new(header, settings, named)
+            .map_err(|(column, reason)| refuse(header.line, column, reason))?;
         Ok(Self {
             input,
             splitter,
@@ -179,6 +183,12 @@ impl RecordReader for DelimitedReader {
         } else {
             None
         };
+        let mut warnings = self.layout.warnings;
+        if self.input.is_disguised_utf8() {
+            let read_as = self.input.encoding();
+            warnings
+                .push(format!("the file is UTF-8 and is read as {read_as}: expected `encoding` \"utf-8\""));
+        }
         let (bytes, digest_sha256) = self.input.digest();
         Ok(ReadSummary {
             read: self.read,
@@ -190,7 +200,7 @@ impl RecordReader for DelimitedReader {
             digest_sha256,
             bytes,
             schema: self.layout.attributes.into_iter().map(|attribute| attribute.name).collect(),
-            warnings: self.layout.warnings,
+            warnings,
             changes_only: false,
             cursor: None,
         })

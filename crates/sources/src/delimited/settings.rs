@@ -5,6 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::definition::FlagRule;
 
+/// Longest text, in bytes, that says what lines are not read.
+const COMMENT_BYTES_MAX: usize = 64;
+
 /// The `[delimited]` table of a definition file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,6 +21,12 @@ pub struct DelimitedSettings {
     /// A byte order mark at the file's beginning wins. Default `utf-8`.
     #[serde(default = "default_encoding")]
     pub encoding: String,
+    /// Physical lines before the header, which are not read. Default 0.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub skip_lines: u32,
+    /// Lines that begin with one of these, before the header or behind it, are not read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comments: Vec<String>,
     /// Column that names the account; its cells are taken as they are, white space included.
     pub native_identity: String,
     /// Column with the account's name; the native identity's column when absent.
@@ -64,6 +73,11 @@ fn default_delimiter() -> char {
     ','
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(lines: &u32) -> bool {
+    *lines == 0
+}
+
 fn default_encoding() -> String {
     "utf-8".to_owned()
 }
@@ -80,6 +94,8 @@ impl DelimitedSettings {
             path: path.into(),
             delimiter: default_delimiter(),
             encoding: default_encoding(),
+            skip_lines: 0,
+            comments: Vec::new(),
             native_identity: native_identity.into(),
             name_column: None,
             display_name: None,
@@ -116,6 +132,28 @@ impl DelimitedSettings {
         ]
     }
 
+    /// Every column named, with its key.
+    pub(crate) fn named(&self) -> Vec<(String, &str)> {
+        let mut named = vec![("delimited.native_identity".to_owned(), self.native_identity.as_str())];
+        for (key, name) in
+            [("name_column", &self.name_column), ("display_name", &self.display_name), ("uuid", &self.uuid)]
+        {
+            named.extend(name.as_ref().map(|name| (format!("delimited.{key}"), name.as_str())));
+        }
+        let listed = self.attributes.as_deref().unwrap_or_default();
+        for (key, names) in [
+            ("multi_valued", &self.multi_valued[..]),
+            ("entitlements", &self.entitlements),
+            ("attributes", listed),
+        ] {
+            named.extend(names.iter().map(|name| (format!("delimited.{key}"), name.as_str())));
+        }
+        for (key, rule) in self.flags() {
+            named.extend(rule.map(|rule| (format!("delimited.{key}"), rule.column.as_str())));
+        }
+        named
+    }
+
     /// The first fault, as the key and what is wrong with it.
     pub(crate) fn fault(&self) -> Option<(String, String)> {
         let blank = |key: &str| Some((key.to_owned(), "must not be blank".to_owned()));
@@ -139,6 +177,15 @@ impl DelimitedSettings {
             let wanted =
                 format!("unknown encoding {:?}: expected a WHATWG label such as \"utf-8\"", self.encoding);
             return Some(("encoding".to_owned(), wanted));
+        }
+        for (index, start) in self.comments.iter().enumerate() {
+            let is_split = |letter: char| letter == self.delimiter || matches!(letter, '"' | '\r' | '\n');
+            if start.is_empty() || start.contains(is_split) || start.len() > COMMENT_BYTES_MAX {
+                let wanted = format!(
+                    "expected what lines begin with, up to {COMMENT_BYTES_MAX} bytes without the delimiter and quotes"
+                );
+                return Some((format!("comments[{index}]"), wanted));
+            }
         }
         if self.multi_value_separator.is_empty() {
             return Some(("multi_value_separator".to_owned(), "must not be empty".to_owned()));

@@ -106,6 +106,8 @@ impl RawRecord {
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
+    /// In a line that is not read.
+    Skipped,
     /// Between records.
     Start,
     /// Behind a delimiter.
@@ -124,19 +126,26 @@ pub(super) struct Splitter {
     after_cr: bool,
     complete: bool,
     unclosed: bool,
+    /// Line ends up to the first line that is read.
+    skip_lines: u32,
+    /// What lines begin with that are not read.
+    comments: Vec<String>,
     pub(super) record: RawRecord,
 }
 
 impl Splitter {
-    /// `delimiter` is ASCII, neither a quote nor a line end.
-    pub(super) fn new(delimiter: u8) -> Self {
+    /// `delimiter` is ASCII, neither a quote nor a line end; the texts of `comments` have none of these. `skip_lines` is
+    /// how many lines at the beginning are not read.
+    pub(super) fn new(delimiter: u8, skip_lines: u32, comments: &[String]) -> Self {
         Self {
             delimiter,
-            state: State::Start,
+            state: if skip_lines > 0 { State::Skipped } else { State::Start },
             line: 1,
             after_cr: false,
             complete: false,
             unclosed: false,
+            skip_lines,
+            comments: comments.to_vec(),
             record: RawRecord::default(),
         }
     }
@@ -158,7 +167,9 @@ impl Splitter {
         while let Some(&byte) = input.get(at) {
             let run = self.plain_run(&input[at..]);
             if run > 0 {
-                self.record.push(&input[at..at + run]);
+                if self.state != State::Skipped {
+                    self.record.push(&input[at..at + run]);
+                }
                 self.after_cr = false;
                 at += run;
                 continue;
@@ -178,6 +189,9 @@ impl Splitter {
         if self.state == State::Start {
             self.record.line = self.line;
         }
+        if self.state == State::Skipped {
+            return;
+        }
         if self.state != State::Quoted {
             self.state = State::Unquoted;
         }
@@ -188,7 +202,7 @@ impl Splitter {
     pub(super) fn end(&mut self) -> bool {
         self.begin_next();
         match self.state {
-            State::Start => return false,
+            State::Start | State::Skipped => return false,
             State::Quoted => {
                 self.record.set_fault(FaultKind::UnclosedQuote);
                 self.unclosed = true;
@@ -210,6 +224,9 @@ impl Splitter {
     fn plain_run(&self, input: &[u8]) -> usize {
         let delimiter = self.delimiter;
         let special = match self.state {
+            State::Skipped => input.iter().position(|&byte| byte == b'\n' || byte == b'\r'),
+            // Where a line may turn out to be a comment, its characters are taken one by one.
+            State::Unquoted if self.may_be_comment() => Some(0),
             State::Unquoted => {
                 input.iter().position(|&byte| byte == delimiter || byte == b'\n' || byte == b'\r')
             }
@@ -228,6 +245,15 @@ impl Splitter {
         }
         self.after_cr = byte == b'\r';
 
+        if self.state == State::Skipped {
+            if line_end && !second_half {
+                self.skip_lines = self.skip_lines.saturating_sub(1);
+                if self.skip_lines == 0 {
+                    self.state = State::Start;
+                }
+            }
+            return false;
+        }
         if self.state == State::Quoted {
             if byte == b'"' {
                 self.record.lengthen(1);
@@ -265,8 +291,24 @@ impl Splitter {
             }
             self.record.push(&[byte]);
             self.state = State::Unquoted;
+            if self.is_comment() {
+                self.record.clear();
+                self.state = State::Skipped;
+            }
         }
         false
+    }
+
+    /// Whether what was read of a line begins one of the comments' beginnings.
+    fn may_be_comment(&self) -> bool {
+        let text = &self.record.text;
+        self.record.field_count == 0 && self.comments.iter().any(|start| start.as_bytes().starts_with(text))
+    }
+
+    /// Whether a line has turned out to be a comment.
+    fn is_comment(&self) -> bool {
+        let text = self.record.text.as_slice();
+        self.record.field_count == 0 && self.comments.iter().any(|start| start.as_bytes() == text)
     }
 
     fn end_record(&mut self) {

@@ -14,6 +14,7 @@ use super::DeltaSettings;
 use super::actions::TableColumn;
 use super::log::{self, DataFile};
 use crate::account::{AccountSink, Record};
+use crate::named::Named;
 use crate::parquet::{Column, ROWS, builder};
 use crate::reader::{Batch, ReadError, ReadSummary, RecordReader};
 
@@ -23,6 +24,7 @@ const STRICT: CastOptions<'_> =
 
 /// A read of a version in progress.
 struct DeltaReader {
+    place: String,
     waiting: VecDeque<DataFile>,
     current: Option<Current>,
     columns: Vec<TableColumn>,
@@ -54,18 +56,23 @@ enum Place {
 /// # Errors
 /// The settings are faulty, there is no such table or version, it is not understood, or a column that the definition
 /// needs is missing.
-pub(crate) fn open(settings: &DeltaSettings, base_dir: &Path) -> Result<Box<dyn RecordReader>, ReadError> {
+pub(crate) fn open(
+    settings: &DeltaSettings,
+    base_dir: &Path,
+    named: Named,
+) -> Result<Box<dyn RecordReader>, ReadError> {
     let folder = base_dir.join(&settings.path);
     let refuse = |reason: String| ReadError::Settings { path: folder.display().to_string(), reason };
     if let Some((key, reason)) = settings.fault() {
         return Err(refuse(format!("{key}: {reason}")));
     }
     let version = log::read(&folder, settings.version)?;
-    let mut sink = AccountSink::new(settings.account.clone());
+    let mut sink = AccountSink::new(settings.account.clone(), named);
     let names: Vec<String> = version.columns.iter().map(|column| column.name.clone()).collect();
     sink.declare(&names).map_err(|reason| refuse(format!("version {}: {reason}", version.number)))?;
     sink.reported_total = version.files.iter().map(|file| file.rows).sum();
     Ok(Box::new(DeltaReader {
+        place: folder.display().to_string(),
         waiting: version.files,
         current: None,
         columns: version.columns,
@@ -126,17 +133,23 @@ impl DeltaReader {
         }
         for row in 0..rows.num_rows() {
             let mut fields = Vec::with_capacity(columns.len());
+            let mut key_fault = None;
             for (column, values) in self.columns.iter().zip(&columns) {
                 let texts = match values {
                     Values::Column(column) => column.texts(row)?,
                     Values::Same(texts) => texts.to_vec(),
                 };
+                if let Values::Column(values) = values
+                    && column.name.eq_ignore_ascii_case(self.sink.key())
+                {
+                    key_fault = values.key_fault(&texts);
+                }
                 if !texts.is_empty() {
                     fields.push((column.name.clone(), texts));
                 }
             }
             self.read += 1;
-            self.sink.push(Record { fields, ..Record::default() });
+            self.sink.push(Record { fields, key_fault, ..Record::default() });
         }
         Ok(())
     }
@@ -185,6 +198,7 @@ impl RecordReader for DeltaReader {
         let incomplete = (!ended).then(|| {
             format!("read {} rows of the {} that the files opened so far hold", self.read, self.expected)
         });
-        Ok(self.sink.summary(incomplete))
+        let path = self.place;
+        self.sink.summary(incomplete).map_err(|reason| ReadError::Settings { path, reason })
     }
 }

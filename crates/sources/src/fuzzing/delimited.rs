@@ -4,10 +4,11 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-use super::rows::{Outcome, check_reason, drain};
+use super::rows::{Outcome, check_line, drain};
 use super::scratch::with_file;
 use crate::definition::FlagRule;
 use crate::delimited::{DelimitedReader, DelimitedSettings};
+use crate::named::Named;
 use crate::reader::{ReadError, hex};
 
 const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
@@ -27,7 +28,7 @@ pub fn delimited_file(data: &[u8]) {
     }
     let outcome = match read(&settings, file) {
         Ok(outcome) => outcome,
-        Err(ReadError::Header { reason, .. }) => return check_reason(&reason),
+        Err(ReadError::Header { reason, .. }) => return check_line(&reason),
         Err(error) => panic!("{error}: a file that is there is refused for its header alone"),
     };
     let Outcome { rows, rejections, summary } = &outcome;
@@ -59,7 +60,7 @@ fn settings() -> DelimitedSettings {
 fn read(settings: &DelimitedSettings, bytes: &[u8]) -> Result<Outcome, ReadError> {
     with_file(bytes, |path| {
         let settings = DelimitedSettings { path: path.display().to_string(), ..settings.clone() };
-        drain(Box::new(DelimitedReader::open(&settings, path)?))
+        drain(Box::new(DelimitedReader::open(&settings, path, &Named::default())?))
     })
 }
 

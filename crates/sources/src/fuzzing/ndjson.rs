@@ -6,12 +6,13 @@ use super::rows::drain;
 use super::scratch::with_file;
 use crate::account::{AccountSettings, FlagCondition};
 use crate::files::FileSettings;
+use crate::named::Named;
 use crate::ndjson;
 
 /// A file.
 ///
-/// What holds for every reader; besides, exactly the lines that are not blank are records, and none that is not an
-/// object is accepted.
+/// What holds for every reader; besides, exactly the lines that are not blank are records, none that is not an object is
+/// accepted, and a file that begins as an array is refused.
 pub fn json_lines(data: &[u8]) {
     let disabled = FlagCondition { attribute: "off".to_owned(), values: None, present: false };
     let account = AccountSettings {
@@ -21,13 +22,20 @@ pub fn json_lines(data: &[u8]) {
     };
     let outcome = with_file(data, |path| {
         let settings = FileSettings { path: path.display().to_string(), account };
-        drain(ndjson::open(&settings, path).expect("a file that is there is opened"))
+        drain(ndjson::open(&settings, path, Named::default()).expect("a file that is there is opened"))
     });
-    let outcome = outcome.expect("a file that is there is read");
-    assert!(outcome.summary.complete);
     let lines = data.split(|byte| *byte == b'\n').zip(1..);
     let lines = lines.map(|(line, number)| (line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line), number));
     let lines: Vec<_> = lines.filter(|(line, _)| !line.trim_ascii().is_empty()).collect();
+    let is_array = lines.first().is_some_and(|(line, _)| line.trim_ascii().starts_with(b"["));
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => {
+            assert!(is_array, "{error}: a file that is there is refused for being an array alone");
+            return;
+        }
+    };
+    assert!(!is_array && outcome.summary.complete);
     let mut numbers: Vec<_> = outcome.rows.iter().map(|row| row.line).collect();
     numbers.extend(outcome.rejections.iter().map(|rejection| rejection.line));
     numbers.sort_unstable();

@@ -86,6 +86,12 @@ pub(crate) fn check(outcome: &Outcome) {
 /// A short line.
 pub(crate) fn check_reason(text: &str) {
     assert!(text.len() <= REASON_BYTES_MAX, "a reason of {} bytes", text.len());
+    check_line(text);
+}
+
+/// A line, of which a source has one.
+pub(crate) fn check_line(text: &str) {
+    assert!(text.len() <= WARNING_BYTES_MAX, "a line of {} bytes", text.len());
     assert!(!text.is_empty() && !text.chars().any(char::is_control), "{text:?} is no line");
 }
 

@@ -13,9 +13,11 @@ use super::search::{Next, Page, Search, page};
 use super::settings::{DN, MEMBER_OF};
 use super::{Directory, LdapSettings, SearchScope, active_directory, changes, connection, groups, values};
 use crate::account::{AccountSink, Record};
+use crate::named::Named;
 use crate::reader::{ReadError, RecordReader};
 use crate::remote::{Feed, RemoteReader, Stop};
 use crate::secret::{self, Environment, Secret};
+use crate::withheld::is_password;
 
 /// Connections for searches beside the one for accounts. A server keeps the place of one paged search for each
 /// connection, so each of these does one search at a time.
@@ -28,6 +30,7 @@ pub(crate) fn open(
     settings: &LdapSettings,
     base_dir: &Path,
     environment: Environment<'_>,
+    named: Named,
     cursor: Option<&str>,
 ) -> Result<Box<dyn RecordReader>, ReadError> {
     if let Some((key, reason)) = settings.fault() {
@@ -40,7 +43,9 @@ pub(crate) fn open(
         base_dir,
         environment,
     )?;
-    let sink = AccountSink::new(settings.effective_account());
+    let mut sink = AccountSink::new(settings.effective_account(), named);
+    sink.folds_names = true;
+    sink.know(&[DN.to_owned()]);
     let (settings, base_dir, cursor) = (settings.clone(), base_dir.to_owned(), cursor.map(str::to_owned));
     let time_limit = Duration::from_secs(settings.total_timeout_s);
     RemoteReader::start(settings.url.clone(), time_limit, sink, async move |feed| {
@@ -273,7 +278,7 @@ impl Read<'_> {
         let mut fields = Vec::with_capacity(entry.attributes.len() + 2);
         fields.push((DN.to_owned(), vec![dn]));
         for (name, found) in entry.attributes {
-            if values::is_secret(&name) {
+            if is_password(&name) {
                 continue;
             }
             let mut texts = values::texts(&name, found);
@@ -284,11 +289,19 @@ impl Read<'_> {
                     }
                 }
             }
-            // A directory may keep the values of an attribute in any order.
-            texts.sort_unstable();
+            // A directory may keep the values of an attribute in any order, but the one that it gives first is the one
+            // that its other clients show. Of entitlements there is none before the others.
+            let kept = usize::from(!self.is_entitlement(&name));
+            if let Some(rest) = texts.get_mut(kept..) {
+                rest.sort_unstable();
+            }
             fields.push((name, texts));
         }
-        Some(Record { line: 0, fields, flags })
+        Some(Record { fields, flags, ..Record::default() })
+    }
+
+    fn is_entitlement(&self, name: &str) -> bool {
+        self.settings.account.entitlements.iter().any(|marked| marked.eq_ignore_ascii_case(name))
     }
 
     /// An account's primary group is not among its `memberOf`, though it is a member of it.
@@ -348,7 +361,7 @@ fn requested(settings: &LdapSettings) -> Vec<String> {
             names.extend([MEMBER_OF, "objectSid", "primaryGroupID"].map(str::to_owned));
         }
     }
-    names.retain(|name| !name.eq_ignore_ascii_case(DN) && !values::is_secret(name));
+    names.retain(|name| !name.eq_ignore_ascii_case(DN) && !is_password(name));
     names.sort_unstable_by_key(|name| name.to_ascii_lowercase());
     names.dedup_by(|a, b| a.eq_ignore_ascii_case(b));
     if names.is_empty() {

@@ -3,25 +3,6 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// Attributes whose values are passwords or keys; they are never kept, even if a definition lists them.
-const SECRETS: [&str; 15] = [
-    "authpassword",
-    "currentpassword",
-    "dbcspwd",
-    "krbprincipalkey",
-    "lmpwdhistory",
-    "ms-mcs-admpwd",
-    "mslaps-password",
-    "ntpwdhistory",
-    "pwdhistory",
-    "sambalmpassword",
-    "sambantpassword",
-    "supplementalcredentials",
-    "unicodepwd",
-    "userpassword",
-    "userpkcs12",
-];
-
 /// Attributes whose values are bytes even where they happen to be readable.
 const BINARY: [&str; 7] = [
     "audio",
@@ -36,11 +17,6 @@ const BINARY: [&str; 7] = [
 /// The name of an attribute description, without options, in lower case.
 fn base_name(description: &str) -> String {
     description.split(';').next().unwrap_or_default().to_ascii_lowercase()
-}
-
-/// Whether an attribute's values must not be kept.
-pub(super) fn is_secret(description: &str) -> bool {
-    SECRETS.contains(&base_name(description).as_str())
 }
 
 /// The values of an attribute as text: ids as they are usually written, other bytes in base64, and that for all
@@ -108,10 +84,5 @@ mod tests {
         assert_eq!(texts("cn", vec!["Müller".into(), "x".into()]), ["Müller", "x"]);
         assert_eq!(texts("x", vec![vec![0xff], b"a".to_vec()]), ["/w==", "YQ=="]);
         assert_eq!(texts("userCertificate;binary", vec![b"a".to_vec()]), ["YQ=="]);
-    }
-
-    #[test]
-    fn passwords_are_known_by_name() {
-        assert!(is_secret("userPassword") && is_secret("unicodePwd;x") && !is_secret("uid"));
     }
 }

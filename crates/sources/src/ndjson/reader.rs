@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use super::values;
 use crate::account::{AccountSink, Record};
 use crate::files::{FileSettings, Opened};
+use crate::named::Named;
 use crate::reader::{Batch, ReadError, ReadSummary, RecordReader, hex};
 
 /// Longest line that is read, in bytes; a longer one is rejected.
@@ -17,6 +18,7 @@ const LINE_BYTES_MAX: usize = 16 << 20;
 
 /// A read of files in progress.
 struct NdjsonReader {
+    place: String,
     waiting: VecDeque<PathBuf>,
     several: bool,
     current: Option<Current>,
@@ -30,19 +32,26 @@ struct Current {
     input: BufReader<std::fs::File>,
     opened: Opened,
     line: u64,
+    /// Whether something has come that is not blank.
+    begun: bool,
 }
 
 /// Opens the files for one full read.
 ///
 /// # Errors
 /// The settings are faulty or the first file cannot be opened.
-pub(crate) fn open(settings: &FileSettings, base_dir: &Path) -> Result<Box<dyn RecordReader>, ReadError> {
+pub(crate) fn open(
+    settings: &FileSettings,
+    base_dir: &Path,
+    named: Named,
+) -> Result<Box<dyn RecordReader>, ReadError> {
     let waiting: VecDeque<PathBuf> = settings.files(base_dir)?.into();
     let mut reader = NdjsonReader {
+        place: base_dir.join(&settings.path).display().to_string(),
         several: waiting.len() > 1,
         waiting,
         current: None,
-        sink: AccountSink::new(settings.account.clone()),
+        sink: AccountSink::new(settings.account.clone(), named),
         hash: Sha256::new(),
         bytes: 0,
         incomplete: None,
@@ -54,7 +63,8 @@ pub(crate) fn open(settings: &FileSettings, base_dir: &Path) -> Result<Box<dyn R
 /// A line that was taken from the input.
 enum Line {
     Text(Vec<u8>),
-    TooLong,
+    /// The beginning of a line.
+    TooLong(Vec<u8>),
     End,
 }
 
@@ -71,6 +81,7 @@ impl NdjsonReader {
                     input: BufReader::with_capacity(128 << 10, again.map_err(failed)?),
                     opened,
                     line: 0,
+                    begun: false,
                 })
             }
         };
@@ -108,12 +119,27 @@ impl NdjsonReader {
             return Ok(Line::End);
         }
         current.line += 1;
-        Ok(if length > LINE_BYTES_MAX { Line::TooLong } else { Line::Text(line) })
+        Ok(if length > LINE_BYTES_MAX { Line::TooLong(line) } else { Line::Text(line) })
+    }
+
+    /// Refuses a file that is something else than lines: of a JSON array one element on each line, the last one alone
+    /// would be an object.
+    fn begin(&mut self, text: &[u8]) -> Result<(), ReadError> {
+        let Some(current) = self.current.as_mut().filter(|current| !current.begun) else { return Ok(()) };
+        current.begun = !text.is_empty();
+        if text.first() != Some(&b'[') {
+            return Ok(());
+        }
+        Err(ReadError::Header {
+            path: current.opened.path.display().to_string(),
+            line: current.line,
+            column: 1,
+            reason: "the file is a JSON array: expected an object on each line, as `jq -c '.[]'` writes them"
+                .to_owned(),
+        })
     }
 
     fn take(&mut self, text: &[u8]) {
-        // A byte order mark may stand before the first object.
-        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii();
         if text.is_empty() {
             return;
         }
@@ -124,28 +150,46 @@ impl NdjsonReader {
                 self.sink.push(Record { line, fields, ..Record::default() });
             }
             Ok(Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
-                self.reject("the line is not a JSON object".to_owned());
+                self.reject(None, "the line is not a JSON object".to_owned());
             }
-            // The parser's own words may hold what stands in the line.
-            Err(error) => self.reject(format!("the line is not JSON from column {} on", error.column())),
+            Err(error) => {
+                // Of an object with something behind it, such as a comma, the account is known.
+                let first = serde_json::Deserializer::from_slice(text).into_iter::<Value>().next();
+                let key = first.and_then(|first| self.sink.key_of_json(first.ok()?));
+                // The parser's own words may hold what stands in the line.
+                self.reject(key, format!("the line is not JSON from column {} on", error.column()));
+            }
         }
     }
 
-    fn reject(&mut self, reason: String) {
+    fn reject(&mut self, native_identity: Option<String>, reason: String) {
         let Some(current) = &self.current else { return };
         let name = current.opened.path.file_name().unwrap_or_default().to_string_lossy();
         let reason = if self.several { format!("{name}: {reason}") } else { reason };
-        self.sink.reject(current.line, None, reason);
+        self.sink.reject(current.line, native_identity, reason);
     }
+}
+
+/// A line without white space around it; a byte order mark may stand before the first object.
+fn trimmed(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text).trim_ascii()
 }
 
 impl RecordReader for NdjsonReader {
     fn next_batch(&mut self) -> Result<Option<Batch>, ReadError> {
         while self.current.is_some() && !self.sink.is_full() {
             match self.next_line()? {
-                Line::Text(text) => self.take(&text),
-                Line::TooLong => {
-                    self.reject(format!("the line is too long: expected at most {LINE_BYTES_MAX} bytes"));
+                Line::Text(text) => {
+                    let text = trimmed(&text);
+                    self.begin(text)?;
+                    self.take(text);
+                }
+                Line::TooLong(start) => {
+                    self.begin(trimmed(&start))?;
+                    self.reject(
+                        None,
+                        format!("the line is too long: expected at most {LINE_BYTES_MAX} bytes"),
+                    );
                 }
                 Line::End => {
                     if let Some(current) = &self.current
@@ -165,7 +209,9 @@ impl RecordReader for NdjsonReader {
 
     fn finish(self: Box<Self>) -> Result<ReadSummary, ReadError> {
         let early = self.current.is_some().then(|| "the files were not read to their end".to_owned());
-        let summary = self.sink.summary(self.incomplete.or(early));
+        let place = self.place;
+        let refuse = |reason| ReadError::Settings { path: place, reason };
+        let summary = self.sink.summary(self.incomplete.or(early)).map_err(refuse)?;
         Ok(ReadSummary { digest_sha256: hex(&self.hash.finalize()), bytes: self.bytes, ..summary })
     }
 }

@@ -7,4 +7,5 @@ mod reader;
 mod values;
 
 pub(crate) use reader::{ROWS, builder, open};
+use values::kind;
 pub(crate) use values::{Column, json};

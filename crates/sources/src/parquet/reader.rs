@@ -12,10 +12,12 @@ use parquet::arrow::arrow_reader::{
 use parquet::basic::Type as PhysicalType;
 use parquet::file::metadata::ColumnChunkMetaData;
 
+use super::kind;
 use super::values::Column;
 use crate::account::{AccountSink, Record};
 use crate::files::{FileSettings, Opened};
-use crate::reader::{Batch, ReadError, ReadSummary, RecordReader};
+use crate::named::Named;
+use crate::reader::{Batch, ReadError, ReadSummary, RecordReader, shown};
 
 /// Rows decoded at a time.
 pub(crate) const ROWS: usize = 2048;
@@ -26,6 +28,7 @@ const CHUNK_BYTES_MAX: i64 = 1 << 30;
 
 /// A read of files in progress.
 struct ParquetReader {
+    place: String,
     waiting: VecDeque<PathBuf>,
     current: Option<(Opened, ParquetRecordBatchReader)>,
     columns: Vec<String>,
@@ -40,27 +43,53 @@ struct ParquetReader {
 /// # Errors
 /// The settings are faulty, a file is not Parquet or has other columns than the first, or a column that the
 /// definition needs is missing.
-pub(crate) fn open(settings: &FileSettings, base_dir: &Path) -> Result<Box<dyn RecordReader>, ReadError> {
+pub(crate) fn open(
+    settings: &FileSettings,
+    base_dir: &Path,
+    named: Named,
+) -> Result<Box<dyn RecordReader>, ReadError> {
     let waiting: VecDeque<PathBuf> = settings.files(base_dir)?.into();
-    let mut sink = AccountSink::new(settings.account.clone());
-    let mut columns: Option<Vec<String>> = None;
+    let mut sink = AccountSink::new(settings.account.clone(), named);
+    let mut columns: Option<Vec<(String, String)>> = None;
     let mut total = 0;
     for path in &waiting {
         let (_, builder) = builder(path)?;
-        let found: Vec<String> = builder.schema().fields().iter().map(|field| field.name().clone()).collect();
+        let fields = builder.schema().fields();
+        let found: Vec<(String, String)> =
+            fields.iter().map(|field| (field.name().clone(), kind(field.data_type()))).collect();
         total += u64::try_from(builder.metadata().file_metadata().num_rows()).unwrap_or_default();
-        match &columns {
+        match &mut columns {
             None => {
-                sink.declare(&found).map_err(|reason| header(path, reason))?;
+                let names: Vec<String> = found.iter().map(|(name, _)| name.clone()).collect();
+                sink.declare(&names).map_err(|reason| header(path, reason))?;
                 columns = Some(found);
             }
-            Some(first) if *first == found => {}
-            Some(_) => return Err(header(path, "expected the columns of the first file".to_owned())),
+            Some(first) => agree(first, found).map_err(|reason| header(path, reason))?,
         }
     }
     sink.reported_total = Some(total);
-    let columns = columns.unwrap_or_default();
-    Ok(Box::new(ParquetReader { waiting, current: None, columns, sink, total, read: 0, incomplete: None }))
+    let columns: Vec<String> = columns.unwrap_or_default().into_iter().map(|(name, _)| name).collect();
+    let place = base_dir.join(&settings.path).display().to_string();
+    let current = None;
+    Ok(Box::new(ParquetReader { place, waiting, current, columns, sink, total, read: 0, incomplete: None }))
+}
+
+/// Holds the columns of a file against those of the files before: one name with two kinds of values would give one account
+/// two names. A column of nulls alone agrees with every kind.
+fn agree(first: &mut [(String, String)], found: Vec<(String, String)>) -> Result<(), String> {
+    const NOTHING: &str = "nothing";
+    if !first.iter().map(|(name, _)| name).eq(found.iter().map(|(name, _)| name)) {
+        return Err("expected the columns of the first file".to_owned());
+    }
+    for ((name, earlier), (_, kind)) in first.iter_mut().zip(found) {
+        if earlier == NOTHING {
+            *earlier = kind;
+        } else if kind != NOTHING && kind != *earlier {
+            let name = shown(name);
+            return Err(format!("column {name} is {kind}: expected {earlier}, as in the files before"));
+        }
+    }
+    Ok(())
 }
 
 fn header(path: &Path, reason: String) -> ReadError {
@@ -125,14 +154,18 @@ impl ParquetReader {
         let columns: Vec<Column> = rows.columns().iter().map(Column::new).collect::<Result<_, _>>()?;
         for row in 0..rows.num_rows() {
             let mut fields = Vec::with_capacity(columns.len());
+            let mut key_fault = None;
             for (name, column) in self.columns.iter().zip(&columns) {
                 let texts = column.texts(row)?;
+                if name.eq_ignore_ascii_case(self.sink.key()) {
+                    key_fault = column.key_fault(&texts);
+                }
                 if !texts.is_empty() {
                     fields.push((name.clone(), texts));
                 }
             }
             self.read += 1;
-            self.sink.push(Record { fields, ..Record::default() });
+            self.sink.push(Record { fields, key_fault, ..Record::default() });
         }
         Ok(())
     }
@@ -171,7 +204,8 @@ impl RecordReader for ParquetReader {
             let whole = self.read == self.total && self.waiting.is_empty() && self.current.is_none();
             (!whole).then(|| format!("read {} rows of the {} that the files hold", self.read, self.total))
         });
-        Ok(self.sink.summary(incomplete))
+        let path = self.place;
+        self.sink.summary(incomplete).map_err(|reason| ReadError::Settings { path, reason })
     }
 }
 

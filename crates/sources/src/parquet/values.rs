@@ -10,6 +10,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 
+use crate::ndjson::values::whole;
+use crate::withheld::strip;
+
 /// The values of one column of a batch.
 pub(crate) struct Column {
     array: ArrayRef,
@@ -40,6 +43,14 @@ impl Column {
         Ok(Self { array, list })
     }
 
+    /// Why the text of a row's value does not name an account: a floating-point number that is not whole, or so great
+    /// that its neighbours have the same text, may have been another number.
+    pub(crate) fn key_fault(&self, texts: &[String]) -> Option<&'static str> {
+        let is_number = |text: &String| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+        let is_sound = !self.array.data_type().is_floating() || texts.iter().all(is_number);
+        (!is_sound).then_some("is a floating-point number: expected a whole number below 2^53, or text")
+    }
+
     /// The values of a row: of a list its elements, null none.
     pub(crate) fn texts(&self, row: usize) -> Result<Vec<String>, ArrowError> {
         if self.array.is_null(row) {
@@ -57,10 +68,40 @@ fn text(array: &dyn Array, row: usize) -> Result<Option<String>, ArrowError> {
     Ok(match json(array, row)? {
         Value::Null => None,
         Value::String(text) => Some(text),
-        value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+        mut value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
+            strip(&mut value);
             Some(value.to_string())
         }
     })
+}
+
+/// What a column holds, so far as two files of one source must agree in it: an integer of any width is one kind.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "Arrow's enum, whose other types are each a kind of their own"
+)]
+pub(crate) fn kind(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => "text".to_owned(),
+        DataType::Binary | DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => {
+            "bytes".to_owned()
+        }
+        DataType::Dictionary(_, values) => kind(values),
+        DataType::List(item) | DataType::LargeList(item) | DataType::FixedSizeList(item, _) => {
+            format!("a list of {}", kind(item.data_type()))
+        }
+        DataType::Date32 | DataType::Date64 => "a date".to_owned(),
+        DataType::Timestamp(_, zone) => {
+            (if zone.is_some() { "a time with a zone" } else { "a time without a zone" }).to_owned()
+        }
+        DataType::Null => "nothing".to_owned(),
+        DataType::Boolean => "true or false".to_owned(),
+        DataType::Struct(_) | DataType::Map(..) => "nested".to_owned(),
+        _ if data_type.is_integer() => "a whole number".to_owned(),
+        _ if data_type.is_floating() => "a floating-point number".to_owned(),
+        _ if data_type.is_decimal() => "a decimal number".to_owned(),
+        _ => data_type.to_string(),
+    }
 }
 
 /// One value as JSON: numbers and booleans as such, what is nested as it is, bytes in base64, all else as the text
@@ -101,6 +142,7 @@ pub(crate) fn json(array: &dyn Array, row: usize) -> Result<Value, ArrowError> {
         kind => {
             let shown =
                 ArrayFormatter::try_new(array, &FormatOptions::default())?.value(row).try_to_string()?;
+            let shown = if kind.is_floating() { whole(&shown).to_owned() } else { shown };
             let is_plain = kind.is_integer() || matches!(kind, DataType::Boolean);
             // Other numbers keep the digits that they have.
             let plain = if is_plain { serde_json::from_str(&shown).ok() } else { None };

@@ -8,6 +8,7 @@ use reqwest::{Client, StatusCode, redirect};
 use serde_json::{Map, Value};
 
 use super::ScimSettings;
+use super::values::take;
 use super::version::EntityTag;
 use crate::reader::ReadError;
 use crate::secret::Secret;
@@ -212,10 +213,11 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 /// A list response (RFC 7644, 3.4.2); a list without resources may leave them out.
 pub(super) fn page(body: Option<Value>) -> Option<Page> {
-    let Some(Value::Object(mut body)) = body else { return None };
-    let total = body.get("totalResults").and_then(Value::as_u64);
-    let next_cursor = body.get("nextCursor").and_then(Value::as_str).map(str::to_owned);
-    let elements = match body.remove("Resources") {
+    let mut body = body.filter(Value::is_object)?;
+    let number = |value: Value| value.as_u64().or_else(|| value.as_str()?.trim().parse().ok());
+    let total = take(&mut body, "totalResults").and_then(number);
+    let next_cursor = take(&mut body, "nextCursor").and_then(|cursor| Some(cursor.as_str()?.to_owned()));
+    let elements = match take(&mut body, "Resources") {
         Some(Value::Array(elements)) => elements,
         None | Some(Value::Null) if total.is_some() => Vec::new(),
         None

@@ -72,6 +72,8 @@ pub enum Paging {
     Index,
     /// By what the last page gave (RFC 9865).
     Cursor,
+    /// Not at all: the one answer has all users.
+    None,
 }
 
 /// Where an account's groups come from.
@@ -129,6 +131,13 @@ impl ScimSettings {
             total_timeout_s: default_total_timeout(),
             account: default_account(),
         }
+    }
+
+    /// The attributes that the definition names, with their keys; what it names by default a service may lack.
+    pub(crate) fn named(&self) -> Vec<(String, &str)> {
+        let needed = self.account.needed("scim");
+        let count = if self.account == default_account() { 1 } else { needed.len() };
+        needed.into_iter().take(count).collect()
     }
 
     /// The first fault, as the key and what is wrong with it.

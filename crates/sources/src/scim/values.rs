@@ -2,40 +2,113 @@
 //!
 //! A part of a complex attribute is named with a dot (`name.familyName`). Of several complex values each gives its
 //! `value`, the primary one first, and the group's `display` stands under `groups.display`. The enterprise extension's
-//! attributes begin with `enterprise.`, those of other extensions with their URN and a colon.
+//! attributes begin with `enterprise.`, those of other extensions with their URN and a colon; those of the core schema
+//! have no beginning, though they stand under its URN.
+//!
+//! Names and URNs are the same in any case (RFC 7643, section 2.1): those that the RFC knows get its spelling.
 
 use serde_json::{Map, Value};
 
 use super::seen::version;
 use crate::ndjson::values::{text, texts};
+use crate::withheld::is_password;
 
+const CORE: &str = "urn:ietf:params:scim:schemas:core:2.0:User";
 const ENTERPRISE: &str = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User";
 
 /// The name that a resource's version has among its attributes.
 pub(super) const VERSION: &str = "meta.version";
 
+/// The name of the attribute that tells whether an account can be used.
+const ACTIVE: &str = "active";
+
+/// Attributes of RFC 7643 (4.1 to 4.3) as they are named here.
+const KNOWN: [&str; 36] = [
+    "id",
+    "externalId",
+    "userName",
+    "name.formatted",
+    "name.familyName",
+    "name.givenName",
+    "name.middleName",
+    "name.honorificPrefix",
+    "name.honorificSuffix",
+    "displayName",
+    "nickName",
+    "profileUrl",
+    "title",
+    "userType",
+    "preferredLanguage",
+    "locale",
+    "timezone",
+    ACTIVE,
+    "emails",
+    "phoneNumbers",
+    "ims",
+    "photos",
+    "addresses",
+    "groups",
+    "groups.display",
+    "entitlements",
+    "roles",
+    "x509Certificates",
+    "enterprise.employeeNumber",
+    "enterprise.costCenter",
+    "enterprise.organization",
+    "enterprise.division",
+    "enterprise.department",
+    "enterprise.manager",
+    "enterprise.manager.displayName",
+    "enterprise.manager.$ref",
+];
+
+/// A member of an object, whatever the case of its name.
+pub(super) fn member<'a>(object: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    let other_case =
+        || object.iter().find(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+    object.get(name).or_else(other_case)
+}
+
+/// [`member`] of a value that may be no object, taken out of it.
+pub(super) fn take(value: &mut Value, name: &str) -> Option<Value> {
+    let Value::Object(members) = value else { return None };
+    let found = if members.contains_key(name) {
+        name.to_owned()
+    } else {
+        members.keys().find(|found| found.eq_ignore_ascii_case(name))?.clone()
+    };
+    members.remove(&found)
+}
+
 /// The attributes of a user. What describes the resource itself (`schemas`, `meta`) is left out, but for its times and,
-/// where it is an entity tag, its version.
+/// where it is an entity tag, its version; so are passwords.
 pub(super) fn flatten(resource: Map<String, Value>) -> Vec<(String, Vec<String>)> {
     let mut fields = Vec::new();
     let version = version(&resource).map(|tag| (VERSION.to_owned(), vec![tag.text().to_owned()]));
-    for (name, value) in resource {
-        match name.as_str() {
-            // Names are the same in any case (RFC 7643, section 2.1), and a password must not get through in any.
-            _ if ["schemas", "password"].iter().any(|left_out| name.eq_ignore_ascii_case(left_out)) => {}
-            "meta" => {
-                for time in ["created", "lastModified"] {
-                    let found = value.get(time).cloned().map(texts).unwrap_or_default();
-                    fields.push((format!("meta.{time}"), found));
-                }
+    for (name, mut value) in resource {
+        let is = |wanted: &str| name.eq_ignore_ascii_case(wanted);
+        if is("meta") {
+            for time in ["created", "lastModified"] {
+                let found = take(&mut value, time).map(texts).unwrap_or_default();
+                fields.push((format!("meta.{time}"), found));
             }
-            ENTERPRISE => extension("enterprise.", value, &mut fields),
-            urn if urn.starts_with("urn:") => extension(&format!("{urn}:"), value, &mut fields),
-            _ => attribute(name, value, &mut fields),
+        } else if is(CORE) {
+            extension("", value, &mut fields);
+        } else if is(ENTERPRISE) {
+            extension("enterprise.", value, &mut fields);
+        } else if name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("urn:")) {
+            extension(&format!("{name}:"), value, &mut fields);
+        } else if !is("schemas") {
+            attribute(name, value, &mut fields);
         }
     }
     fields.extend(version);
-    fields.retain(|(_, values)| !values.is_empty());
+    fields.retain(|(name, values)| !values.is_empty() && !is_password(name));
+    for (name, _) in &mut fields {
+        if let Some(known) = KNOWN.iter().find(|known| known.eq_ignore_ascii_case(name)) {
+            (*known).clone_into(name);
+        }
+    }
     // `{"a": {"b": 1}, "a.b": 2}` has one name in two ways, and a record has a name once.
     fields.sort_by(|(one, _), (other, _)| one.cmp(other));
     fields.dedup_by(|(name, values), (kept, all)| {
@@ -46,6 +119,34 @@ pub(super) fn flatten(resource: Map<String, Value>) -> Vec<(String, Vec<String>)
         is_same
     });
     fields
+}
+
+/// Whether a flattened user is active, where that is said; the attribute is then `true` or `false`.
+///
+/// # Errors
+/// It says something else, or both.
+pub(super) fn active(fields: &mut [(String, Vec<String>)]) -> Result<Option<bool>, &'static str> {
+    let Some((_, values)) = fields.iter_mut().find(|(name, _)| name == ACTIVE) else { return Ok(None) };
+    let mut said = values.iter().map(|value| boolean(value));
+    let first = said.next().flatten().ok_or("active is not readable: expected true or false")?;
+    if said.any(|other| other != Some(first)) {
+        return Err("active says different things: expected one value");
+    }
+    *values = vec![first.to_string()];
+    Ok(Some(first))
+}
+
+/// A boolean as services write it, as text and number too; `None` for what is none.
+fn boolean(text: &str) -> Option<bool> {
+    let text = text.trim();
+    let is = |wanted: &&str| text.eq_ignore_ascii_case(wanted);
+    if ["true", "1"].iter().any(is) {
+        Some(true)
+    } else if ["false", "0"].iter().any(is) {
+        Some(false)
+    } else {
+        None
+    }
 }
 
 fn extension(prefix: &str, value: Value, fields: &mut Vec<(String, Vec<String>)>) {
@@ -60,30 +161,29 @@ fn attribute(name: String, value: Value, fields: &mut Vec<(String, Vec<String>)>
         Value::Object(members) => {
             for (part, value) in members {
                 // A reference such as the manager is worth its value.
-                let name = if part == "value" { name.clone() } else { format!("{name}.{part}") };
+                let name =
+                    if part.eq_ignore_ascii_case("value") { name.clone() } else { format!("{name}.{part}") };
                 fields.push((name, texts(value)));
             }
         }
         Value::Array(mut elements) => {
-            let is_primary = |element: &Value| element.get("primary").and_then(Value::as_bool) == Some(true);
+            let part =
+                |element: &Value, name: &str| member(element.as_object()?, name).cloned().and_then(text);
+            let is_primary =
+                |element: &Value| part(element, "primary").and_then(|text| boolean(&text)) == Some(true);
             elements.sort_by_key(|element| !is_primary(element));
-            let displays = elements.iter().filter_map(|element| text(element.get("display")?.clone()));
-            if name == "groups" {
+            if name.eq_ignore_ascii_case("groups") {
+                let displays = elements.iter().filter_map(|element| part(element, "display"));
                 fields.push(("groups.display".to_owned(), displays.collect()));
             }
-            let values = elements.into_iter().filter_map(|element| match element {
-                Value::Object(mut members) => match members.remove("value") {
-                    Some(value) => text(value),
-                    None => text(Value::Object(members)),
-                },
-                Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-                    text(element)
-                }
+            let values = elements.into_iter().filter_map(|mut element| {
+                let value = take(&mut element, "value");
+                text(value.unwrap_or(element))
             });
             fields.push((name, values.collect()));
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-            fields.push((name, texts(value)))
+            fields.push((name, texts(value)));
         }
     }
 }
@@ -106,6 +206,74 @@ mod tests {
         let Value::Object(user) = user else { unreachable!("it is an object") };
         let fields = flatten(user).into_iter().map(|(name, values)| format!("{name}={}", values.join("|")));
         assert_eq!(fields.collect::<Vec<_>>(), ["a=v", "a.b=x|y|z", "c=1"]);
+    }
+
+    fn flat(user: Value) -> Vec<(String, Vec<String>)> {
+        let Value::Object(user) = user else { unreachable!("it is an object") };
+        flatten(user)
+    }
+
+    fn lines(user: Value) -> Vec<String> {
+        flat(user).into_iter().map(|(name, values)| format!("{name}={}", values.join("|"))).collect()
+    }
+
+    #[test]
+    fn names_are_the_same_in_any_case() {
+        let user = serde_json::json!({
+            "ID": "7", "UserName": "anna", "Name": {"FamilyName": "Adams"},
+            "Emails": [{"Value": "home@x", "Primary": false}, {"value": "work@x", "PRIMARY": "True"}],
+            "GROUPS": [{"Value": "g1", "Display": "Readers"}],
+            "URN:IETF:params:scim:schemas:extension:enterprise:2.0:user": {"EmployeeNumber": "1"},
+        });
+        let expected = [
+            "emails=work@x|home@x",
+            "enterprise.employeeNumber=1",
+            "groups=g1",
+            "groups.display=Readers",
+            "id=7",
+            "name.familyName=Adams",
+            "userName=anna",
+        ];
+        assert_eq!(lines(user), expected);
+    }
+
+    #[test]
+    fn the_core_schema_has_no_beginning_and_its_password_is_left_out() {
+        let user = serde_json::json!({
+            "id": "7", "urn:ietf:params:scim:schemas:core:2.0:User": {"userName": "anna", "password": "hidden"},
+            "urn:example:2.0:User": {"Password": "hidden", "badge": {"password": "hidden", "value": 5}},
+            "keys": [{"password": "hidden", "kind": "x"}],
+        });
+        let expected = ["id=7", r#"keys={"kind":"x"}"#, "urn:example:2.0:User:badge=5", "userName=anna"];
+        assert_eq!(lines(user), expected);
+    }
+
+    #[test]
+    fn active_is_read_however_it_is_written() {
+        let cases = [
+            (serde_json::json!({"active": "False"}), Ok(Some(false)), "false"),
+            (serde_json::json!({"Active": " true "}), Ok(Some(true)), "true"),
+            (serde_json::json!({"active": 0}), Ok(Some(false)), "false"),
+            (serde_json::json!({"active": 1.0}), Ok(Some(true)), "true"),
+            (serde_json::json!({"active": null}), Ok(None), ""),
+            (serde_json::json!({"active": false, "Active": "False"}), Ok(Some(false)), "false"),
+            (
+                serde_json::json!({"active": "no"}),
+                Err("active is not readable: expected true or false"),
+                "no",
+            ),
+            (
+                serde_json::json!({"active": true, "ACTIVE": false}),
+                Err("active says different things: expected one value"),
+                "false|true",
+            ),
+        ];
+        for (user, expected, text) in cases {
+            let mut fields = flat(user.clone());
+            assert_eq!(active(&mut fields), expected, "{user}");
+            let shown = fields.first().map_or_else(String::new, |(_, values)| values.join("|"));
+            assert_eq!(shown, text, "{user}");
+        }
     }
 
     #[test]

@@ -14,12 +14,15 @@ use sqlx::{
 };
 
 use super::SqlSettings;
-use super::reader::{broken_off, declare, failed, not_connected, not_runnable, unknown_type};
+use super::reader::{broken_off, declare, failed, not_connected, not_runnable, take_or_refuse, unknown_type};
 use super::settings::Place;
 use super::values::{self, Form};
 use crate::account::Record;
 use crate::remote::{Feed, Stop};
 use crate::secret::Secret;
+
+/// Longest text that GROUP_CONCAT gives, in bytes.
+const LIST_BYTES_MAX: u32 = 16 << 20;
 
 pub(super) async fn read(
     settings: &SqlSettings,
@@ -86,6 +89,9 @@ async fn read_rows(
     if !limited {
         feed.sink.warn("the server has no time limit for statements".to_owned());
     }
+    // Beyond this the server cuts off what GROUP_CONCAT gives without an error; by default that is 1 KiB on MySQL.
+    let whole_lists = format!("SET SESSION group_concat_max_len = {LIST_BYTES_MAX}");
+    sqlx::raw_sql(AssertSqlSafe(whole_lists)).execute(&mut *connection).await.map_err(unusable)?;
     let begin = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ";
     sqlx::raw_sql(begin).execute(&mut *connection).await.map_err(unusable)?;
     let begin = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
@@ -115,32 +121,33 @@ async fn read_rows(
 }
 
 fn take(row: &MySqlRow, fields: &[(String, Form)], feed: &mut Feed) -> Result<(), Stop> {
-    let mut values = Vec::with_capacity(fields.len());
+    let mut record = Record::default();
+    let mut fault = None;
     for (index, (name, form)) in fields.iter().enumerate() {
         let found: MySqlValueRef<'_> = row.try_get_raw(index).map_err(|error| broken_off(&error))?;
         if found.is_null() {
             continue;
         }
         let bytes = <&[u8] as Decode<'_, MySql>>::decode(found).unwrap_or_default();
-        let Some(value) = std::str::from_utf8(bytes).ok().filter(|value| !value.contains('\0')) else {
-            feed.sink.reject(0, None, format!("column {name:?} is bytes: expected text"));
-            return Ok(());
-        };
-        values.push((name.clone(), vec![values::text(*form, value)]));
+        match std::str::from_utf8(bytes).ok().filter(|value| !value.contains('\0')) {
+            Some(value) => record.fields.push((name.clone(), vec![values::text(*form, value)])),
+            None => fault = fault.or_else(|| Some(format!("column {name:?} is bytes: expected text"))),
+        }
     }
-    feed.push(Record { fields: values, ..Record::default() })
+    take_or_refuse(record, fault, feed)
 }
 
 /// How values of a type are read; `None` for types without an agreed text.
 fn form(kind: &str) -> Option<Form> {
     Some(match kind {
-        "BOOLEAN" => Form::Boolean,
         "DATETIME" => Form::Time,
         "TIMESTAMP" => Form::TimeInUtc,
         "VARCHAR" | "CHAR" | "TINYTEXT" | "TEXT" | "MEDIUMTEXT" | "LONGTEXT" | "ENUM" | "SET" | "JSON"
         | "DATE" | "TIME" | "YEAR" | "DECIMAL" | "FLOAT" | "DOUBLE" | "NULL" => Form::Plain,
         // Text in a binary collation, which JSON of MariaDB is, calls itself bytes; the values will tell.
         "BINARY" | "VARBINARY" | "TINYBLOB" | "BLOB" | "MEDIUMBLOB" | "LONGBLOB" => Form::Plain,
+        // TINYINT(1) calls itself so, which BOOLEAN is, but it holds any code: its number is given, and a 4 is a 4.
+        "BOOLEAN" => Form::Plain,
         integer if integer.trim_end_matches(" UNSIGNED").ends_with("INT") => Form::Plain,
         _ => return None,
     })

@@ -14,7 +14,7 @@ use sqlx::{
 };
 
 use super::SqlSettings;
-use super::reader::{broken_off, declare, failed, not_connected, not_runnable, unknown_type};
+use super::reader::{broken_off, declare, failed, not_connected, not_runnable, take_or_refuse, unknown_type};
 use super::settings::Place;
 use super::values::{self, Form};
 use crate::account::Record;
@@ -117,26 +117,27 @@ async fn read_rows(
 }
 
 fn take(row: &PgRow, fields: &[Field], feed: &mut Feed) -> Result<(), Stop> {
-    let mut values = Vec::with_capacity(fields.len());
+    let mut record = Record::default();
+    let mut fault = None;
     for (index, field) in fields.iter().enumerate() {
         let found = row.try_get_raw(index).map_err(|error| broken_off(&error))?;
         if found.is_null() {
             continue;
         }
         let Ok(value) = found.as_str() else {
-            feed.sink.reject(0, None, format!("column {:?} is not UTF-8", field.name));
-            return Ok(());
+            fault = fault.or_else(|| Some(format!("column {:?} is not UTF-8", field.name)));
+            continue;
         };
         let texts = if field.is_array { values::array(value) } else { Some(vec![value.to_owned()]) };
         let Some(texts) = texts else {
             let reason = format!("column {:?} is an array of several dimensions: expected one", field.name);
-            feed.sink.reject(0, None, reason);
-            return Ok(());
+            fault = fault.or(Some(reason));
+            continue;
         };
         let texts = texts.iter().map(|text| values::text(field.form, text)).collect();
-        values.push((field.name.clone(), texts));
+        record.fields.push((field.name.clone(), texts));
     }
-    feed.push(Record { fields: values, ..Record::default() })
+    take_or_refuse(record, fault, feed)
 }
 
 /// How values of a type are read, and whether they are arrays; `None` for types without an agreed text.

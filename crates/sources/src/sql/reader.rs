@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use super::settings::System;
 use super::{SqlSettings, mysql, postgres};
-use crate::account::AccountSink;
+use crate::account::{AccountSink, Record};
+use crate::named::Named;
 use crate::reader::{ReadError, RecordReader};
-use crate::remote::{RemoteReader, Stop};
+use crate::remote::{Feed, RemoteReader, Stop};
 use crate::secret::{self, Environment};
 
 /// Opens a query for one full read.
@@ -18,6 +19,7 @@ pub(crate) fn open(
     settings: &SqlSettings,
     base_dir: &Path,
     environment: Environment<'_>,
+    named: Named,
 ) -> Result<Box<dyn RecordReader>, ReadError> {
     if let Some((key, reason)) = settings.fault() {
         return Err(ReadError::Settings { path: settings.url.clone(), reason: format!("{key}: {reason}") });
@@ -30,7 +32,7 @@ pub(crate) fn open(
         environment,
     )?;
     let ca_file = settings.ca_file.as_ref().map(|file| base_dir.join(file));
-    let sink = AccountSink::new(settings.account.clone());
+    let sink = AccountSink::new(settings.account.clone(), named);
     let time_limit = Duration::from_secs(settings.total_timeout_s);
     let settings = settings.clone();
     RemoteReader::start(settings.url.clone(), time_limit, sink, async move |feed| {
@@ -84,6 +86,18 @@ pub(super) fn declare(settings: &SqlSettings, sink: &mut AccountSink, names: &[S
         return Err(failed(settings, format!("the query has two columns {name:?}: expected distinct names")));
     }
     sink.declare(names).map_err(|reason| failed(settings, format!("the query's columns: {reason}")))
+}
+
+/// Takes a row; one with a value that cannot be read is refused, with what names its account.
+pub(super) fn take_or_refuse(record: Record, fault: Option<String>, feed: &mut Feed) -> Result<(), Stop> {
+    match fault {
+        None => feed.push(record),
+        Some(reason) => {
+            let native_identity = record.text(feed.sink.key()).map(str::to_owned);
+            feed.sink.reject(0, native_identity, reason);
+            Ok(())
+        }
+    }
 }
 
 /// A column cannot be read.

@@ -5,7 +5,7 @@
 pub(super) enum Form {
     /// As it is: text, numbers, dates, ids, JSON.
     Plain,
-    /// `t` and `f`, or `1` and `0`.
+    /// `t` and `f`.
     Boolean,
     /// A date and a time with a space between, and for times that know their zone `+00` at the end.
     Time,
@@ -18,8 +18,8 @@ pub(super) fn text(form: Form, value: &str) -> String {
     match form {
         Form::Plain => value.to_owned(),
         Form::Boolean => match value {
-            "t" | "1" => "true".to_owned(),
-            "f" | "0" => "false".to_owned(),
+            "t" => "true".to_owned(),
+            "f" => "false".to_owned(),
             other => other.to_owned(),
         },
         Form::Time => {
@@ -97,6 +97,6 @@ mod tests {
         assert_eq!(text(Form::Time, "infinity"), "infinity");
         assert_eq!(text(Form::TimeInUtc, "2024-01-15 08:30:00"), "2024-01-15T08:30:00Z");
         assert_eq!(text(Form::Boolean, "t"), "true");
-        assert_eq!(text(Form::Boolean, "0"), "false");
+        assert_eq!(text(Form::Boolean, "f"), "false");
     }
 }

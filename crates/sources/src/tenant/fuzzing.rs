@@ -6,6 +6,7 @@ use super::reader::{Making, prepare};
 use super::{TenantObjects, TenantSettings, source};
 use crate::account::AccountSink;
 use crate::fuzzing::rows::{Outcome, check, check_reason, take};
+use crate::named::Named;
 
 /// A line with the schemas of a source, one with a list of its accounts, and one with a list of identities.
 ///
@@ -23,12 +24,16 @@ pub fn tenant_objects(data: &[u8]) {
         }
     };
     let settings = settings("objects = \"accounts\"\nsource = \"HR\"");
-    match prepare(&settings, schema) {
+    match prepare(&settings, schema, Named::default()) {
         Ok((sink, known)) => objects(sink, Making::new(TenantObjects::Accounts, known), accounts),
         Err(reason) => check_reason(&reason),
     }
     let settings = self::settings("objects = \"identities\"");
-    objects(AccountSink::new(settings.account()), Making::new(TenantObjects::Identities, None), identities);
+    objects(
+        AccountSink::new(settings.account(), Named::default()),
+        Making::new(TenantObjects::Identities, None),
+        identities,
+    );
 }
 
 fn settings(more: &str) -> TenantSettings {
@@ -56,7 +61,7 @@ fn objects(mut sink: AccountSink, mut making: Making, list: Value) {
     if let Some(batch) = sink.take().expect("records are of one schema") {
         take(batch, &mut rows, &mut rejections);
     }
-    let summary = sink.summary(None);
+    let summary = sink.summary(None).expect("no name is wanted");
     assert_eq!(summary.read, count);
     check(&Outcome { rows, rejections, summary });
 }

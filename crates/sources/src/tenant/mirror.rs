@@ -209,7 +209,7 @@ impl Gathered {
                 settings.entitlements = Some(schema.entitlements.clone());
             }
             let (profile, lifecycle) = made.map_or((None, None), |made| (Some(made.profile), made.lifecycle));
-            definitions.push(SourceDefinition {
+            let mut definition = SourceDefinition {
                 id,
                 name,
                 delete_threshold_percent: threshold(&source.object, &mut notes),
@@ -221,7 +221,16 @@ impl Gathered {
                     ignore_case: false,
                 }],
                 lifecycle,
-            });
+                optional: Vec::new(),
+                never_kept: Vec::new(),
+            };
+            // A mapping of the tenant may name what its account schema lacks: there it gives nothing, and so it does here.
+            let known = all_attributes(schema);
+            let named = definition.account_attributes().into_iter().map(|(_, name)| name.to_owned());
+            definition.optional =
+                named.filter(|name| !values::is_ours(name) && !known.contains(name)).collect();
+            definition.optional.dedup();
+            definitions.push(definition);
         }
         self.profiles.of_no_source(&self.sources, &mut left_out);
         for index in request.documents {
@@ -263,6 +272,8 @@ fn documents(
         profile: None,
         correlation: Vec::new(),
         lifecycle: None,
+        optional: Vec::new(),
+        never_kept: Vec::new(),
     }
 }
 

@@ -11,6 +11,7 @@ use super::service::Service;
 use super::source::{self, AccountSchema};
 use super::{TenantObjects, TenantSettings, values};
 use crate::account::{AccountSink, Record};
+use crate::named::Named;
 use crate::reader::{ReadError, RecordReader, shown};
 use crate::remote::{Feed, RemoteReader, Stop};
 use crate::secret::Environment;
@@ -26,13 +27,14 @@ pub(crate) fn open(
     settings: &TenantSettings,
     base_dir: &Path,
     environment: Environment<'_>,
+    named: Named,
 ) -> Result<Box<dyn RecordReader>, ReadError> {
     let mut service = connect(settings, base_dir, environment)?;
-    let sink = AccountSink::new(settings.account());
+    let sink = AccountSink::new(settings.account(), named.clone());
     let settings = settings.clone();
     let time_limit = Duration::from_secs(settings.total_timeout_s);
     RemoteReader::start(settings.url.clone(), time_limit, sink, async move |feed| {
-        read(&settings, &mut service, feed).await
+        read(&settings, &mut service, named, feed).await
     })
 }
 
@@ -48,7 +50,12 @@ pub(super) fn connect(
     Service::new(settings, base_dir, environment)
 }
 
-async fn read(settings: &TenantSettings, service: &mut Service, feed: &mut Feed) -> Result<(), Stop> {
+async fn read(
+    settings: &TenantSettings,
+    service: &mut Service,
+    named: Named,
+    feed: &mut Feed,
+) -> Result<(), Stop> {
     let failed = |reason| Stop::Failed(ReadError::Remote { place: settings.url.clone(), reason });
     let root = format!("/{}", settings.version);
     let mut known = None;
@@ -57,7 +64,7 @@ async fn read(settings: &TenantSettings, service: &mut Service, feed: &mut Feed)
             let wanted = settings.source.as_deref().unwrap_or_default();
             let id = source::find(service, &root, wanted).await.map_err(failed)?;
             let schema = source::account_schema(service, &root, &id).await.map_err(failed)?;
-            (feed.sink, known) = prepare(settings, schema).map_err(failed)?;
+            (feed.sink, known) = prepare(settings, schema, named).map_err(failed)?;
             let filters = format!("sourceId eq {}", source::quoted(&id));
             let query = vec![("filters", filters), ("detailLevel", "FULL".to_owned())];
             List::Path { path: format!("{root}/accounts"), query, sorters: "id" }
@@ -148,6 +155,7 @@ fn note(names: &mut BTreeSet<String>, name: &str) {
 pub(super) fn prepare(
     settings: &TenantSettings,
     schema: Option<AccountSchema>,
+    named: Named,
 ) -> Result<(AccountSink, Option<BTreeSet<String>>), String> {
     let mut account = settings.account();
     let listed = account.attributes.is_some();
@@ -173,7 +181,7 @@ pub(super) fn prepare(
     }
     // A condition may look at what the schema does not list.
     known.extend(account.privileged.iter().map(|condition| condition.attribute.clone()));
-    let mut sink = AccountSink::new(account);
-    sink.declare(&known)?;
+    let mut sink = AccountSink::new(account, named);
+    sink.know(&known);
     Ok((sink, (!listed).then(|| known.into_iter().collect())))
 }

@@ -95,7 +95,7 @@ fn record(own: Vec<(&str, Option<String>)>, attributes: Option<Value>, flags: [b
             }
         }
     }
-    (Record { line: 0, fields, flags }, left_out)
+    (Record { fields, flags, ..Record::default() }, left_out)
 }
 
 fn is(object: &Map<String, Value>, name: &str) -> bool {

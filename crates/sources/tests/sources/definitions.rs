@@ -18,11 +18,15 @@ id = "2C9180897E7742B2017E781782F705B9"
 name = "Employees"
 kind = "delimited"
 delete_threshold_percent = 25
+optional = ["admin"]
+never_kept = ["pin"]
 
 [delimited]
 path = "people.tsv"
 delimiter = "\t"
 encoding = "latin1"
+skip_lines = 2
+comments = ["#", "sep="]
 native_identity = "empnum"
 name_column = "login"
 display_name = "cn"
@@ -92,6 +96,8 @@ fn whole() -> SourceDefinition {
             path: "people.tsv".to_owned(),
             delimiter: '\t',
             encoding: "latin1".to_owned(),
+            skip_lines: 2,
+            comments: vec!["#".to_owned(), "sep=".to_owned()],
             native_identity: "empnum".to_owned(),
             name_column: Some("login".to_owned()),
             display_name: Some("cn".to_owned()),
@@ -140,6 +146,8 @@ fn whole() -> SourceDefinition {
             attribute: "status".to_owned(),
             states: map(&[("Active", "active"), ("Former employee", "terminated")]),
         }),
+        optional: vec!["admin".to_owned()],
+        never_kept: vec!["pin".to_owned()],
     }
 }
 
@@ -236,6 +244,26 @@ fn faults_name_the_file_the_key_and_what_was_expected() {
             "sources/hr.toml: profile.protected[0]: must not be blank",
         ),
         (
+            r#"optional = ["admin"]"#,
+            r#"optional = ["Admin"]"#,
+            "sources/hr.toml: optional[0]: no key names \"Admin\": the nearest is \"admin\"",
+        ),
+        (
+            r#"never_kept = ["pin"]"#,
+            r#"never_kept = ["Surname"]"#,
+            "sources/hr.toml: delimited.attributes: attribute \"surname\" is never kept: it is among `never_kept`",
+        ),
+        (
+            r#"display_name = "cn""#,
+            r#"display_name = "user_password""#,
+            "sources/hr.toml: delimited.display_name: attribute \"user_password\" is never kept: its name says that it holds passwords",
+        ),
+        (
+            r##"comments = ["#", "##,
+            "comments = [\"a\\tb\", ",
+            "sources/hr.toml: delimited.comments[0]: expected what lines begin with, up to 64 bytes without the delimiter and quotes",
+        ),
+        (
             r#"states = { "Active" = "active", "Former employee" = "terminated" }"#,
             "states = {}",
             "sources/hr.toml: lifecycle.states: expected at least one state",
@@ -250,10 +278,10 @@ fn faults_name_the_file_the_key_and_what_was_expected() {
 fn faults_of_shape_have_line_and_column() {
     let cases = [
         // The line of the text that is wrong, and what must be said of it.
-        ("merge_rows", "merge_row", ":17:1: unknown field `merge_row`"),
-        (r#"path = "people.tsv""#, "path = 1", ":8:8: invalid type: integer `1`, expected a string"),
+        ("merge_rows", "merge_row", ":21:1: unknown field `merge_row`"),
+        (r#"path = "people.tsv""#, "path = 1", ":10:8: invalid type: integer `1`, expected a string"),
         (r#""trim""#, r#""trimm""#, "unknown transform \"trimm\": expected \"trim\", \"lower\""),
-        ("index = 1", "index = -1", ":41:38: invalid value"),
+        ("index = 1", "index = -1", ":45:38: invalid value"),
         (r##"split = "#", "##, "", "not a transform: expected"),
         (r#"value = "employee""#, "", "expected exactly one of `from`, `value` and `template`"),
         ("{surname}@", "{surname@", "expected `}` after `{surname@example.com`"),

@@ -54,7 +54,12 @@ fn a_byte_order_mark_wins_over_the_declared_encoding() {
         settings.encoding = "iso-8859-1".to_owned();
         settings.delimiter = ';';
     });
-    assert_eq!(latin.unwrap().records, ["2 1 {id=1, n=Müller}"]);
+    assert_eq!(latin.as_ref().unwrap().records, ["2 1 {id=1, n=Müller}"]);
+    assert_eq!(latin.as_ref().unwrap().summary.warnings, [""; 0]);
+    let disguised =
+        read_bytes("id\nM\u{fc}ller\n".as_bytes(), |settings| settings.encoding = "latin1".to_owned());
+    let warning = "the file is UTF-8 and is read as windows-1252: expected `encoding` \"utf-8\"";
+    assert_eq!(disguised.unwrap().summary.warnings, [warning]);
     let overruled =
         read_bytes(b"\xef\xbb\xbfid\n\xc3\xa9\n", |settings| settings.encoding = "latin1".to_owned());
     assert_eq!(overruled.unwrap().records, ["2 é {id=é}"]);
@@ -78,6 +83,7 @@ fn faults_of_a_row_reject_that_row_and_reading_goes_on() {
     );
     assert!(outcome.summary.complete, "rejected rows do not make a read incomplete");
     assert_eq!((outcome.summary.read, outcome.summary.rejected), (7, 6));
+    assert_eq!(outcome.summary.rejected_without_key, 3);
 }
 
 #[test]
@@ -190,13 +196,18 @@ fn names_multi_values_and_entitlements() {
 }
 
 #[test]
-fn missing_and_surplus_columns_are_warnings() {
-    let outcome = read_bytes(b"id,a,,b,\n1,x,?,y,?\n", |settings| {
-        settings.attributes = Some(vec!["b".to_owned(), "c".to_owned()]);
-        settings.display_name = Some("d".to_owned());
-        settings.entitlements = vec!["c".to_owned()];
-    })
-    .unwrap();
+fn surplus_and_optional_columns_are_warnings() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("input.csv"), b"id,a,,b,\n1,x,?,y,?\n").unwrap();
+    let mut definition = definition(DelimitedSettings {
+        attributes: Some(vec!["b".to_owned(), "c".to_owned()]),
+        display_name: Some("d".to_owned()),
+        entitlements: vec!["c".to_owned()],
+        locked: Some(FlagRule { column: "e".to_owned(), values: None }),
+        ..DelimitedSettings::new("input.csv", "id")
+    });
+    definition.optional = ["c", "d", "e"].map(str::to_owned).to_vec();
+    let outcome = read(&definition, folder.path()).unwrap();
     assert_eq!(outcome.records, ["2 1 {b=y}"]);
     assert_eq!(outcome.summary.schema, ["b"]);
     assert_eq!(
@@ -204,11 +215,131 @@ fn missing_and_surplus_columns_are_warnings() {
         [
             "display_name: the header has no column \"d\"",
             "entitlements: the header has no column \"c\"",
+            "locked: the header has no column \"e\"",
             "columns without a name are ignored: 2",
             "attributes: the header has no column \"c\"",
             "attributes: columns that are not listed are ignored: \"a\"",
         ]
     );
+}
+
+/// Without these the access, the links or the states of a whole source are gone, and nobody is told.
+#[test]
+fn a_column_that_is_named_and_missing_fails_the_source() {
+    let text = |key: &str| {
+        format!(
+            "name = \"A\"\nkind = \"delimited\"\n[delimited]\npath = \"input.csv\"\nnative_identity = \"id\"\n{key}"
+        )
+    };
+    let profile = |mapping: &str| {
+        format!("[profile]\nname = \"P\"\npriority = 1\n[[profile.attributes]]\nname = \"uid\"\n{mapping}\n")
+    };
+    let cases = [
+        ("entitlements = [\"memberOf\"]\n".to_owned(), "delimited.entitlements", "memberOf"),
+        ("multi_valued = [\"memberOf\"]\n".to_owned(), "delimited.multi_valued", "memberOf"),
+        ("attributes = [\"memberOf\"]\n".to_owned(), "delimited.attributes", "memberOf"),
+        ("display_name = \"memberOf\"\n".to_owned(), "delimited.display_name", "memberOf"),
+        ("locked = { column = \"memberOf\" }\n".to_owned(), "delimited.locked", "memberOf"),
+        (profile("from = \"memberOf\""), "profile.attributes[0]", "memberOf"),
+        (profile("template = \"{id}-{memberOf}\""), "profile.attributes[0]", "memberOf"),
+        (
+            "[[correlation]]\nidentity_attribute = \"uid\"\naccount_attribute = \"memberOf\"\n".to_owned(),
+            "correlation[0].account_attribute",
+            "memberOf",
+        ),
+        (
+            profile("from = \"id\"") + "[lifecycle]\nattribute = \"memberOf\"\nstates = { x = \"y\" }\n",
+            "lifecycle.attribute",
+            "memberOf",
+        ),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    for (key, named, column) in cases {
+        let definition = muster_sources::SourceDefinition::from_toml(&text(&key), folder.path()).unwrap();
+        std::fs::write(folder.path().join("input.csv"), format!("id,{column}\n1,x\n")).unwrap();
+        assert!(read(&definition, folder.path()).is_ok(), "{key}");
+        // The next export writes it otherwise.
+        std::fs::write(folder.path().join("input.csv"), "id,MemberOf\n1,x\n").unwrap();
+        let error = read(&definition, folder.path()).err().unwrap();
+        assert!(matches!(error, ReadError::Header { .. }));
+        let expected = format!(
+            "input.csv:1:0: {named}: there is no column \"memberOf\": the nearest is \"MemberOf\"; expected one of \"id\", \"MemberOf\", or the name among `optional`"
+        );
+        assert!(error.to_string().ends_with(&expected), "{error}");
+        let optional = format!("optional = [\"memberOf\"]\n{}", text(&key));
+        let definition = muster_sources::SourceDefinition::from_toml(&optional, folder.path()).unwrap();
+        assert_eq!(read(&definition, folder.path()).unwrap().records.len(), 1, "{key}");
+    }
+}
+
+#[test]
+fn lines_before_the_header_and_comments_are_not_read() {
+    let skip = |lines: u32| move |settings: &mut DelimitedSettings| settings.skip_lines = lines;
+    let comments = |settings: &mut DelimitedSettings| {
+        settings.comments = ["#", "sep="].map(str::to_owned).to_vec();
+    };
+    // What a quote or a delimiter is does not matter in a line that is skipped, nor does its encoding.
+    let file = b"#TYPE \"x, \"y\r\nid,n\r\n1,a\r\n";
+    assert_eq!(read_bytes(file, skip(1)).unwrap().records, ["3 1 {id=1, n=a}"]);
+    assert_eq!(read_bytes(b"a\r\r\n\xff\rid\r1", skip(3)).unwrap().records, ["5 1 {id=1}"]);
+    let file = b"sep=,\n# \"a, \xff\n#\nid,n\n1,#a\n#2,b\n\"#3\",c\nse,d\nsep,e\n#";
+    let outcome = read_bytes(file, comments).unwrap();
+    assert_eq!(
+        outcome.records,
+        ["5 1 {id=1, n=#a}", "7 #3 {id=#3, n=c}", "8 se {id=se, n=d}", "9 sep {id=sep, n=e}"]
+    );
+    assert_eq!((outcome.rejections.len(), outcome.summary.complete), (0, true));
+    let none = read_bytes(b"#\n#", comments).err().unwrap().to_string();
+    assert!(none.ends_with("input.csv:2:0: expected a header and found the end of the file"), "{none}");
+}
+
+#[test]
+fn a_message_shows_the_header_and_what_it_may_be() {
+    let cases: [(&[u8], &str); 5] = [
+        (
+            b"#TYPE Person\nid\n",
+            " \"#TYPE Person\" (is this a line before the header? `skip_lines = 1` leaves it out)",
+        ),
+        (b"sep=;\nid;n\n", " \"sep=;\" (is this a line before the header? `skip_lines = 1` leaves it out)"),
+        (
+            b"version:v1.0,,\nid\n",
+            " \"version:v1.0\", \"\", \"\" (is this a line before the header? `skip_lines = 1` leaves it out)",
+        ),
+        (b"id;n\n1;a\n", " \"id;n\" (the header is one column: is the `delimiter` \";\"?)"),
+        (
+            b"i\0d\0\n\0",
+            " \"i\\0d\\0\" (the header has NUL characters: is `encoding` \"utf-16le\" or \"utf-16be\"?)",
+        ),
+    ];
+    for (bytes, expected) in cases {
+        let error = read_bytes(bytes, |_| {}).err().unwrap().to_string();
+        let start = "delimited.native_identity: there is no column \"id\": ";
+        assert!(error.contains(start) && error.ends_with(expected), "{error}");
+    }
+}
+
+#[test]
+fn names_of_columns_have_no_blanks_and_no_marks_around_them() {
+    assert_eq!(records(b"\xef\xbb\xbf\xef\xbb\xbf\"id\", n \n1, a \n"), ["2 1 {id=1, n= a }"]);
+    assert_eq!(records("\u{feff}\u{a0}\u{feff}id\u{feff},n\n1,a".as_bytes()), ["2 1 {id=1, n=a}"]);
+    let error = read_bytes(b"id,n, n\n", |_| {}).err().unwrap().to_string();
+    assert!(error.ends_with("input.csv:1:3: expected distinct names, and \"n\" is column 2 too"), "{error}");
+}
+
+#[test]
+fn passwords_are_not_kept_and_can_tell_flags() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("input.csv"), b"id,passwd,PIN,pinned\n1,!,1234,x\n2,$6$x,1,y\n")
+        .unwrap();
+    let mut definition = definition(DelimitedSettings {
+        disabled: Some(FlagRule { column: "passwd".to_owned(), values: Some(vec!["!".to_owned()]) }),
+        ..DelimitedSettings::new("input.csv", "id")
+    });
+    definition.never_kept = vec!["pin".to_owned()];
+    let outcome = read(&definition, folder.path()).unwrap();
+    assert_eq!(outcome.records, ["2 1 [d] {id=1, pinned=x}", "3 2 {id=2, pinned=y}"]);
+    assert_eq!(outcome.summary.schema, ["id", "pinned"]);
+    assert_eq!(outcome.summary.warnings, ["\"passwd\" is never kept", "\"PIN\" is never kept"]);
 }
 
 /// There may be a rejection for each record: with whole names, thousands of them would need gigabytes.
@@ -240,7 +371,10 @@ fn a_header_that_cannot_be_used_fails_the_source() {
     let cases: [(&[u8], &str); 6] = [
         (b"", ":1:0: expected a header and found the end of the file"),
         (b"\n\r\n", ":3:0: expected a header and found the end of the file"),
-        (b"\nname,mail\n", ":2:0: expected a column \"id\", which holds the native identity"),
+        (
+            b"\nname,mail\n",
+            ":2:0: delimited.native_identity: there is no column \"id\": expected one of \"name\", \"mail\"",
+        ),
         (b"id,n,m,n\n", ":1:4: expected distinct names, and \"n\" is column 2 too"),
         (b"id,n\xff\n", ":1:2: the header is not valid UTF-8"),
         (b"id,\"n\n", ":1:2: the header begins with a quote that is not closed before the end of the file"),
@@ -252,7 +386,7 @@ fn a_header_that_cannot_be_used_fails_the_source() {
     }
     let error = read_bytes(b"id\n1\n", flag).err().unwrap().to_string();
     assert!(
-        error.ends_with("input.csv:1:0: expected a column \"locked\", which tells locked accounts"),
+        error.ends_with("input.csv:1:0: delimited.locked: there is no column \"locked\": expected one of \"id\", or the name among `optional`"),
         "{error}"
     );
 }

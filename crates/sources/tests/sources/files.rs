@@ -31,6 +31,7 @@ fn lines_of_json() {
         "[1]\n",
         "{\"id\": \"secret-x\",\n",
         "{\"name\": \"no id\"}\n",
+        "{\"id\": \"b\", \"age\": 1},\n",
     );
     std::fs::write(folder.path().join("people-1.ndjson"), first).unwrap();
     std::fs::write(folder.path().join("people-2.ndjson"), "{\"id\": \"last\"}").unwrap();
@@ -52,8 +53,10 @@ fn lines_of_json() {
         "4 -: people-1.ndjson: the line is not a JSON object",
         "5 -: people-1.ndjson: the line is not JSON from column 18 on",
         "6 -: \"id\" is absent: expected the native identity",
+        "7 b: people-1.ndjson: the line is not JSON from column 22 on",
     ];
     assert_eq!(outcome.rejection_texts(), rejected);
+    assert_eq!((outcome.summary.rejected, outcome.summary.rejected_without_key), (4, 3));
     assert!(outcome.summary.complete);
     assert_eq!(outcome.summary.bytes, (first.len() + "{\"id\": \"last\"}".len()) as u64);
     // cat people-1.ndjson people-2.ndjson | sha256sum, by the tool itself.
@@ -68,6 +71,71 @@ fn lines_of_json() {
     settings.path = "nothing-*.ndjson".to_owned();
     let text = read(ReaderSettings::Ndjson(settings), folder.path()).err().unwrap().to_string();
     assert!(text.ends_with("nothing-*.ndjson: expected at least one file of this pattern"), "{text}");
+}
+
+/// Line by line one of them would be an object: the last, behind which there is no comma.
+#[test]
+fn a_json_array_is_refused_as_a_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let long = format!("[{}]", "{\"id\": \"a\"}, ".repeat(1_300_000));
+    for text in ["[\n{\"id\": \"a\"},\n{\"id\": \"b\"}\n]\n", "\u{feff}\n [{\"id\": \"a\"}]", "[]", &long] {
+        std::fs::write(folder.path().join("a.ndjson"), text).unwrap();
+        let error = read(ReaderSettings::Ndjson(settings("a.ndjson", "id")), folder.path()).err().unwrap();
+        let line = if text.starts_with('[') { 1 } else { 2 };
+        let expected = format!(
+            "a.ndjson:{line}:1: the file is a JSON array: expected an object on each line, as `jq -c '.[]'` writes them"
+        );
+        assert!(error.to_string().ends_with(&expected), "{error}");
+    }
+    // Behind the first object an array is a line like any other.
+    std::fs::write(folder.path().join("a.ndjson"), "{\"id\": \"a\"}\n[1]\n").unwrap();
+    let outcome = read(ReaderSettings::Ndjson(settings("a.ndjson", "id")), folder.path()).unwrap();
+    assert_eq!((outcome.records.len(), outcome.rejections.len()), (1, 1));
+}
+
+#[test]
+fn a_name_that_no_line_has_fails_the_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let head = "name = \"A\"\nkind = \"ndjson\"\n";
+    let table = "[ndjson]\npath = \"a.ndjson\"\n[ndjson.account]\nnative_identity = \"id\"\n";
+    let read_with = |top: &str, account: &str| {
+        let text = format!("{head}{top}{table}{account}");
+        let definition = muster_sources::SourceDefinition::from_toml(&text, folder.path()).unwrap();
+        support::read(&definition, folder.path())
+    };
+    std::fs::write(
+        folder.path().join("a.ndjson"),
+        "{\"id\": 1, \"MemberOf\": []}\n{\"id\": 2, \"MemberOf\": \"x\"}\n",
+    )
+    .unwrap();
+    let fails = |account: &str| read_with("", account).err().unwrap().to_string();
+    let rule = "[[correlation]]\nidentity_attribute = \"uid\"\naccount_attribute = \"memberOf\"\n";
+    let ends = "no record has \"memberOf\": the nearest is \"MemberOf\"; expected one of \"MemberOf\", \"id\", or the name among `optional`";
+    let text = fails(rule);
+    assert!(text.ends_with(&format!("a.ndjson: correlation[0].account_attribute: {ends}")), "{text}");
+    // The reader compares names without regard to case, and so nothing is lost here.
+    assert_eq!(read_with("", "entitlements = [\"memberOf\"]\n").unwrap().records.len(), 2);
+    let text = fails("entitlements = [\"groups\"]\n");
+    assert!(
+        text.contains("ndjson.account.entitlements: no record has \"groups\": expected one of"),
+        "{text}"
+    );
+    assert_eq!(
+        read_with("optional = [\"groups\"]\n", "entitlements = [\"groups\"]\n").unwrap().records.len(),
+        2
+    );
+    // That nobody is locked is an answer; and what is only to be kept may be absent.
+    let account =
+        "locked = { attribute = \"lockedSince\", present = true }\nattributes = [\"id\", \"fax\"]\n";
+    let outcome = read_with("", account).unwrap();
+    assert_eq!(outcome.records, ["1 1 {id=1}", "2 2 {id=2}"]);
+    assert_eq!(
+        outcome.summary.warnings,
+        ["account.attributes: no record has \"fax\"", "account.locked: no record has \"lockedSince\""]
+    );
+    // Of nobody nothing can be said.
+    std::fs::write(folder.path().join("a.ndjson"), "\n").unwrap();
+    assert_eq!(read_with("", rule).unwrap().records.len(), 0);
 }
 
 #[test]
@@ -147,7 +215,7 @@ fn columns_of_parquet() {
     let expected = [
         "0 10 zoe/-/- {id=10, login=zoe, groups=3|1, active=true, ratio=0.1, salary=1234.50, hired=2020-02-29, \
          seen=2024-01-15T08:30:00Z, photo=/9j/, name={\"given\":\"Zoë\",\"number\":1}, colour=red} 3|1",
-        "0 20 [l] -/-/- {id=20, active=false, ratio=2.0, salary=-0.05, name={\"given\":null,\"number\":2}, colour=blue}",
+        "0 20 [l] -/-/- {id=20, active=false, ratio=2, salary=-0.05, name={\"given\":null,\"number\":2}, colour=blue}",
     ];
     assert_eq!(outcome.records, expected);
     assert!(outcome.summary.complete);
@@ -155,7 +223,7 @@ fn columns_of_parquet() {
 
     settings.account.locked.as_mut().unwrap().attribute = "retired".to_owned();
     let text = read(ReaderSettings::Parquet(settings), folder.path()).err().unwrap().to_string();
-    assert!(text.ends_with("expected a column \"retired\", which tells locked accounts"), "{text}");
+    assert!(text.ends_with("parquet.account.locked: there is no column \"retired\": expected one of \"id\", \"login\", \"groups\", \"active\", \"ratio\", \"salary\", \"hired\", \"seen\", \"photo\", \"name\", \"colour\", or the name among `optional`"), "{text}");
 }
 
 #[test]
@@ -180,6 +248,67 @@ fn several_parquet_files_with_the_same_columns() {
     let text =
         read(ReaderSettings::Parquet(settings("?.parquet", "id")), folder.path()).err().unwrap().to_string();
     assert!(text.contains("3.parquet: expected a Parquet file"), "{text}");
+}
+
+/// pandas makes floating-point numbers of a column of whole numbers in which one is absent.
+#[test]
+fn identifiers_that_became_floating_point_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let numbers = |numbers: Vec<Option<f64>>| -> ArrayRef { Arc::new(Float64Array::from(numbers)) };
+    let ids =
+        numbers(vec![Some(1001.0), Some(-2.0), None, Some(3.5), Some(9_007_199_254_740_992.0), Some(1e20)]);
+    let managers = numbers(vec![Some(7.0), None, None, None, Some(9_007_199_254_740_992.0), None]);
+    write(&folder.path().join("a.parquet"), vec![("id", ids), ("manager", managers)]);
+    let outcome = read(ReaderSettings::Parquet(settings("a.parquet", "id")), folder.path()).unwrap();
+    assert_eq!(outcome.records, ["0 1001 {id=1001, manager=7}", "0 -2 {id=-2}"]);
+    let fault = "\"id\" is a floating-point number: expected a whole number below 2^53, or text";
+    let expected = [
+        "3 -: \"id\" is absent: expected the native identity".to_owned(),
+        format!("4 -: {fault}"),
+        format!("5 -: {fault}"),
+        format!("6 -: {fault}"),
+    ];
+    assert_eq!(outcome.rejection_texts(), expected);
+}
+
+#[test]
+fn a_column_of_two_kinds_in_one_source_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let whole = || -> ArrayRef { Arc::new(Int64Array::from(vec![1])) };
+    let pieces: [(ArrayRef, Option<&str>); 5] = [
+        (Arc::new(arrow::array::Int32Array::from(vec![2])), None),
+        (Arc::new(arrow::array::NullArray::new(1)), None),
+        (Arc::new(Float64Array::from(vec![2.0])), Some("a floating-point number")),
+        (Arc::new(StringArray::from(vec!["2"])), Some("text")),
+        (Arc::new(BooleanArray::from(vec![true])), Some("true or false")),
+    ];
+    let ids = || -> ArrayRef { Arc::new(StringArray::from(vec!["x"])) };
+    write(&folder.path().join("1.parquet"), vec![("id", ids()), ("number", whole())]);
+    for (piece, refused) in pieces {
+        write(&folder.path().join("2.parquet"), vec![("id", ids()), ("number", piece)]);
+        let outcome = read(ReaderSettings::Parquet(settings("?.parquet", "id")), folder.path());
+        let expected = refused.map(|kind| {
+            format!("2.parquet: column \"number\" is {kind}: expected a whole number, as in the files before")
+        });
+        match (outcome, expected) {
+            (Ok(outcome), None) => assert_eq!(outcome.summary.read, 2),
+            (Err(error), Some(expected)) => assert!(error.to_string().ends_with(&expected), "{error}"),
+            (Ok(_), Some(expected)) => panic!("read, and not: {expected}"),
+            (Err(error), None) => panic!("{error}"),
+        }
+    }
+}
+
+#[test]
+fn passwords_are_kept_in_no_depth() {
+    let folder = tempfile::tempdir().unwrap();
+    let line =
+        "{\"id\": 1, \"Password\": \"s3cret\", \"logins\": [{\"name\": \"a\", \"passwd\": \"s3cret\"}]}\n";
+    std::fs::write(folder.path().join("a.ndjson"), line).unwrap();
+    let outcome = read(ReaderSettings::Ndjson(settings("a.ndjson", "id")), folder.path()).unwrap();
+    assert_eq!(outcome.records, ["1 1 {id=1, logins={\"name\":\"a\"}}"]);
+    assert_eq!(outcome.summary.schema, ["id", "logins"]);
+    assert_eq!(outcome.summary.warnings, ["\"Password\" is never kept"]);
 }
 
 #[test]

@@ -96,11 +96,12 @@ fn everything_about_entries() {
         Some(FlagCondition { attribute: "employeeNumber".to_owned(), values: None, present: true });
     settings.account.entitlements = vec!["memberOf".to_owned()];
     let outcome = read(&slapd, settings).unwrap();
-    // Without a list of attributes all are given by alphabet, the passwords excepted; ff d8 ff is "/9j/".
+    // Without a list of attributes all are given by alphabet, the passwords excepted; ff d8 ff is "/9j/". Of two mail
+    // addresses the server's first comes first.
     let expected = [
         "0 uid=anna,ou=People,dc=example,dc=org [p] anna/-/- {cn=Anna, \
          dn=uid=anna,ou=People,dc=example,dc=org, employeeNumber=1, jpegPhoto=/9j/, \
-         mail=a.adams@example.org|anna@example.org, objectClass=inetOrgPerson, sn=Adams, uid=anna}",
+         mail=anna@example.org|a.adams@example.org, objectClass=inetOrgPerson, sn=Adams, uid=anna}",
         "0 uid=lucja,ou=People,dc=example,dc=org [d] lucja/-/- {cn=Łucja Ćma, \
          dn=uid=lucja,ou=People,dc=example,dc=org, employeeType=Former, \
          memberOf=cn=readers,dc=example,dc=org, objectClass=inetOrgPerson, sn=x, sn;lang-en=Moth, uid=lucja} \

@@ -139,6 +139,136 @@ fn totals_tell_whether_a_read_is_complete() {
     }
 }
 
+/// What a request asks for, a number.
+fn asked(head: &str, name: &str) -> usize {
+    let (_, rest) = head.split_once(&format!("{name}=")).unwrap();
+    rest.split(['&', ' ', '\n']).next().unwrap().parse().unwrap()
+}
+
+/// As services of wso2/product-is#7320 and others do.
+#[test]
+fn a_total_that_counts_the_page_is_read_past() {
+    let of_page = |of: usize, head: &str| {
+        let from = (asked(head, "startIndex") - 1).min(of);
+        let to = of.min(from + asked(head, "count"));
+        (from, to)
+    };
+    let url = scripted_http::start(move |_, head| {
+        let (from, to) = of_page(5, head);
+        ("200 OK", "", users(from, to, to - from))
+    });
+    let outcome = read(ScimSettings { page_size: 2, ..settings(url) }, std::path::Path::new(".")).unwrap();
+    assert_eq!((outcome.records.len(), outcome.summary.incomplete_reason), (5, None));
+    assert_eq!(outcome.summary.reported_total, None);
+    let warned =
+        outcome.summary.warnings.iter().any(|warning| warning.contains("totalResults counts the page"));
+    assert!(warned, "{:?}", outcome.summary.warnings);
+
+    // One user's groups are five, on pages of two.
+    let url = scripted_http::start(move |_, head| {
+        if head.starts_with("GET /Users") {
+            let (from, to) = of_page(1, head);
+            return ("200 OK", "", users(from, to, 1));
+        }
+        let (from, to) = of_page(5, head);
+        ("200 OK", "", users(from, to, to - from))
+    });
+    let wanted = ScimSettings { page_size: 2, groups: GroupsFrom::Search, ..settings(url) };
+    let outcome = read(wanted, std::path::Path::new(".")).unwrap();
+    assert_eq!(outcome.summary.incomplete_reason, None);
+    assert!(outcome.records[0].ends_with(" u0|u1|u2|u3|u4"), "{}", outcome.records[0]);
+
+    // A total that is right, and nothing behind it: the page or a refusal says so.
+    for refuses in [false, true] {
+        let url = scripted_http::start(move |number, _| match (number, refuses) {
+            (0, _) => ("200 OK", "", users(0, 3, 3)),
+            (_, false) => ("200 OK", "", users(0, 0, 3)),
+            (_, true) => ("400 Bad Request", "", r#"{"detail": "startIndex"}"#.to_owned()),
+        });
+        let outcome = read(settings(url), std::path::Path::new(".")).unwrap();
+        assert_eq!((outcome.records.len(), outcome.summary.incomplete_reason), (3, None));
+        assert_eq!((outcome.summary.reported_total, outcome.summary.warnings.len()), (Some(3), 0));
+    }
+}
+
+#[test]
+fn a_page_with_nobody_new_ends_the_read() {
+    let requests = std::sync::Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let unnumbered = r#"{"Resources": [{"id": "u0"}, {"id": "u1"}]}"#.to_owned();
+    let endless = r#"{"nextCursor": "N", "Resources": [{"userName": "no id"}]}"#.to_owned();
+    let passes = "does it pass over `startIndex`? `paging = \"none\"` takes one answer for all";
+    let cases = [
+        (
+            users(0, 2, 2),
+            Paging::Index,
+            format!(
+                "the service gave 2 users of the 2 that it reports and then a page with nobody new: {passes}"
+            ),
+        ),
+        (
+            users(0, 2, 9),
+            Paging::Index,
+            format!(
+                "the service gave 2 users of the 9 that it reports and then a page with nobody new: {passes}"
+            ),
+        ),
+        (
+            unnumbered,
+            Paging::Index,
+            format!("the service gave 2 users and then a page with nobody new: {passes}"),
+        ),
+        (endless, Paging::Cursor, "the service gave 1 users and then a page with nobody new".to_owned()),
+    ];
+    for (body, paging, expected) in cases {
+        let counted = std::sync::Arc::clone(&requests);
+        let url = scripted_http::start(move |number, _| {
+            counted.store(number + 1, std::sync::atomic::Ordering::Relaxed);
+            ("200 OK", "", body.replace("\"N\"", &format!("\"{number}\"")))
+        });
+        let outcome = read(ScimSettings { paging, ..settings(url) }, std::path::Path::new(".")).unwrap();
+        assert_eq!(outcome.summary.incomplete_reason, Some(expected));
+        assert_eq!(requests.load(std::sync::atomic::Ordering::Relaxed), 2);
+    }
+    // The definition says that one answer is all there is.
+    let url = scripted_http::start(|_, head| {
+        assert!(!head.contains("startIndex") && !head.contains("count="), "{head}");
+        ("200 OK", "", users(0, 2, 2))
+    });
+    let outcome =
+        read(ScimSettings { paging: Paging::None, ..settings(url) }, std::path::Path::new(".")).unwrap();
+    assert_eq!((outcome.records.len(), outcome.summary.incomplete_reason), (2, None));
+}
+
+#[test]
+fn active_and_names_however_they_are_written() {
+    let body = r#"{"TotalResults": "6", "resources": [
+        {"id": "1", "active": "True"}, {"id": "2", "active": "False"}, {"id": "3", "active": 0},
+        {"ID": "4", "UserName": "d", "Active": false}, {"id": "5", "active": "off"}, {"id": "6"}]}"#;
+    let page = |number: usize| if number == 0 { body.to_owned() } else { users(0, 0, 6) };
+    let url = scripted_http::start(move |number, _| ("200 OK", "", page(number)));
+    let outcome = read(settings(url), std::path::Path::new(".")).unwrap();
+    let expected = [
+        "0 1 -/-/- {active=true, id=1}",
+        "0 2 [d] -/-/- {active=false, id=2}",
+        "0 3 [d] -/-/- {active=false, id=3}",
+        "0 4 [d] d/-/- {active=false, id=4, userName=d}",
+        "0 6 -/-/- {id=6}",
+    ];
+    assert_eq!(outcome.records, expected);
+    assert_eq!(outcome.rejection_texts(), ["5 5: active is not readable: expected true or false"]);
+    assert_eq!((outcome.summary.incomplete_reason, outcome.summary.rejected_without_key), (None, 0));
+
+    // Names that the definition writes in its own way.
+    let url = scripted_http::start(move |number, _| ("200 OK", "", page(number)));
+    let text = format!(
+        "name = \"S\"\nkind = \"scim\"\n[scim]\nurl = \"{url}\"\nallow_plaintext = true\n[scim.account]\nnative_identity = \"id\"\n[[correlation]]\nidentity_attribute = \"uid\"\naccount_attribute = \"USERNAME\"\n"
+    );
+    let definition =
+        muster_sources::SourceDefinition::from_toml(&text, std::path::Path::new("s.toml")).unwrap();
+    let outcome = support::read(&definition, std::path::Path::new(".")).unwrap();
+    assert_eq!(outcome.records[3], "0 4 [d] {USERNAME=d, active=false, id=4}");
+}
+
 #[test]
 fn what_is_no_service_fails_in_words() {
     let cases = [
@@ -191,7 +321,10 @@ fn more_groups_than_the_service_reports_end_the_read() {
     });
     let wanted = ScimSettings { groups: GroupsFrom::Search, ..settings(url) };
     let reason = read(wanted, std::path::Path::new(".")).unwrap().summary.incomplete_reason;
-    assert_eq!(reason.as_deref(), Some("the service gave 4 groups of a user's 3"));
+    assert_eq!(
+        reason.as_deref(),
+        Some("the service gave 2 groups of a user's 3 and then a page with no new one")
+    );
 }
 
 #[test]

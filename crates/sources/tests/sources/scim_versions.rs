@@ -248,16 +248,22 @@ fn tags_that_do_not_tell_enough_are_not_trusted() {
 
 #[test]
 fn an_unchanged_page_must_be_the_one_that_was_asked_for() {
-    let answer = |status, tag: &str| (status, format!("ETag: {tag}\r\n"), page(1, &[("a", "")]));
-    let first = definition(scripted_http::start(move |_, _| answer("200 OK", "\"1\"")), |_| ());
+    let answer = |status, tag: &str, head: &str| {
+        // Behind the first user there is nobody.
+        if head.contains("startIndex=2") {
+            return ("200 OK", String::new(), page(1, &[]));
+        }
+        (status, format!("ETag: {tag}\r\n"), page(1, &[("a", "")]))
+    };
+    let first = definition(scripted_http::start(move |_, head| answer("200 OK", "\"1\"", head)), |_| ());
     let cursor = read_after(&first, None).summary.cursor.unwrap();
     let reason = |status, tag: &'static str| {
         // The cursor is good for the same definition only, so the second service stands at the same address.
         let count = std::sync::atomic::AtomicUsize::new(0);
-        let url = scripted_http::start(move |_, _| {
+        let url = scripted_http::start(move |_, head| {
             match count.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
-                0 => answer("200 OK", "\"1\""),
-                _ => answer(status, tag),
+                0 => answer("200 OK", "\"1\"", head),
+                _ => answer(status, tag, head),
             }
         });
         let definition = definition(url.clone(), |_| ());

@@ -62,7 +62,7 @@ fn types(server: &Postgres) {
         "0 bert [d] -/-/- {id=2, login=bert, active=false}",
     ];
     assert_eq!(outcome.records, expected);
-    assert_eq!(outcome.rejection_texts(), ["0 -: \"login\" is absent: expected the native identity"]);
+    assert_eq!(outcome.rejection_texts(), ["3 -: \"login\" is absent: expected the native identity"]);
     assert!(outcome.summary.complete);
     assert_eq!(outcome.summary.schema.len(), 16);
     let empty = server.settings("SELECT id FROM people WHERE id > 5", AccountSettings::new("id"));
@@ -107,7 +107,7 @@ fn what_cannot_run(server: &Postgres) {
         ),
         (
             "SELECT name FROM many",
-            "the query's columns: expected a column \"id\", which holds the native identity",
+            "the query's columns: sql.account.native_identity: there is no column \"id\": expected one of \"name\"",
         ),
         ("SELECT id, photo FROM bytes", "column \"photo\" is of type BYTEA, which has no agreed text"),
         ("SELECT id, place FROM bytes", "column \"place\" is of type POINT, which has no agreed text"),

@@ -46,6 +46,8 @@ pub fn definition_of(reader: ReaderSettings) -> SourceDefinition {
         profile: None,
         correlation: Vec::new(),
         lifecycle: None,
+        optional: Vec::new(),
+        never_kept: Vec::new(),
     }
 }
 

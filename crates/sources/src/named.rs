@@ -1,0 +1,233 @@
+//! The columns that a definition names, held against those that the input has.
+//!
+//! Why here, once for all kinds: an export whose header was renamed has the right number of records and says nothing of
+//! the access, the links or the states that hung on the old name. So a name that the input lacks fails the read, unless
+//! the definition says that it may be absent.
+//!
+//! Invariants: where the input says which columns it has, a missing one fails the read before its first record; where
+//! only records can tell, it does when no record of the whole read has it.
+
+use std::collections::BTreeSet;
+
+use crate::definition::SourceDefinition;
+use crate::reader::shown;
+use crate::withheld::is_password;
+
+/// Names of columns that a message lists.
+const NAMES_SHOWN: usize = 20;
+/// Characters of a name that are compared to find the nearest.
+const COMPARED_CHARACTERS_MAX: usize = 80;
+/// Columns among which the nearest is looked for.
+const COMPARED_NAMES_MAX: usize = 2000;
+
+/// What a definition says about the names of its input's columns.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Named {
+    wanted: Vec<Wanted>,
+    /// What the engine looks up among the attributes.
+    looked_up: BTreeSet<String>,
+    optional: BTreeSet<String>,
+    never_kept: BTreeSet<String>,
+}
+
+#[derive(Clone, Debug)]
+struct Wanted {
+    key: String,
+    name: String,
+    /// The engine looks it up among the attributes, as it is written.
+    is_attribute: bool,
+    /// Named only to be kept.
+    is_listed_only: bool,
+}
+
+/// What an input has.
+pub(crate) struct Found<'a> {
+    /// Names of columns, as the input or the definition's list writes them.
+    pub(crate) names: &'a [String],
+    /// Whether all columns are known, and not only those that a record had.
+    pub(crate) is_schema: bool,
+    /// Whether the reader compares names without regard to ASCII case.
+    pub(crate) ignores_case: bool,
+}
+
+impl Named {
+    /// Of a definition.
+    pub(crate) fn of(definition: &SourceDefinition) -> Self {
+        let optional: BTreeSet<String> = definition.optional.iter().cloned().collect();
+        let never_kept = definition.never_kept.iter().map(|name| name.to_ascii_lowercase()).collect();
+        let mut wanted = Vec::new();
+        let mut add = |key: String, name: &str, is_attribute| {
+            if !optional.contains(name) && !definition.reader.adds(name) {
+                let is_listed_only = key.ends_with(".attributes");
+                wanted.push(Wanted { key, name: name.to_owned(), is_attribute, is_listed_only });
+            }
+        };
+        for (key, name) in definition.reader.named() {
+            add(key, name, false);
+        }
+        for (key, name) in definition.account_attributes() {
+            add(key, name, true);
+        }
+        let looked_up =
+            definition.account_attributes().into_iter().map(|(_, name)| name.to_owned()).collect();
+        Self { wanted, looked_up, optional, never_kept }
+    }
+
+    /// Whether the definition says that a column may be absent.
+    pub(crate) fn is_optional(&self, name: &str) -> bool {
+        self.optional.contains(name)
+    }
+
+    /// Whether the values under a name are never kept.
+    pub(crate) fn withholds(&self, name: &str) -> bool {
+        is_password(name) || self.never_kept.contains(&name.to_ascii_lowercase())
+    }
+
+    /// The spelling under which the engine looks an attribute up, for kinds of sources that know no case.
+    pub(crate) fn spelling(&self, name: &str) -> Option<&str> {
+        self.looked_up.iter().find(|wanted| wanted.eq_ignore_ascii_case(name)).map(String::as_str)
+    }
+
+    /// The first name that an input lacks, in words.
+    ///
+    /// # Errors
+    /// There is one.
+    pub(crate) fn check(&self, found: &Found<'_>) -> Result<(), String> {
+        let has = |wanted: &Wanted| {
+            let is_same = |name: &String| {
+                if found.ignores_case && !wanted.is_attribute {
+                    name.eq_ignore_ascii_case(&wanted.name)
+                } else {
+                    *name == wanted.name
+                }
+            };
+            found.names.iter().any(is_same) || wanted.is_listed_only && !found.is_schema
+        };
+        match self.wanted.iter().find(|wanted| !has(wanted)) {
+            None => Ok(()),
+            Some(Wanted { key, name, .. }) => {
+                let what = if found.is_schema { "there is no column" } else { "no record has" };
+                let nearest = nearest(name, found.names)
+                    .map_or_else(String::new, |nearest| format!("the nearest is {}; ", shown(nearest)));
+                let may_be_absent = !key.ends_with(".native_identity");
+                let way_out = if may_be_absent { ", or the name among `optional`" } else { "" };
+                Err(format!(
+                    "{key}: {what} {}: {nearest}expected one of {}{way_out}",
+                    shown(name),
+                    listed(found.names)
+                ))
+            }
+        }
+    }
+}
+
+/// Identity attributes that are there though no profile maps them: the display name and the lifecycle state.
+const IDENTITY_ATTRIBUTES: [&str; 2] = ["displayName", "cloudLifecycleState"];
+
+/// What the rules of `definition` compare with identity attributes that no profile of `all` makes: such a rule links
+/// nobody. Without a profile there are no identities, and nothing is said.
+#[must_use]
+pub fn unmapped_identity_attributes(definition: &SourceDefinition, all: &[SourceDefinition]) -> Vec<String> {
+    let profiles = all.iter().filter_map(|source| source.profile.as_ref());
+    let mut known: Vec<String> =
+        profiles.flat_map(|profile| profile.attributes.iter().map(|mapping| mapping.name.clone())).collect();
+    if known.is_empty() {
+        return Vec::new();
+    }
+    known.extend(IDENTITY_ATTRIBUTES.map(str::to_owned));
+    let rules = definition.correlation.iter().enumerate();
+    let unknown = rules.filter(|(_, rule)| !known.contains(&rule.identity_attribute)).map(|(index, rule)| {
+        let name = &rule.identity_attribute;
+        let nearest = nearest(name, &known)
+            .map_or_else(String::new, |nearest| format!("; the nearest is {}", shown(nearest)));
+        let key = format!("correlation[{index}].identity_attribute");
+        format!("{key}: no profile maps {}, so the rule links nobody{nearest}", shown(name))
+    });
+    unknown.collect()
+}
+
+/// Names as a message lists them.
+pub(crate) fn listed(names: &[String]) -> String {
+    if names.is_empty() {
+        return "no names".to_owned();
+    }
+    let first: Vec<_> = names.iter().take(NAMES_SHOWN).map(|name| shown(name)).collect();
+    let more = match names.len().saturating_sub(NAMES_SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", first.join(", "))
+}
+
+/// The name that is most like a wanted one, if one is: at most a third of its characters differ, case aside.
+pub(crate) fn nearest<'a>(wanted: &str, names: &'a [String]) -> Option<&'a str> {
+    let folded = |name: &str| -> Vec<char> {
+        name.chars().flat_map(char::to_lowercase).take(COMPARED_CHARACTERS_MAX).collect()
+    };
+    let wanted = folded(wanted);
+    let candidates = names.iter().take(COMPARED_NAMES_MAX);
+    let (distance, name) = candidates
+        .map(|name| (distance(&wanted, &folded(name)), name))
+        .min_by_key(|(distance, _)| *distance)?;
+    (distance * 3 <= wanted.len()).then_some(name.as_str())
+}
+
+/// How many characters have to be put in, left out or exchanged (Levenshtein).
+fn distance(one: &[char], other: &[char]) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (at, letter) in one.iter().enumerate() {
+        let mut diagonal = std::mem::replace(&mut row[0], at + 1);
+        for (index, other_letter) in other.iter().enumerate() {
+            let exchanged = diagonal + usize::from(letter != other_letter);
+            diagonal = row[index + 1];
+            row[index + 1] = exchanged.min(diagonal + 1).min(row[index] + 1);
+        }
+    }
+    row[other.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Distances by hand.
+    #[test]
+    fn rules_over_identity_attributes_that_nobody_has() {
+        let definition = |kind: &str| {
+            let head =
+                "name = \"A\"\nkind = \"delimited\"\n[delimited]\npath = \"a\"\nnative_identity = \"id\"\n";
+            SourceDefinition::from_toml(&format!("{head}{kind}"), std::path::Path::new("a.toml"))
+                .expect("the definition is sound")
+        };
+        let rule = |name: &str| {
+            definition(&format!(
+                "[[correlation]]\nidentity_attribute = {name:?}\naccount_attribute = \"id\"\n"
+            ))
+        };
+        let people = definition(
+            "[profile]\nname = \"P\"\npriority = 1\n[[profile.attributes]]\nname = \"uid\"\nfrom = \"id\"\n\
+             [[profile.attributes]]\nname = \"employeeNumber\"\nfrom = \"id\"\n",
+        );
+        for name in ["uid", "employeeNumber", "displayName"] {
+            assert_eq!(unmapped_identity_attributes(&rule(name), std::slice::from_ref(&people)), [""; 0]);
+        }
+        let wrong = rule("employeenumber");
+        let expected = "correlation[0].identity_attribute: no profile maps \"employeenumber\", so the rule links nobody; \
+                        the nearest is \"employeeNumber\"";
+        assert_eq!(unmapped_identity_attributes(&wrong, &[people, wrong.clone()]), [expected]);
+        assert_eq!(unmapped_identity_attributes(&wrong, std::slice::from_ref(&wrong)), [""; 0]);
+    }
+
+    #[test]
+    fn the_nearest_name_is_the_one_with_the_fewest_other_letters() {
+        let letters = |text: &str| text.chars().collect::<Vec<_>>();
+        for (one, other, expected) in [("kitten", "sitting", 3), ("", "abc", 3), ("abc", "abc", 0)] {
+            assert_eq!(distance(&letters(one), &letters(other)), expected, "{one} {other}");
+        }
+        let names = ["id", "MemberOf", "employeeNumber", "mail"].map(str::to_owned);
+        assert_eq!(nearest("memberOf", &names), Some("MemberOf"));
+        assert_eq!(nearest("employeenumbr", &names), Some("employeeNumber"));
+        assert_eq!(nearest("telephone", &names), None);
+        assert_eq!(nearest("x", &[]), None);
+    }
+}
