@@ -34,8 +34,13 @@ Identities that rest on it are without an authoritative account from the next re
         #[arg(long)]
         links: bool,
     },
-    /// Read a source to its end, print counts and refused records, and keep nothing
-    #[command(after_help = "Example:\n  muster source check hr.toml --rejected 100")]
+    /// Read a source to its end, print counts and what a refresh would refuse, and keep nothing
+    #[command(after_help = "\
+Example:
+  muster source check hr.toml --rejected 100
+
+The exit status is 1 if a record would be refused (two that differ and name one account, too), if a column that the
+definition names is not there, if the read is incomplete, and if there is no record.")]
     Check {
         /// The source's definition
         #[arg(value_name = "FILE.toml")]

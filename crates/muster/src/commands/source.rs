@@ -10,7 +10,7 @@ use muster_reports::Category;
 use muster_reports::audit::AuditOperation;
 use muster_reports::ids::SourceId;
 use muster_reports::ports::{RegisteredSource, Registry};
-use muster_sources::{Rejection, SourceDefinition};
+use muster_sources::{Duplicates, Rejection, SourceDefinition, unmapped_identity_attributes};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -36,12 +36,14 @@ pub async fn run(command: &SourceCommand, settings: &Settings, output: Output) -
 
 async fn add(file: &Path, house: &House) -> Result {
     let (definition, base_dir) = definition(file)?;
-    let replaced = house
-        .store
-        .sources(&house.tenant)
-        .await?
-        .into_iter()
-        .any(|source| source.id.as_str() == definition.id);
+    let others = house.store.sources(&house.tenant).await?;
+    let replaced = others.iter().any(|source| source.id.as_str() == definition.id);
+    let others = others.iter().filter(|source| source.id.as_str() != definition.id);
+    let mut all: Vec<_> = others.filter_map(|source| kept(source).ok()).collect();
+    all.push(definition.clone());
+    for warning in unmapped_identity_attributes(&definition, &all) {
+        print(&format!("warning: {warning}"))?;
+    }
     let source = registered(&definition, &base_dir)?;
     let done = if replaced { "replaced" } else { "added" };
     let details = format!("source {} {done}", definition.id);
@@ -144,6 +146,7 @@ struct Checked {
     authoritative: bool,
     read: u64,
     accepted: u64,
+    /// Records that a refresh refuses: those that cannot be read, and those of one account that differ.
     rejected: u64,
     rejections: Vec<RejectedRecord>,
     complete: bool,
@@ -155,6 +158,9 @@ struct Checked {
     documents: BTreeMap<&'static str, usize>,
     warnings: Vec<String>,
 }
+
+/// Accepted records below which a file may have been cut or filtered by mistake.
+const FEW_RECORDS: u64 = 10;
 
 fn check(file: &Path, rejected_max: usize) -> Result<Checked> {
     let (definition, base_dir) = definition(file)?;
@@ -168,6 +174,7 @@ fn check(file: &Path, rejected_max: usize) -> Result<Checked> {
             reason: rejection.reason,
         }));
     };
+    let mut duplicates = Duplicates::default();
     let environment = |name: &str| std::env::var(name).ok();
     let opened = muster_sources::open_documents(&definition, &base_dir, &environment);
     let summary = match opened.context(failed)? {
@@ -185,18 +192,32 @@ fn check(file: &Path, rejected_max: usize) -> Result<Checked> {
                 muster_sources::open_source(&definition, &base_dir, &environment).context(failed)?;
             while let Some(batch) = reader.next_batch().context(failed)? {
                 keep(batch.rejections);
+                if !definition.reader.merge_rows() {
+                    keep(duplicates.note(&batch.records));
+                }
             }
             reader.finish().context(failed)?
         }
     };
+    let rejected = summary.rejected + duplicates.refused();
+    let accepted = summary.read.saturating_sub(rejected);
+    let mut warnings = summary.warnings;
+    if accepted < FEW_RECORDS {
+        let records =
+            if accepted == 1 { "1 record".to_owned() } else { format!("{} records", count(accepted)) };
+        warnings.push(format!("the source has {records} that can be used: is it whole?"));
+    }
+    if duplicates.is_partial() {
+        warnings.push("there are more accounts than could be searched for records of one account".to_owned());
+    }
     Ok(Checked {
         name: definition.name.clone(),
         id: definition.id.clone(),
         kind: definition.reader.kind(),
         authoritative: definition.is_authoritative(),
         read: summary.read,
-        accepted: summary.read.saturating_sub(summary.rejected),
-        rejected: summary.rejected,
+        accepted,
+        rejected,
         rejections,
         complete: summary.complete,
         incomplete_reason: summary.incomplete_reason,
@@ -204,15 +225,31 @@ fn check(file: &Path, rejected_max: usize) -> Result<Checked> {
         sha256: summary.digest_sha256,
         attributes: summary.schema,
         documents,
-        warnings: summary.warnings,
+        warnings,
     })
 }
 
 impl Checked {
+    /// Prints it; what a refresh would not take as it is is a failure.
     fn print(&self, output: Output) -> Result {
-        if output == Output::Json {
-            return json(self);
+        match output {
+            Output::Json => json(self)?,
+            Output::Table => self.print_text()?,
         }
+        if self.rejected > 0 {
+            let (rejected, read) = (count(self.rejected), count(self.read));
+            return Err(Failure::new(format!("a refresh would refuse {rejected} of {read} records")));
+        }
+        if let Some(reason) = &self.incomplete_reason {
+            return Err(Failure::new(format!("the read is incomplete: {reason}")));
+        }
+        if self.accepted == 0 {
+            return Err(Failure::new("the source has no record"));
+        }
+        Ok(())
+    }
+
+    fn print_text(&self) -> Result {
         let columns = [
             text("source"),
             text("id"),
@@ -244,13 +281,23 @@ impl Checked {
         }
         for record in &self.rejections {
             let who = record.native_identity.as_ref().map_or_else(String::new, |id| format!(" ({id})"));
-            print(&format!("line {}{who}: {}", record.line, record.reason))?;
+            print(&format!("{}{who}: {}", self.place(record.line), record.reason))?;
         }
         let listed = self.rejections.len() as u64;
         if listed < self.rejected {
             print(&format!("{} more rejected records", count(self.rejected - listed)))?;
         }
         Ok(())
+    }
+
+    /// Where a record is, in the words of the kind of source.
+    fn place(&self, line: u64) -> String {
+        match self.kind {
+            "delimited" | "documents" | "ndjson" => format!("line {line}"),
+            _ if line == 0 => "a record".to_owned(),
+            "delta" | "parquet" | "sql" => format!("row {line}"),
+            _ => format!("record {line}"),
+        }
     }
 }
 
@@ -275,6 +322,38 @@ mod tests {
         assert!(checked.complete);
         assert_eq!(checked.rejections.len(), 1, "as many as were asked for");
         assert_eq!(checked.rejections[0].line, 3);
+    }
+
+    #[test]
+    fn a_check_finds_what_a_refresh_would_refuse() {
+        let dir = tempfile::tempdir().unwrap();
+        let checked = |content: &str, more: &str| {
+            std::fs::write(dir.path().join("people.csv"), content).unwrap();
+            let file = dir.path().join("people.toml");
+            let table = "[delimited]\npath = \"people.csv\"\nnative_identity = \"id\"\n";
+            std::fs::write(&file, format!("name = \"People\"\nkind = \"delimited\"\n{table}{more}")).unwrap();
+            check(&file, 10)
+        };
+        let ends = |checked: &Checked| checked.print(Output::Json).err().map(|failure| failure.to_string());
+        // Lines 2 and 4 are of one account and differ; line 5 repeats line 3.
+        let twice = "id,group\n1,a\n2,b\n1,c\n2,b\n";
+        let found = checked(twice, "").unwrap();
+        assert_eq!((found.read, found.accepted, found.rejected), (4, 2, 2));
+        assert_eq!(
+            (found.rejections[0].line, found.rejections[0].native_identity.as_deref()),
+            (4, Some("1"))
+        );
+        assert_eq!(ends(&found).as_deref(), Some("a refresh would refuse 2 of 4 records"));
+        let united = checked(twice, "merge_rows = true\n").unwrap();
+        assert_eq!((united.accepted, ends(&united)), (4, None));
+        assert_eq!(united.warnings, ["the source has 4 records that can be used: is it whole?"]);
+        assert_eq!(ends(&checked("id\n", "").unwrap()).as_deref(), Some("the source has no record"));
+        let wrong = checked("id;group\n1;a\n", "").unwrap_err();
+        let text = muster_reports::error::error_chain(&wrong);
+        assert!(
+            text.contains("\"id;group\" (the header is one column: is the `delimiter` \";\"?)"),
+            "{text}"
+        );
     }
 
     #[test]
