@@ -6,12 +6,13 @@
 
 use crate::error::{EngineError, Result};
 use crate::functions::{AttributesColumn, cell, strings};
+use crate::order::{Ordered, SortKey};
 use crate::rows::{ReportRows, Shape};
 use crate::session::{Engine, with_spilling_joins};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StringBuilder};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::dataframe::DataFrame;
-use datafusion::prelude::SessionContext;
+use datafusion::prelude::{SessionContext, ident};
 use muster_reports::SnapshotManifest;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -102,7 +103,12 @@ impl Engine {
                 let alias = format!("{side}_{}", kind.table);
                 context.register_table(&alias, provider).map_err(|e| EngineError::plan(&alias, e))?;
             }
-            let frame = with_spilling_joins(kind.differing(&context).await?);
+            let differing = with_spilling_joins(kind.differing(&context).await?);
+            let columns = differing.schema().fields().iter().map(|field| field.name().clone());
+            let columns = columns.map(|name| (name.clone(), ident(name))).collect();
+            let keys = ["in_source", "known_as", "id"].map(SortKey::column).to_vec();
+            let frame =
+                Ordered::new(differing, columns, keys).map_err(|e| EngineError::plan("comparison", e))?;
             let shape: Shape = Box::new(|batch| Ok(vec![kind.changes(&batch)?]));
             frames.push((frame, shape));
         }
@@ -141,8 +147,7 @@ impl Kind {
             "SELECT coalesce(n.id, o.id) AS id, coalesce(n.in_source, o.in_source, '') AS in_source, \
                coalesce(n.known_as, o.known_as) AS known_as, o.id IS NOT NULL AS was, n.id IS NOT NULL AS is_now, {twice} \
              FROM {old} o FULL OUTER JOIN {new} n ON o.id = n.id \
-             WHERE o.content IS DISTINCT FROM n.content \
-             ORDER BY in_source, known_as, id",
+             WHERE o.content IS DISTINCT FROM n.content",
             twice = twice.join(", "),
             old = side("old"),
             new = side("new"),

@@ -57,6 +57,9 @@ pub enum EngineError {
     /// A refresh cannot go on from the last snapshot; the text says what to do.
     #[error("{0}")]
     Unrecoverable(String),
+    /// Rows that are not in the order that they must have.
+    #[error("{0}")]
+    Disorder(String),
     /// The definition or the arguments ask for what the snapshot does not have.
     #[error("{0}")]
     Invalid(String),
@@ -103,6 +106,9 @@ impl From<EngineError> for ReportsError {
     fn from(error: EngineError) -> Self {
         match error {
             EngineError::Invalid(message) | EngineError::Unrecoverable(message) => Self::invalid(message),
+            EngineError::Disorder(message) => {
+                Self::internal(format!("{message}: nothing is published"), "the order of rows was not kept")
+            }
             EngineError::OutOfMemory { .. } => {
                 let mut unavailable = Self::unavailable(error.to_string());
                 unavailable.source = Some(Box::new(error));

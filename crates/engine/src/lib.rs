@@ -8,6 +8,7 @@ pub mod digests;
 mod error;
 mod file;
 mod functions;
+mod order;
 mod pieces;
 pub mod refresh;
 pub mod report;

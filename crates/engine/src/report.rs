@@ -1,6 +1,8 @@
 //! A report over a snapshot: its plan, and the independent count of its population.
 
 use crate::error::{EngineError, Result};
+use crate::functions::strings;
+use crate::order::{Ordered, SortKey};
 use crate::rows::ReportRows;
 use crate::session::{Engine, within_memory};
 use crate::{scope, tables};
@@ -9,7 +11,6 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
-use datafusion::logical_expr::SortExpr;
 use datafusion::prelude::{Expr, SessionContext, ident, lit};
 use muster_reports::arguments::{ArgumentValue, Arguments};
 use muster_reports::caller::DataScope;
@@ -49,7 +50,7 @@ pub struct ReportPlan {
     definition: ReportDefinition,
     parameters: Vec<(String, ScalarValue)>,
     columns: Vec<OutputColumn>,
-    rows: DataFrame,
+    rows: Ordered,
 }
 
 impl Engine {
@@ -73,11 +74,9 @@ impl Engine {
             EngineError::Invalid(format!("the query of report {} cannot be planned: {error}", definition.id))
         })?;
         let (columns, expressions) = output(&context, definition, &attributes, &query)?;
-        let keys: Vec<SortExpr> =
-            definition.order_by.iter().map(|key| ident(key).sort(true, false)).collect();
-        let rows = query
-            .sort(keys)
-            .and_then(|sorted| sorted.select(expressions))
+        let keys = definition.order_by.iter().map(|key| SortKey::column(key)).collect();
+        let shown = columns.iter().map(|column| column.name.clone()).zip(expressions).collect();
+        let rows = Ordered::new(query, shown, keys)
             .map_err(|error| EngineError::Invalid(format!("report {}: {error}", definition.id)))?;
         Ok(ReportPlan {
             engine: Arc::clone(self),
@@ -107,10 +106,10 @@ impl ReportPlan {
     /// # Errors
     /// When the engine has stopped.
     pub fn start(&self) -> Result<ReportRows> {
-        let frame = self.rows.clone();
-        let schema = Arc::clone(frame.schema().inner());
+        let rows = self.rows.clone();
+        let schema = rows.schema();
         let as_it_is = Box::new(|batch| Ok(vec![batch]));
-        ReportRows::start(&self.engine, self.definition.id.as_str(), schema, vec![(frame, as_it_is)])
+        ReportRows::start(&self.engine, self.definition.id.as_str(), schema, vec![(rows, as_it_is)])
     }
 
     /// Counts the population and what is left out of it, by plans that share nothing with the report's own.

@@ -1,12 +1,13 @@
-//! The rows of a running plan: one frame after another, each batch brought into its final shape on the
+//! The rows of a running plan: one ordered frame after another, each batch brought into its final shape on the
 //! engine's own threads, with a bounded number of batches on the way to the writer.
+//!
+//! Invariant: rows reach the writer only if each is behind the one before ([`crate::order`]).
 
 use crate::error::{EngineError, Result};
+use crate::order::Ordered;
 use crate::session::{Engine, with_spilling_joins};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::dataframe::DataFrame;
-use futures_util::StreamExt;
 use tokio::sync::mpsc;
 
 /// Batches that may wait for the writer; the plan pauses when they are not taken.
@@ -31,7 +32,7 @@ impl ReportRows {
         engine: &Engine,
         step: &str,
         schema: SchemaRef,
-        frames: Vec<(DataFrame, Shape)>,
+        frames: Vec<(Ordered, Shape)>,
     ) -> Result<Self> {
         let (sender, batches) = mpsc::channel(BATCHES_WAITING_MAX);
         let step = step.to_owned();
@@ -64,11 +65,11 @@ impl ReportRows {
 
 async fn run(
     step: &str,
-    frames: Vec<(DataFrame, Shape)>,
+    frames: Vec<(Ordered, Shape)>,
     sender: &mpsc::Sender<Result<RecordBatch>>,
 ) -> Result<()> {
     for (frame, shape) in frames {
-        let spilling = with_spilling_joins(frame.clone());
+        let spilling = frame.with_frame(with_spilling_joins(frame.frame().clone()));
         let mut sent = false;
         match send(step, frame, &shape, sender, &mut sent).await {
             // Rows that are out cannot be taken back; but joins end before the first row of an order.
@@ -84,15 +85,14 @@ async fn run(
 /// Runs one frame; `sent` tells whether a batch of it has gone to the writer.
 async fn send(
     step: &str,
-    frame: DataFrame,
+    frame: Ordered,
     shape: &Shape,
     sender: &mpsc::Sender<Result<RecordBatch>>,
     sent: &mut bool,
 ) -> Result<()> {
-    let failed = |e| EngineError::plan(step, e);
-    let mut stream = frame.execute_stream().await.map_err(failed)?;
-    while let Some(batch) = stream.next().await {
-        for piece in shape(batch.map_err(failed)?)? {
+    let mut rows = frame.start(step).await?;
+    while let Some(batch) = rows.next().await? {
+        for piece in shape(batch)? {
             *sent = true;
             if sender.send(Ok(piece)).await.is_err() {
                 return Ok(());

@@ -12,6 +12,7 @@ use super::{RefreshRequest, SourceInput};
 use crate::error::{EngineError, Result};
 use crate::file::ParquetFile;
 use crate::functions::text_lists;
+use crate::order::{Ordered, SortKey};
 use crate::schemas::{self, documents as schema};
 use crate::tables;
 use datafusion::arrow::array::{
@@ -237,8 +238,7 @@ SELECT i.*, m.display_name AS manager_display_name, r.manager_id IS NOT NULL AS 
 FROM (SELECT n.* FROM identities_next n LEFT SEMI JOIN (SELECT id FROM documents_touched) t ON t.id = n.id) i
 LEFT JOIN (SELECT id, display_name FROM identities_next) m ON m.id = i.manager_id
 LEFT JOIN (SELECT DISTINCT manager_id FROM identities_next) r ON r.manager_id = i.id
-LEFT JOIN owner_accounts a ON a.identity_id = i.id
-ORDER BY i.id";
+LEFT JOIN owner_accounts a ON a.identity_id = i.id";
 
 /// The account that decides each identity: of the highest-priority profile, then with the lowest native identity.
 const OWNER_ACCOUNTS: &str = "
@@ -283,8 +283,14 @@ fn object(fields: &Fields, prefix: &str, known: &[Known]) -> Result<Expr> {
     Ok(named_struct(made.into_iter().flat_map(|(name, value)| [lit(name), value]).collect()))
 }
 
-/// (owner, element) for the list `name` of identity documents, sorted.
-async fn elements(work: &Work, name: &str, sql: &str, known: &[Known]) -> Result<SortedElements> {
+/// (owner, element) for the list `name` of identity documents, by owner and then by `keys`.
+async fn elements(
+    work: &Work,
+    name: &'static str,
+    sql: &str,
+    keys: &[&str],
+    known: &[Known],
+) -> Result<SortedElements> {
     let failed = |e| EngineError::plan(name, e);
     let schema = schema(DocumentType::Identities);
     let Ok(DataType::List(item)) = schema.field_with_name(name).map(Field::data_type) else {
@@ -294,11 +300,14 @@ async fn elements(work: &Work, name: &str, sql: &str, known: &[Known]) -> Result
         return Err(EngineError::data("making documents", format!("{name} holds no objects")));
     };
     let rows = work.query(name, sql).await?;
-    let element = object(fields, "", known)?.alias("element");
     // Texts of the last snapshot may come in another form than those that were read now.
-    let owner = cast(ident("identity_id"), DataType::Utf8).alias("owner");
-    let rows = rows.select(vec![owner, element]).map_err(failed)?;
-    Ok(SortedElements::new(work.in_order(&format!("sorted_{name}"), rows).await?))
+    let owner = cast(ident("identity_id"), DataType::Utf8);
+    let columns =
+        vec![("owner".to_owned(), owner.clone()), ("element".to_owned(), object(fields, "", known)?)];
+    let keys = keys.iter().map(|name| SortKey::column(name));
+    let keys = [SortKey { expression: owner, ascending: true }].into_iter().chain(keys).collect();
+    let rows = Ordered::new(rows, columns, keys).map_err(failed)?;
+    Ok(SortedElements::new(name, work.in_order(&format!("sorted_{name}"), rows).await?))
 }
 
 async fn identities(work: &Work, extent: &Extent, step: &str) -> Result<()> {
@@ -314,8 +323,8 @@ async fn identities(work: &Work, extent: &Extent, step: &str) -> Result<()> {
     let mut accounts = elements(
         work,
         "accounts",
-        "SELECT * FROM document_accounts WHERE identity_id IS NOT NULL \
-         ORDER BY identity_id, source_name, native_identity, id",
+        "SELECT * FROM document_accounts WHERE identity_id IS NOT NULL",
+        &["source_name", "native_identity", "id"],
         &ACCOUNT_FIELDS,
     )
     .await?;
@@ -323,13 +332,18 @@ async fn identities(work: &Work, extent: &Extent, step: &str) -> Result<()> {
         work,
         "access",
         "SELECT *, 'ENTITLEMENT' AS type, stable_id('entitlement', source_id, attribute, value) AS id \
-         FROM document_rights WHERE identity_id IS NOT NULL ORDER BY identity_id, source_name, attribute, value, source_id",
+         FROM document_rights WHERE identity_id IS NOT NULL",
+        &["source_name", "attribute", "value", "source_id"],
         &ACCESS_FIELDS,
     )
     .await?;
     let schema = schema(DocumentType::Identities);
-    let rows = documents_of(work.query(step, IDENTITIES).await?, DocumentType::Identities, &IDENTITY_FIELDS)?;
-    let mut rows = work.in_order("sorted_identities", rows).await?;
+    let columns = fields_of(schema.fields(), "", &IDENTITY_FIELDS)?;
+    let id = columns.iter().find(|(name, _)| name == "id").map(|(_, id)| id.clone());
+    let id = id.ok_or_else(|| EngineError::data("making documents", "an identity has no id"))?;
+    let keys = vec![SortKey { expression: id, ascending: true }];
+    let rows = Ordered::new(work.query(step, IDENTITIES).await?, columns, keys);
+    let mut rows = work.in_order("sorted_identities", rows.map_err(|e| EngineError::plan(step, e))?).await?;
     let mut file = DocumentFile::create(work, step, &schema)?;
     while let Some(batch) = rows.next()? {
         let owners = batch.column(0).as_string::<i32>().clone();
@@ -358,6 +372,8 @@ fn lengths(lists: &ArrayRef) -> ArrayRef {
     Arc::new(lengths.map(|length| i64::try_from(length).ok()).collect::<Int64Array>())
 }
 
+    accounts.finish()?;
+    access.finish()?;
 /// A file of documents in the work folder.
 struct DocumentFile {
     schema: SchemaRef,

@@ -1,8 +1,8 @@
 //! Lists for their owners, out of one sorted file: how documents get their arrays without a table of all
 //! elements in memory.
 //!
-//! Invariants: owners are asked for in the order of the file; what is held is a few batches and the elements
-//! of one owner.
+//! Invariants: owners and elements both come in the order of owners, and whatever does not is an error; every element
+//! gets into the list of its owner, or the whole fails; what is held is a few batches and the elements of one owner.
 
 use super::work::RowsInOrder;
 use crate::error::{EngineError, Result};
@@ -15,10 +15,14 @@ use std::sync::Arc;
 
 /// Rows of (owner, element), sorted by owner.
 pub(super) struct SortedElements {
+    /// What the elements are, for errors.
+    name: &'static str,
     schema: SchemaRef,
     rows: RowsInOrder,
     waiting: RecordBatch,
     ended: bool,
+    /// The last owner that was asked for.
+    last: Option<String>,
 }
 
 fn owners_of(batch: &RecordBatch) -> StringArray {
@@ -26,16 +30,17 @@ fn owners_of(batch: &RecordBatch) -> StringArray {
 }
 
 impl SortedElements {
-    pub(super) fn new(rows: RowsInOrder) -> Self {
+    pub(super) fn new(name: &'static str, rows: RowsInOrder) -> Self {
         let schema = Arc::clone(rows.schema());
         let waiting = RecordBatch::new_empty(Arc::clone(&schema));
-        Self { schema, rows, waiting, ended: false }
+        Self { name, schema, rows, waiting, ended: false, last: None }
     }
 
     /// One list for each owner, empty where it has no element. `owners` go on where the last call ended.
     ///
     /// # Errors
-    /// When the rows cannot be read.
+    /// When the rows cannot be read, an owner is not behind the one before, or an element's owner was not asked for in
+    /// its turn.
     pub(super) fn lists_for(&mut self, owners: &StringArray) -> Result<ArrayRef> {
         let failed = |e| EngineError::data("gathering the elements of documents", e);
         self.read_past(owners)?;
@@ -43,10 +48,17 @@ impl SortedElements {
         let mut taken = Vec::new();
         let mut lengths = Vec::with_capacity(owners.len());
         let mut at = 0;
-        for owner in owners.iter().flatten() {
-            // Elements whose owner is asked for nowhere have none.
-            while at < known.len() && known.value(at) < owner {
-                at += 1;
+        let mut last = self.last.as_deref();
+        for owner in owners {
+            let Some(owner) = owner else {
+                return Err(self.disorder("a document has no id"));
+            };
+            if last.is_some_and(|last| last >= owner) {
+                return Err(self.disorder(&format!("document {owner} is not behind the one before")));
+            }
+            last = Some(owner);
+            if at < known.len() && known.value(at) < owner {
+                return Err(self.unclaimed(known.value(at)));
             }
             let first = at;
             while at < known.len() && known.value(at) == owner {
@@ -55,11 +67,38 @@ impl SortedElements {
             taken.extend((first..at).map(|row| u32::try_from(row).expect("a few batches have few rows")));
             lengths.push(at - first);
         }
+        let last = last.map(str::to_owned);
         let elements = take(self.waiting.column(1), &UInt32Array::from(taken), None).map_err(failed)?;
         self.waiting = self.waiting.slice(at, self.waiting.num_rows() - at);
+        self.last = last;
         let item = Field::new(LIST_ITEM_FIELD, elements.data_type().clone(), true);
         let list = ListArray::try_new(Arc::new(item), OffsetBuffer::from_lengths(lengths), elements, None);
         Ok(Arc::new(list.map_err(failed)?))
+    }
+
+    /// Ends the lists.
+    ///
+    /// # Errors
+    /// When an element is left whose owner was not asked for in its turn.
+    pub(super) fn finish(mut self) -> Result<()> {
+        while self.waiting.num_rows() == 0 {
+            match self.rows.next()? {
+                Some(batch) => self.waiting = batch,
+                None => return Ok(()),
+            }
+        }
+        Err(self.unclaimed(owners_of(&self.waiting).value(0)))
+    }
+
+    fn unclaimed(&self, owner: &str) -> EngineError {
+        self.disorder(&format!("an element of {owner} has no document in its turn"))
+    }
+
+    fn disorder(&self, what: &str) -> EngineError {
+        EngineError::Disorder(format!(
+            "gathering the {} of documents: {what}: expected documents and elements in the order of ids",
+            self.name
+        ))
     }
 
     /// Reads until an element of a later owner waits, or there are no more.
@@ -79,5 +118,70 @@ impl SortedElements {
         self.waiting = concat_batches(&self.schema, &batches)
             .map_err(|e| EngineError::data("gathering the elements of documents", e))?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::file::ParquetFile;
+    use datafusion::arrow::array::Int64Array;
+
+    /// Elements 0, 1, 2... of these owners, from a file.
+    fn elements(dir: &std::path::Path, owners: &[&str]) -> SortedElements {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..owners.len() as i64));
+        let owners: ArrayRef = Arc::new(StringArray::from_iter_values(owners));
+        let batch = RecordBatch::try_from_iter([("owner", owners), ("element", numbers)]).unwrap();
+        let mut file = ParquetFile::create(dir.join("elements"), batch.schema(), 2).unwrap();
+        file.write(&batch).unwrap();
+        SortedElements::new("accounts", RowsInOrder::open(file.close().unwrap()).unwrap())
+    }
+
+    /// The lists of several calls, or the words of the first error.
+    fn lists(owners: &[&str], calls: &[&[&str]]) -> Result<Vec<Vec<i64>>, String> {
+        let dir = tempfile::tempdir().unwrap();
+        let mut elements = elements(dir.path(), owners);
+        let mut lists = Vec::new();
+        for call in calls {
+            let made =
+                elements.lists_for(&StringArray::from_iter_values(*call)).map_err(|e| e.to_string())?;
+            let made = made.as_list::<i32>().clone();
+            lists.extend(made.iter().map(|list| {
+                let list = list.unwrap();
+                list.as_primitive::<datafusion::arrow::datatypes::Int64Type>().values().to_vec()
+            }));
+        }
+        elements.finish().map_err(|e| e.to_string())?;
+        Ok(lists)
+    }
+
+    #[test]
+    fn each_owner_gets_its_elements() {
+        let made = lists(&["b", "b", "c", "e", "e", "e"], &[&["a", "b"], &["c"], &["d", "e", "f"]]).unwrap();
+        let expected: [&[i64]; 6] = [&[], &[0, 1], &[2], &[], &[3, 4, 5], &[]];
+        assert_eq!(made, expected);
+        assert_eq!(lists(&[], &[&["a"]]).unwrap(), [Vec::<i64>::new()]);
+    }
+
+    #[test]
+    fn whatever_is_out_of_order_is_an_error() {
+        for (owners, calls, words) in [
+            // Owners that go backwards, within a call and from one to the next.
+            (vec!["b"], vec![vec!["b", "a"]], "document a is not behind the one before"),
+            (vec!["a", "b"], vec![vec!["a", "b"], vec!["a"]], "document a is not behind the one before"),
+            (vec!["a"], vec![vec!["a", "a"]], "document a is not behind the one before"),
+            // Elements that go backwards.
+            (vec!["b", "a"], vec![vec!["a", "b"]], "an element of a has no document"),
+            (vec!["a", "c", "b"], vec![vec!["a"], vec!["b"], vec!["c"]], "an element of b has no document"),
+            // Elements whose owner nobody asked for: before, between and behind.
+            (vec!["a", "b"], vec![vec!["b"]], "an element of a has no document"),
+            (vec!["a", "b", "c"], vec![vec!["a", "c"]], "an element of b has no document"),
+            (vec!["a", "b"], vec![vec!["a"]], "an element of b has no document"),
+        ] {
+            let calls: Vec<&[&str]> = calls.iter().map(Vec::as_slice).collect();
+            let refused = lists(&owners, &calls).unwrap_err();
+            assert!(refused.contains(words), "{owners:?}: {refused}");
+        }
     }
 }

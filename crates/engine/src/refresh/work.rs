@@ -2,6 +2,7 @@
 
 use crate::error::{EngineError, Result};
 use crate::file::ParquetFile;
+use crate::order::Ordered;
 use crate::session::{BATCH_ROWS, Engine, within_memory};
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{Array, RecordBatch};
@@ -12,7 +13,6 @@ use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::ListingOptions;
 use datafusion::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use datafusion::prelude::{ParquetReadOptions, SessionContext};
-use futures_util::StreamExt;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -85,17 +85,17 @@ impl Work {
         self.context.register_listing_table(step, &url, options, Some(schema), None).await.map_err(failed)
     }
 
-    /// The rows of a frame in its order, from a file of the work folder: what is sorted needs memory while it is
-    /// sorted and not while it is read, so several can be read side by side.
-    pub(super) async fn in_order(&self, step: &str, frame: DataFrame) -> Result<RowsInOrder> {
-        within_memory(frame, |frame| self.in_order_once(step, frame)).await
+    /// Rows in their order, from a file of the work folder: what is sorted needs memory while it is sorted and not
+    /// while it is read, so several can be read side by side.
+    pub(super) async fn in_order(&self, step: &str, rows: Ordered) -> Result<RowsInOrder> {
+        within_memory(rows.frame().clone(), |frame| self.in_order_once(step, rows.with_frame(frame))).await
     }
 
-    async fn in_order_once(&self, step: &str, frame: DataFrame) -> Result<RowsInOrder> {
-        let mut rows = frame.execute_stream().await.map_err(|e| EngineError::plan(step, e))?;
-        let mut file = ParquetFile::create(self.place(step), rows.schema(), ROW_GROUP_IN_ORDER)?;
-        while let Some(batch) = rows.next().await {
-            file.write(&batch.map_err(|e| EngineError::plan(step, e))?)?;
+    async fn in_order_once(&self, step: &str, rows: Ordered) -> Result<RowsInOrder> {
+        let mut rows = rows.start(step).await?;
+        let mut file = ParquetFile::create(self.place(step), Arc::clone(rows.schema()), ROW_GROUP_IN_ORDER)?;
+        while let Some(batch) = rows.next().await? {
+            file.write(&batch)?;
         }
         RowsInOrder::open(file.close()?)
     }
@@ -168,7 +168,7 @@ pub(super) struct RowsInOrder {
 }
 
 impl RowsInOrder {
-    fn open(path: PathBuf) -> Result<Self> {
+    pub(super) fn open(path: PathBuf) -> Result<Self> {
         let file =
             File::open(&path).map_err(|e| EngineError::io(format!("opening {}", path.display()), e))?;
         let failed = |e| EngineError::data(format!("reading {}", path.display()), e);

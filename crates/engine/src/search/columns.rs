@@ -4,6 +4,7 @@ use super::cells::{CellFunction, Use};
 use super::fields::DocumentFields;
 use super::flatten::{Target, split};
 use super::spread::{Arrangement, Spread};
+use crate::order::SortKey;
 use crate::report::{OutputColumn, title_case};
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use datafusion::common::ScalarValue;
@@ -209,12 +210,6 @@ fn output(name: &str, empty: bool) -> OutputColumn {
         },
         origin: if empty { "unknown field" } else { "document field" },
     }
-}
-
-/// A sort key.
-pub(super) struct SortKey {
-    pub(super) expression: Expr,
-    pub(super) ascending: bool,
 }
 
 /// The keys that `names` ask for and that the type has; objects have no order.

@@ -17,6 +17,7 @@ mod spread;
 pub use explain::{Explanation, IndexExplanation, explain};
 
 use crate::error::{EngineError, Result};
+use crate::order::{Ordered, SortKey};
 use crate::report::{OutputColumn, single_count};
 use crate::rows::{ReportRows, Shape};
 use crate::session::Engine;
@@ -27,7 +28,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::dataframe::DataFrame;
 use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::functions_nested::expr_fn::array_length;
-use datafusion::logical_expr::{ScalarUDF, SortExpr};
+use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::{Expr, SessionContext, coalesce, ident, lit, when};
 use evaluate::WholeFunction;
 use fields::{DocumentFields, Path};
@@ -71,7 +72,7 @@ pub struct SearchPart {
     predicate: Predicate<Path>,
     filter: Expr,
     selection: Selection,
-    order: Vec<columns::SortKey>,
+    order: Vec<SortKey>,
 }
 
 impl Engine {
@@ -164,7 +165,7 @@ impl SearchPart {
     /// When the columns cannot be planned, or the engine has stopped.
     pub fn start(&self) -> Result<ReportRows> {
         let blocks = self.selection.blocks();
-        let mut frames: Vec<(DataFrame, Shape)> = Vec::with_capacity(blocks.len());
+        let mut frames: Vec<(Ordered, Shape)> = Vec::with_capacity(blocks.len());
         let schema = self.selection.schema();
         for (list, arrangement) in blocks {
             let frame = self.rows(list)?;
@@ -174,30 +175,15 @@ impl SearchPart {
     }
 
     /// Matching documents in order: the cells, then the list to spread.
-    fn rows(&self, list: Option<&str>) -> Result<DataFrame> {
-        let failed = |e| EngineError::plan(self.name(), e);
-        let mut shown: Vec<Expr> = self.selection.cells();
-        shown.extend(list.map(ident));
-        let shown: Vec<Expr> =
-            shown.into_iter().enumerate().map(|(at, cell)| cell.alias(format!("c{at}"))).collect();
-        let keys = self.order.iter().enumerate();
-        let keys: Vec<(Expr, bool)> =
-            keys.map(|(at, key)| (key.expression.clone().alias(format!("k{at}")), key.ascending)).collect();
-        let id = ident("id").alias("key");
-        let kept: Vec<Expr> =
-            shown.iter().cloned().chain(keys.iter().map(|(key, _)| key.clone())).chain([id]).collect();
-        let mut order: Vec<SortExpr> = (0..keys.len())
-            // Documents without a value come last, whichever way.
-            .map(|at| ident(format!("k{at}")).sort(keys[at].1, false))
-            .collect();
-        order.push(ident("key").sort(true, false));
-        let columns: Vec<Expr> = (0..shown.len()).map(|at| ident(format!("c{at}"))).collect();
+    fn rows(&self, list: Option<&str>) -> Result<Ordered> {
+        let cells = self.selection.cells().into_iter().chain(list.map(ident)).enumerate();
+        let shown = cells.map(|(at, cell)| (format!("c{at}"), cell)).collect();
+        let mut keys = self.order.clone();
+        keys.push(SortKey::column("id"));
         self.documents()?
             .filter(self.filter.clone())
-            .and_then(|found| found.select(kept))
-            .and_then(|kept| kept.sort(order))
-            .and_then(|sorted| sorted.select(columns))
-            .map_err(failed)
+            .and_then(|found| Ordered::new(found, shown, keys))
+            .map_err(|e| EngineError::plan(self.name(), e))
     }
 
     fn documents(&self) -> Result<DataFrame> {

@@ -50,6 +50,7 @@ pub struct House {
     pub publish_incomplete: bool,
     /// Whether refreshes make everything anew.
     pub full: bool,
+    threads: usize,
     refreshes: u32,
 }
 
@@ -69,20 +70,24 @@ impl Ran {
     }
 }
 
-fn opened(dir: &Path) -> Arc<Engine> {
+fn opened(dir: &Path, threads: usize) -> Arc<Engine> {
     let settings = EngineSettings {
         tables_dir: dir.join("tables"),
         work_dir: dir.join("work"),
         memory_limit_bytes: 256 << 20,
-        threads: 2,
+        threads,
     };
     Arc::new(Engine::open(settings).unwrap())
 }
 
 impl House {
     pub fn new() -> Self {
+        Self::with_threads(2)
+    }
+
+    pub fn with_threads(threads: usize) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
-        let engine = opened(dir.path());
+        let engine = opened(dir.path(), threads);
         Self {
             dir,
             engine,
@@ -93,6 +98,7 @@ impl House {
             manifest: None,
             publish_incomplete: false,
             full: false,
+            threads,
             refreshes: 0,
         }
     }
@@ -101,7 +107,7 @@ impl House {
     pub fn opened_anew(&self) -> Self {
         Self {
             dir: Arc::clone(&self.dir),
-            engine: opened(self.dir.path()),
+            engine: opened(self.dir.path(), self.threads),
             clock: Arc::clone(&self.clock),
             sources: self.sources.clone(),
             links: self.links.clone(),

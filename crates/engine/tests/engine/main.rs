@@ -6,6 +6,7 @@ mod damage;
 mod house;
 mod hris;
 mod incremental;
+mod order;
 mod properties;
 mod refresh;
 mod reports;
