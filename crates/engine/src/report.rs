@@ -17,6 +17,7 @@ use muster_reports::caller::DataScope;
 use muster_reports::cover::{Breakdown, Count, Reconciliation};
 use muster_reports::definition::{AttributeColumns, ReportDefinition};
 use muster_reports::snapshot::SnapshotManifest;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A column as it is written.
@@ -135,12 +136,9 @@ impl ReportPlan {
         let (population, excluded, subtotals) =
             futures_util::future::try_join3(population, exclusions, subtotals).await?;
         let left_out: u64 = excluded.iter().map(|count| count.rows).sum();
-        let expected = population.checked_sub(left_out).ok_or_else(|| {
-            EngineError::data(
-                "counting the population",
-                format!("{left_out} rows are left out of a population of {population}"),
-            )
-        })?;
+        let expected = population
+            .checked_sub(left_out)
+            .ok_or_else(|| no_count("population", format!("{left_out} rows are left out of {population}")))?;
         Ok(Reconciliation { population, excluded, added: Vec::new(), expected, reported: 0, subtotals })
     }
 
@@ -215,8 +213,7 @@ fn attribute_columns(
     }
 }
 
-/// The output columns and the expressions that make them. An attribute whose name a fixed column has already
-/// is written as `attributes.NAME`, so that no header stands twice.
+/// The output columns and the expressions that make them.
 fn output(
     context: &SessionContext,
     definition: &ReportDefinition,
@@ -251,10 +248,9 @@ fn output(
         .get("attribute")
         .cloned()
         .ok_or_else(|| EngineError::Invalid("the function attribute is missing".into()))?;
-    for attribute in attributes {
-        let taken = columns.iter().any(|column| column.name == *attribute);
-        let name = if taken { format!("attributes.{attribute}") } else { attribute.clone() };
-        expressions.push(function.call(vec![ident("attributes"), lit(attribute.as_str())]).alias(&name));
+    let fixed: Vec<&str> = definition.columns.iter().map(|column| column.name.as_str()).collect();
+    for (attribute, name) in attributes.iter().zip(attribute_headers(&fixed, attributes)) {
+        expressions.push(function.call(vec![ident("attributes"), lit(attribute.as_str())]));
         columns.push(OutputColumn {
             label: title_case(&name),
             meaning: format!("{what} {attribute}."),
@@ -267,6 +263,24 @@ fn output(
 
 /// `cloudLifecycleState` as `Cloud Lifecycle State`, `sAMAccountName` as `SAM Account Name`.
 pub(crate) fn title_case(name: &str) -> String {
+/// A column name for each attribute, so that no header stands twice: its own name, or, where a fixed column has that
+/// name, `attributes.NAME`, with as many `attributes.` as it takes to meet no other column.
+fn attribute_headers(fixed: &[&str], attributes: &[String]) -> Vec<String> {
+    let mut taken: BTreeSet<String> =
+        fixed.iter().copied().chain(attributes.iter().map(String::as_str)).map(str::to_owned).collect();
+    let header = |attribute: &String| {
+        if !fixed.contains(&attribute.as_str()) {
+            return attribute.clone();
+        }
+        let mut name = format!("attributes.{attribute}");
+        while !taken.insert(name.clone()) {
+            name.insert_str(0, "attributes.");
+        }
+        name
+    };
+    attributes.iter().map(header).collect()
+}
+
     let letters: Vec<char> = name.chars().collect();
     let is_upper = |at: usize| letters.get(at).is_some_and(|letter| letter.is_uppercase());
     let is_lower = |at: usize| letters.get(at).is_some_and(|letter| letter.is_lowercase());
@@ -294,61 +308,119 @@ pub(crate) fn title_case(name: &str) -> String {
 
 /// The one integer of a result of one row.
 pub(crate) fn single_count(step: &str, batches: &[RecordBatch]) -> Result<u64> {
-    let wrong = |what: String| EngineError::data(format!("counting {step:?}"), what);
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let Some(batch) = batches.iter().find(|b| b.num_rows() == 1).filter(|_| rows == 1) else {
-        return Err(wrong(format!("the query gave {rows} rows: expected one")));
+        return Err(no_count(step, format!("the query gave {rows} rows: expected one")));
     };
-    let column = cast(batch.column(0), &DataType::Int64).map_err(|e| wrong(e.to_string()))?;
-    let column = column.as_primitive::<Int64Type>();
-    if column.is_null(0) {
-        return Err(wrong("the query gave null: expected an integer".into()));
-    }
-    u64::try_from(column.value(0)).map_err(|_| wrong(format!("the query gave {}", column.value(0))))
+    Ok(whole_numbers(step, batch.column(0))?[0])
+}
+
+/// The numbers of a column of counts. What is no whole number from zero up is an error, not zero.
+pub(crate) fn whole_numbers(step: &str, column: &ArrayRef) -> Result<Vec<u64>> {
+    let wrong = |what: String| no_count(step, what);
+    let numbers = cast(column, &DataType::Int64).map_err(|e| wrong(e.to_string()))?;
+    // A cast cuts fractions off.
+    let again = cast(&numbers, column.data_type()).map_err(|e| wrong(e.to_string()))?;
+    let whole = again.to_data() == column.to_data();
+    let read = |number: Option<i64>| match number.map(u64::try_from) {
+        Some(Ok(number)) if whole => Ok(number),
+        Some(_) => {
+            Err(wrong("the query gave a number that counts nothing: expected whole numbers from 0 up".into()))
+        }
+        None => Err(wrong("the query gave null, or what is no number: expected an integer".into())),
+    };
+    numbers.as_primitive::<Int64Type>().iter().map(read).collect()
+}
+
+/// A column of labels; a null is `none`.
+fn labels(step: &str, column: &ArrayRef) -> Result<Vec<String>> {
+    let texts = strings(column).map_err(|e| EngineError::plan(step, e))?;
+    Ok(texts.iter().map(|label| label.unwrap_or("none").to_owned()).collect())
+}
+
+/// The columns of a batch, if it has as many.
+fn columns<'a, const N: usize>(step: &str, batch: &'a RecordBatch) -> Result<&'a [ArrayRef; N]> {
+    batch.columns().first_chunk().ok_or_else(|| {
+        no_count(step, format!("the query gave {} columns: expected {N}", batch.num_columns()))
+    })
+}
+
+/// A count that is none, in words that whoever wrote its query may read: they say nothing of the data.
+fn no_count(step: &str, what: impl std::fmt::Display) -> EngineError {
+    EngineError::Invalid(format!("counting {step:?}: {what}"))
 }
 
 fn counts(step: &str, batches: &[RecordBatch]) -> Result<Vec<Count>> {
-    let wrong = |e: datafusion::arrow::error::ArrowError| EngineError::data(format!("counting {step:?}"), e);
     let mut parts = Vec::new();
     for batch in batches {
-        let labels = cast(batch.column(0), &DataType::Utf8).map_err(wrong)?;
-        let numbers = cast(batch.column(1), &DataType::Int64).map_err(wrong)?;
-        let (labels, numbers) = (labels.as_string::<i32>(), numbers.as_primitive::<Int64Type>());
-        for row in 0..batch.num_rows() {
-            let label = if labels.is_null(row) { "none" } else { labels.value(row) };
-            parts.push(Count {
-                label: label.to_owned(),
-                rows: u64::try_from(numbers.value(row)).unwrap_or(0),
-            });
-        }
+        let [of, numbers] = columns(step, batch)?;
+        let numbers = labels(step, of)?.into_iter().zip(whole_numbers(step, numbers)?);
+        parts.extend(numbers.map(|(label, rows)| Count { label, rows }));
     }
     Ok(parts)
 }
 
 fn numbers(step: &str, batches: &[RecordBatch]) -> Result<Vec<ChartNumber>> {
-    let wrong = |e: datafusion::arrow::error::ArrowError| EngineError::data(format!("counting {step:?}"), e);
     let mut found = Vec::new();
     for batch in batches {
-        let (categories, series) =
-            (cast(batch.column(0), &DataType::Utf8), cast(batch.column(1), &DataType::Utf8));
-        let (categories, series) = (categories.map_err(wrong)?, series.map_err(wrong)?);
-        let values = cast(batch.column(2), &DataType::Int64).map_err(wrong)?;
-        let (categories, series) = (categories.as_string::<i32>(), series.as_string::<i32>());
-        let values = values.as_primitive::<Int64Type>();
-        for row in 0..batch.num_rows() {
-            let text = |texts: &datafusion::arrow::array::StringArray| {
-                if texts.is_null(row) { "none".to_owned() } else { texts.value(row).to_owned() }
-            };
-            let number = u64::try_from(values.value(row)).unwrap_or(0);
-            found.push(ChartNumber { category: text(categories), series: text(series), number });
-        }
+        let [categories, series, numbers] = columns(step, batch)?;
+        let names = labels(step, categories)?.into_iter().zip(labels(step, series)?);
+        let numbers = names.zip(whole_numbers(step, numbers)?);
+        found.extend(numbers.map(|((category, series), number)| ChartNumber { category, series, number }));
     }
     Ok(found)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::title_case;
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use datafusion::arrow::array::{Float64Array, Int64Array, StringArray};
+
+    #[test]
+    fn what_counts_nothing_is_an_error_and_no_zero() {
+        let wrong: [ArrayRef; 5] = [
+            Arc::new(Int64Array::from(vec![Some(1), None])),
+            Arc::new(Int64Array::from(vec![-1])),
+            Arc::new(Float64Array::from(vec![2.0, 1.5])),
+            Arc::new(Float64Array::from(vec![f64::NAN])),
+            Arc::new(StringArray::from(vec!["many"])),
+        ];
+        for column in wrong {
+            let refused = whole_numbers("by", &column).unwrap_err();
+            assert!(matches!(refused, EngineError::Invalid(_)), "{column:?}");
+        }
+        let right: ArrayRef = Arc::new(Float64Array::from(vec![0.0, 3.0]));
+        assert_eq!(whole_numbers("by", &right).unwrap(), [0, 3]);
+        let names: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None]));
+        let numbers: ArrayRef = Arc::new(Int64Array::from(vec![2, 0]));
+        let batch = RecordBatch::try_from_iter([("by", Arc::clone(&names)), ("n", numbers)]).unwrap();
+        let count = |label: &str, rows| Count { label: label.to_owned(), rows };
+        assert_eq!(counts("by", &[batch]).unwrap(), [count("a", 2), count("none", 0)]);
+        let narrow = RecordBatch::try_from_iter([("by", names)]).unwrap();
+        assert!(counts("by", &[narrow]).is_err());
+    }
+
+    #[test]
+    fn attributes_named_like_other_columns_get_headers_of_their_own() {
+        for (attributes, headers) in [
+            (vec!["mail", "Name"], vec!["mail", "Name"]),
+            (vec!["name", "id"], vec!["attributes.name", "attributes.id"]),
+            (vec!["name", "attributes.name"], vec!["attributes.attributes.name", "attributes.name"]),
+            (vec!["attributes.name", "name"], vec!["attributes.name", "attributes.attributes.name"]),
+            (
+                vec!["attributes.attributes.name", "name", "attributes.name"],
+                vec![
+                    "attributes.attributes.name",
+                    "attributes.attributes.attributes.name",
+                    "attributes.name",
+                ],
+            ),
+        ] {
+            let attributes: Vec<String> = attributes.into_iter().map(str::to_owned).collect();
+            assert_eq!(attribute_headers(&["id", "name"], &attributes), headers, "{attributes:?}");
+        }
+    }
 
     #[test]
     fn names_become_titles() {

@@ -80,12 +80,17 @@ pub(crate) async fn open(
 pub(crate) async fn piece_files(dir: &Path, table: &str, version: u64) -> Result<Vec<PieceFile>> {
     let opened = load(dir, table, Some(version)).await?;
     let state = opened.snapshot().map_err(|source| EngineError::table(table, "opened", source))?;
-    let files = state.log_data().into_iter().map(|file| PieceFile {
-        name: file.object_store_path().to_string(),
-        bytes: u64::try_from(file.size()).unwrap_or_default(),
-        rows: file.num_records().unwrap_or_default() as u64,
+    let files = state.log_data().into_iter().map(|file| {
+        let name = file.object_store_path().to_string();
+        match (u64::try_from(file.size()), file.num_records()) {
+            (Ok(bytes), Some(rows)) => Ok(PieceFile { name, bytes, rows: rows as u64 }),
+            (Err(_), _) | (_, None) => Err(EngineError::data(
+                format!("reading the log of table {table:?}"),
+                format!("file {name} has no size or no number of rows: expected both"),
+            )),
+        }
     });
-    Ok(files.collect())
+    files.collect()
 }
 
 /// The names of the files that `table` at a version consists of; of its newest version where none is given.

@@ -6,7 +6,7 @@
 
 use super::extent::{Extent, within};
 use super::stage::StagedSource;
-use super::work::{Work, texts};
+use super::work::{self, Work, texts};
 use super::{RefreshRequest, SourceInput};
 use crate::error::{EngineError, Result};
 use datafusion::arrow::array::{BooleanArray, RecordBatch, StringArray};
@@ -193,7 +193,7 @@ async fn count_conflicts(work: &Work, staged: &mut [StagedSource]) -> Result<()>
         .rows("rejected by source", "SELECT source_id, count(*) FROM rejected GROUP BY source_id")
         .await?;
     let by_source: BTreeMap<String, u64> =
-        texts(&counts, 0).zip(texts(&counts, 1).map(|n| n.parse().unwrap_or(0))).collect();
+        texts(&counts, 0).zip(work::counts("rejected by source", &counts, 1)?).collect();
     for source in staged.iter_mut() {
         let Some(rejected) = by_source.get(source.outcome.run.id.as_str()) else { continue };
         if *rejected == source.outcome.run.rejected && !source.outcome.carried {
@@ -210,11 +210,12 @@ async fn count_conflicts(work: &Work, staged: &mut [StagedSource]) -> Result<()>
                 ),
             )
             .await?;
-        source.outcome.rejections = texts(&shown, 0)
+        source.outcome.rejections = work::counts("rejected of a source", &shown, 0)?
+            .into_iter()
             .zip(texts(&shown, 1))
             .zip(texts(&shown, 2))
             .map(|((line, native), reason)| muster_sources::Rejection {
-                line: line.parse().unwrap_or(0),
+                line,
                 native_identity: (!native.is_empty()).then_some(native),
                 reason,
             })
@@ -270,10 +271,9 @@ async fn who_may_mark_missing(
              GROUP BY p.source_id",
         )
         .await?;
-    let number = |text: String| text.parse::<u64>().unwrap_or(0);
     let missing: BTreeMap<String, (u64, u64)> = texts(&rows, 0)
-        .zip(texts(&rows, 1).map(number))
-        .zip(texts(&rows, 2).map(number))
+        .zip(work::counts("missing accounts", &rows, 1)?)
+        .zip(work::counts("missing accounts", &rows, 2)?)
         .map(|((id, live), gone)| (id, (live, gone)))
         .collect();
     let mut may_mark = BTreeMap::new();
@@ -322,10 +322,9 @@ async fn count_changes(work: &Work, staged: &mut [StagedSource]) -> Result<()> {
     let rows = work
         .rows("changes", "SELECT source_id, change, count(*) FROM account_changes GROUP BY source_id, change")
         .await?;
-    for ((id, change), n) in texts(&rows, 0).zip(texts(&rows, 1)).zip(texts(&rows, 2)) {
+    for ((id, change), n) in texts(&rows, 0).zip(texts(&rows, 1)).zip(work::counts("changes", &rows, 2)?) {
         let Some(source) = staged.iter_mut().find(|s| s.outcome.run.id.as_str() == id) else { continue };
         let run = &mut source.outcome.run;
-        let n: u64 = n.parse().unwrap_or(0);
         match change.as_str() {
             "created" => run.created = n,
             "updated" => run.updated = n,

@@ -312,7 +312,7 @@ async fn groups_of(work: &Work, layout: &Layout, sql: &str) -> Result<Vec<(Optio
     };
     let rows =
         work.rows(layout.table, &format!("SELECT {group}, count(*) FROM ({sql}) GROUP BY {group}")).await?;
-    Ok(work::texts(&rows, 0).map(Some).zip(work::texts(&rows, 1).map(|n| n.parse().unwrap_or(0))).collect())
+    Ok(work::texts(&rows, 0).map(Some).zip(work::counts(layout.table, &rows, 1)?).collect())
 }
 
 impl TableOutcome {

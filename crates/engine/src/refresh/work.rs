@@ -194,6 +194,12 @@ pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
+/// The numbers of a column of counts of small batches.
+pub(super) fn counts(step: &str, batches: &[RecordBatch], column: usize) -> Result<Vec<u64>> {
+    let numbers = batches.iter().map(|batch| crate::report::whole_numbers(step, batch.column(column)));
+    Ok(numbers.collect::<Result<Vec<_>>>()?.concat())
+}
+
 /// The texts of a column of small batches.
 pub(super) fn texts(batches: &[RecordBatch], column: usize) -> impl Iterator<Item = String> + '_ {
     use datafusion::arrow::array::AsArray;
