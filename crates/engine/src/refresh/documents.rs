@@ -61,7 +61,7 @@ pub(super) async fn make(work: &Work, request: &RefreshRequest, extent: &Extent)
     let known = request.previous.as_ref().filter(|_| !extent.everything).and_then(|last| last.last_event);
     let mut last_event = known.unwrap_or(0);
     for document_type in DocumentType::ALL {
-        let made = format!("made_{}", document_type.index_name());
+        let made = made_of(document_type);
         match document_type {
             DocumentType::Identities => identities(work, extent, &made).await?,
             DocumentType::Entitlements => {
@@ -94,10 +94,18 @@ pub(super) async fn make(work: &Work, request: &RefreshRequest, extent: &Extent)
     Ok(last_event)
 }
 
+/// What the names of the steps begin with that hold the documents sources gave.
+pub(super) const GIVEN: &str = "given_";
+
+/// The step with the documents of a type that are made here, before those that sources gave stand for some of them.
+pub(super) fn made_of(document_type: DocumentType) -> String {
+    format!("made_{}", document_type.index_name())
+}
+
 /// Documents that sources gave, and those that were made here and are of something else.
 async fn unite(work: &Work, document_type: DocumentType, made: &str) -> Result<()> {
     let table = tables::of_documents(document_type);
-    let given = format!("given_{}", document_type.index_name());
+    let given = format!("{GIVEN}{}", document_type.index_name());
     if work.count(&given, &format!("SELECT count(*) FROM {given}")).await? == 0 {
         return work.alias(table, made).await;
     }
@@ -364,6 +372,8 @@ async fn identities(work: &Work, extent: &Extent, step: &str) -> Result<()> {
         }
         file.write(columns)?;
     }
+    accounts.finish()?;
+    access.finish()?;
     file.close(work, step).await
 }
 
@@ -372,8 +382,6 @@ fn lengths(lists: &ArrayRef) -> ArrayRef {
     Arc::new(lengths.map(|length| i64::try_from(length).ok()).collect::<Int64Array>())
 }
 
-    accounts.finish()?;
-    access.finish()?;
 /// A file of documents in the work folder.
 struct DocumentFile {
     schema: SchemaRef,

@@ -22,6 +22,7 @@ mod extent;
 mod identities;
 mod publish;
 mod stage;
+mod sums;
 mod work;
 
 pub(crate) use work::literal;
