@@ -10,6 +10,7 @@ mod file;
 mod functions;
 mod order;
 mod pieces;
+pub mod reading;
 pub mod refresh;
 pub mod report;
 pub mod retention;

@@ -5,8 +5,8 @@ use crate::functions::strings;
 use crate::order::{Ordered, SortKey};
 use crate::rows::ReportRows;
 use crate::session::{Engine, within_memory};
-use crate::{scope, tables};
-use datafusion::arrow::array::{Array, AsArray, RecordBatch};
+use crate::{reading, scope, tables};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::ScalarValue;
@@ -66,7 +66,9 @@ impl Engine {
         arguments: &Arguments,
         scope: &DataScope,
     ) -> Result<ReportPlan> {
+        reading::check(definition)?;
         let context = self.session();
+        reading::limit(&context);
         // A query that names a table which the snapshot lacks says so.
         scope::register(self, &context, manifest, scope, &tables::TABLES).await?;
         let parameters = parameters(arguments);
@@ -175,7 +177,7 @@ async fn parameterised(
     sql: &str,
     parameters: &[(String, ScalarValue)],
 ) -> datafusion::error::Result<DataFrame> {
-    let frame = context.sql(sql).await?;
+    let frame = reading::plan(context, sql).await?;
     if parameters.is_empty() {
         return Ok(frame);
     }
@@ -261,8 +263,6 @@ fn output(
     Ok((columns, expressions))
 }
 
-/// `cloudLifecycleState` as `Cloud Lifecycle State`, `sAMAccountName` as `SAM Account Name`.
-pub(crate) fn title_case(name: &str) -> String {
 /// A column name for each attribute, so that no header stands twice: its own name, or, where a fixed column has that
 /// name, `attributes.NAME`, with as many `attributes.` as it takes to meet no other column.
 fn attribute_headers(fixed: &[&str], attributes: &[String]) -> Vec<String> {
@@ -281,6 +281,8 @@ fn attribute_headers(fixed: &[&str], attributes: &[String]) -> Vec<String> {
     attributes.iter().map(header).collect()
 }
 
+/// `cloudLifecycleState` as `Cloud Lifecycle State`, `sAMAccountName` as `SAM Account Name`.
+pub(crate) fn title_case(name: &str) -> String {
     let letters: Vec<char> = name.chars().collect();
     let is_upper = |at: usize| letters.get(at).is_some_and(|letter| letter.is_uppercase());
     let is_lower = |at: usize| letters.get(at).is_some_and(|letter| letter.is_lowercase());

@@ -128,6 +128,14 @@ pub fn open(parts: Parts) -> Result<EnginePorts> {
     Ok(EnginePorts { runner: Arc::new(runner), refresher: Arc::new(refresher), tables: Arc::new(tables) })
 }
 
+/// Refuses a definition whose texts do more than read.
+///
+/// # Errors
+/// `Invalid` with the place in the definition.
+pub fn check_definition(definition: &ReportDefinition) -> Result<()> {
+    Ok(muster_engine::reading::check(definition)?)
+}
+
 #[derive(Clone)]
 struct EnginePlanner(Arc<Engine>);
 

@@ -305,7 +305,41 @@ fn add_definitions(catalogue: &mut Catalogue, folder: &Path) -> Result {
     for path in files {
         let place = path.display().to_string();
         let text = std::fs::read_to_string(&path).context(|| format!("{place} cannot be read"))?;
-        catalogue.add(ReportDefinition::from_toml(&text, &place)?)?;
+        let definition = ReportDefinition::from_toml(&text, &place)?;
+        engine_wiring::check_definition(&definition).context(|| place.clone())?;
+        catalogue.add(definition)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    /// What becomes of a folder with one definition whose population has this text.
+    fn added(population: &str) -> Result {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!(
+            "id = \"mine\"\nversion = 1\nname = \"Mine\"\ndescription = \"d\"\nrow = \"r\"\nformats = [\"CSV\"]\n\
+             order_by = [\"n\"]\nquery = \"SELECT id AS n FROM accounts\"\npopulation = \"{population}\"\n\
+             [[columns]]\nname = \"n\"\nlabel = \"N\"\nmeaning = \"m\"\n"
+        );
+        std::fs::write(folder.path().join("mine.toml"), text).unwrap();
+        add_definitions(&mut Catalogue::built_in(), folder.path())
+    }
+
+    #[test]
+    fn a_definition_that_does_more_than_read_is_refused_before_the_service_starts() {
+        added("SELECT count(*) FROM accounts").unwrap();
+        for text in ["COPY accounts TO 'x.csv'", "SELECT 1; SELECT 2", "SET a.b = 1"] {
+            let refused = muster_reports::error::error_chain(&added(text).unwrap_err());
+            assert!(
+                refused.contains("mine.toml")
+                    && refused.contains("population: it is")
+                    && refused.contains("SELECT"),
+                "{refused}"
+            );
+        }
+    }
 }

@@ -1,6 +1,9 @@
 //! The six reports over one small organisation, as whole files that a person can check by eye.
 
-use crate::house::House;
+use crate::house::{House, block_on};
+use muster_engine::EngineError;
+use muster_reports::error::error_chain;
+use muster_reports::{Arguments, DataScope, ReportDefinition};
 
 const HR: &str = r#"
 id = "000000000000000000000000000000a1"
@@ -204,6 +207,128 @@ fn every_report_reconciles() {
     let excluded: Vec<u64> = uncorrelated.excluded.iter().map(|c| c.rows).collect();
     assert_eq!(excluded, [1, 1, 5]);
     assert_eq!((uncorrelated.expected, uncorrelated.reported), (2, 2));
+}
+
+/// Attributes may be called like columns of the report, like each other but for case, and by any sign.
+#[test]
+fn attributes_of_any_name_are_columns_of_their_own() {
+    let mut house = House::new();
+    house.source(
+        "name = \"Odd\"\nkind = \"delimited\"\n[delimited]\npath = \"odd.csv\"\nnative_identity = \"dn\"\n",
+        "odd.csv",
+        "dn,name,attributes.name,Name,NAME,a.b,\"quo\"\"te\",$x,it's,situation,\"c0\"\nd1,v1,v2,v3,v4,v5,v6,v7,v8,v9,v10\n",
+    );
+    house.refresh();
+    let ran = house.accounts("Odd");
+    let headers = [
+        "dn",
+        "attributes.attributes.name",
+        "attributes.name",
+        "Name",
+        "NAME",
+        "a.b",
+        "quo\"te",
+        "$x",
+        "it's",
+        "attributes.situation",
+        "c0",
+    ];
+    assert_eq!(ran.header[16..], headers);
+    assert_eq!(ran.rows[0][16..], ["d1", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10"]);
+    assert_eq!(ran.column("situation"), ["UNMATCHED"]);
+}
+
+/// A custom report over the accounts, with these texts; its rows, or the words of what is wrong.
+fn custom(
+    house: &House,
+    query: &str,
+    population: &str,
+    order: &str,
+    scope: &DataScope,
+) -> Result<u64, String> {
+    let definition = format!(
+        "id = \"mine\"\nversion = 1\nname = \"Mine\"\ndescription = \"d\"\nrow = \"r\"\nformats = [\"CSV\"]\n\
+         order_by = [{order}]\nquery = '''{query}'''\npopulation = '''{population}'''\n\
+         [[columns]]\nname = \"n\"\nlabel = \"N\"\nmeaning = \"m\"\n"
+    );
+    let definition = ReportDefinition::from_toml(&definition, "mine.toml").unwrap();
+    let words = |error: EngineError| error_chain(&error);
+    block_on(async {
+        let plan = house.engine.prepare(house.manifest(), &definition, &Arguments::default(), scope).await;
+        let plan = plan.map_err(words)?;
+        let counted = plan.reconcile().await.map_err(words)?;
+        let mut rows = plan.start().map_err(words)?;
+        let mut count = 0;
+        while let Some(batch) = rows.next().await.map_err(words)? {
+            count += batch.num_rows() as u64;
+        }
+        assert_eq!(count, counted.expected);
+        Ok(count)
+    })
+}
+
+const COUNT: &str = "SELECT count(*) FROM accounts";
+
+#[test]
+fn a_custom_report_reads_the_tables_of_the_snapshot_and_nothing_else() {
+    let house = house();
+    let all = DataScope::Everything;
+    let names = "SELECT native_identity AS n FROM accounts";
+    assert_eq!(custom(&house, names, COUNT, "\"n\"", &all), Ok(9));
+    let tables = house.dir.path().join("tables/accounts").display().to_string();
+    let mut files = std::fs::read_dir(&tables).unwrap().map(|entry| entry.unwrap().path());
+    let file = files.find(|path| path.extension().is_some_and(|end| end == "parquet")).unwrap();
+    let outside = house.dir.path().join("outside.csv");
+    let nobody = DataScope::Sources([].into());
+    for sql in [
+        format!("COPY (SELECT * FROM accounts) TO '{}'", outside.display()),
+        format!("CREATE EXTERNAL TABLE t STORED AS PARQUET LOCATION '{tables}'"),
+        format!("SELECT native_identity AS n FROM '{}'", file.display()),
+        format!("SELECT native_identity AS n FROM \"{}\"", file.display()),
+        format!("SELECT native_identity AS n FROM parquet_scan('{}')", file.display()),
+        "INSERT INTO accounts SELECT * FROM accounts".to_owned(),
+        "EXPLAIN ANALYZE INSERT INTO accounts SELECT * FROM accounts".to_owned(),
+        "SET datafusion.catalog.information_schema = true".to_owned(),
+        "SELECT table_name AS n FROM information_schema.tables".to_owned(),
+        "SELECT value AS n FROM generate_series(1, 3)".to_owned(),
+        "SELECT id AS n FROM written_accounts".to_owned(),
+        format!("{names}; {names}"),
+    ] {
+        for scope in [&all, &nobody] {
+            assert!(custom(&house, &sql, COUNT, "\"n\"", scope).is_err(), "{sql}");
+            assert!(custom(&house, names, &sql, "\"n\"", scope).is_err(), "{sql}");
+        }
+    }
+    assert!(!outside.exists());
+    // Whose sources are none sees none, however the table is named.
+    for name in ["accounts", "public.accounts", "datafusion.public.accounts", "\"accounts\""] {
+        let names = format!("SELECT native_identity AS n FROM {name}");
+        assert_eq!(custom(&house, &names, COUNT, "\"n\"", &nobody), Ok(0), "{name}");
+    }
+}
+
+#[test]
+fn a_custom_report_whose_keys_do_not_tell_rows_apart_fails_in_words() {
+    let house = house();
+    let source = "SELECT source_name AS n FROM accounts";
+    let refused = custom(&house, source, COUNT, "\"n\"", &DataScope::Everything).unwrap_err();
+    assert!(refused.contains("mine: row 2 has the same sort keys as row 1"), "{refused}");
+}
+
+#[test]
+fn a_count_that_is_none_fails() {
+    let house = house();
+    let names = "SELECT native_identity AS n FROM accounts";
+    for count in [
+        "SELECT CAST(NULL AS BIGINT)",
+        "SELECT -9",
+        "SELECT 'nine'",
+        "SELECT 9.5",
+        "SELECT 9 UNION ALL SELECT 9",
+    ] {
+        let refused = custom(&house, names, count, "\"n\"", &DataScope::Everything).unwrap_err();
+        assert!(refused.contains("counting \"population\""), "{count}: {refused}");
+    }
 }
 
 /// A view holds all the text that it was cut from, and a sort counts it for each batch: with them, organisations of a
