@@ -4,7 +4,7 @@
 //! knows the others. It knows the engine only as a [`Planner`], so that it is tested without one.
 //!
 //! Invariants:
-//! - a result whose rows do not equal the independent counts is never published;
+//! - a result whose rows do not equal the independent counts, or its subtotals, is never published;
 //! - rows are rendered away from the request runtime, with a bounded number of batches on the way;
 //! - dropping the run stops the plan and leaves no file.
 
@@ -132,12 +132,13 @@ async fn charts(prepared: &Prepared) -> Result<Vec<Chart>> {
     Ok(charts)
 }
 
-/// Every file of every part must have as many rows as were counted another way.
+/// Every file of every part must have as many rows as were counted another way, and each breakdown must add up to them.
 fn check_counts(prepared: &Prepared, tables: &[WrittenTable], counted: &mut [Reconciliation]) -> Result<()> {
     for (part, counted) in prepared.parts.iter().zip(counted) {
         for table in tables.iter().filter(|table| table.part == part.name()) {
             counted.reported = table.written.rows;
             if counted.reported == counted.expected {
+                check_subtotals(counted)?;
                 continue;
             }
             return Err(Error::internal(
@@ -149,6 +150,23 @@ fn check_counts(prepared: &Prepared, tables: &[WrittenTable], counted: &mut [Rec
                     "{}: population {}, excluded {:?}, added {:?}",
                     table.name, counted.population, counted.excluded, counted.added
                 ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_subtotals(counted: &Reconciliation) -> Result<()> {
+    for subtotal in &counted.subtotals {
+        let sum = subtotal.parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.rows));
+        if sum != Some(counted.reported) {
+            let sum = sum.map_or_else(|| "more than can be counted".to_owned(), |sum| sum.to_string());
+            return Err(Error::internal(
+                format!(
+                    "the subtotals by {} add up to {sum}, but the report has {} rows: nothing is published",
+                    subtotal.by, counted.reported
+                ),
+                "subtotals that do not add up",
             ));
         }
     }

@@ -6,7 +6,7 @@ use arrow::array::{Int64Array, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
 use muster_reports::arguments::RawValue;
-use muster_reports::cover::{Count, Cover, CoverColumn};
+use muster_reports::cover::{Breakdown, Count, Cover, CoverColumn};
 use muster_reports::definition::COMMON_ARGUMENTS;
 use muster_reports::ids::{ReportId, WorkerId};
 use muster_reports::ports::TaskStore;
@@ -22,6 +22,8 @@ use tokio::sync::Notify;
 struct Fixed {
     parts: usize,
     expected: u64,
+    /// Rows of the parts of a breakdown, if there is one.
+    subtotals: Option<[u64; 2]>,
     /// After the first batch: tells that it was taken, then waits for ever.
     hangs: Option<Arc<Notify>>,
 }
@@ -80,6 +82,14 @@ impl Part for Fixed {
             population: self.expected + 1,
             excluded: vec![Count { label: "left".into(), rows: 1 }],
             expected: self.expected,
+            subtotals: self
+                .subtotals
+                .iter()
+                .map(|parts| Breakdown {
+                    by: "status".into(),
+                    parts: parts.map(|rows| Count { label: "some".into(), rows }).to_vec(),
+                })
+                .collect(),
             ..Reconciliation::default()
         })
     }
@@ -140,7 +150,7 @@ fn names(dir: &tempfile::TempDir) -> Vec<String> {
 
 #[tokio::test]
 async fn rows_become_a_file_with_its_digest_and_a_cover() {
-    let house = house(Fixed { parts: 1, expected: 4, hangs: None }).await;
+    let house = house(Fixed { parts: 1, expected: 4, subtotals: None, hangs: None }).await;
     let progress = ProgressCell::default();
     let outcome = house.runner.run(&house.claim, &progress).await.unwrap();
     assert_eq!(progress.get().text(), "4 of 4 rows written");
@@ -162,7 +172,9 @@ async fn rows_become_a_file_with_its_digest_and_a_cover() {
 
 #[tokio::test]
 async fn a_search_becomes_an_archive_with_a_cover() {
-    let house = house_for(ReportKind::SearchExport, Fixed { parts: 1, expected: 4, hangs: None }).await;
+    let house =
+        house_for(ReportKind::SearchExport, Fixed { parts: 1, expected: 4, subtotals: None, hangs: None })
+            .await;
     let outcome = house.runner.run(&house.claim, &ProgressCell::default()).await.unwrap();
     let [file] = &outcome.result.files[..] else { panic!("one file") };
     assert_eq!(
@@ -190,13 +202,32 @@ async fn a_search_becomes_an_archive_with_a_cover() {
 
 #[tokio::test]
 async fn rows_that_do_not_add_up_leave_nothing() {
-    let house = house(Fixed { parts: 1, expected: 5, hangs: None }).await;
+    let house = house(Fixed { parts: 1, expected: 5, subtotals: None, hangs: None }).await;
     let error = house.runner.run(&house.claim, &ProgressCell::default()).await.unwrap_err();
     assert_eq!(error.message, "the report has 4 rows, but 5 were counted: nothing is published");
     assert!(names(&house.dir).is_empty());
-    let house = house_for(ReportKind::SearchExport, Fixed { parts: 1, expected: 3, hangs: None }).await;
+    let house =
+        house_for(ReportKind::SearchExport, Fixed { parts: 1, expected: 3, subtotals: None, hangs: None })
+            .await;
     house.runner.run(&house.claim, &ProgressCell::default()).await.unwrap_err();
     assert!(names(&house.dir).is_empty());
+}
+
+#[tokio::test]
+async fn subtotals_that_do_not_add_up_leave_nothing() {
+    let run = async |subtotals| {
+        let house = house(Fixed { parts: 1, expected: 4, subtotals: Some(subtotals), hangs: None }).await;
+        let outcome = house.runner.run(&house.claim, &ProgressCell::default()).await;
+        (outcome.map_err(|error| error.message), names(&house.dir).len())
+    };
+    assert_eq!(run([1, 3]).await.1, 2, "CSV and PDF");
+    for (subtotals, sum) in [([1, 2], "3"), ([4, 1], "5"), ([u64::MAX, 1], "more than can be counted")] {
+        let (outcome, files) = run(subtotals).await;
+        let expected = format!(
+            "the subtotals by status add up to {sum}, but the report has 4 rows: nothing is published"
+        );
+        assert_eq!((outcome.err(), files), (Some(expected), 0));
+    }
 }
 
 #[test]
@@ -204,7 +235,7 @@ fn a_run_that_is_dropped_leaves_no_file() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let dir = runtime.block_on(async {
         let hangs = Arc::new(Notify::new());
-        let house = house(Fixed { parts: 1, expected: 4, hangs: Some(hangs.clone()) }).await;
+        let house = house(Fixed { parts: 1, expected: 4, subtotals: None, hangs: Some(hangs.clone()) }).await;
         let progress = ProgressCell::default();
         tokio::select! {
             _ = house.runner.run(&house.claim, &progress) => unreachable!("the rows never end"),
@@ -219,7 +250,7 @@ fn a_run_that_is_dropped_leaves_no_file() {
 
 #[tokio::test]
 async fn further_formats_are_written_beside_the_published_ones() {
-    let mut house = house(Fixed { parts: 1, expected: 4, hangs: None }).await;
+    let mut house = house(Fixed { parts: 1, expected: 4, subtotals: None, hangs: None }).await;
     let extra = RawValue::List(vec![
         RawValue::Text("NDJSON".into()),
         RawValue::Text("PARQUET".into()),
