@@ -26,6 +26,7 @@ mod setup;
 mod tally;
 mod test;
 mod tidy;
+mod twice;
 mod workspace;
 
 use clap::{Parser, Subcommand};

@@ -7,6 +7,7 @@ use crate::faults;
 use crate::hostile;
 use crate::setup;
 use crate::tally::{Programs, Tally};
+use crate::twice;
 use crate::workspace::{Workspace, cargo, must_run_everything};
 use std::ffi::OsString;
 
@@ -56,6 +57,8 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
 
     let clients = clients::suites(workspace, binary.clone(), clients::DEFAULT_IDENTITIES);
     tally += counted_or_failed("the published clients", clients);
+    let twice = twice::demos(workspace, &binary);
+    tally += counted_or_failed("the demo made twice", twice);
     let hostile = hostile::requests(workspace, &binary, false, 1);
     tally += counted_or_failed("hostile requests", hostile);
     let faults = faults::parts(workspace, &binary, &faults::Options::in_tests());
