@@ -6,6 +6,7 @@
 //! Invariants:
 //! - a file goes in only with the digest that its record has, and under the name that the cover gives it;
 //! - what a task's data scope hides is not in its package;
+//! - its audit events are as they were recorded, up to the trail's sealed head;
 //! - a package is written to a file without a name, which is gone with its last reader;
 //! - only [`AT_A_TIME`] packages are made at a time, however many are asked for, and they take no more room than
 //!   [`Copies`] has;
@@ -208,15 +209,34 @@ impl Packages {
         Ok(Contents { folder: format!("evidence-{}", task.id), info, files, texts })
     }
 
-    /// The task's audit events, a line each.
+    /// The task's audit events, a line each, checked against the chain.
     async fn events(&self, task: &Task) -> Result<Vec<u8>> {
         let (mut text, mut after) = (String::new(), 0);
+        let mut first = None;
         loop {
             let page = self.parts.audit.records_of(&task.tenant, &task.id, after, EVENTS_PAGE).await?;
             for record in &page {
+                first.get_or_insert(record.sequence);
+                if record.content_hash() != record.hash {
+                    return Err(Error::unavailable(format!(
+                        "event {} of the audit trail was changed: no evidence can be made of it; `muster audit verify` \
+                         lists what is wrong",
+                        record.sequence
+                    )));
+                }
                 text.push_str(&audit_line(record));
             }
-            let Some(last) = page.last() else { return Ok(text.into_bytes()) };
+            let Some(last) = page.last() else {
+                let first = first.ok_or_else(|| {
+                    Error::unavailable(format!(
+                        "the audit trail has no event of report {}: no evidence can be made of it; `muster audit verify` \
+                         lists what is wrong",
+                        task.id
+                    ))
+                })?;
+                self.audit.holds_from(&task.tenant, first).await?;
+                return Ok(text.into_bytes());
+            };
             if text.len() > EVENTS_BYTES_MAX {
                 return Err(Error::invalid(format!(
                     "report result {} has more than {EVENTS_BYTES_MAX} bytes of audit events: expected no more in an \

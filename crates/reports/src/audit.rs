@@ -4,6 +4,9 @@
 //! shows at its event, and whoever changes one would have to rewrite all that follow; the chain's head (the
 //! last number and hash) is kept apart and sealed with a key that the database does not hold.
 //!
+//! A chain whose sealed head does not hold is never extended: a forged end would be sealed with it (the store's
+//! `append` holds this, in the transaction that extends the chain).
+//!
 //! Limits, to be known: an older whole state of the database, head and seal included, is consistent in
 //! itself. Only heads that were noted elsewhere show that it is older; a walk takes them.
 //!
@@ -179,6 +182,16 @@ pub enum Finding {
         /// How many.
         count: u64,
     },
+    /// Things that are there although the trail has no event of their beginning: it was wiped, or cut back to an
+    /// earlier head.
+    Unrecorded {
+        /// Which things: `tasks`.
+        what: &'static str,
+        /// How many.
+        count: u64,
+        /// The id of the first.
+        first: String,
+    },
 }
 
 impl fmt::Display for Finding {
@@ -204,6 +217,9 @@ impl fmt::Display for Finding {
                 )
             }
             Self::Unchained { count } => write!(f, "{count} events are in no chain"),
+            Self::Unrecorded { what, count, first } => {
+                write!(f, "{count} {what} have no event of their beginning, the first of them {first}")
+            }
         }
     }
 }
@@ -245,6 +261,11 @@ impl Walk {
         Self { events: 0, at: AuditHead::empty(), place: None, noted, findings: Vec::new(), more_findings: 0 }
     }
 
+    /// Begins a walk in the middle of a chain, behind this event.
+    pub fn behind(head: AuditHead) -> Self {
+        Self { at: head, ..Self::new(Vec::new()) }
+    }
+
     /// The next event, by number. `place` grows with the order in which events were recorded.
     pub fn see(&mut self, place: i64, record: &AuditRecord) {
         let sequence = record.sequence;
@@ -263,6 +284,11 @@ impl Walk {
         self.events += 1;
         self.place = Some(place);
         self.at = AuditHead { sequence, hash: record.hash.clone() };
+    }
+
+    /// Something beside the chain that does not agree with it.
+    pub fn note(&mut self, finding: Finding) {
+        self.find(finding);
     }
 
     /// The last event seen.

@@ -113,7 +113,9 @@ pub trait TaskStore: Send + Sync {
     async fn cancel(&self, tenant: &TenantId, id: &TaskId, now: DateTime<Utc>) -> Result<Cancelled>;
 
     /// Takes the first in line ([`place_in_line`](crate::task::place_in_line)) of the due tasks (pending and due, or
-    /// running with a lease that ran out), raises its epoch and counts an attempt. A task past its deadline or its last attempt fails instead and is not returned.
+    /// running with a lease that ran out), raises its epoch and counts an attempt. A task past its deadline or its last
+    /// attempt fails instead and is not returned; that is recorded as in [`TaskStore::end_attempt`]. A pending task that was
+    /// accepted or launched later than now, and a lease that ends later than any could, are due too: the clock was set back.
     async fn claim(&self, worker: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<Option<Claim>>;
 
     /// Renews a lease and records progress; never past the deadline.
@@ -125,7 +127,8 @@ pub trait TaskStore: Send + Sync {
         extend: Duration,
     ) -> Result<LeaseState>;
 
-    /// Ends an attempt. Returns whether the lease still held: if not, nothing was changed.
+    /// Ends an attempt. Returns whether the lease still held: if not, nothing was changed. If the task ends with it, the
+    /// event of that ([`crate::task::Task::ending`]) is recorded in the same transaction.
     async fn end_attempt(&self, lease: &Lease, end: AttemptEnd, now: DateTime<Utc>) -> Result<bool>;
 
     /// Returns when a task may have become due in this process, or after `at_most`.
@@ -143,6 +146,9 @@ pub trait TaskStore: Send + Sync {
 pub trait SnapshotCatalogue: Send + Sync {
     /// Makes `manifest` the newest snapshot of the tenant; readers see all of it or none.
     async fn publish(&self, tenant: &TenantId, manifest: &SnapshotManifest) -> Result<()>;
+
+    /// As [`SnapshotCatalogue::publish`], in the event's tenant, with the event in the same transaction.
+    async fn publish_recorded(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()>;
 
     /// The newest snapshot.
     async fn newest(&self, tenant: &TenantId) -> Result<Option<Arc<SnapshotManifest>>>;
@@ -169,6 +175,10 @@ pub trait SnapshotCatalogue: Send + Sync {
         now: DateTime<Utc>,
         dry_run: bool,
     ) -> Result<Vec<SnapshotId>>;
+
+    /// As [`SnapshotCatalogue::expire`], in the event's tenant at its time. If any expire, the event is recorded in the
+    /// same transaction, with their ids as its details.
+    async fn expire_recorded(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>>;
 
     /// The manifests of all snapshots whose data must be kept, of every tenant: they share their tables.
     async fn kept(&self) -> Result<Vec<SnapshotManifest>>;
@@ -325,6 +335,11 @@ pub trait AuditTrail: Send + Sync {
         after_sequence: u64,
         limit: u32,
     ) -> Result<Vec<AuditRecord>>;
+
+    /// Walks from the event with this number to the trail's sealed head: each is as it was recorded.
+    ///
+    /// `Unavailable` with what was found; nothing may then be made of these events.
+    async fn holds_from(&self, tenant: &TenantId, sequence: u64) -> Result<()>;
 
     /// How many of the tenant's events no relay has passed on yet, see [`RelayLog`].
     async fn backlog(&self, tenant: &TenantId) -> Result<u64>;

@@ -11,10 +11,12 @@
 //! the epoch there keeps a worker that lost its lease from writing anything.
 
 use crate::arguments::Arguments;
+use crate::audit::AuditOperation;
 use crate::caller::{Caller, DataScope};
 use crate::definition::ReportDefinition;
-use crate::ids::{ReportId, SnapshotId, TaskDefinitionId, TaskId, TenantId, WorkerId, stable_id};
+use crate::ids::{ClientId, ReportId, SnapshotId, TaskDefinitionId, TaskId, TenantId, WorkerId, stable_id};
 use crate::kind::FileFormat;
+use crate::ports::AuditEvent;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -227,6 +229,44 @@ pub struct Task {
     pub result: Option<TaskResult>,
 }
 
+impl Task {
+    /// What the audit trail says of the end of this task; nothing of one that is live, or whose cancel it has. Its id
+    /// is that of no other event: a task ends once.
+    pub fn ending(&self) -> Option<AuditEvent> {
+        let operation = match self.state {
+            TaskState::Succeeded | TaskState::Warned => AuditOperation::Ended,
+            TaskState::Failed => AuditOperation::EndedFailed,
+            TaskState::Pending | TaskState::Running | TaskState::Terminated => return None,
+        };
+        let mut details = match (&self.result, self.messages.last()) {
+            (Some(result), _) => format!("{} rows", result.rows),
+            // The text of a message may show rows.
+            (None, last) => last.map_or_else(String::new, |message| message.key.clone()),
+        };
+        for file in self.result.iter().flat_map(|result| &result.files) {
+            details.push_str(&format!("; {} sha-256 {}", file.format, file.sha256));
+        }
+        let caller = Caller {
+            tenant: self.tenant.clone(),
+            // The service itself, in the trace of the start.
+            client: ClientId::new("service"),
+            user: None,
+            scopes: Vec::new(),
+            data_scope: self.requester.data_scope.clone(),
+            trace: self.requester.trace.clone(),
+        };
+        Some(AuditEvent {
+            id: stable_id(["ended", self.id.as_str()]),
+            at: self.completed?,
+            operation,
+            caller,
+            task: self.id.clone(),
+            report: self.name.clone(),
+            details,
+        })
+    }
+}
+
 /// A task to be accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewTask {
@@ -259,7 +299,7 @@ pub struct NewTask {
     /// When it fails if it has not ended.
     pub deadline: DateTime<Utc>,
     /// What the audit trail is to say of this start.
-    pub event: Option<crate::ports::AuditEvent>,
+    pub event: Option<AuditEvent>,
 }
 
 /// The stable id of one report with one set of arguments over the rows of one data scope, and over one past

@@ -3,15 +3,17 @@
 //! Invariants:
 //! - a tenant's events are recorded one at a time: the number, the hash before and the head change in one
 //!   transaction, so events become visible in the order of their numbers and no number is missing;
-//! - rows never change and are never deleted; triggers hold that whoever writes.
+//! - rows never change and are never deleted; triggers hold that whoever writes;
+//! - a chain is extended only where its last event is the one of its head and the head's seal holds. Otherwise whoever
+//!   may write to the database could change events, and the next seal would cover them.
 
-use crate::failure::{failed, is_taken};
+use crate::failure::failed;
 use crate::rows;
-use crate::session::{Read, Session, Work, values};
+use crate::session::{Read, Row, Session, Work, values};
 use crate::store::Store;
 use async_trait::async_trait;
 use hmac::{Hmac, KeyInit, Mac};
-use muster_reports::audit::{AuditHead, AuditRecord, ChainedEvent, Seal, Verification, Walk};
+use muster_reports::audit::{AuditHead, AuditRecord, ChainedEvent, Finding, Seal, Verification, Walk};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{TaskId, TenantId, hex};
 use muster_reports::ports::{AuditEvent, AuditTrail};
@@ -60,6 +62,29 @@ impl AuditTrail for Store {
         .await?;
         taken(Step::EventKept);
         Ok(())
+    }
+
+    async fn holds_from(&self, tenant: &TenantId, sequence: u64) -> Result<()> {
+        let wrong = |error| failed("check the audit trail", error);
+        let number = rows::signed("the number of an audit event", sequence)?;
+        let first = self
+            .read_first(
+                "SELECT coalesce(previous, '') AS previous FROM audit_events WHERE tenant = $1 AND sequence = $2",
+                values![tenant.as_str(), number],
+            )
+            .await;
+        let previous =
+            first.and_then(|row| row.map(|row| row.text("previous")).transpose()).map_err(wrong)?;
+        let before = AuditHead {
+            sequence: sequence.saturating_sub(1),
+            hash: previous.ok_or_else(|| broken(format!("event {sequence} is missing")))?,
+        };
+        let walked = self.walk(tenant, Walk::behind(before), (number.saturating_sub(1), i64::MAX)).await;
+        let (walk, head, seal) = walked.map_err(wrong)?;
+        match walk.finish(head, seal, 0).findings.first() {
+            None => Ok(()),
+            Some(finding) => Err(broken(finding)),
+        }
     }
 
     async fn backlog(&self, tenant: &TenantId) -> Result<u64> {
@@ -111,6 +136,91 @@ impl AuditTrail for Store {
     }
 }
 
+/// Nothing may be done that must be recorded: whoever could change the trail could also make it hold again.
+fn broken(fault: impl fmt::Display) -> Error {
+    Error::unavailable(format!(
+        "the audit trail is broken ({fault}): nothing is recorded, and nothing is done that must be recorded, until it \
+         is again what was recorded; `muster audit verify` lists what is wrong"
+    ))
+}
+
+/// What makes entries of events.
+#[derive(Debug, Clone)]
+pub(crate) struct Recorder {
+    key: Option<SealKey>,
+}
+
+impl Recorder {
+    /// Checks an event against the bounds.
+    pub(crate) fn entry(&self, event: &AuditEvent) -> Result<Entry> {
+        let caller = rows::to_json("the caller of an audit event", &event.caller, CALLER_MAX)?;
+        rows::bounded("the id of an audit event", &event.id, ID_MAX)?;
+        rows::bounded("the details of an audit event", &event.details, DETAILS_MAX)?;
+        Ok(Entry { event: event.clone(), caller, key: self.key.clone() })
+    }
+
+    /// Records events, in whichever transaction the session is; as [`append`], the last thing there.
+    pub(crate) async fn append(&self, session: &mut Session<'_>, events: &[AuditEvent]) -> Result<()> {
+        for event in events {
+            append(session, &self.entry(event)?).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Where a chain ends.
+struct End {
+    head: Option<AuditHead>,
+    seal: Option<String>,
+    /// The events from the head on: its own, if all is well.
+    last: Vec<AuditRecord>,
+}
+
+impl End {
+    /// One statement, so that it sees one state.
+    const SQL: &str = "SELECT h.sequence AS head_sequence, h.hash AS head_hash, h.seal AS head_seal, e.sequence AS sequence,
+             e.id AS id, e.at AS at, e.operation AS operation, e.tenant AS tenant, e.caller AS caller, e.task AS task,
+             e.report AS report, e.details AS details, coalesce(e.previous, '') AS previous, coalesce(e.hash, '') AS hash
+         FROM (SELECT CAST($1 AS text) AS tenant) t LEFT JOIN audit_heads h ON h.tenant = t.tenant
+             LEFT JOIN audit_events e ON e.tenant = t.tenant AND e.sequence >= coalesce(h.sequence, 0)
+         ORDER BY e.sequence LIMIT 2";
+
+    fn of(found: &[Row]) -> Read<Self> {
+        let mut end = Self { head: None, seal: None, last: Vec::new() };
+        for row in found {
+            if let Some(sequence) = row.optional_integer("head_sequence")? {
+                end.head =
+                    Some(AuditHead { sequence: sequence.cast_unsigned(), hash: row.text("head_hash")? });
+                end.seal = row.optional_text("head_seal")?;
+            }
+            if row.optional_integer("sequence")?.is_some() {
+                end.last.push(rows::audit_record(row)?);
+            }
+        }
+        Ok(end)
+    }
+
+    /// The head, if the chain may be extended behind it.
+    fn sound(self, tenant: &TenantId, key: Option<&SealKey>) -> Result<AuditHead> {
+        match (self.head, &self.last[..]) {
+            (None, []) => Ok(AuditHead::empty()),
+            (None, _) => Err(broken("it has events and no head")),
+            (Some(head), [last])
+                if (last.sequence, &last.hash) == (head.sequence, &head.hash)
+                    && last.content_hash() == head.hash =>
+            {
+                match key {
+                    Some(key) if self.seal.as_ref() != Some(&key.seal(tenant, &head)) => {
+                        Err(broken("its head is not sealed with this service's key"))
+                    }
+                    Some(_) | None => Ok(head),
+                }
+            }
+            (Some(_), _) => Err(broken("its last event is not the one of its head")),
+        }
+    }
+}
+
 /// An event, checked against the bounds, with what sealing needs.
 pub(crate) struct Entry {
     pub(crate) event: AuditEvent,
@@ -138,13 +248,11 @@ pub(crate) async fn append(session: &mut Session<'_>, entry: &Entry) -> Result<(
     if known.map_err(wrong)?.is_some() {
         return Err(Error::invalid(format!("audit event {:?} is recorded already", event.id)));
     }
-    let head = session
-        .first("SELECT sequence, hash FROM audit_heads WHERE tenant = $1", values![tenant.as_str()])
-        .await;
-    let head = head.and_then(|row| row.as_ref().map(rows::audit_head).transpose()).map_err(wrong)?;
-    let record = AuditRecord::behind(&head.unwrap_or_else(AuditHead::empty), event, caller.clone());
+    let end = session.all(End::SQL, values![tenant.as_str()]).await;
+    let head = end.and_then(|found| End::of(&found)).map_err(wrong)?.sound(tenant, key.as_ref())?;
+    let record = AuditRecord::behind(&head, event, caller.clone());
     let sequence = rows::signed("the number of an audit event", record.sequence)?;
-    let inserted = session
+    session
         .change(
             "INSERT INTO audit_events
                  (id, at, operation, tenant, caller, task, report, details, sequence, previous, hash)
@@ -163,16 +271,8 @@ pub(crate) async fn append(session: &mut Session<'_>, entry: &Entry) -> Result<(
                 &record.hash,
             ],
         )
-        .await;
-    match inserted {
-        Ok(_) => {}
-        Err(error) if is_taken(&error) => {
-            let text =
-                "the audit trail's head is not at its end: expected nobody but this service to change it";
-            return Err(Error::internal(text, error));
-        }
-        Err(error) => return Err(wrong(error)),
-    }
+        .await
+        .map_err(wrong)?;
     taken(Step::EventInserted);
     let head = AuditHead { sequence: record.sequence, hash: record.hash };
     let seal = key.as_ref().map(|key| key.seal(tenant, &head));
@@ -189,13 +289,51 @@ pub(crate) async fn append(session: &mut Session<'_>, entry: &Entry) -> Result<(
     Ok(())
 }
 
+/// Everything whose beginning is recorded in the transaction that makes it, but for what was there before the version
+/// that began to.
+const UNRECORDED: [(&str, &str); 3] = [
+    (
+        "tasks",
+        "SELECT count(*) AS unrecorded, min(t.id) AS first FROM tasks t
+         WHERE t.tenant = $1 AND t.seq > coalesce((SELECT max(tasks_before) FROM installation), 0)
+         AND t.id NOT IN (SELECT e.task FROM audit_events e
+             WHERE e.tenant = $1 AND e.operation = 'start' AND e.sequence IS NOT NULL)",
+    ),
+    (
+        "snapshots",
+        "SELECT count(*) AS unrecorded, min(s.id) AS first FROM snapshots s
+         WHERE s.tenant = $1 AND s.seq > coalesce((SELECT max(snapshots_before) FROM installation), 0)
+         AND s.id NOT IN (SELECT e.report FROM audit_events e
+             WHERE e.tenant = $1 AND e.operation = 'snapshot_published' AND e.sequence IS NOT NULL)",
+    ),
+    (
+        "credentials",
+        "SELECT count(*) AS unrecorded, min(c.client) AS first FROM credentials c
+         WHERE c.tenant = $1 AND c.created > coalesce((SELECT max(credentials_before) FROM installation), -1)
+         AND c.client NOT IN (SELECT e.report FROM audit_events e
+             WHERE e.tenant = $1 AND e.operation = 'credential_created' AND e.sequence IS NOT NULL)",
+    ),
+];
+
 impl Store {
     /// Checks an event against the bounds.
     pub(crate) fn entry(&self, event: &AuditEvent) -> Result<Entry> {
-        let caller = rows::to_json("the caller of an audit event", &event.caller, CALLER_MAX)?;
-        rows::bounded("the id of an audit event", &event.id, ID_MAX)?;
-        rows::bounded("the details of an audit event", &event.details, DETAILS_MAX)?;
-        Ok(Entry { event: event.clone(), caller, key: self.settings.seal_key.clone() })
+        self.recorder().entry(event)
+    }
+
+    /// What records events in a transaction of its caller's.
+    pub(crate) fn recorder(&self) -> Recorder {
+        Recorder { key: self.settings.seal_key.clone() }
+    }
+
+    /// Whether a tenant's trail can be extended: what is not may be recorded, must not be done.
+    ///
+    /// # Errors
+    /// `Unavailable` with what is wrong with its end; when the store fails.
+    pub async fn audit_can_go_on(&self, tenant: &TenantId) -> Result<()> {
+        let end = self.read(End::SQL, values![tenant.as_str()]).await.and_then(|found| End::of(&found));
+        let end = end.map_err(|error| failed("check the audit trail", error))?;
+        end.sound(tenant, self.settings.seal_key.as_ref()).map(drop)
     }
 
     /// As [`Store::write`]. Where there is an event and `counts` says that the outcome is worth it, it is recorded
@@ -233,13 +371,28 @@ impl Store {
     /// When the store fails. What was done to the trail is no error but a finding.
     pub async fn verify_audit(&self, tenant: &TenantId, noted: Vec<AuditHead>) -> Result<Verification> {
         let wrong = |error| failed("verify the audit trail", error);
-        let mut walk = Walk::new(noted);
-        let mut place = (0, 0);
+        let (mut walk, head, seal) = self.walk(tenant, Walk::new(noted), (0, 0)).await.map_err(wrong)?;
+        for (what, sql) in UNRECORDED {
+            if let Some(finding) = self.unrecorded(tenant, what, sql).await.map_err(wrong)? {
+                walk.note(finding);
+            }
+        }
+        let unchained = self.unchained(tenant).await.map_err(wrong)?;
+        Ok(walk.finish(head, seal, unchained))
+    }
+
+    /// Walks from `place` to the end, with the events that are recorded meanwhile.
+    async fn walk(
+        &self,
+        tenant: &TenantId,
+        mut walk: Walk,
+        mut place: (i64, i64),
+    ) -> Read<(Walk, Option<AuditHead>, Seal)> {
         let mut before = None;
         let (head, seal) = loop {
-            self.walk_to_end(tenant, &mut walk, &mut place).await.map_err(wrong)?;
-            let (head, seal) = self.kept_head(tenant).await.map_err(wrong)?;
-            // Events that were recorded meanwhile are walked too; where the head stays, there are none.
+            self.walk_to_end(tenant, &mut walk, &mut place).await?;
+            let (head, seal) = self.kept_head(tenant).await?;
+            // Where the head stays, nothing was recorded meanwhile.
             let is_ahead = head.as_ref().is_some_and(|head| head.sequence > walk.head().sequence);
             if !is_ahead || head == before {
                 break (head, seal);
@@ -252,8 +405,19 @@ impl Store {
             (Some(_), Some(_), Some(_)) => Seal::Wrong,
             (Some(_), _, _) => Seal::Missing,
         };
-        let unchained = self.unchained(tenant).await.map_err(wrong)?;
-        Ok(walk.finish(head, seal, unchained))
+        Ok((walk, head, seal))
+    }
+
+    /// Things that are there without the event that was recorded in the same transaction.
+    async fn unrecorded(
+        &self,
+        tenant: &TenantId,
+        what: &'static str,
+        sql: &'static str,
+    ) -> Read<Option<Finding>> {
+        let Some(row) = self.read_first(sql, values![tenant.as_str()]).await? else { return Ok(None) };
+        let (count, first) = (row.integer("unrecorded")?.cast_unsigned(), row.optional_text("first")?);
+        Ok(first.map(|first| Finding::Unrecorded { what, count, first }))
     }
 
     /// Walks from `place` (number and order of recording) to the last event there is.

@@ -2,6 +2,13 @@
 
 use muster_reports::error::Error;
 
+/// Primary codes of SQLite that say that the disk does not take a write, and how.
+const SQLITE_DISK: [(u32, &str); 3] =
+    [(8, "it may not be written to"), (10, "its disk fails"), (13, "its disk is full")];
+
+/// PostgreSQL's code of the same.
+const POSTGRES_DISK_FULL: &str = "53100";
+
 /// Primary codes of SQLite for which another try may succeed: BUSY and LOCKED.
 const SQLITE_BUSY: [u32; 2] = [5, 6];
 
@@ -15,6 +22,9 @@ const POSTGRES_ENDED: [&str; 4] = ["08", "57P", "25P03", "25P04"];
 
 /// The failure of an attempt to do `what` ("accept the task").
 pub(crate) fn failed(what: &str, error: sqlx::Error) -> Error {
+    if let Some(why) = disk_fault(&error) {
+        return unavailable(format!("the store could not {what}: {why}"), error);
+    }
     if is_busy(&error) {
         return unavailable(format!("the store is busy and could not {what}"), error);
     }
@@ -31,15 +41,27 @@ pub(crate) fn unavailable(message: String, error: sqlx::Error) -> Error {
     unavailable
 }
 
-fn is_busy(error: &sqlx::Error) -> bool {
-    if let sqlx::Error::Database(database) = error
-        && database.try_downcast_ref::<sqlx::sqlite::SqliteError>().is_some()
-    {
-        // An extended code carries the primary one in its low byte.
-        let code = database.code().and_then(|code| code.parse::<u32>().ok());
-        return code.is_some_and(|code| SQLITE_BUSY.contains(&(code & 0xff)));
+/// Why the disk does not take a write, where that is the reason.
+fn disk_fault(error: &sqlx::Error) -> Option<&'static str> {
+    if postgres_code(error).is_some_and(|code| code == POSTGRES_DISK_FULL) {
+        return Some("its disk is full");
     }
-    matches!(error, sqlx::Error::PoolTimedOut)
+    let code = sqlite_code(error)?;
+    SQLITE_DISK.iter().find(|(known, _)| *known == code).map(|(_, why)| *why)
+}
+
+fn is_busy(error: &sqlx::Error) -> bool {
+    match sqlite_code(error) {
+        Some(code) => SQLITE_BUSY.contains(&code),
+        None => matches!(error, sqlx::Error::PoolTimedOut),
+    }
+}
+
+/// The primary code of a failure of SQLite's; an extended code carries it in its low byte.
+fn sqlite_code(error: &sqlx::Error) -> Option<u32> {
+    let sqlx::Error::Database(database) = error else { return None };
+    database.try_downcast_ref::<sqlx::sqlite::SqliteError>()?;
+    database.code()?.parse::<u32>().ok().map(|code| code & 0xff)
 }
 
 fn is_away(error: &sqlx::Error) -> bool {
@@ -77,4 +99,29 @@ fn postgres_code(error: &sqlx::Error) -> Option<String> {
 /// Whether `error` says that a unique value is taken.
 pub(crate) fn is_taken(error: &sqlx::Error) -> bool {
     matches!(error, sqlx::Error::Database(database) if database.is_unique_violation())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use muster_reports::error::Category;
+    use sqlx::{Connection, SqliteConnection};
+
+    /// A database that has no further page is what a full disk is to SQLite.
+    #[tokio::test]
+    async fn a_disk_that_takes_nothing_is_told_as_the_reason() {
+        for (limit, why) in [
+            ("PRAGMA max_page_count = 3", "its disk is full"),
+            ("PRAGMA query_only = 1", "it may not be written to"),
+        ] {
+            let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+            sqlx::query("CREATE TABLE a (b)").execute(&mut connection).await.unwrap();
+            sqlx::query(limit).execute(&mut connection).await.unwrap();
+            let insert = sqlx::query("INSERT INTO a VALUES (zeroblob(100000))");
+            let error = failed("accept a task", insert.execute(&mut connection).await.unwrap_err());
+            assert_eq!(error.category, Category::Unavailable);
+            assert_eq!(error.message, format!("the store could not accept a task: {why}"));
+        }
+    }
 }

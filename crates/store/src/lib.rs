@@ -17,6 +17,7 @@ mod audit;
 mod credentials;
 mod failure;
 mod files;
+mod installation;
 mod messages;
 mod migrations;
 mod postgres;
@@ -33,5 +34,6 @@ mod tasks;
 
 pub use audit::SealKey;
 pub use files::{PendingFile, ResultFiles, Survey};
+pub use installation::Installation;
 pub use postgres::PostgresUrl;
 pub use store::{Deciding, Place, Settings, Store};

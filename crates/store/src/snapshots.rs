@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{SnapshotId, TenantId};
-use muster_reports::ports::SnapshotCatalogue;
+use muster_reports::ports::{AuditEvent, SnapshotCatalogue};
 use muster_reports::retention::{AsOf, CataloguedSnapshot, Pin, RetentionFacts, RetentionPolicy};
 use muster_reports::snapshot::SnapshotManifest;
 use muster_reports::step::{Step, taken};
@@ -49,37 +49,11 @@ impl NewestSnapshots {
 #[async_trait]
 impl SnapshotCatalogue for Store {
     async fn publish(&self, tenant: &TenantId, manifest: &SnapshotManifest) -> Result<()> {
-        let text = rows::to_json("the manifest of a snapshot", manifest, MANIFEST_MAX)?;
-        let kept = Arc::new((tenant.clone(), manifest.id.clone(), manifest.created, text));
-        self.write(move |mut session| {
-            let kept = kept.clone();
-            Box::pin(async move {
-                let (tenant, id, created, text) = &*kept;
-                // Numbers are given before they are committed: only one at a time keeps their order.
-                let inserted = match session.alone_in(CATALOGUE).await {
-                    Ok(()) => session
-                        .change(
-                            "INSERT INTO snapshots (tenant, id, created, manifest) VALUES ($1, $2, $3, $4)",
-                            values![tenant.as_str(), id.as_str(), rows::micros(*created), text],
-                        )
-                        .await,
-                    Err(error) => Err(error),
-                };
-                match inserted {
-                    Ok(_) => {
-                        taken(Step::SnapshotInserted);
-                        Ok(())
-                    }
-                    Err(error) if is_taken(&error) => {
-                        Err(Error::invalid(format!("snapshot {:?} is published already", id.as_str())))
-                    }
-                    Err(error) => Err(failed("publish a snapshot", error)),
-                }
-            })
-        })
-        .await?;
-        taken(Step::SnapshotKept);
-        Ok(())
+        self.publish_with(tenant, manifest, None).await
+    }
+
+    async fn publish_recorded(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()> {
+        self.publish_with(&event.caller.tenant, manifest, Some(event)).await
     }
 
     async fn newest(&self, tenant: &TenantId) -> Result<Option<Arc<SnapshotManifest>>> {
@@ -172,12 +146,31 @@ impl SnapshotCatalogue for Store {
                 .map_err(|error| failed("look for snapshots that expire", error));
         }
         let tenant = tenant.clone();
-        self.write(move |session| {
+        self.write(move |mut session| {
             let tenant = tenant.clone();
             Box::pin(async move {
-                expire(session, &tenant, policy, now)
+                expire(&mut session, &tenant, policy, now)
                     .await
                     .map_err(|error| failed("let snapshots expire", error))
+            })
+        })
+        .await
+    }
+
+    async fn expire_recorded(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>> {
+        let kept = Arc::new((event.clone(), self.recorder()));
+        self.write(move |mut session| {
+            let kept = kept.clone();
+            Box::pin(async move {
+                let (event, recorder) = &*kept;
+                let expired = expire(&mut session, &event.caller.tenant, policy, event.at)
+                    .await
+                    .map_err(|error| failed("let snapshots expire", error))?;
+                if !expired.is_empty() {
+                    let event = AuditEvent { details: listed(&expired), ..event.clone() };
+                    recorder.append(&mut session, &[event]).await?;
+                }
+                Ok(expired)
             })
         })
         .await
@@ -188,6 +181,63 @@ impl SnapshotCatalogue for Store {
         found
             .and_then(|found| found.iter().map(|row| rows::json(row, "manifest")).collect())
             .map_err(|error| failed("list the snapshots that are kept", error))
+    }
+}
+
+/// Ids that the event of an expiry names.
+const LISTED_MAX: usize = 1_000;
+
+fn listed(expired: &[SnapshotId]) -> String {
+    let ids: Vec<_> = expired.iter().take(LISTED_MAX).map(SnapshotId::as_str).collect();
+    let more = match expired.len().saturating_sub(LISTED_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", ids.join(" "))
+}
+
+impl Store {
+    async fn publish_with(
+        &self,
+        tenant: &TenantId,
+        manifest: &SnapshotManifest,
+        event: Option<&AuditEvent>,
+    ) -> Result<()> {
+        let text = rows::to_json("the manifest of a snapshot", manifest, MANIFEST_MAX)?;
+        let kept = Arc::new((tenant.clone(), manifest.id.clone(), manifest.created, text));
+        self.write_recorded(
+            event,
+            |()| true,
+            move |mut session| {
+                let kept = kept.clone();
+                Box::pin(async move {
+                    let (tenant, id, created, text) = &*kept;
+                    // Numbers are given before they are committed: only one at a time keeps their order.
+                    let inserted = match session.alone_in(CATALOGUE).await {
+                        Ok(()) => session
+                            .change(
+                                "INSERT INTO snapshots (tenant, id, created, manifest) VALUES ($1, $2, $3, $4)",
+                                values![tenant.as_str(), id.as_str(), rows::micros(*created), text],
+                            )
+                            .await,
+                        Err(error) => Err(error),
+                    };
+                    match inserted {
+                        Ok(_) => {
+                            taken(Step::SnapshotInserted);
+                            Ok(())
+                        }
+                        Err(error) if is_taken(&error) => {
+                            Err(Error::invalid(format!("snapshot {:?} is published already", id.as_str())))
+                        }
+                        Err(error) => Err(failed("publish a snapshot", error)),
+                    }
+                })
+            },
+        )
+        .await?;
+        taken(Step::SnapshotKept);
+        Ok(())
     }
 }
 
@@ -246,7 +296,7 @@ async fn set_pin(
 }
 
 async fn expire(
-    mut session: Session<'_>,
+    session: &mut Session<'_>,
     tenant: &TenantId,
     policy: RetentionPolicy,
     now: DateTime<Utc>,

@@ -30,10 +30,13 @@ impl TaskStore for Store {
         let entry = new.event.as_ref().map(|event| self.entry(event)).transpose()?;
         let values = Arc::new(start::Values::of(new, entry)?);
         let most = start::Most { live: self.settings.live_max, of_client: self.settings.client_live_max };
-        let announcer = self.announcer();
+        let (announcer, recorder) = (self.announcer(), self.recorder());
         self.write_then(
             caller_now,
-            move |session, moment| Box::pin(start::start(session, values.clone(), moment, most)),
+            move |session, moment| {
+                let (values, recorder) = (values.clone(), recorder.clone());
+                Box::pin(async move { start::start(session, values, moment, most, &recorder).await })
+            },
             move |started| match started {
                 Started::New(_) => {
                     taken(Step::TaskAccepted);
@@ -122,18 +125,21 @@ impl TaskStore for Store {
         let attempts_max = self.settings.attempts_max;
         loop {
             let (worker, announcer) = (worker.clone(), self.announcer());
-            let unattended = self.unattended();
+            let (unattended, recorder, releasing) = (self.unattended(), self.recorder(), self.recorder());
             let step = self.write_then(
                 now,
                 move |session, moment| {
-                    Box::pin(claim::step(session, worker.clone(), moment, lease, attempts_max))
+                    let (worker, recorder) = (worker.clone(), recorder.clone());
+                    Box::pin(async move {
+                        claim::step(session, worker, moment, lease, attempts_max, &recorder).await
+                    })
                 },
                 move |step| {
                     if let claim::Step::Claimed(delivery) = step {
                         taken(Step::ClaimKept);
                         // There may be more to do for another worker that waits.
                         announcer.work_here();
-                        delivery.committed(unattended, announcer, now);
+                        delivery.committed(unattended, announcer, now, releasing);
                     }
                 },
             );
@@ -170,10 +176,15 @@ impl TaskStore for Store {
         };
         let ending = Arc::new((lease.clone(), end));
         let attempts_max = self.settings.attempts_max;
-        let announcer = self.announcer();
+        let (announcer, recorder) = (self.announcer(), self.recorder());
         self.write_then(
             now,
-            move |session, moment| Box::pin(end::end_attempt(session, ending.clone(), moment, attempts_max)),
+            move |session, moment| {
+                let (ending, recorder) = (ending.clone(), recorder.clone());
+                Box::pin(
+                    async move { end::end_attempt(session, ending, moment, attempts_max, &recorder).await },
+                )
+            },
             move |held| {
                 taken(Step::EndKept);
                 if *held && goes_back {
@@ -280,9 +291,15 @@ mod tests {
         let place = Place::Sqlite(dir.path().join("muster.db"));
         let store = Store::open(&place, Settings::default()).await.unwrap();
         let Backend::Sqlite(sqlite) = &store.backend else { panic!("it is a file") };
-        for statement in
-            [claim::DUE.sqlite, start::INSERT, start::LIVE, start::OF_CLIENT, start::LAST_RUN, LIVE_ATTEMPTS]
-        {
+        for statement in [
+            claim::DUE.sqlite,
+            claim::SET_BACK,
+            start::INSERT,
+            start::LIVE,
+            start::OF_CLIENT,
+            start::LAST_RUN,
+            LIVE_ATTEMPTS,
+        ] {
             let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
             let rows = sqlx::query(explain).fetch_all(&sqlite.readers).await.unwrap();
             let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();

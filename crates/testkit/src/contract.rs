@@ -49,6 +49,8 @@ pub async fn task_store_contract(make: impl AsyncFn() -> Arc<dyn TaskStore>) {
     leases::tasks_are_claimed_in_order_and_once(make().await).await;
     turns::a_client_that_starts_many_holds_up_nobody(make().await).await;
     turns::a_report_that_took_long_gives_way(make().await).await;
+    leases::a_clock_that_is_set_back_holds_nothing_up(make().await).await;
+    leases::a_longer_lease_is_not_taken(make().await).await;
     leases::a_hundred_tasks_among_eight_workers(make().await).await;
     leases::a_lost_lease_changes_nothing(make().await).await;
     leases::a_lease_that_ran_out_goes_to_the_next(make().await).await;

@@ -59,6 +59,11 @@ impl State {
         Ok(())
     }
 
+    /// Records the end of a task that has just ended.
+    pub(super) fn append_ending(&mut self, ending: Option<AuditEvent>) -> Result<()> {
+        ending.map_or(Ok(()), |event| self.append(&event))
+    }
+
     fn backlogs(&self) -> Vec<Backlog> {
         let mut backlogs = BTreeMap::new();
         for (record, event) in &self.audit {
@@ -141,6 +146,13 @@ impl SnapshotCatalogue for MemoryStore {
         Ok(())
     }
 
+    async fn publish_recorded(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()> {
+        self.accepts_audit()?;
+        self.state().knows_not(event)?;
+        self.publish(&event.caller.tenant, manifest).await?;
+        self.state().append(event)
+    }
+
     async fn newest(&self, tenant: &TenantId) -> Result<Option<Arc<SnapshotManifest>>> {
         let newest = self.catalogued(tenant, 1).await?.pop();
         Ok(newest.map(|snapshot| snapshot.manifest))
@@ -201,6 +213,17 @@ impl SnapshotCatalogue for MemoryStore {
         Ok(expiring)
     }
 
+    async fn expire_recorded(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>> {
+        self.accepts_audit()?;
+        self.state().knows_not(event)?;
+        let expired = self.expire(&event.caller.tenant, policy, event.at, false).await?;
+        if !expired.is_empty() {
+            let ids: Vec<_> = expired.iter().map(SnapshotId::as_str).collect();
+            self.state().append(&AuditEvent { details: ids.join(" "), ..event.clone() })?;
+        }
+        Ok(expired)
+    }
+
     async fn kept(&self) -> Result<Vec<SnapshotManifest>> {
         let state = self.state();
         let kept = state.snapshots.iter().filter(|(_, snapshot)| snapshot.expired.is_none());
@@ -243,6 +266,17 @@ impl AuditTrail for MemoryStore {
     async fn record(&self, event: &AuditEvent) -> Result<()> {
         self.accepts_audit()?;
         self.state().append(event)
+    }
+
+    async fn holds_from(&self, tenant: &TenantId, sequence: u64) -> Result<()> {
+        self.accepts_audit()?;
+        let state = self.state();
+        let mut records =
+            state.audit.iter().map(|(record, _)| record).filter(|record| record.tenant == tenant.as_str());
+        if records.any(|record| record.sequence == sequence) {
+            return Ok(());
+        }
+        Err(Error::unavailable(format!("event {sequence} is missing")))
     }
 
     async fn backlog(&self, tenant: &TenantId) -> Result<u64> {

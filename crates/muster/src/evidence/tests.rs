@@ -203,7 +203,8 @@ async fn a_package_verifies_and_leaves_no_file() {
     let said = said_of(&finished).await;
     for expected in [
         "Accounts of HR.csv: it is the file of the cover: 10 bytes, 2 rows counted",
-        "data/audit-events.ndjson: the chain of 2 events holds",
+        // The two, and the task's end.
+        "data/audit-events.ndjson: the chain of 3 events holds",
         "unchecked  there is no time stamp: the service names no authority",
     ] {
         assert!(said.contains(expected), "{said}");
@@ -278,6 +279,17 @@ async fn a_file_that_is_not_the_published_one_is_not_packed() {
     std::fs::write(finished.dir.path().join("results").join(stored), b"id\r\n1\r\n3\r\n").unwrap();
     let error = finished.packages.package(&client(), &finished.task).await.unwrap_err();
     assert_eq!(error.category, Category::Internal);
+    assert_eq!(finished.packages.places.available_permits(), AT_A_TIME);
+}
+
+/// The trail behind the task's first event does not hold.
+#[tokio::test]
+async fn no_package_is_made_of_a_trail_that_does_not_hold() {
+    let finished = finished(DataScope::Everything, None).await;
+    finished.store.refuse_audit(true);
+    assert!(finished.packages.package(&client(), &finished.task).await.is_err());
+    finished.store.refuse_audit(false);
+    assert!(finished.packages.package(&client(), &finished.task).await.is_ok());
     assert_eq!(finished.packages.places.available_permits(), AT_A_TIME);
 }
 

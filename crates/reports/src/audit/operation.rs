@@ -23,6 +23,20 @@ pub enum AuditOperation {
     CredentialDisabled,
     /// A source or links were registered.
     ConfigurationChanged,
+    /// A report has its result.
+    Ended,
+    /// A report ended without a result.
+    EndedFailed,
+    /// A refresh begins: nothing has been read yet.
+    RefreshStarted,
+    /// A refresh ended and published nothing.
+    RefreshFailed,
+    /// A snapshot was published.
+    SnapshotPublished,
+    /// Snapshots expired: their data is gone or going.
+    SnapshotExpired,
+    /// Files that nothing names are taken away.
+    FilesRemoved,
 }
 
 /// How the published service's events name an act (`identity-and-search-schemas.yaml`, EventDocument).
@@ -42,7 +56,7 @@ pub struct PublishedOperation {
 
 impl AuditOperation {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 15] = [
         Self::Start,
         Self::ReadResult,
         Self::Download,
@@ -51,6 +65,13 @@ impl AuditOperation {
         Self::CredentialCreated,
         Self::CredentialDisabled,
         Self::ConfigurationChanged,
+        Self::Ended,
+        Self::EndedFailed,
+        Self::RefreshStarted,
+        Self::RefreshFailed,
+        Self::SnapshotPublished,
+        Self::SnapshotExpired,
+        Self::FilesRemoved,
     ];
 
     /// The name that is kept and hashed; it never changes.
@@ -64,6 +85,13 @@ impl AuditOperation {
             Self::CredentialCreated => "credential_created",
             Self::CredentialDisabled => "credential_disabled",
             Self::ConfigurationChanged => "configuration_changed",
+            Self::Ended => "ended",
+            Self::EndedFailed => "ended_failed",
+            Self::RefreshStarted => "refresh_started",
+            Self::RefreshFailed => "refresh_failed",
+            Self::SnapshotPublished => "snapshot_published",
+            Self::SnapshotExpired => "snapshot_expired",
+            Self::FilesRemoved => "files_removed",
         }
     }
 
@@ -95,6 +123,39 @@ impl AuditOperation {
                 "SYSTEM_CONFIG",
                 "PASSED",
             ),
+            Self::Ended => ("REPORT_RUN_PASSED", "Run Report Passed", "RUN", "REPORTS", "PASSED"),
+            Self::EndedFailed => ("REPORT_RUN_FAILED", "Run Report Failed", "RUN", "REPORTS", "FAILED"),
+            Self::RefreshStarted => (
+                "IDENTITY_REFRESH_STARTED",
+                "Refresh Identity Started",
+                "REFRESH",
+                "IDENTITY_MANAGEMENT",
+                "STARTED",
+            ),
+            Self::RefreshFailed => (
+                "IDENTITY_REFRESH_FAILED",
+                "Refresh Identity Failed",
+                "REFRESH",
+                "IDENTITY_MANAGEMENT",
+                "FAILED",
+            ),
+            Self::SnapshotPublished => (
+                "SNAPSHOT_PUBLISH_PASSED",
+                "Publish Snapshot Passed",
+                "PUBLISH",
+                "IDENTITY_MANAGEMENT",
+                "PASSED",
+            ),
+            Self::SnapshotExpired => (
+                "SNAPSHOT_EXPIRE_PASSED",
+                "Expire Snapshot Passed",
+                "EXPIRE",
+                "IDENTITY_MANAGEMENT",
+                "PASSED",
+            ),
+            Self::FilesRemoved => {
+                ("FILE_REMOVE_PASSED", "Remove File Passed", "REMOVE", "SYSTEM_CONFIG", "PASSED")
+            }
         };
         PublishedOperation { action, name, operation, kind, status }
     }

@@ -1,11 +1,12 @@
 //! Taking a task for a worker, and keeping it.
 
+use crate::audit::Recorder;
 use crate::failure::failed;
 use crate::rows;
 use crate::session::{Moment, Session, Sql, values};
 use crate::store::{Announcer, Unattended};
 use crate::tasks::{end, lease_end};
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::Result;
 use muster_reports::ids::WorkerId;
 use muster_reports::ports::LeaseState;
@@ -14,8 +15,16 @@ use muster_reports::task::{AttemptEnd, Claim, Lease, Progress};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Tasks that one transaction fails before it lets other writers in.
-const FAILED_MAX: usize = 100;
+/// A lease that ends more leases from now than this was given when the clock was ahead.
+const LEASES_AHEAD_MAX: u32 = 20;
+
+/// What waits for a time that the clock has been set back from: tasks that were accepted or launched later than now,
+/// and leases that end later than any that is given now ($2). They are due now, and those that were accepted later are in
+/// line as of now.
+pub(super) const SET_BACK: &str =
+    "UPDATE tasks SET due = $1, place = CASE WHEN created > $1 AND place > $1 THEN $1 ELSE place END
+     WHERE state IN ('pending', 'running') AND due > $1
+     AND ((state = 'pending' AND (created > $1 OR launched > $1)) OR (state = 'running' AND due > $2))";
 
 /// The first in line of the tasks that are due; over PostgreSQL, of those that nobody else is claiming now. Over SQLite the
 /// sign keeps the index of `due` out of it: all that are due would be sorted.
@@ -30,7 +39,7 @@ pub(super) const DUE: Sql = Sql {
 pub(super) enum Step {
     Claimed(Delivery),
     Nothing,
-    /// It failed [`FAILED_MAX`] tasks; there may be more that are due.
+    /// It failed a task; there may be more that are due.
     More,
 }
 
@@ -45,6 +54,7 @@ struct Release {
     unattended: Unattended,
     announcer: Announcer,
     caller_now: DateTime<Utc>,
+    recorder: Recorder,
 }
 
 impl Delivery {
@@ -54,8 +64,9 @@ impl Delivery {
         unattended: Unattended,
         announcer: Announcer,
         caller_now: DateTime<Utc>,
+        recorder: Recorder,
     ) {
-        self.release = Some(Release { unattended, announcer, caller_now });
+        self.release = Some(Release { unattended, announcer, caller_now, recorder });
     }
 
     pub(super) fn take(mut self) -> Claim {
@@ -67,14 +78,14 @@ impl Drop for Delivery {
     fn drop(&mut self) {
         if let (Some(claim), Some(release)) = (self.claim.take(), self.release.take()) {
             let ending = Arc::new((claim.lease, AttemptEnd::Released));
-            let announcer = release.announcer;
+            let (announcer, recorder) = (release.announcer, release.recorder);
             release.unattended.write(
                 release.caller_now,
                 move |session, moment| {
-                    let ending = ending.clone();
-                    Box::pin(
-                        async move { end::end_attempt(session, ending, moment, u32::MAX).await.map(drop) },
-                    )
+                    let (ending, recorder) = (ending.clone(), recorder.clone());
+                    Box::pin(async move {
+                        end::end_attempt(session, ending, moment, u32::MAX, &recorder).await.map(drop)
+                    })
                 },
                 move || announcer.work(),
             );
@@ -82,28 +93,33 @@ impl Drop for Delivery {
     }
 }
 
-/// Claims the first in line of the tasks that are due; on the way fails those that cannot run any more.
+/// Claims the first in line of the tasks that are due, or fails it if it cannot run any more. One that fails is the
+/// transaction's only one: its event holds its tenant's chain, and who holds one waits for nothing.
 pub(super) async fn step(
     mut session: Session<'_>,
     worker: WorkerId,
     moment: Moment,
     lease: Duration,
     attempts_max: u32,
+    recorder: &Recorder,
 ) -> Result<Step> {
     const WHAT: &str = "claim a task";
     let now = moment.now;
-    for _ in 0..FAILED_MAX {
-        let due = session.first(DUE, values![rows::micros(now)]).await;
-        let due = due.and_then(|row| row.as_ref().map(rows::task_row).transpose());
-        let Some(due) = due.map_err(|error| failed(WHAT, error))? else { return Ok(Step::Nothing) };
-        if due.deadline <= now {
-            end::fail_overdue(&mut session, due, now).await?;
-            continue;
-        }
-        if due.task.attempts >= attempts_max {
-            end::fail_exhausted(&mut session, due, now).await?;
-            continue;
-        }
+    let ahead = now.checked_add_signed(
+        TimeDelta::from_std(lease.saturating_mul(LEASES_AHEAD_MAX)).unwrap_or(TimeDelta::MAX),
+    );
+    session
+        .change(SET_BACK, values![rows::micros(now), rows::micros(ahead.unwrap_or(DateTime::<Utc>::MAX_UTC))])
+        .await
+        .map_err(|error| failed(WHAT, error))?;
+    let due = session.first(DUE, values![rows::micros(now)]).await;
+    let due = due.and_then(|row| row.as_ref().map(rows::task_row).transpose());
+    let Some(due) = due.map_err(|error| failed(WHAT, error))? else { return Ok(Step::Nothing) };
+    let ending = if due.deadline <= now {
+        end::fail_overdue(&mut session, due, now).await?
+    } else if due.task.attempts >= attempts_max {
+        end::fail_exhausted(&mut session, due, now).await?
+    } else {
         let claimed = session
             .first(
                 "UPDATE tasks SET state = 'running', worker = $1, epoch = epoch + 1, attempts = attempts + 1,
@@ -133,7 +149,8 @@ pub(super) async fn step(
         };
         let claim = Box::new(Claim { task: claimed.task, lease });
         return Ok(Step::Claimed(Delivery { claim: Some(claim), release: None }));
-    }
+    };
+    recorder.append(&mut session, ending.as_slice()).await?;
     Ok(Step::More)
 }
 

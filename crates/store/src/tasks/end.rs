@@ -1,6 +1,6 @@
 //! Ending attempts and tasks.
 
-use crate::audit::{self, Entry};
+use crate::audit::{self, Entry, Recorder};
 use crate::failure::failed;
 use crate::messages;
 use crate::rows::{self, TaskRow};
@@ -9,7 +9,7 @@ use crate::tasks::held;
 use chrono::{DateTime, Utc};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{TaskId, TenantId};
-use muster_reports::ports::Cancelled;
+use muster_reports::ports::{AuditEvent, Cancelled};
 use muster_reports::step::{Step, taken};
 use muster_reports::task::{AttemptEnd, Lease, Message, Severity, TaskResult, TaskState};
 use std::sync::Arc;
@@ -78,32 +78,39 @@ pub(super) async fn end_attempt(
     ending: Arc<(Lease, AttemptEnd)>,
     moment: Moment,
     attempts_max: u32,
+    recorder: &Recorder,
 ) -> Result<bool> {
     let (lease, end) = &*ending;
     let session = &mut session;
     let Some(row) = held(session, lease, moment).await? else { return Ok(false) };
     let moment = moment.after_waiting(session).await.map_err(|error| failed("end an attempt", error))?;
     let now = moment.now;
-    match end {
+    let ending = match end {
         AttemptEnd::Done { result, messages } => publish(session, row, result, messages, now).await?,
         AttemptEnd::Failed { message } => fail(session, row, [message.clone()], now).await?,
         AttemptEnd::Retry { message, .. } if row.task.attempts >= attempts_max => {
             let exhausted = exhausted(&row);
-            fail(session, row, [message.clone(), exhausted], now).await?;
+            fail(session, row, [message.clone(), exhausted], now).await?
         }
         AttemptEnd::Retry { message, not_before } => {
             // Why an attempt failed is history once another succeeds: it must not make a result `Warned`.
             let text = format!("attempt {} of {attempts_max}: {}", row.task.attempts, message.text);
             let message = Message { severity: Severity::Info, key: message.key.clone(), text };
-            wait(session, row, Some(message), moment.kept(*not_before), 0).await?;
+            wait(session, row, Some(message), moment.kept(*not_before), 0).await?
         }
         AttemptEnd::Released => wait(session, row, None, now, 1).await?,
-    }
+    };
+    recorder.append(session, ending.as_slice()).await?;
     Ok(true)
 }
 
-/// Fails a live task whose deadline has passed.
-pub(super) async fn fail_overdue(session: &mut Session<'_>, row: TaskRow, now: DateTime<Utc>) -> Result<()> {
+/// Fails a live task whose deadline has passed. What ends a task gives the event to be recorded at the end of the
+/// transaction.
+pub(super) async fn fail_overdue(
+    session: &mut Session<'_>,
+    row: TaskRow,
+    now: DateTime<Utc>,
+) -> Result<Option<AuditEvent>> {
     let deadline = row.deadline.format("%Y-%m-%d %H:%M:%S UTC");
     let text = format!("the report had not ended at its deadline, {deadline}");
     fail(session, row, [Message::error("deadline_passed", text)], now).await
@@ -114,7 +121,7 @@ pub(super) async fn fail_exhausted(
     session: &mut Session<'_>,
     row: TaskRow,
     now: DateTime<Utc>,
-) -> Result<()> {
+) -> Result<Option<AuditEvent>> {
     let message = exhausted(&row);
     fail(session, row, [message], now).await
 }
@@ -129,7 +136,7 @@ async fn fail(
     mut row: TaskRow,
     last: impl IntoIterator<Item = Message>,
     now: DateTime<Utc>,
-) -> Result<()> {
+) -> Result<Option<AuditEvent>> {
     for message in last {
         messages::add_last(&mut row.task.messages, message);
     }
@@ -147,7 +154,8 @@ async fn fail(
         .await;
     changed_one("fail a task", done)?;
     taken(Step::FailureRecorded);
-    Ok(())
+    (row.task.state, row.task.completed) = (TaskState::Failed, Some(now));
+    Ok(row.task.ending())
 }
 
 async fn publish(
@@ -156,7 +164,7 @@ async fn publish(
     result: &TaskResult,
     more: &[Message],
     now: DateTime<Utc>,
-) -> Result<()> {
+) -> Result<Option<AuditEvent>> {
     if result.files.len() > FILES_MAX {
         return Err(Error::invalid(format!(
             "the result has {} files: expected at most {FILES_MAX}",
@@ -186,7 +194,9 @@ async fn publish(
         .await;
     changed_one("publish a result", done)?;
     taken(Step::ResultRecorded);
-    Ok(())
+    (row.task.state, row.task.completed) = (state, Some(now));
+    row.task.result = Some(result.clone());
+    Ok(row.task.ending())
 }
 
 /// Puts a running task back to wait, and takes back `uncounted` attempts.
@@ -196,7 +206,7 @@ async fn wait(
     message: Option<Message>,
     not_before: DateTime<Utc>,
     uncounted: u32,
-) -> Result<()> {
+) -> Result<Option<AuditEvent>> {
     messages::add(&mut row.task.messages, message.into_iter().collect());
     let done = session
         .change(
@@ -213,7 +223,8 @@ async fn wait(
             ],
         )
         .await;
-    changed_one("put a task back", done)
+    changed_one("put a task back", done)?;
+    Ok(None)
 }
 
 /// The row was read, and locked, in the same transaction, so the update must have found it.

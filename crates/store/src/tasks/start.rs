@@ -1,6 +1,6 @@
 //! Accepting a task, or finding the live one that is the same.
 
-use crate::audit::{self, Entry};
+use crate::audit::{self, Entry, Recorder};
 use crate::failure::failed;
 use crate::messages;
 use crate::rows::{self, TaskRow};
@@ -8,7 +8,7 @@ use crate::session::{Moment, Read, Row, Session, Sql, locking, values};
 use crate::tasks::end;
 use chrono::TimeDelta;
 use muster_reports::error::{Error, Result};
-use muster_reports::ports::Started;
+use muster_reports::ports::{AuditEvent, Started};
 use muster_reports::step::{Step, taken};
 use muster_reports::task::{NewTask, place_in_line};
 use std::sync::Arc;
@@ -100,8 +100,11 @@ pub(super) async fn start(
     values: Arc<Values>,
     moment: Moment,
     most: Most,
+    recorder: &Recorder,
 ) -> Result<Started> {
-    let started = accept(&mut session, &values, moment, most).await?;
+    let mut overdue_events = Vec::new();
+    let started = accept(&mut session, &values, moment, most, &mut overdue_events).await?;
+    recorder.append(&mut session, &overdue_events).await?;
     if let Some(entry) = &values.entry {
         let task = match &started {
             Started::New(task) | Started::Live(task) => &task.id,
@@ -111,8 +114,15 @@ pub(super) async fn start(
     Ok(started)
 }
 
-/// Inserts the task, or returns the live one; a live one that is past its deadline fails first.
-async fn accept(session: &mut Session<'_>, values: &Values, moment: Moment, most: Most) -> Result<Started> {
+/// Inserts the task, or returns the live one; a live one that is past its deadline fails first, whose event is added
+/// to `overdue_events`.
+async fn accept(
+    session: &mut Session<'_>,
+    values: &Values,
+    moment: Moment,
+    most: Most,
+    overdue_events: &mut Vec<AuditEvent>,
+) -> Result<Started> {
     const WHAT: &str = "accept a task";
     let wrong = |error| failed(WHAT, error);
     let new = &values.new;
@@ -128,7 +138,7 @@ async fn accept(session: &mut Session<'_>, values: &Values, moment: Moment, most
                 // Read again under a lock: over PostgreSQL it may have ended meanwhile.
                 let overdue = task_row(session.first(SAME_LOCKED, same).await).map_err(wrong)?;
                 if let Some(overdue) = overdue.filter(|overdue| overdue.deadline <= moment.now) {
-                    end::fail_overdue(session, overdue, moment.now).await?;
+                    overdue_events.extend(end::fail_overdue(session, overdue, moment.now).await?);
                 }
             }
             None => {}

@@ -3,9 +3,10 @@
 //! The tampering is done as somebody with all rights in the database would do it: triggers and constraints off.
 
 use crate::postgres;
-use muster_reports::audit::{AuditHead, Finding};
-use muster_reports::ids::TenantId;
-use muster_reports::ports::AuditTrail;
+use muster_reports::audit::{AuditHead, AuditOperation, AuditRecord, Finding};
+use muster_reports::error::Category;
+use muster_reports::ids::{TaskId, TenantId};
+use muster_reports::ports::{AuditEvent, AuditTrail, SnapshotCatalogue, TaskStore};
 use muster_store::{Place, SealKey, Settings, Store};
 use muster_testkit::build;
 use muster_testkit::postgres::PostgresServer;
@@ -272,4 +273,186 @@ async fn two_nodes_make_one_chain() {
     for part in recording {
         part.await.unwrap();
     }
+}
+
+/// What somebody does who may write to the database and has no key: events are changed and hashed again.
+async fn forge(path: &PathBuf, head_too: bool) {
+    use sqlx::{Connection, Row};
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
+    let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+    let rows = sqlx::query("SELECT * FROM audit_events WHERE tenant = 'acme' ORDER BY sequence")
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+    let mut statements = String::from("DROP TRIGGER audit_events_never_change;");
+    let mut head = AuditHead::empty();
+    for row in rows {
+        let mut record = AuditRecord {
+            sequence: head.sequence + 1,
+            previous: head.hash,
+            hash: String::new(),
+            id: row.get("id"),
+            at_micros: row.get("at"),
+            operation: row.get("operation"),
+            tenant: row.get("tenant"),
+            caller: row.get("caller"),
+            task: row.get("task"),
+            report: row.get("report"),
+            details: row.get("details"),
+        };
+        if record.sequence == 5 {
+            record.details = "forged".into();
+        }
+        head = AuditHead { sequence: record.sequence, hash: record.content_hash() };
+        statements.push_str(&format!(
+            "UPDATE audit_events SET details = '{}', previous = '{}', hash = '{}'
+             WHERE tenant = 'acme' AND sequence = {};",
+            record.details, record.previous, head.hash, head.sequence
+        ));
+    }
+    if head_too {
+        statements.push_str(&format!("UPDATE audit_heads SET hash = '{}' WHERE tenant = 'acme';", head.hash));
+    }
+    sqlx::raw_sql(sqlx::AssertSqlSafe(statements)).execute(&mut connection).await.unwrap();
+    connection.close().await.unwrap();
+}
+
+fn is_refused<T: std::fmt::Debug>(outcome: muster_reports::Result<T>, why: &str) {
+    let error = outcome.unwrap_err();
+    assert_eq!(error.category, Category::Unavailable);
+    assert!(error.message.contains("the audit trail is broken"), "{}", error.message);
+    assert!(error.message.contains(why), "{}", error.message);
+}
+
+/// The next event would be sealed with the forgery behind it.
+#[tokio::test]
+async fn a_forged_trail_is_never_extended() {
+    let dir = tempfile::tempdir().unwrap();
+    for (head_too, why) in
+        [(true, "its head is not sealed"), (false, "its last event is not the one of its head")]
+    {
+        let path = dir.path().join(format!("{head_too}.db"));
+        let place = Place::Sqlite(path.clone());
+        let store = Store::open(&place, sealed()).await.unwrap();
+        ten_events(&store).await;
+        store.audit_can_go_on(&build::tenant()).await.unwrap();
+        store.holds_from(&build::tenant(), 3).await.unwrap();
+        store.close().await;
+        forge(&path, head_too).await;
+        let store = Store::open(&place, sealed()).await.unwrap();
+        is_refused(store.audit_can_go_on(&build::tenant()).await, why);
+        is_refused(store.record(&build::audit_event("event-11", build::start_of_time())).await, why);
+        assert!(store.holds_from(&build::tenant(), 3).await.is_err(), "no evidence is made of it");
+        // What must be recorded is not done, what need not be is.
+        let mut new = build::new_task(1, build::start_of_time());
+        new.event = Some(build::audit_event("event-11", build::start_of_time()));
+        is_refused(store.start(new).await, why);
+        assert!(store.task(&build::tenant(), &build::task_id(1)).await.unwrap().is_none());
+        let mut other = build::audit_event("other-11", build::start_of_time());
+        other.caller.tenant = elsewhere();
+        store.record(&other).await.unwrap();
+        let seen = store.verify_audit(&build::tenant(), Vec::new()).await.unwrap();
+        let expected =
+            if head_too { Finding::SealWrong } else { Finding::HeadDiffers { kept: 10, found: 10 } };
+        assert_eq!((seen.events, seen.findings), (10, vec![expected]), "what was forged is still found");
+        store.close().await;
+    }
+}
+
+/// Events of the trail's middle that were changed are not found by a look at its end, and not made evidence of.
+#[tokio::test]
+async fn a_changed_event_behind_the_end_is_found_where_it_is_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("muster.db");
+    let place = Place::Sqlite(path.clone());
+    let store = Store::open(&place, sealed()).await.unwrap();
+    ten_events(&store).await;
+    store.close().await;
+    let statements = "DROP TRIGGER audit_events_never_change;
+        UPDATE audit_events SET details = 'forged' WHERE tenant = 'acme' AND sequence = 5";
+    sqlite(&path, statements.into()).await;
+    let store = Store::open(&place, sealed()).await.unwrap();
+    is_refused(store.holds_from(&build::tenant(), 5).await, "event 5 was changed");
+    is_refused(store.holds_from(&build::tenant(), 2).await, "event 5 was changed");
+    store.holds_from(&build::tenant(), 6).await.unwrap();
+    store.holds_from(&elsewhere(), 1).await.unwrap();
+}
+
+/// A task, a snapshot and a credential, each with the event of its beginning.
+async fn beginnings(store: &Store, number: u64) {
+    let at = build::start_of_time();
+    let event = |operation, about: &str, task: &str| AuditEvent {
+        id: format!("{about}{task}"),
+        operation,
+        report: about.into(),
+        task: TaskId::new(task),
+        ..build::audit_event("", at)
+    };
+    let mut new = build::new_task(number, at);
+    new.event = Some(event(AuditOperation::Start, "", build::task_id(number).as_str()));
+    store.start(new).await.unwrap();
+    let snapshot = format!("snapshot-{number}");
+    let published = event(AuditOperation::SnapshotPublished, &snapshot, "");
+    store.publish_recorded(&published, &build::manifest(&snapshot, at)).await.unwrap();
+    let client = format!("client-{number}");
+    let created = event(AuditOperation::CredentialCreated, &client, "");
+    store.create_credential(&build::credential(&client, at), Some(&created)).await.unwrap();
+}
+
+fn unrecorded(number: u64) -> Vec<Finding> {
+    let first = |what, first: String| Finding::Unrecorded { what, count: 3 - number, first };
+    vec![
+        first("tasks", build::task_id(number).to_string()),
+        first("snapshots", format!("snapshot-{number}")),
+        first("credentials", format!("client-{number}")),
+    ]
+}
+
+const WIPED: &str = "DELETE FROM audit_events; DELETE FROM audit_heads";
+/// Back to the state after the third event, with the head and the seal of then.
+const CUT: &str = "DELETE FROM audit_events WHERE sequence > 3; DELETE FROM audit_heads;
+    INSERT INTO audit_heads SELECT * FROM earlier";
+
+async fn check_cuts(open: impl AsyncFn() -> Store, sql: impl AsyncFn(&str)) {
+    let store = open().await;
+    beginnings(&store, 1).await;
+    sql("CREATE TABLE earlier AS SELECT * FROM audit_heads").await;
+    beginnings(&store, 2).await;
+    let tenant = build::tenant();
+    assert_eq!(store.verify_audit(&tenant, Vec::new()).await.unwrap().findings, []);
+    sql(CUT).await;
+    assert_eq!(store.verify_audit(&tenant, Vec::new()).await.unwrap().findings, unrecorded(2));
+    sql(WIPED).await;
+    assert_eq!(store.verify_audit(&tenant, Vec::new()).await.unwrap().findings, unrecorded(1));
+    // What is recorded afterwards hides nothing.
+    store.record(&build::audit_event("later", build::start_of_time())).await.unwrap();
+    assert_eq!(store.verify_audit(&tenant, Vec::new()).await.unwrap().findings, unrecorded(1));
+    store.close().await;
+}
+
+#[tokio::test]
+async fn sqlite_a_trail_that_was_wiped_or_cut_is_found() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("muster.db");
+    let place = Place::Sqlite(path.clone());
+    let open = async || Store::open(&place, sealed()).await.unwrap();
+    open().await.close().await;
+    let triggers = "DROP TRIGGER audit_events_never_change; DROP TRIGGER audit_events_are_never_deleted";
+    sqlite(&path, triggers.into()).await;
+    check_cuts(open, async |statements| sqlite(&path, statements.into()).await).await;
+}
+
+#[tokio::test]
+async fn postgres_a_trail_that_was_wiped_or_cut_is_found() {
+    let Some(server) = PostgresServer::shared() else { return };
+    let url = server.fresh_url();
+    let schema = url.rsplit_once("%3D").unwrap().1.to_owned();
+    let place = Place::Postgres(url.parse().unwrap());
+    let open = async || Store::open(&place, sealed()).await.unwrap();
+    open().await.close().await;
+    let sql = async |statements: &str| {
+        server.sql(&format!("SET search_path = {schema}; {statements}"));
+    };
+    sql("DROP TRIGGER audit_events_never_change ON audit_events").await;
+    check_cuts(open, sql).await;
 }

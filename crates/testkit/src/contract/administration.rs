@@ -165,7 +165,14 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
             | AuditOperation::Refused
             | AuditOperation::CredentialCreated
             | AuditOperation::CredentialDisabled
-            | AuditOperation::ConfigurationChanged => None,
+            | AuditOperation::ConfigurationChanged
+            | AuditOperation::Ended
+            | AuditOperation::EndedFailed
+            | AuditOperation::RefreshStarted
+            | AuditOperation::RefreshFailed
+            | AuditOperation::SnapshotPublished
+            | AuditOperation::SnapshotExpired
+            | AuditOperation::FilesRemoved => None,
         };
         store.record(&event).await.expect("it is recorded");
         expected.push(event);
@@ -209,6 +216,11 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
     assert_eq!((other.len(), other[0].sequence), (1, count + 1));
     assert_eq!(other[0].previous, all[all.len() - 1].hash);
     assert_eq!(of_task(&globex, 1, 0, 100).await.len(), all.len());
+
+    for sequence in [1, count] {
+        store.holds_from(&acme, sequence).await.expect("it is as it was recorded");
+    }
+    assert!(store.holds_from(&acme, count + 2).await.is_err(), "there is no such event");
 
     // The chain is the same wherever it is kept.
     let mut head = AuditHead::empty();

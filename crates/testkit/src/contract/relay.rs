@@ -1,24 +1,27 @@
-//! The suite of what a relay of the audit trail remembers, and of the events that starts and cancels leave.
+//! The suite of what a relay of the audit trail remembers, and of the events that changes leave.
 
-use super::at;
+use super::{at, claim, done, end, failed, retry, start, started_and_claimed};
 use crate::build;
 use muster_reports::audit::AuditOperation;
 use muster_reports::ids::{TenantId, WorkerId};
 use muster_reports::ports::{
-    AuditEvent, AuditTrail, Backlog, Cancelled, ParkedEvent, RelayLog, Started, TaskStore,
+    AuditEvent, AuditTrail, Backlog, Cancelled, ParkedEvent, RelayLog, SnapshotCatalogue, Started, TaskStore,
 };
+use muster_reports::retention::RetentionPolicy;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A store of all three ports.
-pub trait Trail: AuditTrail + RelayLog + TaskStore {}
-impl<T: AuditTrail + RelayLog + TaskStore> Trail for T {}
+/// A store of all four ports.
+pub trait Trail: AuditTrail + RelayLog + SnapshotCatalogue + TaskStore {}
+impl<T: AuditTrail + RelayLog + SnapshotCatalogue + TaskStore> Trail for T {}
 
 /// Everything that is promised of a [`RelayLog`], and of events that are recorded with a change.
 pub async fn relay_log_contract(make: impl AsyncFn() -> Arc<dyn Trail>) {
     one_relay_leads_at_a_time(&*make().await).await;
     marks_only_move_forward(&*make().await).await;
     starts_and_cancels_leave_events(&*make().await).await;
+    ends_leave_events(&*make().await).await;
+    snapshots_leave_events(&*make().await).await;
 }
 
 const LEASE: Duration = Duration::from_secs(10);
@@ -70,6 +73,81 @@ async fn marks_only_move_forward(store: &dyn Trail) {
     for tenant in [acme, globex, TenantId::new("nobody")] {
         assert_eq!(store.backlog(&tenant).await.expect("it answers"), 0);
     }
+}
+
+/// Operation, task or thing, details and client of every event of the trail.
+async fn told(store: &dyn Trail) -> Vec<String> {
+    let events = store.events(&build::tenant(), 0, 100).await.expect("it answers");
+    let line = |event: &AuditEvent| {
+        let about = if event.task.as_str().is_empty() { &event.report } else { event.task.as_str() };
+        format!("{} {about} {} by {}", event.operation.name(), event.details, event.caller.client)
+    };
+    events.iter().map(|chained| line(&chained.event)).collect()
+}
+
+async fn ends_leave_events(store: &dyn Trail) {
+    let finished = started_and_claimed(store, 1, at(0)).await;
+    assert!(end(store, &finished, done(&finished, 7), at(1)).await);
+    assert!(
+        !end(store, &finished, done(&finished, 7), at(1)).await,
+        "it has ended, and leaves no second event"
+    );
+    let broken = started_and_claimed(store, 2, at(2)).await;
+    assert!(end(store, &broken, failed(), at(3)).await);
+    // Put back, and then past its deadline; cancelled, which is recorded by who cancels.
+    let late = started_and_claimed(store, 3, at(4)).await;
+    assert!(end(store, &late, retry(at(5)), at(5)).await);
+    assert!(claim(store, 1, at(7 * 3_600)).await.is_none());
+    start(store, build::new_task(4, at(7 * 3_600))).await;
+    store.cancel(&build::tenant(), &build::task_id(4), at(7 * 3_600)).await.expect("it answers");
+    let sha = &build::task_result(&build::task_id(1), 1, 7).files[0].sha256;
+    let [one, two, three] = [1, 2, 3].map(build::task_id);
+    assert_eq!(
+        told(store).await,
+        [
+            format!("ended {one} 7 rows; CSV sha-256 {sha} by service"),
+            format!("ended_failed {two} query_failed by service"),
+            format!("ended_failed {three} deadline_passed by service"),
+        ]
+    );
+}
+
+async fn snapshots_leave_events(store: &dyn Trail) {
+    let event = |id: &str, operation, about: &str| AuditEvent {
+        operation,
+        task: muster_reports::ids::TaskId::new(""),
+        report: about.into(),
+        details: String::new(),
+        ..build::audit_event(id, at(9))
+    };
+    for (number, name) in [(1, "s1"), (2, "s2"), (3, "s3")] {
+        let published = event(name, AuditOperation::SnapshotPublished, name);
+        store
+            .publish_recorded(&published, &build::manifest(name, at(number)))
+            .await
+            .expect("it is published");
+    }
+    let again = event("s3", AuditOperation::SnapshotPublished, "s4");
+    assert!(store.publish_recorded(&again, &build::manifest("s4", at(4))).await.is_err());
+    let newest = store.newest(&build::tenant()).await.expect("it answers").expect("there is one");
+    assert_eq!(newest.id.as_str(), "s3", "neither or both");
+    let policy = |keep_last| RetentionPolicy { keep_last, keep_days: 0 };
+    let expire = async |id: &str, keep_last| {
+        let event = event(id, AuditOperation::SnapshotExpired, "snapshots");
+        store.expire_recorded(&event, policy(keep_last)).await.expect("it answers").len()
+    };
+    assert_eq!((expire("e1", 3).await, expire("e1", 1).await, expire("e2", 1).await), (0, 2, 0));
+    let by = &build::user().client;
+    assert_eq!(
+        told(store).await,
+        [
+            format!("snapshot_published s1  by {by}"),
+            format!("snapshot_published s2  by {by}"),
+            format!("snapshot_published s3  by {by}"),
+            format!("snapshot_expired snapshots s2 s1 by {by}"),
+        ],
+        "an expiry of none leaves none"
+    );
 }
 
 async fn starts_and_cancels_leave_events(store: &dyn Trail) {

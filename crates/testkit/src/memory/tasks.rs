@@ -49,6 +49,25 @@ impl Entry {
         Message::error("attempts_exhausted", text)
     }
 
+    /// What waits for a time that the clock was set back from is due now.
+    fn set_back(&mut self, now: DateTime<Utc>, lease: Duration) {
+        let later = |time: Option<DateTime<Utc>>| time.is_some_and(|time| time > now);
+        let waits_in_vain = match self.task.state {
+            TaskState::Pending => later(Some(self.task.created)) || later(self.task.launched),
+            TaskState::Running => later(
+                self.due
+                    .checked_sub_signed(TimeDelta::from_std(lease.saturating_mul(20)).unwrap_or_default()),
+            ),
+            TaskState::Succeeded | TaskState::Warned | TaskState::Failed | TaskState::Terminated => false,
+        };
+        if waits_in_vain {
+            self.due = self.due.min(now);
+            if self.task.created > now {
+                self.place = self.place.min(now);
+            }
+        }
+    }
+
     fn wait_until(&mut self, due: DateTime<Utc>) {
         self.task.state = TaskState::Pending;
         self.due = due.min(self.deadline);
@@ -121,7 +140,11 @@ impl MemoryStore {
             .find(|e| e.task.tenant == new.tenant && e.dedup_key == new.dedup_key && e.task.state.is_live());
         match live {
             Some(entry) if entry.deadline > new.created => return Ok(Started::Live(entry.task.clone())),
-            Some(overdue) => overdue.fail_overdue(new.created),
+            Some(overdue) => {
+                overdue.fail_overdue(new.created);
+                let ending = overdue.task.ending();
+                state.append_ending(ending)?;
+            }
             None => {}
         }
         if state.tasks.iter().any(|e| e.task.id == new.id) {
@@ -234,14 +257,19 @@ impl TaskStore for MemoryStore {
     async fn claim(&self, worker: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<Option<Claim>> {
         let mut state = self.state();
         loop {
+            state.tasks.iter_mut().for_each(|entry| entry.set_back(now, lease));
             let due = state.tasks.iter_mut().filter(|e| e.task.state.is_live() && e.due <= now);
             // The first of equals is the one accepted first.
             let Some(entry) = due.min_by_key(|e| e.place) else { return Ok(None) };
             if entry.deadline <= now {
                 entry.fail_overdue(now);
+                let ending = entry.task.ending();
+                state.append_ending(ending)?;
             } else if entry.task.attempts >= self.attempts_max {
                 let message = entry.exhausted();
                 entry.fail(now, [message]);
+                let ending = entry.task.ending();
+                state.append_ending(ending)?;
             } else {
                 let until = lease_end(now, lease, entry.deadline);
                 entry.due = until;
@@ -312,6 +340,8 @@ impl TaskStore for MemoryStore {
                 self.work.notify_one();
             }
         }
+        let ending = entry.task.ending();
+        state.append_ending(ending)?;
         Ok(true)
     }
 
