@@ -20,6 +20,7 @@ mod races;
 pub mod record;
 pub mod rules;
 pub mod settling;
+mod tamper;
 
 use crate::command;
 use crate::failure::{Context, Result};
@@ -106,6 +107,8 @@ pub enum Part {
     FailpointsPostgres,
     /// The disk is full, and has room again
     Disk,
+    /// Forged and wiped audit trails, a lost database, another one
+    Tamper,
     /// Several nodes on one PostgreSQL database, one of them killed
     Nodes,
     /// PostgreSQL restarts, crashes, cuts connections, is gone or silent, under two nodes
@@ -241,6 +244,7 @@ impl Run<'_> {
             Part::Failpoints => self.failpoints(None),
             Part::FailpointsPostgres => self.failpoints_postgres(),
             Part::Disk => self.full_disk(),
+            Part::Tamper => self.tampering(),
             Part::Nodes => self.nodes(),
             Part::Outage => self.outages(),
             Part::Attacks => self.attacks(),
@@ -396,6 +400,15 @@ impl Run<'_> {
         })?;
         let (filled, refused) = (done.all.count(disk::FILLED), done.all.count(disk::REFUSED));
         Ok(Ended::of(&done, format!("filled {filled} times; {refused} clean refusals"), None))
+    }
+
+    fn tampering(&self) -> Result<Ended> {
+        let house = self.house()?;
+        let done = record::units(&self.plan, &["all".to_owned()], |_, lane| {
+            Ok(tamper::run(&house, &self.lane(lane)?))
+        })?;
+        let what = format!("{} attacks on copies", done.all.count(tamper::ATTACKS));
+        Ok(Ended::of(&done, what, None))
     }
 
     fn nodes(&self) -> Result<Ended> {

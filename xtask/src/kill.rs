@@ -275,6 +275,9 @@ fn left_over(results: &Path, house: &House) -> Result<Vec<String>> {
     let unreadable = || format!("{} cannot be listed", results.display());
     for entry in std::fs::read_dir(results).context(unreadable)? {
         let name = entry.context(unreadable)?.file_name().to_string_lossy().into_owned();
+        if name == ground::TRASH {
+            continue;
+        }
         let task = name.split('.').next().unwrap_or_default().to_owned();
         let status = api.outcome(&task)?.map_or_else(|| "running".into(), |outcome| outcome.status);
         if name.ends_with(".tmp") {

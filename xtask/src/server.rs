@@ -133,7 +133,7 @@ impl House {
             }
         };
         let child = serve
-            .args(["serve", "--listen", &format!("127.0.0.1:{}", port.number())])
+            .args(["serve", "--init", "--listen", &format!("127.0.0.1:{}", port.number())])
             .envs(self.settings.iter().cloned())
             .envs(settings.iter().copied())
             .stdin(Stdio::null())

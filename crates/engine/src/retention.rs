@@ -1,4 +1,5 @@
-//! Removing files of table versions that no kept snapshot names.
+//! Taking away files of table versions that no kept snapshot names: to a trash, from where they can be moved back when the
+//! catalogue was not the one that named them.
 //!
 //! Invariants:
 //! - what a kept snapshot reads is known from the Delta log before the first file goes, and a log that
@@ -13,8 +14,31 @@ use crate::session::Engine;
 use crate::tables;
 use muster_reports::SnapshotManifest;
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+/// How files are taken away.
+#[derive(Debug, Clone)]
+pub struct Removal {
+    /// Where they go: a folder on the same file system.
+    pub trash: PathBuf,
+    /// Snapshots of the catalogue whose data may go: no larger a share of the files goes than of the snapshots.
+    pub expired: usize,
+    /// However many files it is.
+    pub all: bool,
+}
+
+impl Removal {
+    /// Files that are never too many.
+    const FEW: usize = 16;
+
+    /// Whether so many of all files are no more than snapshots that expired, and refreshes that published nothing, leave.
+    fn permits(&self, unkept: usize, all: usize, kept: usize) -> bool {
+        let snapshots = self.expired + kept;
+        self.all || unkept <= Self::FEW || 2 * unkept <= all || unkept * snapshots <= all * self.expired
+    }
+}
 
 /// What was removed, or would be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -26,16 +50,16 @@ pub struct Removed {
 }
 
 impl Engine {
-    /// Removes every table file that neither a snapshot of `kept` nor a table's newest version reads. With
-    /// `dry_run` they are only counted.
+    /// Takes away every table file that neither a snapshot of `kept` nor a table's newest version reads. Without a
+    /// `removal` they are only counted.
     ///
     /// # Errors
-    /// When a table cannot be read, before any of its files is touched; when a file cannot be removed. What
-    /// is left over goes the next time.
+    /// When a table cannot be read, or the files are more than snapshots that expired explain, before any file is
+    /// touched; when a file cannot be moved. What is left over goes the next time.
     pub async fn remove_unkept(
         self: &Arc<Self>,
         kept: &[SnapshotManifest],
-        dry_run: bool,
+        removal: Option<&Removal>,
     ) -> Result<Removed> {
         let mut versions: BTreeMap<&'static str, BTreeSet<u64>> = BTreeMap::new();
         for table in tables::TABLES {
@@ -43,16 +67,28 @@ impl Engine {
             versions.insert(table, named.collect());
         }
         let engine = Arc::clone(self);
+        let (removal, kept) = (removal.cloned(), kept.len());
         self.run(async move {
-            let mut unkept = Vec::new();
+            let (mut unkept, mut all) = (Vec::new(), 0);
             for (table, versions) in versions {
-                unkept.extend(unkept_files(engine.tables_dir(), table, &versions).await?);
+                let (files, of) = unkept_files(engine.tables_dir(), table, &versions).await?;
+                unkept.extend(files.into_iter().map(|(path, bytes)| (table, path, bytes)));
+                all += of;
+            }
+            if let Some(removal) = &removal
+                && !removal.permits(unkept.len(), all, kept)
+            {
+                return Err(EngineError::Invalid(format!(
+                    "{} of {all} table files are read by no snapshot of this database: expected no larger a share than \
+                     that of snapshots that expired; nothing was removed; if this is the right database, \
+                     `muster snapshot expire --all` moves them to the trash",
+                    unkept.len()
+                )));
             }
             let mut removed = Removed::default();
-            for (path, bytes) in unkept {
-                if !dry_run {
-                    std::fs::remove_file(&path)
-                        .map_err(|e| EngineError::io(format!("removing {}", path.display()), e))?;
+            for (table, path, bytes) in unkept {
+                if let Some(removal) = &removal {
+                    discard(&path, &removal.trash.join(table))?;
                 }
                 removed.files += 1;
                 removed.bytes += bytes;
@@ -63,19 +99,32 @@ impl Engine {
     }
 }
 
-/// The files of a table that neither its newest version nor one of `versions` reads, with their sizes.
-async fn unkept_files(dir: &Path, table: &str, versions: &BTreeSet<u64>) -> Result<Vec<(PathBuf, u64)>> {
+/// Moves a file to a folder of the trash.
+fn discard(path: &Path, trash: &Path) -> Result<()> {
+    let failed = |e| EngineError::io(format!("moving {} to the trash", path.display()), e);
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(trash).map_err(failed)?;
+    std::fs::rename(path, trash.join(path.file_name().unwrap_or_default())).map_err(failed)
+}
+
+/// The files of a table that neither its newest version nor one of `versions` reads, with their sizes; and how many files
+/// it has.
+async fn unkept_files(
+    dir: &Path,
+    table: &str,
+    versions: &BTreeSet<u64>,
+) -> Result<(Vec<(PathBuf, u64)>, usize)> {
     let folder = dir.join(table);
     if !folder.join("_delta_log").exists() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), 0));
     }
     // Listed before the log is read: a file that appears meanwhile is none of ours.
     let files = data_files(&folder)?;
+    let all = files.len();
     let mut kept = tables::files(dir, table, None).await?;
     for version in versions {
         kept.extend(tables::files(dir, table, Some(*version)).await?);
     }
-    Ok(files.into_iter().filter(|(path, _)| !is_kept(path, &kept)).collect())
+    Ok((files.into_iter().filter(|(path, _)| !is_kept(path, &kept)).collect(), all))
 }
 
 fn is_kept(path: &Path, kept: &BTreeSet<String>) -> bool {
@@ -95,4 +144,24 @@ fn data_files(folder: &Path) -> Result<Vec<(PathBuf, u64)>> {
     }
     files.sort();
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_larger_a_share_goes_unasked_than_of_snapshots() {
+        let permits = |expired, kept, unkept, of| {
+            Removal { trash: PathBuf::new(), expired, all: false }.permits(unkept, of, kept)
+        };
+        // Another database, whose only snapshot a refresh has just published beside 38 files.
+        assert!(!permits(0, 1, 38, 52));
+        assert!(permits(0, 1, 26, 52), "what a refresh leaves that published nothing");
+        // Three snapshots, of which one is kept: two thirds.
+        assert!(permits(2, 1, 40, 60));
+        assert!(!permits(2, 1, 41, 60));
+        assert!(permits(0, 1, 16, 16), "so few are never too many");
+        assert!(Removal { trash: PathBuf::new(), expired: 0, all: true }.permits(38, 52, 1));
+    }
 }

@@ -22,6 +22,7 @@ use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError, ensure_table_uri
 use futures_util::StreamExt;
 use muster_sources::DocumentType;
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -194,13 +195,18 @@ pub(crate) async fn commit(dir: &Path, table: &str, files: &[PieceFile]) -> Resu
 }
 
 /// Makes a version outlast a power failure: the files that it added, its entry in the log, and the folders that name them.
+/// On the way they become their owner's alone, whatever the process's umask is.
 pub(crate) fn sync(dir: &Path, table: &str, version: u64, added: &[PieceFile]) -> Result<()> {
     let folder = dir.join(table);
     let log = folder.join("_delta_log");
     let entry = log.join(format!("{version:020}.json"));
     let files = added.iter().map(|file| folder.join(&file.name));
     for path in files.chain([entry, log, folder.clone(), dir.to_owned()]) {
-        let synced = std::fs::File::open(&path).and_then(|file| file.sync_all());
+        let synced = std::fs::File::open(&path).and_then(|file| {
+            let mode = if file.metadata()?.is_dir() { 0o700 } else { 0o600 };
+            file.set_permissions(std::fs::Permissions::from_mode(mode))?;
+            file.sync_all()
+        });
         synced.map_err(|e| EngineError::io(format!("syncing {}", path.display()), e))?;
     }
     Ok(())
@@ -270,5 +276,6 @@ pub(crate) async fn create(
     let nothing = context
         .read_batch(RecordBatch::new_empty(Arc::clone(schema)))
         .map_err(|e| EngineError::plan(table, e))?;
-    replace(context, dir, table, nothing).await.map(drop)
+    let version = replace(context, dir, table, nothing).await?;
+    sync(dir, table, version, &[])
 }

@@ -45,7 +45,12 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Answer the API and run reports until SIGTERM or Ctrl-C
-    #[command(after_help = "Example:\n  muster serve --data /var/lib/muster --listen 127.0.0.1:8080")]
+    #[command(after_help = "\
+Examples:
+  muster serve --data /var/lib/muster --listen 127.0.0.1:8080
+  muster serve --init                      # in a new folder
+
+`muster source add` and `muster client create` make the data directory too.")]
     Serve(ServeArgs),
     /// Make a sample organisation, run every report over HTTP, and serve it until Ctrl-C
     #[command(after_help = "Examples:\n  muster demo\n  muster demo --once --identities 500 --data sample")]
@@ -119,6 +124,15 @@ pub struct ServeArgs {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
+    /// Make the data directory if it is not there
+    #[arg(long)]
+    pub init: bool,
+    /// Join this database and this folder although they belong to different installations, or the database is empty
+    #[arg(long)]
+    pub adopt: bool,
+    /// Move result files that no record names to the trash, however many they are
+    #[arg(long)]
+    pub sweep: bool,
 }
 
 /// `demo`
@@ -340,6 +354,9 @@ reads are kept in any case.")]
         /// Only say what would expire
         #[arg(long)]
         dry_run: bool,
+        /// Move files that no snapshot reads to the trash, however many they are
+        #[arg(long)]
+        all: bool,
     },
     /// Compare two snapshots: identities and accounts that came, went, changed, by attribute
     #[command(after_help = "\

@@ -107,6 +107,8 @@ pub struct Data {
     pub dir: PathBuf,
     /// The folder that all processes on one PostgreSQL database share; absent: `dir`.
     pub shared: Option<PathBuf>,
+    /// How long files that nothing names any more stay in the trash.
+    pub trash_days: u32,
 }
 
 /// `[store]`
@@ -335,7 +337,7 @@ impl Default for Server {
 
 impl Default for Data {
     fn default() -> Self {
-        Self { dir: PathBuf::from("muster-data"), shared: None }
+        Self { dir: PathBuf::from("muster-data"), shared: None, trash_days: 7 }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::house::House;
 use crate::ids::SystemIds;
 use crate::output::{Output, count, print};
 use crate::refresh::RefreshReport;
-use crate::serve::{Service, Signals};
+use crate::serve::{Face, Service, Signals, Swept};
 use muster_reports::Catalogue;
 use muster_reports::audit::AuditOperation;
 use muster_reports::caller::{DataScope, Scope, UserIdentity, UserLevel};
@@ -67,6 +67,7 @@ async fn run_with(
             settings.data.dir.display()
         )));
     }
+    let face = Face::listen(settings)?;
     let house = House::open_or_make(settings).await?;
     let lock = house.lock_service()?;
     let catalogue = house.catalogue()?;
@@ -77,7 +78,7 @@ async fn run_with(
     let application = create(&house, demo_application()).await?;
 
     let mut signals = Signals::listen()?;
-    let service = Service::start(&house, lock, catalogue, engine).await?;
+    let service = Service::start(&house, lock, catalogue, engine, face, Swept::Few).await?;
     let base_url = base_url(service.address());
     let folder = house.dir().join("reports");
     let ran = tokio::select! {

@@ -5,7 +5,7 @@ mod tables;
 pub use muster_engine::compare::COLUMNS as COMPARED;
 pub use muster_engine::digests::{Checked, Damage};
 pub use muster_engine::explain::CorrelationExplanation;
-pub use muster_engine::retention::Removed;
+pub use muster_engine::retention::{Removal, Removed};
 
 use crate::config::{self, CsvHeader, PdfPaper};
 use crate::memory;
@@ -25,7 +25,9 @@ use muster_reports::cover::{CoverColumn, Reconciliation};
 use muster_reports::definition::{ChartForm, ChartSpec};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::SnapshotId;
-use muster_reports::ports::{AuditTrail, Clock, Ids, RegisteredSource, ReportRunner, SnapshotCatalogue};
+use muster_reports::ports::{
+    AuditEvent, AuditTrail, Clock, Ids, RegisteredSource, ReportRunner, SnapshotCatalogue,
+};
 use muster_reports::task::{Message, Task};
 use muster_reports::{Catalogue, ReportDefinition, SnapshotManifest};
 use muster_store::ResultFiles;
@@ -356,7 +358,14 @@ impl Refresher for EngineRefresher {
             })
             .await?;
         if let Some(manifest) = &outcome.manifest {
-            self.snapshots.publish(&request.tenant, manifest).await?;
+            let rows = |table: &str| manifest.rows.get(table).copied().unwrap_or(0);
+            let event = AuditEvent {
+                at: self.clock.now(),
+                report: manifest.id.to_string(),
+                details: format!("{} identities, {} accounts", rows("identities"), rows("accounts")),
+                ..request.published
+            };
+            self.snapshots.publish_recorded(&event, manifest).await?;
         }
         let sources =
             outcome.sources.into_iter().map(|source| reported(source, request.rejected_max)).collect();

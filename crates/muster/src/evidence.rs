@@ -234,7 +234,7 @@ impl Packages {
                         task.id
                     ))
                 })?;
-                self.audit.holds_from(&task.tenant, first).await?;
+                self.parts.audit.holds_from(&task.tenant, first).await?;
                 return Ok(text.into_bytes());
             };
             if text.len() > EVENTS_BYTES_MAX {

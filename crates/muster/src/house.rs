@@ -2,20 +2,25 @@
 //!
 //! ```text
 //! muster.toml      settings, if there are any
+//! installation     the mark that the database has too
 //! muster.db        tasks, credentials, sources, snapshots, audit trail; unless they are in PostgreSQL
 //! keys/            keys of client secrets, access tokens, the audit trail's seals and evidence packages
-//! tables/          identity data, one folder for each table
-//! results/         files of reports
+//! tables/          identity data, one folder for each table; trash/ for files that no snapshot reads
+//! results/         files of reports; trash/ for those that no record names
 //! work/            what does not outlive a run
 //! service.lock     held by the one process that serves
 //! refresh.lock     held by the one process that refreshes
 //! ```
 //! With `store.url` several processes, also on several machines, share one PostgreSQL database. Then
-//! `keys/`, `tables/`, `results/` and `refresh.lock` lie in the folder `data.shared`, which all of them
+//! `installation`, `keys/`, `tables/`, `results/` and `refresh.lock` lie in the folder `data.shared`, which all of them
 //! see, and each process has a data directory of its own with `work/` and `service.lock`.
 //!
 //! Commands may open it beside a running service: what they change is one transaction. What only one
-//! process may do takes a lock, which the system frees with the process however it ends.
+//! process may do takes a lock, which the system frees with the process however it ends: on the file, and on a folder,
+//! because a file that somebody removes is locked by nobody.
+
+pub mod folder;
+mod installation;
 
 use crate::clock::SystemClock;
 use crate::comparison::Comparisons;
@@ -26,6 +31,7 @@ use crate::evidence::{self, Authority, Packages};
 use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use crate::keys;
+use crate::person;
 use crate::snapshots::SnapshotTables;
 use crate::token_keys::{self, TokenKeyFiles};
 use chrono::{DateTime, TimeDelta, Utc};
@@ -34,12 +40,13 @@ use muster_render::evidence::SigningKey;
 use muster_reports::audit::AuditOperation;
 use muster_reports::caller::{Caller, DataScope};
 use muster_reports::ids::{ClientId, TaskId, TenantId};
-use muster_reports::ports::{AuditEvent, Clock, Ids};
+use muster_reports::ports::{AuditEvent, AuditTrail, Clock, Ids};
 use muster_reports::step::{Step, taken};
 use muster_reports::trace::Trace;
 use muster_reports::{Catalogue, ReportDefinition};
 use muster_store::{Deciding, Place, ResultFiles, SealKey, Store};
 use std::fs::{File, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -58,7 +65,20 @@ pub struct House {
 
 /// A lock of the data directory; freed when dropped.
 #[must_use]
-pub struct Lock(#[expect(dead_code, reason = "the lock lives as long as the open file")] File);
+pub struct Lock {
+    _file: File,
+    /// None on file systems that lock no folders.
+    _folder: Option<File>,
+}
+
+/// How a data directory is opened.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Opening {
+    /// Make it where it is not there.
+    pub make: bool,
+    /// Join a database and a folder that do not belong together.
+    pub adopt: bool,
+}
 
 impl House {
     /// Opens a data directory that is there.
@@ -66,18 +86,7 @@ impl House {
     /// # Errors
     /// When it is not there, or cannot be read.
     pub async fn open(settings: &Settings) -> Result<Self> {
-        let dir = &settings.data.dir;
-        let is_there = match settings.store.url {
-            None => dir.join("muster.db").is_file(),
-            Some(_) => settings.data.shared.as_ref().unwrap_or(dir).is_dir(),
-        };
-        if !is_there {
-            return Err(Failure::new(format!(
-                "{} is no data directory: `muster source add` makes one, --data DIR names another",
-                dir.display()
-            )));
-        }
-        Self::open_or_make(settings).await
+        Box::pin(Self::open_as(settings, Opening::default())).await
     }
 
     /// Opens the data directory, making it if it is not there.
@@ -85,9 +94,19 @@ impl House {
     /// # Errors
     /// When it cannot be made or read.
     pub async fn open_or_make(settings: &Settings) -> Result<Self> {
-        let dir = &settings.data.dir;
-        let dir = private_dir(dir)?;
-        let shared = settings.data.shared.as_deref().map_or_else(|| Ok(dir.clone()), private_dir)?;
+        Box::pin(Self::open_as(settings, Opening { make: true, adopt: false })).await
+    }
+
+    /// Opens the data directory as `opening` says.
+    ///
+    /// # Errors
+    /// When it is not there or cannot be made or read; when its database and its folder do not belong together.
+    pub async fn open_as(settings: &Settings, opening: Opening) -> Result<Self> {
+        if !opening.make {
+            look_for(settings, opening.adopt)?;
+        }
+        let dir = folder::own(&settings.data.dir)?;
+        let shared = settings.data.shared.as_deref().map_or_else(|| Ok(dir.clone()), folder::own)?;
         let store_settings = muster_store::Settings {
             attempts_max: settings.worker.attempts_max,
             connections: settings.store.connections,
@@ -100,22 +119,31 @@ impl House {
             None => Place::Sqlite(dir.join("muster.db")),
         };
         let store = Store::open(&place, store_settings).await?;
-        Ok(Self {
+        installation::pair(&store, &shared, opening.adopt).await?;
+        let house = Self {
             settings: settings.clone(),
             tenant: TenantId::new(&settings.tenant.id),
             store: Arc::new(store),
             dir,
             shared,
-        })
+        };
+        if opening.adopt {
+            let details = format!("database joined with {}", house.shared.display());
+            house
+                .store
+                .record(&house.event(AuditOperation::ConfigurationChanged, "installation", details))
+                .await?;
+        }
+        Ok(house)
     }
 
     /// What a command of this program does now, for the audit trail: `about` names the thing.
     pub fn event(&self, operation: AuditOperation, about: &str, details: String) -> AuditEvent {
-        // Whoever may run commands on the data directory needs no credential, so none can be named.
+        // Whoever may run commands on the data directory needs no credential: the system says who it is.
         let caller = Caller {
             tenant: self.tenant.clone(),
             client: ClientId::new("command-line"),
-            user: None,
+            user: person::caller(),
             scopes: Vec::new(),
             data_scope: DataScope::Everything,
             trace: Some(Trace::begin(&SystemIds.fresh())),
@@ -136,9 +164,24 @@ impl House {
         &self.dir
     }
 
+    /// What all processes on one database share.
+    pub fn shared(&self) -> &Path {
+        &self.shared
+    }
+
     /// Folder of the result files.
-    fn results_dir(&self) -> PathBuf {
+    pub fn results_dir(&self) -> PathBuf {
         self.shared.join("results")
+    }
+
+    /// Folder of the identity tables.
+    pub fn tables_dir(&self) -> PathBuf {
+        self.shared.join("tables")
+    }
+
+    /// Folder of what does not outlive a run. It may be a link, or a file system of its own.
+    fn work_dir(&self) -> Result<PathBuf> {
+        folder::own(&self.dir.join("work"))
     }
 
     /// Whether other processes may write result files: those of their live attempts are not to be swept.
@@ -174,8 +217,6 @@ impl House {
 
     /// What makes evidence packages, which take room of `copies`.
     pub fn packages(&self, tables: Arc<dyn SnapshotTables>, copies: Arc<Copies>) -> Result<Packages> {
-        let work_dir = self.dir.join("work");
-        keys::private_dir(&work_dir)?;
         let parts = evidence::Parts {
             files: self.files()?,
             snapshots: self.store.clone(),
@@ -183,7 +224,7 @@ impl House {
             audit: self.store.clone(),
             authority: Authority::of(&self.settings.evidence)?,
             clock: Arc::new(SystemClock),
-            work_dir,
+            work_dir: self.work_dir()?,
             copies,
         };
         Ok(Packages::new(parts, self.evidence_key()?))
@@ -191,52 +232,28 @@ impl House {
 
     /// What compares runs of these reports; what it writes takes room of `copies`.
     pub fn comparisons(&self, catalogue: Catalogue, copies: Arc<Copies>) -> Result<Comparisons> {
-        let work_dir = self.dir.join("work");
-        keys::private_dir(&work_dir)?;
-        Ok(Comparisons::new(self.files()?, catalogue, work_dir, copies))
+        Ok(Comparisons::new(self.files()?, catalogue, self.work_dir()?, copies))
     }
 
     /// Takes the lock of serving.
     pub fn lock_service(&self) -> Result<Lock> {
-        self.lock(&self.dir, "service.lock", "another process serves this data directory")
+        lock(&self.dir, "service.lock", &self.dir, "another process serves this data directory")
     }
 
     /// Takes the lock of refreshing.
     pub fn lock_refresh(&self) -> Result<Lock> {
-        self.lock(&self.shared, "refresh.lock", "another process refreshes this data directory")
+        let tables = folder::own(&self.tables_dir())?;
+        lock(&self.shared, "refresh.lock", &tables, "another process refreshes this data directory")
     }
 
     /// Removes what runs of a process that was killed have left behind, unless a refresh uses the folder.
     /// To be called under the lock of serving and before the engine is opened.
     pub fn clear_work(&self) -> Result {
         let Ok(_lock) = self.lock_refresh() else { return Ok(()) };
-        let work = self.dir.join("work");
-        match std::fs::remove_dir_all(&work) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(error).context(|| format!("folder {} cannot be cleared", work.display()))
-            }
-            Ok(()) | Err(_) => {
-                taken(Step::WorkCleared);
-                Ok(())
-            }
-        }
-    }
-
-    fn lock(&self, dir: &Path, name: &str, taken: &str) -> Result<Lock> {
-        let path = dir.join(name);
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .context(|| format!("{} cannot be opened", path.display()))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Lock(file)),
-            Err(TryLockError::WouldBlock) => Err(Failure::new(format!("{taken}: {}", dir.display()))),
-            Err(TryLockError::Error(error)) => {
-                Err(error).context(|| format!("{} cannot be locked", path.display()))
-            }
-        }
+        let work = self.work_dir()?;
+        clear(&work).context(|| format!("folder {} cannot be cleared", work.display()))?;
+        taken(Step::WorkCleared);
+        Ok(())
     }
 
     /// The reports there are.
@@ -247,8 +264,8 @@ impl House {
     /// Opens the engine.
     pub fn engine(&self, catalogue: Catalogue) -> Result<EnginePorts> {
         Ok(engine_wiring::open(Parts {
-            tables_dir: self.shared.join("tables"),
-            work_dir: self.dir.join("work"),
+            tables_dir: folder::own(&self.tables_dir())?,
+            work_dir: self.work_dir()?,
             results_dir: self.results_dir(),
             engine: self.settings.engine.clone(),
             csv: self.settings.csv.clone(),
@@ -268,15 +285,76 @@ fn key(shared: &Path, name: &str) -> Result<keys::Key> {
 }
 
 fn keys_dir(shared: &Path) -> Result<PathBuf> {
-    let dir = shared.join("keys");
-    keys::private_dir(&dir)?;
-    Ok(dir)
+    folder::own(&shared.join("keys"))
 }
 
-/// Makes a folder unless it is there, and follows its links.
-fn private_dir(dir: &Path) -> Result<PathBuf> {
-    keys::private_dir(dir)?;
-    dir.canonicalize().context(|| format!("folder {} cannot be found", dir.display()))
+/// Refuses a data directory that is not there, before anything is made.
+fn look_for(settings: &Settings, adopt: bool) -> Result {
+    let dir = &settings.data.dir;
+    let shared = settings.data.shared.as_ref().unwrap_or(dir);
+    let is_there = match settings.store.url {
+        None => dir.join("muster.db").is_file(),
+        Some(_) => shared.is_dir(),
+    };
+    if is_there || (adopt && shared.is_dir()) {
+        return Ok(());
+    }
+    if shared.join(installation::MARK).exists() {
+        return Err(Failure::new(format!(
+            "{} is a data directory without its database muster.db: expected it from a backup; `muster serve --adopt` \
+             goes on with an empty one",
+            dir.display()
+        )));
+    }
+    Err(Failure::new(format!(
+        "{} is no data directory: `muster source add` and `muster serve --init` make one, --data DIR names another",
+        dir.display()
+    )))
+}
+
+/// Takes the lock of this name, and that of `folder`.
+fn lock(dir: &Path, name: &str, folder: &Path, taken: &str) -> Result<Lock> {
+    let path = dir.join(name);
+    let refused = || Failure::new(format!("{taken}: {}", dir.display()));
+    let file = File::options()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .mode(0o600)
+        .open(&path)
+        .context(|| format!("{} cannot be opened", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(refused()),
+        Err(TryLockError::Error(error)) => {
+            return Err(error).context(|| format!("{} cannot be locked", path.display()));
+        }
+    }
+    let opened = File::open(folder).context(|| format!("{} cannot be opened", folder.display()))?;
+    match opened.try_lock() {
+        Ok(()) => Ok(Lock { _file: file, _folder: Some(opened) }),
+        Err(TryLockError::WouldBlock) => Err(refused()),
+        // Some file systems on a network lock no folders.
+        Err(TryLockError::Error(_)) => Ok(Lock { _file: file, _folder: None }),
+    }
+}
+
+/// What a file system keeps in its first folder.
+const LOST_AND_FOUND: &str = "lost+found";
+
+/// Removes what is in a folder. The folder stays: it may be a link's end, or where a file system is mounted.
+fn clear(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name() == LOST_AND_FOUND {
+            continue;
+        }
+        match entry.file_type()?.is_dir() {
+            true => std::fs::remove_dir_all(entry.path())?,
+            false => std::fs::remove_file(entry.path())?,
+        }
+    }
+    Ok(())
 }
 
 /// The reports there are: the built-in ones and those of the folder of definitions.

@@ -6,6 +6,7 @@
 //! a new key checks only what it signs itself.
 
 use crate::failure::{Context, Failure, Result};
+use crate::house::folder;
 use crate::ids::{SystemIds, random_bytes};
 use muster_reports::ids::hex;
 use muster_reports::ports::Ids;
@@ -33,18 +34,14 @@ pub fn key(dir: &Path, name: &str) -> Result<Key> {
     match read(&path)? {
         Some(key) => Ok(key),
         None => {
-            make(dir, &path)?;
+            put_once(dir, name, &hex(&fresh()))?;
             read(&path)?.ok_or_else(|| Failure::new(format!("key {} has gone away", path.display())))
         }
     }
 }
 
 fn read(path: &Path) -> Result<Option<Key>> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).context(|| format!("key {} cannot be read", path.display())),
-    };
+    let Some(text) = folder::secret(path)? else { return Ok(None) };
     let refuse = || Failure::new(format!("key {} is damaged: expected 64 hex digits", path.display()));
     parse(text.trim_end()).map(Some).ok_or_else(refuse)
 }
@@ -89,13 +86,15 @@ fn write_draft(draft: &Path, line: &str) -> std::io::Result<()> {
     file.sync_all()
 }
 
-/// Writes a fresh key under a name of its own and links it to `path`; of two processes the first wins.
-fn make(dir: &Path, path: &Path) -> Result {
+/// Puts a file with this line in the folder unless it has one of the name: the line is written under a name of its own and
+/// linked; of two processes the first wins.
+pub fn put_once(dir: &Path, name: &str, line: &str) -> Result {
+    let path = dir.join(name);
     let draft = dir.join(format!("draft-{}", SystemIds.fresh()));
     let written = (|| {
-        write_draft(&draft, &hex(&fresh()))?;
+        write_draft(&draft, line)?;
         taken(Step::KeyDrafted);
-        match std::fs::hard_link(&draft, path) {
+        match std::fs::hard_link(&draft, &path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
             Ok(()) | Err(_) => {
                 taken(Step::KeyNamed);
@@ -105,7 +104,7 @@ fn make(dir: &Path, path: &Path) -> Result {
     })();
     // It may not have been made; what stands under `path` is what counts.
     let _ = std::fs::remove_file(&draft);
-    written.context(|| format!("key {} cannot be made", path.display()))
+    written.context(|| format!("{} cannot be made", path.display()))
 }
 
 #[cfg(test)]
@@ -131,9 +130,9 @@ mod tests {
     #[test]
     fn a_damaged_key_is_refused_and_never_replaced() {
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("a.key"), "0123").unwrap();
+        write_draft(&dir.path().join("a.key"), "0123").unwrap();
         let error = key(dir.path(), "a.key").unwrap_err().to_string();
         assert!(error.ends_with("a.key is damaged: expected 64 hex digits"), "{error}");
-        assert_eq!(std::fs::read_to_string(dir.path().join("a.key")).unwrap(), "0123");
+        assert_eq!(std::fs::read_to_string(dir.path().join("a.key")).unwrap(), "0123\n");
     }
 }

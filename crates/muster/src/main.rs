@@ -23,6 +23,7 @@ mod keys;
 mod memory;
 mod open_files;
 mod output;
+mod person;
 mod query_language;
 mod refresh;
 mod report_run;
@@ -30,6 +31,7 @@ mod serve;
 mod snapshots;
 mod tls;
 mod token_keys;
+mod trash;
 
 use clap::Parser;
 use cli::{Cli, Command};
@@ -63,7 +65,7 @@ async fn dispatch(cli: Cli) -> Result {
     open_files::raise();
     crash::arm(std::env::var_os(crash::VARIABLE))?;
     match &cli.command {
-        Command::Serve(_) => Box::pin(serve::run(settings)).await,
+        Command::Serve(args) => Box::pin(serve::run(args, settings)).await,
         Command::Demo(args) => Box::pin(demo::run(args, settings, output)).await,
         Command::Client(command) => Box::pin(commands::client::run(command, settings, output)).await,
         Command::Source(command) => commands::source::run(command, settings, output).await,
@@ -72,7 +74,7 @@ async fn dispatch(cli: Cli) -> Result {
         Command::Search(command) => commands::search::run(command, output),
         Command::Keys(command) => commands::keys::run(command, settings, output).await,
         Command::Evidence(command) => commands::evidence::run(command, settings, output).await,
-        Command::Audit(command) => commands::audit::run(command, settings, output).await,
+        Command::Audit(command) => Box::pin(commands::audit::run(command, settings, output)).await,
         Command::Verify(args) => commands::verify::run(args, output),
         Command::Check => commands::check::run(settings, output).await,
         Command::Snapshot(command) => commands::snapshot::run(command, settings, output).await,

@@ -9,7 +9,7 @@ use crate::output::{Output, count, json, number, print, table, text};
 use async_trait::async_trait;
 use muster_reports::SnapshotManifest;
 use muster_reports::ids::TenantId;
-use muster_reports::ports::{ManualLink, RegisteredSource};
+use muster_reports::ports::{AuditEvent, ManualLink, RegisteredSource};
 use serde::Serialize;
 
 /// What to refresh.
@@ -29,6 +29,8 @@ pub struct RefreshRequest {
     pub rebuild: bool,
     /// Refused records to list for each source.
     pub rejected_max: usize,
+    /// What the audit trail says of the snapshot that is published; its id and what is in it are filled in.
+    pub published: AuditEvent,
 }
 
 /// A record that a source holds and that was refused.

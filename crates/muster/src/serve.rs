@@ -4,48 +4,55 @@
 //! reports may end within the grace; what still runs is given back unharmed; the store is closed. A
 //! second signal ends the grace at once.
 
+use crate::cli::ServeArgs;
 use crate::clock::SystemClock;
 use crate::config::{AuditedDownloads, Settings};
-use crate::connections::{self, Limits};
+use crate::connections::{self, Limits, Transport};
 use crate::copies::Copies;
 use crate::engine_wiring::EnginePorts;
 use crate::failure::{Context, Failure, Result};
-use crate::house::{House, Lock};
+use crate::house::{House, Lock, Opening};
 use crate::ids::SystemIds;
 use crate::issuers;
 use crate::open_files;
 use crate::query_language::SearchLanguage;
 use crate::snapshots::SnapshotTables;
 use crate::tls;
+use crate::trash;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use muster_audit::{Properties, Relay, RelaySettings};
 use muster_http::{AppState, FileOpener, RateLimit, Readiness, Wiring};
-use muster_reports::error::Error;
+use muster_reports::audit::AuditOperation;
+use muster_reports::error::{Error, error_chain};
 use muster_reports::ids::{TaskId, TenantId, WorkerId};
-use muster_reports::ports::{Credentials, Ids, SnapshotCatalogue, TaskStore};
+use muster_reports::ports::{AuditTrail, Clock, Ids, SnapshotCatalogue, TaskStore};
 use muster_reports::task::PublishedFile;
 use muster_reports::{Catalogue, Reports, service};
 use muster_store::{ResultFiles, Store};
 use muster_worker::{DiscardFiles, Stop, Worker, WorkerSettings};
 use std::collections::HashSet;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// Serves until SIGTERM or Ctrl-C.
-pub async fn run(settings: &Settings) -> Result {
+pub async fn run(args: &ServeArgs, settings: &Settings) -> Result {
     // Before anything else, so that an early signal is not the end of a half-made start.
     let mut signals = Signals::listen()?;
-    let house = House::open_or_make(settings).await?;
+    let house = House::open_as(settings, Opening { make: args.init, adopt: args.adopt }).await?;
     let lock = house.lock_service()?;
     house.clear_work()?;
     let catalogue = house.catalogue()?;
     let engine = house.engine(catalogue.clone())?;
-    let service = Service::start(&house, lock, catalogue, engine).await?;
+    let face = Face::listen(settings)?;
+    let swept = if args.sweep { Swept::All } else { Swept::Few };
+    let service = Service::start(&house, lock, catalogue, engine, face, swept).await?;
     signals.next().await;
     service.stop(&mut signals).await;
     house.store.close().await;
@@ -74,6 +81,29 @@ impl Signals {
     }
 }
 
+/// Where a service will answer. It is taken before anything that takes long, so that a port which is in use is told at
+/// once.
+pub struct Face {
+    listener: TcpListener,
+    transport: Transport,
+    address: SocketAddr,
+}
+
+impl Face {
+    /// Takes the address of the settings.
+    ///
+    /// # Errors
+    /// When it cannot be had, or the certificate not be used.
+    pub fn listen(settings: &Settings) -> Result<Self> {
+        let server = &settings.server;
+        let transport = tls::transport(server, &settings.data.dir)?;
+        let listener = connections::listen(server.listen)
+            .context(|| format!("cannot listen on {} (server.listen)", server.listen))?;
+        let address = listener.local_addr().context(|| "the address is not known".into())?;
+        Ok(Self { listener, transport, address })
+    }
+}
+
 /// A running service.
 pub struct Service {
     address: SocketAddr,
@@ -85,19 +115,22 @@ pub struct Service {
 }
 
 impl Service {
-    /// Listens, sweeps what no result names, and starts the worker. `lock` is the one of serving.
+    /// Sweeps what no result names, answers, and starts the worker. `lock` is the one of serving.
     ///
     /// # Errors
-    /// When the address cannot be had or the data directory not be read.
-    pub async fn start(house: &House, lock: Lock, catalogue: Catalogue, engine: EnginePorts) -> Result<Self> {
+    /// When the data directory cannot be read.
+    pub async fn start(
+        house: &House,
+        lock: Lock,
+        catalogue: Catalogue,
+        engine: EnginePorts,
+        face: Face,
+        swept: Swept,
+    ) -> Result<Self> {
         let settings = &house.settings;
-        let listen = settings.server.listen;
-        let transport = tls::transport(&settings.server, house.dir())?;
-        let listener =
-            connections::listen(listen).context(|| format!("cannot listen on {listen} (server.listen)"))?;
-        let address = listener.local_addr().context(|| "the address is not known".into())?;
+        let Face { listener, transport, address } = face;
         let files = Arc::new(Files(house.files()?));
-        sweep(house, &files).await?;
+        sweep(house, &files, swept).await?;
 
         let (stopping, worker_stop) = (CancellationToken::new(), Stop::default());
         let state = state(house, catalogue, files.clone(), engine.tables.clone(), stopping.clone())?;
@@ -161,22 +194,71 @@ impl Service {
 /// Wait for what has been told to let go.
 const RELEASE_WAIT: Duration = Duration::from_secs(5);
 
-/// Removes files of earlier processes that no record names.
-async fn sweep(house: &House, files: &Files) -> Result {
+/// How many result files that no record names go to the trash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Swept {
+    /// As many as processes leave that were killed.
+    Few,
+    /// All of them.
+    All,
+}
+
+impl Swept {
+    /// Files that are never too many.
+    const FEW: usize = 16;
+
+    /// Whether so many of all result files may go.
+    fn permits(self, unnamed: usize, of: usize) -> bool {
+        self == Self::All || unnamed <= Self::FEW || unnamed * 10 <= of
+    }
+}
+
+/// Takes files of earlier processes away that no record names. What was never finished goes; what a record of another
+/// database could name goes to the trash, and the audit trail says so before. Too many of those are left, with an alarm.
+async fn sweep(house: &House, files: &Files, swept: Swept) -> Result {
     // In this order: what is published in between is named then.
     let survey = files.0.survey()?;
     // Without a shared database nothing writes: the lock of serving is held and no worker has started.
     let live = if house.shares_results() { house.store.live_attempts().await? } else { HashSet::new() };
     let named = house.store.published_names().await?.into_iter().collect();
     let is_live = move |task: &TaskId, epoch| live.contains(&(task.clone(), epoch));
-    let removed = tokio::task::spawn_blocking(move || survey.sweep(&named, is_live))
-        .await
-        .map_err(|error| Failure::with("the sweep of result files failed", error))??;
-    if !removed.is_empty() {
-        tracing::info!(removed = removed.len(), "result files that no record names are removed");
+    let left_over = survey.left_over(&named, is_live);
+    let (count, of) = (left_over.published.len(), left_over.of);
+    if !swept.permits(count, of) {
+        tracing::error!(
+            count,
+            of,
+            "result files are named by no record of this database, and they are more than a process leaves that is \
+             killed: nothing was moved; if this is the right database, `muster serve --sweep` moves them to the trash"
+        );
+        return Ok(());
     }
-    Ok(())
+    let now = SystemClock.now();
+    let trash = trash::place(&house.results_dir(), now);
+    if count > 0 {
+        let names: Vec<_> = left_over.published.iter().take(NAMED_MAX).map(String::as_str).collect();
+        let details = format!("{count} files moved to {}: {}", trash.display(), names.join(" "));
+        let event = house.event(AuditOperation::FilesRemoved, "results", details);
+        if let Err(error) = house.store.record(&event).await {
+            tracing::error!(
+                error = error_chain(&error),
+                "the sweep of result files cannot be recorded, and is not done"
+            );
+            return Ok(());
+        }
+        tracing::warn!(count, trash = %trash.display(), "result files that no record names go to the trash");
+    }
+    let (results, days) = (house.results_dir(), house.settings.data.trash_days);
+    tokio::task::spawn_blocking(move || {
+        left_over.discard(&trash)?;
+        trash::empty(&results, now, days)
+    })
+    .await
+    .map_err(|error| Failure::with("the sweep of result files failed", error))?
 }
+
+/// File names in the event of a sweep.
+const NAMED_MAX: usize = 200;
 
 fn worker(house: &House, files: Arc<Files>, engine: EnginePorts) -> Worker {
     let settings = &house.settings.worker;
@@ -264,6 +346,7 @@ fn state(
             store: house.store.clone(),
             tenant: house.tenant.clone(),
             tables,
+            folders: vec![house.dir().to_owned(), house.shared().to_owned()],
             stopping,
         }),
         clock: Arc::new(SystemClock),
@@ -309,7 +392,31 @@ struct Ready {
     store: Arc<Store>,
     tenant: TenantId,
     tables: Arc<dyn SnapshotTables>,
+    /// What has to have room.
+    folders: Vec<PathBuf>,
     stopping: CancellationToken,
+}
+
+/// Bytes that a disk must have left: with fewer, no report can be written.
+const ROOM_MIN: u64 = 1 << 20;
+
+/// Whether a folder's disk takes another file.
+fn has_room(folder: &Path) -> Result<(), Error> {
+    let disk = rustix::fs::statvfs(folder).map_err(|error| {
+        Error::internal(format!("the disk of {} cannot be looked at", folder.display()), error)
+    })?;
+    let full = |what| Err(Error::unavailable(format!("the disk of {} {what}", folder.display())));
+    if disk.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY) {
+        return full("may not be written to");
+    }
+    if disk.f_bavail.saturating_mul(disk.f_frsize) < ROOM_MIN {
+        return full("is full");
+    }
+    // A file system without a fixed number of files has none.
+    if disk.f_files > 0 && disk.f_favail == 0 {
+        return full("has no room for another file");
+    }
+    Ok(())
 }
 
 #[async_trait]
@@ -318,8 +425,16 @@ impl Readiness for Ready {
         if self.stopping.is_cancelled() {
             return Err(Error::unavailable("the service is stopping"));
         }
-        // Any question shows whether the store answers.
-        self.store.credential(&muster_reports::ids::ClientId::new("")).await?;
+        let folders = self.folders.clone();
+        // A file system on a network may take its time.
+        tokio::task::spawn_blocking(move || folders.iter().try_for_each(|folder| has_room(folder)))
+            .await
+            .map_err(|error| Error::internal("the disks cannot be looked at", error))??;
+        // It also shows whether the store answers.
+        if let Err(error) = self.store.audit_can_go_on(&self.tenant).await {
+            tracing::error!(error = error_chain(&error), "not ready");
+            return Err(error);
+        }
         // Reports of a snapshot that is not whole fail.
         if let Some(newest) = self.store.newest(&self.tenant).await?
             && let Some(damage) = self.tables.apparent_damage(&newest).await?
@@ -330,5 +445,25 @@ impl Readiness for Ready {
             )));
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_files_are_swept_unasked_and_a_tenth_of_many() {
+        for (unnamed, of, permitted) in [(16, 16, true), (17, 17, false), (17, 170, true), (18, 179, false)] {
+            assert_eq!(Swept::Few.permits(unnamed, of), permitted, "{unnamed} of {of}");
+            assert!(Swept::All.permits(unnamed, of));
+        }
+    }
+
+    #[test]
+    fn a_disk_with_room_is_ready_and_one_that_is_not_there_is_told() {
+        assert!(has_room(&std::env::temp_dir()).is_ok());
+        let error = has_room(Path::new("/there/is/no/such/folder")).err().map(|error| error.message);
+        assert_eq!(error.as_deref(), Some("the disk of /there/is/no/such/folder cannot be looked at"));
     }
 }

@@ -3,14 +3,16 @@
 //!
 //! Why a trait: as with refreshing, the engine is joined in `engine_wiring` alone.
 
-use crate::engine_wiring::{Checked, CorrelationExplanation, Damage, Removed};
+use crate::engine_wiring::{Checked, CorrelationExplanation, Damage, Removal, Removed};
 use crate::failure::{Failure, Result};
 use crate::house::House;
 use crate::report_run::Rows;
+use crate::trash;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use muster_reports::audit::AuditOperation;
 use muster_reports::ids::SnapshotId;
-use muster_reports::ports::SnapshotCatalogue;
+use muster_reports::ports::{AuditEvent, AuditTrail, SnapshotCatalogue};
 use muster_reports::retention::{AsOf, CataloguedSnapshot};
 use muster_reports::step::{Step, taken};
 use muster_reports::{DataScope, SnapshotManifest};
@@ -20,14 +22,15 @@ use std::sync::Arc;
 /// The tables behind snapshots.
 #[async_trait]
 pub trait SnapshotTables: Send + Sync {
-    /// Removes what no snapshot of `kept` reads; with `dry_run` counts it. No refresh may run meanwhile.
+    /// Moves what no snapshot of `kept` reads to the trash; without a `removal` counts it. No refresh may run meanwhile.
     ///
     /// # Errors
-    /// When a table cannot be read or a file not removed; what is kept is whole then too.
+    /// When a table cannot be read, there is more than may go unasked, or a file cannot be moved; what is kept is whole
+    /// then too.
     async fn remove_unkept(
         &self,
         kept: &[SnapshotManifest],
-        dry_run: bool,
+        removal: Option<&Removal>,
     ) -> muster_reports::Result<Removed>;
 
     /// The rows of a table that `scope` shows, by the columns of `order`, at most `rows_max`.
@@ -86,14 +89,28 @@ pub trait SnapshotTables: Send + Sync {
 pub struct Expiry {
     /// Snapshots that expired, the last published first.
     pub expired: Vec<SnapshotId>,
-    /// Files that went.
+    /// Files that went to the trash.
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
 }
 
-/// Lets snapshots expire by the policy of the settings, and removes what only they read. With `dry_run`
-/// says what would be. To be called under the lock of refreshing.
+/// How far an expiry goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// It says what would be.
+    DryRun,
+    /// Files that are left over go unless they are too many.
+    ByPolicy,
+    /// All files that are left over go.
+    All,
+}
+
+/// Snapshots that are counted, to know what share of the files may be left over.
+const COUNTED_MAX: u32 = 100_000;
+
+/// Lets snapshots expire by the policy of the settings, moves what only they read to the trash, and empties that of what has
+/// been there for long. To be called under the lock of refreshing.
 ///
 /// # Errors
 /// When the store or a table cannot be read or written. Calling it again finishes what was begun.
@@ -101,20 +118,41 @@ pub async fn expire(
     house: &House,
     tables: &dyn SnapshotTables,
     now: DateTime<Utc>,
-    dry_run: bool,
+    extent: Extent,
 ) -> Result<Expiry> {
     let policy = house.settings.snapshots.policy();
     // First the catalogue, then the files: whoever asks is told that a snapshot has expired, and never
     // finds one that is half there.
-    let expired = house.store.expire(&house.tenant, policy, now, dry_run).await?;
-    if !dry_run && !expired.is_empty() {
+    if extent == Extent::DryRun {
+        let expired = house.store.expire(&house.tenant, policy, now, true).await?;
+        let mut kept = house.store.kept().await?;
+        kept.retain(|manifest| !expired.contains(&manifest.id));
+        let removed = tables.remove_unkept(&kept, None).await?;
+        return Ok(Expiry { expired, files: removed.files, bytes: removed.bytes });
+    }
+    let event = house.event(AuditOperation::SnapshotExpired, "snapshots", String::new());
+    let expired = house.store.expire_recorded(&AuditEvent { at: now, ..event }, policy).await?;
+    if !expired.is_empty() {
         taken(Step::SnapshotsExpired);
     }
-    let mut kept = house.store.kept().await?;
-    if dry_run {
-        kept.retain(|manifest| !expired.contains(&manifest.id));
+    let kept = house.store.kept().await?;
+    let known = house.store.catalogued(&house.tenant, COUNTED_MAX).await?;
+    let removal = Removal {
+        trash: trash::place(&house.tables_dir(), now),
+        expired: known.iter().filter(|snapshot| snapshot.expired.is_some()).count(),
+        all: extent == Extent::All,
+    };
+    let removed = tables.remove_unkept(&kept, Some(&removal)).await?;
+    if removed.files > 0 {
+        let details = format!(
+            "{} files of {} bytes moved to {}",
+            removed.files,
+            removed.bytes,
+            removal.trash.display()
+        );
+        house.store.record(&house.event(AuditOperation::FilesRemoved, "tables", details)).await?;
     }
-    let removed = tables.remove_unkept(&kept, dry_run).await?;
+    trash::empty(&house.tables_dir(), now, house.settings.data.trash_days)?;
     Ok(Expiry { expired, files: removed.files, bytes: removed.bytes })
 }
 

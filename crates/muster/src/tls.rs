@@ -7,14 +7,18 @@ use rustls::ServerConfig;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::{Error as PemError, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 
+/// Mode bits of those who are neither the owner nor in the group.
+const EVERYBODY: u32 = 0o007;
+
 /// Plain HTTP, or TLS where a certificate is named. Paths are relative to `dir`.
 ///
 /// # Errors
-/// When a file cannot be read, holds no certificate or key, or the two do not belong together.
+/// When a file cannot be read, holds no certificate or key, the two do not belong together, or every user can read the key.
 pub fn transport(settings: &Server, dir: &Path) -> Result<Transport> {
     let (Some(certificate), Some(key)) = (&settings.tls_certificate, &settings.tls_key) else {
         return Ok(Transport::Plain);
@@ -28,6 +32,16 @@ pub fn transport(settings: &Server, dir: &Path) -> Result<Transport> {
         .map_err(|error| what(&certificate, "certificates", error))?;
     if chain.is_empty() {
         return Err(Failure::new(format!("{} has no certificate in PEM", certificate.display())));
+    }
+    // That a group may read it is usual where a tool renews certificates.
+    if let Ok(metadata) = key.metadata()
+        && metadata.permissions().mode() & EVERYBODY != 0
+    {
+        return Err(Failure::new(format!(
+            "every user can read the key {} (mode {:o}): expected mode 600 or 640",
+            key.display(),
+            metadata.permissions().mode() & 0o777
+        )));
     }
     let secret = PrivateKeyDer::from_pem_file(&key).map_err(|error| what(&key, "a private key", error))?;
     let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
@@ -131,7 +145,10 @@ mod tests {
         assert!(error(&mixed).contains("cannot be used together"), "{}", error(&mixed));
         let swapped = Server { tls_certificate: one.tls_key.clone(), ..one.clone() };
         assert!(error(&swapped).ends_with("one.key has no certificate in PEM"), "{}", error(&swapped));
-        let absent = Server { tls_key: Some("absent.key".into()), ..one };
+        let absent = Server { tls_key: Some("absent.key".into()), ..one.clone() };
         assert!(error(&absent).contains("absent.key cannot be read"), "{}", error(&absent));
+        let open = std::fs::Permissions::from_mode(0o644);
+        std::fs::set_permissions(dir.path().join("one.key"), open).unwrap();
+        assert!(error(&one).contains("every user can read the key"), "{}", error(&one));
     }
 }

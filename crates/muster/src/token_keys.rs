@@ -3,14 +3,14 @@
 //! The previous key is in place before the new one appears, so a process that sees the new one finds both. Running
 //! services see the exchange by the file's number, which a rename changes.
 
-use crate::failure::{Context, Failure, Result};
+use crate::failure::{Failure, Result};
+use crate::house::folder;
 use crate::keys;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use muster_http::{KeyRing, TokenKeys, TokenSeed};
 use muster_reports::error::Error;
 use muster_reports::ids::hex;
 use std::fs::Metadata;
-use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -61,11 +61,7 @@ impl KeyRing for TokenKeyFiles {
 
 /// `64 hex digits, a space, the time until when`.
 fn previous(path: &Path) -> Result<Option<(TokenSeed, DateTime<Utc>)>> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error).context(|| format!("key {} cannot be read", path.display())),
-    };
+    let Some(text) = folder::secret(path)? else { return Ok(None) };
     let parsed = text.trim_end().split_once(' ').and_then(|(digits, until)| {
         Some((keys::parse(digits)?, DateTime::parse_from_rfc3339(until).ok()?.to_utc()))
     });

@@ -4,7 +4,8 @@
 //! A name is `<task>.<epoch>.<file name>`, with `.tmp` behind it until published. The epoch keeps
 //! a worker that lost its lease from touching what its successor writes. Names are ours alone: of
 //! no part may a user choose the text, and anything but letters, digits, `-`, `_` and single dots
-//! is refused. Whether a file is a result is decided by the committed record, not by its being here.
+//! is refused. Whether a file is a result is decided by the committed record, not by its being here. What no record
+//! names is moved away and not removed: the record may be in another database.
 
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{TaskId, hex};
@@ -161,33 +162,67 @@ pub struct Survey {
 }
 
 impl Survey {
-    /// Removes temporary and published files that no committed record names, and returns their names.
+    /// The files that no committed record names and no live attempt writes.
     ///
     /// The order matters: survey first, then ask which attempts are `live`, then which names are
     /// `named`. An attempt that ends between the last two is then in one of them; one that begins
     /// after the survey has no file in it.
-    ///
-    /// # Errors
-    /// `Internal` with the path of the first file that could not be removed.
-    pub fn sweep(self, named: &HashSet<String>, live: impl Fn(&TaskId, u64) -> bool) -> Result<Vec<String>> {
-        let mut removed = Vec::new();
-        for name in self.names {
+    pub fn left_over(self, named: &HashSet<String>, live: impl Fn(&TaskId, u64) -> bool) -> LeftOver {
+        let Self { files, names } = self;
+        let mut left_over = LeftOver { files, unfinished: Vec::new(), published: Vec::new(), of: 0 };
+        for name in names {
             let Some(attempt) = Attempt::of(&name) else { continue };
+            left_over.of += usize::from(!attempt.temporary);
             if named.contains(&name) || live(&attempt.task, attempt.epoch) {
                 continue;
             }
-            let path = self.files.dir.join(&name);
-            match std::fs::remove_file(&path) {
-                // Its writer removed it first.
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                Err(error) => return Err(wrong("remove", &path, error)),
-                Ok(()) => {
-                    taken(Step::FileSwept);
-                    removed.push(name);
-                }
-            }
+            let kind = if attempt.temporary { &mut left_over.unfinished } else { &mut left_over.published };
+            kind.push(name);
         }
-        Ok(removed)
+        left_over
+    }
+}
+
+/// Files that are left over, as far as one database knows.
+#[derive(Debug)]
+pub struct LeftOver {
+    files: ResultFiles,
+    /// Files that were never finished.
+    pub unfinished: Vec<String>,
+    /// Whole files that no record names.
+    pub published: Vec<String>,
+    /// Whole files, named ones included.
+    pub of: usize,
+}
+
+impl LeftOver {
+    /// Removes what was never finished, and moves the rest to the folder `trash`, which is made if it is needed.
+    ///
+    /// # Errors
+    /// `Internal` with the path of the first file that could not be moved.
+    pub fn discard(self, trash: &Path) -> Result<()> {
+        let gone = |act: &str, path: &Path, done: std::io::Result<()>| match done {
+            // Its writer, or another process's sweep, was first.
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(wrong(act, path, error)),
+            Ok(()) => {
+                taken(Step::FileSwept);
+                Ok(())
+            }
+        };
+        for name in self.unfinished {
+            let path = self.files.dir.join(name);
+            gone("remove", &path, std::fs::remove_file(&path))?;
+        }
+        if !self.published.is_empty() {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(trash);
+            made.map_err(|error| wrong("make", trash, error))?;
+        }
+        for name in self.published {
+            let path = self.files.dir.join(&name);
+            gone("move to the trash", &path, std::fs::rename(&path, trash.join(name)))?;
+        }
+        Ok(())
     }
 }
 

@@ -33,7 +33,7 @@ mod store;
 mod tasks;
 
 pub use audit::SealKey;
-pub use files::{PendingFile, ResultFiles, Survey};
+pub use files::{LeftOver, PendingFile, ResultFiles, Survey};
 pub use installation::Installation;
 pub use postgres::PostgresUrl;
 pub use store::{Deciding, Place, Settings, Store};

@@ -10,6 +10,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// Where a sweep moves result files that no record names, beside the others.
+pub const TRASH: &str = "trash";
 /// The setting of the database's URL.
 pub const URL: &str = "MUSTER__STORE__URL";
 /// The setting of the folder that processes share.
@@ -59,6 +61,9 @@ pub fn unnamed(results: &Path, kept: &Kept, after: u64) -> Result<Vec<String>> {
     let mut faults = Vec::new();
     for entry in std::fs::read_dir(results).context(unreadable)? {
         let name = entry.context(unreadable)?.file_name().to_string_lossy().into_owned();
+        if name == TRASH {
+            continue;
+        }
         if name.ends_with(".tmp") || (!named.contains(name.as_str()) && !earlier(&name)) {
             faults.push(format!("file {name} is left, and no record names it"));
         }

@@ -5,6 +5,7 @@ use crate::house::{House, block_on};
 use datafusion::arrow::array::{Array, AsArray};
 use muster_engine::compare::COLUMNS;
 use muster_engine::explain::CorrelationExplanation;
+use muster_engine::retention::Removal;
 use muster_reports::SnapshotManifest;
 use muster_reports::error::error_chain;
 use std::collections::BTreeSet;
@@ -171,8 +172,13 @@ fn named(house: &House, manifest: &SnapshotManifest) -> BTreeSet<String> {
     files
 }
 
+fn trash(house: &House) -> PathBuf {
+    tables(house).with_file_name("trash")
+}
+
 fn remove(house: &House, kept: &[SnapshotManifest], dry_run: bool) -> u64 {
-    block_on(house.engine.remove_unkept(kept, dry_run))
+    let removal = Removal { trash: trash(house), expired: 1, all: false };
+    block_on(house.engine.remove_unkept(kept, (!dry_run).then_some(&removal)))
         .unwrap_or_else(|e| panic!("{}", error_chain(&e)))
         .files
 }
@@ -194,7 +200,8 @@ fn what_no_kept_snapshot_reads_is_removed_and_nothing_else() {
     // A log that cannot say what is kept removes nothing.
     let mut unreadable = third.clone();
     unreadable.versions.insert("accounts".into(), 99);
-    let refused = block_on(house.engine.remove_unkept(&[first.clone(), unreadable], false));
+    let removal = Removal { trash: trash(&house), expired: 1, all: false };
+    let refused = block_on(house.engine.remove_unkept(&[first.clone(), unreadable], Some(&removal)));
     assert!(refused.is_err());
     assert_eq!(data_files(&house), all);
 
@@ -207,6 +214,9 @@ fn what_no_kept_snapshot_reads_is_removed_and_nothing_else() {
     assert_eq!(report(&opened_anew, &first), of_first);
     assert_eq!(remove(&house, &kept, false), expected - 1);
     assert_eq!(data_files(&house), wanted);
+    // What went can be moved back.
+    let in_trash = |name: &&String| trash(&house).join(name).is_file();
+    assert_eq!(all.difference(&wanted).filter(in_trash).count() as u64, expected - 1);
     assert_eq!(remove(&house, &kept, false), 0);
 
     let mut opened_anew = house.opened_anew();

@@ -8,9 +8,10 @@ use crate::failure::{Failure, Result};
 use crate::house::House;
 use crate::output::{Output, count};
 use crate::refresh::{RefreshReport, RefreshRequest};
-use crate::snapshots;
+use crate::snapshots::{self, Extent};
+use muster_reports::audit::AuditOperation;
 use muster_reports::error::error_chain;
-use muster_reports::ports::{Clock, Registry};
+use muster_reports::ports::{AuditTrail, Clock, Registry};
 
 /// Does what `args` say.
 pub async fn run(args: &RefreshArgs, settings: &Settings, output: Output) -> Result {
@@ -36,6 +37,34 @@ pub async fn refresh(
     rejected_max: usize,
 ) -> Result<RefreshReport> {
     let _lock = house.lock_refresh()?;
+    let record = async |operation, details: &str| {
+        house.store.record(&house.event(operation, "refresh", details.into())).await
+    };
+    record(AuditOperation::RefreshStarted, if full { "everything" } else { "what changed" }).await?;
+    let report = refresh_recorded(house, engine, full, rejected_max).await;
+    let failed = match &report {
+        Ok(report) => report.verdict().err().map(|failure| error_chain(&failure)),
+        Err(failure) => Some(error_chain(failure)),
+    };
+    if let Some(mut why) = failed {
+        why.truncate(why.floor_char_boundary(REASON_MAX));
+        // Where that fails too, what failed first is told.
+        if let Err(error) = record(AuditOperation::RefreshFailed, &why).await {
+            tracing::error!(error = error_chain(&error), "the end of the refresh cannot be recorded");
+        }
+    }
+    report
+}
+
+/// Bytes of the reason of a failed refresh that the audit trail keeps.
+const REASON_MAX: usize = 2_000;
+
+async fn refresh_recorded(
+    house: &House,
+    engine: &EnginePorts,
+    full: bool,
+    rejected_max: usize,
+) -> Result<RefreshReport> {
     let sources = house.store.sources(&house.tenant).await?;
     if sources.is_empty() {
         return Err(Failure::new("no source is registered: `muster source add FILE.toml` registers one"));
@@ -48,6 +77,7 @@ pub async fn refresh(
         full,
         rebuild,
         rejected_max,
+        published: house.event(AuditOperation::SnapshotPublished, "", String::new()),
     };
     let mut report = engine.refresher.refresh(request).await?;
     if report.snapshot.is_some() {
@@ -59,10 +89,10 @@ pub async fn refresh(
 /// Lets snapshots expire by policy; a failure is told and takes nothing from the refresh.
 async fn expire(house: &House, engine: &EnginePorts) -> Option<String> {
     let now = SystemClock.now();
-    match snapshots::expire(house, engine.tables.as_ref(), now, false).await {
+    match snapshots::expire(house, engine.tables.as_ref(), now, Extent::ByPolicy).await {
         Ok(expiry) if expiry.expired.is_empty() && expiry.files == 0 => None,
         Ok(expiry) => Some(format!(
-            "snapshots that expired: {}; {} files of {} bytes removed",
+            "snapshots that expired: {}; {} files of {} bytes moved to the trash",
             count(expiry.expired.len() as u64),
             count(expiry.files),
             count(expiry.bytes)

@@ -8,7 +8,7 @@ use crate::config::Settings;
 use crate::failure::Result;
 use crate::house::House;
 use crate::output::{Output, count, json, number, print, table, text};
-use crate::snapshots;
+use crate::snapshots::{self, Extent};
 use chrono::{DateTime, Utc};
 use muster_reports::audit::AuditOperation;
 use muster_reports::ports::{AuditTrail, Clock, SnapshotCatalogue};
@@ -50,7 +50,14 @@ pub async fn run(command: &SnapshotCommand, settings: &Settings, output: Output)
             house.store.pin(&house.tenant, &found.manifest.id, None).await?;
             print(&format!("snapshot {} is no longer pinned", found.manifest.id))
         }
-        SnapshotCommand::Expire { dry_run } => expire(&house, *dry_run, output).await,
+        SnapshotCommand::Expire { dry_run, all } => {
+            let extent = match (dry_run, all) {
+                (true, _) => Extent::DryRun,
+                (false, true) => Extent::All,
+                (false, false) => Extent::ByPolicy,
+            };
+            expire(&house, extent, output).await
+        }
         SnapshotCommand::Compare { old, new, to } => {
             compare::run(&house, old, new, to.as_deref(), output).await
         }
@@ -146,10 +153,11 @@ fn show(snapshot: &CataloguedSnapshot, output: Output) -> Result {
     print(&lines.join("\n"))
 }
 
-async fn expire(house: &House, dry_run: bool, output: Output) -> Result {
+async fn expire(house: &House, extent: Extent, output: Output) -> Result {
     let _lock = house.lock_refresh()?;
     let engine = house.engine(house.catalogue()?)?;
-    let expiry = snapshots::expire(house, engine.tables.as_ref(), SystemClock.now(), dry_run).await?;
+    let expiry = snapshots::expire(house, engine.tables.as_ref(), SystemClock.now(), extent).await?;
+    let dry_run = extent == Extent::DryRun;
     if output == Output::Json {
         return json(&expiry);
     }
@@ -160,7 +168,7 @@ async fn expire(house: &House, dry_run: bool, output: Output) -> Result {
         count(expiry.expired.len() as u64),
         count(expiry.files),
         count(expiry.bytes),
-        if dry_run { "would be removed" } else { "removed" },
+        if dry_run { "would go to the trash" } else { "moved to the trash" },
     ));
     print(&lines.join("\n"))
 }

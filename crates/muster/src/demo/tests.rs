@@ -3,14 +3,14 @@
 
 use super::*;
 use crate::clock::SystemClock;
-use crate::engine_wiring::{CorrelationExplanation, Removed};
+use crate::engine_wiring::{Checked, CorrelationExplanation, Damage, Removal, Removed};
 use crate::refresh::{RefreshRequest, Refresher, SourceOutcome};
 use crate::report_run::Rows;
 use crate::snapshots::SnapshotTables;
 use async_trait::async_trait;
 use muster_reports::error::Error;
 use muster_reports::ids::SnapshotId;
-use muster_reports::ports::{Clock, SnapshotCatalogue};
+use muster_reports::ports::{AuditEvent, Clock, SnapshotCatalogue};
 use muster_reports::{ReportKind, SnapshotManifest};
 use muster_store::Store;
 use muster_testkit::build::{manifest, source_run};
@@ -36,7 +36,8 @@ impl Refresher for FakeRefresher {
             snapshot.sources.push(source_run(source.id.as_str(), &source.name, authoritative, now));
             outcomes.push(SourceOutcome { name: source.name.clone(), complete: true, ..Default::default() });
         }
-        self.0.publish(&request.tenant, &snapshot).await?;
+        let event = AuditEvent { report: snapshot.id.to_string(), ..request.published };
+        self.0.publish_recorded(&event, &snapshot).await?;
         Ok(RefreshReport {
             sources: outcomes,
             snapshot: Some(snapshot),
@@ -50,8 +51,31 @@ struct NoTables;
 
 #[async_trait]
 impl SnapshotTables for NoTables {
-    async fn remove_unkept(&self, _: &[SnapshotManifest], _: bool) -> muster_reports::Result<Removed> {
+    async fn remove_unkept(
+        &self,
+        _: &[SnapshotManifest],
+        _: Option<&Removal>,
+    ) -> muster_reports::Result<Removed> {
         Ok(Removed::default())
+    }
+
+    async fn rows_of(
+        &self,
+        _: &SnapshotManifest,
+        _: &'static str,
+        _: &DataScope,
+        _: &'static str,
+        _: usize,
+    ) -> muster_reports::Result<Box<dyn Rows>> {
+        Err(Error::unavailable("there are no tables"))
+    }
+
+    async fn check(&self, _: &[SnapshotManifest]) -> muster_reports::Result<Checked> {
+        Err(Error::unavailable("there are no tables"))
+    }
+
+    async fn apparent_damage(&self, _: &Arc<SnapshotManifest>) -> muster_reports::Result<Option<Damage>> {
+        Ok(None)
     }
 
     async fn compare(
@@ -119,6 +143,19 @@ async fn a_folder_that_is_in_use_is_refused() {
     let engine = |house: &House, _| Ok(fake_engine(house, FakeRun::Rows(1, Vec::new())));
     let failure = Box::pin(run_with(&args, &settings, Output::Json, engine)).await.unwrap_err().to_string();
     assert!(failure.contains("is a data directory already"), "{failure}");
+}
+
+/// Making the organisation takes long; a port that is in use is told before.
+#[tokio::test]
+async fn a_port_that_is_in_use_is_told_before_anything_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    let (args, mut settings) = demo(&dir.path().join("data"));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    settings.server.listen = taken.local_addr().unwrap();
+    let engine = |house: &House, _| Ok(fake_engine(house, FakeRun::Rows(1, Vec::new())));
+    let failure = Box::pin(run_with(&args, &settings, Output::Json, engine)).await.unwrap_err().to_string();
+    assert!(failure.starts_with("cannot listen on 127.0.0.1:"), "{failure}");
+    assert!(!settings.data.dir.exists());
 }
 
 /// Serves the demo until Ctrl-C, for people who want to look at it without the engine.

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use muster_engine::Engine;
 use muster_engine::digests::{Checked, Damage};
 use muster_engine::explain::CorrelationExplanation;
-use muster_engine::retention::Removed;
+use muster_engine::retention::{Removal, Removed};
 use muster_reports::error::{Error, Result};
 use muster_reports::{DataScope, SnapshotManifest};
 use std::sync::Arc;
@@ -15,8 +15,8 @@ pub(super) struct EngineTables(pub(super) Arc<Engine>);
 
 #[async_trait]
 impl SnapshotTables for EngineTables {
-    async fn remove_unkept(&self, kept: &[SnapshotManifest], dry_run: bool) -> Result<Removed> {
-        Ok(self.0.remove_unkept(kept, dry_run).await?)
+    async fn remove_unkept(&self, kept: &[SnapshotManifest], removal: Option<&Removal>) -> Result<Removed> {
+        Ok(self.0.remove_unkept(kept, removal).await?)
     }
 
     async fn rows_of(

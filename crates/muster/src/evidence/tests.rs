@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::config;
-use crate::engine_wiring::{Checked, CorrelationExplanation, Damage, Removed};
+use crate::engine_wiring::{Checked, CorrelationExplanation, Damage, Removal, Removed};
 use crate::report_run::Rows;
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use muster_render::evidence::verify_bag;
@@ -66,7 +66,7 @@ impl SnapshotTables for Tables {
         }))))
     }
 
-    async fn remove_unkept(&self, _: &[SnapshotManifest], _: bool) -> Result<Removed> {
+    async fn remove_unkept(&self, _: &[SnapshotManifest], _: Option<&Removal>) -> Result<Removed> {
         Err(unmade("no test asks"))
     }
 

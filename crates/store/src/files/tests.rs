@@ -100,7 +100,7 @@ fn names_that_lead_elsewhere_are_refused() {
 
 /// Five attempts: committed, live with a temporary file, live with a published one, and two that are over.
 #[test]
-fn a_sweep_removes_what_no_record_names_and_no_live_attempt_writes() {
+fn a_sweep_takes_away_what_no_record_names_and_no_live_attempt_writes() {
     let dir = tempfile::tempdir().unwrap();
     let files = ResultFiles::open(dir.path()).unwrap();
     written(&files, "committed", 1, true);
@@ -114,16 +114,23 @@ fn a_sweep_removes_what_no_record_names_and_no_live_attempt_writes() {
     let _later = written(&files, "later", 1, false).unwrap();
     let live = HashSet::from([("writing".to_owned(), 2), ("unrecorded".to_owned(), 3)]);
     let named = HashSet::from(["committed.1.report.csv".to_owned()]);
-    let removed =
-        survey.sweep(&named, |task, epoch| live.contains(&(task.as_str().to_owned(), epoch))).unwrap();
-
-    assert_eq!(removed, ["killed.1.report.csv.tmp", "writing.1.report.csv"]);
+    let left_over = survey.left_over(&named, |task, epoch| live.contains(&(task.as_str().to_owned(), epoch)));
+    assert_eq!(left_over.unfinished, ["killed.1.report.csv.tmp"]);
+    assert_eq!((left_over.published.join(" "), left_over.of), ("writing.1.report.csv".to_owned(), 3));
+    let trash = dir.path().join("trash/20261129T061500Z");
+    left_over.discard(&trash).unwrap();
+    assert_eq!(names(&trash), ["writing.1.report.csv"], "it can be moved back");
+    assert_eq!(
+        (mode(&trash), std::fs::read_to_string(trash.join("writing.1.report.csv")).unwrap().len()),
+        (0o700, 5)
+    );
     assert_eq!(
         names(dir.path()),
         [
             "README",
             "committed.1.report.csv",
             "later.1.report.csv.tmp",
+            "trash",
             "unrecorded.3.report.csv",
             "writing.2.report.csv.tmp"
         ]

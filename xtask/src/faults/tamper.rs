@@ -1,0 +1,180 @@
+//! What somebody does who may write to the database and has no key, and what an accident does to it.
+//!
+//! On copies of one house: audit events are changed and hashed again, or wiped; the database is lost, or another one lies
+//! beside the files. Nothing may be recorded behind a forgery, each must be found, and no file may go.
+
+use super::ground;
+use super::record::Counted;
+use crate::command;
+use crate::failure::{Context, Failure, Result};
+use crate::kill::SETTINGS;
+use crate::server::{House, muster};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+/// The word under which attacks are counted.
+pub const ATTACKS: &str = "attacks";
+
+/// Changes the trail: `forge` rewrites the second event and hashes all that follow, head included; `wipe` removes it.
+const SCRIPT: &str = r#"
+import hashlib, sqlite3, struct, sys
+base = sqlite3.connect(sys.argv[1])
+for trigger in ("audit_events_never_change", "audit_events_are_never_deleted"):
+    base.execute("DROP TRIGGER " + trigger)
+if sys.argv[2] == "wipe":
+    base.executescript("DELETE FROM audit_events; DELETE FROM audit_heads")
+else:
+    previous = "0" * 64
+    for (sequence, *parts) in base.execute("SELECT sequence, id, at, operation, tenant, caller, task, report, details"
+            " FROM audit_events WHERE tenant = 'default' ORDER BY sequence").fetchall():
+        if sequence == 2:
+            parts[-1] = "forged"
+        hashed = hashlib.sha256()
+        for part in ("muster audit event 1", str(sequence), previous, *map(str, parts)):
+            part = part.encode()
+            hashed.update(struct.pack(">Q", len(part)) + part)
+        base.execute("UPDATE audit_events SET details = ?, previous = ?, hash = ? WHERE tenant = 'default'"
+            " AND sequence = ?", (parts[-1], previous, hashed.hexdigest(), sequence))
+        previous = hashed.hexdigest()
+    base.execute("UPDATE audit_heads SET hash = ? WHERE tenant = 'default'", (previous,))
+base.commit()
+"#;
+
+/// How long a service may take that refuses to start.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// All of them, on copies in `folder`.
+pub fn run(house: &House, folder: &Path) -> Counted {
+    let mut outcome = Counted::default();
+    for (name, attack) in [
+        ("a forged trail", forged as fn(&House) -> Result<()>),
+        ("a wiped trail", wiped),
+        ("a lost database", lost),
+        ("another database", another),
+    ] {
+        outcome.add(ATTACKS, 1);
+        let done = ground::copied(house, folder, None, "").and_then(|copy| attack(&copy));
+        if let Err(failure) = done {
+            outcome.faults.push(format!("{name}: {failure}"));
+        }
+    }
+    outcome
+}
+
+fn forged(house: &House) -> Result<()> {
+    tamper(house, "forge")?;
+    // It answers and is not ready; a start is refused with words.
+    let mut server = house.spawn(&SETTINGS)?;
+    let api = loop {
+        match server.connect(&house.user) {
+            Ok(api) => break api,
+            Err(failure) if server.ends_within(Duration::from_millis(20)) => return Err(failure),
+            Err(_) => {}
+        }
+    };
+    if crate::api::is_ready(&server.base) {
+        return Err(Failure::new("the service is ready"));
+    }
+    let report = &house.reports()[4];
+    match api.start(report) {
+        Err(crate::api::Trouble::Wrong(text)) if text.contains("the audit trail is broken") => {}
+        other => return Err(Failure::new(format!("a start gave {other:?}"))),
+    }
+    server.stop()?;
+    found(house, "is not sealed with this service's key")
+}
+
+fn wiped(house: &House) -> Result<()> {
+    tamper(house, "wipe")?;
+    // A service that goes on records further events, which hide nothing.
+    house.serve(&SETTINGS)?.stop()?;
+    found(house, "tasks have no event of their beginning")
+}
+
+fn lost(house: &House) -> Result<()> {
+    let before = files(house)?;
+    remove_database(house)?;
+    refused(house, &["serve", "--listen", "127.0.0.1:0"], "without its database")?;
+    refused(house, &["serve", "--init", "--listen", "127.0.0.1:0"], "the database is empty")?;
+    refused(house, &["refresh"], "the database is empty")?;
+    same(&before, &files(house)?)
+}
+
+fn another(house: &House) -> Result<()> {
+    let before = files(house)?;
+    remove_database(house)?;
+    let elsewhere = house.data.with_file_name("elsewhere");
+    if elsewhere.exists() {
+        std::fs::remove_dir_all(&elsewhere).context(|| "the other folder cannot be removed".into())?;
+    }
+    let who = ["client", "create", "--kind", "application", "--name", "a", "--scope", "sp:scopes:all"];
+    command::output(muster(&house.binary, &elsewhere).args(who))?;
+    let database = house.data.join("muster.db");
+    std::fs::copy(elsewhere.join("muster.db"), database)
+        .context(|| "the database cannot be copied".into())?;
+    refused(house, &["serve", "--listen", "127.0.0.1:0"], "belong to different installations")?;
+    refused(house, &["refresh"], "belong to different installations")?;
+    same(&before, &files(house)?)
+}
+
+fn tamper(house: &House, how: &str) -> Result<()> {
+    let database = house.data.join("muster.db");
+    command::output(Command::new("python3").args(["-c", SCRIPT]).arg(database).arg(how)).map(drop)
+}
+
+fn remove_database(house: &House) -> Result<()> {
+    for name in ["muster.db", "muster.db-wal", "muster.db-shm"] {
+        let path = house.data.join(name);
+        if path.exists() {
+            std::fs::remove_file(&path).context(|| format!("{} cannot be removed", path.display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// `audit verify` must fail and say this.
+fn found(house: &House, what: &str) -> Result<()> {
+    let output = muster(&house.binary, &house.data).args(["audit", "verify"]).output();
+    let output = output.context(|| "muster audit verify cannot be run".into())?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    match output.status.code() {
+        Some(1) if said.contains(what) => Ok(()),
+        _ => Err(Failure::new(format!("audit verify ended with {} and said {said}", output.status))),
+    }
+}
+
+/// A command that must end with status 1 and say this.
+fn refused(house: &House, arguments: &[&str], what: &str) -> Result<()> {
+    let mut command = muster(&house.binary, &house.data);
+    let limit = PATIENCE.as_secs().to_string();
+    let mut timed = Command::new("timeout");
+    timed.arg(limit).arg(command.get_program()).args(command.get_args()).args(arguments);
+    command = timed;
+    let output = command.output().context(|| "the command cannot be run".into())?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    match output.status.code() {
+        Some(1) if said.contains(what) => Ok(()),
+        _ => Err(Failure::new(format!(
+            "muster {} ended with {} and said {said}",
+            arguments.join(" "),
+            output.status
+        ))),
+    }
+}
+
+/// Every file of results and tables.
+fn files(house: &House) -> Result<BTreeSet<String>> {
+    let mut found = Command::new("find");
+    found.arg(house.data.join("results")).arg(house.data.join("tables")).args(["-type", "f"]);
+    Ok(command::output(&mut found)?.lines().map(str::to_owned).collect())
+}
+
+fn same(before: &BTreeSet<String>, after: &BTreeSet<String>) -> Result<()> {
+    match before.difference(after).next() {
+        Some(file) => Err(Failure::new(format!("{file} is gone"))),
+        None if before.is_empty() => Err(Failure::new("there were no files")),
+        None => Ok(()),
+    }
+}
