@@ -124,7 +124,7 @@ impl ResultFiles {
         }
     }
 
-    /// Lists the files there are now, for sweeping. See [`Survey::sweep`] for the order of steps.
+    /// Lists the files there are now, for sweeping. See [`Survey::left_over`] for the order of steps.
     ///
     /// # Errors
     /// `Internal` with the path.

@@ -41,7 +41,7 @@ pub async fn refresh(
         house.store.record(&house.event(operation, "refresh", details.into())).await
     };
     record(AuditOperation::RefreshStarted, if full { "everything" } else { "what changed" }).await?;
-    let report = refresh_recorded(house, engine, full, rejected_max).await;
+    let report = refresh_recorded(house, engine, full, rebuild, rejected_max).await;
     let failed = match &report {
         Ok(report) => report.verdict().err().map(|failure| error_chain(&failure)),
         Err(failure) => Some(error_chain(failure)),
@@ -63,6 +63,7 @@ async fn refresh_recorded(
     house: &House,
     engine: &EnginePorts,
     full: bool,
+    rebuild: bool,
     rejected_max: usize,
 ) -> Result<RefreshReport> {
     let sources = house.store.sources(&house.tenant).await?;
