@@ -1,6 +1,7 @@
 //! Failures of the engine, and what they mean to its callers.
 
 use crate::digests::Damage;
+use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use deltalake::DeltaTableError;
 use muster_reports::error::Error as ReportsError;
@@ -119,8 +120,16 @@ impl From<EngineError> for ReportsError {
                  can be made",
                 error,
             ),
-            EngineError::Plan { .. }
-            | EngineError::Table { .. }
+            EngineError::Plan { ref step, ref source } => match for_its_author(source) {
+                Some(reason) => {
+                    let mut invalid =
+                        Self::invalid(format!("the query {step:?} of the report failed: {reason}"));
+                    invalid.source = Some(Box::new(error));
+                    invalid
+                }
+                None => Self::internal("the report's data could not be read", error),
+            },
+            EngineError::Table { .. }
             | EngineError::Io { .. }
             | EngineError::Data { .. }
             | EngineError::Stopped => Self::internal("the report's data could not be read", error),
@@ -128,5 +137,65 @@ impl From<EngineError> for ReportsError {
     }
 }
 
+/// What whoever wrote a query may know of its failure: what it says of the query as it is, and of the rows that it
+/// met never a value, which may be none of those that its author may see. `None` for what is no fault of the query.
+fn for_its_author(error: &DataFusionError) -> Option<String> {
+    use ArrowError::{
+        ArithmeticOverflow, CastError, ComputeError, DivideByZero, InvalidArgumentError, ParseError,
+    };
+    use DataFusionError::{Execution, NotImplemented, Plan, SQL, SchemaError};
+    let root = error.find_root();
+    // Found before a row is read.
+    if matches!(root, SQL(..) | Plan(_) | SchemaError(..) | NotImplemented(_)) {
+        return Some(root.strip_backtrace());
+    }
+    let of_values = if let DataFusionError::ArrowError(error, _) = root { Some(&**error) } else { None };
+    let reason = if let Some(DivideByZero) = of_values {
+        "a number is divided by zero"
+    } else if let Some(ArithmeticOverflow(_)) = of_values {
+        "a number is too large for its type"
+    } else if let Some(CastError(_) | ParseError(_)) = of_values {
+        "a value cannot be converted to the type that the query asks for"
+    } else if matches!(root, Execution(_))
+        || matches!(of_values, Some(ComputeError(_) | InvalidArgumentError(_)))
+    {
+        "a value does not fit what is done with it"
+    } else {
+        return None;
+    };
+    Some(format!("{reason} (the service's log has the details)"))
+}
+
 /// The crate's result.
 pub type Result<T, E = EngineError> = std::result::Result<T, E>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(error: DataFusionError) -> String {
+        ReportsError::from(EngineError::plan("population", error)).message
+    }
+
+    #[test]
+    fn the_author_of_a_query_is_told_its_fault_and_no_value() {
+        let unknown = DataFusionError::Plan("table 'peeple' not found".into()).context("planning");
+        let text = told(unknown);
+        assert!(text.starts_with("the query \"population\" of the report failed: "), "{text}");
+        assert!(text.contains("table 'peeple' not found"), "{text}");
+        let values = [
+            ArrowError::CastError("Cannot cast string 'Lovelace' to value of Int64 type".into()).into(),
+            ArrowError::ParseError("Error parsing timestamp from 'Lovelace'".into()).into(),
+            DataFusionError::Execution("no function for Lovelace".into()),
+            DataFusionError::from(ArrowError::ComputeError("Lovelace".into())).context("filter"),
+        ];
+        for error in values {
+            let text = told(error);
+            assert!(text.contains("a value ") && !text.contains("Lovelace"), "{text}");
+        }
+        assert!(told(ArrowError::DivideByZero.into()).contains("divided by zero"));
+        // A disk that cannot be read is no fault of the query.
+        let broken = DataFusionError::IoError(std::io::Error::other("disk"));
+        assert_eq!(told(broken), "the report's data could not be read");
+    }
+}
