@@ -65,7 +65,7 @@ pub struct ClaimRules {
     /// User levels, as a list or as one text with spaces.
     pub levels: Vec<String>,
     /// Ids of the sources whose rows the caller may see, as a list or as one text with spaces; all rows of the
-    /// tenant where there is no such claim.
+    /// tenant only where there is no such claim. One that is null or empty names no source: no row.
     pub sources: Vec<String>,
     /// How applications are told from users.
     pub callers: CallerRule,
@@ -118,10 +118,12 @@ impl ClaimRules {
     pub(super) fn caller(&self, issuer: &str, claims: &Map<String, Value>) -> Result<Caller, Refusal> {
         let client = text(claims, &self.client, "its client is no short text")?
             .ok_or(Refusal::invalid("no claim names its client"))?;
-        let data_scope = match first(claims, &self.sources) {
+        // The one claim whose absence gives more: so what is there and says nothing must not count as absent.
+        let data_scope = match self.sources.iter().find_map(|name| place(claims, name)) {
             None => DataScope::Everything,
             Some(value) => {
-                let ids = words(value).ok_or(Refusal::invalid("its sources are no list of texts"))?;
+                let ids = if value.is_null() { Some(Vec::new()) } else { words(value) };
+                let ids = ids.ok_or(Refusal::invalid("its sources are no list of texts"))?;
                 DataScope::of_sources(ids)
                     .map_err(|_| Refusal::invalid("its sources are not ids of sources"))?
             }
@@ -174,15 +176,24 @@ impl ClaimRules {
     }
 }
 
+/// What stands at a claim's place, a null included. A pointer that leads into something without members finds null:
+/// the claim's parent is there and does not hold what it should.
+fn place<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+    let Some(pointer) = name.strip_prefix('/') else { return claims.get(name) };
+    let mut segments = pointer.split('/').map(|segment| segment.replace("~1", "/").replace("~0", "~"));
+    let mut value = claims.get(&segments.next()?)?;
+    for segment in segments {
+        value = match value {
+            Value::Object(members) => members.get(&segment)?,
+            Value::Array(items) => items.get(segment.parse::<usize>().ok()?)?,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => &Value::Null,
+        };
+    }
+    Some(value)
+}
+
 fn lookup<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    let found = match name.strip_prefix('/') {
-        None => claims.get(name),
-        Some(pointer) => {
-            let (first, rest) = pointer.split_at(pointer.find('/').unwrap_or(pointer.len()));
-            claims.get(&first.replace("~1", "/").replace("~0", "~")).and_then(|value| value.pointer(rest))
-        }
-    };
-    found.filter(|value| !value.is_null())
+    place(claims, name).filter(|value| !value.is_null())
 }
 
 fn first<'a>(claims: &'a Map<String, Value>, names: &[String]) -> Option<&'a Value> {

@@ -100,6 +100,35 @@ fn a_tenant_is_ours_or_stands_for_ours_or_is_refused() {
     assert!(rules.check().unwrap_err().contains("umbrella"));
 }
 
+/// A claim of sources that is there and names none gives no row; only where there is none, all.
+#[test]
+fn sources_that_are_not_said_are_none() {
+    let base = json!({"sub": "u", "azp": "c"});
+    let none = DataScope::of_sources([]).unwrap();
+    for claim in [Value::Null, json!([]), json!(""), json!("  ")] {
+        let with_it = with(base.clone(), json!({"source_ids": claim}));
+        assert_eq!(caller(&usual(), with_it).unwrap().data_scope, none, "{claim}");
+    }
+    assert_eq!(caller(&usual(), base.clone()).unwrap().data_scope, DataScope::Everything);
+    for claim in [json!(false), json!(0), json!({}), json!({"a": "b"}), json!([null]), json!([["a"]])] {
+        let with_it = with(base.clone(), json!({"source_ids": claim}));
+        assert_eq!(caller(&usual(), with_it), Err("its sources are no list of texts"), "{claim}");
+    }
+    let mut rules = usual();
+    rules.sources = vec!["/access/sources".into(), "source_ids".into()];
+    for (claims, expected) in [
+        (json!({"access": null}), none.clone()),
+        (json!({"access": "all"}), none.clone()),
+        (json!({"access": {"sources": null}}), none.clone()),
+        (json!({"access": {"sources": null}, "source_ids": "a"}), none.clone()),
+        (json!({"access": {"roles": []}, "source_ids": "a"}), DataScope::of_sources(["a"]).unwrap()),
+        (json!({"access": {"roles": []}}), DataScope::Everything),
+    ] {
+        let scope = caller(&rules, with(base.clone(), claims.clone())).unwrap().data_scope;
+        assert_eq!(scope, expected, "{claims}");
+    }
+}
+
 #[test]
 fn claims_of_other_shapes_are_refused() {
     let long = "x".repeat(257);
