@@ -8,6 +8,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, PRAGMA, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
+use chrono::TimeDelta;
 use muster_reports::Caller;
 use muster_reports::caller::Scope;
 use muster_reports::ids::ClientId;
@@ -90,7 +91,8 @@ pub(crate) struct TokenForm {
     /// Its secret; left out with HTTP Basic.
     #[schema(nullable = false, format = Password)]
     client_secret: Option<String>,
-    /// Scopes to grant, separated by spaces; all of the client's when left out.
+    /// Scopes to grant, separated by spaces; all of the client's when left out, and for `sp:scopes:default`. Scopes of
+    /// other services are passed over.
     #[schema(nullable = false)]
     scope: Option<String>,
 }
@@ -118,6 +120,7 @@ pub(crate) struct TokenForm {
         (status = 401, description = "The client is not known, or its secret is wrong.", body = OAuthError),
         (status = 408, description = "The body did not arrive in time.", body = muster_wire::ErrorResponseDto),
         (status = 413, description = "The body is too large.", body = muster_wire::ErrorResponseDto),
+        (status = 415, description = "The body is compressed.", body = muster_wire::ErrorResponseDto),
         (
             status = 429,
             description = "Too many requests; Retry-After says when to come back.",
@@ -134,18 +137,18 @@ pub(crate) async fn create_token(
     tracing::Span::current().record("route", "/oauth/token");
     let (parts, body) = request.into_parts();
     let request = TokenRequest::read(&state, &parts, body).await?;
-    let caller = authenticate(&state, &request).await?;
+    let (caller, lifetime) = authenticate(&state, &request).await?;
     tracing::Span::current().record("client", caller.client.as_str());
     let caller = Caller { scopes: granted(&caller.scopes, request.scope.as_deref())?, ..caller };
-    let answer = token_answer(&state, &caller)?;
+    let answer = token_answer(&state, &caller, lifetime)?;
     Ok(uncached(json(StatusCode::OK, &answer)))
 }
 
 /// No client id is longer than this, in bytes.
 const CLIENT_ID_BYTES_MAX: usize = 256;
 
-/// The caller behind a client id and secret. Work and answer are the same for an unknown client.
-async fn authenticate(state: &AppState, request: &TokenRequest) -> Result<Caller, Refused> {
+/// The caller behind a client id and secret, and how long its tokens hold. Work and answer are the same for an unknown client.
+async fn authenticate(state: &AppState, request: &TokenRequest) -> Result<(Caller, TimeDelta), Refused> {
     // What is counted below must be small, and no client is called like that.
     if request.client_id.len() > CLIENT_ID_BYTES_MAX {
         return Err(Refused::client());
@@ -156,10 +159,11 @@ async fn authenticate(state: &AppState, request: &TokenRequest) -> Result<Caller
     let hash = kept.as_ref().map_or([0; 32], |kept| kept.secret_hmac);
     let matches = state.inner().wiring.secret_key.matches(&request.client_secret, &hash);
     match kept {
-        Some(Credential { caller, enabled: true, .. }) if matches => {
+        Some(Credential { caller, enabled: true, token_lifetime_s, .. }) if matches => {
             let limited = state.inner().tokens.admit(client, now);
             limited.map_err(Failure::rate_limited)?;
-            Ok(caller)
+            let own = token_lifetime_s.map(|seconds| TimeDelta::seconds(seconds.into()));
+            Ok((caller, own.unwrap_or(state.settings().token_lifetime)))
         }
         Some(_) | None => {
             let limited = state.inner().token_failures.admit(client, now);
@@ -169,18 +173,24 @@ async fn authenticate(state: &AppState, request: &TokenRequest) -> Result<Caller
     }
 }
 
-/// The scopes to grant: those asked for, all of which the client must have.
+/// Every scope that the client has.
+const DEFAULT_SCOPE: &str = "sp:scopes:default";
+
+/// The scopes to grant: those asked for, all of which the client must have. Scopes of other services, which the
+/// published clients ask for beside ours, are passed over; who asks for nothing else gets nothing.
 pub(crate) fn granted(held: &[Scope], asked: Option<&str>) -> Result<Vec<Scope>, Refused> {
-    let Some(asked) = asked else { return Ok(held.to_vec()) };
+    let mut asked = asked.unwrap_or_default().split_whitespace().peekable();
+    if asked.peek().is_none() {
+        return Ok(held.to_vec());
+    }
     let refuse = |text: String| Refused::OAuth(OAuthErrorCode::InvalidScope, text);
     let mut scopes = Vec::new();
-    for text in asked.split_whitespace() {
-        // RFC 6749 permits no quotes in a description, and not every character that a scope may have here.
-        let unknown = |_| {
-            let known = Scope::ALL.map(Scope::as_str).join(", ");
-            refuse(format!("scope has one that is not known: expected some of {known}"))
-        };
-        let scope: Scope = text.parse().map_err(unknown)?;
+    for text in asked {
+        if text == DEFAULT_SCOPE {
+            scopes.extend(held.iter().filter(|scope| !scopes.contains(*scope)).copied().collect::<Vec<_>>());
+            continue;
+        }
+        let Ok(scope) = text.parse::<Scope>() else { continue };
         let covered = held.contains(&scope)
             || held.contains(&Scope::All)
             || (scope == Scope::ReportRead && held.contains(&Scope::ReportManage));
@@ -191,17 +201,24 @@ pub(crate) fn granted(held: &[Scope], asked: Option<&str>) -> Result<Vec<Scope>,
             scopes.push(scope);
         }
     }
-    Ok(if scopes.is_empty() { held.to_vec() } else { scopes })
+    if scopes.is_empty() {
+        // RFC 6749 permits no quotes in a description, and not every character that a scope may have here.
+        let known = Scope::ALL.map(Scope::as_str).join(", ");
+        return Err(refuse(format!(
+            "scope has none that is known: expected some of {known}, {DEFAULT_SCOPE}"
+        )));
+    }
+    Ok(scopes)
 }
 
-fn token_answer(state: &AppState, caller: &Caller) -> Result<TokenAnswer, Failure> {
+fn token_answer(state: &AppState, caller: &Caller, lifetime: TimeDelta) -> Result<TokenAnswer, Failure> {
     let (settings, wiring) = (state.settings(), &state.inner().wiring);
     let jti = wiring.ids.fresh();
     let scopes: Vec<_> = caller.scopes.iter().map(|scope| scope.as_str()).collect();
     Ok(TokenAnswer {
-        access_token: wiring.issuer.issue(caller, &jti, wiring.clock.now(), settings.token_lifetime)?,
+        access_token: wiring.issuer.issue(caller, &jti, wiring.clock.now(), lifetime)?,
         token_type: "bearer".into(),
-        expires_in: settings.token_lifetime.num_seconds(),
+        expires_in: lifetime.num_seconds(),
         scope: scopes.join(" "),
         tenant_id: caller.tenant.as_str().to_owned(),
         org: settings.org.clone(),

@@ -116,7 +116,7 @@ pub struct Settings {
     pub org: String,
     /// `pod` of token answers.
     pub pod: String,
-    /// How long an access token holds. Three published clients never renew theirs.
+    /// How long an access token holds unless its credential says otherwise. Three published clients never renew theirs.
     pub token_lifetime: TimeDelta,
     /// Whether the token endpoint takes a client secret in the query, where it ends in logs.
     pub allow_credentials_in_query: bool,
@@ -141,7 +141,7 @@ impl Default for Settings {
         Self {
             org: "muster".into(),
             pod: "local".into(),
-            token_lifetime: TimeDelta::hours(1),
+            token_lifetime: TimeDelta::hours(12),
             allow_credentials_in_query: false,
             rate_limit: RateLimit { requests: 100, window: TimeDelta::seconds(10) },
             token_rate_limit: RateLimit { requests: 1_000, window: TimeDelta::seconds(10) },

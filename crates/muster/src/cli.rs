@@ -193,10 +193,13 @@ pub struct ClientCreateArgs {
     /// The identity id of the user [default: a fresh one]
     #[arg(long, value_name = "ID")]
     pub identity_id: Option<String>,
-    /// The id of a source whose rows it may see, and no others; may be repeated. Needed for users whose levels
-    /// are SOURCE_ADMIN and SOURCE_SUBADMIN only
-    #[arg(long = "source", value_name = "SOURCE_ID")]
+    /// The name or id of a source whose rows it may see, and no others; may be repeated. Needed for users whose
+    /// levels are SOURCE_ADMIN and SOURCE_SUBADMIN only
+    #[arg(long = "source", value_name = "SOURCE")]
     pub sources: Vec<String>,
+    /// How long a token of it holds, in seconds (accessTokenValiditySeconds) [default: auth.token_lifetime_s]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=31_622_400))]
+    pub token_lifetime: Option<u32>,
     /// What it is for
     #[arg(long, default_value = "")]
     pub description: String,

@@ -137,7 +137,7 @@ pub struct Tenant {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Auth {
-    /// How long an access token holds. Some clients fetch one token and never another.
+    /// How long an access token holds unless its credential says otherwise. Some clients never fetch another one.
     pub token_lifetime_s: u64,
     /// Take client credentials from a query string, where they end in the logs of proxies.
     pub allow_credentials_in_query: bool,
@@ -355,7 +355,7 @@ impl Default for Tenant {
 
 impl Default for Auth {
     fn default() -> Self {
-        Self { token_lifetime_s: 3_600, allow_credentials_in_query: false, issuers: Vec::new() }
+        Self { token_lifetime_s: 43_200, allow_credentials_in_query: false, issuers: Vec::new() }
     }
 }
 
@@ -517,8 +517,13 @@ impl Settings {
             return Some(("data.shared", reason.into()));
         }
         // Longer ones could not be added to a time.
-        if self.worker.deadline_s > 366 * 86_400 {
-            return Some(("worker.deadline_s", "longer than a year: expected at most 31622400".into()));
+        for (key, seconds) in [
+            ("worker.deadline_s", self.worker.deadline_s),
+            ("auth.token_lifetime_s", self.auth.token_lifetime_s),
+        ] {
+            if seconds > 366 * 86_400 {
+                return Some((key, "longer than a year: expected at most 31622400".into()));
+            }
         }
         for (key, text) in [
             ("tenant.id", &self.tenant.id),

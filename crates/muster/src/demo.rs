@@ -201,6 +201,7 @@ fn demo_user() -> NewClient {
         scopes: vec![Scope::All],
         data_scope: DataScope::Everything,
         description: "made by muster demo".into(),
+        token_lifetime_s: None,
     }
 }
 
@@ -210,6 +211,7 @@ fn demo_application() -> NewClient {
         scopes: vec![Scope::ReportManage],
         data_scope: DataScope::Everything,
         description: "made by muster demo".into(),
+        token_lifetime_s: None,
     }
 }
 

@@ -196,6 +196,9 @@ pub struct Credential {
     /// When it was made.
     pub created: DateTime<Utc>,
     /// What it is for, as its maker put it.
+    /// How long a token of it holds, in seconds (`accessTokenValiditySeconds`); the service's setting where there is
+    /// none.
+    pub token_lifetime_s: Option<u32>,
     pub description: String,
 }
 

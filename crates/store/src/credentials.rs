@@ -35,8 +35,8 @@ impl Store {
                     let inserted = session
                         .change(
                             "INSERT INTO credentials
-                         (client, tenant, caller, secret_hmac, enabled, created, description)
-                         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                         (client, tenant, caller, secret_hmac, enabled, created, description, token_lifetime_s)
+                         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
                             values![
                                 client,
                                 credential.caller.tenant.as_str(),
@@ -45,6 +45,7 @@ impl Store {
                                 credential.enabled,
                                 rows::micros(credential.created),
                                 &credential.description,
+                                credential.token_lifetime_s.map(i64::from),
                             ],
                         )
                         .await;

@@ -69,6 +69,10 @@ pub(crate) fn credential(row: &Row) -> Read<Credential> {
         caller: json(row, "caller")?,
         secret_hmac: secret.try_into().map_err(|_| wrong("secret_hmac", "expected 32 bytes"))?,
         enabled: row.flag("enabled")?,
+        token_lifetime_s: match row.optional_integer("token_lifetime_s")? {
+            None => None,
+            Some(seconds) => Some(u32::try_from(seconds).map_err(|e| wrong("token_lifetime_s", e))?),
+        },
         created: time(row, "created")?,
         description: text(row, "description")?,
     })

@@ -183,6 +183,7 @@ pub fn credential(client: &str, created: DateTime<Utc>) -> Credential {
         caller: Caller { client: ClientId::new(client), ..user() },
         secret_hmac: std::array::from_fn(|at| u8::try_from(at).expect("at is below 32")),
         enabled: true,
+        token_lifetime_s: None,
         created,
         description: "for a test".into(),
     }

@@ -15,7 +15,7 @@ pub struct TokenAnswer {
     #[schema(example = "bearer")]
     pub token_type: String,
     /// Seconds until it expires.
-    #[schema(example = 3600)]
+    #[schema(example = 43200)]
     pub expires_in: i64,
     /// What it grants, separated by spaces.
     #[serde(default, deserialize_with = "null_is_default")]
@@ -78,7 +78,7 @@ pub enum OAuthErrorCode {
     UnauthorizedClient,
     /// The grant is not `client_credentials`.
     UnsupportedGrantType,
-    /// A scope that does not exist or that the client does not have.
+    /// A scope that the client does not have, or none that is known.
     InvalidScope,
 }
 
@@ -86,6 +86,7 @@ pub enum OAuthErrorCode {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OAuthError {
     /// What was wrong.
+    #[schema(inline)]
     pub error: OAuthErrorCode,
     /// The same for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]

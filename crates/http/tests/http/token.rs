@@ -82,7 +82,7 @@ async fn the_answer_has_every_published_field() {
         json!({
             "access_token": null,
             "token_type": "bearer",
-            "expires_in": 3600,
+            "expires_in": 43200,
             "scope": "sp:scopes:all",
             "tenant_id": "acme",
             "org": "acme-org",
@@ -165,6 +165,11 @@ async fn fewer_scopes_may_be_asked_for_and_more_may_not() {
     for (client, scope, status, granted) in [
         (ID, "sp:report:read", 200, "sp:report:read"),
         (ID, "sp:report:read sp:report:manage", 200, "sp:report:read sp:report:manage"),
+        (ID, "sp:scopes:default", 200, "sp:scopes:all"),
+        ("reader", "sp:scopes:default sp:report:read", 200, "sp:report:read"),
+        // Scopes of other services are passed over, and never make a token that has more than was asked for.
+        (ID, "idn:accounts:read sp:report:read openid", 200, "sp:report:read"),
+        (ID, "idn:accounts:read openid", 400, ""),
         ("reader", "", 200, "sp:report:read"),
         ("reader", "sp:report:manage", 400, ""),
         ("reader", "sp:scopes:all", 400, ""),
@@ -176,6 +181,35 @@ async fn fewer_scopes_may_be_asked_for_and_more_may_not() {
         if status == 200 {
             assert_eq!(answer.json()["scope"], granted);
         }
+    }
+}
+
+#[tokio::test]
+async fn a_credential_may_have_a_lifetime_of_its_own() {
+    let world = World::new().await;
+    let short = user_as("short");
+    world.credential_holding(short, true, Some(60)).await;
+    let body = format!("grant_type=client_credentials&client_id=short&client_secret={SECRET}");
+    let answer = ask(&world, "", FORM, "", &body).await.json();
+    assert_eq!(answer["expires_in"], 60);
+    let bearer = format!("Bearer {}", answer["access_token"].as_str().unwrap());
+    for (seconds, status) in [(59, 200), (1, 401)] {
+        world.clock.advance(chrono::TimeDelta::seconds(seconds));
+        let used = world.ask("GET /v3/reports/x/result", &[("authorization", &bearer)], "").await;
+        assert_eq!(used.status, status);
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_request_is_refused() {
+    let world = World::new().await;
+    let body = format!("grant_type=client_credentials&client_id={ID}&client_secret={SECRET}");
+    for (coding, status) in
+        [("gzip", 415), ("identity, br", 415), ("identity", 200), ("Identity", 200), ("", 200)]
+    {
+        let headers = [("content-type", FORM), ("content-encoding", coding)];
+        let answer = world.ask("POST /oauth/token", &headers, body.clone()).await;
+        assert_eq!(answer.status, status, "{coding}");
     }
 }
 

@@ -248,10 +248,16 @@ impl World {
 
     /// Keeps a credential whose secret is [`SECRET`].
     pub async fn credential(&self, caller: Caller, enabled: bool) {
+        self.credential_holding(caller, enabled, None).await;
+    }
+
+    /// As [`World::credential`], with tokens that hold for so many seconds.
+    pub async fn credential_holding(&self, caller: Caller, enabled: bool, token_lifetime_s: Option<u32>) {
         let credential = Credential {
             caller,
             secret_hmac: hmac_secret(&SecretKey::new(KEY), SECRET),
             enabled,
+            token_lifetime_s,
             created: self.clock.now(),
             description: "for a test".into(),
         };
@@ -283,6 +289,7 @@ impl World {
     pub async fn response(&self, line: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Response {
         let (method, address) = line.split_once(' ').unwrap();
         let mut request = Request::builder().method(method.parse::<Method>().unwrap()).uri(address);
+        request = request.header("host", "localhost");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }

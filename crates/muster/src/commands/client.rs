@@ -11,15 +11,17 @@ use muster_http::hmac_secret;
 use muster_reports::audit::AuditOperation;
 use muster_reports::caller::{Caller, CallerKind, DataScope, UserIdentity, UserLevel};
 use muster_reports::ids::ClientId;
-use muster_reports::ports::{Clock, Credential, Ids};
+use muster_reports::nearest::hint;
+use muster_reports::ports::{Clock, Credential, Ids, Registry, SnapshotCatalogue};
 use serde::Serialize;
 
 /// Does what `command` says.
 pub async fn run(command: &ClientCommand, settings: &Settings, output: Output) -> Result {
     match command {
         ClientCommand::Create(args) => {
-            let new = NewClient::from_args(args)?;
-            json(&create(&House::open_or_make(settings).await?, new).await?)
+            let house = House::open_or_make(settings).await?;
+            let sources = sources(&house, &args.sources).await?;
+            json(&create(&house, NewClient::from_args(args, &sources)?).await?)
         }
         ClientCommand::List => list(&House::open(settings).await?, output).await,
         ClientCommand::Disable { id } => disable(&House::open(settings).await?, id).await,
@@ -36,6 +38,8 @@ pub struct NewClient {
     pub data_scope: DataScope,
     /// What it is for.
     pub description: String,
+    /// How long its tokens hold, in seconds; as the settings say where there is none.
+    pub token_lifetime_s: Option<u32>,
 }
 
 /// A credential just made. Its secret is shown this once.
@@ -51,10 +55,39 @@ pub struct Created {
     pub name: String,
     /// What it grants.
     pub scopes: Vec<muster_reports::caller::Scope>,
+    /// How long its tokens hold, in seconds.
+    #[serde(rename = "accessTokenValiditySeconds")]
+    pub token_lifetime_s: u64,
+}
+
+/// The ids of the sources that a person named, by name or id. One that does not exist would be a client that sees
+/// nothing, so it is refused.
+async fn sources(house: &House, named: &[String]) -> Result<Vec<String>> {
+    let mut known: Vec<(String, String)> = Vec::new();
+    if !named.is_empty() {
+        let registered = house.store.sources(&house.tenant).await?;
+        known.extend(registered.into_iter().map(|source| (source.id.to_string(), source.name)));
+        // A source that was removed is still in reports until the next refresh.
+        if let Some(newest) = house.store.newest(&house.tenant).await? {
+            known.extend(newest.sources.iter().map(|source| (source.id.to_string(), source.name.clone())));
+        }
+    }
+    named.iter().map(|name| source_id(&known, name)).collect()
+}
+
+fn source_id(known: &[(String, String)], named: &str) -> Result<String> {
+    let found =
+        known.iter().find(|(id, _)| id == named).or_else(|| known.iter().find(|(_, name)| name == named));
+    found.map(|(id, _)| id.clone()).ok_or_else(|| {
+        let near = hint(named, known.iter().flat_map(|(id, name)| [name.as_str(), id.as_str()]));
+        Failure::usage(format!(
+            "--source: no source is named {named:?} or has that id{near}; `muster source list` lists them"
+        ))
+    })
 }
 
 impl NewClient {
-    fn from_args(args: &ClientCreateArgs) -> Result<Self> {
+    fn from_args(args: &ClientCreateArgs, sources: &[String]) -> Result<Self> {
         if args.name.trim().is_empty() {
             return Err(Failure::usage("--name is blank: expected a name"));
         }
@@ -76,7 +109,7 @@ impl NewClient {
             (None, false) => format!("{}: {}", args.name, args.description),
             (Some(_), _) => args.description.clone(),
         };
-        let data_scope = match args.sources.as_slice() {
+        let data_scope = match sources {
             [] if user.as_ref().is_some_and(UserIdentity::is_source_administrator) => {
                 return Err(Failure::usage(
                     "a source administrator sees rows of named sources only: expected --source beside the level",
@@ -86,7 +119,8 @@ impl NewClient {
             ids => DataScope::of_sources(ids.iter().map(String::as_str))
                 .map_err(|error| Failure::usage(format!("--source: {}", error.message)))?,
         };
-        Ok(Self { user, scopes: args.scopes.clone(), data_scope, description })
+        let (scopes, token_lifetime_s) = (args.scopes.clone(), args.token_lifetime);
+        Ok(Self { user, scopes, data_scope, description, token_lifetime_s })
     }
 }
 
@@ -104,6 +138,7 @@ pub async fn create(house: &House, new: NewClient) -> Result<Created> {
     let credential = Credential {
         secret_hmac: hmac_secret(&house.secret_key()?, &secret),
         enabled: true,
+        token_lifetime_s: new.token_lifetime_s,
         created: SystemClock.now(),
         description: new.description,
         caller,
@@ -113,7 +148,12 @@ pub async fn create(house: &House, new: NewClient) -> Result<Created> {
     house.store.create_credential(&credential, Some(&event)).await?;
     let kind = credential.caller.kind();
     let name = credential.caller.user.map_or(credential.description, |user| user.name);
-    Ok(Created { id, secret, kind, name, scopes: credential.caller.scopes })
+    let token_lifetime_s = lifetime_s(house, credential.token_lifetime_s);
+    Ok(Created { id, secret, kind, name, scopes: credential.caller.scopes, token_lifetime_s })
+}
+
+fn lifetime_s(house: &House, own: Option<u32>) -> u64 {
+    own.map_or(house.settings.auth.token_lifetime_s, u64::from)
 }
 
 /// What a credential grants, for the audit trail.
@@ -142,6 +182,8 @@ struct Listed {
     levels: Vec<UserLevel>,
     scopes: Vec<muster_reports::caller::Scope>,
     rows: String,
+    #[serde(rename = "accessTokenValiditySeconds")]
+    token_lifetime_s: u64,
     enabled: bool,
     created: String,
     description: String,
@@ -163,6 +205,7 @@ async fn list(house: &House, output: Output) -> Result {
                 name: user.map(|user| user.name).unwrap_or_default(),
                 rows: credential.caller.data_scope.to_string(),
                 scopes: credential.caller.scopes,
+                token_lifetime_s: lifetime_s(house, credential.token_lifetime_s),
                 enabled: credential.enabled,
                 created: credential.created.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
                 description: credential.description,
@@ -196,4 +239,25 @@ async fn disable(house: &House, id: &str) -> Result {
         return Err(Failure::new(format!("there is no client {id:?}")));
     }
     print(&format!("client {id} is disabled"))
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn a_source_is_found_by_id_or_name_and_a_wrong_one_told_with_the_nearest() {
+        let known = [("a1".to_owned(), "Active Directory".to_owned()), ("b2".to_owned(), "HR".to_owned())];
+        for named in ["a1", "Active Directory"] {
+            assert_eq!(source_id(&known, named).unwrap(), "a1");
+        }
+        let refused = source_id(&known, "Active directory").unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "--source: no source is named \"Active directory\" or has that id: the nearest name is \
+             \"Active Directory\"; `muster source list` lists them"
+        );
+        assert!(source_id(&[], "HR").unwrap_err().to_string().contains("or has that id; `muster"));
+    }
 }

@@ -16,8 +16,10 @@ pub async fn run(command: &KeysCommand, settings: &Settings, output: Output) -> 
     match command {
         KeysCommand::Rotate { now } => {
             let house = House::open(settings).await?;
-            let lifetime =
-                TimeDelta::seconds(i64::try_from(settings.auth.token_lifetime_s).unwrap_or(i64::MAX));
+            let own = house.store.credentials(&house.tenant).await?;
+            let own = own.iter().filter_map(|credential| credential.token_lifetime_s).map(u64::from);
+            let longest = own.fold(settings.auth.token_lifetime_s, u64::max);
+            let lifetime = TimeDelta::seconds(i64::try_from(longest).unwrap_or(i64::MAX));
             let details =
                 if *now { "token key exchanged, old tokens refused" } else { "token key exchanged" };
             house

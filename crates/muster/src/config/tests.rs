@@ -173,7 +173,7 @@ fn issuers_have_defaults() {
     let [issuer] = loaded.settings.auth.issuers.as_slice() else { panic!("one issuer is set") };
     assert_eq!((issuer.leeway_s, issuer.keys_floor_s, issuer.callers), (30, 30, Callers::Subject));
     assert_eq!(issuer.client_claims, ["client_id", "azp"]);
-    assert_eq!(loaded.settings.auth.token_lifetime_s, 3_600);
+    assert_eq!(loaded.settings.auth.token_lifetime_s, 43_200);
     assert!(load(None, &[], &[]).0.unwrap().settings.auth.issuers.is_empty());
 }
 

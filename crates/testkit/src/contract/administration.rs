@@ -56,6 +56,7 @@ pub async fn credentials_contract(make: impl AsyncFn() -> Arc<dyn Credentials>) 
     assert_eq!(find("one").await, None);
     let one = build::credential("one", at(0));
     let mut two = Credential { enabled: false, secret_hmac: [0xff; 32], ..build::credential("two", at(1)) };
+    two.token_lifetime_s = Some(u32::MAX);
     two.caller = build::application();
     two.caller.client = ClientId::new("two");
     two.caller.tenant = TenantId::new("globex");
