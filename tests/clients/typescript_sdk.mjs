@@ -177,7 +177,7 @@ async function checkKind(label, user, application, kind) {
       /^[0-9a-f]{32}$/.test(task.id) &&
       task.reportType === kind &&
       "completed" in task &&
-      "completionStatus" in task &&
+      !("completionStatus" in task) &&
       Boolean(task.launcher) &&
       Boolean(task.attributes.org),
     task,

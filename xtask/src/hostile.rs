@@ -65,6 +65,8 @@ pub fn requests(workspace: &Workspace, binary: &Path, long: bool, seed: u64) -> 
     command
         .arg("run")
         .arg(format!("{}/openapi.json", server.base))
+        // The document names the address of default settings.
+        .args(["--url", &server.base])
         .args(["--header", &format!("Authorization: {bearer}")])
         .args(["--checks", CHECKS, "--continue-on-failure", "--no-color"])
         .args(["--max-examples", &each.to_string(), "--seed", &seed.to_string()])

@@ -51,6 +51,8 @@ pub struct Configuration {
     pub retry_wait_max: Duration,
     /// How long a connection may take.
     pub connect_timeout: Duration,
+    /// Certificates in PEM that are trusted in place of the system's: those of an authority of one's own.
+    pub trusted_pem: Option<Vec<u8>>,
     /// How long nothing may arrive.
     pub read_timeout: Duration,
 }
@@ -66,6 +68,7 @@ impl Configuration {
             retries_max: 3,
             retry_wait_max: Duration::from_secs(30),
             connect_timeout: Duration::from_secs(10),
+            trusted_pem: None,
             read_timeout: Duration::from_secs(60),
         }
     }

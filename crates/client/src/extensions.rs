@@ -5,7 +5,7 @@
 use crate::api::{ReportsDataExtractionApi, json};
 use crate::download::{self, Download, DownloadOptions, Source};
 use crate::error::Error;
-use muster_wire::{ReportComparison, TaskResultDetails};
+use muster_wire::{ReportComparison, ReportDescription, ReportResults, TaskResultDetails};
 use tokio::io::AsyncWrite;
 
 /// In which form two reports are compared.
@@ -18,6 +18,32 @@ pub enum ComparisonFile {
 }
 
 impl ReportsDataExtractionApi {
+    /// The reports that can be started, with their arguments.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] and what comes before an answer.
+    pub async fn definitions(&self) -> Result<Vec<ReportDescription>, Error> {
+        let url = self.transport.extension_url(&[]);
+        json(self.transport.send(|http| http.get(url.clone())).await?).await
+    }
+
+    /// The results and states of the reports that were started last, the last of all first.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] and what comes before an answer.
+    pub async fn last_results(&self) -> Result<Vec<ReportResults>, Error> {
+        json(self.transport.send(|http| http.get(self.transport.results.clone())).await?).await
+    }
+
+    /// The task of a report, also after its end: how it ended, and every message.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] and what comes before an answer.
+    pub async fn task_result(&self, id: &str) -> Result<TaskResultDetails, Error> {
+        let url = self.transport.extension_url(&[id, "result"]);
+        json(self.transport.send(|http| http.get(url.clone())).await?).await
+    }
+
     /// Starts a report by the id of its definition, built-in or custom. `as_of` names a past snapshot to report
     /// on: its id, a date or a time.
     ///

@@ -8,7 +8,7 @@ use crate::error::{Error, Refusal};
 use crate::token::Tokens;
 use reqwest::header::RETRY_AFTER;
 use reqwest::redirect::Policy;
-use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
+use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, Url};
 use std::time::Duration;
 
 /// The first wait where the service does not say how long; doubled with each repetition.
@@ -16,6 +16,9 @@ const FIRST_WAIT: Duration = Duration::from_millis(200);
 
 /// Where the operations are that the published API has not.
 const EXTENSIONS_PATH: &str = "muster/v1/reports";
+
+/// Where the list of results is.
+const RESULTS_PATH: &str = "muster/v1/results";
 
 /// Where the key of evidence packages is.
 const EVIDENCE_KEY_PATH: &str = "muster/v1/evidence-key";
@@ -32,6 +35,7 @@ pub(crate) struct Transport {
     pub(crate) wait: Wait,
     reports: Url,
     extensions: Url,
+    pub(crate) results: Url,
     evidence_key: Url,
     tokens: Tokens,
 }
@@ -50,12 +54,20 @@ impl Transport {
                     ))
                 })
         };
-        let http = Client::builder()
+        let mut http = Client::builder()
             .user_agent(&configuration.user_agent)
             .connect_timeout(configuration.connect_timeout)
             .read_timeout(configuration.read_timeout)
             // A token goes to the service it is for and nowhere else.
-            .redirect(Policy::none())
+            .redirect(Policy::none());
+        if let Some(pem) = &configuration.trusted_pem {
+            let certificates = Certificate::from_pem_bundle(pem).unwrap_or_default();
+            if certificates.is_empty() {
+                return Err(Error::Configuration("trusted_pem has no certificate in PEM".into()));
+            }
+            http = http.tls_certs_only(certificates);
+        }
+        let http = http
             .build()
             .map_err(|error| Error::Configuration(format!("the settings give no HTTP client: {error}")))?;
         Ok(Self {
@@ -63,6 +75,7 @@ impl Transport {
             wait: Wait { retries_max: configuration.retries_max, wait_max: configuration.retry_wait_max },
             reports: url(&configuration.reports_path)?,
             extensions: url(EXTENSIONS_PATH)?,
+            results: url(RESULTS_PATH)?,
             evidence_key: url(EVIDENCE_KEY_PATH)?,
             tokens: Tokens::new(url("oauth/token")?, configuration.credentials),
         })
@@ -166,6 +179,17 @@ mod tests {
                 transport.extension_url(&["a b", "run"]).as_str(),
                 "https://host/api/muster/v1/reports/a%20b/run"
             );
+        }
+    }
+
+    #[test]
+    fn a_file_without_a_certificate_is_refused() {
+        for pem in [&b""[..], b"text", b"-----BEGIN CERTIFICATE-----\n?\n-----END CERTIFICATE-----\n"] {
+            let configuration = Configuration {
+                trusted_pem: Some(pem.to_vec()),
+                ..Configuration::new("https://host", Credentials::Token("t".into()))
+            };
+            assert!(matches!(Transport::new(configuration), Err(Error::Configuration(_))));
         }
     }
 

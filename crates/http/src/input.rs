@@ -4,9 +4,9 @@ use crate::failure::Failure;
 use crate::state::AppState;
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use muster_reports::arguments::{RawArguments, RawValue};
@@ -64,14 +64,15 @@ impl Query {
         Ok(Self(pairs))
     }
 
-    /// The first value of `name`.
+    /// The first value of `name`. A parameter without a value is the same as none.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        self.0.iter().find(|(key, value)| key == name && !value.is_empty()).map(|(_, value)| value.as_str())
     }
 
     /// Every value of `name`.
     pub(crate) fn texts<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+        let named = self.0.iter().filter(move |(key, value)| key == name && !value.is_empty());
+        named.map(|(_, value)| value.as_str())
     }
 
     /// A flag: `true` or `false` in any case, false when absent.
@@ -85,8 +86,26 @@ impl Query {
     }
 }
 
-/// Reads a body of at most `bytes_max` bytes, within the time limit of the settings.
-pub(crate) async fn body_bytes(state: &AppState, body: Body, bytes_max: usize) -> Result<Bytes, Failure> {
+/// Reads a body of at most `bytes_max` bytes, within the time limit of the settings. A compressed one is refused.
+pub(crate) async fn body_bytes(
+    state: &AppState,
+    headers: &HeaderMap,
+    body: Body,
+    bytes_max: usize,
+) -> Result<Bytes, Failure> {
+    let codings =
+        headers.get_all(CONTENT_ENCODING).iter().flat_map(|value| value.as_bytes().split(|b| *b == b','));
+    let coded = codings
+        .map(<[u8]>::trim_ascii)
+        .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"));
+    if coded && !axum::body::HttpBody::is_end_stream(&body) {
+        // RFC 9110, section 12.5.3: the answer says which codings would have been taken.
+        return Err(Failure::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the body is compressed (Content-Encoding): expected it as it is",
+        )
+        .with(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
+    }
     let collected = Limited::new(body, bytes_max).collect();
     match tokio::time::timeout(state.settings().body_timeout, collected).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
@@ -105,6 +124,9 @@ pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
     Some(text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
+/// U+FEFF in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// A JSON object from a body; an empty body gives `None`.
 pub(crate) async fn json_object(
     state: &AppState,
@@ -121,11 +143,13 @@ pub(crate) async fn json_object(
             format!("the body is {}: expected application/json", shown(&given)),
         ));
     }
-    let bytes = body_bytes(state, body, state.settings().body_bytes_max).await?;
+    let bytes = body_bytes(state, &parts.headers, body, state.settings().body_bytes_max).await?;
+    // Some clients write a byte order mark, which JSON has not (RFC 8259, section 8.1) and a reader may pass over.
+    let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
     if bytes.trim_ascii().is_empty() {
         return Ok(None);
     }
-    match serde_json::from_slice(&bytes) {
+    match serde_json::from_slice(bytes) {
         Ok(Value::Object(object)) => Ok(Some(object)),
         Ok(other) => Err(Failure::invalid(format!("the body is {}: expected an object", shape(&other)))),
         Err(error) => Err(Failure::invalid(format!(

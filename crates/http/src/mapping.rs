@@ -44,7 +44,7 @@ fn message(message: &Message) -> TaskResultDetailsMessagesInner {
     }
 }
 
-/// Null while the task is live, whatever became of earlier attempts: clients poll until it is not.
+/// Absent while the task is live, whatever became of earlier attempts.
 fn completion_status(state: TaskState) -> Option<CompletionStatus> {
     match state {
         TaskState::Pending | TaskState::Running => None,
@@ -141,5 +141,6 @@ pub(crate) fn report_results(task: &Task) -> ReportResults {
         duration: ended.map(|at| (at - begun).num_milliseconds().max(0)),
         rows: task.result.as_ref().map(rows),
         available_formats: ended.map(|_| task.result.as_ref().map(formats).unwrap_or_default()),
+        messages: task.messages.iter().map(message).collect(),
     }
 }

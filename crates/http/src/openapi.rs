@@ -34,7 +34,7 @@ pub(crate) enum Refusals {
     /// The body is larger than the service accepts.
     #[response(status = 413)]
     TooLarge(ErrorResponseDto),
-    /// The body is not JSON.
+    /// The body is not JSON, or compressed.
     #[response(status = 415)]
     MediaType(ErrorResponseDto),
     /// Too many requests; Retry-After says when to come back.
@@ -67,7 +67,7 @@ enum HeadRefusals {
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "the variant only describes an answer")]
 pub(crate) enum NotFound {
-    /// There is no such thing, for this caller.
+    /// There is no such thing, for this caller; for a start, no snapshot to report on.
     #[response(status = 404)]
     NotFound(ErrorResponseDto),
 }
@@ -95,12 +95,15 @@ pub(crate) enum FileFormatParameter {
         title = "Muster",
         description = "Reports Data Extraction over identity data that its users hold. The report operations \
             answer under /v3/reports, /v2024/reports, /v2025/reports, /v2026/reports and /reports/v1 alike; a \
-            doubled slash is one.",
-        license(name = "MIT OR Apache-2.0"),
+            doubled slash is one, and one at the end is none.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
+    servers((url = "http://127.0.0.1:8080", description = "A service with its default settings, on this machine.")),
     paths(
         reports::run::start_report,
         reports::result::get_report_result,
+        reports::result::get_task_result,
+        reports::result::list_results,
         reports::file::get_report,
         reports::file::get_any_file,
         reports::compare::compare_reports,
@@ -115,8 +118,8 @@ pub(crate) enum FileFormatParameter {
         health::ready,
         get_document,
     ),
-    // What the handlers' answers name only through `IntoResponses` or as a parameter.
-    components(schemas(Unauthorized, FileFormatParameter)),
+    // What the handlers' answers name only through `IntoResponses`.
+    components(schemas(Unauthorized)),
     tags(
         (name = "Reports Data Extraction", description = "The four published operations."),
         (name = "Muster", description = "Operations of our own."),
@@ -125,6 +128,9 @@ pub(crate) enum FileFormatParameter {
     modifiers(&Security, &HeadRefused),
 )]
 struct Described;
+
+// Enumerations stand where they are used (`inline`) and have no names of their own: of named ones, generators of
+// clients make constants, and values that two enumerations share would be declared twice.
 
 /// Adds [`HeadRefusals`] to every operation.
 struct HeadRefused;
@@ -158,6 +164,12 @@ impl Modify for Security {
                 ("sp:scopes:all", "Everything."),
             ])
         };
+        for item in document.paths.paths.values_mut() {
+            for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+                // An empty list says that a route is open; an absent one, that nobody thought of it.
+                operation.security.get_or_insert_default();
+            }
+        }
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("userAuth", flow(scopes()));
         components.add_security_scheme("applicationAuth", flow(scopes()));

@@ -1,12 +1,13 @@
-//! What surrounds every request: tracking id, trace, log line, limits of size and time, panics, doubled slashes.
+//! What surrounds every request: tracking id, trace, log line, limits of size and time, panics, its host, spare slashes.
 
 use crate::answered;
 use crate::failure::{Failure, render};
 use crate::state::AppState;
 use axum::Router;
 use axum::extract::Request;
+use axum::http::header::HOST;
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderValue, StatusCode, Uri, Version};
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 use muster_reports::Error;
@@ -36,10 +37,10 @@ pub(crate) async fn answer(state: AppState, routes: Router, mut request: Request
         "request", tracking_id, trace = trace.id(), method = %request.method(), route = Empty, client = Empty
     );
     request.extensions_mut().insert(trace);
-    let oversized = oversized(&request);
-    *request.uri_mut() = single_slashes(request.uri());
+    let refusal = oversized(&request).or_else(|| without_one_host(&request));
+    *request.uri_mut() = needed_slashes(request.uri());
     let work = async move {
-        match oversized {
+        match refusal {
             Some(failure) => Ok(failure.into_response()),
             None => routes.oneshot(request).await,
         }
@@ -80,10 +81,21 @@ fn oversized(request: &Request) -> Option<Failure> {
     None
 }
 
-/// The same address with one slash where there were several: base URLs with a trailing slash give
-/// `//reports/...`. The query stays as it is.
-fn single_slashes(uri: &Uri) -> Uri {
-    if !uri.path().contains("//") {
+/// The refusal of a request that does not name one host (RFC 9112, section 3.2): what stands in front may have
+/// decided by another one.
+fn without_one_host(request: &Request) -> Option<Failure> {
+    let hosts = request.headers().get_all(HOST).iter().count();
+    // Before HTTP/1.1 there was none, and HTTP/2 has it in the address.
+    let expected = usize::from(request.version() == Version::HTTP_11);
+    (hosts > 1 || hosts < expected)
+        .then(|| Failure::invalid(format!("the request has {hosts} Host headers: expected one")))
+}
+
+/// The same address with one slash where there were several, and none at its end: base URLs with a trailing slash
+/// give `//reports/...`, and some clients end every path with one. The query stays as it is.
+fn needed_slashes(uri: &Uri) -> Uri {
+    let path = uri.path();
+    if !path.contains("//") && (path == "/" || !path.ends_with('/')) {
         return uri.clone();
     }
     let mut path = String::with_capacity(uri.path().len());
@@ -91,6 +103,9 @@ fn single_slashes(uri: &Uri) -> Uri {
         if c != '/' || !path.ends_with('/') {
             path.push(c);
         }
+    }
+    if path.len() > 1 && path.ends_with('/') {
+        path.pop();
     }
     if let Some(query) = uri.query() {
         path.push('?');
@@ -109,15 +124,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slashes_are_merged_in_the_path_only() {
+    fn spare_slashes_go_from_the_path_only() {
         for (given, expected) in [
             ("//reports/v1/run", "/reports/v1/run"),
             ("/reports///v1//run?a=b//c", "/reports/v1/run?a=b//c"),
             ("http://host//oauth/token", "http://host/oauth/token"),
             ("/v3/reports/x", "/v3/reports/x"),
+            ("/v3/reports/x/", "/v3/reports/x"),
+            ("/v3/reports/x//?completed=/", "/v3/reports/x?completed=/"),
+            ("/", "/"),
+            ("//", "/"),
         ] {
             let given = Uri::try_from(given).expect("the cases are addresses");
-            assert_eq!(single_slashes(&given).to_string(), expected);
+            assert_eq!(needed_slashes(&given).to_string(), expected);
         }
     }
 }

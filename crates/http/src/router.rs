@@ -45,10 +45,12 @@ fn routes() -> Routes {
     let (muster, ours) = (ApiVersion::Muster, |path: &str| format!("/muster/v1/reports{path}"));
     routes.needs::<ReadResult, _, _, _>(Get, muster, ours(""), definitions::list_reports);
     routes.needs::<Start, _, _, _>(Post, muster, ours("/{id}/run"), custom::start_custom_report);
+    routes.needs::<ReadResult, _, _, _>(Get, muster, ours("/{id}/result"), result::get_task_result);
     routes.needs::<Download, _, _, _>(Get, muster, ours("/{id}/files/{format}"), file::get_any_file);
     routes.needs::<Download, _, _, _>(Get, muster, ours("/{id}/evidence"), evidence::get_evidence);
     let other = ours("/{id}/compare/{other}");
     routes.needs::<Download, _, _, _>(Get, muster, other, compare::compare_reports);
+    routes.needs::<ReadResult, _, _, _>(Get, muster, "/muster/v1/results".into(), result::list_results);
     let key = "/muster/v1/evidence-key".to_owned();
     routes.needs::<ReadResult, _, _, _>(Get, muster, key, evidence::get_evidence_key);
     routes.open(Post, "/oauth/token", oauth::create_token);

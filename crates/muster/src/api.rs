@@ -5,10 +5,10 @@
 
 use crate::failure::{Context as _, Failure, Result};
 use muster_client::wire::{
-    FileFormat, ReportComparison, ReportDetails, ReportResults, ReportType, TaskResultDetails,
+    FileFormat, ReportComparison, ReportDescription, ReportResults, TaskResultDetails,
 };
 use muster_client::{
-    ComparisonFile, Configuration, Credentials, DownloadOptions, Error, ReportsDataExtractionApi,
+    ComparisonFile, Configuration, Credentials, Download, DownloadOptions, Error, ReportsDataExtractionApi,
 };
 use muster_reports::error::error_chain;
 use serde_json::Value;
@@ -27,10 +27,13 @@ const WAIT_MOST: Duration = Duration::from_secs(1);
 /// Where a file goes.
 #[derive(Debug, Clone, Copy)]
 pub enum Target<'a> {
-    /// To this path.
+    /// To this path; a file that is there is replaced.
     File(&'a Path),
-    /// To the working directory, named after the task.
-    ItsName,
+    /// To the working directory, under the name that the service gives it.
+    ItsName {
+        /// Whether a file that has this name is replaced.
+        force: bool,
+    },
     /// To standard output.
     StandardOutput,
 }
@@ -52,6 +55,25 @@ pub fn partial(path: &Path) -> PathBuf {
     partial.into()
 }
 
+/// A name from outside that names a file in the working directory and nothing else; `None` where it does not.
+fn plain_name(name: &str) -> Option<&str> {
+    let safe =
+        !name.contains(['/', '\\', ':']) && !name.chars().any(char::is_control) && !name.starts_with('.');
+    (safe && !name.trim().is_empty()).then_some(name)
+}
+
+/// Makes sure that nobody's file has this name, and takes it.
+fn claim(path: &Path) -> Result {
+    let Err(error) = std::fs::File::create_new(path) else { return Ok(()) };
+    if error.kind() == std::io::ErrorKind::AlreadyExists {
+        return Err(Failure::new(format!(
+            "{} is there already and stays as it is: expected --to FILE, or --force to replace it",
+            path.display()
+        )));
+    }
+    Err(Failure::with(format!("{} cannot be written", path.display()), error))
+}
+
 /// A service and a credential for it.
 pub struct Api {
     base_url: String,
@@ -62,16 +84,28 @@ impl Api {
     /// A service. Nothing is sent yet: the SDK fetches a token when it needs one.
     ///
     /// # Errors
-    /// When the address cannot be one.
-    pub fn new(base_url: &str, id: &str, secret: &str) -> Result<Self> {
-        let configuration = Configuration::new(base_url, Credentials::client(id, secret));
+    /// When the address cannot be one, or `ca_file` has no certificates.
+    pub fn new(base_url: &str, id: &str, secret: &str, ca_file: Option<&Path>) -> Result<Self> {
+        let mut configuration = Configuration::new(base_url, Credentials::client(id, secret));
+        if let Some(file) = ca_file {
+            let pem = std::fs::read(file).context(|| format!("{} cannot be read", file.display()))?;
+            configuration.trusted_pem = Some(pem);
+        }
         let sdk = ReportsDataExtractionApi::new(configuration)
             .context(|| format!("{base_url} cannot be called"))?;
         Ok(Self { base_url: base_url.to_owned(), sdk })
     }
 
-    /// Starts a report by its published kind, or by the id of its definition; with `as_of` over a past
-    /// snapshot.
+    /// The reports that can be started, with their arguments.
+    ///
+    /// # Errors
+    /// As [`Api::start`].
+    pub async fn definitions(&self) -> Result<Vec<ReportDescription>> {
+        self.sdk.definitions().await.map_err(|error| self.one_line(&error))
+    }
+
+    /// Starts a report by the id of its definition, which for a published kind is its name; with `as_of` over a past
+    /// snapshot. Not by the published operation, which has to let pass what published clients send.
     ///
     /// # Errors
     /// What the service refuses, in one line.
@@ -81,15 +115,16 @@ impl Api {
         arguments: Value,
         as_of: Option<&str>,
     ) -> Result<TaskResultDetails> {
-        let kind = ReportType::from(report);
-        // The published operation knows no past: our own takes every kind by its definition's id.
-        let started = if as_of.is_some() || matches!(kind, ReportType::Other(_)) {
-            self.sdk.start_definition(report, &arguments, as_of).await
-        } else {
-            let details = ReportDetails { report_type: Some(kind), arguments: Some(arguments) };
-            self.sdk.start_report(&details).await
-        };
+        let started = self.sdk.start_definition(report, &arguments, as_of).await;
         started.map_err(|error| self.one_line(&error))
+    }
+
+    /// The results of the reports that were started last.
+    ///
+    /// # Errors
+    /// As [`Api::start`].
+    pub async fn last_results(&self) -> Result<Vec<ReportResults>> {
+        self.sdk.last_results().await.map_err(|error| self.one_line(&error))
     }
 
     /// The result of a task as it is now; empty for an unknown id.
@@ -166,23 +201,34 @@ impl Api {
         name: &str,
         target: Target<'_>,
     ) -> Result<Option<PathBuf>> {
-        let path = match target {
+        let meant = match target {
             Target::File(path) => path.to_path_buf(),
-            Target::ItsName => PathBuf::from(name),
+            Target::ItsName { .. } => PathBuf::from(name),
             Target::StandardOutput => {
                 self.download(id, wanted, std::io::stdout()).await?;
                 return Ok(None);
             }
         };
-        let unwritable = || format!("{} cannot be written", path.display());
-        let partial = partial(&path);
+        let partial = partial(&meant);
         let written = async {
-            let file = std::fs::File::create(&partial).context(unwritable)?;
-            self.download(id, wanted, file).await?;
-            std::fs::rename(&partial, &path).context(unwritable)
+            let file = std::fs::File::create(&partial)
+                .context(|| format!("{} cannot be written", partial.display()))?;
+            let given = self.download(id, wanted, file).await?.file_name;
+            let path = match target {
+                Target::ItsName { force } => {
+                    let path = given.as_deref().and_then(plain_name).map_or(meant, PathBuf::from);
+                    if !force {
+                        claim(&path)?;
+                    }
+                    path
+                }
+                Target::File(_) | Target::StandardOutput => meant,
+            };
+            std::fs::rename(&partial, &path).context(|| format!("{} cannot be written", path.display()))?;
+            Ok(path)
         };
         match written.await {
-            Ok(()) => Ok(Some(path)),
+            Ok(path) => Ok(Some(path)),
             Err(failure) => {
                 // It may not have been made.
                 let _ = std::fs::remove_file(&partial);
@@ -191,7 +237,7 @@ impl Api {
         }
     }
 
-    async fn download(&self, id: &str, wanted: &Wanted<'_>, to: impl Write + Unpin) -> Result {
+    async fn download(&self, id: &str, wanted: &Wanted<'_>, to: impl Write + Unpin) -> Result<Download> {
         let mut to = Blocking(to);
         let downloaded = match wanted {
             Wanted::File(FileFormat::Other(format)) => {
@@ -205,7 +251,7 @@ impl Api {
             }
             Wanted::Evidence => self.sdk.get_evidence(id, &mut to).await,
         };
-        downloaded.map(drop).map_err(|error| self.one_line(&error))
+        downloaded.map_err(|error| self.one_line(&error))
     }
 
     /// Cancels a task.
@@ -243,5 +289,32 @@ impl<W: Write + Unpin> AsyncWrite for Blocking<W> {
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         self.poll_flush(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    #[test]
+    fn a_name_from_outside_stays_in_the_folder() {
+        for name in ["Identities.csv", "Search Export.zip", "a..b.csv"] {
+            assert_eq!(plain_name(name), Some(name));
+        }
+        for name in ["", " ", ".", "..", ".bashrc", "../x.csv", "/etc/x", "a\\b", "C:x.csv", "a\nb.csv"] {
+            assert_eq!(plain_name(name), None, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_there_stays_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("Identities.csv");
+        claim(&path).unwrap();
+        std::fs::write(&path, "mine").unwrap();
+        let refused = claim(&path).unwrap_err().to_string();
+        assert!(refused.ends_with("expected --to FILE, or --force to replace it"), "{refused}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "mine");
     }
 }

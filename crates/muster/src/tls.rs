@@ -132,6 +132,19 @@ mod tests {
             "it trusts nobody we know"
         );
         assert!(stranger.get(format!("http://{address}/")).send().await.is_err(), "plain HTTP is not spoken");
+        // As `muster report` calls it: what answers there is no service, but it is heard.
+        let url = format!("https://{address}");
+        let api = |ca_file| crate::api::Api::new(&url, "id", "secret", ca_file).unwrap();
+        let file = dir.path().join("good.pem");
+        let heard = api(Some(file.as_path())).result("x").await.unwrap_err().to_string();
+        assert!(heard.ends_with("(404)"), "{heard}");
+        let stranger = api(None).result("x").await.unwrap_err().to_string();
+        assert!(stranger.contains("was not reached"), "{stranger}");
+        let key = dir.path().join("good.key");
+        assert!(
+            crate::api::Api::new(&url, "id", "secret", Some(key.as_path())).is_err(),
+            "it has no certificate"
+        );
         stop.cancel();
         serving.await.unwrap();
     }

@@ -5,6 +5,8 @@
 mod keeping;
 #[path = "muster/mirror.rs"]
 mod mirror;
+#[path = "muster/reports.rs"]
+mod reports;
 /// The emulator that the readers' tests have.
 #[expect(dead_code, reason = "what only those tests ask for")]
 #[path = "../../sources/tests/sources/servers/tenant.rs"]
@@ -200,7 +202,14 @@ fn a_client_is_made_listed_without_its_secret_and_disabled() {
     assert_eq!((id.len(), secret.len()), (32, 64));
     let list = || succeeds(&muster(&data, &["client", "list", "--output", "json"]));
     assert!(list().contains(id) && !list().contains(secret));
-    let enabled = || serde_json::from_str::<Value>(&list()).unwrap()[0]["enabled"].clone();
+    assert_eq!(made["accessTokenValiditySeconds"], 43_200, "as the settings say");
+    let arguments = [&arguments[..], &["--scope", "sp:report:read", "--token-lifetime", "900"]].concat();
+    assert_eq!(json(&muster(&data, &arguments))["accessTokenValiditySeconds"], 900);
+    let enabled = || {
+        let listed: Value = serde_json::from_str(&list()).unwrap();
+        let mut listed = listed.as_array().unwrap().iter();
+        listed.find(|client| client["id"] == id).unwrap()["enabled"].clone()
+    };
     assert_eq!(enabled(), true);
     succeeds(&muster(&data, &["client", "disable", id]));
     assert_eq!(enabled(), false);

@@ -1,10 +1,13 @@
 //! Arguments of a report: as they arrive, and as checked against the definition.
 //!
-//! Clients send foreign and historical keys; those are ignored. What a definition names is
-//! checked strictly, and the error names the argument, the value's kind and what was expected.
+//! What a definition names is checked strictly, and the error names the argument, the value's kind and what was
+//! expected. What it does not name is never dropped in silence, except for a few names of published clients that
+//! change nothing: what would narrow the report is refused, and of the rest a reader is told.
 
 use crate::definition::{ArgumentKind, ArgumentSpec};
 use crate::error::{Error, Result, shown};
+use crate::nearest::hint;
+use crate::task::Message;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -26,6 +29,18 @@ pub enum RawValue {
 }
 
 impl RawValue {
+    /// Whether it narrows nothing, whatever its name: null, false, or empty.
+    fn says_nothing(&self) -> bool {
+        match self {
+            Self::Null => true,
+            Self::Boolean(flag) => !flag,
+            Self::Number(_) => false,
+            Self::Text(text) => text.trim().is_empty(),
+            Self::List(items) => items.is_empty(),
+            Self::Object(members) => members.is_empty(),
+        }
+    }
+
     fn shape(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -36,6 +51,32 @@ impl RawValue {
             Self::Object(_) => "an object",
         }
     }
+}
+
+/// Names that published clients send and that change nothing here.
+const NOISE: [&str; 2] = ["defaultS3Bucket", "s3Bucket"];
+
+/// Names that would narrow a report, or move the moments that it means, if they were applied. Those of a query
+/// stand beside its text in the object that older clients send.
+const NARROWING: [&str; 9] = [
+    "correlatedOnly",
+    "filters",
+    "queryDsl",
+    "searchAfter",
+    "textQuery",
+    "typeAheadQuery",
+    "query.fields",
+    "query.innerHit",
+    "query.timeZone",
+];
+
+/// What becomes of a name that the report does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnknownNames {
+    /// A warning of the result: published clients send names of their own time.
+    Warn,
+    /// A refusal.
+    Refuse,
 }
 
 /// The `arguments` object of a request, unchecked.
@@ -127,6 +168,74 @@ impl Arguments {
     pub fn from_canonical(text: &str) -> Result<Self, serde_json::Error> {
         serde_json::from_str(text)
     }
+}
+
+/// Looks at the names of `raw` that none of `specs` has, and answers the warnings about them.
+///
+/// # Errors
+/// `Invalid` for a name that would narrow the report; with [`UnknownNames::Refuse`] for any but those that
+/// change nothing.
+pub fn check_names<'a>(
+    specs: impl IntoIterator<Item = &'a ArgumentSpec>,
+    raw: &RawArguments,
+    unknown: UnknownNames,
+) -> Result<Vec<Message>> {
+    let specs: Vec<_> = specs.into_iter().collect();
+    let mut names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+    let mut strangers: Vec<(String, &RawValue)> = Vec::new();
+    for (name, value) in raw {
+        match (specs.iter().find(|spec| spec.name == *name), value) {
+            (None, value) => strangers.push((name.clone(), value)),
+            (Some(ArgumentSpec { kind: ArgumentKind::Query, .. }), RawValue::Object(members)) => {
+                let beside = members.iter().filter(|(member, _)| *member != "query");
+                strangers.extend(beside.map(|(member, value)| (format!("query.{member}"), value)));
+            }
+            (Some(_), _) => {}
+        }
+    }
+    names.sort_unstable();
+    let mut messages = Vec::new();
+    for (name, value) in strangers {
+        if *value == RawValue::Null || NOISE.contains(&name.as_str()) {
+            continue;
+        }
+        let narrows = NARROWING.contains(&name.as_str());
+        if narrows && !value.says_nothing() && !is_universal_time(&name, value) {
+            return Err(Error::invalid(format!(
+                "argument {} would change which rows are reported, and this report cannot apply it: expected it \
+                 left out, or what it says in arguments that the report has ({})",
+                shown(&name),
+                names.join(", ")
+            )));
+        }
+        match unknown {
+            // Published clients fill it in where it does not belong; so it says nothing.
+            UnknownNames::Warn if narrows => {}
+            UnknownNames::Warn => messages.push(Message::warn(
+                "argument_unknown",
+                format!(
+                    "argument {} does not exist and was left out{}",
+                    shown(&name),
+                    hint(&name, names.iter().copied())
+                ),
+            )),
+            UnknownNames::Refuse => {
+                return Err(Error::invalid(format!(
+                    "argument {} does not exist{}; expected some of {}",
+                    shown(&name),
+                    hint(&name, names.iter().copied()),
+                    names.join(", ")
+                )));
+            }
+        }
+    }
+    Ok(messages)
+}
+
+/// A time zone that moves no moment: ours is UTC.
+fn is_universal_time(name: &str, value: &RawValue) -> bool {
+    let RawValue::Text(zone) = value else { return false };
+    name == "query.timeZone" && ["UTC", "Etc/UTC", "GMT", "Z"].contains(&zone.as_str())
 }
 
 /// `None` where a blank value says as much as an absent one.
@@ -232,10 +341,67 @@ mod tests {
     }
 
     #[test]
-    fn foreign_keys_are_ignored_and_nulls_are_absent() {
+    fn names_that_change_nothing_are_ignored_and_nulls_are_absent() {
         let specs = [spec("correlatedOnly", ArgumentKind::Boolean, false)];
         let given = raw([("s3Bucket", RawValue::Text("x".into())), ("correlatedOnly", RawValue::Null)]);
         assert_eq!(Arguments::check(&specs, &given).unwrap().canonical(), "{}");
+        for unknown in [UnknownNames::Warn, UnknownNames::Refuse] {
+            assert_eq!(check_names(&specs, &given, unknown).unwrap(), []);
+        }
+    }
+
+    #[test]
+    fn a_name_that_does_not_exist_is_told_with_the_nearest() {
+        let specs = [spec("correlatedOnly", ArgumentKind::Boolean, false)];
+        for (name, near) in [
+            ("correlatedonly", ": the nearest name is \"correlatedOnly\""),
+            ("includeNested", ""),
+            ("s3bucket", ""),
+        ] {
+            let given = raw([(name, RawValue::Boolean(true))]);
+            let messages = check_names(&specs, &given, UnknownNames::Warn).unwrap();
+            let text = format!("argument {name:?} does not exist and was left out{near}");
+            assert_eq!(messages, [Message::warn("argument_unknown", text)]);
+            let error = check_names(&specs, &given, UnknownNames::Refuse).unwrap_err();
+            let text = format!("argument {name:?} does not exist{near}; expected some of correlatedOnly");
+            assert_eq!(error.message, text);
+        }
+    }
+
+    #[test]
+    fn what_would_narrow_a_report_is_refused_unless_it_says_nothing() {
+        let specs = [spec("query", ArgumentKind::Query, true)];
+        let text = |text: &str| RawValue::Text(text.into());
+        let beside = |name: &str, value: RawValue| {
+            raw([("query", RawValue::Object(raw([("query", text("a:b")), (name, value)])))])
+        };
+        let list = RawValue::List(vec![text("name")]);
+        let object = RawValue::Object(raw([("type", text("access"))]));
+        for given in [
+            beside("fields", list.clone()),
+            beside("innerHit", object.clone()),
+            beside("timeZone", text("Europe/London")),
+            raw([("filters", object)]),
+            raw([("correlatedOnly", RawValue::Boolean(true))]),
+            raw([("searchAfter", list)]),
+        ] {
+            for unknown in [UnknownNames::Warn, UnknownNames::Refuse] {
+                let error = check_names(&specs, &given, unknown).unwrap_err();
+                assert!(error.message.contains("would change which rows are reported"), "{given:?}");
+            }
+        }
+        for given in [
+            beside("fields", RawValue::List(Vec::new())),
+            beside("innerHit", RawValue::Null),
+            raw([("filters", RawValue::Object(RawArguments::new()))]),
+            raw([("correlatedOnly", RawValue::Boolean(false))]),
+            beside("timeZone", text("UTC")),
+        ] {
+            assert_eq!(check_names(&specs, &given, UnknownNames::Warn).unwrap(), [], "{given:?}");
+        }
+        let other = beside("fuzziness", text("2"));
+        let messages = check_names(&specs, &other, UnknownNames::Warn).unwrap();
+        assert_eq!(messages[0].text, "argument \"query.fuzziness\" does not exist and was left out");
     }
 
     #[test]

@@ -39,6 +39,20 @@ pub enum ArgumentKind {
 }
 
 impl ArgumentKind {
+    /// The name that definition files have for it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Boolean => "boolean",
+            Self::Text => "text",
+            Self::SourceId => "source_id",
+            Self::AuthoritativeSourceId => "authoritative_source_id",
+            Self::SourceName => "source_name",
+            Self::Query => "query",
+            Self::Names => "names",
+            Self::Texts { .. } => "texts",
+        }
+    }
+
     /// What a request should have held, for error texts.
     pub fn expectation(&self) -> String {
         match self {

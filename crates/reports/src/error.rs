@@ -13,7 +13,7 @@ pub enum Category {
     Forbidden,
     /// No such thing, for this caller.
     NotFound,
-    /// The service cannot do this now (no snapshot yet, draining).
+    /// The service cannot do this now (draining); it may soon.
     Unavailable,
     /// A fault of ours.
     Internal,

@@ -101,6 +101,9 @@ pub trait TaskStore: Send + Sync {
     /// recorded in the same transaction.
     async fn cancel_recorded(&self, event: &AuditEvent) -> Result<Cancelled>;
 
+    /// The tasks of this tenant that were accepted last, the last of all first, at most `count`.
+    async fn last_tasks(&self, tenant: &TenantId, count: u32) -> Result<Vec<Task>>;
+
     /// The first task of a definition in the given order.
     async fn task_of_definition(
         &self,
@@ -193,12 +196,12 @@ pub struct Credential {
     pub secret_hmac: [u8; 32],
     /// Whether it may be used.
     pub enabled: bool,
-    /// When it was made.
-    pub created: DateTime<Utc>,
-    /// What it is for, as its maker put it.
     /// How long a token of it holds, in seconds (`accessTokenValiditySeconds`); the service's setting where there is
     /// none.
     pub token_lifetime_s: Option<u32>,
+    /// When it was made.
+    pub created: DateTime<Utc>,
+    /// What it is for, as its maker put it.
     pub description: String,
 }
 

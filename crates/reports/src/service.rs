@@ -1,12 +1,13 @@
 //! The use cases: start, result, open, cancel. Rights are checked here, first, for every face.
 
-use crate::arguments::{ArgumentValue, Arguments, RawArguments};
+use crate::arguments::{ArgumentValue, Arguments, RawArguments, UnknownNames, check_names};
 use crate::audit::AuditOperation;
 use crate::caller::{Caller, DataScope, Operation};
 use crate::definition::{ArgumentKind, COMMON_ARGUMENTS, Catalogue, FORMULA_GUARD, ReportDefinition};
 use crate::error::{Error, Result, shown};
 use crate::ids::{ReportId, TaskDefinitionId, TaskId};
 use crate::kind::{FileFormat, ReportKind};
+use crate::nearest::hint;
 use crate::ports::{
     AuditEvent, AuditTrail, Cancelled, Clock, Ids, QueryLanguage, ResultOrder, SnapshotCatalogue, TaskStore,
 };
@@ -16,6 +17,9 @@ use crate::task::{Message, NewTask, PublishedFile, Task, TaskState, dedup_key, t
 use chrono::TimeDelta;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// A list of tasks looks at no more of them.
+pub const LISTED_MAX: u32 = 100;
 
 /// Limits of the use cases.
 #[derive(Debug, Clone)]
@@ -71,32 +75,40 @@ pub struct Download {
 }
 
 impl Reports {
-    /// Starts a published kind (start-report).
+    /// Starts a published kind (start-report); an equal live task is returned instead. An argument that does not
+    /// exist is a warning of the result.
     ///
     /// # Errors
-    /// `Forbidden`; `Invalid` for arguments; `Unavailable` before the first snapshot.
+    /// `Forbidden`; `Invalid` for arguments; `NotFound` before the first snapshot.
     pub async fn start_kind(&self, caller: &Caller, kind: ReportKind, raw: &RawArguments) -> Result<Task> {
-        self.start(caller, &ReportId::new(kind.as_str()), raw).await
+        self.start(caller, &ReportId::new(kind.as_str()), raw, UnknownNames::Warn, None).await
     }
 
-    /// Starts a report by its definition id, built-in or custom; an equal live task is returned instead.
+    /// Starts a report by its definition id, built-in or custom, over the newest snapshot or a past one. An argument
+    /// that does not exist is refused.
+    ///
+    /// A task over a past snapshot is another one than that over the newest, also where both read the same: its
+    /// definition's id and its key name the snapshot.
     ///
     /// # Errors
-    /// As [`Reports::start_kind`], and `Invalid` for an id without a definition.
-    pub async fn start(&self, caller: &Caller, report: &ReportId, raw: &RawArguments) -> Result<Task> {
-        self.start_as_of(caller, report, raw, None).await
-    }
-
-    /// As [`Reports::start`], over a past snapshot. Such a task is another one than that over the newest
-    /// snapshot, also where both read the same: its definition's id and its key name the snapshot.
-    ///
-    /// # Errors
-    /// As [`Reports::start`]; `NotFound` where no such snapshot is or its data is not kept any more.
-    pub async fn start_as_of(
+    /// As [`Reports::start_kind`]; `Invalid` for an id without a definition; `NotFound` where no such snapshot is or
+    /// its data is not kept any more.
+    pub async fn start_definition(
         &self,
         caller: &Caller,
         report: &ReportId,
         raw: &RawArguments,
+        as_of: Option<&AsOf>,
+    ) -> Result<Task> {
+        self.start(caller, report, raw, UnknownNames::Refuse, as_of).await
+    }
+
+    async fn start(
+        &self,
+        caller: &Caller,
+        report: &ReportId,
+        raw: &RawArguments,
+        unknown: UnknownNames,
         as_of: Option<&AsOf>,
     ) -> Result<Task> {
         caller.authorise(Operation::Start)?;
@@ -107,12 +119,15 @@ impl Reports {
             ));
         }
         let definition = self.definition(report)?;
-        let arguments = Arguments::check(definition.arguments.iter().chain(COMMON_ARGUMENTS.iter()), raw)?;
+        let specs = || definition.arguments.iter().chain(COMMON_ARGUMENTS.iter());
+        let arguments = Arguments::check(specs(), raw)?;
+        let about_names = check_names(specs(), raw, unknown)?;
         check_guard(&arguments)?;
         self.check_query(definition, &arguments).await?;
         let snapshot = self.snapshot_for(caller, as_of).await?;
         let now = self.clock.now();
-        let mut messages = check_sources(definition, &arguments, &snapshot, &scope)?;
+        let mut messages = about_names.clone();
+        messages.extend(check_sources(definition, &arguments, &snapshot, &scope)?);
         messages.extend(check_formats(definition, &arguments)?);
         messages.extend(self.source_warnings(definition, &arguments, &snapshot, &scope));
         let past = as_of.map(|_| &snapshot.id);
@@ -138,15 +153,23 @@ impl Reports {
             created: now,
             deadline: now + self.limits.task_deadline,
         };
-        Ok(self.tasks.start(new).await?.task())
+        let mut task = self.tasks.start(new).await?.task();
+        // An equal task that runs already may be another caller's, who wrote no such name.
+        for message in about_names {
+            if !task.messages.contains(&message) {
+                task.messages.push(message);
+            }
+        }
+        Ok(task)
     }
 
     /// The snapshot that a start reads.
     async fn snapshot_for(&self, caller: &Caller, as_of: Option<&AsOf>) -> Result<Arc<SnapshotManifest>> {
         let Some(as_of) = as_of else {
             return self.snapshots.newest(&caller.tenant).await?.ok_or_else(|| {
-                Error::unavailable(
-                    "there is no snapshot to report on yet: aggregate and refresh the sources first",
+                // Not `Unavailable`: clients repeat such a start, and waiting does not help.
+                Error::not_found(
+                    "there is no snapshot to report on yet: an administrator has to add sources and to refresh first",
                 )
             });
         };
@@ -174,6 +197,17 @@ impl Reports {
         Ok(task.filter(|task| is_visible(caller, task)))
     }
 
+    /// The tasks that were accepted last and whose rows the caller may see, the last of all first: of the last
+    /// [`LISTED_MAX`] of the tenant.
+    ///
+    /// # Errors
+    /// `Forbidden`.
+    pub async fn last(&self, caller: &Caller) -> Result<Vec<Task>> {
+        caller.authorise(Operation::ReadResult)?;
+        let tasks = self.tasks.last_tasks(&caller.tenant, LISTED_MAX).await?;
+        Ok(tasks.into_iter().filter(|task| is_visible(caller, task)).collect())
+    }
+
     /// A task of the caller's tenant whose rows the caller may see. What it may not see is not there.
     async fn task(&self, caller: &Caller, id: &TaskId) -> Result<Option<Task>> {
         let task = self.tasks.task(&caller.tenant, id).await?;
@@ -196,7 +230,7 @@ impl Reports {
         let Some(file) = files.iter().find(|file| file.format == format).cloned() else {
             let text = match (task.state, files) {
                 (TaskState::Terminated, _) => format!("report result {id} was cancelled: it has no file"),
-                (_, []) => format!("report result {id} failed: it has no file"),
+                (_, []) => format!("report result {id} failed{}: it has no file", task.failure_reason()),
                 (_, files) => {
                     let formats: Vec<_> = files.iter().map(|f| f.format.as_str()).collect();
                     format!("report result {id} has no {format} file: it has {}", formats.join(", "))
@@ -222,7 +256,8 @@ impl Reports {
                 Err(Error::not_found(format!("report result {id} was cancelled: it has no evidence package")))
             }
             (None, _) => {
-                Err(Error::not_found(format!("report result {id} failed: it has no evidence package")))
+                let why = task.failure_reason();
+                Err(Error::not_found(format!("report result {id} failed{why}: it has no evidence package")))
             }
         }
     }
@@ -361,8 +396,9 @@ impl Reports {
         }
         let ids: Vec<_> = self.catalogue.iter().map(|d| d.id.as_str()).collect();
         Err(Error::invalid(format!(
-            "there is no report {:?}: expected one of {}",
-            report.as_str(),
+            "there is no report {}{}; expected one of {}",
+            shown(report.as_str()),
+            hint(report.as_str(), ids.iter().copied()),
             ids.join(", ")
         )))
     }

@@ -265,6 +265,12 @@ impl Task {
             details,
         })
     }
+
+    /// ` (why)` of a task that failed; empty where nothing was kept of it.
+    pub fn failure_reason(&self) -> String {
+        let last = self.messages.iter().rev().find(|message| message.severity == Severity::Error);
+        last.map_or_else(String::new, |message| format!(" ({})", message.text))
+    }
 }
 
 /// A task to be accepted.

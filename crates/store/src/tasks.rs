@@ -60,6 +60,14 @@ impl TaskStore for Store {
             .map_err(|error| failed("read a task", error))
     }
 
+    async fn last_tasks(&self, tenant: &TenantId, count: u32) -> Result<Vec<Task>> {
+        let statement = "SELECT * FROM tasks WHERE tenant = $1 ORDER BY seq DESC LIMIT $2";
+        let found = self.read(statement, values![tenant.as_str(), i64::from(count)]).await;
+        found
+            .and_then(|rows| rows.iter().map(rows::task).collect())
+            .map_err(|error| failed("read the last tasks", error))
+    }
+
     async fn task_of_definition(
         &self,
         tenant: &TenantId,

@@ -6,13 +6,14 @@
 //!
 //! Invariants:
 //! - No behaviour and no knowledge of the core: conversions live in the `http` crate.
-//! - A field is written as an explicit `null` only where the published document says `nullable`
-//!   and clients poll on it; every other absent field is left out.
+//! - A field is written as an explicit `null` only where the published document says `nullable` and has no
+//!   enumeration, which a null would not be one of; every other absent field is left out.
 //! - Enumerations hold the published values only. Reading keeps an unknown value as `Other`, so
 //!   that a client does not break on a newer service; a service never writes `Other`.
 
 mod arguments;
 mod comparison;
+mod definition;
 mod enumeration;
 mod error;
 mod report;
@@ -24,6 +25,7 @@ pub use arguments::{
     UncorrelatedAccountsArguments,
 };
 pub use comparison::ReportComparison;
+pub use definition::{ArgumentDescription, ColumnDescription, ReportDescription};
 pub use enumeration::{
     CompletionStatus, FileFormat, LocaleOrigin, MessageType, ReportType, ResultStatus, SearchIndex, TaskType,
 };
@@ -65,8 +67,8 @@ mod tests {
         assert_eq!(
             serde_json::to_value(TaskResultDetails::default()).unwrap(),
             json!({
-                "parentName": null, "launched": null, "completed": null, "completionStatus": null,
-                "messages": [], "returns": [], "attributes": {}, "progress": null,
+                "parentName": null, "launched": null, "completed": null, "messages": [], "returns": [], "attributes": {},
+                "progress": null,
             })
         );
         assert_eq!(serde_json::to_value(ReportResults::default()).unwrap(), json!({}));

@@ -33,6 +33,9 @@ impl TaskStore for Store {
     async fn task(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Task>> {
         self.inner.task(tenant, id).await
     }
+    async fn last_tasks(&self, tenant: &TenantId, count: u32) -> Result<Vec<Task>> {
+        self.inner.last_tasks(tenant, count).await
+    }
     async fn task_of_definition(
         &self,
         tenant: &TenantId,

@@ -2,7 +2,7 @@
 
 use super::REASON_BYTES_MAX;
 use crate::input;
-use muster_reports::arguments::ArgumentValue;
+use muster_reports::arguments::{ArgumentValue, UnknownNames, check_names};
 use muster_reports::definition::COMMON_ARGUMENTS;
 use muster_reports::{Arguments, Catalogue};
 use serde_json::{Map, Value};
@@ -13,7 +13,7 @@ static DEFINITIONS: LazyLock<Catalogue> = LazyLock::new(Catalogue::built_in);
 /// The JSON of `arguments`, checked against every report of the product.
 ///
 /// What is taken is written as a text that reads back as the same arguments and, given again as arguments, is the same
-/// again; every required argument is there. What is refused has a reason of one short line.
+/// again; every required argument is there. What is refused, and what is warned of, has a reason of one short line.
 pub fn report_arguments(data: &[u8]) {
     let Ok(given) = serde_json::from_slice::<Value>(data) else { return };
     let raw = match input::arguments(Some(&given)) {
@@ -42,6 +42,20 @@ pub fn report_arguments(data: &[u8]) {
                 assert!(names_one, "{:?} names no argument", error.message);
             }
         }
+        let warned = check_names(specs(), &raw, UnknownNames::Warn);
+        let refused = check_names(specs(), &raw, UnknownNames::Refuse);
+        for message in warned.iter().flatten() {
+            check_reason(&message.text);
+        }
+        for error in [&warned, &refused].into_iter().filter_map(|checked| checked.as_ref().err()) {
+            check_reason(&error.message);
+        }
+        // What is worth a warning is refused where names are strict, and nothing is told there in any other way.
+        assert!(
+            refused
+                .as_ref()
+                .map_or(true, |messages| messages.is_empty() && warned.is_ok_and(|w| w.is_empty()))
+        );
     }
 }
 

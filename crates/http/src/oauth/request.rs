@@ -35,7 +35,7 @@ impl TokenRequest {
     pub(crate) async fn read(state: &AppState, parts: &Parts, body: Body) -> Result<Self, Refused> {
         let query = parts.uri.query().unwrap_or_default();
         let query = query_fields(query, state.settings().allow_credentials_in_query)?;
-        let body = body_bytes(state, body, BODY_BYTES_MAX).await?;
+        let body = body_bytes(state, &parts.headers, body, BODY_BYTES_MAX).await?;
         Self::of(query, &parts.headers, body).await
     }
 

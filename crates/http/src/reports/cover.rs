@@ -7,7 +7,7 @@ use crate::openapi::{NotFound, Refusals};
 use crate::state::AppState;
 use axum::http::StatusCode;
 use axum::response::Response;
-use muster_reports::TaskState;
+use muster_reports::{Task, TaskState};
 
 /// Get the cover of a report
 ///
@@ -32,6 +32,7 @@ pub(crate) async fn get_cover(
 ) -> Result<Response, Failure> {
     // The use case takes a task definition id as well; a cover belongs to one task.
     let task = state.reports().result(&caller, &id, true).await?.filter(|task| task.id.as_str() == id);
+    let why = task.as_ref().map(Task::failure_reason).unwrap_or_default();
     let missing = match task.as_ref().map(|task| (task.state, &task.result)) {
         None => format!("there is no report result {id:?}"),
         Some((_, Some(result))) => return Ok(json_bytes(StatusCode::OK, result.cover.clone())),
@@ -40,7 +41,7 @@ pub(crate) async fn get_cover(
         }
         Some((TaskState::Terminated, None)) => format!("report result {id} was cancelled: it has no cover"),
         Some((TaskState::Succeeded | TaskState::Warned | TaskState::Failed, None)) => {
-            format!("report result {id} failed: it has no cover")
+            format!("report result {id} failed{why}: it has no cover")
         }
     };
     Err(Failure::not_found(missing))

@@ -11,7 +11,9 @@ use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 use muster_reports::RawArguments;
+use muster_reports::error::shown;
 use muster_reports::ids::ReportId;
+use muster_reports::nearest::hint;
 use muster_reports::retention::AsOf;
 use muster_wire::TaskResultDetails;
 use serde::{Deserialize, Serialize};
@@ -21,7 +23,7 @@ use utoipa::ToSchema;
 /// Arguments of a report that is named in the path.
 #[derive(Serialize, Deserialize, ToSchema)]
 pub(crate) struct CustomReportDetails {
-    /// What the report needs to know, by name; foreign keys are ignored.
+    /// What the report needs to know, by name; a name that does not exist is refused.
     #[schema(value_type = Option<Object>, nullable = false)]
     arguments: Option<Map<String, Value>>,
     /// A past snapshot to report on: its id, a date (the end of that day in UTC) or a time (RFC 3339), which mean
@@ -30,6 +32,9 @@ pub(crate) struct CustomReportDetails {
     #[schema(example = "2026-03-31", nullable = false)]
     as_of: Option<String>,
 }
+
+/// What a body may have. Here a misspelt name is refused: without its arguments a report has other rows.
+const MEMBERS: [&str; 2] = ["arguments", "asOf"];
 
 /// Which definition to run.
 pub(crate) struct CustomStartRequest {
@@ -42,6 +47,14 @@ impl Input for CustomStartRequest {
     async fn read(state: &AppState, mut parts: Parts, body: Body) -> Result<Self, Failure> {
         let report = ReportId::new(Id::of(&mut parts).await?.0);
         let object = json_object(state, &parts, body).await?.unwrap_or_default();
+        if let Some(stranger) = object.keys().find(|name| !MEMBERS.contains(&name.as_str())) {
+            return Err(Failure::invalid(format!(
+                "the body has a member {}{}; expected {}",
+                shown(stranger),
+                hint(stranger, MEMBERS),
+                MEMBERS.join(" and ")
+            )));
+        }
         let as_of = match object.get("asOf") {
             None | Some(Value::Null) => None,
             Some(Value::String(text)) => Some(text.parse::<AsOf>()?),
@@ -73,9 +86,14 @@ pub(crate) async fn start_custom_report(
     state: AppState,
     CustomStartRequest { report, arguments, as_of }: CustomStartRequest,
 ) -> Result<Response, Failure> {
-    if state.reports().catalogue.get(&report).is_none() {
-        return Err(Failure::not_found(format!("there is no report definition {:?}", report.as_str())));
+    let catalogue = &state.reports().catalogue;
+    if catalogue.get(&report).is_none() {
+        let near = hint(report.as_str(), catalogue.iter().map(|definition| definition.id.as_str()));
+        return Err(Failure::not_found(format!(
+            "there is no report definition {}{near}",
+            shown(report.as_str())
+        )));
     }
-    let task = state.reports().start_as_of(&caller, &report, &arguments, as_of.as_ref()).await?;
+    let task = state.reports().start_definition(&caller, &report, &arguments, as_of.as_ref()).await?;
     Ok(json(StatusCode::OK, &task_result_details(&task, state.settings())))
 }

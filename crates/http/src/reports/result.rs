@@ -3,14 +3,15 @@
 use crate::access::{Allowed, ReadResult};
 use crate::failure::{Failure, json};
 use crate::input::{Id, Input, Query};
-use crate::mapping::report_results;
-use crate::openapi::Refusals;
+use crate::mapping::{report_results, task_result_details};
+use crate::openapi::{NotFound, Refusals};
 use crate::state::AppState;
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
-use muster_wire::ReportResults;
+use muster_reports::error::shown;
+use muster_wire::{ReportResults, TaskResultDetails};
 
 /// Whose result, and in which order the results of a definition are looked through.
 pub(crate) struct ResultRequest {
@@ -52,4 +53,54 @@ pub(crate) async fn get_report_result(
 ) -> Result<Response, Failure> {
     let task = state.reports().result(&caller, &id, completed).await?;
     Ok(json(StatusCode::OK, &task.as_ref().map(report_results).unwrap_or_default()))
+}
+
+/// List the results
+///
+/// The results and states of the reports that were started last and that the caller may see, the last of all first:
+/// of the last 100.
+#[utoipa::path(
+    get,
+    path = "/muster/v1/results",
+    operation_id = "listReportResults",
+    tag = "Muster",
+    responses((status = 200, description = "The results.", body = Vec<ReportResults>), Refusals),
+    security(
+        ("userAuth" = ["sp:report:read", "sp:report:manage"]),
+        ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),
+    ),
+)]
+pub(crate) async fn list_results(
+    Allowed { caller, .. }: Allowed<ReadResult>,
+    state: AppState,
+    (): (),
+) -> Result<Response, Failure> {
+    let results: Vec<_> = state.reports().last(&caller).await?.iter().map(report_results).collect();
+    Ok(json(StatusCode::OK, &results))
+}
+
+/// Get the task of a report
+///
+/// A report's task as it is now, or as it ended: what start-report answers, with `completionStatus` and every
+/// message once it has ended. The last run where the id is that of a task definition.
+#[utoipa::path(
+    get,
+    path = "/muster/v1/reports/{id}/result",
+    operation_id = "getTaskResult",
+    tag = "Muster",
+    params(("id" = String, Path, description = "Id of the task result, or of the task definition.")),
+    responses((status = 200, description = "The task.", body = TaskResultDetails), Refusals, NotFound),
+    security(
+        ("userAuth" = ["sp:report:read", "sp:report:manage"]),
+        ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),
+    ),
+)]
+pub(crate) async fn get_task_result(
+    Allowed { caller, .. }: Allowed<ReadResult>,
+    state: AppState,
+    Id(id): Id,
+) -> Result<Response, Failure> {
+    let task = state.reports().result(&caller, &id, false).await?;
+    let task = task.ok_or_else(|| Failure::not_found(format!("there is no report result {}", shown(&id))))?;
+    Ok(json(StatusCode::OK, &task_result_details(&task, state.settings())))
 }

@@ -4,7 +4,7 @@ use crate::access::{Allowed, Start};
 use crate::failure::{Failure, json};
 use crate::input::{Input, arguments, json_object, shape};
 use crate::mapping::task_result_details;
-use crate::openapi::Refusals;
+use crate::openapi::{NotFound, Refusals};
 use crate::state::AppState;
 use axum::body::Body;
 use axum::http::StatusCode;
@@ -51,7 +51,7 @@ impl Input for StartRequest {
     operation_id = "startReport",
     tag = "Reports Data Extraction",
     request_body(content = ReportDetails, description = "Which report to run, and its arguments."),
-    responses((status = 200, description = "The task.", body = TaskResultDetails), Refusals),
+    responses((status = 200, description = "The task.", body = TaskResultDetails), Refusals, NotFound),
     security(("userAuth" = ["sp:report:manage"]), ("applicationAuth" = ["sp:report:manage"])),
 )]
 pub(crate) async fn start_report(

@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use chrono::TimeDelta;
 use futures_util::{StreamExt, stream};
-use muster_client::wire::{AccountsArguments, FileFormat, ReportType, ResultStatus};
+use muster_client::wire::{AccountsArguments, CompletionStatus, FileFormat, ReportType, ResultStatus};
 use muster_client::{
     ComparisonFile, Configuration, Credentials, DownloadOptions, Error, ReportsDataExtractionApi, Resume,
 };
@@ -134,6 +134,41 @@ async fn two_runs_are_compared() {
         assert_eq!(String::from_utf8(bytes).unwrap(), comparison_of(&old, &new, &keys, form));
         assert_eq!((download.verified, download.file_name), (true, name));
     }
+}
+
+/// An id that is not known is told at once, and nobody waits for ever: the published answer is `{}`.
+#[tokio::test]
+async fn a_wrong_id_ends_the_wait() {
+    let (_world, api) = served().await;
+    for id in ["nothing", &"f".repeat(32)] {
+        let error = api.wait(id, Duration::from_secs(60), Duration::from_secs(600)).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("there is no report {id:?}"));
+    }
+}
+
+#[tokio::test]
+async fn definitions_and_messages_are_read() {
+    let (world, api) = served().await;
+    let definitions = api.definitions().await.unwrap();
+    let search = definitions.iter().find(|report| report.id == "SEARCH_EXPORT").unwrap();
+    let kinds: Vec<_> = search.arguments.iter().map(|a| (a.name.as_str(), a.kind.as_str())).collect();
+    assert_eq!(
+        kinds,
+        [
+            ("query", "query"),
+            ("indices", "texts"),
+            ("columns", "names"),
+            ("sort", "texts"),
+            ("extraFormats", "texts"),
+            ("formulaGuard", "text"),
+        ]
+    );
+    let id = api.start(ReportType::Accounts, &accounts()).await.unwrap().id.unwrap();
+    world.fail().await;
+    let result = api.wait(&id, POLL, Duration::from_secs(5)).await.unwrap();
+    assert_eq!(result.messages[0].localized_text.as_deref(), Some("it broke"));
+    let task = api.task_result(&id).await.unwrap();
+    assert_eq!((task.completion_status, task.messages), (Some(CompletionStatus::Error), result.messages));
 }
 
 #[tokio::test]

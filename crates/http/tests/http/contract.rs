@@ -34,7 +34,6 @@ async fn the_answer_of_a_start_has_every_published_field() {
             "created": "2026-03-02T09:00:00.000Z",
             "launched": null,
             "completed": null,
-            "completionStatus": null,
             "messages": [],
             "returns": [],
             "attributes": {"org": "acme-org", "taskDefinitionId": null},
@@ -105,6 +104,19 @@ async fn messages_carry_booleans_and_make_a_warning() {
     let id = started["id"].as_str().unwrap();
     let ended = world.ask_as_user(&format!("GET /v3/reports/{id}/result"), "").await.json();
     assert_eq!(ended["status"], "WARNING");
+    let keys = ["source_stale", "format_left_out"];
+    let of =
+        |messages: &Value| messages.as_array().unwrap().iter().map(|m| m["key"].clone()).collect::<Vec<_>>();
+    assert_eq!(of(&ended["messages"]), keys, "beside the published members");
+    assert_eq!(ended["messages"][0], started["messages"][0]);
+    let task = world.ask_as_user(&format!("GET /muster/v1/reports/{id}/result"), "").await.json();
+    assert_eq!((&task["id"], &task["completionStatus"]), (&started["id"], &json!("WARNING")));
+    assert_eq!(of(&task["messages"]), keys);
+    let unknown = world.ask_as_user("GET /muster/v1/reports/nothing/result", "").await;
+    assert_eq!(
+        (unknown.status.as_u16(), unknown.cause().as_str()),
+        (404, "there is no report result \"nothing\"")
+    );
 }
 
 #[tokio::test]
@@ -113,10 +125,15 @@ async fn a_second_start_gets_the_running_task_and_a_later_one_a_new_one() {
     let first = world.start().await;
     // Foreign and historical keys, spelling and order make no other task.
     let same = r#"{"arguments":{"sourceName":"Active Directory","defaultS3Bucket":true,"s3Bucket":null,
-        "filters":[{"a":1}],"includeNested":1.5,"application":"2c9180897e7742b2017e781782f705b9"},
+        "filters":[],"includeNested":1.5,"application":"2c9180897e7742b2017e781782f705b9"},
         "reportType":"ACCOUNTS","foreign":{}}"#;
     let second = world.ask_as_user("POST /reports/v1/run", same).await.json();
     assert_eq!(second["id"], first);
+    // Who joins a running task learns of its own names too.
+    assert_eq!(
+        second["messages"][0]["localizedText"],
+        "argument \"includeNested\" does not exist and was left out"
+    );
     world.finish(b"", Vec::new()).await;
     let third = world.ask_as_user("POST /reports/v1/run", ACCOUNTS).await.json();
     assert_ne!(third["id"], first);
@@ -155,6 +172,12 @@ async fn failed_and_cancelled_reports_say_so() {
     world.fail().await;
     let result = world.ask_as_user(&format!("GET /v3/reports/{id}/result"), "").await.json();
     assert_eq!((&result["status"], &result["availableFormats"]), (&json!("FAILURE"), &json!([])));
+    assert_eq!(
+        (&result["messages"][0]["error"], &result["messages"][0]["localizedText"]),
+        (&json!(true), &json!("it broke"))
+    );
+    let file = world.ask_as_user(&format!("GET /v3/reports/{id}?fileFormat=csv"), "").await;
+    assert_eq!(file.cause(), format!("report result {id} failed (it broke): it has no file"));
     let id = world.start().await;
     for _ in 0..2 {
         let answer = world.ask_as_user(&format!("POST /v3/reports/{id}/cancel"), "").await;
@@ -171,7 +194,8 @@ async fn noise_is_tolerated() {
     let world = World::new().await;
     let id = world.finished(b"x").await;
     let bearer = world.bearer(&build::user());
-    let cases: [(&str, &[Header], &str, u16); 12] = [
+    let marked = format!("\u{feff}{ACCOUNTS}");
+    let cases: [(&str, &[Header], &str, u16); 18] = [
         ("GET /v3/reports/{id}?fileFormat=CSV", &[("accept", "application/json")], "", 200),
         ("GET /v3/reports/{id}?fileFormat=Csv", &[("accept", "image/png")], "", 200),
         ("GET /v3/reports/{id}?fileFormat=csv", &[("content-type", "application/json")], "", 200),
@@ -184,13 +208,111 @@ async fn noise_is_tolerated() {
         ("POST /v3/reports/run", &[("content-type", "application/json;charset=UTF-8")], ACCOUNTS, 200),
         ("POST /v3/reports/run", &[("content-type", "application/vnd.x+json")], ACCOUNTS, 200),
         ("POST /v3/reports/run", &[], ACCOUNTS, 200),
+        ("POST /v3/reports/run", &[], &marked, 200),
+        ("POST /v3/reports/run/", &[], ACCOUNTS, 200),
+        ("POST /v3/reports/run", &[("content-encoding", "identity")], ACCOUNTS, 200),
+        ("POST /v3/reports/run", &[("content-encoding", "gzip")], ACCOUNTS, 415),
+        ("GET /v3/reports/{id}/result/?completed=", &[("content-encoding", "gzip")], "", 200),
+        ("GET /v3/reports/{id}/?fileFormat=csv&auditable=&name=", &[], "", 200),
     ];
     for (line, headers, body, status) in cases {
         let mut headers = headers.to_vec();
         headers.push(("authorization", bearer.as_str()));
-        let answer = world.ask(&line.replace("{id}", &id), &headers, body).await;
+        let answer = world.ask(&line.replace("{id}", &id), &headers, body.to_owned()).await;
         assert_eq!(answer.status, status, "{line} {}", answer.text());
     }
+}
+
+#[tokio::test]
+async fn a_request_names_one_host() {
+    let world = World::new().await;
+    let asked = async |version, hosts: &[&str]| {
+        let mut request = axum::http::Request::builder().uri("/health/live").version(version);
+        for host in hosts {
+            request = request.header("host", *host);
+        }
+        world.send(request.body(axum::body::Body::empty()).unwrap()).await
+    };
+    use axum::http::Version;
+    for (version, hosts, status) in [
+        (Version::HTTP_11, &["a"][..], 200),
+        (Version::HTTP_11, &[], 400),
+        (Version::HTTP_11, &["a", "a"], 400),
+        (Version::HTTP_11, &["a", "b"], 400),
+        (Version::HTTP_10, &[], 200),
+        (Version::HTTP_2, &[], 200),
+        (Version::HTTP_2, &["a", "b"], 400),
+    ] {
+        let answer = asked(version, hosts).await;
+        assert_eq!(answer.status, status, "{version:?} {hosts:?}");
+        if status == 400 {
+            let count = hosts.len();
+            assert_eq!(answer.cause(), format!("the request has {count} Host headers: expected one"));
+        }
+    }
+}
+
+/// Not a 5xx, which clients repeat: waiting brings no snapshot.
+#[tokio::test]
+async fn a_start_before_the_first_snapshot_says_so_at_once() {
+    let world = World::new().await;
+    let newcomer = Caller { tenant: TenantId::new("new"), ..crate::world::user_as("client-of-new") };
+    world.credential(newcomer.clone(), true).await;
+    let bearer = world.bearer(&newcomer);
+    let body = r#"{"reportType":"IDENTITIES"}"#;
+    let answer = world.ask("POST /v3/reports/run", &[("authorization", &bearer)], body).await;
+    assert_eq!((answer.status.as_u16(), answer.header("retry-after")), (404, ""));
+    assert!(answer.cause().starts_with("there is no snapshot to report on yet"), "{}", answer.text());
+}
+
+/// Names that do not exist change no population in silence.
+#[tokio::test]
+async fn unknown_arguments_are_told_or_refused() {
+    let world = World::new().await;
+    let body = r#"{"reportType":"IDENTITIES","arguments":{"correlatedonly":true}}"#;
+    let started = world.ask_as_user("POST /v3/reports/run", body).await.json();
+    let near = "does not exist and was left out: the nearest name is \"correlatedOnly\"";
+    assert_eq!(started["messages"][0]["localizedText"], format!("argument \"correlatedonly\" {near}"));
+    assert_eq!(
+        (&started["messages"][0]["type"], &started["messages"][0]["warning"]),
+        (&json!("WARN"), &json!(true))
+    );
+    let ours = world.ask_as_user("POST /muster/v1/reports/IDENTITIES/run", body).await;
+    assert_eq!(
+        (ours.status.as_u16(), ours.cause().as_str()),
+        (400, "the body has a member \"reportType\"; expected arguments and asOf")
+    );
+    for (body, cause) in [
+        (
+            r#"{"arguments":{"correlatedonly":true}}"#,
+            "argument \"correlatedonly\" does not exist: the nearest name is \"correlatedOnly\"; expected some of \
+             correlatedOnly, extraFormats, formulaGuard",
+        ),
+        (
+            r#"{"argument":{"correlatedOnly":true}}"#,
+            "the body has a member \"argument\": the nearest name is \"arguments\"; expected arguments and asOf",
+        ),
+    ] {
+        let refused = world.ask_as_user("POST /muster/v1/reports/IDENTITIES/run", body).await;
+        assert_eq!((refused.status.as_u16(), refused.cause().as_str()), (400, cause));
+    }
+    for query in [
+        r#"{"query":"a:b","fields":["name"]}"#,
+        r#"{"query":"a:b","innerHit":{"type":"access","query":"x"}}"#,
+        r#"{"query":"a:b","timeZone":"America/Chicago"}"#,
+    ] {
+        let body = format!(r#"{{"reportType":"SEARCH_EXPORT","arguments":{{"query":{query}}}}}"#);
+        let refused = world.ask_as_user("POST /reports/v1/run", &body).await;
+        assert!(
+            refused.status == 400 && refused.cause().contains("would change which rows"),
+            "{}",
+            refused.text()
+        );
+    }
+    let filters = r#"{"reportType":"IDENTITIES","arguments":{"filters":{"department":"IT"}}}"#;
+    assert_eq!(world.ask_as_user("POST /v2024/reports/run", filters).await.status, 400);
+    let near = world.ask_as_user("POST /muster/v1/reports/LEAVERS/run", "").await;
+    assert_eq!(near.cause(), "there is no report definition \"LEAVERS\": the nearest name is \"leavers\"");
 }
 
 /// What `ReportDetails.from_json` of the published Python SDK makes of four report types.
@@ -348,7 +470,7 @@ async fn what_has_no_file_or_cover_says_why() {
     let failed = world.start().await;
     world.fail().await;
     let answer = world.ask_as_user(&format!("GET /v3/reports/{failed}/cover"), "").await;
-    assert_eq!(answer.cause(), format!("report result {failed} failed: it has no cover"));
+    assert_eq!(answer.cause(), format!("report result {failed} failed (it broke): it has no cover"));
 }
 
 #[tokio::test]
@@ -393,6 +515,10 @@ async fn custom_reports_are_listed_and_started_by_their_id() {
     assert_eq!(
         (&list[7]["builtIn"], &list[7]["arguments"][0]["name"], &list[7]["columns"][0]["label"]),
         (&json!(false), &json!("since"), &json!("Id"))
+    );
+    assert_eq!(
+        (&list[1]["arguments"][0]["type"], &list[5]["arguments"][0]["type"]),
+        (&json!("boolean"), &json!("query"))
     );
     let body = r#"{"arguments":{"since":"2024"}}"#;
     let started = world.ask_as_user("POST /muster/v1/reports/leavers/run", body).await.json();

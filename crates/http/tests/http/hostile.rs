@@ -199,6 +199,8 @@ fn no_request_is_a_fault_of_ours() {
             };
             let line = format!("{method} {}?{}", route.path.replace("{id}", &id), hostile.query);
             let mut request = axum::http::Request::builder().method(method).uri(&line[method.len() + 1..]);
+            // Without one host nothing else of the request is looked at.
+            request = request.header("host", "localhost");
             if hostile.known {
                 request = request.header("authorization", &bearer);
             }

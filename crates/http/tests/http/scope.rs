@@ -129,6 +129,14 @@ async fn tasks_with_rows_outside_of_the_scope_are_not_there() {
             }
         }
     }
+    for (bearer, listed) in bearers.iter().zip([&[][..], &[of_both], &[of_both, &all]]) {
+        let headers = [("authorization", bearer.as_str())];
+        let list = world.ask("GET /muster/v1/results", &headers, "").await.json();
+        let ids: Vec<_> =
+            list.as_array().unwrap().iter().map(|result| result["id"].as_str().unwrap()).collect();
+        assert_eq!(ids, listed);
+        assert!(list.as_array().unwrap().iter().all(|result| result["status"].is_null()), "they run");
+    }
     let headers = [("authorization", bearers[1].as_str())];
     assert_eq!(world.ask(&format!("POST /v3/reports/{of_both}/cancel"), &headers, "").await.status, 204);
     let body = ACCOUNTS.to_owned();

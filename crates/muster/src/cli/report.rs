@@ -14,10 +14,12 @@ Examples:
   muster report run ACCOUNTS --argument application=2c9180897e7742b2017e781782f705b9 \\
       --argument 'sourceName=Active Directory' --wait
   muster report run IDENTITIES --as-of 2026-03-31 --wait
-  muster report run ORPHAN_IDENTITIES --argument 'selectedFormats=[\"CSV\"]'
+  muster report run ORPHAN_IDENTITIES --argument selectedFormats=CSV
+  muster report run SEARCH_EXPORT --argument 'query=name:\"John Doe\"' --argument indices=identities
   muster report run IDENTITIES --format xlsx --format parquet --wait
 
-A value that reads as JSON (true, 5, [\"a\"]) is sent as such, any other as a text.")]
+A value is what the report's definition says: true or false, a text as it stands, or for a list
+items with commas between them, or a JSON list. `muster report list-kinds` shows the arguments.")]
     Run {
         /// The kind of report, or the id of a custom one; `muster report list-kinds` lists them
         kind: String,
@@ -31,7 +33,7 @@ A value that reads as JSON (true, 5, [\"a\"]) is sent as such, any other as a te
         /// A format to write beside those that the report has anyway: xlsx, ndjson or parquet; may be repeated
         #[arg(long = "format", value_name = "FORMAT", value_parser = extra_format)]
         formats: Vec<FileFormat>,
-        /// Wait until it has ended; the status is 1 if it did not succeed
+        /// Wait until it has ended; the status is 1 if it did not succeed. If the wait is interrupted, the report runs on
         #[arg(long)]
         wait: bool,
         /// How the service is reached
@@ -43,6 +45,13 @@ A value that reads as JSON (true, 5, [\"a\"]) is sent as such, any other as a te
     Result {
         /// The task result id that `run` printed
         id: String,
+        /// How the service is reached
+        #[command(flatten)]
+        service: Service,
+    },
+    /// List the reports that were started last: how each ended, and why
+    #[command(after_help = "Example:\n  muster report list")]
+    List {
         /// How the service is reached
         #[command(flatten)]
         service: Service,
@@ -59,9 +68,13 @@ Examples:
         /// Format of the file: csv, pdf, or one that `report run --format` asked for
         #[arg(long, default_value = "csv")]
         format: String,
-        /// Where to write; `-` is standard output [default: the file's own name, here]
+        /// Where to write; a file that is there is replaced, `-` is standard output [default: the name that the
+        /// service gives it, here]
         #[arg(short = 'o', long = "to", value_name = "FILE")]
         to: Option<PathBuf>,
+        /// Replace a file that has the name which the service gives
+        #[arg(long, conflicts_with = "to")]
+        force: bool,
         /// How the service is reached
         #[command(flatten)]
         service: Service,
@@ -76,9 +89,12 @@ Examples:
     Evidence {
         /// The task result id that `run` printed
         id: String,
-        /// Where to write; `-` is standard output [default: evidence-ID.zip, here]
+        /// Where to write; a file that is there is replaced, `-` is standard output [default: evidence-ID.zip, here]
         #[arg(short = 'o', long = "to", value_name = "FILE")]
         to: Option<PathBuf>,
+        /// Replace a file that has that name
+        #[arg(long, conflicts_with = "to")]
+        force: bool,
         /// How the service is reached
         #[command(flatten)]
         service: Service,
@@ -139,6 +155,9 @@ pub struct CompareArgs {
     /// Client secret, for two runs
     #[arg(long, env = "MUSTER_CLIENT_SECRET", value_name = "SECRET", hide_env_values = true)]
     pub client_secret: Option<String>,
+    /// A PEM file with the certificates to trust, in place of the system's
+    #[arg(long, env = "MUSTER_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Where a service answers that runs here with its default settings.
@@ -163,4 +182,7 @@ pub struct Service {
     /// Client secret
     #[arg(long, env = "MUSTER_CLIENT_SECRET", value_name = "SECRET", hide_env_values = true)]
     pub client_secret: String,
+    /// A PEM file with the certificates to trust, in place of the system's
+    #[arg(long, env = "MUSTER_CA_FILE", value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
 }

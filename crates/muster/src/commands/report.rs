@@ -5,32 +5,38 @@ use crate::cli::{ReportCommand, Service};
 use crate::config::Settings;
 use crate::failure::{Failure, Result};
 use crate::house;
-use crate::output::{Output, count, json, number, print, table, text};
-use muster_client::wire::{ReportResults, ResultStatus};
+use crate::output::{Column, Output, count, json, number, print, table, text};
+use crate::serve::Signals;
+use muster_client::wire::{ReportResults, ResultStatus, TaskResultDetailsMessagesInner};
 use muster_reports::definition::EXTRA_FORMATS;
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
+use std::io::Write;
 use std::path::Path;
 
+mod arguments;
 mod compare;
 
 /// Does what `command` says.
 pub async fn run(command: &ReportCommand, settings: &Settings, output: Output) -> Result {
     match command {
         ReportCommand::Run { kind, arguments, as_of, formats, wait, service } => {
-            let mut arguments = arguments.iter().map(|text| argument(text)).collect::<Result<Map<_, _>>>()?;
+            let api = connect(service)?;
+            let mut arguments = arguments::typed(&api.definitions().await?, kind, arguments)?;
             if !formats.is_empty() {
                 let names = formats.iter().map(|format| Value::from(format.as_str())).collect();
                 arguments.insert(EXTRA_FORMATS.into(), Value::Array(names));
             }
-            start(&connect(service)?, kind, Value::Object(arguments), as_of.as_deref(), *wait, output).await
+            start(&api, kind, Value::Object(arguments), as_of.as_deref(), *wait, output).await
         }
         ReportCommand::Result { id, service } => show(&connect(service)?.result(id).await?, id, output),
-        ReportCommand::Get { id, format, to, service } => {
-            get(&connect(service)?, id, format, to.as_deref()).await
+        ReportCommand::List { service } => list(&connect(service)?.last_results().await?, output),
+        ReportCommand::Get { id, format, to, force, service } => {
+            let fetched = connect(service)?.fetch(id, format, target(to.as_deref(), *force)).await?;
+            show_place(fetched.as_deref())
         }
-        ReportCommand::Evidence { id, to, service } => {
-            let fetched = connect(service)?.fetch_evidence(id, target(to.as_deref())).await?;
+        ReportCommand::Evidence { id, to, force, service } => {
+            let fetched = connect(service)?.fetch_evidence(id, target(to.as_deref(), *force)).await?;
             show_place(fetched.as_deref())
         }
         ReportCommand::Compare(args) => compare::run(args, output).await,
@@ -43,17 +49,7 @@ pub async fn run(command: &ReportCommand, settings: &Settings, output: Output) -
 }
 
 fn connect(service: &Service) -> Result<Api> {
-    Api::new(&service.base_url, &service.client_id, &service.client_secret)
-}
-
-/// `name=value`; a value that reads as JSON is that, any other is a text.
-fn argument(text: &str) -> Result<(String, Value)> {
-    let (name, value) = text
-        .split_once('=')
-        .filter(|(name, _)| !name.is_empty())
-        .ok_or_else(|| Failure::usage(format!("--argument is {text:?}: expected NAME=VALUE")))?;
-    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.into()));
-    Ok((name.into(), value))
+    Api::new(&service.base_url, &service.client_id, &service.client_secret, service.ca_file.as_deref())
 }
 
 async fn start(
@@ -64,7 +60,12 @@ async fn start(
     wait: bool,
     output: Output,
 ) -> Result {
-    let task = api.start(kind, arguments, as_of).await?;
+    // From now on a signal ends the wait and not this process, which then could not say what runs on.
+    let mut signals = Signals::listen()?;
+    let task = tokio::select! {
+        task = api.start(kind, arguments, as_of) => task?,
+        () = signals.next() => return Err(Failure::new("interrupted before the start was answered: it may have been taken")),
+    };
     let Some(id) = task.id.clone() else {
         return Err(Failure::new("the start was answered without an id"));
     };
@@ -74,46 +75,88 @@ async fn start(
             Output::Table => print(&id),
         };
     }
-    let result = api.wait(&id).await?;
+    // Not on standard output, which has the result and nothing else.
+    let _ = writeln!(std::io::stderr(), "report {id} is started");
+    let ended = tokio::select! {
+        ended = api.wait(&id) => ended,
+        () = signals.next() => Err(Failure::new("the wait was interrupted")),
+    };
+    let result = ended.map_err(|failure| {
+        let ways = format!(
+            "`muster report result {id}` shows what becomes of it, `muster report cancel {id}` ends it"
+        );
+        Failure::with(format!("the report runs on ({ways})"), failure)
+    })?;
     show(&result, &id, output)?;
-    match result.status {
+    match &result.status {
         Some(ResultStatus::Success | ResultStatus::Warning) => Ok(()),
-        Some(status) => Err(Failure::new(format!("report {id} did not succeed: {status}"))),
+        Some(status) => {
+            let reason = result.messages.iter().rev().find(|message| message.error);
+            let reason = reason.and_then(|message| message.localized_text.as_deref());
+            let reason = reason.map_or_else(String::new, |text| format!(": {text}"));
+            Err(Failure::new(format!("report {id} did not succeed: {status}{reason}")))
+        }
         None => Err(Failure::new(format!("report {id} has no result"))),
     }
 }
 
 fn show(result: &ReportResults, id: &str, output: Output) -> Result {
     if result.id.is_none() {
-        return Err(Failure::new(format!("there is no report {id:?}")));
+        return Err(Failure::new(format!("there is no report {id:?}, or none that this client may see")));
     }
     if output == Output::Json {
         return json(result);
     }
+    let mut shown = table(&RESULT, std::iter::once(cells(result)));
+    for message in &result.messages {
+        shown.push_str(&format!("\n{}", line(message)));
+    }
+    print(&shown)
+}
+
+/// The results of several reports, each with its weightiest message.
+fn list(results: &[ReportResults], output: Output) -> Result {
+    let columns = [&[text("created")], &RESULT[..], &[text("message")]].concat();
+    output.list(results, &columns, |result| {
+        let weightiest = result.messages.iter().rev().max_by_key(|message| (message.error, message.warning));
+        let mut row = vec![result.created.clone().unwrap_or_default()];
+        row.extend(cells(result));
+        row.push(weightiest.map_or_else(String::new, line));
+        row
+    })
+}
+
+const RESULT: [Column; 6] =
+    [text("id"), text("report"), text("status"), number("rows"), number("ms"), text("formats")];
+
+fn cells(result: &ReportResults) -> Vec<String> {
     let formats = result.available_formats.iter().flatten().map(ToString::to_string).collect::<Vec<_>>();
-    let columns = [text("id"), text("report"), text("status"), number("rows"), number("ms"), text("formats")];
-    let row = vec![
+    vec![
         result.id.clone().unwrap_or_default(),
         result.task_def_name.clone().unwrap_or_default(),
         result.status.as_ref().map_or_else(|| "running".into(), ToString::to_string),
         result.rows.map_or_else(String::new, |rows| count(rows.unsigned_abs())),
         result.duration.map_or_else(String::new, |duration| count(duration.unsigned_abs())),
         formats.join(", "),
-    ];
-    print(&table(&columns, std::iter::once(row)))
+    ]
 }
 
-async fn get(api: &Api, id: &str, format: &str, to: Option<&Path>) -> Result {
-    let fetched = api.fetch(id, format, target(to)).await?;
-    show_place(fetched.as_deref())
+/// A message as a line.
+fn line(message: &TaskResultDetailsMessagesInner) -> String {
+    let kind = match (message.error, message.warning) {
+        (true, _) => "error",
+        (false, true) => "warning",
+        (false, false) => "note",
+    };
+    format!("{kind}: {}", message.localized_text.as_deref().unwrap_or_default())
 }
 
 /// `-` is standard output.
-fn target(to: Option<&Path>) -> Target<'_> {
+fn target(to: Option<&Path>, force: bool) -> Target<'_> {
     match to {
         Some(path) if path.as_os_str() == "-" => Target::StandardOutput,
         Some(path) => Target::File(path),
-        None => Target::ItsName,
+        None => Target::ItsName { force },
     }
 }
 
@@ -176,27 +219,4 @@ fn list_kinds(settings: &Settings, output: Output) -> Result {
             report.formats.join(", "),
         ]
     })
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::*;
-    use serde_json::json;
-
-    #[test]
-    fn argument_values_are_json_or_text() {
-        for (text, value) in [
-            ("a=true", json!(true)),
-            ("a=[\"CSV\"]", json!(["CSV"])),
-            ("a=2c91", json!("2c91")),
-            ("a=x=y", json!("x=y")),
-            ("a=", json!("")),
-            ("a=Active Directory", json!("Active Directory")),
-        ] {
-            assert_eq!(argument(text).unwrap(), ("a".to_owned(), value), "{text}");
-        }
-        assert!(argument("a").is_err());
-        assert!(argument("=1").is_err());
-    }
 }

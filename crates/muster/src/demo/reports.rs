@@ -40,7 +40,7 @@ pub async fn run_all(
     folder: &Path,
 ) -> Result<Vec<Ran>> {
     std::fs::create_dir_all(folder).context(|| format!("folder {} cannot be made", folder.display()))?;
-    let api = Api::new(base_url, &user.id, &user.secret)?;
+    let api = Api::new(base_url, &user.id, &user.secret, None)?;
     let mut ran = Vec::new();
     for (kind, arguments) in kinds(sources)? {
         ran.push(run(&api, kind, arguments, folder).await?);

@@ -186,7 +186,7 @@ fn a_mirrored_tenant_is_reported_on() {
         "sp:scopes:all",
     ];
     let client = json(&muster(&place.data, &arguments));
-    let service = Serving::start(&place.data, &client);
+    let service = Serving::start(&place.data, &client, 2);
 
     let people = service.report("IDENTITIES", &[]);
     let column = |rows: &[BTreeMap<String, String>], name: &str| {
@@ -211,16 +211,18 @@ fn a_mirrored_tenant_is_reported_on() {
 }
 
 /// A service in a process of its own, and a client of it.
-struct Serving {
+pub struct Serving {
     process: Child,
     data: PathBuf,
-    client: Vec<String>,
+    /// The arguments that say how it is reached.
+    pub client: Vec<String>,
 }
 
 impl Serving {
-    fn start(data: &Path, client: &Value) -> Self {
+    pub fn start(data: &Path, client: &Value, workers: u32) -> Self {
         let mut process = command(data, &["serve", "--listen", "127.0.0.1:0"])
             .env("MUSTER__LOG__FORMAT", "json")
+            .env("MUSTER__WORKER__COUNT", workers.to_string())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

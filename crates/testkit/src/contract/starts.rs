@@ -114,6 +114,7 @@ pub(super) async fn another_tenant_sees_nothing(store: Arc<dyn TaskStore>) {
         let found = store.task_of_definition(&other, &task.definition, order).await;
         assert_eq!(found.expect("the store answers"), None);
     }
+    assert_eq!(store.last_tasks(&other, 10).await.expect("the store answers"), []);
     let cancelled = store.cancel(&other, &task.id, at(1)).await.expect("the store answers");
     assert_eq!(cancelled, Cancelled::Unknown);
     assert_eq!(look(&*store, &task.id).await, task, "the other tenant's cancel did nothing");
@@ -155,6 +156,12 @@ pub(super) async fn results_of_a_definition_are_ordered(store: Arc<dyn TaskStore
     start(&*store, new(6, 27)).await;
     assert_eq!(first(completed).await, Some(build::task_id(1)), "the last to end, though the first created");
     assert_eq!(first(created).await, Some(build::task_id(5)), "of equal times the last accepted");
+    let last = async |count| {
+        let tasks = store.last_tasks(&tenant, count).await.expect("the store answers");
+        tasks.into_iter().map(|task| task.id).collect::<Vec<_>>()
+    };
+    assert_eq!(last(2).await, [6, 5].map(build::task_id), "the last accepted, not the last created");
+    assert_eq!(last(10).await, [6, 5, 4, 3, 2, 1].map(build::task_id));
     let unknown = TaskDefinitionId::new("0");
     assert_eq!(store.task_of_definition(&tenant, &unknown, created).await.expect("the store answers"), None);
 }

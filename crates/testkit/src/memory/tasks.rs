@@ -218,6 +218,12 @@ impl TaskStore for MemoryStore {
         Ok(self.state().find(tenant, id).map(|e| e.task.clone()))
     }
 
+    async fn last_tasks(&self, tenant: &TenantId, count: u32) -> Result<Vec<Task>> {
+        let state = self.state();
+        let tasks = state.tasks.iter().rev().map(|entry| &entry.task).filter(|task| task.tenant == *tenant);
+        Ok(tasks.take(count as usize).cloned().collect())
+    }
+
     async fn task_of_definition(
         &self,
         tenant: &TenantId,

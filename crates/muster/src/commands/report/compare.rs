@@ -51,7 +51,7 @@ async fn of_runs(args: &CompareArgs, old: &str, new: &str, output: Output) -> Re
             "two runs are compared by the service: expected --client-id and --client-secret",
         ));
     };
-    let api = Api::new(&args.base_url, id, secret)?;
+    let api = Api::new(&args.base_url, id, secret, args.ca_file.as_deref())?;
     let Some(to) = &args.to else {
         let counts = api.compare(old, new, &args.keys).await?;
         let comparison = Comparison {
@@ -67,7 +67,7 @@ async fn of_runs(args: &CompareArgs, old: &str, new: &str, output: Output) -> Re
     };
     let is_page = to.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("html"));
     let file = if is_page { ComparisonFile::Html } else { ComparisonFile::Csv };
-    let fetched = api.fetch_comparison(old, new, &args.keys, file, target(Some(to))).await?;
+    let fetched = api.fetch_comparison(old, new, &args.keys, file, target(Some(to), false)).await?;
     show_place(fetched.as_deref())
 }
 

@@ -1,0 +1,131 @@
+//! `--argument NAME=VALUE`: texts of a command line as the values that a report's definition asks for.
+//!
+//! The definition says what a text means, never the text itself: `query=5` and `query="John Doe"` are texts as they
+//! stand, quotes and all.
+
+use crate::failure::{Failure, Result};
+use muster_client::wire::{ArgumentDescription, ReportDescription};
+use muster_reports::nearest::hint;
+use serde_json::{Map, Value};
+
+/// The arguments of the report `kind`.
+///
+/// # Errors
+/// Where the report or an argument does not exist, one is given twice, or a value cannot be what it must be.
+pub fn typed(reports: &[ReportDescription], kind: &str, given: &[String]) -> Result<Map<String, Value>> {
+    let report = reports.iter().find(|report| report.id == kind).ok_or_else(|| {
+        let near = hint(kind, reports.iter().map(|report| report.id.as_str()));
+        Failure::usage(format!("there is no report {kind:?}{near}; `muster report list-kinds` lists them"))
+    })?;
+    let mut arguments = Map::new();
+    for text in given {
+        let (name, value) = text
+            .split_once('=')
+            .filter(|(name, _)| !name.is_empty())
+            .ok_or_else(|| Failure::usage(format!("--argument is {text:?}: expected NAME=VALUE")))?;
+        let argument = report.arguments.iter().find(|argument| argument.name == name).ok_or_else(|| {
+            let names: Vec<_> = report.arguments.iter().map(|argument| argument.name.as_str()).collect();
+            let near = hint(name, names.iter().copied());
+            Failure::usage(format!(
+                "{kind} has no argument {name:?}{near}; expected some of {}",
+                names.join(", ")
+            ))
+        })?;
+        let value = value_of(argument, value)
+            .ok_or_else(|| Failure::usage(format!("--argument {text}: expected {}", argument.expected)))?;
+        if arguments.insert(name.to_owned(), value).is_some() {
+            return Err(Failure::usage(format!("--argument {name} is given twice: expected it once")));
+        }
+    }
+    Ok(arguments)
+}
+
+/// `None` where the text cannot be such a value.
+fn value_of(argument: &ArgumentDescription, text: &str) -> Option<Value> {
+    let list = || serde_json::from_str::<Value>(text).ok().filter(Value::is_array);
+    match argument.kind.as_str() {
+        "boolean" if text.eq_ignore_ascii_case("true") => Some(true.into()),
+        "boolean" if text.eq_ignore_ascii_case("false") => Some(false.into()),
+        "boolean" => None,
+        "texts" | "names" if text.trim_start().starts_with('[') => list(),
+        "texts" => {
+            Some(text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(Value::from).collect())
+        }
+        _ => Some(text.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use serde_json::json;
+
+    fn reports() -> Vec<ReportDescription> {
+        let argument = |name: &str, kind: &str, expected: &str| {
+            json!({
+                "name": name, "type": kind, "expected": expected, "required": false, "default": null,
+                "allowed": null, "meaning": "",
+            })
+        };
+        let arguments = [
+            argument("query", "query", "a search query, as a text"),
+            argument("correlatedOnly", "boolean", "true or false"),
+            argument("columns", "names", "names with commas between them, as a text"),
+            argument("sort", "texts", "a list of texts"),
+            argument("application", "source_id", "the id of a source, as a text"),
+        ];
+        let report = json!({
+            "id": "SEARCH_EXPORT", "version": 1, "name": "", "description": "", "builtIn": true, "row": "",
+            "digest": "", "formats": [], "arguments": arguments, "columns": [], "attributeColumns": null,
+        });
+        vec![serde_json::from_value(report).unwrap()]
+    }
+
+    fn one(text: &str) -> Result<Map<String, Value>> {
+        typed(&reports(), "SEARCH_EXPORT", &[text.to_owned()])
+    }
+
+    #[test]
+    fn values_are_what_the_definition_says() {
+        for (text, name, value) in [
+            ("query=\"John Doe\"", "query", json!("\"John Doe\"")),
+            ("query=5", "query", json!("5")),
+            ("query=true", "query", json!("true")),
+            ("query=a:b=c", "query", json!("a:b=c")),
+            ("query=", "query", json!("")),
+            ("correlatedOnly=True", "correlatedOnly", json!(true)),
+            ("application=12345678901234567890", "application", json!("12345678901234567890")),
+            ("columns=id,name", "columns", json!("id,name")),
+            ("columns=[\"id\"]", "columns", json!(["id"])),
+            ("sort=name, -id", "sort", json!(["name", "-id"])),
+            ("sort=[\"a,b\"]", "sort", json!(["a,b"])),
+        ] {
+            assert_eq!(Value::Object(one(text).unwrap()), json!({ name: value }), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_is_told_with_what_was_expected() {
+        for (text, expected) in [
+            ("query", "--argument is \"query\": expected NAME=VALUE"),
+            ("=1", "--argument is \"=1\": expected NAME=VALUE"),
+            ("correlatedOnly=yes", "--argument correlatedOnly=yes: expected true or false"),
+            ("sort=[a", "--argument sort=[a: expected a list of texts"),
+            (
+                "correlatedonly=true",
+                "SEARCH_EXPORT has no argument \"correlatedonly\": the nearest name is \"correlatedOnly\"; expected some \
+                 of query, correlatedOnly, columns, sort, application",
+            ),
+        ] {
+            assert_eq!(one(text).unwrap_err().to_string(), expected);
+        }
+        let twice = ["query=a".to_owned(), "query=b".to_owned()];
+        let error = typed(&reports(), "SEARCH_EXPORT", &twice).unwrap_err().to_string();
+        assert_eq!(error, "--argument query is given twice: expected it once");
+        let error = typed(&reports(), "SEARCH_EXPRT", &[]).unwrap_err().to_string();
+        assert!(
+            error.starts_with("there is no report \"SEARCH_EXPRT\": the nearest name is \"SEARCH_EXPORT\"")
+        );
+    }
+}

@@ -1,0 +1,120 @@
+//! Reports as a person runs them, with every command a process of its own.
+
+use crate::mirror::Serving;
+use crate::{command, fails, json, muster, path, people, succeeds};
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+/// A data directory with a snapshot of [`people`], and a service over it.
+struct House {
+    dir: tempfile::TempDir,
+    data: PathBuf,
+    source: String,
+    service: Serving,
+}
+
+impl House {
+    fn new(workers: u32) -> Self {
+        let dir = people();
+        let data = dir.path().join("data");
+        std::fs::write(path(&dir, "people.csv"), "id,name\n1,Ada\n3,Cy\n").unwrap();
+        succeeds(&muster(&data, &["source", "add", &path(&dir, "people.toml")]));
+        succeeds(&muster(&data, &["refresh"]));
+        let source = json(&muster(&data, &["source", "list", "--output", "json"]))[0]["id"].clone();
+        let arguments = ["client", "create", "--kind", "user", "--name", "ada", "--level", "ORG_ADMIN"];
+        let client = json(&muster(&data, &[&arguments[..], &["--scope", "sp:scopes:all"]].concat()));
+        let service = Serving::start(&data, &client, workers);
+        Self { dir, data, source: source.as_str().unwrap().to_owned(), service }
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let client: Vec<&str> = self.service.client.iter().map(String::as_str).collect();
+        command(&self.data, &[&["report"], arguments, &client].concat())
+    }
+
+    fn report(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+}
+
+/// The id in `report ID is started`.
+fn started(line: &str) -> &str {
+    let id = line.trim_end().strip_prefix("report ").and_then(|rest| rest.strip_suffix(" is started"));
+    id.unwrap_or_else(|| panic!("{line:?} has no id"))
+}
+
+#[test]
+fn a_report_says_why_it_warns_and_its_file_replaces_no_other() {
+    let house = House::new(2);
+    let application = format!("application={}", house.source);
+    let run = ["run", "ACCOUNTS", "--argument", &application, "--argument", "sourceName=Pets", "--wait"];
+    let ran = house.report(&run);
+    let told = String::from_utf8(ran.stderr.clone()).unwrap();
+    let id = started(&told);
+    let why = "warning: argument \"sourceName\" is \"Pets\", but the source";
+    assert!(succeeds(&ran).contains(why), "{ran:?}");
+    assert!(succeeds(&house.report(&["result", id])).contains(why));
+    assert!(succeeds(&house.report(&["list"])).contains(why));
+    let result = json(&house.report(&["result", id, "--output", "json"]));
+    let keys: Vec<_> = result["messages"].as_array().unwrap().iter().map(|message| &message["key"]).collect();
+    assert!(keys.contains(&&"source_name_differs".into()), "{result}");
+
+    assert_eq!(succeeds(&house.report(&["get", id])), "Account Export.csv\n");
+    let file = house.dir.path().join("Account Export.csv");
+    assert!(std::fs::read_to_string(&file).unwrap().contains("Ada"));
+    std::fs::write(&file, "mine").unwrap();
+    assert!(fails(&house.report(&["get", id]), 1).contains("is there already and stays as it is"));
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
+    succeeds(&house.report(&["get", id, "--force"]));
+    assert!(std::fs::read_to_string(&file).unwrap().contains("Ada"));
+    let left = std::fs::read_dir(house.dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let parts: Vec<_> = left.filter(|name| name.to_string_lossy().ends_with(".part")).collect();
+    assert!(parts.is_empty(), "{parts:?}");
+}
+
+#[test]
+fn arguments_are_what_the_definition_says() {
+    let house = House::new(2);
+    let wrong = house.report(&["run", "IDENTITIES", "--argument", "correlatedonly=true"]);
+    assert!(fails(&wrong, 2).contains("the nearest name is \"correlatedOnly\""));
+    let query = ["run", "SEARCH_EXPORT", "--argument", "query=\"Ada\"", "--wait"];
+    let ran = house.report(&query);
+    succeeds(&ran);
+    let told = String::from_utf8(ran.stderr).unwrap();
+    assert_eq!(succeeds(&house.report(&["get", started(&told)])), "Search Export.zip\n");
+    // No word, but a text all the same: it is no fault of the request that a number was typed.
+    succeeds(&house.report(&["run", "SEARCH_EXPORT", "--argument", "query=5", "--wait"]));
+    let unknown = "0".repeat(32);
+    assert!(fails(&house.report(&["result", &unknown]), 1).contains("there is no report"));
+}
+
+/// No worker: the report waits for ever.
+#[test]
+fn an_interrupted_wait_says_that_the_report_runs_on() {
+    let house = House::new(0);
+    let mut waiting = house
+        .command(&["run", "IDENTITIES", "--wait"])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(waiting.stderr.take().unwrap());
+    let mut line = String::new();
+    told.read_line(&mut line).unwrap();
+    let id = started(&line).to_owned();
+    let killed = Command::new("kill").args(["-INT", &waiting.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(waiting.wait().unwrap().code(), Some(1));
+    let mut rest = String::new();
+    told.read_to_string(&mut rest).unwrap();
+    assert_eq!(
+        rest,
+        format!(
+            "error: the report runs on (`muster report result {id}` shows what becomes of it, `muster report cancel {id}` \
+             ends it): the wait was interrupted\n"
+        )
+    );
+    let result = json(&house.report(&["result", &id, "--output", "json"]));
+    assert!(result["status"].is_null(), "{result}");
+}

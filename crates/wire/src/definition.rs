@@ -1,0 +1,67 @@
+//! The reports there are. No published shape: our service's answer, which the SDK reads.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// An argument of a report.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ArgumentDescription {
+    /// The name in a request.
+    pub name: String,
+    /// What it holds, for programs: `boolean`, `text`, `source_id`, `authoritative_source_id`, `source_name`, `query`,
+    /// `names` (a text with commas) or `texts` (a list).
+    #[serde(rename = "type", default)]
+    pub kind: String,
+    /// What it holds, for people.
+    pub expected: String,
+    /// Whether a request without it is refused.
+    pub required: bool,
+    /// What stands in for it when it is absent; null for nothing.
+    #[schema(value_type = Value)]
+    pub default: Value,
+    /// The permitted texts, for a list of them; null when any is.
+    pub allowed: Option<Vec<String>>,
+    /// What it does.
+    pub meaning: String,
+}
+
+/// A column of a report's files.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ColumnDescription {
+    /// Technical name: the CSV header.
+    pub name: String,
+    /// The header for people.
+    pub label: String,
+    /// What a cell says.
+    pub meaning: String,
+}
+
+/// A report that can be started.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReportDescription {
+    /// The definition id; for a built-in report its `reportType`.
+    pub id: String,
+    /// Grows with every change of columns, order or meaning.
+    pub version: u32,
+    /// Name.
+    pub name: String,
+    /// What it says, in one sentence.
+    pub description: String,
+    /// Whether it is one of the published kinds.
+    pub built_in: bool,
+    /// What one row stands for.
+    pub row: String,
+    /// SHA-256 of the definition, 64 hex digits.
+    pub digest: String,
+    /// Formats of its files.
+    pub formats: Vec<String>,
+    /// Arguments: its own, then those that every report takes.
+    pub arguments: Vec<ArgumentDescription>,
+    /// Fixed columns, in file order.
+    pub columns: Vec<ColumnDescription>,
+    /// Which attributes follow as further columns, `identity` or `source`; null for none.
+    pub attribute_columns: Option<String>,
+}
