@@ -192,7 +192,7 @@ struct Refreshed {
 fn refresh(house: &House, arguments: &[&str]) -> Result<Refreshed> {
     let begun = Instant::now();
     let mut child = muster(&house.binary, &house.data)
-        .arg("refresh")
+        .args(["refresh", "--verbose"])
         .args(arguments)
         .stdout(Stdio::piped())
         .spawn()

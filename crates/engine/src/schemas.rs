@@ -81,6 +81,7 @@ fn accounts() -> SchemaRef {
         text("digest"),
         text("identity_id"),
         text("manual_link"),
+        text("linked_as"),
         flag("manually_correlated"),
         text("matched_rule"),
         text("situation"),
@@ -89,6 +90,7 @@ fn accounts() -> SchemaRef {
         time("created"),
         time("modified"),
         time("dead_since"),
+        time("held_since"),
     ])
 }
 
@@ -106,12 +108,14 @@ fn identities() -> SchemaRef {
         text("last_authoritative_source"),
         text("lifecycle_state"),
         text("status"),
+        text("processing_state"),
         flag("correlated"),
         flag("protected"),
         text("manager_id"),
         text("manager_name"),
         Field::new("account_count", DataType::Int32, true),
         Field::new("attributes", attributes_type(), true),
+        text("account_id"),
         time("lost_since"),
         text("digest"),
         time("created"),

@@ -11,6 +11,7 @@ use crate::functions::OfSourcesFunction;
 use crate::refresh::literal;
 use crate::session::Engine;
 use crate::{schemas, tables};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::empty::EmptyTable;
 use datafusion::logical_expr::ScalarUDF;
@@ -40,7 +41,9 @@ pub(crate) async fn register(
         let Some(provider) = provider(engine, manifest, table).await? else { continue };
         let shown = match &views {
             None => provider,
-            Some((whole, sources)) => whole.sql(&view(table, sources)).await.map_err(failed)?.into_view(),
+            Some((whole, sources)) => {
+                whole.sql(&view(table, sources, &provider.schema())).await.map_err(failed)?.into_view()
+            }
         };
         context.register_table(table, shown).map_err(failed)?;
     }
@@ -95,7 +98,7 @@ fn in_sources(column: &str, sources: &BTreeSet<SourceId>) -> String {
 }
 
 /// The query that shows a table's visible rows.
-fn view(table: &'static str, sources: &BTreeSet<SourceId>) -> String {
+fn view(table: &'static str, sources: &BTreeSet<SourceId>, schema: &SchemaRef) -> String {
     let owners = format!(
         "(SELECT identity_id, CAST(count(*) AS INT) AS n FROM accounts \
          WHERE dead_since IS NULL AND identity_id IS NOT NULL AND {} GROUP BY identity_id)",
@@ -107,11 +110,11 @@ fn view(table: &'static str, sources: &BTreeSet<SourceId>) -> String {
         }
         "sources" => format!("SELECT * FROM sources WHERE {}", in_sources("id", sources)),
         "identities" => {
-            let columns = columns(table, |name| (name == "account_count").then(|| "v.n".to_owned()));
+            let columns = columns(schema, |name| (name == "account_count").then(|| "v.n".to_owned()));
             format!("SELECT {columns} FROM identities t JOIN {owners} v ON v.identity_id = t.id")
         }
         "identity_documents" => {
-            let columns = columns(table, limited_field);
+            let columns = columns(schema, limited_field);
             format!("SELECT {columns} FROM identity_documents t JOIN {owners} v ON v.identity_id = t.id")
         }
         "access_profile_documents" | "entitlement_documents" => {
@@ -121,9 +124,8 @@ fn view(table: &'static str, sources: &BTreeSet<SourceId>) -> String {
     }
 }
 
-/// All columns of a table in their order, those that `instead` names as it says.
-fn columns(table: &'static str, instead: impl Fn(&str) -> Option<String>) -> String {
-    let schema = schemas::of(table);
+/// All columns that a table has in this snapshot, in their order, those that `instead` names as it says.
+fn columns(schema: &SchemaRef, instead: impl Fn(&str) -> Option<String>) -> String {
     let column = |name: &str| {
         instead(name).map_or_else(|| format!("t.\"{name}\""), |other| format!("{other} AS \"{name}\""))
     };

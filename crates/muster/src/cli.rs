@@ -226,6 +226,13 @@ pub struct RefreshArgs {
     /// Go on without tables of the last snapshot that are damaged and that sources cannot give again; it says what is lost
     #[arg(long)]
     pub rebuild: bool,
+    /// Accept what this source lost, by its name or id: missing accounts, native identities that are all new, lost
+    /// links; may be repeated
+    #[arg(long, value_name = "SOURCE")]
+    pub accept_missing: Vec<String>,
+    /// Print the rows, files and bytes of each table, too
+    #[arg(long)]
+    pub verbose: bool,
 }
 
 /// `search`

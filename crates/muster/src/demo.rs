@@ -6,7 +6,7 @@
 mod access;
 mod reports;
 
-use crate::cli::DemoArgs;
+use crate::cli::{DemoArgs, RefreshArgs};
 use crate::commands::client::{Created, NewClient, create};
 use crate::commands::refresh::refresh;
 use crate::commands::source::{definition, registered};
@@ -27,9 +27,6 @@ use serde::Serialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
-
-/// Refused records that a refresh lists; the demo counts them only.
-const REJECTED_MAX: usize = 0;
 
 /// A folder of its own for a demo that was not given one.
 pub fn fresh_dir() -> PathBuf {
@@ -170,9 +167,12 @@ async fn make_organisation(
 
 async fn refresh_and_say(house: &House, engine: &EnginePorts, say: Say, what: &str) -> Result {
     let began = Instant::now();
-    let report: RefreshReport = refresh(house, engine, false, false, REJECTED_MAX).await?;
+    // Refused records are counted, not listed.
+    let args =
+        RefreshArgs { rejected: 0, full: false, rebuild: false, accept_missing: Vec::new(), verbose: false };
+    let report: RefreshReport = refresh(house, engine, &args).await?;
     let Some(snapshot) = &report.snapshot else {
-        say.line(&report.text())?;
+        say.line(&report.text(false))?;
         return report.verdict();
     };
     let rows = |table: &str| count(snapshot.rows.get(table).copied().unwrap_or(0));

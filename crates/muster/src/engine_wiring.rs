@@ -9,7 +9,9 @@ pub use muster_engine::retention::{Removal, Removed};
 
 use crate::config::{self, CsvHeader, PdfPaper};
 use crate::memory;
-use crate::refresh::{RefreshReport, RefreshRequest, Refresher, RejectedRecord, SourceOutcome, TableOutcome};
+use crate::refresh::{
+    RefreshReport, RefreshRequest, Refresher, RejectedRecord, SourceOutcome, TableOutcome, Total,
+};
 use crate::report_run::{Part, Planner, Prepared, Rows, Runner};
 use crate::snapshots::SnapshotTables;
 use arrow::record_batch::RecordBatch;
@@ -25,12 +27,14 @@ use muster_reports::cover::{CoverColumn, Reconciliation};
 use muster_reports::definition::{ChartForm, ChartSpec};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::SnapshotId;
+use muster_reports::nearest::hint;
 use muster_reports::ports::{
     AuditEvent, AuditTrail, Clock, Ids, RegisteredSource, ReportRunner, SnapshotCatalogue,
 };
 use muster_reports::task::{Message, Task};
 use muster_reports::{Catalogue, ReportDefinition, SnapshotManifest};
 use muster_store::ResultFiles;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -342,6 +346,7 @@ impl Refresher for EngineRefresher {
             }
             None => (None, Vec::new()),
         };
+        let accept_missing = accepted(&request)?;
         let outcome = self
             .engine
             .refresh(engine::RefreshRequest {
@@ -355,6 +360,7 @@ impl Refresher for EngineRefresher {
                 clock: self.clock.clone(),
                 publish_incomplete: request.publish_incomplete,
                 full: request.full,
+                accept_missing,
             })
             .await?;
         if let Some(manifest) = &outcome.manifest {
@@ -370,8 +376,23 @@ impl Refresher for EngineRefresher {
         let sources =
             outcome.sources.into_iter().map(|source| reported(source, request.rejected_max)).collect();
         let tables = outcome.tables.into_iter().map(written).collect();
-        Ok(RefreshReport { sources, snapshot: outcome.manifest, tables, notes })
+        let totals = outcome.totals.into_iter();
+        let totals =
+            totals.map(|total| Total { counted: total.counted, now: total.now, before: total.before });
+        Ok(RefreshReport { sources, snapshot: outcome.manifest, tables, totals: totals.collect(), notes })
     }
+}
+
+/// The ids of the sources whose losses are accepted, which people name as they like.
+fn accepted(request: &RefreshRequest) -> Result<BTreeSet<String>> {
+    let id = |named: &String| {
+        let found = request.sources.iter().find(|s| s.id.as_str() == *named || s.name == *named);
+        found.map(|source| source.id.as_str().to_owned()).ok_or_else(|| {
+            let hint = hint(named, request.sources.iter().map(|source| source.name.as_str()));
+            Error::invalid(format!("no source is named {named:?} or has that id{hint}"))
+        })
+    };
+    request.accept_missing.iter().map(id).collect()
 }
 
 fn input(source: &RegisteredSource) -> Result<engine::SourceInput> {
@@ -413,6 +434,7 @@ fn reported(source: engine::SourceOutcome, rejected_max: usize) -> SourceOutcome
         updated: run.updated,
         unchanged: run.unchanged,
         missing: run.missing,
+        stale: run.stale,
         complete: run.complete,
         remark: (!remarks.is_empty()).then(|| remarks.join("; ")),
         error: source.failure,

@@ -31,6 +31,8 @@ pub struct RefreshRequest {
     pub rejected_max: usize,
     /// What the audit trail says of the snapshot that is published; its id and what is in it are filled in.
     pub published: AuditEvent,
+    /// Names or ids of the sources whose losses are accepted.
+    pub accept_missing: Vec<String>,
 }
 
 /// A record that a source holds and that was refused.
@@ -65,6 +67,8 @@ pub struct SourceOutcome {
     pub unchanged: u64,
     /// Accounts no longer there.
     pub missing: u64,
+    /// Accounts that are as of an earlier read.
+    pub stale: u64,
     /// Whether everything the source holds was read.
     pub complete: bool,
     /// What a reader must know, such as why missing accounts were kept.
@@ -93,6 +97,18 @@ pub struct TableOutcome {
     pub files_kept: u64,
 }
 
+/// A number of the whole tenant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Total {
+    /// What is counted.
+    pub counted: &'static str,
+    /// How many there are.
+    pub now: u64,
+    /// How many the last snapshot had; `None` before the first.
+    pub before: Option<u64>,
+}
+
 /// What a refresh came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -103,6 +119,8 @@ pub struct RefreshReport {
     pub snapshot: Option<SnapshotManifest>,
     /// Each table of that snapshot.
     pub tables: Vec<TableOutcome>,
+    /// What that snapshot has, beside what the one before had.
+    pub totals: Vec<Total>,
     /// What else happened: snapshots that expired.
     pub notes: Vec<String>,
 }
@@ -122,16 +140,16 @@ pub trait Refresher: Send + Sync {
 }
 
 impl RefreshReport {
-    /// Prints what happened.
-    pub fn print(&self, output: Output) -> Result {
+    /// Prints what happened; `verbose` as for [`text`](Self::text).
+    pub fn print(&self, output: Output, verbose: bool) -> Result {
         match output {
             Output::Json => json(self),
-            Output::Table => print(&self.text()),
+            Output::Table => print(&self.text(verbose)),
         }
     }
 
-    /// What happened, for people.
-    pub fn text(&self) -> String {
+    /// What happened, for people; with `verbose` the files and bytes of each table, too.
+    pub fn text(&self, verbose: bool) -> String {
         let columns = [
             text("source"),
             number("read"),
@@ -164,6 +182,13 @@ impl RefreshReport {
             for (word, note) in notes.into_iter().filter_map(|(word, note)| Some((word, note.as_ref()?))) {
                 text.push_str(&format!("\n{}: {word}: {note}", source.name));
             }
+            if source.stale > 0 {
+                text.push_str(&format!(
+                    "\n{}: {} accounts are as of an earlier read",
+                    source.name,
+                    count(source.stale)
+                ));
+            }
             for record in &source.rejections {
                 let who = record.native_identity.as_ref().map_or_else(String::new, |id| format!(" ({id})"));
                 text.push_str(&format!("\n{}: line {}{who}: {}", source.name, record.line, record.reason));
@@ -174,8 +199,11 @@ impl RefreshReport {
                 text.push_str(&format!("\n{}: {more} more rejected records", source.name));
             }
         }
-        if !self.tables.is_empty() {
+        if verbose && !self.tables.is_empty() {
             text.push_str(&format!("\n\n{}", self.written()));
+        }
+        if !self.totals.is_empty() {
+            text.push_str(&format!("\n\n{}", self.counted()));
         }
         match &self.snapshot {
             Some(snapshot) => {
@@ -193,6 +221,26 @@ impl RefreshReport {
             text.push_str(&format!("\n{note}"));
         }
         text
+    }
+
+    /// What there is now, and how it changed, for people.
+    fn counted(&self) -> String {
+        let columns = [text("in all"), number("now"), number("before"), number("change")];
+        let rows = self.totals.iter().map(|total| {
+            let change = total.before.map(|before| match total.now.checked_sub(before) {
+                Some(0) => "0".to_owned(),
+                Some(more) => format!("+{}", count(more)),
+                None => format!("-{}", count(before - total.now)),
+            });
+            let before = total.before.map(count);
+            vec![
+                total.counted.into(),
+                count(total.now),
+                before.unwrap_or_default(),
+                change.unwrap_or_default(),
+            ]
+        });
+        table(&columns, rows)
     }
 
     /// What was read and written, for people.
@@ -236,18 +284,11 @@ impl RefreshReport {
         if self.snapshot.is_some() {
             return Ok(());
         }
-        let failed: Vec<_> = self
-            .sources
-            .iter()
-            .filter(|s| s.error.is_some() || !s.complete)
-            .map(|s| s.name.as_str())
-            .collect();
+        let failed: Vec<_> =
+            self.sources.iter().filter(|s| s.error.is_some()).map(|s| s.name.as_str()).collect();
         match failed[..] {
             [] => Err(Failure::new("no snapshot was published")),
-            _ => Err(Failure::new(format!(
-                "no snapshot was published, for not everything could be read: {}",
-                failed.join(", ")
-            ))),
+            _ => Err(Failure::new(format!("no snapshot was published because of {}", failed.join(", ")))),
         }
     }
 }
@@ -280,15 +321,22 @@ mod tests {
             reason: "4 fields: expected 5".into(),
         };
         let report = RefreshReport {
-            sources: vec![SourceOutcome { rejected: 2, rejections: vec![rejection], ..outcome("HR") }],
+            sources: vec![SourceOutcome {
+                rejected: 2,
+                stale: 1,
+                rejections: vec![rejection],
+                ..outcome("HR")
+            }],
             snapshot: None,
             tables: Vec::new(),
+            totals: Vec::new(),
             notes: Vec::new(),
         };
         assert_eq!(
-            report.text(),
+            report.text(false),
             " source   read  rejected  created  updated  unchanged  missing  state\n \
              HR      1,250         2    1,248        0          0        0  complete\n\
+             HR: 1 accounts are as of an earlier read\n\
              HR: line 17 (e17): 4 fields: expected 5\n\
              HR: 1 more rejected records\n\n\
              no snapshot was published: the last one stays in force"
@@ -307,9 +355,11 @@ mod tests {
                 written("accounts", 5_000, 1_200, 2, 4_000, 5),
                 written("identities", 1_000, 0, 0, 0, 1),
             ],
+            totals: Vec::new(),
             notes: Vec::new(),
         };
-        let text = report.text();
+        assert!(!report.text(false).contains("written"), "files and bytes are for those who ask");
+        let text = report.text(true);
         assert!(
             text.contains("HR         1,250         0    1,248        0          0        0  as before"),
             "{text}"
@@ -323,17 +373,39 @@ mod tests {
     }
 
     #[test]
+    fn totals_stand_beside_those_of_before_with_their_change() {
+        let total = |counted, now, before| Total { counted, now, before };
+        let report = RefreshReport {
+            sources: vec![outcome("HR")],
+            snapshot: None,
+            tables: Vec::new(),
+            totals: vec![
+                total("linked accounts", 1_200, Some(1_250)),
+                total("disputed accounts", 3, Some(3)),
+                total("orphan identities", 1_001, Some(0)),
+            ],
+            notes: Vec::new(),
+        };
+        let text = report.text(false);
+        let expected = " in all               now  before  change\n \
+                        linked accounts    1,200   1,250     -50\n \
+                        disputed accounts      3       3       0\n \
+                        orphan identities  1,001       0  +1,001";
+        assert!(text.contains(expected), "{text}");
+        let first = RefreshReport { totals: vec![total("linked accounts", 7, None)], ..report };
+        assert!(first.text(false).contains("linked accounts    7"), "{}", first.text(false));
+    }
+
+    #[test]
     fn a_source_that_cannot_be_read_makes_the_command_fail() {
         let broken = SourceOutcome { error: Some("no such file".into()), complete: false, ..outcome("HR") };
         let report = RefreshReport {
             sources: vec![outcome("Directory"), broken],
             snapshot: None,
             tables: Vec::new(),
+            totals: Vec::new(),
             notes: Vec::new(),
         };
-        assert_eq!(
-            report.verdict().unwrap_err().to_string(),
-            "no snapshot was published, for not everything could be read: HR"
-        );
+        assert_eq!(report.verdict().unwrap_err().to_string(), "no snapshot was published because of HR");
     }
 }

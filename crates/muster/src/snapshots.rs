@@ -12,11 +12,12 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use muster_reports::audit::AuditOperation;
 use muster_reports::ids::SnapshotId;
-use muster_reports::ports::{AuditEvent, AuditTrail, SnapshotCatalogue};
+use muster_reports::ports::{AuditEvent, AuditTrail, ManualLink, SnapshotCatalogue};
 use muster_reports::retention::{AsOf, CataloguedSnapshot};
 use muster_reports::step::{Step, taken};
 use muster_reports::{DataScope, SnapshotManifest};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The tables behind snapshots.
@@ -81,6 +82,16 @@ pub trait SnapshotTables: Send + Sync {
         source: &str,
         native_identity: &str,
     ) -> muster_reports::Result<CorrelationExplanation>;
+
+    /// Why links cannot hold over a snapshot, by their places in `links`.
+    ///
+    /// # Errors
+    /// When the snapshot cannot be read.
+    async fn refused_links(
+        &self,
+        snapshot: Arc<SnapshotManifest>,
+        links: &[ManualLink],
+    ) -> muster_reports::Result<BTreeMap<usize, String>>;
 }
 
 /// What the policy came to.

@@ -434,6 +434,15 @@ impl Reports {
             } else if let Some(remark) = &source.remark {
                 messages.push(Message::warn("source_remark", format!("source {:?}: {remark}", source.name)));
             }
+            if source.rejected > 0 {
+                messages.push(Message::warn(
+                    "source_refused",
+                    format!(
+                        "source {:?}: {} of {} records were refused; {} accounts are as of an earlier read",
+                        source.name, source.rejected, source.read, source.stale
+                    ),
+                ));
+            }
             if now - source.ended > self.limits.stale_after {
                 messages.push(Message::warn(
                     "source_stale",

@@ -64,6 +64,10 @@ pub struct SourceRun {
     pub unchanged: u64,
     /// Accounts no longer there.
     pub missing: u64,
+    /// Live accounts that are as of an earlier read: this one refused their records, did not come to them, or lacks them
+    /// and may not mark them missing.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub stale: u64,
     /// SHA-256 of the input, where it is one.
     pub input_digest: Option<String>,
     /// The source's account attributes, in schema order.
@@ -91,6 +95,11 @@ pub struct TableFile {
     pub bytes: u64,
     /// Its SHA-256, in lower-case hex.
     pub sha256: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// A published snapshot: one version of every table, and what it was made from. Never changes.

@@ -31,6 +31,8 @@ use crate::tenant::{TenantObjects, TenantSettings};
 
 /// Percentage of a source's accounts that may vanish in one full read when the definition says nothing.
 pub const DEFAULT_DELETE_THRESHOLD_PERCENT: u8 = 10;
+/// Percentage of a source's records that may be refused in one read when the definition says nothing.
+pub const DEFAULT_REFUSED_MAX_PERCENT: u8 = 10;
 
 /// One source, as the whole system knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,9 +42,13 @@ pub struct SourceDefinition {
     pub id: String,
     /// The name people know the source by.
     pub name: String,
-    /// A full read in which more than this percentage of the known accounts is missing marks none of them; 0
-    /// to 100.
+    /// A full read in which more than this percentage of the known accounts is missing marks none of them, and a
+    /// refresh in which more than this percentage of them lose their identity publishes nothing; 0 to 100, and with
+    /// 100 anything may go.
     pub delete_threshold_percent: u8,
+    /// A read in which more than this percentage of the records is refused is not complete; 0 to 100.
+    #[serde(default = "default_refused_max_percent")]
+    pub refused_max_percent: u8,
     /// How to read it.
     pub reader: ReaderSettings,
     /// Present exactly when the source is authoritative.
@@ -57,6 +63,10 @@ pub struct SourceDefinition {
     /// Attributes that are never kept, beside those whose names say that they hold passwords.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub never_kept: Vec<String>,
+}
+
+fn default_refused_max_percent() -> u8 {
+    DEFAULT_REFUSED_MAX_PERCENT
 }
 
 /// The kind of a source with its settings.
@@ -255,6 +265,82 @@ pub struct ProfileDefinition {
     /// Native identities whose identities are never reported as orphans.
     #[serde(default)]
     pub protected: Vec<String>,
+    /// Which of several records of one person decides.
+    #[serde(default)]
+    pub prefer: PreferDefinition,
+    /// How the manager is found.
+    #[serde(default)]
+    pub manager: ManagerDefinition,
+}
+
+/// Which of several records of one person on the profile's source decides: by state, then by date, then the one with
+/// the lowest native identity.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PreferDefinition {
+    /// Lifecycle states, the best first; those that are not listed come last. When absent states that mean ACTIVE
+    /// come before those that mean DISABLED, and these before those that mean TERMINATED.
+    #[serde(default)]
+    pub states: Vec<String>,
+    /// Account attribute with a date; the newest wins, and records without a readable one come last.
+    #[serde(default)]
+    pub newest: Option<String>,
+}
+
+/// How the manager of an identity is found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ManagerDefinition {
+    /// Identity attribute that names the manager.
+    #[serde(default = "default_manager_attribute")]
+    pub attribute: String,
+    /// What it is compared with.
+    #[serde(default, rename = "match")]
+    pub matched: ManagerMatch,
+}
+
+fn default_manager_attribute() -> String {
+    "manager".to_owned()
+}
+
+impl Default for ManagerDefinition {
+    fn default() -> Self {
+        Self { attribute: default_manager_attribute(), matched: ManagerMatch::default() }
+    }
+}
+
+/// What the name of a manager is compared with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum ManagerMatch {
+    /// An identity attribute of the manager.
+    Attribute(String),
+    /// The native identity of the manager's account on the same source, such as its distinguished name.
+    NativeIdentity,
+}
+
+/// How [`ManagerMatch::NativeIdentity`] is written.
+const NATIVE_IDENTITY: &str = "native_identity";
+
+impl Default for ManagerMatch {
+    fn default() -> Self {
+        Self::Attribute("uid".to_owned())
+    }
+}
+
+impl From<String> for ManagerMatch {
+    fn from(text: String) -> Self {
+        if text == NATIVE_IDENTITY { Self::NativeIdentity } else { Self::Attribute(text) }
+    }
+}
+
+impl From<ManagerMatch> for String {
+    fn from(matched: ManagerMatch) -> Self {
+        match matched {
+            ManagerMatch::Attribute(name) => name,
+            ManagerMatch::NativeIdentity => NATIVE_IDENTITY.to_owned(),
+        }
+    }
 }
 
 /// Links an account to the identity that has the same value.
@@ -276,9 +362,55 @@ pub struct CorrelationRule {
 pub struct LifecycleDefinition {
     /// Attribute of the authoritative source's account.
     pub attribute: String,
-    /// Technical name of the state by the attribute's value, compared exactly. A value that is not listed gives
-    /// no state.
+    /// Technical name of the state by the attribute's value, compared exactly; the value of a record without the
+    /// attribute is the empty text. A value that is not listed gives no state and no status, and a warning.
     pub states: BTreeMap<String, String>,
+    /// What each state means, by its technical name; all of them are here.
+    #[serde(default = "default_status")]
+    pub status: BTreeMap<String, IdentityStatus>,
+}
+
+/// What the states mean where a definition does not say it.
+fn default_status() -> BTreeMap<String, IdentityStatus> {
+    [
+        ("active", IdentityStatus::Active),
+        ("inactive", IdentityStatus::Disabled),
+        ("terminated", IdentityStatus::Terminated),
+    ]
+    .map(|(state, status)| (state.to_owned(), status))
+    .into()
+}
+
+/// What a lifecycle state means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum IdentityStatus {
+    /// The person works here.
+    Active,
+    /// The person does not work now and comes back.
+    Disabled,
+    /// The person has left.
+    Terminated,
+}
+
+impl IdentityStatus {
+    /// As tables and reports write it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Disabled => "DISABLED",
+            Self::Terminated => "TERMINATED",
+        }
+    }
+}
+
+impl LifecycleDefinition {
+    /// States without a stated meaning: `active`, `inactive` and `terminated` then mean what they say.
+    #[must_use]
+    pub fn new(attribute: impl Into<String>, states: BTreeMap<String, String>) -> Self {
+        Self { attribute: attribute.into(), states, status: default_status() }
+    }
 }
 
 /// A definition that cannot be used: where it is wrong and what was expected.
@@ -336,6 +468,9 @@ impl SourceDefinition {
         }
         for (index, rule) in self.correlation.iter().enumerate() {
             named.push((format!("correlation[{index}].account_attribute"), rule.account_attribute.as_str()));
+        }
+        if let Some(name) = self.profile.as_ref().and_then(|profile| profile.prefer.newest.as_ref()) {
+            named.push(("profile.prefer.newest".to_owned(), name.as_str()));
         }
         if let Some(lifecycle) = &self.lifecycle {
             named.push(("lifecycle.attribute".to_owned(), lifecycle.attribute.as_str()));

@@ -49,8 +49,9 @@ pub use named::unmapped_identity_attributes;
 
 pub use account::{AccountSettings, FlagCondition};
 pub use definition::{
-    AttributeMapping, CorrelationRule, DefinitionError, FlagRule, LifecycleDefinition, MappingSource,
-    ProfileDefinition, ReaderSettings, SourceDefinition, Template, TemplatePart, Transform,
+    AttributeMapping, CorrelationRule, DefinitionError, FlagRule, IdentityStatus, LifecycleDefinition,
+    ManagerDefinition, ManagerMatch, MappingSource, PreferDefinition, ProfileDefinition, ReaderSettings,
+    SourceDefinition, Template, TemplatePart, Transform,
 };
 pub use delimited::DelimitedSettings;
 pub use delta::DeltaSettings;

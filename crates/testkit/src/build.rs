@@ -148,6 +148,7 @@ pub fn source_run(id: &str, name: &str, authoritative: bool, ended: DateTime<Utc
         updated: 0,
         unchanged: 0,
         missing: 0,
+        stale: 0,
         input_digest: Some(format!("{:064x}", 7)),
         attributes: vec!["department".into(), "title".into()],
         cursor: None,

@@ -1,26 +1,30 @@
 //! `map_profile_N(attributes)`: the identity attributes that a profile makes of an account's attributes.
 //!
-//! One function for each profile, made from its definition. The result is a struct of the mapped attributes
-//! and of the failures: `name` TAB `value` for each attribute whose transforms failed on a value that was there.
+//! One function for each profile, made from its definition. The result is a struct of [`MAPPED_FIELDS`]: the mapped
+//! attributes; the failures, `name` TAB `value` for each attribute whose transforms failed on a value that was there;
+//! what the lifecycle state means (`status`), or the value from which that cannot be told (`unmapped`); and by what
+//! records of one person are preferred to each other, the lowest `place` and then the newest `newest`.
 
 use super::{AttributesColumn, attributes_type, texts_type};
+use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{
-    ArrayRef, ListBuilder, MapBuilder, MapFieldNames, StringBuilder, StructArray,
+    ArrayRef, Int64Builder, ListBuilder, MapBuilder, MapFieldNames, StringBuilder, StructArray,
 };
 use datafusion::arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
+use muster_querystring::{Rounding, date_instant};
 use muster_sources::{
-    ATTRIBUTES_ENTRY_FIELD, ATTRIBUTES_KEY_FIELD, ATTRIBUTES_VALUE_FIELD, AttributeMapping, LIST_ITEM_FIELD,
-    LifecycleDefinition, MappingSource, ProfileDefinition, TemplatePart,
+    ATTRIBUTES_ENTRY_FIELD, ATTRIBUTES_KEY_FIELD, ATTRIBUTES_VALUE_FIELD, AttributeMapping, IdentityStatus,
+    LIST_ITEM_FIELD, LifecycleDefinition, MappingSource, PreferDefinition, ProfileDefinition, TemplatePart,
 };
+use std::collections::BTreeMap;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// Field of the result with the mapped attributes.
-pub(crate) const MAPPED: &str = "mapped";
-/// Field of the result with the failures.
-pub(crate) const FAILURES: &str = "failures";
+/// The fields of the result, in order.
+pub(crate) const MAPPED_FIELDS: [&str; 6] =
+    ["attributes", "failures", "status", "unmapped", "place", "newest"];
 
 /// The identity attribute that holds the lifecycle state.
 pub(crate) fn lifecycle_attribute() -> &'static str {
@@ -73,14 +77,23 @@ impl MappingFunction {
         profile: ProfileDefinition,
         lifecycle: Option<LifecycleDefinition>,
     ) -> Self {
+        // A state that is mapped like any other attribute means what such a state usually does.
+        let maps_state = profile.attributes.iter().any(|mapping| mapping.name == lifecycle_attribute());
+        let lifecycle =
+            lifecycle.or_else(|| maps_state.then(|| LifecycleDefinition::new("", BTreeMap::new())));
         Self { name, profile, lifecycle, signature: Signature::any(1, Volatility::Immutable) }
     }
 
     fn fields() -> Fields {
-        Fields::from(vec![
-            Field::new(MAPPED, attributes_type(), true),
-            Field::new(FAILURES, texts_type(), true),
-        ])
+        let types = [
+            attributes_type(),
+            texts_type(),
+            DataType::Utf8,
+            DataType::Utf8,
+            DataType::Int64,
+            DataType::Int64,
+        ];
+        MAPPED_FIELDS.iter().zip(types).map(|(name, data_type)| Field::new(*name, data_type, true)).collect()
     }
 }
 
@@ -104,9 +117,11 @@ impl ScalarUDFImpl for MappingFunction {
         let mut mapped = attributes_builder();
         let item = Field::new(LIST_ITEM_FIELD, DataType::Utf8, true);
         let mut failures = ListBuilder::new(StringBuilder::new()).with_field(item);
+        let (mut statuses, mut unmapped) = (StringBuilder::new(), StringBuilder::new());
+        let (mut places, mut newest) = (Int64Builder::new(), Int64Builder::new());
         for row in 0..rows {
             let first = |name: &str| column.entry(row, name).and_then(|entry| column.texts(entry).next());
-            let mut names: [Option<String>; 3] = [None, None, None];
+            let mut names: [Option<String>; 4] = [None, None, None, None];
             for mapping in &self.profile.attributes {
                 let value = match map_value(mapping, first) {
                     Mapped::Value(value) => value,
@@ -116,7 +131,8 @@ impl ScalarUDFImpl for MappingFunction {
                         continue;
                     }
                 };
-                for (slot, name) in names.iter_mut().zip(["displayName", "firstname", "lastname"]) {
+                let wanted = ["displayName", "firstname", "lastname", lifecycle_attribute()];
+                for (slot, name) in names.iter_mut().zip(wanted) {
                     if mapping.name == name {
                         *slot = Some(value.clone());
                     }
@@ -124,23 +140,87 @@ impl ScalarUDFImpl for MappingFunction {
                 append(&mut mapped, &mapping.name, &value);
             }
             // A display name is always there where a name is: people look for it first.
-            if let [None, given, Some(family)] = &names {
+            let [shown, given, family, mapped_state] = names;
+            if let (None, Some(family)) = (shown, family) {
                 let shown =
                     given.as_ref().map_or_else(|| family.clone(), |given| format!("{given} {family}"));
                 append(&mut mapped, "displayName", &shown);
             }
-            if let Some(lifecycle) = &self.lifecycle
-                && !self.profile.attributes.iter().any(|a| a.name == lifecycle_attribute())
-                && let Some(state) = first(&lifecycle.attribute).and_then(|value| lifecycle.states.get(value))
-            {
+            let life = self.life(mapped_state, first);
+            if let Some(state) = life.state.as_ref().filter(|_| !self.maps_state()) {
                 append(&mut mapped, lifecycle_attribute(), state);
             }
+            places.append_value(place(&self.profile.prefer, &life));
+            newest.append_option(self.profile.prefer.newest.as_deref().and_then(first).and_then(moment));
+            statuses.append_option(life.status.map(IdentityStatus::as_str));
+            unmapped.append_option(life.unmapped);
             mapped.append(true)?;
             failures.append(true);
         }
-        let columns: Vec<ArrayRef> = vec![Arc::new(mapped.finish()), Arc::new(failures.finish())];
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(mapped.finish()),
+            Arc::new(failures.finish()),
+            Arc::new(statuses.finish()),
+            Arc::new(unmapped.finish()),
+            Arc::new(places.finish()),
+            Arc::new(newest.finish()),
+        ];
         Ok(ColumnarValue::Array(Arc::new(StructArray::try_new(Self::fields(), columns, None)?)))
     }
+}
+
+/// What a record says of the state of its person.
+struct Life {
+    state: Option<String>,
+    status: Option<IdentityStatus>,
+    /// What was found where a state that means something was expected.
+    unmapped: Option<String>,
+}
+
+impl MappingFunction {
+    /// Whether the state is mapped like any other attribute.
+    fn maps_state(&self) -> bool {
+        self.profile.attributes.iter().any(|mapping| mapping.name == lifecycle_attribute())
+    }
+
+    /// The state and what it means: by its attribute's mapping where it has one, else by the `[lifecycle]`; without
+    /// either everybody is active.
+    fn life<'a>(&self, mapped: Option<String>, first: impl Fn(&str) -> Option<&'a str>) -> Life {
+        let Some(lifecycle) = &self.lifecycle else {
+            return Life { state: mapped, status: Some(IdentityStatus::Active), unmapped: None };
+        };
+        let found = first(&lifecycle.attribute).unwrap_or_default();
+        let state = if self.maps_state() { mapped } else { lifecycle.states.get(found).cloned() };
+        let status = state.as_ref().and_then(|state| lifecycle.status.get(state)).copied();
+        let unmapped = match status {
+            Some(_) => None,
+            None => Some(state.clone().unwrap_or_else(|| found.to_owned())),
+        };
+        Life { state, status, unmapped }
+    }
+}
+
+/// The place of a record by its state among several of one person: the lowest is the best.
+fn place(prefer: &PreferDefinition, life: &Life) -> i64 {
+    let place = if prefer.states.is_empty() {
+        match life.status {
+            Some(IdentityStatus::Active) => 0,
+            Some(IdentityStatus::Disabled) => 1,
+            Some(IdentityStatus::Terminated) => 2,
+            None => 3,
+        }
+    } else {
+        let listed = prefer.states.iter().position(|state| life.state.as_ref() == Some(state));
+        listed.unwrap_or(prefer.states.len())
+    };
+    i64::try_from(place).unwrap_or(i64::MAX)
+}
+
+/// A date as searches read it, in milliseconds since 1970; `None` for another text.
+fn moment(text: &str) -> Option<i64> {
+    // Without a year in front it would be a date that depends on the day of the refresh.
+    let text = Some(text.trim()).filter(|text| text.starts_with(|first: char| first.is_ascii_digit()))?;
+    date_instant(text, DateTime::<Utc>::UNIX_EPOCH, Rounding::Down).ok().map(|at| at.timestamp_millis())
 }
 
 fn append(mapped: &mut MapBuilder<StringBuilder, ListBuilder<StringBuilder>>, name: &str, value: &str) {

@@ -7,6 +7,7 @@ mod digest;
 mod entitlements;
 mod mapping;
 mod merge;
+mod moment;
 mod of_sources;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StringArray};
@@ -18,7 +19,8 @@ use datafusion::prelude::SessionContext;
 
 pub(crate) use attributes::cell;
 pub(crate) use entitlements::text_lists;
-pub(crate) use mapping::{FAILURES, MAPPED, MappingFunction, lifecycle_attribute};
+pub(crate) use mapping::{MAPPED_FIELDS, MappingFunction, lifecycle_attribute};
+pub(crate) use moment::MomentFunction;
 pub(crate) use of_sources::OfSourcesFunction;
 
 /// Makes the functions known to a session.

@@ -1,64 +1,94 @@
 //! Step 2: what was read meets what was known. Step 8: accounts with their owners.
 //!
 //! Rows of the source win; an account that was not read again lives on unless a complete run of its source
-//! may mark it missing. A run of changes is complete, too: it says of every account that did not change that it is
-//! there.
+//! may mark it missing (`guards`). A run of changes is complete, too: it says of every account that did not change that
+//! it is there. Which account a record is, `identify` says.
 
 use super::extent::{Extent, within};
+use super::guards::{self, Missing};
 use super::stage::StagedSource;
-use super::work::{self, Work, texts};
-use super::{RefreshRequest, SourceInput};
+use super::work::{self, Work, literal, texts};
+use super::{RefreshRequest, SourceInput, identify};
 use crate::error::{EngineError, Result};
 use datafusion::arrow::array::{BooleanArray, RecordBatch, StringArray};
 use muster_reports::snapshot::AggregationMode;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-const CONTENT: &str =
+pub(super) const CONTENT: &str =
     "name, display_name, uuid, disabled, locked, system, privileged, attributes, entitlements";
 
-/// Leaves `accounts_now` (the accounts to be made anew, with what the last snapshot knew of them) and `rejected`, fills in
-/// the counts of each run, and finds out whether identities have to be made anew.
-pub(super) async fn merge_into_previous(
+/// The native identity that the manual link of an account of the last snapshot names: another than the account's, where
+/// the account was moved since.
+const LINKED_AS: &str =
+    "coalesce(p.linked_as, CASE WHEN p.manual_link IS NOT NULL THEN p.native_identity END)";
+
+/// Leaves `staged_one`, the usable records with the ids of their accounts, `kept_ids`, the accounts that are there though
+/// their records cannot be used or did not change, and `rejected`; fails the sources whose read is worth nothing.
+pub(super) async fn take_records(
     work: &Work,
     request: &RefreshRequest,
-    extent: &mut Extent,
     staged: &mut [StagedSource],
 ) -> Result<()> {
     register_flags(work, staged, &BTreeMap::new())?;
     let carried = staged.iter().filter(|s| s.outcome.carried).map(|s| s.outcome.run.id.as_str());
     let carried = within("source_id", carried);
     work.view("prev_read", &format!("SELECT * FROM prev_accounts WHERE NOT ({carried})")).await?;
-    unite_repeated_rows(work).await?;
+    identify::unite_repeated_rows(work).await?;
     count_conflicts(work, staged).await?;
+    identify::name_accounts(work).await?;
+    guards::check_reads(work, request, staged).await?;
+    let failed = staged.iter().filter(|s| s.outcome.failure.is_some()).map(|s| s.outcome.run.id.as_str());
+    let failed = within("source_id", failed);
+    work.view("staged_one", &format!("SELECT * FROM staged_known WHERE NOT ({failed})")).await?;
     work.step(
         "kept_ids",
-        "SELECT DISTINCT stable_id('account', source_id, native_identity) AS id FROM ( \
-           SELECT source_id, native_identity FROM rejected WHERE native_identity IS NOT NULL \
-           UNION ALL SELECT source_id, native_identity FROM present_raw)",
+        "SELECT p.id, bool_or(n.present) AS present FROM ( \
+           SELECT source_id, native_identity, false AS present FROM rejected WHERE native_identity IS NOT NULL \
+           UNION ALL SELECT source_id, native_identity, true AS present FROM present_raw) n \
+         JOIN (SELECT id, source_id, native_identity FROM prev_read) p \
+           ON p.source_id = n.source_id AND p.native_identity = n.native_identity GROUP BY p.id",
     )
     .await?;
-    distrust_changes(work, staged).await?;
-    let may_mark = who_may_mark_missing(work, request, staged).await?;
-    register_flags(work, staged, &may_mark)?;
+    distrust_changes(work, staged).await
+}
+
+/// Leaves `accounts_now` (the accounts to be made anew, with what the last snapshot knew of them), fills in the counts of
+/// each run, and finds out whether identities have to be made anew.
+pub(super) async fn merge_into_previous(
+    work: &Work,
+    request: &RefreshRequest,
+    extent: &mut Extent,
+    staged: &mut [StagedSource],
+) -> Result<()> {
+    let missing = guards::missing(work, request, staged).await?;
+    register_flags(work, staged, &missing)?;
     if extent.everything {
-        work.step("accounts_now", ACCOUNTS_NOW).await?;
+        work.step("accounts_now", &accounts_now()).await?;
         work.view("account_changes", "SELECT id, source_id, authoritative, change FROM accounts_now").await?;
         work.view("carried_accounts", "SELECT * FROM prev_accounts WHERE false").await?;
         return count_changes(work, staged).await;
     }
     choose(work, extent).await?;
     count_changes(work, staged).await?;
-    let authoritative = "SELECT count(*) FROM account_changes WHERE authoritative AND change NOT IN ('unchanged', 'kept', 'dead')";
+    let authoritative =
+        format!("SELECT count(*) FROM account_changes WHERE authoritative AND change NOT IN ({AS_BEFORE})");
+    let last = |id: &str| request.previous.as_ref().and_then(|last| last.source(id));
     let decides = |input: &SourceInput| {
-        let last = request.previous.as_ref().and_then(|last| last.source(&input.definition.id));
-        input.definition.is_authoritative() || last.is_some_and(|run| run.authoritative)
+        input.definition.is_authoritative() || last(&input.definition.id).is_some_and(|run| run.authoritative)
     };
-    extent.identities = work.count("changed authoritative accounts", authoritative).await? > 0
-        || request.sources.iter().any(|s| extent.redefined.contains(&s.definition.id) && decides(s));
+    // Refused records of an authoritative source are errors of its profile.
+    let refused = |source: &StagedSource| {
+        let run = &source.outcome.run;
+        let before = last(run.id.as_str()).is_some_and(|run| run.rejected > 0);
+        run.authoritative && !source.outcome.carried && (run.rejected > 0 || before)
+    };
+    extent.identities = work.count("changed authoritative accounts", &authoritative).await? > 0
+        || request.sources.iter().any(|s| extent.redefined.contains(&s.definition.id) && decides(s))
+        || staged.iter().any(refused);
     // A manual link that came, went or waits for its identity.
-    let mut again = "SELECT id FROM prev_accounts WHERE manual_link IS NOT NULL UNION ALL \
-         SELECT stable_id('account', source_id, native_identity) AS id FROM manual_links"
+    let mut again = "SELECT id FROM prev_accounts WHERE manual_link IS NOT NULL OR linked_as IS NOT NULL UNION ALL \
+         SELECT p.id FROM prev_accounts p JOIN manual_links l ON l.source_id = p.source_id AND l.native_identity = p.native_identity"
         .to_owned();
     if extent.identities {
         again += " UNION ALL SELECT p.id FROM prev_accounts p JOIN source_flags f ON f.source_id = p.source_id WHERE f.authoritative";
@@ -66,19 +96,23 @@ pub(super) async fn merge_into_previous(
     recall(work, extent, 1, &again).await
 }
 
+/// What became of accounts that are as they were, as texts of SQL.
+const AS_BEFORE: &str = "'unchanged', 'present', 'kept', 'dead'";
+
 /// Leaves `account_changes`, what became of every account of the sources that were read, and `accounts_now`, those of
 /// them that changed or whose source is defined otherwise.
 async fn choose(work: &Work, extent: &Extent) -> Result<()> {
+    let all = accounts_now();
     work.step(
         "account_changes",
-        &format!("SELECT id, source_id, authoritative, change FROM ({ACCOUNTS_NOW})"),
+        &format!("SELECT id, source_id, authoritative, change, held_otherwise FROM ({all})"),
     )
     .await?;
     work.step(
         "accounts_now",
         &format!(
-            "SELECT n.* FROM ({ACCOUNTS_NOW}) n LEFT SEMI JOIN ( \
-               SELECT id FROM account_changes WHERE change NOT IN ('unchanged', 'kept', 'dead') OR {}) c ON c.id = n.id",
+            "SELECT n.* FROM ({all}) n LEFT SEMI JOIN ( \
+               SELECT id FROM account_changes WHERE change NOT IN ({AS_BEFORE}) OR held_otherwise OR {}) c ON c.id = n.id",
             extent.is_redefined("source_id")
         ),
     )
@@ -95,8 +129,9 @@ pub(super) async fn recall(work: &Work, extent: &Extent, round: u8, ids: &str) -
         &recalled,
         &format!(
             "SELECT p.id, p.source_id, p.source_name, f.authoritative, p.native_identity, {content}, p.digest, \
-               p.created, p.modified, p.dead_since, p.identity_id AS prev_identity, p.matched_rule AS prev_rule, \
-               p.manual_link AS prev_link, p.situation AS prev_situation, 'kept' AS change \
+               p.created, p.modified, p.dead_since, p.held_since, p.identity_id AS prev_identity, \
+               p.matched_rule AS prev_rule, p.manual_link AS prev_link, {LINKED_AS} AS prev_linked_as, \
+               p.situation AS prev_situation, 'kept' AS change, false AS held_otherwise \
              FROM prev_accounts p JOIN source_flags f ON f.source_id = p.source_id \
              LEFT SEMI JOIN {wanted} r ON r.id = p.id LEFT ANTI JOIN (SELECT id FROM {before}) n ON n.id = p.id \
              WHERE p.dead_since IS NULL AND (NOT f.authoritative OR {identities})",
@@ -114,77 +149,22 @@ pub(super) async fn recall(work: &Work, extent: &Extent, round: u8, ids: &str) -
 }
 
 /// `source_flags`: what the plans need to know of each source.
-fn register_flags(work: &Work, staged: &[StagedSource], may_mark: &BTreeMap<String, bool>) -> Result<()> {
+fn register_flags(work: &Work, staged: &[StagedSource], missing: &BTreeMap<String, Missing>) -> Result<()> {
     let runs: Vec<_> = staged.iter().map(|s| &s.outcome.run).collect();
     let flags =
         |f: &dyn Fn(&StagedSource) -> bool| -> BooleanArray { staged.iter().map(|s| Some(f(s))).collect() };
+    let of = |s: &StagedSource| missing.get(s.outcome.run.id.as_str()).copied().unwrap_or_default();
     let batch = RecordBatch::try_from_iter([
         ("source_id", Arc::new(StringArray::from_iter_values(runs.iter().map(|r| r.id.as_str()))) as _),
         ("source_name", Arc::new(StringArray::from_iter_values(runs.iter().map(|r| r.name.as_str()))) as _),
         ("authoritative", Arc::new(flags(&|s| s.outcome.run.authoritative)) as _),
         ("merge_rows", Arc::new(flags(&|s| s.merge_rows)) as _),
-        (
-            "mark_missing",
-            Arc::new(flags(&|s| may_mark.get(s.outcome.run.id.as_str()).copied().unwrap_or(false))) as _,
-        ),
+        ("mark_missing", Arc::new(flags(&|s| of(s).mark)) as _),
+        ("hold_missing", Arc::new(flags(&|s| of(s).hold)) as _),
+        ("mark_held", Arc::new(flags(&|s| of(s).accept)) as _),
     ])
     .map_err(|e| EngineError::data("describing the sources", e))?;
     work.memory("source_flags", batch)
-}
-
-/// Several rows with one native identity: united where the source says so, collapsed where they are equal,
-/// otherwise all of them rejected, since picking one would depend on the order of rows.
-async fn unite_repeated_rows(work: &Work) -> Result<()> {
-    work.step(
-        "staged",
-        &format!(
-            "SELECT stable_id('account', source_id, native_identity) AS id, source_id, native_identity, line, {CONTENT}, \
-             content_digest({CONTENT}) AS digest FROM staged_raw"
-        ),
-    )
-    .await?;
-    work.step(
-        "repeated",
-        "SELECT s.id, bool_or(f.merge_rows) AS merge_rows, count(*) AS n, count(DISTINCT s.digest) AS kinds \
-         FROM staged s JOIN source_flags f ON f.source_id = s.source_id GROUP BY s.id HAVING count(*) > 1",
-    )
-    .await?;
-    if work.count("repeated rows", "SELECT count(*) FROM repeated").await? == 0 {
-        work.alias("staged_one", "staged").await?;
-        let view = work.query("rejected", "SELECT * FROM rejected_raw").await?;
-        return work.keep("rejected", view).await;
-    }
-    work.step(
-        "united",
-        "SELECT s.id, min(s.source_id) AS source_id, min(s.native_identity) AS native_identity, min(s.line) AS line, \
-           min(s.name) AS name, min(s.display_name) AS display_name, min(s.uuid) AS uuid, \
-           bool_or(s.disabled) AS disabled, bool_or(s.locked) AS locked, bool_or(s.system) AS system, \
-           bool_or(s.privileged) AS privileged, merge_attributes(array_agg(s.attributes)) AS attributes, \
-           merge_texts(array_agg(s.entitlements)) AS entitlements \
-         FROM staged s JOIN repeated r ON r.id = s.id WHERE r.merge_rows GROUP BY s.id",
-    )
-    .await?;
-    let columns = format!("id, source_id, native_identity, line, {CONTENT}");
-    work.step(
-        "staged_one",
-        &format!(
-            "SELECT {columns}, digest FROM staged s WHERE NOT EXISTS (SELECT 1 FROM repeated r WHERE r.id = s.id) \
-             UNION ALL SELECT {columns}, content_digest({CONTENT}) AS digest FROM united \
-             UNION ALL SELECT {columns}, digest FROM ( \
-               SELECT s.*, row_number() OVER (PARTITION BY s.id ORDER BY s.line) AS k \
-               FROM staged s JOIN repeated r ON r.id = s.id WHERE NOT r.merge_rows AND r.kinds = 1) WHERE k = 1"
-        ),
-    )
-    .await?;
-    work.step(
-        "rejected",
-        "SELECT * FROM rejected_raw UNION ALL \
-         SELECT s.source_id, f.source_name, s.line, s.native_identity, \
-           concat('native identity stands in ', CAST(r.n AS VARCHAR), ' records whose content differs: expected one record for each account') AS reason \
-         FROM staged s JOIN repeated r ON r.id = s.id JOIN source_flags f ON f.source_id = s.source_id \
-         WHERE NOT r.merge_rows AND r.kinds > 1",
-    )
-    .await
 }
 
 /// Conflicting rows count as rejected, and the first of them are shown.
@@ -205,7 +185,7 @@ async fn count_conflicts(work: &Work, staged: &mut [StagedSource]) -> Result<()>
                 "rejected of a source",
                 &format!(
                     "SELECT line, native_identity, reason FROM rejected WHERE source_id = {} ORDER BY line, reason LIMIT {}",
-                    super::work::literal(source.outcome.run.id.as_str()),
+                    literal(source.outcome.run.id.as_str()),
                     super::REJECTIONS_SHOWN_MAX
                 ),
             )
@@ -238,10 +218,11 @@ async fn distrust_changes(work: &Work, staged: &mut [StagedSource]) -> Result<()
     let unknown = work
         .rows(
             "unknown accounts",
-            "SELECT n.source_id, count(*) FROM ( \
-               SELECT DISTINCT source_id, stable_id('account', source_id, native_identity) AS id FROM present_raw) n \
-             LEFT ANTI JOIN (SELECT id FROM staged_one) s ON s.id = n.id \
-             LEFT ANTI JOIN (SELECT id FROM prev_accounts WHERE dead_since IS NULL) p ON p.id = n.id \
+            "SELECT n.source_id, count(*) FROM (SELECT DISTINCT source_id, native_identity FROM present_raw) n \
+             LEFT ANTI JOIN (SELECT source_id, native_identity FROM staged_one) s \
+               ON s.source_id = n.source_id AND s.native_identity = n.native_identity \
+             LEFT ANTI JOIN (SELECT source_id, native_identity FROM prev_accounts WHERE dead_since IS NULL) p \
+               ON p.source_id = n.source_id AND p.native_identity = n.native_identity \
              GROUP BY n.source_id",
         )
         .await?;
@@ -256,67 +237,49 @@ async fn distrust_changes(work: &Work, staged: &mut [StagedSource]) -> Result<()
     Ok(())
 }
 
-/// Only a complete run within the source's delete threshold may mark accounts missing.
-async fn who_may_mark_missing(
-    work: &Work,
-    request: &RefreshRequest,
-    staged: &mut [StagedSource],
-) -> Result<BTreeMap<String, bool>> {
-    let rows = work
-        .rows(
-            "missing accounts",
-            "SELECT p.source_id, count(*), sum(CASE WHEN s.id IS NULL AND k.id IS NULL THEN 1 ELSE 0 END) \
-             FROM (SELECT id, source_id FROM prev_read WHERE dead_since IS NULL) p \
-             LEFT JOIN (SELECT id FROM staged_one) s ON s.id = p.id LEFT JOIN kept_ids k ON k.id = p.id \
-             GROUP BY p.source_id",
-        )
-        .await?;
-    let missing: BTreeMap<String, (u64, u64)> = texts(&rows, 0)
-        .zip(work::counts("missing accounts", &rows, 1)?)
-        .zip(work::counts("missing accounts", &rows, 2)?)
-        .map(|((id, live), gone)| (id, (live, gone)))
-        .collect();
-    let mut may_mark = BTreeMap::new();
-    for (source, input) in staged.iter_mut().zip(&request.sources) {
-        let run = &mut source.outcome.run;
-        let (live, gone) = missing.get(run.id.as_str()).copied().unwrap_or((0, 0));
-        let threshold = u64::from(input.definition.delete_threshold_percent);
-        let within = gone * 100 <= threshold * live;
-        if run.complete && !within {
-            run.remark = Some(format!(
-                "{gone} of {live} accounts are missing, more than the delete threshold of {threshold} percent: they were kept"
-            ));
-        }
-        may_mark.insert(run.id.as_str().to_owned(), run.complete && within);
-    }
-    Ok(may_mark)
-}
-
-const ACCOUNTS_NOW: &str = "
+/// Every account of the sources that were read, as it is now, with what the last snapshot knew of it.
+fn accounts_now() -> String {
+    format!(
+        "
 SELECT s.id, s.source_id, f.source_name, f.authoritative, s.native_identity, s.name, s.display_name, s.uuid,
   s.disabled, s.locked, s.system, s.privileged, s.attributes, s.entitlements, s.digest,
-  coalesce(p.created, $now) AS created,
-  CASE WHEN p.digest = s.digest AND p.dead_since IS NULL THEN p.modified ELSE $now END AS modified,
-  $never AS dead_since,
-  p.identity_id AS prev_identity, p.matched_rule AS prev_rule, p.manual_link AS prev_link, p.situation AS prev_situation,
-  CASE WHEN p.id IS NULL THEN 'created'
-       WHEN p.digest = s.digest AND p.dead_since IS NULL THEN 'unchanged' ELSE 'updated' END AS change
+  coalesce(p.created, refresh_time()) AS created,
+  CASE WHEN {AS_IT_WAS} THEN p.modified ELSE refresh_time() END AS modified,
+  no_time() AS dead_since, no_time() AS held_since,
+  p.identity_id AS prev_identity, p.matched_rule AS prev_rule, p.manual_link AS prev_link,
+  {LINKED_AS} AS prev_linked_as, p.situation AS prev_situation,
+  CASE WHEN p.id IS NULL THEN 'created' WHEN {AS_IT_WAS} THEN 'unchanged' ELSE 'updated' END AS change,
+  p.held_since IS NOT NULL AS held_otherwise
 FROM staged_one s
 JOIN source_flags f ON f.source_id = s.source_id
-LEFT JOIN (SELECT id, digest, created, modified, dead_since, identity_id, matched_rule, manual_link, situation
-           FROM prev_read) p ON p.id = s.id
+LEFT JOIN prev_read p ON p.id = s.id
 UNION ALL
-SELECT p.id, p.source_id, coalesce(f.source_name, p.source_name), coalesce(f.authoritative, false), p.native_identity,
-  p.name, p.display_name, p.uuid, p.disabled, p.locked, p.system, p.privileged, p.attributes, p.entitlements, p.digest,
-  p.created, p.modified,
-  CASE WHEN p.dead_since IS NOT NULL THEN p.dead_since
-       WHEN f.source_id IS NULL OR (f.mark_missing AND k.id IS NULL) THEN $now ELSE NULL END,
-  p.identity_id, p.matched_rule, p.manual_link, p.situation,
-  CASE WHEN p.dead_since IS NOT NULL THEN 'dead'
-       WHEN f.source_id IS NULL OR (f.mark_missing AND k.id IS NULL) THEN 'missing' ELSE 'kept' END
-FROM (SELECT p.* FROM prev_read p LEFT ANTI JOIN (SELECT id FROM staged_one) s ON s.id = p.id) p
-LEFT JOIN source_flags f ON f.source_id = p.source_id
-LEFT JOIN kept_ids k ON k.id = p.id";
+SELECT id, source_id, source_name, authoritative, native_identity, name, display_name, uuid, disabled, locked, system,
+  privileged, attributes, entitlements, digest, created, modified,
+  CASE WHEN dead_since IS NULL AND is_missing THEN refresh_time() ELSE dead_since END,
+  CASE WHEN dead_since IS NOT NULL OR is_missing OR is_there THEN NULL
+       WHEN is_held THEN coalesce(was_held_since, refresh_time()) ELSE was_held_since END,
+  prev_identity, prev_rule, prev_link, prev_linked_as, prev_situation,
+  CASE WHEN dead_since IS NOT NULL THEN 'dead' WHEN is_missing THEN 'missing' WHEN present THEN 'present' ELSE 'kept' END,
+  dead_since IS NULL AND NOT is_missing
+    AND ((is_there AND was_held_since IS NOT NULL) OR (NOT is_there AND is_held AND was_held_since IS NULL))
+FROM (
+  SELECT p.id, p.source_id, coalesce(f.source_name, p.source_name) AS source_name,
+    coalesce(f.authoritative, false) AS authoritative, p.native_identity, p.name, p.display_name, p.uuid, p.disabled,
+    p.locked, p.system, p.privileged, p.attributes, p.entitlements, p.digest, p.created, p.modified, p.dead_since,
+    p.held_since AS was_held_since, p.identity_id AS prev_identity, p.matched_rule AS prev_rule,
+    p.manual_link AS prev_link, {LINKED_AS} AS prev_linked_as, p.situation AS prev_situation,
+    k.id IS NOT NULL AS is_there, coalesce(k.present, false) AS present, coalesce(f.hold_missing, false) AS is_held,
+    f.source_id IS NULL OR (k.id IS NULL AND f.mark_missing AND (p.held_since IS NULL OR f.mark_held)) AS is_missing
+  FROM (SELECT p.* FROM prev_read p LEFT ANTI JOIN (SELECT id FROM staged_one) s ON s.id = p.id) p
+  LEFT JOIN source_flags f ON f.source_id = p.source_id
+  LEFT JOIN kept_ids k ON k.id = p.id)"
+    )
+}
+
+/// That a record says what the account's last one said, under the same name.
+const AS_IT_WAS: &str =
+    "(p.digest = s.digest AND p.native_identity = s.native_identity AND p.dead_since IS NULL)";
 
 async fn count_changes(work: &Work, staged: &mut [StagedSource]) -> Result<()> {
     let rows = work
@@ -331,7 +294,8 @@ async fn count_changes(work: &Work, staged: &mut [StagedSource]) -> Result<()> {
             "unchanged" => run.unchanged += n,
             "missing" => run.missing = n,
             // A run of changes has seen these, too.
-            "kept" if run.mode == AggregationMode::Partial && run.complete => run.unchanged += n,
+            "present" if run.complete => run.unchanged += n,
+            "present" | "kept" => run.stale += n,
             _ => {}
         }
         if change != "dead" && change != "missing" {
@@ -351,12 +315,13 @@ pub(super) async fn finish(work: &Work) -> Result<()> {
            CASE WHEN a.dead_since IS NULL THEN l.identity_id ELSE a.prev_identity END AS identity_id, \
            CASE WHEN a.dead_since IS NULL THEN l.manual_link ELSE a.prev_link END AS manual_link, \
            CASE WHEN a.dead_since IS NULL THEN l.manual_link ELSE a.prev_link END IS NOT NULL AS manually_correlated, \
+           CASE WHEN a.dead_since IS NULL THEN l.linked_as ELSE a.prev_linked_as END AS linked_as, \
            CASE WHEN a.dead_since IS NULL THEN l.matched_rule ELSE a.prev_rule END AS matched_rule, \
            CASE WHEN a.dead_since IS NOT NULL THEN a.prev_situation \
                 WHEN l.identity_id IS NULL THEN l.situation \
                 WHEN i.correlated THEN 'LINKED' ELSE 'PLACEHOLDER_OWNER' END AS situation, \
            NOT coalesce(i.correlated, false) AS uncorrelated, l.candidates, \
-           a.created, a.modified, a.dead_since \
+           a.created, a.modified, a.dead_since, a.held_since \
          FROM accounts_now a LEFT JOIN links l ON l.account_id = a.id \
          LEFT JOIN (SELECT id, correlated FROM identities_next) i ON i.id = l.identity_id",
     )

@@ -52,23 +52,68 @@ impl Rule {
         )
     }
 
+    /// The values of an attribute as they are compared: `id`, one of `ids`, and `v`.
+    fn compared(&self, table: &str, ids: &str, attributes: &str, name: &str) -> String {
+        format!(
+            "(SELECT {ids} AS id, {value} AS v FROM \
+               (SELECT {ids}, unnest(attribute({attributes}, {name})) AS raw FROM {table}) WHERE trim(raw) <> '')",
+            value = if self.ignore_case { "lower(trim(raw))" } else { "trim(raw)" },
+            name = literal(name)
+        )
+    }
+
     /// The pairs that this rule matches, over `accounts` and `identities`.
     pub(super) fn pairs(&self, accounts: &str, identities: &str) -> String {
-        let fold = |value: &str| if self.ignore_case { format!("lower({value})") } else { value.to_owned() };
-        let values = |table: &str, id: &str, attribute: &str| {
-            format!(
-                "(SELECT {id} AS id, {value} AS v FROM (SELECT {id}, unnest(attribute(attributes, {name})) AS raw FROM {table}) \
-                 WHERE trim(raw) <> '')",
-                value = fold("trim(raw)"),
-                name = literal(attribute)
-            )
-        };
         format!(
             "SELECT DISTINCT {order} AS rule_order, {label} AS rule, a.id AS account_id, i.id AS identity_id FROM {left} a JOIN {right} i ON a.v = i.v",
             order = self.order,
             label = literal(&self.label()),
-            left = values(accounts, "account_id", &self.account_attribute),
-            right = values(identities, "id", &self.identity_attribute),
+            left = self.compared(accounts, "account_id", "attributes", &self.account_attribute),
+            right = self.compared(identities, "id", "attributes", &self.identity_attribute),
+        )
+    }
+
+    /// Of `identities` those that this rule would match to `accounts` without regard to case, white space and characters
+    /// that nobody sees: `id`, `name`, the account's value and theirs.
+    pub(super) fn near(&self, accounts: &str, identities: &str) -> String {
+        let loose = |table: &str, columns: &str, name: &str| {
+            format!(
+                "(SELECT *, lower(regexp_replace(raw, '[\\s\\p{{C}}]+', '', 'g')) AS v FROM \
+                   (SELECT {columns}, unnest(attribute(attributes, {})) AS raw FROM {table}))",
+                literal(name)
+            )
+        };
+        format!(
+            "SELECT i.id, i.name, a.raw AS account_value, i.raw AS identity_value FROM {} a JOIN {} i ON i.v = a.v WHERE a.v <> ''",
+            loose(accounts, "account_id", &self.account_attribute),
+            loose(identities, "id, name", &self.identity_attribute),
+        )
+    }
+
+    /// Which of `accounts` would match the identity that another of them would become, and whether it goes behind that
+    /// one: each value is *sought* by an account and *held* by the identity it would become. Of those that do both the
+    /// lowest goes first, but behind one that only holds the value; one that only seeks it goes behind all that hold it.
+    fn partners(&self, accounts: &str) -> String {
+        let role = |name: &str, attributes: &str, seeks: bool| {
+            let values = self.compared(accounts, "account_id", attributes, name);
+            format!("SELECT id, v, {seeks} AS seeks, {holds} AS holds FROM {values}", holds = !seeks)
+        };
+        let roles = format!(
+            "SELECT r.v, r.id, a.native_identity, bool_or(r.seeks) AS seeks, bool_or(r.holds) AS holds \
+             FROM ({} UNION ALL {}) r JOIN {accounts} a ON a.account_id = r.id GROUP BY r.v, r.id, a.native_identity",
+            role(&self.account_attribute, "attributes", true),
+            role(&self.identity_attribute, "mapped_attributes", false),
+        );
+        format!(
+            "SELECT r.id AS account_id, {order} AS rule_order, \
+               bool_or(NOT r.holds OR t.only_held > 0 OR t.lowest <> r.native_identity) AS waits \
+             FROM ({roles}) r JOIN ( \
+               SELECT v, sum(CASE WHEN holds THEN 1 ELSE 0 END) AS held, \
+                 sum(CASE WHEN holds AND NOT seeks THEN 1 ELSE 0 END) AS only_held, \
+                 min(CASE WHEN holds AND seeks THEN native_identity END) AS lowest \
+               FROM ({roles}) GROUP BY v) t ON t.v = r.v \
+             WHERE r.seeks AND t.held > CASE WHEN r.holds THEN 1 ELSE 0 END GROUP BY r.id",
+            order = self.order,
         )
     }
 }
@@ -83,6 +128,23 @@ pub(super) async fn candidates(work: &Work, step: &str, accounts: &str, rules: &
         .chain(rules.iter().map(|rule| rule.pairs(accounts, "known")))
         .collect();
     decide(work, step, &pairs).await
+}
+
+/// Leaves `waiting`: those of `accounts` (of one source, which no rule matches to an identity) that the first rule which
+/// matches them with each other puts behind another.
+pub(super) async fn waiting(work: &Work, accounts: &str, rules: &[Rule]) -> Result<()> {
+    let none =
+        "SELECT '' AS account_id, CAST(0 AS BIGINT) AS rule_order, false AS waits WHERE false".to_owned();
+    let partners: Vec<_> =
+        std::iter::once(none).chain(rules.iter().map(|rule| rule.partners(accounts))).collect();
+    work.step("partners", &partners.join(" UNION ALL ")).await?;
+    work.step(
+        "waiting",
+        "SELECT p.account_id FROM partners p \
+         JOIN (SELECT account_id, min(rule_order) AS rule_order FROM partners GROUP BY account_id) f \
+           ON f.account_id = p.account_id AND f.rule_order = p.rule_order WHERE p.waits",
+    )
+    .await
 }
 
 async fn decide(work: &Work, step: &str, pairs: &[String]) -> Result<()> {
@@ -144,10 +206,20 @@ pub(super) async fn recall_others(work: &Work, request: &RefreshRequest, extent:
 
 /// Leaves `links`: for every live account that is made anew its identity, situation, rule, manual link and candidates.
 pub(super) async fn link_others(work: &Work, request: &RefreshRequest, extent: &Extent) -> Result<()> {
+    // A link goes with its account when that is moved: it names the account as it was called then, and no account that
+    // is called so now.
     work.step(
         "other",
-        "SELECT a.id AS account_id, a.source_id, a.attributes, a.prev_identity, a.prev_link, m.identity_name \
-         FROM accounts_now a LEFT JOIN manual_links m ON m.source_id = a.source_id AND m.native_identity = a.native_identity \
+        "SELECT a.id AS account_id, a.source_id, a.attributes, a.prev_identity, a.prev_link, \
+           coalesce(m.identity_name, e.identity_name) AS identity_name, \
+           CASE WHEN m.identity_name IS NOT NULL THEN m.native_identity ELSE e.native_identity END AS linked_as \
+         FROM accounts_now a \
+         LEFT JOIN (SELECT l.* FROM manual_links l LEFT ANTI JOIN ( \
+             SELECT source_id, prev_linked_as FROM accounts_now \
+             WHERE dead_since IS NULL AND prev_linked_as <> native_identity) c \
+             ON c.source_id = l.source_id AND c.prev_linked_as = l.native_identity) m \
+           ON m.source_id = a.source_id AND m.native_identity = a.native_identity \
+         LEFT JOIN manual_links e ON e.source_id = a.source_id AND e.native_identity = a.prev_linked_as \
          WHERE a.dead_since IS NULL AND NOT a.authoritative",
     )
     .await?;
@@ -172,7 +244,7 @@ pub(super) async fn link_others(work: &Work, request: &RefreshRequest, extent: &
     let mut parts = vec![
         "SELECT o.account_id, coalesce(m.identity_id, CASE WHEN d.n = 1 THEN d.identity_id END) AS identity_id, \
            CASE WHEN m.identity_id IS NOT NULL OR d.n = 1 THEN 'LINKED' WHEN d.n > 1 THEN 'DISPUTED' ELSE 'UNMATCHED' END AS situation, \
-           CASE WHEN m.identity_id IS NULL THEN d.rule END AS matched_rule, m.identity_name AS manual_link, \
+           CASE WHEN m.identity_id IS NULL THEN d.rule END AS matched_rule, m.identity_name AS manual_link, o.linked_as, \
            CASE WHEN m.identity_id IS NULL AND d.n > 1 THEN d.candidates END AS candidates \
          FROM other o LEFT JOIN manual m ON m.account_id = o.account_id \
          LEFT JOIN other_decisions d ON d.account_id = o.account_id"
@@ -182,7 +254,7 @@ pub(super) async fn link_others(work: &Work, request: &RefreshRequest, extent: &
     if extent.identities {
         parts.push(
             "SELECT account_id, identity_id, 'LINKED' AS situation, matched_rule, CAST(NULL AS VARCHAR) AS manual_link, \
-               make_array('') AS candidates FROM owned"
+               CAST(NULL AS VARCHAR) AS linked_as, make_array('') AS candidates FROM owned"
                 .to_owned(),
         );
         ranks = request.sources.iter().filter(|input| input.definition.is_authoritative()).count();
@@ -191,7 +263,7 @@ pub(super) async fn link_others(work: &Work, request: &RefreshRequest, extent: &
         parts.push(format!(
             "SELECT o.account_id, CAST(NULL AS VARCHAR) AS identity_id, \
                CASE WHEN d.n > 1 THEN 'DISPUTED' ELSE 'UNMATCHED' END AS situation, d.rule AS matched_rule, \
-               CAST(NULL AS VARCHAR) AS manual_link, d.candidates \
+               CAST(NULL AS VARCHAR) AS manual_link, CAST(NULL AS VARCHAR) AS linked_as, d.candidates \
              FROM open_{rank} o LEFT JOIN decisions_{rank} d ON d.account_id = o.account_id \
              WHERE NOT EXISTS (SELECT 1 FROM owned w WHERE w.account_id = o.account_id)"
         ));
@@ -200,7 +272,7 @@ pub(super) async fn link_others(work: &Work, request: &RefreshRequest, extent: &
         .iter()
         .map(|part| {
             format!(
-                "SELECT account_id, identity_id, situation, matched_rule, manual_link, \
+                "SELECT account_id, identity_id, situation, matched_rule, manual_link, linked_as, \
                  CASE WHEN situation = 'DISPUTED' THEN candidates END AS candidates FROM ({part})"
             )
         })

@@ -63,7 +63,7 @@ pub(super) async fn make(work: &Work, request: &RefreshRequest, extent: &Extent)
     for document_type in DocumentType::ALL {
         let made = made_of(document_type);
         match document_type {
-            DocumentType::Identities => identities(work, extent, &made).await?,
+            DocumentType::Identities => identities(work, &made).await?,
             DocumentType::Entitlements => {
                 let rows = work.query(&made, ENTITLEMENTS).await?;
                 work.keep(&made, documents_of(rows, document_type, &ENTITLEMENT_FIELDS)?).await?;
@@ -164,7 +164,7 @@ fn rights_of(accounts: &str) -> String {
 }
 
 const ENTITLEMENTS: &str = "
-SELECT r.*, coalesce(p.created, $now) AS created FROM (
+SELECT r.*, coalesce(p.created, refresh_time()) AS created FROM (
   SELECT DISTINCT stable_id('entitlement', source_id, attribute, value) AS id, source_id, source_name, source_type,
     attribute, value FROM entitlement_rights) r
 LEFT JOIN (SELECT id, created FROM prev_entitlement_documents) p ON p.id = r.id";
@@ -241,22 +241,11 @@ const IDENTITY_FIELDS: [Known; 25] = [
 const IDENTITIES: &str = "
 SELECT i.*, m.display_name AS manager_display_name, r.manager_id IS NOT NULL AS is_manager,
   i.status IN ('DISABLED', 'TERMINATED') AS inactive, a.disabled, a.locked,
-  attribute_first(i.attributes, 'employeeNumber') AS employee_number, attribute_first(i.attributes, 'phone') AS phone,
-  CASE WHEN i.status = 'ERROR' THEN 'ERROR' END AS processing_state
+  attribute_first(i.attributes, 'employeeNumber') AS employee_number, attribute_first(i.attributes, 'phone') AS phone
 FROM (SELECT n.* FROM identities_next n LEFT SEMI JOIN (SELECT id FROM documents_touched) t ON t.id = n.id) i
 LEFT JOIN (SELECT id, display_name FROM identities_next) m ON m.id = i.manager_id
 LEFT JOIN (SELECT DISTINCT manager_id FROM identities_next) r ON r.manager_id = i.id
-LEFT JOIN owner_accounts a ON a.identity_id = i.id";
-
-/// The account that decides each identity: of the highest-priority profile, then with the lowest native identity.
-const OWNER_ACCOUNTS: &str = "
-SELECT identity_id, disabled, locked FROM (
-  SELECT a.identity_id, a.disabled, a.locked,
-    row_number() OVER (PARTITION BY a.identity_id ORDER BY f.rank, a.native_identity, a.id) AS k
-  FROM accounts_all a JOIN profiles f ON f.source_id = a.source_id
-  LEFT SEMI JOIN (SELECT id FROM documents_touched) t ON t.id = a.identity_id
-  WHERE a.dead_since IS NULL)
-WHERE k = 1";
+LEFT JOIN (SELECT id, disabled, locked FROM accounts_all) a ON a.id = i.account_id";
 
 /// Rows of flat columns as documents.
 fn documents_of(rows: DataFrame, document_type: DocumentType, known: &[Known]) -> Result<DataFrame> {
@@ -318,16 +307,7 @@ async fn elements(
     Ok(SortedElements::new(name, work.in_order(&format!("sorted_{name}"), rows).await?))
 }
 
-async fn identities(work: &Work, extent: &Extent, step: &str) -> Result<()> {
-    if extent.identities {
-        work.view(
-            "owner_accounts",
-            "SELECT b.identity_id, n.disabled, n.locked FROM best b JOIN accounts_next n ON n.id = b.account_id",
-        )
-        .await?;
-    } else {
-        work.step("owner_accounts", OWNER_ACCOUNTS).await?;
-    }
+async fn identities(work: &Work, step: &str) -> Result<()> {
     let mut accounts = elements(
         work,
         "accounts",

@@ -54,11 +54,16 @@ impl Extent {
         Ok(Self { everything, redefined, identities: everything })
     }
 
+    /// Nothing is taken over.
+    pub(super) fn make_everything(&mut self) {
+        self.everything = true;
+        self.identities = true;
+    }
+
     /// What a source of documents gave may mean that nothing can be taken over.
     pub(super) fn regard_documents(&mut self, run: &SourceRun) {
         if stands_for_made_documents(run) {
-            self.everything = true;
-            self.identities = true;
+            self.make_everything();
         }
     }
 
@@ -121,8 +126,8 @@ pub(super) async fn find_touched(work: &Work, extent: &Extent) -> Result<()> {
              FROM accounts_next n LEFT JOIN prev_accounts p ON p.id = n.id \
              WHERE p.id IS NULL OR {} OR {}",
             differ(
-                "source_name digest identity_id manual_link matched_rule situation uncorrelated dead_since \
-                 created modified",
+                "source_name native_identity digest identity_id manual_link linked_as matched_rule situation uncorrelated \
+                 dead_since held_since created modified",
             ),
             format_args!(
                 "(array_to_string(n.candidates, ',') IS DISTINCT FROM array_to_string(p.candidates, ',')) OR {}",
@@ -136,7 +141,7 @@ pub(super) async fn find_touched(work: &Work, extent: &Extent) -> Result<()> {
         &format!(
             "SELECT n.id, n.manager_id, p.manager_id AS prev_manager \
              FROM identities_next n LEFT JOIN prev_identities p ON p.id = n.id WHERE p.id IS NULL OR {}",
-            differ("digest account_count manager_name authoritative_source lost_since created modified"),
+            differ("digest account_count account_id manager_name authoritative_source lost_since created modified"),
         ),
     )
     .await?;

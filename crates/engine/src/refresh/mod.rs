@@ -19,12 +19,18 @@ mod elements;
 mod errors;
 pub mod explain;
 mod extent;
+mod guards;
+mod identify;
 mod identities;
+mod links;
+mod names;
 mod publish;
 mod stage;
 mod sums;
+mod totals;
 mod work;
 
+pub use totals::Total;
 pub(crate) use work::literal;
 
 use crate::digests;
@@ -36,6 +42,7 @@ use muster_reports::ids::{SnapshotId, TenantId};
 use muster_reports::ports::{AuditTrail, Clock, ManualLink};
 use muster_reports::snapshot::SourceRun;
 use muster_sources::{Rejection, SourceDefinition};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -76,6 +83,8 @@ pub struct RefreshRequest {
     pub publish_incomplete: bool,
     /// Whether to make everything anew, whatever has changed.
     pub full: bool,
+    /// Ids of the sources whose losses are accepted: missing accounts, keys that are all new, lost links.
+    pub accept_missing: BTreeSet<String>,
 }
 
 /// What became of one source.
@@ -117,6 +126,8 @@ pub struct RefreshOutcome {
     pub sources: Vec<SourceOutcome>,
     /// Every table, if there is a manifest.
     pub tables: Vec<TableOutcome>,
+    /// What there is now, and what there was, if there is a manifest.
+    pub totals: Vec<Total>,
 }
 
 impl Engine {
@@ -145,18 +156,21 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
     let now: DateTime<Utc> = request.clock.now();
     let work = work::Work::open(engine, request.snapshot.as_str(), now)?;
     let mut extent = extent::Extent::of(&request)?;
-    publish::register_previous(engine, &work, request.previous.as_deref()).await?;
+    if publish::register_previous(engine, &work, request.previous.as_deref()).await? {
+        extent.make_everything();
+    }
     let mut staged = stage::stage_sources(&work, &request, &mut extent).await?;
+    names::check_rules(&request, &mut staged);
     // Accounts of a source that failed live on; documents of one would be gone.
     let lost = |source: &stage::StagedSource| {
         source.outcome.failure.is_some() && (!request.publish_incomplete || source.gives_documents)
     };
     if staged.iter().any(lost) {
-        return Ok(RefreshOutcome {
-            manifest: None,
-            sources: staged.into_iter().map(|s| s.outcome).collect(),
-            tables: Vec::new(),
-        });
+        return Ok(unpublished(staged));
+    }
+    accounts::take_records(&work, &request, &mut staged).await?;
+    if staged.iter().any(lost) {
+        return Ok(unpublished(staged));
     }
     correlate::register_manual_links(&work, &request)?;
     accounts::merge_into_previous(&work, &request, &mut extent, &mut staged).await?;
@@ -166,7 +180,7 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
         authoritative::make_identities(&work, &profiles).await?;
         correlate::recall_others(&work, &request, &extent).await?;
         correlate::link_others(&work, &request, &extent).await?;
-        identities::gather(&work).await?;
+        identities::gather(&work, &profiles).await?;
         errors::find(&work, &profiles).await?;
         identities::finish(&work).await?;
     } else {
@@ -175,9 +189,25 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
         identities::keep(&work).await?;
     }
     accounts::finish(&work).await?;
+    if guards::check_links(&work, &request, &mut staged).await? {
+        return Ok(unpublished(staged));
+    }
     if !extent.everything {
         extent::find_touched(&work, &extent).await?;
     }
     let last_event = documents::make(&work, &request, &extent).await?;
-    publish::write_tables(engine, &work, &request, &extent, staged, &profiles, last_event).await
+    let mut outcome =
+        publish::write_tables(engine, &work, &request, &extent, staged, &profiles, last_event).await?;
+    outcome.totals = totals::count(&work, request.previous.is_some()).await?;
+    Ok(outcome)
+}
+
+/// The last snapshot stays in force.
+fn unpublished(staged: Vec<stage::StagedSource>) -> RefreshOutcome {
+    RefreshOutcome {
+        manifest: None,
+        sources: staged.into_iter().map(|source| source.outcome).collect(),
+        tables: Vec::new(),
+        totals: Vec::new(),
+    }
 }

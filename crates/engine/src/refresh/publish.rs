@@ -64,22 +64,24 @@ UNION ALL
 SELECT 'identity errors', s.id, count(e.id) FROM sources_next s
 LEFT JOIN written_identity_errors e ON e.source_id = s.id WHERE s.authoritative GROUP BY s.id";
 
-/// Makes the last snapshot's tables known; before the first snapshot they are empty.
+/// Makes the last snapshot's tables known; before the first snapshot they are empty. Says whether one of them lacks
+/// columns, being of an older version: those are null then, and nothing can be taken over.
 pub(super) async fn register_previous(
     engine: &Engine,
     work: &Work,
     previous: Option<&SnapshotManifest>,
-) -> Result<()> {
+) -> Result<bool> {
+    let mut lacks = false;
     for table in CARRIED {
         let alias = format!("prev_{table}");
-        match previous.and_then(|manifest| manifest.versions.get(table)) {
-            Some(version) => {
-                tables::register(&work.context, engine.tables_dir(), table, *version, &alias).await?
-            }
-            None => work.memory(&alias, RecordBatch::new_empty(schemas::of(table)))?,
-        }
+        let Some(version) = previous.and_then(|manifest| manifest.versions.get(table)) else {
+            work.memory(&alias, RecordBatch::new_empty(schemas::of(table)))?;
+            continue;
+        };
+        tables::register(&work.context, engine.tables_dir(), table, *version, &alias).await?;
+        lacks |= work.complete_columns(&alias, &schemas::of(table)).await?;
     }
-    Ok(())
+    Ok(lacks)
 }
 
 /// Writes what changed and describes all of it. Readers see none of it before it is published.
@@ -97,7 +99,7 @@ pub(super) async fn write_tables(
     work.memory("sources_next", sources_batch(request)?)?;
     work.memory("runs_next", runs_batch(request, &outcomes)?)?;
     let counted = format!(
-        "SELECT {} AS snapshot_id, $now AS taken, counted, source_id, number FROM ({COUNTED})",
+        "SELECT {} AS snapshot_id, refresh_time() AS taken, counted, source_id, number FROM ({COUNTED})",
         literal(request.snapshot.as_str())
     );
     let last = request.previous.as_deref().filter(|_| !extent.everything);
@@ -161,7 +163,7 @@ pub(super) async fn write_tables(
         last_event: Some(last_event),
         files: BTreeMap::new(),
     };
-    Ok(RefreshOutcome { manifest: Some(manifest), sources: outcomes, tables: written })
+    Ok(RefreshOutcome { manifest: Some(manifest), sources: outcomes, tables: written, totals: Vec::new() })
 }
 
 /// Whether a table that is written whole is what it was.

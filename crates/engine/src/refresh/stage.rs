@@ -275,6 +275,7 @@ fn stage_source(
         updated: 0,
         unchanged: 0,
         missing: 0,
+        stale: 0,
         input_digest: None,
         // A source that fails keeps its accounts, and so their attributes, and what a read of changes goes on from.
         attributes: previous.as_ref().map(|run| run.attributes.clone()).unwrap_or_default(),

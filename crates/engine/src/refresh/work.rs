@@ -2,17 +2,20 @@
 
 use crate::error::{EngineError, Result};
 use crate::file::ParquetFile;
+use crate::functions::MomentFunction;
 use crate::order::Ordered;
 use crate::session::{BATCH_ROWS, Engine, within_memory};
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{Array, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::ScalarValue;
 use datafusion::dataframe::{DataFrame, DataFrameWriteOptions};
 use datafusion::datasource::MemTable;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::ListingOptions;
+use datafusion::logical_expr::ScalarUDF;
 use datafusion::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use datafusion::prelude::{ParquetReadOptions, SessionContext};
+use datafusion::prelude::{ParquetReadOptions, SessionContext, lit};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,7 +27,6 @@ const ROW_GROUP_IN_ORDER: usize = 32 * 1024;
 /// Removed with all it holds when dropped.
 pub(super) struct Work {
     pub(super) context: SessionContext,
-    pub(super) now: DateTime<Utc>,
     dir: PathBuf,
     /// Steps kept so far: a step may be run again, and its new rows must not meet the old ones.
     kept: AtomicU64,
@@ -43,22 +45,22 @@ impl Work {
         let dir = engine.work_dir().join(format!("refresh-{name}"));
         std::fs::create_dir_all(&dir)
             .map_err(|e| EngineError::io(format!("making folder {}", dir.display()), e))?;
-        Ok(Self { context: engine.session(), now, dir, kept: AtomicU64::new(0) })
+        let context = engine.session();
+        let now = Some(now.timestamp_micros());
+        for function in [MomentFunction::new("refresh_time", now), MomentFunction::new("no_time", None)] {
+            context.register_udf(ScalarUDF::from(function));
+        }
+        Ok(Self { context, dir, kept: AtomicU64::new(0) })
     }
 
     pub(super) fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Plans a query; `$now` in it is the refresh's time, `$never` a null time.
+    /// Plans a query; `refresh_time()` in it is the refresh's time, `no_time()` a null time. Texts of sources and
+    /// definitions stand in a query as [`literal`]s and nowhere else, and a query that is made is not edited.
     pub(super) async fn query(&self, step: &str, sql: &str) -> Result<DataFrame> {
-        // Written into the text and not given as parameters: a plan's schema is then right from the start.
-        const TIME: &str = "Timestamp(Microsecond, Some(\"UTC\"))";
-        let now = self.now.to_rfc3339_opts(chrono::SecondsFormat::Micros, true);
-        let sql = sql
-            .replace("$now", &format!("arrow_cast('{now}', '{TIME}')"))
-            .replace("$never", &format!("arrow_cast(NULL, '{TIME}')"));
-        self.context.sql(&sql).await.map_err(|e| EngineError::plan(step, e))
+        self.context.sql(sql).await.map_err(|e| EngineError::plan(step, e))
     }
 
     /// Runs a query and keeps its rows under `step`.
@@ -121,6 +123,24 @@ impl Work {
         self.context.deregister_table(name).map_err(failed)?;
         self.context.register_table(name, view).map_err(failed)?;
         Ok(())
+    }
+
+    /// Gives the table `name` the columns of `schema` that it lacks, all of them null; says whether it lacked any.
+    pub(super) async fn complete_columns(&self, name: &str, schema: &SchemaRef) -> Result<bool> {
+        let failed = |e| EngineError::plan(name, e);
+        let mut frame = self.context.table(name).await.map_err(failed)?;
+        let known = Arc::clone(frame.schema().inner());
+        let mut lacks = false;
+        for field in schema.fields().iter().filter(|field| known.field_with_name(field.name()).is_err()) {
+            let null = lit(ScalarValue::try_new_null(field.data_type()).map_err(failed)?);
+            frame = frame.with_column(field.name(), null).map_err(failed)?;
+            lacks = true;
+        }
+        if lacks {
+            self.context.deregister_table(name).map_err(failed)?;
+            self.context.register_table(name, frame.into_view()).map_err(failed)?;
+        }
+        Ok(lacks)
     }
 
     /// Makes `name` stand for the rows of Parquet files of this schema.
@@ -189,7 +209,8 @@ impl RowsInOrder {
     }
 }
 
-/// A text literal of SQL.
+/// A text literal of SQL: the one way in which a text that is not ours gets into a query. Nothing but a quote ends it,
+/// and a quote inside is doubled.
 pub(crate) fn literal(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }

@@ -51,6 +51,8 @@ pub struct House {
     /// Whether refreshes make everything anew.
     pub full: bool,
     threads: usize,
+    /// Names of the sources whose losses the next refresh accepts.
+    pub accept: Vec<&'static str>,
     refreshes: u32,
 }
 
@@ -99,6 +101,7 @@ impl House {
             publish_incomplete: false,
             full: false,
             threads,
+            accept: Vec::new(),
             refreshes: 0,
         }
     }
@@ -113,6 +116,7 @@ impl House {
             links: self.links.clone(),
             audit: Arc::clone(&self.audit),
             manifest: self.manifest.clone(),
+            accept: self.accept.clone(),
             ..*self
         }
     }
@@ -158,6 +162,7 @@ impl House {
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
             publish_incomplete: self.publish_incomplete,
             full: self.full,
+            accept_missing: self.accept.drain(..).map(SourceDefinition::derived_id).collect(),
         };
         let outcome =
             block_on(self.engine.refresh(request)).unwrap_or_else(|e| panic!("{}", error_chain(&e)));

@@ -39,6 +39,7 @@ transforms = [{ split = "#", index = 1 }]
 [lifecycle]
 attribute = "status"
 states = { "Active" = "active", "Former employee" = "terminated", "Long-term leave" = "leave" }
+status = { active = "ACTIVE", terminated = "TERMINATED", leave = "DISABLED" }
 "##;
 
 const DIRECTORY: &str = r#"

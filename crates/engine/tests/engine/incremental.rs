@@ -378,8 +378,10 @@ fn an_identity_that_changes_moves_accounts_of_sources_that_were_not_read() {
 fn a_source_that_did_not_change_is_read_when_it_had_something_to_say() {
     let mut house = House::new();
     let staff = "id,uid,name,mail,manager\n1,u1,Ada,a@x,\n,u2,Bob,b@x,u1\n";
-    house.source(STAFF, "staff.csv", staff);
-    house.source(&badges(false), "badges.csv", "dn,emp,mail,groups\nd1,,a@x,door\n");
+    let lenient =
+        STAFF.replace("delete_threshold_percent", "refused_max_percent = 50\ndelete_threshold_percent");
+    house.source(&lenient, "staff.csv", staff);
+    house.source(&badges(false), "badges.csv", "dn,emp,mail,groups\nd1,,a@x,door\nd2,,,\nd3,,,\n");
     house.refresh();
     let outcome = house.refresh();
     // Refused records are carried with their reasons.
@@ -389,14 +391,14 @@ fn a_source_that_did_not_change_is_read_when_it_had_something_to_say() {
 
     // A delete threshold that was exceeded is said again as long as it is.
     let strict = badges(false).replace("delete_threshold_percent = 100", "delete_threshold_percent = 10");
-    house.source(&strict, "badges.csv", "dn,emp,mail,groups\nd2,,a@x,door\n");
+    house.source(&strict, "badges.csv", "dn,emp,mail,groups\nd3,,a@x,door\nd4,,,\n");
     for _ in 0..2 {
         let outcome = house.refresh();
         let badges = outcome.sources.iter().find(|s| s.run.name == "Badges").unwrap();
         assert!(
             !badges.carried && badges.run.remark.as_ref().is_some_and(|r| r.contains("delete threshold"))
         );
-        assert_eq!(badges.run.loaded, 2);
+        assert_eq!((badges.run.loaded, badges.run.stale), (4, 2));
     }
 }
 

@@ -14,3 +14,6 @@ mod scope;
 mod search;
 mod search_reference;
 mod snapshots;
+mod upgrade;
+mod whose;
+mod worth;

@@ -132,7 +132,7 @@ id,name,displayName,firstName,lastName,email,identityProfile,authoritativeSource
 <0>,1,\"Ann O'Hara, Dr.\",Ann,\"O'Hara, Dr.\",ann@x,Employees,HR,active,ACTIVE,true,,2,2026-01-01T01:00:00.000Z,2026-01-01T01:00:00.000Z,1,Ann,\"O'Hara, Dr.\",ann@x,\"Ann O'Hara, Dr.\",active
 <1>,2,Bob Ωmega,Bob,Ωmega,bob@x,Employees,HR,terminated,TERMINATED,true,,2,2026-01-01T01:00:00.000Z,2026-01-01T01:00:00.000Z,2,Bob,Ωmega,bob@x,Bob Ωmega,terminated
 <2>,3,Cid Leaver,Cid,Leaver,cid@x,,,active,ACTIVE,false,,1,2026-01-01T01:00:00.000Z,2026-01-01T02:00:00.000Z,3,Cid,Leaver,cid@x,Cid Leaver,active
-<3>,4,,Dee,,dee@x,Employees,HR,active,ERROR,true,,1,2026-01-01T01:00:00.000Z,2026-01-01T01:00:00.000Z,4,Dee,,dee@x,,active
+<3>,4,,Dee,,dee@x,Employees,HR,active,ACTIVE,true,,1,2026-01-01T01:00:00.000Z,2026-01-01T01:00:00.000Z,4,Dee,,dee@x,,active
 ",
     );
 }

@@ -17,31 +17,28 @@ use muster_reports::ports::{AuditTrail, Clock, Registry};
 pub async fn run(args: &RefreshArgs, settings: &Settings, output: Output) -> Result {
     let house = House::open(settings).await?;
     let engine = house.engine(house.catalogue()?)?;
-    let report = refresh(&house, &engine, args.full, args.rebuild, args.rejected).await?;
-    report.print(output)?;
+    let report = refresh(&house, &engine, args).await?;
+    report.print(output, args.verbose)?;
     house.store.close().await;
     report.verdict()
 }
 
-/// Refreshes what changed of everything that is registered, with `full` all of it, with `rebuild` also what
-/// is damaged and cannot be made again as it was, under the lock of refreshing.
+/// Refreshes what changed of everything that is registered, or all of it, under the lock of refreshing.
 ///
 /// # Errors
 /// When no source is registered, another process refreshes, or the refresh itself failed. A source that
 /// could not be read is in the report.
-pub async fn refresh(
-    house: &House,
-    engine: &EnginePorts,
-    full: bool,
-    rebuild: bool,
-    rejected_max: usize,
-) -> Result<RefreshReport> {
+pub async fn refresh(house: &House, engine: &EnginePorts, args: &RefreshArgs) -> Result<RefreshReport> {
     let _lock = house.lock_refresh()?;
     let record = async |operation, details: &str| {
         house.store.record(&house.event(operation, "refresh", details.into())).await
     };
-    record(AuditOperation::RefreshStarted, if full { "everything" } else { "what changed" }).await?;
-    let report = refresh_recorded(house, engine, full, rebuild, rejected_max).await;
+    let mut details = if args.full { "everything" } else { "what changed" }.to_owned();
+    if !args.accept_missing.is_empty() {
+        details.push_str(&format!("; accepting what was lost of {}", args.accept_missing.join(", ")));
+    }
+    record(AuditOperation::RefreshStarted, &details).await?;
+    let report = refresh_recorded(house, engine, args).await;
     let failed = match &report {
         Ok(report) => report.verdict().err().map(|failure| error_chain(&failure)),
         Err(failure) => Some(error_chain(failure)),
@@ -59,13 +56,7 @@ pub async fn refresh(
 /// Bytes of the reason of a failed refresh that the audit trail keeps.
 const REASON_MAX: usize = 2_000;
 
-async fn refresh_recorded(
-    house: &House,
-    engine: &EnginePorts,
-    full: bool,
-    rebuild: bool,
-    rejected_max: usize,
-) -> Result<RefreshReport> {
+async fn refresh_recorded(house: &House, engine: &EnginePorts, args: &RefreshArgs) -> Result<RefreshReport> {
     let sources = house.store.sources(&house.tenant).await?;
     if sources.is_empty() {
         return Err(Failure::new("no source is registered: `muster source add FILE.toml` registers one"));
@@ -75,9 +66,10 @@ async fn refresh_recorded(
         links: house.store.links(&house.tenant).await?,
         sources,
         publish_incomplete: house.settings.refresh.publish_incomplete,
-        full,
-        rebuild,
-        rejected_max,
+        full: args.full,
+        rebuild: args.rebuild,
+        rejected_max: args.rejected,
+        accept_missing: args.accept_missing.clone(),
         published: house.event(AuditOperation::SnapshotPublished, "", String::new()),
     };
     let mut report = engine.refresher.refresh(request).await?;

@@ -10,11 +10,12 @@ use crate::snapshots::SnapshotTables;
 use async_trait::async_trait;
 use muster_reports::error::Error;
 use muster_reports::ids::SnapshotId;
-use muster_reports::ports::{AuditEvent, Clock, SnapshotCatalogue};
+use muster_reports::ports::{AuditEvent, Clock, ManualLink, SnapshotCatalogue};
 use muster_reports::{ReportKind, SnapshotManifest};
 use muster_store::Store;
 use muster_testkit::build::{manifest, source_run};
 use muster_testkit::{FakeRun, FakeRunner};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Publishes a snapshot that names every source, as if it had read them.
@@ -42,6 +43,7 @@ impl Refresher for FakeRefresher {
             sources: outcomes,
             snapshot: Some(snapshot),
             tables: Vec::new(),
+            totals: Vec::new(),
             notes: Vec::new(),
         })
     }
@@ -93,6 +95,14 @@ impl SnapshotTables for NoTables {
         _: &str,
     ) -> muster_reports::Result<CorrelationExplanation> {
         Err(Error::unavailable("there are no tables"))
+    }
+
+    async fn refused_links(
+        &self,
+        _: Arc<SnapshotManifest>,
+        _: &[ManualLink],
+    ) -> muster_reports::Result<BTreeMap<usize, String>> {
+        Ok(BTreeMap::new())
     }
 }
 

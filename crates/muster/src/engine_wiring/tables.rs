@@ -8,7 +8,9 @@ use muster_engine::digests::{Checked, Damage};
 use muster_engine::explain::CorrelationExplanation;
 use muster_engine::retention::{Removal, Removed};
 use muster_reports::error::{Error, Result};
+use muster_reports::ports::ManualLink;
 use muster_reports::{DataScope, SnapshotManifest};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 pub(super) struct EngineTables(pub(super) Arc<Engine>);
@@ -51,5 +53,13 @@ impl SnapshotTables for EngineTables {
         native_identity: &str,
     ) -> Result<CorrelationExplanation> {
         Ok(self.0.explain_correlation(snapshot, source, native_identity).await?)
+    }
+
+    async fn refused_links(
+        &self,
+        snapshot: Arc<SnapshotManifest>,
+        links: &[ManualLink],
+    ) -> Result<BTreeMap<usize, String>> {
+        Ok(self.0.refused_links(snapshot, links.to_vec()).await?)
     }
 }

@@ -328,6 +328,7 @@ pub fn cover(rows: u64) -> Cover {
         updated: 90,
         unchanged: 48_106,
         missing: 4,
+        stale: 0,
         input_digest: None,
         attributes: Vec::new(),
         cursor: None,

@@ -3,13 +3,15 @@
 //! Shape faults (unknown keys, wrong types) come from the parser with line and column; faults of meaning come
 //! from the checks here with the key.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Deserialize;
 
 use super::{
-    AttributeMapping, CorrelationRule, DEFAULT_DELETE_THRESHOLD_PERCENT, DefinitionError,
-    LifecycleDefinition, ProfileDefinition, ReaderSettings, SourceDefinition,
+    AttributeMapping, CorrelationRule, DEFAULT_DELETE_THRESHOLD_PERCENT, DEFAULT_REFUSED_MAX_PERCENT,
+    DefinitionError, IdentityStatus, LifecycleDefinition, ManagerDefinition, ManagerMatch, PreferDefinition,
+    ProfileDefinition, ReaderSettings, SourceDefinition,
 };
 use crate::delimited::DelimitedSettings;
 use crate::delta::DeltaSettings;
@@ -37,6 +39,7 @@ struct DefinitionFile {
     name: String,
     kind: String,
     delete_threshold_percent: Option<i64>,
+    refused_max_percent: Option<i64>,
     delimited: Option<DelimitedSettings>,
     delta: Option<DeltaSettings>,
     documents: Option<DocumentsSettings>,
@@ -49,7 +52,7 @@ struct DefinitionFile {
     profile: Option<ProfileTable>,
     #[serde(default)]
     correlation: Vec<CorrelationRule>,
-    lifecycle: Option<LifecycleDefinition>,
+    lifecycle: Option<LifecycleTable>,
     #[serde(default)]
     optional: Vec<String>,
     #[serde(default)]
@@ -65,6 +68,19 @@ struct ProfileTable {
     attributes: Vec<AttributeMapping>,
     #[serde(default)]
     protected: Vec<String>,
+    #[serde(default)]
+    prefer: PreferDefinition,
+    #[serde(default)]
+    manager: ManagerDefinition,
+}
+
+/// `[lifecycle]` as it is written: without `status` the states have their usual meanings.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LifecycleTable {
+    attribute: String,
+    states: BTreeMap<String, String>,
+    status: Option<BTreeMap<String, IdentityStatus>>,
 }
 
 /// Only the kind, so that a file of another kind is told so and not that its table is unknown.
@@ -117,11 +133,10 @@ fn check(file: DefinitionFile) -> Result<SourceDefinition, Fault> {
         }
         Some(_) => return Err(("id".to_owned(), "expected 32 hex digits".to_owned())),
     };
-    let threshold = file.delete_threshold_percent.unwrap_or(i64::from(DEFAULT_DELETE_THRESHOLD_PERCENT));
-    let delete_threshold_percent = u8::try_from(threshold)
-        .ok()
-        .filter(|percent| *percent <= 100)
-        .ok_or_else(|| ("delete_threshold_percent".to_owned(), format!("{threshold}: expected 0 to 100")))?;
+    let delete_threshold_percent =
+        percent("delete_threshold_percent", file.delete_threshold_percent, DEFAULT_DELETE_THRESHOLD_PERCENT)?;
+    let refused_max_percent =
+        percent("refused_max_percent", file.refused_max_percent, DEFAULT_REFUSED_MAX_PERCENT)?;
     let reader = reader(
         &file.kind,
         [
@@ -141,17 +156,16 @@ fn check(file: DefinitionFile) -> Result<SourceDefinition, Fault> {
         not_blank(&format!("correlation[{index}].identity_attribute"), &rule.identity_attribute)?;
         not_blank(&format!("correlation[{index}].account_attribute"), &rule.account_attribute)?;
     }
-    if let Some(lifecycle) = &file.lifecycle {
-        check_lifecycle(lifecycle, profile.is_some())?;
-    }
+    let lifecycle = file.lifecycle.map(|table| check_lifecycle(table, profile.as_ref())).transpose()?;
     let definition = SourceDefinition {
         id,
         name: file.name,
         delete_threshold_percent,
+        refused_max_percent,
         reader,
         profile,
         correlation: file.correlation,
-        lifecycle: file.lifecycle,
+        lifecycle,
         optional: file.optional,
         never_kept: file.never_kept,
     };
@@ -159,6 +173,12 @@ fn check(file: DefinitionFile) -> Result<SourceDefinition, Fault> {
     check_accounts(&definition)?;
     check_names(&definition)?;
     Ok(definition)
+}
+
+fn percent(key: &str, written: Option<i64>, default: u8) -> Result<u8, Fault> {
+    let number = written.unwrap_or(i64::from(default));
+    let percent = u8::try_from(number).ok().filter(|percent| *percent <= 100);
+    percent.ok_or_else(|| (key.to_owned(), format!("{number}: expected 0 to 100")))
 }
 
 /// The settings of the kind; a table of another kind would be read by nobody.
@@ -223,29 +243,67 @@ fn check_profile(table: ProfileTable) -> Result<ProfileDefinition, Fault> {
     for (index, native_identity) in table.protected.iter().enumerate() {
         not_blank(&format!("profile.protected[{index}]"), native_identity)?;
     }
+    if let Some(attribute) = &table.prefer.newest {
+        not_blank("profile.prefer.newest", attribute)?;
+    }
+    not_blank("profile.manager.attribute", &table.manager.attribute)?;
+    if let ManagerMatch::Attribute(name) = &table.manager.matched {
+        not_blank("profile.manager.match", name)?;
+    }
     Ok(ProfileDefinition {
         name: table.name,
         priority,
         attributes: table.attributes,
         protected: table.protected,
+        prefer: table.prefer,
+        manager: table.manager,
     })
 }
 
-fn check_lifecycle(lifecycle: &LifecycleDefinition, authoritative: bool) -> Result<(), Fault> {
-    if !authoritative {
+fn check_lifecycle(
+    table: LifecycleTable,
+    profile: Option<&ProfileDefinition>,
+) -> Result<LifecycleDefinition, Fault> {
+    let Some(profile) = profile else {
         return Err((
             "lifecycle".to_owned(),
             "only a source with a [profile] gives lifecycle states".to_owned(),
         ));
-    }
-    not_blank("lifecycle.attribute", &lifecycle.attribute)?;
-    if lifecycle.states.is_empty() {
+    };
+    not_blank("lifecycle.attribute", &table.attribute)?;
+    if table.states.is_empty() {
         return Err(("lifecycle.states".to_owned(), "expected at least one state".to_owned()));
     }
-    for (value, state) in &lifecycle.states {
+    for (value, state) in &table.states {
         not_blank(&format!("lifecycle.states.{value:?}"), state)?;
     }
-    Ok(())
+    let mut lifecycle = LifecycleDefinition::new(table.attribute, table.states);
+    if let Some(status) = table.status {
+        // Said for one, said for all: a state that was forgotten would be reported as nothing.
+        if let Some(state) = lifecycle.states.values().find(|state| !status.contains_key(*state)) {
+            return Err((
+                "lifecycle.status".to_owned(),
+                format!("state {state:?} is not in it: expected its status, ACTIVE, DISABLED or TERMINATED"),
+            ));
+        }
+        let is_given = |state: &String| lifecycle.states.values().any(|given| given == state);
+        if let Some(state) = status.keys().find(|state| !is_given(state)) {
+            return Err((
+                "lifecycle.status".to_owned(),
+                format!("no value of lifecycle.states gives the state {state:?}"),
+            ));
+        }
+        lifecycle.status = status;
+    }
+    for (index, state) in profile.prefer.states.iter().enumerate() {
+        if !lifecycle.states.values().any(|given| given == state) {
+            return Err((
+                format!("profile.prefer.states[{index}]"),
+                format!("no value of lifecycle.states gives the state {state:?}"),
+            ));
+        }
+    }
+    Ok(lifecycle)
 }
 
 /// Where the definition lists its attributes, what it says about accounts must be among them: an attribute that

@@ -83,12 +83,13 @@ pub(super) fn write_employees(dir: &Path, population: Population, summary: &mut 
     Ok(())
 }
 
-/// No native identity, too few fields, too many (a comma without quotes), and one that can be read but has no
+/// Too few fields, twice, too many (a comma without quotes), and one that can be read but has no
 /// uid.
 fn write_broken_employees(table: &mut Table, index: u64, source: &mut SourceSummary) -> io::Result<()> {
     let number = format!("B{index}");
     let uid = format!("broken{index}");
-    table.row(&[" ", &uid, "No", "Number", "", "", "", "", "", "", "", "", "", "Active", ""])?;
+    // One without a number could be anybody, and then nobody would be missing.
+    table.row(&[&format!("N{index}"), &uid])?;
     table.row(&[&number, "cut", "Off", "Short"])?;
     table.row(&[
         &number,

@@ -70,6 +70,7 @@ from = "startDate"
 [lifecycle]
 attribute = "status"
 states = { "Active" = "active", "On leave" = "leave", "Former employee" = "terminated" }
+status = { active = "ACTIVE", leave = "ACTIVE", terminated = "TERMINATED" }
 "##;
 
 pub(super) const CONTRACTORS: &str = r##"# People of other firms. Some were employed later and are linked to the employee's identity.
@@ -131,6 +132,7 @@ account_attribute = "employedAs"
 [lifecycle]
 attribute = "state"
 states = { "running" = "active", "ended" = "terminated" }
+status = { active = "ACTIVE", terminated = "TERMINATED" }
 "##;
 
 /// The id in [`DIRECTORY`].

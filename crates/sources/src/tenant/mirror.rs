@@ -25,7 +25,8 @@ use super::service::{Refusal, Request, Service};
 use super::source::{self, AccountSchema};
 use super::{TenantObjects, TenantSettings, reader, values};
 use crate::definition::{
-    CorrelationRule, DEFAULT_DELETE_THRESHOLD_PERCENT, ReaderSettings, SourceDefinition,
+    CorrelationRule, DEFAULT_DELETE_THRESHOLD_PERCENT, DEFAULT_REFUSED_MAX_PERCENT, ReaderSettings,
+    SourceDefinition,
 };
 use crate::documents::DocumentType;
 use crate::reader::ReadError;
@@ -213,6 +214,7 @@ impl Gathered {
                 id,
                 name,
                 delete_threshold_percent: threshold(&source.object, &mut notes),
+                refused_max_percent: DEFAULT_REFUSED_MAX_PERCENT,
                 reader: ReaderSettings::Tenant(Box::new(settings)),
                 profile,
                 correlation: vec![CorrelationRule {
@@ -268,6 +270,7 @@ fn documents(
         id,
         name,
         delete_threshold_percent: DEFAULT_DELETE_THRESHOLD_PERCENT,
+        refused_max_percent: DEFAULT_REFUSED_MAX_PERCENT,
         reader: ReaderSettings::Tenant(Box::new(settings)),
         profile: None,
         correlation: Vec::new(),

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use muster_sources::{
     AttributeMapping, CorrelationRule, DelimitedSettings, DocumentType, DocumentsSettings, FlagRule,
-    LifecycleDefinition, MappingSource, ProfileDefinition, ReaderSettings, SourceDefinition, Template,
-    Transform,
+    IdentityStatus, LifecycleDefinition, ManagerDefinition, ManagerMatch, MappingSource, PreferDefinition,
+    ProfileDefinition, ReaderSettings, SourceDefinition, Template, Transform,
 };
 
 fn parse(text: &str) -> Result<SourceDefinition, String> {
@@ -20,6 +20,7 @@ kind = "delimited"
 delete_threshold_percent = 25
 optional = ["admin"]
 never_kept = ["pin"]
+refused_max_percent = 5
 
 [delimited]
 path = "people.tsv"
@@ -46,6 +47,8 @@ column = "admin"
 name = "People"
 priority = 10
 protected = ["1"]
+prefer = { states = ["active"], newest = "status" }
+manager = { attribute = "type", match = "native_identity" }
 [[profile.attributes]]
 name = "uid"
 from = "empnum"
@@ -69,7 +72,8 @@ ignore_case = true
 
 [lifecycle]
 attribute = "status"
-states = { "Active" = "active", "Former employee" = "terminated" }
+states = { "Active" = "active", "Former employee" = "gone" }
+status = { active = "ACTIVE", gone = "TERMINATED" }
 "##;
 
 fn whole() -> SourceDefinition {
@@ -92,6 +96,7 @@ fn whole() -> SourceDefinition {
         id: "2c9180897e7742b2017e781782f705b9".to_owned(),
         name: "Employees".to_owned(),
         delete_threshold_percent: 25,
+        refused_max_percent: 5,
         reader: ReaderSettings::Delimited(DelimitedSettings {
             path: "people.tsv".to_owned(),
             delimiter: '\t',
@@ -140,11 +145,20 @@ fn whole() -> SourceDefinition {
                 ),
             ],
             protected: names(&["1"]),
+            prefer: PreferDefinition { states: names(&["active"]), newest: Some("status".to_owned()) },
+            manager: ManagerDefinition {
+                attribute: "type".to_owned(),
+                matched: ManagerMatch::NativeIdentity,
+            },
         }),
         correlation: vec![rule("uid", "empnum", false), rule("email", "surname", true)],
         lifecycle: Some(LifecycleDefinition {
             attribute: "status".to_owned(),
-            states: map(&[("Active", "active"), ("Former employee", "terminated")]),
+            states: map(&[("Active", "active"), ("Former employee", "gone")]),
+            status: BTreeMap::from([
+                ("active".to_owned(), IdentityStatus::Active),
+                ("gone".to_owned(), IdentityStatus::Terminated),
+            ]),
         }),
         optional: vec!["admin".to_owned()],
         never_kept: vec!["pin".to_owned()],
@@ -171,7 +185,7 @@ fn the_least_definition_has_the_documented_defaults() {
     let definition = parse(text).unwrap();
     // printf 'source:A' | sha256sum
     assert_eq!(definition.id, "da707149bfe23f484cedec68c1dfcaa3");
-    assert_eq!(definition.delete_threshold_percent, 10);
+    assert_eq!((definition.delete_threshold_percent, definition.refused_max_percent), (10, 10));
     assert_eq!(definition.reader, ReaderSettings::Delimited(DelimitedSettings::new("a.csv", "id")));
     assert!(!definition.is_authoritative());
 }
@@ -264,9 +278,39 @@ fn faults_name_the_file_the_key_and_what_was_expected() {
             "sources/hr.toml: delimited.comments[0]: expected what lines begin with, up to 64 bytes without the delimiter and quotes",
         ),
         (
-            r#"states = { "Active" = "active", "Former employee" = "terminated" }"#,
+            r#"states = { "Active" = "active", "Former employee" = "gone" }"#,
             "states = {}",
             "sources/hr.toml: lifecycle.states: expected at least one state",
+        ),
+        (
+            "max_percent = 5",
+            "max_percent = -1",
+            "sources/hr.toml: refused_max_percent: -1: expected 0 to 100",
+        ),
+        (
+            r#", gone = "TERMINATED""#,
+            "",
+            "sources/hr.toml: lifecycle.status: state \"gone\" is not in it: expected its status, ACTIVE, DISABLED or TERMINATED",
+        ),
+        (
+            r#", gone = "TERMINATED""#,
+            r#", gone = "TERMINATED", left = "DISABLED""#,
+            "sources/hr.toml: lifecycle.status: no value of lifecycle.states gives the state \"left\"",
+        ),
+        (
+            r#"states = ["active"]"#,
+            r#"states = ["Active"]"#,
+            "sources/hr.toml: profile.prefer.states[0]: no value of lifecycle.states gives the state \"Active\"",
+        ),
+        (
+            r#"newest = "status""#,
+            r#"newest = "start""#,
+            "sources/hr.toml: profile.prefer.newest: account attribute \"start\" is not among delimited.attributes",
+        ),
+        (
+            r#"match = "native_identity""#,
+            r#"match = " ""#,
+            "sources/hr.toml: profile.manager.match: must not be blank",
         ),
     ];
     for (old, new, expected) in cases {
@@ -293,6 +337,30 @@ fn faults_of_shape_have_line_and_column() {
         assert!(message.starts_with("sources/hr.toml:"), "{message}");
         assert!(message.contains(expected), "{message}");
     }
+}
+
+/// Definitions that were kept before there were such keys, and states whose meaning nobody has said.
+#[test]
+fn what_is_not_said_of_states_and_managers_has_documented_defaults() {
+    let text = WHOLE
+        .replace("status = { active = \"ACTIVE\", gone = \"TERMINATED\" }\n", "")
+        .replace("prefer = { states = [\"active\"], newest = \"status\" }\n", "")
+        .replace("manager = { attribute = \"type\", match = \"native_identity\" }\n", "");
+    let definition = parse(&text).unwrap();
+    let status = definition.lifecycle.as_ref().unwrap().status.clone();
+    let said = [("active", "ACTIVE"), ("inactive", "DISABLED"), ("terminated", "TERMINATED")];
+    assert!(status.iter().map(|(state, status)| (state.as_str(), status.as_str())).eq(said), "{status:?}");
+    let profile = definition.profile.as_ref().unwrap();
+    assert_eq!(profile.prefer, PreferDefinition::default());
+    let uid = ManagerMatch::Attribute("uid".to_owned());
+    assert_eq!(profile.manager, ManagerDefinition { attribute: "manager".to_owned(), matched: uid });
+    let mut old = serde_json::to_value(&definition).unwrap();
+    old.as_object_mut().unwrap().remove("refused_max_percent");
+    for (table, keys) in [("lifecycle", &["status"][..]), ("profile", &["prefer", "manager"])] {
+        keys.iter().for_each(|key| drop(old[table].as_object_mut().unwrap().remove(*key)));
+    }
+    let read: SourceDefinition = serde_json::from_value(old).unwrap();
+    assert_eq!(read, SourceDefinition { refused_max_percent: 10, ..definition });
 }
 
 #[test]

@@ -42,6 +42,7 @@ pub fn definition_of(reader: ReaderSettings) -> SourceDefinition {
         id: SourceDefinition::derived_id("Test"),
         name: "Test".to_owned(),
         delete_threshold_percent: 10,
+        refused_max_percent: 10,
         reader,
         profile: None,
         correlation: Vec::new(),

@@ -72,7 +72,7 @@ pub fn acme() -> Data {
         })],
         lifecycle_states: BTreeMap::from([(
             "p1".to_owned(),
-            json!([{"id": "1", "name": "Active", "technicalName": "active"}, {"id": "2", "technicalName": "gone"}]),
+            json!([{"id": "1", "name": "Active", "technicalName": "active"}, {"id": "2", "technicalName": "gone", "identityState": "INACTIVE_LONG_TERM"}]),
         )]),
         transforms: vec![json!({"id": "t1", "name": "Tidy", "type": "upper", "internal": false,
             "attributes": {"input": {"type": "trim", "attributes": {}}}})],
@@ -142,7 +142,8 @@ fn each_source_is_a_definition_with_its_profile() {
     assert_eq!(hr["profile"], expected);
     assert_eq!(
         hr["lifecycle"],
-        json!({"attribute": "status", "states": {"active": "active", "gone": "gone"}})
+        json!({"attribute": "status", "states": {"active": "active", "gone": "gone"},
+            "status": {"active": "ACTIVE", "gone": "TERMINATED"}})
     );
     let rule = json!([{"identity_attribute": "tenantId", "account_attribute": "tenant.identityId", "ignore_case": false}]);
     assert_eq!(hr["correlation"], rule);

@@ -8,7 +8,7 @@ use crate::house::House;
 use crate::output::{Output, count, json, number, print, table};
 use muster_reports::audit::AuditOperation;
 use muster_reports::ids::SourceId;
-use muster_reports::ports::{ManualLink, RegisteredSource, Registry};
+use muster_reports::ports::{ManualLink, RegisteredSource, Registry, SnapshotCatalogue};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -24,6 +24,8 @@ struct Refused {
 #[derive(Debug, Default)]
 struct Links {
     links: Vec<ManualLink>,
+    /// The line of each link.
+    lines: Vec<u64>,
     /// Rows without a `userName`: nobody has said yet whose the account is.
     open: u64,
     refused: Vec<Refused>,
@@ -33,8 +35,13 @@ struct Links {
 pub async fn run(file: &Path, house: &House, output: Output) -> Result {
     let bytes = std::fs::read(file).context(|| format!("{} cannot be read", file.display()))?;
     let sources = house.store.sources(&house.tenant).await?;
-    let links =
+    let mut links =
         read(&bytes, &sources).map_err(|reason| Failure::new(format!("{}: {reason}", file.display())))?;
+    // Before the first snapshot nobody knows who is there.
+    if let Some(newest) = house.store.newest(&house.tenant).await? {
+        let engine = house.engine(house.catalogue()?)?;
+        links.refuse(&engine.tables.refused_links(newest, &links.links).await?);
+    }
     let details = format!("{} accounts linked by hand", links.links.len());
     let event = house.event(AuditOperation::ConfigurationChanged, "links", details);
     house.store.register_links(&house.tenant, &links.links, Some(&event)).await?;
@@ -54,6 +61,24 @@ pub async fn run(file: &Path, house: &House, output: Output) -> Result {
     match links.refused.len() {
         0 => Ok(()),
         rows => Err(Failure::new(format!("{rows} rows of {} were refused", file.display()))),
+    }
+}
+
+impl Links {
+    /// Takes out the links at these places.
+    fn refuse(&mut self, reasons: &BTreeMap<usize, String>) {
+        let lines = std::mem::take(&mut self.lines);
+        let made = std::mem::take(&mut self.links);
+        for (at, (line, link)) in lines.into_iter().zip(made).enumerate() {
+            match reasons.get(&at) {
+                Some(reason) => self.refused.push(Refused { line, reason: reason.clone() }),
+                None => {
+                    self.lines.push(line);
+                    self.links.push(link);
+                }
+            }
+        }
+        self.refused.sort_by_key(|refused| refused.line);
     }
 }
 
@@ -103,6 +128,7 @@ fn read(bytes: &[u8], sources: &[RegisteredSource]) -> std::result::Result<Links
             refuse(format!("line {earlier} links this account already: expected one row for each"));
             continue;
         }
+        links.lines.push(line);
         links.links.push(ManualLink {
             source: source.id.clone(),
             native_identity: account.into(),
@@ -173,6 +199,18 @@ mod tests {
                 (8, "3 fields: expected 5, as in the header"),
             ]
         );
+    }
+
+    #[test]
+    fn links_of_nobody_are_refused_with_their_lines() {
+        let file =
+            "account,displayName,userName,type\n7,,bob,Payroll\n,,x,Payroll\n8,,cy,Payroll\n9,,dee,Payroll\n";
+        let mut links = parsed(file).unwrap();
+        links.refuse(&BTreeMap::from([(1, "nobody is called so".to_owned())]));
+        let kept: Vec<_> = links.links.iter().map(|link| link.native_identity.as_str()).collect();
+        assert_eq!((kept, &links.lines[..]), (vec!["7", "9"], &[2, 5][..]));
+        let refused: Vec<_> = links.refused.iter().map(|refused| refused.line).collect();
+        assert_eq!(refused, [3, 4]);
     }
 
     #[test]

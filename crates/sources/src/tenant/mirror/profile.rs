@@ -10,7 +10,10 @@ use super::super::source::{AccountSchema, quoted};
 use super::super::values;
 use super::transform::{Chain, Context, MAPPING_DEPTH_MAX, references};
 use super::{LeftOut, Notes, TenantSource};
-use crate::definition::{AttributeMapping, LifecycleDefinition, MappingSource, ProfileDefinition, Transform};
+use crate::definition::{
+    AttributeMapping, IdentityStatus, LifecycleDefinition, ManagerDefinition, MappingSource,
+    PreferDefinition, ProfileDefinition, Transform,
+};
 
 /// The identity attribute without which there is no profile.
 const UID: &str = "uid";
@@ -35,8 +38,8 @@ struct TenantProfile {
     /// Mappings: an identity attribute and the tenant's definition of its value.
     attributes: Vec<(String, Value)>,
     is_enabled: bool,
-    /// Technical names of the lifecycle states.
-    states: Vec<String>,
+    /// Technical names of the lifecycle states, and what they mean where the tenant says it.
+    states: Vec<(String, Option<IdentityStatus>)>,
 }
 
 /// A profile made here.
@@ -176,7 +179,14 @@ impl Profiles {
         }
         attributes.push(plain(tenant_id, values::IDENTITY_ID));
         let name = profile.name.clone();
-        let profile = ProfileDefinition { name, priority, attributes, protected: Vec::new() };
+        let profile = ProfileDefinition {
+            name,
+            priority,
+            attributes,
+            protected: Vec::new(),
+            prefer: PreferDefinition::default(),
+            manager: ManagerDefinition::default(),
+        };
         Some(Made { profile, lifecycle, needs_name })
     }
 
@@ -199,14 +209,18 @@ fn plain(name: &str, attribute: &str) -> AttributeMapping {
 }
 
 /// Lifecycle states from the mapping that gives them: the attribute's value is a state, or a table makes it one.
-fn lifecycle_of(chain: &Chain, states: &[String], notes: &mut Notes<'_>) -> Option<LifecycleDefinition> {
+fn lifecycle_of(
+    chain: &Chain,
+    known: &[(String, Option<IdentityStatus>)],
+    notes: &mut Notes<'_>,
+) -> Option<LifecycleDefinition> {
     let mut left_out = |reason: &str| notes.add("lifecycle states", reason);
     let MappingSource::Attribute(attribute) = &chain.source else {
         left_out("they do not come from one attribute of the account");
         return None;
     };
     let states: BTreeMap<String, String> = match &chain.transforms[..] {
-        [] => states.iter().map(|state| (state.clone(), state.clone())).collect(),
+        [] => known.iter().map(|(state, _)| (state.clone(), state.clone())).collect(),
         [Transform::Lookup { table, default }] => {
             if let Some(default) = default {
                 left_out(&format!(
@@ -224,7 +238,14 @@ fn lifecycle_of(chain: &Chain, states: &[String], notes: &mut Notes<'_>) -> Opti
         left_out("the profile has none");
         return None;
     }
-    Some(LifecycleDefinition { attribute: attribute.clone(), states })
+    let mut lifecycle = LifecycleDefinition::new(attribute.clone(), states);
+    let stated = known.iter().filter_map(|(state, status)| Some((state.clone(), (*status)?)));
+    lifecycle.status.extend(stated);
+    lifecycle.status.retain(|state, _| lifecycle.states.values().any(|given| given == state));
+    for state in lifecycle.states.values().filter(|state| !lifecycle.status.contains_key(*state)) {
+        left_out(&format!("the tenant does not say what {state:?} means: such identities have no status"));
+    }
+    Some(lifecycle)
 }
 
 /// The mapping that names the manager, where the tenant finds managers by their uid.
@@ -260,7 +281,11 @@ fn manager(
     }
 }
 
-async fn states(service: &mut Service, root: &str, profile: &str) -> Result<Vec<String>, String> {
+async fn states(
+    service: &mut Service,
+    root: &str,
+    profile: &str,
+) -> Result<Vec<(String, Option<IdentityStatus>)>, String> {
     let failed =
         |reason: String| format!("the lifecycle states of an identity profile could not be read: {reason}");
     let path = format!("{root}/identity-profiles/{profile}/lifecycle-states");
@@ -271,8 +296,14 @@ async fn states(service: &mut Service, root: &str, profile: &str) -> Result<Vec<
     if states.len() >= STATES_MAX {
         return Err(failed(format!("there are {STATES_MAX} of them or more")));
     }
-    let technical = |state: &Value| Some(state.get("technicalName")?.as_str()?.to_owned());
-    Ok(states.iter().filter_map(technical).filter(|name| !name.trim().is_empty()).collect())
+    let meaning = |state: &Value| match state.get("identityState")?.as_str()? {
+        "ACTIVE" => Some(IdentityStatus::Active),
+        "INACTIVE_SHORT_TERM" => Some(IdentityStatus::Disabled),
+        "INACTIVE_LONG_TERM" => Some(IdentityStatus::Terminated),
+        _ => None,
+    };
+    let technical = |state: &Value| Some((state.get("technicalName")?.as_str()?.to_owned(), meaning(state)));
+    Ok(states.iter().filter_map(technical).filter(|(name, _)| !name.trim().is_empty()).collect())
 }
 
 /// A transform by its name; null where the tenant has none.

@@ -1,0 +1,254 @@
+//! What a read is worth: how much of it may be used, whom it may mark missing, and when it is refused.
+//!
+//! Rules, each by percentages of the source's definition: a read of which all records were refused, or in which no
+//! account that was known is found again, has failed; one of which more than `refused_max_percent` were refused is not
+//! complete; only a complete read whose refused records all say whose they are marks accounts missing, and only within
+//! `delete_threshold_percent`. Accounts that were missing past it are *held*: they stay, are not counted again, and go
+//! when the source is among those whose losses are accepted. Links that are lost by more than that percentage stop the
+//! refresh.
+
+use super::RefreshRequest;
+use super::SourceInput;
+use super::stage::StagedSource;
+use super::work::{self, Work, texts};
+use crate::error::Result;
+use muster_reports::snapshot::AggregationMode;
+use std::collections::BTreeMap;
+
+/// What a source's read does to accounts that it does not have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Missing {
+    /// They are marked missing.
+    pub(super) mark: bool,
+    /// They are held from now on.
+    pub(super) hold: bool,
+    /// Those that were held before are marked, too.
+    pub(super) accept: bool,
+}
+
+/// Numbers of a source, by its id.
+type BySource<const N: usize> = BTreeMap<String, [u64; N]>;
+
+async fn by_source<const N: usize>(work: &Work, step: &str, sql: &str) -> Result<BySource<N>> {
+    let rows = work.rows(step, sql).await?;
+    let mut found: BySource<N> = texts(&rows, 0).map(|id| (id, [0; N])).collect();
+    for column in 0..N {
+        for (id, number) in texts(&rows, 0).zip(work::counts(step, &rows, column + 1)?) {
+            found.entry(id).and_modify(|numbers| numbers[column] = number);
+        }
+    }
+    Ok(found)
+}
+
+fn of<const N: usize>(found: &BySource<N>, source: &StagedSource) -> [u64; N] {
+    found.get(source.outcome.run.id.as_str()).copied().unwrap_or([0; N])
+}
+
+/// `a` is more than `percent` of `of`.
+fn exceeds(a: u64, percent: u8, of: u64) -> bool {
+    u128::from(a) * 100 > u128::from(percent) * u128::from(of)
+}
+
+impl StagedSource {
+    /// Nothing of the read is used.
+    pub(super) fn fail(&mut self, reason: String) {
+        self.outcome.run.complete = false;
+        self.outcome.run.remark = Some(reason.clone());
+        self.outcome.failure = Some(reason);
+    }
+
+    /// Adds what a reader must know.
+    fn remark(&mut self, text: String) {
+        let remark = &mut self.outcome.run.remark;
+        *remark = Some(match remark.take() {
+            Some(earlier) => format!("{earlier}; {text}"),
+            None => text,
+        });
+    }
+
+    fn was_read(&self) -> bool {
+        !self.outcome.carried && self.outcome.failure.is_none()
+    }
+}
+
+/// How a source's losses are accepted, for people.
+fn way_out(name: &str) -> String {
+    format!("`muster refresh --accept-missing {name:?}` accepts it")
+}
+
+/// Says of each source whether too many of its records were refused, or whether none of its accounts was known.
+pub(super) async fn check_reads(
+    work: &Work,
+    request: &RefreshRequest,
+    staged: &mut [StagedSource],
+) -> Result<()> {
+    let records: BySource<2> = by_source(
+        work,
+        "records of accounts that were known",
+        "SELECT s.source_id, count(*), count(p.id) FROM staged_known s \
+         LEFT JOIN (SELECT id FROM prev_read) p ON p.id = s.id GROUP BY s.source_id",
+    )
+    .await?;
+    let live: BySource<1> = by_source(
+        work,
+        "accounts that were known",
+        "SELECT source_id, count(*) FROM prev_read WHERE dead_since IS NULL GROUP BY source_id",
+    )
+    .await?;
+    for (source, input) in staged.iter_mut().zip(&request.sources).filter(|(source, _)| source.was_read()) {
+        check_refused(source, input);
+        let ([records, known], [live]) = (of(&records, source), of(&live, source));
+        let is_new =
+            source.outcome.run.mode == AggregationMode::Full && records > 0 && known == 0 && live > 0;
+        let may_go = input.definition.delete_threshold_percent == 100 || request.accepts(input);
+        if source.was_read() && is_new && !may_go {
+            source.fail(format!(
+                "none of its {records} native identities was known, and none of the {live} that were known is there: \
+                 has the column of the native identity changed? {}",
+                way_out(&input.definition.name)
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_refused(source: &mut StagedSource, input: &SourceInput) {
+    let run = &source.outcome.run;
+    let (read, rejected) = (run.read, run.rejected);
+    let percent = input.definition.refused_max_percent;
+    if rejected > 0 && rejected >= read {
+        let first = source.outcome.rejections.first().map_or_else(String::new, |first| {
+            let line = if first.line > 0 { format!("line {}: ", first.line) } else { String::new() };
+            format!("; the first: {line}{}", first.reason)
+        });
+        source.fail(format!("all {rejected} records were refused{first}"));
+    } else if exceeds(rejected, percent, read) {
+        source.outcome.run.complete = false;
+        source.remark(format!(
+            "{rejected} of {read} records were refused, more than refused_max_percent of {percent}: the read is not complete"
+        ));
+    }
+}
+
+/// Says of each source what becomes of the accounts that it does not have.
+pub(super) async fn missing(
+    work: &Work,
+    request: &RefreshRequest,
+    staged: &mut [StagedSource],
+) -> Result<BTreeMap<String, Missing>> {
+    let accounts: BySource<3> = by_source(
+        work,
+        "missing accounts",
+        "SELECT p.source_id, sum(CASE WHEN p.held_since IS NULL THEN 1 ELSE 0 END), \
+           sum(CASE WHEN p.held_since IS NULL AND s.id IS NULL AND k.id IS NULL THEN 1 ELSE 0 END), \
+           sum(CASE WHEN p.held_since IS NOT NULL AND s.id IS NULL AND k.id IS NULL THEN 1 ELSE 0 END) \
+         FROM (SELECT id, source_id, held_since FROM prev_read WHERE dead_since IS NULL) p \
+         LEFT JOIN (SELECT id FROM staged_one) s ON s.id = p.id LEFT JOIN kept_ids k ON k.id = p.id \
+         GROUP BY p.source_id",
+    )
+    .await?;
+    let nameless: BySource<1> = by_source(
+        work,
+        "refused records of nobody",
+        "SELECT source_id, count(*) FROM rejected WHERE native_identity IS NULL OR trim(native_identity) = '' \
+         GROUP BY source_id",
+    )
+    .await?;
+    let mut found = BTreeMap::new();
+    for (source, input) in staged.iter_mut().zip(&request.sources).filter(|(source, _)| source.was_read()) {
+        let ([live, gone, held], [nameless]) = (of(&accounts, source), of(&nameless, source));
+        let missing = what_is_missing(source, input, request.accepts(input), [live, gone, held, nameless]);
+        found.insert(source.outcome.run.id.as_str().to_owned(), missing);
+    }
+    Ok(found)
+}
+
+fn what_is_missing(
+    source: &mut StagedSource,
+    input: &SourceInput,
+    accept: bool,
+    [live, gone, held, nameless]: [u64; 4],
+) -> Missing {
+    if !source.outcome.run.complete || gone + held == 0 {
+        // Whom an incomplete read does not have is not missing; the remark says why it is none.
+        return Missing::default();
+    }
+    if nameless > 0 {
+        source.remark(format!(
+            "{} accounts are missing, and {nameless} refused records do not say whose they are: the accounts were kept",
+            gone + held
+        ));
+        return Missing::default();
+    }
+    if accept {
+        return Missing { mark: true, hold: false, accept: true };
+    }
+    let (name, threshold) = (&input.definition.name, input.definition.delete_threshold_percent);
+    let hold = exceeds(gone, threshold, live);
+    if hold {
+        source.remark(format!(
+            "{gone} of {live} accounts are missing, more than the delete threshold of {threshold} percent: they were kept; {}",
+            way_out(name)
+        ));
+    }
+    if held > 0 {
+        source.remark(format!(
+            "{held} accounts have been missing since an earlier read and were kept: they went past the delete threshold; {}",
+            way_out(name)
+        ));
+    }
+    Missing { mark: !hold, hold, accept: false }
+}
+
+/// Fails the sources that lose more of their links than may go at once; says whether there are any.
+pub(super) async fn check_links(
+    work: &Work,
+    request: &RefreshRequest,
+    staged: &mut [StagedSource],
+) -> Result<bool> {
+    let links: BySource<2> = by_source(
+        work,
+        "lost links",
+        "SELECT p.source_id, count(*), \
+           sum(CASE WHEN n.dead_since IS NULL AND n.identity_id IS NULL AND n.id IS NOT NULL THEN 1 ELSE 0 END) \
+         FROM (SELECT id, source_id FROM prev_accounts WHERE dead_since IS NULL AND identity_id IS NOT NULL) p \
+         JOIN source_flags f ON f.source_id = p.source_id \
+         LEFT JOIN (SELECT id, dead_since, identity_id FROM accounts_next) n ON n.id = p.id \
+         WHERE NOT f.authoritative GROUP BY p.source_id",
+    )
+    .await?;
+    let mut stopped = false;
+    for (source, input) in staged.iter_mut().zip(&request.sources) {
+        let [before, lost] = of(&links, source);
+        let threshold = input.definition.delete_threshold_percent;
+        // One alone is a person's change, whatever part of a small source it is.
+        if lost > 1 && exceeds(lost, threshold, before) && !request.accepts(input) {
+            source.outcome.failure = Some(format!(
+                "{lost} of {before} linked accounts would lose their identity, more than the threshold of {threshold} \
+                 percent; {}",
+                way_out(&input.definition.name)
+            ));
+            stopped = true;
+        }
+    }
+    Ok(stopped)
+}
+
+impl RefreshRequest {
+    /// Whether what this source lost is accepted.
+    fn accepts(&self, input: &SourceInput) -> bool {
+        self.accept_missing.contains(&input.definition.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::exceeds;
+
+    #[test]
+    fn a_threshold_is_exceeded_by_more_than_its_share() {
+        assert!(!exceeds(1, 10, 10) && exceeds(2, 10, 10) && exceeds(1, 10, 9));
+        assert!(exceeds(1, 0, 1_000) && !exceeds(0, 0, 0) && !exceeds(5, 100, 5));
+        assert!(!exceeds(u64::MAX, 100, u64::MAX));
+    }
+}

@@ -1,0 +1,95 @@
+//! A snapshot that an older version of the program made: its tables lack columns, and the next refresh goes on from it.
+
+use crate::house::{House, block_on};
+use datafusion::prelude::SessionContext;
+use deltalake::operations::write::SchemaMode;
+use deltalake::protocol::SaveMode;
+use muster_reports::DataScope;
+use muster_reports::ids::SourceId;
+use std::sync::Arc;
+
+const HR: &str = r#"
+name = "HR"
+kind = "delimited"
+[delimited]
+path = "hr.csv"
+native_identity = "id"
+[profile]
+name = "Employees"
+priority = 10
+[[profile.attributes]]
+name = "uid"
+from = "id"
+[[profile.attributes]]
+name = "lastname"
+from = "name"
+[[profile.attributes]]
+name = "email"
+from = "name"
+"#;
+
+const AD: &str = r#"
+name = "AD"
+kind = "delimited"
+[delimited]
+path = "ad.csv"
+native_identity = "dn"
+uuid = "guid"
+[[correlation]]
+identity_attribute = "uid"
+account_attribute = "emp"
+"#;
+
+/// The newest snapshot's table without these columns, under a version of its own.
+fn strip(house: &mut House, table: &str, columns: &[&str]) {
+    let path = house.dir.path().join("tables").join(table);
+    let mut manifest = house.manifest().clone();
+    let version = block_on(async {
+        let url = deltalake::ensure_table_uri(path.to_string_lossy()).unwrap();
+        let opened = deltalake::open_table_with_version(url.clone(), manifest.versions[table]).await.unwrap();
+        let context = SessionContext::new();
+        context.register_table("t", opened.table_provider().await.unwrap()).unwrap();
+        let frame = context.table("t").await.unwrap().drop_columns(columns).unwrap();
+        let batches = frame.collect().await.unwrap();
+        let newest = deltalake::open_table(url).await.unwrap();
+        let written = newest
+            .write(batches)
+            .with_save_mode(SaveMode::Overwrite)
+            .with_schema_mode(SchemaMode::Overwrite)
+            .await
+            .unwrap();
+        written.version().unwrap()
+    });
+    manifest.versions.insert(table.to_owned(), version);
+    house.manifest = Some(Arc::new(manifest));
+}
+
+#[test]
+fn a_snapshot_of_an_older_version_is_read_and_gone_on_from() {
+    let mut house = House::new();
+    house.source(HR, "hr.csv", "id,name\n1,Ada\n2,Bob\n");
+    house.source(AD, "ad.csv", "dn,guid,emp\nx,g1,1\ny,g2,2\n");
+    house.link("AD", "x", "2");
+    house.refresh();
+    strip(&mut house, "accounts", &["linked_as", "held_since"]);
+    strip(&mut house, "identities", &["account_id", "processing_state"]);
+    let old = house.opened_anew();
+    // A caller who may see one source reads it by the columns that it has.
+    let of_ad = [SourceId::new(old.sources[1].definition.id.clone())].into_iter().collect();
+    let seen = old.scoped_report(old.manifest(), "IDENTITIES", &[], &DataScope::Sources(of_ad));
+    assert_eq!(seen.column("name"), ["2"]);
+
+    let mut house = house.opened_anew();
+    // The linked account moves in the same refresh.
+    house.source(AD, "ad.csv", "dn,guid,emp\nz,g1,1\ny,g2,2\n");
+    let outcome = house.refresh();
+    let run = &outcome.sources.iter().find(|source| source.run.name == "AD").unwrap().run;
+    assert_eq!((run.created, run.updated, run.unchanged, run.missing), (0, 1, 1, 0));
+    for _ in 0..2 {
+        let accounts = house.accounts("AD");
+        assert_eq!(accounts.column("nativeIdentity"), ["y", "z"]);
+        assert_eq!(accounts.column("identityName"), ["2", "2"]);
+        assert_eq!(accounts.column("manuallyCorrelated"), ["false", "true"]);
+        house.refresh();
+    }
+}
