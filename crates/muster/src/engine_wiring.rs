@@ -4,7 +4,7 @@ mod tables;
 
 pub use muster_engine::compare::COLUMNS as COMPARED;
 pub use muster_engine::digests::{Checked, Damage};
-pub use muster_engine::explain::CorrelationExplanation;
+pub use muster_engine::explain::{CorrelationExplanation, is_unseen};
 pub use muster_engine::retention::{Removal, Removed};
 
 use crate::config::{self, CsvHeader, PdfPaper};

@@ -28,6 +28,46 @@ pub struct Candidate {
     pub name: String,
 }
 
+/// An identity that a rule misses by a difference that people do not see.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Near {
+    /// The identity.
+    pub identity: Candidate,
+    /// The account's value.
+    pub account_value: String,
+    /// The identity's value.
+    pub identity_value: String,
+    /// In what they differ, for people.
+    pub differ_in: &'static str,
+}
+
+impl Near {
+    fn new(identity: Candidate, account_value: &str, identity_value: &str) -> Self {
+        let folded = |text: &str| text.trim().to_lowercase();
+        let bare = |text: &str| text.chars().filter(|c| !is_unseen(*c)).collect::<String>();
+        let differ_in = if folded(account_value) == folded(identity_value) {
+            "case"
+        } else if bare(account_value) == bare(identity_value) {
+            "white space or invisible characters"
+        } else {
+            "case, and in white space or invisible characters"
+        };
+        Self {
+            identity,
+            account_value: account_value.to_owned(),
+            identity_value: identity_value.to_owned(),
+            differ_in,
+        }
+    }
+}
+
+/// Whether a character leaves nothing to be seen: white space, and what a debug form escapes though it is no sign.
+pub fn is_unseen(character: char) -> bool {
+    let is_sign = matches!(character, '"' | '\'' | '\\');
+    character.is_whitespace() || (!is_sign && character.escape_debug().len() > 1)
+}
+
 /// What one rule says of the account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -40,6 +80,8 @@ pub struct RuleOutcome {
     pub candidates: Vec<Candidate>,
     /// How many it found.
     pub found: u64,
+    /// Where it found none: identities that it would find if texts were compared less strictly, the first of them.
+    pub near: Vec<Near>,
     /// Whether it is the first that found anything: it decides, and no later one is asked.
     pub decides: bool,
 }
@@ -261,14 +303,27 @@ async fn outcome(context: &SessionContext, rule: &Rule, account: &str, decided: 
     let found = rows(context, &sql).await?;
     let count = found.iter().map(|batch| batch.num_rows() as u64).sum();
     let candidates = texts(&found, 0).zip(texts(&found, 1)).map(|(id, name)| Candidate { id, name });
-    let values = rows(context, &rule.values(&one)).await?;
+    let values: Vec<String> = texts(&rows(context, &rule.values(&one)).await?, 0).collect();
+    let near = if count == 0 && !values.is_empty() { near(context, rule, &one).await? } else { Vec::new() };
     Ok(RuleOutcome {
         rule: rule.label(),
-        values: texts(&values, 0).collect(),
+        values,
+        near,
         candidates: candidates.take(CANDIDATES_NAMED_MAX).collect(),
         found: count,
         decides: count > 0 && !decided,
     })
+}
+
+async fn near(context: &SessionContext, rule: &Rule, account: &str) -> Result<Vec<Near>> {
+    let sql = format!("{} ORDER BY 1, 4 LIMIT {CANDIDATES_NAMED_MAX}", rule.near(account, "identities"));
+    let found = rows(context, &sql).await?;
+    let candidates = texts(&found, 0).zip(texts(&found, 1)).map(|(id, name)| Candidate { id, name });
+    let values = texts(&found, 2).zip(texts(&found, 3));
+    Ok(candidates
+        .zip(values)
+        .map(|(candidate, (account, other))| Near::new(candidate, &account, &other))
+        .collect())
 }
 
 /// The name of an identity, and whether it is correlated.
@@ -278,4 +333,23 @@ async fn owner(context: &SessionContext, id: Option<&str>) -> Result<Option<(Str
     let found = rows(context, &sql).await?;
     let owner = texts(&found, 0).zip(texts(&found, 1)).next();
     Ok(owner.map(|(name, correlated)| (name, correlated == "true")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_people_do_not_see_is_said() {
+        let differ_in = |account: &str, identity: &str| {
+            let identity_itself = Candidate { id: "1".into(), name: "ada".into() };
+            Near::new(identity_itself, account, identity).differ_in
+        };
+        assert_eq!(differ_in("E1", " e1 "), "case");
+        assert_eq!(differ_in("E 1", "E1"), "white space or invisible characters");
+        assert_eq!(differ_in("E1\u{200b}", "E1"), "white space or invisible characters");
+        assert_eq!(differ_in("e1\u{a0}x", "E1X"), "case, and in white space or invisible characters");
+        assert!(is_unseen('\u{feff}') && is_unseen('\u{a0}') && is_unseen('\t'));
+        assert!(!is_unseen('"') && !is_unseen('\\') && !is_unseen('ß') && !is_unseen('大'));
+    }
 }

@@ -61,6 +61,7 @@ fn strip(house: &mut House, table: &str, columns: &[&str]) {
         written.version().unwrap()
     });
     manifest.versions.insert(table.to_owned(), version);
+    manifest.files.clear();
     house.manifest = Some(Arc::new(manifest));
 }
 

@@ -2,7 +2,7 @@
 
 use crate::cli::CorrelateCommand;
 use crate::config::Settings;
-use crate::engine_wiring::CorrelationExplanation;
+use crate::engine_wiring::{CorrelationExplanation, is_unseen};
 use crate::failure::{Failure, Result};
 use crate::house::House;
 use crate::output::{Output, count, json, number, print, table, text};
@@ -48,13 +48,26 @@ fn shown(explanation: &CorrelationExplanation) -> String {
             }
             vec![
                 rule.rule.clone(),
-                rule.values.join("; "),
+                rule.values.iter().map(|value| visible(value)).collect::<Vec<_>>().join("; "),
                 count(rule.found),
                 names.join("; "),
                 if rule.decides { "yes" } else { "" }.into(),
             ]
         });
         lines.push(format!("\n{}\n", table(&columns, rules)));
+    }
+    for rule in &explanation.rules {
+        lines.extend(rule.near.iter().map(|near| {
+            format!(
+                "the rule {:?} misses {} ({}): {} and {} differ in {} only",
+                rule.rule,
+                near.identity.name,
+                near.identity.id,
+                visible(&near.account_value),
+                visible(&near.identity_value),
+                near.differ_in
+            )
+        }));
     }
     let verdict = &explanation.verdict;
     let whose = match (&explanation.identity_name, &verdict.identity) {
@@ -74,4 +87,24 @@ fn shown(explanation: &CorrelationExplanation) -> String {
         )
     });
     lines.join("\n")
+}
+
+/// A value as it stands where all of it can be seen, else with what cannot be seen written out.
+fn visible(value: &str) -> String {
+    let is_plain =
+        value.trim() == value && !value.contains("  ") && !value.chars().any(|c| c != ' ' && is_unseen(c));
+    if is_plain { value.to_owned() } else { format!("{value:?}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::visible;
+
+    #[test]
+    fn what_cannot_be_seen_is_written_out() {
+        assert_eq!(visible("CN=Ada Müller,O=\"x\""), "CN=Ada Müller,O=\"x\"");
+        assert_eq!(visible("E1 "), "\"E1 \"");
+        assert_eq!(visible("E1\u{200b}"), "\"E1\\u{200b}\"");
+        assert_eq!(visible("E\u{a0}1"), "\"E\\u{a0}1\"");
+    }
 }
