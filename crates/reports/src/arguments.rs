@@ -41,6 +41,14 @@ impl RawValue {
         }
     }
 
+    /// The text, where it is one; else an empty one.
+    fn text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Null | Self::Boolean(_) | Self::Number(_) | Self::List(_) | Self::Object(_) => "",
+        }
+    }
+
     fn shape(&self) -> &'static str {
         match self {
             Self::Null => "null",
@@ -78,6 +86,12 @@ pub enum UnknownNames {
     /// A refusal.
     Refuse,
 }
+
+/// Most items of an argument that is a list, such as `sort` or `columns`.
+pub const ITEMS_MAX: usize = 500;
+
+/// Most bytes of all items of such an argument together.
+pub const ITEMS_BYTES_MAX: usize = 32 * 1024;
 
 /// The `arguments` object of a request, unchecked.
 pub type RawArguments = BTreeMap<String, RawValue>;
@@ -278,7 +292,10 @@ fn check_value(spec: &ArgumentSpec, value: &RawValue) -> Result<Option<ArgumentV
             Some(_) | None => Err(refuse()),
         },
         (ArgumentKind::Query, RawValue::Text(text)) => Ok(Some(ArgumentValue::Text(text.clone()))),
-        (ArgumentKind::Names, RawValue::Text(text)) => Ok(names(text.split(','))),
+        (ArgumentKind::Names, RawValue::Text(text)) => {
+            within_limits(spec, text.split(','))?;
+            Ok(names(text.split(',')))
+        }
         (ArgumentKind::Names, RawValue::List(items)) => {
             let texts = items.iter().map(|item| match item {
                 RawValue::Text(text) => Ok(text.as_str()),
@@ -288,9 +305,12 @@ fn check_value(spec: &ArgumentSpec, value: &RawValue) -> Result<Option<ArgumentV
                 | RawValue::List(_)
                 | RawValue::Object(_) => Err(refuse()),
             });
-            Ok(names(texts.collect::<Result<Vec<_>>>()?.into_iter()))
+            let texts = texts.collect::<Result<Vec<_>>>()?;
+            within_limits(spec, texts.iter().copied())?;
+            Ok(names(texts.into_iter()))
         }
         (ArgumentKind::Texts { allowed }, RawValue::List(items)) => {
+            within_limits(spec, items.iter().map(RawValue::text))?;
             let mut texts = Vec::with_capacity(items.len());
             for (at, item) in items.iter().enumerate() {
                 let RawValue::Text(text) = item else {
@@ -319,6 +339,28 @@ fn check_value(spec: &ArgumentSpec, value: &RawValue) -> Result<Option<ArgumentV
         }
         _ => Err(refuse()),
     }
+}
+
+/// A list is part of a plan and of what is kept of a task, so that it has a bound.
+fn within_limits<'a>(spec: &ArgumentSpec, items: impl Iterator<Item = &'a str>) -> Result<()> {
+    let (mut count, mut bytes) = (0, 0);
+    for item in items {
+        count += 1;
+        bytes += item.len();
+    }
+    if count > ITEMS_MAX {
+        return Err(Error::invalid(format!(
+            "argument {:?} has {count} items: expected at most {ITEMS_MAX}",
+            spec.name
+        )));
+    }
+    if bytes > ITEMS_BYTES_MAX {
+        return Err(Error::invalid(format!(
+            "argument {:?} has {bytes} bytes in its items: expected at most {ITEMS_BYTES_MAX}",
+            spec.name
+        )));
+    }
+    Ok(())
 }
 
 /// Names without the blanks around them; none of them is no value.
@@ -472,6 +514,32 @@ mod tests {
         let error =
             Arguments::check(&specs, &raw([("columns", RawValue::List(vec![RawValue::Null]))])).unwrap_err();
         assert!(error.message.contains("columns"), "{}", error.message);
+    }
+
+    #[test]
+    fn lists_have_a_bound() {
+        let texts = |count: usize, text: &str| RawValue::List(vec![RawValue::Text(text.to_owned()); count]);
+        let sort = [spec("sort", ArgumentKind::Texts { allowed: Vec::new() }, false)];
+        let columns = [spec("columns", ArgumentKind::Names, false)];
+        let check = |specs: &[ArgumentSpec; 1], value: RawValue| {
+            let name = specs[0].name.clone();
+            Arguments::check(specs, &RawArguments::from([(name, value)])).map_err(|error| error.message)
+        };
+        assert!(check(&sort, texts(500, "name")).is_ok() && check(&columns, texts(500, "name")).is_ok());
+        assert_eq!(
+            check(&sort, texts(501, "name")).unwrap_err(),
+            "argument \"sort\" has 501 items: expected at most 500"
+        );
+        for value in [texts(501, "a"), RawValue::Text(vec!["a"; 501].join(","))] {
+            assert_eq!(
+                check(&columns, value).unwrap_err(),
+                "argument \"columns\" has 501 items: expected at most 500"
+            );
+        }
+        assert_eq!(
+            check(&sort, texts(2, &"x".repeat(20_000))).unwrap_err(),
+            "argument \"sort\" has 40000 bytes in its items: expected at most 32768"
+        );
     }
 
     #[test]
