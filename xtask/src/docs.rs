@@ -20,7 +20,8 @@ This page is written by `cargo xtask docs` from the definitions in `crates/repor
 
 Every report is a CSV file after RFC 4180: UTF-8 without a byte order mark, lines end in CR LF, the first line \
 has the technical names of the columns (`csv.header = \"label\"` puts labels there). A null is an empty cell, a \
-time is RFC 3339 in UTC, and several values in one cell are joined by `; `, with a `;` inside a value doubled. \
+time is RFC 3339 in UTC, and several values in one cell are joined by `; `, with a `;` inside a value doubled; a single value is written as \
+it is. \
 Rows are totally ordered, so the same snapshot and the same arguments give the same bytes. A change of columns, \
 of order or of meaning is a new version of the definition.
 

@@ -6,7 +6,7 @@
 //! |---|---|
 //! | null | nothing; so is an empty text, for CSV cannot tell the two |
 //! | text | as it is |
-//! | list of text | `a; b; c`, a `;` inside a value doubled, null items left out |
+//! | list of text | `a; b; c`, a `;` inside a value doubled, null items left out; a single value as it is |
 //! | boolean | `true`, `false` |
 //! | number | decimal; a floating-point number with the fewest digits that read back the same |
 //! | timestamp | RFC 3339, UTC, with milliseconds and `Z`; one without a zone is taken as UTC |

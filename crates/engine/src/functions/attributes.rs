@@ -40,7 +40,7 @@ impl AttributeFunction {
         Self::new("attribute_first", Shape::First)
     }
 
-    /// `attribute_text(map, name)`: the values joined with `; `, a `;` inside one doubled.
+    /// `attribute_text(map, name)`: the values joined with `; `, a `;` inside one doubled; a single one as it is.
     pub(super) fn text() -> Self {
         Self::new("attribute_text", Shape::Text)
     }
@@ -113,18 +113,20 @@ impl ScalarUDFImpl for AttributeFunction {
     }
 }
 
-/// Values in one text, as multi-valued cells are written: joined with `; `, a `;` inside one doubled.
+/// Values in one text, as multi-valued cells are written: joined with `; `, a `;` inside one doubled; a single one as
+/// it is.
 pub(crate) fn cell<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     let mut joined = String::new();
     push_cell(&mut joined, texts);
     joined
 }
 
-fn push_cell<'a>(joined: &mut String, texts: impl Iterator<Item = &'a str>) {
-    for (at, text) in texts.enumerate() {
-        if at > 0 {
-            joined.push_str("; ");
-        }
+fn push_cell<'a>(joined: &mut String, mut texts: impl Iterator<Item = &'a str>) {
+    let Some(first) = texts.next() else { return };
+    let Some(second) = texts.next() else { return joined.push_str(first) };
+    push_doubled(joined, first);
+    for text in std::iter::once(second).chain(texts) {
+        joined.push_str("; ");
         push_doubled(joined, text);
     }
 }

@@ -112,13 +112,16 @@ impl<'a> Cells<'a> {
     }
 }
 
-/// `a; b` in place of what was there, with a `;` inside a value doubled and null items left out.
+/// `a; b` in place of what was there, with a `;` inside a value doubled and null items left out. A single value is
+/// written as it is.
 pub(crate) fn join_list<O: OffsetSizeTrait>(joined: &mut String, lists: &GenericListArray<O>, row: usize) {
     let items = lists.values().as_ref();
     let offsets = lists.value_offsets();
     joined.clear();
+    let places = offsets[row].as_usize()..offsets[row + 1].as_usize();
+    let several = places.clone().filter(|item| items.is_valid(*item)).nth(1).is_some();
     let mut first = true;
-    for item in offsets[row].as_usize()..offsets[row + 1].as_usize() {
+    for item in places {
         if items.is_null(item) {
             continue;
         }
@@ -127,6 +130,10 @@ pub(crate) fn join_list<O: OffsetSizeTrait>(joined: &mut String, lists: &Generic
         }
         first = false;
         let value = text(items, item).unwrap_or_default();
+        if !several {
+            joined.push_str(value);
+            continue;
+        }
         for (index, part) in value.split(';').enumerate() {
             if index > 0 {
                 joined.push_str(";;");

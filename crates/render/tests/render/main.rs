@@ -118,9 +118,12 @@ fn lists_join_and_double_their_separator() {
         Some(&[]),
         None,
         Some(&[Some(""), Some("z")]),
+        // One value alone is as it is.
+        Some(&[Some("b;c; d")]),
+        Some(&[None, Some(";"), None]),
     ]);
-    let expected = "l,n\r\na; b;;c; d,0\r\n\"x,y; ;;;;\",1\r\n,2\r\n,3\r\n,4\r\n; z,5\r\n";
-    let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..6));
+    let expected = "l,n\r\na; b;;c; d,0\r\n\"x,y; ;;;;\",1\r\n,2\r\n,3\r\n,4\r\n; z,5\r\nb;c; d,6\r\n;,7\r\n";
+    let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(0..8));
     let whole = batch(vec![("l", column), ("n", numbers)]);
     assert_eq!(csv_of(std::slice::from_ref(&whole)), expected);
     // A slice begins in the middle of the values.
