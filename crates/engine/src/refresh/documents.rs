@@ -151,7 +151,7 @@ fn register_sources(work: &Work, sources: &[SourceInput]) -> Result<()> {
 
 const ACCOUNTS: &str = "
 SELECT a.id, a.identity_id, a.name, a.native_identity, a.source_id, a.source_name, s.source_type, a.disabled, a.locked,
-  a.privileged, a.manually_correlated, attributes_kept(a.attributes, s.entitlements) AS rights, a.created
+  a.privileged, a.manually_correlated, a.attributes, attributes_kept(a.attributes, s.entitlements) AS rights, a.created
 FROM accounts_all a LEFT JOIN document_sources s ON s.source_id = a.source_id
 WHERE a.dead_since IS NULL";
 
@@ -184,7 +184,7 @@ const ENTITLEMENT_FIELDS: [Known; 9] = [
     ("source.type", "source_type"),
 ];
 
-const ACCOUNT_FIELDS: [Known; 12] = [
+const ACCOUNT_FIELDS: [Known; 13] = [
     ("id", "id"),
     ("name", "name"),
     ("accountId", "native_identity"),
@@ -196,6 +196,7 @@ const ACCOUNT_FIELDS: [Known; 12] = [
     ("privileged", "privileged"),
     ("manuallyCorrelated", "manually_correlated"),
     ("entitlementAttributes", "rights"),
+    ("accountAttributes", "attributes"),
     ("created", "created"),
 ];
 
@@ -338,6 +339,8 @@ async fn identities(work: &Work, step: &str) -> Result<()> {
         let accounts = accounts.lists_for(&owners)?;
         let access = access.lists_for(&owners)?;
         let (account_counts, access_counts) = (lengths(&accounts), lengths(&access));
+        // Access made here is entitlements and nothing else.
+        let none: ArrayRef = Arc::new(Int64Array::from(vec![0; batch.num_rows()]));
         let mut columns = batch.columns().to_vec();
         for (name, column) in [
             ("accounts", accounts),
@@ -345,6 +348,9 @@ async fn identities(work: &Work, step: &str) -> Result<()> {
             ("accountCount", account_counts),
             ("accessCount", Arc::clone(&access_counts)),
             ("entitlementCount", access_counts),
+            ("appCount", Arc::clone(&none)),
+            ("accessProfileCount", Arc::clone(&none)),
+            ("roleCount", none),
         ] {
             let at = schema.index_of(name).map_err(|e| EngineError::data("making documents", e))?;
             columns[at] = datafusion::arrow::compute::cast(&column, schema.field(at).data_type())
