@@ -19,7 +19,9 @@ mod schemas;
 mod scope;
 pub mod search;
 mod session;
+mod stop;
 mod tables;
+mod watch;
 mod whole;
 
 pub use datafusion::arrow::array::RecordBatch;

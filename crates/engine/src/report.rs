@@ -5,6 +5,7 @@ use crate::functions::strings;
 use crate::order::{Ordered, SortKey};
 use crate::rows::ReportRows;
 use crate::session::{Engine, within_memory};
+use crate::stop::Running;
 use crate::{reading, scope, tables};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
@@ -44,7 +45,7 @@ pub struct ChartNumber {
     pub number: u64,
 }
 
-/// A report ready to run.
+/// A report ready to run. Its rows and counts end with it.
 pub struct ReportPlan {
     engine: Arc<Engine>,
     context: SessionContext,
@@ -52,6 +53,7 @@ pub struct ReportPlan {
     parameters: Vec<(String, ScalarValue)>,
     columns: Vec<OutputColumn>,
     rows: Ordered,
+    _running: Running,
 }
 
 impl Engine {
@@ -67,7 +69,8 @@ impl Engine {
         scope: &DataScope,
     ) -> Result<ReportPlan> {
         reading::check(definition)?;
-        let context = self.session();
+        let running = Running::default();
+        let context = self.session_until(running.stop());
         reading::limit(&context);
         // A query that names a table which the snapshot lacks says so.
         scope::register(self, &context, manifest, scope, &tables::TABLES).await?;
@@ -88,6 +91,7 @@ impl Engine {
             parameters,
             columns,
             rows,
+            _running: running,
         })
     }
 }

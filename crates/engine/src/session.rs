@@ -5,6 +5,8 @@
 
 use crate::digests::KnownFiles;
 use crate::error::{EngineError, Result};
+use crate::stop::Stop;
+use crate::watch::WatchPlan;
 use crate::{functions, tables};
 use datafusion::catalog::TableProvider;
 use datafusion::dataframe::DataFrame;
@@ -55,6 +57,12 @@ where
         Err(EngineError::OutOfMemory { .. }) => attempt(with_spilling_joins(frame)).await,
         outcome => outcome,
     }
+}
+
+fn with_functions(state: SessionStateBuilder) -> SessionContext {
+    let context = SessionContext::new_with_state(state.build());
+    functions::register(&context);
+    context
 }
 
 /// DataFusion and Delta behind one door.
@@ -118,8 +126,17 @@ impl Engine {
         })
     }
 
-    /// A session for one report or one refresh.
+    /// A session for a refresh, which ends by being dropped.
     pub(crate) fn session(&self) -> SessionContext {
+        with_functions(self.state())
+    }
+
+    /// A session for one run of a report: its plans end when the run is over, whatever their queries say.
+    pub(crate) fn session_until(&self, stop: Stop) -> SessionContext {
+        with_functions(self.state().with_physical_optimizer_rule(Arc::new(WatchPlan(stop))))
+    }
+
+    fn state(&self) -> SessionStateBuilder {
         let config = SessionConfig::new()
             .with_target_partitions(self.settings.threads.max(1))
             .with_batch_size(BATCH_ROWS)
@@ -128,15 +145,11 @@ impl Engine {
             .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
             .set_bool("datafusion.execution.parquet.pushdown_filters", true)
             .set_usize("datafusion.execution.parquet.max_row_group_size", tables::ROW_GROUP_ROWS);
-        let state = SessionStateBuilder::new()
+        SessionStateBuilder::new()
             .with_default_features()
             .with_config(config)
             .with_runtime_env(Arc::clone(&self.environment))
             .with_query_planner(DeltaPlanner::new())
-            .build();
-        let context = SessionContext::new_with_state(state);
-        functions::register(&context);
-        context
     }
 
     /// A table of a snapshot at its version, for reading: only as it was written.

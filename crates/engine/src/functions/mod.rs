@@ -3,6 +3,7 @@
 //! All are pure and work on whole batches, so that a refresh stays a handful of plans.
 
 mod attributes;
+mod bounded;
 mod digest;
 mod entitlements;
 mod mapping;
@@ -23,8 +24,9 @@ pub(crate) use mapping::{MAPPED_FIELDS, MappingFunction, lifecycle_attribute};
 pub(crate) use moment::MomentFunction;
 pub(crate) use of_sources::OfSourcesFunction;
 
-/// Makes the functions known to a session.
+/// Makes the functions known to a session, and bounds those that others brought.
 pub(crate) fn register(context: &SessionContext) {
+    bounded::register(context);
     for function in [
         ScalarUDF::from(attributes::AttributeFunction::values()),
         ScalarUDF::from(attributes::AttributeFunction::first()),

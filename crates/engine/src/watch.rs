@@ -1,0 +1,382 @@
+//! What keeps the plan of a report within its bounds while it runs, whatever its query says.
+//!
+//! Why: a query of a custom report is anybody's SQL. DataFusion yields where a plan reads; a cross join, a recursive
+//! query or a join that finds nothing reads little and works for hours between two reads, so that neither a cancel
+//! nor another report gets its turn.
+//!
+//! - Every operator that is fed by another yields after a bounded number of batches and ends when the run is over.
+//! - The filter of a join without keys looks at each of its batches whether the run is over.
+//! - A large batch counts in the memory pool as long as it is the last of its operator.
+//! - A recursive query has a bounded number of rounds.
+
+use crate::stop::Stop;
+use datafusion::arrow::array::{Array, RecordBatch};
+use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
+use datafusion::common::config::ConfigOptions;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::common::{Result, exec_err, internal_err};
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
+use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::ColumnarValue;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_plan::coop::CooperativeExec;
+use datafusion::physical_plan::joins::utils::JoinFilter;
+use datafusion::physical_plan::joins::{NestedLoopJoinExec, NestedLoopJoinExecBuilder};
+use datafusion::physical_plan::recursive_query::RecursiveQueryExec;
+use datafusion::physical_plan::{
+    ChildrenPropertiesMode, DisplayAs, DisplayFormatType, ExecutionPlan, PhysicalExpr, PlanProperties,
+    ReplaceChildrenOptions,
+};
+use futures_util::{Stream, StreamExt};
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+
+/// Most rounds of a recursive query: levels of a hierarchy, one after another.
+const ROUNDS_MAX: usize = 1_000;
+
+/// Bytes that a batch may have without being counted; the usual ones have few.
+const UNCOUNTED_BYTES: usize = 16 << 20;
+
+/// Puts the bounds into a plan. It comes after every other rule, which so sees the operators themselves.
+#[derive(Debug)]
+pub(crate) struct WatchPlan(pub(crate) Stop);
+
+impl PhysicalOptimizerRule for WatchPlan {
+    fn name(&self) -> &str {
+        "watch_plan"
+    }
+
+    fn schema_check(&self) -> bool {
+        true
+    }
+
+    fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        let watched = plan.transform_up(|node| {
+            // What reads yields by itself, and a scan of Delta looks at what it reads from.
+            if node.children().is_empty() || node.is::<CooperativeExec>() {
+                return Ok(Transformed::no(node));
+            }
+            let node = self.with_watched_filter(node)?;
+            let node = with_bounded_rounds(node, &self.0)?;
+            Ok(Transformed::yes(Arc::new(WatchedExec::new(node, self.0.clone()))))
+        })?;
+        Ok(watched.data)
+    }
+}
+
+impl WatchPlan {
+    fn with_watched_filter(&self, node: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+        let Some(join) = node.downcast_ref::<NestedLoopJoinExec>() else { return Ok(node) };
+        let Some(filter) = join.filter() else { return Ok(node) };
+        let expression =
+            Arc::new(WatchedExpr { inner: Arc::clone(filter.expression()), stop: self.0.clone() });
+        let filter =
+            JoinFilter::new(expression, filter.column_indices().to_vec(), Arc::clone(filter.schema()));
+        Ok(Arc::new(NestedLoopJoinExecBuilder::from(join).with_filter(Some(filter)).build()?))
+    }
+}
+
+fn with_bounded_rounds(node: Arc<dyn ExecutionPlan>, stop: &Stop) -> Result<Arc<dyn ExecutionPlan>> {
+    if node.downcast_ref::<RecursiveQueryExec>().is_none() {
+        return Ok(node);
+    }
+    let mut children: Vec<_> = node.children().into_iter().cloned().collect();
+    let Some(recursive) = children.last_mut() else { return Ok(node) };
+    let watched = recursive.downcast_ref::<WatchedExec>();
+    let inner = Arc::clone(watched.map_or(&*recursive, |watched| &watched.inner));
+    *recursive = Arc::new(WatchedExec { inner, stop: stop.clone(), rounds: Some(Arc::default()) });
+    node.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+}
+
+/// An operator whose batches are watched.
+#[derive(Debug, Clone)]
+struct WatchedExec {
+    inner: Arc<dyn ExecutionPlan>,
+    stop: Stop,
+    /// How often it was begun, where it is the recursive part of a query.
+    rounds: Option<Arc<AtomicUsize>>,
+}
+
+impl WatchedExec {
+    fn new(inner: Arc<dyn ExecutionPlan>, stop: Stop) -> Self {
+        Self { inner, stop, rounds: None }
+    }
+}
+
+impl DisplayAs for WatchedExec {
+    fn fmt_as(&self, _: DisplayFormatType, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("WatchedExec")
+    }
+}
+
+impl ExecutionPlan for WatchedExec {
+    fn name(&self) -> &str {
+        "WatchedExec"
+    }
+
+    fn properties(&self) -> &Arc<PlanProperties> {
+        self.inner.properties()
+    }
+
+    fn maintains_input_order(&self) -> Vec<bool> {
+        vec![true]
+    }
+
+    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
+        vec![false]
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
+        vec![&self.inner]
+    }
+
+    fn apply_expressions(
+        &self,
+        _: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
+    ) -> Result<TreeNodeRecursion> {
+        Ok(TreeNodeRecursion::Continue)
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        match children.pop() {
+            Some(inner) if children.is_empty() => {
+                Ok(Arc::new(Self { inner, stop: self.stop.clone(), rounds: self.rounds.clone() }))
+            }
+            Some(_) | None => internal_err!("a watched operator is one: expected one child"),
+        }
+    }
+
+    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+        self.stop.check()?;
+        if let Some(rounds) = &self.rounds
+            && rounds.fetch_add(1, Ordering::Relaxed) >= ROUNDS_MAX
+        {
+            return exec_err!(
+                "the recursive query has more than {ROUNDS_MAX} rounds: expected it to end before"
+            );
+        }
+        let counted = MemoryConsumer::new("large batches").register(context.memory_pool());
+        let inner = self.inner.execute(partition, context)?;
+        Ok(Box::pin(WatchedStream { inner, stop: self.stop.clone(), counted }))
+    }
+}
+
+struct WatchedStream {
+    inner: SendableRecordBatchStream,
+    stop: Stop,
+    /// Bytes of the last batch, if they are many.
+    counted: MemoryReservation,
+}
+
+impl Stream for WatchedStream {
+    type Item = Result<RecordBatch>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.stop.check()?;
+        let turn = ready!(tokio::task::coop::poll_proceed(context));
+        let polled = self.inner.poll_next_unpin(context);
+        if polled.is_ready() {
+            turn.made_progress();
+        }
+        if let Poll::Ready(Some(Ok(batch))) = &polled {
+            let bytes = bytes(batch)?;
+            let bytes = if bytes > UNCOUNTED_BYTES { bytes } else { 0 };
+            if bytes != self.counted.size() {
+                self.counted.try_resize(bytes)?;
+            }
+        }
+        polled
+    }
+}
+
+impl RecordBatchStream for WatchedStream {
+    fn schema(&self) -> SchemaRef {
+        self.inner.schema()
+    }
+}
+
+/// Bytes of the rows of a batch, and of no others in the same buffers.
+fn bytes(batch: &RecordBatch) -> Result<usize> {
+    batch.columns().iter().try_fold(0, |sum, column| Ok(sum + column.to_data().get_slice_memory_size()?))
+}
+
+/// An expression that looks whether the run is over before it is evaluated.
+#[derive(Debug)]
+struct WatchedExpr {
+    inner: Arc<dyn PhysicalExpr>,
+    stop: Stop,
+}
+
+impl PartialEq for WatchedExpr {
+    fn eq(&self, other: &Self) -> bool {
+        self.inner.eq(&other.inner)
+    }
+}
+
+impl Eq for WatchedExpr {}
+
+impl Hash for WatchedExpr {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.inner.hash(state);
+    }
+}
+
+impl fmt::Display for WatchedExpr {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.inner)
+    }
+}
+
+impl PhysicalExpr for WatchedExpr {
+    fn data_type(&self, schema: &Schema) -> Result<DataType> {
+        self.inner.data_type(schema)
+    }
+
+    fn nullable(&self, schema: &Schema) -> Result<bool> {
+        self.inner.nullable(schema)
+    }
+
+    fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
+        self.stop.check()?;
+        self.inner.evaluate(batch)
+    }
+
+    fn children(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
+        vec![&self.inner]
+    }
+
+    fn with_new_children(
+        self: Arc<Self>,
+        mut children: Vec<Arc<dyn PhysicalExpr>>,
+    ) -> Result<Arc<dyn PhysicalExpr>> {
+        match children.pop() {
+            Some(inner) if children.is_empty() => Ok(Arc::new(Self { inner, stop: self.stop.clone() })),
+            Some(_) | None => internal_err!("a watched expression is one: expected one child"),
+        }
+    }
+
+    fn fmt_sql(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt_sql(out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::stop::Running;
+    use datafusion::execution::SessionStateBuilder;
+    use datafusion::execution::memory_pool::GreedyMemoryPool;
+    use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+    use datafusion::prelude::{SessionConfig, SessionContext};
+
+    fn session(stop: Stop) -> SessionContext {
+        let pool = Arc::new(GreedyMemoryPool::new(100 << 20));
+        let state = SessionStateBuilder::new()
+            .with_default_features()
+            .with_config(SessionConfig::new().with_target_partitions(2))
+            .with_runtime_env(RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc().unwrap())
+            .with_physical_optimizer_rule(Arc::new(WatchPlan(stop)));
+        SessionContext::new_with_state(state.build())
+    }
+
+    async fn run(context: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>> {
+        context.sql(sql).await?.collect().await
+    }
+
+    fn runtime() -> tokio::runtime::Runtime {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    }
+
+    const ENDLESS: &str =
+        "WITH RECURSIVE t AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM t) SELECT count(*) FROM t";
+
+    #[test]
+    fn a_recursive_query_has_a_bounded_number_of_rounds() {
+        let running = Running::default();
+        runtime().block_on(async {
+            let context = session(running.stop());
+            let error = run(&context, ENDLESS).await.unwrap_err();
+            assert!(error.to_string().contains("more than 1000 rounds"), "{error}");
+            let levels = ENDLESS.replace("FROM t)", "FROM t WHERE n < 500)");
+            // Rounds are those of one run, not of all.
+            for _ in 0..3 {
+                let batches = run(&context, &levels).await.unwrap();
+                let shown =
+                    datafusion::arrow::util::pretty::pretty_format_batches(&batches).unwrap().to_string();
+                assert!(shown.contains("| 500 "), "{shown}");
+            }
+        });
+    }
+
+    #[test]
+    fn a_join_that_would_take_years_ends_with_its_run() {
+        // One thread: this task sees the end of the other only if that one yields.
+        runtime().block_on(async {
+            for sql in [
+                "SELECT count(*) FROM generate_series(1, 1000000) a(x), generate_series(1, 1000000) b(y), generate_series(1, 1000000) c(z)",
+                "SELECT max(x + y) FROM generate_series(1, 1000000) a(x) JOIN generate_series(1, 1000000) b(y) ON x + y > 0",
+            ] {
+                let running = Running::default();
+                let context = session(running.stop());
+                let task = tokio::spawn(async move { run(&context, sql).await });
+                // Long enough to be in the middle of it.
+                for _ in 0..100 {
+                    tokio::task::yield_now().await;
+                }
+                drop(running);
+                let error = task.await.unwrap().unwrap_err();
+                assert!(error.to_string().contains("the run is over"), "{sql}: {error}");
+            }
+        });
+    }
+
+    #[test]
+    fn the_filter_of_a_join_without_keys_ends_with_the_run() {
+        runtime().block_on(async {
+            let running = Running::default();
+            let context = session(running.stop());
+            let sql = "SELECT count(*) FROM generate_series(1, 10) a(x) JOIN generate_series(1, 10) b(y) ON x + y < 0";
+            let plan = context.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
+            let mut filters = Vec::new();
+            plan.apply(|node| {
+                let join = node.downcast_ref::<NestedLoopJoinExec>();
+                filters.extend(join.and_then(NestedLoopJoinExec::filter).cloned());
+                Ok(TreeNodeRecursion::Continue)
+            })
+            .unwrap();
+            let [filter] = &filters[..] else { panic!("one join: {plan:?}") };
+            let none = RecordBatch::new_empty(Arc::clone(filter.schema()));
+            assert!(filter.expression().evaluate(&none).is_ok());
+            drop(running);
+            let error = filter.expression().evaluate(&none).unwrap_err();
+            assert!(error.to_string().contains("the run is over"), "{error}");
+        });
+    }
+
+    #[test]
+    fn a_large_batch_counts_in_the_memory_pool() {
+        runtime().block_on(async {
+            let context = session(Stop::default());
+            // Two million numbers are 16 MB for each of eight columns.
+            let series = |from: u32| format!("range({from}, {}) AS c{from}", from + 2_000_000);
+            let columns: Vec<_> = (0..8).map(series).collect();
+            let sql = format!(
+                "SELECT * FROM (SELECT {} FROM (VALUES (1), (2)) v(k) WHERE k > 1) LIMIT 5",
+                columns.join(", ")
+            );
+            let error = run(&context, &sql).await.unwrap_err();
+            assert!(
+                matches!(error.find_root(), datafusion::error::DataFusionError::ResourcesExhausted(_)),
+                "{error}"
+            );
+        });
+    }
+}
