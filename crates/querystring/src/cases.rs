@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::tree::{Bound, Clause, Edits, Expression, Field, Occur, PatternPiece, Value};
-use crate::{CLAUSES_MAX, DEPTH_MAX, Problem, Query, Span, TEXT_BYTES_MAX, parse};
+use crate::{CLAUSES_MAX, DEPTH_MAX, FIELD_STARS_MAX, Problem, Query, Span, TEXT_BYTES_MAX, parse};
 
 #[test]
 fn every_case_of_the_table() {
@@ -52,8 +52,19 @@ fn each_limit_has_its_error() {
 
     let many = "a ".repeat(CLAUSES_MAX);
     assert!(parse(&many).is_ok());
-    let error = parse(&(many + "b")).expect_err("one clause too many");
+    let error = parse(&format!("{many}b")).expect_err("one clause too many");
     assert_eq!((error.problem, error.offset), (Problem::TooManyClauses, 2 * CLAUSES_MAX));
+    // Each list has its own count, as each of Lucene's `BooleanQuery` has.
+    assert!(parse(&format!("f:({many}) ({many})")).is_ok());
+    assert_eq!(problem(&format!("f:({many}b)")), Problem::TooManyClauses);
+
+    let stars = "\\*".repeat(FIELD_STARS_MAX);
+    assert!(parse(&format!("a{stars}:b _exists_:a{stars}")).is_ok());
+    for query in
+        [format!("a\\*{stars}:b"), format!("_exists_:a\\*{stars}"), format!("_exists_:\"*a{stars}\"")]
+    {
+        assert_eq!(problem(&query), Problem::TooManyStars, "{query}");
+    }
 
     let nested = |depth: usize| format!("{}a{}", "(".repeat(depth), ")".repeat(depth));
     assert!(parse(&nested(DEPTH_MAX)).is_ok());

@@ -103,6 +103,22 @@ pub fn date_instant(text: &str, now: DateTime<Utc>, rounding: Rounding) -> Resul
     Ok(moment)
 }
 
+/// Whether a text has date math, so that it can be nothing but a date.
+pub(crate) fn has_math(text: &str) -> bool {
+    text.contains("||") || text.strip_prefix("now").is_some_and(|math| math.starts_with(['+', '-', '/']))
+}
+
+/// The first millisecond of a whole date or a time by ISO 8601 (`2015-03-01`, `2015-03-01T10:00:00+01:00`); `None`
+/// for every other text, a year alone included.
+pub(crate) fn iso_moment(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    // Most texts are no dates, and that is seen soonest here.
+    if bytes.get(4) != Some(&b'-') || bytes.get(7) != Some(&b'-') {
+        return None;
+    }
+    (Fields { rest: text }).date(Rounding::Down).map(|moment| moment.timestamp_millis())
+}
+
 /// A step of date math.
 struct Step {
     /// How many units to go, or to round to one.

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::{CLAUSES_MAX, DEPTH_MAX, TEXT_BYTES_MAX};
+use crate::{CLAUSES_MAX, DEPTH_MAX, FIELD_STARS_MAX, TEXT_BYTES_MAX};
 
 /// A query that cannot be read, and where.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -32,9 +32,12 @@ pub enum Problem {
         /// How many it has.
         bytes: usize,
     },
-    /// More than [`CLAUSES_MAX`] clauses.
-    #[error("the query has more than {CLAUSES_MAX} clauses")]
+    /// More than [`CLAUSES_MAX`] clauses in one list.
+    #[error("a list has more than {CLAUSES_MAX} clauses")]
     TooManyClauses,
+    /// A field's name with more than [`FIELD_STARS_MAX`] stars.
+    #[error("the name of a field has more than {FIELD_STARS_MAX} stars")]
+    TooManyStars,
     /// More than [`DEPTH_MAX`] groups in one another.
     #[error("groups stand more than {DEPTH_MAX} deep in one another")]
     TooDeep,

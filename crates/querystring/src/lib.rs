@@ -22,8 +22,9 @@
 //!
 //! Invariants:
 //! - Pure: no clock, no files, no state. The same text always gives the same answer.
-//! - Bounded: at most [`TEXT_BYTES_MAX`] bytes, [`CLAUSES_MAX`] clauses and [`DEPTH_MAX`] levels; past each
-//!   there is an error that says so. Nothing here panics, whatever the text.
+//! - Bounded: at most [`TEXT_BYTES_MAX`] bytes, [`CLAUSES_MAX`] clauses in a list, [`DEPTH_MAX`] levels and
+//!   [`FIELD_STARS_MAX`] stars in a field's name; past each there is an error that says so. Nothing here panics,
+//!   whatever the text.
 //! - Where a rule is Lucene's, a differential test holds this crate to Lucene; the rules that are
 //!   Elasticsearch's alone are marked (E) where they are written.
 
@@ -57,8 +58,11 @@ pub use tree::{
 /// The longest query that is read, in bytes of UTF-8.
 pub const TEXT_BYTES_MAX: usize = 16 * 1024;
 
-/// The most clauses one query may have, groups and what is inside them counted alike.
+/// The most clauses that one list may have, a group counting as one: Lucene's `maxClauseCount`.
 pub const CLAUSES_MAX: usize = 1_024;
+
+/// The most stars that the name of a field may have.
+pub const FIELD_STARS_MAX: usize = 16;
 
 /// How deep groups and nested queries may stand in one another.
 pub const DEPTH_MAX: usize = 20;

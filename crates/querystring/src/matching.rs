@@ -24,7 +24,7 @@
 //! Invariants:
 //! - Pure, as the whole crate. Tests are immutable, cheap to clone, and shared between threads.
 //! - A test takes time linear in the text. What would need too large an automaton is refused when it is
-//!   compiled ([`TooComplex`]), never later.
+//!   compiled ([`TooComplex`]), never later; all automata of a query together have one bound.
 //! - Analysis is that of Lucene's `StandardAnalyzer` without stop words; a differential test holds it, and every
 //!   kind of test, to Lucene 8. Deliberate differences: a token is never cut (Lucene cuts at 255 UTF-16
 //!   units), a fuzzy term stands for all tokens that fit (Lucene takes the best 50), and a backslash in a
@@ -32,18 +32,21 @@
 
 mod decimal;
 mod dfa;
+mod free;
 mod fuzzy;
 mod phrase;
 mod predicate;
 pub mod reference;
 mod regular;
+mod remarks;
 mod text;
 mod tokens;
 mod typed;
 mod wildcard;
 
 pub use dfa::TooComplex;
-pub use predicate::{FieldKind, FieldTest, LowerError, Predicate, Resolver, check, lower};
+pub use predicate::{FieldKind, FieldTest, LowerError, Lowering, Predicate, Resolver, check, lower};
+pub use remarks::{Remark, Why, remarks};
 pub use text::{TextBound, TextBounds, TextTest};
 pub use tokens::{tokens, tokens_lower_case};
-pub use typed::{BooleanTest, DateTest, NumberTest};
+pub use typed::{BooleanTest, DateTest, NumberTest, Ranges};

@@ -20,7 +20,7 @@ use crate::escape::{EscapeError, unescape};
 use crate::lexer::tokens;
 use crate::token::{Token, TokenKind};
 use crate::tree::{Clause, Expression, Field, Modifier, Occur, Path, Query, Span, occurs};
-use crate::{CLAUSES_MAX, DEPTH_MAX, TEXT_BYTES_MAX};
+use crate::{CLAUSES_MAX, DEPTH_MAX, FIELD_STARS_MAX, TEXT_BYTES_MAX};
 
 const CLAUSE: &str = "a term, a quoted phrase, a range, `/expression/` or `(`";
 
@@ -38,7 +38,7 @@ pub fn parse(text: &str) -> Result<Query, SyntaxError> {
     if text.chars().all(|character| character <= ' ' || character == '\u{3000}') {
         return Ok(Query::default());
     }
-    let mut parser = Parser { text, tokens: tokens(text), position: 0, clauses: 0 };
+    let mut parser = Parser { text, tokens: tokens(text), position: 0 };
     let clauses = parser.list(&Surroundings { field: None, depth: 0, nested: false }, CLAUSE)?;
     let token = parser.peek();
     if token.kind == TokenKind::End {
@@ -53,7 +53,6 @@ struct Parser<'a> {
     /// Never empty; the last is `End` or `Invalid`.
     tokens: Vec<Token>,
     position: usize,
-    clauses: usize,
 }
 
 /// What holds for everything in a list.
@@ -132,6 +131,9 @@ impl Parser<'_> {
                 (_, true) => "a clause after OR; the word itself is written `\\OR` or in quotes",
                 _ => CLAUSE,
             };
+            if clauses.len() == CLAUSES_MAX {
+                return Err(self.error(self.peek().span.start, Problem::TooManyClauses));
+            }
             clauses.push(self.clause(and, around, expected)?);
         }
         let asked: Vec<Occur> = occurs(&clauses, |_| false).into_iter().map(|(occur, _)| occur).collect();
@@ -196,10 +198,6 @@ impl Parser<'_> {
                 "a value after the field's colon; `+`, `-` and `!` stand before the field, and a colon in a word is `\\:`",
             )?,
         };
-        self.clauses += 1;
-        if self.clauses > CLAUSES_MAX {
-            return Err(self.error(start, Problem::TooManyClauses));
-        }
         let Body { expression, boost, span } = body;
         // The last token taken ends the clause: a boost or tilde belongs to it.
         let end = self.tokens[self.position - 1].span.end;
@@ -216,7 +214,15 @@ impl Parser<'_> {
         }
         let span = self.next().span;
         self.next();
-        Ok(Some(Field { name: self.unescaped(span)?, span }))
+        self.named(self.unescaped(span)?, span).map(Some)
+    }
+
+    /// A field by its name.
+    fn named(&self, name: String, span: Span) -> Result<Field, SyntaxError> {
+        if name.matches('*').count() > FIELD_STARS_MAX {
+            return Err(self.error(span.start, Problem::TooManyStars));
+        }
+        Ok(Field { name, span })
     }
 
     /// What stands after modifier and field. `own` is the field written right here.

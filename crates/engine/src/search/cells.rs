@@ -5,8 +5,9 @@ use super::flatten::{Target, Values, index, values};
 use crate::functions::texts_type;
 use chrono::{DateTime, SecondsFormat};
 use datafusion::arrow::array::{
-    ArrayRef, AsArray, StringArray, UInt32Array, make_comparator, new_null_array,
+    Array, ArrayRef, AsArray, StringArray, StructArray, UInt32Array, make_comparator, new_null_array,
 };
+use datafusion::arrow::buffer::{BooleanBuffer, NullBuffer};
 use datafusion::arrow::compute::{SortOptions, cast, take};
 use datafusion::arrow::datatypes::{DataType, Field, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::{Result, exec_err};
@@ -101,6 +102,7 @@ impl CellFunction {
                 Ok(Values { offsets, values }.into_list())
             }
             (Use::Least | Use::Greatest, true) => Ok(new_null_array(&DataType::Null, rows)),
+            (Use::Cell, true) => Ok(referenced(&chosen(&found, Ordering::Less)?)),
             (Use::Cell | Use::Least, _) => chosen(&found, Ordering::Less),
             (Use::Greatest, false) => chosen(&found, Ordering::Greater),
         }
@@ -109,6 +111,30 @@ impl CellFunction {
 
 fn is_object(leaf: &DataType) -> bool {
     matches!(leaf, DataType::Struct(_) | DataType::Map(_, _))
+}
+
+/// Objects, where those that hold nothing are null: a reference that is missing is no object.
+fn referenced(objects: &ArrayRef) -> ArrayRef {
+    match objects.as_struct_opt() {
+        Some(object) => {
+            let holds = NullBuffer::new(holds(objects));
+            Arc::new(StructArray::new(object.fields().clone(), object.columns().to_vec(), Some(holds)))
+        }
+        None => Arc::clone(objects),
+    }
+}
+
+/// Which rows hold a value, somewhere in them.
+fn holds(values: &ArrayRef) -> BooleanBuffer {
+    let rows = values.len();
+    let there = values.nulls().map_or_else(|| BooleanBuffer::new_set(rows), |nulls| nulls.inner().clone());
+    match values.as_struct_opt() {
+        Some(object) => {
+            let inside = object.columns().iter().map(holds);
+            &there & &inside.fold(BooleanBuffer::new_unset(rows), |found, here| &found | &here)
+        }
+        None => there,
+    }
 }
 
 /// One value of each row: the one that is `wanted` against all others.

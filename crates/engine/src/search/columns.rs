@@ -12,32 +12,10 @@ use datafusion::logical_expr::{ScalarUDF, ScalarUDFImpl};
 use datafusion::prelude::{Expr, ident, lit};
 use muster_sources::DocumentType;
 use muster_sources::documents::default_columns;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a name ends with whose list is spread.
 const SPREAD: &str = ".spread";
-
-/// Names that were asked for and that a type does not have.
-#[derive(Debug, Default)]
-pub(super) struct Unknown {
-    columns: BTreeMap<String, usize>,
-    keys: BTreeMap<String, usize>,
-}
-
-impl Unknown {
-    /// One line for each name that no type has.
-    pub(super) fn warnings(&self, types: &[DocumentType]) -> Vec<String> {
-        let everywhere = |(_, missed): &(&String, &usize)| **missed == types.len();
-        let columns = self.columns.iter().filter(everywhere).map(|(name, _)| {
-            format!("column {name:?} is no field of the documents that were searched: it is empty")
-        });
-        let keys = self.keys.iter().filter(everywhere).map(|(name, _)| {
-            format!("sort key {name:?} is no field of the documents that were searched: it was ignored")
-        });
-        columns.chain(keys).collect()
-    }
-}
 
 /// A cell of one document.
 enum Cell {
@@ -65,12 +43,7 @@ pub(super) struct Selection {
 
 impl Selection {
     /// The columns that `names` ask for, or the type's own.
-    pub(super) fn of(
-        document_type: DocumentType,
-        fields: &DocumentFields,
-        names: &[String],
-        unknown: &mut Unknown,
-    ) -> Self {
+    pub(super) fn of(document_type: DocumentType, fields: &DocumentFields, names: &[String]) -> Self {
         let own: Vec<String>;
         let names = if names.is_empty() {
             own = default_columns(document_type).iter().map(|name| (*name).to_owned()).collect();
@@ -80,20 +53,13 @@ impl Selection {
         };
         let mut selection = Self { cells: Vec::new(), spreads: Vec::new(), columns: Vec::new() };
         for name in names {
-            let list = name.strip_suffix(SPREAD).filter(|list| !list.contains('.'));
-            if let Some(list) = list
-                && let Some(elements) = fields.elements(list)
-            {
+            if let Some((list, elements)) = spread(fields, name) {
                 if !selection.spreads.iter().any(|spread| spread.name == list) {
                     selection.spreads.push(SpreadList { name: list.to_owned(), elements: shown(&elements) });
                 }
                 continue;
             }
-            let cell = cell(fields, name);
-            if matches!(cell, Cell::Empty) {
-                *unknown.columns.entry(name.clone()).or_default() += 1;
-            }
-            selection.cells.push(cell);
+            selection.cells.push(cell(fields, name));
             selection.columns.push(output(name, matches!(selection.cells.last(), Some(Cell::Empty))));
         }
         for spread in &selection.spreads {
@@ -167,6 +133,17 @@ fn element(path: &str, target: &Target) -> CellFunction {
     CellFunction::new("search_element".into(), path, target, Use::Cell)
 }
 
+/// The list that a name spreads, with the fields of its elements.
+fn spread<'a>(fields: &DocumentFields, name: &'a str) -> Option<(&'a str, Fields)> {
+    let list = name.strip_suffix(SPREAD).filter(|list| !list.contains('.'))?;
+    fields.elements(list).map(|elements| (list, elements))
+}
+
+/// Whether a type has a column of this name, a list that is spread included.
+pub(super) fn has_column(fields: &DocumentFields, name: &str) -> bool {
+    spread(fields, name).is_some() || fields.target(name).is_some()
+}
+
 fn cell(fields: &DocumentFields, name: &str) -> Cell {
     let Some(target) = fields.target(name) else { return Cell::Empty };
     let (column, path) = split(name);
@@ -212,23 +189,33 @@ fn output(name: &str, empty: bool) -> OutputColumn {
     }
 }
 
-/// The keys that `names` ask for and that the type has; objects have no order.
-pub(super) fn sort_keys(fields: &DocumentFields, names: &[String], unknown: &mut Unknown) -> Vec<SortKey> {
+/// A key's path and whether it ascends.
+fn sort_key(name: &str) -> (bool, &str) {
+    let (ascending, path) = match name.strip_prefix('-') {
+        Some(path) => (false, path),
+        None => (true, name.strip_prefix('+').unwrap_or(name)),
+    };
+    let path = path.trim();
+    (ascending, path.strip_suffix(".exact").unwrap_or(path))
+}
+
+/// The path of a sort key.
+pub(super) fn key_path(name: &str) -> &str {
+    sort_key(name).1
+}
+
+/// Where a sort key leads; objects have no order.
+pub(super) fn key_target(fields: &DocumentFields, name: &str) -> Option<Target> {
+    let found = fields.target(key_path(name))?;
+    (!matches!(found.leaf, DataType::Struct(_) | DataType::Map(_, _))).then_some(found)
+}
+
+/// The keys that `names` ask for and that the type has.
+pub(super) fn sort_keys(fields: &DocumentFields, names: &[String]) -> Vec<SortKey> {
     let mut keys = Vec::new();
     for name in names {
-        let (ascending, path) = match name.strip_prefix('-') {
-            Some(path) => (false, path),
-            None => (true, name.strip_prefix('+').unwrap_or(name)),
-        };
-        let path = path.trim();
-        let path = path.strip_suffix(".exact").unwrap_or(path);
-        let target = fields
-            .target(path)
-            .filter(|target| !matches!(target.leaf, DataType::Struct(_) | DataType::Map(_, _)));
-        let Some(target) = target else {
-            *unknown.keys.entry(name.clone()).or_default() += 1;
-            continue;
-        };
+        let Some(target) = key_target(fields, name) else { continue };
+        let (ascending, path) = sort_key(name);
         let (column, rest) = split(path);
         let expression = if rest.is_empty() && !target.many {
             ident(column)

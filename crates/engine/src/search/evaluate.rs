@@ -2,60 +2,18 @@
 
 use super::fields::Path;
 use super::flatten::{Values, index, split, values};
+use crate::stop::Stop;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StructArray};
 use datafusion::arrow::buffer::BooleanBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type, TimestampMicrosecondType};
 use datafusion::common::{Result, exec_datafusion_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 use muster_querystring::matching::{FieldTest, Predicate};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
+use std::rc::Rc;
 use std::sync::Arc;
-
-/// What is asked of one column of a document.
-#[derive(Debug)]
-pub(super) enum Question {
-    /// One value at one of these paths below the column passes the test.
-    Test { paths: Vec<Path>, test: FieldTest },
-    /// One element of the list at this path below the column satisfies the predicate.
-    Nested { path: Path, element: Predicate<Path> },
-}
-
-impl Question {
-    fn ask(&self, column: &ArrayRef) -> Result<BooleanBuffer> {
-        match self {
-            Self::Test { paths, test } => {
-                let mut found: Option<BooleanBuffer> = None;
-                for path in paths {
-                    let here = passes(column, path, test)?;
-                    found = Some(match found {
-                        Some(found) => &found | &here,
-                        None => here,
-                    });
-                }
-                Ok(found.unwrap_or_else(|| BooleanBuffer::new_unset(column.len())))
-            }
-            Self::Nested { path, element } => {
-                let elements = values(column, path)?;
-                let satisfied = satisfies(elements.values.as_struct(), element)?;
-                Ok(any(&elements, &satisfied))
-            }
-        }
-    }
-}
-
-/// Which rows have a value at `path` that passes.
-fn passes(column: &ArrayRef, path: &str, test: &FieldTest) -> Result<BooleanBuffer> {
-    if path.is_empty() && !matches!(column.data_type(), DataType::List(_)) {
-        let passing = passing(column, test)?;
-        return Ok(match column.nulls() {
-            Some(nulls) => &passing & nulls.inner(),
-            None => passing,
-        });
-    }
-    let found = values(column, path)?;
-    let passing = passing(&found.values, test)?;
-    Ok(any(&found, &passing))
-}
 
 /// Which rows have one value that passes.
 fn any(values: &Values, passing: &BooleanBuffer) -> BooleanBuffer {
@@ -94,37 +52,111 @@ fn passing(values: &ArrayRef, test: &FieldTest) -> Result<BooleanBuffer> {
             let times = values.as_primitive_opt::<TimestampMicrosecondType>().ok_or_else(wrong)?.values();
             Ok(BooleanBuffer::collect_bool(times.len(), |at| test.matches(times[at].div_euclid(1_000))))
         }
-        (FieldTest::Text(_) | FieldTest::Number(_) | FieldTest::Boolean(_) | FieldTest::Date(_), _) => {
-            Err(wrong())
+        (FieldTest::Ranges(test), DataType::Int64) => {
+            let numbers = values.as_primitive::<Int64Type>().values();
+            Ok(BooleanBuffer::collect_bool(numbers.len(), |at| test.matches(numbers[at])))
         }
+        (FieldTest::Ranges(test), DataType::Timestamp(_, _)) => {
+            let times = values.as_primitive_opt::<TimestampMicrosecondType>().ok_or_else(wrong)?.values();
+            Ok(BooleanBuffer::collect_bool(times.len(), |at| test.matches(times[at].div_euclid(1_000))))
+        }
+        (
+            FieldTest::Text(_)
+            | FieldTest::Number(_)
+            | FieldTest::Boolean(_)
+            | FieldTest::Date(_)
+            | FieldTest::Ranges(_),
+            _,
+        ) => Err(wrong()),
     }
 }
 
+/// Objects that are asked, with what was reached in them already: many tests ask the same paths.
+struct Asked<'a> {
+    objects: &'a StructArray,
+    stop: &'a Stop,
+    reached: RefCell<HashMap<&'a str, Rc<Values>>>,
+}
+
 /// Which of these objects satisfy a predicate over their fields.
-pub(super) fn satisfies(objects: &StructArray, predicate: &Predicate<Path>) -> Result<BooleanBuffer> {
-    let rows = objects.len();
-    match predicate {
-        Predicate::All => Ok(BooleanBuffer::new_set(rows)),
-        Predicate::Nothing => Ok(BooleanBuffer::new_unset(rows)),
-        Predicate::And(parts) => parts
-            .iter()
-            .try_fold(BooleanBuffer::new_set(rows), |found, part| Ok(&found & &satisfies(objects, part)?)),
-        Predicate::Or(parts) => parts
-            .iter()
-            .try_fold(BooleanBuffer::new_unset(rows), |found, part| Ok(&found | &satisfies(objects, part)?)),
-        Predicate::Not(part) => Ok(!&satisfies(objects, part)?),
-        Predicate::Test { fields, test } => {
-            fields.iter().try_fold(BooleanBuffer::new_unset(rows), |found, path| {
-                let (name, rest) = split(path);
-                Ok(&found | &passes(column(objects, name)?, rest, test)?)
-            })
+///
+/// # Errors
+/// The predicate is not of these objects, or the run is over.
+pub(super) fn satisfies(
+    objects: &StructArray,
+    predicate: &Predicate<Path>,
+    stop: &Stop,
+) -> Result<BooleanBuffer> {
+    Asked { objects, stop, reached: RefCell::default() }.satisfy(predicate)
+}
+
+impl<'a> Asked<'a> {
+    fn satisfy(&self, predicate: &'a Predicate<Path>) -> Result<BooleanBuffer> {
+        let rows = self.objects.len();
+        match predicate {
+            Predicate::All => Ok(BooleanBuffer::new_set(rows)),
+            Predicate::Nothing => Ok(BooleanBuffer::new_unset(rows)),
+            Predicate::And(parts) => {
+                let mut found = BooleanBuffer::new_set(rows);
+                for part in parts {
+                    if found.count_set_bits() == 0 {
+                        break;
+                    }
+                    found = &found & &self.satisfy(part)?;
+                }
+                Ok(found)
+            }
+            Predicate::Or(parts) => {
+                let mut found = BooleanBuffer::new_unset(rows);
+                for part in parts {
+                    if found.count_set_bits() == rows {
+                        break;
+                    }
+                    found = &found | &self.satisfy(part)?;
+                }
+                Ok(found)
+            }
+            Predicate::Not(part) => Ok(!&self.satisfy(part)?),
+            Predicate::Test { fields, test } => {
+                let mut found = BooleanBuffer::new_unset(rows);
+                for path in fields.iter() {
+                    found = &found | &self.passes(path, test)?;
+                }
+                Ok(found)
+            }
+            Predicate::Nested { path, element } => {
+                let elements = self.values(path)?;
+                let satisfied = satisfies(elements.values.as_struct(), element, self.stop)?;
+                Ok(any(&elements, &satisfied))
+            }
         }
-        Predicate::Nested { path, element } => {
-            let (name, rest) = split(path);
-            let elements = values(column(objects, name)?, rest)?;
-            let satisfied = satisfies(elements.values.as_struct(), element)?;
-            Ok(any(&elements, &satisfied))
+    }
+
+    /// Which objects have a value at a path that passes.
+    fn passes(&self, path: &'a str, test: &FieldTest) -> Result<BooleanBuffer> {
+        self.stop.check()?;
+        let (name, rest) = split(path);
+        let column = column(self.objects, name)?;
+        if rest.is_empty() && !matches!(column.data_type(), DataType::List(_)) {
+            let passing = passing(column, test)?;
+            return Ok(match column.nulls() {
+                Some(nulls) => &passing & nulls.inner(),
+                None => passing,
+            });
         }
+        let found = self.values(path)?;
+        let passing = passing(&found.values, test)?;
+        Ok(any(&found, &passing))
+    }
+
+    fn values(&self, path: &'a str) -> Result<Rc<Values>> {
+        if let Some(known) = self.reached.borrow().get(path) {
+            return Ok(Rc::clone(known));
+        }
+        let (name, rest) = split(path);
+        let found = Rc::new(values(column(self.objects, name)?, rest)?);
+        self.reached.borrow_mut().insert(path, Rc::clone(&found));
+        Ok(found)
     }
 }
 
@@ -134,91 +166,41 @@ fn column<'a>(objects: &'a StructArray, name: &str) -> Result<&'a ArrayRef> {
         .ok_or_else(|| exec_datafusion_err!("an object has no field {name:?}: expected one"))
 }
 
-/// `search_N(column)`: a question as a function. Never null.
+/// `search_N(column, column, ...)`: a predicate over columns of documents as a function. Never null.
 #[derive(Debug)]
-pub(super) struct QuestionFunction {
+pub(super) struct PredicateFunction {
     /// One name in one plan.
     name: String,
-    question: Question,
-    signature: Signature,
-}
-
-impl QuestionFunction {
-    pub(super) fn new(name: String, question: Question) -> Self {
-        Self { name, question, signature: Signature::any(1, Volatility::Immutable) }
-    }
-}
-
-// A name stands for one question in one plan.
-impl PartialEq for QuestionFunction {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
-
-impl Eq for QuestionFunction {}
-
-impl Hash for QuestionFunction {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.name.hash(state);
-    }
-}
-
-impl ScalarUDFImpl for QuestionFunction {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Boolean)
-    }
-
-    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let [column] = &arguments.args[..] else {
-            return Err(exec_datafusion_err!("{}: expected one argument", self.name));
-        };
-        let column = column.to_array(arguments.number_rows)?;
-        Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(self.question.ask(&column)?, None))))
-    }
-}
-
-/// `search_whole_N(column, column, ...)`: a whole predicate over the columns of documents, for counting what a
-/// plan made of many functions and comparisons should have found.
-#[derive(Debug)]
-pub(super) struct WholeFunction {
-    name: String,
-    names: Vec<String>,
+    columns: Vec<String>,
     predicate: Predicate<Path>,
+    stop: Stop,
     signature: Signature,
 }
 
-impl WholeFunction {
-    /// `names` are those of the arguments, in their order.
-    pub(super) fn new(name: String, names: Vec<String>, predicate: Predicate<Path>) -> Self {
-        let signature = Signature::any(names.len(), Volatility::Immutable);
-        Self { name, names, predicate, signature }
+impl PredicateFunction {
+    /// `columns` are the names of the arguments, in their order.
+    pub(super) fn new(name: String, columns: Vec<String>, predicate: Predicate<Path>, stop: Stop) -> Self {
+        let signature = Signature::any(columns.len(), Volatility::Immutable);
+        Self { name, columns, predicate, stop, signature }
     }
 }
 
-impl PartialEq for WholeFunction {
+// A name stands for one predicate in one plan.
+impl PartialEq for PredicateFunction {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
 }
 
-impl Eq for WholeFunction {}
+impl Eq for PredicateFunction {}
 
-impl Hash for WholeFunction {
+impl Hash for PredicateFunction {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.name.hash(state);
     }
 }
 
-impl ScalarUDFImpl for WholeFunction {
+impl ScalarUDFImpl for PredicateFunction {
     fn name(&self) -> &str {
         &self.name
     }
@@ -238,10 +220,30 @@ impl ScalarUDFImpl for WholeFunction {
             .map(|column| column.to_array(arguments.number_rows))
             .collect::<Result<Vec<_>>>()?;
         // The types as they come: texts may be views.
-        let fields = self.names.iter().zip(&columns);
+        let fields = self.columns.iter().zip(&columns);
         let fields = fields.map(|(name, column)| Field::new(name, column.data_type().clone(), true));
         let documents = StructArray::try_new(fields.collect(), columns, None)?;
-        let found = satisfies(&documents, &self.predicate)?;
+        let found = satisfies(&documents, &self.predicate, &self.stop)?;
         Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(found, None))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::stop::Running;
+    use datafusion::arrow::array::StringArray;
+
+    #[test]
+    fn a_filter_ends_with_its_run() {
+        let names: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None]));
+        let objects = StructArray::try_from(vec![("name", names)]).unwrap();
+        let predicate = Predicate::Test { fields: ["name".to_owned()].into(), test: FieldTest::Exists };
+        let running = Running::default();
+        let stop = running.stop();
+        assert_eq!(satisfies(&objects, &predicate, &stop).unwrap().iter().collect::<Vec<_>>(), [true, false]);
+        drop(running);
+        assert!(satisfies(&objects, &predicate, &stop).is_err());
     }
 }

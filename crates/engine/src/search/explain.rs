@@ -3,12 +3,15 @@
 use super::column_of;
 use super::fields::{DocumentFields, Path};
 use super::filter::{Compiler, columns};
+use super::remarks::{Known, Warnings};
 use crate::error::{EngineError, Result};
+use crate::stop::Stop;
 use chrono::{DateTime, Utc};
-use muster_querystring::matching::{Predicate, Resolver, lower};
-use muster_querystring::{Clause, Expression, Query};
+use muster_querystring::matching::{FieldKind, Lowering, Predicate, Resolver, tokens_lower_case};
+use muster_querystring::{Clause, Expression, Query, Value};
 use muster_sources::DocumentType;
 use muster_sources::documents::schema;
+use std::collections::HashSet;
 
 /// A query explained.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +22,8 @@ pub struct Explanation {
     pub tree: Vec<String>,
     /// Each type of document.
     pub indices: Vec<IndexExplanation>,
+    /// What no type of document can have, as the result of a search over all of them says it.
+    pub warnings: Vec<String>,
 }
 
 /// A query over one type of document.
@@ -45,19 +50,21 @@ pub struct IndexExplanation {
 pub fn explain(text: &str, now: DateTime<Utc>) -> Result<Explanation> {
     let query = muster_querystring::parse(text).map_err(|e| EngineError::Invalid(e.to_string()))?;
     let mut named = Vec::new();
-    names(&query.clauses, None, &mut named);
+    names(&query.clauses, None, &mut named, &mut HashSet::new());
+    let types =
+        DocumentType::ALL.map(|document_type| (document_type, DocumentFields::new(&schema(document_type))));
     let mut tree = Vec::new();
-    draw(&query, &mut tree);
+    draw(&query, &types, &mut tree);
     let mut indices = Vec::new();
-    for document_type in DocumentType::ALL {
-        let schema = schema(document_type);
-        let fields = DocumentFields::new(&schema);
-        let predicate = lower(&query, &fields, now).map_err(|error| {
+    let mut lowering = Lowering::new(&query, now);
+    for (document_type, fields) in &types {
+        let schema = schema(*document_type);
+        let predicate = lowering.predicate(fields).map_err(|error| {
             EngineError::Invalid(format!("column {}: {error}", column_of(text, error.span.start)))
         })?;
-        let mut compiler = Compiler::new(schema.clone());
+        let mut compiler = Compiler::new(schema.clone(), Stop::default());
         compiler.compile(&predicate);
-        let (known, unknown): (Vec<_>, Vec<_>) = named.iter().partition(|name| name.exists(&fields));
+        let (known, unknown): (Vec<_>, Vec<_>) = named.iter().partition(|name| name.exists(fields));
         indices.push(IndexExplanation {
             index: document_type.index_name(),
             fields: known.into_iter().map(Name::text).collect(),
@@ -67,11 +74,14 @@ pub fn explain(text: &str, now: DateTime<Utc>) -> Result<Explanation> {
             nothing: matches!(predicate, Predicate::<Path>::Nothing),
         });
     }
-    Ok(Explanation { canonical: query.to_string(), tree, indices })
+    let mut warnings = Warnings::default();
+    Known::new(&types, None).of_query(text, &query, now, &mut warnings);
+    let warnings = warnings.texts();
+    Ok(Explanation { canonical: query.to_string(), tree, indices, warnings })
 }
 
 /// A field, or an array where `field` is absent.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Name {
     array: Option<String>,
     field: Option<String>,
@@ -98,36 +108,42 @@ impl Name {
     }
 }
 
-fn names(clauses: &[Clause], array: Option<&str>, found: &mut Vec<Name>) {
+/// The names of a query, each once and in its order.
+fn names(clauses: &[Clause], array: Option<&str>, found: &mut Vec<Name>, known: &mut HashSet<Name>) {
     for clause in clauses {
+        let name = |field: Option<&str>, array: Option<&str>| Name {
+            array: array.map(str::to_owned),
+            field: field.map(str::to_owned),
+        };
+        let mut add = |name: Name| {
+            if known.insert(name.clone()) {
+                found.push(name);
+            }
+        };
         match &clause.expression {
             Expression::All | Expression::Match { field: None, .. } => {}
             Expression::Exists(field) | Expression::Match { field: Some(field), .. } => {
-                add(Name { array: array.map(str::to_owned), field: Some(field.name.clone()) }, found);
+                add(name(Some(&field.name), array));
             }
-            Expression::Group(clauses) => names(clauses, array, found),
+            Expression::Group(clauses) => names(clauses, array, found, known),
             Expression::Nested { path, clauses } => {
-                add(Name { array: Some(path.name.clone()), field: None }, found);
-                names(clauses, Some(&path.name), found);
+                add(name(None, Some(&path.name)));
+                names(clauses, Some(&path.name), found, known);
             }
         }
     }
 }
 
-fn add(name: Name, found: &mut Vec<Name>) {
-    if !found.contains(&name) {
-        found.push(name);
-    }
-}
+type Types = [(DocumentType, DocumentFields)];
 
-fn draw(query: &Query, lines: &mut Vec<String>) {
+fn draw(query: &Query, types: &Types, lines: &mut Vec<String>) {
     if query.clauses.is_empty() {
         lines.push("nothing: a blank query".into());
     }
-    draw_list(&query.clauses, 0, lines);
+    draw_list(&query.clauses, None, types, 0, lines);
 }
 
-fn draw_list(clauses: &[Clause], level: usize, lines: &mut Vec<String>) {
+fn draw_list(clauses: &[Clause], array: Option<&str>, types: &Types, level: usize, lines: &mut Vec<String>) {
     for clause in clauses {
         let occur = match clause.occur {
             muster_querystring::Occur::Must => "must    ",
@@ -140,23 +156,54 @@ fn draw_list(clauses: &[Clause], level: usize, lines: &mut Vec<String>) {
             Expression::All => line("everything".into()),
             Expression::Exists(field) => line(format!("{} has a value", field.name)),
             Expression::Match { field, value } => {
-                let field = field.as_ref().map_or("any field", |field| field.name.as_str());
-                line(format!("{field}: {}", described(value)));
+                let name = field.as_ref().map(|field| field.name.as_str());
+                let words = words(value).filter(|_| is_analysed(name, array, types));
+                line(format!(
+                    "{}: {}{}",
+                    name.unwrap_or("any field"),
+                    described(value),
+                    words.unwrap_or_default()
+                ));
             }
             Expression::Group(clauses) => {
                 line("group".into());
-                draw_list(clauses, level + 1, lines);
+                draw_list(clauses, array, types, level + 1, lines);
             }
             Expression::Nested { path, clauses } => {
                 line(format!("one element of {}", path.name));
-                draw_list(clauses, level + 1, lines);
+                draw_list(clauses, Some(&path.name), types, level + 1, lines);
             }
         }
     }
 }
 
-fn described(value: &muster_querystring::Value) -> String {
-    use muster_querystring::{Bound, Edits, PatternPiece, Value};
+/// Whether a field of this name is cut into words in some type of document.
+fn is_analysed(name: Option<&str>, array: Option<&str>, types: &Types) -> bool {
+    let Some(name) = name else { return true };
+    types.iter().any(|(_, fields)| {
+        let kinds = fields.named(array, name);
+        kinds.iter().any(|(_, kind)| matches!(kind, FieldKind::Text | FieldKind::Free))
+    })
+}
+
+/// What an analysed field makes of a term, where that is not the one word that was written.
+fn words(value: &Value) -> Option<String> {
+    let Value::Term(text) = value else { return None };
+    match &tokens_lower_case(text)[..] {
+        [] => Some(", in which there is no word: it is left out".into()),
+        [_] => None,
+        words => {
+            let words: Vec<_> = words.iter().map(|word| format!("{word:?}")).collect();
+            Some(format!(
+                ", one of the words {}; in quotes they would have to follow one another",
+                words.join(", ")
+            ))
+        }
+    }
+}
+
+fn described(value: &Value) -> String {
+    use muster_querystring::{Bound, Edits, PatternPiece};
     let end = |bound: &Bound, sign: &str, or_equal: &str| {
         bound
             .limit

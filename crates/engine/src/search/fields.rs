@@ -32,6 +32,12 @@ impl DocumentFields {
         }
     }
 
+    /// Every field of a document by its whole name, those of elements with the path of their list before them; a
+    /// free map ends in `*`.
+    pub(super) fn names(&self) -> Vec<String> {
+        leaves(&self.scope(None)).into_iter().map(|leaf| leaf.path).collect()
+    }
+
     fn scope(&self, array: Option<&str>) -> Fields {
         match (array, self.document.data_type()) {
             (Some(path), _) => self.elements(path).unwrap_or_else(Fields::empty),
@@ -71,7 +77,7 @@ impl Resolver for DocumentFields {
     fn unnamed(&self, array: Option<&str>) -> Vec<(Path, FieldKind)> {
         let any = |leaf: Leaf| match leaf.kind {
             // A word is looked for among words, ids included, as the published service's field of all does.
-            FieldKind::Keyword => (leaf.path, FieldKind::Text),
+            FieldKind::Keyword | FieldKind::Free => (leaf.path, FieldKind::Text),
             kind @ (FieldKind::Text | FieldKind::Integer | FieldKind::Boolean | FieldKind::Date) => {
                 (leaf.path, kind)
             }
@@ -116,7 +122,7 @@ fn collect(field: &FieldRef, path: &str, found: &mut Vec<Leaf>) {
                 collect(inner, &format!("{path}.{}", inner.name()), found);
             }
         }
-        DataType::Map(_, _) => found.push(Leaf { path: format!("{path}.*"), kind: FieldKind::Text }),
+        DataType::Map(_, _) => found.push(Leaf { path: format!("{path}.*"), kind: FieldKind::Free }),
         _ => {
             if let Some(kind) = kind(&target) {
                 found.push(Leaf { path: path.to_owned(), kind });
@@ -128,6 +134,7 @@ fn collect(field: &FieldRef, path: &str, found: &mut Vec<Leaf>) {
 /// How the values of a target are compared; `None` for objects.
 fn kind(target: &Target) -> Option<FieldKind> {
     match &target.leaf {
+        DataType::Utf8 if target.free => Some(FieldKind::Free),
         DataType::Utf8 => {
             let keyword =
                 target.field.metadata().get(FIELD_KIND).is_some_and(|kind| kind == FIELD_KIND_KEYWORD);
@@ -205,7 +212,7 @@ mod tests {
         assert_eq!(fields.named(None, "created"), [("created".to_owned(), FieldKind::Date)]);
         assert_eq!(
             fields.named(None, "attributes.no.such"),
-            [("attributes.no.such".to_owned(), FieldKind::Text)]
+            [("attributes.no.such".to_owned(), FieldKind::Free)]
         );
         assert_eq!(
             fields.named(None, "accounts.disabled"),

@@ -1,30 +1,40 @@
 //! A query's predicate as an expression over the columns of a document table.
 //!
 //! Numbers, dates, booleans and whole texts of a document itself become comparisons, by which a scan can leave
-//! out whole pieces of a file; everything else becomes a function of the one column that it asks about, so that
-//! a scan reads no other. Every expression here is true or false and never null.
+//! out whole pieces of a file; what else is asked of a few columns becomes a function of each, so that a scan reads no
+//! other. What asks many columns, as a word in any field does, and what has many parts, becomes one function of all
+//! of them: the number of expressions has a bound, whatever the query. Every expression here is true or false and
+//! never null.
 
-use super::evaluate::{Question, QuestionFunction};
+use super::evaluate::PredicateFunction;
 use super::fields::Path;
 use super::flatten::split;
+use crate::stop::Stop;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::{Expr, ident, lit};
 use muster_querystring::matching::{FieldTest, Predicate, TextBounds};
+use std::collections::HashSet;
 use std::sync::Arc;
+
+/// Columns that one part may ask and still be a function of each of them.
+const COLUMNS_MAX: usize = 4;
+/// Parts of one list that are expressions of their own; the others are one function.
+const PARTS_MAX: usize = 16;
 
 /// Compiles predicates; the functions of one plan have names of their own.
 pub(super) struct Compiler {
     schema: SchemaRef,
+    stop: Stop,
     functions: usize,
     /// What a scan is told in comparisons, for people.
     pub(super) pushed: Vec<String>,
 }
 
 impl Compiler {
-    pub(super) fn new(schema: SchemaRef) -> Self {
-        Self { schema, functions: 0, pushed: Vec::new() }
+    pub(super) fn new(schema: SchemaRef, stop: Stop) -> Self {
+        Self { schema, stop, functions: 0, pushed: Vec::new() }
     }
 
     /// The expression that is true for the rows that satisfy `predicate`.
@@ -32,54 +42,67 @@ impl Compiler {
         match predicate {
             Predicate::All => lit(true),
             Predicate::Nothing => lit(false),
-            Predicate::And(parts) => self.joined(parts, Expr::and),
-            Predicate::Or(parts) => self.joined(parts, Expr::or),
-            Predicate::Not(part) => Expr::Not(Box::new(self.compile(part))),
-            Predicate::Test { fields, test } => self.test(fields, test),
-            Predicate::Nested { path, element } => {
-                let (column, rest) = split(path);
-                let question = Question::Nested { path: rest.to_owned(), element: Predicate::clone(element) };
-                self.asked(column, question)
+            Predicate::And(parts) => {
+                let (wide, mut narrow): (Vec<_>, Vec<_>) = parts.iter().partition(|part| is_wide(part));
+                let beyond = narrow.split_off(narrow.len().min(PARTS_MAX));
+                let mut compiled: Vec<_> = narrow.into_iter().map(|part| self.compile(part)).collect();
+                let mut together: Vec<_> = beyond.into_iter().chain(wide).cloned().collect();
+                let together = match together.len() {
+                    0 | 1 => together.pop(),
+                    _ => Some(Predicate::And(together)),
+                };
+                compiled.extend(together.map(|together| self.asked(&together)));
+                compiled.into_iter().reduce(Expr::and).unwrap_or_else(|| lit(true))
+            }
+            Predicate::Or(parts) if parts.len() <= PARTS_MAX && !parts.iter().any(is_wide) => {
+                let parts: Vec<_> = parts.iter().map(|part| self.compile(part)).collect();
+                parts.into_iter().reduce(Expr::or).unwrap_or_else(|| lit(false))
+            }
+            Predicate::Not(part) if !is_wide(part) => Expr::Not(Box::new(self.compile(part))),
+            Predicate::Test { fields, test } if !is_wide(predicate) => self.test(fields, test),
+            Predicate::Or(_) | Predicate::Not(_) | Predicate::Test { .. } | Predicate::Nested { .. } => {
+                self.asked(predicate)
             }
         }
-    }
-
-    fn joined(&mut self, parts: &[Predicate<Path>], join: fn(Expr, Expr) -> Expr) -> Expr {
-        let parts: Vec<_> = parts.iter().map(|part| self.compile(part)).collect();
-        parts.into_iter().reduce(join).unwrap_or_else(|| lit(true))
     }
 
     fn test(&mut self, fields: &[Path], test: &FieldTest) -> Expr {
         let mut columns: Vec<(&str, Vec<Path>)> = Vec::new();
         for field in fields {
-            let (column, rest) = split(field);
+            let (column, _) = split(field);
             match columns.iter_mut().find(|(known, _)| *known == column) {
-                Some((_, rests)) => rests.push(rest.to_owned()),
-                None => columns.push((column, vec![rest.to_owned()])),
+                Some((_, paths)) => paths.push(field.clone()),
+                None => columns.push((column, vec![field.clone()])),
             }
         }
         let mut found = Vec::with_capacity(columns.len());
         for (column, paths) in columns {
             let compared = match &paths[..] {
-                [only] if only.is_empty() => self.compared(column, test),
+                [only] if only == column => self.compared(column, test),
                 _ => None,
             };
+            let question = Predicate::Test { fields: paths.into(), test: test.clone() };
             found.push(match compared {
                 Some(Compared::Whole(expression)) => expression,
-                Some(Compared::Around(expression)) => {
-                    let question = Question::Test { paths, test: test.clone() };
-                    expression.and(self.asked(column, question))
-                }
-                None => self.asked(column, Question::Test { paths, test: test.clone() }),
+                Some(Compared::Around(expression)) => expression.and(self.asked(&question)),
+                None => self.asked(&question),
             });
         }
         found.into_iter().reduce(Expr::or).unwrap_or_else(|| lit(false))
     }
 
-    fn asked(&mut self, column: &str, question: Question) -> Expr {
+    /// The whole predicate as a function of the columns that it reads.
+    pub(super) fn asked(&mut self, predicate: &Predicate<Path>) -> Expr {
+        let columns: Vec<String> =
+            columns(predicate, &self.schema).iter().map(|field| field.name().clone()).collect();
+        if columns.is_empty() {
+            return lit(matches!(predicate, Predicate::All));
+        }
         self.functions += 1;
-        let function = QuestionFunction::new(format!("search_{}", self.functions), question);
-        ScalarUDF::from(function).call(vec![ident(column)])
+        let name = format!("search_{}", self.functions);
+        let arguments = columns.iter().map(ident).collect();
+        let function = PredicateFunction::new(name, columns, predicate.clone(), self.stop.clone());
+        ScalarUDF::from(function).call(arguments)
     }
 
     fn compared(&mut self, column: &str, test: &FieldTest) -> Option<Compared> {
@@ -145,7 +168,8 @@ impl Compiler {
                 | FieldTest::Number(_)
                 | FieldTest::Date(_)
                 | FieldTest::Text(_)
-                | FieldTest::Boolean(_),
+                | FieldTest::Boolean(_)
+                | FieldTest::Ranges(_),
                 _,
             ) => return None,
         };
@@ -161,22 +185,74 @@ enum Compared {
     Around(Expr),
 }
 
+/// Whether a part asks more columns than can be expressions of their own.
+fn is_wide(predicate: &Predicate<Path>) -> bool {
+    let mut names = HashSet::new();
+    collect(predicate, &mut names);
+    names.len() > COLUMNS_MAX
+}
+
 /// The columns that a predicate reads, each once.
 pub(super) fn columns(
     predicate: &Predicate<Path>,
     schema: &SchemaRef,
 ) -> Vec<Arc<datafusion::arrow::datatypes::Field>> {
-    let mut names = Vec::new();
+    let mut names = HashSet::new();
     collect(predicate, &mut names);
-    schema.fields().iter().filter(|field| names.contains(&field.name().as_str())).cloned().collect()
+    schema.fields().iter().filter(|field| names.contains(field.name().as_str())).cloned().collect()
 }
 
-fn collect<'a>(predicate: &'a Predicate<Path>, names: &mut Vec<&'a str>) {
+fn collect<'a>(predicate: &'a Predicate<Path>, names: &mut HashSet<&'a str>) {
     match predicate {
         Predicate::All | Predicate::Nothing => {}
         Predicate::And(parts) | Predicate::Or(parts) => parts.iter().for_each(|part| collect(part, names)),
         Predicate::Not(part) => collect(part, names),
         Predicate::Test { fields, .. } => names.extend(fields.iter().map(|field| split(field).0)),
-        Predicate::Nested { path, .. } => names.push(split(path).0),
+        Predicate::Nested { path, .. } => {
+            names.insert(split(path).0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fields::DocumentFields;
+    use super::*;
+    use chrono::DateTime;
+    use muster_querystring::matching::lower;
+    use muster_querystring::parse;
+    use muster_sources::DocumentType;
+    use muster_sources::documents::schema;
+
+    /// How many functions a query becomes, and what a scan is told.
+    fn compiled(query: &str) -> (usize, Vec<String>) {
+        let schema = schema(DocumentType::Identities);
+        let fields = DocumentFields::new(&schema);
+        let query = parse(query).expect("a query");
+        let predicate = lower(&query, &fields, DateTime::UNIX_EPOCH).expect("nothing complex");
+        let mut compiler = Compiler::new(schema, Stop::default());
+        compiler.compile(&predicate);
+        (compiler.functions, compiler.pushed)
+    }
+
+    #[test]
+    fn the_number_of_functions_has_a_bound() {
+        let words = |count: usize, before: &str, between: &str| {
+            (0..count).map(|number| format!("{before}w{number}")).collect::<Vec<_>>().join(between)
+        };
+        assert_eq!(compiled("name:a AND lastName:b").0, 2);
+        // Many words over the same fields are one test, and many tests that have to hold are one function.
+        assert_eq!(compiled(&words(1_000, "", " ")).0, 1);
+        assert_eq!(compiled(&words(1_000, "", " AND ")).0, 1);
+        assert_eq!(compiled(&words(1_000, "name:", " ")).0, 1);
+        assert_eq!(compiled(&words(1_000, "name:", " AND ")).0, PARTS_MAX + 1);
+        assert_eq!(compiled(&words(500, "-name:", " ")).0, PARTS_MAX + 1);
+    }
+
+    #[test]
+    fn a_scan_is_told_what_stands_beside_many_words() {
+        let (functions, pushed) = compiled("a AND b AND accountCount:>3 AND id:x");
+        assert_eq!(functions, 2);
+        assert_eq!(pushed, ["accountCount from 4 to 9223372036854775807", "id >= \"x\"", "id <= \"x\""]);
     }
 }

@@ -21,6 +21,8 @@ pub(super) struct Target {
     pub(super) leaf: DataType,
     /// Whether a row may have several values.
     pub(super) many: bool,
+    /// Whether the path leads into a free map.
+    pub(super) free: bool,
     /// Metadata of the field that the path ends at.
     pub(super) field: FieldRef,
 }
@@ -35,11 +37,13 @@ pub(super) fn target(field: &FieldRef, path: &str) -> Option<Target> {
     match field.data_type() {
         DataType::List(item) => target(item, path).map(|found| Target {
             // The list itself carries what is said about its texts.
-            field: if path.is_empty() { Arc::clone(field) } else { found.field },
+            field: if path.is_empty() { Arc::clone(field) } else { Arc::clone(&found.field) },
             many: true,
-            leaf: found.leaf,
+            ..found
         }),
-        leaf if path.is_empty() => Some(Target { leaf: leaf.clone(), many: false, field: Arc::clone(field) }),
+        leaf if path.is_empty() => {
+            Some(Target { leaf: leaf.clone(), many: false, free: false, field: Arc::clone(field) })
+        }
         DataType::Struct(fields) => {
             let (name, rest) = split(path);
             fields.iter().find(|field| field.name() == name).and_then(|field| target(field, rest))
@@ -47,7 +51,7 @@ pub(super) fn target(field: &FieldRef, path: &str) -> Option<Target> {
         DataType::Map(entry, _) => {
             let DataType::Struct(fields) = entry.data_type() else { return None };
             let value = target(&fields[1], "")?;
-            Some(Target { leaf: value.leaf, many: true, field: Arc::clone(&fields[1]) })
+            Some(Target { leaf: value.leaf, many: true, free: true, field: Arc::clone(&fields[1]) })
         }
         _ => None,
     }

@@ -2,8 +2,8 @@
 //! rows, and an independent count.
 //!
 //! The query's text and meaning are `muster-querystring`'s; here its predicate becomes a plan over one Delta
-//! table for each type. Columns and sort keys that a type does not have are no error: the column is empty and a
-//! warning says so.
+//! table for each type. Names that no type has, in the query, as columns or sort keys, are no error: a warning says
+//! so and what it means.
 
 mod cells;
 mod columns;
@@ -12,6 +12,7 @@ mod explain;
 mod fields;
 mod filter;
 mod flatten;
+mod remarks;
 mod spread;
 
 pub use explain::{Explanation, IndexExplanation, explain};
@@ -21,6 +22,7 @@ use crate::order::{Ordered, SortKey};
 use crate::report::{OutputColumn, single_count};
 use crate::rows::{ReportRows, Shape};
 use crate::session::Engine;
+use crate::stop::Running;
 use crate::{scope, tables};
 use chrono::{DateTime, Utc};
 use columns::Selection;
@@ -28,16 +30,15 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::dataframe::DataFrame;
 use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::functions_nested::expr_fn::array_length;
-use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::{Expr, SessionContext, coalesce, ident, lit, when};
-use evaluate::WholeFunction;
 use fields::{DocumentFields, Path};
-use muster_querystring::matching::{Predicate, lower};
+use muster_querystring::matching::{Lowering, Predicate};
 use muster_reports::caller::DataScope;
 use muster_reports::cover::{Count, Reconciliation};
 use muster_reports::snapshot::SnapshotManifest;
 use muster_sources::DocumentType;
 use muster_sources::documents::schema;
+use remarks::{Known, Warnings};
 use std::sync::Arc;
 
 /// What is searched for.
@@ -59,11 +60,11 @@ pub struct SearchRequest {
 pub struct SearchPlan {
     /// One for each type of document that is searched.
     pub parts: Vec<SearchPart>,
-    /// What a reader must know: columns and sort keys that there are not.
+    /// What a reader must know: names that there are not, and values that no field can hold.
     pub warnings: Vec<String>,
 }
 
-/// A search in one type of document.
+/// A search in one type of document. Rows and counts end when all parts of the search are dropped.
 pub struct SearchPart {
     engine: Arc<Engine>,
     context: SessionContext,
@@ -73,6 +74,7 @@ pub struct SearchPart {
     filter: Expr,
     selection: Selection,
     order: Vec<SortKey>,
+    running: Arc<Running>,
 }
 
 impl Engine {
@@ -90,9 +92,11 @@ impl Engine {
         let query =
             muster_querystring::parse(&request.query).map_err(|e| EngineError::Invalid(e.to_string()))?;
         let types = types(&request.indices)?;
-        let context = self.session();
+        let running = Arc::new(Running::default());
+        let context = self.session_until(running.stop());
         let mut parts = Vec::with_capacity(types.len());
-        let mut unknown = columns::Unknown::default();
+        let mut lowering = Lowering::new(&query, request.now);
+        let mut searched = Vec::with_capacity(types.len());
         for document_type in &types {
             let table = tables::of_documents(*document_type);
             if !manifest.versions.contains_key(table) {
@@ -103,13 +107,13 @@ impl Engine {
             }
             scope::register(self, &context, manifest, scope, &[table]).await?;
             let fields = DocumentFields::new(&schema(*document_type));
-            let predicate = lower(&query, &fields, request.now).map_err(|error| {
+            let predicate = lowering.predicate(&fields).map_err(|error| {
                 EngineError::Invalid(format!(
                     "column {}: {error}",
                     column_of(&request.query, error.span.start)
                 ))
             })?;
-            let filter = filter::Compiler::new(schema(*document_type)).compile(&predicate);
+            let filter = filter::Compiler::new(schema(*document_type), running.stop()).compile(&predicate);
             parts.push(SearchPart {
                 engine: Arc::clone(self),
                 context: context.clone(),
@@ -117,11 +121,17 @@ impl Engine {
                 document_type: *document_type,
                 predicate,
                 filter,
-                selection: Selection::of(*document_type, &fields, &request.columns, &mut unknown),
-                order: columns::sort_keys(&fields, &request.sort, &mut unknown),
+                selection: Selection::of(*document_type, &fields, &request.columns),
+                order: columns::sort_keys(&fields, &request.sort),
+                running: Arc::clone(&running),
             });
+            searched.push((*document_type, fields));
         }
-        Ok(SearchPlan { parts, warnings: unknown.warnings(&types) })
+        let mut warnings = Warnings::default();
+        let known = Known::new(&searched, Some(manifest));
+        known.of_query(&request.query, &query, request.now, &mut warnings);
+        known.of_names(&request.columns, &request.sort, &mut warnings);
+        Ok(SearchPlan { parts, warnings: warnings.texts() })
     }
 }
 
@@ -202,16 +212,8 @@ impl SearchPart {
     /// # Errors
     /// When the plan fails.
     pub async fn reconcile(&self) -> Result<Reconciliation> {
-        let fields = filter::columns(&self.predicate, &schema(self.document_type));
-        let asked = match fields.is_empty() {
-            true => lit(matches!(self.predicate, Predicate::All)),
-            false => {
-                let arguments = fields.iter().map(|field| ident(field.name())).collect();
-                let names = fields.iter().map(|field| field.name().clone()).collect();
-                let whole = WholeFunction::new("search_whole".into(), names, self.predicate.clone());
-                ScalarUDF::from(whole).call(arguments)
-            }
-        };
+        let asked =
+            filter::Compiler::new(schema(self.document_type), self.running.stop()).asked(&self.predicate);
         let population = self.one(self.documents()?, count(lit(1))).await?;
         let lists = self.selection.lists();
         let one_if_not = |error| EngineError::plan(self.name(), error);

@@ -138,6 +138,16 @@ fn queries_find_the_people_they_should() {
         ("london", "e3"),
         ("york AND smith", "e2"),
         ("admins", "e1"),
+        // As many clauses as Lucene lets one list have.
+        (&format!("name:({})", "e1 ".repeat(1024)), "e1"),
+        // Ids are compared whole with and without `.exact`.
+        ("@accounts(source.id.exact:\"000000000000000000000000000000a2\")", "e1 e2 e3"),
+        ("@accounts(source.id.exact:\"000000000000000000000000000000A2\")", ""),
+        ("source.id.exact:000000000000000000000000000000a1", "e1 e2 e3 e4"),
+        ("@accounts(accountAttributes.emp:e2)", "e2"),
+        ("accounts.accountAttributes.sam.exact:adm-ann", "e1"),
+        // What is made here has entitlements alone.
+        ("roleCount:0 AND accessProfileCount:0 AND appCount:0", "e1 e2 e3 e4"),
         ("zzz", ""),
         ("email:/[ab].*/", "e1 e2"),
         ("created:2026-01-01", "e1 e2 e3 e4"),
@@ -196,7 +206,7 @@ fn columns_are_as_asked_for() {
     );
     assert_eq!(
         found.warnings,
-        ["column \"nothing\" is no field of the documents that were searched: it is empty"]
+        ["column \"nothing\" is no field of the documents that were searched: it is empty"],
     );
 }
 
@@ -256,9 +266,144 @@ fn a_sort_key_that_there_is_not_is_warned_about() {
     assert_eq!(
         found.warnings,
         [
-            "sort key \"access\" is no field of the documents that were searched: it was ignored",
+            "sort key \"access\" is no field of the documents that were searched: it was ignored: \
+             it holds fields, as \"access.attribute\"",
             "sort key \"nothing\" is no field of the documents that were searched: it was ignored"
         ]
+    );
+}
+
+#[test]
+fn names_and_values_that_nothing_fits_are_warned_about() {
+    let house = house();
+    let warned = |query: &str, index: &str| {
+        house
+            .search(query, |request| {
+                request.indices = vec![index.into()];
+                request.columns = vec!["name".into(), "attributes.ctiy".into()];
+                request.sort = vec!["-displayNmae".into()];
+            })
+            .warnings
+    };
+    let of_names = [
+        "column \"attributes.ctiy\" is no field of the documents that were searched: it is empty: \
+         the nearest name is \"attributes.city\"",
+        "sort key \"-displayNmae\" is no field of the documents that were searched: it was ignored: \
+         the nearest name is \"displayName\"",
+    ];
+    for (query, index, expected) in [
+        ("name:e1 AND NOT accounts.disabled:true", "identities", vec![]),
+        // Known in one of the types that are searched.
+        ("accountCount:>1 OR stage:x", "*", vec![]),
+        (
+            "NOT stauts:x",
+            "*",
+            vec![
+                "\"stauts\" is no field of the documents that were searched: it matches nothing: the nearest name is \"status\"",
+            ],
+        ),
+        (
+            "@accounts(nmae:x) AND @acounts(name:x)",
+            "*",
+            vec![
+                "\"nmae\" is no field of the elements of \"accounts\": it matches nothing: the nearest name is \"name\"",
+                "\"@acounts\" is no list of objects of the documents that were searched: it matches nothing: the nearest name is \"accounts\"",
+            ],
+        ),
+        (
+            "accounts:x",
+            "identities",
+            vec![
+                "\"accounts\" is no field of the documents that were searched: it matches nothing: it holds fields, as \"accounts.accountId\"",
+            ],
+        ),
+        (
+            "city:x",
+            "identities",
+            vec![
+                "\"city\" is no field of the documents that were searched: it matches nothing: the nearest name is \"attributes.city\"",
+            ],
+        ),
+        (
+            "attributes.citty.exact:x",
+            "identities",
+            vec![
+                "\"attributes.citty\" is no field of the documents that were searched: it matches nothing: the nearest name is \"attributes.city\"",
+            ],
+        ),
+        (
+            "@accounts(accountAttributes.empp:e1)",
+            "identities",
+            vec![
+                "\"accountAttributes.empp\" is no field of the elements of \"accounts\": it matches nothing",
+            ],
+        ),
+        (
+            "created:[now-2D TO now]",
+            "*",
+            vec![
+                "\"created:[now-2D TO now]\" matches nothing: expected date math as `+1M`, `-7d` or `/d` with one of the units y, M, w, d, h, H, m, s, found `-2D`",
+            ],
+        ),
+        ("accountCount:abc", "*", vec!["\"accountCount:abc\" matches nothing: expected a whole number"]),
+    ] {
+        let expected: Vec<_> = expected.into_iter().chain(of_names).collect();
+        assert_eq!(warned(query, index), expected, "{query}");
+    }
+    let many: Vec<String> = (0..100).map(|number| format!("unheard{number}:x")).collect();
+    let warnings = house.search(&many.join(" "), |_| {}).warnings;
+    assert_eq!(warnings.len(), 21);
+    assert_eq!(warnings[20], "and 80 more names or values that nothing fits");
+}
+
+/// People whose attributes hold dates, numbers and other texts, worked out by hand for the first of July 2026.
+#[test]
+fn attributes_compare_as_what_they_are() {
+    let mut house = House::new();
+    let hr = HR.replace(
+        "name = \"city\"\nfrom = \"city\"",
+        "name = \"startDate\"\nfrom = \"start\"\n[[profile.attributes]]\nname = \"endDate\"\nfrom = \"end\"",
+    );
+    house.source(
+        &hr,
+        "hr.csv",
+        "id,given,name,mail,start,end\n\
+         p1,Adam,Ken,a@x.org,2015-03-01,2019-05-31\n\
+         p2,Beth,Ray,b@x.org,2016-07-15,2030-12-31\n\
+         p3,Carl,Low,c@x.org,2021-11-02,2025-12-31T23:30:00-05:00\n\
+         p4,Dana,Fox,d@x.org,12,\n\
+         p5,Evan,Odd,e@x.org,9.5,unknown\n",
+    );
+    house.refresh();
+    for (query, expected) in [
+        // What is neither date nor, among numbers, a number is text, as it always was.
+        ("attributes.startDate:<2016-01-01", "p1 p4"),
+        ("attributes.startDate:[2015-01-01 TO 2015-12-31]", "p1"),
+        ("attributes.startDate:2015-03-01", "p1"),
+        ("attributes.startDate:[2016-07-15 TO *]", "p2 p3 p5"),
+        // The clock of the tests shows one o'clock on the first of January 2026.
+        ("attributes.endDate:<now", "p1"),
+        ("attributes.endDate:>now", "p2 p3"),
+        ("attributes.endDate:[now TO now+4h]", "p3"),
+        ("attributes.startDate:>9", "p1 p2 p3 p4 p5"),
+        ("attributes.startDate:[9 TO 11]", "p5"),
+        ("attributes.startDate.exact:<2016-01-01", "p1 p4"),
+        ("attributes.startDate.exact:\"2015-03-01\"", "p1"),
+        ("attributes.endDate:unknown", "p5"),
+    ] {
+        assert_eq!(names(&house, query).join(" "), expected, "{query}");
+    }
+}
+
+#[test]
+fn cells_show_single_texts_and_missing_references_as_they_are() {
+    let found = exported(&house(), "name,access.name,manager,roleCount,ownsCount", &["name"]);
+    assert_eq!(
+        found.files["identities"].csv,
+        "name,access.name,manager,roleCount,ownsCount\r\n\
+         e1,Admins; Sales Team,,0,\r\n\
+         e2,Sales; East,,0,\r\n\
+         e3,,,0,\r\n"
     );
 }
 

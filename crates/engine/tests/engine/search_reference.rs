@@ -76,6 +76,14 @@ fn document(number: u64, draw: &mut Draw) -> Value {
             _ => {}
         }
     }
+    match draw.next(6) {
+        0 => attributes["start"] = json!(format!("2020-0{}-1{}", 1 + draw.next(3), draw.next(3))),
+        1 => attributes["start"] = json!(format!("2020-0{}-11T23:30:00-05:00", 1 + draw.next(3))),
+        2 => attributes["start"] = json!(["11/02/2020", format!("2020-01-1{}", draw.next(3))]),
+        3 => attributes["start"] = json!(format!("{}.5", draw.next(4))),
+        4 => attributes["start"] = json!(draw.next(12).to_string()),
+        _ => {}
+    }
     person["attributes"] = attributes;
     let accounts: Vec<Value> = (0..draw.next(4))
         .map(|at| {
@@ -102,7 +110,7 @@ const NAMES: [(&str, FieldKind); 12] = [
     ("disabled", FieldKind::Boolean),
     ("accountCount", FieldKind::Integer),
     ("created", FieldKind::Date),
-    ("attributes.*", FieldKind::Text),
+    ("attributes.*", FieldKind::Free),
     ("accounts.id", FieldKind::Keyword),
     ("accounts.name", FieldKind::Text),
     ("accounts.disabled", FieldKind::Boolean),
@@ -112,7 +120,7 @@ const NAMES: [(&str, FieldKind); 12] = [
 impl Fields for Known {
     fn kind(&self, path: &str) -> Option<FieldKind> {
         if path.starts_with("attributes.") {
-            return Some(FieldKind::Text);
+            return Some(FieldKind::Free);
         }
         NAMES.iter().find(|(name, _)| *name == path).map(|(_, kind)| *kind)
     }
@@ -127,7 +135,7 @@ impl Fields for Known {
 }
 
 fn value(draw: &mut Draw) -> String {
-    match draw.next(12) {
+    match draw.next(13) {
         0 => format!("\"{}\"", draw.one(&WORDS)),
         1 => format!("\"{} {}\"~2", draw.one(&["york", "team"]), draw.one(&["new", "sales"])),
         2 => draw.one(&["lon*", "*", "s*", "a*"]).to_owned(),
@@ -136,7 +144,17 @@ fn value(draw: &mut Draw) -> String {
         5 => draw.one(&["/lon.*/", "/[a-m].*/", "/~(london)/"]).to_owned(),
         6 => draw.one(&["[a TO m}", "{london TO *]", "[1 TO 3]", "[2020-01-11 TO 2020-02-11]"]).to_owned(),
         7 => draw.one(&["true", "false", "0", "3", ">1", "<=2", "abc"]).to_owned(),
-        8 => draw.one(&["2020-01-10", "2020-02-11||/M", "\"2020-03-12\""]).to_owned(),
+        8 => draw.one(&["2020-01-10", "2020-02-11||/M", "\"2020-03-12\"", "2020-02-12"]).to_owned(),
+        9 => draw
+            .one(&[
+                "<2020-02-01",
+                ">=2020-02-12",
+                "[now-7y TO 2020-02-11]",
+                "<now",
+                "[1 TO 2.5}",
+                "(york 2020-01-11 >9)",
+            ])
+            .to_owned(),
         _ => draw
             .one(&["london", "york", "smith", "jones", "hara", "müller", "team", "a1", "x", "zzz"])
             .to_owned(),
@@ -156,6 +174,10 @@ fn clause(draw: &mut Draw, depth: u64, nested: bool) -> String {
             "accountCount",
             "created",
             "attributes.city",
+            "attributes.start",
+            "attributes.start",
+            "attributes.start.exact",
+            "id.exact",
             "attributes.costCentre",
             "attributes.a.b",
             "attributes.\\*",

@@ -10,20 +10,35 @@ use thiserror::Error;
 /// The most states of an automaton, which is Lucene's default for regular expressions.
 pub(super) const STATES_MAX: usize = 10_000;
 
-/// The most transitions of an automaton, so that its table stays within 16 MiB.
-const TRANSITIONS_MAX: usize = 4 << 20;
+/// How much work may go into the automata of one query: transitions and expressions made, and alternatives looked at.
+const WORK_MAX: usize = 1_000_000;
 
-/// A pattern whose automaton would be too large.
+/// A regular expression whose automaton would be too large.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum TooComplex {
-    /// A regular expression.
-    #[error(
-        "the regular expression is too complex, expected one that an automaton of {STATES_MAX} states can match"
-    )]
-    Regex,
-    /// A fuzzy term.
-    #[error("the fuzzy term is too long, expected one that an automaton of {STATES_MAX} states can match")]
-    Fuzzy,
+#[error(
+    "the regular expression is too complex, by itself or with those before it: expected one that an automaton of \
+     {STATES_MAX} states can match, and {WORK_MAX} steps to make all automata of the query"
+)]
+pub struct TooComplex;
+
+/// What may still be done for the automata of one query.
+#[derive(Debug)]
+pub(super) struct Work {
+    left: usize,
+}
+
+impl Work {
+    pub(super) fn new() -> Work {
+        Work { left: WORK_MAX }
+    }
+
+    /// # Errors
+    /// There is not so much left; nothing is, from then on.
+    pub(super) fn spend(&mut self, steps: usize) -> Result<(), TooComplex> {
+        let left = self.left.checked_sub(steps);
+        self.left = left.unwrap_or(0);
+        left.map(|_| ()).ok_or(TooComplex)
+    }
 }
 
 /// The state from which nothing is accepted any more.
@@ -44,36 +59,16 @@ impl Alphabet {
     /// The alphabet with a class for each range between the cuts.
     ///
     /// # Errors
-    /// `too_complex` if there are more classes than can be counted.
-    pub(super) fn of_cuts(mut cuts: Vec<u32>, too_complex: TooComplex) -> Result<Alphabet, TooComplex> {
+    /// There are more classes than can be counted.
+    pub(super) fn of_cuts(mut cuts: Vec<u32>) -> Result<Alphabet, TooComplex> {
         cuts.push(0);
         cuts.sort_unstable();
         cuts.dedup();
         if cuts.len() > STATES_MAX {
-            return Err(too_complex);
+            return Err(TooComplex);
         }
         let classes = (0_u16..).take(cuts.len()).collect();
         Ok(Alphabet::new(cuts, classes))
-    }
-
-    /// The alphabet in which each of the characters, which ascend, is a class of its own from 1 up, and all
-    /// others are class 0.
-    pub(super) fn of_characters(characters: &[char]) -> Alphabet {
-        let mut starts = vec![0];
-        let mut classes = vec![0];
-        for (class, character) in (1_u16..).zip(characters) {
-            let character = u32::from(*character);
-            if starts.last() == Some(&character) {
-                classes.pop();
-                classes.push(class);
-            } else {
-                starts.push(character);
-                classes.push(class);
-            }
-            starts.push(character + 1);
-            classes.push(0);
-        }
-        Alphabet::new(starts, classes)
     }
 
     fn new(starts: Vec<u32>, classes: Vec<u16>) -> Alphabet {
@@ -140,12 +135,11 @@ impl Dfa {
     /// The automaton of all states that can be reached.
     ///
     /// # Errors
-    /// `too_complex` if they are too many, and what the states fail with.
+    /// They are too many, or what the states fail with.
     pub(super) fn build<S: States>(
         states: &mut S,
         start: S::State,
         alphabet: Alphabet,
-        too_complex: TooComplex,
     ) -> Result<Dfa, TooComplex> {
         let classes = alphabet.count();
         let mut dfa =
@@ -157,12 +151,12 @@ impl Dfa {
                 let Some(reached) = states.step(&state, class)? else {
                     continue;
                 };
-                let fresh = u32::try_from(dfa.accepts.len()).map_err(|_| too_complex)?;
+                let fresh = u32::try_from(dfa.accepts.len()).map_err(|_| TooComplex)?;
                 let target = match numbers.entry(reached) {
                     Entry::Occupied(entry) => *entry.get(),
                     Entry::Vacant(entry) => {
-                        if dfa.accepts.len() > STATES_MAX || dfa.next.len() + classes > TRANSITIONS_MAX {
-                            return Err(too_complex);
+                        if dfa.accepts.len() > STATES_MAX {
+                            return Err(TooComplex);
                         }
                         dfa.accepts.push(states.accepts(entry.key()));
                         dfa.next.resize(dfa.next.len() + classes, DEAD);

@@ -3,16 +3,23 @@
 //! All rules of how clauses combine are here and nowhere else, so that an engine only has to turn a small tree
 //! into its own expressions.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 use thiserror::Error;
 
-use super::dfa::TooComplex;
+use super::dfa::{TooComplex, Work};
 use super::text::TextTest;
-use super::typed::{BooleanTest, DateTest, NumberTest};
+use super::typed::{BooleanTest, DateTest, NumberTest, Ranges};
 use crate::tree::{Clause, Expression, Occur, Query, Span, Value, occurs};
 
 /// The suffix of a name by which a text field is compared whole and with case.
-const EXACT: &str = ".exact";
+pub(super) const EXACT: &str = ".exact";
+
+/// So many tests of whole values over the same fields stay apart when they are ORed, because a scan can leave out
+/// what none of them can hold; more become one.
+const APART_MAX: usize = 16;
 
 /// How the values of a field are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -21,6 +28,8 @@ pub enum FieldKind {
     Text,
     /// Text that is compared whole and with case: ids, and `name.exact`.
     Keyword,
+    /// A text of a free map, each of which says itself what it is: a date or time by ISO 8601, a number, or words.
+    Free,
     /// Whole numbers of 64 bits.
     Integer,
     /// True or false.
@@ -46,8 +55,8 @@ pub trait Resolver {
     ///   either as one field that means any entry that fits, or as many.
     /// - A dotted name may lead through arrays (`access.name`): the field's values are those of all elements.
     /// - `.exact` is no business of the resolver's: [`lower`] asks for `name` where the query says
-    ///   `name.exact`, takes the [`FieldKind::Text`] fields of the answer as [`FieldKind::Keyword`], and
-    ///   asks for `name.exact` itself only if that leaves no field.
+    ///   `name.exact`, takes the fields of text of the answer, whatever their kind, as [`FieldKind::Keyword`],
+    ///   and asks for `name.exact` itself only if that leaves no field.
     fn named(&self, array: Option<&str>, name: &str) -> Vec<(Self::Field, FieldKind)>;
 
     /// The fields that a word without a field is looked for in, those in arrays of objects included. A field
@@ -83,8 +92,8 @@ pub enum Predicate<F> {
     Not(Box<Predicate<F>>),
     /// One of the values of one of the fields passes the test.
     Test {
-        /// The fields, at least one. All have the kind that the test is for.
-        fields: Vec<F>,
+        /// The fields, at least one. All have the kind that the test is for. Tests of the same fields share them.
+        fields: Arc<[F]>,
         /// What is asked of one value.
         test: FieldTest,
     },
@@ -101,7 +110,7 @@ pub enum Predicate<F> {
 /// A test of one value of a field.
 #[derive(Debug, Clone)]
 pub enum FieldTest {
-    /// For [`FieldKind::Text`] and [`FieldKind::Keyword`]; the test knows whether it analyses.
+    /// For [`FieldKind::Text`], [`FieldKind::Keyword`] and [`FieldKind::Free`]; the test knows how it compares.
     Text(TextTest),
     /// For [`FieldKind::Integer`].
     Number(NumberTest),
@@ -109,6 +118,8 @@ pub enum FieldTest {
     Boolean(BooleanTest),
     /// For [`FieldKind::Date`].
     Date(DateTest),
+    /// Many numbers or moments at once, for [`FieldKind::Integer`] or [`FieldKind::Date`].
+    Ranges(Ranges),
     /// For any kind: any value that is not null, an empty text too (E).
     Exists,
 }
@@ -132,52 +143,125 @@ pub struct LowerError {
 /// - Where analysis leaves nothing of a value and one of its fields is analysed, the clause vanishes (E, as
 ///   over the single analysed field `_all`). A group or nested query of nothing but such vanishes too; a
 ///   whole query matches nothing then.
-/// - A list is as [`Occur`] says, at each level, inside `@path(...)` too.
+/// - A list is as [`Occur`] says, at each level, inside `@path(...)` too. Values that are ORed over the same fields
+///   are one test.
 ///
 /// `now` is the moment that `now` in a date stands for.
 ///
 /// # Errors
-/// A regular expression or fuzzy term that is too complex.
+/// A regular expression that is too complex.
 pub fn lower<R: Resolver>(
     query: &Query,
     resolver: &R,
     now: DateTime<Utc>,
 ) -> Result<Predicate<R::Field>, LowerError> {
-    let lowering = Lowering { resolver, now };
-    Ok(lowering.list(&query.clauses, None)?.unwrap_or(Predicate::Nothing))
+    Lowering::new(query, now).predicate(resolver)
 }
 
 /// Whether [`lower`] can make tests of every value of a query, whatever fields there are. For those who take
-/// queries in long before they are run.
+/// queries in long before they are run. The work has a bound, whatever the query.
 ///
 /// # Errors
 /// As [`lower`].
 pub fn check(query: &Query) -> Result<(), LowerError> {
-    check_list(&query.clauses)
+    check_list(&query.clauses, &mut Tests::new(DateTime::UNIX_EPOCH))
 }
 
-fn check_list(clauses: &[Clause]) -> Result<(), LowerError> {
+fn check_list(clauses: &[Clause], tests: &mut Tests) -> Result<(), LowerError> {
     clauses.iter().try_for_each(|clause| match &clause.expression {
         Expression::All | Expression::Exists(_) => Ok(()),
-        Expression::Group(clauses) | Expression::Nested { clauses, .. } => check_list(clauses),
-        Expression::Match { value, .. } => TextTest::analysed(value)
-            .and_then(|_| TextTest::exact(value))
-            .map(|_| ())
-            .map_err(|problem| LowerError { span: clause.body, problem }),
+        Expression::Group(clauses) | Expression::Nested { clauses, .. } => check_list(clauses, tests),
+        Expression::Match { value, .. } => {
+            tests.text(clause, value, FieldKind::Text)?;
+            tests.text(clause, value, FieldKind::Keyword).map(|_| ())
+        }
     })
 }
 
-struct Lowering<'a, R> {
-    resolver: &'a R,
-    now: DateTime<Utc>,
+/// [`lower`] over several kinds of document: the tests of values are made once for all of them.
+#[derive(Debug)]
+pub struct Lowering<'q> {
+    query: &'q Query,
+    tests: Tests,
 }
 
-impl<R: Resolver> Lowering<'_, R> {
+impl<'q> Lowering<'q> {
+    /// Nothing is made yet.
+    #[must_use]
+    pub fn new(query: &'q Query, now: DateTime<Utc>) -> Lowering<'q> {
+        Lowering { query, tests: Tests::new(now) }
+    }
+
+    /// The predicate over one kind of document.
+    ///
+    /// # Errors
+    /// As [`lower`].
+    pub fn predicate<R: Resolver>(&mut self, resolver: &R) -> Result<Predicate<R::Field>, LowerError> {
+        let mut pass = Pass { resolver, tests: &mut self.tests, fields: HashMap::new() };
+        Ok(pass.list(&self.query.clauses, None)?.unwrap_or(Predicate::Nothing))
+    }
+}
+
+/// The tests of text that a query's values were made into, by the place of the value.
+#[derive(Debug)]
+struct Tests {
+    now: DateTime<Utc>,
+    work: Work,
+    made: HashMap<(usize, FieldKind), Option<TextTest>>,
+}
+
+impl Tests {
+    fn new(now: DateTime<Utc>) -> Tests {
+        Tests { now, work: Work::new(), made: HashMap::new() }
+    }
+
+    /// The test of a clause's value for a kind of text; `None` where analysis leaves nothing.
+    fn text(
+        &mut self,
+        clause: &Clause,
+        value: &Value,
+        kind: FieldKind,
+    ) -> Result<Option<TextTest>, LowerError> {
+        let place = (clause.body.start, kind);
+        if let Some(made) = self.made.get(&place) {
+            return Ok(made.clone());
+        }
+        let failed = |problem| LowerError { span: clause.body, problem };
+        let test = match kind {
+            FieldKind::Keyword => Some(TextTest::exact_within(value, &mut self.work).map_err(failed)?),
+            FieldKind::Free => {
+                let analysed = self.text(clause, value, FieldKind::Text)?;
+                analysed.map(|analysed| TextTest::free(value, analysed, self.now))
+            }
+            FieldKind::Text | FieldKind::Integer | FieldKind::Boolean | FieldKind::Date => {
+                TextTest::analysed_within(value, &mut self.work).map_err(failed)?
+            }
+        };
+        self.made.insert(place, test.clone());
+        Ok(test)
+    }
+}
+
+/// Fields by their kinds.
+type Kinds<F> = Arc<[(FieldKind, Arc<[F]>)]>;
+
+/// The array around a clause and the name of its field, where there is one.
+type Named<'q> = (Option<&'q str>, Option<&'q str>);
+
+/// One kind of document.
+struct Pass<'a, 'q, R: Resolver> {
+    resolver: &'a R,
+    tests: &'a mut Tests,
+    /// What was found: many clauses ask for the same.
+    fields: HashMap<Named<'q>, Kinds<R::Field>>,
+}
+
+impl<'q, R: Resolver> Pass<'_, 'q, R> {
     /// `None` where the list vanishes.
     fn list(
-        &self,
-        clauses: &[Clause],
-        array: Option<&str>,
+        &mut self,
+        clauses: &'q [Clause],
+        array: Option<&'q str>,
     ) -> Result<Option<Predicate<R::Field>>, LowerError> {
         let parts = clauses
             .iter()
@@ -204,22 +288,23 @@ impl<R: Resolver> Lowering<'_, R> {
     }
 
     fn clause(
-        &self,
-        clause: &Clause,
-        array: Option<&str>,
+        &mut self,
+        clause: &'q Clause,
+        array: Option<&'q str>,
     ) -> Result<Option<Predicate<R::Field>>, LowerError> {
         match &clause.expression {
             Expression::All => Ok(Some(Predicate::All)),
             Expression::Exists(field) => {
-                let fields = self.existing(array, &field.name);
-                Ok(Some(test(fields, FieldTest::Exists)))
+                let fields = existing(self.resolver, array, &field.name);
+                Ok(Some(if fields.is_empty() {
+                    Predicate::Nothing
+                } else {
+                    Predicate::Test { fields: fields.into(), test: FieldTest::Exists }
+                }))
             }
             Expression::Match { field, value } => {
-                let fields = match field {
-                    Some(field) => self.named(array, &field.name),
-                    None => self.resolver.unnamed(array),
-                };
-                self.value(fields, value).map_err(|problem| LowerError { span: clause.body, problem })
+                let kinds = self.kinds(array, field.as_ref().map(|field| field.name.as_str()));
+                self.value(&kinds, clause, value)
             }
             Expression::Group(clauses) => self.list(clauses, array),
             Expression::Nested { path, clauses } => {
@@ -234,34 +319,14 @@ impl<R: Resolver> Lowering<'_, R> {
         }
     }
 
-    fn named(&self, array: Option<&str>, name: &str) -> Vec<(R::Field, FieldKind)> {
-        if let Some(stem) = name.strip_suffix(EXACT) {
-            let mut fields = self.resolver.named(array, stem);
-            fields.retain(|(_, kind)| *kind == FieldKind::Text);
-            if !fields.is_empty() {
-                return fields.into_iter().map(|(field, _)| (field, FieldKind::Keyword)).collect();
-            }
+    fn kinds(&mut self, array: Option<&'q str>, name: Option<&'q str>) -> Kinds<R::Field> {
+        if let Some(known) = self.fields.get(&(array, name)) {
+            return Arc::clone(known);
         }
-        self.resolver.named(array, name)
-    }
-
-    fn existing(&self, array: Option<&str>, name: &str) -> Vec<R::Field> {
-        if let Some(stem) = name.strip_suffix(EXACT) {
-            let mut fields = self.resolver.named(array, stem);
-            fields.retain(|(_, kind)| *kind == FieldKind::Text);
-            if !fields.is_empty() {
-                return fields.into_iter().map(|(field, _)| field).collect();
-            }
-        }
-        self.resolver.existing(array, name)
-    }
-
-    /// The value in one of the fields; `None` where it vanishes.
-    fn value(
-        &self,
-        fields: Vec<(R::Field, FieldKind)>,
-        value: &Value,
-    ) -> Result<Option<Predicate<R::Field>>, TooComplex> {
+        let fields = match name {
+            Some(name) => named(self.resolver, array, name),
+            None => self.resolver.unnamed(array),
+        };
         let mut groups: Vec<(FieldKind, Vec<R::Field>)> = Vec::new();
         for (field, kind) in fields {
             match groups.iter_mut().find(|(other, _)| *other == kind) {
@@ -269,26 +334,62 @@ impl<R: Resolver> Lowering<'_, R> {
                 None => groups.push((kind, vec![field])),
             }
         }
-        let mut tests = Vec::with_capacity(groups.len());
-        for (kind, fields) in groups {
-            let of_kind = match kind {
-                FieldKind::Text => match TextTest::analysed(value)? {
-                    None => return Ok(None),
-                    Some(test) => Some(FieldTest::Text(test)),
-                },
-                FieldKind::Keyword => Some(FieldTest::Text(TextTest::exact(value)?)),
+        let kinds: Kinds<R::Field> = groups.into_iter().map(|(kind, group)| (kind, group.into())).collect();
+        self.fields.insert((array, name), Arc::clone(&kinds));
+        kinds
+    }
+
+    /// The value in one of the fields; `None` where it vanishes.
+    fn value(
+        &mut self,
+        kinds: &Kinds<R::Field>,
+        clause: &Clause,
+        value: &Value,
+    ) -> Result<Option<Predicate<R::Field>>, LowerError> {
+        let mut tests = Vec::with_capacity(kinds.len());
+        for (kind, fields) in kinds.iter() {
+            let test = match kind {
+                FieldKind::Text | FieldKind::Free | FieldKind::Keyword => {
+                    match self.tests.text(clause, value, *kind)? {
+                        None => return Ok(None),
+                        Some(test) => Some(FieldTest::Text(test)),
+                    }
+                }
                 FieldKind::Integer => NumberTest::new(value).map(FieldTest::Number),
                 FieldKind::Boolean => BooleanTest::new(value).map(FieldTest::Boolean),
-                FieldKind::Date => DateTest::new(value, self.now).map(FieldTest::Date),
+                FieldKind::Date => DateTest::new(value, self.tests.now).map(FieldTest::Date),
             };
-            tests.extend(of_kind.map(|of_kind| test(fields, of_kind)));
+            tests.extend(test.map(|test| Predicate::Test { fields: Arc::clone(fields), test }));
         }
         Ok(Some(or(tests)))
     }
 }
 
-fn test<F>(fields: Vec<F>, test: FieldTest) -> Predicate<F> {
-    if fields.is_empty() { Predicate::Nothing } else { Predicate::Test { fields, test } }
+/// The fields that a name stands for, `.exact` understood.
+pub(super) fn named<R: Resolver>(
+    resolver: &R,
+    array: Option<&str>,
+    name: &str,
+) -> Vec<(R::Field, FieldKind)> {
+    let exact = exactly_named(resolver, array, name);
+    if exact.is_empty() { resolver.named(array, name) } else { exact }
+}
+
+/// The fields of which one has to have a value, `.exact` understood.
+pub(super) fn existing<R: Resolver>(resolver: &R, array: Option<&str>, name: &str) -> Vec<R::Field> {
+    let exact = exactly_named(resolver, array, name);
+    if exact.is_empty() {
+        return resolver.existing(array, name);
+    }
+    exact.into_iter().map(|(field, _)| field).collect()
+}
+
+/// The fields of text that `name.exact` stands for; none for other names.
+fn exactly_named<R: Resolver>(resolver: &R, array: Option<&str>, name: &str) -> Vec<(R::Field, FieldKind)> {
+    let fields = name.strip_suffix(EXACT).map_or_else(Vec::new, |stem| resolver.named(array, stem));
+    let is_text =
+        |(_, kind): &(_, FieldKind)| matches!(kind, FieldKind::Text | FieldKind::Keyword | FieldKind::Free);
+    fields.into_iter().filter(is_text).map(|(field, _)| (field, FieldKind::Keyword)).collect()
 }
 
 fn not<F>(part: Predicate<F>) -> Predicate<F> {
@@ -334,7 +435,56 @@ fn or<F>(parts: Vec<Predicate<F>>) -> Predicate<F> {
             | Predicate::Nested { .. }) => kept.push(other),
         }
     }
+    let mut kept = united(kept);
     if kept.len() > 1 { Predicate::Or(kept) } else { kept.pop().unwrap_or(Predicate::Nothing) }
+}
+
+/// The alternatives, with those that ask the same fields as one test, in the place of the first of them.
+fn united<F>(parts: Vec<Predicate<F>>) -> Vec<Predicate<F>> {
+    let mut kept: Vec<Predicate<F>> = Vec::with_capacity(parts.len());
+    // Where in `kept` the tests of the same fields stand, by the place of the fields in memory.
+    let mut places: HashMap<*const F, Vec<usize>> = HashMap::new();
+    for part in parts {
+        if let Predicate::Test {
+            fields,
+            test: FieldTest::Text(_) | FieldTest::Number(_) | FieldTest::Date(_),
+        } = &part
+        {
+            places.entry(fields.as_ptr()).or_default().push(kept.len());
+        }
+        kept.push(part);
+    }
+    let mut gone = vec![false; kept.len()];
+    for same in places.into_values().filter(|same| same.len() > 1) {
+        let (mut texts, mut ranges) = (Vec::new(), Vec::new());
+        for at in &same {
+            let Predicate::Test { test, .. } = &kept[*at] else { continue };
+            match test {
+                FieldTest::Text(test) => texts.push(test.clone()),
+                FieldTest::Number(test) => ranges.push((test.least, test.greatest)),
+                FieldTest::Date(test) => {
+                    ranges.push((test.range.first.unwrap_or(i64::MIN), test.range.last.unwrap_or(i64::MAX)));
+                }
+                FieldTest::Boolean(_) | FieldTest::Ranges(_) | FieldTest::Exists => {}
+            }
+        }
+        let prunes = texts.iter().all(|test| test.bounds().is_some());
+        if prunes && same.len() <= APART_MAX {
+            continue;
+        }
+        let united = if texts.is_empty() {
+            FieldTest::Ranges(Ranges::new(ranges))
+        } else {
+            FieldTest::Text(TextTest::any_of(&texts))
+        };
+        if let Predicate::Test { test, .. } = &mut kept[same[0]] {
+            *test = united;
+        }
+        same.iter().skip(1).for_each(|at| gone[*at] = true);
+    }
+    let mut gone = gone.into_iter();
+    kept.retain(|_| !gone.next().unwrap_or(false));
+    kept
 }
 
 #[cfg(test)]

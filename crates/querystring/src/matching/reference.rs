@@ -46,6 +46,7 @@ enum Node<'a> {
 /// The tests of one value for every kind of field.
 struct Tests {
     analysed: Option<TextTest>,
+    free: Option<TextTest>,
     exact: TextTest,
     number: Option<NumberTest>,
     boolean: Option<BooleanTest>,
@@ -101,7 +102,7 @@ impl<'a, F: Fields> Reference<'a, F> {
         match node {
             Node::All | Node::Exists(_) => false,
             Node::Match { name, tests } => {
-                tests.analysed.is_none() && self.kinds(*name, path).contains(&FieldKind::Text)
+                tests.analysed.is_none() && self.kinds(*name, path).iter().any(|kind| is_analysed(*kind))
             }
             Node::Group(_, nodes) => self.list_vanishes(nodes, path),
             Node::Nested(array, _, nodes) => self.list_vanishes(nodes, &format!("{array}.")),
@@ -144,7 +145,7 @@ impl<'a, F: Fields> Reference<'a, F> {
             names.filter_map(|field| self.fields.kind(&field)).collect()
         };
         if let Some(stem) = name.strip_suffix(".exact")
-            && kinds_of(stem).contains(&FieldKind::Text)
+            && kinds_of(stem).into_iter().any(is_text)
         {
             return vec![FieldKind::Keyword];
         }
@@ -155,12 +156,12 @@ impl<'a, F: Fields> Reference<'a, F> {
     fn kind(&self, name: Option<&str>, leaf: &str, path: &str) -> Option<FieldKind> {
         let kind = self.fields.kind(&format!("{path}{leaf}"))?;
         let Some(name) = name else {
-            return Some(kind);
+            return Some(if kind == FieldKind::Free { FieldKind::Text } else { kind });
         };
         if let Some(stem) = name.strip_suffix(".exact")
-            && self.kinds(Some(stem), path).contains(&FieldKind::Text)
+            && self.kinds(Some(stem), path).into_iter().any(is_text)
         {
-            let text = kind == FieldKind::Text && overlap(stem.as_bytes(), leaf.as_bytes());
+            let text = is_text(kind) && overlap(stem.as_bytes(), leaf.as_bytes());
             return text.then_some(FieldKind::Keyword);
         }
         overlap(name.as_bytes(), leaf.as_bytes()).then_some(kind)
@@ -176,8 +177,14 @@ impl<'a, F: Fields> Reference<'a, F> {
 
     fn passes(&self, tests: &Tests, kind: FieldKind, value: &Json) -> bool {
         match kind {
-            FieldKind::Text | FieldKind::Keyword => {
-                let test = if kind == FieldKind::Text { tests.analysed.as_ref() } else { Some(&tests.exact) };
+            FieldKind::Text | FieldKind::Keyword | FieldKind::Free => {
+                let test = match kind {
+                    FieldKind::Text => tests.analysed.as_ref(),
+                    FieldKind::Free => tests.free.as_ref(),
+                    FieldKind::Keyword | FieldKind::Integer | FieldKind::Boolean | FieldKind::Date => {
+                        Some(&tests.exact)
+                    }
+                };
                 // A number or boolean in a text field is the text it is written as.
                 let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                 test.is_some_and(|test| test.matches(&text))
@@ -218,14 +225,26 @@ fn node(clause: &Clause, now: DateTime<Utc>) -> Result<Node<'_>, LowerError> {
 
 impl Tests {
     fn new(value: &Value, now: DateTime<Utc>) -> Result<Tests, super::TooComplex> {
+        let analysed = TextTest::analysed(value)?;
         Ok(Tests {
-            analysed: TextTest::analysed(value)?,
+            free: analysed.clone().map(|analysed| TextTest::free(value, analysed, now)),
+            analysed,
             exact: TextTest::exact(value)?,
             number: NumberTest::new(value),
             boolean: BooleanTest::new(value),
             date: DateTest::new(value, now),
         })
     }
+}
+
+/// Whether texts of this kind are cut into words, so that nothing may be left of a value.
+fn is_analysed(kind: FieldKind) -> bool {
+    matches!(kind, FieldKind::Text | FieldKind::Free)
+}
+
+/// Whether `.exact` has a meaning.
+fn is_text(kind: FieldKind) -> bool {
+    is_analysed(kind) || kind == FieldKind::Keyword
 }
 
 /// Every value of an object with its dotted path.

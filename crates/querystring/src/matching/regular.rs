@@ -8,23 +8,21 @@ mod interval;
 
 use std::collections::HashMap;
 
-use super::dfa::{Alphabet, Dfa, STATES_MAX, States, TooComplex};
+use super::dfa::{Alphabet, Dfa, STATES_MAX, States, TooComplex, Work};
 use crate::regex::RegexNode;
-
-/// How much work may go into one automaton: expressions made and alternatives looked at.
-const WORK_MAX: usize = 1_000_000;
 
 /// The automaton of an expression.
 ///
 /// # Errors
-/// It has too many states.
-pub(super) fn automaton(expression: &RegexNode) -> Result<Dfa, TooComplex> {
+/// It has too many states, or too little work is left.
+pub(super) fn automaton(expression: &RegexNode, work: &mut Work) -> Result<Dfa, TooComplex> {
     let mut cuts = Vec::new();
     collect_cuts(expression, &mut cuts);
-    let alphabet = Alphabet::of_cuts(cuts, TooComplex::Regex)?;
-    let mut expressions = Expressions::new();
+    work.spend(cuts.len())?;
+    let alphabet = Alphabet::of_cuts(cuts)?;
+    let mut expressions = Expressions::new(work);
     let start = expressions.expression(expression, &alphabet)?;
-    Dfa::build(&mut expressions, start, alphabet, TooComplex::Regex)
+    Dfa::build(&mut expressions, start, alphabet)
 }
 
 /// The text that everything that matches begins with, and whether that is all of it.
@@ -99,26 +97,25 @@ enum Node {
     Complement(Id),
 }
 
-struct Expressions {
+struct Expressions<'a> {
     nodes: Vec<Node>,
     /// Whether each matches the empty text.
     matches_empty: Vec<bool>,
     ids: HashMap<Node, Id>,
     derivatives: HashMap<(Id, usize), Id>,
-    work: usize,
+    work: &'a mut Work,
 }
 
-impl Expressions {
-    fn new() -> Expressions {
+impl<'a> Expressions<'a> {
+    fn new(work: &'a mut Work) -> Expressions<'a> {
         let nodes = vec![Node::Nothing, Node::Empty, Node::AnyText];
         let ids = nodes.iter().cloned().zip(0..).collect();
         let matches_empty = vec![false, true, true];
-        Expressions { nodes, matches_empty, ids, derivatives: HashMap::new(), work: 0 }
+        Expressions { nodes, matches_empty, ids, derivatives: HashMap::new(), work }
     }
 
     fn works(&mut self, steps: usize) -> Result<(), TooComplex> {
-        self.work += steps;
-        if self.work > WORK_MAX { Err(TooComplex::Regex) } else { Ok(()) }
+        self.work.spend(steps)
     }
 
     fn empty(&self, id: Id) -> bool {
@@ -139,7 +136,7 @@ impl Expressions {
             Node::Repeat(part, least, _) => *least == 0 || self.empty(*part),
             Node::Complement(part) => !self.empty(*part),
         };
-        let id = Id::try_from(self.nodes.len()).map_err(|_| TooComplex::Regex)?;
+        let id = Id::try_from(self.nodes.len()).map_err(|_| TooComplex)?;
         self.nodes.push(node.clone());
         self.matches_empty.push(matches_empty);
         self.ids.insert(node, id);
@@ -200,7 +197,7 @@ impl Expressions {
     fn text(&mut self, text: &str, alphabet: &Alphabet) -> Result<Id, TooComplex> {
         // As many states as characters; no use in trying.
         if text.len() > 4 * STATES_MAX {
-            return Err(TooComplex::Regex);
+            return Err(TooComplex);
         }
         let parts =
             text.chars().map(|c| self.characters(c, c, alphabet)).collect::<Result<Vec<_>, TooComplex>>()?;
@@ -362,10 +359,11 @@ impl Expressions {
     }
 }
 
-impl States for Expressions {
+impl States for Expressions<'_> {
     type State = Id;
 
     fn step(&mut self, state: &Id, class: usize) -> Result<Option<Id>, TooComplex> {
+        self.works(1)?;
         Ok(Some(self.derivative(*state, class)?).filter(|derivative| *derivative != NOTHING))
     }
 

@@ -1,17 +1,21 @@
 //! Tests of one text.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::ops::Bound as Limit;
 use std::sync::Arc;
 
-use super::dfa::{Dfa, TooComplex};
-use super::fuzzy;
+use super::dfa::{Dfa, TooComplex, Work};
+use super::free::Free;
+use super::fuzzy::Fuzzy;
 use super::phrase::Phrase;
 use super::regular;
 use super::tokens::{
     Tokens, find_ignoring_case, is_boundary, is_lowered, lacks, lower_case, lowered, tokens_lower_case,
 };
 use super::wildcard::Wildcard;
+use chrono::{DateTime, Utc};
+
 use crate::regex::{RegexNode, parse_regex};
 use crate::tree::{Bound, Value};
 
@@ -25,8 +29,10 @@ pub struct TextTest {
 
 #[derive(Debug)]
 enum Test {
-    /// Some word of the text is one of these, which are in lower case.
+    /// Some word of the text is one of these few, which are in lower case.
     Words(Vec<String>),
+    /// Some word of the text is one of these many.
+    ManyWords(HashSet<String>),
     Phrase(Phrase),
     /// Some word of the text, in lower case, has this shape.
     Word {
@@ -39,7 +45,19 @@ enum Test {
         shape: Shape,
         bounds: Option<TextBounds>,
     },
+    /// The text as it is is one of these many.
+    ManyWhole {
+        texts: HashSet<String>,
+        bounds: TextBounds,
+    },
+    /// A value of a free map, by what it is itself.
+    Free(Free),
+    /// One of these passes.
+    AnyOf(Vec<TextTest>),
 }
+
+/// Up to so many words or texts are compared one by one; of more, each word of a text is looked up.
+const FEW: usize = 4;
 
 /// What a whole string has to be.
 #[derive(Debug)]
@@ -47,7 +65,8 @@ enum Shape {
     Is(String),
     BeginsWith(String),
     Wildcard(Wildcard),
-    /// A regular expression or fuzzy term.
+    Fuzzy(Fuzzy),
+    /// A regular expression.
     Automaton(Box<Dfa>),
     Between(Limit<String>, Limit<String>),
 }
@@ -79,8 +98,12 @@ impl TextTest {
     /// one word of the text.
     ///
     /// # Errors
-    /// A regular expression or fuzzy term is too complex.
+    /// A regular expression is too complex.
     pub fn analysed(value: &Value) -> Result<Option<TextTest>, TooComplex> {
+        Self::analysed_within(value, &mut Work::new())
+    }
+
+    pub(super) fn analysed_within(value: &Value, work: &mut Work) -> Result<Option<TextTest>, TooComplex> {
         let test = match value {
             Value::Term(text) => {
                 let words = tokens_lower_case(text);
@@ -102,21 +125,67 @@ impl TextTest {
             | Value::Fuzzy { .. }
             | Value::Regex(_)
             | Value::Range { .. } => {
-                let (shape, _) = Shape::new(value, lower_case)?;
+                let (shape, _) = Shape::new(value, lower_case, work)?;
                 let literal = shape.literal().filter(|text| text.is_ascii() && !text.is_empty());
                 Test::Word { literal: literal.map(str::to_owned), shape }
             }
         };
-        Ok(Some(TextTest { test: Arc::new(test) }))
+        Ok(Some(test.into()))
     }
 
     /// The test for a field that is compared whole and with case. A phrase is a term there.
     ///
     /// # Errors
-    /// A regular expression or fuzzy term is too complex.
+    /// A regular expression is too complex.
     pub fn exact(value: &Value) -> Result<TextTest, TooComplex> {
-        let (shape, bounds) = Shape::new(value, str::to_owned)?;
-        Ok(TextTest { test: Arc::new(Test::Whole { shape, bounds }) })
+        Self::exact_within(value, &mut Work::new())
+    }
+
+    pub(super) fn exact_within(value: &Value, work: &mut Work) -> Result<TextTest, TooComplex> {
+        let (shape, bounds) = Shape::new(value, str::to_owned, work)?;
+        Ok(Test::Whole { shape, bounds }.into())
+    }
+
+    /// The test for a value of a free map, whose values say themselves what they are: a date or time by ISO 8601
+    /// is compared as a moment, a number with numbers as a number, and everything else by its words. `analysed`
+    /// is the test of words for the same value.
+    #[must_use]
+    pub fn free(value: &Value, analysed: TextTest, now: DateTime<Utc>) -> TextTest {
+        match Free::new(value, analysed.clone(), now) {
+            Some(free) => Test::Free(free).into(),
+            None => analysed,
+        }
+    }
+
+    /// One test that passes what one of the tests passes; words and whole texts are looked up all at once.
+    #[must_use]
+    pub fn any_of(tests: &[TextTest]) -> TextTest {
+        let (mut words, mut texts, mut others) = (HashSet::new(), HashSet::new(), Vec::new());
+        for one in tests {
+            match one.test.as_ref() {
+                Test::Words(of_one) => words.extend(of_one.iter().cloned()),
+                Test::ManyWords(of_one) => words.extend(of_one.iter().cloned()),
+                Test::Whole { shape: Shape::Is(text), .. } => {
+                    texts.insert(text.clone());
+                }
+                Test::ManyWhole { texts: of_one, .. } => texts.extend(of_one.iter().cloned()),
+                Test::AnyOf(of_one) => others.extend(of_one.iter().cloned()),
+                Test::Phrase(_) | Test::Word { .. } | Test::Whole { .. } | Test::Free(_) => {
+                    others.push(one.clone());
+                }
+            }
+        }
+        match words.len() {
+            0 => {}
+            1..=FEW => others.push(Test::Words(words.into_iter().collect()).into()),
+            _ => others.push(Test::ManyWords(words).into()),
+        }
+        if let (Some(least), Some(greatest)) = (texts.iter().min(), texts.iter().max()) {
+            let bound = |limit: &String| Some(TextBound { limit: limit.clone(), inclusive: true });
+            let bounds = TextBounds { lower: bound(least), upper: bound(greatest) };
+            others.push(Test::ManyWhole { texts, bounds }.into());
+        }
+        if others.len() == 1 { others.remove(0) } else { Test::AnyOf(others).into() }
     }
 
     /// Whether a text passes.
@@ -124,6 +193,10 @@ impl TextTest {
     pub fn matches(&self, text: &str) -> bool {
         match self.test.as_ref() {
             Test::Words(words) => words.iter().any(|word| has_word(text, word)),
+            Test::ManyWords(words) => {
+                let mut buffer = String::new();
+                Tokens::new(text).any(|word| words.contains(lowered(word, &mut buffer)))
+            }
             Test::Phrase(phrase) => phrase.matches(text),
             Test::Word { shape, literal } => {
                 if let Some(literal) = literal
@@ -135,6 +208,9 @@ impl TextTest {
                 Tokens::new(text).any(|word| shape.matches(lowered(word, &mut buffer)))
             }
             Test::Whole { shape, .. } => shape.matches(text),
+            Test::ManyWhole { texts, .. } => texts.contains(text),
+            Test::Free(free) => free.matches(text),
+            Test::AnyOf(tests) => tests.iter().any(|test| test.matches(text)),
         }
     }
 
@@ -143,8 +219,14 @@ impl TextTest {
     #[must_use]
     pub fn bounds(&self) -> Option<TextBounds> {
         match self.test.as_ref() {
-            Test::Words(_) | Test::Phrase(_) | Test::Word { .. } => None,
+            Test::Words(_)
+            | Test::ManyWords(_)
+            | Test::Phrase(_)
+            | Test::Word { .. }
+            | Test::Free(_)
+            | Test::AnyOf(_) => None,
             Test::Whole { bounds, .. } => bounds.clone(),
+            Test::ManyWhole { bounds, .. } => Some(bounds.clone()),
         }
     }
 
@@ -153,8 +235,21 @@ impl TextTest {
     pub fn only(&self) -> Option<&str> {
         match self.test.as_ref() {
             Test::Whole { shape: Shape::Is(text), .. } => Some(text),
-            Test::Whole { .. } | Test::Words(_) | Test::Phrase(_) | Test::Word { .. } => None,
+            Test::Whole { .. }
+            | Test::ManyWhole { .. }
+            | Test::Words(_)
+            | Test::ManyWords(_)
+            | Test::Phrase(_)
+            | Test::Word { .. }
+            | Test::Free(_)
+            | Test::AnyOf(_) => None,
         }
+    }
+}
+
+impl From<Test> for TextTest {
+    fn from(test: Test) -> TextTest {
+        TextTest { test: Arc::new(test) }
     }
 }
 
@@ -166,7 +261,11 @@ impl fmt::Debug for TextTest {
 
 impl Shape {
     /// The shape that a value asks for, its text through `map`, and the range that it lies in.
-    fn new(value: &Value, map: impl Fn(&str) -> String) -> Result<(Shape, Option<TextBounds>), TooComplex> {
+    fn new(
+        value: &Value,
+        map: impl Fn(&str) -> String,
+        work: &mut Work,
+    ) -> Result<(Shape, Option<TextBounds>), TooComplex> {
         Ok(match value {
             Value::Term(text) | Value::Phrase { text, .. } => {
                 let text = map(text);
@@ -187,7 +286,7 @@ impl Shape {
             Value::Regex(expression) => {
                 let node = regex(&map(expression));
                 let (prefix, whole) = regular::prefix(&node);
-                (Shape::Automaton(Box::new(regular::automaton(&node)?)), beginning_with(&prefix, whole))
+                (Shape::Automaton(Box::new(regular::automaton(&node, work)?)), beginning_with(&prefix, whole))
             }
             Value::Fuzzy { text, edits } => {
                 let text = map(text);
@@ -196,7 +295,7 @@ impl Shape {
                     let bounds = beginning_with(&text, true);
                     return Ok((Shape::Is(text), bounds));
                 }
-                (Shape::Automaton(Box::new(fuzzy::automaton(&text, edits)?)), None)
+                (Shape::Fuzzy(Fuzzy::new(&text, edits)), None)
             }
             Value::Range { lower, upper } => {
                 let limit = |bound: &Bound| {
@@ -223,6 +322,7 @@ impl Shape {
             Shape::Is(other) => text == other,
             Shape::BeginsWith(prefix) => text.starts_with(prefix.as_str()),
             Shape::Wildcard(wildcard) => wildcard.matches(text),
+            Shape::Fuzzy(fuzzy) => fuzzy.matches(text),
             Shape::Automaton(dfa) => dfa.accepts(text),
             Shape::Between(lower, upper) => {
                 let above = match lower {
@@ -245,7 +345,7 @@ impl Shape {
         match self {
             Shape::Is(text) | Shape::BeginsWith(text) => Some(text),
             Shape::Wildcard(wildcard) => wildcard.literal(),
-            Shape::Automaton(_) | Shape::Between(..) => None,
+            Shape::Fuzzy(_) | Shape::Automaton(_) | Shape::Between(..) => None,
         }
     }
 }

@@ -5,6 +5,8 @@
 //! wildcards, regular expressions and fuzzy terms, which Elasticsearch's `MappedFieldType` allows on text alone.
 //! A phrase is a term, since these fields are not analysed (E, `MatchQuery.parse`).
 
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
 
 use super::decimal::Decimal;
@@ -150,6 +152,11 @@ impl DateTest {
             Plain::Range(lower, upper) => date_range(lower, upper, now),
         }
         .ok()?;
+        Self::within(range)
+    }
+
+    /// The test of lying in a stretch of time, `None` where that is empty.
+    pub(super) fn within(range: DateRange) -> Option<DateTest> {
         let empty = matches!((range.first, range.last), (Some(first), Some(last)) if first > last);
         if empty { None } else { Some(DateTest { range }) }
     }
@@ -159,6 +166,34 @@ impl DateTest {
     pub fn matches(&self, milliseconds: i64) -> bool {
         self.range.first.is_none_or(|first| first <= milliseconds)
             && self.range.last.is_none_or(|last| milliseconds <= last)
+    }
+}
+
+/// Many ranges of whole numbers, or of moments in milliseconds, of which one has to hold the value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ranges {
+    /// Least and greatest of each; they ascend and do not touch.
+    ranges: Arc<[(i64, i64)]>,
+}
+
+impl Ranges {
+    pub(super) fn new(mut ranges: Vec<(i64, i64)>) -> Ranges {
+        ranges.sort_unstable();
+        let mut apart: Vec<(i64, i64)> = Vec::with_capacity(ranges.len());
+        for (least, greatest) in ranges {
+            match apart.last_mut() {
+                Some((_, end)) if least <= end.saturating_add(1) => *end = greatest.max(*end),
+                Some(_) | None => apart.push((least, greatest)),
+            }
+        }
+        Ranges { ranges: apart.into() }
+    }
+
+    /// Whether a number or moment passes.
+    #[must_use]
+    pub fn matches(&self, value: i64) -> bool {
+        let behind = self.ranges.partition_point(|(least, _)| *least <= value);
+        behind.checked_sub(1).is_some_and(|at| value <= self.ranges[at].1)
     }
 }
 

@@ -28,7 +28,7 @@ impl Parser<'_> {
                         let edits = self.edits(tilde)?;
                         Expression::Match { field, value: Value::Fuzzy { text, edits } }
                     }
-                    None => term(field, text, span),
+                    None => self.term(field, text, span)?,
                 };
                 Ok(Body { expression, boost, span })
             }
@@ -66,9 +66,7 @@ impl Parser<'_> {
                 let text = self.unescaped(Span { start: span.start + 1, end: span.end - 1 })?;
                 let (boost, tilde) = self.suffixes()?;
                 let expression = match field {
-                    Some(field) if field.name == EXISTS_FIELD => {
-                        Expression::Exists(Field { name: text, span })
-                    }
+                    Some(field) if field.name == EXISTS_FIELD => Expression::Exists(self.named(text, span)?),
                     field => {
                         let slop = tilde.map_or(Ok(0), |tilde| self.slop(tilde))?;
                         Expression::Match { field, value: Value::Phrase { text, slop } }
@@ -166,6 +164,19 @@ impl Parser<'_> {
         u32::try_from(slop).map_err(|_| self.error(tilde.start, Problem::NegativeSlop))
     }
 
+    /// A term by itself: in a field it may be a comparison, or name the field that has to exist. Whether its
+    /// characters were escaped makes no difference to Elasticsearch (E).
+    fn term(&self, field: Option<Field>, text: String, span: Span) -> Result<Expression, SyntaxError> {
+        let Some(field) = field else {
+            return Ok(Expression::Match { field, value: Value::Term(text) });
+        };
+        if field.name == EXISTS_FIELD {
+            return Ok(Expression::Exists(self.named(text, span)?));
+        }
+        let value = comparison(&text).unwrap_or(Value::Term(text));
+        Ok(Expression::Match { field: Some(field), value })
+    }
+
     /// The edits after a fuzzy term. A number is cut at 2, a fraction below 1 is 0 edits (E), one above is
     /// refused; `AUTO` in any case is as if nothing stood there and other text is refused (E):
     /// `Fuzziness.asDistance`.
@@ -183,19 +194,6 @@ impl Parser<'_> {
             _ => Err(self.error(tilde.start, Problem::Edits)),
         }
     }
-}
-
-/// A term by itself: in a field it may be a comparison, or name the field that has to exist. Whether its
-/// characters were escaped makes no difference to Elasticsearch (E).
-fn term(field: Option<Field>, text: String, span: Span) -> Expression {
-    let Some(field) = field else {
-        return Expression::Match { field, value: Value::Term(text) };
-    };
-    if field.name == EXISTS_FIELD {
-        return Expression::Exists(Field { name: text, span });
-    }
-    let value = comparison(&text).unwrap_or(Value::Term(text));
-    Expression::Match { field: Some(field), value }
 }
 
 /// `>a`, `>=a`, `<a`, `<=a` as a range. The sign alone is a term, and `>=` alone is `>` and a limit of `=`:

@@ -67,7 +67,7 @@ fn satisfies(document: &Document, predicate: &Predicate<&'static str>) -> bool {
             values.into_iter().any(|value| match test {
                 FieldTest::Text(test) => test.matches(value),
                 FieldTest::Exists => true,
-                FieldTest::Number(_) | FieldTest::Boolean(_) | FieldTest::Date(_) => {
+                FieldTest::Number(_) | FieldTest::Boolean(_) | FieldTest::Date(_) | FieldTest::Ranges(_) => {
                     panic!("all fields are texts")
                 }
             })

@@ -15,7 +15,7 @@ const FIELDS: [(&str, FieldKind); 11] = [
     ("accountCount", FieldKind::Integer),
     ("inactive", FieldKind::Boolean),
     ("created", FieldKind::Date),
-    ("attributes.*", FieldKind::Text),
+    ("attributes.*", FieldKind::Free),
     ("access.id", FieldKind::Keyword),
     ("access.name", FieldKind::Text),
     ("access.count", FieldKind::Integer),
@@ -28,7 +28,7 @@ struct Schema;
 impl Fields for Schema {
     fn kind(&self, path: &str) -> Option<FieldKind> {
         if path.strip_prefix("attributes.").is_some_and(|name| !name.is_empty()) {
-            return Some(FieldKind::Text);
+            return Some(FieldKind::Free);
         }
         FIELDS.iter().find(|(field, _)| *field == path).map(|(_, kind)| *kind)
     }
@@ -69,7 +69,8 @@ impl Resolver for Schema {
     }
 
     fn unnamed(&self, array: Option<&str>) -> Vec<(String, FieldKind)> {
-        self.named(array, "*")
+        let words = |(field, kind)| (field, if kind == FieldKind::Free { FieldKind::Text } else { kind });
+        self.named(array, "*").into_iter().map(words).collect()
     }
 
     fn existing(&self, array: Option<&str>, name: &str) -> Vec<String> {
@@ -133,11 +134,16 @@ fn passes(value: &Json, test: &FieldTest) -> bool {
         FieldTest::Text(test) => value.as_str().is_some_and(|text| test.matches(text)),
         FieldTest::Number(test) => value.as_i64().is_some_and(|number| test.matches(number)),
         FieldTest::Boolean(test) => value.as_bool().is_some_and(|value| test.matches(value)),
-        FieldTest::Date(test) => value.as_str().is_some_and(|text| {
-            let moment = date_instant(text, now(), Rounding::Down).expect("a date in a document");
-            test.matches(moment.timestamp_millis())
-        }),
+        FieldTest::Date(test) => moment(value).is_some_and(|moment| test.matches(moment)),
+        FieldTest::Ranges(test) => {
+            value.as_i64().or_else(|| moment(value)).is_some_and(|value| test.matches(value))
+        }
     }
+}
+
+fn moment(value: &Json) -> Option<i64> {
+    let read = |text| date_instant(text, now(), Rounding::Down).expect("a date in a document");
+    value.as_str().map(|text| read(text).timestamp_millis())
 }
 
 /// Two people of the tests and what they have.
@@ -242,7 +248,9 @@ fn names_have_stars_paths_and_exact() {
     finds("name.exact:Ann", &[]);
     finds("attributes.city.exact:\"New York\"", &[1]);
     finds("attributes.\\*.exact:\"New York\"", &[1]);
-    finds("id.exact:2c91A", &[]);
+    finds("id.exact:2c91A", &[0]);
+    finds("id.exact:2c91a", &[]);
+    finds("@access(id.exact:r2)", &[0]);
     finds("access.name:reader", &[0]);
     finds("access.name:(reader AND ledger)", &[0]);
     finds("access.source.name:sap", &[0]);

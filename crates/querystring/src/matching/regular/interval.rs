@@ -4,7 +4,10 @@ use super::{EMPTY, Expressions, Id};
 use crate::matching::TooComplex;
 use crate::matching::dfa::Alphabet;
 
-impl Expressions {
+/// The most digits of a limit, leading zeros included.
+const DIGITS_MAX: usize = 1_000;
+
+impl Expressions<'_> {
     /// A number from `least` to `greatest`, in so many digits or with any number of leading zeros.
     pub(super) fn interval(
         &mut self,
@@ -14,6 +17,9 @@ impl Expressions {
         alphabet: &Alphabet,
     ) -> Result<Id, TooComplex> {
         let width = if digits == 0 { greatest.to_string().len() } else { digits };
+        if width > DIGITS_MAX {
+            return Err(TooComplex);
+        }
         let (low, high) = (format!("{least:0width$}"), format!("{greatest:0width$}"));
         let (low, high) = (low.as_bytes(), high.as_bytes());
         if digits > 0 {
@@ -44,7 +50,7 @@ impl Expressions {
         // Every number of so many digits; without this the work would grow with the numbers.
         if !zeros && low.iter().all(|digit| *digit == b'0') && high.iter().all(|digit| *digit == b'9') {
             let digit = self.characters('0', '9', alphabet)?;
-            let count = u32::try_from(low.len()).map_err(|_| TooComplex::Regex)?;
+            let count = u32::try_from(low.len()).map_err(|_| TooComplex)?;
             return Ok((self.repeat(digit, count, Some(count))?, Vec::new()));
         }
         let least = vec![b'0'; low_rest.len()];

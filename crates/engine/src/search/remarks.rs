@@ -1,0 +1,213 @@
+//! What a search asks for that no document can have, for the people who asked: a query with a mistyped name is
+//! correct, and finds nobody, or with a `NOT` before it everybody.
+
+use super::columns;
+use super::fields::DocumentFields;
+use chrono::{DateTime, Utc};
+use muster_querystring::matching::{Remark, Resolver, Why, remarks};
+use muster_querystring::{Clause, Expression, Query, Span};
+use muster_reports::error::shown;
+use muster_reports::nearest::{hint, nearest};
+use muster_reports::snapshot::SnapshotManifest;
+use muster_sources::DocumentType;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+/// Most warnings of one search that are worded.
+const WARNINGS_MAX: usize = 20;
+
+/// Warnings, of which the first are worded and the others counted.
+#[derive(Default)]
+pub(super) struct Warnings {
+    texts: Vec<String>,
+    more: usize,
+}
+
+impl Warnings {
+    fn add(&mut self, text: impl FnOnce() -> String) {
+        if self.texts.len() < WARNINGS_MAX {
+            self.texts.push(text());
+        } else {
+            self.more += 1;
+        }
+    }
+
+    /// One line each.
+    pub(super) fn texts(mut self) -> Vec<String> {
+        if self.more > 0 {
+            self.texts.push(format!("and {} more names or values that nothing fits", self.more));
+        }
+        self.texts
+    }
+}
+
+/// The fields that there are in the types of document that are searched.
+pub(super) struct Known<'a> {
+    types: &'a [(DocumentType, DocumentFields)],
+    manifest: Option<&'a SnapshotManifest>,
+    names: BTreeSet<String>,
+}
+
+impl<'a> Known<'a> {
+    /// Without a snapshot nothing is said about the names of attributes.
+    pub(super) fn new(
+        types: &'a [(DocumentType, DocumentFields)],
+        manifest: Option<&'a SnapshotManifest>,
+    ) -> Self {
+        let names = types.iter().flat_map(|(_, fields)| fields.names());
+        let names = names.filter(|name| !name.ends_with('*')).collect();
+        Self { types, manifest, names }
+    }
+
+    /// What of a query can match nothing in any type, in the order of the query.
+    pub(super) fn of_query(&self, text: &str, query: &Query, now: DateTime<Utc>, warnings: &mut Warnings) {
+        let mut missing: BTreeMap<(usize, usize), (usize, Why)> = BTreeMap::new();
+        for (_, fields) in self.types {
+            for Remark { span, why } in remarks(query, fields, now) {
+                match missing.get_mut(&(span.start, span.end)) {
+                    None => {
+                        missing.insert((span.start, span.end), (1, why));
+                    }
+                    Some((types, known)) => {
+                        *types += 1;
+                        // What is nearer to a match says more.
+                        *known = std::mem::replace(known, why.clone()).max(why);
+                    }
+                }
+            }
+        }
+        self.attributes(&query.clauses, None, &mut missing);
+        let mut said = HashSet::new();
+        for ((start, end), (types, why)) in missing {
+            let clause = text.get(start..end).unwrap_or_default();
+            // A value is about its clause, a name about every clause that has it.
+            let about = if matches!(why, Why::NoValue { .. }) { clause } else { "" };
+            if types == self.types.len() && said.insert((why.clone(), about)) {
+                warnings.add(|| self.warning(clause, &why));
+            }
+        }
+    }
+
+    fn warning(&self, clause: &str, why: &Why) -> String {
+        match why {
+            Why::NoArray { path } => {
+                let arrays = self.names.iter().filter_map(|name| name.split_once('.').map(|(list, _)| list));
+                let arrays = arrays.filter(|list| self.types.iter().any(|(_, fields)| fields.is_array(list)));
+                format!(
+                    "{} is no list of objects of the documents that were searched: it matches nothing{}",
+                    shown(&format!("@{path}")),
+                    hint(path, arrays)
+                )
+            }
+            Why::NoField { array: None, name } => format!(
+                "{} is no field of the documents that were searched: it matches nothing{}",
+                shown(name),
+                self.hint(name, "")
+            ),
+            Why::NoField { array: Some(array), name } => format!(
+                "{} is no field of the elements of {}: it matches nothing{}",
+                shown(name),
+                shown(array),
+                self.hint(name, &format!("{array}."))
+            ),
+            Why::NoValue { problem } => format!("{} matches nothing: {problem}", shown(clause)),
+        }
+    }
+
+    /// The nearest name, of which `before` is left out; for an object its first field.
+    fn hint(&self, name: &str, before: &str) -> String {
+        let names: Vec<&str> = self.names.iter().filter_map(|known| known.strip_prefix(before)).collect();
+        let inside = |known: &&&str| known.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
+        if let Some(field) = names.iter().find(inside) {
+            return format!(": it holds fields, as {:?}", format!("{before}{field}"));
+        }
+        let attribute = name.strip_prefix("attributes.");
+        let near = if attribute.is_none() { hint(name, names) } else { String::new() };
+        let Some(manifest) = self.manifest.filter(|_| near.is_empty() && before.is_empty()) else {
+            return near;
+        };
+        // Attributes are often named as if they were fields.
+        let known = manifest.identity_attributes.iter().map(String::as_str);
+        nearest(attribute.unwrap_or(name), known)
+            .map_or(near, |known| format!(": the nearest name is {:?}", format!("attributes.{known}")))
+    }
+
+    /// Clauses about attributes that no document has.
+    fn attributes(
+        &self,
+        clauses: &[Clause],
+        array: Option<&str>,
+        missing: &mut BTreeMap<(usize, usize), (usize, Why)>,
+    ) {
+        for Clause { expression, span: Span { start, end }, .. } in clauses {
+            match expression {
+                Expression::All | Expression::Match { field: None, .. } => {}
+                Expression::Exists(field) | Expression::Match { field: Some(field), .. } => {
+                    let name = field.name.strip_suffix(".exact").unwrap_or(&field.name);
+                    if self.lacks_attribute(array, name) {
+                        let why = Why::NoField { array: array.map(str::to_owned), name: name.to_owned() };
+                        missing.insert((*start, *end), (self.types.len(), why));
+                    }
+                }
+                Expression::Group(clauses) => self.attributes(clauses, array, missing),
+                Expression::Nested { path, clauses } => {
+                    self.attributes(clauses, Some(&path.name), missing);
+                }
+            }
+        }
+    }
+
+    /// Whether a name is that of an attribute which no document of the snapshot has, as far as that is known without
+    /// reading documents: not where a source gives documents, which may have any.
+    fn lacks_attribute(&self, array: Option<&str>, name: &str) -> bool {
+        let Some(manifest) = self.manifest else { return false };
+        let whole = array.map_or_else(|| name.to_owned(), |array| format!("{array}.{name}"));
+        let given = self.types.iter().any(|(document_type, _)| {
+            let index = document_type.index_name();
+            manifest.sources.iter().any(|source| source.documents.iter().any(|given| given == index))
+        });
+        if given || name.contains('*') {
+            return false;
+        }
+        if let Some(attribute) = whole.strip_prefix("attributes.") {
+            // Other documents than those of identities have none unless a source gives them.
+            let has_map = self.types.iter().any(|(_, fields)| fields.target("attributes").is_some());
+            let identities =
+                self.types.iter().any(|(document_type, _)| *document_type == DocumentType::Identities);
+            let known = identities && manifest.identity_attributes.iter().any(|known| known == attribute);
+            return has_map && !known;
+        }
+        let of_accounts = ["accounts.accountAttributes.", "accounts.entitlementAttributes."];
+        of_accounts.iter().find_map(|map| whole.strip_prefix(map)).is_some_and(|attribute| {
+            let mut sources = manifest.sources.iter();
+            !sources.any(|source| source.attributes.iter().any(|known| known == attribute))
+        })
+    }
+
+    /// Columns and sort keys that no type has.
+    pub(super) fn of_names(&self, names: &[String], sort: &[String], warnings: &mut Warnings) {
+        let nowhere =
+            |has: &dyn Fn(&DocumentFields) -> bool| !self.types.iter().any(|(_, fields)| has(fields));
+        let mut add = |what: &str, name: &str, path: &str, then: &str| {
+            warnings.add(|| {
+                format!(
+                    "{what} {} is no field of the documents that were searched: it {then}{}",
+                    shown(name),
+                    self.hint(path, "")
+                )
+            });
+        };
+        for name in names.iter().collect::<BTreeSet<_>>() {
+            if nowhere(&|fields| columns::has_column(fields, name)) || self.lacks_attribute(None, name) {
+                add("column", name, name, "is empty");
+            }
+        }
+        for name in sort.iter().collect::<BTreeSet<_>>() {
+            let path = columns::key_path(name);
+            if nowhere(&|fields| columns::key_target(fields, name).is_some())
+                || self.lacks_attribute(None, path)
+            {
+                add("sort key", name, path, "was ignored");
+            }
+        }
+    }
+}

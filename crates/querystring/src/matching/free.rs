@@ -1,0 +1,164 @@
+//! Values of a free map, such as an identity's `attributes`: nobody said beforehand what they hold, so each value
+//! says it itself.
+//!
+//! - A value that is a date or time by ISO 8601 (`2015-03-01`, `2025-04-01T06:00:00-05:00`) is a moment for ranges,
+//!   comparisons, date math, and terms that are dates: Elasticsearch maps a new field by its values, "Date
+//!   detection" (E). A year alone, or a year and a month, is not taken for one.
+//! - A value that is a number is a number for ranges and comparisons whose limits are numbers.
+//! - Everything else is compared by its words. Date math (`now-1d`, `2020-01-01||/M`) means nothing among words, so
+//!   that only dates pass a range that has it.
+
+use std::cmp::Ordering;
+
+use chrono::{DateTime, Utc};
+
+use super::decimal;
+use super::text::TextTest;
+use super::typed::DateTest;
+use crate::dates::{date_range, date_term, has_math, iso_moment};
+use crate::tree::{Bound, Value};
+
+/// A test that depends on what a value is.
+#[derive(Debug)]
+pub(super) struct Free {
+    /// For a date. `None`: the query's value is no date, and dates are words too. `Some(None)`: no date passes.
+    date: Option<Option<DateTest>>,
+    /// For a number, where the limits are numbers.
+    number: Option<NumberRange>,
+    /// For everything else, where anything else can pass.
+    words: Option<TextTest>,
+}
+
+/// A range of numbers by their decimal digits.
+#[derive(Debug)]
+struct NumberRange {
+    lower: Bound,
+    upper: Bound,
+}
+
+impl Free {
+    /// `None` where every value is compared by its words.
+    pub(super) fn new(value: &Value, words: TextTest, now: DateTime<Utc>) -> Option<Free> {
+        match value {
+            Value::Term(text) | Value::Phrase { text, .. } => {
+                if iso_moment(text).is_none() && !has_math(text) {
+                    return None;
+                }
+                let range = date_term(text, now).ok()?;
+                Some(Free { date: Some(DateTest::within(range)), number: None, words: Some(words) })
+            }
+            Value::Range { lower, upper } => {
+                let date = date_range(lower, upper, now).ok().map(DateTest::within);
+                let limits = || [lower, upper].into_iter().filter_map(|bound| bound.limit.as_deref());
+                let number = limits().all(decimal::is_number);
+                let number = number.then(|| NumberRange { lower: lower.clone(), upper: upper.clone() });
+                if date.is_none() && number.is_none() {
+                    return None;
+                }
+                let math = date.is_some() && limits().any(|limit| limit == "now" || has_math(limit));
+                Some(Free { date, number, words: Some(words).filter(|_| !math) })
+            }
+            Value::Prefix(_) | Value::Wildcard(_) | Value::Fuzzy { .. } | Value::Regex(_) => None,
+        }
+    }
+
+    pub(super) fn matches(&self, text: &str) -> bool {
+        if let Some(date) = &self.date
+            && let Some(moment) = iso_moment(text)
+        {
+            return date.is_some_and(|date| date.matches(moment));
+        }
+        if let Some(range) = &self.number
+            && decimal::is_number(text)
+        {
+            return range.matches(text);
+        }
+        self.words.as_ref().is_some_and(|words| words.matches(text))
+    }
+}
+
+impl NumberRange {
+    fn matches(&self, text: &str) -> bool {
+        let passes = |bound: &Bound, wanted: Ordering| {
+            bound.limit.as_deref().is_none_or(|limit| {
+                let found = decimal::compare(text, limit);
+                found == wanted || (bound.inclusive && found == Ordering::Equal)
+            })
+        };
+        passes(&self.lower, Ordering::Greater) && passes(&self.upper, Ordering::Less)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Expression, parse};
+
+    /// 2026-06-15T12:00:00Z.
+    const NOW: i64 = 1_781_524_800;
+
+    fn test(value: &str) -> TextTest {
+        let query = parse(&format!("f:{value}")).expect(value);
+        let Expression::Match { value, .. } = &query.clauses[0].expression else { panic!("{value}") };
+        let words = TextTest::analysed(value).expect("simple").expect("some words");
+        TextTest::free(value, words, DateTime::from_timestamp(NOW, 0).expect("a moment"))
+    }
+
+    #[track_caller]
+    fn finds(value: &str, yes: &[&str], no: &[&str]) {
+        let test = test(value);
+        yes.iter().for_each(|text| assert!(test.matches(text), "{value} finds {text:?}"));
+        no.iter().for_each(|text| assert!(!test.matches(text), "{value} does not find {text:?}"));
+    }
+
+    #[test]
+    fn dates_compare_as_dates() {
+        finds(
+            "<2016-01-01",
+            &["2015-03-01", "2012-01-01", "2015-12-31T23:59:59Z"],
+            &["2016-07-15", "2016-01-01"],
+        );
+        // Five hours west of Greenwich it is the next year there already.
+        finds("<2016-01-01", &["2016-01-01T01:00:00+05:00"], &["2015-12-31T20:00:00-05:00"]);
+        finds(
+            "[2015-01-01 TO 2015-12-31]",
+            &["2015-03-01", "2015-12-31T10:00:00Z"],
+            &["2016-01-01", "2014-12-31"],
+        );
+        finds("2015-03-01", &["2015-03-01", "2015-03-01T08:00:00Z"], &["2015-04-01", "2016-03-01"]);
+        finds("\"2015-03-01\"", &["2015-03-01"], &["2015-04-01"]);
+        finds(">=2015-03-01T12\\:00\\:00Z", &["2015-03-02", "2015-03-01T12:00:00Z"], &["2015-03-01"]);
+        finds("<2016", &["2015-03-01"], &["2016-07-15"]);
+    }
+
+    #[test]
+    fn date_math_is_about_dates_alone() {
+        finds("<now", &["2019-05-31", "2026-06-15"], &["2030-12-31", "12/31/2020", "3", "a note"]);
+        finds("[now-1d TO now+1d]", &["2026-06-15"], &["2026-06-17", "now", "2"]);
+        finds(">2026-06-15||+1M", &["2026-08-01"], &["2026-07-01", "z"]);
+        finds("now\\/d", &["2026-06-15", "now or never"], &["2026-06-16"]);
+    }
+
+    #[test]
+    fn numbers_compare_as_numbers() {
+        finds(">9", &["10", "9.5", "+1e1", "010"], &["9", "8", "-10"]);
+        finds(
+            "[1.5 TO 12345678901234567890123]",
+            &["1.50", "2", "12345678901234567890122.9"],
+            &["1.4999", "1e23"],
+        );
+        finds("{-2 TO -1}", &["-1.5"], &["-2", "-1", "-3", "0"]);
+    }
+
+    #[test]
+    fn everything_else_is_words() {
+        finds("[a TO c]", &["b", "x b"], &["d"]);
+        // As it was: some word of the value lies in the range.
+        finds("<2016-01-01", &["03/01/2015"], &["unknown"]);
+        finds("2015", &["2015-03-01", "2015", "in 2015"], &["2016-03-01"]);
+        finds("london", &["London"], &["2015-03-01"]);
+        finds("2015*", &["2015-03-01"], &["2016"]);
+        // Neither a year nor a month, a day that there is not, or a number of milliseconds is a date here.
+        finds("[2015-01-01 TO 2015-12-31]", &[], &["2015-02-30", "2015", "1425168000000"]);
+    }
+}
