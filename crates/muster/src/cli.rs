@@ -247,6 +247,7 @@ Examples:
 Nothing is searched: a query is read as the service would read it now.")]
     Check {
         /// The query
+        #[arg(allow_hyphen_values = true)]
         query: String,
     },
 }

@@ -7,6 +7,7 @@ use crate::output::{Output, json, print, table, text};
 use muster_engine::search::{Explanation, explain};
 use muster_reports::ports::Clock;
 use serde_json::json;
+use unicode_width::UnicodeWidthStr;
 
 /// Does what `command` says.
 pub fn run(command: &SearchCommand, output: Output) -> Result {
@@ -28,10 +29,13 @@ fn check(query: &str, output: Output) -> Result {
     }
 }
 
-/// The query with a mark under the place.
+/// The query with a mark under the place, as a terminal shows it: some characters take two columns, some none.
 fn pointed(query: &str, column: usize) -> String {
     let line: String = query.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    format!("{line}\n{}^", " ".repeat(column.saturating_sub(1)))
+    let before: String = line.chars().take(column.saturating_sub(1)).collect();
+    // The place of what is behind the end of the query is behind its last character.
+    let missing = column.saturating_sub(1).saturating_sub(before.chars().count());
+    format!("{line}\n{}^", " ".repeat(before.width() + missing))
 }
 
 fn as_json(explained: &Explanation) -> serde_json::Value {
@@ -46,6 +50,7 @@ fn as_json(explained: &Explanation) -> serde_json::Value {
             "columnsRead": index.columns,
             "pushedDown": index.pushed,
         })).collect::<Vec<_>>(),
+        "warnings": explained.warnings,
     })
 }
 
@@ -62,11 +67,60 @@ fn as_text(explained: &Explanation) -> String {
             index.pushed.join("\n"),
         ]
     });
-    format!("{}\n\n{}\n\n{}", explained.canonical, explained.tree.join("\n"), table(&columns, rows))
+    let warnings: String =
+        explained.warnings.iter().map(|warning| format!("\n\nwarning: {warning}")).collect();
+    format!("{}\n\n{}\n\n{}{warnings}", explained.canonical, explained.tree.join("\n"), table(&columns, rows))
 }
 
 /// A few names, or how many there are.
 fn short(names: &[String]) -> String {
     const SHOWN_MAX: usize = 6;
     if names.len() > SHOWN_MAX { format!("{} columns", names.len()) } else { names.join("\n") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_mark_stands_under_the_mistake() {
+        // Terminals show each of the two letters over two columns, and the accent over the letter before it.
+        for (query, column, mark) in [
+            ("name:a AND", 11, 10),
+            ("東京 (", 5, 6),
+            ("e\u{301}te\u{301} (", 7, 4),
+            ("a\tb )", 5, 4),
+            ("", 1, 0),
+        ] {
+            let shown = pointed(query, column);
+            let line = shown.lines().nth(1);
+            assert_eq!(line, Some(format!("{}^", " ".repeat(mark)).as_str()), "{query}");
+        }
+    }
+
+    #[test]
+    fn what_matches_nothing_is_said() {
+        let explained = explain("-stauts:x created:[now-2D TO now]", SystemClock.now()).expect("a query");
+        let text = as_text(&explained);
+        assert!(text.contains("warning: \"stauts\" is no field"), "{text}");
+        assert!(text.contains("the nearest name is \"status\""), "{text}");
+        assert!(
+            text.contains("warning: \"created:[now-2D TO now]\" matches nothing: expected date math"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn the_words_of_a_term_are_shown() {
+        let explained = explain("email:ann@x.org id:a-b email:ann", SystemClock.now()).expect("a query");
+        assert_eq!(
+            explained.tree,
+            [
+                "may      email: term \"ann@x.org\", one of the words \"ann\", \"x.org\"; \
+                 in quotes they would have to follow one another",
+                "may      id: term \"a-b\"",
+                "may      email: term \"ann\"",
+            ]
+        );
+    }
 }
