@@ -1,6 +1,6 @@
 //! What a read is worth: refused records, missing accounts, lost links, names that are not there.
 
-use crate::house::House;
+use crate::house::{House, block_on};
 use muster_engine::refresh::{RefreshOutcome, SourceOutcome};
 use muster_reports::snapshot::SourceRun;
 
@@ -308,4 +308,62 @@ fn texts_of_sources_and_definitions_are_texts() {
         assert_eq!(names.column("lastName")[at], text);
         assert_eq!(names.column("identityProfile")[at], text);
     }
+}
+
+#[test]
+fn a_column_that_is_called_otherwise_leaves_the_last_snapshot() {
+    let mut house = house(2);
+    house.refresh();
+    let before = house.manifest.clone();
+    house.source(AD, "ad.csv", "dn,Emp,state\na1,1,on\na2,2,on\n");
+    let outcome = house.refresh();
+    let failure = of(&outcome, "AD").failure.clone().unwrap();
+    assert!(failure.contains("correlation[0].account_attribute") && failure.contains("\"Emp\""), "{failure}");
+    assert!(outcome.manifest.is_none() && house.manifest == before);
+    assert_eq!(house.accounts("AD").column("situation"), ["LINKED", "LINKED"]);
+}
+
+#[test]
+fn an_explanation_says_what_nobody_sees() {
+    let mut house = house(3);
+    ad(&mut house, "a1,1\u{200b},on\na2,2,on\na3,nobody,on\n");
+    house.refresh();
+    let explain = |native: &str| {
+        let manifest = house.manifest.clone().unwrap();
+        block_on(house.engine.explain_correlation(manifest, "AD", native)).unwrap().rules.remove(0)
+    };
+    let rule = explain("a1");
+    let near: Vec<_> = rule.near.iter().map(|near| (near.identity.name.as_str(), near.differ_in)).collect();
+    assert_eq!((rule.found, near), (0, vec![("1", "white space or invisible characters")]));
+    assert_eq!((explain("a2").found, explain("a2").near.len()), (1, 0));
+    assert_eq!((explain("a3").found, explain("a3").near.len()), (0, 0));
+}
+
+#[test]
+fn links_of_nobody_and_to_nobody_are_refused_with_the_nearest_name() {
+    let mut house = House::new();
+    hr(&mut house, "kowalski,N1,m1@x\nnowak,N2,m2@x\n");
+    ad(&mut house, "cn=kowalski,,on\ncn=nowak,,on\n");
+    house.refresh();
+    house.link("AD", "cn=kowalski", "kowalski");
+    house.link("AD", "cn=Kowalski", "nowak");
+    house.link("AD", "cn=nowak", "novak");
+    house.link("AD", "elsewhere", "nobody");
+    let refused = block_on(house.engine.refused_links(house.manifest.clone().unwrap(), house.links.clone()));
+    let refused: Vec<_> = refused.unwrap().into_iter().collect();
+    let account = |name: &str, hint: &str| {
+        format!("account is {name:?}: expected the native identity of an account of the source{hint}")
+    };
+    assert_eq!(
+        refused,
+        [
+            (1, account("cn=Kowalski", ": the nearest name is \"cn=kowalski\"")),
+            (
+                2,
+                "userName is \"novak\": expected the name of an identity: the nearest name is \"nowak\""
+                    .to_owned()
+            ),
+            (3, account("elsewhere", "")),
+        ]
+    );
 }
