@@ -9,7 +9,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::definition::SourceDefinition;
+use crate::definition::{ManagerMatch, SourceDefinition};
 use crate::reader::shown;
 use crate::withheld::is_password;
 
@@ -135,15 +135,27 @@ pub fn unmapped_identity_attributes(definition: &SourceDefinition, all: &[Source
         return Vec::new();
     }
     known.extend(IDENTITY_ATTRIBUTES.map(str::to_owned));
+    let unknown = |name: &String| !known.contains(name);
+    let hint = |name: &str| {
+        nearest(name, &known)
+            .map_or_else(String::new, |nearest| format!("; the nearest is {}", shown(nearest)))
+    };
     let rules = definition.correlation.iter().enumerate();
-    let unknown = rules.filter(|(_, rule)| !known.contains(&rule.identity_attribute)).map(|(index, rule)| {
-        let name = &rule.identity_attribute;
-        let nearest = nearest(name, &known)
-            .map_or_else(String::new, |nearest| format!("; the nearest is {}", shown(nearest)));
-        let key = format!("correlation[{index}].identity_attribute");
-        format!("{key}: no profile maps {}, so the rule links nobody{nearest}", shown(name))
+    let rules = rules.filter(|(_, rule)| unknown(&rule.identity_attribute)).map(|(index, rule)| {
+        let (name, hint) = (shown(&rule.identity_attribute), hint(&rule.identity_attribute));
+        format!(
+            "correlation[{index}].identity_attribute: no profile maps {name}, so the rule links nobody{hint}"
+        )
     });
-    unknown.collect()
+    let manager = match definition.profile.as_ref().map(|profile| &profile.manager.matched) {
+        Some(ManagerMatch::Attribute(name)) if unknown(name) => Some(format!(
+            "profile.manager.match: no profile maps {}, so nobody has a manager{}",
+            shown(name),
+            hint(name)
+        )),
+        Some(ManagerMatch::Attribute(_) | ManagerMatch::NativeIdentity) | None => None,
+    };
+    rules.chain(manager).collect()
 }
 
 /// Names as a message lists them.
@@ -214,7 +226,14 @@ mod tests {
         let wrong = rule("employeenumber");
         let expected = "correlation[0].identity_attribute: no profile maps \"employeenumber\", so the rule links nobody; \
                         the nearest is \"employeeNumber\"";
-        assert_eq!(unmapped_identity_attributes(&wrong, &[people, wrong.clone()]), [expected]);
+        assert_eq!(unmapped_identity_attributes(&wrong, &[people.clone(), wrong.clone()]), [expected]);
+        let mut badly_led = people.clone();
+        if let Some(profile) = &mut badly_led.profile {
+            profile.manager.matched = ManagerMatch::Attribute("Uid".to_owned());
+        }
+        let expected =
+            "profile.manager.match: no profile maps \"Uid\", so nobody has a manager; the nearest is \"uid\"";
+        assert_eq!(unmapped_identity_attributes(&badly_led, std::slice::from_ref(&people)), [expected]);
         assert_eq!(unmapped_identity_attributes(&wrong, std::slice::from_ref(&wrong)), [""; 0]);
     }
 

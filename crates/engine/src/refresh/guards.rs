@@ -51,7 +51,7 @@ fn exceeds(a: u64, percent: u8, of: u64) -> bool {
 
 impl StagedSource {
     /// Nothing of the read is used.
-    pub(super) fn fail(&mut self, reason: String) {
+    fn fail(&mut self, reason: String) {
         self.outcome.run.complete = false;
         self.outcome.run.remark = Some(reason.clone());
         self.outcome.failure = Some(reason);
@@ -74,6 +74,18 @@ impl StagedSource {
 /// How a source's losses are accepted, for people.
 fn way_out(name: &str) -> String {
     format!("`muster refresh --accept-missing {name:?}` accepts it")
+}
+
+/// Fails the sources whose rules name an identity attribute that no identity profile gives: such a rule would silently
+/// link nobody.
+pub(super) fn check_rules(request: &RefreshRequest, staged: &mut [StagedSource]) {
+    let all: Vec<_> = request.sources.iter().map(|input| input.definition.clone()).collect();
+    for (source, input) in staged.iter_mut().zip(&request.sources) {
+        let unmapped = muster_sources::unmapped_identity_attributes(&input.definition, &all);
+        if let (None, Some(reason)) = (&source.outcome.failure, unmapped.into_iter().next()) {
+            source.fail(reason);
+        }
+    }
 }
 
 /// Says of each source whether too many of its records were refused, or whether none of its accounts was known.

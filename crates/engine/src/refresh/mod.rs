@@ -23,7 +23,6 @@ mod guards;
 mod identify;
 mod identities;
 mod links;
-mod names;
 mod publish;
 mod stage;
 mod sums;
@@ -160,7 +159,7 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
         extent.make_everything();
     }
     let mut staged = stage::stage_sources(&work, &request, &mut extent).await?;
-    names::check_rules(&request, &mut staged);
+    guards::check_rules(&request, &mut staged);
     // Accounts of a source that failed live on; documents of one would be gone.
     let lost = |source: &stage::StagedSource| {
         source.outcome.failure.is_some() && (!request.publish_incomplete || source.gives_documents)

@@ -277,8 +277,7 @@ fn a_rule_over_an_attribute_that_no_identity_has_is_refused() {
     assert_eq!(
         of(&outcome, "AD").failure.as_deref(),
         Some(
-            "correlation[0].identity_attribute: no identity profile gives the identity attribute \"Uid\": \
-             the nearest name is \"uid\""
+            "correlation[0].identity_attribute: no profile maps \"Uid\", so the rule links nobody; the nearest is \"uid\""
         )
     );
     assert!(outcome.manifest.is_none() && house.manifest == before);
