@@ -177,13 +177,16 @@ struct End {
 }
 
 impl End {
-    /// One statement, so that it sees one state.
+    /// One statement, so that it sees one state. Events are limited before they are joined, so that the index of numbers is
+    /// taken however many there are.
     const SQL: &str = "SELECT h.sequence AS head_sequence, h.hash AS head_hash, h.seal AS head_seal, e.sequence AS sequence,
              e.id AS id, e.at AS at, e.operation AS operation, e.tenant AS tenant, e.caller AS caller, e.task AS task,
              e.report AS report, e.details AS details, coalesce(e.previous, '') AS previous, coalesce(e.hash, '') AS hash
          FROM (SELECT CAST($1 AS text) AS tenant) t LEFT JOIN audit_heads h ON h.tenant = t.tenant
-             LEFT JOIN audit_events e ON e.tenant = t.tenant AND e.sequence >= coalesce(h.sequence, 0)
-         ORDER BY e.sequence LIMIT 2";
+             LEFT JOIN (SELECT * FROM audit_events WHERE tenant = $1
+                 AND sequence >= coalesce((SELECT sequence FROM audit_heads WHERE tenant = $1), 0)
+                 ORDER BY sequence LIMIT 2) e ON 1 = 1
+         ORDER BY e.sequence";
 
     fn of(found: &[Row]) -> Read<Self> {
         let mut end = Self { head: None, seal: None, last: Vec::new() };
