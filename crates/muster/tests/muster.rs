@@ -122,7 +122,9 @@ fn a_source_is_checked_added_and_listed() {
     let dir = people();
     let data = dir.path().join("data");
     let file = path(&dir, "people.toml");
-    let checked = json(&muster(&data, &["source", "check", &file, "--output", "json"]));
+    let check = muster(&data, &["source", "check", &file, "--output", "json"]);
+    assert!(fails(&check, 1).contains("a refresh would refuse 1 of 3 records"));
+    let checked: Value = serde_json::from_slice(&check.stdout).unwrap();
     assert_eq!(
         (&checked["read"], &checked["accepted"], &checked["rejected"]),
         (&3.into(), &2.into(), &1.into())
