@@ -7,7 +7,9 @@ pub use report::{CompareArgs, ReportCommand, Service};
 pub use source::{MirrorArgs, SourceCommand};
 
 use crate::output::Output;
+use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use muster_reports::retention::AsOf;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -233,6 +235,19 @@ pub struct RefreshArgs {
     /// Print the rows, files and bytes of each table, too
     #[arg(long)]
     pub verbose: bool,
+    /// The date or time that the sources are of, for history: the snapshot is of that date
+    #[arg(long, value_name = "DATE", value_parser = moment)]
+    pub as_of: Option<DateTime<Utc>>,
+}
+
+/// A time in whole milliseconds, as the clock gives it, or a date, which means the end of that day in UTC.
+fn moment(text: &str) -> Result<DateTime<Utc>, String> {
+    match text.parse() {
+        Ok(AsOf::Moment(moment)) => Ok(moment.duration_trunc(TimeDelta::milliseconds(1)).unwrap_or(moment)),
+        Ok(AsOf::Snapshot(_)) | Err(_) => {
+            Err("expected a date such as 2026-03-31, or a time such as 2026-03-31T12:00:00Z".to_owned())
+        }
+    }
 }
 
 /// `search`

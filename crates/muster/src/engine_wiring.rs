@@ -16,6 +16,7 @@ use crate::report_run::{Part, Planner, Prepared, Rows, Runner};
 use crate::snapshots::SnapshotTables;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use muster_engine::search::{SearchPart, SearchRequest};
 use muster_engine::{
     ChartNumber, Engine, EngineSettings, OutputColumn, ReportPlan, ReportRows, refresh as engine,
@@ -347,6 +348,10 @@ impl Refresher for EngineRefresher {
             None => (None, Vec::new()),
         };
         let accept_missing = accepted(&request)?;
+        let clock: Arc<dyn Clock> = match request.as_of {
+            None => self.clock.clone(),
+            Some(moment) => Arc::new(history(moment, self.clock.now(), previous.as_deref())?),
+        };
         let outcome = self
             .engine
             .refresh(engine::RefreshRequest {
@@ -357,7 +362,7 @@ impl Refresher for EngineRefresher {
                 audit: self.audit.clone(),
                 environment: Arc::new(|name| std::env::var(name).ok()),
                 snapshot: SnapshotId::new(self.ids.fresh()),
-                clock: self.clock.clone(),
+                clock,
                 publish_incomplete: request.publish_incomplete,
                 full: request.full,
                 accept_missing,
@@ -380,6 +385,30 @@ impl Refresher for EngineRefresher {
         let totals =
             totals.map(|total| Total { counted: total.counted, now: total.now, before: total.before });
         Ok(RefreshReport { sources, snapshot: outcome.manifest, tables, totals: totals.collect(), notes })
+    }
+}
+
+/// The one moment that a refresh of history is at.
+struct Moment(DateTime<Utc>);
+
+impl Clock for Moment {
+    fn now(&self) -> DateTime<Utc> {
+        self.0
+    }
+}
+
+/// Snapshots follow one another in time, and none is of the future.
+fn history(moment: DateTime<Utc>, now: DateTime<Utc>, last: Option<&SnapshotManifest>) -> Result<Moment> {
+    let text = moment.to_rfc3339();
+    match last {
+        Some(last) if last.created >= moment => Err(Error::invalid(format!(
+            "as of {text}: expected a time behind the last snapshot's, {}",
+            last.created.to_rfc3339()
+        ))),
+        Some(_) | None if moment > now => {
+            Err(Error::invalid(format!("as of {text}: expected no time to come")))
+        }
+        Some(_) | None => Ok(Moment(moment)),
     }
 }
 

@@ -7,6 +7,7 @@
 use crate::failure::{Failure, Result};
 use crate::output::{Output, count, json, number, print, table, text};
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use muster_reports::SnapshotManifest;
 use muster_reports::ids::TenantId;
 use muster_reports::ports::{AuditEvent, ManualLink, RegisteredSource};
@@ -33,6 +34,8 @@ pub struct RefreshRequest {
     pub published: AuditEvent,
     /// Names or ids of the sources whose losses are accepted.
     pub accept_missing: Vec<String>,
+    /// What the sources are of, where that is not now.
+    pub as_of: Option<DateTime<Utc>>,
 }
 
 /// A record that a source holds and that was refused.

@@ -142,6 +142,37 @@ fn a_source_is_checked_added_and_listed() {
     assert_eq!(listed[0]["baseDir"], dir.path().canonicalize().unwrap().to_str().unwrap());
 }
 
+/// Two exports of the past, loaded in their order: each has its date, and what it says has, too.
+#[test]
+fn history_is_loaded_under_its_own_dates() {
+    let dir = people();
+    let data = dir.path().join("data");
+    let write = |text: &str| std::fs::write(dir.path().join("people.csv"), text).unwrap();
+    write("id,name\n1,Ada\n3,Cy\n");
+    succeeds(&muster(&data, &["source", "add", &path(&dir, "people.toml")]));
+    succeeds(&muster(&data, &["refresh", "--as-of", "2024-01-31"]));
+    write("id,name\n1,Ada\n3,Cy\n4,Dee\n");
+    let early = fails(&muster(&data, &["refresh", "--as-of", "2023-12-31T12:00:00Z"]), 1);
+    assert!(
+        early.contains("expected a time behind the last snapshot's, 2024-01-31T23:59:59.999+00:00"),
+        "{early}"
+    );
+    let late = fails(&muster(&data, &["refresh", "--as-of", "2999-01-01"]), 1);
+    assert!(late.contains("expected no time to come"), "{late}");
+    assert!(fails(&muster(&data, &["refresh", "--as-of", "May"]), 2).contains("expected a date such as"));
+    succeeds(&muster(&data, &["refresh", "--as-of", "2024-02-29T12:00:00Z"]));
+    succeeds(&muster(&data, &["refresh"]));
+    let accounts = |moment: &str| {
+        let shown = json(&muster(&data, &["snapshot", "show", moment, "--output", "json"]));
+        shown["snapshot"]["rows"]["accounts"].clone()
+    };
+    assert_eq!(
+        (accounts("2024-01-31"), accounts("2024-02-29"), accounts("newest")),
+        (2.into(), 3.into(), 3.into())
+    );
+    fails(&muster(&data, &["snapshot", "show", "2024-01-30"]), 1);
+}
+
 #[test]
 fn links_are_kept_and_refused_rows_fail_the_command() {
     let dir = people();

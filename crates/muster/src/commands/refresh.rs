@@ -37,6 +37,9 @@ pub async fn refresh(house: &House, engine: &EnginePorts, args: &RefreshArgs) ->
     if !args.accept_missing.is_empty() {
         details.push_str(&format!("; accepting what was lost of {}", args.accept_missing.join(", ")));
     }
+    if let Some(moment) = args.as_of {
+        details.push_str(&format!("; as of {}", moment.to_rfc3339()));
+    }
     record(AuditOperation::RefreshStarted, &details).await?;
     let report = refresh_recorded(house, engine, args).await;
     let failed = match &report {
@@ -70,6 +73,7 @@ async fn refresh_recorded(house: &House, engine: &EnginePorts, args: &RefreshArg
         rebuild: args.rebuild,
         rejected_max: args.rejected,
         accept_missing: args.accept_missing.clone(),
+        as_of: args.as_of,
         published: house.event(AuditOperation::SnapshotPublished, "", String::new()),
     };
     let mut report = engine.refresher.refresh(request).await?;
