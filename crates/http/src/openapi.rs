@@ -9,6 +9,7 @@ use crate::{health, oauth, reports};
 use axum::http::StatusCode;
 use axum::response::Response;
 use muster_wire::{ErrorResponseDto, RateLimited, Unauthorized};
+use serde_json::{Map, Value};
 use std::sync::LazyLock;
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::path::PathItem;
@@ -118,8 +119,8 @@ pub(crate) enum FileFormatParameter {
         health::ready,
         get_document,
     ),
-    // What the handlers' answers name only through `IntoResponses`.
-    components(schemas(Unauthorized)),
+    // What the handlers' answers name only through `IntoResponses` or as a parameter.
+    components(schemas(Unauthorized, FileFormatParameter)),
     tags(
         (name = "Reports Data Extraction", description = "The four published operations."),
         (name = "Muster", description = "Operations of our own."),
@@ -128,9 +129,6 @@ pub(crate) enum FileFormatParameter {
     modifiers(&Security, &HeadRefused),
 )]
 struct Described;
-
-// Enumerations stand where they are used (`inline`) and have no names of their own: of named ones, generators of
-// clients make constants, and values that two enumerations share would be declared twice.
 
 /// Adds [`HeadRefusals`] to every operation.
 struct HeadRefused;
@@ -193,7 +191,40 @@ pub fn document() -> Document {
             document.paths.paths.insert(format!("{prefix}{rest}"), item);
         }
     }
-    document
+    let mut whole = serde_json::to_value(&document).expect("the document is made of maps and texts");
+    place_enumerations(&mut whole);
+    serde_json::from_value(whole).expect("what was written as a document reads back")
+}
+
+/// Puts enumerations where they are used and takes their names away: of named ones generators of clients make
+/// constants of one package, where values that two enumerations share would be declared twice.
+fn place_enumerations(document: &mut Value) {
+    fn place(value: &mut Value, named: &Map<String, Value>) {
+        match value {
+            Value::Object(members) => {
+                let name =
+                    members.get("$ref").and_then(Value::as_str).and_then(|place| place.rsplit('/').next());
+                if let Some(Value::Object(enumeration)) = name.and_then(|name| named.get(name)) {
+                    let beside = std::mem::replace(members, enumeration.clone());
+                    members.extend(beside.into_iter().filter(|(key, _)| key != "$ref"));
+                } else {
+                    members.values_mut().for_each(|value| place(value, named));
+                }
+            }
+            Value::Array(items) => items.iter_mut().for_each(|value| place(value, named)),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+        }
+    }
+    let mut named = Map::new();
+    if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
+        named = schemas
+            .iter()
+            .filter(|(_, schema)| schema["enum"].is_array())
+            .map(|(n, s)| (n.clone(), s.clone()))
+            .collect();
+        schemas.retain(|name, _| !named.contains_key(name));
+    }
+    place(document, &named);
 }
 
 /// Operation ids are unique in a document, so each version has its own.
@@ -235,4 +266,37 @@ pub(crate) static DOCUMENT_JSON: LazyLock<String> = LazyLock::new(|| {
 )]
 pub(crate) async fn get_document() -> Response {
     crate::failure::json_bytes(StatusCode::OK, DOCUMENT_JSON.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn enumerations_stand_where_they_are_used_and_nothing_is_lost() {
+        let mut document = serde_json::json!({
+            "components": {"schemas": {
+                "Status": {"type": "string", "description": "A status.", "enum": ["A"]},
+                "Result": {"properties": {
+                    "one": {"$ref": "#/components/schemas/Status", "description": "Its own."},
+                    "many": {"items": {"$ref": "#/components/schemas/Status"}},
+                    "other": {"$ref": "#/components/schemas/Result"},
+                }},
+            }},
+        });
+        place_enumerations(&mut document);
+        let status = |text: &str| serde_json::json!({"type": "string", "description": text, "enum": ["A"]});
+        assert_eq!(
+            document["components"]["schemas"],
+            serde_json::json!({"Result": {"properties": {
+                "one": status("Its own."),
+                "many": {"items": status("A status.")},
+                "other": {"$ref": "#/components/schemas/Result"},
+            }}})
+        );
+        let mut whole = serde_json::to_value(Described::openapi()).expect("it is JSON");
+        place_enumerations(&mut whole);
+        let read: Document = serde_json::from_value(whole.clone()).expect("it reads back");
+        assert_eq!(serde_json::to_value(read).expect("it is JSON"), whole);
+    }
 }

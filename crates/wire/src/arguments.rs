@@ -59,7 +59,7 @@ pub struct IdentityProfileIdentityErrorArguments {
 pub struct OrphanIdentitiesArguments {
     /// Formats to write; both when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, inline)]
+    #[schema(nullable = false)]
     pub selected_formats: Option<Vec<FileFormat>>,
 }
 
@@ -70,7 +70,7 @@ pub struct OrphanIdentitiesArguments {
 pub struct SearchExportArguments {
     /// What to search in; everything when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, inline)]
+    #[schema(nullable = false)]
     pub indices: Option<Vec<SearchIndex>>,
     /// The query, in query string syntax.
     #[schema(example = "name:a*")]
@@ -92,7 +92,7 @@ pub struct SearchExportArguments {
 pub struct UncorrelatedAccountsArguments {
     /// Formats to write; both when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, inline)]
+    #[schema(nullable = false)]
     pub selected_formats: Option<Vec<FileFormat>>,
 }
 

@@ -13,7 +13,6 @@ pub struct ErrorMessageDto {
     #[schema(example = "en-US")]
     pub locale: Option<String>,
     /// How the locale was chosen.
-    #[schema(inline)]
     pub locale_origin: Option<LocaleOrigin>,
     /// The text.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 pub struct ReportDetails {
     /// Which report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, required = false, inline)]
+    #[schema(nullable = false, required = false)]
     pub report_type: Option<ReportType>,
     /// What it needs to know. A name that does not exist is a warning of the result; one that would narrow the
     /// report is refused.
@@ -28,7 +28,7 @@ pub struct ReportDetails {
 pub struct TaskResultDetailsMessagesInner {
     /// How weighty it is.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, inline)]
+    #[schema(nullable = false)]
     pub kind: Option<MessageType>,
     /// Whether it is an error.
     #[serde(default, deserialize_with = "null_is_default")]
@@ -68,7 +68,7 @@ pub struct TaskResultDetailsReturnsInner {
 pub struct TaskResultDetails {
     /// Which machinery carries the task.
     #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, required = false, inline)]
+    #[schema(nullable = false, required = false)]
     pub kind: Option<TaskType>,
     /// The task result id, 32 hex digits: what the other operations take.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -76,7 +76,7 @@ pub struct TaskResultDetails {
     pub id: Option<String>,
     /// Which report; absent for a custom one, whose id stands in `attributes.reportId`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, required = false, inline)]
+    #[schema(nullable = false, required = false)]
     pub report_type: Option<ReportType>,
     /// Name of the report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -113,7 +113,7 @@ pub struct TaskResultDetails {
     pub completed: Option<String>,
     /// How it ended; absent while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, inline)]
+    #[schema(required = false)]
     pub completion_status: Option<CompletionStatus>,
     /// What a reader must know.
     #[serde(default, deserialize_with = "null_is_default")]
@@ -140,7 +140,7 @@ pub struct TaskResultDetails {
 pub struct ReportResults {
     /// Which report; absent for a custom one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, required = false, inline)]
+    #[schema(nullable = false, required = false)]
     pub report_type: Option<ReportType>,
     /// Name of the report.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -156,7 +156,7 @@ pub struct ReportResults {
     pub created: Option<String>,
     /// How it ended; absent while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, required = false, inline)]
+    #[schema(nullable = false, required = false)]
     pub status: Option<ResultStatus>,
     /// From the first attempt's begin to the end, in milliseconds; absent while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -168,7 +168,7 @@ pub struct ReportResults {
     pub rows: Option<i64>,
     /// Formats that can be downloaded; absent while it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false, required = false, inline)]
+    #[schema(nullable = false, required = false)]
     pub available_formats: Option<Vec<FileFormat>>,
     /// What a reader must know: warnings, and the reason of a failure. Not among the published members; absent where
     /// there is nothing to tell.

@@ -86,7 +86,6 @@ pub enum OAuthErrorCode {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct OAuthError {
     /// What was wrong.
-    #[schema(inline)]
     pub error: OAuthErrorCode,
     /// The same for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]

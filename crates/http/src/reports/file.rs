@@ -131,7 +131,7 @@ pub(crate) async fn get_any_file(
     tag = "Reports Data Extraction",
     params(
         ("taskResultId" = String, Path, description = "Id of the task result."),
-        ("fileFormat" = inline(FileFormatParameter), Query, description = "Format of the file, in any case."),
+        ("fileFormat" = FileFormatParameter, Query, description = "Format of the file, in any case."),
         ("name" = Option<String>, Query, description = "Name of the file, without its extension; by default the \
             report's name."),
         ("auditable" = Option<bool>, Query, description = "Whether the download is recorded in the audit trail \

@@ -90,7 +90,7 @@ async fn what_has_no_package_says_why() {
     }
     world.fail().await;
     let answer = world.ask_as_user(&line(&running), "").await;
-    assert_eq!(answer.cause(), cause(&running, "failed: it has no evidence package"));
+    assert_eq!(answer.cause(), cause(&running, "failed (it broke): it has no evidence package"));
     let cancelled = world.start().await;
     let answer = world.ask_as_user(&format!("POST /v3/reports/{cancelled}/cancel"), "").await;
     assert_eq!(answer.status, 204, "{}", answer.text());
