@@ -364,7 +364,8 @@ impl Refresher for EngineRefresher {
                 snapshot: SnapshotId::new(self.ids.fresh()),
                 clock,
                 publish_incomplete: request.publish_incomplete,
-                full: request.full,
+                // What is made again is read again, also from sources that can say what changed.
+                full: request.full || !notes.is_empty(),
                 accept_missing,
             })
             .await?;

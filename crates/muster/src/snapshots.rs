@@ -8,6 +8,7 @@ use crate::failure::{Failure, Result};
 use crate::house::House;
 use crate::report_run::Rows;
 use crate::trash;
+use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use muster_reports::audit::AuditOperation;
@@ -45,7 +46,7 @@ pub trait SnapshotTables: Send + Sync {
         scope: &DataScope,
         order: &'static str,
         rows_max: usize,
-    ) -> muster_reports::Result<Box<dyn Rows>>;
+    ) -> muster_reports::Result<Vec<RecordBatch>>;
 
     /// Hashes every file of these snapshots and compares it with the manifests.
     ///

@@ -2,6 +2,7 @@
 
 use crate::report_run::Rows;
 use crate::snapshots::SnapshotTables;
+use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use muster_engine::Engine;
 use muster_engine::digests::{Checked, Damage};
@@ -28,8 +29,8 @@ impl SnapshotTables for EngineTables {
         scope: &DataScope,
         order: &'static str,
         rows_max: usize,
-    ) -> Result<Box<dyn Rows>> {
-        Ok(Box::new(self.0.rows_of(manifest, table, scope, order, rows_max).await?))
+    ) -> Result<Vec<RecordBatch>> {
+        Ok(self.0.rows_of(manifest, table, scope, order, rows_max).await?)
     }
 
     async fn check(&self, kept: &[SnapshotManifest]) -> Result<Checked> {

@@ -8,6 +8,7 @@
 
 use super::{json, unmade};
 use crate::snapshots::SnapshotTables;
+use arrow::record_batch::RecordBatch;
 use muster_render::evidence::{
     CORRELATION_RULES, NOT_KEPT, REFUSED_RECORDS, SECOND_COUNT, SOURCE_DEFINITIONS,
 };
@@ -67,8 +68,8 @@ async fn definitions(
     snapshot: &CataloguedSnapshot,
     scope: &DataScope,
 ) -> Result<Vec<Value>> {
-    let lines =
-        lines(tables.rows_of(&snapshot.manifest, "sources", scope, "name, id", SOURCES_MAX).await?).await?;
+    let rows = tables.rows_of(&snapshot.manifest, "sources", scope, "name, id", SOURCES_MAX).await?;
+    let lines = lines(&rows)?;
     let mut definitions = Vec::new();
     for line in lines.0.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         let row: Value = serde_json::from_slice(line).map_err(unmade)?;
@@ -124,7 +125,7 @@ async fn refused(
 ) -> Result<Vec<u8>> {
     let order = "source_name, source_id, line, native_identity, reason";
     let rows = tables.rows_of(&snapshot.manifest, "rejected_records", scope, order, REFUSED_MAX + 1).await?;
-    let (mut text, rows) = lines(rows).await?;
+    let (mut text, rows) = lines(&rows)?;
     if rows > REFUSED_MAX {
         let last = text[..text.len() - 1].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
         text.truncate(last);
@@ -137,16 +138,16 @@ async fn refused(
 }
 
 /// Rows as NDJSON, and how many there are.
-async fn lines(mut rows: Box<dyn crate::report_run::Rows>) -> Result<(Vec<u8>, usize)> {
+fn lines(rows: &[RecordBatch]) -> Result<(Vec<u8>, usize)> {
     let (mut text, mut count) = (Vec::new(), 0);
-    while let Some(batch) = rows.next().await? {
+    for batch in rows {
         let name = |field: &std::sync::Arc<arrow::datatypes::Field>| ColumnFormat {
             name: field.name().clone(),
             label: field.name().clone(),
         };
         let columns = batch.schema_ref().fields().iter().map(name).collect();
         let mut writer = Box::new(NdjsonWriter::new(&mut text, columns));
-        writer.write(&batch).map_err(unmade)?;
+        writer.write(batch).map_err(unmade)?;
         writer.finish().map_err(unmade)?;
         count += batch.num_rows();
     }

@@ -29,16 +29,6 @@ const SHA: &str = "7d6665daf354ca9bd7f41cd93b86694168642d03230041b95203096f2faf6
 /// One source with one rule, and two records of it that were refused.
 struct Tables;
 
-/// The rows of a table, once.
-struct Once(Option<RecordBatch>);
-
-#[async_trait]
-impl Rows for Once {
-    async fn next(&mut self) -> Result<Option<RecordBatch>> {
-        Ok(self.0.take())
-    }
-}
-
 fn batch(columns: &[(&str, &[&str])]) -> RecordBatch {
     let columns = columns
         .iter()
@@ -55,15 +45,15 @@ impl SnapshotTables for Tables {
         _: &DataScope,
         _: &'static str,
         _: usize,
-    ) -> Result<Box<dyn Rows>> {
+    ) -> Result<Vec<RecordBatch>> {
         let definition = json!({
             "id": SOURCE, "name": "HR", "ldap": { "password_file": "/etc/ldap-password" },
             "correlation": [{ "identity_attribute": "uid", "account_attribute": "emp" }],
         });
-        Ok(Box::new(Once(Some(match table {
+        Ok(vec![match table {
             "sources" => batch(&[("id", &[SOURCE]), ("definition", &[&definition.to_string()])]),
             _ => batch(&[("line", &["3", "9"]), ("reason", &["no id", "a doubled id"])]),
-        }))))
+        }])
     }
 
     async fn remove_unkept(&self, _: &[SnapshotManifest], _: Option<&Removal>) -> Result<Removed> {
