@@ -179,7 +179,7 @@ impl KnownFiles {
 }
 
 /// The files of each table of a snapshot that was just made, with sizes and digests: those that it shares with
-/// `previous` as they stand there, the others hashed.
+/// `previous` as it describes them, the others hashed.
 pub(crate) async fn describe(
     engine: &Engine,
     manifest: &SnapshotManifest,
