@@ -142,7 +142,7 @@ impl EvidenceMaker for Packages {
         let recent = |copy: &Arc<Package>| self.parts.clock.now() - copy.made < SHARED_FOR;
         let copy = match shared.upgrade().filter(recent) {
             Some(copy) => copy,
-            None => Arc::new(self.make(client, task).await?),
+            None => Arc::new(Box::pin(self.make(client, task)).await?),
         };
         *shared = Arc::downgrade(&copy);
         let (file, bytes, sha256) = (Arc::clone(&copy.file), copy.bytes, copy.sha256.clone());

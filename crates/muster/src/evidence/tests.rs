@@ -10,12 +10,13 @@ use muster_render::evidence::verify_bag;
 use muster_reports::caller::Caller;
 use muster_reports::error::Category;
 use muster_reports::ids::{TaskId, WorkerId};
-use muster_reports::ports::TaskStore;
+use muster_reports::ports::{ManualLink, TaskStore};
 use muster_reports::task::{AttemptEnd, TaskResult};
 use muster_reports::{FileFormat, ReportKind};
 use muster_testkit::build::{SOURCE, audit_event, manifest, new_task, tenant, user};
 use muster_testkit::{MemoryStore, TestClock};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -69,6 +70,14 @@ impl SnapshotTables for Tables {
     }
 
     async fn compare(&self, _: &SnapshotManifest, _: &SnapshotManifest) -> Result<Box<dyn Rows>> {
+        Err(unmade("no test asks"))
+    }
+
+    async fn refused_links(
+        &self,
+        _: Arc<SnapshotManifest>,
+        _: &[ManualLink],
+    ) -> Result<BTreeMap<usize, String>> {
         Err(unmade("no test asks"))
     }
 
