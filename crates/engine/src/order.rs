@@ -5,7 +5,7 @@
 //! compared with the one before as it comes out. A row out of order ends the run; nothing downstream sorts again.
 //!
 //! Invariants: what [`OrderedRows`] gives is in the order that was asked for, by the engine's own comparison; nulls come
-//! last, whichever way; no two rows have the same keys, so that the order is one.
+//! last, whichever way; rows with the same keys are the same in all that is shown, so that the order is one.
 
 use crate::error::{EngineError, Result};
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
@@ -86,7 +86,9 @@ impl Ordered {
     /// Starts the plan.
     pub(crate) async fn start(self, step: &str) -> Result<OrderedRows> {
         let stream = self.frame.execute_stream().await.map_err(|e| EngineError::plan(step, e))?;
-        let check = OrderCheck::new(step, &stream.schema(), self.keys)?;
+        let is_key = |at: usize| self.keys.iter().any(|(key, _)| *key == at);
+        let may_be_equal = (0..self.names.len()).all(is_key);
+        let check = OrderCheck::new(step, &stream.schema(), self.keys, may_be_equal)?;
         Ok(OrderedRows { step: step.to_owned(), schema: shown(&self.names, &stream.schema()), stream, check })
     }
 }
@@ -138,6 +140,8 @@ struct OrderCheck {
     step: String,
     converter: RowConverter,
     keys: Vec<usize>,
+    /// Whether rows may have the same keys: where all that is shown is keys, it does not matter which comes first.
+    may_be_equal: bool,
     /// The keys of the last row that came.
     last: Option<OwnedRow>,
     /// Rows that came.
@@ -145,14 +149,14 @@ struct OrderCheck {
 }
 
 impl OrderCheck {
-    fn new(step: &str, schema: &Schema, keys: Vec<(usize, SortOptions)>) -> Result<Self> {
+    fn new(step: &str, schema: &Schema, keys: Vec<(usize, SortOptions)>, may_be_equal: bool) -> Result<Self> {
         let field = |(at, options): &(usize, SortOptions)| {
             SortField::new_with_options(schema.field(*at).data_type().clone(), *options)
         };
         let converter = RowConverter::new(keys.iter().map(field).collect())
             .map_err(|e| EngineError::data(format!("comparing the rows of {step}"), e))?;
         let keys = keys.into_iter().map(|(at, _)| at).collect();
-        Ok(Self { step: step.to_owned(), converter, keys, last: None, rows: 0 })
+        Ok(Self { step: step.to_owned(), converter, keys, may_be_equal, last: None, rows: 0 })
     }
 
     /// Takes the next rows.
@@ -171,8 +175,10 @@ impl OrderCheck {
             self.rows += 1;
             match before.map(|before| before.cmp(&row)) {
                 Some(std::cmp::Ordering::Greater) => return Err(self.refused("comes before")),
-                Some(std::cmp::Ordering::Equal) => return Err(self.refused("has the same sort keys as")),
-                Some(std::cmp::Ordering::Less) | None => before = Some(row),
+                Some(std::cmp::Ordering::Equal) if !self.may_be_equal => {
+                    return Err(self.refused("has the same sort keys as"));
+                }
+                Some(std::cmp::Ordering::Equal | std::cmp::Ordering::Less) | None => before = Some(row),
             }
         }
         self.last = before.map(|row| row.owned());
@@ -203,9 +209,13 @@ mod tests {
 
     /// By name, the greatest last; then by number, the greatest first. Nulls last.
     fn checked(batches: &[RecordBatch]) -> Result<()> {
+        checked_where(false, batches)
+    }
+
+    fn checked_where(may_be_equal: bool, batches: &[RecordBatch]) -> Result<()> {
         let way = |descending| SortOptions { descending, nulls_first: false };
         let keys = vec![(0, way(false)), (1, way(true))];
-        let mut check = OrderCheck::new("test", &batches[0].schema(), keys)?;
+        let mut check = OrderCheck::new("test", &batches[0].schema(), keys, may_be_equal)?;
         batches.iter().try_for_each(|batch| check.follow(batch))
     }
 
@@ -243,8 +253,9 @@ mod tests {
     }
 
     #[test]
-    fn equal_keys_are_refused() {
+    fn equal_keys_are_refused_unless_the_rows_are_equal_too() {
         let rows = [batch(&[Some("a")], &[None]), batch(&[Some("a")], &[None])];
+        checked_where(true, &rows).unwrap();
         let refused = words(checked(&rows));
         assert!(refused.contains("row 2 has the same sort keys as row 1"), "{refused}");
     }
