@@ -84,14 +84,6 @@ impl SnapshotTables for Tables {
     async fn explain(&self, _: Arc<SnapshotManifest>, _: &str, _: &str) -> Result<CorrelationExplanation> {
         Err(unmade("no test asks"))
     }
-
-    async fn refused_links(
-        &self,
-        _: Arc<SnapshotManifest>,
-        _: &[muster_reports::ports::ManualLink],
-    ) -> Result<std::collections::BTreeMap<usize, String>> {
-        Ok(std::collections::BTreeMap::new())
-    }
 }
 
 struct Finished {
