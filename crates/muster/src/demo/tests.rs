@@ -7,6 +7,7 @@ use crate::engine_wiring::{Checked, CorrelationExplanation, Damage, Removal, Rem
 use crate::refresh::{RefreshRequest, Refresher, SourceOutcome};
 use crate::report_run::Rows;
 use crate::snapshots::SnapshotTables;
+use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
 use muster_reports::error::Error;
 use muster_reports::ids::SnapshotId;
@@ -68,7 +69,7 @@ impl SnapshotTables for NoTables {
         _: &DataScope,
         _: &'static str,
         _: usize,
-    ) -> muster_reports::Result<Box<dyn Rows>> {
+    ) -> muster_reports::Result<Vec<RecordBatch>> {
         Err(Error::unavailable("there are no tables"))
     }
 
