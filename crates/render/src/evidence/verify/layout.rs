@@ -22,10 +22,10 @@ const DESCRIPTOR: u32 = 0x0807_4b50;
 const END: u32 = 0x0605_4b50;
 const END_64: u32 = 0x0606_4b50;
 const LOCATOR_64: u32 = 0x0706_4b50;
-const END_BYTES: u64 = 22;
-const END_64_BYTES: u64 = 56;
-const LOCATOR_64_BYTES: u64 = 20;
-const LOCAL_BYTES: u64 = 30;
+const END_SIZE: u64 = 22;
+const END_64_SIZE: u64 = 56;
+const LOCATOR_64_SIZE: u64 = 20;
+const LOCAL_SIZE: u64 = 30;
 
 /// Flag: sizes and checksum stand behind the content.
 const HAS_DESCRIPTOR: u16 = 1 << 3;
@@ -72,8 +72,8 @@ struct Directory {
 
 fn find_directory(archive: &mut (impl Read + Seek)) -> Checked<Directory> {
     let length = archive.seek(SeekFrom::End(0)).map_err(unread)?;
-    let end = length.checked_sub(END_BYTES).ok_or("it is shorter than an archive's end")?;
-    let mut fields = fields(archive, end, END_BYTES)?;
+    let end = length.checked_sub(END_SIZE).ok_or("it is shorter than an archive's end")?;
+    let mut fields = fields(archive, end, END_SIZE)?;
     if fields.four() != END {
         return Err(
             "it does not end with the archive's directory: a comment or other bytes follow".to_owned()
@@ -108,16 +108,16 @@ fn find_directory(archive: &mut (impl Read + Seek)) -> Checked<Directory> {
 /// The directory by the 64-bit records before the archive's end, and where they begin.
 fn find_directory_64(archive: &mut (impl Read + Seek), end: u64) -> Checked<(Directory, u64)> {
     let malformed = || "the 64-bit end of the archive is malformed".to_owned();
-    let locator = end.checked_sub(LOCATOR_64_BYTES).ok_or_else(malformed)?;
-    let record = locator.checked_sub(END_64_BYTES).ok_or_else(malformed)?;
-    let mut fields_of_locator = fields(archive, locator, LOCATOR_64_BYTES)?;
+    let locator = end.checked_sub(LOCATOR_64_SIZE).ok_or_else(malformed)?;
+    let record = locator.checked_sub(END_64_SIZE).ok_or_else(malformed)?;
+    let mut fields_of_locator = fields(archive, locator, LOCATOR_64_SIZE)?;
     let found = (fields_of_locator.four(), fields_of_locator.four());
     let (place, disks) = (fields_of_locator.eight(), fields_of_locator.four());
     if found != (LOCATOR_64, 0) || place != record || disks > 1 {
         return Err(malformed());
     }
-    let mut fields = fields(archive, record, END_64_BYTES)?;
-    if fields.four() != END_64 || fields.eight() != END_64_BYTES - 12 {
+    let mut fields = fields(archive, record, END_64_SIZE)?;
+    if fields.four() != END_64 || fields.eight() != END_64_SIZE - 12 {
         return Err(malformed());
     }
     let (_versions, disks) = (fields.four(), fields.eight());
@@ -223,7 +223,7 @@ impl Member {
 
     /// Passes over the member where it lies; where it ends.
     fn walk(&self, archive: &mut (impl Read + Seek)) -> Checked<u64> {
-        let mut local = fields(archive, self.header, LOCAL_BYTES)?;
+        let mut local = fields(archive, self.header, LOCAL_SIZE)?;
         if local.four() != LOCAL {
             return Err(self.fault("its header is not where the directory says"));
         }
@@ -240,7 +240,7 @@ impl Member {
         {
             return Err(self.fault("its header and the directory differ"));
         }
-        let content = self.header + LOCAL_BYTES + u64::from(name_bytes) + u64::from(extra_bytes);
+        let content = self.header + LOCAL_SIZE + u64::from(name_bytes) + u64::from(extra_bytes);
         let end = content.checked_add(self.packed).ok_or_else(|| self.fault("its size is impossible"))?;
         if descriptor { self.descriptor(archive, end) } else { Ok(end) }
     }
