@@ -157,7 +157,8 @@ fn a_read_with_rejected_records_is_followed_by_a_full_one() {
     let Some(slapd) = start() else { return };
     let mut settings = settings(&slapd);
     settings.account.native_identity = "employeeNumber".to_owned();
-    let definition = support::definition_of(ReaderSettings::Ldap(Box::new(settings)));
+    let mut definition = support::definition_of(ReaderSettings::Ldap(Box::new(settings)));
+    definition.optional = vec!["employeeNumber".to_owned()];
     let outcome = support::read_after(&definition, slapd.folder.path(), None).unwrap();
     assert_eq!((outcome.summary.rejected, outcome.summary.cursor), (20, None));
 }

@@ -218,6 +218,7 @@ fn tags_that_do_not_tell_enough_are_not_trusted() {
     // A weak tag may leave memberships out.
     assert!(!has_cursor(weak(), |_| ()));
     let without_groups: fn(&mut ScimSettings) = |wanted| {
+        wanted.account.display_name = None;
         wanted.account.entitlements.clear();
         wanted.account.attributes = Some(vec!["userName".to_owned()]);
     };

@@ -127,7 +127,7 @@ fn accounts_of_one_source_with_what_its_schema_says() {
         format!("0 CN=user3 user3/-/- {{{}}}", tail(3, true)),
     ];
     assert_eq!(outcome.records, expected);
-    let refused = ["0 -: \"tenant.nativeIdentity\" is absent: expected the native identity"];
+    let refused = ["5 -: \"tenant.nativeIdentity\" is absent: expected the native identity"];
     assert_eq!(outcome.rejection_texts(), refused);
     assert_eq!(outcome.summary.incomplete_reason, None);
     let warned = [

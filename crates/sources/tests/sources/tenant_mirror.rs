@@ -131,6 +131,7 @@ fn each_source_is_a_definition_with_its_profile() {
     let from = |name: &str, from: &str, transforms: Value| json!({"name": name, "from": from, "transforms": transforms, "required": false});
     let expected = json!({
         "name": "Employees", "priority": 10, "protected": [],
+        "prefer": {"states": [], "newest": null}, "manager": {"attribute": "manager", "match": "uid"},
         "attributes": [
             from("uid", "empnum", json!([])),
             from("lastname", "surname", json!(["trim", "upper"])),
