@@ -348,7 +348,7 @@ async fn an_abandoned_claim_is_given_back() {
         let claimed = async {
             loop {
                 store.work_or(Duration::from_millis(5)).await;
-                if let Some(claim) = store.claim(&worker(1), now, LEASE).await.unwrap() {
+                if let Some(claim) = store.claim(&worker(1), now, FOR_EVER).await.unwrap() {
                     return claim;
                 }
             }
