@@ -112,7 +112,7 @@ mod tests {
     fn a_damaged_previous_key_is_told() {
         let dir = tempfile::tempdir().unwrap();
         let ring = TokenKeyFiles::open(dir.path()).unwrap();
-        std::fs::write(dir.path().join(PREVIOUS), "abc").unwrap();
+        keys::replace(dir.path(), PREVIOUS, "abc").unwrap();
         let error = muster_reports::error::error_chain(&ring.news().err().unwrap());
         assert!(error.contains("tokens.previous.key is damaged"), "{error}");
     }
