@@ -445,7 +445,9 @@ fn written(table: engine::TableOutcome) -> TableOutcome {
 
 fn reported(source: engine::SourceOutcome, rejected_max: usize) -> SourceOutcome {
     let run = source.run;
-    let remarks: Vec<_> = run.remark.into_iter().chain(run.warnings).collect();
+    // Why a read failed is said once.
+    let remark = run.remark.filter(|remark| source.failure.as_ref() != Some(remark));
+    let remarks: Vec<_> = remark.into_iter().chain(run.warnings).collect();
     SourceOutcome {
         name: run.name,
         read: run.read,

@@ -71,8 +71,9 @@ pub(super) async fn merge_into_previous(
     }
     choose(work, extent).await?;
     count_changes(work, staged).await?;
-    let authoritative =
-        format!("SELECT count(*) FROM account_changes WHERE authoritative AND change NOT IN ({AS_BEFORE})");
+    let authoritative = format!(
+        "SELECT count(*) FROM account_changes WHERE authoritative AND (change NOT IN ({AS_BEFORE}) OR held_otherwise)"
+    );
     let last = |id: &str| request.previous.as_ref().and_then(|last| last.source(id));
     let decides = |input: &SourceInput| {
         input.definition.is_authoritative() || last(&input.definition.id).is_some_and(|run| run.authoritative)

@@ -193,6 +193,23 @@ fn accounts_past_the_threshold_are_held_until_somebody_accepts_their_loss() {
     assert_eq!((accepted.missing, accepted.stale, accepted.remark), (2, 0, None));
 }
 
+/// As above, of people: their identities are made again when one of them is held, and when one comes back.
+#[test]
+fn people_past_the_threshold_are_held_and_no_orphans() {
+    let mut house = house(5);
+    house.refresh();
+    for (rows, expected) in [(1..=4, (0, 1)), (1..=4, (0, 1)), (1..=5, (0, 0))] {
+        hr(&mut house, &people(rows));
+        let hr = run(&mut house, "HR");
+        assert_eq!((hr.missing, hr.stale), expected);
+        assert_eq!(house.report("ORPHAN_IDENTITIES", &[]).rows.len(), 0);
+    }
+    hr(&mut house, &people(1..=4));
+    house.accept = vec!["HR"];
+    assert_eq!(run(&mut house, "HR").missing, 1);
+    assert_eq!(house.report("ORPHAN_IDENTITIES", &[]).column("name"), ["5"]);
+}
+
 #[test]
 fn a_read_whose_keys_are_all_new_is_refused() {
     let mut house = house(3);
