@@ -18,6 +18,7 @@ use datafusion::prelude::{SessionConfig, SessionContext};
 use deltalake::delta_datafusion::planner::DeltaPlanner;
 use muster_reports::SnapshotManifest;
 use std::collections::HashMap;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -102,7 +103,10 @@ impl Engine {
                 .map_err(|e| EngineError::io(format!("making folder {}", dir.display()), e))?;
         }
         let spill = settings.work_dir.join("spill");
-        std::fs::create_dir_all(&spill)
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&spill)
             .map_err(|e| EngineError::io(format!("making folder {}", spill.display()), e))?;
         let environment = RuntimeEnvBuilder::new()
             .with_memory_pool(Arc::new(FairSpillPool::new(settings.memory_limit_bytes)))
