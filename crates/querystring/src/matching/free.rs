@@ -5,8 +5,9 @@
 //!   comparisons, date math, and terms that are dates: Elasticsearch maps a new field by its values, "Date
 //!   detection" (E). A year alone, or a year and a month, is not taken for one.
 //! - A value that is a number is a number for ranges and comparisons whose limits are numbers.
-//! - Everything else is compared by its words. Date math (`now-1d`, `2020-01-01||/M`) means nothing among words, so
-//!   that only dates pass a range that has it.
+//! - Everything else is compared by its words; but beside a date as the text that it is, so that no value comes before
+//!   one date and behind a later one, and has to have the words of a date that is a term in their order. Date math
+//!   (`now-1d`, `2020-01-01||/M`) means nothing among texts, so that only dates pass a range that has it.
 
 use std::cmp::Ordering;
 
@@ -45,7 +46,9 @@ impl Free {
                     return None;
                 }
                 let range = date_term(text, now).ok()?;
-                Some(Free { date: Some(DateTest::within(range)), number: None, words: Some(words) })
+                let in_order = Value::Phrase { text: text.clone(), slop: 0 };
+                let words = TextTest::analysed(&in_order).ok().flatten();
+                Some(Free { date: Some(DateTest::within(range)), number: None, words })
             }
             Value::Range { lower, upper } => {
                 let date = date_range(lower, upper, now).ok().map(DateTest::within);
@@ -55,8 +58,14 @@ impl Free {
                 if date.is_none() && number.is_none() {
                     return None;
                 }
-                let math = date.is_some() && limits().any(|limit| limit == "now" || has_math(limit));
-                Some(Free { date, number, words: Some(words).filter(|_| !math) })
+                let words = if limits().any(|limit| limit == "now" || has_math(limit)) {
+                    Some(words).filter(|_| date.is_none())
+                } else if limits().any(|limit| iso_moment(limit).is_some()) {
+                    TextTest::exact(value).ok()
+                } else {
+                    Some(words)
+                };
+                Some(Free { date, number, words })
             }
             Value::Prefix(_) | Value::Wildcard(_) | Value::Fuzzy { .. } | Value::Regex(_) => None,
         }
@@ -136,7 +145,7 @@ mod tests {
         finds("<now", &["2019-05-31", "2026-06-15"], &["2030-12-31", "12/31/2020", "3", "a note"]);
         finds("[now-1d TO now+1d]", &["2026-06-15"], &["2026-06-17", "now", "2"]);
         finds(">2026-06-15||+1M", &["2026-08-01"], &["2026-07-01", "z"]);
-        finds("now\\/d", &["2026-06-15", "now or never"], &["2026-06-16"]);
+        finds("now\\/d", &["2026-06-15", "at now/d"], &["2026-06-16", "now or never"]);
     }
 
     #[test]
@@ -153,12 +162,14 @@ mod tests {
     #[test]
     fn everything_else_is_words() {
         finds("[a TO c]", &["b", "x b"], &["d"]);
-        // As it was: some word of the value lies in the range.
-        finds("<2016-01-01", &["03/01/2015"], &["unknown"]);
+        // Beside a date as the text that it is.
+        finds("<2016-01-01", &["03/01/2015", "12/31/2020"], &["unknown"]);
+        finds(">2026-01-01", &["unknown"], &["03/01/2015", "12/31/2020"]);
+        finds("2015-03-01", &["since 2015-03-01, or so"], &["03/01/2015", "2015", "01"]);
         finds("2015", &["2015-03-01", "2015", "in 2015"], &["2016-03-01"]);
         finds("london", &["London"], &["2015-03-01"]);
         finds("2015*", &["2015-03-01"], &["2016"]);
-        // Neither a year nor a month, a day that there is not, or a number of milliseconds is a date here.
-        finds("[2015-01-01 TO 2015-12-31]", &[], &["2015-02-30", "2015", "1425168000000"]);
+        // Neither a year, a day that there is not, nor a number of milliseconds is a date here.
+        finds("[2015-01-01 TO 2015-12-31]", &["2015-02-30"], &["2015", "1425168000000"]);
     }
 }
