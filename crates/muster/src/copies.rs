@@ -172,6 +172,7 @@ mod tests {
         assert!(copies.room(&client(1), COPIES_BYTES_MAX / 2 + 1).await.is_err());
         drop(copies.room(&client(1), COPIES_BYTES_MAX / 2).await.unwrap());
         drop(half);
-        assert_eq!((copies.held().bytes, copies.held().by_client.len()), (0, 0));
+        let held = copies.held();
+        assert_eq!((held.bytes, held.by_client.len()), (0, 0));
     }
 }
