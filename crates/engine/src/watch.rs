@@ -14,7 +14,7 @@ use datafusion::arrow::array::{Array, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Result, exec_err, internal_err};
+use datafusion::common::{Result, internal_err, plan_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::execution::{RecordBatchStream, SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::ColumnarValue;
@@ -158,7 +158,8 @@ impl ExecutionPlan for WatchedExec {
         if let Some(rounds) = &self.rounds
             && rounds.fetch_add(1, Ordering::Relaxed) >= ROUNDS_MAX
         {
-            return exec_err!(
+            // Said of the query, so that its author is told.
+            return plan_err!(
                 "the recursive query has more than {ROUNDS_MAX} rounds: expected it to end before"
             );
         }

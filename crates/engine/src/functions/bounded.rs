@@ -8,7 +8,7 @@ use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{
     DataType, FieldRef, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType, IntervalUnit, TimeUnit,
 };
-use datafusion::common::{Result, exec_err};
+use datafusion::common::{Result, plan_err};
 use datafusion::logical_expr::{
     ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
 };
@@ -93,7 +93,8 @@ impl ScalarUDFImpl for BoundedFunction {
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let bytes = self.growth.bytes(&arguments)?;
         if bytes > MADE_BYTES_MAX {
-            return exec_err!(
+            // Said of the query, so that its author is told.
+            return plan_err!(
                 "{} would make {bytes} bytes for a batch of {} rows: expected at most {MADE_BYTES_MAX}",
                 self.name(),
                 arguments.number_rows
