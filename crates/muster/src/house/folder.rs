@@ -13,7 +13,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Characters that table paths read as patterns, escapes, or the end of a path.
-const REFUSED: &[char] = &['*', '?', '[', ']', '{', '}', '%', '\\', '#'];
+const REFUSED: &[char] = &['*', '?', '[', ']', '{', '}', '%', '\\', '#', '|', '^'];
 /// Mode bits of everybody but the owner.
 const OTHERS: u32 = 0o077;
 /// The bit of folders that everybody uses, `/tmp` among them.
@@ -148,7 +148,7 @@ mod tests {
     #[tokio::test]
     async fn names_that_mean_something_else_are_refused_before_anything_is_made() {
         let dir = tempfile::tempdir().unwrap();
-        for name in ["[x]", "a*b", "a?b", "100%41", "a\\b", "%2e%2e", "a{b}", "a#b", "a\nb"] {
+        for name in ["[x]", "a*b", "a?b", "100%41", "a\\b", "%2e%2e", "a{b}", "a#b", "a|b", "a^b", "a\nb"] {
             let folder = dir.path().join(name);
             let refused = own(&folder).unwrap_err().to_string();
             assert!(refused.contains("in its path: expected a path without"), "{refused}");
