@@ -181,7 +181,7 @@ impl House {
 
     /// Folder of what does not outlive a run. It may be a link, or a file system of its own.
     fn work_dir(&self) -> Result<PathBuf> {
-        folder::own(&self.dir.join("work"))
+        folder::own_inside(&self.dir.join("work"))
     }
 
     /// Whether other processes may write result files: those of their live attempts are not to be swept.
@@ -242,7 +242,7 @@ impl House {
 
     /// Takes the lock of refreshing.
     pub fn lock_refresh(&self) -> Result<Lock> {
-        let tables = folder::own(&self.tables_dir())?;
+        let tables = folder::own_inside(&self.tables_dir())?;
         lock(&self.shared, "refresh.lock", &tables, "another process refreshes this data directory")
     }
 
@@ -264,7 +264,7 @@ impl House {
     /// Opens the engine.
     pub fn engine(&self, catalogue: Catalogue) -> Result<EnginePorts> {
         Ok(engine_wiring::open(Parts {
-            tables_dir: folder::own(&self.tables_dir())?,
+            tables_dir: folder::own_inside(&self.tables_dir())?,
             work_dir: self.work_dir()?,
             results_dir: self.results_dir(),
             engine: self.settings.engine.clone(),
@@ -285,7 +285,7 @@ fn key(shared: &Path, name: &str) -> Result<keys::Key> {
 }
 
 fn keys_dir(shared: &Path) -> Result<PathBuf> {
-    folder::own(&shared.join("keys"))
+    folder::own_inside(&shared.join("keys"))
 }
 
 /// Refuses a data directory that is not there, before anything is made.

@@ -36,6 +36,26 @@ pub fn own(dir: &Path) -> Result<PathBuf> {
     Ok(dir)
 }
 
+/// The same of a folder in one that is closed already: a file system that is mounted there may have any mode. A link that
+/// leads out is looked at as [`own`] does.
+///
+/// # Errors
+/// As [`own`].
+pub fn own_inside(dir: &Path) -> Result<PathBuf> {
+    if dir.is_symlink() {
+        return own(dir);
+    }
+    keys::private_dir(dir)?;
+    let dir = dir.canonicalize().context(|| format!("folder {} cannot be found", dir.display()))?;
+    let metadata = dir.metadata().context(|| format!("folder {} cannot be looked at", dir.display()))?;
+    check_owner(&dir, &metadata)?;
+    if metadata.permissions().mode() & OTHERS != 0 {
+        // Nobody else gets here; where it cannot be changed, that is enough.
+        let _ = std::fs::set_permissions(&dir, Permissions::from_mode(0o700));
+    }
+    Ok(dir)
+}
+
 /// Refuses a path that parts of the program would read as another.
 fn check_name(path: &Path) -> Result {
     let refuse = |what: String| {
@@ -143,6 +163,13 @@ mod tests {
         let refused = own(&open).unwrap_err().to_string();
         assert!(refused.contains("is shared by all users (mode 1777)"), "{refused}");
         assert_eq!(mode(&open), 0o1777, "it is as it was");
+        // As a file system that is mounted in a closed folder comes, and as a link that leads out of it.
+        assert_eq!(own_inside(&open).unwrap(), open.canonicalize().unwrap());
+        assert_eq!(mode(&open), 0o700);
+        set_mode(&open, 0o1777);
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(&open, &link).unwrap();
+        assert!(own_inside(&link).is_err());
     }
 
     #[tokio::test]
