@@ -54,7 +54,7 @@ mod tests {
 
     #[test]
     fn names_are_found_by_number_and_kept_plain() {
-        let users = "root:x:0:0:root:/root:/bin/sh\nbroken\nada:x:1000:1000:Ada, L:/home/ada:/bin/sh\n";
+        let users = "root:x:0:0:root:/root:/bin/sh\nbroken\nada:x:1000:1000:Ada, L:/srv/ada:/bin/sh\n";
         assert_eq!(name_in(users, 1000).as_deref(), Some("ada"));
         assert_eq!((name_in(users, 0).as_deref(), name_in(users, 7)), (Some("root"), None));
         let text = |uid, name: Option<&str>, sudo| {
