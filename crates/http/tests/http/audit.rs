@@ -130,11 +130,11 @@ async fn every_download_is_recorded_where_that_is_set() {
 
 #[tokio::test]
 async fn recorded_downloads_wait_for_the_relay() {
-    let world = World::with_limits(Limits { audit_backlog_max: Some(2), ..Limits::default() }).await;
+    let world = World::with_limits(Limits { audit_backlog_max: Some(3), ..Limits::default() }).await;
     let id = world.finished(b"x").await;
     let get =
         async |flag: &str| world.ask_as_user(&format!("GET /v3/reports/{id}?fileFormat=csv{flag}"), "").await;
-    // The start is one event, the first download another.
+    // The start is one event, the end of the report another, the first download the third.
     assert_eq!(get("&auditable=true").await.status, 200);
     let refused = get("&auditable=true").await;
     assert_eq!(refused.status, 503);
