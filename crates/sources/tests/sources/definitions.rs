@@ -325,7 +325,7 @@ fn faults_of_shape_have_line_and_column() {
         ("merge_rows", "merge_row", ":22:1: unknown field `merge_row`"),
         (r#"path = "people.tsv""#, "path = 1", ":11:8: invalid type: integer `1`, expected a string"),
         (r#""trim""#, r#""trimm""#, "unknown transform \"trimm\": expected \"trim\", \"lower\""),
-        ("index = 1", "index = -1", ":46:38: invalid value"),
+        ("index = 1", "index = -1", ":48:38: invalid value"),
         (r##"split = "#", "##, "", "not a transform: expected"),
         (r#"value = "employee""#, "", "expected exactly one of `from`, `value` and `template`"),
         ("{surname}@", "{surname@", "expected `}` after `{surname@example.com`"),
