@@ -59,7 +59,7 @@ fn acme() -> Data {
                 {"identityAttributeName": "location", "transformDefinition": {"type": "rule", "attributes": {"name": "x"}}}]}})],
         lifecycle_states: BTreeMap::from([(
             "p1".to_owned(),
-            json!([{"technicalName": "active"}, {"technicalName": "gone"}]),
+            json!([{"technicalName": "active"}, {"technicalName": "gone", "identityState": "INACTIVE_LONG_TERM"}]),
         )]),
         accounts: people.chain(accounts).collect(),
         identities: (1..=6)
