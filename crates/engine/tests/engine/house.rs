@@ -51,6 +51,7 @@ pub struct House {
     /// Whether refreshes make everything anew.
     pub full: bool,
     threads: usize,
+    memory: usize,
     /// Names of the sources whose losses the next refresh accepts.
     pub accept: Vec<&'static str>,
     refreshes: u32,
@@ -72,11 +73,16 @@ impl Ran {
     }
 }
 
-fn opened(dir: &Path, threads: usize) -> Arc<Engine> {
+/// Little, so that plans must do with it.
+const MEMORY: usize = 256 << 20;
+/// What the service takes at least unless it is told otherwise.
+const MEMORY_OF_SERVICE: usize = 1 << 30;
+
+fn opened(dir: &Path, threads: usize, memory: usize) -> Arc<Engine> {
     let settings = EngineSettings {
         tables_dir: dir.join("tables"),
         work_dir: dir.join("work"),
-        memory_limit_bytes: 256 << 20,
+        memory_limit_bytes: memory,
         threads,
     };
     Arc::new(Engine::open(settings).unwrap())
@@ -84,12 +90,17 @@ fn opened(dir: &Path, threads: usize) -> Arc<Engine> {
 
 impl House {
     pub fn new() -> Self {
-        Self::with_threads(2)
+        Self::with(2, MEMORY)
     }
 
+    /// For many rows: each thread sorts for itself.
     pub fn with_threads(threads: usize) -> Self {
+        Self::with(threads, MEMORY_OF_SERVICE)
+    }
+
+    fn with(threads: usize, memory: usize) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
-        let engine = opened(dir.path(), threads);
+        let engine = opened(dir.path(), threads, memory);
         Self {
             dir,
             engine,
@@ -101,6 +112,7 @@ impl House {
             publish_incomplete: false,
             full: false,
             threads,
+            memory,
             accept: Vec::new(),
             refreshes: 0,
         }
@@ -110,7 +122,7 @@ impl House {
     pub fn opened_anew(&self) -> Self {
         Self {
             dir: Arc::clone(&self.dir),
-            engine: opened(self.dir.path(), self.threads),
+            engine: opened(self.dir.path(), self.threads, self.memory),
             clock: Arc::clone(&self.clock),
             sources: self.sources.clone(),
             links: self.links.clone(),
