@@ -201,7 +201,11 @@ fn the_trail_says_who_called_and_what_a_refresh_did() {
             "refresh_failed"
         ]
     );
-    assert!(of(&events[4], "details").contains("not everything could be read: People"), "{}", events[4]);
+    assert!(
+        of(&events[4], "details").contains("no snapshot was published because of People"),
+        "{}",
+        events[4]
+    );
     let name = Command::new("id").arg("-un").output().unwrap();
     let name = String::from_utf8(name.stdout).unwrap();
     for event in events {
