@@ -171,8 +171,12 @@ fn is_unchanged(table: &str, extent: &Extent, outcomes: &[SourceOutcome], last: 
     let runs = || outcomes.iter().map(|outcome| &outcome.run);
     let was_rejected = |run: &SourceRun| last.source(run.id.as_str()).map_or(0, |run| run.rejected);
     let nobody_gives = |of: DocumentType| runs().chain(&last.sources).all(|run| !extent::gave(run, of));
+    let had = |rows: usize| last.rows.get(table) == Some(&(rows as u64));
     match table {
-        "sources" | "identity_profiles" => extent.redefined.is_empty(),
+        "sources" => extent.redefined.is_empty() && had(outcomes.len()),
+        "identity_profiles" => {
+            extent.redefined.is_empty() && had(runs().filter(|run| run.authoritative).count())
+        }
         "identity_errors" => !extent.identities,
         "rejected_records" => {
             outcomes.iter().all(|o| o.carried || (o.run.rejected == 0 && was_rejected(&o.run) == 0))
