@@ -83,6 +83,9 @@ fn agent() -> ureq::Agent {
     config.build().into()
 }
 
+/// Where the published operations are.
+const PUBLISHED: &str = "/v2024/reports";
+
 /// Whether a server at this base URL says that it is ready.
 pub fn is_ready(base: &str) -> bool {
     agent().get(format!("{base}/health/ready")).call().is_ok_and(|answer| answer.status().as_u16() == 200)
@@ -101,7 +104,7 @@ impl Api {
         let body = answer.expect_json(200, "the token")?;
         let token =
             body["access_token"].as_str().ok_or_else(|| wrong("the token's answer has no access_token"))?;
-        Ok(Self { base: format!("{base}/v2024/reports"), token: format!("Bearer {token}"), agent })
+        Ok(Self { base: format!("{base}{PUBLISHED}"), token: format!("Bearer {token}"), agent })
     }
 
     /// The value of the header by which it says who it is.
@@ -125,6 +128,14 @@ impl Api {
     /// The answer to get-report-result, whatever it is.
     pub fn result(&self, id: &str) -> Called<Answer> {
         self.get(&format!("{id}/result"))
+    }
+
+    /// The whole task, from the route of our own: the published result does not say when it completed.
+    pub fn task(&self, id: &str) -> Called<Value> {
+        let origin = self.base.trim_end_matches(PUBLISHED);
+        let path = format!("{origin}/muster/v1/reports/{id}/result");
+        let request = self.agent.get(path).header("Authorization", &self.token);
+        read("the task", request.call())?.expect_json(200, "the task")
     }
 
     /// The outcome of a task; `None` while it runs.

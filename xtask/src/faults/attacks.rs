@@ -79,8 +79,7 @@ fn many_starts(house: &House) -> Result<()> {
 fn completed(api: &Api, id: &str) -> Result<String> {
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
-        let result = api::json(&api.result(id)?).unwrap_or_default();
-        if let Some(time) = result["completed"].as_str() {
+        if let Some(time) = api.task(id)?["completed"].as_str() {
             return Ok(time.to_owned());
         }
         thread::sleep(Duration::from_millis(20));
