@@ -73,6 +73,27 @@ impl Ran {
     }
 }
 
+/// An authoritative source, `HR`, of people in the columns `id`, `name` and `mail` of `hr.csv`.
+pub const HR: &str = r#"
+name = "HR"
+kind = "delimited"
+[delimited]
+path = "hr.csv"
+native_identity = "id"
+[profile]
+name = "Employees"
+priority = 10
+[[profile.attributes]]
+name = "uid"
+from = "id"
+[[profile.attributes]]
+name = "lastname"
+from = "name"
+[[profile.attributes]]
+name = "email"
+from = "mail"
+"#;
+
 /// Little, so that plans must do with it.
 const MEMORY: usize = 256 << 20;
 /// What the service takes at least unless it is told otherwise.

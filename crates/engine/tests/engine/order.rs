@@ -1,7 +1,7 @@
 //! Tables of several batches (8,192 rows each), by one to four threads, several times each: the same bytes, in order, and
 //! every sum as it follows from how the organisation is made.
 
-use crate::house::{House, Ran};
+use crate::house::{HR, House, Ran};
 use muster_reports::DataScope;
 use muster_reports::ids::SourceId;
 use muster_sources::SourceDefinition;
@@ -10,26 +10,6 @@ use muster_sources::SourceDefinition;
 const PEOPLE: usize = 25_000;
 /// Accounts whose owner nobody knows: more than a batch.
 const STRANGERS: usize = 9_000;
-
-const HR: &str = r#"
-name = "HR"
-kind = "delimited"
-[delimited]
-path = "hr.csv"
-native_identity = "id"
-[profile]
-name = "Employees"
-priority = 10
-[[profile.attributes]]
-name = "uid"
-from = "id"
-[[profile.attributes]]
-name = "lastname"
-from = "name"
-[[profile.attributes]]
-name = "email"
-from = "mail"
-"#;
 
 const DIRECTORY: &str = r#"
 name = "Directory"

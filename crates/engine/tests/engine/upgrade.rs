@@ -1,32 +1,12 @@
 //! A snapshot that an older version of the program made: its tables lack columns, and the next refresh goes on from it.
 
-use crate::house::{House, block_on};
+use crate::house::{HR, House, block_on};
 use datafusion::prelude::SessionContext;
 use deltalake::operations::write::SchemaMode;
 use deltalake::protocol::SaveMode;
 use muster_reports::DataScope;
 use muster_reports::ids::SourceId;
 use std::sync::Arc;
-
-const HR: &str = r#"
-name = "HR"
-kind = "delimited"
-[delimited]
-path = "hr.csv"
-native_identity = "id"
-[profile]
-name = "Employees"
-priority = 10
-[[profile.attributes]]
-name = "uid"
-from = "id"
-[[profile.attributes]]
-name = "lastname"
-from = "name"
-[[profile.attributes]]
-name = "email"
-from = "name"
-"#;
 
 const AD: &str = r#"
 name = "AD"
@@ -68,7 +48,7 @@ fn strip(house: &mut House, table: &str, columns: &[&str]) {
 #[test]
 fn a_snapshot_of_an_older_version_is_read_and_gone_on_from() {
     let mut house = House::new();
-    house.source(HR, "hr.csv", "id,name\n1,Ada\n2,Bob\n");
+    house.source(HR, "hr.csv", "id,name,mail\n1,Ada,Ada\n2,Bob,Bob\n");
     house.source(AD, "ad.csv", "dn,guid,emp\nx,g1,1\ny,g2,2\n");
     house.link("AD", "x", "2");
     house.refresh();

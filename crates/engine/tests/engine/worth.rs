@@ -1,28 +1,8 @@
 //! What a read is worth: refused records, missing accounts, lost links, names that are not there.
 
-use crate::house::{House, block_on};
+use crate::house::{HR, House, block_on};
 use muster_engine::refresh::{RefreshOutcome, SourceOutcome};
 use muster_reports::snapshot::SourceRun;
-
-const HR: &str = r#"
-name = "HR"
-kind = "delimited"
-[delimited]
-path = "hr.csv"
-native_identity = "id"
-[profile]
-name = "Employees"
-priority = 10
-[[profile.attributes]]
-name = "uid"
-from = "id"
-[[profile.attributes]]
-name = "lastname"
-from = "name"
-[[profile.attributes]]
-name = "email"
-from = "mail"
-"#;
 
 const AD: &str = r#"
 name = "AD"
