@@ -47,7 +47,7 @@ const GROWING: [(&str, Growth); 9] = [
 /// Puts the bound on the functions of a session.
 pub(super) fn register(context: &SessionContext) {
     for (name, growth) in GROWING {
-        let known = context.state().scalar_functions().get(name).cloned();
+        let known = context.state_ref().read().scalar_functions().get(name).cloned();
         if let Some(inner) = known {
             context.register_udf(ScalarUDF::from(BoundedFunction { inner, growth }));
         }
@@ -107,61 +107,63 @@ impl ScalarUDFImpl for BoundedFunction {
 impl Growth {
     /// About how many bytes come of it, rather too many than too few.
     fn bytes(self, arguments: &ScalarFunctionArgs) -> Result<u64> {
-        // Constants alone are worked out once and not for each row.
+        // A constant stays one row, however many rows the columns beside it have; constants alone are worked out once.
+        let columns: Vec<ArrayRef> =
+            arguments.args.iter().map(|value| value.to_array(1)).collect::<Result<_>>()?;
         let constant = arguments.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
         let rows = if constant { 1 } else { arguments.number_rows };
-        let columns: Vec<ArrayRef> =
-            arguments.args.iter().map(|value| value.to_array(rows)).collect::<Result<_>>()?;
         let at = |place: usize| columns.get(place);
         let sum = |of_row: &dyn Fn(usize) -> u64| (0..rows).map(of_row).fold(0, u64::saturating_add);
         Ok(match self {
             Self::Times => {
-                let (counts, sizes) = (numbers(at(1), rows)?, sizes(at(0), rows));
-                sum(&|row| positive(counts[row]).saturating_mul(sizes[row] + 4))
+                let (counts, sizes) = (numbers(at(1))?, sizes(at(0)));
+                sum(&|row| positive(of(&counts, row)).saturating_mul(of(&sizes, row) + 4))
             }
             Self::Length => {
-                let counts = numbers(at(columns.len().min(2) - 1), rows)?;
                 // A character has four bytes at most; an item is what the array is filled with.
-                let filling = sizes(at(2), rows);
-                sum(&|row| positive(counts[row]).saturating_mul(filling[row].max(8)))
+                let (counts, filling) = (numbers(at(1))?, sizes(at(2)));
+                sum(&|row| positive(of(&counts, row)).saturating_mul(of(&filling, row).max(8)))
             }
             Self::Series => {
                 let (start, end) = match columns.len() {
-                    1 => (vec![0; rows], numbers(at(0), rows)?),
-                    _ => (numbers(at(0), rows)?, numbers(at(1), rows)?),
+                    1 => (vec![0], numbers(at(0))?),
+                    _ => (numbers(at(0))?, numbers(at(1))?),
                 };
-                let steps = match at(2) {
-                    Some(steps) => numbers(Some(steps), rows)?,
-                    None => vec![1; rows],
-                };
+                let steps = at(2).map_or(Ok(vec![1]), |steps| numbers(Some(steps)))?;
                 sum(&|row| {
-                    let way = start[row].abs_diff(end[row]);
-                    (way / steps[row].unsigned_abs().max(1)).saturating_add(1).saturating_mul(8)
+                    let way = of(&start, row).abs_diff(of(&end, row));
+                    (way / of(&steps, row).unsigned_abs().max(1)).saturating_add(1).saturating_mul(8)
                 })
             }
             Self::Replacements => {
-                let (text, from, to) = (sizes(at(0), rows), sizes(at(1), rows), sizes(at(2), rows));
+                let (text, from, to) = (sizes(at(0)), sizes(at(1)), sizes(at(2)));
                 // A regular expression may match nothing, before each character.
-                let least = |row: usize| if columns.len() > 3 { 1 } else { from[row].max(1) };
+                let least = |row: usize| if columns.len() > 3 { 1 } else { of(&from, row).max(1) };
                 // A few times as much as there was is no growth to speak of, however long the texts are.
                 sum(&|row| {
-                    let replaced = (text[row] / least(row) + 1).saturating_mul(to[row]);
-                    replaced.saturating_sub(text[row].saturating_mul(4))
+                    let text = of(&text, row);
+                    let replaced = (text / least(row) + 1).saturating_mul(of(&to, row));
+                    replaced.saturating_sub(text.saturating_mul(4))
                 })
             }
         })
     }
 }
 
+/// The value of a row, or of all of them.
+fn of<T: Copy>(values: &[T], row: usize) -> T {
+    values[if values.len() == 1 { 0 } else { row }]
+}
+
 fn positive(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
-/// Whole numbers; moments and intervals in microseconds; 0 for everything else.
+/// Whole numbers, one for each row of the column; moments and intervals in microseconds; 0 for everything else.
 #[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types, and few of them are numbers")]
-fn numbers(column: Option<&ArrayRef>, rows: usize) -> Result<Vec<i64>> {
+fn numbers(column: Option<&ArrayRef>) -> Result<Vec<i64>> {
     const DAY: i64 = 86_400_000_000;
-    let Some(column) = column else { return Ok(vec![0; rows]) };
+    let Some(column) = column else { return Ok(vec![0]) };
     let whole = match column.data_type() {
         DataType::Interval(IntervalUnit::MonthDayNano) => {
             let intervals =
@@ -176,16 +178,17 @@ fn numbers(column: Option<&ArrayRef>, rows: usize) -> Result<Vec<i64>> {
             cast(column, &DataType::Timestamp(TimeUnit::Microsecond, None))?
         }
         data_type if data_type.is_integer() => Arc::clone(column),
-        _ => return Ok(vec![0; rows]),
+        _ => return Ok(vec![0]),
     };
     let whole = cast(&whole, &DataType::Int64)?;
     Ok(whole.as_primitive::<Int64Type>().iter().map(Option::unwrap_or_default).collect())
 }
 
-/// Bytes of each text, and of each array about.
+/// Bytes of each text, and of each array about, one for each row of the column.
 #[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types, and few of them are texts")]
-fn sizes(column: Option<&ArrayRef>, rows: usize) -> Vec<u64> {
-    let Some(column) = column else { return vec![0; rows] };
+fn sizes(column: Option<&ArrayRef>) -> Vec<u64> {
+    let Some(column) = column else { return vec![0] };
+    let rows = column.len();
     let whole = column.get_array_memory_size() as u64;
     (0..rows)
         .map(|row| match column.data_type() {
@@ -228,6 +231,9 @@ mod tests {
                 "SELECT replace(repeat('a', 100000), 'a', repeat('b', 100000))",
                 "SELECT regexp_replace(repeat('a', 100000), '.', repeat('b', 100000), 'g')",
                 "SELECT repeat('x', column1) FROM (VALUES (40000000), (40000000))",
+                // Constants beside a column, which together would be larger than any text or list may be.
+                "SELECT replace(value::text || 'a', 'a', repeat('bbbbbbbbbb', 4000000)) FROM generate_series(1, 100)",
+                "SELECT array_repeat(range(0, 8000000), value) FROM generate_series(1, 300)",
             ] {
                 let error = run(sql).await.expect_err(sql);
                 assert!(error.contains("expected at most 67108864"), "{sql}: {error}");
