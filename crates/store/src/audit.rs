@@ -293,28 +293,32 @@ pub(crate) async fn append(session: &mut Session<'_>, entry: &Entry) -> Result<(
 }
 
 /// Everything whose beginning is recorded in the transaction that makes it, but for what was there before the version
-/// that began to.
+/// that began to. By EXCEPT, which PostgreSQL sorts or hashes: it walks a `NOT IN` that is larger than its working memory
+/// once for each row.
 const UNRECORDED: [(&str, &str); 3] = [
     (
         "tasks",
-        "SELECT count(*) AS unrecorded, min(t.id) AS first FROM tasks t
-         WHERE t.tenant = $1 AND t.seq > coalesce((SELECT max(tasks_before) FROM installation), 0)
-         AND t.id NOT IN (SELECT e.task FROM audit_events e
-             WHERE e.tenant = $1 AND e.operation = 'start' AND e.sequence IS NOT NULL)",
+        "SELECT count(*) AS unrecorded, min(id) AS first FROM (
+             SELECT t.id AS id FROM tasks t
+             WHERE t.tenant = $1 AND t.seq > coalesce((SELECT max(tasks_before) FROM installation), 0)
+             EXCEPT SELECT e.task FROM audit_events e
+             WHERE e.tenant = $1 AND e.operation = 'start' AND e.sequence IS NOT NULL) AS missing",
     ),
     (
         "snapshots",
-        "SELECT count(*) AS unrecorded, min(s.id) AS first FROM snapshots s
-         WHERE s.tenant = $1 AND s.seq > coalesce((SELECT max(snapshots_before) FROM installation), 0)
-         AND s.id NOT IN (SELECT e.report FROM audit_events e
-             WHERE e.tenant = $1 AND e.operation = 'snapshot_published' AND e.sequence IS NOT NULL)",
+        "SELECT count(*) AS unrecorded, min(id) AS first FROM (
+             SELECT s.id AS id FROM snapshots s
+             WHERE s.tenant = $1 AND s.seq > coalesce((SELECT max(snapshots_before) FROM installation), 0)
+             EXCEPT SELECT e.report FROM audit_events e
+             WHERE e.tenant = $1 AND e.operation = 'snapshot_published' AND e.sequence IS NOT NULL) AS missing",
     ),
     (
         "credentials",
-        "SELECT count(*) AS unrecorded, min(c.client) AS first FROM credentials c
-         WHERE c.tenant = $1 AND c.created > coalesce((SELECT max(credentials_before) FROM installation), -1)
-         AND c.client NOT IN (SELECT e.report FROM audit_events e
-             WHERE e.tenant = $1 AND e.operation = 'credential_created' AND e.sequence IS NOT NULL)",
+        "SELECT count(*) AS unrecorded, min(id) AS first FROM (
+             SELECT c.client AS id FROM credentials c
+             WHERE c.tenant = $1 AND c.created > coalesce((SELECT max(credentials_before) FROM installation), -1)
+             EXCEPT SELECT e.report FROM audit_events e
+             WHERE e.tenant = $1 AND e.operation = 'credential_created' AND e.sequence IS NOT NULL) AS missing",
     ),
 ];
 
