@@ -118,9 +118,6 @@ pub enum Extent {
     All,
 }
 
-/// Snapshots that are counted, to know what share of the files may be left over.
-const COUNTED_MAX: u32 = 100_000;
-
 /// Lets snapshots expire by the policy of the settings, moves what only they read to the trash, and empties that of what has
 /// been there for long. To be called under the lock of refreshing.
 ///
@@ -148,10 +145,9 @@ pub async fn expire(
         taken(Step::SnapshotsExpired);
     }
     let kept = house.store.kept().await?;
-    let known = house.store.catalogued(&house.tenant, COUNTED_MAX).await?;
     let removal = Removal {
         trash: trash::place(&house.tables_dir(), now),
-        expired: known.iter().filter(|snapshot| snapshot.expired.is_some()).count(),
+        expired: Box::pin(house.store.expired_count(&house.tenant)).await?,
         all: extent == Extent::All,
     };
     let removed = tables.remove_unkept(&kept, Some(&removal)).await?;

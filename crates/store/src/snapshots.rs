@@ -241,6 +241,25 @@ impl Store {
     }
 }
 
+impl Store {
+    /// How many snapshots of a tenant have expired. Their rows are kept for ever.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn expired_count(&self, tenant: &TenantId) -> Result<usize> {
+        let counted = self
+            .read_first(
+                "SELECT count(*) AS expired FROM snapshots WHERE tenant = $1 AND expired IS NOT NULL",
+                values![tenant.as_str()],
+            )
+            .await;
+        let expired = counted.and_then(|row| row.map_or(Ok(0), |row| row.integer("expired")));
+        expired
+            .map(|expired| expired.cast_unsigned() as usize)
+            .map_err(|error| failed("count snapshots", error))
+    }
+}
+
 /// What a policy asks of the snapshots that have not expired. Live tasks read theirs, also after a retry.
 const FACTS: &str = "SELECT s.id, s.created, s.pin,
         EXISTS (SELECT 1 FROM tasks t WHERE t.tenant = s.tenant AND t.snapshot = s.id
