@@ -68,6 +68,11 @@ impl Comparer for Comparisons {
         }
         let keys = if keys.is_empty() { self.keys(old)? } else { keys };
         let (old, new) = (Run::of(old)?, Run::of(new)?);
+        // Before the one place, which a client that holds all of its copies would keep from others.
+        let mut room = match form {
+            ComparisonForm::Counts => None,
+            ComparisonForm::Csv | ComparisonForm::Page => Some(self.copies.room(client, 0).await?),
+        };
         let place = self.place.clone().acquire_owned().await.map_err(unmade)?;
         let job = Job { files: self.files.clone(), work_dir: self.work_dir.clone(), old, new, keys, form };
         let made = tokio::task::spawn_blocking(move || {
@@ -77,8 +82,9 @@ impl Comparer for Comparisons {
         });
         let (made, place) = made.await.map_err(unmade)?;
         let mut made = made?;
-        if let Some(file) = &mut made.file {
-            file.held = Some(Arc::new(self.copies.room(client, file.bytes).await?));
+        if let (Some(file), Some(mut room)) = (&mut made.file, room.take()) {
+            room.grow(file.bytes).await?;
+            file.held = Some(Arc::new(room));
         }
         // Not before: the next one is written only when this one has its room.
         drop(place);

@@ -60,18 +60,23 @@ impl Copies {
     /// # Errors
     /// `Unavailable` when there is none.
     pub async fn room(self: &Arc<Self>, client: &ClientId, bytes: u64) -> Result<Room> {
-        let room = async {
+        self.waited(|| self.take(client, bytes)).await
+    }
+
+    /// What `take` gives once there is room for it.
+    async fn waited<T>(&self, mut take: impl FnMut() -> Option<T>) -> Result<T> {
+        let taken = async {
             loop {
                 let mut freed = std::pin::pin!(self.freed.notified());
                 // Before the look, so that nothing given back after it is missed.
                 freed.as_mut().enable();
-                if let Some(room) = self.take(client, bytes) {
-                    return room;
+                if let Some(taken) = take() {
+                    return taken;
                 }
                 freed.await;
             }
         };
-        tokio::time::timeout(self.wait, room).await.map_err(|_| {
+        tokio::time::timeout(self.wait, taken).await.map_err(|_| {
             Error::unavailable(
                 "too many evidence packages and comparisons are being sent: expected some to end first",
             )
@@ -94,6 +99,26 @@ impl Copies {
     fn held(&self) -> MutexGuard<'_, Held> {
         // A panic cannot leave the numbers half changed.
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Room {
+    /// Takes room for so many more bytes; waits for it a while.
+    ///
+    /// # Errors
+    /// `Unavailable` when there is none.
+    pub async fn grow(&mut self, bytes: u64) -> Result<()> {
+        let copies = Arc::clone(&self.copies);
+        copies
+            .waited(|| {
+                let mut held = copies.held();
+                let grown = held.bytes.saturating_add(bytes);
+                // One that is larger than all the room has it alone.
+                (held.copies == 1 || grown <= COPIES_BYTES_MAX).then(|| held.bytes = grown)
+            })
+            .await?;
+        self.bytes = self.bytes.saturating_add(bytes);
+        Ok(())
     }
 }
 
@@ -153,6 +178,24 @@ mod tests {
         assert!(!waiting.is_finished());
         held.pop();
         waiting.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn room_that_grows_counts_as_if_it_had_been_taken_at_once() {
+        let copies = copies();
+        let mut one = copies.room(&client(0), 0).await.unwrap();
+        // Larger than all the room, and alone.
+        one.grow(COPIES_BYTES_MAX + 1).await.unwrap();
+        assert!(copies.room(&client(1), 1).await.is_err());
+        drop(one);
+        let mut one = copies.room(&client(0), 0).await.unwrap();
+        let mut other = copies.room(&client(1), 0).await.unwrap();
+        one.grow(COPIES_BYTES_MAX).await.unwrap();
+        assert_eq!(other.grow(1).await.unwrap_err().category, Category::Unavailable);
+        drop(one);
+        other.grow(1).await.unwrap();
+        drop(other);
+        assert_eq!(copies.held().bytes, 0);
     }
 
     #[tokio::test]

@@ -117,7 +117,10 @@ impl Packages {
     }
 
     async fn make(&self, client: &ClientId, task: &Task) -> Result<Package> {
+        let gathering = self.places.clone().acquire_owned().await.map_err(unmade)?;
         let contents = self.contents(task).await?;
+        // Whoever waits for room holds up nobody.
+        drop(gathering);
         let room = self.parts.copies.room(client, contents.bytes()).await?;
         let place = self.places.clone().acquire_owned().await.map_err(unmade)?;
         let (files, work_dir, key) =
