@@ -20,6 +20,7 @@ use std::fs::File;
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Opens published files.
 pub trait FileOpener: Send + Sync {
@@ -205,9 +206,25 @@ const VERIFIED_MAX: usize = 4_096;
 
 /// Names of published files whose content was found to be that of their records; the oldest are forgotten. A name is
 /// never given to another file.
-pub(crate) struct Verified(Mutex<VecDeque<String>>);
+pub(crate) struct Verified {
+    names: Mutex<VecDeque<String>>,
+    /// Held while a file is read for its digest alone: many parts of one file are asked for at once.
+    turn: Arc<Semaphore>,
+}
 
 impl Verified {
+    fn new() -> Self {
+        Self { names: Mutex::default(), turn: Arc::new(Semaphore::new(1)) }
+    }
+
+    /// The turn to look at a file that is not known yet; `None` where it is known.
+    pub(crate) async fn turn(&self, name: &str) -> Option<OwnedSemaphorePermit> {
+        if self.has(name) {
+            return None;
+        }
+        Some(self.turn.clone().acquire_owned().await.expect("it is never closed"))
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.names().iter().any(|known| known == name)
     }
@@ -222,7 +239,7 @@ impl Verified {
 
     fn names(&self) -> std::sync::MutexGuard<'_, VecDeque<String>> {
         // A panic cannot leave the list half changed.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.names.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -238,7 +255,7 @@ impl AppState {
             token_failures: RateLimiter::new(settings.token_rate_limit, clients_max),
             credential_check: CredentialCheck::new(clients_max),
             refusals: Refusals::new(clients_max),
-            verified: Verified(Mutex::default()),
+            verified: Verified::new(),
             wiring,
         }))
     }

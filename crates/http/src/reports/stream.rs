@@ -34,23 +34,29 @@ pub(crate) async fn open(
     range: Range<u64>,
 ) -> Result<Body, Failure> {
     let (state, published) = (state.clone(), published.clone());
+    let is_whole = range == (0..published.bytes);
+    let turn = match is_whole {
+        true => None,
+        false => state.inner().verified.turn(&published.stored_name).await,
+    };
     let opened = tokio::task::spawn_blocking(move || {
-        let file = state.inner().wiring.files.open(&published.stored_name)?;
-        let whole = Sending::whole(Arc::new(file), published.stored_name, published.bytes, published.sha256)?;
-        if range == (0..published.bytes) {
+        // Given back by whoever reads, also when nobody waits for it any more.
+        let _turn = turn;
+        let name = published.stored_name;
+        let file = Arc::new(state.inner().wiring.files.open(&name)?);
+        let whole = Sending::whole(file.clone(), name.clone(), published.bytes, published.sha256)?;
+        if is_whole {
             return Ok(whole);
         }
         let verified = &state.inner().verified;
-        if !verified.has(&whole.name) {
-            let (file, name) = (whole.file.clone(), whole.name.clone());
+        if !verified.has(&name) {
             let mut rest = Some(whole);
             while let Some(sending) = rest {
                 rest = sending.read()?.map(|(_, rest)| rest);
             }
             verified.add(&name);
-            return Ok(Sending::part(file, name, range));
         }
-        Ok(Sending::part(whole.file, whole.name, range))
+        Ok(Sending::part(file, name, range))
     });
     body(opened.await)
 }
