@@ -217,7 +217,7 @@ pub enum ClientKind {
 }
 
 /// `refresh`
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct RefreshArgs {
     /// Refused records to print for each source; a refresh keeps the first 20 for this
     #[arg(long, value_name = "N", default_value_t = 20)]

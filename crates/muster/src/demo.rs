@@ -168,14 +168,7 @@ async fn make_organisation(
 async fn refresh_and_say(house: &House, engine: &EnginePorts, say: Say, what: &str) -> Result {
     let began = Instant::now();
     // Refused records are counted, not listed.
-    let args = RefreshArgs {
-        rejected: 0,
-        full: false,
-        rebuild: false,
-        accept_missing: Vec::new(),
-        verbose: false,
-        as_of: None,
-    };
+    let args = RefreshArgs { rejected: 0, ..RefreshArgs::default() };
     let report: RefreshReport = refresh(house, engine, &args).await?;
     let Some(snapshot) = &report.snapshot else {
         say.line(&report.text(false))?;

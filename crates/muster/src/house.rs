@@ -164,11 +164,6 @@ impl House {
         &self.dir
     }
 
-    /// What all processes on one database share.
-    pub fn shared(&self) -> &Path {
-        &self.shared
-    }
-
     /// Folder of the result files.
     pub fn results_dir(&self) -> PathBuf {
         self.shared.join("results")
@@ -180,7 +175,7 @@ impl House {
     }
 
     /// Folder of what does not outlive a run. It may be a link, or a file system of its own.
-    fn work_dir(&self) -> Result<PathBuf> {
+    pub fn work_dir(&self) -> Result<PathBuf> {
         folder::own_inside(&self.dir.join("work"))
     }
 

@@ -346,7 +346,7 @@ fn state(
             store: house.store.clone(),
             tenant: house.tenant.clone(),
             tables,
-            folders: vec![house.dir().to_owned(), house.shared().to_owned()],
+            folders: vec![house.dir().to_owned(), house.results_dir(), house.tables_dir(), house.work_dir()?],
             stopping,
         }),
         clock: Arc::new(SystemClock),
@@ -392,7 +392,7 @@ struct Ready {
     store: Arc<Store>,
     tenant: TenantId,
     tables: Arc<dyn SnapshotTables>,
-    /// What has to have room.
+    /// What has to have room; each may be a file system of its own.
     folders: Vec<PathBuf>,
     stopping: CancellationToken,
 }
