@@ -43,7 +43,7 @@ pub(super) fn check(mut bag: impl Read + Seek, key: &PublicKey, findings: &mut V
         Ok(mut archive) => {
             check_archive(&mut archive, findings);
             if let Some(members) = members(&archive, findings) {
-                Bag { archive, members, findings, said: HashSet::new() }.check(key);
+                Bag { archive, members, findings, said: HashSet::new(), faults: 0 }.check(key);
             }
         }
     }
@@ -95,6 +95,8 @@ struct Bag<'a, R> {
     findings: &'a mut Vec<Finding>,
     /// The faults among them.
     said: HashSet<String>,
+    /// How many faults there were, told or not.
+    faults: usize,
 }
 
 impl<R: Read + Seek> Bag<'_, R> {
@@ -128,6 +130,7 @@ impl<R: Read + Seek> Bag<'_, R> {
     /// Says it once, however often it comes up.
     fn fails(&mut self, text: impl Into<String>) {
         let text = text.into();
+        self.faults += 1;
         match self.said.len() {
             FAULTS_MAX => {}
             _ if !self.said.insert(text.clone()) => {}
@@ -219,10 +222,10 @@ impl<R: Read + Seek> Bag<'_, R> {
         measured: &BTreeMap<String, Measured>,
         covers: impl Fn(&str) -> bool,
     ) -> bool {
-        let before = self.findings.len();
+        let before = self.faults;
         let Some(text) = self.read_text(name, TEXT_BYTES_MAX) else { return false };
         let (digests, faults): (Digests, _) = manifest::from_text(&text);
-        for fault in faults.into_iter().take(FAULTS_MAX) {
+        for fault in faults {
             self.fails(format!("{name}: {fault}"));
         }
         for (path, digest) in &digests {
@@ -242,7 +245,7 @@ impl<R: Read + Seek> Bag<'_, R> {
         for path in unnamed.cloned().collect::<Vec<_>>() {
             self.fails(format!("{path}: it is there, but {name} does not name it"));
         }
-        let whole = self.findings.len() == before;
+        let whole = self.faults == before;
         if whole {
             self.holds(format!("all {} files of {name} are there and as they were packed", digests.len()));
         }
