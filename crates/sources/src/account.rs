@@ -309,7 +309,10 @@ impl AccountSink {
     /// # Errors
     /// A name of the definition that no record of a whole read has.
     pub(crate) fn summary(mut self, incomplete: Option<String>) -> Result<ReadSummary, String> {
-        let seen = |wanted: &str| self.seen.iter().any(|name| name.eq_ignore_ascii_case(wanted));
+        // A flag may be told by a column that is not kept.
+        let seen = |wanted: &str| {
+            self.seen.iter().chain(&self.withheld).any(|name| name.eq_ignore_ascii_case(wanted))
+        };
         let schema: Vec<String> = match &self.order {
             Some(names) => names.iter().filter(|name| seen(name)).cloned().collect(),
             None => self.seen.iter().cloned().collect(),

@@ -20,6 +20,9 @@ const COMPARED_CHARACTERS_MAX: usize = 80;
 /// Columns among which the nearest is looked for.
 const COMPARED_NAMES_MAX: usize = 2000;
 
+/// How the key ends of the column that tells accounts apart.
+const NATIVE_IDENTITY: &str = ".native_identity";
+
 /// What a definition says about the names of its input's columns.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Named {
@@ -57,7 +60,9 @@ impl Named {
         let never_kept = definition.never_kept.iter().map(|name| name.to_ascii_lowercase()).collect();
         let mut wanted = Vec::new();
         let mut add = |key: String, name: &str, is_attribute| {
-            if !optional.contains(name) && !definition.reader.adds(name) {
+            // Without a native identity no record can be read.
+            let may_be_absent = optional.contains(name) && !key.ends_with(NATIVE_IDENTITY);
+            if !may_be_absent && !definition.reader.adds(name) {
                 let is_listed_only = key.ends_with(".attributes");
                 wanted.push(Wanted { key, name: name.to_owned(), is_attribute, is_listed_only });
             }
@@ -109,7 +114,7 @@ impl Named {
                 let what = if found.is_schema { "there is no column" } else { "no record has" };
                 let nearest = nearest(name, found.names)
                     .map_or_else(String::new, |nearest| format!("the nearest is {}; ", shown(nearest)));
-                let may_be_absent = !key.ends_with(".native_identity");
+                let may_be_absent = !key.ends_with(NATIVE_IDENTITY);
                 let way_out = if may_be_absent { ", or the name among `optional`" } else { "" };
                 Err(format!(
                     "{key}: {what} {}: {nearest}expected one of {}{way_out}",

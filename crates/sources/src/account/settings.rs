@@ -146,6 +146,15 @@ impl AccountSettings {
         ]
     }
 
+    /// The lists of attributes with the names of their keys.
+    fn lists(&self) -> [(&'static str, &[String]); 3] {
+        [
+            ("entitlements", &self.entitlements),
+            ("multi_valued", &self.multi_valued),
+            ("attributes", self.attributes.as_deref().unwrap_or_default()),
+        ]
+    }
+
     /// The values that a cell of a multi-valued column holds.
     pub(crate) fn values_of(&self, cell: &str) -> Vec<String> {
         if cell.trim_start().starts_with('[')
@@ -164,12 +173,7 @@ impl AccountSettings {
         {
             named.extend(name.as_ref().map(|name| (format!("account.{key}"), name.as_str())));
         }
-        let listed = self.attributes.as_deref().unwrap_or_default();
-        for (key, names) in [
-            ("entitlements", &self.entitlements[..]),
-            ("multi_valued", &self.multi_valued),
-            ("attributes", listed),
-        ] {
+        for (key, names) in self.lists() {
             named.extend(names.iter().map(|name| (format!("account.{key}"), name.as_str())));
         }
         for (key, condition) in self.flags() {
@@ -211,12 +215,7 @@ impl AccountSettings {
         if let Some((key, _)) = self.named().into_iter().find(|(_, name)| name.trim().is_empty()) {
             return blank(key);
         }
-        let listed = self.attributes.as_deref().unwrap_or_default();
-        for (key, names) in [
-            ("entitlements", &self.entitlements[..]),
-            ("multi_valued", &self.multi_valued),
-            ("attributes", listed),
-        ] {
+        for (key, names) in self.lists() {
             for (index, name) in names.iter().enumerate() {
                 if names.iter().take(index).any(|earlier| earlier.eq_ignore_ascii_case(name)) {
                     return Some((format!("account.{key}[{index}]"), format!("{name:?} is listed twice")));

@@ -109,9 +109,9 @@ impl Layout {
                         None => warnings.push(format!("attributes: the header has no column {name:?}")),
                     }
                 }
-                let used = used_columns(settings);
+                let used = settings.named();
                 let is_ignored = |name: &&String| {
-                    let is_used = wanted.contains(name) || used.contains(&name.as_str());
+                    let is_used = used.iter().any(|(_, used)| used == *name);
                     !name.is_empty() && !is_used && !withheld.contains(name)
                 };
                 let ignored: Vec<String> = header.iter().filter(is_ignored).cloned().collect();
@@ -175,17 +175,4 @@ fn names(header: &RawRecord) -> Result<Vec<String>, HeaderFault> {
         names.push(name.to_owned());
     }
     Ok(names)
-}
-
-/// Columns that serve for something without being attributes.
-fn used_columns(settings: &DelimitedSettings) -> Vec<&str> {
-    let mut used = vec![settings.native_identity.as_str()];
-    used.extend(
-        [&settings.name_column, &settings.display_name, &settings.uuid]
-            .into_iter()
-            .flatten()
-            .map(String::as_str),
-    );
-    used.extend(settings.flags().into_iter().filter_map(|(_, rule)| Some(rule?.column.as_str())));
-    used
 }

@@ -11,7 +11,6 @@ use serde_json::{Map, Value};
 use std::sync::Arc;
 
 use crate::ndjson::values::whole;
-use crate::withheld::strip;
 
 /// The values of one column of a batch.
 pub(crate) struct Column {
@@ -65,14 +64,7 @@ impl Column {
 
 /// One value as text; `None` for null.
 fn text(array: &dyn Array, row: usize) -> Result<Option<String>, ArrowError> {
-    Ok(match json(array, row)? {
-        Value::Null => None,
-        Value::String(text) => Some(text),
-        mut value @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-            strip(&mut value);
-            Some(value.to_string())
-        }
-    })
+    Ok(crate::ndjson::values::text(json(array, row)?))
 }
 
 /// What a column holds, so far as two files of one source must agree in it: an integer of any width is one kind.
