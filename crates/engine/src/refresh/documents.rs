@@ -7,7 +7,7 @@
 
 use super::elements::SortedElements;
 use super::extent::Extent;
-use super::work::Work;
+use super::work::{self, RowsInOrder, Work};
 use super::{RefreshRequest, SourceInput};
 use crate::error::{EngineError, Result};
 use crate::file::ParquetFile;
@@ -25,7 +25,7 @@ use datafusion::functions::core::expr_fn::named_struct;
 use datafusion::prelude::{Expr, ParquetReadOptions, cast, ident, lit};
 use muster_reports::ports::AuditEvent;
 use muster_sources::DocumentType;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Documents in one piece of a file: small, because a document can hold hundreds of elements.
@@ -281,7 +281,28 @@ fn object(fields: &Fields, prefix: &str, known: &[Known]) -> Result<Expr> {
     Ok(named_struct(made.into_iter().flat_map(|(name, value)| [lit(name), value]).collect()))
 }
 
-/// (owner, element) for the list `name` of identity documents, by owner and then by `keys`.
+/// Rows by the identity whose document they go into, `owner`, and then by `keys`. They are sorted flat, each column once:
+/// objects are wider, and are made of a batch when it is read.
+async fn by_identity(
+    work: &Work,
+    name: &str,
+    sql: &str,
+    identity: &str,
+    keys: &[&str],
+    known: &[Known],
+) -> Result<RowsInOrder> {
+    // Texts of the last snapshot may come in another form than those that were read now.
+    let owner = cast(ident(identity), DataType::Utf8);
+    let flat: BTreeSet<&str> = known.iter().map(|(_, column)| *column).collect();
+    let flat = flat.into_iter().map(|column| (column.to_owned(), ident(column)));
+    let columns = std::iter::once(("owner".to_owned(), owner.clone())).chain(flat).collect();
+    let owner = SortKey { expression: owner, ascending: true };
+    let keys = std::iter::once(owner).chain(keys.iter().map(|name| SortKey::column(name))).collect();
+    let rows = Ordered::new(work.query(name, sql).await?, columns, keys);
+    work.in_order(&format!("sorted_{name}"), rows.map_err(|e| EngineError::plan(name, e))?).await
+}
+
+/// The elements of the list `name` of identity documents, by owner and then by `keys`.
 async fn elements(
     work: &Work,
     name: &'static str,
@@ -289,7 +310,6 @@ async fn elements(
     keys: &[&str],
     known: &[Known],
 ) -> Result<SortedElements> {
-    let failed = |e| EngineError::plan(name, e);
     let schema = schema(DocumentType::Identities);
     let Ok(DataType::List(item)) = schema.field_with_name(name).map(Field::data_type) else {
         return Err(EngineError::data("making documents", format!("{name} is no list")));
@@ -297,15 +317,9 @@ async fn elements(
     let DataType::Struct(fields) = item.data_type() else {
         return Err(EngineError::data("making documents", format!("{name} holds no objects")));
     };
-    let rows = work.query(name, sql).await?;
-    // Texts of the last snapshot may come in another form than those that were read now.
-    let owner = cast(ident("identity_id"), DataType::Utf8);
-    let columns =
-        vec![("owner".to_owned(), owner.clone()), ("element".to_owned(), object(fields, "", known)?)];
-    let keys = keys.iter().map(|name| SortKey::column(name));
-    let keys = [SortKey { expression: owner, ascending: true }].into_iter().chain(keys).collect();
-    let rows = Ordered::new(rows, columns, keys).map_err(failed)?;
-    Ok(SortedElements::new(name, work.in_order(&format!("sorted_{name}"), rows).await?))
+    let rows = by_identity(work, name, sql, "identity_id", keys, known).await?;
+    let element = work.over(&rows, object(fields, "", known)?)?;
+    Ok(SortedElements::new(name, rows, element))
 }
 
 async fn identities(work: &Work, step: &str) -> Result<()> {
@@ -327,12 +341,9 @@ async fn identities(work: &Work, step: &str) -> Result<()> {
     )
     .await?;
     let schema = schema(DocumentType::Identities);
-    let columns = fields_of(schema.fields(), "", &IDENTITY_FIELDS)?;
-    let id = columns.iter().find(|(name, _)| name == "id").map(|(_, id)| id.clone());
-    let id = id.ok_or_else(|| EngineError::data("making documents", "an identity has no id"))?;
-    let keys = vec![SortKey { expression: id, ascending: true }];
-    let rows = Ordered::new(work.query(step, IDENTITIES).await?, columns, keys);
-    let mut rows = work.in_order("sorted_identities", rows.map_err(|e| EngineError::plan(step, e))?).await?;
+    let mut rows = by_identity(work, "identities", IDENTITIES, "id", &[], &IDENTITY_FIELDS).await?;
+    let fields = fields_of(schema.fields(), "", &IDENTITY_FIELDS)?;
+    let fields = fields.into_iter().map(|(_, value)| work.over(&rows, value)).collect::<Result<Vec<_>>>()?;
     let mut file = DocumentFile::create(work, step, &schema)?;
     while let Some(batch) = rows.next()? {
         let owners = batch.column(0).as_string::<i32>().clone();
@@ -341,7 +352,7 @@ async fn identities(work: &Work, step: &str) -> Result<()> {
         let (account_counts, access_counts) = (lengths(&accounts), lengths(&access));
         // Access made here is entitlements and nothing else.
         let none: ArrayRef = Arc::new(Int64Array::from(vec![0; batch.num_rows()]));
-        let mut columns = batch.columns().to_vec();
+        let mut columns = fields.iter().map(|field| work::made(field, &batch)).collect::<Result<Vec<_>>>()?;
         for (name, column) in [
             ("accounts", accounts),
             ("access", access),

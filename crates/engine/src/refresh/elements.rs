@@ -4,21 +4,24 @@
 //! Invariants: owners and elements both come in the order of owners, and whatever does not is an error; every element
 //! gets into the list of its owner, or the whole fails; what is held is a few batches and the elements of one owner.
 
-use super::work::RowsInOrder;
+use super::work::{self, RowsInOrder};
 use crate::error::{EngineError, Result};
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StringArray, UInt32Array};
+use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StringArray};
 use datafusion::arrow::buffer::OffsetBuffer;
-use datafusion::arrow::compute::{concat_batches, take};
+use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::datatypes::{Field, SchemaRef};
+use datafusion::physical_plan::PhysicalExpr;
 use muster_sources::LIST_ITEM_FIELD;
 use std::sync::Arc;
 
-/// Rows of (owner, element), sorted by owner.
+/// Rows by the owner in their first column, of each of which an element is made when its list is.
 pub(super) struct SortedElements {
     /// What the elements are, for errors.
     name: &'static str,
     schema: SchemaRef,
     rows: RowsInOrder,
+    /// What an element is made by.
+    element: Arc<dyn PhysicalExpr>,
     waiting: RecordBatch,
     ended: bool,
     /// The last owner that was asked for.
@@ -30,10 +33,10 @@ fn owners_of(batch: &RecordBatch) -> StringArray {
 }
 
 impl SortedElements {
-    pub(super) fn new(name: &'static str, rows: RowsInOrder) -> Self {
+    pub(super) fn new(name: &'static str, rows: RowsInOrder, element: Arc<dyn PhysicalExpr>) -> Self {
         let schema = Arc::clone(rows.schema());
         let waiting = RecordBatch::new_empty(Arc::clone(&schema));
-        Self { name, schema, rows, waiting, ended: false, last: None }
+        Self { name, schema, rows, element, waiting, ended: false, last: None }
     }
 
     /// One list for each owner, empty where it has no element. `owners` go on where the last call ended.
@@ -45,7 +48,6 @@ impl SortedElements {
         let failed = |e| EngineError::data("gathering the elements of documents", e);
         self.read_past(owners)?;
         let known = owners_of(&self.waiting);
-        let mut taken = Vec::new();
         let mut lengths = Vec::with_capacity(owners.len());
         let mut at = 0;
         let mut last = self.last.as_deref();
@@ -64,11 +66,11 @@ impl SortedElements {
             while at < known.len() && known.value(at) == owner {
                 at += 1;
             }
-            taken.extend((first..at).map(|row| u32::try_from(row).expect("a few batches have few rows")));
             lengths.push(at - first);
         }
         let last = last.map(str::to_owned);
-        let elements = take(self.waiting.column(1), &UInt32Array::from(taken), None).map_err(failed)?;
+        // Every row up to here is somebody's.
+        let elements = work::made(&self.element, &self.waiting.slice(0, at))?;
         self.waiting = self.waiting.slice(at, self.waiting.num_rows() - at);
         self.last = last;
         let item = Field::new(LIST_ITEM_FIELD, elements.data_type().clone(), true);
@@ -127,6 +129,7 @@ mod tests {
     use super::*;
     use crate::file::ParquetFile;
     use datafusion::arrow::array::Int64Array;
+    use datafusion::physical_expr::expressions::Column;
 
     /// Elements 0, 1, 2... of these owners, from a file.
     fn elements(dir: &std::path::Path, owners: &[&str]) -> SortedElements {
@@ -135,7 +138,8 @@ mod tests {
         let batch = RecordBatch::try_from_iter([("owner", owners), ("element", numbers)]).unwrap();
         let mut file = ParquetFile::create(dir.join("elements"), batch.schema(), 2).unwrap();
         file.write(&batch).unwrap();
-        SortedElements::new("accounts", RowsInOrder::open(file.close().unwrap()).unwrap())
+        let rows = RowsInOrder::open(file.close().unwrap()).unwrap();
+        SortedElements::new("accounts", rows, Arc::new(Column::new("element", 1)))
     }
 
     /// The lists of several calls, or the words of the first error.

@@ -4,7 +4,7 @@
 //! The verdict is reached here once more and held against what the refresh wrote.
 
 use super::correlate::Rule;
-use super::work::{literal, texts};
+use super::work::{self, literal, texts};
 use crate::error::{EngineError, Result};
 use crate::session::Engine;
 use datafusion::arrow::array::RecordBatch;
@@ -159,10 +159,7 @@ async fn explain(
     native_identity: &str,
 ) -> Result<CorrelationExplanation> {
     let context = engine.session();
-    for table in ["sources", "accounts", "identities"] {
-        let provider = engine.table_of(manifest, table).await?;
-        context.register_table(table, provider).map_err(|e| EngineError::plan(table, e))?;
-    }
+    work::register_tables(engine, &context, manifest, &["sources", "accounts", "identities"]).await?;
     let definition = definition(&context, source).await?;
     let account = account(&context, &definition, native_identity).await?;
     let mut rules = Vec::new();
@@ -256,8 +253,7 @@ fn by_rules(rules: &[RuleOutcome]) -> (Verdict, String) {
 }
 
 async fn rows(context: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>> {
-    let failed = |e| EngineError::plan("explain", e);
-    context.sql(sql).await.map_err(failed)?.collect().await.map_err(failed)
+    work::rows_of(context, "explain", sql).await
 }
 
 async fn definition(context: &SessionContext, source: &str) -> Result<SourceDefinition> {

@@ -12,6 +12,8 @@ use muster_reports::ports::ManualLink;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// What reading the snapshot for links is called in errors.
+const STEP: &str = "links";
 /// Unknown names for which the nearest one is looked for.
 const HINTS_MAX: usize = 20;
 /// Names among which it is looked for.
@@ -38,16 +40,13 @@ async fn refused(
     links: &[ManualLink],
 ) -> Result<BTreeMap<usize, String>> {
     let context = engine.session();
-    for table in ["accounts", "identities"] {
-        let provider = engine.table_of(manifest, table).await?;
-        context.register_table(table, provider).map_err(|e| EngineError::plan(table, e))?;
-    }
+    work::register_tables(engine, &context, manifest, &["accounts", "identities"]).await?;
     context.register_batch("wanted", wanted(links)?).map_err(|e| EngineError::plan("wanted links", e))?;
     let mut reasons = BTreeMap::new();
     let identities = "SELECT w.place, count(i.id) FROM wanted w \
         LEFT JOIN (SELECT id, name FROM identities) i ON i.name = w.identity_name \
         GROUP BY w.place HAVING count(i.id) <> 1 ORDER BY w.place";
-    let found = rows(&context, identities).await?;
+    let found = work::rows_of(&context, STEP, identities).await?;
     let places = work::counts("identities of links", &found, 0)?;
     for (place, n) in places.into_iter().zip(work::counts("identities of links", &found, 1)?) {
         let Some((at, link)) = at(links, place) else { continue };
@@ -63,7 +62,7 @@ async fn refused(
     let accounts = "SELECT w.place FROM wanted w \
         LEFT ANTI JOIN (SELECT source_id, native_identity FROM accounts WHERE dead_since IS NULL) a \
           ON a.source_id = w.source_id AND a.native_identity = w.native_identity ORDER BY w.place";
-    for place in work::counts("accounts of links", &rows(&context, accounts).await?, 0)? {
+    for place in work::counts("accounts of links", &work::rows_of(&context, STEP, accounts).await?, 0)? {
         let Some((at, link)) = at(links, place) else { continue };
         let names = format!(
             "SELECT native_identity AS name FROM accounts WHERE source_id = {} AND dead_since IS NULL",
@@ -110,11 +109,6 @@ async fn near(
         "SELECT name FROM ({names}) WHERE starts_with(lower(trim(name)), {}) ORDER BY name LIMIT {COMPARED_MAX}",
         literal(&begins)
     );
-    let found: Vec<String> = texts(&rows(context, &sql).await?, 0).collect();
+    let found: Vec<String> = texts(&work::rows_of(context, STEP, &sql).await?, 0).collect();
     Ok(hint(given, found.iter().map(String::as_str)))
-}
-
-async fn rows(context: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>> {
-    let failed = |e| EngineError::plan("links", e);
-    context.sql(sql).await.map_err(failed)?.collect().await.map_err(failed)
 }

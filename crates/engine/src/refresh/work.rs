@@ -6,16 +6,18 @@ use crate::functions::MomentFunction;
 use crate::order::Ordered;
 use crate::session::{BATCH_ROWS, Engine, within_memory};
 use chrono::{DateTime, Utc};
-use datafusion::arrow::array::{Array, RecordBatch};
+use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::common::ScalarValue;
+use datafusion::common::{DFSchema, ScalarValue};
 use datafusion::dataframe::{DataFrame, DataFrameWriteOptions};
 use datafusion::datasource::MemTable;
 use datafusion::datasource::file_format::parquet::ParquetFormat;
 use datafusion::datasource::listing::ListingOptions;
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
-use datafusion::prelude::{ParquetReadOptions, SessionContext, lit};
+use datafusion::physical_plan::PhysicalExpr;
+use datafusion::prelude::{Expr, ParquetReadOptions, SessionContext, lit};
+use muster_reports::SnapshotManifest;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -102,6 +104,14 @@ impl Work {
         RowsInOrder::open(file.close()?)
     }
 
+    /// An expression over rows that are read in order.
+    pub(super) fn over(&self, rows: &RowsInOrder, expression: Expr) -> Result<Arc<dyn PhysicalExpr>> {
+        let schema = DFSchema::try_from(Arc::clone(rows.schema()));
+        schema
+            .and_then(|schema| self.context.create_physical_expr(expression, &schema))
+            .map_err(|e| EngineError::plan("rows in order", e))
+    }
+
     /// A place in the work folder that nothing had before.
     fn place(&self, step: &str) -> PathBuf {
         self.dir.join(format!("{step}-{}", self.kept.fetch_add(1, Ordering::Relaxed)))
@@ -170,7 +180,7 @@ impl Work {
 
     /// All rows of a small query.
     pub(super) async fn rows(&self, step: &str, sql: &str) -> Result<Vec<RecordBatch>> {
-        self.query(step, sql).await?.collect().await.map_err(|e| EngineError::plan(step, e))
+        rows_of(&self.context, step, sql).await
     }
 
     /// The one integer of a query of one row.
@@ -207,6 +217,32 @@ impl RowsInOrder {
         let failed = |e| EngineError::data(format!("reading {}", self.path.display()), e);
         self.reader.next().transpose().map_err(failed)
     }
+}
+
+/// Makes tables of a snapshot known to a session.
+pub(super) async fn register_tables(
+    engine: &Engine,
+    context: &SessionContext,
+    manifest: &SnapshotManifest,
+    tables: &[&'static str],
+) -> Result<()> {
+    for table in tables {
+        let provider = engine.table_of(manifest, table).await?;
+        context.register_table(*table, provider).map_err(|e| EngineError::plan(table, e))?;
+    }
+    Ok(())
+}
+
+/// All rows of a small query in a session.
+pub(super) async fn rows_of(context: &SessionContext, step: &str, sql: &str) -> Result<Vec<RecordBatch>> {
+    let failed = |e| EngineError::plan(step, e);
+    context.sql(sql).await.map_err(failed)?.collect().await.map_err(failed)
+}
+
+/// What an expression makes of a batch.
+pub(super) fn made(expression: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<ArrayRef> {
+    let made = expression.evaluate(batch).and_then(|value| value.into_array(batch.num_rows()));
+    made.map_err(|e| EngineError::plan("rows in order", e))
 }
 
 /// A text literal of SQL: the one way in which a text that is not ours gets into a query. Nothing but a quote ends it,
