@@ -66,18 +66,17 @@ impl Engine {
     /// # Errors
     /// [`EngineError::Damaged`].
     pub(crate) async fn check_table(&self, manifest: &SnapshotManifest, table: &'static str) -> Result<()> {
-        match self.damage_of(manifest, table, false).await? {
+        match self.damage_of(manifest, table).await? {
             None => Ok(()),
             Some(damage) => Err(EngineError::Damaged { snapshot: manifest.id.to_string(), damage }),
         }
     }
 
-    /// What is wrong with a table of a snapshot. With `again`, files are hashed although they are known.
+    /// What is wrong with a table of a snapshot.
     pub(crate) async fn damage_of(
         &self,
         manifest: &SnapshotManifest,
         table: &'static str,
-        again: bool,
     ) -> Result<Option<Damage>> {
         let (Some(files), Some(version)) = (manifest.files.get(table), manifest.versions.get(table)) else {
             return Ok(None);
@@ -92,7 +91,7 @@ impl Engine {
         }
         let (dir, known, files) = (self.tables_dir().join(table), Arc::clone(self.known()), files.clone());
         let hashed = tokio::task::spawn_blocking(move || {
-            files.iter().find_map(|(name, file)| known.fault(&dir, table, name, file, again))
+            files.iter().find_map(|(name, file)| known.fault(&dir, table, name, file))
         });
         Ok(hashed.await.map_err(|_| EngineError::Stopped)?.and_then(damage))
     }
@@ -105,19 +104,18 @@ impl Engine {
         let (engine, kept) = (Arc::clone(self), kept.to_vec());
         self.run(async move {
             let (mut checked, mut seen) = (Checked::default(), BTreeSet::new());
+            engine.known().forget();
             for manifest in &kept {
                 checked.unchecked += u64::from(manifest.files.is_empty());
                 for table in tables::TABLES {
-                    // Snapshots share files, and this one may have nothing new.
-                    let mut again = false;
+                    // Snapshots share files.
                     for (name, file) in manifest.files.get(table).into_iter().flatten() {
                         if seen.insert((table, name.clone())) {
-                            again = true;
                             checked.files += 1;
                             checked.bytes += file.bytes;
                         }
                     }
-                    let damage = engine.damage_of(manifest, table, again).await?;
+                    let damage = engine.damage_of(manifest, table).await?;
                     checked.damaged.extend(damage.map(|damage| (manifest.id.to_string(), damage)));
                 }
             }
@@ -145,9 +143,14 @@ impl Engine {
 }
 
 impl KnownFiles {
-    fn fault(&self, dir: &Path, table: &str, name: &str, file: &TableFile, again: bool) -> Option<String> {
+    /// Makes every file be hashed once more.
+    fn forget(&self) {
+        self.known().clear();
+    }
+
+    fn fault(&self, dir: &Path, table: &str, name: &str, file: &TableFile) -> Option<String> {
         let key = (table.to_owned(), name.to_owned());
-        if !again && matches!(self.known().get(&key), Some(Known::Sound)) {
+        if matches!(self.known().get(&key), Some(Known::Sound)) {
             return look_at(dir, name, file).err();
         }
         let modified = path_of(dir, name).metadata().and_then(|metadata| metadata.modified()).ok();
@@ -169,7 +172,7 @@ impl KnownFiles {
         let known = self.known().get(&(table.to_owned(), name.to_owned())).cloned();
         let Some(Known::Damaged { fault, modified }) = known else { return None };
         let now = path_of(dir, name).metadata().and_then(|metadata| metadata.modified()).ok();
-        if now == modified { Some(fault) } else { self.fault(dir, table, name, file, true) }
+        if now == modified { Some(fault) } else { self.fault(dir, table, name, file) }
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<(String, String), Known>> {
@@ -187,6 +190,12 @@ pub(crate) async fn describe(
 ) -> Result<BTreeMap<String, BTreeMap<String, TableFile>>> {
     let mut described = BTreeMap::new();
     for (table, version) in &manifest.versions {
+        if let Some(last) = previous.filter(|last| last.versions.get(table) == Some(version))
+            && let Some(files) = last.files.get(table)
+        {
+            described.insert(table.clone(), files.clone());
+            continue;
+        }
         let names = tables::files(engine.tables_dir(), table, Some(*version)).await?;
         let known = previous.and_then(|previous| previous.files.get(table)).cloned().unwrap_or_default();
         let (dir, failed) =

@@ -5,21 +5,25 @@
 //! which its session knows: a file is none of them, and functions that make tables are taken away.
 
 use crate::error::{EngineError, Result};
+use crate::tables::TABLES;
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::{DFParser, Statement};
+use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use muster_reports::ReportDefinition;
+use std::collections::BTreeSet;
 
-/// Checks the texts of a definition as far as that needs no snapshot.
+/// Checks the texts of a definition as far as that needs no snapshot; the tables of snapshots that they name.
 ///
 /// # Errors
 /// `Invalid` with the place of a text that is no query, or more than one.
-pub fn check(definition: &ReportDefinition) -> Result<()> {
+pub fn check(definition: &ReportDefinition) -> Result<BTreeSet<&'static str>> {
+    let mut named = BTreeSet::new();
     if definition.search {
-        return Ok(());
+        return Ok(named);
     }
     let own = [("query", &definition.query), ("population", &definition.population)];
     let exclusions =
@@ -27,10 +31,14 @@ pub fn check(definition: &ReportDefinition) -> Result<()> {
     let subtotals = definition.subtotals.iter().map(|subtotal| (subtotal.by.as_str(), &subtotal.query));
     let charts = definition.charts.iter().map(|chart| (chart.title.as_str(), &chart.query));
     for (place, sql) in own.into_iter().chain(exclusions).chain(subtotals).chain(charts) {
-        is_one_query(sql)
-            .map_err(|what| EngineError::Invalid(format!("report {}: {place}: {what}", definition.id)))?;
+        let fault = |what| EngineError::Invalid(format!("report {}: {place}: {what}", definition.id));
+        let query = one_query(sql).map_err(fault)?;
+        let (tables, _) =
+            resolve_table_references(&query, true).map_err(|error| fault(error.strip_backtrace()))?;
+        let is_named = |table: &&str| tables.iter().any(|named| named.table() == *table);
+        named.extend(TABLES.into_iter().filter(is_named));
     }
-    Ok(())
+    Ok(named)
 }
 
 /// Takes from a session what makes tables out of something else than the tables it was given.
@@ -44,14 +52,14 @@ pub(crate) fn limit(context: &SessionContext) {
 /// # Errors
 /// When the text is anything else than one query, or does not fit the tables.
 pub(crate) async fn plan(context: &SessionContext, sql: &str) -> datafusion::error::Result<DataFrame> {
-    is_one_query(sql).map_err(DataFusionError::Plan)?;
+    one_query(sql).map_err(DataFusionError::Plan)?;
     // A query can have other statements inside it.
     let reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     context.sql_with_options(sql, reading).await
 }
 
-fn is_one_query(sql: &str) -> std::result::Result<(), String> {
-    let statements = DFParser::parse_sql(sql).map_err(|error| error.strip_backtrace())?;
+fn one_query(sql: &str) -> std::result::Result<Statement, String> {
+    let mut statements = DFParser::parse_sql(sql).map_err(|error| error.strip_backtrace())?;
     let is_query = |statement: &Statement| match statement {
         Statement::Statement(statement) => matches!(**statement, SqlStatement::Query(_)),
         Statement::CreateExternalTable(_)
@@ -59,10 +67,13 @@ fn is_one_query(sql: &str) -> std::result::Result<(), String> {
         | Statement::Explain(_)
         | Statement::Reset(_) => false,
     };
-    match statements.len() {
-        1 if statements.iter().all(is_query) => Ok(()),
-        1 => Err("it is no query: expected one SELECT over the snapshot's tables".into()),
-        count => Err(format!("it is {count} statements: expected one SELECT over the snapshot's tables")),
+    let count = statements.len();
+    match statements.pop_front() {
+        Some(statement) if count == 1 && is_query(&statement) => Ok(statement),
+        Some(_) if count == 1 => Err("it is no query: expected one SELECT over the snapshot's tables".into()),
+        Some(_) | None => {
+            Err(format!("it is {count} statements: expected one SELECT over the snapshot's tables"))
+        }
     }
 }
 
@@ -121,7 +132,7 @@ mod tests {
     fn only_queries_over_known_tables_are_planned() {
         let context = session();
         for sql in NO_QUERIES {
-            assert!(is_one_query(sql).is_err(), "{sql}");
+            assert!(one_query(sql).is_err(), "{sql}");
             assert!(block_on(plan(&context, sql)).is_err(), "{sql}");
         }
         for sql in MORE_THAN_READING {
@@ -133,7 +144,7 @@ mod tests {
             "SELECT n FROM (VALUES (1)) v(n) WHERE n IN (SELECT n FROM accounts)",
             "SELECT unnest([1, 2])",
         ] {
-            is_one_query(sql).unwrap();
+            one_query(sql).unwrap();
             block_on(plan(&context, sql)).unwrap();
         }
         assert!(!context.table_exist("t").unwrap());
@@ -159,7 +170,7 @@ mod tests {
             );
             ReportDefinition::from_toml(&toml, "mine.toml").unwrap()
         };
-        check(&definition("nowhere")).unwrap();
+        assert!(check(&definition("nowhere")).unwrap().into_iter().eq(["accounts"]));
         for place in ["query", "population", "gone", "kind", "bars"] {
             let refused = check(&definition(place)).unwrap_err().to_string();
             assert!(refused.contains("report mine") && refused.contains(place), "{refused}");

@@ -6,7 +6,7 @@ use crate::order::{Ordered, SortKey};
 use crate::rows::ReportRows;
 use crate::session::{Engine, within_memory};
 use crate::stop::Running;
-use crate::{reading, scope, tables};
+use crate::{reading, scope};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
@@ -68,12 +68,12 @@ impl Engine {
         arguments: &Arguments,
         scope: &DataScope,
     ) -> Result<ReportPlan> {
-        reading::check(definition)?;
+        let named: Vec<_> = reading::check(definition)?.into_iter().collect();
         let running = Running::default();
         let context = self.session_until(running.stop());
         reading::limit(&context);
         // A query that names a table which the snapshot lacks says so.
-        scope::register(self, &context, manifest, scope, &tables::TABLES).await?;
+        scope::register(self, &context, manifest, scope, &named).await?;
         let parameters = parameters(arguments);
         let attributes = attribute_columns(manifest, definition, arguments)?;
         let query = parameterised(&context, &definition.query, &parameters).await.map_err(|error| {

@@ -34,7 +34,9 @@ pub(crate) async fn register(
 ) -> Result<()> {
     let views = match scope {
         DataScope::Everything => None,
-        DataScope::Sources(sources) => Some((whole_tables(engine, manifest, sources).await?, sources)),
+        DataScope::Sources(sources) => {
+            Some((whole_tables(engine, manifest, sources, wanted).await?, sources))
+        }
     };
     for table in wanted.iter().copied() {
         let failed = |e| EngineError::plan(table, e);
@@ -50,14 +52,16 @@ pub(crate) async fn register(
     Ok(())
 }
 
-/// A session that knows the tables themselves, for the views to read; no query of a caller runs in it.
+/// A session that knows the tables themselves, for the views to read; no query of a caller runs in it. Who is in view
+/// follows from accounts.
 async fn whole_tables(
     engine: &Engine,
     manifest: &SnapshotManifest,
     sources: &BTreeSet<SourceId>,
+    wanted: &[&'static str],
 ) -> Result<SessionContext> {
     let whole = engine.session();
-    for table in tables::TABLES {
+    for table in tables::TABLES.into_iter().filter(|table| *table == "accounts" || wanted.contains(table)) {
         let Some(provider) = provider(engine, manifest, table).await? else { continue };
         whole.register_table(table, provider).map_err(|e| EngineError::plan(table, e))?;
     }

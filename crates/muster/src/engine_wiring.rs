@@ -140,7 +140,8 @@ pub fn open(parts: Parts) -> Result<EnginePorts> {
 /// # Errors
 /// `Invalid` with the place in the definition.
 pub fn check_definition(definition: &ReportDefinition) -> Result<()> {
-    Ok(muster_engine::reading::check(definition)?)
+    muster_engine::reading::check(definition)?;
+    Ok(())
 }
 
 #[derive(Clone)]
