@@ -53,6 +53,8 @@ pub(crate) struct MappingFunction {
     name: String,
     profile: ProfileDefinition,
     lifecycle: Option<LifecycleDefinition>,
+    /// Whether the state is mapped like any other attribute.
+    maps_state: bool,
     signature: Signature,
 }
 
@@ -81,7 +83,7 @@ impl MappingFunction {
         let maps_state = profile.attributes.iter().any(|mapping| mapping.name == lifecycle_attribute());
         let lifecycle =
             lifecycle.or_else(|| maps_state.then(|| LifecycleDefinition::new("", BTreeMap::new())));
-        Self { name, profile, lifecycle, signature: Signature::any(1, Volatility::Immutable) }
+        Self { name, profile, lifecycle, maps_state, signature: Signature::any(1, Volatility::Immutable) }
     }
 
     fn fields() -> Fields {
@@ -147,7 +149,7 @@ impl ScalarUDFImpl for MappingFunction {
                 append(&mut mapped, "displayName", &shown);
             }
             let life = self.life(mapped_state, first);
-            if let Some(state) = life.state.as_ref().filter(|_| !self.maps_state()) {
+            if let Some(state) = life.state.as_ref().filter(|_| !self.maps_state) {
                 append(&mut mapped, lifecycle_attribute(), state);
             }
             places.append_value(place(&self.profile.prefer, &life));
@@ -178,11 +180,6 @@ struct Life {
 }
 
 impl MappingFunction {
-    /// Whether the state is mapped like any other attribute.
-    fn maps_state(&self) -> bool {
-        self.profile.attributes.iter().any(|mapping| mapping.name == lifecycle_attribute())
-    }
-
     /// The state and what it means: by its attribute's mapping where it has one, else by the `[lifecycle]`; without
     /// either everybody is active.
     fn life<'a>(&self, mapped: Option<String>, first: impl Fn(&str) -> Option<&'a str>) -> Life {
@@ -190,7 +187,7 @@ impl MappingFunction {
             return Life { state: mapped, status: Some(IdentityStatus::Active), unmapped: None };
         };
         let found = first(&lifecycle.attribute).unwrap_or_default();
-        let state = if self.maps_state() { mapped } else { lifecycle.states.get(found).cloned() };
+        let state = if self.maps_state { mapped } else { lifecycle.states.get(found).cloned() };
         let status = state.as_ref().and_then(|state| lifecycle.status.get(state)).copied();
         let unmapped = match status {
             Some(_) => None,

@@ -231,7 +231,7 @@ async fn distrust_changes(work: &Work, staged: &mut [StagedSource]) -> Result<()
         let Some(source) = staged.iter_mut().find(|s| s.outcome.run.id.as_str() == id) else { continue };
         let run = &mut source.outcome.run;
         (run.complete, run.cursor) = (false, None);
-        run.remark = Some(format!(
+        source.remark(format!(
             "{n} accounts are said to be unchanged and were not known before: the next run reads everything"
         ));
     }

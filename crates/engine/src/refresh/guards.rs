@@ -58,7 +58,7 @@ impl StagedSource {
     }
 
     /// Adds what a reader must know.
-    fn remark(&mut self, text: String) {
+    pub(super) fn remark(&mut self, text: String) {
         let remark = &mut self.outcome.run.remark;
         *remark = Some(match remark.take() {
             Some(earlier) => format!("{earlier}; {text}"),
@@ -82,8 +82,8 @@ pub(super) fn check_rules(request: &RefreshRequest, staged: &mut [StagedSource])
     let all: Vec<_> = request.sources.iter().map(|input| input.definition.clone()).collect();
     for (source, input) in staged.iter_mut().zip(&request.sources) {
         let unmapped = muster_sources::unmapped_identity_attributes(&input.definition, &all);
-        if let (None, Some(reason)) = (&source.outcome.failure, unmapped.into_iter().next()) {
-            source.fail(reason);
+        if source.outcome.failure.is_none() && !unmapped.is_empty() {
+            source.fail(unmapped.join("; "));
         }
     }
 }

@@ -17,7 +17,7 @@ use muster_reports::ids::SourceId;
 use muster_reports::ports::Clock;
 use muster_reports::snapshot::{AggregationMode, SourceRun};
 use muster_sources::documents::DocumentReader;
-use muster_sources::{DocumentType, ReadError, Rejection, record_schema, unmapped_identity_attributes};
+use muster_sources::{DocumentType, ReadError, Rejection, record_schema};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
@@ -74,13 +74,6 @@ pub(super) async fn stage_sources(
     stage_some(work, request, extent, &documents, &mut staged).await?;
     staged.values().for_each(|source| extent.regard_documents(&source.outcome.run));
     stage_some(work, request, extent, &accounts, &mut staged).await?;
-    let definitions: Vec<_> = request.sources.iter().map(|input| input.definition.clone()).collect();
-    for (at, source) in &mut staged {
-        let warnings = &mut source.outcome.run.warnings;
-        // Those of a source that is taken over may be of profiles that are no more.
-        warnings.retain(|warning| !warning.starts_with("correlation["));
-        warnings.extend(unmapped_identity_attributes(&definitions[*at], &definitions));
-    }
     let staged: Vec<_> = staged.into_values().collect();
     register(work, &staged).await?;
     Ok(staged)

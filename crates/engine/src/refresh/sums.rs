@@ -24,9 +24,12 @@ SELECT count(*), coalesce(sum(owners), 0) FROM (
       WHERE a.dead_since IS NULL))
   GROUP BY source_id, attribute, value)";
 
-/// Live accounts that belong to an identity.
-const LINKED: &str =
-    "SELECT count(*) FROM written_accounts WHERE dead_since IS NULL AND identity_id IS NOT NULL";
+/// Live accounts without a situation, and those that belong to an identity.
+const LIVE: &str = "SELECT count(CASE WHEN situation IS NULL THEN 1 END), count(identity_id) FROM written_accounts \
+     WHERE dead_since IS NULL";
+
+/// What all of this is called in errors.
+const STEP: &str = "checking the refresh";
 
 /// The tables as they were written, and what they were made of.
 pub(super) struct Written<'a> {
@@ -47,8 +50,7 @@ impl Written<'_> {
     /// `Data` with both numbers where two differ.
     pub(super) async fn check(&self) -> Result<()> {
         self.check_runs().await?;
-        self.check_accounts().await?;
-        let linked = self.count(LINKED).await?;
+        let linked = self.check_accounts().await?;
         self.check_identities(linked).await?;
         self.check_documents().await?;
         self.check_made_documents(linked).await
@@ -70,13 +72,15 @@ impl Written<'_> {
         self.rows_are("rejected_records", rejected, "records were refused")
     }
 
-    async fn check_accounts(&self) -> Result<()> {
+    /// How many live accounts belong to an identity.
+    async fn check_accounts(&self) -> Result<u64> {
         let kept =
             "SELECT count(*) FROM (SELECT id FROM accounts_now UNION ALL SELECT id FROM carried_accounts)";
         self.rows_are("accounts", self.count(kept).await?, "accounts are known")?;
         self.ids_are_unique("accounts").await?;
-        let homeless = "SELECT count(*) FROM written_accounts WHERE dead_since IS NULL AND situation IS NULL";
-        agree("live accounts without a situation", self.count(homeless).await?, "are allowed", 0)
+        let [homeless, linked] = self.numbers(LIVE).await?;
+        agree("live accounts without a situation", homeless, "are allowed", 0)?;
+        Ok(linked)
     }
 
     async fn check_identities(&self, linked: u64) -> Result<()> {
@@ -94,24 +98,20 @@ impl Written<'_> {
     async fn check_documents(&self) -> Result<()> {
         for document_type in DocumentType::ALL {
             let table = tables::of_documents(document_type);
-            let united = self.count(&format!("SELECT count(*) FROM {table}")).await?;
+            let united = format!("SELECT count(*) FROM {table}");
             match document_type {
-                DocumentType::Identities if !self.extent.everything => {
-                    let identities = self.count("SELECT count(*) FROM written_identities").await?;
-                    self.rows_are(table, identities, "identities there are")?;
-                }
                 // Checked below, where everything is counted once.
-                DocumentType::Entitlements if !self.extent.everything => {}
+                DocumentType::Identities | DocumentType::Entitlements if !self.extent.everything => {}
                 DocumentType::Events if !self.extent.everything => {
                     let before = self.count(&format!("SELECT count(*) FROM prev_{table}")).await?;
-                    self.rows_are(table, before + united, "events were recorded")?;
+                    self.rows_are(table, before + self.count(&united).await?, "events were recorded")?;
                 }
                 DocumentType::AccessProfiles | DocumentType::AccountActivities | DocumentType::Roles => {
                     let given = format!("SELECT count(*) FROM {GIVEN}{}", document_type.index_name());
                     self.rows_are(table, self.count(&given).await?, "documents were given")?;
                 }
                 DocumentType::Identities | DocumentType::Entitlements | DocumentType::Events => {
-                    self.rows_are(table, united, "documents were made or given")?;
+                    self.rows_are(table, self.count(&united).await?, "documents were made or given")?;
                 }
             }
             if document_type != DocumentType::Events {
@@ -128,19 +128,17 @@ impl Written<'_> {
             false => format!("written_{}", tables::of_documents(document_type)),
         };
         let documents = of(DocumentType::Identities);
-        let rows = self.count(&format!("SELECT count(*) FROM {documents}")).await?;
-        let identities = self.count("SELECT count(*) FROM written_identities").await?;
-        agree("documents of identities", rows, "identities there are", identities)?;
-        let sum = |column: &str| format!("SELECT coalesce(sum(\"{column}\"), 0) FROM {documents}");
-        let accounts = self.count(&sum("accountCount")).await?;
+        let [rows, accounts, access] = self
+            .numbers(&format!(
+                "SELECT count(*), coalesce(sum(\"accountCount\"), 0), coalesce(sum(\"accessCount\"), 0) FROM {documents}"
+            ))
+            .await?;
+        agree("documents of identities", rows, "identities there are", self.rows_of("identities")?)?;
         agree("accounts in documents", accounts, OF_IDENTITIES, linked)?;
         if !self.changed {
             return Ok(());
         }
-        let rights = self.work.rows("rights", RIGHTS).await?;
-        let of_anybody = work::counts("rights", &rights, 0)?.into_iter().sum();
-        let of_identities = work::counts("rights", &rights, 1)?.into_iter().sum();
-        let access = self.count(&sum("accessCount")).await?;
+        let [of_anybody, of_identities] = self.numbers(RIGHTS).await?;
         agree("rights in documents", access, "rights are of identities", of_identities)?;
         let entitlements =
             self.count(&format!("SELECT count(*) FROM {}", of(DocumentType::Entitlements))).await?;
@@ -153,14 +151,28 @@ impl Written<'_> {
     }
 
     fn rows_are(&self, table: &str, expected: u64, of_what: &str) -> Result<()> {
-        let rows = self.rows.get(table).copied().ok_or_else(|| {
-            EngineError::data("checking the refresh", format!("table {table:?} was not written"))
-        })?;
-        agree(&format!("rows of table {table}"), rows, of_what, expected)
+        agree(&format!("rows of table {table}"), self.rows_of(table)?, of_what, expected)
+    }
+
+    fn rows_of(&self, table: &str) -> Result<u64> {
+        self.rows
+            .get(table)
+            .copied()
+            .ok_or_else(|| EngineError::data(STEP, format!("table {table:?} was not written")))
+    }
+
+    /// The numbers of a query of one row.
+    async fn numbers<const N: usize>(&self, sql: &str) -> Result<[u64; N]> {
+        let rows = self.work.rows(STEP, sql).await?;
+        let mut numbers = [0; N];
+        for (column, number) in numbers.iter_mut().enumerate() {
+            *number = work::counts(STEP, &rows, column)?.into_iter().sum();
+        }
+        Ok(numbers)
     }
 
     async fn count(&self, sql: &str) -> Result<u64> {
-        self.work.count("checking the refresh", sql).await
+        self.work.count(STEP, sql).await
     }
 }
 
@@ -173,7 +185,7 @@ fn agree(what: &str, found: u64, of_what: &str, expected: u64) -> Result<()> {
         return Ok(());
     }
     Err(EngineError::data(
-        "checking the refresh",
+        STEP,
         format!(
             "{what}: {found}, but {expected} {of_what}: nothing is published; a refresh of everything (--full) takes \
              nothing over from the last snapshot"
