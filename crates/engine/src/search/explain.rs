@@ -69,7 +69,7 @@ pub fn explain(text: &str, now: DateTime<Utc>) -> Result<Explanation> {
             index: document_type.index_name(),
             fields: known.into_iter().map(Name::text).collect(),
             unknown: unknown.into_iter().map(Name::text).collect(),
-            columns: columns(&predicate, &schema).iter().map(|field| field.name().clone()).collect(),
+            columns: columns(&predicate, &schema),
             pushed: compiler.pushed,
             nothing: matches!(predicate, Predicate::<Path>::Nothing),
         });

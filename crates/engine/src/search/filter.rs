@@ -16,7 +16,6 @@ use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::{Expr, ident, lit};
 use muster_querystring::matching::{FieldTest, Predicate, TextBounds};
 use std::collections::HashSet;
-use std::sync::Arc;
 
 /// Columns that one part may ask and still be a function of each of them.
 const COLUMNS_MAX: usize = 4;
@@ -93,8 +92,7 @@ impl Compiler {
 
     /// The whole predicate as a function of the columns that it reads.
     pub(super) fn asked(&mut self, predicate: &Predicate<Path>) -> Expr {
-        let columns: Vec<String> =
-            columns(predicate, &self.schema).iter().map(|field| field.name().clone()).collect();
+        let columns = columns(predicate, &self.schema);
         if columns.is_empty() {
             return lit(matches!(predicate, Predicate::All));
         }
@@ -192,14 +190,12 @@ fn is_wide(predicate: &Predicate<Path>) -> bool {
     names.len() > COLUMNS_MAX
 }
 
-/// The columns that a predicate reads, each once.
-pub(super) fn columns(
-    predicate: &Predicate<Path>,
-    schema: &SchemaRef,
-) -> Vec<Arc<datafusion::arrow::datatypes::Field>> {
+/// Names of the columns that a predicate reads, each once.
+pub(super) fn columns(predicate: &Predicate<Path>, schema: &SchemaRef) -> Vec<String> {
     let mut names = HashSet::new();
     collect(predicate, &mut names);
-    schema.fields().iter().filter(|field| names.contains(field.name().as_str())).cloned().collect()
+    let columns = schema.fields().iter().map(|field| field.name());
+    columns.filter(|name| names.contains(name.as_str())).cloned().collect()
 }
 
 fn collect<'a>(predicate: &'a Predicate<Path>, names: &mut HashSet<&'a str>) {

@@ -45,6 +45,8 @@ pub(super) struct Known<'a> {
     types: &'a [(DocumentType, DocumentFields)],
     manifest: Option<&'a SnapshotManifest>,
     names: BTreeSet<String>,
+    /// Whether a source gives documents of these types, which may have any attribute.
+    given: bool,
 }
 
 impl<'a> Known<'a> {
@@ -55,7 +57,12 @@ impl<'a> Known<'a> {
     ) -> Self {
         let names = types.iter().flat_map(|(_, fields)| fields.names());
         let names = names.filter(|name| !name.ends_with('*')).collect();
-        Self { types, manifest, names }
+        let given = types.iter().any(|(document_type, _)| {
+            let index = document_type.index_name();
+            let mut sources = manifest.into_iter().flat_map(|manifest| &manifest.sources);
+            sources.any(|source| source.documents.iter().any(|given| given == index))
+        });
+        Self { types, manifest, names, given }
     }
 
     /// What of a query can match nothing in any type, in the order of the query.
@@ -157,17 +164,12 @@ impl<'a> Known<'a> {
     }
 
     /// Whether a name is that of an attribute which no document of the snapshot has, as far as that is known without
-    /// reading documents: not where a source gives documents, which may have any.
+    /// reading documents.
     fn lacks_attribute(&self, array: Option<&str>, name: &str) -> bool {
-        let Some(manifest) = self.manifest else { return false };
-        let whole = array.map_or_else(|| name.to_owned(), |array| format!("{array}.{name}"));
-        let given = self.types.iter().any(|(document_type, _)| {
-            let index = document_type.index_name();
-            manifest.sources.iter().any(|source| source.documents.iter().any(|given| given == index))
-        });
-        if given || name.contains('*') {
+        let Some(manifest) = self.manifest.filter(|_| !self.given && !name.contains('*')) else {
             return false;
-        }
+        };
+        let whole = array.map_or_else(|| name.to_owned(), |array| format!("{array}.{name}"));
         if let Some(attribute) = whole.strip_prefix("attributes.") {
             // Other documents than those of identities have none unless a source gives them.
             let has_map = self.types.iter().any(|(_, fields)| fields.target("attributes").is_some());
