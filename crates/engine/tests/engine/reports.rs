@@ -294,9 +294,14 @@ fn a_custom_report_reads_the_tables_of_the_snapshot_and_nothing_else() {
         "SELECT id AS n FROM written_accounts".to_owned(),
         format!("{names}; {names}"),
     ] {
+        // As a population: a count, which nothing but the rule refuses.
+        let counting =
+            ["native_identity", "table_name", "value", "id"].iter().fold(sql.clone(), |sql, name| {
+                sql.replace(&format!("SELECT {name} AS n"), "SELECT count(*) AS n")
+            });
         for scope in [&all, &nobody] {
             assert!(custom(&house, &sql, COUNT, "\"n\"", scope).is_err(), "{sql}");
-            assert!(custom(&house, names, &sql, "\"n\"", scope).is_err(), "{sql}");
+            assert!(custom(&house, names, &counting, "\"n\"", scope).is_err(), "{counting}");
         }
     }
     assert!(!outside.exists());

@@ -165,7 +165,7 @@ async fn definitions_and_messages_are_read() {
     );
     let id = api.start(ReportType::Accounts, &accounts()).await.unwrap().id.unwrap();
     world.fail().await;
-    let result = api.wait(&id, POLL, Duration::from_secs(5)).await.unwrap();
+    let result = api.wait(&id, POLL, Duration::from_secs(300)).await.unwrap();
     assert_eq!(result.messages[0].localized_text.as_deref(), Some("it broke"));
     let task = api.task_result(&id).await.unwrap();
     assert_eq!((task.completion_status, task.messages), (Some(CompletionStatus::Error), result.messages));
