@@ -2,7 +2,8 @@
 
 use crate::failure::Failure;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 /// Why a call gave nothing.
 #[derive(Debug)]
@@ -51,6 +52,13 @@ pub struct Outcome {
     pub rows: u64,
 }
 
+impl Outcome {
+    /// Whether there is a file.
+    pub fn has_file(&self) -> bool {
+        matches!(self.status.as_str(), "SUCCESS" | "WARNING")
+    }
+}
+
 /// An answer: the status and the whole body.
 #[derive(Debug)]
 pub struct Answer {
@@ -63,7 +71,7 @@ pub struct Answer {
 /// One client with a token.
 #[derive(Debug, Clone)]
 pub struct Api {
-    base: String,
+    origin: String,
     token: String,
     agent: ureq::Agent,
 }
@@ -83,9 +91,6 @@ fn agent() -> ureq::Agent {
     config.build().into()
 }
 
-/// Where the published operations are.
-const PUBLISHED: &str = "/v2024/reports";
-
 /// Whether a server at this base URL says that it is ready.
 pub fn is_ready(base: &str) -> bool {
     agent().get(format!("{base}/health/ready")).call().is_ok_and(|answer| answer.status().as_u16() == 200)
@@ -104,7 +109,7 @@ impl Api {
         let body = answer.expect_json(200, "the token")?;
         let token =
             body["access_token"].as_str().ok_or_else(|| wrong("the token's answer has no access_token"))?;
-        Ok(Self { base: format!("{base}{PUBLISHED}"), token: format!("Bearer {token}"), agent })
+        Ok(Self { origin: base.to_owned(), token: format!("Bearer {token}"), agent })
     }
 
     /// The value of the header by which it says who it is.
@@ -121,7 +126,7 @@ impl Api {
     /// The answer to a start, whatever it is.
     pub fn run(&self, report: &Report) -> Called<Answer> {
         let body = json!({"reportType": report.kind, "arguments": report.arguments});
-        let request = self.agent.post(format!("{}/run", self.base)).header("Authorization", &self.token);
+        let request = self.agent.post(self.published("run")).header("Authorization", &self.token);
         read(report.kind, request.send_json(body))
     }
 
@@ -132,8 +137,7 @@ impl Api {
 
     /// The whole task, from the route of our own: the published result does not say when it completed.
     pub fn task(&self, id: &str) -> Called<Value> {
-        let origin = self.base.trim_end_matches(PUBLISHED);
-        let path = format!("{origin}/muster/v1/reports/{id}/result");
+        let path = format!("{}/muster/v1/reports/{id}/result", self.origin);
         let request = self.agent.get(path).header("Authorization", &self.token);
         read("the task", request.call())?.expect_json(200, "the task")
     }
@@ -149,6 +153,20 @@ impl Api {
         Ok(body["status"]
             .as_str()
             .map(|status| Outcome { status: status.to_owned(), rows: body["rows"].as_u64().unwrap_or(0) }))
+    }
+
+    /// The outcome of a task, once it has one.
+    pub fn ended(&self, id: &str, patience: Duration) -> Result<Outcome, Failure> {
+        let begun = Instant::now();
+        loop {
+            if let Some(outcome) = self.outcome(id)? {
+                return Ok(outcome);
+            }
+            if begun.elapsed() > patience {
+                return Err(Failure::new(format!("task {id} has not ended within {patience:?}")));
+            }
+            sleep(Duration::from_millis(5));
+        }
     }
 
     /// The CSV file of a task, or the error's answer.
@@ -175,7 +193,7 @@ impl Api {
     /// The answer to a cancel, whatever it is.
     pub fn cancel_answer(&self, id: &str) -> Called<Answer> {
         let request =
-            self.agent.post(format!("{}/{id}/cancel", self.base)).header("Authorization", &self.token);
+            self.agent.post(self.published(&format!("{id}/cancel"))).header("Authorization", &self.token);
         read("cancel", request.send_empty())
     }
 
@@ -184,7 +202,12 @@ impl Api {
     }
 
     fn getting(&self, path: &str) -> ureq::RequestBuilder<ureq::typestate::WithoutBody> {
-        self.agent.get(format!("{}/{path}", self.base)).header("Authorization", &self.token)
+        self.agent.get(self.published(path)).header("Authorization", &self.token)
+    }
+
+    /// The address of a published operation.
+    fn published(&self, path: &str) -> String {
+        format!("{}/v2024/reports/{path}", self.origin)
     }
 }
 

@@ -261,9 +261,7 @@ fn wait(api: &Api, id: &str) -> Result<u64> {
     let begun = Instant::now();
     loop {
         match api.outcome(id)? {
-            Some(outcome) if outcome.status == "SUCCESS" || outcome.status == "WARNING" => {
-                return Ok(outcome.rows);
-            }
+            Some(outcome) if outcome.has_file() => return Ok(outcome.rows),
             Some(outcome) => return Err(Failure::new(format!("task {id} ended as {}", outcome.status))),
             None if begun.elapsed() > PATIENCE => {
                 return Err(Failure::new(format!("task {id} has not ended within {PATIENCE:?}")));

@@ -323,8 +323,9 @@ impl Run<'_> {
     fn attacks(&self) -> Result<Ended> {
         let house = self.house()?;
         let one_by_one = Plan { lanes: 1, ..self.plan.clone() };
-        let done = record::units(&one_by_one, &attacks::NAMES.map(String::from), |index, _| {
-            Ok(attacks::run(&house, index))
+        // What one leaves behind is not to be the next one's load.
+        let done = record::units(&one_by_one, &attacks::NAMES.map(String::from), |index, lane| {
+            Ok(attacks::run(&ground::copied(&house, &self.lane(lane)?, None, "")?, index))
         })?;
         let what = format!("{} of {} without harm", done.all.count(attacks::HARMLESS), attacks::NAMES.len());
         Ok(Ended::of(&done, what, None))

@@ -29,7 +29,7 @@ use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// `cargo xtask kill`
 #[derive(Debug, clap::Args)]
@@ -182,7 +182,7 @@ fn undisturbed(house: &House) -> Result<Vec<Expected>> {
     let mut expected = Vec::new();
     for report in house.reports() {
         let id = api.start(&report)?;
-        let outcome = wait(&api, &id)?;
+        let outcome = api.ended(&id, SETTLE_PATIENCE)?;
         let file = api.csv(&id)?;
         if file.status != 200 {
             return Err(Failure::new(format!("{} has no file without any kill", report.kind)));
@@ -191,19 +191,6 @@ fn undisturbed(house: &House) -> Result<Vec<Expected>> {
     }
     server.stop()?;
     Ok(expected)
-}
-
-fn wait(api: &Api, id: &str) -> Result<crate::api::Outcome> {
-    let begun = Instant::now();
-    loop {
-        if let Some(outcome) = api.outcome(id)? {
-            return Ok(outcome);
-        }
-        if begun.elapsed() > SETTLE_PATIENCE {
-            return Err(Failure::new(format!("task {id} has not ended within {SETTLE_PATIENCE:?}")));
-        }
-        thread::sleep(Duration::from_millis(5));
-    }
 }
 
 fn one_round(
@@ -246,7 +233,7 @@ fn one_round(
 /// Waits until every accepted task has ended and holds each against what it had to become.
 fn settle_all(api: &Api, ledger: &Ledger) -> Result<()> {
     for id in ledger.open_tasks() {
-        let outcome = wait(api, &id)?;
+        let outcome = api.ended(&id, SETTLE_PATIENCE)?;
         let file = api.csv(&id)?;
         ledger.settle(&id, &outcome, &file);
     }

@@ -124,15 +124,7 @@ impl House {
             .append(true)
             .open(&self.log)
             .context(|| format!("{} cannot be opened", self.log.display()))?;
-        let mut serve = match under {
-            [] => muster(&self.binary, &self.data),
-            [program, arguments @ ..] => {
-                let mut under = clean(Path::new(program));
-                under.args(arguments).arg(&self.binary).arg("--data").arg(&self.data);
-                under
-            }
-        };
-        let child = serve
+        let child = muster_under(under, &self.binary, &self.data)
             .args(["serve", "--init", "--listen", &format!("127.0.0.1:{}", port.number())])
             .envs(self.settings.iter().cloned())
             .envs(settings.iter().copied())
@@ -268,6 +260,18 @@ pub fn muster(binary: &Path, data: &Path) -> Command {
     let mut command = clean(binary);
     command.arg("--data").arg(data);
     command
+}
+
+/// The same under another program with its arguments, if there is one.
+pub fn muster_under(under: &[String], binary: &Path, data: &Path) -> Command {
+    match under {
+        [] => muster(binary, data),
+        [program, arguments @ ..] => {
+            let mut under = clean(Path::new(program));
+            under.args(arguments).arg(binary).arg("--data").arg(data);
+            under
+        }
+    }
 }
 
 fn clean(program: &Path) -> Command {

@@ -77,14 +77,9 @@ fn many_starts(house: &House) -> Result<()> {
 
 /// When a task completed, once it has.
 fn completed(api: &Api, id: &str) -> Result<String> {
-    let begun = Instant::now();
-    while begun.elapsed() < PATIENCE {
-        if let Some(time) = api.task(id)?["completed"].as_str() {
-            return Ok(time.to_owned());
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    Err(Failure::new(format!("task {id} does not end")))
+    api.ended(id, PATIENCE)?;
+    let time = api.task(id)?["completed"].as_str().map(str::to_owned);
+    time.ok_or_else(|| Failure::new(format!("task {id} has ended and says not when")))
 }
 
 /// Clients have queries checked that take long; health goes on answering.
@@ -145,12 +140,11 @@ fn idle_connections(house: &House) -> Result<()> {
     }
     for report in house.reports() {
         let id = api.start(&report)?;
-        completed(&api, &id)?;
-        let status = api.outcome(&id)?.map(|outcome| outcome.status);
-        if !matches!(status.as_deref(), Some("SUCCESS" | "WARNING")) {
+        let outcome = api.ended(&id, PATIENCE)?;
+        if !outcome.has_file() {
             return Err(Failure::new(format!(
-                "{} ended with {status:?} beside {IDLE} connections",
-                report.kind
+                "{} ended with {} beside {IDLE} connections",
+                report.kind, outcome.status
             )));
         }
     }

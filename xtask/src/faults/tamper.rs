@@ -8,11 +8,11 @@ use super::record::Counted;
 use crate::command;
 use crate::failure::{Context, Failure, Result};
 use crate::kill::SETTINGS;
-use crate::server::{House, muster};
+use crate::server::{House, muster, muster_under};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The word under which attacks are counted.
 pub const ATTACKS: &str = "attacks";
@@ -42,7 +42,7 @@ else:
 base.commit()
 "#;
 
-/// How long a service may take that refuses to start.
+/// How long a service may take until it answers, or refuses to start.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// All of them, on copies in `folder`.
@@ -67,9 +67,11 @@ fn forged(house: &House) -> Result<()> {
     tamper(house, "forge")?;
     // It answers and is not ready; a start is refused with words.
     let mut server = house.spawn(&SETTINGS)?;
+    let begun = Instant::now();
     let api = loop {
         match server.connect(&house.user) {
             Ok(api) => break api,
+            Err(failure) if begun.elapsed() > PATIENCE => return Err(failure),
             Err(failure) if server.ends_within(Duration::from_millis(20)) => return Err(failure),
             Err(_) => {}
         }
@@ -147,12 +149,9 @@ fn found(house: &House, what: &str) -> Result<()> {
 
 /// A command that must end with status 1 and say this.
 fn refused(house: &House, arguments: &[&str], what: &str) -> Result<()> {
-    let mut command = muster(&house.binary, &house.data);
-    let limit = PATIENCE.as_secs().to_string();
-    let mut timed = Command::new("timeout");
-    timed.arg(limit).arg(command.get_program()).args(command.get_args()).args(arguments);
-    command = timed;
-    let output = command.output().context(|| "the command cannot be run".into())?;
+    let timed = ["timeout".to_owned(), PATIENCE.as_secs().to_string()];
+    let mut command = muster_under(&timed, &house.binary, &house.data);
+    let output = command.args(arguments).output().context(|| "the command cannot be run".into())?;
     let said = String::from_utf8_lossy(&output.stderr);
     match output.status.code() {
         Some(1) if said.contains(what) => Ok(()),

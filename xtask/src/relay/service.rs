@@ -206,13 +206,7 @@ pub fn run(workspace: &Workspace, binary: &Path, needs: &Needs, rounds: u64) -> 
 fn started(api: &Api, house: &House) -> Result<String> {
     let report = house.reports().into_iter().find(|report| report.kind == "IDENTITIES");
     let task = api.start(&report.ok_or_else(|| Failure::new("there is no report IDENTITIES"))?)?;
-    let begun = Instant::now();
-    while api.outcome(&task)?.is_none() {
-        if begun.elapsed() > PATIENCE {
-            return Err(Failure::new("the report does not end"));
-        }
-        sleep(Duration::from_millis(10));
-    }
+    api.ended(&task, PATIENCE)?;
     Ok(task)
 }
 
