@@ -208,6 +208,12 @@ impl AccountSink {
         &self.settings.native_identity
     }
 
+    /// Which of a source's columns names the account, as [`Record::values`] finds it.
+    pub(crate) fn key_column(&self, names: &[String]) -> Option<usize> {
+        let exact = names.iter().position(|name| name == self.key());
+        exact.or_else(|| names.iter().position(|name| name.eq_ignore_ascii_case(self.key())))
+    }
+
     /// The native identity that an object says, if it does.
     pub(crate) fn key_of_json(&self, object: Value) -> Option<String> {
         let Value::Object(members) = object else { return None };
