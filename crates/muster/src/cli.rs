@@ -235,7 +235,7 @@ pub struct RefreshArgs {
     /// Print the rows, files and bytes of each table, too
     #[arg(long)]
     pub verbose: bool,
-    /// The date or time that the sources are of, for history: the snapshot is of that date
+    /// The date or time that the sources are of, for history, whatever date their data carries: the snapshot is of it
     #[arg(long, value_name = "DATE", value_parser = moment)]
     pub as_of: Option<DateTime<Utc>>,
 }

@@ -10,13 +10,12 @@ pub use muster_engine::retention::{Removal, Removed};
 use crate::config::{self, CsvHeader, PdfPaper};
 use crate::memory;
 use crate::refresh::{
-    RefreshReport, RefreshRequest, Refresher, RejectedRecord, SourceOutcome, TableOutcome, Total,
+    RefreshReport, RefreshRequest, Refresher, RejectedRecord, SourceOutcome, TableOutcome, Total, undated,
 };
 use crate::report_run::{Part, Planner, Prepared, Rows, Runner};
 use crate::snapshots::SnapshotTables;
 use arrow::record_batch::RecordBatch;
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use muster_engine::search::{SearchPart, SearchRequest};
 use muster_engine::{
     ChartNumber, Engine, EngineSettings, OutputColumn, ReportPlan, ReportRows, refresh as engine,
@@ -341,7 +340,7 @@ struct EngineRefresher {
 #[async_trait]
 impl Refresher for EngineRefresher {
     async fn refresh(&self, request: RefreshRequest) -> Result<RefreshReport> {
-        let (previous, notes) = match self.snapshots.newest(&request.tenant).await? {
+        let (previous, mut notes) = match self.snapshots.newest(&request.tenant).await? {
             Some(last) => {
                 let (last, notes) = self.engine.without_damage(last, request.rebuild).await?;
                 (Some(last), notes)
@@ -349,10 +348,6 @@ impl Refresher for EngineRefresher {
             None => (None, Vec::new()),
         };
         let accept_missing = accepted(&request)?;
-        let clock: Arc<dyn Clock> = match request.as_of {
-            None => self.clock.clone(),
-            Some(moment) => Arc::new(history(moment, self.clock.now(), previous.as_deref())?),
-        };
         let outcome = self
             .engine
             .refresh(engine::RefreshRequest {
@@ -363,7 +358,8 @@ impl Refresher for EngineRefresher {
                 audit: self.audit.clone(),
                 environment: Arc::new(|name| std::env::var(name).ok()),
                 snapshot: SnapshotId::new(self.ids.fresh()),
-                clock,
+                clock: self.clock.clone(),
+                as_of: request.as_of,
                 publish_incomplete: request.publish_incomplete,
                 // What is made again is read again, also from sources that can say what changed.
                 full: request.full || !notes.is_empty(),
@@ -380,37 +376,16 @@ impl Refresher for EngineRefresher {
             };
             self.snapshots.publish_recorded(&event, manifest).await?;
         }
-        let sources =
+        let sources: Vec<_> =
             outcome.sources.into_iter().map(|source| reported(source, request.rejected_max)).collect();
+        if outcome.manifest.is_some() && request.as_of.is_none() {
+            notes.extend(undated(&sources));
+        }
         let tables = outcome.tables.into_iter().map(written).collect();
         let totals = outcome.totals.into_iter();
         let totals =
             totals.map(|total| Total { counted: total.counted, now: total.now, before: total.before });
         Ok(RefreshReport { sources, snapshot: outcome.manifest, tables, totals: totals.collect(), notes })
-    }
-}
-
-/// The one moment that a refresh of history is at.
-struct Moment(DateTime<Utc>);
-
-impl Clock for Moment {
-    fn now(&self) -> DateTime<Utc> {
-        self.0
-    }
-}
-
-/// Snapshots follow one another in time, and none is of the future.
-fn history(moment: DateTime<Utc>, now: DateTime<Utc>, last: Option<&SnapshotManifest>) -> Result<Moment> {
-    let text = moment.to_rfc3339();
-    match last {
-        Some(last) if last.created >= moment => Err(Error::invalid(format!(
-            "as of {text}: expected a time behind the last snapshot's, {}",
-            last.created.to_rfc3339()
-        ))),
-        Some(_) | None if moment > now => {
-            Err(Error::invalid(format!("as of {text}: expected no time to come")))
-        }
-        Some(_) | None => Ok(Moment(moment)),
     }
 }
 
@@ -468,6 +443,7 @@ fn reported(source: engine::SourceOutcome, rejected_max: usize) -> SourceOutcome
         unchanged: run.unchanged,
         missing: run.missing,
         stale: run.stale,
+        as_of: run.as_of,
         complete: run.complete,
         remark: (!remarks.is_empty()).then(|| remarks.join("; ")),
         error: source.failure,

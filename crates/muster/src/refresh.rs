@@ -34,7 +34,7 @@ pub struct RefreshRequest {
     pub published: AuditEvent,
     /// Names or ids of the sources whose losses are accepted.
     pub accept_missing: Vec<String>,
-    /// What the sources are of, where that is not now.
+    /// What the sources are of, where that is neither now nor what their data says.
     pub as_of: Option<DateTime<Utc>>,
 }
 
@@ -72,6 +72,9 @@ pub struct SourceOutcome {
     pub missing: u64,
     /// Accounts that are as of an earlier read.
     pub stale: u64,
+    /// The time that its data says it is of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<DateTime<Utc>>,
     /// Whether everything the source holds was read.
     pub complete: bool,
     /// What a reader must know, such as why missing accounts were kept.
@@ -185,6 +188,9 @@ impl RefreshReport {
             for (word, note) in notes.into_iter().filter_map(|(word, note)| Some((word, note.as_ref()?))) {
                 text.push_str(&format!("\n{}: {word}: {note}", source.name));
             }
+            if let Some(date) = source.as_of {
+                text.push_str(&format!("\n{}: the data is as of {}", source.name, date.to_rfc3339()));
+            }
             if source.stale > 0 {
                 text.push_str(&format!(
                     "\n{}: {} accounts are as of an earlier read",
@@ -296,6 +302,18 @@ impl RefreshReport {
     }
 }
 
+/// That dates which data carries do not decide, because other data has none.
+pub fn undated(sources: &[SourceOutcome]) -> Option<String> {
+    let (dated, undated): (Vec<_>, Vec<_>) =
+        sources.iter().filter(|source| source.error.is_none()).partition(|source| source.as_of.is_some());
+    let first = undated.first().filter(|_| !dated.is_empty())?;
+    let others = match undated.len() - 1 {
+        0 => "carries".to_owned(),
+        others => format!("and of {} more sources carries", count(others as u64)),
+    };
+    Some(format!("the snapshot is of now, for the data of {:?} {others} no date", first.name))
+}
+
 impl SourceOutcome {
     fn state(&self) -> &'static str {
         match (&self.error, self.complete) {
@@ -314,6 +332,25 @@ mod tests {
 
     fn outcome(name: &str) -> SourceOutcome {
         SourceOutcome { name: name.into(), read: 1_250, created: 1_248, complete: true, ..Default::default() }
+    }
+
+    #[test]
+    fn dates_that_do_not_decide_are_told() {
+        let source = |name: &str, as_of: Option<&str>| SourceOutcome {
+            as_of: as_of.map(|date| date.parse().unwrap()),
+            ..outcome(name)
+        };
+        let dated = source("HR", Some("2024-01-31T23:59:59.999Z"));
+        assert_eq!(undated(&[dated.clone()]), None);
+        assert_eq!(undated(&[source("AD", None)]), None);
+        let failed = SourceOutcome { error: Some("no such file".into()), ..source("AD", None) };
+        assert_eq!(undated(&[failed, dated.clone()]), None);
+        let told = undated(&[source("AD", None), dated.clone()]);
+        let expected = "the snapshot is of now, for the data of \"AD\" carries no date";
+        assert_eq!(told.as_deref(), Some(expected));
+        let told = undated(&[source("AD", None), dated, source("Apps", None), source("CRM", None)]);
+        let expected = "the snapshot is of now, for the data of \"AD\" and of 2 more sources carries no date";
+        assert_eq!(told.as_deref(), Some(expected));
     }
 
     #[test]

@@ -68,6 +68,9 @@ pub struct SourceRun {
     /// and may not mark them missing.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub stale: u64,
+    /// The time that the data itself says it is of, where the source's definition says where to find it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<DateTime<Utc>>,
     /// SHA-256 of the input, where it is one.
     pub input_digest: Option<String>,
     /// The source's account attributes, in schema order.

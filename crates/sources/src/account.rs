@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 pub use settings::{AccountSettings, FlagCondition};
 
+use crate::dates::ReadDate;
 use crate::named::{Found, Named};
 use crate::ndjson::values::texts;
 use crate::reader::{Batch, ReadError, ReadSummary, Rejection, hex, shown};
@@ -105,7 +106,12 @@ pub(crate) struct AccountSink {
     rejections: Vec<Rejection>,
     pending_bytes: usize,
     seen: BTreeSet<String>,
+    /// Names whose values are in no row.
     withheld: BTreeSet<String>,
+    /// The date that the records are of.
+    pub(crate) date: ReadDate,
+    /// What is wrong with it; the whole read then fails.
+    date_fault: Option<String>,
     read: u64,
     rejected: u64,
     rejected_without_key: u64,
@@ -125,7 +131,7 @@ pub(crate) struct AccountSink {
 
 impl AccountSink {
     pub(crate) fn new(settings: AccountSettings, named: Named) -> Self {
-        let kept = |name: &&String| !named.withholds(name);
+        let kept = |name: &&String| named.keeps(name);
         let order = settings.attributes.as_ref().map(|names| names.iter().filter(kept).cloned().collect());
         Self {
             settings: Arc::new(settings),
@@ -138,6 +144,8 @@ impl AccountSink {
             pending_bytes: 0,
             seen: BTreeSet::new(),
             withheld: BTreeSet::new(),
+            date: ReadDate::None,
+            date_fault: None,
             read: 0,
             rejected: 0,
             rejected_without_key: 0,
@@ -161,7 +169,7 @@ impl AccountSink {
         self.named.check(&Found { names, is_schema: true, ignores_case: true })?;
         self.is_declared = true;
         if self.order.is_none() {
-            self.order = Some(names.iter().filter(|name| !self.named.withholds(name)).cloned().collect());
+            self.order = Some(names.iter().filter(|name| self.named.keeps(name)).cloned().collect());
         }
         self.know(names);
         Ok(())
@@ -178,11 +186,13 @@ impl AccountSink {
         if self.seen.contains(name) || self.withheld.contains(name) {
             return;
         }
-        if self.named.withholds(name) {
-            self.withheld.insert(name.to_owned());
-            self.warn(format!("{} is never kept", shown(name)));
-        } else {
+        if self.named.keeps(name) {
             self.seen.insert(name.to_owned());
+            return;
+        }
+        self.withheld.insert(name.to_owned());
+        if self.named.withholds(name) {
+            self.warn(format!("{} is never kept", shown(name)));
         }
     }
 
@@ -264,6 +274,11 @@ impl AccountSink {
             }
         }
         self.read += 1;
+        if self.date_fault.is_none() {
+            let number = self.read;
+            self.date_fault =
+                self.date.see(|column| record.text(column), || format!("record {number}")).err();
+        }
         let text = |name: &Option<String>| record.text(name.as_deref()?);
         self.rows.line(record.line);
         self.rows.native_identity(native_identity);
@@ -313,7 +328,7 @@ impl AccountSink {
     /// What the read came to; `incomplete` is why it was not read to its end, where it was not.
     ///
     /// # Errors
-    /// A name of the definition that no record of a whole read has.
+    /// A name of the definition that no record of a whole read has; a date that is none, or not that of all records.
     pub(crate) fn summary(mut self, incomplete: Option<String>) -> Result<ReadSummary, String> {
         // A flag may be told by a column that is not kept.
         let seen = |wanted: &str| {
@@ -337,6 +352,10 @@ impl AccountSink {
             .map(|(key, name)| format!("{key}: no record has {name:?}"))
             .collect();
         self.warnings.extend(missing);
+        if let Some(fault) = self.date_fault {
+            return Err(fault);
+        }
+        let as_of = self.date.end(incomplete.is_none())?;
         let is_whole = incomplete.is_none() && self.rejected == 0;
         Ok(ReadSummary {
             read: self.read,
@@ -349,6 +368,7 @@ impl AccountSink {
             bytes: self.bytes,
             schema,
             warnings: self.warnings,
+            as_of,
             changes_only: self.changes_only,
             // A record that was rejected must be told of again, though it does not change.
             cursor: self.cursor.filter(|_| is_whole),

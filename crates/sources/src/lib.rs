@@ -17,6 +17,7 @@
 //! sets of named values share `account`, which makes records of them.
 
 mod account;
+mod dates;
 pub mod definition;
 pub mod delimited;
 mod delta;
@@ -48,6 +49,7 @@ use named::Named;
 pub use named::unmapped_identity_attributes;
 
 pub use account::{AccountSettings, FlagCondition};
+pub use dates::{DatePlace, not_to_come};
 pub use definition::{
     AttributeMapping, CorrelationRule, DefinitionError, FlagRule, IdentityStatus, LifecycleDefinition,
     ManagerDefinition, ManagerMatch, MappingSource, PreferDefinition, ProfileDefinition, ReaderSettings,
@@ -71,7 +73,7 @@ pub use tenant::{
     LeftOut, MirrorRequest, TenantMirror, TenantObjects, TenantSettings, mirror as mirror_tenant,
     write_documents as write_tenant_documents,
 };
-pub use unread::unread_digest;
+pub use unread::{unread_date, unread_digest};
 
 /// Opens the source of accounts that `definition` describes, for one full read.
 ///

@@ -1,6 +1,7 @@
 //! What every kind of source gives: batches of records, rejections, and a summary at the end.
 
 use arrow::record_batch::RecordBatch;
+use chrono::{DateTime, Utc};
 
 /// A record of the source that could not become an account record, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,8 @@ pub struct ReadSummary {
     pub schema: Vec<String>,
     /// What the reader of a report must know though nothing failed, such as a listed column that is missing.
     pub warnings: Vec<String>,
+    /// The time that the data is of, where the definition says that it carries one.
+    pub as_of: Option<DateTime<Utc>>,
     /// Only records that changed since the read that `cursor` came from were given, and every account that is there
     /// is among [`Batch::present`]. Otherwise every record was given.
     pub changes_only: bool,
@@ -78,7 +81,7 @@ pub enum ReadError {
         #[source]
         source: std::io::Error,
     },
-    /// The head of the source does not fit its definition.
+    /// The head of the source, or what all its records share, does not fit the definition.
     #[error("{path}:{line}:{column}: {reason}")]
     Header {
         /// The file.

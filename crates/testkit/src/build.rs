@@ -149,6 +149,7 @@ pub fn source_run(id: &str, name: &str, authoritative: bool, ended: DateTime<Utc
         unchanged: 0,
         missing: 0,
         stale: 0,
+        as_of: None,
         input_digest: Some(format!("{:064x}", 7)),
         attributes: vec!["department".into(), "title".into()],
         cursor: None,

@@ -51,7 +51,7 @@ fn exceeds(a: u64, percent: u8, of: u64) -> bool {
 
 impl StagedSource {
     /// Nothing of the read is used.
-    fn fail(&mut self, reason: String) {
+    pub(super) fn fail(&mut self, reason: String) {
         self.outcome.run.complete = false;
         self.outcome.run.remark = Some(reason.clone());
         self.outcome.failure = Some(reason);

@@ -14,6 +14,7 @@ mod accounts;
 mod authoritative;
 mod correlate;
 mod damaged;
+mod dates;
 mod documents;
 mod elements;
 mod errors;
@@ -78,6 +79,8 @@ pub struct RefreshRequest {
     pub snapshot: SnapshotId,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// The time that the sources are to be of, whatever date their data carries.
+    pub as_of: Option<DateTime<Utc>>,
     /// Whether to go on without the sources that could not be read, keeping their accounts as they were.
     pub publish_incomplete: bool,
     /// Whether to make everything anew, whatever has changed.
@@ -152,13 +155,16 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
     request
         .sources
         .sort_by(|a, b| (&a.definition.name, &a.definition.id).cmp(&(&b.definition.name, &b.definition.id)));
-    let now: DateTime<Utc> = request.clock.now();
-    let work = work::Work::open(engine, request.snapshot.as_str(), now)?;
+    dates::take_asked(&mut request)?;
+    let work = work::Work::open(engine, request.snapshot.as_str(), request.clock.now())?;
     let mut extent = extent::Extent::of(&request)?;
     if publish::register_previous(engine, &work, request.previous.as_deref()).await? {
         extent.make_everything();
     }
     let mut staged = stage::stage_sources(&work, &request, &mut extent).await?;
+    if let Some(time) = dates::take_of_data(&mut request, &mut staged)? {
+        work.set_time(time);
+    }
     guards::check_rules(&request, &mut staged);
     // Accounts of a source that failed live on; documents of one would be gone.
     let lost = |source: &stage::StagedSource| {

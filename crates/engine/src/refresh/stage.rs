@@ -228,6 +228,7 @@ fn carry_source(
         Ok(Some(digest)) if last.input_digest.as_ref() == Some(&digest) => {}
         Ok(Some(_) | None) | Err(_) => return Ok(None),
     }
+    let Ok(date) = muster_sources::unread_date(&input.definition, &input.base_dir) else { return Ok(None) };
     let run = SourceRun {
         mode: AggregationMode::Full,
         started,
@@ -236,6 +237,7 @@ fn carry_source(
         updated: 0,
         unchanged: last.created + last.updated + last.unchanged,
         missing: 0,
+        as_of: date.or(last.as_of),
         ..last.clone()
     };
     Ok(Some(StagedSource {
@@ -277,7 +279,9 @@ fn stage_source(
         missing: 0,
         stale: 0,
         input_digest: None,
-        // A source that fails keeps its accounts, and so their attributes, and what a read of changes goes on from.
+        // A source that fails keeps its accounts, and so their date, their attributes, and what a read of changes goes on
+        // from.
+        as_of: previous.as_ref().and_then(|run| run.as_of),
         attributes: previous.as_ref().map(|run| run.attributes.clone()).unwrap_or_default(),
         cursor: previous.and_then(|run| run.cursor),
         warnings: Vec::new(),
@@ -296,6 +300,7 @@ fn stage_source(
             run.read = summary.read;
             run.rejected = summary.rejected;
             run.input_digest = Some(summary.digest_sha256);
+            run.as_of = summary.as_of;
             if summary.complete {
                 run.cursor = summary.cursor;
             }

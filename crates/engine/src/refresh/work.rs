@@ -48,11 +48,16 @@ impl Work {
         std::fs::create_dir_all(&dir)
             .map_err(|e| EngineError::io(format!("making folder {}", dir.display()), e))?;
         let context = engine.session();
-        let now = Some(now.timestamp_micros());
-        for function in [MomentFunction::new("refresh_time", now), MomentFunction::new("no_time", None)] {
-            context.register_udf(ScalarUDF::from(function));
-        }
-        Ok(Self { context, dir, kept: AtomicU64::new(0) })
+        context.register_udf(ScalarUDF::from(MomentFunction::new("no_time", None)));
+        let work = Self { context, dir, kept: AtomicU64::new(0) };
+        work.set_time(now);
+        Ok(work)
+    }
+
+    /// Makes `refresh_time()` this time in what is planned from now on.
+    pub(super) fn set_time(&self, time: DateTime<Utc>) {
+        let function = MomentFunction::new("refresh_time", Some(time.timestamp_micros()));
+        self.context.register_udf(ScalarUDF::from(function));
     }
 
     pub(super) fn dir(&self) -> &Path {

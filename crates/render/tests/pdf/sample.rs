@@ -329,6 +329,7 @@ pub fn cover(rows: u64) -> Cover {
         unchanged: 48_106,
         missing: 4,
         stale: 0,
+        as_of: None,
         input_digest: None,
         attributes: Vec::new(),
         cursor: None,

@@ -15,6 +15,7 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use super::kind;
 use super::values::{Column, key_fault};
 use crate::account::{AccountSink, Record};
+use crate::dates::ReadDate;
 use crate::files::{FileSettings, Opened};
 use crate::named::Named;
 use crate::reader::{Batch, ReadError, ReadSummary, RecordReader, shown};
@@ -50,8 +51,9 @@ pub(crate) fn open(
     base_dir: &Path,
     named: Named,
 ) -> Result<Box<dyn RecordReader>, ReadError> {
-    let waiting: VecDeque<PathBuf> = settings.files(base_dir)?.into();
+    let waiting = settings.files(base_dir)?;
     let mut sink = AccountSink::new(settings.account.clone(), named);
+    sink.date = ReadDate::of(settings.as_of.as_ref(), &waiting)?;
     let mut columns: Option<Vec<(String, String)>> = None;
     let mut total = 0;
     for path in &waiting {
@@ -73,7 +75,7 @@ pub(crate) fn open(
     let columns: Vec<String> = columns.unwrap_or_default().into_iter().map(|(name, _)| name).collect();
     let place = base_dir.join(&settings.path).display().to_string();
     let key = sink.key_column(&columns);
-    let (current, read, incomplete) = (None, 0, None);
+    let (waiting, current, read, incomplete) = (waiting.into(), None, 0, None);
     Ok(Box::new(ParquetReader { place, waiting, current, columns, key, sink, total, read, incomplete }))
 }
 

@@ -97,6 +97,7 @@ fn write(
         bytes: work.bytes,
         schema: Vec::new(),
         warnings: Vec::new(),
+        as_of: None,
         changes_only: false,
         cursor: None,
     })

@@ -14,7 +14,7 @@ use parquet::arrow::ArrowWriter;
 use crate::support::{self, Outcome};
 
 fn settings(path: &str, native_identity: &str) -> FileSettings {
-    FileSettings { path: path.to_owned(), account: AccountSettings::new(native_identity) }
+    FileSettings { path: path.to_owned(), as_of: None, account: AccountSettings::new(native_identity) }
 }
 
 fn read(reader: ReaderSettings, folder: &Path) -> Result<Outcome, ReadError> {
