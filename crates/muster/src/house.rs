@@ -89,6 +89,17 @@ impl House {
         Box::pin(Self::open_as(settings, Opening::default())).await
     }
 
+    /// Opens a data directory; `None` where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn open_if_there(settings: &Settings) -> Result<Option<Self>> {
+        match look_for(settings, false) {
+            Ok(()) => Self::open(settings).await.map(Some),
+            Err(_) => Ok(None),
+        }
+    }
+
     /// Opens the data directory, making it if it is not there.
     ///
     /// # Errors

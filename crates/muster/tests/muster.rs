@@ -142,6 +142,33 @@ fn a_source_is_checked_added_and_listed() {
     assert_eq!(listed[0]["baseDir"], dir.path().canonicalize().unwrap().to_str().unwrap());
 }
 
+/// The check says what the refresh then does, and as it does, it counts nobody twice.
+#[test]
+fn a_check_compares_with_the_last_snapshot() {
+    let dir = people();
+    let data = dir.path().join("data");
+    let write = |text: &str| std::fs::write(dir.path().join("people.csv"), text).unwrap();
+    let check = || muster(&data, &["source", "check", &path(&dir, "people.toml"), "--output", "json"]);
+    write("id,name\n1,Ada\n2,Bob\n3,Cy\n4,Dee\n");
+    succeeds(&muster(&data, &["source", "add", &path(&dir, "people.toml")]));
+    assert_eq!(json(&check())["accountsBefore"], Value::Null);
+    succeeds(&muster(&data, &["refresh"]));
+    write("id,name\n1,Ada\n");
+    let found = check();
+    let missing = "accounts of the last snapshot are missing, more than the delete threshold of 10 percent";
+    assert!(
+        fails(&found, 1).contains(&format!("a refresh would keep accounts: 3 or more of the 4 {missing}"))
+    );
+    let checked: Value = serde_json::from_slice(&found.stdout).unwrap();
+    assert_eq!((&checked["accounts"], &checked["accountsBefore"]), (&1.into(), &4.into()));
+    let told = succeeds(&muster(&data, &["refresh"]));
+    assert!(
+        told.contains("3 of 4 accounts are missing, more than the delete threshold of 10 percent"),
+        "{told}"
+    );
+    assert_eq!(json(&check())["warnings"], Value::Array(vec![]));
+}
+
 /// Exports that have their dates in their names, put in place one after another.
 #[test]
 fn history_is_loaded_under_the_dates_in_the_names_of_its_files() {

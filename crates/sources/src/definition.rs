@@ -34,6 +34,12 @@ pub const DEFAULT_DELETE_THRESHOLD_PERCENT: u8 = 10;
 /// Percentage of a source's records that may be refused in one read when the definition says nothing.
 pub const DEFAULT_REFUSED_MAX_PERCENT: u8 = 10;
 
+/// Whether `part` is more than `percent` of `whole`, as the thresholds of a definition mean it.
+#[must_use]
+pub fn exceeds(part: u64, percent: u8, whole: u64) -> bool {
+    u128::from(part) * 100 > u128::from(percent) * u128::from(whole)
+}
+
 /// One source, as the whole system knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -482,5 +488,17 @@ impl SourceDefinition {
     #[must_use]
     pub fn is_authoritative(&self) -> bool {
         self.profile.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::exceeds;
+
+    #[test]
+    fn a_threshold_is_exceeded_by_more_than_its_share() {
+        assert!(!exceeds(1, 10, 10) && exceeds(2, 10, 10) && exceeds(1, 10, 9));
+        assert!(exceeds(1, 0, 1_000) && !exceeds(0, 0, 0) && !exceeds(5, 100, 5));
+        assert!(!exceeds(u64::MAX, 100, u64::MAX));
     }
 }

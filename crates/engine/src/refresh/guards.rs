@@ -13,6 +13,7 @@ use super::stage::StagedSource;
 use super::work::{self, Work, texts};
 use crate::error::Result;
 use muster_reports::snapshot::AggregationMode;
+use muster_sources::definition::exceeds;
 use std::collections::BTreeMap;
 
 /// What a source's read does to accounts that it does not have.
@@ -42,11 +43,6 @@ async fn by_source<const N: usize>(work: &Work, step: &str, sql: &str) -> Result
 
 fn of<const N: usize>(found: &BySource<N>, source: &StagedSource) -> [u64; N] {
     found.get(source.outcome.run.id.as_str()).copied().unwrap_or([0; N])
-}
-
-/// `a` is more than `percent` of `of`.
-fn exceeds(a: u64, percent: u8, of: u64) -> bool {
-    u128::from(a) * 100 > u128::from(percent) * u128::from(of)
 }
 
 impl StagedSource {
@@ -250,17 +246,5 @@ impl RefreshRequest {
     /// Whether what this source lost is accepted.
     fn accepts(&self, input: &SourceInput) -> bool {
         self.accept_missing.contains(&input.definition.id)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::exceeds;
-
-    #[test]
-    fn a_threshold_is_exceeded_by_more_than_its_share() {
-        assert!(!exceeds(1, 10, 10) && exceeds(2, 10, 10) && exceeds(1, 10, 9));
-        assert!(exceeds(1, 0, 1_000) && !exceeds(0, 0, 0) && !exceeds(5, 100, 5));
-        assert!(!exceeds(u64::MAX, 100, u64::MAX));
     }
 }
