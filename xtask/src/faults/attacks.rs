@@ -46,9 +46,10 @@ pub fn run(house: &House, index: usize, seed: u64) -> Counted {
     counted
 }
 
-/// Settings of a service in which a run that failed is not begun again.
+/// Settings of a service in which a run that failed is not begun again, and none loses its lease on a busy machine.
 fn once() -> Vec<(&'static str, &'static str)> {
-    [&SETTINGS[..], &[("MUSTER__WORKER__ATTEMPTS_MAX", "1")]].concat()
+    let own = [("MUSTER__WORKER__ATTEMPTS_MAX", "1"), ("MUSTER__WORKER__LEASE_MS", "120000")];
+    [&SETTINGS[..], &own].concat()
 }
 
 /// The status of a command, and what it says on either stream; `under` is a program with arguments that becomes it.
