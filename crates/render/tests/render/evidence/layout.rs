@@ -149,3 +149,20 @@ fn a_time_stamp_that_was_due_is_missed() {
     assert!(none.holds());
     assert!(none.to_string().contains("there is no time stamp: the service names no authority\n"), "{none}");
 }
+
+/// More faults than are told: what comes behind them is wrong all the same, and nothing of it is said to hold.
+#[test]
+fn what_is_not_told_any_more_is_still_a_fault() {
+    let bag = changed(&sample(), "manifest-sha256.txt", |text| {
+        text.extend_from_slice("x\n".repeat(1_500).as_bytes())
+    });
+    let verification = verify(&bag);
+    assert!(!verification.holds());
+    let told = verification.to_string();
+    assert!(told.contains("FAILS      there are more faults than are told\n"), "{told}");
+    // The manifest has other bytes than the tag manifest's digest is of, and both are beyond what is told.
+    for manifest in ["manifest-sha256.txt", "tagmanifest-sha256.txt"] {
+        assert!(!told.contains(&format!("files of {manifest} are there")), "{told}");
+    }
+    assert_eq!(verification.failures().count(), 1_000);
+}
