@@ -4,13 +4,15 @@
 //! answer requests they would hold up every client and health with it.
 //!
 //! Invariants: at most [`CHECKS_MAX`] queries are checked at a time, however many ask; a place is free only when its
-//! thread is; what nobody waits for any more is not begun.
+//! thread is; a check whose request is gone is not begun, and one that has begun ends at its next step of work. (Between two
+//! such looks there is the reading of at most 16 KiB of text, or one test of a value.)
 
 use async_trait::async_trait;
 use muster_querystring::{matching, parse};
 use muster_reports::error::{Error, Result};
 use muster_reports::ports::QueryLanguage;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::AbortOnDropHandle;
@@ -44,14 +46,27 @@ impl SearchLanguage {
     }
 }
 
-/// Does `work` where it holds up no request, and keeps `place` until it is done, also where nobody waits for it.
+/// Sets its sign when it is dropped.
+#[derive(Default)]
+struct Waiting(Arc<AtomicBool>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Does `work` where it holds up no request, and keeps `place` until it is done. The work is given the sign that nobody
+/// waits for it any more.
 async fn on_a_thread(
     place: OwnedSemaphorePermit,
-    work: impl FnOnce() -> Result<()> + Send + 'static,
+    work: impl FnOnce(&Arc<AtomicBool>) -> Result<()> + Send + 'static,
 ) -> Result<()> {
+    let waiting = Waiting::default();
+    let abandoned = Arc::clone(&waiting.0);
     let thread = AbortOnDropHandle::new(tokio::task::spawn_blocking(move || {
         let _place = place;
-        work()
+        work(&abandoned)
     }));
     thread.await.unwrap_or_else(|error| Err(Error::internal("the query could not be checked", error)))
 }
@@ -61,13 +76,13 @@ impl QueryLanguage for SearchLanguage {
     async fn check(&self, query: &str) -> Result<()> {
         let place = self.place().await?;
         let query = query.to_owned();
-        on_a_thread(place, move || check(&query)).await
+        on_a_thread(place, move |abandoned| check(&query, abandoned)).await
     }
 }
 
-fn check(query: &str) -> Result<()> {
+fn check(query: &str, abandoned: &Arc<AtomicBool>) -> Result<()> {
     let read = parse(query).map_err(|error| Error::invalid(error.to_string()))?;
-    matching::check(&read).map_err(|error| {
+    matching::check_unless(&read, abandoned).map_err(|error| {
         let column = query.get(..error.span.start).map_or(0, |before| before.chars().count()) + 1;
         Error::invalid(format!("column {column}: {error}"))
     })
@@ -93,7 +108,7 @@ mod tests {
         let language = SearchLanguage { places: Arc::new(Semaphore::new(1)), wait: Duration::ZERO };
         let (begun, has_begun) = tokio::sync::oneshot::channel();
         let (end, may_end) = mpsc::channel::<()>();
-        let long = tokio::spawn(on_a_thread(language.place().await.unwrap(), move || {
+        let long = tokio::spawn(on_a_thread(language.place().await.unwrap(), move |_| {
             let _ = begun.send(());
             let _ = may_end.recv();
             Ok(())
@@ -108,5 +123,23 @@ mod tests {
         end.send(()).unwrap();
         let patient = SearchLanguage { wait: Duration::from_secs(3_600), ..language };
         patient.check("name:a").await.unwrap();
+    }
+
+    /// A check that looks at its sign ends when its request is gone, and its place is free again.
+    #[tokio::test]
+    async fn a_check_is_told_that_its_request_is_gone() {
+        let language =
+            SearchLanguage { places: Arc::new(Semaphore::new(1)), wait: Duration::from_secs(3_600) };
+        let (begun, has_begun) = tokio::sync::oneshot::channel();
+        let long = tokio::spawn(on_a_thread(language.place().await.unwrap(), move |abandoned| {
+            let _ = begun.send(());
+            while !abandoned.load(Ordering::Relaxed) {
+                std::thread::yield_now();
+            }
+            Ok(())
+        }));
+        has_begun.await.unwrap();
+        long.abort();
+        language.check("name:a").await.unwrap();
     }
 }

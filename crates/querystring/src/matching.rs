@@ -45,7 +45,9 @@ mod typed;
 mod wildcard;
 
 pub use dfa::TooComplex;
-pub use predicate::{FieldKind, FieldTest, LowerError, Lowering, Predicate, Resolver, check, lower};
+pub use predicate::{
+    FieldKind, FieldTest, LowerError, Lowering, Predicate, Resolver, check, check_unless, lower,
+};
 pub use remarks::{Remark, Why, remarks};
 pub use text::{TextBound, TextBounds, TextTest};
 pub use tokens::{tokens, tokens_lower_case};

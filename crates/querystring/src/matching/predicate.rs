@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use chrono::{DateTime, Utc};
 use thiserror::Error;
@@ -164,7 +165,16 @@ pub fn lower<R: Resolver>(
 /// # Errors
 /// As [`lower`].
 pub fn check(query: &Query) -> Result<(), LowerError> {
-    check_list(&query.clauses, &mut Tests::new(DateTime::UNIX_EPOCH))
+    check_unless(query, &Arc::default())
+}
+
+/// As [`check`], for those who may stop to wait for it: once `abandoned` is set, the next step of work fails.
+///
+/// # Errors
+/// As [`check`]; any where it is abandoned, which says nothing of the query.
+pub fn check_unless(query: &Query, abandoned: &Arc<AtomicBool>) -> Result<(), LowerError> {
+    let work = Work::unless(Arc::clone(abandoned));
+    check_list(&query.clauses, &mut Tests { work, ..Tests::new(DateTime::UNIX_EPOCH) })
 }
 
 fn check_list(clauses: &[Clause], tests: &mut Tests) -> Result<(), LowerError> {
@@ -172,6 +182,8 @@ fn check_list(clauses: &[Clause], tests: &mut Tests) -> Result<(), LowerError> {
         Expression::All | Expression::Exists(_) => Ok(()),
         Expression::Group(clauses) | Expression::Nested { clauses, .. } => check_list(clauses, tests),
         Expression::Match { value, .. } => {
+            // Words and fuzzy terms count as no work, but whether anybody waits is looked at.
+            tests.work.spend(0).map_err(|problem| LowerError { span: clause.body, problem })?;
             tests.text(clause, value, FieldKind::Text)?;
             tests.text(clause, value, FieldKind::Keyword).map(|_| ())
         }
