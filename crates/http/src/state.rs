@@ -106,7 +106,8 @@ pub trait Readiness: Send + Sync {
     /// Succeeds when requests may be sent here.
     ///
     /// # Errors
-    /// `Unavailable` with the reason: the store does not answer, or the service drains.
+    /// `Unavailable` with the reason: the store does not answer, or the service drains. `Broken` with what somebody has
+    /// to mend.
     async fn ready(&self) -> Result<()>;
 }
 

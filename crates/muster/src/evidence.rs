@@ -221,7 +221,7 @@ impl Packages {
             for record in &page {
                 first.get_or_insert(record.sequence);
                 if record.content_hash() != record.hash {
-                    return Err(Error::unavailable(format!(
+                    return Err(Error::broken(format!(
                         "event {} of the audit trail was changed: no evidence can be made of it; `muster audit verify` \
                          lists what is wrong",
                         record.sequence
@@ -231,7 +231,7 @@ impl Packages {
             }
             let Some(last) = page.last() else {
                 let first = first.ok_or_else(|| {
-                    Error::unavailable(format!(
+                    Error::broken(format!(
                         "the audit trail has no event of report {}: no evidence can be made of it; `muster audit verify` \
                          lists what is wrong",
                         task.id

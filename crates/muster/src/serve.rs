@@ -405,7 +405,7 @@ fn has_room(folder: &Path) -> Result<(), Error> {
     let disk = rustix::fs::statvfs(folder).map_err(|error| {
         Error::internal(format!("the disk of {} cannot be looked at", folder.display()), error)
     })?;
-    let full = |what| Err(Error::unavailable(format!("the disk of {} {what}", folder.display())));
+    let full = |what| Err(Error::broken(format!("the disk of {} {what}", folder.display())));
     if disk.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY) {
         return full("may not be written to");
     }
@@ -431,15 +431,12 @@ impl Readiness for Ready {
             .await
             .map_err(|error| Error::internal("the disks cannot be looked at", error))??;
         // It also shows whether the store answers.
-        if let Err(error) = self.store.audit_can_go_on(&self.tenant).await {
-            tracing::error!(error = error_chain(&error), "not ready");
-            return Err(error);
-        }
+        self.store.audit_can_go_on(&self.tenant).await?;
         // Reports of a snapshot that is not whole fail.
         if let Some(newest) = self.store.newest(&self.tenant).await?
             && let Some(damage) = self.tables.apparent_damage(&newest).await?
         {
-            return Err(Error::unavailable(format!(
+            return Err(Error::broken(format!(
                 "table {:?} of the newest snapshot is damaged: {}",
                 damage.table, damage.fault
             )));

@@ -138,7 +138,7 @@ impl AuditTrail for Store {
 
 /// Nothing may be done that must be recorded: whoever could change the trail could also make it hold again.
 fn broken(fault: impl fmt::Display) -> Error {
-    Error::unavailable(format!(
+    Error::broken(format!(
         "the audit trail is broken ({fault}): nothing is recorded, and nothing is done that must be recorded, until it \
          is again what was recorded; `muster audit verify` lists what is wrong"
     ))
@@ -336,7 +336,7 @@ impl Store {
     /// Whether a tenant's trail can be extended: what is not may be recorded, must not be done.
     ///
     /// # Errors
-    /// `Unavailable` with what is wrong with its end; when the store fails.
+    /// `Broken` with what is wrong with its end; when the store fails.
     pub async fn audit_can_go_on(&self, tenant: &TenantId) -> Result<()> {
         let end = self.read(End::SQL, values![tenant.as_str()]).await.and_then(|found| End::of(&found));
         let end = end.map_err(|error| failed("check the audit trail", error))?;

@@ -276,7 +276,7 @@ impl AuditTrail for MemoryStore {
         if records.any(|record| record.sequence == sequence) {
             return Ok(());
         }
-        Err(Error::unavailable(format!("event {sequence} is missing")))
+        Err(Error::broken(format!("event {sequence} is missing")))
     }
 
     async fn backlog(&self, tenant: &TenantId) -> Result<u64> {

@@ -231,7 +231,7 @@ impl Worker {
         );
         let category = if out_of_files(&error) { Category::Unavailable } else { error.category };
         let key = match category {
-            Category::Unavailable => {
+            Category::Unavailable | Category::Broken => {
                 return AttemptEnd::Retry {
                     message: Message::error("attempt_failed", error.message),
                     not_before: self.clock.now() + self.back_off(claim.task.attempts),

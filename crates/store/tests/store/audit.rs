@@ -319,7 +319,7 @@ async fn forge(path: &PathBuf, head_too: bool) {
 
 fn is_refused<T: std::fmt::Debug>(outcome: muster_reports::Result<T>, why: &str) {
     let error = outcome.unwrap_err();
-    assert_eq!(error.category, Category::Unavailable);
+    assert_eq!(error.category, Category::Broken);
     assert!(error.message.contains("the audit trail is broken"), "{}", error.message);
     assert!(error.message.contains(why), "{}", error.message);
 }
