@@ -10,7 +10,7 @@ pub use muster_engine::retention::{Removal, Removed};
 use crate::config::{self, CsvHeader, PdfPaper};
 use crate::memory;
 use crate::refresh::{
-    RefreshReport, RefreshRequest, Refresher, RejectedRecord, SourceOutcome, TableOutcome, Total,
+    RefreshReport, RefreshRequest, Refresher, RejectedRecord, SourceOutcome, TableOutcome, Total, besides,
 };
 use crate::report_run::{Part, Planner, Prepared, Rows, Runner};
 use crate::snapshots::SnapshotTables;
@@ -446,8 +446,7 @@ fn written(table: engine::TableOutcome) -> TableOutcome {
 
 fn reported(source: engine::SourceOutcome, rejected_max: usize) -> SourceOutcome {
     let run = source.run;
-    // Why a read failed is said once.
-    let remark = run.remark.filter(|remark| source.failure.as_ref() != Some(remark));
+    let remark = run.remark.and_then(|remark| besides(source.failure.as_deref(), &remark));
     let remarks: Vec<_> = remark.into_iter().chain(run.warnings).collect();
     SourceOutcome {
         name: run.name,

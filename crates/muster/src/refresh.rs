@@ -296,6 +296,13 @@ impl RefreshReport {
     }
 }
 
+/// What a remark says beside why the read failed, which is said once; `None` where that is all.
+pub fn besides(failure: Option<&str>, remark: &str) -> Option<String> {
+    let rest = failure.and_then(|failure| remark.strip_prefix(failure)).unwrap_or(remark);
+    let rest = rest.trim_start_matches("; ");
+    (!rest.is_empty()).then(|| rest.to_owned())
+}
+
 impl SourceOutcome {
     fn state(&self) -> &'static str {
         match (&self.error, self.complete) {
@@ -344,6 +351,14 @@ mod tests {
              HR: 1 more rejected records\n\n\
              no snapshot was published: the last one stays in force"
         );
+    }
+
+    #[test]
+    fn why_a_source_failed_is_said_once() {
+        assert_eq!(besides(Some("no such file"), "no such file"), None);
+        assert_eq!(besides(Some("no such file"), "no such file; it is late").as_deref(), Some("it is late"));
+        assert_eq!(besides(Some("too many links"), "cut").as_deref(), Some("cut"));
+        assert_eq!(besides(None, "cut").as_deref(), Some("cut"));
     }
 
     #[test]
