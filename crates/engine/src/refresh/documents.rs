@@ -296,7 +296,7 @@ async fn by_identity(
     let flat: BTreeSet<&str> = known.iter().map(|(_, column)| *column).collect();
     let flat = flat.into_iter().map(|column| (column.to_owned(), ident(column)));
     let columns = std::iter::once(("owner".to_owned(), owner.clone())).chain(flat).collect();
-    let owner = SortKey { expression: owner, ascending: true };
+    let owner = SortKey::ascending(owner);
     let keys = std::iter::once(owner).chain(keys.iter().map(|name| SortKey::column(name))).collect();
     let rows = Ordered::new(work.query(name, sql).await?, columns, keys);
     work.in_order(&format!("sorted_{name}"), rows.map_err(|e| EngineError::plan(name, e))?).await
