@@ -28,7 +28,7 @@ use muster_reports::cover::{CoverColumn, Reconciliation};
 use muster_reports::definition::{ChartForm, ChartSpec};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::SnapshotId;
-use muster_reports::nearest::hint;
+use muster_reports::nearest;
 use muster_reports::ports::{
     AuditEvent, AuditTrail, Clock, Ids, RegisteredSource, ReportRunner, SnapshotCatalogue,
 };
@@ -417,11 +417,8 @@ fn history(moment: DateTime<Utc>, now: DateTime<Utc>, last: Option<&SnapshotMani
 /// The ids of the sources whose losses are accepted, which people name as they like.
 fn accepted(request: &RefreshRequest) -> Result<BTreeSet<String>> {
     let id = |named: &String| {
-        let found = request.sources.iter().find(|s| s.id.as_str() == *named || s.name == *named);
-        found.map(|source| source.id.as_str().to_owned()).ok_or_else(|| {
-            let hint = hint(named, request.sources.iter().map(|source| source.name.as_str()));
-            Error::invalid(format!("no source is named {named:?} or has that id{hint}"))
-        })
+        let found = nearest::source(named, &request.sources, RegisteredSource::id_and_name);
+        found.map(|source| source.id.as_str().to_owned()).map_err(Error::invalid)
     };
     request.accept_missing.iter().map(id).collect()
 }

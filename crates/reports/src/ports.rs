@@ -227,6 +227,13 @@ pub struct RegisteredSource {
     /// The folder that relative paths in the definition start from.
     pub base_dir: String,
 }
+impl RegisteredSource {
+    /// By what people name it.
+    pub fn id_and_name(&self) -> (&str, &str) {
+        (self.id.as_str(), &self.name)
+    }
+}
+
 
 /// A link from an account to an identity that a person made.
 #[derive(Debug, Clone, PartialEq, Eq)]

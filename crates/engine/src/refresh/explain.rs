@@ -11,6 +11,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::prelude::SessionContext;
 use muster_reports::SnapshotManifest;
 use muster_reports::ids::{SnapshotId, stable_id};
+use muster_reports::nearest;
 use muster_sources::SourceDefinition;
 use serde::Serialize;
 use std::sync::Arc;
@@ -160,7 +161,8 @@ async fn explain(
 ) -> Result<CorrelationExplanation> {
     let context = engine.session();
     work::register_tables(engine, &context, manifest, &["sources", "accounts", "identities"]).await?;
-    let definition = definition(&context, source).await?;
+    let named = nearest::source(source, &manifest.sources, |run| (run.id.as_str(), &run.name));
+    let definition = definition(&context, named.map_err(EngineError::Invalid)?.id.as_str()).await?;
     let account = account(&context, &definition, native_identity).await?;
     let mut rules = Vec::new();
     for rule in Rule::of(&definition) {
@@ -256,13 +258,11 @@ async fn rows(context: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>> {
     work::rows_of(context, "explain", sql).await
 }
 
-async fn definition(context: &SessionContext, source: &str) -> Result<SourceDefinition> {
-    let sql = format!(
-        "SELECT definition FROM sources WHERE id = {text} OR name = {text} ORDER BY name = {text} DESC LIMIT 1",
-        text = literal(source)
-    );
+async fn definition(context: &SessionContext, id: &str) -> Result<SourceDefinition> {
+    let sql = format!("SELECT definition FROM sources WHERE id = {}", literal(id));
     let json = texts(&rows(context, &sql).await?, 0).next();
-    let json = json.ok_or_else(|| EngineError::Invalid(format!("the snapshot has no source {source:?}")))?;
+    let json =
+        json.ok_or_else(|| EngineError::Invalid(format!("the snapshot has no definition of source {id}")))?;
     serde_json::from_str(&json).map_err(|e| EngineError::data("reading a source's definition", e))
 }
 

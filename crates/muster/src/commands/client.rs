@@ -11,7 +11,7 @@ use muster_http::hmac_secret;
 use muster_reports::audit::AuditOperation;
 use muster_reports::caller::{Caller, CallerKind, DataScope, UserIdentity, UserLevel};
 use muster_reports::ids::ClientId;
-use muster_reports::nearest::hint;
+use muster_reports::nearest;
 use muster_reports::ports::{Clock, Credential, Ids, Registry, SnapshotCatalogue};
 use serde::Serialize;
 
@@ -72,18 +72,10 @@ async fn sources(house: &House, named: &[String]) -> Result<Vec<String>> {
             known.extend(newest.sources.iter().map(|source| (source.id.to_string(), source.name.clone())));
         }
     }
-    named.iter().map(|name| source_id(&known, name)).collect()
-}
-
-fn source_id(known: &[(String, String)], named: &str) -> Result<String> {
     let found =
-        known.iter().find(|(id, _)| id == named).or_else(|| known.iter().find(|(_, name)| name == named));
-    found.map(|(id, _)| id.clone()).ok_or_else(|| {
-        let near = hint(named, known.iter().flat_map(|(id, name)| [name.as_str(), id.as_str()]));
-        Failure::usage(format!(
-            "--source: no source is named {named:?} or has that id{near}; `muster source list` lists them"
-        ))
-    })
+        named.iter().map(|name| nearest::source(name, &known, |(id, name)| (id.as_str(), name.as_str())));
+    let ids: Result<_, _> = found.map(|found| found.map(|(id, _)| id.clone())).collect();
+    ids.map_err(|unknown| Failure::usage(format!("--source: {unknown}")))
 }
 
 impl NewClient {
@@ -239,25 +231,4 @@ async fn disable(house: &House, id: &str) -> Result {
         return Err(Failure::new(format!("there is no client {id:?}")));
     }
     print(&format!("client {id} is disabled"))
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::*;
-
-    #[test]
-    fn a_source_is_found_by_id_or_name_and_a_wrong_one_told_with_the_nearest() {
-        let known = [("a1".to_owned(), "Active Directory".to_owned()), ("b2".to_owned(), "HR".to_owned())];
-        for named in ["a1", "Active Directory"] {
-            assert_eq!(source_id(&known, named).unwrap(), "a1");
-        }
-        let refused = source_id(&known, "Active directory").unwrap_err().to_string();
-        assert_eq!(
-            refused,
-            "--source: no source is named \"Active directory\" or has that id: the nearest name is \
-             \"Active Directory\"; `muster source list` lists them"
-        );
-        assert!(source_id(&[], "HR").unwrap_err().to_string().contains("or has that id; `muster"));
-    }
 }

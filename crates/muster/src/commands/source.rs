@@ -9,6 +9,7 @@ use crate::refresh::RejectedRecord;
 use muster_reports::Category;
 use muster_reports::audit::AuditOperation;
 use muster_reports::ids::SourceId;
+use muster_reports::nearest;
 use muster_reports::ports::{RegisteredSource, Registry};
 use muster_sources::{Duplicates, Rejection, SourceDefinition, unmapped_identity_attributes};
 use serde::Serialize;
@@ -54,10 +55,7 @@ async fn add(file: &Path, house: &House) -> Result {
 
 async fn remove(named: &str, links: bool, house: &House) -> Result {
     let sources = house.store.sources(&house.tenant).await?;
-    let source = sources.iter().find(|source| source.id.as_str() == named || source.name == named);
-    let source = source.ok_or_else(|| {
-        Failure::new(format!("no source is named {named:?} or has that id: `muster source list` shows them"))
-    })?;
+    let source = nearest::source(named, &sources, RegisteredSource::id_and_name).map_err(Failure::new)?;
     let details = format!("source {} removed", source.id);
     let event = house.event(AuditOperation::ConfigurationChanged, &source.name, details);
     let removed = house.store.remove_source(&house.tenant, &source.id, links, Some(&event)).await;
