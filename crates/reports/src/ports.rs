@@ -169,9 +169,8 @@ pub trait SnapshotCatalogue: Send + Sync {
     /// `NotFound` for an unknown one, and for a pin on one that has expired.
     async fn pin(&self, tenant: &TenantId, id: &SnapshotId, pin: Option<&Pin>) -> Result<()>;
 
-    /// Lets snapshots expire as `policy` says, and returns them, the last published first. With `dry_run` they
-    /// are only returned. The data is the caller's to remove, once this has returned.
-    async fn expire(
+    /// The snapshots that would expire now as `policy` says, the last published first.
+    async fn expiring(
         &self,
         tenant: &TenantId,
         policy: RetentionPolicy,
@@ -179,8 +178,9 @@ pub trait SnapshotCatalogue: Send + Sync {
         dry_run: bool,
     ) -> Result<Vec<SnapshotId>>;
 
-    /// As [`SnapshotCatalogue::expire`], in the event's tenant at its time. If any expire, the event is recorded in the
-    /// same transaction, with their ids as its details.
+    /// Lets snapshots of the event's tenant expire as `policy` says at its time, and returns them, the last published
+    /// first. If there are any, the event is recorded in the same transaction, with their ids as its details. The data is
+    /// the caller's to remove, once this has returned.
     async fn expire_recorded(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>>;
 
     /// The manifests of all snapshots whose data must be kept, of every tenant: they share their tables.

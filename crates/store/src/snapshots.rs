@@ -131,30 +131,17 @@ impl SnapshotCatalogue for Store {
         .await
     }
 
-    async fn expire(
+    async fn expiring(
         &self,
         tenant: &TenantId,
         policy: RetentionPolicy,
         now: DateTime<Utc>,
-        dry_run: bool,
     ) -> Result<Vec<SnapshotId>> {
-        if dry_run {
-            let facts = self.read(FACTS, values![tenant.as_str()]).await;
-            let facts = facts.and_then(|rows| rows.iter().map(retention_facts).collect::<Read<Vec<_>>>());
-            return facts
-                .map(|facts| policy.expiring(&facts, now))
-                .map_err(|error| failed("look for snapshots that expire", error));
-        }
-        let tenant = tenant.clone();
-        self.write(move |mut session| {
-            let tenant = tenant.clone();
-            Box::pin(async move {
-                expire(&mut session, &tenant, policy, now)
-                    .await
-                    .map_err(|error| failed("let snapshots expire", error))
-            })
-        })
-        .await
+        let facts = self.read(FACTS, values![tenant.as_str()]).await;
+        let facts = facts.and_then(|rows| rows.iter().map(retention_facts).collect::<Read<Vec<_>>>());
+        facts
+            .map(|facts| policy.expiring(&facts, now))
+            .map_err(|error| failed("look for snapshots that expire", error))
     }
 
     async fn expire_recorded(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>> {

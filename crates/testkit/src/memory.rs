@@ -187,14 +187,13 @@ impl SnapshotCatalogue for MemoryStore {
         Ok(())
     }
 
-    async fn expire(
+    async fn expiring(
         &self,
         tenant: &TenantId,
         policy: RetentionPolicy,
         now: DateTime<Utc>,
-        dry_run: bool,
     ) -> Result<Vec<SnapshotId>> {
-        let mut state = self.state();
+        let state = self.state();
         let own = state.snapshots.iter().rev().filter(|(t, s)| t == tenant && s.expired.is_none());
         let facts: Vec<_> = own
             .map(|(_, snapshot)| RetentionFacts {
@@ -204,19 +203,19 @@ impl SnapshotCatalogue for MemoryStore {
                 needed: state.is_read(tenant, &snapshot.manifest.id),
             })
             .collect();
-        let expiring = policy.expiring(&facts, now);
-        for id in expiring.iter().filter(|_| !dry_run) {
-            if let Some(snapshot) = state.find_snapshot(tenant, id) {
-                snapshot.expired = Some(now);
-            }
-        }
-        Ok(expiring)
+        Ok(policy.expiring(&facts, now))
     }
 
     async fn expire_recorded(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>> {
         self.accepts_audit()?;
         self.state().knows_not(event)?;
-        let expired = self.expire(&event.caller.tenant, policy, event.at, false).await?;
+        let tenant = &event.caller.tenant;
+        let expired = self.expiring(tenant, policy, event.at).await?;
+        for id in &expired {
+            if let Some(snapshot) = self.state().find_snapshot(tenant, id) {
+                snapshot.expired = Some(event.at);
+            }
+        }
         if !expired.is_empty() {
             let ids: Vec<_> = expired.iter().map(SnapshotId::as_str).collect();
             self.state().append(&AuditEvent { details: ids.join(" "), ..event.clone() })?;

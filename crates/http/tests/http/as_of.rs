@@ -76,7 +76,7 @@ async fn what_cannot_be_read_is_refused_in_words() {
     let policy = RetentionPolicy { keep_last: 1, keep_days: 0 };
     // Nine o'clock on 7 March: all three are past.
     let now = world.clock.now() + TimeDelta::days(5);
-    world.store.expire(&build::tenant(), policy, now, false).await.unwrap();
+    world.store.expire_recorded(&build::audit_event("expiry", now), policy).await.unwrap();
     for (as_of, status, words) in [
         (json!("yesterday"), 400, "expected a snapshot id of 32 hex digits, a date"),
         (json!(7), 400, "asOf is a number: expected a text"),

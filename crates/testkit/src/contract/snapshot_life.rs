@@ -42,6 +42,17 @@ pub async fn snapshot_life_contract<S: SnapshotCatalogue + TaskStore>(make: impl
     moments_find_the_last_published(&*make().await).await;
 }
 
+/// Lets the tenant's snapshots expire, with an event of this id.
+async fn expire(
+    store: &dyn SnapshotCatalogue,
+    event: &str,
+    policy: RetentionPolicy,
+    now: DateTime<Utc>,
+) -> Vec<SnapshotId> {
+    let event = build::audit_event(event, now);
+    store.expire_recorded(&event, policy).await.expect("the store answers")
+}
+
 async fn pins_and_expiry(store: &dyn SnapshotCatalogue) {
     let (acme, globex) = (build::tenant(), TenantId::new("globex"));
     for number in 1..=5 {
@@ -62,13 +73,13 @@ async fn pins_and_expiry(store: &dyn SnapshotCatalogue) {
     assert_eq!(refusal(store.pin(&globex, &id("s2"), Some(&pin)).await).category, Category::NotFound);
 
     let policy = RetentionPolicy { keep_last: 2, keep_days: 0 };
-    let expire =
-        async |dry_run| store.expire(&acme, policy, day(7), dry_run).await.expect("the store answers");
-    assert_eq!(expire(true).await, [id("s3"), id("s1")]);
-    assert_eq!(states(store).await, "s5 s4 s3 s2* s1", "a dry run changes nothing");
-    assert_eq!(expire(false).await, [id("s3"), id("s1")]);
+    let expiring = store.expiring(&acme, policy, day(7)).await.expect("the store answers");
+    assert_eq!(expiring, [id("s3"), id("s1")]);
+    assert_eq!(states(store).await, "s5 s4 s3 s2* s1", "to ask changes nothing");
+    assert_eq!(expire(store, "e1", policy, day(7)).await, [id("s3"), id("s1")]);
     assert_eq!(states(store).await, "s5 s4 s3- s2* s1-");
-    assert!(expire(false).await.is_empty(), "what has expired does not expire again");
+    let again = expire(store, "e2", policy, day(7)).await;
+    assert!(again.is_empty(), "what has expired does not expire again");
 
     let gone = store.as_of(&acme, &AsOf::Snapshot(id("s3"))).await.expect("the store answers");
     let gone = gone.expect("an expired snapshot is known");
@@ -88,9 +99,9 @@ async fn pins_and_expiry(store: &dyn SnapshotCatalogue) {
 
     store.pin(&acme, &id("s2"), None).await.expect("it is unpinned");
     store.pin(&acme, &id("s3"), None).await.expect("without a pin there is nothing to do");
-    assert_eq!(expire(false).await, [id("s2")]);
+    assert_eq!(expire(store, "e3", policy, day(7)).await, [id("s2")]);
     let all = RetentionPolicy { keep_last: 0, keep_days: 0 };
-    store.expire(&acme, all, day(9), false).await.expect("the store answers");
+    expire(store, "e4", all, day(9)).await;
     assert_eq!(states(store).await, "s5 s4- s3- s2- s1-", "the newest never expires");
     let newest = store.newest(&acme).await.expect("the store answers");
     assert_eq!(newest.as_deref(), Some(&build::manifest("s5", day(5))));
@@ -110,13 +121,12 @@ async fn what_a_live_task_reads_is_kept<S: SnapshotCatalogue + TaskStore>(store:
         .expect("the store answers")
         .expect("a task is due");
     start(store, reads(2, "s3")).await;
-    let expire = async || {
-        let policy = RetentionPolicy { keep_last: 1, keep_days: 0 };
-        store.expire(&acme, policy, day(9), false).await.expect("the store answers")
-    };
-    assert_eq!(expire().await, [id("s2")], "s1 is being read and s3 is waited for");
+    let policy = RetentionPolicy { keep_last: 1, keep_days: 0 };
+    let expired = expire(store, "e1", policy, day(9)).await;
+    assert_eq!(expired, [id("s2")], "s1 is being read and s3 is waited for");
     assert!(end(store, &claim, failed(), at(2)).await);
-    assert_eq!(expire().await, [id("s1")], "an ended task needs the manifest only");
+    let expired = expire(store, "e2", policy, day(9)).await;
+    assert_eq!(expired, [id("s1")], "an ended task needs the manifest only");
     assert_eq!(states(store).await, "s4 s3 s2- s1-");
 }
 
