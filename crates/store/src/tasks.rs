@@ -133,7 +133,7 @@ impl TaskStore for Store {
         let attempts_max = self.settings.attempts_max;
         loop {
             let (worker, announcer) = (worker.clone(), self.announcer());
-            let (unattended, recorder, releasing) = (self.unattended(), self.recorder(), self.recorder());
+            let (unattended, recorder) = (self.unattended(), self.recorder());
             let step = self.write_then(
                 now,
                 move |session, moment| {
@@ -147,7 +147,7 @@ impl TaskStore for Store {
                         taken(Step::ClaimKept);
                         // There may be more to do for another worker that waits.
                         announcer.work_here();
-                        delivery.committed(unattended, announcer, now, releasing);
+                        delivery.committed(unattended, announcer, now);
                     }
                 },
             );

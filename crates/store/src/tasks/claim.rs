@@ -11,7 +11,7 @@ use muster_reports::error::Result;
 use muster_reports::ids::WorkerId;
 use muster_reports::ports::LeaseState;
 use muster_reports::step::{self as durable, taken};
-use muster_reports::task::{AttemptEnd, Claim, Lease, Progress};
+use muster_reports::task::{Claim, Lease, Progress};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,7 +54,6 @@ struct Release {
     unattended: Unattended,
     announcer: Announcer,
     caller_now: DateTime<Utc>,
-    recorder: Recorder,
 }
 
 impl Delivery {
@@ -64,9 +63,8 @@ impl Delivery {
         unattended: Unattended,
         announcer: Announcer,
         caller_now: DateTime<Utc>,
-        recorder: Recorder,
     ) {
-        self.release = Some(Release { unattended, announcer, caller_now, recorder });
+        self.release = Some(Release { unattended, announcer, caller_now });
     }
 
     pub(super) fn take(mut self) -> Claim {
@@ -77,15 +75,12 @@ impl Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         if let (Some(claim), Some(release)) = (self.claim.take(), self.release.take()) {
-            let ending = Arc::new((claim.lease, AttemptEnd::Released));
-            let (announcer, recorder) = (release.announcer, release.recorder);
+            let (lease, announcer) = (Arc::new(claim.lease), release.announcer);
             release.unattended.write(
                 release.caller_now,
                 move |session, moment| {
-                    let (ending, recorder) = (ending.clone(), recorder.clone());
-                    Box::pin(async move {
-                        end::end_attempt(session, ending, moment, u32::MAX, &recorder).await.map(drop)
-                    })
+                    let lease = lease.clone();
+                    Box::pin(async move { end::release(session, &lease, moment).await })
                 },
                 move || announcer.work(),
             );

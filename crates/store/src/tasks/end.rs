@@ -96,12 +96,24 @@ pub(super) async fn end_attempt(
             // Why an attempt failed is history once another succeeds: it must not make a result `Warned`.
             let text = format!("attempt {} of {attempts_max}: {}", row.task.attempts, message.text);
             let message = Message { severity: Severity::Info, key: message.key.clone(), text };
-            wait(session, row, Some(message), moment.kept(*not_before), 0).await?
+            wait(session, row, Some(message), moment.kept(*not_before), 0).await?;
+            None
         }
-        AttemptEnd::Released => wait(session, row, None, now, 1).await?,
+        AttemptEnd::Released => {
+            wait(session, row, None, now, 1).await?;
+            None
+        }
     };
     recorder.append(session, ending.as_slice()).await?;
     Ok(true)
+}
+
+/// Gives a task back whose claim nobody took, if its lease still holds.
+pub(super) async fn release(mut session: Session<'_>, lease: &Lease, moment: Moment) -> Result<()> {
+    let session = &mut session;
+    let Some(row) = held(session, lease, moment).await? else { return Ok(()) };
+    let moment = moment.after_waiting(session).await.map_err(|error| failed("end an attempt", error))?;
+    wait(session, row, None, moment.now, 1).await
 }
 
 /// Fails a live task whose deadline has passed. What ends a task gives the event to be recorded at the end of the
@@ -206,7 +218,7 @@ async fn wait(
     message: Option<Message>,
     not_before: DateTime<Utc>,
     uncounted: u32,
-) -> Result<Option<AuditEvent>> {
+) -> Result<()> {
     messages::add(&mut row.task.messages, message.into_iter().collect());
     let done = session
         .change(
@@ -223,8 +235,7 @@ async fn wait(
             ],
         )
         .await;
-    changed_one("put a task back", done)?;
-    Ok(None)
+    changed_one("put a task back", done)
 }
 
 /// The row was read, and locked, in the same transaction, so the update must have found it.
