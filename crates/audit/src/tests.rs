@@ -159,6 +159,27 @@ fn expected(tenant: &str, numbers: impl IntoIterator<Item = u64>) -> Vec<String>
     numbers.into_iter().map(|number| format!("{tenant}-{number}")).collect()
 }
 
+/// What was removed stops the relay; a reseal says that it is missing, and the relay goes on with it.
+#[test]
+fn the_relay_passes_over_a_gap_only_where_the_trail_was_resealed() {
+    let (download, reseal) = (AuditOperation::Download, AuditOperation::Resealed);
+    let event = |(sequence, operation): &(u64, AuditOperation)| ChainedEvent {
+        sequence: *sequence,
+        hash: String::new(),
+        event: AuditEvent { operation: *operation, ..build::audit_event("e", build::start_of_time()) },
+    };
+    for (numbers, passed) in [
+        (&[(4, download), (5, download), (7, download)][..], 2),
+        (&[(4, download), (9, reseal), (10, download), (12, download)], 3),
+        (&[(5, download)], 0),
+        (&[(3, reseal), (4, download)], 0),
+        (&[], 0),
+    ] {
+        let events = numbers.iter().map(event).collect();
+        assert_eq!(contiguous(&build::tenant(), 3, events).len(), passed, "{numbers:?}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_download_arrives_as_the_published_document() {
     let (house, cluster) = (House::new(), cluster());

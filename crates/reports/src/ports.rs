@@ -175,7 +175,6 @@ pub trait SnapshotCatalogue: Send + Sync {
         tenant: &TenantId,
         policy: RetentionPolicy,
         now: DateTime<Utc>,
-        dry_run: bool,
     ) -> Result<Vec<SnapshotId>>;
 
     /// Lets snapshots of the event's tenant expire as `policy` says at its time, and returns them, the last published
@@ -227,13 +226,13 @@ pub struct RegisteredSource {
     /// The folder that relative paths in the definition start from.
     pub base_dir: String,
 }
+
 impl RegisteredSource {
     /// By what people name it.
     pub fn id_and_name(&self) -> (&str, &str) {
         (self.id.as_str(), &self.name)
     }
 }
-
 
 /// A link from an account to an identity that a person made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -351,7 +350,8 @@ pub trait AuditTrail: Send + Sync {
 
     /// Walks from the event with this number to the trail's sealed head: each is as it was recorded.
     ///
-    /// `Unavailable` with what was found; nothing may then be made of these events.
+    /// `NotFound` where the trail was resealed behind that event, else `Broken` with what was found; nothing may then be
+    /// made of these events.
     async fn holds_from(&self, tenant: &TenantId, sequence: u64) -> Result<()>;
 
     /// How many of the tenant's events no relay has passed on yet, see [`RelayLog`].

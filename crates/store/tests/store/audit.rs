@@ -98,7 +98,7 @@ fn cases() -> Vec<(&'static str, Vec<Finding>)> {
     cases
 }
 
-fn sealed() -> Settings {
+pub(crate) fn sealed() -> Settings {
     Settings { seal_key: Some(SealKey::new([7; 32])), ..postgres::settings() }
 }
 
@@ -107,7 +107,7 @@ fn elsewhere() -> TenantId {
 }
 
 /// Ten events of one tenant, among those of another.
-async fn ten_events(store: &Store) {
+pub(crate) async fn ten_events(store: &Store) {
     for number in 1..=10 {
         let event = build::audit_event(&format!("event-{number}"), build::start_of_time());
         store.record(&event).await.unwrap();
@@ -120,7 +120,7 @@ async fn ten_events(store: &Store) {
 async fn check(what: &str, place: &Place, findings: &[Finding]) {
     let store = Store::open(place, sealed()).await.unwrap();
     let seen = store.verify_audit(&build::tenant(), Vec::new()).await.unwrap();
-    assert_eq!(seen.findings, findings, "{what}");
+    assert_eq!(seen.findings.told, findings, "{what}");
     assert_eq!(seen.is_sound(), findings.is_empty());
     store.close().await;
 }
@@ -186,7 +186,7 @@ fn for_the_tenant(statements: &str) -> String {
     each.collect::<Vec<_>>().join(";")
 }
 
-async fn sqlite(path: &PathBuf, statements: String) {
+pub(crate) async fn sqlite(path: &PathBuf, statements: String) {
     use sqlx::Connection;
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
     let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
@@ -210,13 +210,13 @@ async fn a_state_that_was_put_back_is_found_by_a_noted_head() {
     assert_eq!((first.events, first.head.sequence, first.is_sound()), (10, 10, true));
     store.record(&build::audit_event("event-11", build::start_of_time())).await.unwrap();
     let second = store.verify_audit(&tenant, vec![AuditHead::empty(), first.head.clone()]).await.unwrap();
-    assert!(second.is_sound(), "what was noted earlier is still there: {:?}", second.findings);
+    assert!(second.is_sound(), "what was noted earlier is still there: {:?}", second.findings.told);
     store.close().await;
     std::fs::copy(&older, &path).unwrap();
     let store = Store::open(&place, sealed()).await.unwrap();
     assert!(store.verify_audit(&tenant, vec![first.head.clone()]).await.unwrap().is_sound());
     let seen = store.verify_audit(&tenant, vec![first.head, second.head]).await.unwrap();
-    assert_eq!(seen.findings, [Finding::NotedHeadMissing { sequence: 11 }]);
+    assert_eq!(seen.findings.told, [Finding::NotedHeadMissing { sequence: 11 }]);
 }
 
 /// The seal needs the key: another one, or none, is told.
@@ -230,7 +230,7 @@ async fn a_head_is_sealed_with_the_services_key() {
     let other = Settings { seal_key: Some(SealKey::new([8; 32])), ..sealed() };
     let store = Store::open(&place, other).await.unwrap();
     let seen = store.verify_audit(&build::tenant(), Vec::new()).await.unwrap();
-    assert_eq!(seen.findings, [Finding::SealWrong]);
+    assert_eq!(seen.findings.told, [Finding::SealWrong]);
     assert!(!format!("{store:?}").contains("8, 8"), "the key is not shown");
     let unsealed = store.verify_audit(&TenantId::new("nobody"), Vec::new()).await.unwrap();
     assert!(unsealed.is_sound() && unsealed.events == 0, "an empty trail needs no seal");
@@ -268,7 +268,7 @@ async fn two_nodes_make_one_chain() {
         );
         after += page.len() as u64;
         let seen = nodes[1].verify_audit(&tenant, Vec::new()).await.unwrap();
-        assert!(seen.is_sound(), "{:?}", seen.findings);
+        assert!(seen.is_sound(), "{:?}", seen.findings.told);
     }
     for part in recording {
         part.await.unwrap();
@@ -276,7 +276,7 @@ async fn two_nodes_make_one_chain() {
 }
 
 /// What somebody does who may write to the database and has no key: events are changed and hashed again.
-async fn forge(path: &PathBuf, head_too: bool) {
+pub(crate) async fn forge(path: &PathBuf, head_too: bool) {
     use sqlx::{Connection, Row};
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
     let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
@@ -354,7 +354,7 @@ async fn a_forged_trail_is_never_extended() {
         let seen = store.verify_audit(&build::tenant(), Vec::new()).await.unwrap();
         let expected =
             if head_too { Finding::SealWrong } else { Finding::HeadDiffers { kept: 10, found: 10 } };
-        assert_eq!((seen.events, seen.findings), (10, vec![expected]), "what was forged is still found");
+        assert_eq!((seen.events, seen.findings.told), (10, vec![expected]), "what was forged is still found");
         store.close().await;
     }
 }
@@ -379,7 +379,7 @@ async fn a_changed_event_behind_the_end_is_found_where_it_is_asked_for() {
 }
 
 /// A task, a snapshot and a credential, each with the event of its beginning.
-async fn beginnings(store: &Store, number: u64) {
+pub(crate) async fn beginnings(store: &Store, number: u64) {
     let at = build::start_of_time();
     let event = |operation, about: &str, task: &str| AuditEvent {
         id: format!("{about}{task}"),
@@ -399,7 +399,7 @@ async fn beginnings(store: &Store, number: u64) {
     store.create_credential(&build::credential(&client, at), Some(&created)).await.unwrap();
 }
 
-fn unrecorded(number: u64) -> Vec<Finding> {
+pub(crate) fn unrecorded(number: u64) -> Vec<Finding> {
     let first = |what, first: String| Finding::Unrecorded { what, count: 3 - number, first };
     vec![
         first("tasks", build::task_id(number).to_string()),
@@ -419,14 +419,14 @@ async fn check_cuts(open: impl AsyncFn() -> Store, sql: impl AsyncFn(&str)) {
     sql("CREATE TABLE earlier AS SELECT * FROM audit_heads").await;
     beginnings(&store, 2).await;
     let tenant = build::tenant();
-    assert_eq!(store.verify_audit(&tenant, Vec::new()).await.unwrap().findings, []);
+    assert_eq!(store.verify_audit(&tenant, Vec::new()).await.unwrap().findings.told, []);
     sql(CUT).await;
-    assert_eq!(store.verify_audit(&tenant, Vec::new()).await.unwrap().findings, unrecorded(2));
+    assert_eq!(store.verify_audit(&tenant, Vec::new()).await.unwrap().findings.told, unrecorded(2));
     sql(WIPED).await;
-    assert_eq!(store.verify_audit(&tenant, Vec::new()).await.unwrap().findings, unrecorded(1));
+    assert_eq!(store.verify_audit(&tenant, Vec::new()).await.unwrap().findings.told, unrecorded(1));
     // What is recorded afterwards hides nothing.
     store.record(&build::audit_event("later", build::start_of_time())).await.unwrap();
-    assert_eq!(store.verify_audit(&tenant, Vec::new()).await.unwrap().findings, unrecorded(1));
+    assert_eq!(store.verify_audit(&tenant, Vec::new()).await.unwrap().findings.told, unrecorded(1));
     store.close().await;
 }
 

@@ -9,4 +9,5 @@ mod faults;
 mod order;
 mod postgres;
 mod registry;
+mod reseal;
 mod sqlite;

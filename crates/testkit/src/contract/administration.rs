@@ -149,7 +149,10 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
     };
     assert!(events(&acme).await.is_empty());
     let mut expected = Vec::new();
-    for (number, operation) in (1..).zip(AuditOperation::ALL) {
+    // A reseal is recorded by nothing else than a reseal.
+    let operations =
+        || AuditOperation::ALL.into_iter().filter(|operation| *operation != AuditOperation::Resealed);
+    for (number, operation) in (1..).zip(operations()) {
         let mut event = build::audit_event(&format!("event-{number}"), at(-number));
         event.operation = operation;
         event.details = "naïve \"quotes\" \0\n".into();
@@ -173,7 +176,8 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
             | AuditOperation::RefreshFailed
             | AuditOperation::SnapshotPublished
             | AuditOperation::SnapshotExpired
-            | AuditOperation::FilesRemoved => None,
+            | AuditOperation::FilesRemoved
+            | AuditOperation::Resealed => None,
         };
         store.record(&event).await.expect("it is recorded");
         expected.push(event);
@@ -188,7 +192,7 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
 
     // Each tenant's chain counts for itself, and a page goes on where the last one ended.
     let all = page(&acme, 0, 100).await;
-    let count = AuditOperation::ALL.len() as u64;
+    let count = operations().count() as u64;
     assert_eq!(all.iter().map(|event| event.sequence).collect::<Vec<_>>(), (1..=count).collect::<Vec<_>>());
     let globex_ids: Vec<_> = events(&globex).await.into_iter().map(|event| event.id).collect();
     assert_eq!(globex_ids, (1..=count).map(|number| format!("globex-{number}")).collect::<Vec<_>>());
