@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-/// Two kinds of credential (`contract.md`, token endpoint).
+/// Two kinds of credential (docs/contract.md, access tokens).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CallerKind {
@@ -18,7 +18,7 @@ pub enum CallerKind {
     Application,
 }
 
-/// User levels that may start reports (`contract.md`, routes).
+/// User levels that may start reports (docs/contract.md, routes and rights).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum UserLevel {
@@ -413,7 +413,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<DataScope>(&text(&sources)).ok(), Some(sources));
     }
 
-    /// The whole matrix, as `contract.md` has it.
+    /// The whole matrix, as docs/contract.md has it.
     #[test]
     fn rights_are_the_published_ones() {
         for operation in Operation::ALL {

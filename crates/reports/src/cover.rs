@@ -1,7 +1,7 @@
 //! The cover of a result: what an auditor asks of information that a system produced.
 //!
-//! Source, logic, parameters, completeness and accuracy (`reports.md`, cover sheet). It stands as
-//! JSON beside the files.
+//! Source, logic, parameters, completeness and accuracy (docs/files.md, the cover). It is published as JSON with
+//! the files.
 
 use crate::caller::CallerKind;
 use crate::ids::TaskId;

@@ -377,7 +377,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
-    /// The column lists of `reports.md`, written out again by hand.
+    /// The column lists of docs/reports.md, written out again by hand.
     const COLUMNS: [(&str, &str); 7] = [
         (
             "ACCOUNTS",

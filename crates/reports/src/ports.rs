@@ -78,7 +78,7 @@ pub enum LeaseState {
     Lost,
 }
 
-/// How results of one task definition are ordered (`contract.md`, get-report-result).
+/// How results of one task definition are ordered (docs/contract.md, get-report-result).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResultOrder {
     /// Ended ones first, the last ended first.

@@ -330,7 +330,7 @@ pub fn task_definition_id(
     TaskDefinitionId::new(stable_id(parts))
 }
 
-/// Equal exactly for starts that are the same task (`contract.md`, start-report).
+/// Equal exactly for starts that are the same task (docs/contract.md, start-report).
 pub fn dedup_key(definition: &TaskDefinitionId, scope: &DataScope) -> String {
     stable_id(["live", definition.as_str(), &scope.to_string()])
 }

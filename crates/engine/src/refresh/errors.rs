@@ -1,4 +1,4 @@
-//! Step 6: identities that could not be processed, and why (`reports.md`, error codes).
+//! Step 6: identities that could not be processed, and why (docs/messages.md has the error codes).
 //!
 //! Errors are of the account that decides its identity, of accounts too broken to become one, and of records that were
 //! refused.
@@ -9,7 +9,7 @@ use crate::error::Result;
 use crate::functions::lifecycle_attribute;
 use std::collections::BTreeSet;
 
-/// Attributes that every identity must have (`identity-model.md`: uid, lastname and email).
+/// Attributes that every identity must have (docs/identity-model.md).
 const REQUIRED: [&str; 3] = ["uid", "lastname", "email"];
 
 /// Leaves `identity_errors_next`, the table's rows.

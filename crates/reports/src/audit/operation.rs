@@ -39,7 +39,8 @@ pub enum AuditOperation {
     FilesRemoved,
 }
 
-/// How the published service's events name an act (`identity-and-search-schemas.yaml`, EventDocument).
+/// How the published service's events name an act (EventDocument in
+/// tests/published/search-document-schemas.yaml).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublishedOperation {
     /// `action` and `technicalName`.
