@@ -16,18 +16,17 @@ const DEFINITIONS: &str = "crates/reports/definitions";
 const HEAD: &str = "\
 # Reports
 
-This page is written by `cargo xtask docs` from the definitions in `crates/reports/definitions`; change those.
+`cargo xtask docs` writes this page from the definitions in `crates/reports/definitions`; change those, not this page.
 
-Every report is a CSV file after RFC 4180: UTF-8 without a byte order mark, lines end in CR LF, the first line \
-has the technical names of the columns (`csv.header = \"label\"` puts labels there). A null is an empty cell, a \
-time is RFC 3339 in UTC, and several values in one cell are joined by `; `, with a `;` inside a value doubled; a single value is written as \
-it is. \
-Rows are totally ordered, so the same snapshot and the same arguments give the same bytes. A change of columns, \
+Every report is a CSV file as in RFC 4180: UTF-8 without a byte order mark, lines end in CR LF, and the first line has the \
+technical names of the columns (`csv.header = \"label\"` writes labels instead). A null is an empty cell, and a time is \
+RFC 3339 in UTC. Several values in one cell are joined by `; `, and a `;` inside a value is doubled; a single value is written \
+unchanged. Rows are totally ordered, so the same snapshot and the same arguments give the same bytes. A change of columns, \
 of order or of meaning is a new version of the definition.
 
 A result is SUCCESS when the rows written equal the rows that a second count over the same snapshot expects, \
-and every source it rests on was read completely; WARNING when a reader must know something, which `messages` \
-says; FAILURE without a file otherwise.
+and every source of the report was read completely. It is WARNING when a reader must know something, which `messages` \
+says ([messages.md](messages.md)). Otherwise it is FAILURE and has no file.
 ";
 
 /// Writes the documents.

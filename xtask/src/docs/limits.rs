@@ -11,8 +11,8 @@ pub const DOCUMENT: &str = "docs/limits.md";
 const HEAD: &str = "\
 # Limits
 
-This page is written by `cargo xtask docs` from the code; change that. Everything that is read, kept, waited for or repeated has a \
-bound. What can be set stands first; [settings.md](settings.md) says how.
+`cargo xtask docs` writes this page from the code; change the code, not this page. Everything that is read, kept, waited for or \
+repeated has a limit. Limits that can be set come first; [settings.md](settings.md) says how.
 ";
 
 /// Ends of the keys of settings that are bounds.
