@@ -21,7 +21,7 @@ const CALLER_MAX: usize = 65_536;
 /// Holds any list of messages that `messages::add` lets through.
 const MESSAGES_MAX: usize = 64 * 1_024 * 1_024;
 
-/// Times that a start looks again where another one came between.
+/// How often a start looks again if another start got ahead of it.
 const LOOKS_MAX: u32 = 100;
 
 /// Inserts a task unless an equal one is live or too many are.
