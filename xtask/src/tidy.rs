@@ -2,6 +2,7 @@
 //!
 //! Each rule is a module with one function from the repository to the list of its faults.
 
+mod comments;
 mod documents;
 mod edges;
 pub mod files;
@@ -18,7 +19,8 @@ use crate::workspace::Workspace;
 /// Checks every rule and prints the faults. Whether there was none.
 pub fn run(workspace: &Workspace) -> Result<bool> {
     let files = files::Files::read(workspace)?;
-    let rules: [(&str, Vec<String>); 6] = [
+    let rules: [(&str, Vec<String>); 7] = [
+        ("comments", comments::faults(&files)),
         ("crate edges", edges::faults(workspace, &files)?),
         ("documents", documents::faults(workspace, &files)?),
         ("generated documents", docs::faults(workspace)?),
