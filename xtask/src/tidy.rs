@@ -8,6 +8,7 @@ mod edges;
 pub mod files;
 mod licences;
 mod markdown;
+mod messages;
 mod sizes;
 mod source;
 mod words;
@@ -19,12 +20,13 @@ use crate::workspace::Workspace;
 /// Checks every rule and prints the faults. Whether there was none.
 pub fn run(workspace: &Workspace) -> Result<bool> {
     let files = files::Files::read(workspace)?;
-    let rules: [(&str, Vec<String>); 7] = [
+    let rules: [(&str, Vec<String>); 8] = [
         ("comments", comments::faults(&files)),
         ("crate edges", edges::faults(workspace, &files)?),
         ("documents", documents::faults(workspace, &files)?),
         ("generated documents", docs::faults(workspace)?),
         ("licences", licences::faults(workspace, &files)?),
+        ("messages", messages::faults(&files)?),
         ("sizes", sizes::faults(&files)),
         ("words", words::faults(&files)),
     ];
