@@ -419,7 +419,7 @@ impl Run<'_> {
         let folder = self.workspace.fresh_folder("faults-nodes")?;
         let rounds = if self.options.long { 50 } else { 2 };
         let done = nodes::run(self.binary, &folder, rounds, &self.plan)?;
-        // The short form runs beside whatever else a machine does, and judges no times.
+        // The short form runs while the machine may do other work, and judges no times.
         let too_slow = self.options.long.then(|| nodes::too_slow(&done.all)).flatten();
         Ok(Ended::of(&done, nodes::summary(&done.all), too_slow))
     }

@@ -83,7 +83,7 @@ impl Source {
         Self { url, query: options.query() }
     }
 
-    /// What differs between two reports: made anew for each answer, as evidence packages are.
+    /// What differs between two reports: made again for each answer, as evidence packages are.
     pub(crate) fn comparison(transport: &Transport, old: &str, new: &str, keys: &[String]) -> Self {
         let query = keys.iter().map(|key| ("key", key.clone())).collect();
         Self { url: transport.extension_url(&[old, "compare", new]), query }

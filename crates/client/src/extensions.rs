@@ -91,7 +91,7 @@ impl ReportsDataExtractionApi {
 
     /// Writes what differs between two runs of one report into `into`; `keys` as for [`Self::compare`].
     ///
-    /// The service makes it anew each time, so a connection that breaks is not taken up again.
+    /// The service makes it again each time, so a connection that breaks is not taken up again.
     ///
     /// # Errors
     /// As [`Self::get_evidence`].
@@ -113,7 +113,7 @@ impl ReportsDataExtractionApi {
 
     /// Writes the evidence package of a report that has ended into `into`: a zip archive.
     ///
-    /// The service makes it anew each time, so a connection that breaks is not taken up again.
+    /// The service makes it again each time, so a connection that breaks is not taken up again.
     ///
     /// # Errors
     /// [`Error::Refused`], [`Error::Transport`], [`Error::Write`]; [`Error::Damaged`] when it is too short or has

@@ -177,7 +177,7 @@ async fn authenticate(state: &AppState, request: &TokenRequest) -> Result<(Calle
 const DEFAULT_SCOPE: &str = "sp:scopes:default";
 
 /// The scopes to grant: those asked for, all of which the client must have. Scopes of other services, which the
-/// published clients ask for beside ours, are passed over; who asks for nothing else gets nothing.
+/// published clients ask for in addition to ours, are ignored; a request for nothing else gets nothing.
 pub(crate) fn granted(held: &[Scope], asked: Option<&str>) -> Result<Vec<Scope>, Refused> {
     let mut asked = asked.unwrap_or_default().split_whitespace().peekable();
     if asked.peek().is_none() {

@@ -44,9 +44,9 @@ pub enum Problem {
     /// Something stands where something else has to.
     #[error("found {found}, expected {expected}")]
     Unexpected {
-        /// What stands there.
+        /// What was found.
         found: String,
-        /// What may stand there, and how to write what was probably meant.
+        /// What was expected, and how to write what was probably meant.
         expected: &'static str,
     },
     /// A group or nested query that the text's end cuts off.

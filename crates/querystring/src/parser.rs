@@ -11,7 +11,7 @@
 //!        | ([ | {) bound TO bound (] | }) [^ number]
 //! ```
 //!
-//! There is no precedence: a list is flat, and what each clause asks follows from the operators beside it.
+//! There is no precedence: a list is flat, and what each clause asks follows from the operators next to it.
 
 mod value;
 

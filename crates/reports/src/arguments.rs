@@ -65,7 +65,7 @@ impl RawValue {
 const NOISE: [&str; 2] = ["defaultS3Bucket", "s3Bucket"];
 
 /// Names that would narrow a report, or move the moments that it means, if they were applied. Those of a query
-/// stand beside its text in the object that older clients send.
+/// are next to its text in the object that older clients send.
 const NARROWING: [&str; 9] = [
     "correlatedOnly",
     "filters",

@@ -286,7 +286,7 @@ impl Walk {
         self.at = AuditHead { sequence, hash: record.hash.clone() };
     }
 
-    /// Something beside the chain that does not agree with it.
+    /// Something outside the chain that does not agree with it.
     pub fn note(&mut self, finding: Finding) {
         self.find(finding);
     }

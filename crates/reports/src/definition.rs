@@ -287,7 +287,7 @@ impl ReportDefinition {
     }
 }
 
-/// Arguments that every report takes beside its own: ours, so that the published ones stay as they are.
+/// Arguments that every report takes in addition to its own: ours, so that the published ones stay as they are.
 pub static COMMON_ARGUMENTS: LazyLock<[ArgumentSpec; 2]> = LazyLock::new(|| {
     let spec = |name: &str, allowed: &[&str], meaning: &str| ArgumentSpec {
         name: name.into(),

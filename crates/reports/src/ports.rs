@@ -333,7 +333,7 @@ pub trait AuditTrail: Send + Sync {
     async fn events(&self, tenant: &TenantId, after_sequence: u64, limit: u32) -> Result<Vec<ChainedEvent>>;
 
     /// The tenant's events about one task behind the number `after_sequence`, in order, at most `limit`, each as it
-    /// is kept, so that its hash can be computed anew.
+    /// is kept, so that its hash can be computed again.
     async fn records_of(
         &self,
         tenant: &TenantId,

@@ -72,7 +72,7 @@ pub struct SourceRun {
     pub input_digest: Option<String>,
     /// The source's account attributes, in schema order.
     pub attributes: Vec<String>,
-    /// What the source's next read can go on from, in the reader's own form; it stands beside the accounts that it is
+    /// What the source's next read can go on from, in the reader's own form; it is kept with the accounts that it is
     /// about, and so is never newer than they are. Holds no secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,

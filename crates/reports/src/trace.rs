@@ -5,7 +5,7 @@
 //! Invariants:
 //! - ids are lower-case hex digits and not all zeros, so they can stand in headers and in the log;
 //! - the trace id is the one that the request brought, if it brought a valid one; the span id is always ours;
-//! - `tracestate` is there only beside a trace that was brought, and is bounded.
+//! - `tracestate` is there only with a trace that was brought, and is bounded.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

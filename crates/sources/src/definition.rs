@@ -60,7 +60,7 @@ pub struct SourceDefinition {
     /// Columns that the definition names and the input may lack; any other that it lacks fails the read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub optional: Vec<String>,
-    /// Attributes that are never kept, beside those whose names say that they hold passwords.
+    /// Attributes that are never kept, in addition to those whose names say that they hold passwords.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub never_kept: Vec<String>,
 }
@@ -199,7 +199,7 @@ impl ReaderSettings {
         }
     }
 
-    /// Whether what `groups` finds is an attribute beside the listed ones.
+    /// Whether what `groups` finds is an attribute in addition to the listed ones.
     pub(crate) fn adds(&self, name: &str) -> bool {
         match self {
             Self::Delimited(_)

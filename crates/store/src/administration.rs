@@ -1,4 +1,4 @@
-//! What administrators ask of the store beside the ports: lists, and ending a credential.
+//! What administrators ask of the store in addition to the ports: lists, and ending a credential.
 
 use crate::failure::failed;
 use crate::rows;

@@ -1,8 +1,8 @@
 //! Bringing tables up to date.
 //!
 //! Each database has its own numbered files. A file that has been applied never changes (its checksum is
-//! kept beside it), and a new one only adds, so that a process of the version before goes on working
-//! beside one of the next. Opening refuses tables that know a file which this version does not.
+//! kept with it), and a new one only adds, so that a process of the version before goes on working
+//! together with one of the next. Opening refuses tables that know a file which this version does not.
 
 use crate::failure::failed;
 use muster_reports::error::{Error, Result};

@@ -1,7 +1,7 @@
 //! What somebody does who may write to the database and has no key, and what an accident does to it.
 //!
 //! On copies of one house: audit events are changed and hashed again, or wiped; the database is lost, or another one lies
-//! beside the files. Nothing may be recorded behind a forgery, each must be found, and no file may go.
+//! beside the files. Nothing may be recorded after a forgery, each must be found, and no file may go.
 
 use super::ground;
 use super::record::Counted;

@@ -35,7 +35,7 @@ impl KeySource for Published {
     }
 }
 
-/// An issuer that publishes `keys`, beside our own.
+/// An issuer that publishes `keys`, in addition to our own.
 struct Service {
     outside: OutsideIssuers,
     own: TokenIssuer,

@@ -1,4 +1,4 @@
-//! Decimal numbers of any length as Java's `BigDecimal` reads them, down to the integers beside them.
+//! Decimal numbers of any length as Java's `BigDecimal` reads them, down to the integers next to them.
 
 use std::cmp::Ordering;
 
@@ -88,7 +88,7 @@ pub(super) fn is_number(text: &str) -> bool {
         && Digits::read(text).is_some()
 }
 
-/// How two numbers of any length compare; what is no number is 0.
+/// How two numbers of any length compare; a text that is not a number is 0.
 pub(super) fn compare(one: &str, other: &str) -> Ordering {
     let read =
         |text: &str| Digits::read(text).unwrap_or(Digits { negative: false, digits: Vec::new(), point: 0 });

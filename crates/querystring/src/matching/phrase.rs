@@ -8,7 +8,7 @@ pub(super) struct Phrase {
     words: Vec<String>,
     /// For each word, the first place in the phrase that has it.
     first_places: Vec<usize>,
-    /// For each count of words that stand in the text already, how many stand there still when the next one does
+    /// For each count of words that are in the text already, how many are still there when the next one is added
     /// not fit: the failure function of Knuth, Morris and Pratt.
     fallbacks: Vec<usize>,
     slop: u32,

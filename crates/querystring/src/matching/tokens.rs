@@ -67,7 +67,7 @@ pub(super) fn is_boundary(text: &[u8], at: usize) -> bool {
     !joined
 }
 
-/// The words of a text in the order they stand there, as written.
+/// The words of a text in their order, as written.
 pub fn tokens(text: &str) -> impl Iterator<Item = &str> {
     Tokens::new(text)
 }

@@ -156,7 +156,7 @@ impl Parser<'_> {
         }
     }
 
-    /// The slop after a phrase. What is no number counts as none, and a fraction is cut off.
+    /// The slop after a phrase. A text that is not a number counts as none, and a fraction is cut off.
     fn slop(&self, tilde: Span) -> Result<u32, SyntaxError> {
         let number = java_float(self.image(Span { start: tilde.start + 1, end: tilde.end })).unwrap_or(0.0);
         // A cast from a float saturates and takes NaN for 0, as Java's does; the slop is an `int` there.

@@ -243,7 +243,7 @@ impl<B: DrawingBackend> Canvas<'_, B> {
         style
     }
 
-    /// Text beside a point, in the middle of its height.
+    /// Text next to a point, in the middle of its height.
     fn text(
         &mut self,
         text: &str,

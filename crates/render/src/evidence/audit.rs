@@ -3,7 +3,7 @@
 //!
 //! The chain is the one that the service keeps ([`muster_reports::audit`]), and a line has all that a hash covers.
 //! The events of one task are some of a longer trail, so a link is only compared where two events follow one another
-//! in it; the hash is computed anew for each.
+//! in it; the hash is computed again for each.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use muster_reports::audit::AuditRecord;

@@ -94,7 +94,7 @@ pub fn verify_bag(bag: impl Read + Seek, key: &PublicKey) -> Verification {
     Verification { findings }
 }
 
-/// Checks one file of a result against the result's cover, which lies beside it.
+/// Checks one file of a result against the result's cover, which is in the same folder.
 #[must_use]
 pub fn verify_file(name: &str, content: impl Read, cover: &[u8]) -> Verification {
     let mut findings = Vec::new();

@@ -190,7 +190,7 @@ fn reconciliation<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(),
     Ok(())
 }
 
-/// The charts, two beside one another where they are not too high, each with its numbers below it.
+/// The charts, two in a row if they are not too high, each with its numbers below it.
 fn draw_charts<W: Write>(flow: &mut Flow<'_, W>, charts: &[Chart]) -> Result<(), PdfError> {
     for (place, pair) in charts.chunks(2).enumerate() {
         let first = place == 0;

@@ -2,7 +2,7 @@
 //!
 //! A glyph gets its number in the file when it is first drawn, so pages can be written at once and the fonts at the end.
 //! A number stands for one text in the file's `ToUnicode` table: the first it was drawn for. Where it is drawn for
-//! another (a letter in another composition, several glyphs for one letter), the text stands beside it as `ActualText`.
+//! another (a letter in another composition, several glyphs for one letter), the text is added as `ActualText`.
 
 use std::io::{self, Write};
 
@@ -43,7 +43,7 @@ impl Usage {
         self.remapper.get(id).is_none_or(|number| *self.texts[usize::from(number)] == *text)
     }
 
-    /// The glyph's number in the file, and whether it stands there for just this text.
+    /// The glyph's number in the file, and whether it means just this text.
     fn take(&mut self, id: u16, text: &str) -> (u16, bool) {
         let mut letters = text.chars();
         let letter = letters.next().filter(|_| letters.next().is_none());
@@ -118,7 +118,7 @@ impl Typesetter {
             pen.out.extend_from_slice(b"/Span<</ActualText");
             push_text_string(pen.out, source);
             pen.out.extend_from_slice(b">>BDC\n");
-            // Each glyph must stand for something (PDF/A-2, 6.2.11.7); what is read is the text beside it.
+            // Each glyph must stand for something (PDF/A-2, 6.2.11.7); what is read is the added text.
             let mut letters = own.chars();
             for glyph in &rightmost_last(face, group) {
                 let letter = letters.next().or(own.chars().next()).unwrap_or(' ');
@@ -136,7 +136,7 @@ impl Typesetter {
 }
 
 /// The glyphs of one cluster in such an order that the one that reaches furthest is the last: readers take its end for the
-/// end of the text beside them, and a gap after that for a space.
+/// end of the text next to them, and a gap after that for a space.
 fn rightmost_last(face: &LoadedFace, group: &[Glyph]) -> Vec<Glyph> {
     let mut pen = 0.0;
     let mut placed: Vec<(f32, f32, Glyph)> = Vec::with_capacity(group.len());
@@ -227,7 +227,7 @@ impl Pen<'_> {
         self.out.extend_from_slice(b"3 Tr\n");
         for (id, letter) in hidden {
             let (number, _) = face.usage.take(id, letter.encode_utf8(&mut [0; 4]));
-            // No wider than its part, or it would cover the space beside the word.
+            // No wider than its part, or it would cover the space next to the word.
             let advance = face.natural(id);
             push_number(self.out, if advance > 0.0 { 100.0 * part / advance } else { 100.0 });
             self.out.extend_from_slice(b" Tz\n");

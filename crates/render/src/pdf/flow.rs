@@ -27,7 +27,7 @@ pub(super) const BELOW_CHART: f32 = 6.0;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Field<'a> {
     pub(super) label: &'a str,
-    /// Part of the width, beside those of the others.
+    /// Part of the width, next to those of the others.
     pub(super) share: f32,
     pub(super) align: Align,
 }
@@ -224,7 +224,7 @@ impl<'d, W: Write> Flow<'d, W> {
         Ok(())
     }
 
-    /// Names and what they stand for, two pairs beside one another.
+    /// Names and what they mean, two pairs in a row.
     pub(super) fn pairs(&mut self, pairs: &[(String, String)]) -> Result<(), PdfError> {
         const NAME: f32 = 96.0;
         const GAP: f32 = 20.0;

@@ -306,7 +306,7 @@ fn trimmed_width(units: &[Unit]) -> f32 {
     units[..end].iter().map(|unit| unit.advance).sum()
 }
 
-/// Letters that stand for themselves: one glyph each, whatever stands beside them.
+/// Letters that stand for themselves: one glyph each, whatever is next to them.
 fn is_simple(character: char) -> bool {
     matches!(u32::from(character),
         0x20..=0x7e | 0xa0..=0xac | 0xae..=0x24f | 0x370..=0x482 | 0x48a..=0x52f | 0x1e00..=0x1fff

@@ -178,7 +178,7 @@ fn a_whole_package_holds() {
     );
     assert_eq!(verification.to_string(), expected);
     assert_eq!(bag, sample());
-    // Packed anew by another program, it is the same package.
+    // Packed again by another program, it is the same package.
     assert!(verify(&pack(&unpack(&bag))).holds());
 }
 

@@ -138,7 +138,7 @@ impl Service {
         }
     }
 
-    /// Asks once; beside a temporary refusal stands the wait that the service asks for.
+    /// Asks once; a temporary refusal comes with the wait that the service asks for.
     async fn ask(
         &self,
         path: &str,

@@ -157,7 +157,7 @@ fn the_schemas_are_the_published_ones_and_what_the_examples_add() {
         let published = &specification["components"]["schemas"][name];
         compare_all(name, published, schema(document_type).fields(), &mut faults);
     }
-    // Found by reading the examples beside the schemas.
+    // Found by comparing the examples with the schemas.
     let beyond = [
         "IdentityDocument.access.enabled",
         "IdentityDocument.access.requestable",

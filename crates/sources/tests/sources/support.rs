@@ -136,7 +136,7 @@ pub fn record_text(batch: &RecordBatch, row: usize) -> String {
     result
 }
 
-/// A folder of real input beside the repository, where there is one.
+/// A folder of real input next to the repository, if there is one.
 pub fn real_data(folder: &str) -> Option<PathBuf> {
     let path = format!("data/{folder}");
     let found = std::env::current_dir()

@@ -30,7 +30,7 @@ type Answer = Box<dyn FnOnce(Option<String>) + Send>;
 
 trait Job: Send {
     fn is_wanted(&self) -> bool;
-    /// Runs the work; `true` beside the answer when it is to be kept.
+    /// Runs the work; `true` with the answer if it must be kept.
     fn run<'c>(
         self: Box<Self>,
         connection: &'c mut SqliteConnection,

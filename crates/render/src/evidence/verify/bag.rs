@@ -70,7 +70,7 @@ fn members<R: Read + Seek>(
             findings.push(Finding::fails(format!("a member's name is not UTF-8: {:?}", name.escape_ascii())));
             continue;
         };
-        // Programs that pack anew may name folders too.
+        // A program that packs the archive again may name folders too.
         let is_folder = name.ends_with('/');
         if let Err(reason) = check_name(name.strip_suffix('/').unwrap_or(name)) {
             findings.push(Finding::fails(format!("a member's path {name:?} is refused: {reason}")));
