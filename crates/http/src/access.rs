@@ -3,10 +3,10 @@
 //! Order: token (401), rate limit (429), right (403). A handler states its right in its signature:
 //! `Allowed<Start>` can only be made here.
 
+use crate::access_tokens::TokenRefused;
+use crate::external_issuers::{TOKEN_BYTES_MAX, TokenRefusal};
 use crate::failure::Failure;
-use crate::issuer::TokenRefused;
-use crate::outside::{Refusal, TOKEN_BYTES_MAX};
-use crate::refusals;
+use crate::refusal_events;
 use crate::state::AppState;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
@@ -80,7 +80,7 @@ impl<R: Right> Allowed<R> {
         inner.requests.admit((caller.client.clone(), version), now).map_err(Failure::rate_limited)?;
         inner.tenants.admit(caller.tenant.clone(), now).map_err(Failure::rate_limited)?;
         if let Err(error) = caller.authorise(R::OPERATION) {
-            refusals::note(state, &caller, R::OPERATION, &error.message).await;
+            refusal_events::note(state, &caller, R::OPERATION, &error.message).await;
             return Err(error.into());
         }
         Ok(Self { caller, right: PhantomData })
@@ -88,21 +88,25 @@ impl<R: Right> Allowed<R> {
 }
 
 async fn authenticate(state: &AppState, headers: &HeaderMap) -> Result<Caller, Failure> {
-    let refuse = |refusal: Refusal| {
+    let refuse = |refusal: TokenRefusal| {
         tracing::info!(reason = refusal.reason, "a token is refused");
         Failure::unauthorized(refusal.told.to_string())
     };
     let mut given = headers.get_all(AUTHORIZATION).iter();
     let header = given.next().ok_or_else(|| Failure::unauthorized("JWT is missing"))?;
     if given.next().is_some() {
-        return Err(refuse(Refusal::invalid("there are several Authorization headers")));
+        return Err(refuse(TokenRefusal::invalid("there are several Authorization headers")));
     }
     let token = bearer(header).map_err(refuse)?;
     let now = state.clock().now();
     let wiring = &state.inner().wiring;
-    if let Some(issuer) = wiring.outside.issuer_of(token) {
+    if let Some(issuer) = wiring.external_issuers.issuer_of(token) {
         return issuer.verify(token, now).await.map_err(|refusal| {
-            tracing::info!(issuer = issuer.name(), reason = refusal.reason, "an outside token is refused");
+            tracing::info!(
+                issuer = issuer.name(),
+                reason = refusal.reason,
+                "a token of an external issuer is refused"
+            );
             Failure::unauthorized(refusal.told.to_string())
         });
     }
@@ -111,25 +115,25 @@ async fn authenticate(state: &AppState, headers: &HeaderMap) -> Result<Caller, F
             TokenRefused::Expired => "it has expired",
             TokenRefused::Invalid => "it is no token of ours",
         };
-        refuse(Refusal { told, reason })
+        refuse(TokenRefusal { told, reason })
     })?;
     if !state.inner().credential_check.stands(state, &caller, now).await? {
-        return Err(refuse(Refusal::invalid("its credential is gone or disabled")));
+        return Err(refuse(TokenRefusal::invalid("its credential is gone or disabled")));
     }
     Ok(caller)
 }
 
 /// The token of an `Authorization: Bearer` header.
-pub(crate) fn bearer(header: &HeaderValue) -> Result<&str, Refusal> {
-    let text = header.to_str().map_err(|_| Refusal::invalid("the Authorization header is no text"))?;
+pub(crate) fn bearer(header: &HeaderValue) -> Result<&str, TokenRefusal> {
+    let text = header.to_str().map_err(|_| TokenRefusal::invalid("the Authorization header is no text"))?;
     let (scheme, token) =
-        text.split_once(' ').ok_or(Refusal::invalid("the Authorization header has no token"))?;
+        text.split_once(' ').ok_or(TokenRefusal::invalid("the Authorization header has no token"))?;
     if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Refusal::invalid("the Authorization header is of another scheme"));
+        return Err(TokenRefusal::invalid("the Authorization header is of another scheme"));
     }
     let token = token.trim();
     if token.len() > TOKEN_BYTES_MAX {
-        return Err(Refusal::invalid("it is too large"));
+        return Err(TokenRefusal::invalid("it is too large"));
     }
     Ok(token)
 }

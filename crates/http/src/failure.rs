@@ -1,6 +1,6 @@
 //! A refusal, and the one place where it becomes a body and a log line.
 //!
-//! A [`Failure`] travels in the extensions of an otherwise empty response to `outer.rs`, which knows
+//! A [`Failure`] travels in the extensions of an otherwise empty response to `middleware.rs`, which knows
 //! the tracking id and calls [`render`].
 
 use axum::body::Body;

@@ -151,7 +151,7 @@ pub(crate) async fn json_object(
     }
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(object)) => Ok(Some(object)),
-        Ok(other) => Err(Failure::invalid(format!("the body is {}: expected an object", shape(&other)))),
+        Ok(other) => Err(Failure::invalid(format!("the body is {}: expected an object", json_type(&other)))),
         Err(error) => Err(Failure::invalid(format!(
             "the body is not JSON, line {}, column {}: expected an object",
             error.line(),
@@ -167,7 +167,9 @@ pub(crate) fn arguments(value: Option<&Value>) -> Result<RawArguments, Failure> 
         Some(Value::Object(object)) => {
             Ok(object.iter().map(|(name, value)| (name.clone(), raw(value))).collect())
         }
-        Some(other) => Err(Failure::invalid(format!("arguments is {}: expected an object", shape(other)))),
+        Some(other) => {
+            Err(Failure::invalid(format!("arguments is {}: expected an object", json_type(other))))
+        }
     }
 }
 
@@ -185,7 +187,7 @@ fn raw(value: &Value) -> RawValue {
 }
 
 /// What kind of JSON value this is, for error texts.
-pub(crate) fn shape(value: &Value) -> &'static str {
+pub(crate) fn json_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

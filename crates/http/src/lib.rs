@@ -15,37 +15,37 @@
 //! - No clock and no randomness but those of the state; no settings but those of the state.
 
 mod access;
-mod answered;
+mod access_tokens;
+mod client_secret;
+mod external_issuers;
 mod failure;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod health;
 mod input;
-mod issuer;
-mod mapping;
+mod middleware;
 mod oauth;
 mod openapi;
-mod outer;
-mod outside;
-mod rate;
-mod refusals;
+mod rate_limit;
+mod refusal_events;
 mod reports;
+mod request_log;
 mod router;
-mod secret;
 mod state;
+mod task_json;
 
 pub use access::ApiVersion;
-pub use issuer::{KeyRing, TokenIssuer, TokenKeys, TokenRefused, TokenSeed};
+pub use access_tokens::{KeyRing, TokenIssuer, TokenKeys, TokenRefused, TokenSeed};
+pub use client_secret::{SecretKey, hmac_secret};
+pub use external_issuers::{
+    CallerRule, ClaimRules, ExternalIssuer, ExternalIssuers, KEY_SET_BYTES_MAX, KeySource, KeyTimes,
+    SignatureAlgorithm, TenantRule,
+};
 /// How two runs differ, counted: what a comparison answers.
 pub use muster_wire::ReportComparison;
 pub use openapi::document;
-pub use outside::{
-    CallerRule, ClaimRules, KEY_SET_BYTES_MAX, KeySource, KeyTimes, OutsideIssuer, OutsideIssuers,
-    SignatureAlgorithm, TenantRule,
-};
-pub use rate::RateLimit;
+pub use rate_limit::RateLimit;
 pub use router::{Access, RouteEntry, route_table, router};
-pub use secret::{SecretKey, hmac_secret};
 pub use state::{
     AppState, Compared, Comparer, ComparisonForm, EvidenceMaker, FileOpener, MadeFile, Readiness, Settings,
     Wiring,

@@ -18,12 +18,12 @@ use request::TokenRequest;
 use utoipa::ToSchema;
 
 /// A refused token request, as RFC 6749 section 5.2 has it, or a fault outside of it.
-pub(crate) enum Refused {
+pub(crate) enum TokenRequestRefused {
     OAuth(OAuthErrorCode, String),
     Other(Failure),
 }
 
-impl Refused {
+impl TokenRequestRefused {
     fn request(description: impl Into<String>) -> Self {
         Self::OAuth(OAuthErrorCode::InvalidRequest, description.into())
     }
@@ -34,19 +34,19 @@ impl Refused {
     }
 }
 
-impl From<Failure> for Refused {
+impl From<Failure> for TokenRequestRefused {
     fn from(failure: Failure) -> Self {
         Self::Other(failure)
     }
 }
 
-impl From<muster_reports::Error> for Refused {
+impl From<muster_reports::Error> for TokenRequestRefused {
     fn from(error: muster_reports::Error) -> Self {
         Self::Other(error.into())
     }
 }
 
-impl IntoResponse for Refused {
+impl IntoResponse for TokenRequestRefused {
     fn into_response(self) -> Response {
         let (code, description) = match self {
             Self::Other(failure) => return failure.into_response(),
@@ -133,7 +133,7 @@ pub(crate) struct TokenForm {
 pub(crate) async fn create_token(
     State(state): State<AppState>,
     request: Request,
-) -> Result<Response, Refused> {
+) -> Result<Response, TokenRequestRefused> {
     tracing::Span::current().record("route", "/oauth/token");
     let (parts, body) = request.into_parts();
     let request = TokenRequest::read(&state, &parts, body).await?;
@@ -148,10 +148,13 @@ pub(crate) async fn create_token(
 const CLIENT_ID_BYTES_MAX: usize = 256;
 
 /// The caller behind a client id and secret, and how long its tokens hold. Work and answer are the same for an unknown client.
-async fn authenticate(state: &AppState, request: &TokenRequest) -> Result<(Caller, TimeDelta), Refused> {
+async fn authenticate(
+    state: &AppState,
+    request: &TokenRequest,
+) -> Result<(Caller, TimeDelta), TokenRequestRefused> {
     // What is counted below must be small, and no client is called like that.
     if request.client_id.len() > CLIENT_ID_BYTES_MAX {
-        return Err(Refused::client());
+        return Err(TokenRequestRefused::client());
     }
     let now = state.clock().now();
     let client = ClientId::new(request.client_id.as_str());
@@ -168,7 +171,7 @@ async fn authenticate(state: &AppState, request: &TokenRequest) -> Result<(Calle
         Some(_) | None => {
             let limited = state.inner().token_failures.admit(client, now);
             limited.map_err(Failure::rate_limited)?;
-            Err(Refused::client())
+            Err(TokenRequestRefused::client())
         }
     }
 }
@@ -178,12 +181,12 @@ const DEFAULT_SCOPE: &str = "sp:scopes:default";
 
 /// The scopes to grant: those asked for, all of which the client must have. Scopes of other services, which the
 /// published clients ask for beside ours, are passed over; who asks for nothing else gets nothing.
-pub(crate) fn granted(held: &[Scope], asked: Option<&str>) -> Result<Vec<Scope>, Refused> {
+pub(crate) fn granted(held: &[Scope], asked: Option<&str>) -> Result<Vec<Scope>, TokenRequestRefused> {
     let mut asked = asked.unwrap_or_default().split_whitespace().peekable();
     if asked.peek().is_none() {
         return Ok(held.to_vec());
     }
-    let refuse = |text: String| Refused::OAuth(OAuthErrorCode::InvalidScope, text);
+    let refuse = |text: String| TokenRequestRefused::OAuth(OAuthErrorCode::InvalidScope, text);
     let mut scopes = Vec::new();
     for text in asked {
         if text == DEFAULT_SCOPE {

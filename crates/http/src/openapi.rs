@@ -17,10 +17,10 @@ use utoipa::openapi::security::{ClientCredentials, Flow, OAuth2, Scopes, Securit
 use utoipa::openapi::{OpenApi as Document, RefOr};
 use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
 
-/// Refusals that every operation has.
+/// CommonRefusals that every operation has.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "the variants only describe answers")]
-pub(crate) enum Refusals {
+pub(crate) enum CommonRefusals {
     /// The request is wrong; `causes` names the place, the value's kind and what was expected.
     #[response(status = 400)]
     BadRequest(ErrorResponseDto),
@@ -50,7 +50,7 @@ pub(crate) enum Refusals {
     Unavailable(ErrorResponseDto),
 }
 
-/// Refusals of any request on any route, before it is known what the route is (`outer.rs`).
+/// CommonRefusals of any request on any route, before it is known what the route is (`middleware.rs`).
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "the variants only describe answers")]
 enum HeadRefusals {

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 use crate::input::Input;
 use crate::reports::{cancel, compare, cover, custom, definitions, evidence, file, result, run};
 use crate::state::AppState;
-use crate::{health, oauth, openapi, outer, refusals};
+use crate::{health, middleware, oauth, openapi, refusal_events};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::handler::Handler;
@@ -71,7 +71,7 @@ pub fn router(state: AppState) -> Router {
         .with_state(state.clone());
     Router::new().fallback_service(tower::service_fn(move |request: Request| {
         let (state, routes) = (state.clone(), routes.clone());
-        async move { Ok::<_, Infallible>(outer::answer(state, routes, request).await) }
+        async move { Ok::<_, Infallible>(middleware::answer(state, routes, request).await) }
     }))
 }
 
@@ -151,7 +151,7 @@ impl Routes {
                 let caller = allowed.caller.clone();
                 let answer = handler(allowed, state.clone(), input).await;
                 if let Some(reason) = answer.as_ref().err().and_then(Failure::forbidden_reason) {
-                    refusals::note(&state, &caller, R::OPERATION, reason).await;
+                    refusal_events::note(&state, &caller, R::OPERATION, reason).await;
                 }
                 answer
             }

@@ -1,11 +1,11 @@
-//! What the handlers need of the world outside, and the settings of this face.
+//! What the handlers need from outside this crate, and the settings of this face.
 
 use crate::access::{ApiVersion, CredentialCheck};
-use crate::issuer::TokenIssuer;
-use crate::outside::OutsideIssuers;
-use crate::rate::{RateLimit, RateLimiter};
-use crate::refusals::Refusals;
-use crate::secret::SecretKey;
+use crate::access_tokens::TokenIssuer;
+use crate::client_secret::SecretKey;
+use crate::external_issuers::ExternalIssuers;
+use crate::rate_limit::{RateLimit, RateLimiter};
+use crate::refusal_events::RefusalEvents;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use muster_reports::ids::{ClientId, TenantId};
@@ -176,7 +176,7 @@ pub struct Wiring {
     /// Access tokens of our own.
     pub issuer: TokenIssuer,
     /// Issuers whose access tokens are accepted too.
-    pub outside: OutsideIssuers,
+    pub external_issuers: ExternalIssuers,
     /// The key under which client secrets are kept.
     pub secret_key: SecretKey,
     /// Settings.
@@ -197,7 +197,7 @@ pub(crate) struct Inner {
     /// Apart from `tokens`, so that requests in made-up names push no client out.
     pub(crate) token_failures: RateLimiter<ClientId>,
     pub(crate) credential_check: CredentialCheck,
-    pub(crate) refusals: Refusals,
+    pub(crate) refusals: RefusalEvents,
     pub(crate) verified: Verified,
 }
 
@@ -254,7 +254,7 @@ impl AppState {
             tokens: RateLimiter::new(settings.token_rate_limit, clients_max),
             token_failures: RateLimiter::new(settings.token_rate_limit, clients_max),
             credential_check: CredentialCheck::new(clients_max),
-            refusals: Refusals::new(clients_max),
+            refusals: RefusalEvents::new(clients_max),
             verified: Verified::new(),
             wiring,
         }))

@@ -1,4 +1,4 @@
-//! Outside issuers as the settings have them, and their keys from a file or an address.
+//! External issuers as the settings have them, and their keys from a file or an address.
 //!
 //! Why here: the HTTP face knows that keys can be fetched and not how. This is the only place where the
 //! service itself asks another one over HTTP, so what bounds that stands here: no redirects, no more bytes
@@ -9,7 +9,8 @@ use crate::failure::{Context, Failure, Result};
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use muster_http::{
-    CallerRule, ClaimRules, KEY_SET_BYTES_MAX, KeySource, KeyTimes, OutsideIssuer, OutsideIssuers, TenantRule,
+    CallerRule, ClaimRules, ExternalIssuer, ExternalIssuers, KEY_SET_BYTES_MAX, KeySource, KeyTimes,
+    TenantRule,
 };
 use muster_reports::ids::TenantId;
 use reqwest::{Client, Url, redirect};
@@ -25,12 +26,12 @@ type Bytes = Result<Vec<u8>, Box<dyn Error + Send + Sync>>;
 ///
 /// # Errors
 /// When an issuer's settings would trust too much, or its address cannot be one.
-pub fn outside(settings: &[Issuer], tenant: &TenantId, dir: &Path) -> Result<OutsideIssuers> {
+pub fn external(settings: &[Issuer], tenant: &TenantId, dir: &Path) -> Result<ExternalIssuers> {
     let issuers = settings.iter().map(|issuer| one(issuer, tenant, dir)).collect::<Result<Vec<_>>>()?;
-    Ok(OutsideIssuers::new(issuers)?)
+    Ok(ExternalIssuers::new(issuers)?)
 }
 
-fn one(settings: &Issuer, tenant: &TenantId, dir: &Path) -> Result<OutsideIssuer> {
+fn one(settings: &Issuer, tenant: &TenantId, dir: &Path) -> Result<ExternalIssuer> {
     let seconds = |seconds: u32| TimeDelta::seconds(i64::from(seconds));
     let timeout = Duration::from_millis(settings.keys_timeout_ms);
     let keys: Arc<dyn KeySource> = match (&settings.jwks_url, &settings.jwks_file) {
@@ -43,7 +44,7 @@ fn one(settings: &Issuer, tenant: &TenantId, dir: &Path) -> Result<OutsideIssuer
             )));
         }
     };
-    Ok(OutsideIssuer {
+    Ok(ExternalIssuer {
         name: settings.name.clone(),
         issuer: settings.issuer.clone(),
         audiences: settings.audience.clone(),

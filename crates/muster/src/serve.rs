@@ -352,7 +352,7 @@ fn state(
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
         issuer: house.token_issuer()?,
-        outside: issuers::outside(&auth.issuers, &house.tenant, house.dir())?,
+        external_issuers: issuers::external(&auth.issuers, &house.tenant, house.dir())?,
         secret_key: house.secret_key()?,
         settings: muster_http::Settings {
             org: tenant.org.clone(),

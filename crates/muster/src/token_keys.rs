@@ -42,7 +42,7 @@ impl TokenKeyFiles {
 }
 
 impl KeyRing for TokenKeyFiles {
-    fn news(&self) -> Result<Option<TokenKeys>, Error> {
+    fn changed_keys(&self) -> Result<Option<TokenKeys>, Error> {
         let path = self.dir.join(CURRENT);
         let mark = |file: Metadata| (file.ino(), file.mtime(), file.mtime_nsec());
         let now = std::fs::metadata(&path)
@@ -88,21 +88,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rotation_is_news_once() {
+    fn a_rotation_is_reported_once() {
         let dir = tempfile::tempdir().unwrap();
         let now = DateTime::UNIX_EPOCH + TimeDelta::days(20_000);
         let ring = TokenKeyFiles::open(dir.path()).unwrap();
-        let first = ring.news().unwrap().unwrap();
-        assert!(first.previous.is_none() && ring.news().unwrap().is_none());
+        let first = ring.changed_keys().unwrap().unwrap();
+        assert!(first.previous.is_none() && ring.changed_keys().unwrap().is_none());
         rotate(dir.path(), now, Some(TimeDelta::hours(1))).unwrap();
-        let second = ring.news().unwrap().unwrap();
-        assert!(second.current != first.current && ring.news().unwrap().is_none());
+        let second = ring.changed_keys().unwrap().unwrap();
+        assert!(second.current != first.current && ring.changed_keys().unwrap().is_none());
         assert!(second.previous == Some((first.current, now + TimeDelta::hours(1))));
         // A process that starts later finds the same.
-        assert!(TokenKeyFiles::open(dir.path()).unwrap().news().unwrap() == Some(second.clone()));
+        assert!(TokenKeyFiles::open(dir.path()).unwrap().changed_keys().unwrap() == Some(second.clone()));
         rotate(dir.path(), now, None).unwrap();
         assert!(
-            ring.news().unwrap().unwrap().previous == Some((second.current, now)),
+            ring.changed_keys().unwrap().unwrap().previous == Some((second.current, now)),
             "it checks nothing from now on"
         );
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 2, "no draft is left");
@@ -113,7 +113,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let ring = TokenKeyFiles::open(dir.path()).unwrap();
         keys::replace(dir.path(), PREVIOUS, "abc").unwrap();
-        let error = muster_reports::error::error_chain(&ring.news().err().unwrap());
+        let error = muster_reports::error::error_chain(&ring.changed_keys().err().unwrap());
         assert!(error.contains("tokens.previous.key is damaged"), "{error}");
     }
 }

@@ -2,7 +2,7 @@
 
 use super::REASON_BYTES_MAX;
 use crate::oauth::request::{TokenRequest, query_fields};
-use crate::oauth::{Refused, granted};
+use crate::oauth::{TokenRequestRefused, granted};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine;
@@ -44,7 +44,7 @@ pub fn token_form(data: &[u8]) {
     }
 }
 
-fn read(query: &str, headers: &HeaderMap, body: &[u8]) -> Result<TokenRequest, Refused> {
+fn read(query: &str, headers: &HeaderMap, body: &[u8]) -> Result<TokenRequest, TokenRequestRefused> {
     let query = query_fields(query, false)?;
     // All of the body is there, so nothing is waited for.
     let read = TokenRequest::of(query, headers, Bytes::copy_from_slice(body)).now_or_never();
@@ -128,8 +128,8 @@ fn check_scopes(request: &TokenRequest) {
 }
 
 /// RFC 6749, section 5.2: which characters a description may have.
-fn check_refusal(refused: &Refused) {
-    let Refused::OAuth(_, description) = refused else { panic!("a fault of the service") };
+fn check_refusal(refused: &TokenRequestRefused) {
+    let TokenRequestRefused::OAuth(_, description) = refused else { panic!("a fault of the service") };
     let allowed = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
     assert!(description.chars().all(allowed), "{description:?} is not of the permitted characters");
     assert!(description.len() <= REASON_BYTES_MAX, "a description of {} bytes", description.len());

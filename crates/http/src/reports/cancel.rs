@@ -3,7 +3,7 @@
 use crate::access::{Allowed, Cancel};
 use crate::failure::Failure;
 use crate::input::Id;
-use crate::openapi::{NotFound, Refusals};
+use crate::openapi::{CommonRefusals, NotFound};
 use crate::state::AppState;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -18,7 +18,7 @@ use muster_reports::ids::TaskId;
     operation_id = "cancelReport",
     tag = "Reports Data Extraction",
     params(("id" = String, Path, description = "Id of the task result.")),
-    responses((status = 204, description = "The report is cancelled."), Refusals, NotFound),
+    responses((status = 204, description = "The report is cancelled."), CommonRefusals, NotFound),
     security(("userAuth" = ["sp:report:manage"])),
 )]
 pub(crate) async fn cancel_report(

@@ -6,7 +6,7 @@ use super::stream;
 use crate::access::{Allowed, Download};
 use crate::failure::{Failure, json};
 use crate::input::{Id, Input, Query};
-use crate::openapi::{NotFound, Refusals, ReportFile};
+use crate::openapi::{CommonRefusals, NotFound, ReportFile};
 use crate::state::{AppState, ComparisonForm};
 use axum::body::Body;
 use axum::http::header::{
@@ -91,7 +91,7 @@ impl Input for ComparisonRequest {
                 ("Repr-Digest" = String, description = "SHA-256 of the file (RFC 9530)."),
             ),
         ),
-        Refusals,
+        CommonRefusals,
         NotFound,
     ),
     security(

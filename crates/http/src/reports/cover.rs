@@ -3,7 +3,7 @@
 use crate::access::{Allowed, ReadResult};
 use crate::failure::{Failure, json_bytes};
 use crate::input::Id;
-use crate::openapi::{NotFound, Refusals};
+use crate::openapi::{CommonRefusals, NotFound};
 use crate::state::AppState;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -19,7 +19,7 @@ use muster_reports::{Task, TaskState};
     operation_id = "getReportCover",
     tag = "Muster",
     params(("taskResultId" = String, Path, description = "Id of the task result.")),
-    responses((status = 200, description = "The cover.", body = Object), Refusals, NotFound),
+    responses((status = 200, description = "The cover.", body = Object), CommonRefusals, NotFound),
     security(
         ("userAuth" = ["sp:report:read", "sp:report:manage"]),
         ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),

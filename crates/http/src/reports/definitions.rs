@@ -2,7 +2,7 @@
 
 use crate::access::{Allowed, ReadResult};
 use crate::failure::{Failure, json};
-use crate::openapi::Refusals;
+use crate::openapi::CommonRefusals;
 use crate::state::AppState;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -76,7 +76,7 @@ fn description(definition: &ReportDefinition) -> ReportDescription {
     path = "/muster/v1/reports",
     operation_id = "listReportDefinitions",
     tag = "Muster",
-    responses((status = 200, description = "The reports, by id.", body = Vec<ReportDescription>), Refusals),
+    responses((status = 200, description = "The reports, by id.", body = Vec<ReportDescription>), CommonRefusals),
     security(
         ("userAuth" = ["sp:report:read", "sp:report:manage"]),
         ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),

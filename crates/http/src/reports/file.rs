@@ -6,7 +6,7 @@ use super::stream;
 use crate::access::{Allowed, Download};
 use crate::failure::Failure;
 use crate::input::{Id, Input, Query};
-use crate::openapi::{FileFormatParameter, NotFound, Refusals, ReportFile};
+use crate::openapi::{CommonRefusals, FileFormatParameter, NotFound, ReportFile};
 use crate::state::AppState;
 use axum::body::Body;
 use axum::http::header::{
@@ -104,7 +104,7 @@ impl Input for AnyFileRequest {
                 (ReportFile = "application/zip"),
             ),
         ),
-        Refusals,
+        CommonRefusals,
         NotFound,
     ),
     security(
@@ -175,7 +175,7 @@ pub(crate) async fn get_any_file(
             description = "No byte of the asked range is in the file.",
             body = muster_wire::ErrorResponseDto,
         ),
-        Refusals,
+        CommonRefusals,
         NotFound,
     ),
     security(

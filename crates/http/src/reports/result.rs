@@ -3,9 +3,9 @@
 use crate::access::{Allowed, ReadResult};
 use crate::failure::{Failure, json};
 use crate::input::{Id, Input, Query};
-use crate::mapping::{report_results, task_result_details};
-use crate::openapi::{NotFound, Refusals};
+use crate::openapi::{CommonRefusals, NotFound};
 use crate::state::AppState;
+use crate::task_json::{report_results, task_result_details};
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -40,7 +40,7 @@ impl Input for ResultRequest {
         ("completed" = Option<bool>, Query, description = "For a task definition: whether ended results come \
             first, the last ended first of all. Otherwise the last created comes first. Default false."),
     ),
-    responses((status = 200, description = "The result or its state.", body = ReportResults), Refusals),
+    responses((status = 200, description = "The result or its state.", body = ReportResults), CommonRefusals),
     security(
         ("userAuth" = ["sp:report:read", "sp:report:manage"]),
         ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),
@@ -64,7 +64,7 @@ pub(crate) async fn get_report_result(
     path = "/muster/v1/results",
     operation_id = "listReportResults",
     tag = "Muster",
-    responses((status = 200, description = "The results.", body = Vec<ReportResults>), Refusals),
+    responses((status = 200, description = "The results.", body = Vec<ReportResults>), CommonRefusals),
     security(
         ("userAuth" = ["sp:report:read", "sp:report:manage"]),
         ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),
@@ -89,7 +89,7 @@ pub(crate) async fn list_results(
     operation_id = "getTaskResult",
     tag = "Muster",
     params(("id" = String, Path, description = "Id of the task result, or of the task definition.")),
-    responses((status = 200, description = "The task.", body = TaskResultDetails), Refusals, NotFound),
+    responses((status = 200, description = "The task.", body = TaskResultDetails), CommonRefusals, NotFound),
     security(
         ("userAuth" = ["sp:report:read", "sp:report:manage"]),
         ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),

@@ -266,8 +266,8 @@ impl Comparison<'_> {
     }
 
     fn schema(&mut self, at: &str, published: &Value, own: &Value, document: &Value) {
-        let published = Shape::of(published, document);
-        let own = Shape::of(own, self.ours);
+        let published = SchemaFacts::of(published, document);
+        let own = SchemaFacts::of(own, self.ours);
         for alternative in &published.alternatives {
             let title = alternative["title"].as_str().unwrap_or_default();
             let own_document = self.ours;
@@ -321,7 +321,7 @@ impl Comparison<'_> {
 
 /// A schema whatever the dialect: OpenAPI 3.0 says `nullable`, 3.1 has a type `null`.
 #[derive(Default)]
-struct Shape {
+struct SchemaFacts {
     kind: String,
     format: String,
     nullable: bool,
@@ -339,7 +339,7 @@ fn resolve<'a>(schema: &'a Value, document: &'a Value) -> &'a Value {
     }
 }
 
-impl Shape {
+impl SchemaFacts {
     fn of(schema: &Value, document: &Value) -> Self {
         let schema = resolve(schema, document);
         let alternatives = ["oneOf", "anyOf"].iter().filter_map(|key| schema[*key].as_array()).flatten();

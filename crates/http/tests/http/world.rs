@@ -7,7 +7,7 @@ use axum::response::Response;
 use chrono::TimeDelta;
 use http_body_util::BodyExt;
 use muster_http::{
-    AppState, Compared, Comparer, ComparisonForm, EvidenceMaker, FileOpener, MadeFile, OutsideIssuers,
+    AppState, Compared, Comparer, ComparisonForm, EvidenceMaker, ExternalIssuers, FileOpener, MadeFile,
     Readiness, ReportComparison, SecretKey, Settings, TokenIssuer, Wiring, hmac_secret, router,
 };
 use muster_reports::ids::{ClientId, WorkerId, hex};
@@ -194,18 +194,22 @@ impl World {
     }
 
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        Self::with_wiring(change, OutsideIssuers::default()).await
+        Self::with_wiring(change, ExternalIssuers::default()).await
     }
 
-    pub async fn with_wiring(change: impl FnOnce(&mut Settings), outside: OutsideIssuers) -> Self {
-        Self::make(change, outside, Limits::default()).await
+    pub async fn with_wiring(change: impl FnOnce(&mut Settings), external_issuers: ExternalIssuers) -> Self {
+        Self::make(change, external_issuers, Limits::default()).await
     }
 
     pub async fn with_limits(limits: Limits) -> Self {
-        Self::make(|_| {}, OutsideIssuers::default(), limits).await
+        Self::make(|_| {}, ExternalIssuers::default(), limits).await
     }
 
-    async fn make(change: impl FnOnce(&mut Settings), outside: OutsideIssuers, limits: Limits) -> Self {
+    async fn make(
+        change: impl FnOnce(&mut Settings),
+        external_issuers: ExternalIssuers,
+        limits: Limits,
+    ) -> Self {
         let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
         let (mood, maker) = (Arc::new(Mood::default()), Arc::new(Maker::default()));
         let dir = TempDir::new().unwrap();
@@ -234,7 +238,7 @@ impl World {
             clock: clock.clone(),
             ids: Arc::new(CountingIds::default()),
             issuer: issuer.clone(),
-            outside,
+            external_issuers,
             secret_key: SecretKey::new(KEY),
             settings,
         });

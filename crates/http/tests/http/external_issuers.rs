@@ -1,4 +1,4 @@
-//! Tokens of an outside issuer, over HTTP.
+//! Tokens of an external issuer, over HTTP.
 
 use crate::world::{ACCOUNTS, World};
 use async_trait::async_trait;
@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use chrono::TimeDelta;
 use muster_http::{
-    Access, ClaimRules, KeySource, KeyTimes, OutsideIssuer, OutsideIssuers, SignatureAlgorithm, TenantRule,
+    Access, ClaimRules, ExternalIssuer, ExternalIssuers, KeySource, KeyTimes, SignatureAlgorithm, TenantRule,
     route_table,
 };
 use muster_reports::ids::TenantId;
@@ -32,7 +32,7 @@ impl Corporation {
         let pair = Ed25519KeyPair::generate().unwrap();
         let x = BASE64.encode(pair.public_key().as_ref());
         let set = json!({"keys": [{"kty": "OKP", "crv": "Ed25519", "kid": "1", "x": x}]});
-        let issuer = OutsideIssuer {
+        let issuer = ExternalIssuer {
             name: "corp".into(),
             issuer: "https://login.example.org".into(),
             audiences: vec!["muster".into()],
@@ -46,8 +46,8 @@ impl Corporation {
             keys: Arc::new(Published(set.to_string())),
             key_times: KeyTimes::default(),
         };
-        let outside = OutsideIssuers::new(vec![issuer]).unwrap();
-        (Self(pair), World::with_wiring(|_| {}, outside).await)
+        let issuers = ExternalIssuers::new(vec![issuer]).unwrap();
+        (Self(pair), World::with_wiring(|_| {}, issuers).await)
     }
 
     /// A token of a user with every right, unless `changes` say otherwise.

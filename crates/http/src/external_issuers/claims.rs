@@ -4,7 +4,7 @@
 //! a caller who is not shown to be an application is a user (who needs a level to start reports), and a
 //! tenant that is not ours or translated into ours is refused.
 
-use super::Refusal;
+use super::TokenRefusal;
 use muster_reports::Caller;
 use muster_reports::caller::{DataScope, Scope, UserIdentity, UserLevel};
 use muster_reports::ids::{ClientId, TenantId};
@@ -115,17 +115,17 @@ impl ClaimRules {
     }
 
     /// The caller behind checked claims of the issuer called `issuer`.
-    pub(super) fn caller(&self, issuer: &str, claims: &Map<String, Value>) -> Result<Caller, Refusal> {
+    pub(super) fn caller(&self, issuer: &str, claims: &Map<String, Value>) -> Result<Caller, TokenRefusal> {
         let client = text(claims, &self.client, "its client is no short text")?
-            .ok_or(Refusal::invalid("no claim names its client"))?;
+            .ok_or(TokenRefusal::invalid("no claim names its client"))?;
         // The one claim whose absence gives more: so what is there and says nothing must not count as absent.
-        let data_scope = match self.sources.iter().find_map(|name| place(claims, name)) {
+        let data_scope = match self.sources.iter().find_map(|name| value_at(claims, name)) {
             None => DataScope::Everything,
             Some(value) => {
                 let ids = if value.is_null() { Some(Vec::new()) } else { words(value) };
-                let ids = ids.ok_or(Refusal::invalid("its sources are no list of texts"))?;
+                let ids = ids.ok_or(TokenRefusal::invalid("its sources are no list of texts"))?;
                 DataScope::of_sources(ids)
-                    .map_err(|_| Refusal::invalid("its sources are not ids of sources"))?
+                    .map_err(|_| TokenRefusal::invalid("its sources are not ids of sources"))?
             }
         };
         Ok(Caller {
@@ -138,17 +138,17 @@ impl ClaimRules {
         })
     }
 
-    fn tenant(&self, claims: &Map<String, Value>) -> Result<TenantId, Refusal> {
+    fn tenant(&self, claims: &Map<String, Value>) -> Result<TenantId, TokenRefusal> {
         match &self.tenant {
             TenantRule::Always(tenant) => Ok(tenant.clone()),
             TenantRule::Claim { claims: from, ours, names } => {
                 let name = text(claims, from, "its tenant is no short text")?
-                    .ok_or(Refusal::invalid("no claim names its tenant"))?;
+                    .ok_or(TokenRefusal::invalid("no claim names its tenant"))?;
                 let translated = names.get(&name);
                 translated
                     .or_else(|| ours.iter().find(|tenant| tenant.as_str() == name))
                     .cloned()
-                    .ok_or(Refusal::invalid("its tenant is not ours"))
+                    .ok_or(TokenRefusal::invalid("its tenant is not ours"))
             }
         }
     }
@@ -164,9 +164,9 @@ impl ClaimRules {
         }
     }
 
-    fn user(&self, claims: &Map<String, Value>) -> Result<UserIdentity, Refusal> {
+    fn user(&self, claims: &Map<String, Value>) -> Result<UserIdentity, TokenRefusal> {
         let id = text(claims, &self.identity, "its identity is no short text")?
-            .ok_or(Refusal::invalid("no claim names its user"))?;
+            .ok_or(TokenRefusal::invalid("no claim names its user"))?;
         let name = text(claims, &self.user_name, "its user name is no short text")?;
         let mut levels: Vec<UserLevel> = named(claims, &self.levels, &self.level_names)?;
         if levels.is_empty() {
@@ -178,7 +178,7 @@ impl ClaimRules {
 
 /// What stands at a claim's place, a null included. A pointer that leads into something without members finds null:
 /// the claim's parent is there and does not hold what it should.
-fn place<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
+fn value_at<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     let Some(pointer) = name.strip_prefix('/') else { return claims.get(name) };
     let mut segments = pointer.split('/').map(|segment| segment.replace("~1", "/").replace("~0", "~"));
     let mut value = claims.get(&segments.next()?)?;
@@ -193,7 +193,7 @@ fn place<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
 }
 
 fn lookup<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
-    place(claims, name).filter(|value| !value.is_null())
+    value_at(claims, name).filter(|value| !value.is_null())
 }
 
 fn first<'a>(claims: &'a Map<String, Value>, names: &[String]) -> Option<&'a Value> {
@@ -205,12 +205,12 @@ fn text(
     claims: &Map<String, Value>,
     names: &[String],
     refusal: &'static str,
-) -> Result<Option<String>, Refusal> {
+) -> Result<Option<String>, TokenRefusal> {
     let Some(value) = first(claims, names) else { return Ok(None) };
     let fits = |text: &&str| {
         !text.trim().is_empty() && text.len() <= TEXT_BYTES_MAX && !text.chars().any(char::is_control)
     };
-    let text = value.as_str().filter(fits).ok_or(Refusal::invalid(refusal))?;
+    let text = value.as_str().filter(fits).ok_or(TokenRefusal::invalid(refusal))?;
     Ok(Some(text.to_owned()))
 }
 
@@ -228,9 +228,9 @@ fn named<T: std::str::FromStr + Copy + PartialEq>(
     claims: &Map<String, Value>,
     from: &[String],
     names: &BTreeMap<String, T>,
-) -> Result<Vec<T>, Refusal> {
+) -> Result<Vec<T>, TokenRefusal> {
     let Some(value) = first(claims, from) else { return Ok(Vec::new()) };
-    let words = words(value).ok_or(Refusal::invalid("its scopes or levels are no list of texts"))?;
+    let words = words(value).ok_or(TokenRefusal::invalid("its scopes or levels are no list of texts"))?;
     let mut rights = Vec::new();
     for right in words.into_iter().filter_map(|word| names.get(word).copied().or_else(|| word.parse().ok())) {
         if !rights.contains(&right) {

@@ -17,7 +17,7 @@ fn token(key: &TestKey) -> String {
     key.token("EdDSA", &with(claims(), json!({"exp": start().timestamp() + 100_000})))
 }
 
-async fn reason(issuers: &OutsideIssuers, key: &TestKey, now: DateTime<Utc>) -> &'static str {
+async fn reason(issuers: &ExternalIssuers, key: &TestKey, now: DateTime<Utc>) -> &'static str {
     verified(issuers, &token(key), now).await.err().map_or("", |(_, reason)| reason)
 }
 

@@ -1,4 +1,4 @@
-//! Access tokens of outside issuers: JWTs that an identity provider signed, checked with its published keys.
+//! Access tokens of external issuers: JWTs that an identity provider signed, checked with its published keys.
 //!
 //! Why here: a token is read before anything else of a request, and the same routes take our own tokens and
 //! these. How keys are fetched is not decided here: that is a [`KeySource`], which the binary wires.
@@ -18,7 +18,7 @@ mod keys;
 pub use claims::{CallerRule, ClaimRules, TenantRule};
 pub use keys::{KEY_SET_BYTES_MAX, KeySource, KeyTimes};
 
-use crate::issuer::{ISSUER, TokenRefused};
+use crate::access_tokens::{ISSUER, TokenRefused};
 use chrono::{DateTime, TimeDelta, Utc};
 use jws::Compact;
 use keys::KeyCache;
@@ -99,7 +99,7 @@ impl SignatureAlgorithm {
 }
 
 /// An issuer whose tokens are accepted.
-pub struct OutsideIssuer {
+pub struct ExternalIssuer {
     /// A short name of ours; client ids of its callers are `name:client`, so that no issuer can speak for
     /// the clients of another one or for ours.
     pub name: String,
@@ -121,20 +121,20 @@ pub struct OutsideIssuer {
 
 /// A refused token: what its bearer is told, and what the log says.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct TokenRefusal {
     /// For the bearer.
     pub(crate) told: TokenRefused,
     /// For the log; quotes nothing of the token.
     pub(crate) reason: &'static str,
 }
 
-impl Refusal {
+impl TokenRefusal {
     pub(crate) fn invalid(reason: &'static str) -> Self {
         Self { told: TokenRefused::Invalid, reason }
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for TokenRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.reason)
     }
@@ -142,21 +142,21 @@ impl fmt::Display for Refusal {
 
 /// One issuer at work.
 pub(crate) struct Issuer {
-    settings: OutsideIssuer,
+    settings: ExternalIssuer,
     keys: KeyCache,
 }
 
-/// The outside issuers of a service; there may be none.
+/// The external issuers of a service; there may be none.
 #[derive(Default)]
-pub struct OutsideIssuers(Vec<Issuer>);
+pub struct ExternalIssuers(Vec<Issuer>);
 
-impl OutsideIssuers {
+impl ExternalIssuers {
     /// Takes the issuers' settings.
     ///
     /// # Errors
     /// `Invalid`, naming the issuer and the field: a blank or repeated name or issuer, an issuer that is
     /// called like ourselves, no audience, no algorithm, no claim for the client.
-    pub fn new(issuers: Vec<OutsideIssuer>) -> Result<Self> {
+    pub fn new(issuers: Vec<ExternalIssuer>) -> Result<Self> {
         let mut made: Vec<Issuer> = Vec::with_capacity(issuers.len());
         for settings in issuers {
             let refuse = |what: String| Error::invalid(format!("issuer {:?}: {what}", settings.name));
@@ -216,15 +216,15 @@ impl Issuer {
     /// The caller that `token` stands for.
     ///
     /// # Errors
-    /// [`Refusal`]; `Expired` only for a token that is otherwise this issuer's, for us.
-    pub(crate) async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Caller, Refusal> {
+    /// [`TokenRefusal`]; `Expired` only for a token that is otherwise this issuer's, for us.
+    pub(crate) async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Caller, TokenRefusal> {
         let compact = Compact::read(token)?;
         let algorithm = SignatureAlgorithm::named(&compact.head.alg)
             .filter(|algorithm| self.settings.algorithms.contains(algorithm))
-            .ok_or(Refusal::invalid("its algorithm is not one that this issuer is trusted with"))?;
+            .ok_or(TokenRefusal::invalid("its algorithm is not one that this issuer is trusted with"))?;
         let key = self.keys.key(compact.head.kid.as_deref(), algorithm, now).await?;
         if !key.verifies(&compact, algorithm) {
-            return Err(Refusal::invalid("its signature does not hold"));
+            return Err(TokenRefusal::invalid("its signature does not hold"));
         }
         let claims = compact.claims()?;
         self.check_registered(&claims, now)?;
@@ -232,9 +232,9 @@ impl Issuer {
     }
 
     /// The registered claims (RFC 7519, section 4.1).
-    fn check_registered(&self, claims: &Map<String, Value>, now: DateTime<Utc>) -> Result<(), Refusal> {
+    fn check_registered(&self, claims: &Map<String, Value>, now: DateTime<Utc>) -> Result<(), TokenRefusal> {
         if claims.get("iss").and_then(Value::as_str) != Some(&self.settings.issuer) {
-            return Err(Refusal::invalid("its iss is another one"));
+            return Err(TokenRefusal::invalid("its iss is another one"));
         }
         let for_us = |value: &Value| {
             value.as_str().is_some_and(|text| self.settings.audiences.iter().any(|ours| ours == text))
@@ -242,30 +242,30 @@ impl Issuer {
         match claims.get("aud") {
             Some(Value::Array(several)) if several.iter().any(for_us) => {}
             Some(one) if for_us(one) => {}
-            Some(_) => return Err(Refusal::invalid("its aud does not name this service")),
-            None => return Err(Refusal::invalid("it has no aud")),
+            Some(_) => return Err(TokenRefusal::invalid("its aud does not name this service")),
+            None => return Err(TokenRefusal::invalid("it has no aud")),
         }
         let leeway = seconds(self.settings.leeway);
         let now = seconds(now.signed_duration_since(DateTime::UNIX_EPOCH));
         match time(claims, "nbf") {
             Some(Some(begin)) if begin - leeway > now => {
-                return Err(Refusal::invalid("its nbf is still to come"));
+                return Err(TokenRefusal::invalid("its nbf is still to come"));
             }
-            Some(None) => return Err(Refusal::invalid("its nbf is no time")),
+            Some(None) => return Err(TokenRefusal::invalid("its nbf is no time")),
             Some(Some(_)) | None => {}
         }
         match time(claims, "iat") {
             Some(Some(made)) if made - leeway > now => {
-                return Err(Refusal::invalid("its iat is still to come"));
+                return Err(TokenRefusal::invalid("its iat is still to come"));
             }
-            Some(None) => return Err(Refusal::invalid("its iat is no time")),
+            Some(None) => return Err(TokenRefusal::invalid("its iat is no time")),
             Some(Some(_)) | None => {}
         }
         match time(claims, "exp") {
             Some(Some(end)) if end + leeway > now => Ok(()),
-            Some(Some(_)) => Err(Refusal { told: TokenRefused::Expired, reason: "it has expired" }),
-            Some(None) => Err(Refusal::invalid("its exp is no time")),
-            None => Err(Refusal::invalid("it has no exp")),
+            Some(Some(_)) => Err(TokenRefusal { told: TokenRefused::Expired, reason: "it has expired" }),
+            Some(None) => Err(TokenRefusal::invalid("its exp is no time")),
+            None => Err(TokenRefusal::invalid("it has no exp")),
         }
     }
 }

@@ -1,9 +1,10 @@
-//! Tokens and keys of outside issuers.
+//! Tokens and keys of external issuers.
 
 use super::now;
-use crate::issuer::{PKCS8_PREFIX, TokenIssuer, TokenRefused};
-use crate::outside::{
-    ClaimRules, KeySource, KeyTimes, OutsideIssuer, OutsideIssuers, Refusal, SignatureAlgorithm, TenantRule,
+use crate::access_tokens::{PKCS8_PREFIX, TokenIssuer, TokenRefused};
+use crate::external_issuers::{
+    ClaimRules, ExternalIssuer, ExternalIssuers, KeySource, KeyTimes, SignatureAlgorithm, TenantRule,
+    TokenRefusal,
 };
 use async_trait::async_trait;
 use base64::Engine;
@@ -37,7 +38,7 @@ impl KeySource for Published {
 
 /// An issuer that publishes `keys`, beside our own.
 struct Service {
-    outside: OutsideIssuers,
+    external: ExternalIssuers,
     own: TokenIssuer,
 }
 
@@ -49,7 +50,7 @@ impl Service {
             ours: vec![acme.clone(), TenantId::new("globex")],
             names: [("ACME Corporation".to_owned(), acme)].into(),
         };
-        let issuer = OutsideIssuer {
+        let issuer = ExternalIssuer {
             name: "idp".into(),
             issuer: ISSUER.into(),
             audiences: vec![AUDIENCE.into()],
@@ -59,15 +60,17 @@ impl Service {
             keys: Arc::new(Published(keys)),
             key_times: KeyTimes::default(),
         };
-        let outside = OutsideIssuers::new(vec![issuer]).expect("the settings are sound");
-        Self { outside, own: TokenIssuer::new(&[9; 32]).expect("any 32 bytes are a key") }
+        let external = ExternalIssuers::new(vec![issuer]).expect("the settings are sound");
+        Self { external, own: TokenIssuer::new(&[9; 32]).expect("any 32 bytes are a key") }
     }
 
     /// As a request's token is checked: by the issuer that it names, else by ourselves.
-    fn verify(&self, runtime: &Runtime, token: &str) -> Result<Caller, Refusal> {
-        match self.outside.issuer_of(token) {
+    fn verify(&self, runtime: &Runtime, token: &str) -> Result<Caller, TokenRefusal> {
+        match self.external.issuer_of(token) {
             Some(issuer) => runtime.block_on(issuer.verify(token, now())),
-            None => self.own.verify(token, now()).map_err(|told| Refusal { told, reason: "not one of ours" }),
+            None => {
+                self.own.verify(token, now()).map_err(|told| TokenRefusal { told, reason: "not one of ours" })
+            }
         }
     }
 }
@@ -77,7 +80,7 @@ thread_local! {
     static SERVICE: Service = Service::new(key_set_of(SEEDS[0]));
 }
 
-fn verified(token: &str) -> Result<Caller, Refusal> {
+fn verified(token: &str) -> Result<Caller, TokenRefusal> {
     RUNTIME.with(|runtime| SERVICE.with(|service| service.verify(runtime, token)))
 }
 
@@ -113,7 +116,7 @@ fn genuine(seed: u8) -> String {
 }
 
 /// A token: only the one that the issuer signed is taken.
-pub fn outside_token(data: &[u8]) {
+pub fn external_token(data: &[u8]) {
     let Ok(token) = std::str::from_utf8(data) else { return };
     match verified(token) {
         Ok(_) => assert_eq!(token, genuine(SEEDS[0]), "a token was taken that was not issued"),
@@ -127,7 +130,7 @@ pub fn outside_token(data: &[u8]) {
 /// A line with the header and one with the claims of a token that the issuer really signed.
 ///
 /// One that is taken is for us, of now, and gives no more rights than it names, in a tenant that is ours.
-pub fn outside_claims(data: &[u8]) {
+pub fn external_claims(data: &[u8]) {
     let Some(at) = data.iter().position(|byte| *byte == b'\n') else { return };
     let (head, payload) = (&data[..at], &data[at + 1..]);
     // Another's signature is never good enough, whatever it is of.
@@ -182,14 +185,14 @@ mod tests {
     #[test]
     fn what_is_good_is_among_the_kept_inputs() {
         for (target, wanted) in
-            [("outside_token", genuine(SEEDS[0]).into_bytes()), ("key_set", key_set_of(SEEDS[0]))]
+            [("external_token", genuine(SEEDS[0]).into_bytes()), ("key_set", key_set_of(SEEDS[0]))]
         {
             let found = Cell::new(false);
             muster_testkit::corpus::replay(target, |input| found.set(found.get() || input == wanted));
             assert!(found.get(), "{target}: no kept input is {}", String::from_utf8_lossy(&wanted));
         }
         let taken = Cell::new(0);
-        muster_testkit::corpus::replay("outside_claims", |input| {
+        muster_testkit::corpus::replay("external_claims", |input| {
             let parts: Vec<_> = input.splitn(2, |byte| *byte == b'\n').collect();
             let token = parts.get(1).map(|payload| signed(SEEDS[0], parts[0], payload));
             taken.set(taken.get() + u32::from(token.is_some_and(|token| verified(&token).is_ok())));

@@ -8,18 +8,19 @@
 //! - keys that could not be renewed are used for a bounded time and no longer.
 
 use super::jws::Compact;
-use super::{Refusal, SignatureAlgorithm};
+use super::{SignatureAlgorithm, TokenRefusal};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{Algorithm, DecodingKey, DecodingKeyKind};
+use muster_reports::error::error_chain;
 use serde::Deserialize;
 use serde_json::Value;
 use std::error::Error as StdError;
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Mutex as Flight;
+use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::JoinSet;
 
 /// No JWK set is larger than this, in bytes.
@@ -65,16 +66,16 @@ impl Default for KeyTimes {
     }
 }
 
-/// What a key can check.
+/// The type of a public key, which decides what signatures it can check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
+enum KeyType {
     Ed25519,
     P256,
     P384,
     Rsa,
 }
 
-impl Shape {
+impl KeyType {
     /// `None` for symmetric keys, other curves, and whatever comes after them.
     fn of(jwk: &Jwk) -> Option<Self> {
         if let AlgorithmParameters::RSA(_) = &jwk.algorithm {
@@ -86,7 +87,7 @@ impl Shape {
         let AlgorithmParameters::EllipticCurve(point) = &jwk.algorithm else { return None };
         [(EllipticCurve::P256, Self::P256), (EllipticCurve::P384, Self::P384)]
             .into_iter()
-            .find_map(|(curve, shape)| (point.curve == curve).then_some(shape))
+            .find_map(|(curve, key_type)| (point.curve == curve).then_some(key_type))
     }
 
     fn fits(self, algorithm: SignatureAlgorithm) -> bool {
@@ -100,7 +101,7 @@ impl Shape {
     }
 }
 
-fn library(algorithm: SignatureAlgorithm) -> Algorithm {
+fn library_algorithm(algorithm: SignatureAlgorithm) -> Algorithm {
     match algorithm {
         SignatureAlgorithm::EdDsa => Algorithm::EdDSA,
         SignatureAlgorithm::Es256 => Algorithm::ES256,
@@ -118,7 +119,7 @@ fn library(algorithm: SignatureAlgorithm) -> Algorithm {
 #[derive(Clone)]
 pub(super) struct Key {
     kid: Option<String>,
-    shape: Shape,
+    key_type: KeyType,
     /// The one algorithm it is meant for, where the set says so.
     algorithm: Option<SignatureAlgorithm>,
     public: DecodingKey,
@@ -126,13 +127,13 @@ pub(super) struct Key {
 
 impl Key {
     fn fits(&self, algorithm: SignatureAlgorithm) -> bool {
-        self.shape.fits(algorithm) && self.algorithm.is_none_or(|only| only == algorithm)
+        self.key_type.fits(algorithm) && self.algorithm.is_none_or(|only| only == algorithm)
     }
 
     /// Whether the signature of `token` is of this key.
     pub(super) fn verifies(&self, token: &Compact<'_>, algorithm: SignatureAlgorithm) -> bool {
         let signed = token.signed.as_bytes();
-        jsonwebtoken::crypto::verify(token.signature, signed, &self.public, library(algorithm))
+        jsonwebtoken::crypto::verify(token.signature, signed, &self.public, library_algorithm(algorithm))
             .unwrap_or(false)
     }
 }
@@ -145,7 +146,7 @@ enum Missing {
     /// No key has its `kid`: a newer set may have one.
     Unknown,
     /// Another set would not help.
-    Never(Refusal),
+    Never(TokenRefusal),
 }
 
 impl KeySet {
@@ -167,7 +168,7 @@ impl KeySet {
     }
 
     fn find(&self, kid: Option<&str>, algorithm: SignatureAlgorithm) -> Result<&Key, Missing> {
-        let refuse = |reason| Err(Missing::Never(Refusal::invalid(reason)));
+        let refuse = |reason| Err(Missing::Never(TokenRefusal::invalid(reason)));
         let named: Vec<&Key> = match kid {
             Some(kid) => self.0.iter().filter(|key| key.kid.as_deref() == Some(kid)).collect(),
             None if self.0.len() > 1 => return refuse("it has no kid, and its issuer has several keys"),
@@ -198,39 +199,40 @@ fn usable(value: Value, pinned: &[SignatureAlgorithm]) -> Option<Key> {
         .key_operations
         .as_ref()
         .is_none_or(|operations| operations.contains(&KeyOperations::Verify));
-    let shape = Shape::of(&jwk)?;
+    let key_type = KeyType::of(&jwk)?;
     let public = DecodingKey::from_jwk(&jwk).ok()?;
     if let DecodingKeyKind::RsaModulusExponent { n, .. } = public.kind()
         && !RSA_BYTES.contains(&n.len())
     {
         return None;
     }
-    let key = Key { kid: jwk.common.key_id, shape, algorithm: named, public };
+    let key = Key { kid: jwk.common.key_id, key_type, algorithm: named, public };
     (signs && verifies && pinned.iter().any(|algorithm| key.fits(*algorithm))).then_some(key)
 }
 
+/// The keys that the last fetch gave, and when fetches began.
 #[derive(Default)]
-struct State {
+struct FetchedKeys {
     /// The last set, and when its fetch began.
     held: Option<(Arc<KeySet>, DateTime<Utc>)>,
     /// When the last fetch began.
     attempted: Option<DateTime<Utc>>,
 }
 
-/// What a fetch needs beyond the request that asked for it.
-struct Shared {
+/// Fetches the keys of one issuer; outlives the request that asked for a fetch.
+struct KeyFetcher {
     name: String,
     source: Arc<dyn KeySource>,
     algorithms: Vec<SignatureAlgorithm>,
     times: KeyTimes,
-    state: Mutex<State>,
+    fetched: Mutex<FetchedKeys>,
 }
 
 /// The keys of one issuer.
 pub(super) struct KeyCache {
-    shared: Arc<Shared>,
+    fetcher: Arc<KeyFetcher>,
     /// Held while a fetch goes on.
-    flight: Arc<Flight<()>>,
+    fetching: Arc<AsyncMutex<()>>,
     /// Owns the fetch that goes on.
     fetches: Mutex<JoinSet<()>>,
 }
@@ -242,8 +244,8 @@ impl KeyCache {
         algorithms: Vec<SignatureAlgorithm>,
         times: KeyTimes,
     ) -> Self {
-        let shared = Shared { name, source, algorithms, times, state: Mutex::default() };
-        Self { shared: Arc::new(shared), flight: Arc::default(), fetches: Mutex::default() }
+        let fetcher = KeyFetcher { name, source, algorithms, times, fetched: Mutex::default() };
+        Self { fetcher: Arc::new(fetcher), fetching: Arc::default(), fetches: Mutex::default() }
     }
 
     /// The key for a token with this `kid` and algorithm, fetched if it may be.
@@ -252,9 +254,9 @@ impl KeyCache {
         kid: Option<&str>,
         algorithm: SignatureAlgorithm,
         now: DateTime<Utc>,
-    ) -> Result<Key, Refusal> {
-        let times = &self.shared.times;
-        if let Some((set, age)) = self.shared.held(now) {
+    ) -> Result<Key, TokenRefusal> {
+        let times = &self.fetcher.times;
+        if let Some((set, age)) = self.fetcher.held(now) {
             match set.find(kid, algorithm) {
                 Ok(key) if age < times.refresh => return Ok(key.clone()),
                 Ok(key) if age < times.refresh * 2 => {
@@ -268,46 +270,46 @@ impl KeyCache {
         }
         self.begin(now);
         // Waits for the fetch that goes on, whoever began it; its time-out bounds the wait.
-        drop(self.flight.lock().await);
+        drop(self.fetching.lock().await);
         let (set, _) =
-            self.shared.held(now).ok_or(Refusal::invalid("the keys of its issuer cannot be had"))?;
+            self.fetcher.held(now).ok_or(TokenRefusal::invalid("the keys of its issuer cannot be had"))?;
         set.find(kid, algorithm).cloned().map_err(|missing| match missing {
-            Missing::Unknown => Refusal::invalid("its issuer has no key of its kid"),
+            Missing::Unknown => TokenRefusal::invalid("its issuer has no key of its kid"),
             Missing::Never(refusal) => refusal,
         })
     }
 
     /// Begins a fetch unless one goes on or the last one was too recently.
     fn begin(&self, now: DateTime<Utc>) {
-        let Ok(place) = self.flight.clone().try_lock_owned() else { return };
+        let Ok(turn) = self.fetching.clone().try_lock_owned() else { return };
         {
-            let mut state = self.shared.state();
+            let mut fetched = self.fetcher.fetched();
             // A clock that was set back keeps nobody waiting for it to catch up.
-            let recent = |at: DateTime<Utc>| at <= now && now - at < self.shared.times.floor;
-            if state.attempted.is_some_and(recent) {
+            let recent = |at: DateTime<Utc>| at <= now && now - at < self.fetcher.times.floor;
+            if fetched.attempted.is_some_and(recent) {
                 return;
             }
-            state.attempted = Some(now);
+            fetched.attempted = Some(now);
         }
-        let shared = self.shared.clone();
+        let fetcher = self.fetcher.clone();
         let mut fetches = self.fetches.lock().unwrap_or_else(PoisonError::into_inner);
         while fetches.try_join_next().is_some() {}
         fetches.spawn(async move {
-            shared.fetch(now).await;
-            drop(place);
+            fetcher.fetch(now).await;
+            drop(turn);
         });
     }
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl KeyFetcher {
+    fn fetched(&self) -> MutexGuard<'_, FetchedKeys> {
+        self.fetched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The last set and its age, while it may be used.
     fn held(&self, now: DateTime<Utc>) -> Option<(Arc<KeySet>, TimeDelta)> {
-        let state = self.state();
-        let (set, at) = state.held.as_ref()?;
+        let fetched = self.fetched();
+        let (set, at) = fetched.held.as_ref()?;
         // A set from the future is due: the clock was set back.
         let age = if *at <= now { now - *at } else { self.times.refresh };
         (age < self.times.keep).then(|| (set.clone(), age))
@@ -317,26 +319,15 @@ impl Shared {
         let name = self.name.as_str();
         let fetched = match tokio::time::timeout(self.times.timeout, self.source.fetch()).await {
             Ok(Ok(bytes)) => KeySet::read(&bytes, &self.algorithms),
-            Ok(Err(error)) => Err(chain(&*error)),
+            Ok(Err(error)) => Err(error_chain(&*error)),
             Err(_) => Err("they did not arrive in time".into()),
         };
         match fetched {
             Ok(set) => {
                 tracing::info!(issuer = name, keys = set.0.len(), "an issuer's keys are read");
-                self.state().held = Some((Arc::new(set), now));
+                self.fetched().held = Some((Arc::new(set), now));
             }
             Err(error) => tracing::warn!(issuer = name, error, "an issuer's keys cannot be had"),
         }
     }
-}
-
-fn chain(error: &(dyn StdError + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(error) = next {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        next = error.source();
-    }
-    text
 }

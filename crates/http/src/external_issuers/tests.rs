@@ -1,9 +1,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 //! Tokens as a good and as a hostile issuer would make them, signed for real.
 
+mod claims;
 mod fetching;
 mod forged;
-mod mapping;
 mod signer;
 
 use super::*;
@@ -64,8 +64,8 @@ impl Published {
 }
 
 /// An issuer over these keys that signs with these algorithms, its tokens always of the tenant `acme`.
-fn settings(keys: Arc<dyn KeySource>, algorithms: &[SignatureAlgorithm]) -> OutsideIssuer {
-    OutsideIssuer {
+fn settings(keys: Arc<dyn KeySource>, algorithms: &[SignatureAlgorithm]) -> ExternalIssuer {
+    ExternalIssuer {
         name: "corp".into(),
         issuer: ISS.into(),
         audiences: vec![AUDIENCE.into()],
@@ -77,8 +77,8 @@ fn settings(keys: Arc<dyn KeySource>, algorithms: &[SignatureAlgorithm]) -> Outs
     }
 }
 
-fn issuers(settings: OutsideIssuer) -> OutsideIssuers {
-    OutsideIssuers::new(vec![settings]).unwrap()
+fn issuers(settings: ExternalIssuer) -> ExternalIssuers {
+    ExternalIssuers::new(vec![settings]).unwrap()
 }
 
 /// Claims of a good token made at [`start`], for ten minutes.
@@ -110,7 +110,7 @@ fn with(mut base: Value, changes: Value) -> Value {
 
 /// What becomes of a token: the caller, or what is told and what is logged.
 async fn verified(
-    issuers: &OutsideIssuers,
+    issuers: &ExternalIssuers,
     token: &str,
     now: DateTime<Utc>,
 ) -> Result<Caller, (TokenRefused, &'static str)> {
@@ -150,13 +150,13 @@ async fn a_token_of_every_algorithm_is_accepted() {
 fn settings_that_would_trust_too_much_are_refused() {
     let key = TestKey::new("k1", Private::ed());
     let good = || settings(Published::of(&[&key]), &[SignatureAlgorithm::EdDsa]);
-    let refused = |issuers: Vec<OutsideIssuer>| match OutsideIssuers::new(issuers) {
+    let refused = |issuers: Vec<ExternalIssuer>| match ExternalIssuers::new(issuers) {
         Ok(_) => String::new(),
         Err(error) => error.message,
     };
     assert_eq!(refused(vec![good()]), "");
     assert!(refused(vec![good(), good()]).contains("twice"));
-    type Change = fn(&mut OutsideIssuer);
+    type Change = fn(&mut ExternalIssuer);
     let cases: [(&str, Change); 7] = [
         ("the name is no short name", |s| s.name = "a:b".into()),
         ("expected the iss of its tokens", |s| s.issuer = "muster".into()),

@@ -33,7 +33,7 @@ fn pem(pkcs1: &[u8]) -> String {
 }
 
 /// An issuer with an RSA key `r1` and a P-256 key `e1`, that signs with RS256 and ES256; and those keys.
-fn issuer() -> (OutsideIssuers, TestKey, TestKey) {
+fn issuer() -> (ExternalIssuers, TestKey, TestKey) {
     let (rsa, point) = (TestKey::new("r1", Private::rsa()), TestKey::new("e1", Private::p256()));
     let algorithms = [SignatureAlgorithm::Rs256, SignatureAlgorithm::Es256];
     (issuers(settings(Published::of(&[&rsa, &point]), &algorithms)), rsa, point)

@@ -1,7 +1,7 @@
 //! What surrounds every request: tracking id, trace, log line, limits of size and time, panics, its host, spare slashes.
 
-use crate::answered;
 use crate::failure::{Failure, render};
+use crate::request_log;
 use crate::state::AppState;
 use axum::Router;
 use axum::extract::Request;
@@ -53,7 +53,7 @@ pub(crate) async fn answer(state: AppState, routes: Router, mut request: Request
             Ok(Err(_)) => Failure::internal("a handler panicked", "see the panic message").into_response(),
             Err(_) => Failure::from(Error::unavailable("the request took too long")).into_response(),
         };
-        answered::with_line(render(response, &tracking_id), begun)
+        request_log::with_log_line(render(response, &tracking_id), begun)
     }
     .instrument(span)
     .await

@@ -17,13 +17,13 @@ const REASON_MAX: usize = 1_000;
 const MINUTE_MS: i64 = 60_000;
 
 /// What was refused lately.
-pub(crate) struct Refusals {
+pub(crate) struct RefusalEvents {
     clients_max: usize,
     /// The minute of the last event, and refusals since.
     seen: Mutex<HashMap<(ClientId, Operation), (i64, u64)>>,
 }
 
-impl Refusals {
+impl RefusalEvents {
     pub(crate) fn new(clients_max: usize) -> Self {
         Self { clients_max, seen: Mutex::default() }
     }
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn a_flood_is_one_event_a_minute_with_its_count() {
-        let refusals = Refusals::new(2);
+        let refusals = RefusalEvents::new(2);
         let (ada, bob, cy) = (ClientId::new("ada"), ClientId::new("bob"), ClientId::new("cy"));
         let at = |seconds| DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds);
         let count = |client, seconds| refusals.count(client, Operation::Start, at(seconds));

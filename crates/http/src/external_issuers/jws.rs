@@ -1,6 +1,6 @@
 //! The compact form of a signed token (RFC 7515, section 3.1): read strictly, before anything is believed.
 
-use super::{Refusal, TOKEN_BYTES_MAX};
+use super::{TOKEN_BYTES_MAX, TokenRefusal};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use serde::de::IgnoredAny;
@@ -38,11 +38,11 @@ pub(super) struct Compact<'a> {
 
 impl<'a> Compact<'a> {
     /// Takes a token apart and reads its header.
-    pub(super) fn read(token: &'a str) -> Result<Self, Refusal> {
+    pub(super) fn read(token: &'a str) -> Result<Self, TokenRefusal> {
         if token.len() > TOKEN_BYTES_MAX {
-            return Err(Refusal::invalid("it is too large"));
+            return Err(TokenRefusal::invalid("it is too large"));
         }
-        let damaged = || Refusal::invalid("it is not of three parts, or its header is damaged");
+        let damaged = || TokenRefusal::invalid("it is not of three parts, or its header is damaged");
         let (signed, signature) = token.rsplit_once('.').ok_or_else(damaged)?;
         let (head, payload) = signed.split_once('.').ok_or_else(damaged)?;
         if payload.contains('.') {
@@ -55,22 +55,22 @@ impl<'a> Compact<'a> {
         }
         let head: Head = serde_json::from_slice(&head).map_err(|_| damaged())?;
         if head.crit {
-            return Err(Refusal::invalid("it has a crit, and no extension is understood"));
+            return Err(TokenRefusal::invalid("it has a crit, and no extension is understood"));
         }
         if let Some(typ) = &head.typ
             && !TYPES.iter().any(|known| known.eq_ignore_ascii_case(typ))
         {
-            return Err(Refusal::invalid("its typ is not that of an access token"));
+            return Err(TokenRefusal::invalid("its typ is not that of an access token"));
         }
         Ok(Self { head, payload, signed, signature })
     }
 
     /// The claims, to be read once the signature holds.
-    pub(super) fn claims(&self) -> Result<Map<String, Value>, Refusal> {
+    pub(super) fn claims(&self) -> Result<Map<String, Value>, TokenRefusal> {
         let payload = BASE64.decode(self.payload).ok();
         payload
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .ok_or(Refusal::invalid("its claims are no JSON object"))
+            .ok_or(TokenRefusal::invalid("its claims are no JSON object"))
     }
 }
 

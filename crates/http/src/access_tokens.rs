@@ -64,13 +64,13 @@ pub struct TokenKeys {
 
 /// Where the keys are kept. They may be exchanged while the service runs, by whoever holds them.
 pub trait KeyRing: Send + Sync {
-    /// The keys, if they are others than the last time.
+    /// The keys, if they have changed since the last call.
     ///
-    /// Asked before every signature and for every token, so it must be quick when there is nothing new.
+    /// Asked before every signature and for every token, so it must be quick when nothing has changed.
     ///
     /// # Errors
     /// When they cannot be read; the issuer then goes on with those it has.
-    fn news(&self) -> Result<Option<TokenKeys>>;
+    fn changed_keys(&self) -> Result<Option<TokenKeys>>;
 }
 
 /// Makes and checks access tokens.
@@ -121,7 +121,7 @@ impl TokenIssuer {
     /// # Errors
     /// When they cannot be read, or the cryptographic library refuses them.
     pub fn with_ring(ring: Arc<dyn KeyRing>) -> Result<Self> {
-        let keys = ring.news()?.ok_or_else(|| Error::unavailable("there is no key for tokens"))?;
+        let keys = ring.changed_keys()?.ok_or_else(|| Error::unavailable("there is no key for tokens"))?;
         Self::of(&keys, Some(ring))
     }
 
@@ -135,9 +135,9 @@ impl TokenIssuer {
     }
 
     /// Takes over keys that were exchanged.
-    fn look_for_news(&self) {
+    fn load_changed_keys(&self) {
         let Some(ring) = &self.ring else { return };
-        match ring.news().and_then(|news| news.as_ref().map(Keys::of).transpose()) {
+        match ring.changed_keys().and_then(|keys| keys.as_ref().map(Keys::of).transpose()) {
             Ok(Some(keys)) => *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys,
             Ok(None) => {}
             Err(error) => {
@@ -175,7 +175,7 @@ impl TokenIssuer {
             iat: now.timestamp(),
             exp: (now + lifetime).timestamp(),
         };
-        self.look_for_news();
+        self.load_changed_keys();
         encode(&Header::new(Algorithm::EdDSA), &claims, &self.keys().signing)
             .map_err(|error| Error::internal("the token could not be signed", error))
     }
@@ -186,7 +186,7 @@ impl TokenIssuer {
     /// [`TokenRefused`]; `Expired` only for a token that is otherwise valid.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Caller, TokenRefused> {
         // Another process may have signed with a key that is newer than ours, or ours may be withdrawn.
-        self.look_for_news();
+        self.load_changed_keys();
         let claims = self.claims(token, now).ok_or(TokenRefused::Invalid)?;
         if claims.exp <= now.timestamp() {
             return Err(TokenRefused::Expired);
@@ -276,7 +276,7 @@ mod tests {
     }
 
     impl KeyRing for Exchanged {
-        fn news(&self) -> Result<Option<TokenKeys>> {
+        fn changed_keys(&self) -> Result<Option<TokenKeys>> {
             Ok(self.0.lock().unwrap().take())
         }
     }

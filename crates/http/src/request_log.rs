@@ -10,14 +10,14 @@ use std::time::Instant;
 use tracing::Span;
 
 /// The answer, which writes the line when it ends; the request began at `begun`.
-pub(crate) fn with_line(response: Response, begun: Instant) -> Response {
-    let mut line = Line { status: response.status(), bytes: 0, begun, span: Span::current() };
+pub(crate) fn with_log_line(response: Response, begun: Instant) -> Response {
+    let mut line = RequestLine { status: response.status(), bytes: 0, begun, span: Span::current() };
     response.map(|body| {
         Body::new(body.inspect_frame(move |frame| line.add(frame.data_ref().map_or(0, |data| data.len()))))
     })
 }
 
-struct Line {
+struct RequestLine {
     status: StatusCode,
     /// Bytes of the body that were given to the connection.
     bytes: u64,
@@ -25,13 +25,13 @@ struct Line {
     span: Span,
 }
 
-impl Line {
+impl RequestLine {
     fn add(&mut self, bytes: usize) {
         self.bytes += bytes as u64;
     }
 }
 
-impl Drop for Line {
+impl Drop for RequestLine {
     fn drop(&mut self) {
         let took_ms = self.begun.elapsed().as_millis();
         self.span.in_scope(|| {
