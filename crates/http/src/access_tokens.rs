@@ -11,6 +11,7 @@ use muster_reports::error::error_chain;
 use muster_reports::ids::{ClientId, TenantId};
 use muster_reports::{Caller, Error, Result};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 /// What a PKCS #8 Ed25519 private key has before its 32 secret bytes (RFC 8410, section 7).
@@ -30,6 +31,30 @@ pub enum TokenRefused {
     #[error("JWT is not valid")]
     Invalid,
 }
+
+/// A refused token: what its bearer is told, and what the log says.
+#[derive(Debug)]
+pub(crate) struct TokenRefusal {
+    /// For the bearer.
+    pub(crate) told: TokenRefused,
+    /// For the log; quotes nothing of the token.
+    pub(crate) reason: &'static str,
+}
+
+impl TokenRefusal {
+    pub(crate) fn invalid(reason: &'static str) -> Self {
+        Self { told: TokenRefused::Invalid, reason }
+    }
+}
+
+impl fmt::Display for TokenRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.reason)
+    }
+}
+
+/// No token is larger than this, in bytes; a larger one is refused unread.
+pub(crate) const TOKEN_BYTES_MAX: usize = 16 * 1024;
 
 /// Claims of an access token.
 #[derive(Serialize, Deserialize)]

@@ -11,92 +11,22 @@
 //! - no claim but `iss`, which only chooses the issuer, is believed before the signature holds;
 //! - a caller is told that a token has expired or is not valid; which check failed goes to the log.
 
+mod algorithm;
 mod claims;
 mod jws;
 mod keys;
 
+pub use algorithm::SignatureAlgorithm;
 pub use claims::{CallerRule, ClaimRules, TenantRule};
 pub use keys::{KEY_SET_BYTES_MAX, KeySource, KeyTimes};
 
-use crate::access_tokens::{ISSUER, TokenRefused};
+use crate::access_tokens::{ISSUER, TokenRefusal, TokenRefused};
 use chrono::{DateTime, TimeDelta, Utc};
 use jws::Compact;
 use keys::KeyCache;
 use muster_reports::{Caller, Error, Result};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::fmt;
 use std::sync::Arc;
-
-/// No token is larger than this, in bytes; a larger one is refused unread.
-pub(crate) const TOKEN_BYTES_MAX: usize = 16 * 1024;
-
-/// Signature algorithms that an issuer may be trusted with (RFC 7518, section 3.1; RFC 8037). There is no
-/// symmetric one and no `none`: they cannot be asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum SignatureAlgorithm {
-    /// Ed25519.
-    #[serde(rename = "EdDSA")]
-    EdDsa,
-    /// ECDSA on P-256 with SHA-256.
-    #[serde(rename = "ES256")]
-    Es256,
-    /// ECDSA on P-384 with SHA-384.
-    #[serde(rename = "ES384")]
-    Es384,
-    /// RSA, PKCS #1 v1.5, SHA-256.
-    #[serde(rename = "RS256")]
-    Rs256,
-    /// RSA, PKCS #1 v1.5, SHA-384.
-    #[serde(rename = "RS384")]
-    Rs384,
-    /// RSA, PKCS #1 v1.5, SHA-512.
-    #[serde(rename = "RS512")]
-    Rs512,
-    /// RSA, PSS, SHA-256.
-    #[serde(rename = "PS256")]
-    Ps256,
-    /// RSA, PSS, SHA-384.
-    #[serde(rename = "PS384")]
-    Ps384,
-    /// RSA, PSS, SHA-512.
-    #[serde(rename = "PS512")]
-    Ps512,
-}
-
-impl SignatureAlgorithm {
-    /// Every one of them.
-    pub const ALL: [Self; 9] = [
-        Self::EdDsa,
-        Self::Es256,
-        Self::Es384,
-        Self::Rs256,
-        Self::Rs384,
-        Self::Rs512,
-        Self::Ps256,
-        Self::Ps384,
-        Self::Ps512,
-    ];
-
-    /// The registered name, as `alg` has it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::EdDsa => "EdDSA",
-            Self::Es256 => "ES256",
-            Self::Es384 => "ES384",
-            Self::Rs256 => "RS256",
-            Self::Rs384 => "RS384",
-            Self::Rs512 => "RS512",
-            Self::Ps256 => "PS256",
-            Self::Ps384 => "PS384",
-            Self::Ps512 => "PS512",
-        }
-    }
-
-    fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name)
-    }
-}
 
 /// An issuer whose tokens are accepted.
 pub struct ExternalIssuer {
@@ -117,27 +47,6 @@ pub struct ExternalIssuer {
     pub keys: Arc<dyn KeySource>,
     /// How long its keys are used.
     pub key_times: KeyTimes,
-}
-
-/// A refused token: what its bearer is told, and what the log says.
-#[derive(Debug)]
-pub(crate) struct TokenRefusal {
-    /// For the bearer.
-    pub(crate) told: TokenRefused,
-    /// For the log; quotes nothing of the token.
-    pub(crate) reason: &'static str,
-}
-
-impl TokenRefusal {
-    pub(crate) fn invalid(reason: &'static str) -> Self {
-        Self { told: TokenRefused::Invalid, reason }
-    }
-}
-
-impl fmt::Display for TokenRefusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.reason)
-    }
 }
 
 /// One issuer at work.

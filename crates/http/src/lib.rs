@@ -16,7 +16,9 @@
 
 mod access;
 mod access_tokens;
+mod api_version;
 mod client_secret;
+mod credential_check;
 mod external_issuers;
 mod failure;
 #[cfg(any(test, fuzzing))]
@@ -26,16 +28,19 @@ mod input;
 mod middleware;
 mod oauth;
 mod openapi;
+mod ports;
 mod rate_limit;
 mod refusal_events;
 mod reports;
 mod request_log;
 mod router;
+mod settings;
 mod state;
 mod task_json;
+mod verified_files;
 
-pub use access::ApiVersion;
 pub use access_tokens::{KeyRing, TokenIssuer, TokenKeys, TokenRefused, TokenSeed};
+pub use api_version::ApiVersion;
 pub use client_secret::{SecretKey, hmac_secret};
 pub use external_issuers::{
     CallerRule, ClaimRules, ExternalIssuer, ExternalIssuers, KEY_SET_BYTES_MAX, KeySource, KeyTimes,
@@ -44,9 +49,8 @@ pub use external_issuers::{
 /// How two runs differ, counted: what a comparison answers.
 pub use muster_wire::ReportComparison;
 pub use openapi::document;
+pub use ports::{Compared, Comparer, ComparisonForm, EvidenceMaker, FileOpener, MadeFile, Readiness};
 pub use rate_limit::RateLimit;
 pub use router::{Access, RouteEntry, route_table, router};
-pub use state::{
-    AppState, Compared, Comparer, ComparisonForm, EvidenceMaker, FileOpener, MadeFile, Readiness, Settings,
-    Wiring,
-};
+pub use settings::Settings;
+pub use state::{AppState, Wiring};

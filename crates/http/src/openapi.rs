@@ -3,93 +3,21 @@
 //! Handlers are described once, under `/reports/v1`; the same operations are then written out for
 //! every other prefix. The checked copy is `openapi.json` at the repository root.
 
-use crate::access::ApiVersion;
-use crate::router::PUBLISHED;
+pub(crate) mod answers;
+
+use crate::api_version::PUBLISHED;
 use crate::{health, oauth, reports};
+use answers::{FileFormatParameter, HeadRefusals};
 use axum::http::StatusCode;
 use axum::response::Response;
-use muster_wire::{ErrorResponseDto, RateLimited, Unauthorized};
+use muster_wire::Unauthorized;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 use utoipa::openapi::path::PathItem;
 use utoipa::openapi::schema::{ArrayItems, Object, Schema};
 use utoipa::openapi::security::{ClientCredentials, Flow, OAuth2, Scopes, SecurityScheme};
 use utoipa::openapi::{OpenApi as Document, RefOr};
-use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
-
-/// CommonRefusals that every operation has.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "the variants only describe answers")]
-pub(crate) enum CommonRefusals {
-    /// The request is wrong; `causes` names the place, the value's kind and what was expected.
-    #[response(status = 400)]
-    BadRequest(ErrorResponseDto),
-    /// There is no token, or it is not valid or has expired.
-    #[response(status = 401)]
-    Unauthorized(Unauthorized),
-    /// The caller lacks the right.
-    #[response(status = 403)]
-    Forbidden(ErrorResponseDto),
-    /// The body did not arrive in time.
-    #[response(status = 408)]
-    TooSlow(ErrorResponseDto),
-    /// The body is larger than the service accepts.
-    #[response(status = 413)]
-    TooLarge(ErrorResponseDto),
-    /// The body is not JSON, or compressed.
-    #[response(status = 415)]
-    MediaType(ErrorResponseDto),
-    /// Too many requests; Retry-After says when to come back.
-    #[response(status = 429, headers(("Retry-After" = i64, description = "Seconds to wait.")))]
-    TooMany(RateLimited),
-    /// A fault of the service.
-    #[response(status = 500)]
-    Internal(ErrorResponseDto),
-    /// The service cannot do this now.
-    #[response(status = 503)]
-    Unavailable(ErrorResponseDto),
-}
-
-/// CommonRefusals of any request on any route, before it is known what the route is (`middleware.rs`).
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "the variants only describe answers")]
-enum HeadRefusals {
-    /// The address is longer than the service accepts.
-    #[response(status = 414)]
-    AddressTooLong(ErrorResponseDto),
-    /// The headers are larger than the service accepts.
-    #[response(status = 431)]
-    HeadersTooLarge(ErrorResponseDto),
-    /// The service cannot do this now.
-    #[response(status = 503)]
-    Unavailable(ErrorResponseDto),
-}
-
-/// The refusal of operations on one thing that may not be there.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "the variant only describes an answer")]
-pub(crate) enum NotFound {
-    /// There is no such thing, for this caller; for a start, no snapshot to report on.
-    #[response(status = 404)]
-    NotFound(ErrorResponseDto),
-}
-
-/// The bytes of a file.
-#[derive(ToSchema)]
-#[schema(value_type = String, format = Binary)]
-#[expect(dead_code, reason = "only the schema is used")]
-pub(crate) struct ReportFile(Vec<u8>);
-
-/// Format of a file to download.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-#[expect(dead_code, reason = "only the schema is used: formats are read in any case")]
-pub(crate) enum FileFormatParameter {
-    /// Comma-separated values; a zip of them for SEARCH_EXPORT.
-    Csv,
-    /// A document to read.
-    Pdf,
-}
+use utoipa::{IntoResponses, Modify, OpenApi};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -188,7 +116,7 @@ pub fn document() -> Document {
         .collect();
     for (prefix, version) in PUBLISHED {
         for (rest, item) in &described {
-            let item = with_operation_ids(item.clone(), suffix(version));
+            let item = with_operation_ids(item.clone(), version.operation_suffix());
             document.paths.paths.insert(format!("{prefix}{rest}"), item);
         }
     }
@@ -251,17 +179,6 @@ fn with_operation_ids(mut item: PathItem, suffix: &str) -> PathItem {
         }
     }
     item
-}
-
-fn suffix(version: ApiVersion) -> &'static str {
-    match version {
-        ApiVersion::V3 => "V3",
-        ApiVersion::V2024 => "V2024",
-        ApiVersion::V2025 => "V2025",
-        ApiVersion::V2026 => "V2026",
-        ApiVersion::V1 => "V1",
-        ApiVersion::Muster => "",
-    }
 }
 
 /// The document as JSON text, with a line end.

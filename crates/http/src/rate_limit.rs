@@ -70,7 +70,7 @@ impl<K: Clone + Eq + Hash> RateLimiter<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::access::ApiVersion;
+    use crate::api_version::ApiVersion;
     use muster_reports::ids::ClientId;
 
     fn at(milliseconds: i64) -> DateTime<Utc> {

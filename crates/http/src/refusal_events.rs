@@ -3,12 +3,11 @@
 //! Of one client's refusals of one operation the first in each minute becomes an event; it says how many came since
 //! the one before. Refusals of those who are not known (401) belong to no tenant and are in the log only.
 
-use crate::state::AppState;
 use chrono::{DateTime, Utc};
 use muster_reports::audit::AuditOperation;
 use muster_reports::error::error_chain;
 use muster_reports::ids::ClientId;
-use muster_reports::{Caller, Operation};
+use muster_reports::{Caller, Operation, Reports};
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
@@ -52,20 +51,27 @@ impl RefusalEvents {
             }
         }
     }
-}
 
-/// Notes that `caller` was refused. That it could not be recorded does not change the answer: nothing was given.
-pub(crate) async fn note(state: &AppState, caller: &Caller, operation: Operation, reason: &str) {
-    let now = state.clock().now();
-    let Some(since) = state.inner().refusals.count(&caller.client, operation, now) else { return };
-    let mut details = format!("{}: {reason}", AuditOperation::from(operation).name());
-    let end = (0..=REASON_MAX).rev().find(|at| details.is_char_boundary(*at)).unwrap_or(0);
-    details.truncate(end);
-    if since > 0 {
-        details.push_str(&format!("; {since} more since the last event"));
-    }
-    if let Err(error) = state.reports().record_refusal(caller, details).await {
-        tracing::error!(error = error_chain(&error), "a refusal could not be recorded");
+    /// Records that `caller` was refused, unless an event of this minute did. That it could not be recorded does not
+    /// change the answer: the caller got nothing.
+    pub(crate) async fn note(
+        &self,
+        reports: &Reports,
+        now: DateTime<Utc>,
+        caller: &Caller,
+        operation: Operation,
+        reason: &str,
+    ) {
+        let Some(since) = self.count(&caller.client, operation, now) else { return };
+        let mut details = format!("{}: {reason}", AuditOperation::from(operation).name());
+        let end = (0..=REASON_MAX).rev().find(|at| details.is_char_boundary(*at)).unwrap_or(0);
+        details.truncate(end);
+        if since > 0 {
+            details.push_str(&format!("; {since} more since the last event"));
+        }
+        if let Err(error) = reports.record_refusal(caller, details).await {
+            tracing::error!(error = error_chain(&error), "a refusal could not be recorded");
+        }
     }
 }
 

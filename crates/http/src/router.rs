@@ -3,12 +3,13 @@
 //! A route that is not open takes a handler whose first parameter is [`Allowed`], so a route without a
 //! right cannot be registered; one that is open stands in a list, or the service does not start.
 
-use crate::access::{Allowed, ApiVersion, Cancel, Download, ReadResult, Right, Start};
+use crate::access::{Allowed, Cancel, Download, ReadResult, Right, Start};
+use crate::api_version::{ApiVersion, PUBLISHED};
 use crate::failure::Failure;
 use crate::input::Input;
 use crate::reports::{cancel, compare, cover, custom, definitions, evidence, file, result, run};
 use crate::state::AppState;
-use crate::{health, middleware, oauth, openapi, refusal_events};
+use crate::{health, middleware, oauth, openapi};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::handler::Handler;
@@ -18,15 +19,6 @@ use axum::routing::{MethodFilter, on};
 use muster_reports::Operation;
 use std::convert::Infallible;
 use std::sync::Arc;
-
-/// The prefixes under which published clients look for the report operations.
-pub(crate) const PUBLISHED: [(&str, ApiVersion); 5] = [
-    ("/v3/reports", ApiVersion::V3),
-    ("/v2024/reports", ApiVersion::V2024),
-    ("/v2025/reports", ApiVersion::V2025),
-    ("/v2026/reports", ApiVersion::V2026),
-    ("/reports/v1", ApiVersion::V1),
-];
 
 /// Routes for anybody. No other can be opened: this list is the review of them.
 const OPEN: [(&str, &str); 4] =
@@ -151,7 +143,8 @@ impl Routes {
                 let caller = allowed.caller.clone();
                 let answer = handler(allowed, state.clone(), input).await;
                 if let Some(reason) = answer.as_ref().err().and_then(Failure::forbidden_reason) {
-                    refusal_events::note(&state, &caller, R::OPERATION, reason).await;
+                    let (refusals, now) = (&state.inner().refusals, state.clock().now());
+                    refusals.note(state.reports(), now, &caller, R::OPERATION, reason).await;
                 }
                 answer
             }

@@ -1,6 +1,6 @@
 //! A task as the published JSON has it (`muster-wire`).
 
-use crate::state::Settings;
+use crate::settings::Settings;
 use chrono::{DateTime, SecondsFormat, Utc};
 use muster_reports::ids::sha256_hex;
 use muster_reports::task::{Message, Progress, Severity, TaskResult};

@@ -4,7 +4,7 @@
 //! a caller who is not shown to be an application is a user (who needs a level to start reports), and a
 //! tenant that is not ours or translated into ours is refused.
 
-use super::TokenRefusal;
+use crate::access_tokens::TokenRefusal;
 use muster_reports::Caller;
 use muster_reports::caller::{DataScope, Scope, UserIdentity, UserLevel};
 use muster_reports::ids::{ClientId, TenantId};

@@ -1,6 +1,6 @@
 //! The compact form of a signed token (RFC 7515, section 3.1): read strictly, before anything is believed.
 
-use super::{TOKEN_BYTES_MAX, TokenRefusal};
+use crate::access_tokens::{TOKEN_BYTES_MAX, TokenRefusal};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use serde::de::IgnoredAny;

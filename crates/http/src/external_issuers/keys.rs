@@ -7,8 +7,9 @@
 //!   keep keys from being renewed by hanging up; it is cut off by its time-out, or when the cache goes;
 //! - keys that could not be renewed are used for a bounded time and no longer.
 
+use super::algorithm::SignatureAlgorithm;
 use super::jws::Compact;
-use super::{SignatureAlgorithm, TokenRefusal};
+use crate::access_tokens::TokenRefusal;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};

@@ -1,10 +1,9 @@
 //! Tokens and keys of external issuers.
 
 use super::now;
-use crate::access_tokens::{PKCS8_PREFIX, TokenIssuer, TokenRefused};
+use crate::access_tokens::{PKCS8_PREFIX, TokenIssuer, TokenRefusal, TokenRefused};
 use crate::external_issuers::{
     ClaimRules, ExternalIssuer, ExternalIssuers, KeySource, KeyTimes, SignatureAlgorithm, TenantRule,
-    TokenRefusal,
 };
 use async_trait::async_trait;
 use base64::Engine;

@@ -1,8 +1,9 @@
 //! Token requests.
 
 use super::REASON_BYTES_MAX;
+use crate::oauth::granted;
+use crate::oauth::refused::TokenRequestRefused;
 use crate::oauth::request::{TokenRequest, query_fields};
-use crate::oauth::{TokenRequestRefused, granted};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine;

@@ -1,6 +1,6 @@
 //! Reading a token request: HTTP Basic, urlencoded, multipart, and `grant_type` in the query.
 
-use super::TokenRequestRefused;
+use super::refused::TokenRequestRefused;
 use crate::input::{body_bytes, media_type};
 use crate::state::AppState;
 use axum::body::Body;

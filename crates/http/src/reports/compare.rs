@@ -6,8 +6,9 @@ use super::stream;
 use crate::access::{Allowed, Download};
 use crate::failure::{Failure, json};
 use crate::input::{Id, Input, Query};
-use crate::openapi::{CommonRefusals, NotFound, ReportFile};
-use crate::state::{AppState, ComparisonForm};
+use crate::openapi::answers::{CommonRefusals, NotFound, ReportFile};
+use crate::ports::ComparisonForm;
+use crate::state::AppState;
 use axum::body::Body;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,

@@ -3,7 +3,7 @@
 use crate::access::{Allowed, ReadResult};
 use crate::failure::{Failure, json_bytes};
 use crate::input::Id;
-use crate::openapi::{CommonRefusals, NotFound};
+use crate::openapi::answers::{CommonRefusals, NotFound};
 use crate::state::AppState;
 use axum::http::StatusCode;
 use axum::response::Response;

@@ -3,7 +3,7 @@
 use crate::access::{Allowed, Start};
 use crate::failure::{Failure, json};
 use crate::input::{Id, Input, arguments, json_object, json_type};
-use crate::openapi::{CommonRefusals, NotFound};
+use crate::openapi::answers::{CommonRefusals, NotFound};
 use crate::state::AppState;
 use crate::task_json::task_result_details;
 use axum::body::Body;

@@ -2,7 +2,7 @@
 
 use crate::access::{Allowed, ReadResult};
 use crate::failure::{Failure, json};
-use crate::openapi::CommonRefusals;
+use crate::openapi::answers::CommonRefusals;
 use crate::state::AppState;
 use axum::http::StatusCode;
 use axum::response::Response;

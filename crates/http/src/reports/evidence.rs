@@ -5,7 +5,7 @@ use super::stream;
 use crate::access::{Allowed, Download, ReadResult};
 use crate::failure::Failure;
 use crate::input::{Id, Input};
-use crate::openapi::{CommonRefusals, NotFound, ReportFile};
+use crate::openapi::answers::{CommonRefusals, NotFound, ReportFile};
 use crate::state::AppState;
 use axum::body::Body;
 use axum::http::Method;

@@ -6,7 +6,7 @@ use super::stream;
 use crate::access::{Allowed, Download};
 use crate::failure::Failure;
 use crate::input::{Id, Input, Query};
-use crate::openapi::{CommonRefusals, FileFormatParameter, NotFound, ReportFile};
+use crate::openapi::answers::{CommonRefusals, FileFormatParameter, NotFound, ReportFile};
 use crate::state::AppState;
 use axum::body::Body;
 use axum::http::header::{

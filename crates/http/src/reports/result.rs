@@ -3,7 +3,7 @@
 use crate::access::{Allowed, ReadResult};
 use crate::failure::{Failure, json};
 use crate::input::{Id, Input, Query};
-use crate::openapi::{CommonRefusals, NotFound};
+use crate::openapi::answers::{CommonRefusals, NotFound};
 use crate::state::AppState;
 use crate::task_json::{report_results, task_result_details};
 use axum::body::Body;

@@ -6,7 +6,8 @@
 //! - a part is sent only of a file whose digest this process has found right once: a part alone shows nothing.
 
 use crate::failure::Failure;
-use crate::state::{AppState, MadeFile};
+use crate::ports::MadeFile;
+use crate::state::AppState;
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream::try_unfold;
