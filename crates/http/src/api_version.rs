@@ -31,7 +31,7 @@ impl ApiVersion {
     }
 }
 
-/// The prefixes under which published clients look for the report operations.
+/// The prefixes under which published clients look for the report operations, whose descriptions have the rest of the path.
 pub(crate) const PUBLISHED: [(&str, ApiVersion); 5] = [
     ("/v3/reports", ApiVersion::V3),
     ("/v2024/reports", ApiVersion::V2024),

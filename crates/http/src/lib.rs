@@ -1,11 +1,11 @@
-//! The HTTP face of the service: routes, tokens, rate limit, bodies and errors.
+//! The HTTP API of the service: routes, tokens, rate limit, bodies and errors.
 //!
 //! [`router`] takes an [`AppState`] and gives an [`axum::Router`]; the `muster` binary serves it.
 //! What happens is decided in `muster-reports`; here requests are read, the use case is called, and
 //! its answer becomes the published JSON of `muster-wire`.
 //!
 //! Invariants:
-//! - Every route but the open ones (`router.rs` lists them) is registered with a handler whose first
+//! - Every route but the open ones (`route.rs` lists them) is registered with a handler whose first
 //!   parameter is [`access::Allowed`]: nothing of the request but its head is read before the
 //!   token, the rate limit and the right have been checked.
 //! - A refusal is a [`failure::Failure`] and becomes a body in one place, with the tracking id that the
@@ -33,6 +33,7 @@ mod rate_limit;
 mod refusal_events;
 mod reports;
 mod request_log;
+mod route;
 mod router;
 mod settings;
 mod state;
@@ -48,9 +49,9 @@ pub use external_issuers::{
 };
 /// How two runs differ, counted: what a comparison answers.
 pub use muster_wire::ReportComparison;
-pub use openapi::document;
 pub use ports::{Compared, Comparer, ComparisonForm, EvidenceMaker, FileOpener, MadeFile, Readiness};
 pub use rate_limit::RateLimit;
-pub use router::{Access, RouteEntry, route_table, router};
+pub use route::{Access, RouteEntry};
+pub use router::{document, route_table, router};
 pub use settings::Settings;
 pub use state::{AppState, Wiring};

@@ -73,7 +73,6 @@ pub(crate) async fn create_token(
     State(state): State<AppState>,
     request: Request,
 ) -> Result<Response, TokenRequestRefused> {
-    tracing::Span::current().record("route", "/oauth/token");
     let (parts, body) = request.into_parts();
     let request = TokenRequest::read(&state, &parts, body).await?;
     let (caller, lifetime) = authenticate(&state, &request).await?;

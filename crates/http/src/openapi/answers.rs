@@ -3,7 +3,7 @@
 use muster_wire::{ErrorResponseDto, RateLimited, Unauthorized};
 use utoipa::{IntoResponses, ToSchema};
 
-/// Refusals that every operation has.
+/// Refusals of every operation that needs a right; a route adds them itself.
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "the variants only describe answers")]
 pub(crate) enum CommonRefusals {
@@ -39,7 +39,7 @@ pub(crate) enum CommonRefusals {
 /// Refusals of any request on any route, before it is known what the route is (`middleware.rs`).
 #[derive(IntoResponses)]
 #[expect(dead_code, reason = "the variants only describe answers")]
-pub(super) enum HeadRefusals {
+pub(crate) enum HeadRefusals {
     /// The address is longer than the service accepts.
     #[response(status = 414)]
     AddressTooLong(ErrorResponseDto),

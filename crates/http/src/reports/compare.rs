@@ -6,7 +6,7 @@ use super::stream;
 use crate::access::{Allowed, Download};
 use crate::failure::{Failure, json};
 use crate::input::{Id, Input, Query};
-use crate::openapi::answers::{CommonRefusals, NotFound, ReportFile};
+use crate::openapi::answers::{NotFound, ReportFile};
 use crate::ports::ComparisonForm;
 use crate::state::AppState;
 use axum::body::Body;
@@ -92,12 +92,7 @@ impl Input for ComparisonRequest {
                 ("Repr-Digest" = String, description = "SHA-256 of the file (RFC 9530)."),
             ),
         ),
-        CommonRefusals,
         NotFound,
-    ),
-    security(
-        ("userAuth" = ["sp:report:read", "sp:report:manage"]),
-        ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),
     ),
 )]
 pub(crate) async fn compare_reports(

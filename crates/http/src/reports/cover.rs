@@ -3,7 +3,7 @@
 use crate::access::{Allowed, ReadResult};
 use crate::failure::{Failure, json_bytes};
 use crate::input::Id;
-use crate::openapi::answers::{CommonRefusals, NotFound};
+use crate::openapi::answers::NotFound;
 use crate::state::AppState;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -15,15 +15,11 @@ use muster_reports::{Task, TaskState};
 /// digest of each file.
 #[utoipa::path(
     get,
-    path = "/reports/v1/{taskResultId}/cover",
+    path = "/{taskResultId}/cover",
     operation_id = "getReportCover",
     tag = "Muster",
     params(("taskResultId" = String, Path, description = "Id of the task result.")),
-    responses((status = 200, description = "The cover.", body = Object), CommonRefusals, NotFound),
-    security(
-        ("userAuth" = ["sp:report:read", "sp:report:manage"]),
-        ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),
-    ),
+    responses((status = 200, description = "The cover.", body = Object), NotFound),
 )]
 pub(crate) async fn get_cover(
     Allowed { caller, .. }: Allowed<ReadResult>,

@@ -5,7 +5,7 @@ use super::stream;
 use crate::access::{Allowed, Download, ReadResult};
 use crate::failure::Failure;
 use crate::input::{Id, Input};
-use crate::openapi::answers::{CommonRefusals, NotFound, ReportFile};
+use crate::openapi::answers::{NotFound, ReportFile};
 use crate::state::AppState;
 use axum::body::Body;
 use axum::http::Method;
@@ -57,12 +57,7 @@ impl Input for EvidenceRequest {
                 ("Repr-Digest" = String, description = "SHA-256 of the package (RFC 9530)."),
             ),
         ),
-        CommonRefusals,
         NotFound,
-    ),
-    security(
-        ("userAuth" = ["sp:report:read", "sp:report:manage"]),
-        ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),
     ),
 )]
 pub(crate) async fn get_evidence(
@@ -110,11 +105,7 @@ pub(crate) async fn get_evidence(
         description = "The key, in PEM.",
         body = String,
         content_type = "application/x-pem-file",
-    ), CommonRefusals),
-    security(
-        ("userAuth" = ["sp:report:read", "sp:report:manage"]),
-        ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),
-    ),
+    )),
 )]
 pub(crate) async fn get_evidence_key(
     _: Allowed<ReadResult>,

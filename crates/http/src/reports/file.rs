@@ -6,7 +6,7 @@ use super::stream;
 use crate::access::{Allowed, Download};
 use crate::failure::Failure;
 use crate::input::{Id, Input, Query};
-use crate::openapi::answers::{CommonRefusals, FileFormatParameter, NotFound, ReportFile};
+use crate::openapi::answers::{FileFormatParameter, NotFound, ReportFile};
 use crate::state::AppState;
 use axum::body::Body;
 use axum::http::header::{
@@ -104,12 +104,7 @@ impl Input for AnyFileRequest {
                 (ReportFile = "application/zip"),
             ),
         ),
-        CommonRefusals,
         NotFound,
-    ),
-    security(
-        ("userAuth" = ["sp:report:read", "sp:report:manage"]),
-        ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),
     ),
 )]
 pub(crate) async fn get_any_file(
@@ -126,7 +121,7 @@ pub(crate) async fn get_any_file(
 /// file comes along.
 #[utoipa::path(
     get,
-    path = "/reports/v1/{taskResultId}",
+    path = "/{taskResultId}",
     operation_id = "getReport",
     tag = "Reports Data Extraction",
     params(
@@ -175,12 +170,7 @@ pub(crate) async fn get_any_file(
             description = "No byte of the asked range is in the file.",
             body = muster_wire::ErrorResponseDto,
         ),
-        CommonRefusals,
         NotFound,
-    ),
-    security(
-        ("userAuth" = ["sp:report:read", "sp:report:manage"]),
-        ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),
     ),
 )]
 pub(crate) async fn get_report(

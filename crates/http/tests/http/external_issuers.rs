@@ -1,6 +1,6 @@
 //! Tokens of an external issuer, over HTTP.
 
-use crate::world::{ACCOUNTS, World};
+use crate::world::{ACCOUNTS, World, line_of};
 use async_trait::async_trait;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use base64::Engine;
@@ -75,7 +75,7 @@ async fn every_route_takes_a_token_of_the_issuer() {
         if route.access == Access::Open {
             continue;
         }
-        let line = format!("{} {}", route.method, route.path.replace("{id}", "x"));
+        let line = line_of(&route, "x");
         let answer = world.ask(&line, &[("authorization", &good)], "").await;
         assert!(![401, 403, 500].contains(&answer.status.as_u16()), "{line}: {}", answer.text());
         let answer = world.ask(&line, &[("authorization", &bad)], "").await;

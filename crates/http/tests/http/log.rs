@@ -67,7 +67,7 @@ async fn the_log_has_the_tracking_id_and_no_secret_or_person() {
     line_of(&broken["trackingId"], "the audit event could not be recorded: told to refuse");
     line_of(&broken["trackingId"], "status=500");
     line_of(&broken["trackingId"], "took_ms=");
-    line_of(&broken["trackingId"], "route=\"/v3/reports/{id}\"");
+    line_of(&broken["trackingId"], "route=\"/v3/reports/{taskResultId}\"");
     line_of(&refused["trackingId"], "client=\"client-of-ada\"");
     assert!(
         log.lines()

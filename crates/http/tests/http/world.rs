@@ -8,7 +8,7 @@ use chrono::TimeDelta;
 use http_body_util::BodyExt;
 use muster_http::{
     AppState, Compared, Comparer, ComparisonForm, EvidenceMaker, ExternalIssuers, FileOpener, MadeFile,
-    Readiness, ReportComparison, SecretKey, Settings, TokenIssuer, Wiring, hmac_secret, router,
+    Readiness, ReportComparison, RouteEntry, SecretKey, Settings, TokenIssuer, Wiring, hmac_secret, router,
 };
 use muster_reports::ids::{ClientId, WorkerId, hex};
 use muster_reports::ports::{Clock, Credential, Credentials, SnapshotCatalogue, TaskStore};
@@ -25,6 +25,17 @@ use std::time::Duration;
 use std::{fs, io};
 use tempfile::TempDir;
 use tower::ServiceExt;
+
+/// Method and path of a route, with `id` for every id and csv for every format.
+pub fn line_of(route: &RouteEntry, id: &str) -> String {
+    format!("{} {}", route.method, path_of(route, id))
+}
+
+/// As [`line_of`], the path alone.
+pub fn path_of(route: &RouteEntry, id: &str) -> String {
+    let ids = ["{taskResultId}", "{id}", "{other}"];
+    ids.iter().fold(route.path.replace("{format}", "csv"), |path, name| path.replace(name, id))
+}
 
 /// A header, name and value.
 pub type Header<'a> = (&'a str, &'a str);
