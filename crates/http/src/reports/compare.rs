@@ -1,26 +1,21 @@
 //! Two runs of one report compared: a route of our own.
 
 use super::disposition::content_disposition;
-use super::file::repr_digest;
-use super::stream;
+use super::file_answer::{FileAnswer, NO_STORE};
 use crate::access::{Allowed, Download};
-use crate::failure::{Failure, json};
+use crate::failure::Failure;
 use crate::input::{Id, Input, Query};
 use crate::openapi::answers::{NotFound, ReportFile};
-use crate::ports::ComparisonForm;
+use crate::ports::{Compared, ComparisonForm};
 use crate::state::AppState;
 use axum::body::Body;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
-    HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
+use axum::http::Method;
+use axum::http::header::{CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY};
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use futures_util::stream::empty;
 use muster_reports::error::shown;
 use muster_reports::ids::TaskId;
-use std::io;
+use muster_wire::ReportComparison;
 
 /// What the file is called in the log.
 const COMPARISON: &str = "a comparison";
@@ -85,7 +80,7 @@ impl Input for ComparisonRequest {
             content(
                 (ReportFile = "application/csv"),
                 (String = "text/html; charset=utf-8"),
-                (muster_wire::ReportComparison = "application/json"),
+                (ReportComparison = "application/json"),
             ),
             headers(
                 ("Content-Disposition" = String, description = "`comparison-` and both ids, with `.csv`."),
@@ -103,46 +98,40 @@ pub(crate) async fn compare_reports(
     let reports = state.reports();
     let (old, new) = reports.compare(&caller, &old, &new).await?;
     let comparer = &state.inner().wiring.comparer;
+    let answer = presented(form, &old.task.id, &new.task.id);
     let mut response = if method == Method::HEAD {
-        // Without a length: what is not made has none.
-        Response::new(Body::from_stream(empty::<io::Result<Vec<u8>>>()))
+        answer.not_made()?
     } else {
-        let (old_task, new_task) = (old.task.clone(), new.task.clone());
-        let compared = comparer.compare(&caller.client, &old, &new, keys, form).await?;
-        match compared.file {
-            None => {
-                reports.record_comparison(&caller, &old_task, &new_task, None).await?;
-                json(StatusCode::OK, &compared.counts)
-            }
-            Some(made) => {
-                let (bytes, sha256) = (made.bytes, made.sha256.clone());
-                let digest = repr_digest(&sha256)?;
-                let body = stream::of_made(made, COMPARISON).await?;
-                reports.record_comparison(&caller, &old_task, &new_task, Some(&sha256)).await?;
-                let mut response = Response::new(body);
-                response.headers_mut().insert(CONTENT_LENGTH, bytes.into());
-                response.headers_mut().insert(HeaderName::from_static("repr-digest"), digest);
-                response
-            }
-        }
+        let Compared { counts, file } = comparer.compare(&caller.client, &old, &new, keys, form).await?;
+        let sha256 = file.as_ref().map(|file| file.sha256.clone());
+        let response = match file {
+            Some(file) => answer.made(file, COMPARISON).await?,
+            None => answer.of(counted(&counts)?)?,
+        };
+        reports.record_comparison(&caller, &old.task, &new.task, sha256.as_deref()).await?;
+        response
     };
-    let headers = response.headers_mut();
-    match form {
-        ComparisonForm::Counts => {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
-        ComparisonForm::Csv => {
-            let name = format!("comparison-{}-{}", old.task.id, new.task.id);
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/csv"));
-            headers.insert(CONTENT_DISPOSITION, content_disposition(Some(&name), COMPARISON, "csv"));
-        }
-        ComparisonForm::Page => {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-            headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(comparer.page_policy()));
-            headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-        }
+    if form == ComparisonForm::Page {
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(comparer.page_policy()));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     }
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     Ok(response)
+}
+
+fn counted(counts: &ReportComparison) -> Result<Body, Failure> {
+    let json = serde_json::to_vec(counts);
+    Ok(json.map_err(|error| Failure::internal("the answer could not be written as JSON", error))?.into())
+}
+
+fn presented(form: ComparisonForm, old: &TaskId, new: &TaskId) -> FileAnswer<'static> {
+    let (media_type, disposition) = match form {
+        ComparisonForm::Counts => ("application/json", None),
+        ComparisonForm::Csv => {
+            let name = format!("comparison-{old}-{new}");
+            ("application/csv", Some(content_disposition(Some(&name), COMPARISON, "csv")))
+        }
+        ComparisonForm::Page => ("text/html; charset=utf-8", None),
+    };
+    FileAnswer { media_type, disposition, caching: NO_STORE }
 }
