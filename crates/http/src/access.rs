@@ -67,13 +67,13 @@ impl<R: Right> Allowed<R> {
 
 async fn authenticate(state: &AppState, headers: &HeaderMap) -> Result<Caller, Failure> {
     let refuse = |refusal: TokenRefusal| {
-        tracing::info!(reason = refusal.reason, "a token is refused");
+        tracing::info!(reason = refusal.reason, "token refused");
         Failure::unauthorized(refusal.told.to_string())
     };
     let mut given = headers.get_all(AUTHORIZATION).iter();
     let header = given.next().ok_or_else(|| Failure::unauthorized("JWT is missing"))?;
     if given.next().is_some() {
-        return Err(refuse(TokenRefusal::invalid("there are several Authorization headers")));
+        return Err(refuse(TokenRefusal::invalid("the request has several Authorization headers")));
     }
     let token = bearer(header).map_err(refuse)?;
     let now = state.clock().now();
@@ -83,35 +83,36 @@ async fn authenticate(state: &AppState, headers: &HeaderMap) -> Result<Caller, F
             tracing::info!(
                 issuer = issuer.name(),
                 reason = refusal.reason,
-                "a token of an external issuer is refused"
+                "token of an external issuer refused"
             );
             Failure::unauthorized(refusal.told.to_string())
         });
     }
     let caller = wiring.issuer.verify(token, now).map_err(|told| {
         let reason = match told {
-            TokenRefused::Expired => "it has expired",
-            TokenRefused::Invalid => "it is no token of ours",
+            TokenRefused::Expired => "the token has expired",
+            TokenRefused::Invalid => "the token is not a valid token of this service",
         };
         refuse(TokenRefusal { told, reason })
     })?;
     if !state.inner().credential_check.is_valid(&*wiring.credentials, &caller, now).await? {
-        return Err(refuse(TokenRefusal::invalid("its credential is gone or disabled")));
+        return Err(refuse(TokenRefusal::invalid("the token's credential is deleted or disabled")));
     }
     Ok(caller)
 }
 
 /// The token of an `Authorization: Bearer` header.
 pub(crate) fn bearer(header: &HeaderValue) -> Result<&str, TokenRefusal> {
-    let text = header.to_str().map_err(|_| TokenRefusal::invalid("the Authorization header is no text"))?;
+    let text =
+        header.to_str().map_err(|_| TokenRefusal::invalid("the Authorization header is not valid text"))?;
     let (scheme, token) =
         text.split_once(' ').ok_or(TokenRefusal::invalid("the Authorization header has no token"))?;
     if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(TokenRefusal::invalid("the Authorization header is of another scheme"));
+        return Err(TokenRefusal::invalid("the Authorization header has a scheme other than Bearer"));
     }
     let token = token.trim();
     if token.len() > TOKEN_BYTES_MAX {
-        return Err(TokenRefusal::invalid("it is too large"));
+        return Err(TokenRefusal::invalid("the token is too large"));
     }
     Ok(token)
 }

@@ -166,7 +166,7 @@ impl TokenIssuer {
             Ok(Some(keys)) => *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys,
             Ok(None) => {}
             Err(error) => {
-                tracing::error!(error = %error_chain(&error), "the keys of tokens cannot be read: the last ones stay in use");
+                tracing::error!(error = %error_chain(&error), "the token keys cannot be read; the previous ones stay in use");
             }
         }
     }

@@ -71,11 +71,11 @@ impl ExternalIssuers {
             let refuse = |what: String| Error::invalid(format!("issuer {:?}: {what}", settings.name));
             let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
             if settings.name.is_empty() || settings.name.len() > 64 || !settings.name.chars().all(plain) {
-                return Err(refuse("the name is no short name: expected letters, digits, - _ .".into()));
+                return Err(refuse("the name is not valid: expected 1 to 64 letters, digits, - _ .".into()));
             }
             if settings.issuer.trim().is_empty() || settings.issuer == ISSUER {
                 return Err(refuse(format!(
-                    "issuer is {:?}: expected the iss of its tokens, which is not ours",
+                    "issuer is {:?}: expected the iss of its tokens, which is not this service's own",
                     settings.issuer
                 )));
             }
@@ -83,16 +83,16 @@ impl ExternalIssuers {
                 .iter()
                 .any(|other| other.settings.name == settings.name || other.settings.issuer == settings.issuer)
             {
-                return Err(refuse("name or issuer stand there twice".into()));
+                return Err(refuse("another issuer has the same name or the same iss".into()));
             }
             if settings.audiences.is_empty() || settings.audiences.iter().any(|text| text.trim().is_empty()) {
                 return Err(refuse(
-                    "audience is empty: expected what its tokens for this service carry".into(),
+                    "audience is empty: expected the aud of its tokens for this service".into(),
                 ));
             }
             if settings.algorithms.is_empty() {
                 let names = SignatureAlgorithm::ALL.map(SignatureAlgorithm::as_str).join(", ");
-                return Err(refuse(format!("algorithms is empty: expected some of {names}")));
+                return Err(refuse(format!("algorithms is empty: expected one or more of {names}")));
             }
             settings.claims.check().map_err(refuse)?;
             let keys = KeyCache::new(
@@ -130,10 +130,10 @@ impl Issuer {
         let compact = Compact::read(token)?;
         let algorithm = SignatureAlgorithm::named(&compact.head.alg)
             .filter(|algorithm| self.settings.algorithms.contains(algorithm))
-            .ok_or(TokenRefusal::invalid("its algorithm is not one that this issuer is trusted with"))?;
+            .ok_or(TokenRefusal::invalid("the token's algorithm is not allowed for its issuer"))?;
         let key = self.keys.key(compact.head.kid.as_deref(), algorithm, now).await?;
         if !key.verifies(&compact, algorithm) {
-            return Err(TokenRefusal::invalid("its signature does not hold"));
+            return Err(TokenRefusal::invalid("the token's signature is not valid"));
         }
         let claims = compact.claims()?;
         self.check_registered(&claims, now)?;
@@ -143,7 +143,7 @@ impl Issuer {
     /// The registered claims (RFC 7519, section 4.1).
     fn check_registered(&self, claims: &Map<String, Value>, now: DateTime<Utc>) -> Result<(), TokenRefusal> {
         if claims.get("iss").and_then(Value::as_str) != Some(&self.settings.issuer) {
-            return Err(TokenRefusal::invalid("its iss is another one"));
+            return Err(TokenRefusal::invalid("the token's iss is not that of its issuer"));
         }
         let for_us = |value: &Value| {
             value.as_str().is_some_and(|text| self.settings.audiences.iter().any(|ours| ours == text))
@@ -151,30 +151,32 @@ impl Issuer {
         match claims.get("aud") {
             Some(Value::Array(several)) if several.iter().any(for_us) => {}
             Some(one) if for_us(one) => {}
-            Some(_) => return Err(TokenRefusal::invalid("its aud does not name this service")),
-            None => return Err(TokenRefusal::invalid("it has no aud")),
+            Some(_) => return Err(TokenRefusal::invalid("the token's aud does not name this service")),
+            None => return Err(TokenRefusal::invalid("the token has no aud")),
         }
         let leeway = seconds(self.settings.leeway);
         let now = seconds(now.signed_duration_since(DateTime::UNIX_EPOCH));
         match time(claims, "nbf") {
             Some(Some(begin)) if begin - leeway > now => {
-                return Err(TokenRefusal::invalid("its nbf is still to come"));
+                return Err(TokenRefusal::invalid("the token's nbf is in the future"));
             }
-            Some(None) => return Err(TokenRefusal::invalid("its nbf is no time")),
+            Some(None) => return Err(TokenRefusal::invalid("the token's nbf is not a valid time")),
             Some(Some(_)) | None => {}
         }
         match time(claims, "iat") {
             Some(Some(made)) if made - leeway > now => {
-                return Err(TokenRefusal::invalid("its iat is still to come"));
+                return Err(TokenRefusal::invalid("the token's iat is in the future"));
             }
-            Some(None) => return Err(TokenRefusal::invalid("its iat is no time")),
+            Some(None) => return Err(TokenRefusal::invalid("the token's iat is not a valid time")),
             Some(Some(_)) | None => {}
         }
         match time(claims, "exp") {
             Some(Some(end)) if end + leeway > now => Ok(()),
-            Some(Some(_)) => Err(TokenRefusal { told: TokenRefused::Expired, reason: "it has expired" }),
-            Some(None) => Err(TokenRefusal::invalid("its exp is no time")),
-            None => Err(TokenRefusal::invalid("it has no exp")),
+            Some(Some(_)) => {
+                Err(TokenRefusal { told: TokenRefused::Expired, reason: "the token has expired" })
+            }
+            Some(None) => Err(TokenRefusal::invalid("the token's exp is not a valid time")),
+            None => Err(TokenRefusal::invalid("the token has no exp")),
         }
     }
 }

@@ -102,7 +102,7 @@ pub(crate) async fn body_bytes(
         // RFC 9110, section 12.5.3: the answer says which codings would have been taken.
         return Err(Failure::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "the body is compressed (Content-Encoding): expected it as it is",
+            "the body is compressed (Content-Encoding): expected an uncompressed body",
         )
         .with(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
     }
@@ -113,7 +113,7 @@ pub(crate) async fn body_bytes(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!("the body is too large: expected at most {bytes_max} bytes"),
         )),
-        Ok(Err(_)) => Err(Failure::invalid("the body broke off before its end")),
+        Ok(Err(_)) => Err(Failure::invalid("the body ended before it was complete")),
         Err(_) => Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
     }
 }

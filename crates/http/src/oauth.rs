@@ -146,7 +146,7 @@ pub(crate) fn granted(held: &[Scope], asked: Option<&str>) -> Result<Vec<Scope>,
         // RFC 6749 permits no quotes in a description, and not every character that a scope may have here.
         let known = Scope::ALL.map(Scope::as_str).join(", ");
         return Err(refuse(format!(
-            "scope has none that is known: expected some of {known}, {DEFAULT_SCOPE}"
+            "scope names no known scope: expected one or more of {known}, {DEFAULT_SCOPE}"
         )));
     }
     Ok(scopes)

@@ -106,9 +106,10 @@ impl ClaimRules {
             }
             TenantRule::Claim { ours, names, .. } => match names.values().find(|name| !ours.contains(name)) {
                 None => Ok(()),
-                Some(stranger) => {
-                    Err(format!("a tenant stands for {:?}, which is not of this service", stranger.as_str()))
-                }
+                Some(stranger) => Err(format!(
+                    "a tenant name is mapped to {:?}, which is not a tenant of this service",
+                    stranger.as_str()
+                )),
             },
             TenantRule::Always(_) => Ok(()),
         }
@@ -116,16 +117,16 @@ impl ClaimRules {
 
     /// The caller behind checked claims of the issuer called `issuer`.
     pub(super) fn caller(&self, issuer: &str, claims: &Map<String, Value>) -> Result<Caller, TokenRefusal> {
-        let client = text(claims, &self.client, "its client is no short text")?
-            .ok_or(TokenRefusal::invalid("no claim names its client"))?;
+        let client = text(claims, &self.client, "the token's client is not a short text")?
+            .ok_or(TokenRefusal::invalid("no claim of the token names a client"))?;
         // The one claim whose absence gives more: so what is there and says nothing must not count as absent.
         let data_scope = match self.sources.iter().find_map(|name| value_at(claims, name)) {
             None => DataScope::Everything,
             Some(value) => {
                 let ids = if value.is_null() { Some(Vec::new()) } else { words(value) };
-                let ids = ids.ok_or(TokenRefusal::invalid("its sources are no list of texts"))?;
+                let ids = ids.ok_or(TokenRefusal::invalid("the token's sources are not a list of texts"))?;
                 DataScope::of_sources(ids)
-                    .map_err(|_| TokenRefusal::invalid("its sources are not ids of sources"))?
+                    .map_err(|_| TokenRefusal::invalid("the token's sources are not valid source ids"))?
             }
         };
         Ok(Caller {
@@ -142,13 +143,13 @@ impl ClaimRules {
         match &self.tenant {
             TenantRule::Always(tenant) => Ok(tenant.clone()),
             TenantRule::Claim { claims: from, ours, names } => {
-                let name = text(claims, from, "its tenant is no short text")?
-                    .ok_or(TokenRefusal::invalid("no claim names its tenant"))?;
+                let name = text(claims, from, "the token's tenant is not a short text")?
+                    .ok_or(TokenRefusal::invalid("no claim of the token names a tenant"))?;
                 let translated = names.get(&name);
                 translated
                     .or_else(|| ours.iter().find(|tenant| tenant.as_str() == name))
                     .cloned()
-                    .ok_or(TokenRefusal::invalid("its tenant is not ours"))
+                    .ok_or(TokenRefusal::invalid("the token's tenant is not a tenant of this service"))
             }
         }
     }
@@ -165,9 +166,9 @@ impl ClaimRules {
     }
 
     fn user(&self, claims: &Map<String, Value>) -> Result<UserIdentity, TokenRefusal> {
-        let id = text(claims, &self.identity, "its identity is no short text")?
-            .ok_or(TokenRefusal::invalid("no claim names its user"))?;
-        let name = text(claims, &self.user_name, "its user name is no short text")?;
+        let id = text(claims, &self.identity, "the token's identity is not a short text")?
+            .ok_or(TokenRefusal::invalid("no claim of the token names a user"))?;
+        let name = text(claims, &self.user_name, "the token's user name is not a short text")?;
         let mut levels: Vec<UserLevel> = named(claims, &self.levels, &self.level_names)?;
         if levels.is_empty() {
             levels.push(UserLevel::User);
@@ -230,7 +231,8 @@ fn named<T: std::str::FromStr + Copy + PartialEq>(
     names: &BTreeMap<String, T>,
 ) -> Result<Vec<T>, TokenRefusal> {
     let Some(value) = first(claims, from) else { return Ok(Vec::new()) };
-    let words = words(value).ok_or(TokenRefusal::invalid("its scopes or levels are no list of texts"))?;
+    let words =
+        words(value).ok_or(TokenRefusal::invalid("the token's scopes or levels are not a list of texts"))?;
     let mut rights = Vec::new();
     for right in words.into_iter().filter_map(|word| names.get(word).copied().or_else(|| word.parse().ok())) {
         if !rights.contains(&right) {

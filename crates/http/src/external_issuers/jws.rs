@@ -40,9 +40,10 @@ impl<'a> Compact<'a> {
     /// Takes a token apart and reads its header.
     pub(super) fn read(token: &'a str) -> Result<Self, TokenRefusal> {
         if token.len() > TOKEN_BYTES_MAX {
-            return Err(TokenRefusal::invalid("it is too large"));
+            return Err(TokenRefusal::invalid("the token is too large"));
         }
-        let damaged = || TokenRefusal::invalid("it is not of three parts, or its header is damaged");
+        let damaged =
+            || TokenRefusal::invalid("the token does not have three parts, or its header is damaged");
         let (signed, signature) = token.rsplit_once('.').ok_or_else(damaged)?;
         let (head, payload) = signed.split_once('.').ok_or_else(damaged)?;
         if payload.contains('.') {
@@ -55,12 +56,12 @@ impl<'a> Compact<'a> {
         }
         let head: Head = serde_json::from_slice(&head).map_err(|_| damaged())?;
         if head.crit {
-            return Err(TokenRefusal::invalid("it has a crit, and no extension is understood"));
+            return Err(TokenRefusal::invalid("the token has a crit, and no extension is supported"));
         }
         if let Some(typ) = &head.typ
             && !TYPES.iter().any(|known| known.eq_ignore_ascii_case(typ))
         {
-            return Err(TokenRefusal::invalid("its typ is not that of an access token"));
+            return Err(TokenRefusal::invalid("the token's typ is not that of an access token"));
         }
         Ok(Self { head, payload, signed, signature })
     }
@@ -70,7 +71,7 @@ impl<'a> Compact<'a> {
         let payload = BASE64.decode(self.payload).ok();
         payload
             .and_then(|bytes| serde_json::from_slice(&bytes).ok())
-            .ok_or(TokenRefusal::invalid("its claims are no JSON object"))
+            .ok_or(TokenRefusal::invalid("the token's claims are not a JSON object"))
     }
 }
 

@@ -158,12 +158,12 @@ impl KeySet {
             keys: Vec<Value>,
         }
         if bytes.len() > KEY_SET_BYTES_MAX {
-            return Err(format!("the set is larger than {KEY_SET_BYTES_MAX} bytes"));
+            return Err(format!("the key set is larger than {KEY_SET_BYTES_MAX} bytes"));
         }
         let set: Set = serde_json::from_slice(bytes)
-            .map_err(|error| format!("the set is not {{\"keys\": [...]}}, line {}", error.line()))?;
+            .map_err(|error| format!("the key set is not {{\"keys\": [...]}}, line {}", error.line()))?;
         if set.keys.len() > KEYS_MAX {
-            return Err(format!("the set has {} keys: expected at most {KEYS_MAX}", set.keys.len()));
+            return Err(format!("the key set has {} keys: expected at most {KEYS_MAX}", set.keys.len()));
         }
         Ok(Self(set.keys.into_iter().filter_map(|value| usable(value, pinned)).collect()))
     }
@@ -172,7 +172,9 @@ impl KeySet {
         let refuse = |reason| Err(Missing::Never(TokenRefusal::invalid(reason)));
         let named: Vec<&Key> = match kid {
             Some(kid) => self.0.iter().filter(|key| key.kid.as_deref() == Some(kid)).collect(),
-            None if self.0.len() > 1 => return refuse("it has no kid, and its issuer has several keys"),
+            None if self.0.len() > 1 => {
+                return refuse("the token has no kid, and its issuer has several keys");
+            }
             None => self.0.iter().collect(),
         };
         if named.is_empty() {
@@ -181,8 +183,8 @@ impl KeySet {
         let fitting: Vec<&Key> = named.into_iter().filter(|key| key.fits(algorithm)).collect();
         match fitting.as_slice() {
             [key] => Ok(key),
-            [] => refuse("the key that it names is not for its algorithm"),
-            _ => refuse("several keys have the kid that it names"),
+            [] => refuse("the key that the token names is not for its algorithm"),
+            _ => refuse("several keys have the token's kid"),
         }
     }
 }
@@ -272,10 +274,12 @@ impl KeyCache {
         self.begin(now);
         // Waits for the fetch that goes on, whoever began it; its time-out bounds the wait.
         drop(self.fetching.lock().await);
-        let (set, _) =
-            self.fetcher.held(now).ok_or(TokenRefusal::invalid("the keys of its issuer cannot be had"))?;
+        let (set, _) = self
+            .fetcher
+            .held(now)
+            .ok_or(TokenRefusal::invalid("the keys of the token's issuer are not available"))?;
         set.find(kid, algorithm).cloned().map_err(|missing| match missing {
-            Missing::Unknown => TokenRefusal::invalid("its issuer has no key of its kid"),
+            Missing::Unknown => TokenRefusal::invalid("the token's issuer has no key with its kid"),
             Missing::Never(refusal) => refusal,
         })
     }
@@ -321,14 +325,14 @@ impl KeyFetcher {
         let fetched = match tokio::time::timeout(self.times.timeout, self.source.fetch()).await {
             Ok(Ok(bytes)) => KeySet::read(&bytes, &self.algorithms),
             Ok(Err(error)) => Err(error_chain(&*error)),
-            Err(_) => Err("they did not arrive in time".into()),
+            Err(_) => Err("the keys did not arrive in time".into()),
         };
         match fetched {
             Ok(set) => {
-                tracing::info!(issuer = name, keys = set.0.len(), "an issuer's keys are read");
+                tracing::info!(issuer = name, keys = set.0.len(), "an issuer's keys were read");
                 self.fetched().held = Some((Arc::new(set), now));
             }
-            Err(error) => tracing::warn!(issuer = name, error, "an issuer's keys cannot be had"),
+            Err(error) => tracing::warn!(issuer = name, error, "an issuer's keys could not be fetched"),
         }
     }
 }

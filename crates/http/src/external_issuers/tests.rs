@@ -155,10 +155,10 @@ fn settings_that_would_trust_too_much_are_refused() {
         Err(error) => error.message,
     };
     assert_eq!(refused(vec![good()]), "");
-    assert!(refused(vec![good(), good()]).contains("twice"));
+    assert!(refused(vec![good(), good()]).contains("another issuer has the same name"));
     type Change = fn(&mut ExternalIssuer);
     let cases: [(&str, Change); 7] = [
-        ("the name is no short name", |s| s.name = "a:b".into()),
+        ("the name is not valid", |s| s.name = "a:b".into()),
         ("expected the iss of its tokens", |s| s.issuer = "muster".into()),
         ("expected the iss of its tokens", |s| s.issuer = " ".into()),
         ("audience is empty", |s| s.audiences = Vec::new()),

@@ -19,7 +19,7 @@ impl TokenRequestRefused {
 
     /// One text for every reason: unknown clients and wrong secrets are not told apart.
     pub(super) fn client() -> Self {
-        Self::OAuth(OAuthErrorCode::InvalidClient, "unknown client, wrong secret, or disabled".into())
+        Self::OAuth(OAuthErrorCode::InvalidClient, "unknown client, wrong secret, or disabled client".into())
     }
 }
 

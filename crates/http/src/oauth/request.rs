@@ -55,7 +55,7 @@ impl TokenRequest {
             Some("multipart/form-data") => multipart(headers, body).await?,
             Some(_) => {
                 return Err(TokenRequestRefused::request(
-                    "the body is in another format: expected application/x-www-form-urlencoded or \
+                    "the body has an unsupported format: expected application/x-www-form-urlencoded or \
                      multipart/form-data",
                 ));
             }
@@ -72,7 +72,7 @@ impl TokenRequest {
             Some(_) => {
                 return Err(TokenRequestRefused::OAuth(
                     OAuthErrorCode::UnsupportedGrantType,
-                    "grant_type is another one: expected client_credentials".into(),
+                    "grant_type is not supported: expected client_credentials".into(),
                 ));
             }
         }
@@ -86,9 +86,7 @@ impl TokenRequest {
 pub(crate) fn query_fields(query: &str, credentials_allowed: bool) -> Result<Pairs, TokenRequestRefused> {
     let fields = urlencoded(query.as_bytes(), "query")?;
     if !credentials_allowed && fields.iter().any(|(name, _)| name == "client_secret") {
-        return Err(TokenRequestRefused::request(
-            "client_secret stands in the query: expected it in the body",
-        ));
+        return Err(TokenRequestRefused::request("client_secret is in the query: send it in the body"));
     }
     Ok(fields)
 }
@@ -97,11 +95,11 @@ pub(crate) fn query_fields(query: &str, credentials_allowed: bool) -> Result<Pai
 fn credentials(headers: &HeaderMap, fields: &Fields) -> Result<(String, String), TokenRequestRefused> {
     let (id, secret) = (fields.get("client_id"), fields.get("client_secret"));
     match (basic(headers)?, id, secret) {
-        (Some(_), _, Some(_)) => Err(TokenRequestRefused::request(
-            "client_secret stands there beside HTTP Basic: expected one of them",
-        )),
+        (Some(_), _, Some(_)) => {
+            Err(TokenRequestRefused::request("send client_secret or HTTP Basic, not both"))
+        }
         (Some((basic_id, _)), Some(id), None) if basic_id != id => {
-            Err(TokenRequestRefused::request("client_id is another one than that of HTTP Basic"))
+            Err(TokenRequestRefused::request("client_id differs from the id in HTTP Basic"))
         }
         (Some(basic), _, None) => Ok(basic),
         (None, Some(id), Some(secret)) => Ok((id.to_owned(), secret.to_owned())),
@@ -114,7 +112,9 @@ fn credentials(headers: &HeaderMap, fields: &Fields) -> Result<(String, String),
 fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, TokenRequestRefused> {
     let Some(header) = headers.get(AUTHORIZATION) else { return Ok(None) };
     let refuse = || {
-        TokenRequestRefused::request("the Authorization header is damaged: expected Basic base64(id:secret)")
+        TokenRequestRefused::request(
+            "the Authorization header is not valid: expected Basic base64(id:secret)",
+        )
     };
     let (scheme, encoded) = header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(refuse)?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -140,9 +140,7 @@ fn urlencoded(text: &[u8], place: &str) -> Result<Pairs, TokenRequestRefused> {
 }
 
 async fn multipart(headers: &HeaderMap, body: Bytes) -> Result<Pairs, TokenRequestRefused> {
-    let refuse = |_: multer::Error| {
-        TokenRequestRefused::request("the body is not multipart/form-data as its header says")
-    };
+    let refuse = |_: multer::Error| TokenRequestRefused::request("the body is not valid multipart/form-data");
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let boundary = multer::parse_boundary(content_type).map_err(refuse)?;
     let body = stream::once(async { Ok::<_, Infallible>(body) });
@@ -175,7 +173,7 @@ impl Fields {
     fn check_repetition(&self) -> Result<(), TokenRequestRefused> {
         match PARAMETERS.into_iter().find(|name| self.values(name).count() > 1) {
             None => Ok(()),
-            Some(name) => Err(TokenRequestRefused::request(format!("{name} stands there twice"))),
+            Some(name) => Err(TokenRequestRefused::request(format!("{name} is given more than once"))),
         }
     }
 }

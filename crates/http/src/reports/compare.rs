@@ -36,7 +36,10 @@ impl Input for ComparisonRequest {
         let query = Query::of(&parts)?;
         let keys: Vec<_> = query.texts("key").map(str::to_owned).collect();
         if keys.len() > KEYS_MAX {
-            return Err(Failure::invalid(format!("{} keys: expected at most {KEYS_MAX}", keys.len())));
+            return Err(Failure::invalid(format!(
+                "the request names {} keys: expected at most {KEYS_MAX}",
+                keys.len()
+            )));
         }
         let (old, last) = Id::and_part(&mut parts).await?;
         let (new, form) = match last.rsplit_once('.') {
@@ -46,7 +49,7 @@ impl Input for ComparisonRequest {
             Some((new, "json")) => (new, ComparisonForm::Counts),
             Some((_, other)) => {
                 return Err(Failure::invalid(format!(
-                    "the comparison is asked for as {}: expected csv, html or json",
+                    "the format of the comparison is {}: expected csv, html or json",
                     shown(other)
                 )));
             }

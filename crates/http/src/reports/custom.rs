@@ -49,7 +49,7 @@ impl Input for CustomStartRequest {
         let object = json_object(state, &parts, body).await?.unwrap_or_default();
         if let Some(stranger) = object.keys().find(|name| !MEMBERS.contains(&name.as_str())) {
             return Err(Failure::invalid(format!(
-                "the body has a member {}{}; expected {}",
+                "the body has the unknown member {}{}; expected {}",
                 shown(stranger),
                 hint(stranger, MEMBERS),
                 MEMBERS.join(" and ")

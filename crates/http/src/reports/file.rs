@@ -244,7 +244,7 @@ fn precondition_failed(file: &Validators) -> Failure {
 }
 
 fn unsatisfiable(file: &Validators) -> Result<Failure, Failure> {
-    let cause = format!("the range lies outside of the file: it has {} bytes", file.bytes);
+    let cause = format!("the range is outside the file, which has {} bytes", file.bytes);
     let whole = header(format!("bytes */{}", file.bytes))?;
     Ok(Failure::new(StatusCode::RANGE_NOT_SATISFIABLE, cause).with(CONTENT_RANGE, whole))
 }

@@ -151,7 +151,7 @@ fn body(opened: Result<io::Result<Sending>, JoinError>) -> Result<Body, Failure>
         async move {
             let read = tokio::task::spawn_blocking(move || sending.read()).await;
             read.map_err(io::Error::other).flatten().inspect_err(|error| {
-                span.in_scope(|| tracing::error!(%error, "a download broke off"));
+                span.in_scope(|| tracing::error!(%error, "a download was cut short"));
             })
         }
     });

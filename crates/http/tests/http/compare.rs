@@ -116,10 +116,13 @@ async fn what_cannot_be_compared_says_why() {
     };
     assert_eq!(
         refused(&old, &format!("{new}.exe")).await,
-        "the comparison is asked for as \"exe\": expected csv, html or json"
+        "the format of the comparison is \"exe\": expected csv, html or json"
     );
     let keys = "&key=x".repeat(17);
-    assert_eq!(refused(&old, &format!("{new}?{}", &keys[1..])).await, "17 keys: expected at most 16");
+    assert_eq!(
+        refused(&old, &format!("{new}?{}", &keys[1..])).await,
+        "the request names 17 keys: expected at most 16"
+    );
 
     let line = "POST /muster/v1/reports/leavers/run";
     let other = world.ask_as_user(line, r#"{"arguments":{"since":"2026"}}"#).await.json();

@@ -75,7 +75,7 @@ async fn the_log_has_the_tracking_id_and_no_secret_or_person() {
             .any(|line| line.contains("4bf92f3577b34da6a3ce929d0e0e4736")
                 && line.contains("status=200 bytes=17 took_ms="))
     );
-    assert!(log.contains("a token is refused reason=\"it is no token of ours\""), "{log}");
+    assert!(log.contains("token refused reason=\"the token is not a valid token of this service\""), "{log}");
     let bearer = world.bearer(&build::user());
     for never in [
         SECRET,

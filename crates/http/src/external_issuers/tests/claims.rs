@@ -55,8 +55,8 @@ fn applications_are_told_from_users() {
     assert_eq!(kind(&by_claim, ada), application);
     assert_eq!(kind(&by_claim, portal), user);
     // Without a client there is nothing to be equal to.
-    assert_eq!(kind(&usual(), json!({"sub": "portal"})), Err("no claim names its client"));
-    assert_eq!(kind(&usual(), json!({"client_id": "portal"})), Err("no claim names its user"));
+    assert_eq!(kind(&usual(), json!({"sub": "portal"})), Err("no claim of the token names a client"));
+    assert_eq!(kind(&usual(), json!({"client_id": "portal"})), Err("no claim of the token names a user"));
 }
 
 #[test]
@@ -90,11 +90,17 @@ fn a_tenant_is_ours_or_stands_for_ours_or_is_refused() {
     {
         assert_eq!(of(claim), Ok(tenant()));
     }
-    assert_eq!(of(json!({"tenant_id": "umbrella"})), Err("its tenant is not ours"));
-    assert_eq!(of(json!({"tenant_id": "umbrella", "tid": "acme"})), Err("its tenant is not ours"));
-    assert_eq!(of(json!({"tenant_id": "ACME"})), Err("its tenant is not ours"));
-    assert_eq!(of(json!({"tenant_id": ["acme"]})), Err("its tenant is no short text"));
-    assert_eq!(of(json!({})), Err("no claim names its tenant"));
+    assert_eq!(
+        of(json!({"tenant_id": "umbrella"})),
+        Err("the token's tenant is not a tenant of this service")
+    );
+    assert_eq!(
+        of(json!({"tenant_id": "umbrella", "tid": "acme"})),
+        Err("the token's tenant is not a tenant of this service")
+    );
+    assert_eq!(of(json!({"tenant_id": "ACME"})), Err("the token's tenant is not a tenant of this service"));
+    assert_eq!(of(json!({"tenant_id": ["acme"]})), Err("the token's tenant is not a short text"));
+    assert_eq!(of(json!({})), Err("no claim of the token names a tenant"));
     let TenantRule::Claim { names, .. } = &mut rules.tenant else { panic!("as set above") };
     names.insert("x".into(), TenantId::new("umbrella"));
     assert!(rules.check().unwrap_err().contains("umbrella"));
@@ -112,7 +118,7 @@ fn sources_that_are_not_said_are_none() {
     assert_eq!(caller(&usual(), base.clone()).unwrap().data_scope, DataScope::Everything);
     for claim in [json!(false), json!(0), json!({}), json!({"a": "b"}), json!([null]), json!([["a"]])] {
         let with_it = with(base.clone(), json!({"source_ids": claim}));
-        assert_eq!(caller(&usual(), with_it), Err("its sources are no list of texts"), "{claim}");
+        assert_eq!(caller(&usual(), with_it), Err("the token's sources are not a list of texts"), "{claim}");
     }
     let mut rules = usual();
     rules.sources = vec!["/access/sources".into(), "source_ids".into()];
@@ -133,20 +139,20 @@ fn sources_that_are_not_said_are_none() {
 fn claims_of_other_shapes_are_refused() {
     let long = "x".repeat(257);
     for (claim, reason) in [
-        (json!({"azp": 5}), "its client is no short text"),
-        (json!({"azp": ""}), "its client is no short text"),
-        (json!({"azp": "a\nb"}), "its client is no short text"),
-        (json!({"azp": long}), "its client is no short text"),
-        (json!({"sub": {"a": 1}}), "its identity is no short text"),
-        (json!({"user_name": "\u{1b}[2J"}), "its user name is no short text"),
-        (json!({"scope": {"sp:scopes:all": true}}), "its scopes or levels are no list of texts"),
-        (json!({"scope": ["sp:scopes:all", 1]}), "its scopes or levels are no list of texts"),
-        (json!({"levels": true}), "its scopes or levels are no list of texts"),
-        (json!({"source_ids": 1}), "its sources are no list of texts"),
-        (json!({"source_ids": ["a; DROP"]}), "its sources are not ids of sources"),
+        (json!({"azp": 5}), "the token's client is not a short text"),
+        (json!({"azp": ""}), "the token's client is not a short text"),
+        (json!({"azp": "a\nb"}), "the token's client is not a short text"),
+        (json!({"azp": long}), "the token's client is not a short text"),
+        (json!({"sub": {"a": 1}}), "the token's identity is not a short text"),
+        (json!({"user_name": "\u{1b}[2J"}), "the token's user name is not a short text"),
+        (json!({"scope": {"sp:scopes:all": true}}), "the token's scopes or levels are not a list of texts"),
+        (json!({"scope": ["sp:scopes:all", 1]}), "the token's scopes or levels are not a list of texts"),
+        (json!({"levels": true}), "the token's scopes or levels are not a list of texts"),
+        (json!({"source_ids": 1}), "the token's sources are not a list of texts"),
+        (json!({"source_ids": ["a; DROP"]}), "the token's sources are not valid source ids"),
         (
             json!({"source_ids": (0..201).map(|n| n.to_string()).collect::<Vec<_>>()}),
-            "its sources are not ids of sources",
+            "the token's sources are not valid source ids",
         ),
     ] {
         assert_eq!(caller(&usual(), with(json!({"sub": "u", "azp": "c"}), claim)), Err(reason));

@@ -5,8 +5,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use std::time::Duration;
 
-const UNKNOWN: &str = "its issuer has no key of its kid";
-const NONE: &str = "the keys of its issuer cannot be had";
+const UNKNOWN: &str = "the token's issuer has no key with its kid";
+const NONE: &str = "the keys of the token's issuer are not available";
 
 fn ed(kid: &str) -> TestKey {
     TestKey::new(kid, Private::ed())
@@ -186,7 +186,7 @@ async fn keys_for_other_uses_are_left_out() {
         ("of an unknown type", json!({"kty": "AKP"}), UNKNOWN),
         ("without its point", json!({"x": "-"}), UNKNOWN),
         ("of no base64", json!({"x": "***"}), UNKNOWN),
-        ("too short", json!({"x": "AAAA"}), "its signature does not hold"),
+        ("too short", json!({"x": "AAAA"}), "the token's signature is not valid"),
         ("without a kid", json!({"kid": "-"}), UNKNOWN),
     ] {
         let published = Published::default();
@@ -217,7 +217,7 @@ async fn a_token_without_a_kid_needs_an_issuer_with_one_key() {
     let token = one.with_head(&json!({"alg": "EdDSA"}), &claims());
     assert!(verified(&issuers, &token, start()).await.is_ok());
     published.publish(&[&one, &two]);
-    let several = "it has no kid, and its issuer has several keys";
+    let several = "the token has no kid, and its issuer has several keys";
     assert_eq!(
         verified(&issuers, &token, after(620)).await,
         Err((TokenRefused::Invalid, several)),
@@ -227,6 +227,6 @@ async fn a_token_without_a_kid_needs_an_issuer_with_one_key() {
     let named = one.token("EdDSA", &with(claims(), json!({"exp": start().timestamp() + 9_999})));
     assert_eq!(
         verified(&issuers, &named, after(1_300)).await,
-        Err((TokenRefused::Invalid, "several keys have the kid that it names"))
+        Err((TokenRefused::Invalid, "several keys have the token's kid"))
     );
 }

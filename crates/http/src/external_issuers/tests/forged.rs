@@ -52,13 +52,13 @@ async fn forged_signatures_and_headers_are_refused() {
     let parts: Vec<&str> = good.split('.').collect();
     let public = rsa.private.public();
     let hs = |key: &[u8]| signer::token(r#"{"alg":"HS256","kid":"r1"}"#, &text, hs256(key));
-    let untrusted = "its algorithm is not one that this issuer is trusted with";
-    let damaged = "it is not of three parts, or its header is damaged";
-    let broken = "its signature does not hold";
-    let unfit = "the key that it names is not for its algorithm";
-    let extension = "it has a crit, and no extension is understood";
-    let purpose = "its typ is not that of an access token";
-    let unknown = "its issuer has no key of its kid";
+    let untrusted = "the token's algorithm is not allowed for its issuer";
+    let damaged = "the token does not have three parts, or its header is damaged";
+    let broken = "the token's signature is not valid";
+    let unfit = "the key that the token names is not for its algorithm";
+    let extension = "the token has a crit, and no extension is supported";
+    let purpose = "the token's typ is not that of an access token";
+    let unknown = "the token's issuer has no key with its kid";
     let stranger = "not of this issuer";
     let point_head = json!({"alg": "ES256", "kid": "e1"}).to_string();
     let own = |name: &str, value: Value| mallory.with_head(&head(json!({ name: value })), &claims());
@@ -102,7 +102,7 @@ async fn forged_signatures_and_headers_are_refused() {
         ("kid in capitals", signed(json!({"kid": "R1"})), unknown),
         ("blank kid", signed(json!({"kid": ""})), unknown),
         ("kid of no text", signed(json!({"kid": ["r1"]})), damaged),
-        ("no kid", signed(json!({"kid": "-"})), "it has no kid, and its issuer has several keys"),
+        ("no kid", signed(json!({"kid": "-"})), "the token has no kid, and its issuer has several keys"),
         ("kid twice", rsa.with_texts(r#"{"alg":"RS256","kid":"r2","kid":"r1"}"#, &text), damaged),
         ("alg twice", rsa.with_texts(r#"{"alg":"none","alg":"RS256","kid":"r1"}"#, &text), damaged),
         ("own key in jwk", own("jwk", mallory.jwk.clone()), broken),
@@ -143,26 +143,31 @@ async fn claims_that_do_not_hold_are_refused() {
     let (issuers, rsa, _) = issuer();
     let now = start().timestamp();
     let expired = TokenRefused::Expired;
-    let purpose = "its aud does not name this service";
+    let purpose = "the token's aud does not name this service";
     let cases = [
-        ("expired", json!({"exp": now - 30}), expired, "it has expired"),
-        ("expired long ago", json!({"exp": 0}), expired, "it has expired"),
-        ("expired before it began", json!({"exp": -1e300}), expired, "it has expired"),
-        ("no exp", json!({"exp": "-"}), INVALID, "it has no exp"),
-        ("exp as a text", json!({"exp": (now + 600).to_string()}), INVALID, "its exp is no time"),
-        ("exp null", json!({"exp": null}), INVALID, "its exp is no time"),
-        ("exp as a list", json!({"exp": [now + 600]}), INVALID, "its exp is no time"),
-        ("not yet valid", json!({"nbf": now + 31}), INVALID, "its nbf is still to come"),
-        ("nbf as a text", json!({"nbf": "soon"}), INVALID, "its nbf is no time"),
-        ("made in the future", json!({"iat": now + 31}), INVALID, "its iat is still to come"),
-        ("iat as a text", json!({"iat": "now"}), INVALID, "its iat is no time"),
+        ("expired", json!({"exp": now - 30}), expired, "the token has expired"),
+        ("expired long ago", json!({"exp": 0}), expired, "the token has expired"),
+        ("expired before it began", json!({"exp": -1e300}), expired, "the token has expired"),
+        ("no exp", json!({"exp": "-"}), INVALID, "the token has no exp"),
+        (
+            "exp as a text",
+            json!({"exp": (now + 600).to_string()}),
+            INVALID,
+            "the token's exp is not a valid time",
+        ),
+        ("exp null", json!({"exp": null}), INVALID, "the token's exp is not a valid time"),
+        ("exp as a list", json!({"exp": [now + 600]}), INVALID, "the token's exp is not a valid time"),
+        ("not yet valid", json!({"nbf": now + 31}), INVALID, "the token's nbf is in the future"),
+        ("nbf as a text", json!({"nbf": "soon"}), INVALID, "the token's nbf is not a valid time"),
+        ("made in the future", json!({"iat": now + 31}), INVALID, "the token's iat is in the future"),
+        ("iat as a text", json!({"iat": "now"}), INVALID, "the token's iat is not a valid time"),
         ("another audience", json!({"aud": "https://other.example.org"}), INVALID, purpose),
         ("audience with a slash more", json!({"aud": format!("{AUDIENCE}/")}), INVALID, purpose),
         ("audience in capitals", json!({"aud": AUDIENCE.to_uppercase()}), INVALID, purpose),
         ("other audiences", json!({"aud": ["a", "b"]}), INVALID, purpose),
         ("no audiences", json!({"aud": []}), INVALID, purpose),
         ("audience of no text", json!({"aud": {"a": AUDIENCE}}), INVALID, purpose),
-        ("no audience", json!({"aud": "-"}), INVALID, "it has no aud"),
+        ("no audience", json!({"aud": "-"}), INVALID, "the token has no aud"),
         ("expired and for others", json!({"exp": 0, "aud": "x"}), INVALID, purpose),
         ("another issuer", json!({"iss": "https://login.example.org"}), INVALID, "not of this issuer"),
         ("issuer as a list", json!({"iss": [ISS]}), INVALID, "not of this issuer"),
