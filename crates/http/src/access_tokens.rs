@@ -87,7 +87,7 @@ pub struct TokenKeys {
     pub previous: Option<(TokenSeed, DateTime<Utc>)>,
 }
 
-/// Where the keys are kept. They may be exchanged while the service runs, by whoever holds them.
+/// Where the keys are kept. They may be replaced while the service runs.
 pub trait KeyRing: Send + Sync {
     /// The keys, if they have changed since the last call.
     ///

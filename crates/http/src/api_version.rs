@@ -31,7 +31,8 @@ impl ApiVersion {
     }
 }
 
-/// The prefixes under which published clients look for the report operations, whose descriptions have the rest of the path.
+/// The prefixes under which published clients look for the report operations. The description of an operation has the
+/// rest of its path.
 pub(crate) const PUBLISHED: [(&str, ApiVersion); 5] = [
     ("/v3/reports", ApiVersion::V3),
     ("/v2024/reports", ApiVersion::V2024),

@@ -21,7 +21,7 @@ impl SecretKey {
         mac
     }
 
-    /// Whether `secret` is the one behind `kept`, in a time that does not depend on where they differ.
+    /// Whether `kept` is the HMAC of `secret`, in a time that does not depend on where they differ.
     pub(crate) fn matches(&self, secret: &str, kept: &[u8; 32]) -> bool {
         self.mac(secret).verify_slice(kept).is_ok()
     }

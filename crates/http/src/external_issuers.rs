@@ -30,12 +30,12 @@ use std::sync::Arc;
 
 /// An issuer whose tokens are accepted.
 pub struct ExternalIssuer {
-    /// A short name of ours; client ids of its callers are `name:client`, so that no issuer can speak for
-    /// the clients of another one or for ours.
+    /// A short name that the settings give it; client ids of its callers are `name:client`, so that no issuer can speak
+    /// for the clients of another issuer or of this service.
     pub name: String,
     /// `iss` of its tokens, compared byte for byte.
     pub issuer: String,
-    /// Audiences that stand for this service; a token must name one of them.
+    /// Audiences that mean this service; a token must name one of them.
     pub audiences: Vec<String>,
     /// The algorithms that it signs with.
     pub algorithms: Vec<SignatureAlgorithm>,
@@ -122,7 +122,7 @@ impl Issuer {
         &self.settings.name
     }
 
-    /// The caller that `token` stands for.
+    /// The caller that `token` identifies.
     ///
     /// # Errors
     /// [`TokenRefusal`]; `Expired` only for a token that is otherwise this issuer's, for us.

@@ -46,7 +46,7 @@ impl Failure {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "").with(RETRY_AFTER, seconds.into())
     }
 
-    /// A fault of ours: `what` and `source` go to the log, never to the caller.
+    /// A fault of the service: `what` and `source` go to the log, never to the caller.
     pub(crate) fn internal(what: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Error::internal(what, source).into()
     }
@@ -167,7 +167,7 @@ pub(crate) fn render(mut response: Response, tracking_id: &str) -> Response {
             json(status, &RateLimited { message: " Rate Limit Exceeded ".into() })
         }
         _ => {
-            // The caller gets nothing of a fault of ours but the tracking id.
+            // Of a fault of the service the caller gets the tracking id and nothing else.
             let hidden = status == StatusCode::INTERNAL_SERVER_ERROR || failure.cause.is_empty();
             let dto = ErrorResponseDto {
                 detail_code: Some(code),

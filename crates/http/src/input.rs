@@ -39,7 +39,7 @@ impl Id {
 }
 
 impl Id {
-    /// The id and the part of the path behind it.
+    /// The id and the part of the path that follows it.
     pub(crate) async fn and_part(parts: &mut Parts) -> Result<(String, String), Failure> {
         let both = Path::<(String, String)>::from_request_parts(parts, &()).await;
         let Path(both) =

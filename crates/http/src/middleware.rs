@@ -1,4 +1,5 @@
-//! What surrounds every request: tracking id, trace, log line, limits of size and time, panics, its host, spare slashes.
+//! What every request passes through: tracking id, trace, log line, limits of size and time, panics, the host, spare
+//! slashes.
 
 use crate::failure::{Failure, render};
 use crate::request_log;
@@ -81,7 +82,7 @@ fn oversized(request: &Request) -> Option<Failure> {
     None
 }
 
-/// The refusal of a request that does not name one host (RFC 9112, section 3.2): what stands in front may have
+/// The refusal of a request that does not name one host (RFC 9112, section 3.2): a proxy in front may have
 /// decided by another one.
 fn without_one_host(request: &Request) -> Option<Failure> {
     let hosts = request.headers().get_all(HOST).iter().count();

@@ -85,7 +85,8 @@ pub(crate) async fn create_token(
 /// No client id is longer than this, in bytes.
 const CLIENT_ID_BYTES_MAX: usize = 256;
 
-/// The caller behind a client id and secret, and how long its tokens hold. Work and answer are the same for an unknown client.
+/// The caller with this client id and secret, and how long its tokens are valid. An unknown client causes the same
+/// work and the same answer.
 async fn authenticate(
     state: &AppState,
     request: &TokenRequest,
@@ -118,7 +119,7 @@ async fn authenticate(
 const DEFAULT_SCOPE: &str = "sp:scopes:default";
 
 /// The scopes to grant: those asked for, all of which the client must have. Scopes of other services, which the
-/// published clients ask for beside ours, are passed over; who asks for nothing else gets nothing.
+/// published clients also ask for, are ignored; a request for nothing else is refused.
 pub(crate) fn granted(held: &[Scope], asked: Option<&str>) -> Result<Vec<Scope>, TokenRequestRefused> {
     let mut asked = asked.unwrap_or_default().split_whitespace().peekable();
     if asked.peek().is_none() {

@@ -69,8 +69,8 @@ pub(crate) fn document(operations: Document) -> Document {
     document
 }
 
-/// The scopes of which a caller needs one for an operation, as a user and as an application. The rule itself is asked, so
-/// the document cannot say anything else.
+/// The scopes of which a caller needs one for an operation, as a user and as an application. They are found by asking the
+/// rule that decides about requests, so the document cannot differ from it.
 pub(crate) fn security(operation: Operation) -> Vec<SecurityRequirement> {
     let user = UserIdentity { id: String::new(), name: String::new(), levels: UserLevel::ALL.to_vec() };
     let kinds = [("userAuth", Some(user)), ("applicationAuth", None)];

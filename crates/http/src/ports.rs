@@ -23,7 +23,7 @@ pub trait FileOpener: Send + Sync {
 /// A file made for answers, whole and open. Only they know it: it is gone when the last of them closes it.
 #[derive(Debug, Clone)]
 pub struct MadeFile {
-    /// Its content; where it stands does not matter.
+    /// Its content; the position in it does not matter.
     pub file: Arc<File>,
     /// Its size.
     pub bytes: u64,
@@ -36,11 +36,11 @@ pub struct MadeFile {
 /// Makes evidence packages.
 #[async_trait]
 pub trait EvidenceMaker: Send + Sync {
-    /// The package of a task that has a result, for `client`: made anew, since the task's audit events go on, unless one
-    /// was made a moment ago and is still being sent.
+    /// The package of a task that has a result, for `client`. Each request gets a new one, because the task's audit
+    /// events go on; a package that was made a moment ago and is still being sent is used again.
     ///
     /// # Errors
-    /// `Unavailable` when another attempt may succeed; `Internal` when what belongs into it is damaged or gone.
+    /// `Unavailable` when another attempt may succeed; `Internal` when something that belongs in it is damaged or gone.
     async fn package(&self, client: &ClientId, task: &Task) -> Result<MadeFile>;
 
     /// The key that checks its signatures: PEM, with a line end.
@@ -58,7 +58,7 @@ pub enum ComparisonForm {
     Page,
 }
 
-/// What a comparison came to.
+/// The result of a comparison.
 #[derive(Debug)]
 pub struct Compared {
     /// The counts.

@@ -1,6 +1,6 @@
 //! Refused access in the audit trail, without letting a flood of requests fill it.
 //!
-//! Of one client's refusals of one operation the first in each minute becomes an event; it says how many came since
+//! Of one client's refusals of one operation the first in each minute becomes an event; it says how many followed since
 //! the one before. Refusals of those who are not known (401) belong to no tenant and are in the log only.
 
 use chrono::{DateTime, Utc};
@@ -27,7 +27,7 @@ impl RefusalEvents {
         Self { clients_max, seen: Mutex::default() }
     }
 
-    /// How many refusals an event now would stand for besides its own; `None` where there is to be none.
+    /// How many more refusals an event now would report, besides its own; `None` if there is to be no event.
     fn count(&self, client: &ClientId, operation: Operation, now: DateTime<Utc>) -> Option<u64> {
         let minute = now.timestamp_millis().div_euclid(MINUTE_MS);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);

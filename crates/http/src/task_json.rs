@@ -123,7 +123,7 @@ pub(crate) fn task_result_details(task: &Task, settings: &Settings) -> TaskResul
     }
 }
 
-/// The answer of get-report-result; of a task that is still live only what stands already.
+/// The answer of get-report-result; for a live task, only what is known already.
 pub(crate) fn report_results(task: &Task) -> ReportResults {
     let rows = |result: &TaskResult| i64::try_from(result.rows).unwrap_or(i64::MAX);
     let formats = |result: &TaskResult| {

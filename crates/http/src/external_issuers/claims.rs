@@ -45,7 +45,7 @@ pub enum TenantRule {
         claims: Vec<String>,
         /// The tenants of this service; a token that names one of them is its.
         ours: Vec<TenantId>,
-        /// Other names, and the tenant of ours that each stands for.
+        /// Other names, and the tenant of this service that each means.
         names: BTreeMap<String, TenantId>,
     },
 }
@@ -115,7 +115,7 @@ impl ClaimRules {
         }
     }
 
-    /// The caller behind checked claims of the issuer called `issuer`.
+    /// The caller that checked claims of the issuer called `issuer` describe.
     pub(super) fn caller(&self, issuer: &str, claims: &Map<String, Value>) -> Result<Caller, TokenRefusal> {
         let client = text(claims, &self.client, "the token's client is not a short text")?
             .ok_or(TokenRefusal::invalid("no claim of the token names a client"))?;
@@ -177,7 +177,7 @@ impl ClaimRules {
     }
 }
 
-/// What stands at a claim's place, a null included. A pointer that leads into something without members finds null:
+/// The value of a claim, a null included. A pointer that leads into something without members finds null:
 /// the claim's parent is there and does not hold what it should.
 fn value_at<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     let Some(pointer) = name.strip_prefix('/') else { return claims.get(name) };
@@ -224,7 +224,7 @@ fn words(value: &Value) -> Option<Vec<&str>> {
     }
 }
 
-/// The rights that words stand for, each once; words of no meaning are others' business.
+/// The rights that the words name, each once; unknown words are ignored.
 fn named<T: std::str::FromStr + Copy + PartialEq>(
     claims: &Map<String, Value>,
     from: &[String],

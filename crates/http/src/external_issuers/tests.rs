@@ -174,7 +174,7 @@ fn settings_that_would_trust_too_much_are_refused() {
     }
 }
 
-/// What configuration files may name; `HS256` and `none` are no variants.
+/// What configuration files may name; `HS256` and `none` are not variants.
 #[test]
 fn only_asymmetric_algorithms_can_be_named() {
     for algorithm in SignatureAlgorithm::ALL {

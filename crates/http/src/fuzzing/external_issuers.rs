@@ -35,7 +35,7 @@ impl KeySource for Published {
     }
 }
 
-/// An issuer that publishes `keys`, beside our own.
+/// An issuer that publishes `keys`, and the service's own issuer.
 struct Service {
     external: ExternalIssuers,
     own: TokenIssuer,

@@ -13,7 +13,7 @@ use futures_util::FutureExt;
 use muster_reports::caller::Scope;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What stands between the parts of the forms that are written here.
+/// The boundary between the parts of the forms that are written here.
 const BOUNDARY: &str = "-muster-parts-9f2c1d";
 
 /// A request: a line with the query, one with `Authorization`, one with `Content-Type`, and the body.

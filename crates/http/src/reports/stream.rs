@@ -41,7 +41,7 @@ pub(crate) async fn open(
         false => state.inner().verified.turn(&published.stored_name).await,
     };
     let opened = tokio::task::spawn_blocking(move || {
-        // Given back by whoever reads, also when nobody waits for it any more.
+        // The reader gives it back, also when nobody waits for the answer any more.
         let _turn = turn;
         let name = published.stored_name;
         let file = Arc::new(state.inner().wiring.files.open(&name)?);

@@ -1,4 +1,4 @@
-//! Requests that nobody sends in good faith: no answer is a fault of ours.
+//! Requests that nobody sends in good faith: no answer is a fault of the service.
 
 use crate::world::{Answer, World, path_of};
 use axum::http::StatusCode;

@@ -14,7 +14,7 @@ fn ours() -> Value {
     serde_json::to_value(document()).unwrap()
 }
 
-/// `UPDATE_OPENAPI=1 cargo test -p muster-http openapi` writes it anew.
+/// `UPDATE_OPENAPI=1 cargo test -p muster-http openapi` rewrites it.
 #[test]
 fn the_checked_file_is_the_document() {
     let path = repository().join("openapi.json");
