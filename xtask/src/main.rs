@@ -46,7 +46,7 @@ struct Cli {
 enum Task {
     /// Formatting, lints, tidy, and what is known of the dependencies
     Check,
-    /// Crate edges, paths and commands in documents, sizes of files, words that must not stand there
+    /// Crate edges, import circles, paths and commands in documents, sizes of files, forbidden words
     Tidy,
     /// Write docs/reports.md from the report definitions
     Docs,

@@ -2,9 +2,11 @@
 //!
 //! Each rule is a module with one function from the repository to the list of its faults.
 
+mod circles;
 mod documents;
 mod edges;
 pub mod files;
+mod imports;
 mod licences;
 mod markdown;
 mod sizes;
@@ -18,10 +20,11 @@ use crate::workspace::Workspace;
 /// Checks every rule and prints the faults. Whether there was none.
 pub fn run(workspace: &Workspace) -> Result<bool> {
     let files = files::Files::read(workspace)?;
-    let rules: [(&str, Vec<String>); 6] = [
+    let rules: [(&str, Vec<String>); 7] = [
         ("crate edges", edges::faults(workspace, &files)?),
         ("documents", documents::faults(workspace, &files)?),
         ("generated documents", docs::faults(workspace)?),
+        ("import circles", circles::faults(&files)),
         ("licences", licences::faults(workspace, &files)?),
         ("sizes", sizes::faults(&files)),
         ("words", words::faults(&files)),
