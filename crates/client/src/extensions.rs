@@ -11,7 +11,7 @@ use tokio::io::AsyncWrite;
 /// In which form two reports are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ComparisonFile {
-    /// A line for each row that came or went and for each cell that changed.
+    /// A line for each row that was added or removed and for each cell that changed.
     Csv,
     /// A page to read.
     Html,

@@ -1,4 +1,4 @@
-//! Two snapshots compared: identities and accounts that came, went, or changed, attribute by attribute.
+//! Two snapshots compared: identities and accounts that were added, removed or changed, attribute by attribute.
 //!
 //! One plan joins both versions of a table by id, keeps the rows whose content digests differ, and sorts
 //! them; what changed in a row is found batch by batch on the way out. The join is by merging, which spills
@@ -17,7 +17,7 @@ use muster_reports::SnapshotManifest;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Columns of the rows of a comparison, all of them texts. A row of something that came or went has no
+/// Columns of the rows of a comparison, all of them texts. A row of something that was added or removed has no
 /// attribute; of a multi-valued attribute the values are joined as in reports.
 pub const COLUMNS: [&str; 8] = ["object", "change", "id", "source", "name", "attribute", "old", "new"];
 
@@ -184,8 +184,8 @@ impl Kind {
                 }
             };
             match (was.value(row), is_now.value(row)) {
-                (true, false) => push("went", None, None, None),
-                (false, _) => push("came", None, None, None),
+                (true, false) => push("removed", None, None, None),
+                (false, _) => push("added", None, None, None),
                 (true, true) => {
                     let mut pairs: BTreeMap<String, [Option<String>; 2]> = BTreeMap::new();
                     for (at, (columns, attributes)) in sides.iter().enumerate() {

@@ -384,13 +384,13 @@ reads are kept in any case.")]
         #[arg(long)]
         all: bool,
     },
-    /// Compare two snapshots: identities and accounts that came, went, changed, by attribute
+    /// Compare two snapshots: identities and accounts that were added, removed or changed, by attribute
     #[command(after_help = "\
 Examples:
   muster snapshot compare 2026-03-31 newest
   muster snapshot compare 2026-03-31 2026-06-30 --to changes.csv
 
-The file that --to names has a line for each object that came or went and for each attribute that
+The file that --to names has a line for each object that was added or removed and for each attribute that
 changed; one that ends in .ndjson is written as JSON, one object a line.")]
     Compare {
         /// The earlier snapshot: its id, a date, a time, or `newest`

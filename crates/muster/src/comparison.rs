@@ -187,12 +187,12 @@ impl Job {
             old: self.old.download.task.id.to_string(),
             new: self.new.download.task.id.to_string(),
             keys,
-            came: comparison.came,
-            went: comparison.went,
+            added: comparison.added,
+            removed: comparison.removed,
             changed: comparison.changed,
             unchanged: comparison.unchanged,
-            columns_came: comparison.columns_came,
-            columns_went: comparison.columns_went,
+            columns_added: comparison.columns_added,
+            columns_removed: comparison.columns_removed,
         };
         Ok(Compared { counts, file })
     }

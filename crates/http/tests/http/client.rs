@@ -124,7 +124,7 @@ async fn two_runs_are_compared() {
     let (old, new) = (world.finished(b"x").await, world.finished(b"y").await);
     let keys = ["a b".to_owned(), "c".to_owned()];
     let counts = api.compare(&old, &new, &keys).await.unwrap();
-    assert_eq!((&counts.old, &counts.new, &counts.keys[..], counts.came), (&old, &new, &keys[..], 7));
+    assert_eq!((&counts.old, &counts.new, &counts.keys[..], counts.added), (&old, &new, &keys[..], 7));
     for (file, form, name) in [
         (ComparisonFile::Csv, ComparisonForm::Csv, Some(format!("comparison-{old}-{new}.csv"))),
         (ComparisonFile::Html, ComparisonForm::Page, None),

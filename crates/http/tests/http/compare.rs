@@ -66,7 +66,7 @@ async fn a_page_may_do_nothing_in_a_browser() {
 async fn counts_alone_are_json_and_recorded_too() {
     let (world, old, new) = two_runs().await;
     let answer = world.ask_as_user(&line(&old, &format!("{new}.json")), "").await;
-    assert_eq!(answer.json()["came"], 7);
+    assert_eq!(answer.json()["added"], 7);
     assert_eq!((&answer.json()["old"], &answer.json()["new"]), (&old.as_str().into(), &new.as_str().into()));
     let events = world.store.recorded(AuditOperation::Download);
     assert_eq!(

@@ -115,7 +115,7 @@ impl Comparer for Maker {
             old: old.task.id.to_string(),
             new: new.task.id.to_string(),
             keys,
-            came: 7,
+            added: 7,
             ..ReportComparison::default()
         };
         Ok(Compared { counts, file })

@@ -102,14 +102,14 @@ async fn runs_are_compared_by_the_key_of_their_report() {
         async |form| shelf.comparisons.compare(&client(), &old, &new, Vec::new(), form).await.unwrap();
     let compared = compare(ComparisonForm::Csv).await;
     let counts = &compared.counts;
-    assert_eq!((counts.came, counts.went, counts.changed, counts.unchanged), (1, 1, 0, 1));
+    assert_eq!((counts.added, counts.removed, counts.changed, counts.unchanged), (1, 1, 0, 1));
     assert_eq!((&counts.old, &counts.new), (&old.task.id.to_string(), &new.task.id.to_string()));
     assert_eq!(counts.keys, ["id"]);
-    assert_eq!(text(compared.file), "change,id,column,old,new\r\nCAME,3,,,\r\nWENT,2,,,\r\n");
+    assert_eq!(text(compared.file), "change,id,column,old,new\r\nADDED,3,,,\r\nREMOVED,2,,,\r\n");
     let page = text(compare(ComparisonForm::Page).await.file);
     assert!(page.contains(new.task.id.as_str()) && page.contains("2026-03-02 09:00:00 UTC"), "{page}");
     let compared = compare(ComparisonForm::Counts).await;
-    assert_eq!((compared.counts.came, compared.file.is_none()), (1, true));
+    assert_eq!((compared.counts.added, compared.file.is_none()), (1, true));
     let left = std::fs::read_dir(shelf.dir.path()).unwrap().count();
     assert_eq!(left, 1, "nothing is left but the folder of results");
 }
