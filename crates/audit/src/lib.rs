@@ -20,7 +20,7 @@ use muster_reports::audit::ChainedEvent;
 use muster_reports::error::{Result, error_chain};
 use muster_reports::ids::{TenantId, WorkerId};
 use muster_reports::ports::{AuditTrail, Backlog, Clock, ParkedEvent, RelayLog};
-use producer::{Outcome, Producer};
+use producer::{DeliveryOutcome, Producer};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -160,8 +160,8 @@ impl Relay {
         let mut failure = None;
         for (event, outcome) in events.iter().zip(outcomes) {
             match outcome {
-                Outcome::Acknowledged => {}
-                Outcome::Never(reason) => {
+                DeliveryOutcome::Acknowledged => {}
+                DeliveryOutcome::Never(reason) => {
                     tracing::error!(
                         tenant = tenant.as_str(),
                         sequence = event.sequence,
@@ -171,7 +171,7 @@ impl Relay {
                     );
                     parked.push(ParkedEvent { sequence: event.sequence, id: event.event.id.clone(), reason });
                 }
-                Outcome::NotNow(reason) => {
+                DeliveryOutcome::NotNow(reason) => {
                     failure = Some(reason);
                     break;
                 }

@@ -75,7 +75,7 @@ impl Properties {
 
 /// What became of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum DeliveryOutcome {
     /// Every in-sync replica has it.
     Acknowledged,
     /// It may be there or not; it is to be sent again.
@@ -84,7 +84,7 @@ pub(crate) enum Outcome {
     Never(String),
 }
 
-impl Outcome {
+impl DeliveryOutcome {
     fn of(error: &KafkaError) -> Self {
         // Only what lies in the event itself: a topic that is missing or closed to us can be mended.
         match error.rdkafka_error_code() {
@@ -100,7 +100,7 @@ impl Outcome {
 }
 
 /// A message's way back: its place in the batch, and where to say what became of it.
-type Ticket = (usize, mpsc::UnboundedSender<(usize, Outcome)>);
+type Ticket = (usize, mpsc::UnboundedSender<(usize, DeliveryOutcome)>);
 
 #[derive(Default)]
 struct Deliveries {
@@ -147,9 +147,9 @@ impl ProducerContext for Deliveries {
         let outcome = match result {
             Ok(_) => {
                 self.trouble().clear();
-                Outcome::Acknowledged
+                DeliveryOutcome::Acknowledged
             }
-            Err((error, _)) => Outcome::of(error),
+            Err((error, _)) => DeliveryOutcome::of(error),
         };
         // The batch may have been given up.
         let _ = reply.send((place, outcome));
@@ -186,10 +186,11 @@ impl Producer {
         tenant: &TenantId,
         events: &[ChainedEvent],
         stop: &CancellationToken,
-    ) -> Vec<Outcome> {
+    ) -> Vec<DeliveryOutcome> {
         // As many as there are events.
         let (reply, mut replies) = mpsc::unbounded_channel();
-        let mut outcomes = vec![Outcome::NotNow("it was not acknowledged in time".into()); events.len()];
+        let mut outcomes =
+            vec![DeliveryOutcome::NotNow("it was not acknowledged in time".into()); events.len()];
         for (place, ChainedEvent { event, .. }) in events.iter().enumerate() {
             let payload = document::of(event, &self.org, &self.pod).to_string();
             let record = BaseRecord::with_opaque_to(&self.topic, Box::new((place, reply.clone())))
@@ -198,8 +199,8 @@ impl Producer {
                 .timestamp(event.at.timestamp_millis())
                 .headers(headers(event));
             if let Err((error, _)) = self.kafka.send(record) {
-                outcomes[place] = Outcome::of(&error);
-                if matches!(outcomes[place], Outcome::NotNow(_)) {
+                outcomes[place] = DeliveryOutcome::of(&error);
+                if matches!(outcomes[place], DeliveryOutcome::NotNow(_)) {
                     break;
                 }
             }
@@ -217,7 +218,7 @@ impl Producer {
         }
         let trouble = self.kafka.client().context().trouble().clone();
         for outcome in &mut outcomes {
-            let Outcome::NotNow(reason) = outcome else { continue };
+            let DeliveryOutcome::NotNow(reason) = outcome else { continue };
             if !trouble.is_empty() {
                 reason.push_str("; the last trouble with a broker: ");
                 reason.push_str(&trouble);

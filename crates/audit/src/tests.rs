@@ -257,8 +257,8 @@ async fn what_waits_says_what_is_wrong_with_the_broker() {
     let relay = house.relay_to(format!("127.0.0.1:{}", nobody.number()), "one", Duration::from_secs(2));
     let events = house.store.events(&build::tenant(), 0, 10).await.unwrap();
     let outcomes = relay.producer.send(&build::tenant(), &events, &CancellationToken::new()).await;
-    let Outcome::NotNow(reason) = &outcomes[0] else { panic!("{outcomes:?}") };
-    assert!(reason.contains("the last trouble with a broker") && reason.contains("refused"), "{reason}");
+    let DeliveryOutcome::NotNow(reason) = &outcomes[0] else { panic!("{outcomes:?}") };
+    assert!(reason.contains("the last error of a broker") && reason.contains("refused"), "{reason}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -97,7 +97,7 @@ pub fn date_instant(text: &str, now: DateTime<Utc>, rounding: Rounding) -> Resul
     let mut moment = start;
     let mut rest = math;
     while !rest.is_empty() {
-        let step = Step::read(&mut rest).ok_or_else(|| DateError::Math(math.to_owned()))?;
+        let step = MathStep::read(&mut rest).ok_or_else(|| DateError::Math(math.to_owned()))?;
         moment = step.apply(moment, rounding).ok_or_else(|| DateError::OutOfRange(text.to_owned()))?;
     }
     Ok(moment)
@@ -120,7 +120,7 @@ pub(crate) fn iso_moment(text: &str) -> Option<i64> {
 }
 
 /// A step of date math.
-struct Step {
+struct MathStep {
     /// How many units to go, or to round to one.
     by: Option<i64>,
     unit: Unit,
@@ -137,9 +137,9 @@ enum Unit {
     Second,
 }
 
-impl Step {
+impl MathStep {
     /// Takes `+2d`, `-d` or `/d` off the text.
-    fn read(text: &mut &str) -> Option<Step> {
+    fn read(text: &mut &str) -> Option<MathStep> {
         let mut characters = text.chars();
         let operator = characters.next()?;
         let after = characters.as_str();
@@ -163,7 +163,7 @@ impl Step {
             _ => return None,
         };
         *text = characters.as_str();
-        Some(Step { by, unit })
+        Some(MathStep { by, unit })
     }
 
     /// `None` where the calendar ends.

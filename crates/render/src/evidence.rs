@@ -33,7 +33,7 @@ pub use bag::{BagInfo, EvidenceWriter, SealedEvidence, TimeStampDue};
 pub use instructions::instructions;
 pub use key::{KeyError, PublicKey, SigningKey};
 pub use time_stamp::{TimeStampError, TimeStampResponse, time_stamp_request};
-pub use verify::{Finding, Outcome, Verification, verify_bag, verify_file};
+pub use verify::{CheckOutcome, Finding, Verification, verify_bag, verify_file};
 
 /// The result's cover; every package has one.
 pub const COVER: &str = "cover.json";

@@ -7,7 +7,7 @@
 //! Invariant: whoever works on a session passes on the failure of a statement. PostgreSQL undoes the
 //! whole transaction then, and would answer a later commit as if all were well.
 
-use crate::postgres::texts;
+use crate::postgres::escaping;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::Result;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
@@ -179,8 +179,8 @@ fn postgres_query<'q>(sql: impl SqlSafeStr, values: &[Value<'_>]) -> Query<'q, P
     let mut query = sqlx::query::<Postgres>(sql);
     for value in values {
         query = match *value {
-            Value::Text(text) => query.bind(texts::kept(text).into_owned()),
-            Value::OptionalText(text) => query.bind(text.map(|text| texts::kept(text).into_owned())),
+            Value::Text(text) => query.bind(escaping::escaped(text).into_owned()),
+            Value::OptionalText(text) => query.bind(text.map(|text| escaping::escaped(text).into_owned())),
             Value::Integer(number) => query.bind(number),
             Value::OptionalInteger(number) => query.bind(number),
             Value::Bytes(bytes) => query.bind(bytes.to_owned()),
@@ -200,14 +200,16 @@ impl Row {
     pub(crate) fn text(&self, column: &'static str) -> Read<String> {
         match self {
             Self::Sqlite(row) => row.try_get(column),
-            Self::Postgres(row) => row.try_get(column).map(texts::read),
+            Self::Postgres(row) => row.try_get(column).map(escaping::unescaped),
         }
     }
 
     pub(crate) fn optional_text(&self, column: &'static str) -> Read<Option<String>> {
         match self {
             Self::Sqlite(row) => row.try_get(column),
-            Self::Postgres(row) => row.try_get(column).map(|text: Option<String>| text.map(texts::read)),
+            Self::Postgres(row) => {
+                row.try_get(column).map(|text: Option<String>| text.map(escaping::unescaped))
+            }
         }
     }
 

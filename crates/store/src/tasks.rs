@@ -8,6 +8,7 @@ mod claim;
 mod end;
 mod start;
 
+use self::claim::ClaimStep;
 use crate::failure::failed;
 use crate::rows::{self, TaskRow};
 use crate::session::{Moment, Session, locking, values};
@@ -143,7 +144,7 @@ impl TaskStore for Store {
                     })
                 },
                 move |step| {
-                    if let claim::Step::Claimed(delivery) = step {
+                    if let ClaimStep::Claimed(delivery) = step {
                         taken(Step::ClaimKept);
                         // There may be more to do for another worker that waits.
                         announcer.work_here();
@@ -152,9 +153,9 @@ impl TaskStore for Store {
                 },
             );
             match step.await? {
-                claim::Step::Claimed(delivery) => return Ok(Some(delivery.take())),
-                claim::Step::Nothing => return Ok(None),
-                claim::Step::More => {}
+                ClaimStep::Claimed(delivery) => return Ok(Some(delivery.take())),
+                ClaimStep::Nothing => return Ok(None),
+                ClaimStep::More => {}
             }
         }
     }

@@ -78,8 +78,8 @@ pub struct Worker {
 const END_OFFERS_MAX: u32 = 3;
 
 /// Why a run is over.
-enum Outcome {
-    /// It came to its own end, a panic included.
+enum RunEnd {
+    /// It ended by itself, a panic included.
     Finished(Result<Result<RunOutcome, Error>, JoinError>),
     /// Its task was cancelled through this process.
     Cancelled,
@@ -137,18 +137,18 @@ impl Worker {
         );
         let outcome = self.run_until_over(&claim, &progress, release).await;
         let end = match outcome {
-            Outcome::Finished(ended) => self.end_of(&claim, ended),
-            Outcome::Released => AttemptEnd::Released,
-            Outcome::DeadlinePassed => {
+            RunEnd::Finished(ended) => self.end_of(&claim, ended),
+            RunEnd::Released => AttemptEnd::Released,
+            RunEnd::DeadlinePassed => {
                 // No lease holds past the deadline: the next claim ends the task.
                 tracing::warn!(task = %claim.task.id, "run stopped: its deadline has passed");
                 return;
             }
-            Outcome::Cancelled => {
+            RunEnd::Cancelled => {
                 tracing::info!(task = %claim.task.id, "run cancelled");
                 return;
             }
-            Outcome::LeaseLost => {
+            RunEnd::LeaseLost => {
                 tracing::warn!(task = %claim.task.id, epoch = claim.lease.epoch, "run stopped: its lease is lost");
                 return;
             }
@@ -159,13 +159,13 @@ impl Worker {
         self.write_end(&claim.lease, end).await;
     }
 
-    /// Runs the claimed task until one of the [`Outcome`]s; the run has been dropped when this returns.
+    /// Runs the claimed task until one of the [`RunEnd`]s; the run has been dropped when this returns.
     async fn run_until_over(
         &self,
         claim: &Arc<Claim>,
         progress: &Arc<ProgressCell>,
         release: &CancellationToken,
-    ) -> Outcome {
+    ) -> RunEnd {
         // A task of its own, so that a run that computes between two awaits holds up no heartbeat.
         let mut run = AbortOnDropHandle::new(tokio::spawn({
             let (runner, claim, progress) = (self.runner.clone(), claim.clone(), progress.clone());
@@ -173,11 +173,11 @@ impl Worker {
         }));
         let stopped = tokio::select! {
             biased;
-            () = self.tasks.cancelled(&claim.task.id) => Outcome::Cancelled,
-            () = release.cancelled() => Outcome::Released,
-            ended = &mut run => return Outcome::Finished(ended),
-            () = self.until(claim.lease.deadline) => Outcome::DeadlinePassed,
-            () = self.keep_lease(&claim.lease, progress) => Outcome::LeaseLost,
+            () = self.tasks.cancelled(&claim.task.id) => RunEnd::Cancelled,
+            () = release.cancelled() => RunEnd::Released,
+            ended = &mut run => return RunEnd::Finished(ended),
+            () = self.until(claim.lease.deadline) => RunEnd::DeadlinePassed,
+            () = self.keep_lease(&claim.lease, progress) => RunEnd::LeaseLost,
         };
         run.abort();
         // The slot is free only when the run is gone. If it came to its end in this very moment, its

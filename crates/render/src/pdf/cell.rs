@@ -124,7 +124,7 @@ fn item_ends(text: &str) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::faces::FontSet;
+    use super::super::fonts::FontSet;
     use super::*;
 
     #[test]

@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustybuzz::{ShapePlan, UnicodeBuffer};
 
-use super::breaks::{Unit, break_lines};
 use super::embed::Usage;
-use super::faces::{FontData, FontSet, bundled};
-use super::runs;
+use super::fonts::{FontData, FontSet, bundled};
+use super::line_breaks::{Unit, break_lines};
+use super::shaping;
 
 /// Place of the regular font among the faces.
 pub(super) const REGULAR: u8 = 0;
@@ -231,8 +231,8 @@ impl Typesetter {
             })),
             None => {
                 let bidi = unicode_bidi::BidiInfo::new(paragraph, None);
-                let items = runs::items(self, paragraph, &bidi.levels, weight);
-                runs::units(self, paragraph, &items, units);
+                let items = shaping::items(self, paragraph, &bidi.levels, weight);
+                shaping::units(self, paragraph, &items, units);
             }
         }
     }
@@ -247,13 +247,13 @@ impl Typesetter {
     ) {
         let paragraph = &text[range.clone()];
         let bidi = unicode_bidi::BidiInfo::new(paragraph, None);
-        let items = runs::items(self, paragraph, &bidi.levels, weight);
+        let items = shaping::items(self, paragraph, &bidi.levels, weight);
         let mut units = std::mem::take(&mut self.units);
         units.clear();
-        runs::units(self, paragraph, &items, &mut units);
+        shaping::units(self, paragraph, &items, &mut units);
         for cut in break_lines(&units, width) {
             let bytes = units[cut.start].start..units[cut.end - 1].end;
-            let mut line = runs::line(self, paragraph, &bidi, &items, bytes.clone());
+            let mut line = shaping::line(self, paragraph, &bidi, &items, bytes.clone());
             for glyph in &mut line.glyphs {
                 glyph.start += to_u32(range.start);
                 glyph.end += to_u32(range.start);

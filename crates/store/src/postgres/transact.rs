@@ -136,8 +136,7 @@ impl Postgres {
                     Fate::Kept => return Ok(value),
                     Fate::Undone => error,
                     Fate::Unknown => {
-                        let text =
-                            "the store broke off while it kept a change: whether it was kept is not known";
+                        let text = "the connection to the store broke while it saved a change: whether the change is saved is not known";
                         return Err(unavailable(text.into(), error));
                     }
                 },

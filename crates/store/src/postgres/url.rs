@@ -45,7 +45,9 @@ impl FromStr for PostgresUrl {
     fn from_str(text: &str) -> Result<Self> {
         const EXPECTED: &str = "expected postgres://user:password@host:port/database";
         if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
-            return Err(Error::invalid(format!("no URL of a PostgreSQL database: {EXPECTED}")));
+            return Err(Error::invalid(format!(
+                "the text is not the URL of a PostgreSQL database: {EXPECTED}"
+            )));
         }
         let query = text.split_once('?').map_or("", |(_, query)| query);
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {

@@ -36,7 +36,7 @@ pub(super) const DUE: Sql = Sql {
 };
 
 /// What one transaction of a claim led to.
-pub(super) enum Step {
+pub(super) enum ClaimStep {
     Claimed(Delivery),
     Nothing,
     /// It failed a task; there may be more that are due.
@@ -102,7 +102,7 @@ pub(super) async fn step(
     lease: Duration,
     attempts_max: u32,
     recorder: &Recorder,
-) -> Result<Step> {
+) -> Result<ClaimStep> {
     const WHAT: &str = "claim a task";
     let now = moment.now;
     let ahead = now.checked_add_signed(
@@ -114,7 +114,7 @@ pub(super) async fn step(
         .map_err(|error| failed(WHAT, error))?;
     let due = session.first(DUE, values![rows::micros(now)]).await;
     let due = due.and_then(|row| row.as_ref().map(rows::task_row).transpose());
-    let Some(due) = due.map_err(|error| failed(WHAT, error))? else { return Ok(Step::Nothing) };
+    let Some(due) = due.map_err(|error| failed(WHAT, error))? else { return Ok(ClaimStep::Nothing) };
     let ending = if due.deadline <= now {
         end::fail_overdue(&mut session, due, now).await?
     } else if due.task.attempts >= attempts_max {
@@ -148,10 +148,10 @@ pub(super) async fn step(
             deadline: moment.told(claimed.deadline),
         };
         let claim = Box::new(Claim { task: claimed.task, lease });
-        return Ok(Step::Claimed(Delivery { claim: Some(claim), release: None }));
+        return Ok(ClaimStep::Claimed(Delivery { claim: Some(claim), release: None }));
     };
     recorder.append(&mut session, ending.as_slice()).await?;
-    Ok(Step::More)
+    Ok(ClaimStep::More)
 }
 
 /// Renews a lease that still holds, and keeps the progress.

@@ -99,7 +99,8 @@ fn opened(path: &Path, raw: bool) -> Result<Compared<File>> {
 }
 
 fn show(comparison: &Comparison, to: Option<&Path>, output: Output) -> Result {
-    let Comparison { added, removed, changed, unchanged, columns_added, columns_removed, written: _ } = comparison;
+    let Comparison { added, removed, changed, unchanged, columns_added, columns_removed, written: _ } =
+        comparison;
     if output == Output::Json {
         return json(&json!({
             "added": added,
@@ -114,7 +115,9 @@ fn show(comparison: &Comparison, to: Option<&Path>, output: Output) -> Result {
     let columns = [number("added"), number("removed"), number("changed"), number("unchanged")];
     let counts = [added, removed, changed, unchanged].map(|rows| count(*rows)).to_vec();
     let mut text = table(&columns, std::iter::once(counts));
-    for (what, names) in [("only the new file has", columns_added), ("only the old file has", columns_removed)] {
+    for (what, names) in
+        [("only the new file has", columns_added), ("only the old file has", columns_removed)]
+    {
         if !names.is_empty() {
             text.push_str(&format!("\n{what} the columns {}", names.join(", ")));
         }

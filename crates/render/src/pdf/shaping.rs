@@ -7,7 +7,7 @@ use rustybuzz::{BufferClusterLevel, Direction, ShapePlan};
 use unicode_bidi::{BidiInfo, Level};
 use unicode_script::{Script, UnicodeScript};
 
-use super::breaks::Unit;
+use super::line_breaks::Unit;
 use super::typeset::{Glyph, Line, REGULAR, Typesetter, Weight, to_u32};
 
 /// A piece of a paragraph that is shaped at once.

@@ -10,7 +10,7 @@ const ESCAPE: char = '\u{1a}';
 const NUL: char = '\0';
 
 /// The text to keep.
-pub(crate) fn kept(text: &str) -> Cow<'_, str> {
+pub(crate) fn escaped(text: &str) -> Cow<'_, str> {
     if !text.contains([NUL, ESCAPE]) {
         return Cow::Borrowed(text);
     }
@@ -26,7 +26,7 @@ pub(crate) fn kept(text: &str) -> Cow<'_, str> {
 }
 
 /// The text that was kept.
-pub(crate) fn read(kept: String) -> String {
+pub(crate) fn unescaped(kept: String) -> String {
     if !kept.contains(ESCAPE) {
         return kept;
     }
@@ -52,17 +52,17 @@ mod tests {
 
     #[test]
     fn only_what_postgres_refuses_is_rewritten() {
-        assert!(matches!(kept("naïve\n"), Cow::Borrowed("naïve\n")));
-        assert_eq!(kept("a\0b\u{1a}0"), "a\u{1a}0b\u{1a}\u{1a}0");
+        assert!(matches!(escaped("naïve\n"), Cow::Borrowed("naïve\n")));
+        assert_eq!(escaped("a\0b\u{1a}0"), "a\u{1a}0b\u{1a}\u{1a}0");
     }
 
     proptest! {
         #[test]
         fn every_text_comes_back(text in "[\0\u{1a}0a-c]{0,12}", other in "[\0\u{1a}0a-c]{0,12}") {
-            let (one, two) = (kept(&text).into_owned(), kept(&other).into_owned());
+            let (one, two) = (escaped(&text).into_owned(), escaped(&other).into_owned());
             prop_assert!(!one.contains('\0'));
             prop_assert_eq!(text == other, one == two);
-            prop_assert_eq!(read(one), text);
+            prop_assert_eq!(unescaped(one), text);
         }
     }
 }

@@ -12,11 +12,11 @@ pub(super) struct Unit {
     pub(super) start: usize,
     pub(super) end: usize,
     pub(super) advance: f32,
-    kind: Kind,
+    kind: BreakKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum BreakKind {
     Space,
     /// A long word may be divided after it.
     Joint,
@@ -33,28 +33,28 @@ impl Unit {
     }
 
     pub(super) fn is_space(&self) -> bool {
-        self.kind == Kind::Space
+        self.kind == BreakKind::Space
     }
 
     pub(super) fn breaks_anywhere(&self) -> bool {
-        self.kind == Kind::Ideograph
+        self.kind == BreakKind::Ideograph
     }
 }
 
-fn kind(character: char) -> Kind {
+fn kind(character: char) -> BreakKind {
     match character {
-        ' ' | '\u{2002}'..='\u{2006}' | '\u{2008}'..='\u{200b}' | '\u{3000}' => Kind::Space,
+        ' ' | '\u{2002}'..='\u{2006}' | '\u{2008}'..='\u{200b}' | '\u{3000}' => BreakKind::Space,
         '-' | '/' | '\\' | ';' | ',' | '_' | '@' | '.' | ':' | '=' | '&' | '|' | '+' | '\u{2010}'
-        | '\u{2013}' => Kind::Joint,
+        | '\u{2013}' => BreakKind::Joint,
         '\u{3001}' | '\u{3002}' | '\u{300d}' | '\u{300f}' | '\u{3009}' | '\u{300b}' | '\u{3011}'
         | '\u{ff0c}' | '\u{ff0e}' | '\u{ff1a}' | '\u{ff1b}' | '\u{ff01}' | '\u{ff1f}' | '\u{ff09}'
-        | '\u{30fc}' | '\u{30fb}' | '\u{3005}' => Kind::Closing,
+        | '\u{30fc}' | '\u{30fb}' | '\u{3005}' => BreakKind::Closing,
         '\u{2e80}'..='\u{9fff}'
         | '\u{ac00}'..='\u{d7a3}'
         | '\u{f900}'..='\u{faff}'
         | '\u{ff66}'..='\u{ff9d}'
-        | '\u{20000}'..='\u{3ffff}' => Kind::Ideograph,
-        _ => Kind::Other,
+        | '\u{20000}'..='\u{3ffff}' => BreakKind::Ideograph,
+        _ => BreakKind::Other,
     }
 }
 
@@ -77,15 +77,15 @@ fn line_end(units: &[Unit], start: usize, width: f32) -> usize {
     let (mut between, mut inside) = (start, start);
     for index in start..units.len() {
         let unit = units[index];
-        if unit.kind == Kind::Space {
+        if unit.kind == BreakKind::Space {
             pen += unit.advance;
             between = index + 1;
             continue;
         }
         let beside_ideograph = index > start
-            && (unit.kind == Kind::Ideograph
-                || matches!(units[index - 1].kind, Kind::Ideograph | Kind::Closing))
-            && unit.kind != Kind::Closing;
+            && (unit.kind == BreakKind::Ideograph
+                || matches!(units[index - 1].kind, BreakKind::Ideograph | BreakKind::Closing))
+            && unit.kind != BreakKind::Closing;
         if beside_ideograph {
             between = index;
         }
@@ -96,7 +96,7 @@ fn line_end(units: &[Unit], start: usize, width: f32) -> usize {
             return if inside > between.max(start) { inside } else { index };
         }
         pen += unit.advance;
-        if unit.kind == Kind::Joint {
+        if unit.kind == BreakKind::Joint {
             inside = index + 1;
         }
     }
@@ -106,7 +106,7 @@ fn line_end(units: &[Unit], start: usize, width: f32) -> usize {
 /// The width of the word at the beginning.
 fn word_width(units: &[Unit]) -> f32 {
     let word = units.iter().enumerate().take_while(|(index, unit)| {
-        unit.kind != Kind::Space && (*index == 0 || unit.kind != Kind::Ideograph)
+        unit.kind != BreakKind::Space && (*index == 0 || unit.kind != BreakKind::Ideograph)
     });
     word.map(|(_, unit)| unit.advance).sum()
 }

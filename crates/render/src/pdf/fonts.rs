@@ -63,7 +63,7 @@ pub struct FontSet {
 #[derive(Default)]
 struct Shared {
     folders: Vec<PathBuf>,
-    found: OnceLock<Vec<Found>>,
+    found: OnceLock<Vec<FoundFont>>,
     read: Mutex<BTreeMap<usize, Option<FontData>>>,
 }
 
@@ -75,7 +75,7 @@ impl std::fmt::Debug for Shared {
 
 /// A font in a file, not kept in memory.
 #[derive(Debug)]
-struct Found {
+struct FoundFont {
     path: PathBuf,
     index: u32,
     /// Upright, of usual width and weight, without serifs as far as the name tells: less is better.
@@ -86,7 +86,7 @@ struct Found {
     scripts: BTreeMap<&'static str, u32>,
 }
 
-impl Found {
+impl FoundFont {
     fn has(&self, character: u32) -> bool {
         let after = self.ranges.partition_point(|range| range.0 <= character);
         after > 0 && self.ranges[after - 1].1 >= character
@@ -145,7 +145,7 @@ impl FontSet {
 }
 
 /// The usable fonts below the folders, in the order of the folders and of the paths in them.
-fn scan(folders: &[PathBuf]) -> Vec<Found> {
+fn scan(folders: &[PathBuf]) -> Vec<FoundFont> {
     let mut files = Vec::new();
     for folder in folders {
         list(folder, DEPTH_MAX, &mut files);
@@ -189,7 +189,7 @@ fn list(folder: &Path, depth: usize, files: &mut Vec<PathBuf>) {
 
 /// `None` for a font that a PDF of ours cannot hold: no outlines, variable CFF outlines, or a licence bit that
 /// forbids embedding or subsets.
-fn describe(path: &Path, index: u32, face: &ttf_parser::Face<'_>) -> Option<Found> {
+fn describe(path: &Path, index: u32, face: &ttf_parser::Face<'_>) -> Option<FoundFont> {
     let tables = face.tables();
     let outlines = tables.glyf.is_some() || tables.cff.is_some();
     let permitted = match face.permissions() {
@@ -226,5 +226,5 @@ fn describe(path: &Path, index: u32, face: &ttf_parser::Face<'_>) -> Option<Foun
         + 1000 * u32::from(face.is_italic() || face.is_oblique())
         + 500 * u32::from(!name.contains("Sans"))
         + 500 * u32::from(face.is_monospaced());
-    Some(Found { path: path.to_owned(), index, plainness, ranges, scripts })
+    Some(FoundFont { path: path.to_owned(), index, plainness, ranges, scripts })
 }
