@@ -10,8 +10,9 @@
 //! - a table is whole or there is no file: past a limit, writing fails.
 
 mod archive;
-mod breaks;
+mod canvas;
 mod cell;
+mod chart;
 mod columns;
 mod cover;
 mod document;
@@ -23,7 +24,6 @@ mod objects;
 mod page;
 mod shaping;
 mod style;
-mod surface;
 mod table;
 mod typeset;
 

@@ -24,7 +24,6 @@ const GUARDED: [&str; 19] = [
     "object_store",
     "parquet",
     "pdf-writer",
-    "plotters",
     "rdkafka",
     "reqwest",
     "rust_xlsxwriter",

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 
 use super::Comparison;
-use crate::chart::grouped;
+use crate::chart::numbers::grouped;
 use crate::file::{Digested, RenderError, Written};
 
 /// Lines on a page.

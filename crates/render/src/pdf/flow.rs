@@ -3,12 +3,13 @@
 use std::io::Write;
 
 use super::PdfError;
+use super::canvas::Canvas;
+use super::chart;
 use super::document::{COVER, Document, Part};
 use super::page::{Align, Kid, Parent, Rgb, Role, Sheet};
 use super::style::{
     ACCENT, BODY, BOTTOM, HEAD, INK, MARGIN, MUTED, RULE, STRONG_RULE, TOP, WARNING, WARNING_EDGE,
 };
-use super::surface::{SCALE, Surface};
 use super::table::furniture;
 use super::typeset::{Line, Weight, printable};
 use crate::chart::Chart;
@@ -406,17 +407,15 @@ impl<'d, W: Write> Flow<'d, W> {
 
     /// A chart with its alternative text.
     pub(super) fn chart(&mut self, chart: &Chart) -> Result<(), PdfError> {
-        let (width, height) = (self.room, chart.height());
+        let (width, height) = (self.room, chart::height(chart));
         self.need(height)?;
         let bounds = [self.left, self.y, self.left + width, self.y + height];
         let role = Role::Figure { alternative: chart.description.clone(), bounds };
         let figure = self.sheet.element(role, Parent::Open(COVER));
         self.sheet.begin(figure);
-        let mut surface =
-            Surface::new(&mut self.sheet, &mut self.document.setter, (self.left, self.y), (width, height));
-        chart
-            .draw(&mut surface, SCALE)
-            .map_err(|error| PdfError::Chart { title: chart.title.clone(), reason: error.to_string() })?;
+        let mut canvas =
+            Canvas::new(&mut self.sheet, &mut self.document.setter, (self.left, self.y), (width, height));
+        chart::draw(chart, &mut canvas);
         self.sheet.end();
         self.y += height + BELOW_CHART;
         Ok(())
