@@ -21,7 +21,7 @@ use crate::serve::{Face, Service, Signals, Swept};
 use muster_reports::Catalogue;
 use muster_reports::audit::AuditOperation;
 use muster_reports::caller::{DataScope, Scope, UserIdentity, UserLevel};
-use muster_reports::ports::Ids;
+use muster_reports::ports::{Ids, Registry};
 use muster_sources::{SourceDefinition, organisation};
 use serde::Serialize;
 use std::net::SocketAddr;
@@ -155,7 +155,7 @@ async fn make_organisation(
         let event =
             house.event(AuditOperation::ConfigurationChanged, &definition.name, "source added".into());
         let source = registered(&definition, &base_dir)?;
-        house.store.register_source(&house.tenant, &source, Some(&event)).await?;
+        house.store.put_sources(std::slice::from_ref(&source), &event).await?;
         sources.push(definition);
     }
     refresh_and_say(house, engine, say, "First refresh").await?;

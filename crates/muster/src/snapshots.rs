@@ -133,7 +133,7 @@ pub async fn expire(
     // First the catalogue, then the files: whoever asks is told that a snapshot has expired, and never
     // finds one that is half there.
     if extent == Extent::DryRun {
-        let expired = house.store.expire(&house.tenant, policy, now, true).await?;
+        let expired = house.store.expiring(&house.tenant, policy, now).await?;
         let mut kept = house.store.kept().await?;
         kept.retain(|manifest| !expired.contains(&manifest.id));
         let removed = tables.remove_unkept(&kept, None).await?;

@@ -112,9 +112,6 @@ pub trait TaskStore: Send + Sync {
         order: ResultOrder,
     ) -> Result<Option<Task>>;
 
-    /// Terminates a live task. Wins over a retry and over a later finish.
-    async fn cancel(&self, tenant: &TenantId, id: &TaskId, now: DateTime<Utc>) -> Result<Cancelled>;
-
     /// Takes the first in line ([`place_in_line`](crate::task::place_in_line)) of the due tasks (pending and due, or
     /// running with a lease that ran out), raises its epoch and counts an attempt. A task past its deadline or its last
     /// attempt fails instead and is not returned; that is recorded as in [`TaskStore::end_attempt`]. A pending task that was
@@ -147,17 +144,12 @@ pub trait TaskStore: Send + Sync {
 /// Published snapshots.
 #[async_trait]
 pub trait SnapshotCatalogue: Send + Sync {
-    /// Makes `manifest` the newest snapshot of the tenant; readers see all of it or none.
-    async fn publish(&self, tenant: &TenantId, manifest: &SnapshotManifest) -> Result<()>;
-
-    /// As [`SnapshotCatalogue::publish`], in the event's tenant, with the event in the same transaction.
+    /// Makes `manifest` the newest snapshot of the event's tenant, and records the event in the same transaction. Readers
+    /// see all of the snapshot or none.
     async fn publish_recorded(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()>;
 
     /// The newest snapshot.
     async fn newest(&self, tenant: &TenantId) -> Result<Option<Arc<SnapshotManifest>>>;
-
-    /// The manifest of the snapshot with this id, also of one that has expired.
-    async fn snapshot(&self, tenant: &TenantId, id: &SnapshotId) -> Result<Option<Arc<SnapshotManifest>>>;
 
     /// The snapshot with this id, or the last published one that was made by a moment; expired ones too.
     async fn as_of(&self, tenant: &TenantId, as_of: &AsOf) -> Result<Option<CataloguedSnapshot>>;
@@ -169,14 +161,12 @@ pub trait SnapshotCatalogue: Send + Sync {
     /// `NotFound` for an unknown one, and for a pin on one that has expired.
     async fn pin(&self, tenant: &TenantId, id: &SnapshotId, pin: Option<&Pin>) -> Result<()>;
 
-    /// Lets snapshots expire as `policy` says, and returns them, the last published first. With `dry_run` they
-    /// are only returned. The data is the caller's to remove, once this has returned.
-    async fn expire(
+    /// The snapshots that `policy` would let expire now, the last published first. Changes nothing.
+    async fn expiring(
         &self,
         tenant: &TenantId,
         policy: RetentionPolicy,
         now: DateTime<Utc>,
-        dry_run: bool,
     ) -> Result<Vec<SnapshotId>>;
 
     /// As [`SnapshotCatalogue::expire`], in the event's tenant at its time. If any expire, the event is recorded in the
@@ -208,11 +198,18 @@ pub struct Credential {
 /// Credentials of the token endpoint.
 #[async_trait]
 pub trait Credentials: Send + Sync {
-    /// Keeps a new credential. `Invalid` when the client id is taken.
-    async fn create(&self, credential: &Credential) -> Result<()>;
+    /// Keeps a new credential, and records the event in the same transaction. `Invalid` when the client id is taken.
+    async fn create(&self, credential: &Credential, event: &AuditEvent) -> Result<()>;
 
     /// The credential with this client id, in whichever tenant.
     async fn credential(&self, client: &ClientId) -> Result<Option<Credential>>;
+
+    /// Every credential of the tenant, the oldest first.
+    async fn credentials(&self, tenant: &TenantId) -> Result<Vec<Credential>>;
+
+    /// Stops a credential from being used. Returns whether the event's tenant has it; then the event is recorded in the
+    /// same transaction.
+    async fn disable(&self, client: &ClientId, event: &AuditEvent) -> Result<bool>;
 }
 
 /// A source as an administrator registered it.
@@ -242,14 +239,21 @@ pub struct ManualLink {
 /// What administrators registered: sources and manual links.
 #[async_trait]
 pub trait Registry: Send + Sync {
-    /// Adds a source, or replaces the one with its id. `Invalid` when another source has its name.
-    async fn put_source(&self, tenant: &TenantId, source: &RegisteredSource) -> Result<()>;
+    /// Adds sources to the event's tenant, or replaces those with their ids: all of them or none. They may exchange their
+    /// names. The event is recorded in the same transaction. `Invalid` when another source has the name of one of them.
+    async fn put_sources(&self, sources: &[RegisteredSource], event: &AuditEvent) -> Result<()>;
 
     /// Every source, by name.
     async fn sources(&self, tenant: &TenantId) -> Result<Vec<RegisteredSource>>;
 
-    /// Adds links in one step; a link of the same account is replaced.
-    async fn put_links(&self, tenant: &TenantId, links: &[ManualLink]) -> Result<()>;
+    /// Removes a source of the event's tenant, and with `links` the manual links of its accounts; returns how many links
+    /// were removed. The event is recorded in the same transaction. Snapshots keep what they have of the source until the
+    /// next refresh. `Invalid` when there is no such source, and when it has links and they are to stay.
+    async fn remove_source(&self, source: &SourceId, links: bool, event: &AuditEvent) -> Result<u64>;
+
+    /// Adds links to the event's tenant in one step; a link of the same account is replaced. The event is recorded in the
+    /// same transaction.
+    async fn put_links(&self, links: &[ManualLink], event: &AuditEvent) -> Result<()>;
 
     /// Every link, by source and native identity.
     async fn links(&self, tenant: &TenantId) -> Result<Vec<ManualLink>>;

@@ -347,7 +347,7 @@ impl Store {
     /// in the same transaction.
     pub(crate) async fn write_recorded<T, F>(
         &self,
-        event: Option<&AuditEvent>,
+        event: &AuditEvent,
         counts: fn(&T) -> bool,
         work: F,
     ) -> Result<T>
@@ -355,14 +355,13 @@ impl Store {
         T: Send + 'static,
         F: for<'c> Fn(Session<'c>) -> Work<'c, T> + Send + Sync + 'static,
     {
-        let entry = event.map(|event| self.entry(event)).transpose()?;
-        let kept = Arc::new((work, entry));
+        let kept = Arc::new((work, self.entry(event)?));
         self.write(move |mut session| {
             let kept = kept.clone();
             Box::pin(async move {
                 let (work, entry) = &*kept;
                 let outcome = work(session.lend()).await?;
-                if let Some(entry) = entry.as_ref().filter(|_| counts(&outcome)) {
+                if counts(&outcome) {
                     append(&mut session, entry).await?;
                 }
                 Ok(outcome)

@@ -12,7 +12,6 @@
 //!   signals between processes differ.
 //! - It knows no report's content. Only result files that a committed record names are served.
 
-mod administration;
 mod audit;
 mod credentials;
 mod failure;
@@ -24,7 +23,6 @@ mod postgres;
 mod registry;
 mod relay;
 mod rows;
-mod secrets;
 mod session;
 mod signals;
 mod snapshots;

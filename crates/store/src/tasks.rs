@@ -94,24 +94,6 @@ impl TaskStore for Store {
             .map_err(|error| failed("read a task", error))
     }
 
-    async fn cancel(&self, tenant: &TenantId, id: &TaskId, now: DateTime<Utc>) -> Result<Cancelled> {
-        let announcer = self.announcer();
-        let (tenant, id) = (tenant.clone(), id.clone());
-        let waiting = id.clone();
-        self.write_then(
-            now,
-            move |mut session, moment| {
-                let (tenant, id) = (tenant.clone(), id.clone());
-                Box::pin(async move { end::cancel(&mut session, &tenant, &id, moment).await })
-            },
-            move |cancelled| match cancelled {
-                Cancelled::Now => announcer.cancelled(&waiting),
-                Cancelled::Before | Cancelled::TooLate(_) | Cancelled::Unknown => {}
-            },
-        )
-        .await
-    }
-
     async fn cancel_recorded(&self, event: &AuditEvent) -> Result<Cancelled> {
         let announcer = self.announcer();
         let entry = Arc::new(self.entry(event)?);

@@ -6,6 +6,7 @@
 
 mod administration;
 mod commands;
+mod configuration;
 mod leases;
 mod outcomes;
 mod relay;
@@ -14,10 +15,9 @@ mod snapshot_life;
 mod starts;
 mod turns;
 
-pub use administration::{
-    audit_trail_contract, credentials_contract, registry_contract, snapshot_catalogue_contract,
-};
+pub use administration::{audit_trail_contract, snapshot_catalogue_contract};
 pub use commands::{Command, commands, compare_task_stores};
+pub use configuration::{Administered, credentials_contract, registry_contract};
 pub use relay::relay_log_contract;
 pub use snapshot_life::snapshot_life_contract;
 

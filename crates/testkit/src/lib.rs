@@ -10,6 +10,7 @@
 //! Nothing here reads a clock or leaves a file outside the folder it was given; only real servers are
 //! waited for.
 
+pub mod acts;
 pub mod build;
 pub mod contract;
 pub mod corpus;

@@ -222,7 +222,10 @@ impl Worker {
             Err(panic) => {
                 tracing::error!(task = %claim.task.id, error = %panic, "run panicked");
                 return AttemptEnd::Failed {
-                    message: Message::error("internal_fault", "the report failed by a fault of the service"),
+                    message: Message::error(
+                        "internal_fault",
+                        "the report failed because of a fault of the service",
+                    ),
                 };
             }
         };

@@ -6,7 +6,7 @@ use muster_http::{Access, RouteEntry, route_table};
 use muster_reports::Caller;
 use muster_reports::caller::{DataScope, Scope, UserIdentity, UserLevel};
 use muster_reports::ids::{ClientId, TenantId};
-use muster_reports::ports::{Clock, SnapshotCatalogue};
+use muster_reports::ports::Clock;
 use muster_testkit::build;
 
 /// Operation; scopes of which one is needed; levels of which a user needs one, or `any`; whether applications
@@ -88,7 +88,7 @@ async fn world() -> (World, String) {
     })
     .await;
     let manifest = build::manifest("snapshot-1", world.clock.now());
-    world.store.publish(&TenantId::new("umbrella"), &manifest).await.unwrap();
+    world.store.put_snapshot(&TenantId::new("umbrella"), &manifest);
     for tenant in ["acme", "umbrella"] {
         world.credential(caller(tenant, &[], None), true).await;
     }

@@ -11,7 +11,7 @@ use muster_http::{
     Readiness, ReportComparison, SecretKey, Settings, TokenIssuer, Wiring, hmac_secret, router,
 };
 use muster_reports::ids::{ClientId, WorkerId, hex};
-use muster_reports::ports::{Clock, Credential, Credentials, SnapshotCatalogue, TaskStore};
+use muster_reports::ports::{Clock, Credential, TaskStore};
 use muster_reports::service::{Download, Limits};
 use muster_reports::task::{AttemptEnd, Message, PublishedFile, Task, TaskResult};
 use muster_reports::{Caller, Catalogue, Error, FileFormat, ReportDefinition, Reports};
@@ -239,7 +239,7 @@ impl World {
             settings,
         });
         let manifest = build::manifest("snapshot-1", clock.now());
-        store.publish(&build::tenant(), &manifest).await.unwrap();
+        store.put_snapshot(&build::tenant(), &manifest);
         let world = Self { store, clock, mood, maker, dir, issuer, router: router(state) };
         world.credential(build::user(), true).await;
         world.credential(build::application(), true).await;
@@ -261,7 +261,7 @@ impl World {
             created: self.clock.now(),
             description: "for a test".into(),
         };
-        self.store.create(&credential).await.unwrap();
+        self.store.put_credential(&credential);
     }
 
     /// `Bearer` and a token that holds for an hour.

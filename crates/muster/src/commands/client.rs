@@ -12,7 +12,7 @@ use muster_reports::audit::AuditOperation;
 use muster_reports::caller::{Caller, CallerKind, DataScope, UserIdentity, UserLevel};
 use muster_reports::ids::ClientId;
 use muster_reports::nearest::hint;
-use muster_reports::ports::{Clock, Credential, Ids, Registry, SnapshotCatalogue};
+use muster_reports::ports::{Clock, Credential, Credentials, Ids, Registry, SnapshotCatalogue};
 use serde::Serialize;
 
 /// Does what `command` says.
@@ -145,7 +145,7 @@ pub async fn create(house: &House, new: NewClient) -> Result<Created> {
     };
     let details = credential_text(&credential.caller);
     let event = house.event(AuditOperation::CredentialCreated, &id, details);
-    house.store.create_credential(&credential, Some(&event)).await?;
+    house.store.create(&credential, &event).await?;
     let kind = credential.caller.kind();
     let name = credential.caller.user.map_or(credential.description, |user| user.name);
     let token_lifetime_s = lifetime_s(house, credential.token_lifetime_s);
@@ -235,7 +235,7 @@ async fn list(house: &House, output: Output) -> Result {
 
 async fn disable(house: &House, id: &str) -> Result {
     let event = house.event(AuditOperation::CredentialDisabled, id, String::new());
-    if !house.store.disable_credential(&house.tenant, &ClientId::new(id), Some(&event)).await? {
+    if !house.store.disable(&ClientId::new(id), &event).await? {
         return Err(Failure::new(format!("there is no client {id:?}")));
     }
     print(&format!("client {id} is disabled"))

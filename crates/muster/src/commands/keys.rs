@@ -8,7 +8,7 @@ use crate::house::House;
 use crate::output::{Output, json, print};
 use chrono::TimeDelta;
 use muster_reports::audit::AuditOperation;
-use muster_reports::ports::{AuditTrail, Clock};
+use muster_reports::ports::{AuditTrail, Clock, Credentials};
 use serde_json::json;
 
 /// Does what `command` says.

@@ -48,7 +48,7 @@ async fn add(file: &Path, house: &House) -> Result {
     let done = if replaced { "replaced" } else { "added" };
     let details = format!("source {} {done}", definition.id);
     let event = house.event(AuditOperation::ConfigurationChanged, &definition.name, details);
-    house.store.register_source(&house.tenant, &source, Some(&event)).await?;
+    house.store.put_sources(std::slice::from_ref(&source), &event).await?;
     print(&format!("source {:?} {done}, id {}", definition.name, definition.id))
 }
 
@@ -60,7 +60,7 @@ async fn remove(named: &str, links: bool, house: &House) -> Result {
     })?;
     let details = format!("source {} removed", source.id);
     let event = house.event(AuditOperation::ConfigurationChanged, &source.name, details);
-    let removed = house.store.remove_source(&house.tenant, &source.id, links, Some(&event)).await;
+    let removed = house.store.remove_source(&source.id, links, &event).await;
     let unlinked = removed.map_err(|refused| {
         if links || refused.category != Category::Invalid {
             return refused.into();

@@ -98,7 +98,7 @@ struct Finished {
 async fn finished(scope: DataScope, authority: Option<Authority>) -> Finished {
     let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
     let dir = tempfile::tempdir().unwrap();
-    store.publish(&tenant(), &manifest("snapshot-1", clock.now())).await.unwrap();
+    store.put_snapshot(&tenant(), &manifest("snapshot-1", clock.now()));
     let requester = Caller { data_scope: scope, ..user() };
     store.start(muster_reports::task::NewTask { requester, ..new_task(1, clock.now()) }).await.unwrap();
     let minute = Duration::from_secs(60);

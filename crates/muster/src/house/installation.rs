@@ -98,9 +98,8 @@ fn has_files(shared: &Path) -> Result<bool> {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use muster_reports::ports::Credentials;
     use muster_store::{Place, Settings};
-    use muster_testkit::build;
+    use muster_testkit::{acts, build};
     use std::path::PathBuf;
 
     struct Ground(tempfile::TempDir);
@@ -126,7 +125,7 @@ mod tests {
     }
 
     async fn use_it(store: &Store) {
-        store.create(&build::credential("one", build::start_of_time())).await.unwrap();
+        acts::create(store, &build::credential("one", build::start_of_time())).await.unwrap();
     }
 
     async fn refused(store: &Store, folder: &Path, part: &str) {

@@ -124,7 +124,7 @@ async fn house(fixed: Fixed) -> House {
 async fn house_for(kind: ReportKind, fixed: Fixed) -> House {
     let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
     let dir = tempfile::tempdir().unwrap();
-    store.publish(&tenant(), &manifest("snapshot-1", clock.now())).await.unwrap();
+    store.put_snapshot(&tenant(), &manifest("snapshot-1", clock.now()));
     let report = ReportId::new(kind.as_str());
     let new = NewTask { report, arguments: Arguments::default(), ..new_task(1, clock.now()) };
     store.start(new).await.unwrap();

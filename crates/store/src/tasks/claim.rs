@@ -138,7 +138,7 @@ pub(super) async fn step(
         let claimed = claimed
             .and_then(|row| rows::task_row(&row.ok_or(sqlx::Error::RowNotFound)?))
             .map_err(|error| failed(WHAT, error))?;
-        taken(durable::Step::TaskClaimed);
+        taken(Step::TaskClaimed);
         let lease = Lease {
             task: claimed.task.id.clone(),
             tenant: claimed.task.tenant.clone(),
@@ -183,6 +183,6 @@ pub(super) async fn heartbeat(
     let until = renewed
         .and_then(|row| row.map(|row| rows::as_time("due", row.integer("due")?)).transpose())
         .map_err(|error| failed("renew a lease", error))?;
-    taken(durable::Step::LeaseRenewed);
+    taken(Step::LeaseRenewed);
     Ok(until.map_or(LeaseState::Lost, |until| LeaseState::Held(moment.told(until))))
 }

@@ -27,7 +27,7 @@ pub(super) async fn cancel_recorded(
     moment: Moment,
 ) -> Result<Cancelled> {
     let (tenant, id) = (&entry.event.caller.tenant, &entry.event.task);
-    let cancelled = cancel(&mut session, tenant, id, moment).await?;
+    let cancelled = terminate(&mut session, tenant, id, moment).await?;
     match cancelled {
         Cancelled::Now => audit::append(&mut session, &entry).await?,
         Cancelled::Before | Cancelled::TooLate(_) | Cancelled::Unknown => {}
@@ -36,7 +36,7 @@ pub(super) async fn cancel_recorded(
 }
 
 /// Terminates the task if it is live.
-pub(super) async fn cancel(
+async fn terminate(
     session: &mut Session<'_>,
     tenant: &TenantId,
     id: &TaskId,

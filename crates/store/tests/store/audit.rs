@@ -6,7 +6,7 @@ use crate::postgres;
 use muster_reports::audit::{AuditHead, AuditOperation, AuditRecord, Finding};
 use muster_reports::error::Category;
 use muster_reports::ids::{TaskId, TenantId};
-use muster_reports::ports::{AuditEvent, AuditTrail, SnapshotCatalogue, TaskStore};
+use muster_reports::ports::{AuditEvent, AuditTrail, Credentials, SnapshotCatalogue, TaskStore};
 use muster_store::{Place, SealKey, Settings, Store};
 use muster_testkit::build;
 use muster_testkit::postgres::PostgresServer;
@@ -396,7 +396,7 @@ async fn beginnings(store: &Store, number: u64) {
     store.publish_recorded(&published, &build::manifest(&snapshot, at)).await.unwrap();
     let client = format!("client-{number}");
     let created = event(AuditOperation::CredentialCreated, &client, "");
-    store.create_credential(&build::credential(&client, at), Some(&created)).await.unwrap();
+    store.create(&build::credential(&client, at), &created).await.unwrap();
 }
 
 fn unrecorded(number: u64) -> Vec<Finding> {

@@ -8,8 +8,8 @@ use muster_reports::ids::WorkerId;
 use muster_reports::ports::{Cancelled, Started, TaskStore};
 use muster_reports::task::{AttemptEnd, TaskState};
 use muster_store::{Settings, Store};
-use muster_testkit::build;
 use muster_testkit::postgres::PostgresServer;
+use muster_testkit::{acts, build};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
@@ -141,7 +141,7 @@ async fn a_write_happens_once_however_its_commit_breaks() {
             let done = AttemptEnd::Done { result, messages: Vec::new() };
             assert!(store.end_attempt(&claim.lease, done, now).await.unwrap(), "{cut:?}: the lease held");
         } else {
-            let cancelled = store.cancel(&tenant, &claim.task.id, now).await.unwrap();
+            let cancelled = acts::cancel(&store, &tenant, &claim.task.id, now).await.unwrap();
             assert_eq!(cancelled, Cancelled::Now, "{cut:?}: not before, and not too late");
         }
         let ended = sound.task(&tenant, &claim.task.id).await.unwrap().unwrap();

@@ -9,8 +9,8 @@ use muster_reports::ids::{TaskId, WorkerId};
 use muster_reports::ports::TaskStore;
 use muster_reports::task::{AttemptEnd, NewTask, TaskState};
 use muster_store::{Settings, Store};
-use muster_testkit::build;
 use muster_testkit::postgres::{Durability, PostgresServer, Shutdown};
+use muster_testkit::{acts, build};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -291,7 +291,7 @@ async fn a_cancel_is_heard_after_a_restart() {
         });
         server.stop(Shutdown::Fast);
         server.restart();
-        one.cancel(&build::tenant(), &id, now).await.unwrap();
+        acts::cancel(&one, &build::tenant(), &id, now).await.unwrap();
         tokio::time::timeout(PATIENCE, waiting).await.unwrap().unwrap();
     }
 }

@@ -8,5 +8,4 @@ mod broken_commits;
 mod faults;
 mod order;
 mod postgres;
-mod registry;
 mod sqlite;

@@ -256,10 +256,6 @@ impl TaskStore for MemoryStore {
         Ok(cancelled)
     }
 
-    async fn cancel(&self, tenant: &TenantId, id: &TaskId, now: DateTime<Utc>) -> Result<Cancelled> {
-        Ok(self.terminate(&mut self.state(), tenant, id, now))
-    }
-
     async fn claim(&self, worker: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<Option<Claim>> {
         let mut state = self.state();
         loop {

@@ -44,7 +44,7 @@ pub async fn run(file: &Path, house: &House, output: Output) -> Result {
     }
     let details = format!("{} accounts linked by hand", links.links.len());
     let event = house.event(AuditOperation::ConfigurationChanged, "links", details);
-    house.store.register_links(&house.tenant, &links.links, Some(&event)).await?;
+    house.store.put_links(&links.links, &event).await?;
     match output {
         Output::Json => json(&serde_json::json!({
             "linked": links.links.len(), "withoutUserName": links.open, "refused": links.refused,

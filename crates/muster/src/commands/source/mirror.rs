@@ -39,7 +39,7 @@ pub async fn run(args: &MirrorArgs, settings: &Settings, output: Output) -> Resu
         let details =
             format!("tenant {} mirrored: {changed} of {} sources added or replaced", args.tenant, put.len());
         let event = house.event(AuditOperation::ConfigurationChanged, &args.name, details);
-        house.store.register_sources(&house.tenant, &put, Some(&event)).await?;
+        house.store.put_sources(&put, &event).await?;
     }
     Mirrored::of(mirror, sources, args.dry_run).print(output)
 }
