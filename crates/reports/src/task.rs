@@ -7,8 +7,8 @@
 //!    │  └── retry ──────┤      (bounded attempts; every claim raises the epoch)
 //!    └──────── cancel ──┴────► Terminated
 //! ```
-//! An end state never changes. A store enforces these transitions in the `WHERE` of its updates;
-//! the epoch there keeps a worker that lost its lease from writing anything.
+//! An end state never changes. [`TaskState::entered_from`] declares every change. A store executes that declaration in
+//! the `WHERE` of its updates; the epoch there keeps a worker that lost its lease from writing anything.
 
 use crate::arguments::Arguments;
 use crate::audit::AuditOperation;
@@ -68,21 +68,18 @@ impl TaskState {
         }
     }
 
-    /// Whether a task in this state has files.
-    pub fn has_files(self) -> bool {
+    /// The states from which a task may change to this one: the declaration that stores execute. A running task is
+    /// taken by another worker when its lease has run out, and so changes to running again.
+    pub fn entered_from(self) -> &'static [Self] {
         match self {
-            Self::Succeeded | Self::Warned => true,
-            Self::Pending | Self::Running | Self::Failed | Self::Terminated => false,
+            Self::Pending | Self::Succeeded | Self::Warned => &[Self::Running],
+            Self::Running | Self::Failed | Self::Terminated => &[Self::Pending, Self::Running],
         }
     }
 
     /// Whether the change from `self` to `next` is legal.
     pub fn may_become(self, next: Self) -> bool {
-        match self {
-            Self::Pending => matches!(next, Self::Running | Self::Failed | Self::Terminated),
-            Self::Running => next != Self::Running,
-            Self::Succeeded | Self::Warned | Self::Failed | Self::Terminated => false,
-        }
+        next.entered_from().contains(&self)
     }
 }
 

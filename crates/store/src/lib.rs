@@ -6,8 +6,8 @@
 //! Invariants:
 //! - What a method acknowledged is on the disk: SQLite writes through a log with full synchronisation, over
 //!   one connection; PostgreSQL's commit is waited for, and asked for where its answer was lost.
-//! - Legal task transitions stand in the `WHERE` of the updates, and the epoch in that of every
-//!   worker's write: a worker that lost its lease changes nothing.
+//! - A task changes its state only as `muster-reports` declares: the `WHERE` of each update is made from the declaration.
+//!   That of a worker's write has the epoch too, so that a worker which lost its lease changes nothing.
 //! - What the store does is written once, over a session of either database; only opening, transactions and
 //!   signals between processes differ.
 //! - It knows no report's content. Only result files that a committed record names are served.

@@ -1,8 +1,9 @@
 //! The task machine over the `tasks` table.
 //!
-//! Every write is one transaction and names in its `WHERE` the states it may start from; what a
-//! worker writes also names its epoch. `due` says when a claim may take a task, be it new, a retry whose time has
-//! come, one whose lease ran out or one past its deadline; `place` says which of them goes first.
+//! Every write is one transaction. Statements of [`entering`] change a task's state: their `WHERE` has the states that
+//! [`TaskState::entered_from`] declares. What a worker writes also names its epoch. `due` says when a claim may take a
+//! task, be it new, a retry whose time has come, one whose lease ran out or one past its deadline; `place` says which of
+//! them goes first.
 
 mod claim;
 mod end;
@@ -240,6 +241,14 @@ impl Store {
             })
             .map_err(|error| failed("read the live attempts", error))
     }
+}
+
+/// A statement that changes the state of one task: only from the states that are declared for it. `set` changes other
+/// columns, `which` finds the task.
+fn entering(state: TaskState, set: &str, which: &str) -> String {
+    let from: Vec<_> = state.entered_from().iter().map(|from| format!("'{}'", from.as_str())).collect();
+    let (state, from) = (state.as_str(), from.join(", "));
+    format!("UPDATE tasks SET state = '{state}', {set} WHERE {which} AND state IN ({from})")
 }
 
 /// The first condition is that of the index; SQLite does not see that the second implies it.

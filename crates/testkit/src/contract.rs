@@ -13,6 +13,7 @@ mod relay;
 mod signals;
 mod snapshot_life;
 mod starts;
+mod transitions;
 mod turns;
 
 pub use administration::{audit_trail_contract, snapshot_catalogue_contract};
@@ -68,6 +69,8 @@ pub async fn task_store_contract(make: impl AsyncFn() -> Arc<dyn TaskStore>) {
     outcomes::published_names_are_those_of_results(make().await).await;
     outcomes::cancel_and_finish_have_one_winner(make().await).await;
     outcomes::cancel_answers_by_state(make().await).await;
+
+    transitions::states_change_exactly_as_declared(make().await).await;
 
     signals::a_cancel_wakes_its_waiters(make().await).await;
     signals::no_cancel_is_missed(make().await).await;

@@ -5,14 +5,14 @@ use crate::failure::failed;
 use crate::rows;
 use crate::session::{Moment, Session, Sql, values};
 use crate::store::{Announcer, Unattended};
-use crate::tasks::{end, lease_end};
+use crate::tasks::{end, entering, lease_end};
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::Result;
 use muster_reports::ids::WorkerId;
 use muster_reports::ports::LeaseState;
-use muster_reports::step::{self as durable, taken};
-use muster_reports::task::{AttemptEnd, Claim, Lease, Progress};
-use std::sync::Arc;
+use muster_reports::step::{Step, taken};
+use muster_reports::task::{AttemptEnd, Claim, Lease, Progress, TaskState};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// A lease that ends more leases from now than this was given when the clock was ahead.
@@ -34,6 +34,13 @@ pub(super) const DUE: Sql = Sql {
         "SELECT * FROM tasks WHERE state IN ('pending', 'running') AND due <= $1 ORDER BY place, seq LIMIT 1
                FOR UPDATE SKIP LOCKED",
 };
+
+/// Gives a task to a worker.
+static CLAIM: LazyLock<String> = LazyLock::new(|| {
+    let set = "worker = $1, epoch = epoch + 1, attempts = attempts + 1, launched = coalesce(launched, $2), due = $3,
+         rows = 0, rows_expected = NULL";
+    format!("{} RETURNING *", entering(TaskState::Running, set, "seq = $4 AND epoch = $5"))
+});
 
 /// What one transaction of a claim led to.
 pub(super) enum ClaimStep {
@@ -122,10 +129,7 @@ pub(super) async fn step(
     } else {
         let claimed = session
             .first(
-                "UPDATE tasks SET state = 'running', worker = $1, epoch = epoch + 1, attempts = attempts + 1,
-                     launched = coalesce(launched, $2), due = $3, rows = 0, rows_expected = NULL
-                 WHERE seq = $4 AND epoch = $5 AND state IN ('pending', 'running')
-                 RETURNING *",
+                CLAIM.as_str(),
                 values![
                     worker.as_str(),
                     rows::micros(now),

@@ -5,14 +5,14 @@ use crate::failure::failed;
 use crate::messages;
 use crate::rows::{self, TaskRow};
 use crate::session::{Moment, Read, Session, locking, values};
-use crate::tasks::held;
+use crate::tasks::{entering, held};
 use chrono::{DateTime, Utc};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{TaskId, TenantId};
 use muster_reports::ports::{AuditEvent, Cancelled};
 use muster_reports::step::{Step, taken};
 use muster_reports::task::{AttemptEnd, Lease, Message, Severity, TaskResult, TaskState};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 const FILES_MAX: usize = 100;
 const FILES_TEXT_MAX: usize = 256 * 1_024;
@@ -20,7 +20,30 @@ const COVER_MAX: usize = 16 * 1_024 * 1_024;
 /// Holds any list of messages that `messages::add` lets through.
 const MESSAGES_TEXT_MAX: usize = 64 * 1_024 * 1_024;
 
-/// Terminates the task if it is live, and then records `entry`.
+static TERMINATE: LazyLock<String> =
+    LazyLock::new(|| entering(TaskState::Terminated, "completed = $1, worker = NULL", "seq = $2"));
+
+static FAIL: LazyLock<String> = LazyLock::new(|| {
+    entering(TaskState::Failed, "completed = $1, worker = NULL, messages = $2", "seq = $3 AND epoch = $4")
+});
+
+static SUCCEED: LazyLock<String> = LazyLock::new(|| publishing(TaskState::Succeeded));
+static WARN: LazyLock<String> = LazyLock::new(|| publishing(TaskState::Warned));
+
+fn publishing(state: TaskState) -> String {
+    let set = "completed = $1, worker = NULL, messages = $2, rows = $3, rows_expected = $3, result_rows = $3,
+         files = $4, cover = $5";
+    entering(state, set, "seq = $6 AND epoch = $7")
+}
+
+static WAIT: LazyLock<String> = LazyLock::new(|| {
+    let set =
+        "worker = NULL, due = CASE WHEN $1 < deadline THEN $1 ELSE deadline END, attempts = attempts - $2,
+         messages = $3";
+    entering(TaskState::Pending, set, "seq = $4 AND epoch = $5")
+});
+
+/// Terminates the task of `entry` if it is live, and then records `entry`.
 pub(super) async fn cancel_recorded(
     mut session: Session<'_>,
     entry: Arc<Entry>,
@@ -60,13 +83,7 @@ async fn terminate(
         TaskState::Pending | TaskState::Running => {}
     }
     let now = moment.after_waiting(session).await.map_err(wrong)?.now;
-    let done = session
-        .change(
-            "UPDATE tasks SET state = 'terminated', completed = $1, worker = NULL
-             WHERE seq = $2 AND state IN ('pending', 'running')",
-            values![rows::micros(now), row.seq],
-        )
-        .await;
+    let done = session.change(TERMINATE.as_str(), values![rows::micros(now), row.seq]).await;
     changed_one(WHAT, done)?;
     taken(Step::TaskTerminated);
     Ok(Cancelled::Now)
@@ -142,8 +159,7 @@ async fn fail(
     }
     let done = session
         .change(
-            "UPDATE tasks SET state = 'failed', completed = $1, worker = NULL, messages = $2
-             WHERE seq = $3 AND epoch = $4 AND state IN ('pending', 'running')",
+            FAIL.as_str(),
             values![
                 rows::micros(now),
                 &rows::to_json("the messages of a task", &row.task.messages, MESSAGES_TEXT_MAX)?,
@@ -174,14 +190,12 @@ async fn publish(
     rows::bounded("the cover of a result", &result.cover, COVER_MAX)?;
     messages::add(&mut row.task.messages, more.to_vec());
     let remarked = row.task.messages.iter().any(messages::is_remark);
-    let state = if remarked { TaskState::Warned } else { TaskState::Succeeded };
+    let (state, statement) =
+        if remarked { (TaskState::Warned, &WARN) } else { (TaskState::Succeeded, &SUCCEED) };
     let done = session
         .change(
-            "UPDATE tasks SET state = $1, completed = $2, worker = NULL, messages = $3, rows = $4,
-                 rows_expected = $4, result_rows = $4, files = $5, cover = $6
-             WHERE seq = $7 AND epoch = $8 AND state = 'running'",
+            statement.as_str(),
             values![
-                state.as_str(),
                 rows::micros(now),
                 &rows::to_json("the messages of a task", &row.task.messages, MESSAGES_TEXT_MAX)?,
                 rows::signed("the rows of a result", result.rows)?,
@@ -210,10 +224,7 @@ async fn wait(
     messages::add(&mut row.task.messages, message.into_iter().collect());
     let done = session
         .change(
-            "UPDATE tasks SET state = 'pending', worker = NULL,
-                 due = CASE WHEN $1 < deadline THEN $1 ELSE deadline END, attempts = attempts - $2,
-                 messages = $3
-             WHERE seq = $4 AND epoch = $5 AND state = 'running'",
+            WAIT.as_str(),
             values![
                 rows::micros(not_before),
                 i64::from(uncounted),

@@ -27,9 +27,13 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    fn end(&mut self, state: TaskState, now: DateTime<Utc>) {
+    fn enter(&mut self, state: TaskState) {
         assert!(self.task.state.may_become(state), "{:?} -> {state:?}", self.task.state);
         self.task.state = state;
+    }
+
+    fn end(&mut self, state: TaskState, now: DateTime<Utc>) {
+        self.enter(state);
         self.task.completed = Some(now);
     }
 
@@ -69,7 +73,7 @@ impl Entry {
     }
 
     fn wait_until(&mut self, due: DateTime<Utc>) {
-        self.task.state = TaskState::Pending;
+        self.enter(TaskState::Pending);
         self.due = due.min(self.deadline);
     }
 }
@@ -275,7 +279,7 @@ impl TaskStore for MemoryStore {
             } else {
                 let until = lease_end(now, lease, entry.deadline);
                 entry.due = until;
-                entry.task.state = TaskState::Running;
+                entry.enter(TaskState::Running);
                 entry.task.launched.get_or_insert(now);
                 entry.task.progress = Progress::default();
                 entry.task.attempts += 1;
