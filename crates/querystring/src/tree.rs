@@ -95,19 +95,11 @@ pub enum Expression {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Field {
     /// The name with its escapes undone. A `*` in it, which is always written `\*` unless it is the whole
-    /// name, stands for any characters (E); see [`Field::is_pattern`].
+    /// name, matches any characters: the name then means every field that fits it. Elasticsearch looks at the name after
+    /// escapes are undone, so a field whose name has a star cannot be named alone (E).
     pub name: String,
     /// Where the name was written, without the colon.
     pub span: Span,
-}
-
-impl Field {
-    /// Whether the name stands for every field that fits it. Elasticsearch looks at the name after escapes are
-    /// undone, so a field whose name has a star cannot be named alone (E).
-    #[must_use]
-    pub fn is_pattern(&self) -> bool {
-        self.name.contains('*')
-    }
 }
 
 /// The path of a nested query, as `accounts` in `@accounts(...)`.

@@ -43,7 +43,7 @@ const TELEPHONE_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
 /// The text of a cell with the guard on.
 #[must_use]
-pub fn guard(text: &str) -> Cow<'_, str> {
+pub(crate) fn guard(text: &str) -> Cow<'_, str> {
     if needs_guard(text) { Cow::Owned(format!("{APOSTROPHE}{text}")) } else { Cow::Borrowed(text) }
 }
 

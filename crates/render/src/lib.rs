@@ -28,7 +28,7 @@ mod zip;
 
 pub use csv::{CsvOptions, CsvWriter, Header};
 pub use file::{ColumnFormat, FileWriter, RenderError, Written};
-pub use guard::{FormulaGuard, guard, unguard};
+pub use guard::{FormulaGuard, unguard};
 pub use ndjson::NdjsonWriter;
 pub use parquet::ParquetWriter;
 pub use path::check_name;

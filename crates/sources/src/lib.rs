@@ -69,7 +69,6 @@ pub use secret::{Environment, Secret};
 pub use sql::SqlSettings;
 pub use tenant::{
     LeftOut, MirrorRequest, TenantMirror, TenantObjects, TenantSettings, mirror as mirror_tenant,
-    write_documents as write_tenant_documents,
 };
 pub use unread::unread_digest;
 

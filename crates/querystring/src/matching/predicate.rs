@@ -50,7 +50,7 @@ pub trait Resolver {
     /// The fields that a name stands for, each with how it is compared.
     ///
     /// - A name of no field: an empty list, and the clause matches nothing.
-    /// - A name with `*` in it ([`crate::Field::is_pattern`]) stands for every field whose whole name fits, a
+    /// - A name with `*` in it ([`crate::Field::name`]) means every field whose whole name fits, a
     ///   star being any characters, dots included. The entries of a free map such as `attributes` count:
     ///   either as one field that means any entry that fits, or as many.
     /// - A dotted name may lead through arrays (`access.name`): the field's values are those of all elements.

@@ -28,7 +28,6 @@ mod source;
 mod values;
 
 pub(crate) use documents::Mirror;
-pub use documents::write_documents;
 pub use mirror::{LeftOut, MirrorRequest, TenantMirror, mirror};
 pub(crate) use reader::open;
 pub use settings::{TenantObjects, TenantSettings};
