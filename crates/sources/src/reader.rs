@@ -2,6 +2,9 @@
 
 use arrow::record_batch::RecordBatch;
 
+/// Lower-case hexadecimal digits of bytes.
+pub(crate) use hex::encode as hex;
+
 /// A record of the source that could not become an account record, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rejection {
@@ -136,13 +139,13 @@ pub(crate) fn shown(name: &str) -> String {
     }
 }
 
-/// Bytes as lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+/// An error and its causes, in one line.
+pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
     }
     text
 }

@@ -2,9 +2,8 @@
 
 use std::io::{self, Read};
 
+use muster_reports::ids::hex;
 use sha2::{Digest, Sha256};
-
-use crate::file::hex;
 
 /// Longest record of a CSV file, which is held while it is counted: a spreadsheet's cell has 32,767 characters.
 const RECORD_BYTES_MAX: u64 = 64 << 20;
