@@ -1,6 +1,6 @@
 //! The relay: passes the audit trail on to Kafka.
 //!
-//! Why a crate: librdkafka is native, and nothing else may come to need it.
+//! Why a crate: librdkafka is native, and no other crate may depend on it.
 //!
 //! Invariants:
 //! - an event counts as passed on only when every in-sync replica has acknowledged it; what is marked in the store is
@@ -56,7 +56,7 @@ pub struct Relay {
     producer: Producer,
 }
 
-/// What came of one look.
+/// The result of one look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Look {
     /// Nothing to do, or another relay leads.

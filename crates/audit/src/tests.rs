@@ -144,7 +144,7 @@ fn consume(cluster: &Cluster) -> Vec<Seen> {
     seen
 }
 
-/// The ids of a tenant's messages in their order, without those that came before.
+/// The ids of a tenant's messages in their order, without repetitions.
 fn ids(seen: &[Seen], tenant: &str) -> Vec<String> {
     let mut ids: Vec<String> = Vec::new();
     for message in seen.iter().filter(|message| message.key == tenant) {
@@ -182,7 +182,7 @@ async fn a_download_arrives_as_the_published_document() {
     assert_eq!(seen[0].document, expected);
 }
 
-/// As the specification has the headers for HTTP: a trace id that goes on, a span of ours, and the state as it came.
+/// As the specification has the headers for HTTP: a trace id that goes on, a span of ours, and the state as it was brought.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trace_arrives_in_the_headers() {
     let (house, cluster) = (House::new(), cluster());
@@ -237,7 +237,7 @@ async fn refused_requests_lose_nothing() {
     assert_eq!(ids(&seen, "globex"), expected("globex", 1..=250));
 }
 
-/// A refusal for want of a right ends the delivery at once: it is no reason to give the event up.
+/// A refusal because of a missing right ends the delivery at once; the event is not given up.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_people_can_mend_is_waited_for() {
     let (house, cluster) = (House::new(), cluster());

@@ -26,9 +26,9 @@ pub struct Query {
 pub struct Clause {
     /// What the clause asks of a document when no clause of the list vanishes in analysis.
     pub occur: Occur,
-    /// Whether `AND` (or `&&`) stood before it. `OR` is the default and is not kept.
+    /// Whether `AND` (or `&&`) was before it. `OR` is the default and is not kept.
     pub and: bool,
-    /// `+`, `-`, `!` or `NOT`, if one stood before it.
+    /// `+`, `-`, `!` or `NOT`, if one was before it.
     pub modifier: Modifier,
     /// What is asked.
     pub expression: Expression,
@@ -55,7 +55,7 @@ pub enum Occur {
     MustNot,
 }
 
-/// What stood directly before a clause. One clause has at most one.
+/// What was directly before a clause. One clause has at most one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Modifier {
     /// Nothing.

@@ -1,7 +1,7 @@
 //! Charts: what a chart shows, and which of its categories have room. `pdf/chart.rs` draws it.
 //!
-//! Why here and not the charts of a library: a report's chart must be readable in print, name its unit, and use the
-//! fonts of the page. Only the surface is a library's (`DrawingBackend`), so whatever can be drawn on, can show them.
+//! Why not the charts of a library: a report's chart must be readable in print, name its unit, and use the fonts of the
+//! page.
 
 pub(crate) mod numbers;
 
@@ -57,7 +57,7 @@ pub enum ChartError {
         /// The categories.
         expected: usize,
     },
-    /// A value that no length can stand for.
+    /// A value that no length can show.
     #[error("series {series:?} has the value {value}: expected a finite number, at least 0")]
     Value {
         /// The series.
@@ -91,7 +91,7 @@ impl Chart {
     }
 
     /// The chart with no more categories than can be read: the largest in their order, the rest added up as the last
-    /// one. Of a line, the latest moments. Also how many categories are no longer shown by themselves.
+    /// one. Of a line, the latest moments. Also how many categories the chart does not show by themselves.
     #[must_use]
     pub fn shortened(&self) -> (Self, usize) {
         match self.kind {
@@ -135,8 +135,8 @@ mod tests {
 
     fn chart(kind: ChartKind, count: u32) -> Chart {
         Chart {
-            title: "Accounts <by> source".to_owned(),
-            description: "How many accounts each source has & how many are locked".to_owned(),
+            title: "Accounts by source".to_owned(),
+            description: "How many accounts each source has and how many are locked".to_owned(),
             unit: "accounts".to_owned(),
             kind,
             categories: (0..count).map(|number| format!("Source {number}")).collect(),

@@ -89,7 +89,7 @@ impl std::fmt::Display for Side {
 /// Why two files cannot be compared.
 #[derive(Debug, thiserror::Error)]
 pub enum CompareError {
-    /// It is no CSV file, or cannot be read.
+    /// It is not a CSV file, or cannot be read.
     #[error("the {side} file cannot be read as CSV")]
     Unreadable {
         /// Which.
@@ -109,7 +109,7 @@ pub enum CompareError {
         /// The column.
         column: String,
     },
-    /// A name stands for two columns.
+    /// Two columns have one name.
     #[error("the {side} file has two columns {column:?}: expected each name once")]
     DoubledColumn {
         /// Which.
@@ -213,7 +213,7 @@ pub fn compare<O: Read + Seek, N: Read, W: Write>(
     Ok(result)
 }
 
-/// The columns that are compared: those of both files that are no key, in the order of the new one.
+/// The columns that are compared: those of both files that are not keys, in the order of the new one.
 struct Columns {
     names: Vec<String>,
     old: Vec<usize>,

@@ -4,7 +4,7 @@
 //!
 //! | value | cell |
 //! |---|---|
-//! | null | nothing; so is an empty text, for CSV cannot tell the two |
+//! | null | nothing; so is an empty text, because CSV cannot tell the two apart |
 //! | text | as it is |
 //! | list of text | `a; b; c`, a `;` inside a value doubled, null items left out; a single value as it is |
 //! | boolean | `true`, `false` |

@@ -1,4 +1,4 @@
-//! Evidence packages: a result with everything that shows where it came from, signed, and how to check one.
+//! Evidence packages: a result with everything that shows its origin, signed; and how to check a package.
 //!
 //! A package is a BagIt bag (RFC 8493) as a zip archive. Below its one folder:
 //!

@@ -7,8 +7,7 @@
 //!
 //! Invariants:
 //! - the same batches give the same bytes, however the rows are cut into batches;
-//! - [`Written`] tells the rows, bytes and SHA-256 of exactly what reached the sink, and there is none after a
-//!   failed write.
+//! - [`Written`] has the rows, bytes and SHA-256 of exactly what reached the sink; a failed write returns none.
 
 pub mod chart;
 pub mod compare;

@@ -6,7 +6,7 @@
 //!
 //! Invariants:
 //! - the same batches, settings, cover and charts give the same bytes, however the rows are cut into batches;
-//! - memory does not grow with the rows but for some hundred bytes a page;
+//! - memory grows by some hundred bytes a page, and not with the rows;
 //! - a table is whole or there is no file: past a limit, writing fails.
 
 mod archive;
@@ -90,9 +90,9 @@ pub struct PdfSettings {
     pub language: String,
     /// Title: the report's name.
     pub title: String,
-    /// What stands at the right of each page's head: the tenant, say.
+    /// The text at the right of each page's head, such as the tenant.
     pub subtitle: String,
-    /// What stands at the right of each page's foot: the task's id, say.
+    /// The text at the right of each page's foot, such as the task's id.
     pub footer: String,
 }
 
@@ -315,7 +315,7 @@ impl<W: Write> PdfWriter<W> {
         replaced(&characters, cells)
     }
 
-    /// Writes the cover and the charts, which stand before the table, and the end of the file. Its warnings are those
+    /// Writes the cover and the charts, whose pages precede the table, and the end of the file. Its warnings are those
     /// that [`end_rows`](Self::end_rows) has not told.
     ///
     /// # Errors

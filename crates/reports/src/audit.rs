@@ -56,7 +56,7 @@ pub struct AuditRecord {
 }
 
 impl AuditRecord {
-    /// The record of `event` behind `head`. `caller` is the event's caller as JSON text.
+    /// The record of `event` after `head`. `caller` is the event's caller as JSON text.
     pub fn behind(head: &AuditHead, event: &AuditEvent, caller: String) -> Self {
         let mut record = Self {
             sequence: head.sequence + 1,
@@ -155,7 +155,7 @@ pub enum Finding {
     Gap {
         /// The number before the gap; 0 at the beginning.
         after: u64,
-        /// The number behind it.
+        /// The number after it.
         before: u64,
     },
     /// The event was recorded before the one that its number follows, or a number occurs twice.
@@ -261,7 +261,7 @@ impl Walk {
         Self { events: 0, at: AuditHead::empty(), place: None, noted, findings: Vec::new(), more_findings: 0 }
     }
 
-    /// Begins a walk in the middle of a chain, behind this event.
+    /// Begins a walk in the middle of a chain, after this event.
     pub fn behind(head: AuditHead) -> Self {
         Self { at: head, ..Self::new(Vec::new()) }
     }
@@ -286,7 +286,7 @@ impl Walk {
         self.at = AuditHead { sequence, hash: record.hash.clone() };
     }
 
-    /// Something beside the chain that does not agree with it.
+    /// Something outside the chain that does not agree with it.
     pub fn note(&mut self, finding: Finding) {
         self.find(finding);
     }
@@ -352,7 +352,7 @@ mod tests {
         }
     }
 
-    /// Computed with Python's hashlib: each part behind its length in bytes, eight of them, big-endian.
+    /// Computed with Python's hashlib: each part preceded by its length in bytes, eight of them, big-endian.
     #[test]
     fn the_canonical_form_is_fixed() {
         let first = record(1, FIRST_PREVIOUS);

@@ -188,7 +188,7 @@ impl fmt::Display for DataScope {
     }
 }
 
-/// The person behind a personal access token.
+/// The owner of a personal access token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserIdentity {
     /// `identity_id` of the token.
@@ -220,7 +220,7 @@ pub struct Caller {
     pub scopes: Vec<Scope>,
     /// The rows that the credential grants; what counts is [`Caller::scope`].
     pub data_scope: DataScope,
-    /// The trace of the request; `None` for a credential, and for what was kept before traces were. It stands here so
+    /// The trace of the request; `None` for a credential, and for what was kept before traces were. It is kept here so
     /// that it is kept, and covered by the audit trail's hashes, wherever the caller is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<Trace>,

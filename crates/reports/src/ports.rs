@@ -97,8 +97,8 @@ pub trait TaskStore: Send + Sync {
     /// The task with this id in this tenant.
     async fn task(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Task>>;
 
-    /// As [`TaskStore::cancel`], of the event's task at the event's time. If the task is terminated by it, the event is
-    /// recorded in the same transaction.
+    /// Terminates the event's task at the event's time, if it is live. Then the event is recorded in the same
+    /// transaction. A cancel wins over a retry and over a later finish.
     async fn cancel_recorded(&self, event: &AuditEvent) -> Result<Cancelled>;
 
     /// The tasks of this tenant that were accepted last, the last of all first, at most `count`.
@@ -169,8 +169,9 @@ pub trait SnapshotCatalogue: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<Vec<SnapshotId>>;
 
-    /// As [`SnapshotCatalogue::expire`], in the event's tenant at its time. If any expire, the event is recorded in the
-    /// same transaction, with their ids as its details.
+    /// Lets snapshots of the event's tenant expire as `policy` says at the event's time, and returns them, the last
+    /// published first. If any expire, the event is recorded in the same transaction, with their ids as its details. The
+    /// data is the caller's to remove, once this has returned.
     async fn expire_recorded(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>>;
 
     /// The manifests of all snapshots whose data must be kept, of every tenant: they share their tables.
@@ -332,12 +333,12 @@ pub trait AuditTrail: Send + Sync {
     /// Records one event at the end of its tenant's chain. `Invalid` when its id is taken.
     async fn record(&self, event: &AuditEvent) -> Result<()>;
 
-    /// The tenant's events behind the number `after_sequence`, in order, at most `limit`. An event appears
-    /// only after all that come before it, so a reader that goes on from the last number misses none.
+    /// The tenant's events after the number `after_sequence`, in order, at most `limit`. An event appears only
+    /// after all events before it, so a reader that continues from the last number misses none.
     async fn events(&self, tenant: &TenantId, after_sequence: u64, limit: u32) -> Result<Vec<ChainedEvent>>;
 
-    /// The tenant's events about one task behind the number `after_sequence`, in order, at most `limit`, each as it
-    /// is kept, so that its hash can be computed anew.
+    /// The tenant's events about one task after the number `after_sequence`, in order, at most `limit`, each as it
+    /// is kept, so that its hash can be computed again.
     async fn records_of(
         &self,
         tenant: &TenantId,

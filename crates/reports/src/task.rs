@@ -77,7 +77,7 @@ impl TaskState {
         }
     }
 
-    /// Whether the change from `self` to `next` is legal.
+    /// Whether a task in this state may change to `next`.
     pub fn may_become(self, next: Self) -> bool {
         next.entered_from().contains(&self)
     }
@@ -126,7 +126,7 @@ const TURN: TimeDelta = TimeDelta::minutes(1);
 /// Turns by client: for each task of the same client that is `ahead` (waiting or running) others may come a minute later
 /// and still go first, so that hundreds of starts of one client hold up nobody else. Small before large: a report whose
 /// last run took long gives way to what is started meanwhile, for as long as that run, a minute at most. Both are bounded,
-/// so nobody waits for ever: the place is fixed, and what is started after it goes behind.
+/// so nobody waits for ever: the place is fixed, and later starts get later places.
 pub fn place_in_line(created: DateTime<Utc>, ahead: u32, last_run: Option<TimeDelta>) -> DateTime<Utc> {
     let size = last_run.unwrap_or_default().clamp(TimeDelta::zero(), TURN);
     let turns = TURN.checked_mul(i32::try_from(ahead).unwrap_or(i32::MAX)).unwrap_or(TimeDelta::MAX);

@@ -96,7 +96,7 @@ impl AuditTrail for Store {
             )
             .await;
         let backlog = counted.and_then(|row| row.map_or(Ok(0), |row| row.integer("backlog")));
-        // Negative where events were removed behind the service's back.
+        // Negative where somebody else removed events from the database.
         backlog
             .map(|backlog| u64::try_from(backlog).unwrap_or(0))
             .map_err(|error| failed("read the audit trail", error))
@@ -203,7 +203,7 @@ impl End {
         Ok(end)
     }
 
-    /// The head, if the chain may be extended behind it.
+    /// The head, if the chain may be extended from it.
     fn sound(self, tenant: &TenantId, key: Option<&SealKey>) -> Result<AuditHead> {
         match (self.head, &self.last[..]) {
             (None, []) => Ok(AuditHead::empty()),
@@ -374,7 +374,7 @@ impl Store {
     /// walks showed and that were kept elsewhere: each must still be in the chain.
     ///
     /// # Errors
-    /// When the store fails. What was done to the trail is no error but a finding.
+    /// When the store fails. What was done to the trail is a finding and not an error.
     pub async fn verify_audit(&self, tenant: &TenantId, noted: Vec<AuditHead>) -> Result<Verification> {
         let wrong = |error| failed("verify the audit trail", error);
         let (mut walk, head, seal) = self.walk(tenant, Walk::new(noted), (0, 0)).await.map_err(wrong)?;

@@ -109,7 +109,7 @@ impl ResultFiles {
         ))
     }
 
-    /// Removes a published file; one that is not there is no error.
+    /// Removes a published file; a missing file is not an error.
     ///
     /// # Errors
     /// `Internal` with the path.
@@ -318,7 +318,7 @@ impl Attempt {
 
 fn refused(stored_name: &str) -> Error {
     let expected = "expected <task>.<epoch>.<name> of letters, digits, - and _";
-    Error::internal(format!("{stored_name:?} is no name of a result file"), expected)
+    Error::internal(format!("{stored_name:?} is not a name of a result file"), expected)
 }
 
 fn wrong(act: &str, path: &Path, error: std::io::Error) -> Error {

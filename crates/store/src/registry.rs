@@ -85,7 +85,7 @@ impl Registry for Store {
                 links.len()
             )));
         }
-        // The last link of an account stands, as if they had been put one by one.
+        // The last link of an account counts, as if they had been put one by one.
         let mut by_account = BTreeMap::new();
         for link in links {
             rows::bounded("the native identity of a link", &link.native_identity, PATH_MAX)?;

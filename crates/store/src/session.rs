@@ -245,14 +245,14 @@ impl Row {
 /// PostgreSQL's time of this statement, not of its transaction.
 const CLOCK: &str = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now";
 
-/// When a write happens, on the clock that decides, and how that clock stands to the caller's.
+/// When a write happens, on the clock that decides, and how far that clock is ahead of the caller's.
 ///
 /// Over PostgreSQL the database's clock decides, so that nodes whose clocks differ agree on leases and
 /// deadlines. What a caller names (a deadline, a time to wait until) is a distance from its own now; what
 /// it gets back is told in its own time, so that its timers fit.
 ///
 /// Invariant: it is read inside the change's transaction, when the turn of the change has come. So the times of rows
-/// stand in the order in which they were committed, as long as the clock does not go back.
+/// are in the order in which they were committed, as long as the clock does not go back.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
     /// Now, on the clock that decides.

@@ -1,6 +1,6 @@
 //! The fake of every store port, in memory: small and plain, so that it can be read as the rule.
 //!
-//! One lock around everything stands in for transactions. It passes the same contract suites as
+//! One lock around everything replaces transactions. It passes the same contract suites as
 //! the stores that are shipped, and random command sequences are compared with it.
 
 mod tasks;

@@ -1,7 +1,7 @@
 //! The worker: takes tasks, runs them, and ends each attempt in exactly one way.
 //!
-//! Why here: a loop over two ports ([`TaskStore`] and [`ReportRunner`]) that belongs to no role of its
-//! own; it is the same over SQLite in one process and over a shared store in many.
+//! Why here: a loop over two ports ([`TaskStore`] and [`ReportRunner`]) that no other crate
+//! owns; it is the same over SQLite in one process and over a shared store in many.
 //!
 //! Invariants:
 //! - at most `count` runs at a time, and a slot is free again only when its run has been dropped;
@@ -44,7 +44,7 @@ pub struct WorkerSettings {
 /// What removes files that were written for a result and will never be published.
 #[async_trait]
 pub trait DiscardFiles: Send + Sync {
-    /// Removes `files`; a file that is not there is no error.
+    /// Removes `files`; a missing file is not an error.
     async fn discard(&self, files: &[PublishedFile]) -> Result<(), Error>;
 }
 
@@ -180,7 +180,7 @@ impl Worker {
             () = self.keep_lease(&claim.lease, progress) => RunEnd::LeaseLost,
         };
         run.abort();
-        // The slot is free only when the run is gone. If it came to its end in this very moment, its
+        // The slot is free only when the run is gone. If it ended by itself in this very moment, its
         // result is nobody's: what it wrote goes with it.
         if let Ok(Ok(finished)) = run.await {
             self.discard(&finished.result.files).await;
@@ -206,7 +206,7 @@ impl Worker {
                 Ok(Err(error)) => {
                     tracing::warn!(task = %lease.task, error = error_chain(&error), "heartbeat failed");
                 }
-                Err(_) => tracing::warn!(task = %lease.task, "heartbeat did not come back in time"),
+                Err(_) => tracing::warn!(task = %lease.task, "the store did not answer a heartbeat in time"),
             }
             if self.clock.now() >= held_until {
                 return;
@@ -214,7 +214,7 @@ impl Worker {
         }
     }
 
-    /// How an attempt ends whose run came to its own end.
+    /// How an attempt ends whose run ended by itself.
     fn end_of(&self, claim: &Claim, ended: Result<Result<RunOutcome, Error>, JoinError>) -> AttemptEnd {
         let error = match ended {
             Ok(Ok(RunOutcome { result, messages })) => return AttemptEnd::Done { result, messages },

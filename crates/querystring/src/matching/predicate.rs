@@ -47,14 +47,14 @@ pub trait Resolver {
     /// key. It comes back in [`Predicate::Test`] and nothing here looks into it.
     type Field: Clone;
 
-    /// The fields that a name stands for, each with how it is compared.
+    /// The fields that a name means, each with how it is compared.
     ///
     /// - A name of no field: an empty list, and the clause matches nothing.
     /// - A name with `*` in it ([`crate::Field::name`]) means every field whose whole name fits, a
     ///   star being any characters, dots included. The entries of a free map such as `attributes` count:
     ///   either as one field that means any entry that fits, or as many.
     /// - A dotted name may lead through arrays (`access.name`): the field's values are those of all elements.
-    /// - `.exact` is no business of the resolver's: [`lower`] asks for `name` where the query says
+    /// - The resolver has nothing to do with `.exact`: [`lower`] asks for `name` where the query says
     ///   `name.exact`, takes the fields of text of the answer, whatever their kind, as [`FieldKind::Keyword`],
     ///   and asks for `name.exact` itself only if that leaves no field.
     fn named(&self, array: Option<&str>, name: &str) -> Vec<(Self::Field, FieldKind)>;
@@ -64,7 +64,7 @@ pub trait Resolver {
     fn unnamed(&self, array: Option<&str>) -> Vec<(Self::Field, FieldKind)>;
 
     /// The fields of which one has to have a value for `name:*` and `_exists_:name`. To Elasticsearch a name
-    /// may be that of an object or array here and stands for all that is in it; the default takes only what
+    /// may be that of an object or array here and means all that is in it; the default takes only what
     /// [`Resolver::named`] knows.
     fn existing(&self, array: Option<&str>, name: &str) -> Vec<Self::Field> {
         self.named(array, name).into_iter().map(|(field, _)| field).collect()
@@ -76,7 +76,7 @@ pub trait Resolver {
 
 /// What a query asks of a document, with fields as a [`Resolver`] names them.
 ///
-/// There are two truth values. A missing value is no third one: a test of a field without values is false, and
+/// There are two truth values. A missing value is not a third one: a test of a field without values is false, and
 /// its `Not` is true. In SQL that is `coalesce(test, false)` under each `NOT`.
 #[derive(Debug, Clone)]
 pub enum Predicate<F> {
@@ -146,7 +146,7 @@ pub struct LowerError {
 /// - A list is as [`Occur`] says, at each level, inside `@path(...)` too. Values that are ORed over the same fields
 ///   are one test.
 ///
-/// `now` is the moment that `now` in a date stands for.
+/// `now` is the moment that `now` in a date means.
 ///
 /// # Errors
 /// A regular expression that is too complex.
@@ -365,7 +365,7 @@ impl<'q, R: Resolver> Pass<'_, 'q, R> {
     }
 }
 
-/// The fields that a name stands for, `.exact` understood.
+/// The fields that a name means, `.exact` understood.
 pub(super) fn named<R: Resolver>(
     resolver: &R,
     array: Option<&str>,
@@ -384,7 +384,7 @@ pub(super) fn existing<R: Resolver>(resolver: &R, array: Option<&str>, name: &st
     exact.into_iter().map(|(field, _)| field).collect()
 }
 
-/// The fields of text that `name.exact` stands for; none for other names.
+/// The fields of text that `name.exact` means; none for other names.
 fn exactly_named<R: Resolver>(resolver: &R, array: Option<&str>, name: &str) -> Vec<(R::Field, FieldKind)> {
     let fields = name.strip_suffix(EXACT).map_or_else(Vec::new, |stem| resolver.named(array, stem));
     let is_text =
@@ -404,7 +404,7 @@ fn not<F>(part: Predicate<F>) -> Predicate<F> {
     }
 }
 
-/// All of the parts; none of them is no condition.
+/// All of the parts; an empty list is no condition.
 fn and<F>(parts: Vec<Predicate<F>>) -> Predicate<F> {
     let mut kept = Vec::with_capacity(parts.len());
     for part in parts {
@@ -442,7 +442,7 @@ fn or<F>(parts: Vec<Predicate<F>>) -> Predicate<F> {
 /// The alternatives, with those that ask the same fields as one test, in the place of the first of them.
 fn united<F>(parts: Vec<Predicate<F>>) -> Vec<Predicate<F>> {
     let mut kept: Vec<Predicate<F>> = Vec::with_capacity(parts.len());
-    // Where in `kept` the tests of the same fields stand, by the place of the fields in memory.
+    // Where in `kept` the tests of the same fields are, by the place of the fields in memory.
     let mut places: HashMap<*const F, Vec<usize>> = HashMap::new();
     for part in parts {
         if let Predicate::Test {

@@ -214,7 +214,7 @@ impl TextTest {
         }
     }
 
-    /// The range in which every text that passes lies, for a scan that can skip others. `None` where nothing
+    /// The range that contains every text that passes, for a scan that can skip others. `None` where nothing
     /// follows, as for all analysed text; also where only texts in the range pass, not all in it need to.
     #[must_use]
     pub fn bounds(&self) -> Option<TextBounds> {
@@ -343,7 +343,7 @@ impl TextShape {
         }
     }
 
-    /// A text that stands in everything of this shape.
+    /// A text that everything of this shape contains.
     fn literal(&self) -> Option<&str> {
         match self {
             TextShape::Is(text) | TextShape::BeginsWith(text) => Some(text),
@@ -388,7 +388,7 @@ fn successor(prefix: &str) -> Option<String> {
     None
 }
 
-/// Whether a word, in lower case, stands in the text in any case.
+/// Whether the text contains a word, given in lower case, in any case.
 fn has_word(text: &str, word: &str) -> bool {
     if !text.is_ascii() {
         let may_have = !word.is_ascii() || !lacks(text, word);

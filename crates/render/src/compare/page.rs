@@ -1,6 +1,6 @@
 //! A comparison as a page of HTML: whose runs, the counts, and the first lines of what differs.
 //!
-//! What stands in cells comes from sources, and whoever can name an account chooses it. So everything is escaped,
+//! The content of cells comes from sources, and anybody who can name an account chooses it. So everything is escaped,
 //! there are no scripts, links, forms or pictures, and [`POLICY`] forbids a browser all of them. The page is bounded
 //! whatever differs; the CSV file has everything.
 

@@ -22,8 +22,8 @@ pub enum KeyError {
     /// It is a key of another kind.
     #[error("the public key is of another kind: expected Ed25519")]
     OtherKind,
-    /// Its bytes are no point of the curve.
-    #[error("the public key is no Ed25519 key")]
+    /// Its bytes are not a point of the curve.
+    #[error("the public key is not an Ed25519 key")]
     NotOnCurve,
 }
 

@@ -15,14 +15,14 @@ use super::PublicKey;
 use super::cover::{self, Described};
 use super::measure::measure;
 
-/// How something stands.
+/// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckOutcome {
     /// It was checked and holds.
     Holds,
     /// It was checked and does not hold.
     Fails,
-    /// It could not be checked, which is no fault.
+    /// It could not be checked. That is not a fault.
     Unchecked,
 }
 
@@ -94,7 +94,7 @@ pub fn verify_bag(bag: impl Read + Seek, key: &PublicKey) -> Verification {
     Verification { findings }
 }
 
-/// Checks one file of a result against the result's cover, which lies beside it.
+/// Checks one file of a result against the result's cover, a second file.
 #[must_use]
 pub fn verify_file(name: &str, content: impl Read, cover: &[u8]) -> Verification {
     let mut findings = Vec::new();

@@ -1,7 +1,7 @@
 //! How wide the table's columns are.
 //!
-//! Decided once, from the first rows, for the table must look the same on every page and rows that were written cannot
-//! be taken back.
+//! The widths are decided once, from the first rows: the table must look the same on every page, and rows that were
+//! written cannot be taken back.
 
 use super::style::CELL_SIDE;
 
@@ -18,7 +18,7 @@ const LINE_MAX: f32 = 260.0;
 /// Lines that a cell of usual length may take before the text is made smaller.
 const LINES: f32 = 2.0;
 
-/// What was seen of a column, in thousandths of the font size.
+/// The widths of a column's header and of a sample of its cells, in thousandths of the font size.
 #[derive(Debug, Clone, Default)]
 pub(super) struct ColumnSample {
     pub(super) header: f32,

@@ -192,7 +192,7 @@ fn reconciliation<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(),
     Ok(())
 }
 
-/// The charts, two beside one another where they are not too high, each with its numbers below it.
+/// The charts, in pairs side by side where they are not too high, each with its numbers below it.
 fn draw_charts<W: Write>(flow: &mut Flow<'_, W>, charts: &[Chart]) -> Result<(), PdfError> {
     let checked = |chart: &Chart| match chart.check() {
         Ok(()) => Ok(chart.shortened()),
@@ -323,7 +323,7 @@ fn files<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError
             .collect();
         flow.grid(&fields, &rows, 1.0)?;
         if let Some(guard) = cover.csv_formula_guard {
-            let state = if guard { "carry a leading apostrophe" } else { "stand as they are" };
+            let state = if guard { "have a leading apostrophe" } else { "are unchanged" };
             flow.paragraph(&format!("Cells of CSV that a spreadsheet would take for a formula {state}."))?;
         }
     }

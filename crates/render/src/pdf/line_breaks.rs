@@ -1,6 +1,6 @@
 //! Where lines are broken.
 //!
-//! A line ends after a space, or beside an ideograph. A word that is longer than a whole line (an id, a name in a
+//! A line ends after a space, or before or after an ideograph. A word that is longer than a whole line (an id, a name in a
 //! directory) is divided after its punctuation, and where it has none, anywhere: nothing is ever lost or outside its
 //! column.
 

@@ -132,8 +132,8 @@ impl<W: Write> Objects<W> {
         Ok(())
     }
 
-    /// Writes the cross-reference stream and the trailer; the file's identifier is the start of a hash of all that
-    /// came before, so that the same file always has the same one.
+    /// Writes the cross-reference stream and the trailer; the file's identifier is the start of a hash of all bytes
+    /// before it, so that the same file always has the same identifier.
     pub(super) fn finish(mut self, catalog: Ref, info: Ref) -> io::Result<(Finished, W)> {
         let id = self.allocate();
         let start = self.position();

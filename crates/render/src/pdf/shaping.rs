@@ -114,7 +114,7 @@ pub(super) fn units(setter: &mut Typesetter, text: &str, items: &[Item], units: 
     }
 }
 
-/// Combining marks and the vowels and signs that follow their letter, for the scripts whose marks are no cluster.
+/// Combining marks and the vowels and signs that follow their letter, for the scripts whose marks do not form a cluster.
 fn is_mark(character: char) -> bool {
     character.script() == Script::Inherited
         || matches!(u32::from(character),

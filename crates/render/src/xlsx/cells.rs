@@ -24,7 +24,7 @@ const DAYS_TO_1970: i64 = 25_569;
 const DAYS: std::ops::Range<i64> = -25_508..2_932_897;
 const MILLISECONDS_PER_DAY: i64 = 86_400_000;
 
-/// What stands in one cell.
+/// The content of one cell.
 #[derive(Debug, PartialEq)]
 pub(super) enum Cell<'a> {
     Empty,

@@ -222,7 +222,7 @@ pub fn without_spaces(text: &str) -> String {
     text.chars().filter(kept).collect()
 }
 
-/// The common names in the directory file beside the repository, decoded.
+/// The common names in the directory file next to the repository, decoded.
 pub fn directory_names() -> Option<Vec<String>> {
     use std::collections::BTreeSet;
     let folder = std::env::current_dir().ok()?;

@@ -67,7 +67,7 @@ fn a_file_that_cannot_be_renamed_is_gone() {
     std::fs::create_dir(dir.path().join("a1.1.report.csv")).unwrap();
     let error = pending.publish().unwrap_err();
     assert!(error.message.contains("a1.1.report.csv"), "{}", error.message);
-    assert_eq!(names(dir.path()), ["a1.1.report.csv"], "only the folder that stood in the way");
+    assert_eq!(names(dir.path()), ["a1.1.report.csv"], "only the folder that was in the way");
 }
 
 #[test]

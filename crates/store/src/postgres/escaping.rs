@@ -1,4 +1,4 @@
-//! Texts as PostgreSQL keeps them.
+//! Escapes the one character that PostgreSQL does not take in a text.
 //!
 //! PostgreSQL takes every character but U+0000, which names and details may contain. It is written as
 //! U+001A and a zero, and U+001A itself twice, so that every text comes back as it was and equal texts

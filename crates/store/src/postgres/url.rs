@@ -6,7 +6,7 @@ use sqlx::postgres::PgConnectOptions;
 use std::fmt;
 use std::str::FromStr;
 
-/// Parameters that may stand in the URL; others are refused, for a mistyped one could be a password.
+/// Parameters that the URL may have; others are refused, because a mistyped one could be a password.
 const PARAMETERS: [&str; 11] = [
     "application_name",
     "dbname",

@@ -1,4 +1,4 @@
-//! Whatever is done to an audit trail behind the service's back is found, over both databases.
+//! Every change of an audit trail that the service did not make is found, over both databases.
 //!
 //! The tampering is done as somebody with all rights in the database would do it: triggers and constraints off.
 
@@ -324,7 +324,7 @@ fn is_refused<T: std::fmt::Debug>(outcome: muster_reports::Result<T>, why: &str)
     assert!(error.message.contains(why), "{}", error.message);
 }
 
-/// The next event would be sealed with the forgery behind it.
+/// The seal of the next event would cover the forgery.
 #[tokio::test]
 async fn a_forged_trail_is_never_extended() {
     let dir = tempfile::tempdir().unwrap();

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// Short, so that what a broken claim leaves behind is soon taken up.
+/// Short, so that the task of a broken claim is soon taken again.
 const LEASE: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(600);
 const STARTERS: u64 = 8;
@@ -38,7 +38,7 @@ fn impatient() -> Settings {
 struct Seen {
     /// Accepted tasks by the key they are about.
     accepted: Mutex<BTreeMap<u64, TaskId>>,
-    /// Keys of which a start once came back without an answer.
+    /// Keys of which a start once got no answer.
     unsure: Mutex<BTreeSet<u64>>,
     claims: Mutex<Vec<(TaskId, u64)>>,
     published: Mutex<Vec<TaskId>>,
@@ -131,7 +131,7 @@ impl Load {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
-        // Tasks whose start went without an answer end too.
+        // Tasks whose start got no answer end too.
         while !store.live_attempts().await.unwrap().is_empty() {
             assert!(began.elapsed() < PATIENCE, "some attempts do not end");
             tokio::time::sleep(Duration::from_millis(20)).await;

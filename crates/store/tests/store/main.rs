@@ -4,7 +4,6 @@
 
 mod audit;
 mod broken_commits;
-
 mod faults;
 mod order;
 mod postgres;

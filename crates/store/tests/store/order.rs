@@ -1,4 +1,4 @@
-//! The times of rows stand in the order in which they were committed: a change reads the clock when its turn has
+//! The times of rows are in the order in which they were committed: a change reads the clock when its turn has
 //! come, not when its caller asked.
 
 use crate::postgres::{open, settings};

@@ -166,7 +166,7 @@ async fn the_clock_of_the_database_decides() {
     assert_eq!(told, TimeDelta::seconds(30), "told in the claiming node's time");
     let left = (claim.lease.deadline - late).num_seconds();
     assert!((3_540..=3_600).contains(&left), "an hour from the start, on the claiming node's clock: {left}");
-    // The other node's clock is days behind, and a far later time on it changes nothing either.
+    // The other node's clock is days late, and a far later time on it changes nothing either.
     for now in [early, early + TimeDelta::days(300)] {
         assert!(one.claim(&worker(1), now, LEASE).await.unwrap().is_none(), "the lease holds for 30 seconds");
     }
@@ -363,7 +363,7 @@ async fn tables_of_another_version_are_refused() {
     open(&url, settings()).await.unwrap().close().await;
     server.sql(&format!("UPDATE {schema}._sqlx_migrations SET checksum = '\\x00' WHERE version = 1"));
     let error = open(&url, settings()).await.unwrap_err();
-    assert!(error.message.contains("another than this program's"), "{}", error.message);
+    assert!(error.message.contains("differs from this program's"), "{}", error.message);
 }
 
 /// Many processes that start at once bring the tables up to date once.

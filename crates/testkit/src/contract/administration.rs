@@ -1,4 +1,4 @@
-//! The suites of the smaller ports: snapshots, credentials, registry, audit trail.
+//! The suites of the catalogue of snapshots and of the audit trail.
 
 use super::at;
 use crate::{acts, build};
@@ -67,7 +67,7 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
         if operation == AuditOperation::Start {
             event.caller = build::application();
         }
-        // Some callers came with a trace, with one and more about it, or before there were traces.
+        // Some callers have a trace, some a trace with a state, and some none: they are older than traces.
         event.caller.trace = match operation {
             AuditOperation::Start | AuditOperation::Cancel => {
                 Some(build::trace(Some("rojo=00f067aa0ba902b7")))

@@ -92,7 +92,7 @@ pub(super) async fn progress_is_visible(store: Arc<dyn TaskStore>) {
         assert_eq!(look(&*store, &claimed.task.id).await.progress, progress);
     }
     let next = claim(&*store, 2, at(31)).await.expect("the lease ran out");
-    assert_eq!(next.task.progress, Progress::default(), "another attempt begins anew");
+    assert_eq!(next.task.progress, Progress::default(), "another attempt begins at zero");
 }
 
 pub(super) async fn published_names_are_those_of_results(store: Arc<dyn TaskStore>) {

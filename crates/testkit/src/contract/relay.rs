@@ -94,7 +94,7 @@ async fn ends_leave_events(store: &dyn Trail) {
     );
     let broken = started_and_claimed(store, 2, at(2)).await;
     assert!(end(store, &broken, failed(), at(3)).await);
-    // Put back, and then past its deadline; cancelled, which is recorded by who cancels.
+    // Put back, and then past its deadline. And one that is cancelled.
     let late = started_and_claimed(store, 3, at(4)).await;
     assert!(end(store, &late, retry(at(5)), at(5)).await);
     assert!(claim(store, 1, at(7 * 3_600)).await.is_none());

@@ -21,7 +21,7 @@ pub(super) async fn a_cancel_wakes_its_waiters(store: Arc<dyn TaskStore>) {
     assert_eq!(cancelled, Cancelled::Now);
     within("the first waiter", one).await.expect("no waiter panics");
     within("the second waiter", two).await.expect("no waiter panics");
-    within("a waiter that came late", store.cancelled(&first)).await;
+    within("a late waiter", store.cancelled(&first)).await;
     assert!(!other.is_finished(), "the other task has not been cancelled");
     acts::cancel(&*store, &build::tenant(), &second, at(1)).await.expect("the store answers");
     within("the other waiter", other).await.expect("no waiter panics");

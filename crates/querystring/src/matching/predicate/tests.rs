@@ -91,7 +91,7 @@ fn clauses_combine_as_lucene_combines_them() {
     becomes("name:a", "words(name)");
     becomes("name:a city:b", "(words(name) | words(city))");
     becomes("name:a AND city:b", "(words(name) & words(city))");
-    // What is optional filters nothing beside what is required.
+    // An optional clause filters nothing where another is required.
     becomes("name:a OR city:b AND id:c", "(words(city) & whole(id))");
     becomes("name:a -city:b", "(words(name) & !words(city))");
     becomes("name:a id:c -city:b", "((words(name) | whole(id)) & !words(city))");

@@ -34,10 +34,10 @@ fn an_archive_holds_its_members_and_nothing_else() {
         bag[end + 20] = 4;
         bag.extend(b"more");
     });
-    refused("other bytes stand before the archive", &|bag| drop(bag.splice(0..0, *b"more")));
+    refused("there are other bytes before the archive", &|bag| drop(bag.splice(0..0, *b"more")));
     let shift = |bag: &mut Vec<u8>, at: usize, bytes: u8| bag[at] += bytes;
     // Between the last member and the directory, which says where it begins.
-    refused("other bytes stand between the last member and the directory", &|bag| {
+    refused("there are other bytes between the last member and the directory", &|bag| {
         let start = u32::from_le_bytes(bag[end + 16..end + 20].try_into().unwrap());
         bag[end + 16..end + 20].copy_from_slice(&(start + 4).to_le_bytes());
         bag.splice(central[0]..central[0], *b"more");
@@ -56,13 +56,13 @@ fn an_archive_holds_its_members_and_nothing_else() {
         });
     }
     refused("it is encrypted", &|bag| bag[central[0] + 8] |= 1);
-    // One member's header stands for another's.
+    // One member's header is that of another.
     refused("it shares bytes with another member", &|bag| {
         let other: [u8; 4] = bag[central[1] + 42..central[1] + 46].try_into().unwrap();
         bag[central[2] + 42..central[2] + 46].copy_from_slice(&other);
     });
     // The kind of an extra field by which some programs take another name: 0x7075.
-    refused("which packages have not", &|bag| {
+    refused("which packages do not have", &|bag| {
         let name = usize::from(u16::from_le_bytes([bag[26], bag[27]]));
         bag[30 + name..30 + name + 2].copy_from_slice(&[0x75, 0x70]);
     });
