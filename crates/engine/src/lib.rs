@@ -8,6 +8,7 @@ pub mod digests;
 mod error;
 mod file;
 mod functions;
+pub mod memory;
 mod order;
 mod pieces;
 pub mod reading;

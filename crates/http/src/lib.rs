@@ -16,6 +16,7 @@
 
 mod access;
 mod answered;
+pub mod connections;
 mod failure;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
@@ -33,6 +34,7 @@ mod reports;
 mod router;
 mod secret;
 mod state;
+pub mod tls;
 
 pub use access::ApiVersion;
 pub use issuer::{KeyRing, TokenIssuer, TokenKeys, TokenRefused, TokenSeed};
@@ -40,8 +42,8 @@ pub use issuer::{KeyRing, TokenIssuer, TokenKeys, TokenRefused, TokenSeed};
 pub use muster_wire::ReportComparison;
 pub use openapi::document;
 pub use outside::{
-    CallerRule, ClaimRules, KEY_SET_BYTES_MAX, KeySource, KeyTimes, OutsideIssuer, OutsideIssuers,
-    SignatureAlgorithm, TenantRule,
+    CallerRule, ClaimRules, FileKeys, KEY_SET_BYTES_MAX, KeySource, KeyTimes, OutsideIssuer, OutsideIssuers,
+    SignatureAlgorithm, TenantRule, UrlKeys,
 };
 pub use rate::RateLimit;
 pub use router::{Access, RouteEntry, route_table, router};

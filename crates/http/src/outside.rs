@@ -12,10 +12,12 @@
 //! - a caller is told that a token has expired or is not valid; which check failed goes to the log.
 
 mod claims;
+mod fetch;
 mod jws;
 mod keys;
 
 pub use claims::{CallerRule, ClaimRules, TenantRule};
+pub use fetch::{FileKeys, UrlKeys};
 pub use keys::{KEY_SET_BYTES_MAX, KeySource, KeyTimes};
 
 use crate::issuer::{ISSUER, TokenRefused};

@@ -8,7 +8,6 @@ pub use muster_engine::explain::{CorrelationExplanation, is_unseen};
 pub use muster_engine::retention::{Removal, Removed};
 
 use crate::config::{self, CsvHeader, PdfPaper};
-use crate::memory;
 use crate::refresh::{
     RefreshReport, RefreshRequest, Refresher, RejectedRecord, SourceOutcome, TableOutcome, Total,
 };
@@ -19,7 +18,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use muster_engine::search::{SearchPart, SearchRequest};
 use muster_engine::{
-    ChartNumber, Engine, EngineSettings, OutputColumn, ReportPlan, ReportRows, refresh as engine,
+    ChartNumber, Engine, EngineSettings, OutputColumn, ReportPlan, ReportRows, memory, refresh as engine,
 };
 use muster_render::chart::{Chart, ChartKind, Series};
 use muster_render::pdf::{FontSet, Paper, PdfSettings};

@@ -7,22 +7,20 @@
 use crate::cli::ServeArgs;
 use crate::clock::SystemClock;
 use crate::config::{AuditedDownloads, Settings};
-use crate::connections::{self, Limits, Transport};
 use crate::copies::Copies;
 use crate::engine_wiring::EnginePorts;
 use crate::failure::{Context, Failure, Result};
 use crate::house::{House, Lock, Opening};
 use crate::ids::SystemIds;
 use crate::issuers;
-use crate::open_files;
-use crate::query_language::SearchLanguage;
 use crate::snapshots::SnapshotTables;
-use crate::tls;
 use crate::trash;
 use async_trait::async_trait;
 use chrono::TimeDelta;
 use muster_audit::{Properties, Relay, RelaySettings};
-use muster_http::{AppState, FileOpener, RateLimit, Readiness, Wiring};
+use muster_engine::search::SearchLanguage;
+use muster_http::connections::{self, Limits, Transport, open_files};
+use muster_http::{AppState, FileOpener, RateLimit, Readiness, Wiring, tls};
 use muster_reports::audit::AuditOperation;
 use muster_reports::error::{Error, error_chain};
 use muster_reports::ids::{TaskId, TenantId, WorkerId};
@@ -96,7 +94,11 @@ impl Face {
     /// When it cannot be had, or the certificate not be used.
     pub fn listen(settings: &Settings) -> Result<Self> {
         let server = &settings.server;
-        let transport = tls::transport(server, &settings.data.dir)?;
+        let dir = &settings.data.dir;
+        let transport = match (&server.tls_certificate, &server.tls_key) {
+            (Some(certificate), Some(key)) => tls::transport(&dir.join(certificate), &dir.join(key))?,
+            (Some(_), None) | (None, Some(_)) | (None, None) => Transport::Plain,
+        };
         let listener = connections::listen(server.listen)
             .context(|| format!("cannot listen on {} (server.listen)", server.listen))?;
         let address = listener.local_addr().context(|| "the address is not known".into())?;

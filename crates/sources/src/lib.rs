@@ -17,6 +17,7 @@
 //! sets of named values share `account`, which makes records of them.
 
 mod account;
+mod check;
 pub mod definition;
 pub mod delimited;
 mod delta;
@@ -48,6 +49,7 @@ use named::Named;
 pub use named::unmapped_identity_attributes;
 
 pub use account::{AccountSettings, FlagCondition};
+pub use check::{SourceCheck, check_source};
 pub use definition::{
     AttributeMapping, CorrelationRule, DefinitionError, FlagRule, IdentityStatus, LifecycleDefinition,
     ManagerDefinition, ManagerMatch, MappingSource, PreferDefinition, ProfileDefinition, ReaderSettings,
@@ -68,8 +70,8 @@ pub use scim::{GroupsFrom, Paging, ScimSettings};
 pub use secret::{Environment, Secret};
 pub use sql::SqlSettings;
 pub use tenant::{
-    LeftOut, MirrorRequest, TenantMirror, TenantObjects, TenantSettings, mirror as mirror_tenant,
-    write_documents as write_tenant_documents,
+    LeftOut, MirrorRequest, SourceChange, SourceChangeKind, TenantMirror, TenantObjects, TenantSettings,
+    mirror as mirror_tenant, mirror_changes, write_documents as write_tenant_documents,
 };
 pub use unread::unread_digest;
 

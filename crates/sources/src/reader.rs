@@ -1,9 +1,11 @@
 //! What every kind of source gives: batches of records, rejections, and a summary at the end.
 
 use arrow::record_batch::RecordBatch;
+use serde::Serialize;
 
 /// A record of the source that could not become an account record, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Rejection {
     /// Physical line on which the record begins, counted from 1; for sources without lines the number of the record in
     /// this read.

@@ -12,10 +12,12 @@ mod explain;
 mod fields;
 mod filter;
 mod flatten;
+mod language;
 mod remarks;
 mod spread;
 
 pub use explain::{Explanation, IndexExplanation, explain};
+pub use language::SearchLanguage;
 
 use crate::error::{EngineError, Result};
 use crate::order::{Ordered, SortKey};

@@ -5,14 +5,12 @@ use crate::config::Settings;
 use crate::failure::{Context, Failure, Result};
 use crate::house::House;
 use crate::output::{Output, count, json, number, print, table, text};
-use crate::refresh::RejectedRecord;
 use muster_reports::Category;
 use muster_reports::audit::AuditOperation;
 use muster_reports::ids::SourceId;
 use muster_reports::ports::{RegisteredSource, Registry};
-use muster_sources::{Duplicates, Rejection, SourceDefinition, unmapped_identity_attributes};
+use muster_sources::{SourceCheck, SourceDefinition, check_source, unmapped_identity_attributes};
 use serde::Serialize;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 mod link;
@@ -27,7 +25,7 @@ pub async fn run(command: &SourceCommand, settings: &Settings, output: Output) -
             remove(source, *links, &House::open(settings).await?).await
         }
         SourceCommand::List => list(&House::open(settings).await?, output).await,
-        SourceCommand::Check { file, rejected } => check(file, *rejected)?.print(output),
+        SourceCommand::Check { file, rejected } => print_check(&check(file, *rejected)?, output),
         SourceCommand::Mirror(args) => mirror::run(args, settings, output).await,
         SourceCommand::Links { to } => links::run(to, &House::open(settings).await?).await,
         SourceCommand::Link { file } => link::run(file, &House::open(settings).await?, output).await,
@@ -136,168 +134,74 @@ async fn list(house: &House, output: Output) -> Result {
     })
 }
 
-/// What reading a source to its end came to.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Checked {
-    name: String,
-    id: String,
-    kind: &'static str,
-    authoritative: bool,
-    read: u64,
-    accepted: u64,
-    /// Records that a refresh refuses: those that cannot be read, and those of one account that differ.
-    rejected: u64,
-    rejections: Vec<RejectedRecord>,
-    complete: bool,
-    incomplete_reason: Option<String>,
-    bytes: u64,
-    sha256: String,
-    attributes: Vec<String>,
-    /// Accepted documents by the index that they belong to; none for a source of accounts.
-    documents: BTreeMap<&'static str, usize>,
-    warnings: Vec<String>,
-}
-
-/// Accepted records below which a file may have been cut or filtered by mistake.
-const FEW_RECORDS: u64 = 10;
-
-fn check(file: &Path, rejected_max: usize) -> Result<Checked> {
+fn check(file: &Path, rejected_max: usize) -> Result<SourceCheck> {
     let (definition, base_dir) = definition(file)?;
-    let failed = || format!("source {:?} cannot be read", definition.name);
-    let (mut rejections, mut documents) = (Vec::new(), BTreeMap::new());
-    let mut keep = |rejected: Vec<Rejection>| {
-        let room = rejected_max.saturating_sub(rejections.len());
-        rejections.extend(rejected.into_iter().take(room).map(|rejection| RejectedRecord {
-            line: rejection.line,
-            native_identity: rejection.native_identity,
-            reason: rejection.reason,
-        }));
-    };
-    let mut duplicates = Duplicates::default();
     let environment = |name: &str| std::env::var(name).ok();
-    let opened = muster_sources::open_documents(&definition, &base_dir, &environment);
-    let summary = match opened.context(failed)? {
-        Some(mut reader) => {
-            while let Some(batch) = reader.next_batch().context(failed)? {
-                for typed in &batch.documents {
-                    *documents.entry(typed.document_type.index_name()).or_insert(0) += typed.lines.len();
-                }
-                keep(batch.rejections);
-            }
-            reader.finish().context(failed)?
-        }
-        None => {
-            let mut reader =
-                muster_sources::open_source(&definition, &base_dir, &environment).context(failed)?;
-            while let Some(batch) = reader.next_batch().context(failed)? {
-                keep(batch.rejections);
-                if !definition.reader.merge_rows() {
-                    keep(duplicates.note(&batch.records));
-                }
-            }
-            reader.finish().context(failed)?
-        }
-    };
-    let rejected = summary.rejected + duplicates.refused();
-    let accepted = summary.read.saturating_sub(rejected);
-    let mut warnings = summary.warnings;
-    if accepted < FEW_RECORDS {
-        let records =
-            if accepted == 1 { "1 record".to_owned() } else { format!("{} records", count(accepted)) };
-        warnings.push(format!("the source has {records} that can be used: is it whole?"));
-    }
-    if duplicates.is_partial() {
-        warnings.push("there are more accounts than could be searched for records of one account".to_owned());
-    }
-    Ok(Checked {
-        name: definition.name.clone(),
-        id: definition.id.clone(),
-        kind: definition.reader.kind(),
-        authoritative: definition.is_authoritative(),
-        read: summary.read,
-        accepted,
-        rejected,
-        rejections,
-        complete: summary.complete,
-        incomplete_reason: summary.incomplete_reason,
-        bytes: summary.bytes,
-        sha256: summary.digest_sha256,
-        attributes: summary.schema,
-        documents,
-        warnings,
-    })
+    check_source(&definition, &base_dir, &environment, rejected_max)
+        .context(|| format!("source {:?} cannot be read", definition.name))
 }
 
-impl Checked {
-    /// Prints it; what a refresh would not take as it is is a failure.
-    fn print(&self, output: Output) -> Result {
-        match output {
-            Output::Json => json(self)?,
-            Output::Table => self.print_text()?,
-        }
-        if self.rejected > 0 {
-            let (rejected, read) = (count(self.rejected), count(self.read));
-            return Err(Failure::new(format!("a refresh would refuse {rejected} of {read} records")));
-        }
-        if let Some(reason) = &self.incomplete_reason {
-            return Err(Failure::new(format!("the read is incomplete: {reason}")));
-        }
-        if self.accepted == 0 {
-            return Err(Failure::new("the source has no record"));
-        }
-        Ok(())
+/// Prints it; what a refresh would not take as it is is a failure.
+fn print_check(check: &SourceCheck, output: Output) -> Result {
+    match output {
+        Output::Json => json(check)?,
+        Output::Table => print_text(check)?,
     }
-
-    fn print_text(&self) -> Result {
-        let columns = [
-            text("source"),
-            text("id"),
-            number("read"),
-            number("accepted"),
-            number("rejected"),
-            number("bytes"),
-        ];
-        let row = vec![
-            self.name.clone(),
-            self.id.clone(),
-            count(self.read),
-            count(self.accepted),
-            count(self.rejected),
-            count(self.bytes),
-        ];
-        print(&table(&columns, std::iter::once(row)))?;
-        if !self.attributes.is_empty() {
-            print(&format!("attributes: {}", self.attributes.join(", ")))?;
-        }
-        for (index, documents) in &self.documents {
-            print(&format!("{index}: {}", count(*documents as u64)))?;
-        }
-        for warning in &self.warnings {
-            print(&format!("warning: {warning}"))?;
-        }
-        if let Some(reason) = &self.incomplete_reason {
-            print(&format!("incomplete: {reason}"))?;
-        }
-        for record in &self.rejections {
-            let who = record.native_identity.as_ref().map_or_else(String::new, |id| format!(" ({id})"));
-            print(&format!("{}{who}: {}", self.place(record.line), record.reason))?;
-        }
-        let listed = self.rejections.len() as u64;
-        if listed < self.rejected {
-            print(&format!("{} more rejected records", count(self.rejected - listed)))?;
-        }
-        Ok(())
+    if check.rejected > 0 {
+        let (rejected, read) = (count(check.rejected), count(check.read));
+        return Err(Failure::new(format!("a refresh would refuse {rejected} of {read} records")));
     }
+    if let Some(reason) = &check.incomplete_reason {
+        return Err(Failure::new(format!("the read is incomplete: {reason}")));
+    }
+    if check.accepted == 0 {
+        return Err(Failure::new("the source has no record"));
+    }
+    Ok(())
+}
 
-    /// Where a record is, in the words of the kind of source.
-    fn place(&self, line: u64) -> String {
-        match self.kind {
-            "delimited" | "documents" | "ndjson" => format!("line {line}"),
-            _ if line == 0 => "a record".to_owned(),
-            "delta" | "parquet" | "sql" => format!("row {line}"),
-            _ => format!("record {line}"),
-        }
+fn print_text(check: &SourceCheck) -> Result {
+    let columns =
+        [text("source"), text("id"), number("read"), number("accepted"), number("rejected"), number("bytes")];
+    let row = vec![
+        check.name.clone(),
+        check.id.clone(),
+        count(check.read),
+        count(check.accepted),
+        count(check.rejected),
+        count(check.bytes),
+    ];
+    print(&table(&columns, std::iter::once(row)))?;
+    if !check.attributes.is_empty() {
+        print(&format!("attributes: {}", check.attributes.join(", ")))?;
+    }
+    for (index, documents) in &check.documents {
+        print(&format!("{index}: {}", count(*documents as u64)))?;
+    }
+    for warning in &check.warnings {
+        print(&format!("warning: {warning}"))?;
+    }
+    if let Some(reason) = &check.incomplete_reason {
+        print(&format!("incomplete: {reason}"))?;
+    }
+    for record in &check.rejections {
+        let who = record.native_identity.as_ref().map_or_else(String::new, |id| format!(" ({id})"));
+        print(&format!("{}{who}: {}", place(check.kind, record.line), record.reason))?;
+    }
+    let listed = check.rejections.len() as u64;
+    if listed < check.rejected {
+        print(&format!("{} more rejected records", count(check.rejected - listed)))?;
+    }
+    Ok(())
+}
+
+/// Where a record is, in the words of the kind of source.
+fn place(kind: &str, line: u64) -> String {
+    match kind {
+        "delimited" | "documents" | "ndjson" => format!("line {line}"),
+        _ if line == 0 => "a record".to_owned(),
+        "delta" | "parquet" | "sql" => format!("row {line}"),
+        _ => format!("record {line}"),
     }
 }
 
@@ -305,24 +209,6 @@ impl Checked {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-
-    #[test]
-    fn a_check_counts_every_record_and_lists_refused_ones() {
-        let dir = tempfile::tempdir().unwrap();
-        // Line 3 has a field too many, line 4 no native identity.
-        std::fs::write(dir.path().join("people.csv"), "id,name\n1,Ada\n2,Bob,x\n,Cy\n4,Dee\n").unwrap();
-        let file = dir.path().join("people.toml");
-        std::fs::write(
-            &file,
-            "name = \"People\"\nkind = \"delimited\"\n[delimited]\npath = \"people.csv\"\nnative_identity = \"id\"\n",
-        )
-        .unwrap();
-        let checked = check(&file, 1).unwrap();
-        assert_eq!((checked.read, checked.accepted, checked.rejected), (4, 2, 2));
-        assert!(checked.complete);
-        assert_eq!(checked.rejections.len(), 1, "as many as were asked for");
-        assert_eq!(checked.rejections[0].line, 3);
-    }
 
     #[test]
     fn a_check_finds_what_a_refresh_would_refuse() {
@@ -334,7 +220,9 @@ mod tests {
             std::fs::write(&file, format!("name = \"People\"\nkind = \"delimited\"\n{table}{more}")).unwrap();
             check(&file, 10)
         };
-        let ends = |checked: &Checked| checked.print(Output::Json).err().map(|failure| failure.to_string());
+        let ends = |checked: &SourceCheck| {
+            print_check(checked, Output::Json).err().map(|failure| failure.to_string())
+        };
         // Lines 2 and 4 are of one account and differ; line 5 repeats line 3.
         let twice = "id,group\n1,a\n2,b\n1,c\n2,b\n";
         let found = checked(twice, "").unwrap();
@@ -354,20 +242,6 @@ mod tests {
             text.contains("\"id;group\" (the header is one column: is the `delimiter` \";\"?)"),
             "{text}"
         );
-    }
-
-    #[test]
-    fn a_check_counts_documents_by_their_kind() {
-        let dir = tempfile::tempdir().unwrap();
-        let lines = "{\"_type\":\"role\",\"id\":\"1\"}\n{\"_type\":\"event\",\"id\":\"2\"}\n{}\n{\"_type\":\"role\",\"id\":\"3\"}\n";
-        std::fs::write(dir.path().join("model.ndjson"), lines).unwrap();
-        let file = dir.path().join("model.toml");
-        let text = "name = \"Model\"\nkind = \"documents\"\n[documents]\npath = \"model.ndjson\"\n";
-        std::fs::write(&file, text).unwrap();
-        let checked = check(&file, 1).unwrap();
-        assert_eq!((checked.read, checked.accepted, checked.rejected), (4, 3, 1));
-        assert_eq!(checked.documents, BTreeMap::from([("events", 1), ("roles", 2)]));
-        assert_eq!(checked.rejections[0].line, 3);
     }
 
     #[test]

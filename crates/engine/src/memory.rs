@@ -1,4 +1,4 @@
-//! How much memory there is: what `engine.memory_limit = 0` is worked out from.
+//! How much memory there is, and how much of it plans may have where nobody says.
 //!
 //! Linux says it, a control group's limit included; elsewhere it is not known.
 

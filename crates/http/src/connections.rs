@@ -6,6 +6,7 @@
 //! Invariants: every connection is owned by [`serve`]; when it returns none is left.
 
 mod head;
+pub mod open_files;
 mod pace;
 
 use axum::Router;
