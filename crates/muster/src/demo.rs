@@ -11,9 +11,9 @@ use crate::commands::client::{Created, NewClient, create};
 use crate::commands::refresh::refresh;
 use crate::commands::source::{definition, registered};
 use crate::config::Settings;
+use crate::data_dir::DataDir;
 use crate::engine_wiring::EnginePorts;
 use crate::failure::{Context, Failure, Result};
-use crate::house::House;
 use crate::ids::SystemIds;
 use crate::output::{Output, count, print};
 use crate::refresh::RefreshReport;
@@ -48,7 +48,7 @@ struct Summary<'a> {
 
 /// Runs the demo with the engine.
 pub async fn run(args: &DemoArgs, settings: &Settings, output: Output) -> Result {
-    Box::pin(run_with(args, settings, output, |house, catalogue| house.engine(catalogue))).await
+    Box::pin(run_with(args, settings, output, |data, catalogue| data.engine(catalogue))).await
 }
 
 /// Runs the demo with what `engine` opens.
@@ -56,7 +56,7 @@ async fn run_with(
     args: &DemoArgs,
     settings: &Settings,
     output: Output,
-    engine: impl FnOnce(&House, Catalogue) -> Result<EnginePorts>,
+    engine: impl FnOnce(&DataDir, Catalogue) -> Result<EnginePorts>,
 ) -> Result {
     if settings.data.dir.join("muster.db").exists() {
         return Err(Failure::new(format!(
@@ -65,19 +65,19 @@ async fn run_with(
         )));
     }
     let face = Face::listen(settings)?;
-    let house = House::open_or_make(settings).await?;
-    let lock = house.lock_service()?;
-    let catalogue = house.catalogue()?;
-    let engine = engine(&house, catalogue.clone())?;
+    let data = DataDir::open_or_make(settings).await?;
+    let lock = data.lock_service()?;
+    let catalogue = data.catalogue()?;
+    let engine = engine(&data, catalogue.clone())?;
     let say = Say(output);
-    let sources = make_organisation(args, &house, &engine, say).await?;
-    let user = create(&house, demo_user()).await?;
-    let application = create(&house, demo_application()).await?;
+    let sources = make_organisation(args, &data, &engine, say).await?;
+    let user = create(&data, demo_user()).await?;
+    let application = create(&data, demo_application()).await?;
 
     let mut signals = Signals::listen()?;
-    let service = Service::start(&house, lock, catalogue, engine, face, Swept::Few).await?;
+    let service = Service::start(&data, lock, catalogue, engine, face, Swept::Few).await?;
     let base_url = base_url(service.address());
-    let folder = house.dir().join("reports");
+    let folder = data.dir().join("reports");
     let ran = tokio::select! {
         ran = reports::run_all(&base_url, &user, &sources, &folder) => ran,
         () = signals.next() => Err(Failure::new("interrupted")),
@@ -86,12 +86,12 @@ async fn run_with(
         Ok(ran) => {
             match output {
                 Output::Table => {
-                    print(&reports::table(&ran, house.dir()))?;
+                    print(&reports::table(&ran, data.dir()))?;
                     if !args.once {
-                        print(&access::text(&base_url, &user, &application, house.dir()))?;
+                        print(&access::text(&base_url, &user, &application, data.dir()))?;
                     }
                 }
-                Output::Json => summarise(&house, &base_url, &ran, &user, &application).await?,
+                Output::Json => summarise(&data, &base_url, &ran, &user, &application).await?,
             }
             if !args.once {
                 signals.next().await;
@@ -101,8 +101,8 @@ async fn run_with(
         Err(failure) => Err(failure),
     };
     service.stop(&mut signals).await;
-    house.store.close().await;
-    say.line(&format!("The data stays in {}; remove the folder when you are done.", house.dir().display()))?;
+    data.store.close().await;
+    say.line(&format!("The data stays in {}; remove the folder when you are done.", data.dir().display()))?;
     ended
 }
 
@@ -123,11 +123,11 @@ impl Say {
 /// identities lose their authoritative account.
 async fn make_organisation(
     args: &DemoArgs,
-    house: &House,
+    data: &DataDir,
     engine: &EnginePorts,
     say: Say,
 ) -> Result<Vec<SourceDefinition>> {
-    let folder = house.dir().join("sources");
+    let folder = data.dir().join("sources");
     std::fs::create_dir_all(&folder).context(|| format!("folder {} cannot be made", folder.display()))?;
     let options = |generation| organisation::Options {
         identities: u64::from(args.identities),
@@ -152,24 +152,23 @@ async fn make_organisation(
     let definitions = summary.sources.iter().map(|source| &source.definition);
     for file in definitions.chain([&summary.documents.definition]) {
         let (definition, base_dir) = definition(&folder.join(file))?;
-        let event =
-            house.event(AuditOperation::ConfigurationChanged, &definition.name, "source added".into());
+        let event = data.event(AuditOperation::ConfigurationChanged, &definition.name, "source added".into());
         let source = registered(&definition, &base_dir)?;
-        house.store.register_source(&house.tenant, &source, Some(&event)).await?;
+        data.store.register_source(&data.tenant, &source, Some(&event)).await?;
         sources.push(definition);
     }
-    refresh_and_say(house, engine, say, "First refresh").await?;
+    refresh_and_say(data, engine, say, "First refresh").await?;
     let later = generate(1)?;
     say.line(&format!("{} people leave", count(later.removed)))?;
-    refresh_and_say(house, engine, say, "Second refresh").await?;
+    refresh_and_say(data, engine, say, "Second refresh").await?;
     Ok(sources)
 }
 
-async fn refresh_and_say(house: &House, engine: &EnginePorts, say: Say, what: &str) -> Result {
+async fn refresh_and_say(data: &DataDir, engine: &EnginePorts, say: Say, what: &str) -> Result {
     let began = Instant::now();
     // Refused records are counted, not listed.
     let args = RefreshArgs { rejected: 0, ..RefreshArgs::default() };
-    let report: RefreshReport = refresh(house, engine, &args).await?;
+    let report: RefreshReport = refresh(data, engine, &args).await?;
     let Some(snapshot) = &report.snapshot else {
         say.line(&report.text(false))?;
         return report.verdict();
@@ -227,17 +226,17 @@ fn base_url(address: SocketAddr) -> String {
 }
 
 async fn summarise(
-    house: &House,
+    data: &DataDir,
     base_url: &str,
     ran: &[reports::Ran],
     user: &Created,
     application: &Created,
 ) -> Result {
     use muster_reports::ports::SnapshotCatalogue;
-    let snapshot = house.store.newest(&house.tenant).await?;
+    let snapshot = data.store.newest(&data.tenant).await?;
     let rows = |table: &str| snapshot.as_ref().and_then(|s| s.rows.get(table).copied()).unwrap_or(0);
     crate::output::json(&Summary {
-        data: house.dir(),
+        data: data.dir(),
         base_url,
         identities: rows("identities"),
         accounts: rows("accounts"),

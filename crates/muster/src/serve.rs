@@ -8,9 +8,9 @@ use crate::cli::ServeArgs;
 use crate::clock::SystemClock;
 use crate::config::{AuditedDownloads, Settings};
 use crate::copies::Copies;
+use crate::data_dir::{DataDir, Lock, Opening};
 use crate::engine_wiring::EnginePorts;
 use crate::failure::{Context, Failure, Result};
-use crate::house::{House, Lock, Opening};
 use crate::ids::SystemIds;
 use crate::issuers;
 use crate::snapshots::SnapshotTables;
@@ -43,17 +43,17 @@ use tokio_util::sync::CancellationToken;
 pub async fn run(args: &ServeArgs, settings: &Settings) -> Result {
     // Before anything else, so that an early signal is not the end of a half-made start.
     let mut signals = Signals::listen()?;
-    let house = House::open_as(settings, Opening { make: args.init, adopt: args.adopt }).await?;
-    let lock = house.lock_service()?;
-    house.clear_work()?;
-    let catalogue = house.catalogue()?;
-    let engine = house.engine(catalogue.clone())?;
+    let data = DataDir::open_as(settings, Opening { make: args.init, adopt: args.adopt }).await?;
+    let lock = data.lock_service()?;
+    data.clear_work()?;
+    let catalogue = data.catalogue()?;
+    let engine = data.engine(catalogue.clone())?;
     let face = Face::listen(settings)?;
     let swept = if args.sweep { Swept::All } else { Swept::Few };
-    let service = Service::start(&house, lock, catalogue, engine, face, swept).await?;
+    let service = Service::start(&data, lock, catalogue, engine, face, swept).await?;
     signals.next().await;
     service.stop(&mut signals).await;
-    house.store.close().await;
+    data.store.close().await;
     Ok(())
 }
 
@@ -122,20 +122,20 @@ impl Service {
     /// # Errors
     /// When the data directory cannot be read.
     pub async fn start(
-        house: &House,
+        data: &DataDir,
         lock: Lock,
         catalogue: Catalogue,
         engine: EnginePorts,
         face: Face,
         swept: Swept,
     ) -> Result<Self> {
-        let settings = &house.settings;
+        let settings = &data.settings;
         let Face { listener, transport, address } = face;
-        let files = Arc::new(Files(house.files()?));
-        sweep(house, &files, swept).await?;
+        let files = Arc::new(Files(data.files()?));
+        sweep(data, &files, swept).await?;
 
         let (stopping, worker_stop) = (CancellationToken::new(), Stop::default());
-        let state = state(house, catalogue, files.clone(), engine.tables.clone(), stopping.clone())?;
+        let state = state(data, catalogue, files.clone(), engine.tables.clone(), stopping.clone())?;
         let limits = Limits {
             header_timeout: Duration::from_millis(settings.server.header_timeout_ms),
             idle_timeout: Duration::from_millis(settings.server.idle_timeout_ms),
@@ -151,12 +151,12 @@ impl Service {
         let router = muster_http::router(state);
         parts.spawn(connections::serve(listener, transport, router, limits, stopping.clone()));
         if settings.worker.count > 0 {
-            parts.spawn(worker(house, files, engine).run(worker_stop.clone()));
+            parts.spawn(worker(data, files, engine).run(worker_stop.clone()));
         }
-        if let Some(relay) = relay(house)? {
+        if let Some(relay) = relay(data)? {
             parts.spawn(relay.run(stopping.clone()));
         }
-        tracing::info!(%address, data = %house.dir().display(), "listening");
+        tracing::info!(%address, data = %data.dir().display(), "listening");
         Ok(Self { address, stopping, worker_stop, grace, parts, _lock: lock })
     }
 
@@ -217,12 +217,12 @@ impl Swept {
 
 /// Takes files of earlier processes away that no record names. What was never finished goes; what a record of another
 /// database could name goes to the trash, and the audit trail says so before. Too many of those are left, with an alarm.
-async fn sweep(house: &House, files: &Files, swept: Swept) -> Result {
+async fn sweep(data: &DataDir, files: &Files, swept: Swept) -> Result {
     // In this order: what is published in between is named then.
     let survey = files.0.survey()?;
     // Without a shared database nothing writes: the lock of serving is held and no worker has started.
-    let live = if house.shares_results() { house.store.live_attempts().await? } else { HashSet::new() };
-    let named = house.store.published_names().await?.into_iter().collect();
+    let live = if data.shares_results() { data.store.live_attempts().await? } else { HashSet::new() };
+    let named = data.store.published_names().await?.into_iter().collect();
     let is_live = move |task: &TaskId, epoch| live.contains(&(task.clone(), epoch));
     let left_over = survey.left_over(&named, is_live);
     let (count, of) = (left_over.published.len(), left_over.of);
@@ -236,12 +236,12 @@ async fn sweep(house: &House, files: &Files, swept: Swept) -> Result {
         return Ok(());
     }
     let now = SystemClock.now();
-    let trash = trash::place(&house.results_dir(), now);
+    let trash = trash::place(&data.results_dir(), now);
     if count > 0 {
         let names: Vec<_> = left_over.published.iter().take(NAMED_MAX).map(String::as_str).collect();
         let details = format!("{count} files moved to {}: {}", trash.display(), names.join(" "));
-        let event = house.event(AuditOperation::FilesRemoved, "results", details);
-        if let Err(error) = house.store.record(&event).await {
+        let event = data.event(AuditOperation::FilesRemoved, "results", details);
+        if let Err(error) = data.store.record(&event).await {
             tracing::error!(
                 error = error_chain(&error),
                 "the sweep of result files cannot be recorded, and is not done"
@@ -250,7 +250,7 @@ async fn sweep(house: &House, files: &Files, swept: Swept) -> Result {
         }
         tracing::warn!(count, trash = %trash.display(), "result files that no record names go to the trash");
     }
-    let (results, days) = (house.results_dir(), house.settings.data.trash_days);
+    let (results, days) = (data.results_dir(), data.settings.data.trash_days);
     tokio::task::spawn_blocking(move || {
         left_over.discard(&trash)?;
         trash::empty(&results, now, days)
@@ -262,11 +262,11 @@ async fn sweep(house: &House, files: &Files, swept: Swept) -> Result {
 /// File names in the event of a sweep.
 const NAMED_MAX: usize = 200;
 
-fn worker(house: &House, files: Arc<Files>, engine: EnginePorts) -> Worker {
-    let settings = &house.settings.worker;
+fn worker(data: &DataDir, files: Arc<Files>, engine: EnginePorts) -> Worker {
+    let settings = &data.settings.worker;
     Worker {
         id: WorkerId::new(SystemIds.fresh()),
-        tasks: house.store.clone(),
+        tasks: data.store.clone(),
         runner: engine.runner,
         files,
         clock: Arc::new(SystemClock),
@@ -282,8 +282,8 @@ fn worker(house: &House, files: Arc<Files>, engine: EnginePorts) -> Worker {
 }
 
 /// What passes the audit trail on, where that is set.
-fn relay(house: &House) -> Result<Option<Relay>> {
-    let Settings { audit, tenant, .. } = &house.settings;
+fn relay(data: &DataDir) -> Result<Option<Relay>> {
+    let Settings { audit, tenant, .. } = &data.settings;
     if audit.kafka.0.is_empty() {
         return Ok(None);
     }
@@ -299,7 +299,7 @@ fn relay(house: &House) -> Result<Option<Relay>> {
         delivery: Duration::from_millis(audit.kafka_delivery_ms),
     };
     let id = WorkerId::new(SystemIds.fresh());
-    let relay = Relay::new(id, house.store.clone(), house.store.clone(), Arc::new(SystemClock), settings);
+    let relay = Relay::new(id, data.store.clone(), data.store.clone(), Arc::new(SystemClock), settings);
     relay.map(Some).map_err(wrong)
 }
 
@@ -311,13 +311,13 @@ const RELAY_POLL: Duration = Duration::from_millis(500);
 const RELAY_PAUSE_MOST: Duration = Duration::from_secs(30);
 
 fn state(
-    house: &House,
+    data: &DataDir,
     catalogue: Catalogue,
     files: Arc<Files>,
     tables: Arc<dyn SnapshotTables>,
     stopping: CancellationToken,
 ) -> Result<AppState> {
-    let Settings { tenant, auth, rate_limit, server, reports, worker, audit, .. } = &house.settings;
+    let Settings { tenant, auth, rate_limit, server, reports, worker, audit, .. } = &data.settings;
     let limits = service::Limits {
         task_deadline: TimeDelta::seconds(i64::try_from(worker.deadline_s).unwrap_or(i64::MAX)),
         stale_after: TimeDelta::days(i64::from(reports.stale_after_days)),
@@ -327,12 +327,12 @@ fn state(
     let window = TimeDelta::seconds(i64::try_from(rate_limit.window_s).unwrap_or(i64::MAX));
     let limit = |requests: u32| RateLimit { requests: requests as usize, window };
     let copies = Arc::new(Copies::default());
-    let comparer = house.comparisons(catalogue.clone(), Arc::clone(&copies))?;
+    let comparer = data.comparisons(catalogue.clone(), Arc::clone(&copies))?;
     let use_cases = Reports {
         catalogue,
-        tasks: house.store.clone(),
-        snapshots: house.store.clone(),
-        audit: house.store.clone(),
+        tasks: data.store.clone(),
+        snapshots: data.store.clone(),
+        audit: data.store.clone(),
         queries: Arc::new(SearchLanguage::default()),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
@@ -340,22 +340,22 @@ fn state(
     };
     Ok(AppState::new(Wiring {
         reports: Arc::new(use_cases),
-        credentials: house.store.clone(),
+        credentials: data.store.clone(),
         files,
-        evidence: Arc::new(house.packages(tables.clone(), copies)?),
+        evidence: Arc::new(data.packages(tables.clone(), copies)?),
         comparer: Arc::new(comparer),
         readiness: Arc::new(Ready {
-            store: house.store.clone(),
-            tenant: house.tenant.clone(),
+            store: data.store.clone(),
+            tenant: data.tenant.clone(),
             tables,
-            folders: vec![house.dir().to_owned(), house.results_dir(), house.tables_dir(), house.work_dir()?],
+            folders: vec![data.dir().to_owned(), data.results_dir(), data.tables_dir(), data.work_dir()?],
             stopping,
         }),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
-        issuer: house.token_issuer()?,
-        outside: issuers::outside(&auth.issuers, &house.tenant, house.dir())?,
-        secret_key: house.secret_key()?,
+        issuer: data.token_issuer()?,
+        outside: issuers::outside(&auth.issuers, &data.tenant, data.dir())?,
+        secret_key: data.secret_key()?,
         settings: muster_http::Settings {
             org: tenant.org.clone(),
             pod: tenant.pod.clone(),

@@ -3,9 +3,9 @@
 //!
 //! Why a trait: as with refreshing, the engine is joined in `engine_wiring` alone.
 
+use crate::data_dir::DataDir;
 use crate::engine_wiring::{Checked, CorrelationExplanation, Damage, Removal, Removed};
 use crate::failure::{Failure, Result};
-use crate::house::House;
 use crate::report_run::Rows;
 use crate::trash;
 use arrow::record_batch::RecordBatch;
@@ -124,30 +124,30 @@ pub enum Extent {
 /// # Errors
 /// When the store or a table cannot be read or written. Calling it again finishes what was begun.
 pub async fn expire(
-    house: &House,
+    data: &DataDir,
     tables: &dyn SnapshotTables,
     now: DateTime<Utc>,
     extent: Extent,
 ) -> Result<Expiry> {
-    let policy = house.settings.snapshots.policy();
+    let policy = data.settings.snapshots.policy();
     // First the catalogue, then the files: whoever asks is told that a snapshot has expired, and never
     // finds one that is half there.
     if extent == Extent::DryRun {
-        let expired = house.store.expire(&house.tenant, policy, now, true).await?;
-        let mut kept = house.store.kept().await?;
+        let expired = data.store.expire(&data.tenant, policy, now, true).await?;
+        let mut kept = data.store.kept().await?;
         kept.retain(|manifest| !expired.contains(&manifest.id));
         let removed = tables.remove_unkept(&kept, None).await?;
         return Ok(Expiry { expired, files: removed.files, bytes: removed.bytes });
     }
-    let event = house.event(AuditOperation::SnapshotExpired, "snapshots", String::new());
-    let expired = house.store.expire_recorded(&AuditEvent { at: now, ..event }, policy).await?;
+    let event = data.event(AuditOperation::SnapshotExpired, "snapshots", String::new());
+    let expired = data.store.expire_recorded(&AuditEvent { at: now, ..event }, policy).await?;
     if !expired.is_empty() {
         taken(Step::SnapshotsExpired);
     }
-    let kept = house.store.kept().await?;
+    let kept = data.store.kept().await?;
     let removal = Removal {
-        trash: trash::place(&house.tables_dir(), now),
-        expired: Box::pin(house.store.expired_count(&house.tenant)).await?,
+        trash: trash::place(&data.tables_dir(), now),
+        expired: Box::pin(data.store.expired_count(&data.tenant)).await?,
         all: extent == Extent::All,
     };
     let removed = tables.remove_unkept(&kept, Some(&removal)).await?;
@@ -158,9 +158,9 @@ pub async fn expire(
             removed.bytes,
             removal.trash.display()
         );
-        house.store.record(&house.event(AuditOperation::FilesRemoved, "tables", details)).await?;
+        data.store.record(&data.event(AuditOperation::FilesRemoved, "tables", details)).await?;
     }
-    trash::empty(&house.tables_dir(), now, house.settings.data.trash_days)?;
+    trash::empty(&data.tables_dir(), now, data.settings.data.trash_days)?;
     Ok(Expiry { expired, files: removed.files, bytes: removed.bytes })
 }
 
@@ -168,15 +168,15 @@ pub async fn expire(
 ///
 /// # Errors
 /// When the text is none of these, or there is no such snapshot.
-pub async fn find(house: &House, text: &str) -> Result<CataloguedSnapshot> {
+pub async fn find(data: &DataDir, text: &str) -> Result<CataloguedSnapshot> {
     let found = if text == "newest" {
-        house.store.catalogued(&house.tenant, 1).await?.pop()
+        data.store.catalogued(&data.tenant, 1).await?.pop()
     } else {
         // A snapshot's id may be any text, also one that looks like no id of ours.
         let by_id = AsOf::Snapshot(SnapshotId::new(text));
-        match house.store.as_of(&house.tenant, &by_id).await? {
+        match data.store.as_of(&data.tenant, &by_id).await? {
             Some(found) => Some(found),
-            None => house.store.as_of(&house.tenant, &text.parse::<AsOf>()?).await?,
+            None => data.store.as_of(&data.tenant, &text.parse::<AsOf>()?).await?,
         }
     };
     found.ok_or_else(|| {

@@ -2,8 +2,8 @@
 
 use crate::cli::AuditCommand;
 use crate::config::Settings;
+use crate::data_dir::DataDir;
 use crate::failure::{Failure, Result};
-use crate::house::House;
 use crate::output::{Output, count, json, number, print, text};
 use muster_reports::audit::{AuditHead, Verification};
 use muster_reports::ports::{AuditTrail, RelayLog};
@@ -16,13 +16,13 @@ pub async fn run(command: &AuditCommand, settings: &Settings, output: Output) ->
     match command {
         AuditCommand::Verify { noted } => {
             let noted = noted.iter().map(|text| head(text)).collect::<Result<_>>()?;
-            let house = House::open(settings).await?;
-            verdict(&house.store.verify_audit(&house.tenant, noted).await?, output)
+            let data = DataDir::open(settings).await?;
+            verdict(&data.store.verify_audit(&data.tenant, noted).await?, output)
         }
         AuditCommand::List { after, limit } => {
-            list(&House::open(settings).await?, *after, *limit, output).await
+            list(&DataDir::open(settings).await?, *after, *limit, output).await
         }
-        AuditCommand::Parked => parked(&House::open(settings).await?, output).await,
+        AuditCommand::Parked => parked(&DataDir::open(settings).await?, output).await,
     }
 }
 
@@ -87,8 +87,8 @@ struct Listed {
     hash: String,
 }
 
-async fn list(house: &House, after: u64, limit: u32, output: Output) -> Result {
-    let events = house.store.events(&house.tenant, after, limit).await?;
+async fn list(data: &DataDir, after: u64, limit: u32, output: Output) -> Result {
+    let events = data.store.events(&data.tenant, after, limit).await?;
     let listed: Vec<_> = events
         .into_iter()
         .map(|chained| Listed {
@@ -136,10 +136,10 @@ struct Parked {
     reason: String,
 }
 
-async fn parked(house: &House, output: Output) -> Result {
-    let listed: Vec<_> = house
+async fn parked(data: &DataDir, output: Output) -> Result {
+    let listed: Vec<_> = data
         .store
-        .parked(&house.tenant)
+        .parked(&data.tenant)
         .await?
         .into_iter()
         .map(|event| Parked { number: event.sequence, id: event.id, reason: event.reason })

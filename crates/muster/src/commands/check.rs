@@ -1,9 +1,9 @@
 //! `muster check`: whether the files that the service keeps are those that it wrote.
 
 use crate::config::Settings;
+use crate::data_dir::DataDir;
 use crate::engine_wiring::Checked;
 use crate::failure::{Failure, Result};
-use crate::house::House;
 use crate::output::{Output, count, json, print};
 use muster_reports::error::error_chain;
 use muster_reports::ports::SnapshotCatalogue;
@@ -33,21 +33,20 @@ struct Found {
 /// # Errors
 /// When something is damaged, or could not be looked at.
 pub async fn run(settings: &Settings, output: Output) -> Result {
-    let house = House::open(settings).await?;
-    let engine = house.engine(house.catalogue()?)?;
-    let mut tables = engine.tables.check(&house.store.kept().await?).await?;
+    let data = DataDir::open(settings).await?;
+    let engine = data.engine(data.catalogue()?)?;
+    let mut tables = engine.tables.check(&data.store.kept().await?).await?;
     // A snapshot that expired meanwhile has no files to miss.
-    let kept: BTreeSet<_> =
-        house.store.kept().await?.iter().map(|manifest| manifest.id.to_string()).collect();
+    let kept: BTreeSet<_> = data.store.kept().await?.iter().map(|manifest| manifest.id.to_string()).collect();
     tables.damaged.retain(|(snapshot, _)| kept.contains(snapshot));
     let mut found = Found::of(tables);
-    let (files, results) = (house.files()?, house.store.published_files().await?);
+    let (files, results) = (data.files()?, data.store.published_files().await?);
     let hashed = tokio::task::spawn_blocking(move || {
         found.results(&files, &results);
         found
     });
     let found = hashed.await.map_err(|error| Failure::with("the check of result files failed", error))?;
-    house.store.close().await;
+    data.store.close().await;
     match output {
         Output::Json => json(&found)?,
         Output::Table => print(&found.text())?,

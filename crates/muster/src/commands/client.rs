@@ -3,8 +3,8 @@
 use crate::cli::{ClientCommand, ClientCreateArgs, ClientKind};
 use crate::clock::SystemClock;
 use crate::config::Settings;
+use crate::data_dir::DataDir;
 use crate::failure::{Failure, Result};
-use crate::house::House;
 use crate::ids::{SystemIds, fresh_secret};
 use crate::output::{Output, json, print, text};
 use muster_http::hmac_secret;
@@ -19,12 +19,12 @@ use serde::Serialize;
 pub async fn run(command: &ClientCommand, settings: &Settings, output: Output) -> Result {
     match command {
         ClientCommand::Create(args) => {
-            let house = House::open_or_make(settings).await?;
-            let sources = sources(&house, &args.sources).await?;
-            json(&create(&house, NewClient::from_args(args, &sources)?).await?)
+            let data = DataDir::open_or_make(settings).await?;
+            let sources = sources(&data, &args.sources).await?;
+            json(&create(&data, NewClient::from_args(args, &sources)?).await?)
         }
-        ClientCommand::List => list(&House::open(settings).await?, output).await,
-        ClientCommand::Disable { id } => disable(&House::open(settings).await?, id).await,
+        ClientCommand::List => list(&DataDir::open(settings).await?, output).await,
+        ClientCommand::Disable { id } => disable(&DataDir::open(settings).await?, id).await,
     }
 }
 
@@ -62,13 +62,13 @@ pub struct Created {
 
 /// The ids of the sources that a person named, by name or id. One that does not exist would be a client that sees
 /// nothing, so it is refused.
-async fn sources(house: &House, named: &[String]) -> Result<Vec<String>> {
+async fn sources(data: &DataDir, named: &[String]) -> Result<Vec<String>> {
     let mut known: Vec<(String, String)> = Vec::new();
     if !named.is_empty() {
-        let registered = house.store.sources(&house.tenant).await?;
+        let registered = data.store.sources(&data.tenant).await?;
         known.extend(registered.into_iter().map(|source| (source.id.to_string(), source.name)));
         // A source that was removed is still in reports until the next refresh.
-        if let Some(newest) = house.store.newest(&house.tenant).await? {
+        if let Some(newest) = data.store.newest(&data.tenant).await? {
             known.extend(newest.sources.iter().map(|source| (source.id.to_string(), source.name.clone())));
         }
     }
@@ -125,10 +125,10 @@ impl NewClient {
 }
 
 /// Makes a credential.
-pub async fn create(house: &House, new: NewClient) -> Result<Created> {
+pub async fn create(data: &DataDir, new: NewClient) -> Result<Created> {
     let (id, secret) = (SystemIds.fresh(), fresh_secret());
     let caller = Caller {
-        tenant: house.tenant.clone(),
+        tenant: data.tenant.clone(),
         client: ClientId::new(&id),
         user: new.user,
         scopes: new.scopes,
@@ -136,7 +136,7 @@ pub async fn create(house: &House, new: NewClient) -> Result<Created> {
         trace: None,
     };
     let credential = Credential {
-        secret_hmac: hmac_secret(&house.secret_key()?, &secret),
+        secret_hmac: hmac_secret(&data.secret_key()?, &secret),
         enabled: true,
         token_lifetime_s: new.token_lifetime_s,
         created: SystemClock.now(),
@@ -144,16 +144,16 @@ pub async fn create(house: &House, new: NewClient) -> Result<Created> {
         caller,
     };
     let details = credential_text(&credential.caller);
-    let event = house.event(AuditOperation::CredentialCreated, &id, details);
-    house.store.create_credential(&credential, Some(&event)).await?;
+    let event = data.event(AuditOperation::CredentialCreated, &id, details);
+    data.store.create_credential(&credential, Some(&event)).await?;
     let kind = credential.caller.kind();
     let name = credential.caller.user.map_or(credential.description, |user| user.name);
-    let token_lifetime_s = lifetime_s(house, credential.token_lifetime_s);
+    let token_lifetime_s = lifetime_s(data, credential.token_lifetime_s);
     Ok(Created { id, secret, kind, name, scopes: credential.caller.scopes, token_lifetime_s })
 }
 
-fn lifetime_s(house: &House, own: Option<u32>) -> u64 {
-    own.map_or(house.settings.auth.token_lifetime_s, u64::from)
+fn lifetime_s(data: &DataDir, own: Option<u32>) -> u64 {
+    own.map_or(data.settings.auth.token_lifetime_s, u64::from)
 }
 
 /// What a credential grants, for the audit trail.
@@ -189,10 +189,10 @@ struct Listed {
     description: String,
 }
 
-async fn list(house: &House, output: Output) -> Result {
-    let listed: Vec<_> = house
+async fn list(data: &DataDir, output: Output) -> Result {
+    let listed: Vec<_> = data
         .store
-        .credentials(&house.tenant)
+        .credentials(&data.tenant)
         .await?
         .into_iter()
         .map(|credential| {
@@ -205,7 +205,7 @@ async fn list(house: &House, output: Output) -> Result {
                 name: user.map(|user| user.name).unwrap_or_default(),
                 rows: credential.caller.data_scope.to_string(),
                 scopes: credential.caller.scopes,
-                token_lifetime_s: lifetime_s(house, credential.token_lifetime_s),
+                token_lifetime_s: lifetime_s(data, credential.token_lifetime_s),
                 enabled: credential.enabled,
                 created: credential.created.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
                 description: credential.description,
@@ -233,9 +233,9 @@ async fn list(house: &House, output: Output) -> Result {
     })
 }
 
-async fn disable(house: &House, id: &str) -> Result {
-    let event = house.event(AuditOperation::CredentialDisabled, id, String::new());
-    if !house.store.disable_credential(&house.tenant, &ClientId::new(id), Some(&event)).await? {
+async fn disable(data: &DataDir, id: &str) -> Result {
+    let event = data.event(AuditOperation::CredentialDisabled, id, String::new());
+    if !data.store.disable_credential(&data.tenant, &ClientId::new(id), Some(&event)).await? {
         return Err(Failure::new(format!("there is no client {id:?}")));
     }
     print(&format!("client {id} is disabled"))

@@ -2,18 +2,18 @@
 
 use crate::cli::CorrelateCommand;
 use crate::config::Settings;
+use crate::data_dir::DataDir;
 use crate::engine_wiring::{CorrelationExplanation, is_unseen};
 use crate::failure::{Failure, Result};
-use crate::house::House;
 use crate::output::{Output, count, json, number, print, table, text};
 use crate::snapshots::find;
 
 /// Does what `command` says.
 pub async fn run(command: &CorrelateCommand, settings: &Settings, output: Output) -> Result {
     let CorrelateCommand::Explain { source, native_identity, snapshot } = command;
-    let house = House::open(settings).await?;
-    let manifest = find(&house, snapshot).await?.readable()?;
-    let engine = house.engine(house.catalogue()?)?;
+    let data = DataDir::open(settings).await?;
+    let manifest = find(&data, snapshot).await?.readable()?;
+    let engine = data.engine(data.catalogue()?)?;
     let explanation = engine.tables.explain(manifest, source, native_identity).await?;
     match output {
         Output::Json => json(&explanation)?,

@@ -3,9 +3,9 @@
 use crate::cli::RefreshArgs;
 use crate::clock::SystemClock;
 use crate::config::Settings;
+use crate::data_dir::DataDir;
 use crate::engine_wiring::EnginePorts;
 use crate::failure::{Failure, Result};
-use crate::house::House;
 use crate::output::{Output, count};
 use crate::refresh::{RefreshReport, RefreshRequest};
 use crate::snapshots::{self, Extent};
@@ -15,11 +15,11 @@ use muster_reports::ports::{AuditTrail, Clock, Registry};
 
 /// Does what `args` say.
 pub async fn run(args: &RefreshArgs, settings: &Settings, output: Output) -> Result {
-    let house = House::open(settings).await?;
-    let engine = house.engine(house.catalogue()?)?;
-    let report = refresh(&house, &engine, args).await?;
+    let data = DataDir::open(settings).await?;
+    let engine = data.engine(data.catalogue()?)?;
+    let report = refresh(&data, &engine, args).await?;
     report.print(output, args.verbose)?;
-    house.store.close().await;
+    data.store.close().await;
     report.verdict()
 }
 
@@ -28,10 +28,10 @@ pub async fn run(args: &RefreshArgs, settings: &Settings, output: Output) -> Res
 /// # Errors
 /// When no source is registered, another process refreshes, or the refresh itself failed. A source that
 /// could not be read is in the report.
-pub async fn refresh(house: &House, engine: &EnginePorts, args: &RefreshArgs) -> Result<RefreshReport> {
-    let _lock = house.lock_refresh()?;
+pub async fn refresh(data: &DataDir, engine: &EnginePorts, args: &RefreshArgs) -> Result<RefreshReport> {
+    let _lock = data.lock_refresh()?;
     let record = async |operation, details: &str| {
-        house.store.record(&house.event(operation, "refresh", details.into())).await
+        data.store.record(&data.event(operation, "refresh", details.into())).await
     };
     let mut details = if args.full { "everything" } else { "what changed" }.to_owned();
     if !args.accept_missing.is_empty() {
@@ -41,7 +41,7 @@ pub async fn refresh(house: &House, engine: &EnginePorts, args: &RefreshArgs) ->
         details.push_str(&format!("; as of {}", moment.to_rfc3339()));
     }
     record(AuditOperation::RefreshStarted, &details).await?;
-    let report = refresh_recorded(house, engine, args).await;
+    let report = refresh_recorded(data, engine, args).await;
     let failed = match &report {
         Ok(report) => report.verdict().err().map(|failure| error_chain(&failure)),
         Err(failure) => Some(error_chain(failure)),
@@ -59,34 +59,34 @@ pub async fn refresh(house: &House, engine: &EnginePorts, args: &RefreshArgs) ->
 /// Bytes of the reason of a failed refresh that the audit trail keeps.
 const REASON_MAX: usize = 2_000;
 
-async fn refresh_recorded(house: &House, engine: &EnginePorts, args: &RefreshArgs) -> Result<RefreshReport> {
-    let sources = house.store.sources(&house.tenant).await?;
+async fn refresh_recorded(data: &DataDir, engine: &EnginePorts, args: &RefreshArgs) -> Result<RefreshReport> {
+    let sources = data.store.sources(&data.tenant).await?;
     if sources.is_empty() {
         return Err(Failure::new("no source is registered: `muster source add FILE.toml` registers one"));
     }
     let request = RefreshRequest {
-        tenant: house.tenant.clone(),
-        links: house.store.links(&house.tenant).await?,
+        tenant: data.tenant.clone(),
+        links: data.store.links(&data.tenant).await?,
         sources,
-        publish_incomplete: house.settings.refresh.publish_incomplete,
+        publish_incomplete: data.settings.refresh.publish_incomplete,
         full: args.full,
         rebuild: args.rebuild,
         rejected_max: args.rejected,
         accept_missing: args.accept_missing.clone(),
         as_of: args.as_of,
-        published: house.event(AuditOperation::SnapshotPublished, "", String::new()),
+        published: data.event(AuditOperation::SnapshotPublished, "", String::new()),
     };
     let mut report = engine.refresher.refresh(request).await?;
     if report.snapshot.is_some() {
-        report.notes.extend(expire(house, engine).await);
+        report.notes.extend(expire(data, engine).await);
     }
     Ok(report)
 }
 
 /// Lets snapshots expire by policy; a failure is told and takes nothing from the refresh.
-async fn expire(house: &House, engine: &EnginePorts) -> Option<String> {
+async fn expire(data: &DataDir, engine: &EnginePorts) -> Option<String> {
     let now = SystemClock.now();
-    match snapshots::expire(house, engine.tables.as_ref(), now, Extent::ByPolicy).await {
+    match snapshots::expire(data, engine.tables.as_ref(), now, Extent::ByPolicy).await {
         Ok(expiry) if expiry.expired.is_empty() && expiry.files == 0 => None,
         Ok(expiry) => Some(format!(
             "snapshots that expired: {}; {} files of {} bytes moved to the trash",

@@ -2,8 +2,8 @@
 
 use crate::cli::SourceCommand;
 use crate::config::Settings;
+use crate::data_dir::DataDir;
 use crate::failure::{Context, Failure, Result};
-use crate::house::House;
 use crate::output::{Output, count, json, number, print, table, text};
 use muster_reports::Category;
 use muster_reports::audit::AuditOperation;
@@ -20,21 +20,21 @@ mod mirror;
 /// Does what `command` says.
 pub async fn run(command: &SourceCommand, settings: &Settings, output: Output) -> Result {
     match command {
-        SourceCommand::Add { file } => add(file, &House::open_or_make(settings).await?).await,
+        SourceCommand::Add { file } => add(file, &DataDir::open_or_make(settings).await?).await,
         SourceCommand::Remove { source, links } => {
-            remove(source, *links, &House::open(settings).await?).await
+            remove(source, *links, &DataDir::open(settings).await?).await
         }
-        SourceCommand::List => list(&House::open(settings).await?, output).await,
+        SourceCommand::List => list(&DataDir::open(settings).await?, output).await,
         SourceCommand::Check { file, rejected } => print_check(&check(file, *rejected)?, output),
         SourceCommand::Mirror(args) => mirror::run(args, settings, output).await,
-        SourceCommand::Links { to } => links::run(to, &House::open(settings).await?).await,
-        SourceCommand::Link { file } => link::run(file, &House::open(settings).await?, output).await,
+        SourceCommand::Links { to } => links::run(to, &DataDir::open(settings).await?).await,
+        SourceCommand::Link { file } => link::run(file, &DataDir::open(settings).await?, output).await,
     }
 }
 
-async fn add(file: &Path, house: &House) -> Result {
+async fn add(file: &Path, data: &DataDir) -> Result {
     let (definition, base_dir) = definition(file)?;
-    let others = house.store.sources(&house.tenant).await?;
+    let others = data.store.sources(&data.tenant).await?;
     let replaced = others.iter().any(|source| source.id.as_str() == definition.id);
     let others = others.iter().filter(|source| source.id.as_str() != definition.id);
     let mut all: Vec<_> = others.filter_map(|source| kept(source).ok()).collect();
@@ -45,20 +45,20 @@ async fn add(file: &Path, house: &House) -> Result {
     let source = registered(&definition, &base_dir)?;
     let done = if replaced { "replaced" } else { "added" };
     let details = format!("source {} {done}", definition.id);
-    let event = house.event(AuditOperation::ConfigurationChanged, &definition.name, details);
-    house.store.register_source(&house.tenant, &source, Some(&event)).await?;
+    let event = data.event(AuditOperation::ConfigurationChanged, &definition.name, details);
+    data.store.register_source(&data.tenant, &source, Some(&event)).await?;
     print(&format!("source {:?} {done}, id {}", definition.name, definition.id))
 }
 
-async fn remove(named: &str, links: bool, house: &House) -> Result {
-    let sources = house.store.sources(&house.tenant).await?;
+async fn remove(named: &str, links: bool, data: &DataDir) -> Result {
+    let sources = data.store.sources(&data.tenant).await?;
     let source = sources.iter().find(|source| source.id.as_str() == named || source.name == named);
     let source = source.ok_or_else(|| {
         Failure::new(format!("no source is named {named:?} or has that id: `muster source list` shows them"))
     })?;
     let details = format!("source {} removed", source.id);
-    let event = house.event(AuditOperation::ConfigurationChanged, &source.name, details);
-    let removed = house.store.remove_source(&house.tenant, &source.id, links, Some(&event)).await;
+    let event = data.event(AuditOperation::ConfigurationChanged, &source.name, details);
+    let removed = data.store.remove_source(&data.tenant, &source.id, links, Some(&event)).await;
     let unlinked = removed.map_err(|refused| {
         if links || refused.category != Category::Invalid {
             return refused.into();
@@ -109,9 +109,9 @@ struct Listed {
     base_dir: String,
 }
 
-async fn list(house: &House, output: Output) -> Result {
+async fn list(data: &DataDir, output: Output) -> Result {
     let mut listed = Vec::new();
-    for source in house.store.sources(&house.tenant).await? {
+    for source in data.store.sources(&data.tenant).await? {
         let definition = kept(&source)?;
         listed.push(Listed {
             id: definition.id.clone(),

@@ -107,12 +107,12 @@ impl SnapshotTables for NoTables {
     }
 }
 
-fn fake_engine(house: &House, run: FakeRun) -> EnginePorts {
-    let results = house.dir().join("results");
-    crate::keys::private_dir(&results).unwrap();
+fn fake_engine(data: &DataDir, run: FakeRun) -> EnginePorts {
+    let results = data.dir().join("results");
+    std::fs::create_dir_all(&results).unwrap();
     EnginePorts {
         runner: Arc::new(FakeRunner::new(results, run)),
-        refresher: Arc::new(FakeRefresher(house.store.clone())),
+        refresher: Arc::new(FakeRefresher(data.store.clone())),
         tables: Arc::new(NoTables),
     }
 }
@@ -128,7 +128,7 @@ fn demo(dir: &Path) -> (DemoArgs, Settings) {
 async fn every_kind_runs_over_http_and_its_file_is_there() {
     let dir = tempfile::tempdir().unwrap();
     let (args, settings) = demo(dir.path());
-    let engine = |house: &House, _| Ok(fake_engine(house, FakeRun::Rows(3, Vec::new())));
+    let engine = |data: &DataDir, _| Ok(fake_engine(data, FakeRun::Rows(3, Vec::new())));
     Box::pin(run_with(&args, &settings, Output::Json, engine)).await.unwrap();
     for kind in ReportKind::ALL {
         let extension = if kind == ReportKind::SearchExport { "zip" } else { "csv" };
@@ -141,7 +141,7 @@ async fn every_kind_runs_over_http_and_its_file_is_there() {
 async fn a_report_that_does_not_succeed_makes_the_demo_fail() {
     let dir = tempfile::tempdir().unwrap();
     let (args, settings) = demo(dir.path());
-    let engine = |house: &House, _| Ok(fake_engine(house, FakeRun::Broken("no rows today".into())));
+    let engine = |data: &DataDir, _| Ok(fake_engine(data, FakeRun::Broken("no rows today".into())));
     let failure = Box::pin(run_with(&args, &settings, Output::Json, engine)).await.unwrap_err().to_string();
     assert!(failure.starts_with("these reports did not succeed: ACCOUNTS, IDENTITIES, "), "{failure}");
 }
@@ -150,8 +150,8 @@ async fn a_report_that_does_not_succeed_makes_the_demo_fail() {
 async fn a_folder_that_is_in_use_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let (args, settings) = demo(dir.path());
-    drop(House::open_or_make(&settings).await.unwrap());
-    let engine = |house: &House, _| Ok(fake_engine(house, FakeRun::Rows(1, Vec::new())));
+    drop(DataDir::open_or_make(&settings).await.unwrap());
+    let engine = |data: &DataDir, _| Ok(fake_engine(data, FakeRun::Rows(1, Vec::new())));
     let failure = Box::pin(run_with(&args, &settings, Output::Json, engine)).await.unwrap_err().to_string();
     assert!(failure.contains("is a data directory already"), "{failure}");
 }
@@ -163,7 +163,7 @@ async fn a_port_that_is_in_use_is_told_before_anything_is_made() {
     let (args, mut settings) = demo(&dir.path().join("data"));
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     settings.server.listen = taken.local_addr().unwrap();
-    let engine = |house: &House, _| Ok(fake_engine(house, FakeRun::Rows(1, Vec::new())));
+    let engine = |data: &DataDir, _| Ok(fake_engine(data, FakeRun::Rows(1, Vec::new())));
     let failure = Box::pin(run_with(&args, &settings, Output::Json, engine)).await.unwrap_err().to_string();
     assert!(failure.starts_with("cannot listen on 127.0.0.1:"), "{failure}");
     assert!(!settings.data.dir.exists());
@@ -175,6 +175,6 @@ async fn a_port_that_is_in_use_is_told_before_anything_is_made() {
 async fn look() {
     let (mut args, settings) = demo(&fresh_dir());
     args.once = false;
-    let engine = |house: &House, _| Ok(fake_engine(house, FakeRun::Rows(1_234, Vec::new())));
+    let engine = |data: &DataDir, _| Ok(fake_engine(data, FakeRun::Rows(1_234, Vec::new())));
     Box::pin(run_with(&args, &settings, Output::Table, engine)).await.unwrap();
 }

@@ -1,8 +1,8 @@
 //! `muster snapshot compare`: what differs between two snapshots, as counts and as a file of rows.
 
 use crate::api::partial;
+use crate::data_dir::DataDir;
 use crate::failure::{Context, Failure, Result};
-use crate::house::House;
 use crate::output::{Output, count, json, number, print, table, text};
 use crate::report_run::Rows;
 use crate::snapshots::find;
@@ -35,10 +35,10 @@ struct Counts {
 }
 
 /// Compares the snapshots that `old` and `new` name.
-pub async fn run(house: &House, old: &str, new: &str, to: Option<&Path>, output: Output) -> Result {
-    let (old, new) = (find(house, old).await?, find(house, new).await?);
+pub async fn run(data: &DataDir, old: &str, new: &str, to: Option<&Path>, output: Output) -> Result {
+    let (old, new) = (find(data, old).await?, find(data, new).await?);
     let (old, new) = (old.readable()?, new.readable()?);
-    let engine = house.engine(house.catalogue()?)?;
+    let engine = data.engine(data.catalogue()?)?;
     let mut rows = engine.tables.compare(&old, &new).await?;
     let mut counts = Counts::default();
     match to {

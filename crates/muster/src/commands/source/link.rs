@@ -3,8 +3,8 @@
 //! The file is the uncorrelated accounts report with its `userName` column filled in, so that the way
 //! from the report to its cure is one edit. Further columns of that report are passed over.
 
+use crate::data_dir::DataDir;
 use crate::failure::{Context, Failure, Result};
-use crate::house::House;
 use crate::output::{Output, count, json, number, print, table};
 use muster_reports::audit::AuditOperation;
 use muster_reports::ids::SourceId;
@@ -32,19 +32,19 @@ struct Links {
 }
 
 /// Imports the links of `file`; refused rows keep no other row out.
-pub async fn run(file: &Path, house: &House, output: Output) -> Result {
+pub async fn run(file: &Path, data: &DataDir, output: Output) -> Result {
     let bytes = std::fs::read(file).context(|| format!("{} cannot be read", file.display()))?;
-    let sources = house.store.sources(&house.tenant).await?;
+    let sources = data.store.sources(&data.tenant).await?;
     let mut links =
         read(&bytes, &sources).map_err(|reason| Failure::new(format!("{}: {reason}", file.display())))?;
     // Before the first snapshot nobody knows who is there.
-    if let Some(newest) = house.store.newest(&house.tenant).await? {
-        let engine = house.engine(house.catalogue()?)?;
+    if let Some(newest) = data.store.newest(&data.tenant).await? {
+        let engine = data.engine(data.catalogue()?)?;
         links.refuse(&engine.tables.refused_links(newest, &links.links).await?);
     }
     let details = format!("{} accounts linked by hand", links.links.len());
-    let event = house.event(AuditOperation::ConfigurationChanged, "links", details);
-    house.store.register_links(&house.tenant, &links.links, Some(&event)).await?;
+    let event = data.event(AuditOperation::ConfigurationChanged, "links", details);
+    data.store.register_links(&data.tenant, &links.links, Some(&event)).await?;
     match output {
         Output::Json => json(&serde_json::json!({
             "linked": links.links.len(), "withoutUserName": links.open, "refused": links.refused,

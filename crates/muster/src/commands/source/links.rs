@@ -4,16 +4,16 @@
 //! must name the same account.
 
 use crate::api::partial;
+use crate::data_dir::DataDir;
 use crate::failure::{Context, Failure, Result};
-use crate::house::House;
 use crate::output::print;
 use muster_reports::ports::{ManualLink, RegisteredSource, Registry};
 use std::path::Path;
 
 /// Writes every link of the tenant to `to`, by source and account; `-` is standard output.
-pub async fn run(to: &Path, house: &House) -> Result {
-    let sources = house.store.sources(&house.tenant).await?;
-    let text = written(&house.store.links(&house.tenant).await?, &sources)?;
+pub async fn run(to: &Path, data: &DataDir) -> Result {
+    let sources = data.store.sources(&data.tenant).await?;
+    let text = written(&data.store.links(&data.tenant).await?, &sources)?;
     if to.as_os_str() == "-" {
         return print(text.trim_end());
     }

@@ -6,8 +6,8 @@
 use super::{kept, registered};
 use crate::cli::MirrorArgs;
 use crate::config::Settings;
+use crate::data_dir::DataDir;
 use crate::failure::{Context, Failure, Result};
-use crate::house::House;
 use crate::output::{Output, count, json, print, table, text};
 use muster_reports::audit::AuditOperation;
 use muster_reports::ports::Registry;
@@ -20,8 +20,8 @@ use std::path::Path;
 
 /// Mirrors what `args` say.
 pub async fn run(args: &MirrorArgs, settings: &Settings, output: Output) -> Result {
-    let house = House::open_or_make(settings).await?;
-    let before = house.store.sources(&house.tenant).await?;
+    let data = DataDir::open_or_make(settings).await?;
+    let before = data.store.sources(&data.tenant).await?;
     let before = before.iter().map(kept).collect::<Result<Vec<_>>>()?;
     let reached = reached(args)?;
     let documents = if args.no_documents { &[] } else { &args.documents[..] };
@@ -34,12 +34,12 @@ pub async fn run(args: &MirrorArgs, settings: &Settings, output: Output) -> Resu
         mirror_changes(&mirror.definitions, &before).context(|| "a definition cannot be compared".into())?;
     let changed = sources.iter().filter(|source| source.state != SourceChangeKind::Unchanged).count();
     if changed > 0 && !args.dry_run {
-        let put = mirror.definitions.iter().map(|definition| registered(definition, house.dir()));
+        let put = mirror.definitions.iter().map(|definition| registered(definition, data.dir()));
         let put = put.collect::<Result<Vec<_>>>()?;
         let details =
             format!("tenant {} mirrored: {changed} of {} sources added or replaced", args.tenant, put.len());
-        let event = house.event(AuditOperation::ConfigurationChanged, &args.name, details);
-        house.store.register_sources(&house.tenant, &put, Some(&event)).await?;
+        let event = data.event(AuditOperation::ConfigurationChanged, &args.name, details);
+        data.store.register_sources(&data.tenant, &put, Some(&event)).await?;
     }
     Mirrored::of(mirror, sources, args.dry_run).print(output)
 }

@@ -3,9 +3,8 @@
 //! The previous key is in place before the new one appears, so a process that sees the new one finds both. Running
 //! services see the exchange by the file's number, which a rename changes.
 
+use super::{folder, keys};
 use crate::failure::{Failure, Result};
-use crate::house::folder;
-use crate::keys;
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use muster_http::{KeyRing, TokenKeys, TokenSeed};
 use muster_reports::error::Error;

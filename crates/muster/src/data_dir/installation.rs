@@ -3,11 +3,11 @@
 //! Why: what no record names is taken for left over. A service over an empty or another database would take everything
 //! in the folder for that.
 
+use super::{folder, keys};
 use crate::failure::{Context, Failure, Result};
-use crate::house::folder;
-use crate::keys;
 use crate::trash;
 use muster_reports::ids::hex;
+
 use muster_store::Store;
 use std::io::ErrorKind;
 use std::path::Path;

@@ -19,8 +19,10 @@
 //! process may do takes a lock, which the system frees with the process however it ends: on the file, and on a folder,
 //! because a file that somebody removes is locked by nobody.
 
-pub mod folder;
+mod folder;
 mod installation;
+mod keys;
+mod token_keys;
 
 use crate::clock::SystemClock;
 use crate::comparison::Comparisons;
@@ -30,10 +32,8 @@ use crate::engine_wiring::{self, EnginePorts, Parts};
 use crate::evidence::{self, Authority, Packages};
 use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
-use crate::keys;
 use crate::person;
 use crate::snapshots::SnapshotTables;
-use crate::token_keys::{self, TokenKeyFiles};
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_http::{SecretKey, TokenIssuer};
 use muster_render::evidence::SigningKey;
@@ -49,9 +49,10 @@ use std::fs::{File, TryLockError};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use token_keys::TokenKeyFiles;
 
 /// The opened data directory.
-pub struct House {
+pub struct DataDir {
     /// Settings in force.
     pub settings: Settings,
     /// The tenant of this service.
@@ -80,7 +81,7 @@ pub struct Opening {
     pub adopt: bool,
 }
 
-impl House {
+impl DataDir {
     /// Opens a data directory that is there.
     ///
     /// # Errors
@@ -120,7 +121,7 @@ impl House {
         };
         let store = Store::open(&place, store_settings).await?;
         installation::pair(&store, &shared, opening.adopt).await?;
-        let house = Self {
+        let data = Self {
             settings: settings.clone(),
             tenant: TenantId::new(&settings.tenant.id),
             store: Arc::new(store),
@@ -128,13 +129,12 @@ impl House {
             shared,
         };
         if opening.adopt {
-            let details = format!("database joined with {}", house.shared.display());
-            house
-                .store
-                .record(&house.event(AuditOperation::ConfigurationChanged, "installation", details))
+            let details = format!("database joined with {}", data.shared.display());
+            data.store
+                .record(&data.event(AuditOperation::ConfigurationChanged, "installation", details))
                 .await?;
         }
-        Ok(house)
+        Ok(data)
     }
 
     /// What a command of this program does now, for the audit trail: `about` names the thing.

@@ -5,28 +5,19 @@
 //! tokens of the last hour. Packages that `evidence.key` has signed are checked with its public half, so keep that:
 //! a new key checks only what it signs itself.
 
+use super::folder;
 use crate::failure::{Context, Failure, Result};
-use crate::house::folder;
 use crate::ids::{SystemIds, random_bytes};
 use muster_reports::ids::hex;
 use muster_reports::ports::Ids;
 use muster_reports::step::{Step, taken};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// A key of 32 bytes.
 pub type Key = [u8; 32];
-
-/// Makes a folder that only its owner can enter; one that is there stays as it is.
-pub fn private_dir(dir: &Path) -> Result {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .context(|| format!("folder {} cannot be made", dir.display()))
-}
 
 /// The key under this name in `dir`; made if it is not there.
 pub fn key(dir: &Path, name: &str) -> Result<Key> {
@@ -117,7 +108,7 @@ mod tests {
     fn a_key_is_made_once_and_only_its_owner_reads_it() {
         let dir = tempfile::tempdir().unwrap();
         let keys = dir.path().join("keys");
-        private_dir(&keys).unwrap();
+        folder::private_dir(&keys).unwrap();
         let first = key(&keys, "a.key").unwrap();
         assert_eq!(key(&keys, "a.key").unwrap(), first);
         assert_ne!(key(&keys, "b.key").unwrap(), first);

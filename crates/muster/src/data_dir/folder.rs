@@ -5,11 +5,10 @@
 //! not kept, and what root writes into another's folder locks its owner out.
 
 use crate::failure::{Context, Failure, Result};
-use crate::keys;
 use crate::person;
-use std::fs::{Metadata, Permissions};
+use std::fs::{DirBuilder, Metadata, Permissions};
 use std::io::ErrorKind;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 /// Characters that table paths read as patterns, escapes, or the end of a path.
@@ -27,7 +26,7 @@ const STICKY: u32 = 0o1000;
 pub fn own(dir: &Path) -> Result<PathBuf> {
     let place = std::path::absolute(dir).context(|| format!("folder {} cannot be found", dir.display()))?;
     check_name(&place)?;
-    keys::private_dir(dir)?;
+    private_dir(dir)?;
     let dir = dir.canonicalize().context(|| format!("folder {} cannot be found", dir.display()))?;
     check_name(&dir)?;
     let metadata = dir.metadata().context(|| format!("folder {} cannot be looked at", dir.display()))?;
@@ -45,7 +44,7 @@ pub fn own_inside(dir: &Path) -> Result<PathBuf> {
     if dir.is_symlink() {
         return own(dir);
     }
-    keys::private_dir(dir)?;
+    private_dir(dir)?;
     let dir = dir.canonicalize().context(|| format!("folder {} cannot be found", dir.display()))?;
     let metadata = dir.metadata().context(|| format!("folder {} cannot be looked at", dir.display()))?;
     check_owner(&dir, &metadata)?;
@@ -54,6 +53,15 @@ pub fn own_inside(dir: &Path) -> Result<PathBuf> {
         let _ = std::fs::set_permissions(&dir, Permissions::from_mode(0o700));
     }
     Ok(dir)
+}
+
+/// Makes a folder that only its owner can enter; one that is there stays as it is.
+pub(super) fn private_dir(dir: &Path) -> Result {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .context(|| format!("folder {} cannot be made", dir.display()))
 }
 
 /// Refuses a path that parts of the program would read as another.
