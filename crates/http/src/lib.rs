@@ -38,8 +38,6 @@ pub mod tls;
 
 pub use access::ApiVersion;
 pub use issuer::{KeyRing, TokenIssuer, TokenKeys, TokenRefused, TokenSeed};
-/// How two runs differ, counted: what a comparison answers.
-pub use muster_wire::ReportComparison;
 pub use openapi::document;
 pub use outside::{
     CallerRule, ClaimRules, FileKeys, KEY_SET_BYTES_MAX, KeySource, KeyTimes, OutsideIssuer, OutsideIssuers,
@@ -48,7 +46,4 @@ pub use outside::{
 pub use rate::RateLimit;
 pub use router::{Access, RouteEntry, route_table, router};
 pub use secret::{SecretKey, hmac_secret};
-pub use state::{
-    AppState, Compared, Comparer, ComparisonForm, EvidenceMaker, FileOpener, MadeFile, Readiness, Settings,
-    Wiring,
-};
+pub use state::{AppState, Settings, Wiring};

@@ -1,13 +1,14 @@
-//! A task as the published JSON has it (`muster-wire`).
+//! A task, and a comparison of two, as the JSON of `muster-wire` has them.
 
 use crate::state::Settings;
 use chrono::{DateTime, SecondsFormat, Utc};
 use muster_reports::ids::sha256_hex;
+use muster_reports::made::ComparisonCounts;
 use muster_reports::task::{Message, Progress, Severity, TaskResult};
 use muster_reports::{ReportKind, Task, TaskState};
 use muster_wire::{
-    CompletionStatus, FileFormat, MessageType, ReportResults, ReportType, ResultStatus, TaskResultDetails,
-    TaskResultDetailsMessagesInner, TaskType,
+    CompletionStatus, FileFormat, MessageType, ReportComparison, ReportResults, ReportType, ResultStatus,
+    TaskResultDetails, TaskResultDetailsMessagesInner, TaskType,
 };
 use serde_json::{Map, Value};
 
@@ -142,5 +143,20 @@ pub(crate) fn report_results(task: &Task) -> ReportResults {
         rows: task.result.as_ref().map(rows),
         available_formats: ended.map(|_| task.result.as_ref().map(formats).unwrap_or_default()),
         messages: task.messages.iter().map(message).collect(),
+    }
+}
+
+/// How the runs `old` and `new` differ, counted.
+pub(crate) fn comparison(old: &Task, new: &Task, counts: ComparisonCounts) -> ReportComparison {
+    ReportComparison {
+        old: old.id.to_string(),
+        new: new.id.to_string(),
+        keys: counts.keys,
+        came: counts.came,
+        went: counts.went,
+        changed: counts.changed,
+        unchanged: counts.unchanged,
+        columns_came: counts.columns_came,
+        columns_went: counts.columns_went,
     }
 }

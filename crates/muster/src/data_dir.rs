@@ -25,28 +25,24 @@ mod keys;
 mod token_keys;
 
 use crate::clock::SystemClock;
-use crate::comparison::Comparisons;
 use crate::config::Settings;
-use crate::copies::Copies;
-use crate::engine_wiring::{self, EnginePorts, Parts};
-use crate::evidence::{self, Authority, Packages};
 use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use crate::person;
-use crate::snapshots::SnapshotTables;
 use chrono::{DateTime, TimeDelta, Utc};
+use muster_engine::reading::check;
 use muster_http::{SecretKey, TokenIssuer};
 use muster_render::evidence::SigningKey;
 use muster_reports::audit::AuditOperation;
 use muster_reports::caller::{Caller, DataScope};
 use muster_reports::ids::{ClientId, TaskId, TenantId};
 use muster_reports::ports::{AuditEvent, AuditTrail, Clock, Ids};
+use muster_reports::retention::CataloguedSnapshot;
 use muster_reports::step::{Step, taken};
 use muster_reports::trace::Trace;
 use muster_reports::{Catalogue, ReportDefinition};
-use muster_store::{Deciding, Place, ResultFiles, SealKey, Store};
-use std::fs::{File, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
+use muster_runs::{Events, Lock, ResultFiles, find_snapshot, lock, lock_refresh};
+use muster_store::{Deciding, Place, SealKey, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use token_keys::TokenKeyFiles;
@@ -62,14 +58,6 @@ pub struct DataDir {
     dir: PathBuf,
     /// What all processes on one database share; the data directory itself where nobody shares.
     shared: PathBuf,
-}
-
-/// A lock of the data directory; freed when dropped.
-#[must_use]
-pub struct Lock {
-    _file: File,
-    /// None on file systems that lock no folders.
-    _folder: Option<File>,
 }
 
 /// How a data directory is opened.
@@ -139,24 +127,21 @@ impl DataDir {
 
     /// What a command of this program does now, for the audit trail: `about` names the thing.
     pub fn event(&self, operation: AuditOperation, about: &str, details: String) -> AuditEvent {
-        // Whoever may run commands on the data directory needs no credential: the system says who it is.
-        let caller = Caller {
-            tenant: self.tenant.clone(),
-            client: ClientId::new("command-line"),
-            user: person::caller(),
-            scopes: Vec::new(),
-            data_scope: DataScope::Everything,
-            trace: Some(Trace::begin(&SystemIds.fresh())),
-        };
-        AuditEvent {
-            id: SystemIds.fresh(),
-            at: SystemClock.now(),
-            operation,
-            caller,
-            task: TaskId::new(""),
-            report: about.into(),
-            details,
-        }
+        event(&self.tenant, operation, about, details)
+    }
+
+    /// What makes such events.
+    pub fn events(&self) -> Arc<Events> {
+        let tenant = self.tenant.clone();
+        Arc::new(move |operation, about: &str, details| event(&tenant, operation, about, details))
+    }
+
+    /// The snapshot that a person means: an id, a date, a time, or `newest`.
+    ///
+    /// # Errors
+    /// When the text is none of these, or there is no such snapshot.
+    pub async fn snapshot(&self, text: &str) -> Result<CataloguedSnapshot> {
+        Ok(find_snapshot(&*self.store, &self.tenant, text).await?)
     }
 
     /// Where everything is.
@@ -167,6 +152,11 @@ impl DataDir {
     /// Folder of the result files.
     pub fn results_dir(&self) -> PathBuf {
         self.shared.join("results")
+    }
+
+    /// The folder that all processes on one database share.
+    pub fn shared_dir(&self) -> &Path {
+        &self.shared
     }
 
     /// Folder of the identity tables.
@@ -210,41 +200,20 @@ impl DataDir {
         Ok(SigningKey::from_secret(&key(&self.shared, "evidence.key")?))
     }
 
-    /// What makes evidence packages, which take room of `copies`.
-    pub fn packages(&self, tables: Arc<dyn SnapshotTables>, copies: Arc<Copies>) -> Result<Packages> {
-        let parts = evidence::Parts {
-            files: self.files()?,
-            snapshots: self.store.clone(),
-            tables,
-            audit: self.store.clone(),
-            authority: Authority::of(&self.settings.evidence)?,
-            clock: Arc::new(SystemClock),
-            work_dir: self.work_dir()?,
-            copies,
-        };
-        Ok(Packages::new(parts, self.evidence_key()?))
-    }
-
-    /// What compares runs of these reports; what it writes takes room of `copies`.
-    pub fn comparisons(&self, catalogue: Catalogue, copies: Arc<Copies>) -> Result<Comparisons> {
-        Ok(Comparisons::new(self.files()?, catalogue, self.work_dir()?, copies))
-    }
-
     /// Takes the lock of serving.
     pub fn lock_service(&self) -> Result<Lock> {
-        lock(&self.dir, "service.lock", &self.dir, "another process serves this data directory")
+        Ok(lock(&self.dir, "service.lock", &self.dir, "another process serves this data directory")?)
     }
 
-    /// Takes the lock of refreshing.
-    pub fn lock_refresh(&self) -> Result<Lock> {
-        let tables = folder::own_inside(&self.tables_dir())?;
-        lock(&self.shared, "refresh.lock", &tables, "another process refreshes this data directory")
+    /// Folder of the identity tables; made if it is not there.
+    pub fn own_tables_dir(&self) -> Result<PathBuf> {
+        folder::own_inside(&self.tables_dir())
     }
 
     /// Removes what runs of a process that was killed have left behind, unless a refresh uses the folder.
     /// To be called under the lock of serving and before the engine is opened.
     pub fn clear_work(&self) -> Result {
-        let Ok(_lock) = self.lock_refresh() else { return Ok(()) };
+        let Ok(_lock) = lock_refresh(&self.shared, &self.own_tables_dir()?) else { return Ok(()) };
         let work = self.work_dir()?;
         clear(&work).context(|| format!("folder {} cannot be cleared", work.display()))?;
         taken(Step::WorkCleared);
@@ -255,22 +224,26 @@ impl DataDir {
     pub fn catalogue(&self) -> Result<Catalogue> {
         catalogue(&self.settings)
     }
+}
 
-    /// Opens the engine.
-    pub fn engine(&self, catalogue: Catalogue) -> Result<EnginePorts> {
-        Ok(engine_wiring::open(Parts {
-            tables_dir: folder::own_inside(&self.tables_dir())?,
-            work_dir: self.work_dir()?,
-            results_dir: self.results_dir(),
-            engine: self.settings.engine.clone(),
-            csv: self.settings.csv.clone(),
-            pdf: self.settings.pdf.clone(),
-            catalogue,
-            snapshots: self.store.clone(),
-            audit: self.store.clone(),
-            clock: Arc::new(SystemClock),
-            ids: Arc::new(SystemIds),
-        })?)
+fn event(tenant: &TenantId, operation: AuditOperation, about: &str, details: String) -> AuditEvent {
+    // Whoever may run commands on the data directory needs no credential: the system says who it is.
+    let caller = Caller {
+        tenant: tenant.clone(),
+        client: ClientId::new("command-line"),
+        user: person::caller(),
+        scopes: Vec::new(),
+        data_scope: DataScope::Everything,
+        trace: Some(Trace::begin(&SystemIds.fresh())),
+    };
+    AuditEvent {
+        id: SystemIds.fresh(),
+        at: SystemClock.now(),
+        operation,
+        caller,
+        task: TaskId::new(""),
+        report: about.into(),
+        details,
     }
 }
 
@@ -305,33 +278,6 @@ fn look_for(settings: &Settings, adopt: bool) -> Result {
         "{} is no data directory: `muster source add` and `muster serve --init` make one, --data DIR names another",
         dir.display()
     )))
-}
-
-/// Takes the lock of this name, and that of `folder`.
-fn lock(dir: &Path, name: &str, folder: &Path, taken: &str) -> Result<Lock> {
-    let path = dir.join(name);
-    let refused = || Failure::new(format!("{taken}: {}", dir.display()));
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .mode(0o600)
-        .open(&path)
-        .context(|| format!("{} cannot be opened", path.display()))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(refused()),
-        Err(TryLockError::Error(error)) => {
-            return Err(error).context(|| format!("{} cannot be locked", path.display()));
-        }
-    }
-    let opened = File::open(folder).context(|| format!("{} cannot be opened", folder.display()))?;
-    match opened.try_lock() {
-        Ok(()) => Ok(Lock { _file: file, _folder: Some(opened) }),
-        Err(TryLockError::WouldBlock) => Err(refused()),
-        // Some file systems on a network lock no folders.
-        Err(TryLockError::Error(_)) => Ok(Lock { _file: file, _folder: None }),
-    }
 }
 
 /// What a file system keeps in its first folder.
@@ -379,7 +325,7 @@ fn add_definitions(catalogue: &mut Catalogue, folder: &Path) -> Result {
         let place = path.display().to_string();
         let text = std::fs::read_to_string(&path).context(|| format!("{place} cannot be read"))?;
         let definition = ReportDefinition::from_toml(&text, &place)?;
-        engine_wiring::check_definition(&definition).context(|| place.clone())?;
+        check(&definition).context(|| place.clone())?;
         catalogue.add(definition)?;
     }
     Ok(())

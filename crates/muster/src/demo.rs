@@ -6,26 +6,27 @@
 mod access;
 mod reports;
 
-use crate::cli::{DemoArgs, RefreshArgs};
+use crate::cli::DemoArgs;
 use crate::commands::client::{Created, NewClient, create};
-use crate::commands::refresh::refresh;
+use crate::commands::refresh::shown::text_of;
 use crate::commands::source::{definition, registered};
 use crate::config::Settings;
 use crate::data_dir::DataDir;
-use crate::engine_wiring::EnginePorts;
 use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use crate::output::{Output, count, print};
-use crate::refresh::RefreshReport;
-use crate::serve::{Face, Service, Signals, Swept};
+use crate::serve::{Face, Service, Signals};
+use muster_engine::Engine;
 use muster_reports::Catalogue;
 use muster_reports::audit::AuditOperation;
 use muster_reports::caller::{DataScope, Scope, UserIdentity, UserLevel};
-use muster_reports::ports::Ids;
+use muster_reports::ports::{Ids, ReportRunner};
+use muster_runs::{RefreshOptions, Refreshes, Swept};
 use muster_sources::{SourceDefinition, organisation};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A folder of its own for a demo that was not given one.
@@ -46,17 +47,20 @@ struct Summary<'a> {
     application: &'a Created,
 }
 
-/// Runs the demo with the engine.
+/// Runs the demo.
 pub async fn run(args: &DemoArgs, settings: &Settings, output: Output) -> Result {
-    Box::pin(run_with(args, settings, output, |data, catalogue| data.engine(catalogue))).await
+    let runner = |data: &DataDir, engine, catalogue| -> Result<Arc<dyn ReportRunner>> {
+        Ok(Arc::new(data.report_runs(engine, catalogue)?))
+    };
+    Box::pin(run_with(args, settings, output, runner)).await
 }
 
-/// Runs the demo with what `engine` opens.
+/// Runs the demo with what `runner` opens, so that a test can have reports fail.
 async fn run_with(
     args: &DemoArgs,
     settings: &Settings,
     output: Output,
-    engine: impl FnOnce(&DataDir, Catalogue) -> Result<EnginePorts>,
+    runner: impl FnOnce(&DataDir, Arc<Engine>, Catalogue) -> Result<Arc<dyn ReportRunner>>,
 ) -> Result {
     if settings.data.dir.join("muster.db").exists() {
         return Err(Failure::new(format!(
@@ -68,14 +72,15 @@ async fn run_with(
     let data = DataDir::open_or_make(settings).await?;
     let lock = data.lock_service()?;
     let catalogue = data.catalogue()?;
-    let engine = engine(&data, catalogue.clone())?;
+    let engine = data.engine()?;
+    let runner = runner(&data, engine.clone(), catalogue.clone())?;
     let say = Say(output);
-    let sources = make_organisation(args, &data, &engine, say).await?;
+    let sources = make_organisation(args, &data, &data.refreshes(engine.clone())?, say).await?;
     let user = create(&data, demo_user()).await?;
     let application = create(&data, demo_application()).await?;
 
     let mut signals = Signals::listen()?;
-    let service = Service::start(&data, lock, catalogue, engine, face, Swept::Few).await?;
+    let service = Service::start(&data, lock, catalogue, engine, runner, face, Swept::Few).await?;
     let base_url = base_url(service.address());
     let folder = data.dir().join("reports");
     let ran = tokio::select! {
@@ -124,7 +129,7 @@ impl Say {
 async fn make_organisation(
     args: &DemoArgs,
     data: &DataDir,
-    engine: &EnginePorts,
+    refreshes: &Refreshes,
     say: Say,
 ) -> Result<Vec<SourceDefinition>> {
     let folder = data.dir().join("sources");
@@ -157,24 +162,22 @@ async fn make_organisation(
         data.store.register_source(&data.tenant, &source, Some(&event)).await?;
         sources.push(definition);
     }
-    refresh_and_say(data, engine, say, "First refresh").await?;
+    refresh_and_say(refreshes, say, "First refresh").await?;
     let later = generate(1)?;
     say.line(&format!("{} people leave", count(later.removed)))?;
-    refresh_and_say(data, engine, say, "Second refresh").await?;
+    refresh_and_say(refreshes, say, "Second refresh").await?;
     Ok(sources)
 }
 
-async fn refresh_and_say(data: &DataDir, engine: &EnginePorts, say: Say, what: &str) -> Result {
+async fn refresh_and_say(refreshes: &Refreshes, say: Say, what: &str) -> Result {
     let began = Instant::now();
-    // Refused records are counted, not listed.
-    let args = RefreshArgs { rejected: 0, ..RefreshArgs::default() };
-    let report: RefreshReport = refresh(data, engine, &args).await?;
-    let Some(snapshot) = &report.snapshot else {
-        say.line(&report.text(false))?;
-        return report.verdict();
+    let report = refreshes.refresh(&RefreshOptions::default()).await?;
+    let Some(snapshot) = &report.outcome.manifest else {
+        say.line(&text_of(&report, false))?;
+        return Ok(report.verdict()?);
     };
     let rows = |table: &str| count(snapshot.rows.get(table).copied().unwrap_or(0));
-    let rejected = report.sources.iter().map(|source| source.rejected).sum();
+    let rejected = report.outcome.sources.iter().map(|source| source.run.rejected).sum();
     say.line(&format!(
         "{what}: {} identities, {} accounts, {} records rejected, in {}",
         rows("identities"),

@@ -8,9 +8,14 @@ use crate::error::Result;
 use crate::ids::{ClientId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
 use crate::retention::{AsOf, CataloguedSnapshot, Pin, RetentionPolicy};
 use crate::snapshot::SnapshotManifest;
-use crate::task::{AttemptEnd, Claim, Lease, Message, NewTask, Progress, Task, TaskResult, TaskState};
+use crate::task::{
+    AttemptEnd, Claim, Lease, Message, NewTask, Progress, PublishedFile, Task, TaskResult, TaskState,
+};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use std::collections::HashSet;
+use std::fs::File;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -142,6 +147,9 @@ pub trait TaskStore: Send + Sync {
 
     /// The stored names of all published files, for sweeping what no record names.
     async fn published_names(&self) -> Result<Vec<String>>;
+
+    /// The attempts that a worker of any process holds now, as task and epoch: their files are not to be swept.
+    async fn live_attempts(&self) -> Result<HashSet<(TaskId, u64)>>;
 }
 
 /// Published snapshots.
@@ -185,6 +193,9 @@ pub trait SnapshotCatalogue: Send + Sync {
 
     /// The manifests of all snapshots whose data must be kept, of every tenant: they share their tables.
     async fn kept(&self) -> Result<Vec<SnapshotManifest>>;
+
+    /// How many snapshots of the tenant have expired. Their entries are kept for ever.
+    async fn expired_count(&self, tenant: &TenantId) -> Result<usize>;
 }
 
 /// A credential as it is kept: the secret only as a keyed hash.
@@ -303,6 +314,32 @@ pub trait ReportRunner: Send + Sync {
     async fn run(&self, claim: &Claim, progress: &ProgressCell) -> Result<RunOutcome>;
 }
 
+/// Opens published files.
+pub trait FileOpener: Send + Sync {
+    /// The file under this stored name, for reading from its start. Called where blocking is allowed.
+    ///
+    /// # Errors
+    /// When there is no such file or it cannot be read.
+    fn open(&self, stored_name: &str) -> io::Result<File>;
+}
+
+/// What removes files that were written for a result and will never be published.
+#[async_trait]
+pub trait DiscardFiles: Send + Sync {
+    /// Removes `files`; a file that is not there is no error.
+    async fn discard(&self, files: &[PublishedFile]) -> Result<()>;
+}
+
+/// Whether the service can do its work now.
+#[async_trait]
+pub trait Readiness: Send + Sync {
+    /// Succeeds when requests may be sent here.
+    ///
+    /// # Errors
+    /// `Unavailable` with the reason: the store does not answer, or the service drains.
+    async fn ready(&self) -> Result<()>;
+}
+
 /// An act that the audit trail records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEvent {
@@ -346,6 +383,11 @@ pub trait AuditTrail: Send + Sync {
     ///
     /// `Unavailable` with what was found; nothing may then be made of these events.
     async fn holds_from(&self, tenant: &TenantId, sequence: u64) -> Result<()>;
+
+    /// Whether further events can be recorded: the trail holds at its end.
+    ///
+    /// `Unavailable` with what was found.
+    async fn can_go_on(&self, tenant: &TenantId) -> Result<()>;
 
     /// How many of the tenant's events no relay has passed on yet, see [`RelayLog`].
     async fn backlog(&self, tenant: &TenantId) -> Result<u64>;

@@ -87,6 +87,12 @@ impl AuditTrail for Store {
         }
     }
 
+    async fn can_go_on(&self, tenant: &TenantId) -> Result<()> {
+        let end = self.read(End::SQL, values![tenant.as_str()]).await.and_then(|found| End::of(&found));
+        let end = end.map_err(|error| failed("check the audit trail", error))?;
+        end.sound(tenant, self.settings.seal_key.as_ref()).map(drop)
+    }
+
     async fn backlog(&self, tenant: &TenantId) -> Result<u64> {
         let counted = self
             .read_first(
@@ -331,16 +337,6 @@ impl Store {
     /// What records events in a transaction of its caller's.
     pub(crate) fn recorder(&self) -> Recorder {
         Recorder { key: self.settings.seal_key.clone() }
-    }
-
-    /// Whether a tenant's trail can be extended: what is not may be recorded, must not be done.
-    ///
-    /// # Errors
-    /// `Unavailable` with what is wrong with its end; when the store fails.
-    pub async fn audit_can_go_on(&self, tenant: &TenantId) -> Result<()> {
-        let end = self.read(End::SQL, values![tenant.as_str()]).await.and_then(|found| End::of(&found));
-        let end = end.map_err(|error| failed("check the audit trail", error))?;
-        end.sound(tenant, self.settings.seal_key.as_ref()).map(drop)
     }
 
     /// As [`Store::write`]. Where there is an event and `counts` says that the outcome is worth it, it is recorded

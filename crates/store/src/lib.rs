@@ -1,7 +1,6 @@
-//! Tasks, leases, credentials, snapshot catalogue, registry, audit trail and result files.
+//! Tasks, leases, credentials, snapshot catalogue, registry and audit trail.
 //!
-//! [`Store`] implements the store ports of `muster-reports` over one SQLite file or one PostgreSQL
-//! database; [`ResultFiles`] keeps the files that results name on a local folder.
+//! [`Store`] implements the store ports of `muster-reports` over one SQLite file or one PostgreSQL database.
 //!
 //! Invariants:
 //! - What a method acknowledged is on the disk: SQLite writes through a log with full synchronisation, over
@@ -10,13 +9,12 @@
 //!   worker's write: a worker that lost its lease changes nothing.
 //! - What the store does is written once, over a session of either database; only opening, transactions and
 //!   signals between processes differ.
-//! - It knows no report's content. Only result files that a committed record names are served.
+//! - It knows no report's content and no file.
 
 mod administration;
 mod audit;
 mod credentials;
 mod failure;
-mod files;
 mod installation;
 mod messages;
 mod migrations;
@@ -33,7 +31,6 @@ mod store;
 mod tasks;
 
 pub use audit::SealKey;
-pub use files::{LeftOver, PendingFile, ResultFiles, Survey};
 pub use installation::Installation;
 pub use postgres::PostgresUrl;
 pub use store::{Deciding, Place, Settings, Store};

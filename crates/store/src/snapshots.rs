@@ -182,6 +182,19 @@ impl SnapshotCatalogue for Store {
             .and_then(|found| found.iter().map(|row| rows::json(row, "manifest")).collect())
             .map_err(|error| failed("list the snapshots that are kept", error))
     }
+
+    async fn expired_count(&self, tenant: &TenantId) -> Result<usize> {
+        let counted = self
+            .read_first(
+                "SELECT count(*) AS expired FROM snapshots WHERE tenant = $1 AND expired IS NOT NULL",
+                values![tenant.as_str()],
+            )
+            .await;
+        let expired = counted.and_then(|row| row.map_or(Ok(0), |row| row.integer("expired")));
+        expired
+            .map(|expired| expired.cast_unsigned() as usize)
+            .map_err(|error| failed("count snapshots", error))
+    }
 }
 
 /// Ids that the event of an expiry names.
@@ -238,25 +251,6 @@ impl Store {
         .await?;
         taken(Step::SnapshotKept);
         Ok(())
-    }
-}
-
-impl Store {
-    /// How many snapshots of a tenant have expired. Their rows are kept for ever.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn expired_count(&self, tenant: &TenantId) -> Result<usize> {
-        let counted = self
-            .read_first(
-                "SELECT count(*) AS expired FROM snapshots WHERE tenant = $1 AND expired IS NOT NULL",
-                values![tenant.as_str()],
-            )
-            .await;
-        let expired = counted.and_then(|row| row.map_or(Ok(0), |row| row.integer("expired")));
-        expired
-            .map(|expired| expired.cast_unsigned() as usize)
-            .map_err(|error| failed("count snapshots", error))
     }
 }
 

@@ -223,6 +223,18 @@ impl TaskStore for Store {
     async fn published_names(&self) -> Result<Vec<String>> {
         Ok(self.published_files().await?.into_iter().map(|file| file.stored_name).collect())
     }
+
+    async fn live_attempts(&self) -> Result<HashSet<(TaskId, u64)>> {
+        let found = self.read(LIVE_ATTEMPTS, &[]).await;
+        found
+            .and_then(|found| {
+                found
+                    .iter()
+                    .map(|row| Ok((TaskId::new(row.text("id")?), row.integer("epoch")?.cast_unsigned())))
+                    .collect()
+            })
+            .map_err(|error| failed("read the live attempts", error))
+    }
 }
 
 impl Store {
@@ -239,23 +251,6 @@ impl Store {
             all.extend(files);
         }
         Ok(all)
-    }
-
-    /// The attempts that a worker of any process holds now, as task and epoch: their files are not to be
-    /// swept.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn live_attempts(&self) -> Result<HashSet<(TaskId, u64)>> {
-        let found = self.read(LIVE_ATTEMPTS, &[]).await;
-        found
-            .and_then(|found| {
-                found
-                    .iter()
-                    .map(|row| Ok((TaskId::new(row.text("id")?), row.integer("epoch")?.cast_unsigned())))
-                    .collect()
-            })
-            .map_err(|error| failed("read the live attempts", error))
     }
 }
 

@@ -229,6 +229,13 @@ impl SnapshotCatalogue for MemoryStore {
         let kept = state.snapshots.iter().filter(|(_, snapshot)| snapshot.expired.is_none());
         Ok(kept.map(|(_, snapshot)| SnapshotManifest::clone(&snapshot.manifest)).collect())
     }
+
+    async fn expired_count(&self, tenant: &TenantId) -> Result<usize> {
+        let state = self.state();
+        let expired =
+            state.snapshots.iter().filter(|(of, snapshot)| of == tenant && snapshot.expired.is_some());
+        Ok(expired.count())
+    }
 }
 
 impl State {
@@ -277,6 +284,10 @@ impl AuditTrail for MemoryStore {
             return Ok(());
         }
         Err(Error::unavailable(format!("event {sequence} is missing")))
+    }
+
+    async fn can_go_on(&self, _: &TenantId) -> Result<()> {
+        self.accepts_audit()
     }
 
     async fn backlog(&self, tenant: &TenantId) -> Result<u64> {

@@ -11,11 +11,12 @@
 //! - an attempt's end is written under its lease, so that a late worker changes nothing;
 //! - files are removed only where it is certain that no record names them.
 
-use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::{Category, Error, error_chain};
 use muster_reports::ids::WorkerId;
-use muster_reports::ports::{Clock, LeaseState, ProgressCell, ReportRunner, RunOutcome, TaskStore};
+use muster_reports::ports::{
+    Clock, DiscardFiles, LeaseState, ProgressCell, ReportRunner, RunOutcome, TaskStore,
+};
 use muster_reports::task::{AttemptEnd, Claim, Lease, Message, PublishedFile};
 use muster_reports::trace::Trace;
 use std::sync::Arc;
@@ -39,13 +40,6 @@ pub struct WorkerSettings {
     pub retry_first: Duration,
     /// Longest delay before another attempt.
     pub retry_most: Duration,
-}
-
-/// What removes files that were written for a result and will never be published.
-#[async_trait]
-pub trait DiscardFiles: Send + Sync {
-    /// Removes `files`; a file that is not there is no error.
-    async fn discard(&self, files: &[PublishedFile]) -> Result<(), Error>;
 }
 
 /// How a worker is told to stop.

@@ -2,12 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
+use async_trait::async_trait;
 use muster_reports::error::Result;
 use muster_reports::ids::{TaskDefinitionId, TaskId, TenantId};
 use muster_reports::ports::{AuditEvent, Cancelled, ResultOrder, Started};
 use muster_reports::task::{NewTask, Progress, Severity, Task, TaskState};
 use muster_testkit::build::{new_task, task_id, tenant};
 use muster_testkit::{FakeRun, FakeRunner, MemoryStore, TestClock};
+use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use tokio::sync::mpsc;
@@ -80,6 +82,9 @@ impl TaskStore for Store {
     }
     async fn published_names(&self) -> Result<Vec<String>> {
         self.inner.published_names().await
+    }
+    async fn live_attempts(&self) -> Result<HashSet<(TaskId, u64)>> {
+        self.inner.live_attempts().await
     }
 }
 

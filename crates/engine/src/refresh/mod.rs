@@ -41,6 +41,7 @@ use muster_reports::ids::{SnapshotId, TenantId};
 use muster_reports::ports::{AuditTrail, Clock, ManualLink};
 use muster_reports::snapshot::SourceRun;
 use muster_sources::{Rejection, SourceDefinition};
+use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -100,20 +101,21 @@ pub struct SourceOutcome {
 }
 
 /// What became of one table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct TableOutcome {
     /// The table.
     pub table: &'static str,
     /// Its rows now.
     pub rows: u64,
-    /// Files that are those of the last snapshot.
-    pub files_kept: u64,
+    /// Rows in the files that were written.
+    pub rows_written: u64,
     /// Files written.
     pub files_written: u64,
-    /// Rows in them.
-    pub rows_written: u64,
     /// Their bytes.
     pub bytes_written: u64,
+    /// Files that are those of the last snapshot.
+    pub files_kept: u64,
 }
 
 /// What a refresh came to.

@@ -3,9 +3,10 @@
 
 use super::work::{self, Work};
 use crate::error::Result;
+use serde::Serialize;
 
 /// A number of the whole tenant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Total {
     /// What is counted.
     pub counted: &'static str,

@@ -6,8 +6,9 @@ use super::stream;
 use crate::access::{Allowed, Download};
 use crate::failure::{Failure, json};
 use crate::input::{Id, Input, Query};
+use crate::mapping;
 use crate::openapi::{NotFound, Refusals, ReportFile};
-use crate::state::{AppState, ComparisonForm};
+use crate::state::AppState;
 use axum::body::Body;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
@@ -19,6 +20,7 @@ use axum::response::Response;
 use futures_util::stream::empty;
 use muster_reports::error::shown;
 use muster_reports::ids::TaskId;
+use muster_reports::made::ComparisonForm;
 use std::io;
 
 /// What the file is called in the log.
@@ -116,7 +118,7 @@ pub(crate) async fn compare_reports(
         match compared.file {
             None => {
                 reports.record_comparison(&caller, &old_task, &new_task, None).await?;
-                json(StatusCode::OK, &compared.counts)
+                json(StatusCode::OK, &mapping::comparison(&old_task, &new_task, compared.counts))
             }
             Some(made) => {
                 let (bytes, sha256) = (made.bytes, made.sha256.clone());

@@ -6,11 +6,12 @@
 //! - a part is sent only of a file whose digest this process has found right once: a part alone shows nothing.
 
 use crate::failure::Failure;
-use crate::state::{AppState, MadeFile};
+use crate::state::AppState;
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream::try_unfold;
 use muster_reports::ids::hex;
+use muster_reports::made::MadeFile;
 use muster_reports::task::PublishedFile;
 use sha2::{Digest, Sha256};
 use std::any::Any;

@@ -12,8 +12,8 @@ use muster_client::wire::{AccountsArguments, CompletionStatus, FileFormat, Repor
 use muster_client::{
     ComparisonFile, Configuration, Credentials, DownloadOptions, Error, ReportsDataExtractionApi, Resume,
 };
-use muster_http::ComparisonForm;
 use muster_reports::audit::AuditOperation;
+use muster_reports::made::ComparisonForm;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -1,8 +1,8 @@
 //! Two runs compared over HTTP: which answers there are, who gets them, what is recorded, what is refused.
 
 use crate::world::{PAGE_POLICY, World, comparison_of};
-use muster_http::ComparisonForm;
 use muster_reports::audit::AuditOperation;
+use muster_reports::made::ComparisonForm;
 use sha2::{Digest, Sha256};
 use std::sync::atomic::Ordering;
 

@@ -6,12 +6,12 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use axum::response::Response;
 use chrono::TimeDelta;
 use http_body_util::BodyExt;
-use muster_http::{
-    AppState, Compared, Comparer, ComparisonForm, EvidenceMaker, FileOpener, MadeFile, OutsideIssuers,
-    Readiness, ReportComparison, SecretKey, Settings, TokenIssuer, Wiring, hmac_secret, router,
-};
+use muster_http::{AppState, OutsideIssuers, SecretKey, Settings, TokenIssuer, Wiring, hmac_secret, router};
 use muster_reports::ids::{ClientId, WorkerId, hex};
-use muster_reports::ports::{Clock, Credential, Credentials, SnapshotCatalogue, TaskStore};
+use muster_reports::made::{Compared, Comparer, ComparisonCounts, ComparisonForm, EvidenceMaker, MadeFile};
+use muster_reports::ports::{
+    Clock, Credential, Credentials, FileOpener, Readiness, SnapshotCatalogue, TaskStore,
+};
 use muster_reports::service::{Download, Limits};
 use muster_reports::task::{AttemptEnd, Message, PublishedFile, Task, TaskResult};
 use muster_reports::{Caller, Catalogue, Error, FileFormat, ReportDefinition, Reports};
@@ -111,13 +111,7 @@ impl Comparer for Maker {
             let bytes = text.len() + self.bytes_more.load(Ordering::SeqCst);
             made(file, bytes, &text)
         });
-        let counts = ReportComparison {
-            old: old.task.id.to_string(),
-            new: new.task.id.to_string(),
-            keys,
-            came: 7,
-            ..ReportComparison::default()
-        };
+        let counts = ComparisonCounts { keys, came: 7, ..ComparisonCounts::default() };
         Ok(Compared { counts, file })
     }
 

@@ -8,11 +8,11 @@ use crate::config::Settings;
 use crate::data_dir::DataDir;
 use crate::failure::Result;
 use crate::output::{Output, count, json, number, print, table, text};
-use crate::snapshots::{self, Extent};
 use chrono::{DateTime, Utc};
 use muster_reports::audit::AuditOperation;
 use muster_reports::ports::{AuditTrail, Clock, SnapshotCatalogue};
 use muster_reports::retention::{CataloguedSnapshot, Pin};
+use muster_runs::ExpiryExtent;
 use serde::Serialize;
 use serde_json::json;
 
@@ -36,25 +36,25 @@ pub async fn run(command: &SnapshotCommand, settings: &Settings, output: Output)
     let data = DataDir::open(settings).await?;
     match command {
         SnapshotCommand::List => list(&data, output).await,
-        SnapshotCommand::Show { snapshot } => show(&snapshots::find(&data, snapshot).await?, output),
+        SnapshotCommand::Show { snapshot } => show(&data.snapshot(snapshot).await?, output),
         SnapshotCommand::Pin { snapshot, reason, by } => {
-            let found = snapshots::find(&data, snapshot).await?;
+            let found = data.snapshot(snapshot).await?;
             let pin = Pin { by: by.clone(), reason: reason.clone(), at: SystemClock.now() };
             record(&data, &found, format!("snapshot pinned by {}: {}", pin.by, pin.reason)).await?;
             data.store.pin(&data.tenant, &found.manifest.id, Some(&pin)).await?;
             print(&format!("snapshot {} is pinned by {}: {}", found.manifest.id, pin.by, pin.reason))
         }
         SnapshotCommand::Unpin { snapshot } => {
-            let found = snapshots::find(&data, snapshot).await?;
+            let found = data.snapshot(snapshot).await?;
             record(&data, &found, "snapshot no longer pinned".into()).await?;
             data.store.pin(&data.tenant, &found.manifest.id, None).await?;
             print(&format!("snapshot {} is no longer pinned", found.manifest.id))
         }
         SnapshotCommand::Expire { dry_run, all } => {
             let extent = match (dry_run, all) {
-                (true, _) => Extent::DryRun,
-                (false, true) => Extent::All,
-                (false, false) => Extent::ByPolicy,
+                (true, _) => ExpiryExtent::DryRun,
+                (false, true) => ExpiryExtent::All,
+                (false, false) => ExpiryExtent::ByPolicy,
             };
             expire(&data, extent, output).await
         }
@@ -153,11 +153,10 @@ fn show(snapshot: &CataloguedSnapshot, output: Output) -> Result {
     print(&lines.join("\n"))
 }
 
-async fn expire(data: &DataDir, extent: Extent, output: Output) -> Result {
-    let _lock = data.lock_refresh()?;
-    let engine = data.engine(data.catalogue()?)?;
-    let expiry = snapshots::expire(data, engine.tables.as_ref(), SystemClock.now(), extent).await?;
-    let dry_run = extent == Extent::DryRun;
+async fn expire(data: &DataDir, extent: ExpiryExtent, output: Output) -> Result {
+    let snapshots = data.snapshots(data.engine()?)?;
+    let expiry = snapshots.expire(&snapshots.lock()?, extent).await?;
+    let dry_run = extent == ExpiryExtent::DryRun;
     if output == Output::Json {
         return json(&expiry);
     }

@@ -14,7 +14,6 @@ use serde::Serialize;
 use std::path::{Path, PathBuf};
 
 mod link;
-mod links;
 mod mirror;
 
 /// Does what `command` says.
@@ -27,8 +26,8 @@ pub async fn run(command: &SourceCommand, settings: &Settings, output: Output) -
         SourceCommand::List => list(&DataDir::open(settings).await?, output).await,
         SourceCommand::Check { file, rejected } => print_check(&check(file, *rejected)?, output),
         SourceCommand::Mirror(args) => mirror::run(args, settings, output).await,
-        SourceCommand::Links { to } => links::run(to, &DataDir::open(settings).await?).await,
-        SourceCommand::Link { file } => link::run(file, &DataDir::open(settings).await?, output).await,
+        SourceCommand::Links { to } => link::export(to, &DataDir::open(settings).await?).await,
+        SourceCommand::Link { file } => link::import(file, &DataDir::open(settings).await?, output).await,
     }
 }
 

@@ -5,9 +5,8 @@
 
 use super::{folder, keys};
 use crate::failure::{Context, Failure, Result};
-use crate::trash;
 use muster_reports::ids::hex;
-
+use muster_runs::trash;
 use muster_store::Store;
 use std::io::ErrorKind;
 use std::path::Path;

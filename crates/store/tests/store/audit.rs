@@ -335,12 +335,12 @@ async fn a_forged_trail_is_never_extended() {
         let place = Place::Sqlite(path.clone());
         let store = Store::open(&place, sealed()).await.unwrap();
         ten_events(&store).await;
-        store.audit_can_go_on(&build::tenant()).await.unwrap();
+        store.can_go_on(&build::tenant()).await.unwrap();
         store.holds_from(&build::tenant(), 3).await.unwrap();
         store.close().await;
         forge(&path, head_too).await;
         let store = Store::open(&place, sealed()).await.unwrap();
-        is_refused(store.audit_can_go_on(&build::tenant()).await, why);
+        is_refused(store.can_go_on(&build::tenant()).await, why);
         is_refused(store.record(&build::audit_event("event-11", build::start_of_time())).await, why);
         assert!(store.holds_from(&build::tenant(), 3).await.is_err(), "no evidence is made of it");
         // What must be recorded is not done, what need not be is.

@@ -221,6 +221,7 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
     for sequence in [1, count] {
         store.holds_from(&acme, sequence).await.expect("it is as it was recorded");
     }
+    store.can_go_on(&acme).await.expect("it holds at its end");
     assert!(store.holds_from(&acme, count + 2).await.is_err(), "there is no such event");
 
     // The chain is the same wherever it is kept.

@@ -98,11 +98,14 @@ pub(super) async fn published_names_are_those_of_results(store: Arc<dyn TaskStor
         names.sort();
         names
     };
+    let live = async || store.live_attempts().await.expect("the store answers");
     let first = started_and_claimed(&*store, 1, at(0)).await;
     assert!(names().await.is_empty(), "nothing is published by running");
+    assert_eq!(live().await, [(build::task_id(1), 1)].into());
     assert!(end(&*store, &first, done(&first, 1), at(0)).await);
     let lost = started_and_claimed(&*store, 2, at(0)).await;
     let second = claim(&*store, 2, at(30)).await.expect("the lease ran out");
+    assert_eq!(live().await, [(build::task_id(2), 2)].into(), "the attempt that holds the lease");
     assert!(!end(&*store, &lost, done(&lost, 2), at(30)).await);
     let mut how = done(&second, 3);
     if let AttemptEnd::Done { result, .. } = &mut how {
@@ -113,6 +116,7 @@ pub(super) async fn published_names_are_those_of_results(store: Arc<dyn TaskStor
     assert!(end(&*store, &second, how, at(31)).await);
     let third = started_and_claimed(&*store, 3, at(31)).await;
     assert!(end(&*store, &third, failed(), at(31)).await);
+    assert!(live().await.is_empty(), "all have ended");
     let [one, two] = [1, 2].map(|number| format!("{}.{number}.report.csv", build::task_id(number)));
     assert_eq!(names().await, [one, two, "another".into()]);
 }

@@ -68,6 +68,8 @@ async fn pins_and_expiry(store: &dyn SnapshotCatalogue) {
     assert_eq!(states(store).await, "s5 s4 s3 s2* s1", "a dry run changes nothing");
     assert_eq!(expire(false).await, [id("s3"), id("s1")]);
     assert_eq!(states(store).await, "s5 s4 s3- s2* s1-");
+    let counted = async |tenant| store.expired_count(tenant).await.expect("the store answers");
+    assert_eq!((counted(&acme).await, counted(&globex).await), (2, 0));
     assert!(expire(false).await.is_empty(), "what has expired does not expire again");
 
     let gone = store.as_of(&acme, &AsOf::Snapshot(id("s3"))).await.expect("the store answers");

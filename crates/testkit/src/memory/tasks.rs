@@ -9,6 +9,7 @@ use muster_reports::ports::{AuditEvent, Cancelled, LeaseState, ResultOrder, Star
 use muster_reports::task::{
     AttemptEnd, Claim, Lease, Message, NewTask, Progress, Severity, Task, TaskState, place_in_line,
 };
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// Messages kept per task, besides the notes on what was left out and the errors that end it.
@@ -373,5 +374,11 @@ impl TaskStore for MemoryStore {
         let state = self.state();
         let results = state.tasks.iter().filter_map(|e| e.task.result.as_ref());
         Ok(results.flat_map(|r| &r.files).map(|f| f.stored_name.clone()).collect())
+    }
+
+    async fn live_attempts(&self) -> Result<HashSet<(TaskId, u64)>> {
+        let state = self.state();
+        let running = state.tasks.iter().filter(|entry| entry.task.state == TaskState::Running);
+        Ok(running.map(|entry| (entry.task.id.clone(), entry.task.epoch)).collect())
     }
 }

@@ -1,11 +1,8 @@
-//! The time-stamping authority that the settings name (RFC 3161), asked over HTTP.
+//! A time-stamping authority (RFC 3161), asked over HTTP.
 //!
 //! An answer is taken only if it stamps the asked digest and answers this request. Who signed it is for those who
 //! check the package, with the authority's certificate; so the address may be plain HTTP, as most of them are.
 
-use crate::config;
-use crate::failure::{self, Context, Failure};
-use crate::ids::random_bytes;
 use muster_render::evidence::{TimeStampDue, TimeStampResponse, time_stamp_request};
 use muster_reports::error::{Error, Result, error_chain};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
@@ -25,15 +22,13 @@ pub struct Authority {
 }
 
 impl Authority {
-    /// The authority of these settings, if they name one. Nothing is sent yet.
+    /// The authority at this address, which may take so long. Nothing is sent yet. If a time stamp is `required`, there is
+    /// no package without one.
     ///
     /// # Errors
-    /// When its address cannot be one.
-    pub fn of(settings: &config::Evidence) -> failure::Result<Option<Self>> {
-        let Some(address) = &settings.time_stamp_url else { return Ok(None) };
-        let refuse = |what: &str| {
-            Failure::usage(format!("evidence.time_stamp_url {what}: expected http://host or https://host"))
-        };
+    /// `Invalid` when the address cannot be one: the text goes on from the address's name.
+    pub fn at(address: &str, timeout: Duration, required: bool) -> Result<Self> {
+        let refuse = |what: &str| Error::invalid(format!("{what}: expected http://host or https://host"));
         let url = Url::parse(address).map_err(|_| refuse("is no address"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(refuse("is of another scheme"));
@@ -45,11 +40,11 @@ impl Authority {
         let client = Client::builder()
             .redirect(redirect::Policy::none())
             .https_only(url.scheme() == "https")
-            .timeout(Duration::from_millis(settings.time_stamp_timeout_ms))
+            .timeout(timeout)
             .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")))
             .build()
-            .context(|| "an HTTP client cannot be made".into())?;
-        Ok(Some(Self { client, url, required: settings.time_stamp_required }))
+            .map_err(|error| Error::internal("an HTTP client cannot be made", error))?;
+        Ok(Self { client, url, required })
     }
 
     /// Whether a package is to have its time stamp.
@@ -57,12 +52,12 @@ impl Authority {
         if self.required { TimeStampDue::Required } else { TimeStampDue::Asked }
     }
 
-    /// The authority's answer for a digest, in DER. Without one, `None` where that is allowed.
+    /// The authority's answer for a digest, in DER; `nonce` is of this request alone. Without one, `None` where that is allowed.
     ///
     /// # Errors
     /// `Unavailable` when there is no time stamp and the settings require one.
-    pub async fn stamp(&self, sha256: &[u8; 32]) -> Result<Option<Vec<u8>>> {
-        match self.ask(sha256, u64::from_be_bytes(random_bytes())).await {
+    pub async fn stamp(&self, sha256: &[u8; 32], nonce: u64) -> Result<Option<Vec<u8>>> {
+        match self.ask(sha256, nonce).await {
             Ok(answer) => Ok(Some(answer)),
             Err(fault) if self.required => Err(Error {
                 source: Some(fault),

@@ -1,7 +1,6 @@
 //! The cover of a run: what was asked, of what, and what came of it.
 
 use super::plan::Prepared;
-use super::writing::WrittenTable;
 use chrono::{DateTime, Utc};
 use muster_render::Written;
 use muster_reports::cover::{
@@ -143,13 +142,13 @@ fn cover_snapshot(definition: &ReportDefinition, task: &Task, manifest: &Snapsho
 }
 
 /// A table inside an archive, for the cover that lies beside it.
-pub(super) fn member(table: &WrittenTable) -> CoverFile {
+pub(super) fn member(name: &str, written: &Written) -> CoverFile {
     CoverFile {
-        name: table.name.clone(),
+        name: name.to_owned(),
         format: "CSV".into(),
-        bytes: table.written.bytes,
-        rows: table.written.rows,
-        sha256: table.written.sha256.clone(),
+        bytes: written.bytes,
+        rows: written.rows,
+        sha256: written.sha256.clone(),
     }
 }
 

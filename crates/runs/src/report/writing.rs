@@ -4,6 +4,7 @@
 //! - nothing has its name before the cover was sent, which the run does only when every count agrees;
 //! - a run that is dropped leaves no file: the thread finds its sender gone.
 
+use crate::result_files::{PendingFile, ResultFiles};
 use arrow::record_batch::RecordBatch;
 use muster_render::chart::Chart;
 use muster_render::pdf::{PdfError, PdfSettings, PdfWriter};
@@ -16,7 +17,6 @@ use muster_reports::cover::Cover;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::TaskId;
 use muster_reports::task::{Message, PublishedFile};
-use muster_store::{PendingFile, ResultFiles};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -8,18 +8,18 @@
 //! - a file is compared only with the digest that its record has;
 //! - what is written has no name and is gone with its last reader.
 
-use crate::copies::Copies;
-use crate::evidence::unnamed_file;
+use crate::copies::{Copies, unnamed_file};
+use crate::result_files::ResultFiles;
 use async_trait::async_trait;
-use muster_http::{Compared, Comparer, ComparisonForm, MadeFile, ReportComparison};
 use muster_render::compare::{self, CompareError, Comparison, Side, page};
 use muster_render::{FormulaGuard, RenderError, Written};
 use muster_reports::Catalogue;
 use muster_reports::cover::Cover;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::ClientId;
+use muster_reports::made::{Compared, Comparer, ComparisonCounts, ComparisonForm, MadeFile};
+use muster_reports::ports::Ids;
 use muster_reports::service::Download;
-use muster_store::ResultFiles;
 use std::fs::File;
 use std::io::{self, Seek, Write};
 use std::path::PathBuf;
@@ -36,6 +36,7 @@ pub struct Comparisons {
     files: ResultFiles,
     catalogue: Catalogue,
     work_dir: PathBuf,
+    ids: Arc<dyn Ids>,
     /// One at a time.
     place: Arc<Semaphore>,
     copies: Arc<Copies>,
@@ -44,8 +45,14 @@ pub struct Comparisons {
 impl Comparisons {
     /// Comparisons of these results. They are written to `work_dir`, which must be there, and take room of
     /// `copies` while they are sent.
-    pub fn new(files: ResultFiles, catalogue: Catalogue, work_dir: PathBuf, copies: Arc<Copies>) -> Self {
-        Self { files, catalogue, work_dir, place: Arc::new(Semaphore::new(1)), copies }
+    pub fn new(
+        files: ResultFiles,
+        catalogue: Catalogue,
+        work_dir: PathBuf,
+        ids: Arc<dyn Ids>,
+        copies: Arc<Copies>,
+    ) -> Self {
+        Self { files, catalogue, work_dir, ids, place: Arc::new(Semaphore::new(1)), copies }
     }
 }
 
@@ -74,7 +81,15 @@ impl Comparer for Comparisons {
             ComparisonForm::Csv | ComparisonForm::Page => Some(self.copies.room(client, 0).await?),
         };
         let place = self.place.clone().acquire_owned().await.map_err(unmade)?;
-        let job = Job { files: self.files.clone(), work_dir: self.work_dir.clone(), old, new, keys, form };
+        let job = Job {
+            files: self.files.clone(),
+            work_dir: self.work_dir.clone(),
+            ids: self.ids.clone(),
+            old,
+            new,
+            keys,
+            form,
+        };
         let made = tokio::task::spawn_blocking(move || {
             let made = job.run();
             // Given back by whoever does the work, also when nobody waits for it any more.
@@ -155,6 +170,7 @@ impl Run {
 struct Job {
     files: ResultFiles,
     work_dir: PathBuf,
+    ids: Arc<dyn Ids>,
     old: Run,
     new: Run,
     keys: Vec<String>,
@@ -169,23 +185,21 @@ impl Job {
         let (comparison, file) = match self.form {
             ComparisonForm::Counts => (self.compare_to(&keys, io::sink(), FormulaGuard::On)?, None),
             ComparisonForm::Csv => {
-                let mut file = unnamed_file(&self.work_dir).map_err(unmade)?;
+                let mut file = self.unnamed_file()?;
                 let comparison = self.compare_to(&keys, &mut file, FormulaGuard::On)?;
                 let written = &comparison.written;
                 let made = made(file, written);
                 (comparison, Some(made))
             }
             ComparisonForm::Page => {
-                let mut changes = unnamed_file(&self.work_dir).map_err(unmade)?;
+                let mut changes = self.unnamed_file()?;
                 let comparison = self.compare_to(&keys, &mut changes, FormulaGuard::Off)?;
                 changes.rewind().map_err(unmade)?;
                 let made = self.page(&comparison, keys.clone(), changes)?;
                 (comparison, Some(made))
             }
         };
-        let counts = ReportComparison {
-            old: self.old.download.task.id.to_string(),
-            new: self.new.download.task.id.to_string(),
+        let counts = ComparisonCounts {
             keys,
             came: comparison.came,
             went: comparison.went,
@@ -195,6 +209,10 @@ impl Job {
             columns_went: comparison.columns_went,
         };
         Ok(Compared { counts, file })
+    }
+
+    fn unnamed_file(&self) -> Result<File> {
+        unnamed_file(&self.work_dir, &*self.ids).map_err(unmade)
     }
 
     fn compare_to(&self, keys: &[String], sink: impl Write, guard: FormulaGuard) -> Result<Comparison> {
@@ -223,7 +241,7 @@ impl Job {
             new: self.new.facts(),
             keys,
         };
-        let mut file = unnamed_file(&self.work_dir).map_err(unmade)?;
+        let mut file = self.unnamed_file()?;
         let written =
             page::write(&facts, comparison, io::BufReader::new(changes), &mut file).map_err(unmade)?;
         Ok(made(file, &written))

@@ -2,22 +2,23 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
-use crate::config;
-use crate::engine_wiring::{Checked, CorrelationExplanation, Damage, Removal, Removed};
-use crate::report_run::Rows;
-use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use muster_engine::EngineSettings;
+use muster_engine::refresh::{RefreshRequest, SourceInput};
 use muster_render::evidence::verify_bag;
 use muster_reports::caller::Caller;
 use muster_reports::error::Category;
-use muster_reports::ids::{TaskId, WorkerId};
-use muster_reports::ports::{ManualLink, TaskStore};
-use muster_reports::task::{AttemptEnd, TaskResult};
+use muster_reports::ids::{SnapshotId, WorkerId};
+use muster_reports::ports::TaskStore;
+use muster_reports::retention::RetentionPolicy;
+use muster_reports::task::{AttemptEnd, NewTask, TaskResult};
 use muster_reports::{FileFormat, ReportKind};
+use muster_sources::SourceDefinition;
 use muster_testkit::build::{SOURCE, audit_event, manifest, new_task, tenant, user};
-use muster_testkit::{MemoryStore, TestClock};
+use muster_testkit::{CountingIds, MemoryStore, TestClock};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::Path;
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -27,63 +28,44 @@ const CSV: &[u8] = b"id\r\n1\r\n2\r\n";
 /// From `printf 'id\r\n1\r\n2\r\n' | sha256sum`.
 const SHA: &str = "7d6665daf354ca9bd7f41cd93b86694168642d03230041b95203096f2faf6294";
 
-/// One source with one rule, and two records of it that were refused.
-struct Tables;
-
-fn batch(columns: &[(&str, &[&str])]) -> RecordBatch {
-    let columns = columns
-        .iter()
-        .map(|(name, values)| (*name, Arc::new(StringArray::from(values.to_vec())) as ArrayRef));
-    RecordBatch::try_from_iter(columns).unwrap()
+fn engine(dir: &Path) -> Arc<Engine> {
+    let settings = EngineSettings {
+        tables_dir: dir.join("engine/tables"),
+        work_dir: dir.join("engine/work"),
+        memory_limit_bytes: 256 << 20,
+        threads: 2,
+    };
+    Arc::new(Engine::open(settings).unwrap())
 }
 
-#[async_trait]
-impl SnapshotTables for Tables {
-    async fn rows_of(
-        &self,
-        _: &SnapshotManifest,
-        table: &'static str,
-        _: &DataScope,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Vec<RecordBatch>> {
-        let definition = json!({
-            "id": SOURCE, "name": "HR", "ldap": { "password_file": "/etc/ldap-password" },
-            "correlation": [{ "identity_attribute": "uid", "account_attribute": "emp" }],
-        });
-        Ok(vec![match table {
-            "sources" => batch(&[("id", &[SOURCE]), ("definition", &[&definition.to_string()])]),
-            _ => batch(&[("line", &["3", "9"]), ("reason", &["no id", "a doubled id"])]),
-        }])
-    }
-
-    async fn remove_unkept(&self, _: &[SnapshotManifest], _: Option<&Removal>) -> Result<Removed> {
-        Err(unmade("no test asks"))
-    }
-
-    async fn check(&self, _: &[SnapshotManifest]) -> Result<Checked> {
-        Err(unmade("no test asks"))
-    }
-
-    async fn apparent_damage(&self, _: &Arc<SnapshotManifest>) -> Result<Option<Damage>> {
-        Err(unmade("no test asks"))
-    }
-
-    async fn compare(&self, _: &SnapshotManifest, _: &SnapshotManifest) -> Result<Box<dyn Rows>> {
-        Err(unmade("no test asks"))
-    }
-
-    async fn refused_links(
-        &self,
-        _: Arc<SnapshotManifest>,
-        _: &[ManualLink],
-    ) -> Result<BTreeMap<usize, String>> {
-        Err(unmade("no test asks"))
-    }
-
-    async fn explain(&self, _: Arc<SnapshotManifest>, _: &str, _: &str) -> Result<CorrelationExplanation> {
-        Err(unmade("no test asks"))
-    }
+/// A snapshot of two sources: one with a rule, of whose records two were refused, and one that cannot be read, whose
+/// definition says where a secret is.
+async fn refreshed(dir: &Path, engine: &Arc<Engine>, parts: &PackageParts) -> SnapshotManifest {
+    let people = dir.join("people.csv");
+    std::fs::write(&people, "id,emp\n1,E1\n2,E2,x\n,E3\n").unwrap();
+    let hr = "kind = \"delimited\"\n[delimited]\npath = \"people.csv\"\nnative_identity = \"id\"\n\
+              [[correlation]]\nidentity_attribute = \"uid\"\naccount_attribute = \"emp\"\n";
+    let directory = "kind = \"ldap\"\n[ldap]\nurl = \"ldaps://127.0.0.1:1\"\nbind_dn = \"cn=reader\"\n\
+                     password_file = \"/there/is/no/password\"\nbase_dns = [\"dc=x\"]\n\
+                     [ldap.account]\nnative_identity = \"entryUUID\"\n";
+    let input = |(name, text): (&str, &str)| SourceInput {
+        definition: SourceDefinition::from_toml(&format!("name = \"{name}\"\n{text}"), &people).unwrap(),
+        base_dir: dir.to_owned(),
+    };
+    let request = RefreshRequest {
+        sources: [("HR", hr), ("Directory", directory)].map(input).to_vec(),
+        links: Vec::new(),
+        previous: None,
+        tenant: tenant(),
+        audit: parts.audit.clone(),
+        environment: Arc::new(|_| None),
+        snapshot: SnapshotId::new("snapshot-1"),
+        clock: parts.clock.clone(),
+        publish_incomplete: true,
+        full: false,
+        accept_missing: BTreeSet::new(),
+    };
+    engine.refresh(request).await.unwrap().manifest.unwrap()
 }
 
 struct Finished {
@@ -94,17 +76,54 @@ struct Finished {
     dir: TempDir,
 }
 
-/// A finished task of a caller with this data scope.
+/// A finished task of a caller with this data scope, over a snapshot that has expired.
 async fn finished(scope: DataScope, authority: Option<Authority>) -> Finished {
-    let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
     let dir = tempfile::tempdir().unwrap();
+    let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
     store.publish(&tenant(), &manifest("snapshot-1", clock.now())).await.unwrap();
+    let parts = parts(&dir, engine(dir.path()), &store, &clock, authority);
+    let finished = finish(dir, store, clock, parts, scope).await;
+    finished.store.publish(&tenant(), &manifest("snapshot-2", finished.clock.now())).await.unwrap();
+    let policy = RetentionPolicy { keep_last: 1, keep_days: 0 };
+    let expired = finished.store.expire(&tenant(), policy, finished.clock.now(), false).await.unwrap();
+    assert_eq!(expired, [SnapshotId::new("snapshot-1")]);
+    finished
+}
+
+fn parts(
+    dir: &TempDir,
+    engine: Arc<Engine>,
+    store: &Arc<MemoryStore>,
+    clock: &Arc<TestClock>,
+    authority: Option<Authority>,
+) -> PackageParts {
+    let work_dir = dir.path().join("work");
+    std::fs::create_dir(&work_dir).unwrap();
+    PackageParts {
+        files: ResultFiles::open(dir.path().join("results")).unwrap(),
+        snapshots: store.clone(),
+        engine,
+        audit: store.clone(),
+        authority,
+        clock: clock.clone(),
+        ids: Arc::new(CountingIds::default()),
+        work_dir,
+        copies: Arc::default(),
+    }
+}
+
+async fn finish(
+    dir: TempDir,
+    store: Arc<MemoryStore>,
+    clock: Arc<TestClock>,
+    parts: PackageParts,
+    scope: DataScope,
+) -> Finished {
     let requester = Caller { data_scope: scope, ..user() };
-    store.start(muster_reports::task::NewTask { requester, ..new_task(1, clock.now()) }).await.unwrap();
+    store.start(NewTask { requester, ..new_task(1, clock.now()) }).await.unwrap();
     let minute = Duration::from_secs(60);
     let claim = store.claim(&WorkerId::new("w"), clock.now(), minute).await.unwrap().unwrap();
-    let files = ResultFiles::open(dir.path().join("results")).unwrap();
-    let mut pending = files.create(&claim.task.id, claim.lease.epoch, "report.csv").unwrap();
+    let mut pending = parts.files.create(&claim.task.id, claim.lease.epoch, "report.csv").unwrap();
     pending.write_all(CSV).unwrap();
     let published = PublishedFile {
         format: FileFormat::Csv,
@@ -119,19 +138,7 @@ async fn finished(scope: DataScope, authority: Option<Authority>) -> Finished {
     let end = AttemptEnd::Done { result, messages: Vec::new() };
     assert!(store.end_attempt(&claim.lease, end, clock.now()).await.unwrap());
     let task = store.task(&tenant(), &claim.task.id).await.unwrap().unwrap();
-    let key = SigningKey::from_secret(&[7; 32]);
-    let work_dir = dir.path().to_owned();
-    let parts = Parts {
-        files,
-        snapshots: store.clone(),
-        tables: Arc::new(Tables),
-        audit: store.clone(),
-        authority,
-        clock: clock.clone(),
-        work_dir,
-        copies: Arc::default(),
-    };
-    let packages = Packages::new(parts, key);
+    let packages = Packages::new(parts, SigningKey::from_secret(&[7; 32]));
     Finished { packages, store, clock, task, dir }
 }
 
@@ -208,8 +215,8 @@ async fn a_package_verifies_and_leaves_no_file() {
     ] {
         assert!(said.contains(expected), "{said}");
     }
-    let left: Vec<_> = std::fs::read_dir(finished.dir.path()).unwrap().collect();
-    assert_eq!(left.len(), 1, "the results and nothing else: {left:?}");
+    let left: Vec<_> = std::fs::read_dir(finished.dir.path().join("work")).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
     assert_eq!(finished.packages.places.available_permits(), AT_A_TIME);
 }
 
@@ -232,16 +239,25 @@ fn file_of(package: &[u8], name: &str) -> Option<String> {
 
 #[tokio::test]
 async fn a_package_has_what_its_result_rests_on() {
-    let finished = finished(DataScope::Everything, None).await;
+    let dir = tempfile::tempdir().unwrap();
+    let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
+    let engine = engine(dir.path());
+    let parts = parts(&dir, engine.clone(), &store, &clock, None);
+    let manifest = refreshed(dir.path(), &engine, &parts).await;
+    store.publish(&tenant(), &manifest).await.unwrap();
+    let finished = finish(dir, store, clock, parts, DataScope::Everything).await;
     let package = packed(&finished).await;
     let Some(definitions) = file_of(&package, "source-definitions.json") else { return };
-    assert!(definitions.contains("\"password_file\": \"[removed]\"") && !definitions.contains("/etc"));
+    assert!(definitions.contains("\"password_file\": \"[removed]\""), "{definitions}");
+    assert!(!definitions.contains("/there"), "{definitions}");
     let rules = file_of(&package, "correlation-rules.json").unwrap();
     assert!(rules.contains("\"account_attribute\": \"emp\""), "{rules}");
-    assert_eq!(
-        file_of(&package, "refused-records.ndjson").unwrap(),
-        "{\"line\":\"3\",\"reason\":\"no id\"}\n{\"line\":\"9\",\"reason\":\"a doubled id\"}\n"
-    );
+    let refused = file_of(&package, "refused-records.ndjson").unwrap();
+    let refused: Vec<serde_json::Value> =
+        refused.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    // The record with a field too many, and the one without a native identity.
+    let lines: Vec<_> = refused.iter().map(|record| (&record["source_name"], &record["line"])).collect();
+    assert_eq!(lines, [(&json!("HR"), &json!(3)), (&json!("HR"), &json!(4))]);
     let counted = file_of(&package, "second-count.json").unwrap();
     assert!(counted.contains("SELECT count(*) FROM accounts"), "{counted}");
 }
@@ -306,11 +322,7 @@ fn a_data_scope_hides_other_sources() {
 /// An authority that answers one request with this.
 async fn authority(answer: &str, required: bool) -> Authority {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let settings = config::Evidence {
-        time_stamp_url: Some(format!("http://{}/", listener.local_addr().unwrap())),
-        time_stamp_timeout_ms: 20_000,
-        time_stamp_required: required,
-    };
+    let address = format!("http://{}/", listener.local_addr().unwrap());
     let answer = answer.to_owned();
     // Ends with the test's runtime.
     tokio::spawn(async move {
@@ -326,7 +338,7 @@ async fn authority(answer: &str, required: bool) -> Authority {
         // Until the other side has read it and closes.
         let _ = stream.read_to_end(&mut request).await;
     });
-    Authority::of(&settings).unwrap().unwrap()
+    Authority::at(&address, Duration::from_secs(20), required).unwrap()
 }
 
 #[tokio::test]
@@ -348,17 +360,11 @@ async fn without_a_time_stamp_there_is_a_package_only_where_that_is_allowed() {
 
 #[test]
 fn addresses_that_are_none_or_hold_a_secret_are_refused() {
-    let of = |address: &str| {
-        Authority::of(&config::Evidence {
-            time_stamp_url: Some(address.into()),
-            ..config::Evidence::default()
-        })
-    };
+    let at = |address: &str| Authority::at(address, Duration::from_secs(20), true);
     for good in ["http://stamps.example.org/tsr", "https://stamps.example.org"] {
-        assert!(of(good).unwrap().is_some(), "{good}");
+        assert!(at(good).is_ok(), "{good}");
     }
     for bad in ["", "stamps", "ftp://stamps.example.org", "https://ada:s3cret@stamps.example.org"] {
-        assert!(of(bad).is_err(), "{bad}");
+        assert_eq!(at(bad).err().map(|error| error.category), Some(Category::Invalid), "{bad}");
     }
-    assert!(Authority::of(&config::Evidence::default()).unwrap().is_none());
 }

@@ -11,7 +11,11 @@
 
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::ClientId;
+use muster_reports::ports::Ids;
 use std::collections::HashMap;
+use std::fs::{File, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -136,6 +140,14 @@ impl Drop for Room {
         drop(held);
         self.copies.freed.notify_waiters();
     }
+}
+
+/// A file that only its handle leads to.
+pub(crate) fn unnamed_file(dir: &Path, ids: &dyn Ids) -> std::io::Result<File> {
+    let path = dir.join(format!("unnamed-{}", ids.fresh()));
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
+    std::fs::remove_file(&path)?;
+    Ok(file)
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 //! Why: what a sweep takes for left over may be somebody's, when the database is not the one that named it. Then it can be
 //! moved back.
 
-use crate::failure::{Context, Result};
 use chrono::{DateTime, TimeDelta, Utc};
+use muster_reports::error::{Error, Result};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -20,21 +20,22 @@ pub fn place(dir: &Path, now: DateTime<Utc>) -> PathBuf {
 ///
 /// # Errors
 /// With the folder that cannot be read or removed.
-pub fn empty(dir: &Path, now: DateTime<Utc>, days: u32) -> Result {
+pub fn empty(dir: &Path, now: DateTime<Utc>, days: u32) -> Result<()> {
     let trash = dir.join(FOLDER);
     let last = now.checked_sub_signed(TimeDelta::days(i64::from(days))).map(stamp).unwrap_or_default();
-    let unreadable = || format!("folder {} cannot be listed", trash.display());
+    let unreadable = |error| Error::internal(format!("folder {} cannot be listed", trash.display()), error);
     let entries = match std::fs::read_dir(&trash) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        entries => entries.context(unreadable)?,
+        entries => entries.map_err(unreadable)?,
     };
     for entry in entries {
-        let entry = entry.context(unreadable)?;
+        let entry = entry.map_err(unreadable)?;
         // Stamps sort as their times do.
         let is_due = entry.file_name().to_str().is_some_and(|name| is_stamp(name) && name <= last.as_str());
         if is_due {
             let path = entry.path();
-            std::fs::remove_dir_all(&path).context(|| format!("{} cannot be removed", path.display()))?;
+            std::fs::remove_dir_all(&path)
+                .map_err(|error| Error::internal(format!("{} cannot be removed", path.display()), error))?;
         }
     }
     Ok(())

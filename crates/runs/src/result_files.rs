@@ -7,8 +7,10 @@
 //! is refused. Whether a file is a result is decided by the committed record, not by its being here. What no record
 //! names is moved away and not removed: the record may be in another database.
 
+use async_trait::async_trait;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{TaskId, hex};
+use muster_reports::ports::{DiscardFiles, FileOpener};
 use muster_reports::step::{Step, taken};
 use muster_reports::task::PublishedFile;
 use sha2::{Digest, Sha256};
@@ -151,6 +153,22 @@ impl ResultFiles {
             Some(attempt) if !attempt.temporary => Ok(self.dir.join(stored_name)),
             Some(_) | None => Err(refused(stored_name)),
         }
+    }
+}
+
+impl FileOpener for ResultFiles {
+    fn open(&self, stored_name: &str) -> std::io::Result<File> {
+        self.open_published(stored_name).map_err(std::io::Error::other)
+    }
+}
+
+#[async_trait]
+impl DiscardFiles for ResultFiles {
+    async fn discard(&self, files: &[PublishedFile]) -> Result<()> {
+        for file in files {
+            self.remove(&file.stored_name)?;
+        }
+        Ok(())
     }
 }
 

@@ -1,7 +1,6 @@
 //! One run of a report: plan, rows to files, the independent counts, the cover.
 //!
-//! Why here: it joins the engine (plans), the renderer (files) and the store (result files), none of which
-//! knows the others. It knows the engine only as a [`Planner`], so that it is tested without one.
+//! Why here: it joins the engine (plans) and the renderer (files), neither of which knows the other.
 //!
 //! Invariants:
 //! - a result whose rows do not equal the independent counts, or its subtotals, is never published;
@@ -12,9 +11,11 @@ mod cover;
 mod plan;
 mod writing;
 
-pub use plan::{Part, Planner, Prepared, Rows};
-
+use crate::result_files::ResultFiles;
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use futures_util::TryStreamExt;
+use muster_engine::Engine;
 use muster_render::chart::Chart;
 use muster_render::pdf::PdfSettings;
 use muster_render::{ColumnFormat, CsvOptions, FormulaGuard};
@@ -24,8 +25,8 @@ use muster_reports::error::{Error, Result};
 use muster_reports::ports::{Clock, ProgressCell, ReportRunner, RunOutcome, SnapshotCatalogue};
 use muster_reports::retention::AsOf;
 use muster_reports::task::{Claim, Message, TaskResult};
-use muster_reports::{Arguments, Catalogue, FileFormat, ReportDefinition};
-use muster_store::ResultFiles;
+use muster_reports::{Arguments, Catalogue, FileFormat, ReportDefinition, SnapshotManifest};
+use plan::Prepared;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -34,14 +35,20 @@ use writing::{Job, Table, ToFile, WrittenFiles, WrittenTable, WrittenTables};
 /// Batches between the plan and the file; the plan pauses when they are not taken.
 const BATCHES_WAITING_MAX: usize = 2;
 
-/// Runs reports through a [`Planner`].
-pub struct Runner {
+/// Runs reports.
+pub struct ReportRuns {
     /// Plans them.
-    pub planner: Arc<dyn Planner>,
+    pub engine: Arc<Engine>,
     /// The reports there are.
     pub catalogue: Catalogue,
     /// Where the snapshot of a task is found.
     pub snapshots: Arc<dyn SnapshotCatalogue>,
+    /// How their results are written.
+    pub writing: ResultWriting,
+}
+
+/// Where and how results are written.
+pub struct ResultWriting {
     /// Where files go.
     pub files: ResultFiles,
     /// How PDF is written; title and the like come from the report.
@@ -54,10 +61,18 @@ pub struct Runner {
     pub clock: Arc<dyn Clock>,
 }
 
+/// What is run.
+struct Run<'a> {
+    claim: &'a Claim,
+    definition: &'a ReportDefinition,
+    manifest: &'a SnapshotManifest,
+    started: DateTime<Utc>,
+}
+
 #[async_trait]
-impl ReportRunner for Runner {
+impl ReportRunner for ReportRuns {
     async fn run(&self, claim: &Claim, progress: &ProgressCell) -> Result<RunOutcome> {
-        let (task, started) = (&claim.task, self.clock.now());
+        let (task, started) = (&claim.task, self.writing.clock.now());
         let definition = self.catalogue.get(&task.report).ok_or_else(|| {
             Error::not_found(format!(
                 "the definition of report {:?} is not there any more",
@@ -70,8 +85,23 @@ impl ReportRunner for Runner {
             .await?
             .ok_or_else(|| Error::not_found(format!("snapshot {} is not there any more", task.snapshot)))?
             .readable()?;
+        let prepared = plan::prepare(&self.engine, &manifest, definition, task).await?;
+        let run = Run { claim, definition, manifest: &manifest, started };
+        self.writing.publish(&run, prepared, progress).await
+    }
+}
+
+impl ResultWriting {
+    /// Writes the rows, counts them another way, and gives the files their names if the counts agree.
+    async fn publish(
+        &self,
+        run: &Run<'_>,
+        mut prepared: Prepared,
+        progress: &ProgressCell,
+    ) -> Result<RunOutcome> {
+        let Run { claim, definition, manifest, started } = *run;
+        let task = &claim.task;
         let mut messages = check_formats(definition, &task.arguments);
-        let mut prepared = self.planner.prepare(&manifest, definition, task).await?;
         messages.append(&mut prepared.messages);
         let mut files = self.begin(claim, definition, &prepared);
         let made = async {
@@ -92,7 +122,7 @@ impl ReportRunner for Runner {
         let facts = cover::Facts {
             task,
             definition,
-            manifest: &manifest,
+            manifest,
             prepared: &prepared,
             started,
             messages: &messages,
@@ -100,7 +130,7 @@ impl ReportRunner for Runner {
         };
         let mut cover = cover::make(&facts, &counted, self.clock.now());
         let mut beside = cover.clone();
-        beside.files = tables.iter().map(cover::member).collect();
+        beside.files = tables.iter().map(|table| cover::member(&table.name, &table.written)).collect();
         let mut written = files.finish(beside, charts).await?;
         let late = std::mem::take(&mut written.messages);
         cover.messages.extend(late.iter().cloned());
@@ -180,7 +210,7 @@ struct Files {
     thread: tokio::task::JoinHandle<Result<WrittenFiles>>,
 }
 
-impl Runner {
+impl ResultWriting {
     /// Whether the CSV of a request is guarded; `None` where it has none.
     fn formula_guard(&self, definition: &ReportDefinition, arguments: &Arguments) -> Option<bool> {
         let has_csv = definition.search || formats_wanted(definition, arguments).contains(&FileFormat::Csv);
@@ -218,7 +248,7 @@ impl Files {
     async fn send_rows(&mut self, prepared: &Prepared, progress: &ProgressCell) -> Result<WrittenTables> {
         for part in &prepared.parts {
             let mut rows = part.start()?;
-            while let Some(batch) = rows.next().await? {
+            while let Some(batch) = rows.try_next().await? {
                 let count = batch.num_rows() as u64;
                 if self.sender.send(ToFile::Rows(batch)).await.is_err() {
                     return Err(self.error().await);

@@ -17,12 +17,11 @@ mod background;
 
 pub use authority::Authority;
 
-use crate::copies::{Copies, Room};
-use crate::ids::SystemIds;
-use crate::snapshots::SnapshotTables;
+use crate::copies::{Copies, Room, unnamed_file};
+use crate::result_files::ResultFiles;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_http::{EvidenceMaker, MadeFile};
+use muster_engine::Engine;
 use muster_render::RenderError;
 use muster_render::evidence::{
     ARGUMENTS, AUDIT_EVENTS, BagInfo, COVER, EvidenceWriter, QUERY, SNAPSHOT, SOURCES, SealedEvidence,
@@ -31,16 +30,15 @@ use muster_render::evidence::{
 use muster_reports::cover::Cover;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{ClientId, TaskId};
+use muster_reports::made::{EvidenceMaker, MadeFile};
 use muster_reports::ports::{AuditTrail, Clock, Ids, SnapshotCatalogue};
 use muster_reports::retention::AsOf;
 use muster_reports::task::{PublishedFile, Task};
 use muster_reports::{DataScope, SnapshotManifest};
-use muster_store::ResultFiles;
 use serde::Serialize;
 use std::collections::HashMap;
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -56,19 +54,21 @@ const EVENTS_PAGE: u32 = 1_000;
 const EVENTS_BYTES_MAX: usize = 128 << 20;
 
 /// What packages are made from.
-pub struct Parts {
+pub struct PackageParts {
     /// The results.
     pub files: ResultFiles,
     /// What is known of snapshots.
     pub snapshots: Arc<dyn SnapshotCatalogue>,
-    /// Their tables.
-    pub tables: Arc<dyn SnapshotTables>,
+    /// What reads their tables.
+    pub engine: Arc<Engine>,
     /// The audit trail.
     pub audit: Arc<dyn AuditTrail>,
     /// What stamps packages, where there is one.
     pub authority: Option<Authority>,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Names and nonces.
+    pub ids: Arc<dyn Ids>,
     /// Where packages are written; it must be there.
     pub work_dir: PathBuf,
     /// The room that they take.
@@ -77,7 +77,7 @@ pub struct Parts {
 
 /// Makes evidence packages.
 pub struct Packages {
-    parts: Parts,
+    parts: PackageParts,
     key: Arc<SigningKey>,
     places: Arc<Semaphore>,
     /// Packages that are being made or sent.
@@ -100,7 +100,7 @@ struct Package {
 
 impl Packages {
     /// Packages of these parts, signed with `key`.
-    pub fn new(parts: Parts, key: SigningKey) -> Self {
+    pub fn new(parts: PackageParts, key: SigningKey) -> Self {
         let (key, places) = (Arc::new(key), Arc::new(Semaphore::new(AT_A_TIME)));
         Self { parts, key, places, shared: Mutex::default() }
     }
@@ -123,13 +123,19 @@ impl Packages {
         drop(gathering);
         let room = self.parts.copies.room(client, contents.bytes()).await?;
         let place = self.places.clone().acquire_owned().await.map_err(unmade)?;
-        let (files, work_dir, key) =
-            (self.parts.files.clone(), self.parts.work_dir.clone(), self.key.clone());
+        let PackageParts { files, work_dir, ids, .. } = &self.parts;
+        let (files, work_dir, ids) = (files.clone(), work_dir.clone(), ids.clone());
+        let key = self.key.clone();
         // The room is taken for as long as something is written, also when nobody waits for it any more.
-        let sealed = move || Ok((seal(&contents, &files, &work_dir, &key, place)?, room));
+        let sealed = move || {
+            let file = unnamed_file(&work_dir, &*ids).map_err(unmade)?;
+            Ok((seal(&contents, &files, file, &key, place)?, room))
+        };
         let (sealed, room) = blocking(sealed).await?;
         let time_stamp = match &self.parts.authority {
-            Some(authority) => authority.stamp(&sealed.bag.tag_manifest_sha256()).await?,
+            Some(authority) => {
+                authority.stamp(&sealed.bag.tag_manifest_sha256(), nonce(&*self.parts.ids)?).await?
+            }
             None => None,
         };
         let made = self.parts.clock.now();
@@ -155,6 +161,14 @@ impl EvidenceMaker for Packages {
     fn public_key_pem(&self) -> String {
         self.key.public().to_pem()
     }
+}
+
+/// A number that nobody can guess, by which an answer is known to be the answer to this request.
+fn nonce(ids: &dyn Ids) -> Result<u64> {
+    let id = ids.fresh();
+    id.get(..16)
+        .and_then(|digits| u64::from_str_radix(digits, 16).ok())
+        .ok_or_else(|| unmade(format!("{id:?} is no fresh id: expected 32 hex digits")))
 }
 
 /// What goes into a package.
@@ -200,7 +214,7 @@ impl Packages {
             (SOURCES, json(&cover.snapshot.sources)?),
             (AUDIT_EVENTS, self.events(task).await?),
         ];
-        texts.extend(background::texts(&*self.parts.tables, &snapshot, scope, &cover).await?);
+        texts.extend(background::texts(&self.parts.engine, &snapshot, scope, &cover).await?);
         let info = BagInfo {
             organisation: task.tenant.to_string(),
             task: task.id.to_string(),
@@ -301,11 +315,10 @@ struct Sealed {
 fn seal(
     contents: &Contents,
     files: &ResultFiles,
-    work_dir: &Path,
+    file: File,
     key: &SigningKey,
     place: OwnedSemaphorePermit,
 ) -> Result<Sealed> {
-    let file = unnamed_file(work_dir).map_err(unmade)?;
     let mut bag =
         EvidenceWriter::new(file.try_clone().map_err(unmade)?, &contents.folder).map_err(refused)?;
     for NamedFile { name, published } in &contents.files {
@@ -326,14 +339,6 @@ impl Sealed {
         drop(place);
         Ok(Package { file: Arc::new(file), bytes: written.bytes, sha256: written.sha256, made, room })
     }
-}
-
-/// A file that only its handle leads to.
-pub(crate) fn unnamed_file(dir: &Path) -> std::io::Result<File> {
-    let path = dir.join(format!("unnamed-{}", SystemIds.fresh()));
-    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(&path)?;
-    std::fs::remove_file(&path)?;
-    Ok(file)
 }
 
 /// Does what blocks away from the request runtime.

@@ -7,8 +7,8 @@
 //! - what is not kept any more, or is too much, is said in the package.
 
 use super::{json, unmade};
-use crate::snapshots::SnapshotTables;
 use arrow::record_batch::RecordBatch;
+use muster_engine::Engine;
 use muster_render::evidence::{
     CORRELATION_RULES, NOT_KEPT, REFUSED_RECORDS, SECOND_COUNT, SOURCE_DEFINITIONS,
 };
@@ -18,6 +18,7 @@ use muster_reports::cover::Cover;
 use muster_reports::error::Result;
 use muster_reports::retention::CataloguedSnapshot;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// Most definitions of sources.
 const SOURCES_MAX: usize = 10_000;
@@ -36,7 +37,7 @@ type Text = (&'static str, Vec<u8>);
 /// # Errors
 /// When the tables of a snapshot that is kept cannot be read.
 pub(super) async fn texts(
-    tables: &dyn SnapshotTables,
+    engine: &Arc<Engine>,
     snapshot: &CataloguedSnapshot,
     scope: &DataScope,
     cover: &Cover,
@@ -55,20 +56,20 @@ pub(super) async fn texts(
         texts.push((NOT_KEPT, what.into_bytes()));
         return Ok(texts);
     }
-    let definitions = definitions(tables, snapshot, scope).await?;
+    let definitions = definitions(engine, snapshot, scope).await?;
     texts.push((CORRELATION_RULES, json(&correlation(&definitions))?));
     texts.push((SOURCE_DEFINITIONS, json(&definitions)?));
-    texts.push((REFUSED_RECORDS, refused(tables, snapshot, scope).await?));
+    texts.push((REFUSED_RECORDS, refused(engine, snapshot, scope).await?));
     Ok(texts)
 }
 
 /// The definitions of the sources, by name, without secrets.
 async fn definitions(
-    tables: &dyn SnapshotTables,
+    engine: &Arc<Engine>,
     snapshot: &CataloguedSnapshot,
     scope: &DataScope,
 ) -> Result<Vec<Value>> {
-    let rows = tables.rows_of(&snapshot.manifest, "sources", scope, "name, id", SOURCES_MAX).await?;
+    let rows = engine.rows_of(&snapshot.manifest, "sources", scope, "name, id", SOURCES_MAX).await?;
     let lines = lines(&rows)?;
     let mut definitions = Vec::new();
     for line in lines.0.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
@@ -118,13 +119,9 @@ fn correlation(definitions: &[Value]) -> Vec<Value> {
 }
 
 /// The records that were refused, one JSON object a line.
-async fn refused(
-    tables: &dyn SnapshotTables,
-    snapshot: &CataloguedSnapshot,
-    scope: &DataScope,
-) -> Result<Vec<u8>> {
+async fn refused(engine: &Arc<Engine>, snapshot: &CataloguedSnapshot, scope: &DataScope) -> Result<Vec<u8>> {
     let order = "source_name, source_id, line, native_identity, reason";
-    let rows = tables.rows_of(&snapshot.manifest, "rejected_records", scope, order, REFUSED_MAX + 1).await?;
+    let rows = engine.rows_of(&snapshot.manifest, "rejected_records", scope, order, REFUSED_MAX + 1).await?;
     let (mut text, rows) = lines(&rows)?;
     if rows > REFUSED_MAX {
         let last = text[..text.len() - 1].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
@@ -141,7 +138,7 @@ async fn refused(
 fn lines(rows: &[RecordBatch]) -> Result<(Vec<u8>, usize)> {
     let (mut text, mut count) = (Vec::new(), 0);
     for batch in rows {
-        let name = |field: &std::sync::Arc<arrow::datatypes::Field>| ColumnFormat {
+        let name = |field: &Arc<arrow::datatypes::Field>| ColumnFormat {
             name: field.name().clone(),
             label: field.name().clone(),
         };

@@ -1,18 +1,20 @@
-//! The runner over a planner of fixed rows.
+//! Results of fixed rows.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use super::plan::{Part, Rows};
 use super::*;
 use arrow::array::{Int64Array, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::record_batch::RecordBatch;
+use futures_util::{StreamExt, stream};
+use muster_reports::ReportKind;
 use muster_reports::arguments::RawValue;
 use muster_reports::cover::{Breakdown, Count, Cover, CoverColumn};
 use muster_reports::definition::COMMON_ARGUMENTS;
 use muster_reports::ids::{ReportId, WorkerId};
 use muster_reports::ports::TaskStore;
-use muster_reports::task::{NewTask, Task};
-use muster_reports::{ReportKind, SnapshotManifest};
-use muster_testkit::build::{manifest, new_task, task_id, tenant};
+use muster_reports::task::NewTask;
+use muster_testkit::build::{manifest, new_task, task_id};
 use muster_testkit::{MemoryStore, TestClock};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -38,20 +40,14 @@ fn batch(ids: [&str; 2], numbers: [i64; 2]) -> RecordBatch {
     RecordBatch::try_new(Arc::new(schema), columns).unwrap()
 }
 
-#[async_trait]
-impl Planner for Fixed {
-    async fn prepare(
-        &self,
-        _manifest: &SnapshotManifest,
-        _definition: &ReportDefinition,
-        _task: &Task,
-    ) -> Result<Prepared> {
+impl Fixed {
+    fn prepared(&self) -> Prepared {
         let part = || Box::new(self.clone()) as Box<dyn Part>;
-        Ok(Prepared {
+        Prepared {
             parts: std::iter::repeat_with(part).take(self.parts).collect(),
             effective_query: "SELECT everything".into(),
             messages: vec![Message::warn("planned", "a remark of the plan")],
-        })
+        }
     }
 }
 
@@ -72,9 +68,17 @@ impl Part for Fixed {
             .to_vec()
     }
 
-    fn start(&self) -> Result<Box<dyn Rows>> {
-        let batches = vec![batch(["c", "d"], [3, 4]), batch(["a", "b"], [1, 2])];
-        Ok(Box::new(FixedRows { batches, hangs: self.hangs.clone() }))
+    fn start(&self) -> Result<Rows> {
+        let first = stream::once(std::future::ready(Ok(batch(["a", "b"], [1, 2]))));
+        let hangs = self.hangs.clone();
+        let second = stream::once(async move {
+            if let Some(hangs) = hangs {
+                hangs.notify_one();
+                std::future::pending::<()>().await;
+            }
+            Ok(batch(["c", "d"], [3, 4]))
+        });
+        Ok(first.chain(second).boxed())
     }
 
     async fn reconcile(&self) -> Result<Reconciliation> {
@@ -95,52 +99,45 @@ impl Part for Fixed {
     }
 }
 
-struct FixedRows {
-    batches: Vec<RecordBatch>,
-    hangs: Option<Arc<Notify>>,
-}
-
-#[async_trait]
-impl Rows for FixedRows {
-    async fn next(&mut self) -> Result<Option<RecordBatch>> {
-        if let (1, Some(hangs)) = (self.batches.len(), &self.hangs) {
-            hangs.notify_one();
-            std::future::pending::<()>().await;
-        }
-        Ok(self.batches.pop())
-    }
-}
-
-struct House {
-    runner: Runner,
+struct Case {
+    writing: ResultWriting,
     claim: Claim,
+    manifest: SnapshotManifest,
+    fixed: Fixed,
     dir: tempfile::TempDir,
 }
 
-async fn house(fixed: Fixed) -> House {
-    house_for(ReportKind::Identities, fixed).await
+async fn case(fixed: Fixed) -> Case {
+    case_of(ReportKind::Identities, fixed).await
 }
 
-async fn house_for(kind: ReportKind, fixed: Fixed) -> House {
+async fn case_of(kind: ReportKind, fixed: Fixed) -> Case {
     let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
     let dir = tempfile::tempdir().unwrap();
-    store.publish(&tenant(), &manifest("snapshot-1", clock.now())).await.unwrap();
     let report = ReportId::new(kind.as_str());
     let new = NewTask { report, arguments: Arguments::default(), ..new_task(1, clock.now()) };
     store.start(new).await.unwrap();
     let claim =
         store.claim(&WorkerId::new("w"), clock.now(), Duration::from_secs(30)).await.unwrap().unwrap();
-    let runner = Runner {
-        planner: Arc::new(fixed),
-        catalogue: Catalogue::built_in(),
-        snapshots: store,
+    let manifest = manifest("snapshot-1", clock.now());
+    let writing = ResultWriting {
         files: ResultFiles::open(dir.path()).unwrap(),
         pdf: PdfSettings::new(""),
         csv: CsvOptions::default(),
         work_dir: dir.path().to_owned(),
         clock,
     };
-    House { runner, claim, dir }
+    Case { writing, claim, manifest, fixed, dir }
+}
+
+impl Case {
+    async fn run(&self, progress: &ProgressCell) -> Result<RunOutcome> {
+        let catalogue = Catalogue::built_in();
+        let definition = catalogue.get(&self.claim.task.report).unwrap();
+        let started = self.writing.clock.now();
+        let run = Run { claim: &self.claim, definition, manifest: &self.manifest, started };
+        self.writing.publish(&run, self.fixed.prepared(), progress).await
+    }
 }
 
 fn names(dir: &tempfile::TempDir) -> Vec<String> {
@@ -150,14 +147,14 @@ fn names(dir: &tempfile::TempDir) -> Vec<String> {
 
 #[tokio::test]
 async fn rows_become_a_file_with_its_digest_and_a_cover() {
-    let house = house(Fixed { parts: 1, expected: 4, subtotals: None, hangs: None }).await;
+    let case = case(Fixed { parts: 1, expected: 4, subtotals: None, hangs: None }).await;
     let progress = ProgressCell::default();
-    let outcome = house.runner.run(&house.claim, &progress).await.unwrap();
+    let outcome = case.run(&progress).await.unwrap();
     assert_eq!(progress.get().text(), "4 of 4 rows written");
     let file = &outcome.result.files[0];
     assert_eq!(outcome.result.files.len(), 2, "CSV and PDF");
     assert_eq!(file.stored_name, format!("{}.1.report.csv", task_id(1)));
-    let text = std::fs::read_to_string(house.dir.path().join(&file.stored_name)).unwrap();
+    let text = std::fs::read_to_string(case.dir.path().join(&file.stored_name)).unwrap();
     assert_eq!(text, "id,accountCount\r\na,1\r\nb,2\r\nc,3\r\nd,4\r\n");
     // printf 'id,accountCount\r\na,1\r\nb,2\r\nc,3\r\nd,4\r\n' | sha256sum
     assert_eq!(file.sha256, "b8e4dea3c7ffe9ba50c6d47fc9bd53178fbbc278f0221e0fb8982ce472cfbae4");
@@ -172,17 +169,17 @@ async fn rows_become_a_file_with_its_digest_and_a_cover() {
 
 #[tokio::test]
 async fn a_search_becomes_an_archive_with_a_cover() {
-    let house =
-        house_for(ReportKind::SearchExport, Fixed { parts: 1, expected: 4, subtotals: None, hangs: None })
+    let case =
+        case_of(ReportKind::SearchExport, Fixed { parts: 1, expected: 4, subtotals: None, hangs: None })
             .await;
-    let outcome = house.runner.run(&house.claim, &ProgressCell::default()).await.unwrap();
+    let outcome = case.run(&ProgressCell::default()).await.unwrap();
     let [file] = &outcome.result.files[..] else { panic!("one file") };
     assert_eq!(
         (file.format, &*file.media_type, &*file.extension),
         (FileFormat::Csv, "application/zip", "zip")
     );
     assert_eq!(file.rows, 4);
-    let path = house.dir.path().join(&file.stored_name);
+    let path = case.dir.path().join(&file.stored_name);
     let listed = std::process::Command::new("python3")
         .args(["-c", "import sys, zipfile, json; z = zipfile.ZipFile(sys.argv[1]); c = json.loads(z.read('cover.json')); \
                print(z.namelist(), z.testzip(), z.read('things.csv'), c['parts'][0]['reconciliation']['reported'], c['files'][0]['rows'])"])
@@ -202,23 +199,23 @@ async fn a_search_becomes_an_archive_with_a_cover() {
 
 #[tokio::test]
 async fn rows_that_do_not_add_up_leave_nothing() {
-    let house = house(Fixed { parts: 1, expected: 5, subtotals: None, hangs: None }).await;
-    let error = house.runner.run(&house.claim, &ProgressCell::default()).await.unwrap_err();
+    let case = case(Fixed { parts: 1, expected: 5, subtotals: None, hangs: None }).await;
+    let error = case.run(&ProgressCell::default()).await.unwrap_err();
     assert_eq!(error.message, "the report has 4 rows, but 5 were counted: nothing is published");
-    assert!(names(&house.dir).is_empty());
-    let house =
-        house_for(ReportKind::SearchExport, Fixed { parts: 1, expected: 3, subtotals: None, hangs: None })
+    assert!(names(&case.dir).is_empty());
+    let case =
+        case_of(ReportKind::SearchExport, Fixed { parts: 1, expected: 3, subtotals: None, hangs: None })
             .await;
-    house.runner.run(&house.claim, &ProgressCell::default()).await.unwrap_err();
-    assert!(names(&house.dir).is_empty());
+    case.run(&ProgressCell::default()).await.unwrap_err();
+    assert!(names(&case.dir).is_empty());
 }
 
 #[tokio::test]
 async fn subtotals_that_do_not_add_up_leave_nothing() {
     let run = async |subtotals| {
-        let house = house(Fixed { parts: 1, expected: 4, subtotals: Some(subtotals), hangs: None }).await;
-        let outcome = house.runner.run(&house.claim, &ProgressCell::default()).await;
-        (outcome.map_err(|error| error.message), names(&house.dir).len())
+        let case = case(Fixed { parts: 1, expected: 4, subtotals: Some(subtotals), hangs: None }).await;
+        let outcome = case.run(&ProgressCell::default()).await;
+        (outcome.map_err(|error| error.message), names(&case.dir).len())
     };
     assert_eq!(run([1, 3]).await.1, 2, "CSV and PDF");
     for (subtotals, sum) in [([1, 2], "3"), ([4, 1], "5"), ([u64::MAX, 1], "more than can be counted")] {
@@ -235,13 +232,13 @@ fn a_run_that_is_dropped_leaves_no_file() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let dir = runtime.block_on(async {
         let hangs = Arc::new(Notify::new());
-        let house = house(Fixed { parts: 1, expected: 4, subtotals: None, hangs: Some(hangs.clone()) }).await;
+        let case = case(Fixed { parts: 1, expected: 4, subtotals: None, hangs: Some(hangs.clone()) }).await;
         let progress = ProgressCell::default();
         tokio::select! {
-            _ = house.runner.run(&house.claim, &progress) => unreachable!("the rows never end"),
+            _ = case.run(&progress) => unreachable!("the rows never end"),
             () = hangs.notified() => {}
         }
-        house.dir
+        case.dir
     });
     // Waits for the writing thread, which ends when it finds its sender gone.
     drop(runtime);
@@ -250,15 +247,15 @@ fn a_run_that_is_dropped_leaves_no_file() {
 
 #[tokio::test]
 async fn further_formats_are_written_beside_the_published_ones() {
-    let mut house = house(Fixed { parts: 1, expected: 4, subtotals: None, hangs: None }).await;
+    let mut case = case(Fixed { parts: 1, expected: 4, subtotals: None, hangs: None }).await;
     let extra = RawValue::List(vec![
         RawValue::Text("NDJSON".into()),
         RawValue::Text("PARQUET".into()),
         RawValue::Text("XLSX".into()),
     ]);
     let raw = std::collections::BTreeMap::from([("extraFormats".to_owned(), extra)]);
-    house.claim.task.arguments = Arguments::check(COMMON_ARGUMENTS.iter(), &raw).unwrap();
-    let outcome = house.runner.run(&house.claim, &ProgressCell::default()).await.unwrap();
+    case.claim.task.arguments = Arguments::check(COMMON_ARGUMENTS.iter(), &raw).unwrap();
+    let outcome = case.run(&ProgressCell::default()).await.unwrap();
     let formats: Vec<_> = outcome.result.files.iter().map(|file| (file.format, file.rows)).collect();
     assert_eq!(
         formats,
@@ -271,7 +268,7 @@ async fn further_formats_are_written_beside_the_published_ones() {
         ]
     );
     let ndjson = &outcome.result.files[3];
-    let text = std::fs::read_to_string(house.dir.path().join(&ndjson.stored_name)).unwrap();
+    let text = std::fs::read_to_string(case.dir.path().join(&ndjson.stored_name)).unwrap();
     assert!(text.starts_with("{\"id\":\"a\",\"accountCount\":1}\n"), "{text}");
     let cover: Cover = serde_json::from_str(&outcome.result.cover).unwrap();
     assert_eq!(cover.files.len(), 5);
