@@ -1,17 +1,23 @@
 //! `cargo xtask docs`: docs/reports.md, written from the report definitions, and docs/limits.md, from the code.
 //!
-//! Definitions and code are what runs; the documents are what people read. Tidy fails when they differ.
+//! Definitions and code are what runs; the documents are what people read. Tidy fails when they differ. The pages of the
+//! engine are written by tests of the engine, which has the declarations as values; the same tests fail when a page is stale.
 
 mod limits;
 
+use crate::command;
 use crate::failure::{Context, Failure, Result};
 use crate::tidy::files::Files;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, cargo};
 use std::fmt::Write;
 use toml::{Table, Value};
 
 const DOCUMENT: &str = "docs/reports.md";
 const DEFINITIONS: &str = "crates/reports/definitions";
+
+/// Writes the pages of the engine. The binary is named for its features, with which everything is built already.
+const ENGINE_PAGES: [&str; 8] =
+    ["test", "--release", "--package", "muster", "--package", "muster-engine", "--lib", "the_page_of"];
 
 const HEAD: &str = "\
 # Reports
@@ -36,7 +42,7 @@ pub fn write(workspace: &Workspace) -> Result<()> {
         let path = workspace.root.join(document);
         std::fs::write(&path, text).context(|| format!("{} cannot be written", path.display()))?;
     }
-    Ok(())
+    command::run(cargo().current_dir(&workspace.root).env("UPDATE_PAGES", "1").args(ENGINE_PAGES))
 }
 
 fn texts(workspace: &Workspace) -> Result<[(&'static str, String); 2]> {

@@ -48,7 +48,7 @@ enum Task {
     Check,
     /// Crate edges, paths and commands in documents, sizes of files, words that must not stand there
     Tidy,
-    /// Write docs/reports.md from the report definitions
+    /// Write docs/reports.md from the report definitions, docs/limits.md from the code, and the pages of the engine
     Docs,
     /// All tests; installs what they need; the last line has the totals
     Test,

@@ -9,12 +9,11 @@ use super::elements::SortedElements;
 use super::extent::Extent;
 use super::work::{self, RowsInOrder, Work};
 use super::{RefreshRequest, SourceInput};
+use crate::declared::{ACCOUNTS as ACCOUNTS_TABLE, Table, documents as schema};
 use crate::error::{EngineError, Result};
 use crate::file::ParquetFile;
 use crate::functions::text_lists;
 use crate::order::{Ordered, SortKey};
-use crate::schemas::{self, documents as schema};
-use crate::tables;
 use datafusion::arrow::array::{
     ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray,
 };
@@ -38,7 +37,7 @@ const EVENTS_PAGE: u32 = 4096;
 /// of the last event.
 pub(super) async fn make(work: &Work, request: &RefreshRequest, extent: &Extent) -> Result<u64> {
     register_sources(work, &request.sources)?;
-    let columns: Vec<_> = schemas::of("accounts").fields().iter().map(|field| field.name().clone()).collect();
+    let columns: Vec<_> = Table::of(ACCOUNTS_TABLE).listed().iter().map(|column| column.name).collect();
     let columns = columns.join(", ");
     work.view(
         "accounts_all",
@@ -104,7 +103,7 @@ pub(super) fn made_of(document_type: DocumentType) -> String {
 
 /// Documents that sources gave, and those that were made here and are of something else.
 async fn unite(work: &Work, document_type: DocumentType, made: &str) -> Result<()> {
-    let table = tables::of_documents(document_type);
+    let table = Table::of_documents(document_type).name;
     let given = format!("{GIVEN}{}", document_type.index_name());
     if work.count(&given, &format!("SELECT count(*) FROM {given}")).await? == 0 {
         return work.alias(table, made).await;

@@ -9,8 +9,8 @@
 
 use super::work::{Work, literal};
 use super::{RefreshRequest, SourceInput};
+use crate::declared::{ACCOUNTS, Change, Column, Holds, IDENTITIES, TABLES, Table};
 use crate::error::{EngineError, Result};
-use crate::tables;
 use muster_reports::ids::hex;
 use muster_reports::snapshot::SourceRun;
 use muster_sources::DocumentType;
@@ -48,7 +48,7 @@ impl Extent {
                 last.sources.iter().any(|run| !request.sources.iter().any(|s| is_of(s, run)))
                     || last.sources.iter().any(stands_for_made_documents)
                     || last.last_event.is_none()
-                    || tables::TABLES.iter().any(|table| !last.versions.contains_key(*table))
+                    || TABLES.iter().any(|table| !last.versions.contains_key(*table))
             }
         };
         Ok(Self { everything, redefined, identities: everything })
@@ -125,14 +125,8 @@ pub(super) async fn find_touched(work: &Work, extent: &Extent) -> Result<()> {
             "SELECT n.id, n.source_id, n.identity_id, p.identity_id AS prev_identity \
              FROM accounts_next n LEFT JOIN prev_accounts p ON p.id = n.id \
              WHERE p.id IS NULL OR {} OR {}",
-            differ(
-                "source_name native_identity digest identity_id manual_link linked_as matched_rule situation uncorrelated \
-                 dead_since held_since created modified",
-            ),
-            format_args!(
-                "(array_to_string(n.candidates, ',') IS DISTINCT FROM array_to_string(p.candidates, ',')) OR {}",
-                extent.is_redefined("n.source_id")
-            ),
+            differ(ACCOUNTS),
+            extent.is_redefined("n.source_id"),
         ),
     )
     .await?;
@@ -141,7 +135,7 @@ pub(super) async fn find_touched(work: &Work, extent: &Extent) -> Result<()> {
         &format!(
             "SELECT n.id, n.manager_id, p.manager_id AS prev_manager \
              FROM identities_next n LEFT JOIN prev_identities p ON p.id = n.id WHERE p.id IS NULL OR {}",
-            differ("digest account_count account_id manager_name authoritative_source lost_since created modified"),
+            differ(IDENTITIES),
         ),
     )
     .await?;
@@ -157,9 +151,15 @@ pub(super) async fn find_touched(work: &Work, extent: &Extent) -> Result<()> {
     .await
 }
 
-/// That one of the columns is not the same in `n` and in `p`.
-fn differ(columns: &str) -> String {
-    let conditions: Vec<_> =
-        columns.split_whitespace().map(|name| format!("(n.{name} IS DISTINCT FROM p.{name})")).collect();
-    conditions.join(" OR ")
+/// That one of a table's compared columns is not the same in `n` and in `p`.
+fn differ(table: &str) -> String {
+    let differs = |column: &Column| {
+        let name = column.name;
+        if column.holds == Holds::Texts {
+            format!("(array_to_string(n.{name}, ',') IS DISTINCT FROM array_to_string(p.{name}, ','))")
+        } else {
+            format!("(n.{name} IS DISTINCT FROM p.{name})")
+        }
+    };
+    Table::of(table).changing(Change::Compared).map(differs).collect::<Vec<_>>().join(" OR ")
 }

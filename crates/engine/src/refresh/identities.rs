@@ -5,9 +5,9 @@
 
 use super::authoritative::Profile;
 use super::work::{Work, literal};
+use crate::declared::{IDENTITIES, Table};
 use crate::error::Result;
 use crate::functions::lifecycle_attribute;
-use crate::schemas;
 use muster_sources::ManagerMatch;
 use std::collections::BTreeSet;
 
@@ -69,10 +69,10 @@ async fn count_accounts(work: &Work) -> Result<()> {
 /// Leaves `identities_next` and `identity_errors_next` as the last snapshot has them, but for the counts of accounts.
 pub(super) async fn keep(work: &Work) -> Result<()> {
     count_accounts(work).await?;
-    let columns: Vec<_> = schemas::of("identities")
-        .fields()
+    let columns: Vec<_> = Table::of(IDENTITIES)
+        .listed()
         .iter()
-        .map(|field| match field.name().as_str() {
+        .map(|column| match column.name {
             "account_count" => "coalesce(c.n, 0) AS account_count".to_owned(),
             name => format!("p.{name}"),
         })

@@ -9,11 +9,12 @@ use super::stage::StagedSource;
 use super::sums::Written;
 use super::work::{self, Work, literal};
 use super::{RefreshOutcome, RefreshRequest, SourceOutcome, TableOutcome};
+use crate::declared::{COUNTS, Table, Writing};
 use crate::error::{EngineError, Result};
 use crate::functions::lifecycle_attribute;
-use crate::pieces::{self, Division, Layout, PieceFile};
+use crate::pieces::{self, Division, Layout};
 use crate::session::{Engine, within_memory};
-use crate::{schemas, tables};
+use crate::tables::{self, PieceFile};
 use datafusion::arrow::array::{
     ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
@@ -27,21 +28,6 @@ use muster_sources::DocumentType;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-
-/// Tables whose last version a refresh reads, under `prev_` and the table's name.
-const CARRIED: [&str; 8] = [
-    "accounts",
-    "identities",
-    "identity_errors",
-    "aggregations",
-    "rejected_records",
-    tables::COUNTS,
-    "entitlement_documents",
-    EVENTS,
-];
-
-/// The documents of events.
-const EVENTS: &str = "event_documents";
 
 /// Files that a table which only grows may have before they become one.
 const GROWN_FILES_MAX: usize = 16;
@@ -72,14 +58,14 @@ pub(super) async fn register_previous(
     previous: Option<&SnapshotManifest>,
 ) -> Result<bool> {
     let mut lacks = false;
-    for table in CARRIED {
-        let alias = format!("prev_{table}");
-        let Some(version) = previous.and_then(|manifest| manifest.versions.get(table)) else {
-            work.memory(&alias, RecordBatch::new_empty(schemas::of(table)))?;
+    for table in Table::all().filter(|table| table.read_again) {
+        let alias = format!("prev_{}", table.name);
+        let Some(version) = previous.and_then(|manifest| manifest.versions.get(table.name)) else {
+            work.memory(&alias, RecordBatch::new_empty(table.schema()))?;
             continue;
         };
-        tables::register(&work.context, engine.tables_dir(), table, *version, &alias).await?;
-        lacks |= work.complete_columns(&alias, &schemas::of(table)).await?;
+        tables::register(&work.context, engine.tables_dir(), table.name, *version, &alias).await?;
+        lacks |= work.complete_columns(&alias, &table.schema()).await?;
     }
     Ok(lacks)
 }
@@ -98,48 +84,33 @@ pub(super) async fn write_tables(
     let runs: Vec<SourceRun> = outcomes.iter().map(|o| o.run.clone()).collect();
     work.memory("sources_next", sources_batch(request)?)?;
     work.memory("runs_next", runs_batch(request, &outcomes)?)?;
-    let counted = format!(
-        "SELECT {} AS snapshot_id, refresh_time() AS taken, counted, source_id, number FROM ({COUNTED})",
-        literal(request.snapshot.as_str())
-    );
     let last = request.previous.as_deref().filter(|_| !extent.everything);
     let mut written = Vec::new();
     let mut versions = BTreeMap::new();
-    for table in tables::TABLES {
-        let documents = format!("SELECT * FROM {table}");
-        let grown = |came: &str| format!("SELECT * FROM prev_{table} UNION ALL {came}");
-        // Of tables that only grow, what came.
-        let came = match table {
-            "aggregations" => Some("SELECT * FROM runs_next"),
-            tables::COUNTS => Some(counted.as_str()),
-            EVENTS => Some(documents.as_str()),
-            _ => None,
-        };
+    for declared in Table::all() {
+        let table = declared.name;
+        let rows = format!("SELECT * FROM {}", declared.rows);
+        let grown = || format!("SELECT * FROM prev_{table} UNION ALL {rows}");
         let previous = last.and_then(|last| last.versions.get(table).copied());
-        let (version, mut outcome) = match (last, previous, came) {
+        if table == COUNTS {
+            count(work, request).await?;
+        }
+        let (version, mut outcome) = match (last, previous, declared.writing) {
             (Some(last), Some(version), _) if is_unchanged(table, extent, &outcomes, last) => {
                 let files_kept = tables::piece_files(engine.tables_dir(), table, version).await?.len() as u64;
                 (version, TableOutcome { files_kept, ..TableOutcome::of(table) })
             }
-            (_, Some(version), Some(came)) => {
-                match add_rows(engine, work, request, table, came, version).await? {
+            (_, Some(version), Writing::Grows) => {
+                match add_rows(engine, work, request, declared, &rows, version).await? {
                     Some(added) => added,
-                    None => write_table(engine, work, request, table, &grown(came), None).await?,
+                    None => write_table(engine, work, request, declared, &grown(), None).await?,
                 }
             }
-            _ => {
-                let sql = match table {
-                    "accounts" => "SELECT * FROM accounts_next",
-                    "identities" => "SELECT * FROM identities_next",
-                    "identity_errors" => "SELECT * FROM identity_errors_next",
-                    "identity_profiles" => "SELECT * FROM profiles",
-                    "sources" => "SELECT * FROM sources_next",
-                    "rejected_records" => "SELECT * FROM rejected",
-                    "aggregations" | tables::COUNTS => &came.map(grown).unwrap_or_default(),
-                    _ => &documents,
-                };
-                write_table(engine, work, request, table, sql, previous).await?
+            // What nobody else knows is taken over even where everything is made anew.
+            (_, None, Writing::Grows) if declared.only_here.is_some() => {
+                write_table(engine, work, request, declared, &grown(), None).await?
             }
+            _ => write_table(engine, work, request, declared, &rows, previous).await?,
         };
         let alias = format!("written_{table}");
         tables::register(&work.context, engine.tables_dir(), table, version, &alias).await?;
@@ -164,6 +135,15 @@ pub(super) async fn write_tables(
         files: BTreeMap::new(),
     };
     Ok(RefreshOutcome { manifest: Some(manifest), sources: outcomes, tables: written, totals: Vec::new() })
+}
+
+/// Leaves `counts_next`: what this snapshot has, counted in the tables that are written.
+async fn count(work: &Work, request: &RefreshRequest) -> Result<()> {
+    let counted = format!(
+        "SELECT {} AS snapshot_id, refresh_time() AS taken, counted, source_id, number FROM ({COUNTED})",
+        literal(request.snapshot.as_str())
+    );
+    work.view("counts_next", &counted).await
 }
 
 /// Whether a table that is written whole is what it was.
@@ -195,17 +175,17 @@ async fn add_rows(
     engine: &Engine,
     work: &Work,
     request: &RefreshRequest,
-    table: &'static str,
+    declared: &'static Table,
     came: &str,
     version: u64,
 ) -> Result<Option<(u64, TableOutcome)>> {
-    let dir = engine.tables_dir();
+    let (dir, table) = (engine.tables_dir(), declared.name);
     let mut files = tables::piece_files(dir, table, version).await?;
     if files.len() >= GROWN_FILES_MAX {
         return Ok(None);
     }
     let name = format!("added-{}.parquet", request.snapshot);
-    let frame = in_schema(work.query(table, came).await?, &schemas::of(table), table)?;
+    let frame = in_schema(work.query(table, came).await?, &declared.schema(), table)?;
     let added = within_memory(frame, |frame| tables::add_file(dir, table, &name, frame)).await?;
     let outcome = TableOutcome::written(table, files.len() as u64, added.as_slice());
     let Some(added) = added else { return Ok(Some((version, outcome))) };
@@ -221,13 +201,12 @@ async fn write_table(
     engine: &Engine,
     work: &Work,
     request: &RefreshRequest,
-    table: &'static str,
+    declared: &'static Table,
     sql: &str,
     previous: Option<u64>,
 ) -> Result<(u64, TableOutcome)> {
-    let dir = engine.tables_dir();
-    let schema = schemas::of(table);
-    let Some(layout) = Layout::of(table) else {
+    let (dir, table, schema) = (engine.tables_dir(), declared.name, declared.schema());
+    let Some(layout) = &Layout::of(declared) else {
         let frame = in_schema(work.query(table, sql).await?, &schema, table)?;
         let version = tables::replace(&work.context, dir, table, frame).await?;
         let files = tables::piece_files(dir, table, version).await?;
@@ -238,14 +217,14 @@ async fn write_table(
     let division = match previous {
         Some(version) => {
             let files = tables::piece_files(dir, table, version).await?;
-            let touched = work.query(table, &format!("SELECT * FROM {}", touched_of(table))).await?;
+            let touched = work.query(table, &format!("SELECT * FROM {}", layout.touched)).await?;
             Division::of_touched(layout, files, touched).await?
         }
         None => None,
     };
     let (division, frame) = match division {
         Some(division) => {
-            let frame = revised(work, layout, dir, &division, sql).await?;
+            let frame = revised(work, layout, &schema, dir, &division, sql).await?;
             (division, frame)
         }
         None if previous.is_some() => {
@@ -278,39 +257,27 @@ async fn write_table(
     Ok((version, outcome))
 }
 
-/// Where the ids stand of a table's rows that came, changed or went.
-fn touched_of(table: &str) -> &'static str {
-    match table {
-        "accounts" => "accounts_touched",
-        "identities" => "identities_touched",
-        "identity_documents" => "documents_touched",
-        "entitlement_documents" => "entitlements_touched",
-        other => unreachable!("{other} is in no pieces"),
-    }
-}
-
 /// The rows of the pieces that are written again: what was not touched as it was, and what was touched as it is now.
 async fn revised(
     work: &Work,
     layout: &Layout,
+    schema: &SchemaRef,
     dir: &Path,
     division: &Division,
     sql: &str,
 ) -> Result<DataFrame> {
-    let table = layout.table;
-    let touched = touched_of(table);
-    let schema = schemas::of(table);
+    let (table, touched) = (layout.table, layout.touched);
     let now = format!("SELECT n.* FROM ({sql}) n LEFT SEMI JOIN (SELECT id FROM {touched}) t ON t.id = n.id");
-    let now = in_schema(work.query(table, &now).await?, &schema, table)?;
+    let now = in_schema(work.query(table, &now).await?, schema, table)?;
     if division.rewritten.is_empty() {
         return Ok(now);
     }
     let files = division.rewritten.iter().map(|file| dir.join(table).join(&file.name));
     let before = format!("before_{table}");
-    work.parquet_files(&before, files, &schema).await?;
+    work.parquet_files(&before, files, schema).await?;
     let kept =
         format!("SELECT b.* FROM {before} b LEFT ANTI JOIN (SELECT id FROM {touched}) t ON t.id = b.id");
-    let kept = in_schema(work.query(table, &kept).await?, &schema, table)?;
+    let kept = in_schema(work.query(table, &kept).await?, schema, table)?;
     kept.union(now).map_err(|e| EngineError::plan(table, e))
 }
 
@@ -388,7 +355,7 @@ fn sources_batch(request: &RefreshRequest) -> Result<RecordBatch> {
         Arc::new(definitions.iter().map(|d| Some(d.is_authoritative())).collect::<BooleanArray>()),
         texts(json.iter().map(|j| Some(j.as_str()))),
     ];
-    RecordBatch::try_new(schemas::of("sources"), columns)
+    RecordBatch::try_new(Table::of("sources").schema(), columns)
         .map_err(|e| EngineError::data("describing the sources", e))
 }
 
@@ -432,6 +399,6 @@ fn runs_batch(request: &RefreshRequest, outcomes: &[SourceOutcome]) -> Result<Re
         number(&|run| Some(run.loaded)),
         text(&|run| run.input_digest.clone()),
     ];
-    RecordBatch::try_new(schemas::of("aggregations"), columns)
+    RecordBatch::try_new(Table::of("aggregations").schema(), columns)
         .map_err(|e| EngineError::data("describing the aggregations", e))
 }

@@ -5,7 +5,7 @@ use super::work::Work;
 use super::{Environment, REJECTIONS_SHOWN_MAX, RefreshRequest, SourceInput, SourceOutcome};
 use crate::error::{EngineError, Result};
 use crate::file::ParquetFile;
-use crate::{schemas, tables};
+use crate::{declared, tables};
 use datafusion::arrow::array::{
     ArrayRef, RecordBatch, StringArray, StringBuilder, UInt64Array, UInt64Builder,
 };
@@ -161,7 +161,7 @@ async fn register(work: &Work, staged: &[StagedSource]) -> Result<()> {
                concat('the id stands in ', CAST(r.n AS VARCHAR), ' documents of {index}: expected one') AS reason \
              FROM read_{index} d JOIN repeated_{index} r ON r.id = d.id JOIN staged_names s ON s.source_id = d.source_id"
         ));
-        let columns: Vec<_> = schemas::documents(document_type)
+        let columns: Vec<_> = declared::documents(document_type)
             .fields()
             .iter()
             .map(|field| format!("{:?}", field.name()))
@@ -211,7 +211,7 @@ async fn parquet(work: &Work, at: usize, kind: &str, file: &Path) -> Result<Stri
 /// A document with the line on which it begins.
 fn with_line(document_type: DocumentType) -> SchemaRef {
     let line = Arc::new(Field::new("line", DataType::UInt64, false));
-    let schema = schemas::documents(document_type);
+    let schema = declared::documents(document_type);
     Arc::new(Schema::new([line].into_iter().chain(schema.fields().iter().cloned()).collect::<Fields>()))
 }
 
@@ -396,7 +396,7 @@ fn read_documents(
             let document_type = documents.document_type;
             let mut columns: Vec<ArrayRef> = vec![Arc::new(UInt64Array::from(documents.lines))];
             for (column, field) in
-                documents.records.columns().iter().zip(schemas::documents(document_type).fields())
+                documents.records.columns().iter().zip(declared::documents(document_type).fields())
             {
                 columns.push(cast(column, field.data_type()).map_err(staging)?);
             }

@@ -8,8 +8,8 @@ use super::documents::{GIVEN, made_of};
 use super::extent::Extent;
 use super::work::{self, Work};
 use super::{RefreshRequest, SourceOutcome};
+use crate::declared::{COUNTS, Table};
 use crate::error::{EngineError, Result};
-use crate::tables;
 use muster_sources::DocumentType;
 use std::collections::BTreeMap;
 
@@ -66,8 +66,8 @@ impl Written<'_> {
         let runs = self.count("SELECT count(*) FROM prev_aggregations").await? + sources;
         self.rows_are("aggregations", runs, "runs of sources were made")?;
         // Four of the whole tenant, one for each source, and one more for each authoritative one.
-        let numbers = self.count(&format!("SELECT count(*) FROM prev_{}", tables::COUNTS)).await?;
-        self.rows_are(tables::COUNTS, numbers + 4 + sources + authoritative, "numbers were counted")?;
+        let numbers = self.count(&format!("SELECT count(*) FROM prev_{}", COUNTS)).await?;
+        self.rows_are(COUNTS, numbers + 4 + sources + authoritative, "numbers were counted")?;
         let rejected = self.outcomes.iter().map(|outcome| outcome.run.rejected).sum();
         self.rows_are("rejected_records", rejected, "records were refused")
     }
@@ -97,7 +97,7 @@ impl Written<'_> {
 
     async fn check_documents(&self) -> Result<()> {
         for document_type in DocumentType::ALL {
-            let table = tables::of_documents(document_type);
+            let table = Table::of_documents(document_type).name;
             let united = format!("SELECT count(*) FROM {table}");
             match document_type {
                 // Checked below, where everything is counted once.
@@ -125,7 +125,7 @@ impl Written<'_> {
     async fn check_made_documents(&self, linked: u64) -> Result<()> {
         let of = |document_type| match self.extent.everything {
             true => made_of(document_type),
-            false => format!("written_{}", tables::of_documents(document_type)),
+            false => format!("written_{}", Table::of_documents(document_type).name),
         };
         let documents = of(DocumentType::Identities);
         let [rows, accounts, access] = self
