@@ -18,6 +18,8 @@ pub(crate) enum Value {
     Text(String),
     /// A whole number.
     Number(u64),
+    /// True or false.
+    Flag(bool),
     /// Texts, for `column IN ($name)`; of none of them the condition is false.
     Texts(Vec<String>),
 }
@@ -84,6 +86,7 @@ fn bind(statement: &mut Statement, values: Values<'_>) -> Result<()> {
             (Some(Ok(Value::Number(number))), placeholder) => {
                 *placeholder = Expr::value(Literal::Number(number.to_string(), false));
             }
+            (Some(Ok(Value::Flag(flag))), placeholder) => *placeholder = Expr::value(Literal::Boolean(*flag)),
             // Bound with the list that it is in.
             (Some(Ok(Value::Texts(_))) | None, _) => {}
         }

@@ -25,12 +25,12 @@ mod identities;
 mod links;
 mod publish;
 mod stage;
+mod steps;
 mod sums;
 mod totals;
 mod work;
 
 pub use totals::Total;
-pub(crate) use work::literal;
 
 use crate::digests;
 use crate::error::Result;
@@ -167,33 +167,32 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
     if staged.iter().any(lost) {
         return Ok(unpublished(staged));
     }
-    accounts::take_records(&work, &request, &mut staged).await?;
+    accounts::take_records(&work, &request, &extent, &mut staged).await?;
     if staged.iter().any(lost) {
         return Ok(unpublished(staged));
     }
-    correlate::register_manual_links(&work, &request)?;
+    work.memory("manual_links", correlate::manual_links_batch(&request.links)?)?;
     accounts::merge_into_previous(&work, &request, &mut extent, &mut staged).await?;
     let profiles = authoritative::profiles_in_order(&request.sources);
-    authoritative::register_profiles(&work, &profiles)?;
+    work.memory("profiles", authoritative::profiles_batch(&profiles)?)?;
+    work.run(&extent, &[&steps::KNOWN_BEFORE]).await?;
     if extent.identities {
-        authoritative::make_identities(&work, &profiles).await?;
+        authoritative::make_identities(&work, &extent, &profiles).await?;
         correlate::recall_others(&work, &request, &extent).await?;
         correlate::link_others(&work, &request, &extent).await?;
-        identities::gather(&work, &profiles).await?;
-        errors::find(&work, &profiles).await?;
-        identities::finish(&work).await?;
+        identities::gather(&work, &extent, &profiles).await?;
+        errors::find(&work, &extent, &profiles).await?;
+        work.run(&extent, &[&steps::IDENTITIES_NEXT]).await?;
     } else {
-        authoritative::keep_identities(&work).await?;
         correlate::link_others(&work, &request, &extent).await?;
-        identities::keep(&work).await?;
+        identities::keep(&work, &extent).await?;
     }
-    accounts::finish(&work).await?;
+    work.run(&extent, &[&steps::ACCOUNTS_NEXT]).await?;
     if guards::check_links(&work, &request, &mut staged).await? {
         return Ok(unpublished(staged));
     }
-    if !extent.everything {
-        extent::find_touched(&work, &extent).await?;
-    }
+    let touched = [&steps::ACCOUNTS_TOUCHED, &steps::IDENTITIES_TOUCHED, &steps::DOCUMENTS_TOUCHED];
+    work.run(&extent, &touched).await?;
     let last_event = documents::make(&work, &request, &extent).await?;
     let mut outcome =
         publish::write_tables(engine, &work, &request, &extent, staged, &profiles, last_event).await?;

@@ -6,21 +6,25 @@
 use super::authoritative::Profile;
 use super::extent::{self, Extent};
 use super::stage::StagedSource;
+use super::steps;
 use super::sums::Written;
-use super::work::{self, Work, literal};
+use super::work::{self, Work};
 use super::{RefreshOutcome, RefreshRequest, SourceOutcome, TableOutcome};
 use crate::declared::{COUNTS, Table, Writing};
 use crate::error::{EngineError, Result};
 use crate::functions::lifecycle_attribute;
 use crate::pieces::{self, Division, Layout};
+use crate::query::Value;
 use crate::session::{Engine, within_memory};
 use crate::tables::{self, PieceFile};
 use datafusion::arrow::array::{
     ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::JoinType;
 use datafusion::dataframe::DataFrame;
-use datafusion::prelude::{Expr, cast, ident};
+use datafusion::functions_aggregate::expr_fn::count;
+use datafusion::prelude::{Expr, cast, ident, lit};
 use muster_reports::SnapshotManifest;
 use muster_reports::snapshot::SourceRun;
 use muster_reports::step::{Step, taken};
@@ -31,24 +35,6 @@ use std::sync::Arc;
 
 /// Files that a table which only grows may have before they become one.
 const GROWN_FILES_MAX: usize = 16;
-
-/// The numbers of this snapshot, as the reports count them. A source without any keeps its row, so that a trend comes
-/// down to zero.
-const COUNTED: &str = "
-SELECT 'identities' AS counted, CAST(NULL AS VARCHAR) AS source_id, count(*) AS number FROM written_identities
-UNION ALL
-SELECT 'orphan identities', NULL, count(*) FROM written_identities WHERE NOT correlated AND NOT protected
-UNION ALL
-SELECT 'accounts', NULL, count(*) FROM written_accounts WHERE dead_since IS NULL AND NOT system
-UNION ALL
-SELECT 'uncorrelated accounts', NULL, count(*) FROM written_accounts
-WHERE dead_since IS NULL AND NOT system AND uncorrelated
-UNION ALL
-SELECT 'accounts', s.id, count(a.id) FROM sources_next s
-LEFT JOIN (SELECT id, source_id FROM written_accounts WHERE dead_since IS NULL) a ON a.source_id = s.id GROUP BY s.id
-UNION ALL
-SELECT 'identity errors', s.id, count(e.id) FROM sources_next s
-LEFT JOIN written_identity_errors e ON e.source_id = s.id WHERE s.authoritative GROUP BY s.id";
 
 /// Makes the last snapshot's tables known; before the first snapshot they are empty. Says whether one of them lacks
 /// columns, being of an older version: those are null then, and nothing can be taken over.
@@ -89,32 +75,35 @@ pub(super) async fn write_tables(
     let mut versions = BTreeMap::new();
     for declared in Table::all() {
         let table = declared.name;
-        let rows = format!("SELECT * FROM {}", declared.rows);
-        let grown = || format!("SELECT * FROM prev_{table} UNION ALL {rows}");
         let previous = last.and_then(|last| last.versions.get(table).copied());
         if table == COUNTS {
-            count(work, request).await?;
+            let snapshot = Value::text(request.snapshot.as_str());
+            work.run_with(&steps::COUNTS_NEXT, &[("snapshot", snapshot)]).await?;
         }
+        let rows = in_schema(work.relation(declared.rows).await?, &declared.schema(), table)?;
         let (version, mut outcome) = match (last, previous, declared.writing) {
             (Some(last), Some(version), _) if is_unchanged(table, extent, &outcomes, last) => {
                 let files_kept = tables::piece_files(engine.tables_dir(), table, version).await?.len() as u64;
                 (version, TableOutcome { files_kept, ..TableOutcome::of(table) })
             }
             (_, Some(version), Writing::Grows) => {
-                match add_rows(engine, work, request, declared, &rows, version).await? {
+                match add_rows(engine, request, declared, rows.clone(), version).await? {
                     Some(added) => added,
-                    None => write_table(engine, work, request, declared, &grown(), None).await?,
+                    None => {
+                        write_table(engine, work, request, declared, grown(work, table, rows).await?, None)
+                            .await?
+                    }
                 }
             }
             // What nobody else knows is taken over even where everything is made anew.
             (_, None, Writing::Grows) if declared.only_here.is_some() => {
-                write_table(engine, work, request, declared, &grown(), None).await?
+                write_table(engine, work, request, declared, grown(work, table, rows).await?, None).await?
             }
-            _ => write_table(engine, work, request, declared, &rows, previous).await?,
+            _ => write_table(engine, work, request, declared, rows, previous).await?,
         };
         let alias = format!("written_{table}");
         tables::register(&work.context, engine.tables_dir(), table, version, &alias).await?;
-        outcome.rows = work.count(table, &format!("SELECT count(*) FROM {alias}")).await?;
+        outcome.rows = work.count(&alias).await?;
         versions.insert(table.to_owned(), version);
         written.push(outcome);
     }
@@ -135,15 +124,6 @@ pub(super) async fn write_tables(
         files: BTreeMap::new(),
     };
     Ok(RefreshOutcome { manifest: Some(manifest), sources: outcomes, tables: written, totals: Vec::new() })
-}
-
-/// Leaves `counts_next`: what this snapshot has, counted in the tables that are written.
-async fn count(work: &Work, request: &RefreshRequest) -> Result<()> {
-    let counted = format!(
-        "SELECT {} AS snapshot_id, refresh_time() AS taken, counted, source_id, number FROM ({COUNTED})",
-        literal(request.snapshot.as_str())
-    );
-    work.view("counts_next", &counted).await
 }
 
 /// Whether a table that is written whole is what it was.
@@ -169,14 +149,20 @@ fn is_unchanged(table: &str, extent: &Extent, outcomes: &[SourceOutcome], last: 
     }
 }
 
+/// The rows of a table that only grows: those of the last version, and those that came.
+async fn grown(work: &Work, table: &str, came: DataFrame) -> Result<DataFrame> {
+    let schema = Table::of(table).schema();
+    let before = in_schema(work.relation(&format!("prev_{table}")).await?, &schema, table)?;
+    before.union(came).map_err(|e| EngineError::plan(table, e))
+}
+
 /// A new version of a table that only grows: the files of the last one, and one of the rows that came. `None` where
 /// there are so many files that the table should be written whole.
 async fn add_rows(
     engine: &Engine,
-    work: &Work,
     request: &RefreshRequest,
     declared: &'static Table,
-    came: &str,
+    rows: DataFrame,
     version: u64,
 ) -> Result<Option<(u64, TableOutcome)>> {
     let (dir, table) = (engine.tables_dir(), declared.name);
@@ -185,8 +171,7 @@ async fn add_rows(
         return Ok(None);
     }
     let name = format!("added-{}.parquet", request.snapshot);
-    let frame = in_schema(work.query(table, came).await?, &declared.schema(), table)?;
-    let added = within_memory(frame, |frame| tables::add_file(dir, table, &name, frame)).await?;
+    let added = within_memory(rows, |frame| tables::add_file(dir, table, &name, frame)).await?;
     let outcome = TableOutcome::written(table, files.len() as u64, added.as_slice());
     let Some(added) = added else { return Ok(Some((version, outcome))) };
     files.push(added.clone());
@@ -202,13 +187,12 @@ async fn write_table(
     work: &Work,
     request: &RefreshRequest,
     declared: &'static Table,
-    sql: &str,
+    rows: DataFrame,
     previous: Option<u64>,
 ) -> Result<(u64, TableOutcome)> {
     let (dir, table, schema) = (engine.tables_dir(), declared.name, declared.schema());
     let Some(layout) = &Layout::of(declared) else {
-        let frame = in_schema(work.query(table, sql).await?, &schema, table)?;
-        let version = tables::replace(&work.context, dir, table, frame).await?;
+        let version = tables::replace(&work.context, dir, table, rows).await?;
         let files = tables::piece_files(dir, table, version).await?;
         tables::sync(dir, table, version, &files)?;
         taken(Step::TableWritten);
@@ -217,14 +201,14 @@ async fn write_table(
     let division = match previous {
         Some(version) => {
             let files = tables::piece_files(dir, table, version).await?;
-            let touched = work.query(table, &format!("SELECT * FROM {}", layout.touched)).await?;
+            let touched = work.relation(layout.touched).await?;
             Division::of_touched(layout, files, touched).await?
         }
         None => None,
     };
     let (division, frame) = match division {
         Some(division) => {
-            let frame = revised(work, layout, &schema, dir, &division, sql).await?;
+            let frame = revised(work, layout, &schema, dir, &division, rows).await?;
             (division, frame)
         }
         None if previous.is_some() => {
@@ -236,8 +220,8 @@ async fn write_table(
         }
         None => {
             tables::create(&work.context, dir, table, &schema).await?;
-            let groups = groups_of(work, layout, sql).await?;
-            (Division::whole(layout, groups), in_schema(work.query(table, sql).await?, &schema, table)?)
+            let groups = groups_of(layout, rows.clone()).await?;
+            (Division::whole(layout, groups), rows)
         }
     };
     let snapshot = request.snapshot.as_str();
@@ -264,31 +248,34 @@ async fn revised(
     schema: &SchemaRef,
     dir: &Path,
     division: &Division,
-    sql: &str,
+    rows: DataFrame,
 ) -> Result<DataFrame> {
-    let (table, touched) = (layout.table, layout.touched);
-    let now = format!("SELECT n.* FROM ({sql}) n LEFT SEMI JOIN (SELECT id FROM {touched}) t ON t.id = n.id");
-    let now = in_schema(work.query(table, &now).await?, schema, table)?;
+    let table = layout.table;
+    let failed = |e| EngineError::plan(table, e);
+    let touched = work.relation(layout.touched).await?.select_columns(&["id"]).map_err(failed)?;
+    let touched = touched.alias("touched").map_err(failed)?;
+    let of_touched =
+        |frame: DataFrame, kind| frame.join(touched.clone(), kind, &["id"], &["id"], None).map_err(failed);
+    let now = of_touched(rows, JoinType::LeftSemi)?;
     if division.rewritten.is_empty() {
         return Ok(now);
     }
     let files = division.rewritten.iter().map(|file| dir.join(table).join(&file.name));
     let before = format!("before_{table}");
     work.parquet_files(&before, files, schema).await?;
-    let kept =
-        format!("SELECT b.* FROM {before} b LEFT ANTI JOIN (SELECT id FROM {touched}) t ON t.id = b.id");
-    let kept = in_schema(work.query(table, &kept).await?, schema, table)?;
-    kept.union(now).map_err(|e| EngineError::plan(table, e))
+    let before = in_schema(work.relation(&before).await?, schema, table)?;
+    of_touched(before, JoinType::LeftAnti)?.union(now).map_err(failed)
 }
 
 /// How many rows each group of a table has.
-async fn groups_of(work: &Work, layout: &Layout, sql: &str) -> Result<Vec<(Option<String>, u64)>> {
+async fn groups_of(layout: &Layout, rows: DataFrame) -> Result<Vec<(Option<String>, u64)>> {
+    let failed = |e| EngineError::plan(layout.table, e);
     let Some(group) = layout.group else {
-        return Ok(vec![(None, work.count(layout.table, &format!("SELECT count(*) FROM ({sql})")).await?)]);
+        return Ok(vec![(None, rows.count().await.map_err(failed)? as u64)]);
     };
-    let rows =
-        work.rows(layout.table, &format!("SELECT {group}, count(*) FROM ({sql}) GROUP BY {group}")).await?;
-    Ok(work::texts(&rows, 0).map(Some).zip(work::counts(layout.table, &rows, 1)?).collect())
+    let counted = rows.aggregate(vec![ident(group)], vec![count(lit(1))]).map_err(failed)?;
+    let counted = counted.collect().await.map_err(failed)?;
+    Ok(work::texts(&counted, 0).map(Some).zip(work::counts(layout.table, &counted, 1)?).collect())
 }
 
 impl TableOutcome {
