@@ -119,8 +119,7 @@ impl Api {
 
     /// Starts a report; the task result id.
     pub fn start(&self, report: &Report) -> Called<String> {
-        let body = self.run(report)?.expect_json(200, report.kind)?;
-        Ok(body["id"].as_str().ok_or_else(|| wrong("a started task has no id"))?.to_owned())
+        id_of(&self.run(report)?.expect_json(200, report.kind)?)
     }
 
     /// The answer to a start, whatever it is.
@@ -130,6 +129,13 @@ impl Api {
         read(report.kind, request.send_json(body))
     }
 
+    /// Starts a report by the id of its definition; the task result id.
+    pub fn start_defined(&self, report: &str) -> Called<String> {
+        let request = self.agent.post(self.ours(&format!("reports/{report}/run")));
+        let answer = read(report, request.header("Authorization", &self.token).send_json(json!({})))?;
+        id_of(&answer.expect_json(200, report)?)
+    }
+
     /// The answer to get-report-result, whatever it is.
     pub fn result(&self, id: &str) -> Called<Answer> {
         self.get(&format!("{id}/result"))
@@ -137,9 +143,7 @@ impl Api {
 
     /// The whole task, from the route of our own: the published result does not say when it completed.
     pub fn task(&self, id: &str) -> Called<Value> {
-        let path = format!("{}/muster/v1/reports/{id}/result", self.origin);
-        let request = self.agent.get(path).header("Authorization", &self.token);
-        read("the task", request.call())?.expect_json(200, "the task")
+        self.get_ours(&format!("reports/{id}/result"))?.expect_json(200, "the task")
     }
 
     /// The outcome of a task; `None` while it runs.
@@ -185,6 +189,21 @@ impl Api {
         read(&path, self.getting(&path).header("traceparent", parent).call())
     }
 
+    /// The file of a task in this format, or the error's answer.
+    pub fn file(&self, id: &str, format: &str) -> Called<Answer> {
+        self.get_ours(&format!("reports/{id}/files/{format}"))
+    }
+
+    /// The evidence package of a task, or the error's answer.
+    pub fn evidence(&self, id: &str) -> Called<Answer> {
+        self.get_ours(&format!("reports/{id}/evidence"))
+    }
+
+    /// The key that evidence packages are checked with, or the error's answer.
+    pub fn evidence_key(&self) -> Called<Answer> {
+        self.get_ours("evidence-key")
+    }
+
     /// Cancels a task; the HTTP status.
     pub fn cancel(&self, id: &str) -> Called<u16> {
         Ok(self.cancel_answer(id)?.status)
@@ -205,6 +224,15 @@ impl Api {
         self.agent.get(self.published(path)).header("Authorization", &self.token)
     }
 
+    fn get_ours(&self, path: &str) -> Called<Answer> {
+        read(path, self.agent.get(self.ours(path)).header("Authorization", &self.token).call())
+    }
+
+    /// The address of an operation of our own.
+    fn ours(&self, path: &str) -> String {
+        format!("{}/muster/v1/{path}", self.origin)
+    }
+
     /// The address of a published operation.
     fn published(&self, path: &str) -> String {
         format!("{}/v2024/reports/{path}", self.origin)
@@ -219,6 +247,11 @@ impl Answer {
         }
         serde_json::from_str(&text).map_err(|error| wrong(format!("{what}: the answer is no JSON: {error}")))
     }
+}
+
+/// The id of a started task.
+fn id_of(started: &Value) -> Called<String> {
+    Ok(started["id"].as_str().ok_or_else(|| wrong("a started task has no id"))?.to_owned())
 }
 
 /// The body as JSON, if it is that.

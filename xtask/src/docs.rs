@@ -1,33 +1,38 @@
 //! `cargo xtask docs`: docs/reports.md, written from the report definitions, and docs/limits.md, from the code.
 //!
-//! Definitions and code are what runs; the documents are what people read. Tidy fails when they differ.
+//! Definitions and code are what runs; the documents are what people read. Tidy fails when they differ. The pages of the
+//! engine are written by tests of the engine, which has the declarations as values; the same tests fail when a page is stale.
 
 mod limits;
 
+use crate::command;
 use crate::failure::{Context, Failure, Result};
 use crate::tidy::files::Files;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, cargo};
 use std::fmt::Write;
 use toml::{Table, Value};
 
 const DOCUMENT: &str = "docs/reports.md";
 const DEFINITIONS: &str = "crates/reports/definitions";
 
+/// Writes the pages of the engine. The binary is named for its features, with which everything is built already.
+const ENGINE_PAGES: [&str; 8] =
+    ["test", "--release", "--package", "muster", "--package", "muster-engine", "--lib", "the_page_of"];
+
 const HEAD: &str = "\
 # Reports
 
-This page is written by `cargo xtask docs` from the definitions in `crates/reports/definitions`; change those.
+`cargo xtask docs` writes this page from the definitions in `crates/reports/definitions`; change those, not this page.
 
-Every report is a CSV file after RFC 4180: UTF-8 without a byte order mark, lines end in CR LF, the first line \
-has the technical names of the columns (`csv.header = \"label\"` puts labels there). A null is an empty cell, a \
-time is RFC 3339 in UTC, and several values in one cell are joined by `; `, with a `;` inside a value doubled; a single value is written as \
-it is. \
-Rows are totally ordered, so the same snapshot and the same arguments give the same bytes. A change of columns, \
+Every report is a CSV file as in RFC 4180: UTF-8 without a byte order mark, lines end in CR LF, and the first line has the \
+technical names of the columns (`csv.header = \"label\"` writes labels instead). A null is an empty cell, and a time is \
+RFC 3339 in UTC. Several values in one cell are joined by `; `, and a `;` inside a value is doubled; a single value is written \
+unchanged. Rows are totally ordered, so the same snapshot and the same arguments give the same bytes. A change of columns, \
 of order or of meaning is a new version of the definition.
 
 A result is SUCCESS when the rows written equal the rows that a second count over the same snapshot expects, \
-and every source it rests on was read completely; WARNING when a reader must know something, which `messages` \
-says; FAILURE without a file otherwise.
+and every source of the report was read completely. It is WARNING when a reader must know something, which `messages` \
+says ([messages.md](messages.md)). Otherwise it is FAILURE and has no file.
 ";
 
 /// Writes the documents.
@@ -36,7 +41,7 @@ pub fn write(workspace: &Workspace) -> Result<()> {
         let path = workspace.root.join(document);
         std::fs::write(&path, text).context(|| format!("{} cannot be written", path.display()))?;
     }
-    Ok(())
+    command::run(cargo().current_dir(&workspace.root).env("UPDATE_PAGES", "1").args(ENGINE_PAGES))
 }
 
 fn texts(workspace: &Workspace) -> Result<[(&'static str, String); 2]> {

@@ -113,7 +113,7 @@ pub enum Part {
     Nodes,
     /// PostgreSQL restarts, crashes, cuts connections, is gone or silent, under two nodes
     Outage,
-    /// One client starts hundreds of reports, has long queries checked, keeps idle connections
+    /// One client against all others; flipped bits, SQL without an end, slow readers, made-up packages
     Attacks,
     /// The task protocol, in every order of steps
     Model,
@@ -324,10 +324,12 @@ impl Run<'_> {
         let house = self.house()?;
         let one_by_one = Plan { lanes: 1, ..self.plan.clone() };
         // What one leaves behind is not to be the next one's load.
-        let done = record::units(&one_by_one, &attacks::NAMES.map(String::from), |index, lane| {
-            Ok(attacks::run(&ground::copied(&house, &self.lane(lane)?, None, "")?, index))
+        let names = attacks::ATTACKS.map(|(name, _)| name.to_owned());
+        let done = record::units(&one_by_one, &names, |index, lane| {
+            let copy = ground::copied(&house, &self.lane(lane)?, None, "")?;
+            Ok(attacks::run(&copy, index, self.options.seed))
         })?;
-        let what = format!("{} of {} without harm", done.all.count(attacks::HARMLESS), attacks::NAMES.len());
+        let what = format!("{} of {} without harm", done.all.count(attacks::HARMLESS), names.len());
         Ok(Ended::of(&done, what, None))
     }
 
@@ -419,7 +421,7 @@ impl Run<'_> {
         let folder = self.workspace.fresh_folder("faults-nodes")?;
         let rounds = if self.options.long { 50 } else { 2 };
         let done = nodes::run(self.binary, &folder, rounds, &self.plan)?;
-        // The short form runs beside whatever else a machine does, and judges no times.
+        // The short form runs while the machine may do other work, and judges no times.
         let too_slow = self.options.long.then(|| nodes::too_slow(&done.all)).flatten();
         Ok(Ended::of(&done, nodes::summary(&done.all), too_slow))
     }

@@ -1,7 +1,7 @@
 //! `cargo xtask fuzz`: every target of `fuzz/`, with libFuzzer, for a given time each.
 //!
-//! Why beside the tests: a test gives the kept inputs of `fuzz/corpus` to the same functions; here the fuzzer looks for
-//! further ones. What it finds stays under the target directory and is the beginning of the next run; `--keep` writes a
+//! Why in addition to the tests: a test gives the kept inputs of `fuzz/corpus` to the same functions; here the fuzzer
+//! looks for further ones. What it finds stays under the target directory and is the beginning of the next run; `--keep` writes a
 //! small set that reaches as much into `fuzz/corpus`.
 
 mod report;

@@ -49,7 +49,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
 pub fn requests(workspace: &Workspace, binary: &Path, long: bool, seed: u64) -> Result<Tally> {
     let mut tally = Tally::default();
     let program = match setup::python_with_schemathesis(workspace) {
-        // The package's own program lies beside its Python.
+        // The package's own program is in the folder of its Python.
         Ok(python) => python.with_file_name("schemathesis"),
         Err(failure) => {
             tally.cannot_run("hostile requests", &failure, must_run_everything());

@@ -46,9 +46,9 @@ struct Cli {
 enum Task {
     /// Formatting, lints, tidy, and what is known of the dependencies
     Check,
-    /// Crate edges, paths and commands in documents, sizes of files, words that must not stand there
+    /// Crate edges, import circles, paths and commands in documents, sizes of files, forbidden words
     Tidy,
-    /// Write docs/reports.md from the report definitions
+    /// Write docs/reports.md from the report definitions, docs/limits.md from the code, and the pages of the engine
     Docs,
     /// All tests; installs what they need; the last line has the totals
     Test,

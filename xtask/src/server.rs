@@ -5,6 +5,7 @@ use crate::command;
 use crate::failure::{Context, Failure, Result};
 use serde_json::{Value, json};
 use socket2::{Domain, Socket, Type};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -230,6 +231,46 @@ impl Server {
         let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
         let ticks = rest.split_whitespace().skip(11).take(2).map(str::parse::<u64>);
         ticks.sum::<std::result::Result<u64, _>>().context(|| path)
+    }
+
+    /// Whether a thread of it runs or waits for a processor.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn is_at_work(&self) -> Result<bool> {
+        let path = format!("/proc/{}/task", self.child.id());
+        let threads = std::fs::read_dir(&path).context(|| path.clone())?;
+        for thread in threads {
+            let stat = thread.context(|| path.clone())?.path().join("stat");
+            // A thread that has ended meanwhile is not at work.
+            let stat = std::fs::read_to_string(stat).unwrap_or_default();
+            // The state stands after the name in parentheses, which may hold anything.
+            if stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('R')) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Files without a name that it has open and whose path begins so: each once, with its bytes.
+    ///
+    /// # Errors
+    /// When the process is gone.
+    pub fn nameless_files(&self, begin: &Path) -> Result<BTreeMap<PathBuf, u64>> {
+        let path = format!("/proc/{}/fd", self.child.id());
+        let mut found = BTreeMap::new();
+        for file in std::fs::read_dir(&path).context(|| path.clone())? {
+            let file = file.context(|| path.clone())?.path();
+            // It may be closed by now.
+            let (Ok(target), Ok(metadata)) = (std::fs::read_link(&file), std::fs::metadata(&file)) else {
+                continue;
+            };
+            let name = target.to_string_lossy();
+            if name.starts_with(&*begin.to_string_lossy()) && name.ends_with(" (deleted)") {
+                found.insert(target, metadata.len());
+            }
+        }
+        Ok(found)
     }
 
     /// The most memory that it held so far, in KiB: `VmHWM` as Linux tells it.

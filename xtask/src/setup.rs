@@ -1,7 +1,7 @@
-//! What tests need beside the Rust toolchain, installed on demand.
+//! What tests need in addition to the Rust toolchain, installed on demand.
 //!
 //! Python packages go into virtual environments, npm packages into a folder and cargo's programs into another, all under
-//! the target directory, each with a mark that is written last, so that a broken installation is made anew. Debian
+//! the target directory, each with a mark that is written last, so that a broken installation starts again. Debian
 //! packages are installed only as root and only when something of theirs is missing.
 
 use crate::command;

@@ -2,11 +2,14 @@
 //!
 //! Each rule is a module with one function from the repository to the list of its faults.
 
+mod circles;
 mod documents;
 mod edges;
 pub mod files;
+mod imports;
 mod licences;
 mod markdown;
+mod messages;
 mod sizes;
 mod source;
 mod words;
@@ -18,11 +21,13 @@ use crate::workspace::Workspace;
 /// Checks every rule and prints the faults. Whether there was none.
 pub fn run(workspace: &Workspace) -> Result<bool> {
     let files = files::Files::read(workspace)?;
-    let rules: [(&str, Vec<String>); 6] = [
+    let rules: [(&str, Vec<String>); 8] = [
         ("crate edges", edges::faults(workspace, &files)?),
         ("documents", documents::faults(workspace, &files)?),
         ("generated documents", docs::faults(workspace)?),
+        ("import circles", circles::faults(&files)),
         ("licences", licences::faults(workspace, &files)?),
+        ("messages", messages::faults(&files)?),
         ("sizes", sizes::faults(&files)),
         ("words", words::faults(&files)),
     ];

@@ -22,7 +22,7 @@ use std::time::Duration;
 const IDENTITIES: u64 = 20_000;
 /// Threads of the engine.
 const THREADS: (&str, &str) = ("MUSTER__ENGINE__THREADS", "2");
-/// How long a report may take beside whatever else the machine does.
+/// How long a report may take while the machine does other work.
 const PATIENCE: Duration = Duration::from_secs(600);
 
 /// Rows of each report and of the search, by kind.

@@ -1,4 +1,4 @@
-//! An event as a document of the published service's shape (`identity-and-search-schemas.yaml`, EventDocument).
+//! An event as a document of the published service's shape (EventDocument in tests/published/search-document-schemas.yaml).
 
 use chrono::SecondsFormat;
 use muster_reports::ports::AuditEvent;

@@ -1,6 +1,6 @@
 //! The relay: passes the audit trail on to Kafka.
 //!
-//! Why a crate: librdkafka is native, and nothing else may come to need it.
+//! Why a crate: librdkafka is native, and no other crate may depend on it.
 //!
 //! Invariants:
 //! - an event counts as passed on only when every in-sync replica has acknowledged it; what is marked in the store is
@@ -16,11 +16,11 @@ mod producer;
 pub use producer::{Properties, PropertyError};
 
 use chrono::{DateTime, Utc};
-use muster_reports::audit::ChainedEvent;
+use muster_reports::audit::{AuditOperation, ChainedEvent};
 use muster_reports::error::{Result, error_chain};
 use muster_reports::ids::{TenantId, WorkerId};
 use muster_reports::ports::{AuditTrail, Backlog, Clock, ParkedEvent, RelayLog};
-use producer::{Outcome, Producer};
+use producer::{DeliveryOutcome, Producer};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -56,7 +56,7 @@ pub struct Relay {
     producer: Producer,
 }
 
-/// What came of one look.
+/// The result of one look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Look {
     /// Nothing to do, or another relay leads.
@@ -160,8 +160,8 @@ impl Relay {
         let mut failure = None;
         for (event, outcome) in events.iter().zip(outcomes) {
             match outcome {
-                Outcome::Acknowledged => {}
-                Outcome::Never(reason) => {
+                DeliveryOutcome::Acknowledged => {}
+                DeliveryOutcome::Never(reason) => {
                     tracing::error!(
                         tenant = tenant.as_str(),
                         sequence = event.sequence,
@@ -171,7 +171,7 @@ impl Relay {
                     );
                     parked.push(ParkedEvent { sequence: event.sequence, id: event.event.id.clone(), reason });
                 }
-                Outcome::NotNow(reason) => {
+                DeliveryOutcome::NotNow(reason) => {
                     failure = Some(reason);
                     break;
                 }
@@ -191,14 +191,23 @@ impl Relay {
     }
 }
 
-/// The events up to the first gap: what somebody removed is not passed over in silence.
+/// The events up to the first gap: what somebody removed is not passed over in silence. A reseal says that events are missing
+/// before it, and is passed on itself.
 fn contiguous(tenant: &TenantId, relayed: u64, mut events: Vec<ChainedEvent>) -> Vec<ChainedEvent> {
-    let numbers = events.iter().map(|event| event.sequence);
-    let whole = numbers.zip(relayed + 1..).take_while(|(number, expected)| number == expected).count();
+    let mut expected = relayed + 1;
+    let goes_on = |event: &&ChainedEvent| {
+        let reseals = event.event.operation == AuditOperation::Resealed && event.sequence > expected;
+        let goes_on = event.sequence == expected || reseals;
+        if goes_on {
+            expected = event.sequence + 1;
+        }
+        goes_on
+    };
+    let whole = events.iter().take_while(goes_on).count();
     if whole < events.len() || events.is_empty() {
         tracing::error!(
             tenant = tenant.as_str(),
-            sequence = relayed + whole as u64 + 1,
+            sequence = expected,
             "an audit event is missing: the relay waits there, `muster audit verify` shows the trail's state"
         );
     }

@@ -54,11 +54,11 @@ impl Properties {
     /// When no broker is named, or a property is one that the relay decides itself.
     pub fn new(properties: BTreeMap<String, String>) -> Result<Self, PropertyError> {
         if !properties.contains_key("bootstrap.servers") {
-            return Err(PropertyError("there is no bootstrap.servers: expected host:port of brokers".into()));
+            return Err(PropertyError("bootstrap.servers is missing: expected host:port of brokers".into()));
         }
         match FIXED.into_iter().find(|fixed| properties.contains_key(*fixed)) {
             Some(fixed) => {
-                Err(PropertyError(format!("{fixed} is decided by the relay: expected it to be left out")))
+                Err(PropertyError(format!("the relay sets {fixed} itself: expected it to be left out")))
             }
             None => Ok(Self(properties)),
         }
@@ -75,7 +75,7 @@ impl Properties {
 
 /// What became of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum DeliveryOutcome {
     /// Every in-sync replica has it.
     Acknowledged,
     /// It may be there or not; it is to be sent again.
@@ -84,9 +84,9 @@ pub(crate) enum Outcome {
     Never(String),
 }
 
-impl Outcome {
+impl DeliveryOutcome {
     fn of(error: &KafkaError) -> Self {
-        // Only what lies in the event itself: a topic that is missing or closed to us can be mended.
+        // Only faults of the event itself: an administrator can mend a topic that is missing or refused to us.
         match error.rdkafka_error_code() {
             Some(
                 RDKafkaErrorCode::MessageSizeTooLarge
@@ -100,7 +100,7 @@ impl Outcome {
 }
 
 /// A message's way back: its place in the batch, and where to say what became of it.
-type Ticket = (usize, mpsc::UnboundedSender<(usize, Outcome)>);
+type Ticket = (usize, mpsc::UnboundedSender<(usize, DeliveryOutcome)>);
 
 #[derive(Default)]
 struct Deliveries {
@@ -132,7 +132,7 @@ impl ClientContext for Deliveries {
     fn error(&self, error: KafkaError, reason: &str) {
         // Most have a log line too; a connection that the other side closed has none.
         tracing::debug!(%error, reason, "librdkafka");
-        // That all of them are down comes after the reason why one is, and would stand in its place.
+        // "All brokers are down" follows the reason why one is down, and would replace that reason.
         if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
             reason.clone_into(&mut self.trouble());
         }
@@ -147,9 +147,9 @@ impl ProducerContext for Deliveries {
         let outcome = match result {
             Ok(_) => {
                 self.trouble().clear();
-                Outcome::Acknowledged
+                DeliveryOutcome::Acknowledged
             }
-            Err((error, _)) => Outcome::of(error),
+            Err((error, _)) => DeliveryOutcome::of(error),
         };
         // The batch may have been given up.
         let _ = reply.send((place, outcome));
@@ -186,10 +186,11 @@ impl Producer {
         tenant: &TenantId,
         events: &[ChainedEvent],
         stop: &CancellationToken,
-    ) -> Vec<Outcome> {
+    ) -> Vec<DeliveryOutcome> {
         // As many as there are events.
         let (reply, mut replies) = mpsc::unbounded_channel();
-        let mut outcomes = vec![Outcome::NotNow("it was not acknowledged in time".into()); events.len()];
+        let mut outcomes =
+            vec![DeliveryOutcome::NotNow("it was not acknowledged in time".into()); events.len()];
         for (place, ChainedEvent { event, .. }) in events.iter().enumerate() {
             let payload = document::of(event, &self.org, &self.pod).to_string();
             let record = BaseRecord::with_opaque_to(&self.topic, Box::new((place, reply.clone())))
@@ -198,8 +199,8 @@ impl Producer {
                 .timestamp(event.at.timestamp_millis())
                 .headers(headers(event));
             if let Err((error, _)) = self.kafka.send(record) {
-                outcomes[place] = Outcome::of(&error);
-                if matches!(outcomes[place], Outcome::NotNow(_)) {
+                outcomes[place] = DeliveryOutcome::of(&error);
+                if matches!(outcomes[place], DeliveryOutcome::NotNow(_)) {
                     break;
                 }
             }
@@ -217,9 +218,9 @@ impl Producer {
         }
         let trouble = self.kafka.client().context().trouble().clone();
         for outcome in &mut outcomes {
-            let Outcome::NotNow(reason) = outcome else { continue };
+            let DeliveryOutcome::NotNow(reason) = outcome else { continue };
             if !trouble.is_empty() {
-                reason.push_str("; the last trouble with a broker: ");
+                reason.push_str("; the last error of a broker: ");
                 reason.push_str(&trouble);
             } else if self.clear {
                 reason.push_str(IN_CLEAR);
@@ -231,13 +232,13 @@ impl Producer {
     /// A producer that has met a fatal error sends nothing more; another takes its place.
     pub(crate) async fn renew_if_broken(&mut self, settings: &RelaySettings) {
         let Some((code, reason)) = self.kafka.client().fatal_error() else { return };
-        tracing::warn!(%code, reason, "the producer is made anew");
+        tracing::warn!(%code, reason, "the producer is made again");
         match kafka(settings) {
             Ok(fresh) => {
                 let broken = std::mem::replace(&mut self.kafka, fresh);
                 let _ = tokio::task::spawn_blocking(move || drop(broken)).await;
             }
-            Err(error) => tracing::error!(%error, "the producer cannot be made anew"),
+            Err(error) => tracing::error!(%error, "the producer cannot be made again"),
         }
     }
 }

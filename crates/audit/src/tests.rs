@@ -144,7 +144,7 @@ fn consume(cluster: &Cluster) -> Vec<Seen> {
     seen
 }
 
-/// The ids of a tenant's messages in their order, without those that came before.
+/// The ids of a tenant's messages in their order, without repetitions.
 fn ids(seen: &[Seen], tenant: &str) -> Vec<String> {
     let mut ids: Vec<String> = Vec::new();
     for message in seen.iter().filter(|message| message.key == tenant) {
@@ -157,6 +157,27 @@ fn ids(seen: &[Seen], tenant: &str) -> Vec<String> {
 
 fn expected(tenant: &str, numbers: impl IntoIterator<Item = u64>) -> Vec<String> {
     numbers.into_iter().map(|number| format!("{tenant}-{number}")).collect()
+}
+
+/// What was removed stops the relay; a reseal says that it is missing, and the relay goes on with it.
+#[test]
+fn the_relay_passes_over_a_gap_only_where_the_trail_was_resealed() {
+    let (download, reseal) = (AuditOperation::Download, AuditOperation::Resealed);
+    let event = |(sequence, operation): &(u64, AuditOperation)| ChainedEvent {
+        sequence: *sequence,
+        hash: String::new(),
+        event: AuditEvent { operation: *operation, ..build::audit_event("e", build::start_of_time()) },
+    };
+    for (numbers, passed) in [
+        (&[(4, download), (5, download), (7, download)][..], 2),
+        (&[(4, download), (9, reseal), (10, download), (12, download)], 3),
+        (&[(5, download)], 0),
+        (&[(3, reseal), (4, download)], 0),
+        (&[], 0),
+    ] {
+        let events = numbers.iter().map(event).collect();
+        assert_eq!(contiguous(&build::tenant(), 3, events).len(), passed, "{numbers:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -182,7 +203,7 @@ async fn a_download_arrives_as_the_published_document() {
     assert_eq!(seen[0].document, expected);
 }
 
-/// As the specification has the headers for HTTP: a trace id that goes on, a span of ours, and the state as it came.
+/// As the specification has the headers for HTTP: a trace id that goes on, a span of ours, and the state as it was brought.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trace_arrives_in_the_headers() {
     let (house, cluster) = (House::new(), cluster());
@@ -237,7 +258,7 @@ async fn refused_requests_lose_nothing() {
     assert_eq!(ids(&seen, "globex"), expected("globex", 1..=250));
 }
 
-/// A refusal for want of a right ends the delivery at once: it is no reason to give the event up.
+/// A refusal because of a missing right ends the delivery at once; the event is not given up.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_people_can_mend_is_waited_for() {
     let (house, cluster) = (House::new(), cluster());
@@ -257,8 +278,8 @@ async fn what_waits_says_what_is_wrong_with_the_broker() {
     let relay = house.relay_to(format!("127.0.0.1:{}", nobody.number()), "one", Duration::from_secs(2));
     let events = house.store.events(&build::tenant(), 0, 10).await.unwrap();
     let outcomes = relay.producer.send(&build::tenant(), &events, &CancellationToken::new()).await;
-    let Outcome::NotNow(reason) = &outcomes[0] else { panic!("{outcomes:?}") };
-    assert!(reason.contains("the last trouble with a broker") && reason.contains("refused"), "{reason}");
+    let DeliveryOutcome::NotNow(reason) = &outcomes[0] else { panic!("{outcomes:?}") };
+    assert!(reason.contains("the last error of a broker") && reason.contains("refused"), "{reason}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -39,14 +39,14 @@ impl ReportsDataExtractionApi {
     /// Starts a report with one of the argument types of [`crate::wire`].
     ///
     /// # Errors
-    /// As [`Self::start_report`]; [`Error::Configuration`] for arguments that are no JSON.
+    /// As [`Self::start_report`]; [`Error::Configuration`] for arguments that are not JSON.
     pub async fn start<A: Serialize>(
         &self,
         report: ReportType,
         arguments: &A,
     ) -> Result<TaskResultDetails, Error> {
         let arguments = serde_json::to_value(arguments)
-            .map_err(|error| Error::Configuration(format!("the arguments are no JSON: {error}")))?;
+            .map_err(|error| Error::Configuration(format!("the arguments are not JSON: {error}")))?;
         let details = ReportDetails { report_type: Some(report), arguments: Some(arguments) };
         self.start_report(&details).await
     }

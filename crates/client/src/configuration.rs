@@ -45,7 +45,7 @@ pub struct Configuration {
     pub credentials: Credentials,
     /// The `User-Agent` header.
     pub user_agent: String,
-    /// How often one request is repeated after a 429, 502, 503 or 504, or when no connection was had.
+    /// How often one request is repeated after a 429, 502, 504 or a 503 with `Retry-After`, or when no connection was had.
     pub retries_max: u32,
     /// The longest wait before one repetition, whatever `Retry-After` says.
     pub retry_wait_max: Duration,

@@ -83,7 +83,7 @@ impl Source {
         Self { url, query: options.query() }
     }
 
-    /// What differs between two reports: made anew for each answer, as evidence packages are.
+    /// What differs between two reports: made for each answer, as evidence packages are.
     pub(crate) fn comparison(transport: &Transport, old: &str, new: &str, keys: &[String]) -> Self {
         let query = keys.iter().map(|key| ("key", key.clone())).collect();
         Self { url: transport.extension_url(&[old, "compare", new]), query }
@@ -148,7 +148,7 @@ async fn request(transport: &Transport, source: &Source, progress: &Progress) ->
         .await?;
     let partial = response.status() == StatusCode::PARTIAL_CONTENT;
     if progress.bytes > 0 && !partial {
-        return Err(Error::Damaged("the file changed before the rest of it could be had".into()));
+        return Err(Error::Damaged("the file changed before the rest of it was fetched".into()));
     }
     if partial {
         let range = text(response.headers(), CONTENT_RANGE.as_str()).unwrap_or_default();

@@ -11,7 +11,7 @@ use tokio::io::AsyncWrite;
 /// In which form two reports are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ComparisonFile {
-    /// A line for each row that came or went and for each cell that changed.
+    /// A line for each row that was added or removed and for each cell that changed.
     Csv,
     /// A page to read.
     Html,
@@ -91,7 +91,7 @@ impl ReportsDataExtractionApi {
 
     /// Writes what differs between two runs of one report into `into`; `keys` as for [`Self::compare`].
     ///
-    /// The service makes it anew each time, so a connection that breaks is not taken up again.
+    /// The service makes it for each request, so a download whose connection breaks does not continue.
     ///
     /// # Errors
     /// As [`Self::get_evidence`].
@@ -113,7 +113,7 @@ impl ReportsDataExtractionApi {
 
     /// Writes the evidence package of a report that has ended into `into`: a zip archive.
     ///
-    /// The service makes it anew each time, so a connection that breaks is not taken up again.
+    /// The service makes it for each request, so a download whose connection breaks does not continue.
     ///
     /// # Errors
     /// [`Error::Refused`], [`Error::Transport`], [`Error::Write`]; [`Error::Damaged`] when it is too short or has
@@ -128,7 +128,7 @@ impl ReportsDataExtractionApi {
 
     /// The public key that checks the service's evidence packages, in PEM.
     ///
-    /// It comes from whoever answers: compare its fingerprint with one that came by another way.
+    /// It comes from the server that answers: compare its fingerprint with one that you got in another way.
     ///
     /// # Errors
     /// [`Error::Refused`] and what comes before an answer.

@@ -66,7 +66,7 @@ impl Tokens {
         Ok(answer.access_token)
     }
 
-    /// Whether another token can be had after one was refused.
+    /// Whether another token can be fetched after one was refused.
     pub(crate) fn renewable(&self) -> bool {
         match self.credentials {
             Credentials::Client { .. } => true,

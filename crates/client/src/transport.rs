@@ -131,7 +131,7 @@ where
     loop {
         let outcome = send().await;
         let asked = match &outcome {
-            Ok(response) if later(response.status()) => retry_after(response),
+            Ok(response) if later(response) => retry_after(response),
             Err(error) if error.is_connect() || error.is_request() => None,
             Ok(_) | Err(_) => return outcome.map_err(Error::transport),
         };
@@ -144,14 +144,14 @@ where
     }
 }
 
-fn later(status: StatusCode) -> bool {
-    matches!(
-        status,
-        StatusCode::TOO_MANY_REQUESTS
-            | StatusCode::BAD_GATEWAY
-            | StatusCode::SERVICE_UNAVAILABLE
-            | StatusCode::GATEWAY_TIMEOUT
-    )
+/// Whether the same request may be answered otherwise soon. A 503 says so by `Retry-After`: without it somebody has to
+/// mend something first, and whoever waits learns the reason late.
+fn later(response: &Response) -> bool {
+    match response.status() {
+        StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => true,
+        StatusCode::SERVICE_UNAVAILABLE => response.headers().contains_key(RETRY_AFTER),
+        _ => false,
+    }
 }
 
 fn retry_after(response: &Response) -> Option<Duration> {

@@ -1,9 +1,10 @@
-//! Two snapshots compared: identities and accounts that came, went, or changed, attribute by attribute.
+//! Two snapshots compared: identities and accounts that were added, removed or changed, attribute by attribute.
 //!
 //! One plan joins both versions of a table by id, keeps the rows whose content digests differ, and sorts
 //! them; what changed in a row is found batch by batch on the way out. The join is by merging, which spills
 //! like the sorts before it, so that memory does not grow with the tables.
 
+use crate::declared::{ACCOUNTS, Column, Compared, Holds, IDENTITIES, Table};
 use crate::error::{EngineError, Result};
 use crate::functions::{AttributesColumn, cell, strings};
 use crate::order::{Ordered, SortKey};
@@ -17,72 +18,38 @@ use muster_reports::SnapshotManifest;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Columns of the rows of a comparison, all of them texts. A row of something that came or went has no
+/// Columns of the rows of a comparison, all of them texts. A row of something that was added or removed has no
 /// attribute; of a multi-valued attribute the values are joined as in reports.
 pub const COLUMNS: [&str; 8] = ["object", "change", "id", "source", "name", "attribute", "old", "new"];
 
+/// The tables that are compared, in this order.
+const KINDS: [&str; 2] = [IDENTITIES, ACCOUNTS];
+
 /// One kind of object, and how its table is read.
 struct Kind {
-    object: &'static str,
     table: &'static str,
-    /// What a person knows it by.
-    name: &'static str,
-    /// The name of its source; a constant for what has none.
-    source: &'static str,
-    /// Which rows are there, for tables that keep what is gone.
-    only: &'static str,
+    declared: Compared,
     /// Name in the comparison, and the column.
-    texts: &'static [(&'static str, &'static str)],
+    texts: Vec<(&'static str, &'static str)>,
     /// Columns of lists.
-    lists: &'static [(&'static str, &'static str)],
+    lists: Vec<(&'static str, &'static str)>,
 }
 
-static KINDS: [Kind; 2] = [
-    Kind {
-        object: "identity",
-        table: "identities",
-        name: "name",
-        source: "''",
-        only: "true",
-        texts: &[
-            ("accountCount", "account_count"),
-            ("authoritativeSource", "authoritative_source"),
-            ("correlated", "correlated"),
-            ("displayName", "display_name"),
-            ("email", "email"),
-            ("firstName", "first_name"),
-            ("identityProfile", "profile"),
-            ("lastName", "last_name"),
-            ("lifecycleState", "lifecycle_state"),
-            ("managerId", "manager_id"),
-            ("name", "name"),
-            ("protected", "protected"),
-            ("status", "status"),
-        ],
-        lists: &[],
-    },
-    Kind {
-        object: "account",
-        table: "accounts",
-        name: "native_identity",
-        source: "source_name",
-        only: "dead_since IS NULL",
-        texts: &[
-            ("disabled", "disabled"),
-            ("displayName", "display_name"),
-            ("identityId", "identity_id"),
-            ("locked", "locked"),
-            ("manualLink", "manual_link"),
-            ("matchedRule", "matched_rule"),
-            ("name", "name"),
-            ("privileged", "privileged"),
-            ("situation", "situation"),
-            ("systemAccount", "system"),
-            ("uuid", "uuid"),
-        ],
-        lists: &[("candidates", "candidates"), ("entitlements", "entitlements")],
-    },
-];
+impl Kind {
+    /// A table's rows as its declaration has them compared.
+    fn of(table: &Table) -> Option<Self> {
+        let shown = |column: &Column| Some((column.shown?, column.name));
+        let of = |is_it: fn(Holds) -> bool| {
+            table.listed().iter().filter(|column| is_it(column.holds)).filter_map(shown).collect()
+        };
+        Some(Self {
+            table: table.name,
+            declared: table.compared?,
+            texts: of(|holds| !matches!(holds, Holds::Texts | Holds::Attributes)),
+            lists: of(|holds| holds == Holds::Texts),
+        })
+    }
+}
 
 impl Engine {
     /// What differs from `old` to `new`: identities by name, then accounts by source and native identity, each
@@ -97,7 +64,7 @@ impl Engine {
     ) -> Result<ReportRows> {
         let context = self.session();
         let mut frames = Vec::new();
-        for kind in &KINDS {
+        for kind in KINDS.into_iter().filter_map(|table| Kind::of(Table::of(table))) {
             for (side, manifest) in [("old", old), ("new", new)] {
                 let provider = self.table_of(manifest, kind.table).await?;
                 let alias = format!("{side}_{}", kind.table);
@@ -109,7 +76,7 @@ impl Engine {
             let keys = ["in_source", "known_as", "id"].map(SortKey::column).to_vec();
             let frame =
                 Ordered::new(differing, columns, keys).map_err(|e| EngineError::plan("comparison", e))?;
-            let shape: Shape = Box::new(|batch| Ok(vec![kind.changes(&batch)?]));
+            let shape: Shape = Box::new(move |batch| Ok(vec![kind.changes(&batch)?]));
             frames.push((frame, shape));
         }
         ReportRows::start(self, "comparison", schema(), frames)
@@ -123,7 +90,7 @@ fn schema() -> SchemaRef {
 impl Kind {
     /// One row for each object that is not the same on both sides, its columns twice.
     async fn differing(&self, context: &SessionContext) -> Result<DataFrame> {
-        let columns: Vec<&str> = self.texts.iter().chain(self.lists).map(|(_, column)| *column).collect();
+        let columns: Vec<&str> = self.texts.iter().chain(&self.lists).map(|(_, column)| *column).collect();
         let texts =
             self.texts.iter().map(|(_, column)| format!("CAST(\"{column}\" AS VARCHAR) AS \"{column}\""));
         let lists = self.lists.iter().map(|(_, column)| format!("\"{column}\""));
@@ -133,12 +100,12 @@ impl Kind {
                 "(SELECT id, {source} AS in_source, coalesce({name}, '') AS known_as, {read}, attributes, \
                    content_digest({columns}, attributes) AS content \
                  FROM {side}_{table} WHERE {only})",
-                source = self.source,
-                name = self.name,
+                source = self.declared.source.unwrap_or("''"),
+                name = self.declared.name,
                 read = read.join(", "),
                 columns = columns.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(", "),
                 table = self.table,
-                only = self.only,
+                only = self.declared.only,
             )
         };
         let both = |column: &str| format!("o.\"{column}\" AS old_{column}, n.\"{column}\" AS new_{column}");
@@ -165,10 +132,10 @@ impl Kind {
         let mut sides = Vec::with_capacity(2);
         for side in ["old", "new"] {
             let mut columns = Vec::new();
-            for (name, at) in self.texts {
+            for (name, at) in &self.texts {
                 columns.push((*name, Cells::Texts(text(&format!("{side}_{at}"))?)));
             }
-            for (name, at) in self.lists {
+            for (name, at) in &self.lists {
                 columns.push((*name, Cells::Lists(column(batch, &format!("{side}_{at}"))?)));
             }
             let attributes = AttributesColumn::open(&column(batch, &format!("{side}_attributes"))?);
@@ -177,15 +144,16 @@ impl Kind {
         let mut rows: [StringBuilder; COLUMNS.len()] = std::array::from_fn(|_| StringBuilder::new());
         for row in 0..batch.num_rows() {
             let mut push = |change: &str, attribute: Option<&str>, old: Option<&str>, new: Option<&str>| {
-                let own = [self.object, change, ids.value(row), sources.value(row), names.value(row)];
+                let own =
+                    [self.declared.object, change, ids.value(row), sources.value(row), names.value(row)];
                 let cells = own.map(Some).into_iter().chain([attribute, old, new]);
                 for (builder, cell) in rows.iter_mut().zip(cells) {
                     builder.append_option(cell);
                 }
             };
             match (was.value(row), is_now.value(row)) {
-                (true, false) => push("went", None, None, None),
-                (false, _) => push("came", None, None, None),
+                (true, false) => push("removed", None, None, None),
+                (false, _) => push("added", None, None, None),
                 (true, true) => {
                     let mut pairs: BTreeMap<String, [Option<String>; 2]> = BTreeMap::new();
                     for (at, (columns, attributes)) in sides.iter().enumerate() {

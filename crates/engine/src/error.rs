@@ -1,10 +1,18 @@
 //! Failures of the engine, and what they mean to its callers.
 
-use crate::digests::Damage;
 use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use deltalake::DeltaTableError;
 use muster_reports::error::Error as ReportsError;
+
+/// What is wrong with a table of a snapshot, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Damage {
+    /// The table.
+    pub table: String,
+    /// The file, and what is wrong with it.
+    pub fault: String,
+}
 
 /// A failure of the engine.
 #[derive(Debug, thiserror::Error)]

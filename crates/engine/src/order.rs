@@ -5,7 +5,8 @@
 //! compared with the one before as it comes out. A row out of order ends the run; nothing downstream sorts again.
 //!
 //! Invariants: what [`OrderedRows`] gives is in the order that was asked for, by the engine's own comparison; nulls come
-//! last, whichever way; rows with the same keys are the same in all that is shown, so that the order is one.
+//! last, whichever way, unless a query's text says otherwise; rows with the same keys are the same in all that is shown, so
+//! that the order is one.
 
 use crate::error::{EngineError, Result};
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
@@ -14,6 +15,7 @@ use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::arrow::row::{OwnedRow, RowConverter, SortField};
 use datafusion::dataframe::DataFrame;
 use datafusion::execution::SendableRecordBatchStream;
+use datafusion::logical_expr::{Limit, LogicalPlan, SortExpr};
 use datafusion::prelude::{Expr, ident};
 use futures_util::StreamExt;
 use std::sync::Arc;
@@ -25,12 +27,19 @@ pub(crate) struct SortKey {
     pub(crate) expression: Expr,
     /// Whether the least comes first.
     pub(crate) ascending: bool,
+    /// Whether nulls come before everything else.
+    pub(crate) nulls_first: bool,
 }
 
 impl SortKey {
     /// The column `name`, the least first.
     pub(crate) fn column(name: &str) -> Self {
-        Self { expression: ident(name), ascending: true }
+        Self::ascending(ident(name))
+    }
+
+    /// The least first, nulls last.
+    pub(crate) fn ascending(expression: Expr) -> Self {
+        Self { expression, ascending: true, nulls_first: false }
     }
 }
 
@@ -55,17 +64,53 @@ impl Ordered {
         let (names, mut computed): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
         let mut order = Vec::with_capacity(keys.len());
         let mut places = Vec::with_capacity(keys.len());
-        for SortKey { expression, ascending } in keys {
+        for SortKey { expression, ascending, nulls_first } in keys {
             let at = computed.iter().position(|known| *known == expression).unwrap_or_else(|| {
                 computed.push(expression);
                 computed.len() - 1
             });
-            order.push(ident(place(at)).sort(ascending, false));
-            places.push((at, SortOptions { descending: !ascending, nulls_first: false }));
+            order.push(ident(place(at)).sort(ascending, nulls_first));
+            places.push((at, SortOptions { descending: !ascending, nulls_first }));
         }
         let computed = computed.into_iter().enumerate().map(|(at, expression)| expression.alias(place(at)));
         let frame = frame.select(computed.collect::<Vec<_>>())?.sort(order)?;
         Ok(Self { frame, names, keys: places })
+    }
+
+    /// A query in the order that its own text declares at its end; `None` where it declares none. Rows of which the text
+    /// says nothing are ordered by what they show.
+    pub(crate) fn declared(query: &DataFrame) -> datafusion::error::Result<Option<Self>> {
+        let (state, plan) = query.clone().into_parts();
+        let (limit, sorted) = if let LogicalPlan::Limit(limit) = plan {
+            (Some(limit.clone()), Arc::unwrap_or_clone(limit.input))
+        } else {
+            (None, plan)
+        };
+        let (shown, sort): (Vec<_>, _) = if let LogicalPlan::Sort(sort) = sorted {
+            let columns = sort.input.schema().columns().into_iter();
+            (columns.map(|column| (column.name.clone(), Expr::Column(column))).collect(), sort)
+        } else if let LogicalPlan::Projection(projection) = sorted
+            && let LogicalPlan::Sort(sort) = &*projection.input
+        {
+            // Keys that are not shown stand below what is.
+            let names = projection.schema.fields().iter().map(|field| field.name().clone());
+            (names.zip(projection.expr).collect(), sort.clone())
+        } else {
+            return Ok(None);
+        };
+        let key = |key: SortExpr| SortKey {
+            expression: key.expr,
+            ascending: key.asc,
+            nulls_first: key.nulls_first,
+        };
+        let rest = shown.iter().map(|(_, expression)| SortKey::ascending(expression.clone()));
+        let keys = sort.expr.into_iter().map(key).chain(rest).collect();
+        let unsorted = DataFrame::new(state.clone(), Arc::unwrap_or_clone(sort.input));
+        let ordered = Self::new(unsorted, shown, keys)?;
+        let Some(limit) = limit else { return Ok(Some(ordered)) };
+        let input = Arc::new(ordered.frame.logical_plan().clone());
+        let limited = LogicalPlan::Limit(Limit { input, ..limit });
+        Ok(Some(ordered.with_frame(DataFrame::new(state, limited))))
     }
 
     /// The plan itself.
@@ -91,6 +136,22 @@ impl Ordered {
         let check = OrderCheck::new(step, &stream.schema(), self.keys, may_be_equal)?;
         Ok(OrderedRows { step: step.to_owned(), schema: shown(&self.names, &stream.schema()), stream, check })
     }
+}
+
+/// All rows of a query, in the order that its text declares, if it declares one.
+///
+/// # Errors
+/// When the plan fails, or a row is out of that order.
+pub(crate) async fn collect(step: &str, query: DataFrame) -> Result<Vec<RecordBatch>> {
+    let failed = |e| EngineError::plan(step, e);
+    let Some(ordered) = Ordered::declared(&query).map_err(failed)? else {
+        return query.collect().await.map_err(failed);
+    };
+    let (mut rows, mut batches) = (ordered.start(step).await?, Vec::new());
+    while let Some(batch) = rows.next().await? {
+        batches.push(batch);
+    }
+    Ok(batches)
 }
 
 /// A column of the plan.
@@ -199,7 +260,9 @@ impl OrderCheck {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use datafusion::arrow::array::{Float64Array, Int64Array, StringArray};
+    use datafusion::arrow::array::{AsArray, Float64Array, Int64Array, StringArray};
+    use datafusion::arrow::compute::cast;
+    use datafusion::arrow::datatypes::DataType;
 
     fn batch(names: &[Option<&str>], numbers: &[Option<i64>]) -> RecordBatch {
         let names: ArrayRef = Arc::new(names.iter().copied().collect::<StringArray>());
@@ -272,7 +335,7 @@ mod tests {
         for ascending in [true, false] {
             let context = datafusion::prelude::SessionContext::new();
             let frame = context.read_batch(rows.clone()).unwrap();
-            let keys = vec![SortKey { expression: ident("n"), ascending }, SortKey::column("place")];
+            let keys = vec![SortKey { ascending, ..SortKey::column("n") }, SortKey::column("place")];
             let columns = vec![("n".to_owned(), ident("n"))];
             let ordered = Ordered::new(frame, columns, keys).unwrap();
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -286,5 +349,68 @@ mod tests {
             });
             assert_eq!(count, 30_000);
         }
+    }
+
+    /// Three partitions on four threads: numbers from 29,999 down to 0, each with its remainder of ten and a word, of which
+    /// every hundredth is null.
+    async fn numbers(sql: &str) -> DataFrame {
+        let config =
+            datafusion::prelude::SessionConfig::new().with_target_partitions(4).with_batch_size(1_000);
+        let context = datafusion::prelude::SessionContext::new_with_config(config);
+        let numbers = || (0..30_000_i64).rev();
+        let word = |n: i64| (n % 100 != 0).then(|| format!("w{n:05}"));
+        let columns: [(&str, ArrayRef); 3] = [
+            ("n", Arc::new(Int64Array::from_iter_values(numbers()))),
+            ("tenth", Arc::new(Int64Array::from_iter_values(numbers().map(|n| n % 10)))),
+            ("word", Arc::new(numbers().map(word).collect::<StringArray>())),
+        ];
+        let all = RecordBatch::try_from_iter(columns).unwrap();
+        let parts = (0..3).map(|part| vec![all.slice(part * 10_000, 10_000)]).collect();
+        let table = datafusion::datasource::MemTable::try_new(all.schema(), parts).unwrap();
+        context.register_table("numbers", Arc::new(table)).unwrap();
+        context.sql(sql).await.unwrap()
+    }
+
+    /// The first column as texts.
+    fn shown(batches: &[RecordBatch]) -> Vec<String> {
+        let texts = |batch: &RecordBatch| {
+            let texts = cast(batch.column(0), &DataType::Utf8).unwrap();
+            texts.as_string::<i32>().iter().map(|text| text.unwrap_or("-").to_owned()).collect::<Vec<_>>()
+        };
+        batches.iter().flat_map(texts).collect()
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+    async fn a_query_has_the_order_that_its_text_declares() {
+        let ascending = |tenth: i64| (0..3_000).map(move |n| n * 10 + tenth);
+        let word = |n: i64| if n % 100 == 0 { "-".to_owned() } else { format!("w{n:05}") };
+        let cases: [(&str, Vec<String>); 5] = [
+            // A key that is not shown.
+            ("SELECT word, 1 FROM numbers ORDER BY n", (0..30_000).map(word).collect()),
+            (
+                "SELECT word AS w FROM numbers ORDER BY n DESC LIMIT 3 OFFSET 99",
+                vec!["-".into(), word(29_899), word(29_898)],
+            ),
+            // Many rows with one key: then what is shown decides.
+            (
+                "SELECT n FROM numbers ORDER BY tenth DESC",
+                (0..10).rev().flat_map(ascending).map(|n| n.to_string()).collect(),
+            ),
+            (
+                "SELECT tenth, count(*) FROM numbers GROUP BY tenth ORDER BY count(*) DESC",
+                (0..10).map(|n| n.to_string()).collect(),
+            ),
+            (
+                "SELECT word FROM numbers WHERE n <= 101 ORDER BY word DESC",
+                ["-", "-", "w00101"].map(str::to_owned).into_iter().chain((1..100).rev().map(word)).collect(),
+            ),
+        ];
+        for (sql, expected) in cases {
+            for _ in 0..3 {
+                let found = shown(&collect("test", numbers(sql).await).await.unwrap());
+                assert!(found == expected, "{sql}: {:?} ...", &found[..found.len().min(5)]);
+            }
+        }
+        assert!(Ordered::declared(&numbers("SELECT n FROM numbers").await).unwrap().is_none());
     }
 }

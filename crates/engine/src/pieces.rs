@@ -8,8 +8,9 @@
 //! Invariants: rows of one group and piece are in files of that name and nowhere else; memory is bounded, whatever the
 //! number of pieces.
 
+use crate::declared::{Table, Writing};
 use crate::error::{EngineError, Result};
-use crate::tables;
+use crate::tables::{PieceFile, ROW_GROUP_ROWS};
 use datafusion::arrow::array::{AsArray, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::{concat_batches, take_record_batch};
 use datafusion::arrow::datatypes::SchemaRef;
@@ -28,17 +29,11 @@ pub(crate) struct Layout {
     pub(crate) table: &'static str,
     /// The column by which it is divided first; each value is a group of its own.
     pub(crate) group: Option<&'static str>,
+    /// The relation of a refresh that has the ids of the rows that came, changed or went.
+    pub(crate) touched: &'static str,
     /// Rows that a piece should have.
     rows: u64,
 }
-
-/// The tables in pieces. Documents are large: a piece of them has fewer rows.
-pub(crate) const LAYOUTS: [Layout; 4] = [
-    Layout { table: "accounts", group: Some("source_id"), rows: 16 * 1024 },
-    Layout { table: "identities", group: None, rows: 16 * 1024 },
-    Layout { table: "identity_documents", group: None, rows: 4 * 1024 },
-    Layout { table: "entitlement_documents", group: None, rows: 16 * 1024 },
-];
 
 /// Pieces that a group has at most: as many files may be open at a time.
 const PIECES_MAX: u32 = 128;
@@ -54,8 +49,13 @@ pub(crate) type PieceKey = (String, u32);
 
 impl Layout {
     /// The layout of a table; `None` for one that is written whole.
-    pub(crate) fn of(table: &str) -> Option<&'static Self> {
-        LAYOUTS.iter().find(|layout| layout.table == table)
+    pub(crate) fn of(table: &Table) -> Option<Self> {
+        match table.writing {
+            Writing::Pieces { group, rows, touched } => {
+                Some(Self { table: table.name, group, touched, rows })
+            }
+            Writing::Whole | Writing::Grows => None,
+        }
     }
 
     /// How many pieces so many rows should be in.
@@ -103,17 +103,6 @@ impl FileName {
     fn text(&self, snapshot: &str) -> String {
         format!("{}-{:03}-of{:03}-{snapshot}.parquet", self.group, self.piece, self.pieces)
     }
-}
-
-/// A file of a version of a table.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PieceFile {
-    /// Its name in the table's folder.
-    pub(crate) name: String,
-    /// Its bytes.
-    pub(crate) bytes: u64,
-    /// Its rows.
-    pub(crate) rows: u64,
 }
 
 /// Which files of a version are written again and which remain.
@@ -336,7 +325,7 @@ impl PieceWriter<'_> {
         let file = File::create_new(&path)
             .map_err(|e| EngineError::io(format!("creating {}", path.display()), e))?;
         let properties =
-            WriterProperties::builder().set_max_row_group_row_count(Some(tables::ROW_GROUP_ROWS)).build();
+            WriterProperties::builder().set_max_row_group_row_count(Some(ROW_GROUP_ROWS)).build();
         let writer = ArrowWriter::try_new(file, self.schema.clone(), Some(properties));
         Ok((name, 0, writer.map_err(|e| self.failed(e))?))
     }
@@ -401,7 +390,7 @@ mod tests {
 
     #[test]
     fn a_group_is_divided_anew_only_when_it_has_grown_manifold() {
-        let layout = Layout { table: "identities", group: None, rows: 1_000 };
+        let layout = Layout { table: "identities", group: None, touched: "", rows: 1_000 };
         assert_eq!([0, 1_000, 1_001, 10_000_000].map(|rows| layout.pieces(rows)), [1, 1, 2, 128]);
         assert!(!layout.outgrown(8_000, 2) && layout.outgrown(8_001, 2) && !layout.outgrown(1 << 40, 128));
     }

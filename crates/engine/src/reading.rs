@@ -4,8 +4,8 @@
 //! a text is one query; no plan of it may define, change or copy anything; and the only tables that it can name are those
 //! which its session knows: a file is none of them, and functions that make tables are taken away.
 
+use crate::declared::TABLES;
 use crate::error::{EngineError, Result};
-use crate::tables::TABLES;
 use datafusion::dataframe::DataFrame;
 use datafusion::error::DataFusionError;
 use datafusion::execution::context::SQLOptions;

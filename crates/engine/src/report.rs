@@ -6,7 +6,7 @@ use crate::order::{Ordered, SortKey};
 use crate::rows::ReportRows;
 use crate::session::{Engine, within_memory};
 use crate::stop::Running;
-use crate::{reading, scope};
+use crate::{order, reading, scope};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
@@ -170,7 +170,7 @@ impl ReportPlan {
         let step = step.to_owned();
         let collected = within_memory(frame, move |frame| {
             let step = step.clone();
-            async move { frame.collect().await.map_err(|e| EngineError::plan(&step, e)) }
+            async move { order::collect(&step, frame).await }
         });
         self.engine.run(collected).await
     }

@@ -9,6 +9,7 @@
 //!
 //! The caller keeps refreshes out meanwhile: the files of one that runs are named by no version yet.
 
+use crate::declared::TABLES;
 use crate::error::{EngineError, Result};
 use crate::session::Engine;
 use crate::tables;
@@ -62,7 +63,7 @@ impl Engine {
         removal: Option<&Removal>,
     ) -> Result<Removed> {
         let mut versions: BTreeMap<&'static str, BTreeSet<u64>> = BTreeMap::new();
-        for table in tables::TABLES {
+        for table in TABLES {
             let named = kept.iter().filter_map(|manifest| manifest.versions.get(table).copied());
             versions.insert(table, named.collect());
         }

@@ -6,11 +6,11 @@
 //! elements of those sources, and their counts with them. What is about several sources at once, or about none, is
 //! not in view: roles, account activities, events, and what earlier snapshots counted.
 
+use crate::declared::{ACCOUNTS, COUNTS, Columns, InView, TABLES, Table};
 use crate::error::{EngineError, Result};
 use crate::functions::OfSourcesFunction;
-use crate::refresh::literal;
+use crate::query::{self, Value};
 use crate::session::Engine;
-use crate::{schemas, tables};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::datasource::empty::EmptyTable;
@@ -44,7 +44,9 @@ pub(crate) async fn register(
         let shown = match &views {
             None => provider,
             Some((whole, sources)) => {
-                whole.sql(&view(table, sources, &provider.schema())).await.map_err(failed)?.into_view()
+                let ids = [("sources", Value::texts(sources.iter().map(SourceId::as_str)))];
+                let sql = view(Table::of(table), &provider.schema());
+                query::plan(whole, &sql, &ids).await.map_err(failed)?.into_view()
             }
         };
         context.register_table(table, shown).map_err(failed)?;
@@ -61,7 +63,7 @@ async fn whole_tables(
     wanted: &[&'static str],
 ) -> Result<SessionContext> {
     let whole = engine.session();
-    for table in tables::TABLES.into_iter().filter(|table| *table == "accounts" || wanted.contains(table)) {
+    for table in TABLES.into_iter().filter(|table| *table == ACCOUNTS || wanted.contains(table)) {
         let Some(provider) = provider(engine, manifest, table).await? else { continue };
         whole.register_table(table, provider).map_err(|e| EngineError::plan(table, e))?;
     }
@@ -78,7 +80,7 @@ async fn provider(
     Ok(match manifest.versions.get(table) {
         Some(version) => Some(engine.provider(manifest, table, *version).await?),
         // A trend over no snapshots: better than no report until the next refresh.
-        None if table == tables::COUNTS => Some(Arc::new(EmptyTable::new(schemas::of(table)))),
+        None if table == COUNTS => Some(Arc::new(EmptyTable::new(Table::of(table).schema()))),
         None => None,
     })
 }
@@ -95,45 +97,40 @@ fn register_functions(context: &SessionContext, sources: &BTreeSet<SourceId>) {
     }
 }
 
-/// The condition that `column` is one of the sources. A list of none is no SQL.
-fn in_sources(column: &str, sources: &BTreeSet<SourceId>) -> String {
-    let ids: Vec<_> = sources.iter().map(|id| literal(id.as_str())).collect();
-    if ids.is_empty() { "false".to_owned() } else { format!("{column} IN ({})", ids.join(", ")) }
-}
+/// Owners of live accounts in view, and how many of these each has.
+const OWNERS: &str = "(SELECT identity_id, CAST(count(*) AS INT) AS n FROM accounts \
+     WHERE dead_since IS NULL AND identity_id IS NOT NULL AND source_id IN ($sources) GROUP BY identity_id)";
 
-/// The query that shows a table's visible rows.
-fn view(table: &'static str, sources: &BTreeSet<SourceId>, schema: &SchemaRef) -> String {
-    let owners = format!(
-        "(SELECT identity_id, CAST(count(*) AS INT) AS n FROM accounts \
-         WHERE dead_since IS NULL AND identity_id IS NOT NULL AND {} GROUP BY identity_id)",
-        in_sources("source_id", sources)
-    );
-    match table {
-        "accounts" | "identity_errors" | "identity_profiles" | "aggregations" | "rejected_records" => {
-            format!("SELECT * FROM {table} WHERE {}", in_sources("source_id", sources))
+/// The query that shows a table's visible rows; `$sources` are the ids of the sources in view.
+fn view(table: &Table, schema: &SchemaRef) -> String {
+    let name = table.name;
+    match (table.in_view, table.columns) {
+        (InView::OfSource(source), _) => format!("SELECT * FROM {name} WHERE {source} IN ($sources)"),
+        (InView::OfOwners, shown) => {
+            let columns = columns(
+                schema,
+                match shown {
+                    Columns::Listed(_) => limited_column,
+                    Columns::Documents(_) => limited_field,
+                },
+            );
+            format!("SELECT {columns} FROM {name} t JOIN {OWNERS} v ON v.identity_id = t.id")
         }
-        "sources" => format!("SELECT * FROM sources WHERE {}", in_sources("id", sources)),
-        "identities" => {
-            let columns = columns(schema, |name| (name == "account_count").then(|| "v.n".to_owned()));
-            format!("SELECT {columns} FROM identities t JOIN {owners} v ON v.identity_id = t.id")
-        }
-        "identity_documents" => {
-            let columns = columns(schema, limited_field);
-            format!("SELECT {columns} FROM identity_documents t JOIN {owners} v ON v.identity_id = t.id")
-        }
-        "access_profile_documents" | "entitlement_documents" => {
-            format!("SELECT * FROM {table} WHERE {}", in_sources("source['id']", sources))
-        }
-        _ => format!("SELECT * FROM {table} WHERE false"),
+        (InView::Nothing, _) => format!("SELECT * FROM {name} WHERE false"),
     }
 }
 
 /// All columns that a table has in this snapshot, in their order, those that `instead` names as it says.
-fn columns(schema: &SchemaRef, instead: impl Fn(&str) -> Option<String>) -> String {
+fn columns(schema: &SchemaRef, instead: fn(&str) -> Option<String>) -> String {
     let column = |name: &str| {
         instead(name).map_or_else(|| format!("t.\"{name}\""), |other| format!("{other} AS \"{name}\""))
     };
     schema.fields().iter().map(|field| column(field.name())).collect::<Vec<_>>().join(", ")
+}
+
+/// A column of an identity as it is shown, where that is not as it is.
+fn limited_column(name: &str) -> Option<String> {
+    (name == "account_count").then(|| "v.n".to_owned())
 }
 
 /// A field of an identity's document as it is shown, where that is not as it is.

@@ -3,7 +3,7 @@
 //! Plans are CPU work: they run on a runtime of their own so that a request is never held up by one,
 //! under one memory pool, spilling to the work folder past the limit.
 
-use crate::digests::KnownFiles;
+use crate::digests::files::KnownFiles;
 use crate::error::{EngineError, Result};
 use crate::stop::Stop;
 use crate::watch::WatchPlan;

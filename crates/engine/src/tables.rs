@@ -6,7 +6,6 @@
 
 use crate::error::{EngineError, Result};
 use crate::file::ParquetFile;
-use crate::pieces::PieceFile;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
@@ -20,7 +19,6 @@ use deltalake::operations::write::SchemaMode;
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError, ensure_table_uri};
 use futures_util::StreamExt;
-use muster_sources::DocumentType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -29,38 +27,15 @@ use std::sync::Arc;
 /// Rows in one piece of a file: what a writer holds before it is written, and a reader at once.
 pub(crate) const ROW_GROUP_ROWS: usize = 128 * 1024;
 
-/// Every table of a snapshot, the tables of documents last.
-pub const TABLES: [&str; 14] = [
-    "sources",
-    "aggregations",
-    "rejected_records",
-    "accounts",
-    "identity_profiles",
-    "identities",
-    "identity_errors",
-    COUNTS,
-    "identity_documents",
-    "access_profile_documents",
-    "account_activity_documents",
-    "entitlement_documents",
-    "event_documents",
-    "role_documents",
-];
-
-/// What each snapshot so far had, counted. Kept in the newest one, so that a report's trend depends on its snapshot
-/// alone, whatever has become of those before.
-pub(crate) const COUNTS: &str = "snapshot_counts";
-
-/// The table of a type of document.
-pub(crate) fn of_documents(document_type: DocumentType) -> &'static str {
-    match document_type {
-        DocumentType::Identities => "identity_documents",
-        DocumentType::AccessProfiles => "access_profile_documents",
-        DocumentType::AccountActivities => "account_activity_documents",
-        DocumentType::Entitlements => "entitlement_documents",
-        DocumentType::Events => "event_documents",
-        DocumentType::Roles => "role_documents",
-    }
+/// A file of a version of a table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PieceFile {
+    /// Its name in the table's folder.
+    pub(crate) name: String,
+    /// Its bytes.
+    pub(crate) bytes: u64,
+    /// Its rows.
+    pub(crate) rows: u64,
 }
 
 /// `table` at `version`, for reading with the settings of `state`.

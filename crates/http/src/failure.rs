@@ -1,6 +1,6 @@
 //! A refusal, and the one place where it becomes a body and a log line.
 //!
-//! A [`Failure`] travels in the extensions of an otherwise empty response to `outer.rs`, which knows
+//! A [`Failure`] travels in the extensions of an otherwise empty response to `middleware.rs`, which knows
 //! the tracking id and calls [`render`].
 
 use axum::body::Body;
@@ -8,7 +8,7 @@ use axum::http::StatusCode;
 use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
 use muster_reports::Error;
-use muster_reports::error::Category;
+use muster_reports::error::{Category, error_chain};
 use muster_wire::{ErrorMessageDto, ErrorResponseDto, LocaleOrigin, RateLimited, Unauthorized};
 use serde::Serialize;
 use std::error::Error as StdError;
@@ -21,13 +21,22 @@ pub(crate) struct Failure {
     /// What exactly was wrong; for the caller only, since it may quote the request.
     cause: String,
     headers: Vec<(HeaderName, HeaderValue)>,
-    /// What only the log should have.
-    source: Option<Arc<dyn StdError + Send + Sync>>,
+    /// What the log should have.
+    logged: Option<Logged>,
+}
+
+/// What the log has of a refusal.
+#[derive(Debug, Clone)]
+enum Logged {
+    /// There was too much to do, or the service drains: nothing is wrong.
+    Refused,
+    /// Something failed; what only the log should have.
+    Failed(Arc<dyn StdError + Send + Sync>),
 }
 
 impl Failure {
     pub(crate) fn new(status: StatusCode, cause: impl Into<String>) -> Self {
-        Self { status, cause: cause.into(), headers: Vec::new(), source: None }
+        Self { status, cause: cause.into(), headers: Vec::new(), logged: None }
     }
 
     pub(crate) fn invalid(cause: impl Into<String>) -> Self {
@@ -46,7 +55,7 @@ impl Failure {
         Self::new(StatusCode::TOO_MANY_REQUESTS, "").with(RETRY_AFTER, seconds.into())
     }
 
-    /// A fault of ours: `what` and `source` go to the log, never to the caller.
+    /// A fault of the service: `what` and `source` go to the log, never to the caller.
     pub(crate) fn internal(what: &'static str, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         Error::internal(what, source).into()
     }
@@ -74,14 +83,20 @@ impl From<Error> for Failure {
             Category::Invalid => StatusCode::BAD_REQUEST,
             Category::Forbidden => StatusCode::FORBIDDEN,
             Category::NotFound => StatusCode::NOT_FOUND,
-            Category::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Category::Unavailable | Category::Broken => StatusCode::SERVICE_UNAVAILABLE,
             Category::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let failure = Self::new(status, error.message.clone());
         match error.category {
-            Category::Internal => Self { source: Some(Arc::new(error)), ..failure },
+            Category::Internal | Category::Broken => {
+                Self { logged: Some(Logged::Failed(Arc::new(error))), ..failure }
+            }
             Category::Unavailable => {
-                Self { source: Some(Arc::new(error)), ..failure }.with(RETRY_AFTER, 5.into())
+                let logged = match error.source {
+                    None => Logged::Refused,
+                    Some(_) => Logged::Failed(Arc::new(error)),
+                };
+                Self { logged: Some(logged), ..failure }.with(RETRY_AFTER, 5.into())
             }
             Category::Invalid | Category::Forbidden | Category::NotFound => failure,
         }
@@ -149,15 +164,14 @@ pub(crate) fn render(mut response: Response, tracking_id: &str) -> Response {
     let Some(failure) = response.extensions_mut().remove::<Failure>() else { return response };
     let status = failure.status;
     let (code, reason) = general(status);
-    if let Some(source) = &failure.source {
-        let mut chain = source.to_string();
-        let mut next = source.source();
-        while let Some(error) = next {
-            chain.push_str(": ");
-            chain.push_str(&error.to_string());
-            next = error.source();
+    match &failure.logged {
+        None => {}
+        Some(Logged::Refused) => {
+            tracing::warn!(status = status.as_u16(), reason = failure.cause, "request refused");
         }
-        tracing::error!(status = status.as_u16(), error = chain, "request failed");
+        Some(Logged::Failed(error)) => {
+            tracing::error!(status = status.as_u16(), error = error_chain(&**error), "request failed");
+        }
     }
     let mut refusal = match status {
         StatusCode::UNAUTHORIZED => {
@@ -167,7 +181,7 @@ pub(crate) fn render(mut response: Response, tracking_id: &str) -> Response {
             json(status, &RateLimited { message: " Rate Limit Exceeded ".into() })
         }
         _ => {
-            // The caller gets nothing of a fault of ours but the tracking id.
+            // Of a fault of the service the caller gets the tracking id and nothing else.
             let hidden = status == StatusCode::INTERNAL_SERVER_ERROR || failure.cause.is_empty();
             let dto = ErrorResponseDto {
                 detail_code: Some(code),
@@ -199,4 +213,23 @@ pub(crate) fn json_bytes(status: StatusCode, bytes: impl Into<Body>) -> Response
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Clients repeat what has `Retry-After`; where somebody has to mend something first, they are told at once.
+    #[test]
+    fn only_what_passes_by_itself_is_to_be_repeated() {
+        let answer = |error: Error| render(Failure::from(error).into_response(), "t");
+        let busy = answer(Error::unavailable("too much"));
+        assert_eq!(busy.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(busy.headers().get(RETRY_AFTER), Some(&HeaderValue::from(5)));
+        let broken = answer(Error::broken("the audit trail is broken"));
+        assert_eq!(
+            (broken.status(), broken.headers().get(RETRY_AFTER)),
+            (StatusCode::SERVICE_UNAVAILABLE, None)
+        );
+    }
 }

@@ -8,14 +8,14 @@
 
 mod arguments;
 mod download;
+mod external_issuers;
 mod forms;
-mod outside;
 mod tokens;
 
 pub use arguments::report_arguments;
 pub use download::{conditional_headers, file_name};
+pub use external_issuers::{external_claims, external_token, key_set};
 pub use forms::token_form;
-pub use outside::{key_set, outside_claims, outside_token};
 pub use tokens::own_token;
 
 use chrono::{DateTime, TimeDelta, Utc};
@@ -38,8 +38,8 @@ mod tests {
         replay("conditional_headers", conditional_headers);
         replay("file_name", file_name);
         replay("key_set", key_set);
-        replay("outside_claims", outside_claims);
-        replay("outside_token", outside_token);
+        replay("external_claims", external_claims);
+        replay("external_token", external_token);
         replay("own_token", own_token);
         replay("report_arguments", report_arguments);
         replay("token_form", token_form);

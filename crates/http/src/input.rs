@@ -39,7 +39,7 @@ impl Id {
 }
 
 impl Id {
-    /// The id and the part of the path behind it.
+    /// The id and the part of the path that follows it.
     pub(crate) async fn and_part(parts: &mut Parts) -> Result<(String, String), Failure> {
         let both = Path::<(String, String)>::from_request_parts(parts, &()).await;
         let Path(both) =
@@ -102,7 +102,7 @@ pub(crate) async fn body_bytes(
         // RFC 9110, section 12.5.3: the answer says which codings would have been taken.
         return Err(Failure::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "the body is compressed (Content-Encoding): expected it as it is",
+            "the body is compressed (Content-Encoding): expected an uncompressed body",
         )
         .with(ACCEPT_ENCODING, HeaderValue::from_static("identity")));
     }
@@ -113,7 +113,7 @@ pub(crate) async fn body_bytes(
             StatusCode::PAYLOAD_TOO_LARGE,
             format!("the body is too large: expected at most {bytes_max} bytes"),
         )),
-        Ok(Err(_)) => Err(Failure::invalid("the body broke off before its end")),
+        Ok(Err(_)) => Err(Failure::invalid("the body ended before it was complete")),
         Err(_) => Err(Failure::new(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
     }
 }
@@ -151,7 +151,7 @@ pub(crate) async fn json_object(
     }
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(object)) => Ok(Some(object)),
-        Ok(other) => Err(Failure::invalid(format!("the body is {}: expected an object", shape(&other)))),
+        Ok(other) => Err(Failure::invalid(format!("the body is {}: expected an object", json_type(&other)))),
         Err(error) => Err(Failure::invalid(format!(
             "the body is not JSON, line {}, column {}: expected an object",
             error.line(),
@@ -167,7 +167,9 @@ pub(crate) fn arguments(value: Option<&Value>) -> Result<RawArguments, Failure> 
         Some(Value::Object(object)) => {
             Ok(object.iter().map(|(name, value)| (name.clone(), raw(value))).collect())
         }
-        Some(other) => Err(Failure::invalid(format!("arguments is {}: expected an object", shape(other)))),
+        Some(other) => {
+            Err(Failure::invalid(format!("arguments is {}: expected an object", json_type(other))))
+        }
     }
 }
 
@@ -185,7 +187,7 @@ fn raw(value: &Value) -> RawValue {
 }
 
 /// What kind of JSON value this is, for error texts.
-pub(crate) fn shape(value: &Value) -> &'static str {
+pub(crate) fn json_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

@@ -1,11 +1,11 @@
-//! The HTTP face of the service: routes, tokens, rate limit, bodies and errors.
+//! The HTTP API of the service: routes, tokens, rate limit, bodies and errors.
 //!
 //! [`router`] takes an [`AppState`] and gives an [`axum::Router`]; the `muster` binary serves it.
 //! What happens is decided in `muster-reports`; here requests are read, the use case is called, and
 //! its answer becomes the published JSON of `muster-wire`.
 //!
 //! Invariants:
-//! - Every route but the open ones (`router.rs` lists them) is registered with a handler whose first
+//! - Every route but the open ones (`route.rs` lists them) is registered with a handler whose first
 //!   parameter is [`access::Allowed`]: nothing of the request but its head is read before the
 //!   token, the rate limit and the right have been checked.
 //! - A refusal is a [`failure::Failure`] and becomes a body in one place, with the tracking id that the
@@ -15,38 +15,41 @@
 //! - No clock and no randomness but those of the state; no settings but those of the state.
 
 mod access;
-mod answered;
+mod access_tokens;
+mod api_version;
+mod client_secret;
+pub mod connections;
+mod credential_check;
+mod external_issuers;
 mod failure;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod health;
 mod input;
-mod issuer;
-mod mapping;
+mod middleware;
 mod oauth;
 mod openapi;
-mod outer;
-mod outside;
-mod rate;
-mod refusals;
+mod rate_limit;
+mod refusal_events;
 mod reports;
+mod request_log;
+mod route;
 mod router;
-mod secret;
+mod settings;
 mod state;
+mod task_json;
+pub mod tls;
+mod verified_files;
 
-pub use access::ApiVersion;
-pub use issuer::{KeyRing, TokenIssuer, TokenKeys, TokenRefused, TokenSeed};
-/// How two runs differ, counted: what a comparison answers.
-pub use muster_wire::ReportComparison;
-pub use openapi::document;
-pub use outside::{
-    CallerRule, ClaimRules, KEY_SET_BYTES_MAX, KeySource, KeyTimes, OutsideIssuer, OutsideIssuers,
-    SignatureAlgorithm, TenantRule,
+pub use access_tokens::{KeyRing, TokenIssuer, TokenKeys, TokenRefused, TokenSeed};
+pub use api_version::ApiVersion;
+pub use client_secret::{SecretKey, hmac_secret};
+pub use external_issuers::{
+    CallerRule, ClaimRules, ExternalIssuer, ExternalIssuers, FileKeys, KEY_SET_BYTES_MAX, KeySource,
+    KeyTimes, SignatureAlgorithm, TenantRule, UrlKeys,
 };
-pub use rate::RateLimit;
-pub use router::{Access, RouteEntry, route_table, router};
-pub use secret::{SecretKey, hmac_secret};
-pub use state::{
-    AppState, Compared, Comparer, ComparisonForm, EvidenceMaker, FileOpener, MadeFile, Readiness, Settings,
-    Wiring,
-};
+pub use rate_limit::RateLimit;
+pub use route::{Access, RouteEntry};
+pub use router::{document, route_table, router};
+pub use settings::Settings;
+pub use state::{AppState, Wiring};

@@ -1,83 +1,22 @@
 //! The token endpoint: client credentials in every encoding that clients use (RFC 6749, section 4.4).
 
+pub(crate) mod refused;
 pub(crate) mod request;
 
 use crate::failure::{Failure, json};
 use crate::state::AppState;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, PRAGMA, WWW_AUTHENTICATE};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use chrono::TimeDelta;
 use muster_reports::Caller;
 use muster_reports::caller::Scope;
 use muster_reports::ids::ClientId;
 use muster_reports::ports::Credential;
 use muster_wire::{OAuthError, OAuthErrorCode, RateLimited, TokenAnswer};
+use refused::{TokenRequestRefused, uncached};
 use request::TokenRequest;
 use utoipa::ToSchema;
-
-/// A refused token request, as RFC 6749 section 5.2 has it, or a fault outside of it.
-pub(crate) enum Refused {
-    OAuth(OAuthErrorCode, String),
-    Other(Failure),
-}
-
-impl Refused {
-    fn request(description: impl Into<String>) -> Self {
-        Self::OAuth(OAuthErrorCode::InvalidRequest, description.into())
-    }
-
-    /// One text for every reason: unknown clients and wrong secrets are not told apart.
-    fn client() -> Self {
-        Self::OAuth(OAuthErrorCode::InvalidClient, "unknown client, wrong secret, or disabled".into())
-    }
-}
-
-impl From<Failure> for Refused {
-    fn from(failure: Failure) -> Self {
-        Self::Other(failure)
-    }
-}
-
-impl From<muster_reports::Error> for Refused {
-    fn from(error: muster_reports::Error) -> Self {
-        Self::Other(error.into())
-    }
-}
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        let (code, description) = match self {
-            Self::Other(failure) => return failure.into_response(),
-            Self::OAuth(code, description) => (code, description),
-        };
-        let status = match code {
-            OAuthErrorCode::InvalidClient => StatusCode::UNAUTHORIZED,
-            OAuthErrorCode::InvalidRequest
-            | OAuthErrorCode::InvalidGrant
-            | OAuthErrorCode::UnauthorizedClient
-            | OAuthErrorCode::UnsupportedGrantType
-            | OAuthErrorCode::InvalidScope => StatusCode::BAD_REQUEST,
-        };
-        let body = OAuthError { error: code, error_description: Some(description) };
-        let mut response = uncached(json(status, &body));
-        if status == StatusCode::UNAUTHORIZED {
-            let basic = HeaderValue::from_static("Basic realm=\"oauth\"");
-            response.headers_mut().insert(WWW_AUTHENTICATE, basic);
-        }
-        response
-    }
-}
-
-/// RFC 6749, section 5.1: no answer that holds a token may be kept.
-fn uncached(mut response: Response) -> Response {
-    let no_store: [(HeaderName, &str); 2] = [(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")];
-    for (name, value) in no_store {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
-    }
-    response
-}
 
 /// Fields of a token request.
 #[derive(ToSchema)]
@@ -133,8 +72,7 @@ pub(crate) struct TokenForm {
 pub(crate) async fn create_token(
     State(state): State<AppState>,
     request: Request,
-) -> Result<Response, Refused> {
-    tracing::Span::current().record("route", "/oauth/token");
+) -> Result<Response, TokenRequestRefused> {
     let (parts, body) = request.into_parts();
     let request = TokenRequest::read(&state, &parts, body).await?;
     let (caller, lifetime) = authenticate(&state, &request).await?;
@@ -147,11 +85,15 @@ pub(crate) async fn create_token(
 /// No client id is longer than this, in bytes.
 const CLIENT_ID_BYTES_MAX: usize = 256;
 
-/// The caller behind a client id and secret, and how long its tokens hold. Work and answer are the same for an unknown client.
-async fn authenticate(state: &AppState, request: &TokenRequest) -> Result<(Caller, TimeDelta), Refused> {
+/// The caller with this client id and secret, and how long its tokens are valid. An unknown client causes the same
+/// work and the same answer.
+async fn authenticate(
+    state: &AppState,
+    request: &TokenRequest,
+) -> Result<(Caller, TimeDelta), TokenRequestRefused> {
     // What is counted below must be small, and no client is called like that.
     if request.client_id.len() > CLIENT_ID_BYTES_MAX {
-        return Err(Refused::client());
+        return Err(TokenRequestRefused::client());
     }
     let now = state.clock().now();
     let client = ClientId::new(request.client_id.as_str());
@@ -168,7 +110,7 @@ async fn authenticate(state: &AppState, request: &TokenRequest) -> Result<(Calle
         Some(_) | None => {
             let limited = state.inner().token_failures.admit(client, now);
             limited.map_err(Failure::rate_limited)?;
-            Err(Refused::client())
+            Err(TokenRequestRefused::client())
         }
     }
 }
@@ -177,13 +119,13 @@ async fn authenticate(state: &AppState, request: &TokenRequest) -> Result<(Calle
 const DEFAULT_SCOPE: &str = "sp:scopes:default";
 
 /// The scopes to grant: those asked for, all of which the client must have. Scopes of other services, which the
-/// published clients ask for beside ours, are passed over; who asks for nothing else gets nothing.
-pub(crate) fn granted(held: &[Scope], asked: Option<&str>) -> Result<Vec<Scope>, Refused> {
+/// published clients also ask for, are ignored; a request for nothing else is refused.
+pub(crate) fn granted(held: &[Scope], asked: Option<&str>) -> Result<Vec<Scope>, TokenRequestRefused> {
     let mut asked = asked.unwrap_or_default().split_whitespace().peekable();
     if asked.peek().is_none() {
         return Ok(held.to_vec());
     }
-    let refuse = |text: String| Refused::OAuth(OAuthErrorCode::InvalidScope, text);
+    let refuse = |text: String| TokenRequestRefused::OAuth(OAuthErrorCode::InvalidScope, text);
     let mut scopes = Vec::new();
     for text in asked {
         if text == DEFAULT_SCOPE {
@@ -205,7 +147,7 @@ pub(crate) fn granted(held: &[Scope], asked: Option<&str>) -> Result<Vec<Scope>,
         // RFC 6749 permits no quotes in a description, and not every character that a scope may have here.
         let known = Scope::ALL.map(Scope::as_str).join(", ");
         return Err(refuse(format!(
-            "scope has none that is known: expected some of {known}, {DEFAULT_SCOPE}"
+            "scope names no known scope: expected one or more of {known}, {DEFAULT_SCOPE}"
         )));
     }
     Ok(scopes)

@@ -1,95 +1,21 @@
-//! The OpenAPI document of our own, made from the handlers.
+//! The OpenAPI document of our own, made from the operations of the registered routes.
 //!
-//! Handlers are described once, under `/reports/v1`; the same operations are then written out for
-//! every other prefix. The checked copy is `openapi.json` at the repository root.
+//! The checked copy is `openapi.json` at the repository root.
 
-use crate::access::ApiVersion;
-use crate::router::PUBLISHED;
-use crate::{health, oauth, reports};
-use axum::http::StatusCode;
-use axum::response::Response;
-use muster_wire::{ErrorResponseDto, RateLimited, Unauthorized};
+pub(crate) mod answers;
+
+use answers::FileFormatParameter;
+use muster_reports::caller::{DataScope, Scope, UserIdentity, UserLevel};
+use muster_reports::ids::{ClientId, TenantId};
+use muster_reports::{Caller, Operation};
+use muster_wire::Unauthorized;
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
-use utoipa::openapi::path::PathItem;
 use utoipa::openapi::schema::{ArrayItems, Object, Schema};
-use utoipa::openapi::security::{ClientCredentials, Flow, OAuth2, Scopes, SecurityScheme};
+use utoipa::openapi::security::{
+    ClientCredentials, Flow, OAuth2, Scopes, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::{OpenApi as Document, RefOr};
-use utoipa::{IntoResponses, Modify, OpenApi, ToSchema};
-
-/// Refusals that every operation has.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "the variants only describe answers")]
-pub(crate) enum Refusals {
-    /// The request is wrong; `causes` names the place, the value's kind and what was expected.
-    #[response(status = 400)]
-    BadRequest(ErrorResponseDto),
-    /// There is no token, or it is not valid or has expired.
-    #[response(status = 401)]
-    Unauthorized(Unauthorized),
-    /// The caller lacks the right.
-    #[response(status = 403)]
-    Forbidden(ErrorResponseDto),
-    /// The body did not arrive in time.
-    #[response(status = 408)]
-    TooSlow(ErrorResponseDto),
-    /// The body is larger than the service accepts.
-    #[response(status = 413)]
-    TooLarge(ErrorResponseDto),
-    /// The body is not JSON, or compressed.
-    #[response(status = 415)]
-    MediaType(ErrorResponseDto),
-    /// Too many requests; Retry-After says when to come back.
-    #[response(status = 429, headers(("Retry-After" = i64, description = "Seconds to wait.")))]
-    TooMany(RateLimited),
-    /// A fault of the service.
-    #[response(status = 500)]
-    Internal(ErrorResponseDto),
-    /// The service cannot do this now.
-    #[response(status = 503)]
-    Unavailable(ErrorResponseDto),
-}
-
-/// Refusals of any request on any route, before it is known what the route is (`outer.rs`).
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "the variants only describe answers")]
-enum HeadRefusals {
-    /// The address is longer than the service accepts.
-    #[response(status = 414)]
-    AddressTooLong(ErrorResponseDto),
-    /// The headers are larger than the service accepts.
-    #[response(status = 431)]
-    HeadersTooLarge(ErrorResponseDto),
-    /// The service cannot do this now.
-    #[response(status = 503)]
-    Unavailable(ErrorResponseDto),
-}
-
-/// The refusal of operations on one thing that may not be there.
-#[derive(IntoResponses)]
-#[expect(dead_code, reason = "the variant only describes an answer")]
-pub(crate) enum NotFound {
-    /// There is no such thing, for this caller; for a start, no snapshot to report on.
-    #[response(status = 404)]
-    NotFound(ErrorResponseDto),
-}
-
-/// The bytes of a file.
-#[derive(ToSchema)]
-#[schema(value_type = String, format = Binary)]
-#[expect(dead_code, reason = "only the schema is used")]
-pub(crate) struct ReportFile(Vec<u8>);
-
-/// Format of a file to download.
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-#[expect(dead_code, reason = "only the schema is used: formats are read in any case")]
-pub(crate) enum FileFormatParameter {
-    /// Comma-separated values; a zip of them for SEARCH_EXPORT.
-    Csv,
-    /// A document to read.
-    Pdf,
-}
+use utoipa::{Modify, OpenApi};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -101,50 +27,16 @@ pub(crate) enum FileFormatParameter {
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "http://127.0.0.1:8080", description = "A service with its default settings, on this machine.")),
-    paths(
-        reports::run::start_report,
-        reports::result::get_report_result,
-        reports::result::get_task_result,
-        reports::result::list_results,
-        reports::file::get_report,
-        reports::file::get_any_file,
-        reports::compare::compare_reports,
-        reports::evidence::get_evidence,
-        reports::evidence::get_evidence_key,
-        reports::cancel::cancel_report,
-        reports::cover::get_cover,
-        reports::definitions::list_reports,
-        reports::custom::start_custom_report,
-        oauth::create_token,
-        health::live,
-        health::ready,
-        get_document,
-    ),
-    // What the handlers' answers name only through `IntoResponses` or as a parameter.
+    // What answers of the operations name only through `IntoResponses` or as a parameter.
     components(schemas(Unauthorized, FileFormatParameter)),
     tags(
         (name = "Reports Data Extraction", description = "The four published operations."),
         (name = "Muster", description = "Operations of our own."),
         (name = "Authentication", description = "Access tokens."),
     ),
-    modifiers(&Security, &HeadRefused),
+    modifiers(&Security),
 )]
-struct Described;
-
-/// Adds [`HeadRefusals`] to every operation.
-struct HeadRefused;
-
-impl Modify for HeadRefused {
-    fn modify(&self, document: &mut Document) {
-        for item in document.paths.paths.values_mut() {
-            for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
-                for (status, response) in HeadRefusals::responses() {
-                    operation.responses.responses.entry(status).or_insert(response);
-                }
-            }
-        }
-    }
-}
+struct WithoutOperations;
 
 struct Security;
 
@@ -163,37 +55,40 @@ impl Modify for Security {
                 ("sp:scopes:all", "Everything."),
             ])
         };
-        for item in document.paths.paths.values_mut() {
-            for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
-                // An empty list says that a route is open; an absent one, that nobody thought of it.
-                operation.security.get_or_insert_default();
-            }
-        }
         let components = document.components.get_or_insert_default();
         components.add_security_scheme("userAuth", flow(scopes()));
         components.add_security_scheme("applicationAuth", flow(scopes()));
     }
 }
 
-/// The document.
-pub fn document() -> Document {
-    let mut document = Described::openapi();
-    let described: Vec<_> = document
-        .paths
-        .paths
-        .iter()
-        .filter_map(|(path, item)| {
-            path.strip_prefix("/reports/v1").map(|rest| (rest.to_owned(), item.clone()))
-        })
-        .collect();
-    for (prefix, version) in PUBLISHED {
-        for (rest, item) in &described {
-            let item = with_operation_ids(item.clone(), suffix(version));
-            document.paths.paths.insert(format!("{prefix}{rest}"), item);
-        }
-    }
+/// The document of these operations.
+pub(crate) fn document(operations: Document) -> Document {
+    let mut document = WithoutOperations::openapi();
+    document.merge(operations);
     place_enumerations(&mut document);
     document
+}
+
+/// The scopes of which a caller needs one for an operation, as a user and as an application. They are found by asking the
+/// rule that decides about requests, so the document cannot differ from it.
+pub(crate) fn security(operation: Operation) -> Vec<SecurityRequirement> {
+    let user = UserIdentity { id: String::new(), name: String::new(), levels: UserLevel::ALL.to_vec() };
+    let kinds = [("userAuth", Some(user)), ("applicationAuth", None)];
+    let requirements = kinds.into_iter().map(|(scheme, user)| {
+        let caller = |scope| Caller {
+            tenant: TenantId::new(""),
+            client: ClientId::new(""),
+            user: user.clone(),
+            scopes: vec![scope],
+            data_scope: DataScope::Everything,
+            trace: None,
+        };
+        let scopes = [Scope::ReportRead, Scope::ReportManage].into_iter();
+        let enough = scopes.filter(|scope| caller(*scope).authorise(operation).is_ok());
+        (scheme, enough.map(Scope::as_str).collect::<Vec<_>>())
+    });
+    let possible = requirements.filter(|(_, scopes)| !scopes.is_empty());
+    possible.map(|(scheme, scopes)| SecurityRequirement::new(scheme, scopes)).collect()
 }
 
 /// Puts enumerations where they are used and takes their names away: of named ones generators of clients make
@@ -241,45 +136,4 @@ fn place(schema: &mut RefOr<Schema>, named: &BTreeMap<String, Object>) {
         RefOr::T(Schema::OneOf(one)) => one.items.iter_mut().for_each(|item| place(item, named)),
         RefOr::T(_) => {}
     }
-}
-
-/// Operation ids are unique in a document, so each version has its own.
-fn with_operation_ids(mut item: PathItem, suffix: &str) -> PathItem {
-    for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
-        if let Some(id) = &mut operation.operation_id {
-            id.push_str(suffix);
-        }
-    }
-    item
-}
-
-fn suffix(version: ApiVersion) -> &'static str {
-    match version {
-        ApiVersion::V3 => "V3",
-        ApiVersion::V2024 => "V2024",
-        ApiVersion::V2025 => "V2025",
-        ApiVersion::V2026 => "V2026",
-        ApiVersion::V1 => "V1",
-        ApiVersion::Muster => "",
-    }
-}
-
-/// The document as JSON text, with a line end.
-pub(crate) static DOCUMENT_JSON: LazyLock<String> = LazyLock::new(|| {
-    let text = document().to_pretty_json();
-    text.expect("the document is made of maps and texts") + "\n"
-});
-
-/// Get this document
-///
-/// The OpenAPI document of this service.
-#[utoipa::path(
-    get,
-    path = "/openapi.json",
-    operation_id = "getOpenApiDocument",
-    tag = "Muster",
-    responses((status = 200, description = "The document.", body = Object)),
-)]
-pub(crate) async fn get_document() -> Response {
-    crate::failure::json_bytes(StatusCode::OK, DOCUMENT_JSON.as_str())
 }

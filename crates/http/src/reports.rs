@@ -12,4 +12,5 @@ pub(crate) mod run;
 
 pub(crate) mod conditional;
 pub(crate) mod disposition;
+mod file_answer;
 mod stream;

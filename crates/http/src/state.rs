@@ -1,159 +1,19 @@
-//! What the handlers need of the world outside, and the settings of this face.
+//! What the handlers share: the wired parts, and what is counted and remembered between requests.
 
-use crate::access::{ApiVersion, CredentialCheck};
-use crate::issuer::TokenIssuer;
-use crate::outside::OutsideIssuers;
-use crate::rate::{RateLimit, RateLimiter};
-use crate::refusals::Refusals;
-use crate::secret::SecretKey;
-use async_trait::async_trait;
-use chrono::TimeDelta;
+use crate::access_tokens::TokenIssuer;
+use crate::api_version::ApiVersion;
+use crate::client_secret::SecretKey;
+use crate::credential_check::CredentialCheck;
+use crate::external_issuers::ExternalIssuers;
+use crate::rate_limit::RateLimiter;
+use crate::refusal_events::RefusalEvents;
+use crate::settings::Settings;
+use crate::verified_files::VerifiedFiles;
+use muster_reports::Reports;
 use muster_reports::ids::{ClientId, TenantId};
-use muster_reports::ports::{Clock, Credentials, Ids};
-use muster_reports::service::Download;
-use muster_reports::task::Task;
-use muster_reports::{Reports, Result};
-use muster_wire::ReportComparison;
-use std::any::Any;
-use std::collections::VecDeque;
-use std::fs::File;
-use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-
-/// Opens published files.
-pub trait FileOpener: Send + Sync {
-    /// The file under this stored name, for reading from its start. Called where blocking is allowed.
-    ///
-    /// # Errors
-    /// When there is no such file or it cannot be read.
-    fn open(&self, stored_name: &str) -> io::Result<File>;
-}
-
-/// A file made for answers, whole and open. Only they know it: it is gone when the last of them closes it.
-#[derive(Debug, Clone)]
-pub struct MadeFile {
-    /// Its content; where it stands does not matter.
-    pub file: Arc<File>,
-    /// Its size.
-    pub bytes: u64,
-    /// Its SHA-256, 64 hex digits.
-    pub sha256: String,
-    /// The room that it takes; given back when the last answer with it is sent or given up.
-    pub held: Option<Arc<dyn Any + Send + Sync>>,
-}
-
-/// Makes evidence packages.
-#[async_trait]
-pub trait EvidenceMaker: Send + Sync {
-    /// The package of a task that has a result, for `client`: made anew, since the task's audit events go on, unless one
-    /// was made a moment ago and is still being sent.
-    ///
-    /// # Errors
-    /// `Unavailable` when another attempt may succeed; `Internal` when what belongs into it is damaged or gone.
-    async fn package(&self, client: &ClientId, task: &Task) -> Result<MadeFile>;
-
-    /// The key that checks its signatures: PEM, with a line end.
-    fn public_key_pem(&self) -> String;
-}
-
-/// What is wanted of a comparison.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ComparisonForm {
-    /// The counts alone.
-    Counts,
-    /// A CSV file.
-    Csv,
-    /// A page of HTML.
-    Page,
-}
-
-/// What a comparison came to.
-#[derive(Debug)]
-pub struct Compared {
-    /// The counts.
-    pub counts: ReportComparison,
-    /// The file, in the form that was asked for; none for counts alone.
-    pub file: Option<MadeFile>,
-}
-
-/// Compares the files of two runs.
-#[async_trait]
-pub trait Comparer: Send + Sync {
-    /// What differs between the CSV files `old` and `new`. `keys` are columns that together tell rows apart; without
-    /// any, those of the report's definition are taken.
-    ///
-    /// # Errors
-    /// `Invalid` where there are no keys, or the files are too large for it; `Unavailable` when another attempt may
-    /// succeed; `Internal` when a file is damaged or gone.
-    async fn compare(
-        &self,
-        client: &ClientId,
-        old: &Download,
-        new: &Download,
-        keys: Vec<String>,
-        form: ComparisonForm,
-    ) -> Result<Compared>;
-
-    /// What a browser may do with a page of it (the header Content-Security-Policy): nothing but show it.
-    fn page_policy(&self) -> &'static str;
-}
-
-/// Whether the service can do its work now.
-#[async_trait]
-pub trait Readiness: Send + Sync {
-    /// Succeeds when requests may be sent here.
-    ///
-    /// # Errors
-    /// `Unavailable` with the reason: the store does not answer, or the service drains.
-    async fn ready(&self) -> Result<()>;
-}
-
-/// Settings of the HTTP face.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// `attributes.org` of tasks and `org` of token answers.
-    pub org: String,
-    /// `pod` of token answers.
-    pub pod: String,
-    /// How long an access token holds unless its credential says otherwise. Three published clients never renew theirs.
-    pub token_lifetime: TimeDelta,
-    /// Whether the token endpoint takes a client secret in the query, where it ends in logs.
-    pub allow_credentials_in_query: bool,
-    /// Requests of one client to one API version.
-    pub rate_limit: RateLimit,
-    /// Tokens granted to one client, and refused requests in one client's name, each.
-    pub token_rate_limit: RateLimit,
-    /// Requests of all clients of one tenant together.
-    pub tenant_rate_limit: RateLimit,
-    /// Clients whose requests are counted at one time.
-    pub rate_limited_clients_max: usize,
-    /// Largest request body, in bytes.
-    pub body_bytes_max: usize,
-    /// How long a request body may take to arrive.
-    pub body_timeout: Duration,
-    /// How long a request may take until its answer begins.
-    pub request_timeout: Duration,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            org: "muster".into(),
-            pod: "local".into(),
-            token_lifetime: TimeDelta::hours(12),
-            allow_credentials_in_query: false,
-            rate_limit: RateLimit { requests: 100, window: TimeDelta::seconds(10) },
-            token_rate_limit: RateLimit { requests: 1_000, window: TimeDelta::seconds(10) },
-            tenant_rate_limit: RateLimit { requests: 10_000, window: TimeDelta::seconds(10) },
-            rate_limited_clients_max: 10_000,
-            body_bytes_max: 1024 * 1024,
-            body_timeout: Duration::from_secs(30),
-            request_timeout: Duration::from_secs(60),
-        }
-    }
-}
+use muster_reports::made::{Comparer, EvidenceMaker};
+use muster_reports::ports::{Clock, Credentials, FileOpener, Ids, Readiness};
+use std::sync::Arc;
 
 /// Everything that is joined into an [`AppState`].
 pub struct Wiring {
@@ -176,7 +36,7 @@ pub struct Wiring {
     /// Access tokens of our own.
     pub issuer: TokenIssuer,
     /// Issuers whose access tokens are accepted too.
-    pub outside: OutsideIssuers,
+    pub external_issuers: ExternalIssuers,
     /// The key under which client secrets are kept.
     pub secret_key: SecretKey,
     /// Settings.
@@ -197,50 +57,8 @@ pub(crate) struct Inner {
     /// Apart from `tokens`, so that requests in made-up names push no client out.
     pub(crate) token_failures: RateLimiter<ClientId>,
     pub(crate) credential_check: CredentialCheck,
-    pub(crate) refusals: Refusals,
-    pub(crate) verified: Verified,
-}
-
-/// Published files that are known to be what their records say.
-const VERIFIED_MAX: usize = 4_096;
-
-/// Names of published files whose content was found to be that of their records; the oldest are forgotten. A name is
-/// never given to another file.
-pub(crate) struct Verified {
-    names: Mutex<VecDeque<String>>,
-    /// Held while a file is read for its digest alone: many parts of one file are asked for at once.
-    turn: Arc<Semaphore>,
-}
-
-impl Verified {
-    fn new() -> Self {
-        Self { names: Mutex::default(), turn: Arc::new(Semaphore::new(1)) }
-    }
-
-    /// The turn to look at a file that is not known yet; `None` where it is known.
-    pub(crate) async fn turn(&self, name: &str) -> Option<OwnedSemaphorePermit> {
-        if self.has(name) {
-            return None;
-        }
-        Some(self.turn.clone().acquire_owned().await.expect("it is never closed"))
-    }
-
-    pub(crate) fn has(&self, name: &str) -> bool {
-        self.names().iter().any(|known| known == name)
-    }
-
-    pub(crate) fn add(&self, name: &str) {
-        let mut names = self.names();
-        if names.len() == VERIFIED_MAX {
-            names.pop_front();
-        }
-        names.push_back(name.to_owned());
-    }
-
-    fn names(&self) -> std::sync::MutexGuard<'_, VecDeque<String>> {
-        // A panic cannot leave the list half changed.
-        self.names.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+    pub(crate) refusals: RefusalEvents,
+    pub(crate) verified: VerifiedFiles,
 }
 
 impl AppState {
@@ -254,8 +72,8 @@ impl AppState {
             tokens: RateLimiter::new(settings.token_rate_limit, clients_max),
             token_failures: RateLimiter::new(settings.token_rate_limit, clients_max),
             credential_check: CredentialCheck::new(clients_max),
-            refusals: Refusals::new(clients_max),
-            verified: Verified::new(),
+            refusals: RefusalEvents::new(clients_max),
+            verified: VerifiedFiles::new(),
             wiring,
         }))
     }

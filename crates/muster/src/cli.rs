@@ -235,7 +235,7 @@ pub struct RefreshArgs {
     /// Print the rows, files and bytes of each table, too
     #[arg(long)]
     pub verbose: bool,
-    /// The date or time that the sources are of, for history: the snapshot is of that date
+    /// The date or time that the sources are of, for history, whatever date their data carries: the snapshot is of it
     #[arg(long, value_name = "DATE", value_parser = moment)]
     pub as_of: Option<DateTime<Utc>>,
 }
@@ -297,7 +297,7 @@ The key is made when it is first needed. The fingerprint is what
 /// `audit`
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Walk the whole audit trail; the status is 1 if an event was changed, removed or moved
+    /// Walk the whole audit trail; the status is 1 if an event was changed, removed or moved, 3 if all holds since a reseal
     #[command(after_help = "\
 Examples:
   muster audit verify --data /var/lib/muster
@@ -309,6 +309,22 @@ back with --noted, it shows that the trail has not been rewritten or put back si
         /// A head that was noted earlier; may be repeated
         #[arg(long, value_name = "NUMBER:HASH")]
         noted: Vec<String>,
+    },
+    /// Have a broken trail go on, by an event that says for ever that it was broken
+    #[command(after_help = "\
+Example:
+  muster audit reseal --reason 'case 4711: disk of db1 restored from the backup of 2 March' --confirm
+
+Nothing that is there is changed. The event says who ran this, why, and what was wrong; `audit verify` tells
+it from then on, with status 3. Of runs whose events lie before it no evidence can be made any more. Without
+--confirm it says what is wrong and does nothing.")]
+    Reseal {
+        /// Why, for those who read the trail later
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// It is known what happened, and the trail is to go on
+        #[arg(long)]
+        confirm: bool,
     },
     /// List events, the oldest first
     #[command(after_help = "Examples:\n  muster audit list --after 1000\n  muster audit list --output json")]
@@ -384,13 +400,13 @@ reads are kept in any case.")]
         #[arg(long)]
         all: bool,
     },
-    /// Compare two snapshots: identities and accounts that came, went, changed, by attribute
+    /// Compare two snapshots: identities and accounts that were added, removed or changed, by attribute
     #[command(after_help = "\
 Examples:
   muster snapshot compare 2026-03-31 newest
   muster snapshot compare 2026-03-31 2026-06-30 --to changes.csv
 
-The file that --to names has a line for each object that came or went and for each attribute that
+The file that --to names has a line for each object that was added or removed and for each attribute that
 changed; one that ends in .ndjson is written as JSON, one object a line.")]
     Compare {
         /// The earlier snapshot: its id, a date, a time, or `newest`

@@ -6,26 +6,27 @@
 mod access;
 mod reports;
 
-use crate::cli::{DemoArgs, RefreshArgs};
+use crate::cli::DemoArgs;
 use crate::commands::client::{Created, NewClient, create};
-use crate::commands::refresh::refresh;
+use crate::commands::refresh::shown::text_of;
 use crate::commands::source::{definition, registered};
 use crate::config::Settings;
-use crate::engine_wiring::EnginePorts;
+use crate::data_dir::DataDir;
 use crate::failure::{Context, Failure, Result};
-use crate::house::House;
 use crate::ids::SystemIds;
 use crate::output::{Output, count, print};
-use crate::refresh::RefreshReport;
-use crate::serve::{Face, Service, Signals, Swept};
+use crate::serve::{Face, Service, Signals};
+use muster_engine::Engine;
 use muster_reports::Catalogue;
 use muster_reports::audit::AuditOperation;
 use muster_reports::caller::{DataScope, Scope, UserIdentity, UserLevel};
-use muster_reports::ports::Ids;
+use muster_reports::ports::{Ids, Registry, ReportRunner};
+use muster_runs::{RefreshOptions, Refreshes, Swept};
 use muster_sources::{SourceDefinition, organisation};
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A folder of its own for a demo that was not given one.
@@ -46,17 +47,20 @@ struct Summary<'a> {
     application: &'a Created,
 }
 
-/// Runs the demo with the engine.
+/// Runs the demo.
 pub async fn run(args: &DemoArgs, settings: &Settings, output: Output) -> Result {
-    Box::pin(run_with(args, settings, output, |house, catalogue| house.engine(catalogue))).await
+    let runner = |data: &DataDir, engine, catalogue| -> Result<Arc<dyn ReportRunner>> {
+        Ok(Arc::new(data.report_runs(engine, catalogue)?))
+    };
+    Box::pin(run_with(args, settings, output, runner)).await
 }
 
-/// Runs the demo with what `engine` opens.
+/// Runs the demo with what `runner` opens, so that a test can have reports fail.
 async fn run_with(
     args: &DemoArgs,
     settings: &Settings,
     output: Output,
-    engine: impl FnOnce(&House, Catalogue) -> Result<EnginePorts>,
+    runner: impl FnOnce(&DataDir, Arc<Engine>, Catalogue) -> Result<Arc<dyn ReportRunner>>,
 ) -> Result {
     if settings.data.dir.join("muster.db").exists() {
         return Err(Failure::new(format!(
@@ -65,19 +69,20 @@ async fn run_with(
         )));
     }
     let face = Face::listen(settings)?;
-    let house = House::open_or_make(settings).await?;
-    let lock = house.lock_service()?;
-    let catalogue = house.catalogue()?;
-    let engine = engine(&house, catalogue.clone())?;
+    let data = DataDir::open_or_make(settings).await?;
+    let lock = data.lock_service()?;
+    let catalogue = data.catalogue()?;
+    let engine = data.engine()?;
+    let runner = runner(&data, engine.clone(), catalogue.clone())?;
     let say = Say(output);
-    let sources = make_organisation(args, &house, &engine, say).await?;
-    let user = create(&house, demo_user()).await?;
-    let application = create(&house, demo_application()).await?;
+    let sources = make_organisation(args, &data, &data.refreshes(engine.clone())?, say).await?;
+    let user = create(&data, demo_user()).await?;
+    let application = create(&data, demo_application()).await?;
 
     let mut signals = Signals::listen()?;
-    let service = Service::start(&house, lock, catalogue, engine, face, Swept::Few).await?;
+    let service = Service::start(&data, lock, catalogue, engine, runner, face, Swept::Few).await?;
     let base_url = base_url(service.address());
-    let folder = house.dir().join("reports");
+    let folder = data.dir().join("reports");
     let ran = tokio::select! {
         ran = reports::run_all(&base_url, &user, &sources, &folder) => ran,
         () = signals.next() => Err(Failure::new("interrupted")),
@@ -86,12 +91,12 @@ async fn run_with(
         Ok(ran) => {
             match output {
                 Output::Table => {
-                    print(&reports::table(&ran, house.dir()))?;
+                    print(&reports::table(&ran, data.dir()))?;
                     if !args.once {
-                        print(&access::text(&base_url, &user, &application, house.dir()))?;
+                        print(&access::text(&base_url, &user, &application, data.dir()))?;
                     }
                 }
-                Output::Json => summarise(&house, &base_url, &ran, &user, &application).await?,
+                Output::Json => summarise(&data, &base_url, &ran, &user, &application).await?,
             }
             if !args.once {
                 signals.next().await;
@@ -101,8 +106,8 @@ async fn run_with(
         Err(failure) => Err(failure),
     };
     service.stop(&mut signals).await;
-    house.store.close().await;
-    say.line(&format!("The data stays in {}; remove the folder when you are done.", house.dir().display()))?;
+    data.store.close().await;
+    say.line(&format!("The data stays in {}; remove the folder when you are done.", data.dir().display()))?;
     ended
 }
 
@@ -123,11 +128,11 @@ impl Say {
 /// identities lose their authoritative account.
 async fn make_organisation(
     args: &DemoArgs,
-    house: &House,
-    engine: &EnginePorts,
+    data: &DataDir,
+    refreshes: &Refreshes,
     say: Say,
 ) -> Result<Vec<SourceDefinition>> {
-    let folder = house.dir().join("sources");
+    let folder = data.dir().join("sources");
     std::fs::create_dir_all(&folder).context(|| format!("folder {} cannot be made", folder.display()))?;
     let options = |generation| organisation::Options {
         identities: u64::from(args.identities),
@@ -152,30 +157,27 @@ async fn make_organisation(
     let definitions = summary.sources.iter().map(|source| &source.definition);
     for file in definitions.chain([&summary.documents.definition]) {
         let (definition, base_dir) = definition(&folder.join(file))?;
-        let event =
-            house.event(AuditOperation::ConfigurationChanged, &definition.name, "source added".into());
+        let event = data.event(AuditOperation::ConfigurationChanged, &definition.name, "source added".into());
         let source = registered(&definition, &base_dir)?;
-        house.store.register_source(&house.tenant, &source, Some(&event)).await?;
+        data.store.put_sources(std::slice::from_ref(&source), &event).await?;
         sources.push(definition);
     }
-    refresh_and_say(house, engine, say, "First refresh").await?;
+    refresh_and_say(refreshes, say, "First refresh").await?;
     let later = generate(1)?;
     say.line(&format!("{} people leave", count(later.removed)))?;
-    refresh_and_say(house, engine, say, "Second refresh").await?;
+    refresh_and_say(refreshes, say, "Second refresh").await?;
     Ok(sources)
 }
 
-async fn refresh_and_say(house: &House, engine: &EnginePorts, say: Say, what: &str) -> Result {
+async fn refresh_and_say(refreshes: &Refreshes, say: Say, what: &str) -> Result {
     let began = Instant::now();
-    // Refused records are counted, not listed.
-    let args = RefreshArgs { rejected: 0, ..RefreshArgs::default() };
-    let report: RefreshReport = refresh(house, engine, &args).await?;
-    let Some(snapshot) = &report.snapshot else {
-        say.line(&report.text(false))?;
-        return report.verdict();
+    let report = refreshes.refresh(&RefreshOptions::default()).await?;
+    let Some(snapshot) = &report.outcome.manifest else {
+        say.line(&text_of(&report, false))?;
+        return Ok(report.verdict()?);
     };
     let rows = |table: &str| count(snapshot.rows.get(table).copied().unwrap_or(0));
-    let rejected = report.sources.iter().map(|source| source.rejected).sum();
+    let rejected = report.outcome.sources.iter().map(|source| source.run.rejected).sum();
     say.line(&format!(
         "{what}: {} identities, {} accounts, {} records rejected, in {}",
         rows("identities"),
@@ -227,17 +229,17 @@ fn base_url(address: SocketAddr) -> String {
 }
 
 async fn summarise(
-    house: &House,
+    data: &DataDir,
     base_url: &str,
     ran: &[reports::Ran],
     user: &Created,
     application: &Created,
 ) -> Result {
     use muster_reports::ports::SnapshotCatalogue;
-    let snapshot = house.store.newest(&house.tenant).await?;
+    let snapshot = data.store.newest(&data.tenant).await?;
     let rows = |table: &str| snapshot.as_ref().and_then(|s| s.rows.get(table).copied()).unwrap_or(0);
     crate::output::json(&Summary {
-        data: house.dir(),
+        data: data.dir(),
         base_url,
         identities: rows("identities"),
         accounts: rows("accounts"),

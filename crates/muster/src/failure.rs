@@ -12,7 +12,7 @@ use std::process::ExitCode;
 pub struct Failure {
     message: String,
     source: Option<Box<dyn StdError + Send + Sync>>,
-    usage: bool,
+    status: u8,
 }
 
 /// A command's result.
@@ -21,17 +21,22 @@ pub type Result<T = (), E = Failure> = std::result::Result<T, E>;
 impl Failure {
     /// Something went wrong: exit status 1.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), source: None, usage: false }
+        Self { message: message.into(), source: None, status: 1 }
     }
 
     /// Something went wrong, and why.
     pub fn with(message: impl Into<String>, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        Self { message: message.into(), source: Some(source.into()), usage: false }
+        Self { message: message.into(), source: Some(source.into()), status: 1 }
     }
 
     /// The command was called wrongly: exit status 2.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { message: message.into(), source: None, usage: true }
+        Self { message: message.into(), source: None, status: 2 }
+    }
+
+    /// What was looked at is in order now and was not before: exit status 3.
+    pub fn mended(message: impl Into<String>) -> Self {
+        Self { message: message.into(), source: None, status: 3 }
     }
 
     /// Prints the one line and gives the exit status.
@@ -40,7 +45,7 @@ impl Failure {
         let line = error_chain(self).split_whitespace().collect::<Vec<_>>().join(" ");
         // Where standard error takes nothing, the status still says it.
         let _ = writeln!(std::io::stderr(), "error: {line}");
-        ExitCode::from(if self.usage { 2 } else { 1 })
+        ExitCode::from(self.status)
     }
 }
 
@@ -58,7 +63,7 @@ impl StdError for Failure {
 
 impl From<muster_reports::Error> for Failure {
     fn from(error: muster_reports::Error) -> Self {
-        Self { message: error.message, source: error.source, usage: false }
+        Self { message: error.message, source: error.source, status: 1 }
     }
 }
 

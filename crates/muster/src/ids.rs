@@ -11,13 +11,13 @@ pub struct SystemIds;
 
 impl Ids for SystemIds {
     fn fresh(&self) -> String {
-        hex(&random_bytes::<16>())
+        hex(random_bytes::<16>())
     }
 }
 
 /// A client secret: 256 bits, as 64 lower-case hex digits.
 pub fn fresh_secret() -> String {
-    hex(&random_bytes::<32>())
+    hex(random_bytes::<32>())
 }
 
 /// Bytes from the operating system.

@@ -1,36 +1,27 @@
-//! Outside issuers as the settings have them, and their keys from a file or an address.
-//!
-//! Why here: the HTTP face knows that keys can be fetched and not how. This is the only place where the
-//! service itself asks another one over HTTP, so what bounds that stands here: no redirects, no more bytes
-//! than a set may have, and HTTPS unless the address is on this machine.
+//! External issuers as the settings have them.
 
 use crate::config::{Callers, Issuer};
-use crate::failure::{Context, Failure, Result};
-use async_trait::async_trait;
+use crate::failure::{Failure, Result};
 use chrono::TimeDelta;
 use muster_http::{
-    CallerRule, ClaimRules, KEY_SET_BYTES_MAX, KeySource, KeyTimes, OutsideIssuer, OutsideIssuers, TenantRule,
+    CallerRule, ClaimRules, ExternalIssuer, ExternalIssuers, FileKeys, KeySource, KeyTimes, TenantRule,
+    UrlKeys,
 };
 use muster_reports::ids::TenantId;
-use reqwest::{Client, Url, redirect};
-use std::error::Error;
-use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-
-type Bytes = Result<Vec<u8>, Box<dyn Error + Send + Sync>>;
 
 /// The issuers of these settings. Nothing is fetched yet. Relative paths start from `dir`.
 ///
 /// # Errors
 /// When an issuer's settings would trust too much, or its address cannot be one.
-pub fn outside(settings: &[Issuer], tenant: &TenantId, dir: &Path) -> Result<OutsideIssuers> {
+pub fn external(settings: &[Issuer], tenant: &TenantId, dir: &Path) -> Result<ExternalIssuers> {
     let issuers = settings.iter().map(|issuer| one(issuer, tenant, dir)).collect::<Result<Vec<_>>>()?;
-    Ok(OutsideIssuers::new(issuers)?)
+    Ok(ExternalIssuers::new(issuers)?)
 }
 
-fn one(settings: &Issuer, tenant: &TenantId, dir: &Path) -> Result<OutsideIssuer> {
+fn one(settings: &Issuer, tenant: &TenantId, dir: &Path) -> Result<ExternalIssuer> {
     let seconds = |seconds: u32| TimeDelta::seconds(i64::from(seconds));
     let timeout = Duration::from_millis(settings.keys_timeout_ms);
     let keys: Arc<dyn KeySource> = match (&settings.jwks_url, &settings.jwks_file) {
@@ -43,7 +34,7 @@ fn one(settings: &Issuer, tenant: &TenantId, dir: &Path) -> Result<OutsideIssuer
             )));
         }
     };
-    Ok(OutsideIssuer {
+    Ok(ExternalIssuer {
         name: settings.name.clone(),
         issuer: settings.issuer.clone(),
         audiences: settings.audience.clone(),
@@ -89,146 +80,5 @@ fn claims(settings: &Issuer, tenant: &TenantId) -> ClaimRules {
         tenant,
         scope_names: settings.scopes.clone(),
         level_names: settings.levels.clone(),
-    }
-}
-
-/// A JWK set in a file; read anew each time, so that it can be replaced.
-struct FileKeys(PathBuf);
-
-#[async_trait]
-impl KeySource for FileKeys {
-    async fn fetch(&self) -> Bytes {
-        let path = self.0.clone();
-        let read = move || -> std::io::Result<Vec<u8>> {
-            let mut bytes = Vec::new();
-            let file = std::fs::File::open(&path)
-                .map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
-            file.take(KEY_SET_BYTES_MAX as u64 + 1).read_to_end(&mut bytes)?;
-            Ok(bytes)
-        };
-        Ok(tokio::task::spawn_blocking(read).await??)
-    }
-}
-
-/// A JWK set at an address.
-struct UrlKeys {
-    client: Client,
-    url: Url,
-}
-
-impl UrlKeys {
-    fn new(address: &str, timeout: Duration) -> Result<Self> {
-        let url = Url::parse(address).context(|| format!("jwks_url {address:?} is no address"))?;
-        let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        if url.scheme() != "https" && !(url.scheme() == "http" && local) {
-            return Err(Failure::new(format!(
-                "jwks_url {address:?} is not safe: expected https, or http on this machine"
-            )));
-        }
-        let client = Client::builder()
-            .redirect(redirect::Policy::none())
-            .https_only(url.scheme() == "https")
-            .timeout(timeout)
-            .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .context(|| "an HTTP client cannot be made".into())?;
-        Ok(Self { client, url })
-    }
-}
-
-#[async_trait]
-impl KeySource for UrlKeys {
-    async fn fetch(&self) -> Bytes {
-        let request = self.client.get(self.url.clone()).header("accept", "application/json");
-        let mut response = request.send().await?;
-        if response.status() != 200 {
-            return Err(format!("{} answers {}: expected 200", self.url, response.status()).into());
-        }
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            if bytes.len() + chunk.len() > KEY_SET_BYTES_MAX {
-                let limit = KEY_SET_BYTES_MAX;
-                return Err(format!("{} sends more than {limit} bytes", self.url).into());
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(bytes)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::*;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpListener;
-
-    const TIMEOUT: Duration = Duration::from_secs(20);
-
-    /// What is read from a server that answers one request with `answer`.
-    async fn fetched(answer: String, timeout: Duration) -> Result<Vec<u8>, String> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}/keys", listener.local_addr().unwrap());
-        let server = tokio::spawn(async move {
-            let (mut stream, _) = listener.accept().await.unwrap();
-            let mut head = [0; 2_048];
-            let read = stream.read(&mut head).await.unwrap();
-            // The reader may hang up before the end; that is what some of these cases are about.
-            let _ = stream.write_all(answer.as_bytes()).await;
-            let _ = stream.read(&mut [0]).await;
-            String::from_utf8_lossy(&head[..read]).into_owned()
-        });
-        let keys = UrlKeys::new(&address, timeout).unwrap();
-        let fetched = keys.fetch().await.map_err(|error| error.to_string());
-        drop(keys);
-        assert!(server.await.unwrap().starts_with("GET /keys HTTP/1.1\r\n"));
-        fetched
-    }
-
-    fn answer(status: &str, body: &str) -> String {
-        format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
-    }
-
-    #[tokio::test]
-    async fn a_set_is_fetched() {
-        assert_eq!(fetched(answer("200 OK", "{\"keys\":[]}"), TIMEOUT).await.unwrap(), b"{\"keys\":[]}");
-        let full = " ".repeat(KEY_SET_BYTES_MAX);
-        assert_eq!(fetched(answer("200 OK", &full), TIMEOUT).await.unwrap().len(), KEY_SET_BYTES_MAX);
-    }
-
-    #[tokio::test]
-    async fn what_is_no_set_is_refused() {
-        let large = answer("200 OK", &" ".repeat(KEY_SET_BYTES_MAX + 1));
-        assert!(fetched(large, TIMEOUT).await.unwrap_err().contains("more than 262144 bytes"));
-        let moved = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n";
-        assert!(fetched(moved.into(), TIMEOUT).await.unwrap_err().contains("302"));
-        assert!(fetched(answer("500 Oops", ""), TIMEOUT).await.unwrap_err().contains("500"));
-        let half = "HTTP/1.1 200 OK\r\nContent-Length: 100\r\nConnection: close\r\n\r\n{".to_owned();
-        assert!(fetched(half, Duration::from_millis(50)).await.is_err());
-    }
-
-    #[tokio::test]
-    async fn a_file_is_read_anew_each_time() {
-        let dir = tempfile::tempdir().unwrap();
-        let keys = FileKeys(dir.path().join("keys.json"));
-        assert!(keys.fetch().await.unwrap_err().to_string().contains("keys.json"));
-        for text in ["{}", "{\"keys\":[]}"] {
-            std::fs::write(dir.path().join("keys.json"), text).unwrap();
-            assert_eq!(keys.fetch().await.unwrap(), text.as_bytes());
-        }
-    }
-
-    #[test]
-    fn addresses_that_others_can_change_are_refused() {
-        for address in
-            ["https://login.example.org/keys", "http://127.0.0.1:9/", "http://localhost/", "http://[::1]:1/k"]
-        {
-            assert!(UrlKeys::new(address, TIMEOUT).is_ok(), "{address}");
-        }
-        for address in
-            ["http://login.example.org/keys", "http://localhost.example.org/", "file:///etc/x", "keys", ""]
-        {
-            assert!(UrlKeys::new(address, TIMEOUT).is_err(), "{address}");
-        }
     }
 }

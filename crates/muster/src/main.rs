@@ -1,42 +1,29 @@
 //! `muster`: a self-hosted Reports Data Extraction service for identity data, in one binary.
 //!
-//! This crate joins the others: settings, wiring, roles, the worker loop and the commands. It has no
-//! business rule of its own, and it alone reads the environment, the clock and randomness.
+//! This crate joins the others: settings, wiring, and commands that print. It has no business rule of its own
+//! (`muster-runs` has them), and it alone reads the environment, the clock and randomness.
 
 mod api;
 mod cli;
 mod clock;
 mod commands;
-mod comparison;
 mod config;
-mod connections;
-mod copies;
 mod crash;
+mod data_dir;
 mod demo;
-mod engine_wiring;
-mod evidence;
 mod failure;
-mod house;
 mod ids;
 mod issuers;
-mod keys;
-mod memory;
-mod open_files;
 mod output;
 mod person;
-mod query_language;
-mod refresh;
-mod report_run;
 mod serve;
-mod snapshots;
-mod tls;
-mod token_keys;
-mod trash;
+mod wiring;
 
 use clap::Parser;
 use cli::{Cli, Command};
 use config::{Effective, Given, LogFormat, Settings};
 use failure::{Context, Failure, Result};
+use muster_http::connections::open_files;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;

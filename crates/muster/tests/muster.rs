@@ -142,6 +142,72 @@ fn a_source_is_checked_added_and_listed() {
     assert_eq!(listed[0]["baseDir"], dir.path().canonicalize().unwrap().to_str().unwrap());
 }
 
+/// The check says what the refresh then does, and as it does, it counts nobody twice.
+#[test]
+fn a_check_compares_with_the_last_snapshot() {
+    let dir = people();
+    let data = dir.path().join("data");
+    let write = |text: &str| std::fs::write(dir.path().join("people.csv"), text).unwrap();
+    let check = || muster(&data, &["source", "check", &path(&dir, "people.toml"), "--output", "json"]);
+    write("id,name\n1,Ada\n2,Bob\n3,Cy\n4,Dee\n");
+    succeeds(&muster(&data, &["source", "add", &path(&dir, "people.toml")]));
+    assert_eq!(json(&check())["accountsBefore"], Value::Null);
+    succeeds(&muster(&data, &["refresh"]));
+    write("id,name\n1,Ada\n");
+    let found = check();
+    let missing = "accounts of the last snapshot are missing, more than the delete threshold of 10 percent";
+    assert!(
+        fails(&found, 1).contains(&format!("a refresh would keep accounts: 3 or more of the 4 {missing}"))
+    );
+    let checked: Value = serde_json::from_slice(&found.stdout).unwrap();
+    assert_eq!((&checked["accounts"], &checked["accountsBefore"]), (&1.into(), &4.into()));
+    let told = succeeds(&muster(&data, &["refresh"]));
+    assert!(
+        told.contains("3 of 4 accounts are missing, more than the delete threshold of 10 percent"),
+        "{told}"
+    );
+    assert_eq!(json(&check())["warnings"], Value::Array(vec![]));
+}
+
+/// Exports that have their dates in their names, put in place one after another.
+#[test]
+fn history_is_loaded_under_the_dates_in_the_names_of_its_files() {
+    let dir = people();
+    let data = dir.path().join("data");
+    let definition = std::fs::read_to_string(dir.path().join("people.toml")).unwrap();
+    let dated = "path = \"people-*.csv\"\nas_of = { file_name = \"people-{date}.csv\" }";
+    let definition = definition.replace("path = \"people.csv\"", dated);
+    std::fs::write(dir.path().join("people.toml"), definition).unwrap();
+    let put = |old: &str, new: &str, text: &str| {
+        std::fs::remove_file(dir.path().join(old)).unwrap();
+        std::fs::write(dir.path().join(new), text).unwrap();
+    };
+    put("people.csv", "people-2024-01-31.csv", "id,name\n1,Ada\n3,Cy\n");
+    succeeds(&muster(&data, &["source", "add", &path(&dir, "people.toml")]));
+    let told = succeeds(&muster(&data, &["refresh"]));
+    assert!(told.contains("People: the data is as of 2024-01-31T23:59:59.999+00:00"), "{told}");
+    put("people-2024-01-31.csv", "people-20240229.csv", "id,name\n1,Ada\n3,Cy\n4,Dee\n");
+    succeeds(&muster(&data, &["refresh"]));
+    let again = fails(&muster(&data, &["refresh"]), 1);
+    assert!(
+        again.contains("expected a time after the last snapshot's, 2024-02-29T23:59:59.999+00:00"),
+        "{again}"
+    );
+    put("people-20240229.csv", "people-new.csv", "id,name\n1,Ada\n3,Cy\n4,Dee\n");
+    let named = muster(&data, &["refresh"]);
+    assert!(fails(&named, 1).contains("no snapshot was published because of People"));
+    let told = String::from_utf8_lossy(&named.stdout).into_owned();
+    assert!(told.contains("people-new.csv: as_of.file_name: the name has no date as in"), "{told}");
+    let accounts = |moment: &str| {
+        let shown = json(&muster(&data, &["snapshot", "show", moment, "--output", "json"]));
+        shown["snapshot"]["rows"]["accounts"].clone()
+    };
+    assert_eq!(
+        (accounts("2024-01-31"), accounts("2024-02-29"), accounts("newest")),
+        (2.into(), 3.into(), 3.into())
+    );
+}
+
 /// Two exports of the past, loaded in their order: each has its date, and what it says has, too.
 #[test]
 fn history_is_loaded_under_its_own_dates() {
@@ -154,7 +220,7 @@ fn history_is_loaded_under_its_own_dates() {
     write("id,name\n1,Ada\n3,Cy\n4,Dee\n");
     let early = fails(&muster(&data, &["refresh", "--as-of", "2023-12-31T12:00:00Z"]), 1);
     assert!(
-        early.contains("expected a time behind the last snapshot's, 2024-01-31T23:59:59.999+00:00"),
+        early.contains("expected a time after the last snapshot's, 2024-01-31T23:59:59.999+00:00"),
         "{early}"
     );
     let late = fails(&muster(&data, &["refresh", "--as-of", "2999-01-01"]), 1);

@@ -7,16 +7,16 @@
 //! - what an incomplete date lacks: "Missing date components" of the range query. A bound that rounds up gets
 //!   the last moment of the *day*; a missing month or day is the first either way, so that `2020-05` as an upper
 //!   bound ends with the first of May;
-//! - a date that is no range is a range from itself to itself, both ends in it (`DateFieldMapper.termQuery`).
+//! - a date that is not a range is a range from itself to itself, both ends in it (`DateFieldMapper.termQuery`).
 //!
-//! There is no clock: the moment that `now` stands for is given.
+//! There is no clock: the caller gives the moment that `now` means.
 
 use chrono::{DateTime, Datelike, Days, Duration, Months, NaiveDate, NaiveTime, Timelike, Utc};
 use thiserror::Error;
 
 use crate::tree::Bound;
 
-/// Which way a date that stands for a stretch of time rounds.
+/// Which way a date that means a stretch of time rounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Rounding {
     /// To its first millisecond.
@@ -35,7 +35,7 @@ pub struct DateRange {
     pub last: Option<i64>,
 }
 
-/// A text that is no date.
+/// A text that is not a date.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum DateError {
     /// Neither a date nor a number of milliseconds.
@@ -51,10 +51,10 @@ pub enum DateError {
     OutOfRange(String),
 }
 
-/// The time that a date without range stands for: `created:2020-05-01` is that whole day.
+/// The time that a date without range means: `created:2020-05-01` is that whole day.
 ///
 /// # Errors
-/// The text is no date.
+/// The text is not a date.
 pub fn date_term(text: &str, now: DateTime<Utc>) -> Result<DateRange, DateError> {
     Ok(DateRange {
         first: Some(date_instant(text, now, Rounding::Down)?.timestamp_millis()),
@@ -65,7 +65,7 @@ pub fn date_term(text: &str, now: DateTime<Utc>) -> Result<DateRange, DateError>
 /// The time between two bounds. `>` and `<=` round up, `>=` and `<` round down.
 ///
 /// # Errors
-/// A limit is no date.
+/// A limit is not a date.
 pub fn date_range(lower: &Bound, upper: &Bound, now: DateTime<Utc>) -> Result<DateRange, DateError> {
     let limit = |bound: &Bound, rounding: Rounding, step: i64| match &bound.limit {
         None => Ok(None),
@@ -81,10 +81,10 @@ pub fn date_range(lower: &Bound, upper: &Bound, now: DateTime<Utc>) -> Result<Da
     })
 }
 
-/// The moment that a date with or without math stands for.
+/// The moment that a date with or without math means.
 ///
 /// # Errors
-/// The text is no date.
+/// The text is not a date.
 pub fn date_instant(text: &str, now: DateTime<Utc>, rounding: Rounding) -> Result<DateTime<Utc>, DateError> {
     let (start, math) = if let Some(math) = text.strip_prefix("now") {
         (now, math)
@@ -97,7 +97,7 @@ pub fn date_instant(text: &str, now: DateTime<Utc>, rounding: Rounding) -> Resul
     let mut moment = start;
     let mut rest = math;
     while !rest.is_empty() {
-        let step = Step::read(&mut rest).ok_or_else(|| DateError::Math(math.to_owned()))?;
+        let step = MathStep::read(&mut rest).ok_or_else(|| DateError::Math(math.to_owned()))?;
         moment = step.apply(moment, rounding).ok_or_else(|| DateError::OutOfRange(text.to_owned()))?;
     }
     Ok(moment)
@@ -112,7 +112,7 @@ pub(crate) fn has_math(text: &str) -> bool {
 /// for every other text, a year alone included.
 pub(crate) fn iso_moment(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
-    // Most texts are no dates, and that is seen soonest here.
+    // Most texts are not dates, and this finds out soonest.
     if bytes.get(4) != Some(&b'-') || bytes.get(7) != Some(&b'-') {
         return None;
     }
@@ -120,7 +120,7 @@ pub(crate) fn iso_moment(text: &str) -> Option<i64> {
 }
 
 /// A step of date math.
-struct Step {
+struct MathStep {
     /// How many units to go, or to round to one.
     by: Option<i64>,
     unit: Unit,
@@ -137,9 +137,9 @@ enum Unit {
     Second,
 }
 
-impl Step {
+impl MathStep {
     /// Takes `+2d`, `-d` or `/d` off the text.
-    fn read(text: &mut &str) -> Option<Step> {
+    fn read(text: &mut &str) -> Option<MathStep> {
         let mut characters = text.chars();
         let operator = characters.next()?;
         let after = characters.as_str();
@@ -163,7 +163,7 @@ impl Step {
             _ => return None,
         };
         *text = characters.as_str();
-        Some(Step { by, unit })
+        Some(MathStep { by, unit })
     }
 
     /// `None` where the calendar ends.
@@ -195,7 +195,7 @@ fn add(moment: DateTime<Utc>, count: i64, unit: Unit) -> Option<DateTime<Utc>> {
     }
 }
 
-/// The beginning of the unit that the moment lies in. Weeks begin on Monday.
+/// The beginning of the unit that contains the moment. Weeks begin on Monday.
 fn floor(moment: DateTime<Utc>, unit: Unit) -> Option<DateTime<Utc>> {
     let date = moment.date_naive();
     let date = match unit {

@@ -39,14 +39,14 @@ pub enum Problem {
     #[error("the name of a field has more than {FIELD_STARS_MAX} stars")]
     TooManyStars,
     /// More than [`DEPTH_MAX`] groups in one another.
-    #[error("groups stand more than {DEPTH_MAX} deep in one another")]
+    #[error("groups are nested more than {DEPTH_MAX} deep")]
     TooDeep,
-    /// Something stands where something else has to.
+    /// Something was found where something else is expected.
     #[error("found {found}, expected {expected}")]
     Unexpected {
-        /// What stands there.
+        /// What was found.
         found: String,
-        /// What may stand there, and how to write what was probably meant.
+        /// What is expected there, and how to write what was probably meant.
         expected: &'static str,
     },
     /// A group or nested query that the text's end cuts off.
@@ -82,7 +82,7 @@ pub enum Problem {
     /// A slop below zero.
     #[error("the slop of a phrase cannot be negative, expected a number as in `\"a b\"~2`")]
     NegativeSlop,
-    /// What stands after a fuzzy term's `~`.
+    /// A wrong text after a fuzzy term's `~`.
     #[error("expected `~`, `~0`, `~1` or `~2` after a term, for at most so many edits")]
     Edits,
     /// A regular expression that Lucene's syntax does not have.
@@ -92,7 +92,7 @@ pub enum Problem {
         detail: String,
     },
     /// A nested query in another.
-    #[error("a nested query cannot stand in another, expected a field of the element")]
+    #[error("a nested query cannot contain another, expected a field of the element")]
     NestedInNested,
     /// A nested query given a field.
     #[error(

@@ -6,7 +6,7 @@ use crate::tree::PatternPiece;
 /// A piece of text that cannot be unescaped: the byte offset in it, and why.
 pub(crate) type EscapeError = (usize, Problem);
 
-/// The text with its escapes undone. Two `\u` escapes may form a surrogate pair; a half alone is no character.
+/// The text with its escapes undone. Two `\u` escapes may form a surrogate pair; a half alone is not a character.
 pub(crate) fn unescape(raw: &str) -> Result<String, EscapeError> {
     let mut text = String::with_capacity(raw.len());
     let mut high: Option<(usize, u16)> = None;

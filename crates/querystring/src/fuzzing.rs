@@ -9,7 +9,7 @@ use crate::{Query, TEXT_BYTES_MAX, parse, parse_regex};
 /// No error is longer, in bytes: it is shown to whoever sent the query.
 const ERROR_BYTES_MAX: usize = 512;
 
-/// A query, and behind a zero byte a text that it is asked of.
+/// A query, and after a zero byte a text that it is asked of.
 ///
 /// What parses prints as text that parses to the same tree. What is refused names a place in the text. A test of a
 /// whole text passes nothing outside of its bounds, and a test of words passes a text if and only if it passes one of

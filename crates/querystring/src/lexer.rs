@@ -141,7 +141,7 @@ impl<'a> Lexer<'a> {
     }
 
     /// Between the brackets of a range. A word there is anything up to a space or the closing bracket; other
-    /// white space separates only where it stands alone, because a word that begins with it is longer.
+    /// white space separates only where it is alone, because a word that begins with it is longer.
     fn range_token(&mut self) -> Token {
         loop {
             let rest = self.rest();
@@ -225,7 +225,7 @@ fn quoted(text: &str) -> Option<usize> {
 }
 
 /// The length of a regular expression, or of quoted text in a range, with both delimiters. Such text goes on
-/// past a delimiter only where a backslash stands before it (even if that is itself escaped), and goes on as
+/// past a delimiter only where a backslash precedes it (even if that is itself escaped), and goes on as
 /// far as there is another to end at: that is what the longest match of Lucene's grammar comes to.
 fn delimited(text: &str, delimiter: char) -> Option<usize> {
     let mut end = None;

@@ -18,7 +18,7 @@
 //!
 //! What a word *means* is in [`matching`]: tests of texts, numbers, booleans and moments, and a whole query as a
 //! predicate of them. Which fields there are and of which type, whoever runs the query says; the tree knows where
-//! in the text everything stood, so that they can point at it.
+//! in the text everything was, so that they can point at it.
 //!
 //! Invariants:
 //! - Pure: no clock, no files, no state. The same text always gives the same answer.
@@ -64,5 +64,5 @@ pub const CLAUSES_MAX: usize = 1_024;
 /// The most stars that the name of a field may have.
 pub const FIELD_STARS_MAX: usize = 16;
 
-/// How deep groups and nested queries may stand in one another.
+/// How deep groups and nested queries may be nested.
 pub const DEPTH_MAX: usize = 20;

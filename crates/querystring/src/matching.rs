@@ -27,7 +27,7 @@
 //!   compiled ([`TooComplex`]), never later; all automata of a query together have one bound.
 //! - Analysis is that of Lucene's `StandardAnalyzer` without stop words; a differential test holds it, and every
 //!   kind of test, to Lucene 8. Deliberate differences: a token is never cut (Lucene cuts at 255 UTF-16
-//!   units), a fuzzy term stands for all tokens that fit (Lucene takes the best 50), and a backslash in a
+//!   units), a fuzzy term matches all tokens that fit (Lucene takes the best 50), and a backslash in a
 //!   regular expression takes the next character as it is (`\d` is a class since Lucene 8.6).
 
 mod decimal;
@@ -45,7 +45,9 @@ mod typed;
 mod wildcard;
 
 pub use dfa::TooComplex;
-pub use predicate::{FieldKind, FieldTest, LowerError, Lowering, Predicate, Resolver, check, lower};
+pub use predicate::{
+    FieldKind, FieldTest, LowerError, Lowering, Predicate, Resolver, check, check_unless, lower,
+};
 pub use remarks::{Remark, Why, remarks};
 pub use text::{TextBound, TextBounds, TextTest};
 pub use tokens::{tokens, tokens_lower_case};

@@ -11,7 +11,7 @@
 //!        | ([ | {) bound TO bound (] | }) [^ number]
 //! ```
 //!
-//! There is no precedence: a list is flat, and what each clause asks follows from the operators beside it.
+//! There is no precedence: a list is flat, and what each clause asks follows from the operators next to it.
 
 mod value;
 
@@ -195,7 +195,7 @@ impl Parser<'_> {
             Some(field) => self.body(
                 Some(field),
                 around,
-                "a value after the field's colon; `+`, `-` and `!` stand before the field, and a colon in a word is `\\:`",
+                "a value after the field's colon; `+`, `-` and `!` are written before the field, and a colon in a word is `\\:`",
             )?,
         };
         let Body { expression, boost, span } = body;
@@ -206,7 +206,7 @@ impl Parser<'_> {
         Ok(Clause { occur, and, modifier, expression, boost, span: Span { start, end }, body: span })
     }
 
-    /// `name:`, if it stands here.
+    /// `name:`, if it is here.
     fn field(&mut self) -> Result<Option<Field>, SyntaxError> {
         let names = matches!(self.peek().kind, TokenKind::Term | TokenKind::Star);
         if !names || self.peek_at(1).kind != TokenKind::Colon {
@@ -225,7 +225,7 @@ impl Parser<'_> {
         Ok(Field { name, span })
     }
 
-    /// What stands after modifier and field. `own` is the field written right here.
+    /// What follows modifier and field. `own` is the field written right here.
     fn body(
         &mut self,
         own: Option<Field>,

@@ -69,7 +69,7 @@ pub struct RegexError {
     pub expected: &'static str,
 }
 
-/// Reads an expression as it stands between the slashes of a query.
+/// Reads an expression as it is written between the slashes of a query.
 ///
 /// # Errors
 /// The first mistake. A named automaton (`<name>`) is one: there are none.

@@ -1,11 +1,11 @@
-//! Properties: nothing panics, every place lies in the text, and what is printed parses to the same tree.
+//! Properties: nothing panics, every place is in the text, and what is printed parses to the same tree.
 
 use proptest::prelude::*;
 
 use crate::fuzzing::round_trip;
 use crate::parse_regex;
 
-/// Pieces that make up queries, most orders of which are no query.
+/// Pieces that make up queries; most orders of them are not a query.
 const PIECES: &[&str] = &[
     "a",
     "b",

@@ -3,7 +3,7 @@
 use crate::error::Problem;
 use crate::tree::Span;
 
-/// A token and where it stands.
+/// A token and its place.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Token {
     pub(crate) kind: TokenKind,

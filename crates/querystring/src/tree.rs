@@ -26,9 +26,9 @@ pub struct Query {
 pub struct Clause {
     /// What the clause asks of a document when no clause of the list vanishes in analysis.
     pub occur: Occur,
-    /// Whether `AND` (or `&&`) stood before it. `OR` is the default and is not kept.
+    /// Whether `AND` (or `&&`) was before it. `OR` is the default and is not kept.
     pub and: bool,
-    /// `+`, `-`, `!` or `NOT`, if one stood before it.
+    /// `+`, `-`, `!` or `NOT`, if one was before it.
     pub modifier: Modifier,
     /// What is asked.
     pub expression: Expression,
@@ -55,7 +55,7 @@ pub enum Occur {
     MustNot,
 }
 
-/// What stood directly before a clause. One clause has at most one.
+/// What was directly before a clause. One clause has at most one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Modifier {
     /// Nothing.
@@ -95,19 +95,11 @@ pub enum Expression {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Field {
     /// The name with its escapes undone. A `*` in it, which is always written `\*` unless it is the whole
-    /// name, stands for any characters (E); see [`Field::is_pattern`].
+    /// name, matches any characters: the name then means every field that fits it. Elasticsearch looks at the name after
+    /// escapes are undone, so a field whose name has a star cannot be named alone (E).
     pub name: String,
     /// Where the name was written, without the colon.
     pub span: Span,
-}
-
-impl Field {
-    /// Whether the name stands for every field that fits it. Elasticsearch looks at the name after escapes are
-    /// undone, so a field whose name has a star cannot be named alone (E).
-    #[must_use]
-    pub fn is_pattern(&self) -> bool {
-        self.name.contains('*')
-    }
 }
 
 /// The path of a nested query, as `accounts` in `@accounts(...)`.

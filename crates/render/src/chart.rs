@@ -1,14 +1,9 @@
-//! Charts: a few numbers as a picture, drawn by one function for PDF pages and for SVG.
+//! Charts: what a chart shows, and which of its categories have room. `pdf/chart.rs` draws it.
 //!
-//! Why here and not the charts of a library: a report's chart must be readable in print, name its unit, and use the
-//! fonts of the page. Only the surface is a library's (`DrawingBackend`), so whatever can be drawn on, can show them.
+//! Why not the charts of a library: a report's chart must be readable in print, name its unit, and use the fonts of the
+//! page.
 
-pub(crate) mod draw;
-mod numbers;
-
-use plotters::prelude::{DrawingBackend, SVGBackend};
-
-pub use numbers::{grouped, number};
+pub(crate) mod numbers;
 
 /// How a chart shows its numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +57,7 @@ pub enum ChartError {
         /// The categories.
         expected: usize,
     },
-    /// A value that no length can stand for.
+    /// A value that no length can show.
     #[error("series {series:?} has the value {value}: expected a finite number, at least 0")]
     Value {
         /// The series.
@@ -70,9 +65,6 @@ pub enum ChartError {
         /// The value.
         value: f64,
     },
-    /// The surface refused.
-    #[error("the surface refused: {0}")]
-    Surface(String),
 }
 
 impl Chart {
@@ -99,7 +91,7 @@ impl Chart {
     }
 
     /// The chart with no more categories than can be read: the largest in their order, the rest added up as the last
-    /// one. Of a line, the latest moments. Also how many categories are no longer shown by themselves.
+    /// one. Of a line, the latest moments. Also how many categories the chart does not show by themselves.
     #[must_use]
     pub fn shortened(&self) -> (Self, usize) {
         match self.kind {
@@ -135,51 +127,6 @@ impl Chart {
         }
         (chart, rest.len())
     }
-
-    /// Draws the chart, shortened, over the whole of a surface. `scale` is the surface's units for one point (or pixel) of
-    /// the drawing's measures: 1 for a screen.
-    ///
-    /// # Errors
-    /// [`ChartError`] where the numbers cannot be drawn or the surface refuses.
-    pub fn draw<B: DrawingBackend>(&self, surface: &mut B, scale: f64) -> Result<(), ChartError> {
-        self.check()?;
-        draw::draw(&self.shortened().0, surface, scale)
-    }
-
-    /// The chart as an SVG document of a size in pixels. Its title and description are in it for those who cannot see it.
-    ///
-    /// # Errors
-    /// [`ChartError`] where the numbers cannot be drawn.
-    pub fn svg(&self, width: u32, height: u32) -> Result<String, ChartError> {
-        let mut text = String::new();
-        {
-            let mut surface = SVGBackend::with_string(&mut text, (width, height));
-            // A point is 4/3 pixels.
-            self.draw(&mut surface, 4.0 / 3.0)?;
-            surface.present().map_err(|error| ChartError::Surface(error.to_string()))?;
-        }
-        // The library's element has no words for those who cannot see it.
-        let words = format!(
-            " role=\"img\"><title>{}</title><desc>{}</desc>",
-            escape(&self.title),
-            escape(&self.description)
-        );
-        match text.find('>') {
-            Some(end) => text.replace_range(end..=end, &words),
-            None => return Err(ChartError::Surface("no element was written".to_owned())),
-        }
-        Ok(text)
-    }
-
-    /// A height at which the chart can be read, in points, from the number of its categories.
-    #[must_use]
-    pub fn height(&self) -> f32 {
-        draw::height(&self.shortened().0)
-    }
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -188,8 +135,8 @@ mod tests {
 
     fn chart(kind: ChartKind, count: u32) -> Chart {
         Chart {
-            title: "Accounts <by> source".to_owned(),
-            description: "How many accounts each source has & how many are locked".to_owned(),
+            title: "Accounts by source".to_owned(),
+            description: "How many accounts each source has and how many are locked".to_owned(),
             unit: "accounts".to_owned(),
             kind,
             categories: (0..count).map(|number| format!("Source {number}")).collect(),
@@ -214,22 +161,11 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_can_be_drawn_and_says_what_it_is() {
-        for kind in [ChartKind::Bars, ChartKind::StackedBars, ChartKind::Share, ChartKind::Line] {
-            for count in [0, 1, 5, 80] {
-                let svg = chart(kind, count).svg(640, 320).expect("a sound chart");
-                assert!(svg.contains("<title>Accounts &lt;by&gt; source</title>"), "{svg}");
-                assert!(svg.trim_end().ends_with("</svg>"));
-            }
-        }
-    }
-
-    #[test]
     fn numbers_that_cannot_be_drawn_are_refused() {
         let mut bad = chart(ChartKind::Bars, 3);
         bad.series[0].values[1] = f64::NAN;
-        assert!(matches!(bad.svg(100, 100), Err(ChartError::Value { .. })));
+        assert!(matches!(bad.check(), Err(ChartError::Value { .. })));
         bad.series[0].values.pop();
-        assert!(matches!(bad.svg(100, 100), Err(ChartError::Values { found: 2, expected: 3, .. })));
+        assert!(matches!(bad.check(), Err(ChartError::Values { found: 2, expected: 3, .. })));
     }
 }

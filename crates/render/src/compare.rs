@@ -1,7 +1,7 @@
-//! Two CSV files of the same report: which rows came, which went, which changed.
+//! Two CSV files of the same report: which rows were added, removed and changed.
 //!
 //! Rows are told apart by key columns. The old file is read once to index it, the new one once to look its rows up,
-//! and the old one again for what went; only rows that changed are looked at a third time. Reports are in an order
+//! and the old one again for removed rows; only rows that changed are looked at a third time. Reports are in an order
 //! of their own, so nothing is asked of the order of either.
 //!
 //! Memory: 40 bytes for each row of the old file, whatever its cells hold, twice that for a moment while the index
@@ -14,11 +14,11 @@
 //!
 //! | change | what the line says |
 //! |---|---|
-//! | `COLUMN_CAME`, `COLUMN_WENT` | a column that only the new, only the old file has; its name is in `column` |
-//! | `CAME`, `WENT` | a row that only the new, only the old file has |
+//! | `COLUMN_ADDED`, `COLUMN_REMOVED` | a column that only the new or only the old file has; `column` has its name |
+//! | `ADDED`, `REMOVED` | a row that only the new or only the old file has |
 //! | `CHANGED` | one cell of a row that both have; a line for each cell |
 //!
-//! Columns first, then rows in the order of the new file, then those that went in the order of the old. Columns that
+//! Columns first, then rows in the order of the new file, then removed rows in the order of the old. Columns that
 //! only one file has are not compared.
 
 mod index;
@@ -53,17 +53,17 @@ pub struct Compared<R> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Comparison {
     /// Rows that only the new file has.
-    pub came: u64,
+    pub added: u64,
     /// Rows that only the old file has.
-    pub went: u64,
+    pub removed: u64,
     /// Rows that both have, with other cells.
     pub changed: u64,
     /// Rows that both have as they are.
     pub unchanged: u64,
     /// Columns that only the new file has.
-    pub columns_came: Vec<String>,
+    pub columns_added: Vec<String>,
     /// Columns that only the old file has.
-    pub columns_went: Vec<String>,
+    pub columns_removed: Vec<String>,
     /// The file that tells them.
     pub written: Written,
 }
@@ -89,7 +89,7 @@ impl std::fmt::Display for Side {
 /// Why two files cannot be compared.
 #[derive(Debug, thiserror::Error)]
 pub enum CompareError {
-    /// It is no CSV file, or cannot be read.
+    /// It is not a CSV file, or cannot be read.
     #[error("the {side} file cannot be read as CSV")]
     Unreadable {
         /// Which.
@@ -109,7 +109,7 @@ pub enum CompareError {
         /// The column.
         column: String,
     },
-    /// A name stands for two columns.
+    /// Two columns have one name.
     #[error("the {side} file has two columns {column:?}: expected each name once")]
     DoubledColumn {
         /// Which.
@@ -158,12 +158,12 @@ pub fn compare<O: Read + Seek, N: Read, W: Write>(
     let mut result = Comparison::default();
     let mut lines = Lines::begin(sink, keys, formula_guard);
     for name in new.names.iter().filter(|name| !old.names.contains(name)) {
-        lines.push("COLUMN_CAME", keys.iter().map(|_| ""), [name, "", ""])?;
-        result.columns_came.push(name.clone());
+        lines.push("COLUMN_ADDED", keys.iter().map(|_| ""), [name, "", ""])?;
+        result.columns_added.push(name.clone());
     }
     for name in old.names.iter().filter(|name| !new.names.contains(name)) {
-        lines.push("COLUMN_WENT", keys.iter().map(|_| ""), [name, "", ""])?;
-        result.columns_went.push(name.clone());
+        lines.push("COLUMN_REMOVED", keys.iter().map(|_| ""), [name, "", ""])?;
+        result.columns_removed.push(name.clone());
     }
 
     let first = old.reader.position().clone();
@@ -181,8 +181,8 @@ pub fn compare<O: Read + Seek, N: Read, W: Write>(
     while new.read(&mut row)?.is_some() {
         match index.take(new.digest_key(&row), digest(new.cells(&row, &columns.new))) {
             Match::None => {
-                lines.push("CAME", new.key_cells(&row), ["", "", ""])?;
-                result.came += 1;
+                lines.push("ADDED", new.key_cells(&row), ["", "", ""])?;
+                result.added += 1;
             }
             Match::Equal => result.unchanged += 1,
             Match::Other(place) => {
@@ -205,15 +205,15 @@ pub fn compare<O: Read + Seek, N: Read, W: Write>(
         && let Some(place) = old.read(&mut row)?
     {
         if left.next_if_eq(&&place).is_some() {
-            lines.push("WENT", old.key_cells(&row), ["", "", ""])?;
-            result.went += 1;
+            lines.push("REMOVED", old.key_cells(&row), ["", "", ""])?;
+            result.removed += 1;
         }
     }
     result.written = lines.finish()?;
     Ok(result)
 }
 
-/// The columns that are compared: those of both files that are no key, in the order of the new one.
+/// The columns that are compared: those of both files that are not keys, in the order of the new one.
 struct Columns {
     names: Vec<String>,
     old: Vec<usize>,

@@ -4,7 +4,7 @@
 //!
 //! | value | cell |
 //! |---|---|
-//! | null | nothing; so is an empty text, for CSV cannot tell the two |
+//! | null | nothing; so is an empty text, because CSV cannot tell the two apart |
 //! | text | as it is |
 //! | list of text | `a; b; c`, a `;` inside a value doubled, null items left out; a single value as it is |
 //! | boolean | `true`, `false` |
@@ -71,12 +71,6 @@ impl<W: Write> CsvWriter<W> {
         Self::with_options(sink, columns, CsvOptions::default())
     }
 
-    /// Begins a file, with the formula guard on.
-    #[must_use]
-    pub fn with_header(sink: W, columns: Vec<ColumnFormat>, header: Header) -> Self {
-        Self::with_options(sink, columns, CsvOptions { header, ..CsvOptions::default() })
-    }
-
     /// Begins a file.
     #[must_use]
     pub fn with_options(sink: W, columns: Vec<ColumnFormat>, options: CsvOptions) -> Self {
@@ -101,12 +95,6 @@ impl<W: Write> CsvWriter<W> {
             rows: 0,
             broken: false,
         }
-    }
-
-    /// Rows written so far.
-    #[must_use]
-    pub fn rows(&self) -> u64 {
-        self.rows
     }
 
     /// Writes the rows of a batch, whose columns must be the file's by name and order.

@@ -1,4 +1,4 @@
-//! Evidence packages: a result with everything that shows where it came from, signed, and how to check one.
+//! Evidence packages: a result with everything that shows its origin, signed; and how to check a package.
 //!
 //! A package is a BagIt bag (RFC 8493) as a zip archive. Below its one folder:
 //!
@@ -33,7 +33,7 @@ pub use bag::{BagInfo, EvidenceWriter, SealedEvidence, TimeStampDue};
 pub use instructions::instructions;
 pub use key::{KeyError, PublicKey, SigningKey};
 pub use time_stamp::{TimeStampError, TimeStampResponse, time_stamp_request};
-pub use verify::{Finding, Outcome, Verification, verify_bag, verify_file};
+pub use verify::{CheckOutcome, Finding, Verification, verify_bag, verify_file};
 
 /// The result's cover; every package has one.
 pub const COVER: &str = "cover.json";

@@ -6,13 +6,14 @@ use arrow::array::{Array, ArrayRef};
 use arrow::compute::cast;
 use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
+use muster_reports::ids::hex;
 use sha2::{Digest, Sha256};
 
 /// One file of a result, written from the report's batches in one pass.
 ///
 /// A writer is made with its sink and its columns. After a failed call it is broken: no further call succeeds.
-/// A PDF is not one of these, for it cannot end before the cover and the charts are known: its writer takes the
-/// same batches and has an end of its own.
+/// A PDF is not one of these, because it cannot end before the cover and the charts are known: its writer takes the
+/// same batches and has its own end.
 pub trait FileWriter {
     /// Writes the rows of a batch, whose columns must be the file's by name and order.
     ///
@@ -123,9 +124,9 @@ impl<W> Digested<W> {
         Self { sink, hash: Sha256::new(), bytes: 0 }
     }
 
-    /// What went through, which the caller says were so many rows.
+    /// What was written so far. The caller says how many rows that is.
     pub(crate) fn written(&self, rows: u64) -> Written {
-        Written { rows, bytes: self.bytes, sha256: hex(&self.hash.clone().finalize()), warnings: Vec::new() }
+        Written { rows, bytes: self.bytes, sha256: hex(self.hash.clone().finalize()), warnings: Vec::new() }
     }
 }
 
@@ -180,16 +181,6 @@ impl<W: Write> Write for UpToError<W> {
     fn flush(&mut self) -> io::Result<()> {
         if self.error.is_some() { Ok(()) } else { self.sink.flush() }
     }
-}
-
-/// Lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        write!(text, "{byte:02x}").expect("a string takes every write");
-    }
-    text
 }
 
 /// Compares a batch's columns with the file's, by name and order.

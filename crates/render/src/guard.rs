@@ -43,7 +43,7 @@ const TELEPHONE_DIGITS: std::ops::RangeInclusive<usize> = 7..=15;
 
 /// The text of a cell with the guard on.
 #[must_use]
-pub fn guard(text: &str) -> Cow<'_, str> {
+pub(crate) fn guard(text: &str) -> Cow<'_, str> {
     if needs_guard(text) { Cow::Owned(format!("{APOSTROPHE}{text}")) } else { Cow::Borrowed(text) }
 }
 
@@ -60,7 +60,7 @@ pub fn unguard(cell: &str) -> &str {
 #[inline]
 pub(crate) fn needs_guard(text: &str) -> bool {
     match text.as_bytes().first() {
-        // Most texts, at once: what is left is an apostrophe, a sign, and what may stand before one.
+        // Most texts, at once: what is left is an apostrophe, a sign, or what may precede a sign.
         Some(b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z') | None => false,
         Some(b'\'') => looks_guarded(text),
         Some(_) => begins_as_formula(text) && !is_harmless(text),
@@ -147,7 +147,7 @@ mod tests {
             "+A1",
             "-2-3",
             "+123456 x",
-            // Six digits, sixteen, three separators, an end that is no digit.
+            // Six digits, sixteen, three separators, an end that is not a digit.
             "+12 34 56",
             "+1 234 567 890 123 456",
             "+49 - 301234567",

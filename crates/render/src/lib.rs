@@ -7,8 +7,7 @@
 //!
 //! Invariants:
 //! - the same batches give the same bytes, however the rows are cut into batches;
-//! - [`Written`] tells the rows, bytes and SHA-256 of exactly what reached the sink, and there is none after a
-//!   failed write.
+//! - [`Written`] has the rows, bytes and SHA-256 of exactly what reached the sink; a failed write returns none.
 
 pub mod chart;
 pub mod compare;
@@ -28,7 +27,7 @@ mod zip;
 
 pub use csv::{CsvOptions, CsvWriter, Header};
 pub use file::{ColumnFormat, FileWriter, RenderError, Written};
-pub use guard::{FormulaGuard, guard, unguard};
+pub use guard::{FormulaGuard, unguard};
 pub use ndjson::NdjsonWriter;
 pub use parquet::ParquetWriter;
 pub use path::check_name;

@@ -3,7 +3,7 @@
 //!
 //! A null is `null`, so that every line has every column; a list is an array, a struct or map an object, a time
 //! RFC 3339 in UTC with milliseconds, a date `YYYY-MM-DD`; a number that JSON has not (NaN, infinity) is null.
-//! Text is as it is: no formula guard, for nothing runs JSON.
+//! Text is as it is: no formula guard, because nothing runs JSON.
 
 use std::io::Write;
 
@@ -20,7 +20,7 @@ const BUFFER_BYTES: usize = 256 << 10;
 pub struct NdjsonWriter<W: Write> {
     sink: Digested<W>,
     columns: Vec<ColumnFormat>,
-    /// What stands before the value of each column.
+    /// The text before the value of each column.
     leads: Vec<Vec<u8>>,
     buffer: Vec<u8>,
     rows: u64,

@@ -1,6 +1,6 @@
 //! Record batches to Parquet, compressed with Zstandard.
 //!
-//! Rows are cut anew into batches and row groups of fixed sizes, so the bytes do not depend on how the report's
+//! Rows are cut into batches and row groups of fixed sizes, so the bytes do not depend on how the report's
 //! batches were cut. Every column may hold nulls, dictionaries are resolved, and nothing of Arrow's own schema or
 //! of the machine is written.
 

@@ -1,4 +1,4 @@
-//! Which paths may stand in an archive: those that every system unpacks to the same place below its folder.
+//! Which paths an archive may have: those that every system unpacks to the same place below its folder.
 
 /// Longest path, in bytes.
 const PATH_BYTES_MAX: usize = 1_024;

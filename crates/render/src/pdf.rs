@@ -6,23 +6,24 @@
 //!
 //! Invariants:
 //! - the same batches, settings, cover and charts give the same bytes, however the rows are cut into batches;
-//! - memory does not grow with the rows but for some hundred bytes a page;
+//! - memory grows by some hundred bytes a page, and not with the rows;
 //! - a table is whole or there is no file: past a limit, writing fails.
 
 mod archive;
-mod breaks;
+mod canvas;
 mod cell;
+mod chart;
 mod columns;
 mod cover;
 mod document;
 mod embed;
-mod faces;
 mod flow;
+mod fonts;
+mod line_breaks;
 mod objects;
 mod page;
-mod runs;
+mod shaping;
 mod style;
-mod surface;
 mod table;
 mod typeset;
 
@@ -35,15 +36,15 @@ use arrow::datatypes::{DataType, Field};
 use arrow::record_batch::RecordBatch;
 use muster_reports::cover::Cover;
 
-pub use faces::FontSet;
+pub use fonts::FontSet;
 
 use crate::chart::Chart;
 use crate::csv::cells::{Cells, Scratch};
 use crate::json::is_text;
 use crate::{ColumnFormat, FormulaGuard, RenderError};
-use columns::Seen;
+use columns::ColumnSample;
 use document::Document;
-use table::{Kind, Table};
+use table::{ColumnKind, Table};
 use typeset::{Weight, printable};
 
 /// Rows that are looked at before the widths of the columns are fixed.
@@ -89,9 +90,9 @@ pub struct PdfSettings {
     pub language: String,
     /// Title: the report's name.
     pub title: String,
-    /// What stands at the right of each page's head: the tenant, say.
+    /// The text at the right of each page's head, such as the tenant.
     pub subtitle: String,
-    /// What stands at the right of each page's foot: the task's id, say.
+    /// The text at the right of each page's foot, such as the task's id.
     pub footer: String,
 }
 
@@ -179,7 +180,7 @@ pub struct WrittenPdf {
 pub struct PdfWriter<W: Write> {
     document: Document<W>,
     columns: Vec<ColumnFormat>,
-    kinds: Vec<Kind>,
+    kinds: Vec<ColumnKind>,
     stage: Stage,
     rows: u64,
     broken: bool,
@@ -218,7 +219,7 @@ impl<W: Write> PdfWriter<W> {
     /// # Errors
     /// None now; the first page is written with the first rows.
     pub fn new(sink: W, settings: PdfSettings, columns: Vec<ColumnFormat>) -> Result<Self, PdfError> {
-        let kinds = vec![Kind { list: false, number: false }; columns.len()];
+        let kinds = vec![ColumnKind { list: false, number: false }; columns.len()];
         let document = Document::new(sink, settings);
         Ok(Self {
             document,
@@ -314,7 +315,7 @@ impl<W: Write> PdfWriter<W> {
         replaced(&characters, cells)
     }
 
-    /// Writes the cover and the charts, which stand before the table, and the end of the file. Its warnings are those
+    /// Writes the cover and the charts, whose pages precede the table, and the end of the file. Its warnings are those
     /// that [`end_rows`](Self::end_rows) has not told.
     ///
     /// # Errors
@@ -339,22 +340,22 @@ impl<W: Write> PdfWriter<W> {
         let Stage::Sampling(sample) = &mut self.stage else { return Ok(()) };
         let sample = std::mem::take(sample);
         let setter = &mut self.document.setter;
-        let mut seen = Vec::with_capacity(self.columns.len());
+        let mut samples = Vec::with_capacity(self.columns.len());
         for format in &self.columns {
             let (header, header_word) = setter.measure(&printable(&format.label), Weight::Bold);
-            seen.push(Seen { header, header_word, ..Seen::default() });
+            samples.push(ColumnSample { header, header_word, ..ColumnSample::default() });
         }
         let count = self.columns.len();
         for (cell, text) in sample.cells(0..sample.ends.len()).enumerate() {
             if !text.is_empty() {
                 let text = printable(&text[..text.floor_char_boundary(MEASURED_BYTES)]).into_owned();
                 let (line, word) = setter.measure(&text, Weight::Regular);
-                seen[cell % count].lines.push(line);
-                seen[cell % count].words.push(word);
+                samples[cell % count].lines.push(line);
+                samples[cell % count].words.push(word);
             }
         }
         let (width, _) = self.document.size();
-        let fitted = columns::fit(&seen, width - 2.0 * style::MARGIN);
+        let fitted = columns::fit(&samples, width - 2.0 * style::MARGIN);
         let labels: Vec<String> = self.columns.iter().map(|format| format.label.clone()).collect();
         let lines_max = self.document.settings.cell_lines_max as usize;
         let mut table = Table::new(&mut self.document, &labels, &self.kinds, &fitted, lines_max)?;
@@ -390,12 +391,12 @@ fn unpack(batch: &RecordBatch) -> Result<Vec<ArrayRef>, RenderError> {
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "Arrow's list of types is not ours")]
-fn kind(data_type: &DataType) -> Kind {
+fn kind(data_type: &DataType) -> ColumnKind {
     let list = match data_type {
         DataType::List(item) | DataType::LargeList(item) => is_text(item.data_type()),
         _ => false,
     };
-    Kind { list, number: data_type.is_numeric() }
+    ColumnKind { list, number: data_type.is_numeric() }
 }
 
 /// What to say of characters that no font has, drawn in this many cells of the table or elsewhere.

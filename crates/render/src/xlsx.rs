@@ -215,7 +215,7 @@ impl<W: Write + Send> XlsxWriter<W> {
         let mut warnings = Vec::new();
         if self.sheets > 1 {
             let sheets = self.sheets;
-            warnings.push(format!("the rows are on {sheets} sheets, for one sheet cannot hold them"));
+            warnings.push(format!("the rows are on {sheets} sheets, because one sheet cannot hold them"));
         }
         for (column, cut) in self.columns.iter().zip(&self.cut) {
             if *cut > 0 {

@@ -1,8 +1,8 @@
 //! A zip archive written as a stream, so that a result of several files is one file.
 //!
-//! The sink need not seek: sizes and checksums stand behind each member (data descriptors), and again in the
-//! directory at the end. Every member has the 64-bit fields from the start, for a stream cannot know whether it
-//! will pass 4 GiB.
+//! The sink need not seek: sizes and checksums follow each member (data descriptors), and the directory at the
+//! end repeats them. Every member has the 64-bit fields from the start, because a stream cannot know whether it will
+//! pass 4 GiB.
 //!
 //! Invariants:
 //! - the same members give the same bytes: the time stamp is 1980-01-01, the permissions are `rw-r--r--`, and

@@ -65,7 +65,7 @@ impl RawValue {
 const NOISE: [&str; 2] = ["defaultS3Bucket", "s3Bucket"];
 
 /// Names that would narrow a report, or move the moments that it means, if they were applied. Those of a query
-/// stand beside its text in the object that older clients send.
+/// are next to its text in the object that older clients send.
 const NARROWING: [&str; 9] = [
     "correlatedOnly",
     "filters",
@@ -363,7 +363,7 @@ fn within_limits<'a>(spec: &ArgumentSpec, items: impl Iterator<Item = &'a str>) 
     Ok(())
 }
 
-/// Names without the blanks around them; none of them is no value.
+/// Names without the blanks around them; an empty list is not a value.
 fn names<'a>(texts: impl Iterator<Item = &'a str>) -> Option<ArgumentValue> {
     let names: Vec<_> = texts.map(str::trim).filter(|name| !name.is_empty()).collect();
     (!names.is_empty()).then(|| ArgumentValue::Text(names.join(",")))

@@ -7,6 +7,9 @@
 //! A chain whose sealed head does not hold is never extended: a forged end would be sealed with it (the store's
 //! `append` holds this, in the transaction that extends the chain).
 //!
+//! A chain that was broken goes on behind a reseal: an event whose hash before is not that of one event but a digest of
+//! everything that lay before it. So the break stays visible, and nothing before it can be changed unnoticed either.
+//!
 //! Limits, to be known: an older whole state of the database, head and seal included, is consistent in
 //! itself. Only heads that were noted elsewhere show that it is older; a walk takes them.
 //!
@@ -19,12 +22,15 @@ pub use operation::{AuditOperation, PublishedOperation};
 
 use crate::ids::{TenantId, sha256_hex};
 use crate::ports::AuditEvent;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What the first event of a chain names as the hash before it.
 pub const FIRST_PREVIOUS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 /// The first part of the canonical form.
 const FORM: &str = "muster audit event 1";
+/// The first part of what a reseal's digest of what lies before it is made of.
+const BEFORE_FORM: &str = "muster audit before 1";
 /// Findings that one walk lists; more are only counted.
 const FINDINGS_MAX: usize = 1_000;
 
@@ -56,7 +62,7 @@ pub struct AuditRecord {
 }
 
 impl AuditRecord {
-    /// The record of `event` behind `head`. `caller` is the event's caller as JSON text.
+    /// The record of `event` after `head`. `caller` is the event's caller as JSON text.
     pub fn behind(head: &AuditHead, event: &AuditEvent, caller: String) -> Self {
         let mut record = Self {
             sequence: head.sequence + 1,
@@ -155,7 +161,7 @@ pub enum Finding {
     Gap {
         /// The number before the gap; 0 at the beginning.
         after: u64,
-        /// The number behind it.
+        /// The number after it.
         before: u64,
     },
     /// The event was recorded before the one that its number follows, or a number occurs twice.
@@ -175,6 +181,16 @@ pub enum Finding {
     /// A head that was noted elsewhere is not in the chain: it was rewritten or is an older state.
     NotedHeadMissing {
         /// The number that was noted.
+        sequence: u64,
+    },
+    /// A reseal: an earlier one than the last, or one of which a walk cannot see all that it covers.
+    Resealed {
+        /// Its number.
+        sequence: u64,
+    },
+    /// What lies before a reseal is not what lay there when it was made, or the event is no reseal of this chain.
+    ChangedBeforeReseal {
+        /// The reseal's number.
         sequence: u64,
     },
     /// Events that are in no chain although the chain had begun.
@@ -216,11 +232,49 @@ impl fmt::Display for Finding {
                     "event {sequence} is not the one that was noted: the trail was rewritten or put back"
                 )
             }
+            Self::Resealed { sequence } => {
+                write!(
+                    f,
+                    "the trail was resealed at event {sequence}: what lies before it is not known to be as recorded"
+                )
+            }
+            Self::ChangedBeforeReseal { sequence } => {
+                write!(f, "what lies before the reseal at event {sequence} is not what lay there then")
+            }
             Self::Unchained { count } => write!(f, "{count} events are in no chain"),
             Self::Unrecorded { what, count, first } => {
                 write!(f, "{count} {what} have no event of their beginning, the first of them {first}")
             }
         }
+    }
+}
+
+/// What was found, at most a thousand; more are only counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Those that are told.
+    pub told: Vec<Finding>,
+    /// How many there are beyond those.
+    pub more: u64,
+}
+
+impl Findings {
+    /// How many there are.
+    pub fn count(&self) -> u64 {
+        self.told.len() as u64 + self.more
+    }
+
+    fn add(&mut self, finding: Finding) {
+        if self.told.len() < FINDINGS_MAX {
+            self.told.push(finding);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    fn add_all(&mut self, others: Self) {
+        others.told.into_iter().for_each(|finding| self.add(finding));
+        self.more += others.more;
     }
 }
 
@@ -231,17 +285,56 @@ pub struct Verification {
     pub events: u64,
     /// Where the chain ends, to be noted elsewhere.
     pub head: AuditHead,
-    /// What was found, at most a thousand.
-    pub findings: Vec<Finding>,
-    /// Findings beyond those.
-    pub more_findings: u64,
+    /// What was found; where the chain was resealed, from there on.
+    pub findings: Findings,
+    /// The last reseal, if there was one.
+    pub resealed: Option<Resealed>,
 }
 
 impl Verification {
-    /// Whether nothing was found.
+    /// Whether nothing was found, since the last reseal if there was one. What lies before that is for people to judge.
     pub fn is_sound(&self) -> bool {
-        self.findings.is_empty()
+        self.findings.count() == 0
     }
+}
+
+/// Where a chain goes on behind a break.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resealed {
+    /// The event that says so.
+    pub record: AuditRecord,
+    /// Its place in the order of recording.
+    pub place: i64,
+    /// Events from it on, itself included.
+    pub events: u64,
+    /// What is wrong before it and still to be seen, earlier reseals among it. What was wrong with the trail's end is to be
+    /// seen no more: the event has it ([`ResealDetails`]).
+    pub before: Findings,
+}
+
+/// What the event of a reseal has as its details, in JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ResealDetails {
+    /// Why the trail goes on, in the words of who had it go on.
+    pub reason: String,
+    /// What was wrong, in words: the first faults.
+    pub faults: Vec<String>,
+    /// How many faults there were beyond those.
+    pub more_faults: u64,
+    /// What was there already, and may for ever lack the event of its beginning.
+    pub known: KnownThings,
+}
+
+/// Things up to a moment, by the last of each kind as the store counts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownThings {
+    /// Tasks.
+    pub tasks: i64,
+    /// Snapshots.
+    pub snapshots: i64,
+    /// Credentials.
+    pub credentials: i64,
 }
 
 /// A walk along one tenant's chain, from its first event to its last.
@@ -251,25 +344,37 @@ pub struct Walk {
     at: AuditHead,
     place: Option<i64>,
     noted: Vec<AuditHead>,
-    findings: Vec<Finding>,
-    more_findings: u64,
+    findings: Findings,
+    /// A digest of all events that were seen, of each with the hash that it has and the one that it should have; nothing
+    /// for a walk that did not begin at the first event.
+    seen: Option<String>,
+    resealed: Option<Resealed>,
 }
 
 impl Walk {
     /// Begins a walk that also looks for heads that were noted elsewhere.
     pub fn new(noted: Vec<AuditHead>) -> Self {
-        Self { events: 0, at: AuditHead::empty(), place: None, noted, findings: Vec::new(), more_findings: 0 }
+        Self {
+            events: 0,
+            at: AuditHead::empty(),
+            place: None,
+            noted,
+            findings: Findings::default(),
+            seen: Some(FIRST_PREVIOUS.into()),
+            resealed: None,
+        }
     }
 
-    /// Begins a walk in the middle of a chain, behind this event.
+    /// Begins a walk in the middle of a chain, after this event.
     pub fn behind(head: AuditHead) -> Self {
-        Self { at: head, ..Self::new(Vec::new()) }
+        Self { at: head, seen: None, ..Self::new(Vec::new()) }
     }
 
     /// The next event, by number. `place` grows with the order in which events were recorded.
     pub fn see(&mut self, place: i64, record: &AuditRecord) {
         let sequence = record.sequence;
-        if record.content_hash() != record.hash {
+        let content_hash = record.content_hash();
+        if content_hash != record.hash {
             self.find(Finding::Changed { sequence });
         }
         if sequence <= self.at.sequence || self.place.is_some_and(|before| before >= place) {
@@ -277,8 +382,22 @@ impl Walk {
         } else if sequence > self.at.sequence + 1 {
             self.find(Finding::Gap { after: self.at.sequence, before: sequence });
         }
-        if record.previous != self.at.hash {
+        if record.operation == AuditOperation::Resealed.name() {
+            match &self.seen {
+                None => self.find(Finding::Resealed { sequence }),
+                Some(seen) if *seen == record.previous && content_hash == record.hash => {
+                    self.go_on(place, record)
+                }
+                Some(_) => self.find(Finding::ChangedBeforeReseal { sequence }),
+            }
+        } else if record.previous != self.at.hash {
             self.find(Finding::Detached { sequence });
+        }
+        if let Some(seen) = &mut self.seen {
+            *seen = sha256_hex([BEFORE_FORM, seen, &content_hash, &record.hash]);
+        }
+        if let Some(resealed) = &mut self.resealed {
+            resealed.events += 1;
         }
         self.noted.retain(|noted| noted.sequence != sequence || noted.hash != record.hash);
         self.events += 1;
@@ -286,9 +405,48 @@ impl Walk {
         self.at = AuditHead { sequence, hash: record.hash.clone() };
     }
 
-    /// Something beside the chain that does not agree with it.
+    /// Everything that was found lies before this event from now on, which covers all of it.
+    fn go_on(&mut self, place: i64, record: &AuditRecord) {
+        let mut before = Findings::default();
+        if let Some(earlier) = self.resealed.take() {
+            before = earlier.before;
+            before.add(Finding::Resealed { sequence: earlier.record.sequence });
+        }
+        before.add_all(std::mem::take(&mut self.findings));
+        let (missing, noted) = self.noted.drain(..).partition(|noted| noted.sequence < record.sequence);
+        self.noted = noted;
+        missing_heads(missing).for_each(|finding| before.add(finding));
+        self.resealed = Some(Resealed { record: record.clone(), place, events: 0, before });
+    }
+
+    /// Something wrong before the last reseal that does not show in the chain.
+    pub fn note_before(&mut self, finding: Finding) {
+        match &mut self.resealed {
+            Some(resealed) => resealed.before.add(finding),
+            None => self.find(finding),
+        }
+    }
+
+    /// The last reseal that was seen.
+    pub fn resealed(&self) -> Option<&Resealed> {
+        self.resealed.as_ref()
+    }
+
+    /// Behind what a reseal of all that was seen has its place: its number is that of no event and of no head there ever was,
+    /// and the hash before it covers all events. `None` for a walk that did not begin at the first event.
+    pub fn to_reseal(&self, kept: Option<&AuditHead>) -> Option<AuditHead> {
+        let sequence = kept.map_or(0, |kept| kept.sequence).max(self.at.sequence);
+        self.seen.clone().map(|hash| AuditHead { sequence, hash })
+    }
+
+    /// Something outside the chain that does not agree with it.
     pub fn note(&mut self, finding: Finding) {
         self.find(finding);
+    }
+
+    /// How many events were seen.
+    pub fn events(&self) -> u64 {
+        self.events
     }
 
     /// The last event seen.
@@ -306,73 +464,24 @@ impl Walk {
             Seal::Wrong | Seal::Missing if kept.sequence > 0 => self.find(Finding::SealWrong),
             Seal::Wrong | Seal::Missing | Seal::Good | Seal::NotChecked => {}
         }
-        for noted in std::mem::take(&mut self.noted) {
-            // An empty trail is the beginning of every other.
-            if noted != AuditHead::empty() {
-                self.find(Finding::NotedHeadMissing { sequence: noted.sequence });
-            }
-        }
+        let missing = std::mem::take(&mut self.noted);
+        missing_heads(missing).for_each(|finding| self.find(finding));
         if unchained > 0 {
             self.find(Finding::Unchained { count: unchained });
         }
-        Verification {
-            events: self.events,
-            head: self.at,
-            findings: self.findings,
-            more_findings: self.more_findings,
-        }
+        Verification { events: self.events, head: self.at, findings: self.findings, resealed: self.resealed }
     }
 
     fn find(&mut self, finding: Finding) {
-        if self.findings.len() < FINDINGS_MAX {
-            self.findings.push(finding);
-        } else {
-            self.more_findings += 1;
-        }
+        self.findings.add(finding);
     }
+}
+
+/// Noted heads that are not in the chain. An empty trail is the beginning of every other.
+fn missing_heads(noted: Vec<AuditHead>) -> impl Iterator<Item = Finding> {
+    let noted = noted.into_iter().filter(|noted| *noted != AuditHead::empty());
+    noted.map(|noted| Finding::NotedHeadMissing { sequence: noted.sequence })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn record(sequence: u64, previous: &str) -> AuditRecord {
-        AuditRecord {
-            sequence,
-            previous: previous.into(),
-            hash: String::new(),
-            id: format!("event-{sequence}"),
-            at_micros: 1_772_442_000_000_000,
-            operation: "download".into(),
-            tenant: "acme".into(),
-            caller: "{\"a\":1}".into(),
-            task: "task-1".into(),
-            report: "Account Report".into(),
-            details: "naïve\n".into(),
-        }
-    }
-
-    /// Computed with Python's hashlib: each part behind its length in bytes, eight of them, big-endian.
-    #[test]
-    fn the_canonical_form_is_fixed() {
-        let first = record(1, FIRST_PREVIOUS);
-        assert_eq!(first.content_hash(), "8976656052a816feaac4604ad4c7e2496ded1cd6f3c59726e7a6cea936008553");
-        let second = AuditRecord {
-            at_micros: 1_772_442_000_000_001,
-            operation: "start".into(),
-            caller: "{}".into(),
-            task: "task-2".into(),
-            report: String::new(),
-            details: String::new(),
-            ..record(2, &first.content_hash())
-        };
-        assert_eq!(second.content_hash(), "f0aff3633f21cac9a72f698812473b252e9cc707579dc12b0ca0849ad8864d08");
-    }
-
-    #[test]
-    fn findings_are_told_in_words() {
-        let gap = |after, before| Finding::Gap { after, before }.to_string();
-        assert_eq!(gap(4, 6), "event 5 is missing");
-        assert_eq!(gap(0, 4), "events 1 to 3 are missing");
-    }
-}
+mod tests;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-/// Two kinds of credential (`contract.md`, token endpoint).
+/// Two kinds of credential (docs/contract.md, access tokens).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CallerKind {
@@ -18,7 +18,7 @@ pub enum CallerKind {
     Application,
 }
 
-/// User levels that may start reports (`contract.md`, routes).
+/// User levels that may start reports (docs/contract.md, routes and rights).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum UserLevel {
@@ -188,7 +188,7 @@ impl fmt::Display for DataScope {
     }
 }
 
-/// The person behind a personal access token.
+/// The owner of a personal access token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserIdentity {
     /// `identity_id` of the token.
@@ -220,7 +220,7 @@ pub struct Caller {
     pub scopes: Vec<Scope>,
     /// The rows that the credential grants; what counts is [`Caller::scope`].
     pub data_scope: DataScope,
-    /// The trace of the request; `None` for a credential, and for what was kept before traces were. It stands here so
+    /// The trace of the request; `None` for a credential, and for what was kept before traces were. It is kept here so
     /// that it is kept, and covered by the audit trail's hashes, wherever the caller is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trace: Option<Trace>,
@@ -413,7 +413,7 @@ mod tests {
         assert_eq!(serde_json::from_str::<DataScope>(&text(&sources)).ok(), Some(sources));
     }
 
-    /// The whole matrix, as `contract.md` has it.
+    /// The whole matrix, as docs/contract.md has it.
     #[test]
     fn rights_are_the_published_ones() {
         for operation in Operation::ALL {

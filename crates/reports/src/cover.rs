@@ -1,7 +1,7 @@
 //! The cover of a result: what an auditor asks of information that a system produced.
 //!
-//! Source, logic, parameters, completeness and accuracy (`reports.md`, cover sheet). It stands as
-//! JSON beside the files.
+//! Source, logic, parameters, completeness and accuracy (`reports.md`, cover sheet). It is kept as
+//! JSON, apart from the files.
 
 use crate::caller::CallerKind;
 use crate::ids::TaskId;
@@ -182,7 +182,7 @@ pub struct Cover {
     pub messages: Vec<Message>,
     /// The files.
     pub files: Vec<CoverFile>,
-    /// Whether cells of the CSV files carry the guard against formulas; absent where there is no CSV file.
+    /// Whether cells of the CSV files have the guard against formulas; absent where there is no CSV file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub csv_formula_guard: Option<bool>,
     /// How to check the files without this program.

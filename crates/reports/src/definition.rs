@@ -1,6 +1,6 @@
 //! A report as data: names, arguments, columns, order and query texts in one TOML file.
 //!
-//! The built-in definitions stand in this crate's `definitions` folder; an administrator adds
+//! The built-in definitions are in this crate's `definitions` folder; an administrator adds
 //! files of the same form. Query texts are opaque here: the engine plans them over a snapshot,
 //! with each argument as the placeholder `$name`.
 
@@ -80,7 +80,7 @@ pub struct ArgumentSpec {
     /// Whether a request without it is refused.
     #[serde(default)]
     pub required: bool,
-    /// What stands in for it when it is absent.
+    /// The value that is taken when it is absent.
     #[serde(default)]
     pub default: Option<ArgumentValue>,
     /// What it does, for people.
@@ -174,7 +174,7 @@ pub struct ReportDefinition {
     /// `parentName`, where the published service has one.
     #[serde(default)]
     pub parent: Option<String>,
-    /// What one row stands for.
+    /// What one row is.
     pub row: String,
     /// Arguments, in the order of the documentation.
     #[serde(default)]
@@ -182,7 +182,7 @@ pub struct ReportDefinition {
     /// Formats a result may have.
     pub formats: Vec<FileFormat>,
     /// Whether the rows are what a search query finds: then the arguments decide columns, order and rows, and
-    /// nothing below stands in the file.
+    /// the file has nothing of what follows.
     #[serde(default)]
     pub search: bool,
     /// Fixed columns, in file order.
@@ -239,7 +239,7 @@ impl ReportDefinition {
                 || !definition.query.is_empty()
                 || !definition.population.is_empty()
             {
-                return refuse("search is true: expected no columns, query or population beside it".into());
+                return refuse("search is true: expected no columns, query or population with it".into());
             }
             let queries = definition.arguments.iter().filter(|argument| argument.kind == ArgumentKind::Query);
             if queries.count() != 1 {
@@ -260,7 +260,7 @@ impl ReportDefinition {
         let mut seen = std::collections::BTreeSet::new();
         for column in &definition.columns {
             if !seen.insert(&column.name) {
-                return refuse(format!("column {:?} stands there twice", column.name));
+                return refuse(format!("column {:?} is there twice", column.name));
             }
         }
         if let Some(name) = definition.key.iter().find(|name| !seen.contains(name)) {
@@ -287,7 +287,7 @@ impl ReportDefinition {
     }
 }
 
-/// Arguments that every report takes beside its own: ours, so that the published ones stay as they are.
+/// Arguments that every report takes in addition to its own: ours, so that the published ones stay as they are.
 pub static COMMON_ARGUMENTS: LazyLock<[ArgumentSpec; 2]> = LazyLock::new(|| {
     let spec = |name: &str, allowed: &[&str], meaning: &str| ArgumentSpec {
         name: name.into(),
@@ -300,7 +300,7 @@ pub static COMMON_ARGUMENTS: LazyLock<[ArgumentSpec; 2]> = LazyLock::new(|| {
         spec(
             EXTRA_FORMATS,
             &FileFormat::EXTRA.map(FileFormat::as_str),
-            "Formats to write beside the published ones; they are fetched by a route of their own.",
+            "Formats to write in addition to the published ones; they are fetched by a route of their own.",
         ),
         ArgumentSpec {
             kind: ArgumentKind::Text,
@@ -353,7 +353,7 @@ impl Catalogue {
     pub fn add(&mut self, definition: ReportDefinition) -> Result<()> {
         if self.by_id.contains_key(&definition.id) || definition.kind.is_some() {
             return Err(Error::invalid(format!(
-                "report definition {:?} stands there already: expected an id of its own",
+                "report definition {:?} is there already: expected another id",
                 definition.id.as_str()
             )));
         }
@@ -377,7 +377,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
-    /// The column lists of `reports.md`, written out again by hand.
+    /// The column lists of docs/reports.md, written out again by hand.
     const COLUMNS: [(&str, &str); 7] = [
         (
             "ACCOUNTS",
@@ -431,7 +431,7 @@ mod tests {
                     let name: String = placeholder.chars().take_while(|c| c.is_alphanumeric()).collect();
                     assert!(
                         definition.arguments.iter().any(|a| a.name == name),
-                        "{}: ${name} is no argument",
+                        "{}: ${name} is not an argument",
                         definition.id
                     );
                 }

@@ -13,8 +13,10 @@ pub enum Category {
     Forbidden,
     /// No such thing, for this caller.
     NotFound,
-    /// The service cannot do this now (draining); it may soon.
+    /// The service cannot do this now (draining, too much at once); it may soon.
     Unavailable,
+    /// The service cannot do this until somebody mends what is broken: waiting alone does not help.
+    Broken,
     /// A fault of ours.
     Internal,
 }
@@ -58,6 +60,11 @@ impl Error {
     /// Not possible now.
     pub fn unavailable(message: impl Into<String>) -> Self {
         Self::of(Category::Unavailable, message)
+    }
+
+    /// Not possible until somebody mends what the message names.
+    pub fn broken(message: impl Into<String>) -> Self {
+        Self::of(Category::Broken, message)
     }
 
     /// A fault of ours; `source` goes to the log and never to the caller.

@@ -142,7 +142,7 @@ impl fmt::Display for FileFormat {
 impl FromStr for FileFormat {
     type Err = String;
 
-    /// Any case, as clients send it (`contract.md`: "fileFormat in any case").
+    /// Any case, as clients send it (docs/contract.md, tolerances).
     fn from_str(text: &str) -> Result<Self, String> {
         let known = Self::PUBLISHED.into_iter().chain(Self::EXTRA);
         known.into_iter().find(|format| text.eq_ignore_ascii_case(format.as_str())).ok_or_else(|| {

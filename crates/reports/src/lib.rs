@@ -18,6 +18,7 @@ pub mod definition;
 pub mod error;
 pub mod ids;
 pub mod kind;
+pub mod made;
 pub mod nearest;
 pub mod ports;
 pub mod retention;

@@ -17,6 +17,28 @@ pub fn hint<'a>(given: &str, names: impl IntoIterator<Item = &'a str>) -> String
     nearest(given, names).map_or_else(String::new, |name| format!(": the nearest name is {name:?}"))
 }
 
+/// The source that a person named, by its id or its name.
+///
+/// # Errors
+/// In words: there is no such source, and which name is the nearest.
+pub fn source<'a, S>(
+    named: &str,
+    sources: &'a [S],
+    id_and_name: impl Fn(&S) -> (&str, &str),
+) -> Result<&'a S, String> {
+    let by_id = sources.iter().find(|source| id_and_name(source).0 == named);
+    // An id first: somebody may have named one source like the id of another.
+    let found = by_id.or_else(|| sources.iter().find(|source| id_and_name(source).1 == named));
+    found.ok_or_else(|| {
+        let both = |source| {
+            let (id, name) = id_and_name(source);
+            [name, id]
+        };
+        let near = hint(named, sources.iter().flat_map(both));
+        format!("no source is named {named:?} or has that id{near}; `muster source list` lists them")
+    })
+}
+
 fn characters(name: &str) -> Option<Vec<char>> {
     let characters: Vec<char> =
         name.chars().flat_map(char::to_lowercase).take(NAME_CHARACTERS_MAX + 1).collect();
@@ -60,6 +82,24 @@ mod tests {
         }
         assert_eq!(nearest(&"x".repeat(1_000_000), names), None);
         assert_eq!(hint("Sort", names), ": the nearest name is \"sort\"");
+    }
+
+    #[test]
+    fn a_source_is_found_by_id_or_name_and_a_wrong_one_told_with_the_nearest() {
+        let sources = [("a1", "Active Directory"), ("b2", "HR"), ("c3", "b2")];
+        for (named, id) in [("a1", "a1"), ("Active Directory", "a1"), ("HR", "b2"), ("b2", "b2")] {
+            assert_eq!(source(named, &sources, |source| *source).map(|(id, _)| *id), Ok(id));
+        }
+        let refused = source("Active directory", &sources, |source| *source).err();
+        assert_eq!(
+            refused.as_deref(),
+            Some(
+                "no source is named \"Active directory\" or has that id: the nearest name is \"Active Directory\"; \
+                 `muster source list` lists them"
+            )
+        );
+        let unknown = source("HR", &sources[..1], |source| *source).err();
+        assert!(unknown.is_some_and(|text| text.contains("or has that id; `muster source list`")));
     }
 
     #[test]

@@ -8,9 +8,14 @@ use crate::error::Result;
 use crate::ids::{ClientId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
 use crate::retention::{AsOf, CataloguedSnapshot, Pin, RetentionPolicy};
 use crate::snapshot::SnapshotManifest;
-use crate::task::{AttemptEnd, Claim, Lease, Message, NewTask, Progress, Task, TaskResult, TaskState};
+use crate::task::{
+    AttemptEnd, Claim, Lease, Message, NewTask, Progress, PublishedFile, Task, TaskResult, TaskState,
+};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use std::collections::HashSet;
+use std::fs::File;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -78,7 +83,7 @@ pub enum LeaseState {
     Lost,
 }
 
-/// How results of one task definition are ordered (`contract.md`, get-report-result).
+/// How results of one task definition are ordered (docs/contract.md, get-report-result).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ResultOrder {
     /// Ended ones first, the last ended first.
@@ -97,8 +102,8 @@ pub trait TaskStore: Send + Sync {
     /// The task with this id in this tenant.
     async fn task(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Task>>;
 
-    /// As [`TaskStore::cancel`], of the event's task at the event's time. If the task is terminated by it, the event is
-    /// recorded in the same transaction.
+    /// Terminates the event's task at the event's time, if it is live. Then the event is recorded in the same
+    /// transaction. A cancel wins over a retry and over a later finish.
     async fn cancel_recorded(&self, event: &AuditEvent) -> Result<Cancelled>;
 
     /// The tasks of this tenant that were accepted last, the last of all first, at most `count`.
@@ -111,9 +116,6 @@ pub trait TaskStore: Send + Sync {
         definition: &TaskDefinitionId,
         order: ResultOrder,
     ) -> Result<Option<Task>>;
-
-    /// Terminates a live task. Wins over a retry and over a later finish.
-    async fn cancel(&self, tenant: &TenantId, id: &TaskId, now: DateTime<Utc>) -> Result<Cancelled>;
 
     /// Takes the first in line ([`place_in_line`](crate::task::place_in_line)) of the due tasks (pending and due, or
     /// running with a lease that ran out), raises its epoch and counts an attempt. A task past its deadline or its last
@@ -142,22 +144,20 @@ pub trait TaskStore: Send + Sync {
 
     /// The stored names of all published files, for sweeping what no record names.
     async fn published_names(&self) -> Result<Vec<String>>;
+
+    /// The attempts that a worker of any process holds now, as task and epoch: their files are not to be swept.
+    async fn live_attempts(&self) -> Result<HashSet<(TaskId, u64)>>;
 }
 
 /// Published snapshots.
 #[async_trait]
 pub trait SnapshotCatalogue: Send + Sync {
-    /// Makes `manifest` the newest snapshot of the tenant; readers see all of it or none.
-    async fn publish(&self, tenant: &TenantId, manifest: &SnapshotManifest) -> Result<()>;
-
-    /// As [`SnapshotCatalogue::publish`], in the event's tenant, with the event in the same transaction.
+    /// Makes `manifest` the newest snapshot of the event's tenant, and records the event in the same transaction. Readers
+    /// see all of the snapshot or none.
     async fn publish_recorded(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()>;
 
     /// The newest snapshot.
     async fn newest(&self, tenant: &TenantId) -> Result<Option<Arc<SnapshotManifest>>>;
-
-    /// The manifest of the snapshot with this id, also of one that has expired.
-    async fn snapshot(&self, tenant: &TenantId, id: &SnapshotId) -> Result<Option<Arc<SnapshotManifest>>>;
 
     /// The snapshot with this id, or the last published one that was made by a moment; expired ones too.
     async fn as_of(&self, tenant: &TenantId, as_of: &AsOf) -> Result<Option<CataloguedSnapshot>>;
@@ -169,22 +169,24 @@ pub trait SnapshotCatalogue: Send + Sync {
     /// `NotFound` for an unknown one, and for a pin on one that has expired.
     async fn pin(&self, tenant: &TenantId, id: &SnapshotId, pin: Option<&Pin>) -> Result<()>;
 
-    /// Lets snapshots expire as `policy` says, and returns them, the last published first. With `dry_run` they
-    /// are only returned. The data is the caller's to remove, once this has returned.
-    async fn expire(
+    /// The snapshots that `policy` would let expire now, the last published first. Changes nothing.
+    async fn expiring(
         &self,
         tenant: &TenantId,
         policy: RetentionPolicy,
         now: DateTime<Utc>,
-        dry_run: bool,
     ) -> Result<Vec<SnapshotId>>;
 
-    /// As [`SnapshotCatalogue::expire`], in the event's tenant at its time. If any expire, the event is recorded in the
-    /// same transaction, with their ids as its details.
+    /// Lets snapshots of the event's tenant expire as `policy` says at the event's time, and returns them, the last
+    /// published first. If any expire, the event is recorded in the same transaction, with their ids as its details. The
+    /// data is the caller's to remove, once this has returned.
     async fn expire_recorded(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>>;
 
     /// The manifests of all snapshots whose data must be kept, of every tenant: they share their tables.
     async fn kept(&self) -> Result<Vec<SnapshotManifest>>;
+
+    /// How many snapshots of the tenant have expired. Their entries are kept for ever.
+    async fn expired_count(&self, tenant: &TenantId) -> Result<usize>;
 }
 
 /// A credential as it is kept: the secret only as a keyed hash.
@@ -208,11 +210,18 @@ pub struct Credential {
 /// Credentials of the token endpoint.
 #[async_trait]
 pub trait Credentials: Send + Sync {
-    /// Keeps a new credential. `Invalid` when the client id is taken.
-    async fn create(&self, credential: &Credential) -> Result<()>;
+    /// Keeps a new credential, and records the event in the same transaction. `Invalid` when the client id is taken.
+    async fn create(&self, credential: &Credential, event: &AuditEvent) -> Result<()>;
 
     /// The credential with this client id, in whichever tenant.
     async fn credential(&self, client: &ClientId) -> Result<Option<Credential>>;
+
+    /// Every credential of the tenant, the oldest first.
+    async fn credentials(&self, tenant: &TenantId) -> Result<Vec<Credential>>;
+
+    /// Stops a credential from being used. Returns whether the event's tenant has it; then the event is recorded in the
+    /// same transaction.
+    async fn disable(&self, client: &ClientId, event: &AuditEvent) -> Result<bool>;
 }
 
 /// A source as an administrator registered it.
@@ -226,6 +235,13 @@ pub struct RegisteredSource {
     pub definition: String,
     /// The folder that relative paths in the definition start from.
     pub base_dir: String,
+}
+
+impl RegisteredSource {
+    /// By what people name it.
+    pub fn id_and_name(&self) -> (&str, &str) {
+        (self.id.as_str(), &self.name)
+    }
 }
 
 /// A link from an account to an identity that a person made.
@@ -242,14 +258,21 @@ pub struct ManualLink {
 /// What administrators registered: sources and manual links.
 #[async_trait]
 pub trait Registry: Send + Sync {
-    /// Adds a source, or replaces the one with its id. `Invalid` when another source has its name.
-    async fn put_source(&self, tenant: &TenantId, source: &RegisteredSource) -> Result<()>;
+    /// Adds sources to the event's tenant, or replaces those with their ids: all of them or none. They may exchange their
+    /// names. The event is recorded in the same transaction. `Invalid` when another source has the name of one of them.
+    async fn put_sources(&self, sources: &[RegisteredSource], event: &AuditEvent) -> Result<()>;
 
     /// Every source, by name.
     async fn sources(&self, tenant: &TenantId) -> Result<Vec<RegisteredSource>>;
 
-    /// Adds links in one step; a link of the same account is replaced.
-    async fn put_links(&self, tenant: &TenantId, links: &[ManualLink]) -> Result<()>;
+    /// Removes a source of the event's tenant, and with `links` the manual links of its accounts; returns how many links
+    /// were removed. The event is recorded in the same transaction. Snapshots keep what they have of the source until the
+    /// next refresh. `Invalid` when there is no such source, and when it has links and they are to stay.
+    async fn remove_source(&self, source: &SourceId, links: bool, event: &AuditEvent) -> Result<u64>;
+
+    /// Adds links to the event's tenant in one step; a link of the same account is replaced. The event is recorded in the
+    /// same transaction.
+    async fn put_links(&self, links: &[ManualLink], event: &AuditEvent) -> Result<()>;
 
     /// Every link, by source and native identity.
     async fn links(&self, tenant: &TenantId) -> Result<Vec<ManualLink>>;
@@ -303,6 +326,33 @@ pub trait ReportRunner: Send + Sync {
     async fn run(&self, claim: &Claim, progress: &ProgressCell) -> Result<RunOutcome>;
 }
 
+/// Opens published files.
+pub trait FileOpener: Send + Sync {
+    /// The file under this stored name, for reading from its start. Called where blocking is allowed.
+    ///
+    /// # Errors
+    /// When there is no such file or it cannot be read.
+    fn open(&self, stored_name: &str) -> io::Result<File>;
+}
+
+/// What removes files that were written for a result and will never be published.
+#[async_trait]
+pub trait DiscardFiles: Send + Sync {
+    /// Removes `files`; a file that is not there is no error.
+    async fn discard(&self, files: &[PublishedFile]) -> Result<()>;
+}
+
+/// Whether the service can do its work now.
+#[async_trait]
+pub trait Readiness: Send + Sync {
+    /// Succeeds when requests may be sent here.
+    ///
+    /// # Errors
+    /// `Unavailable` with the reason: the store does not answer, or the service drains. `Broken` with what somebody has
+    /// to repair.
+    async fn ready(&self) -> Result<()>;
+}
+
 /// An act that the audit trail records.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEvent {
@@ -328,12 +378,12 @@ pub trait AuditTrail: Send + Sync {
     /// Records one event at the end of its tenant's chain. `Invalid` when its id is taken.
     async fn record(&self, event: &AuditEvent) -> Result<()>;
 
-    /// The tenant's events behind the number `after_sequence`, in order, at most `limit`. An event appears
-    /// only after all that come before it, so a reader that goes on from the last number misses none.
+    /// The tenant's events after the number `after_sequence`, in order, at most `limit`. An event appears only
+    /// after all events before it, so a reader that continues from the last number misses none.
     async fn events(&self, tenant: &TenantId, after_sequence: u64, limit: u32) -> Result<Vec<ChainedEvent>>;
 
-    /// The tenant's events about one task behind the number `after_sequence`, in order, at most `limit`, each as it
-    /// is kept, so that its hash can be computed anew.
+    /// The tenant's events about one task after the number `after_sequence`, in order, at most `limit`, each as it
+    /// is kept, so that its hash can be computed again.
     async fn records_of(
         &self,
         tenant: &TenantId,
@@ -344,8 +394,14 @@ pub trait AuditTrail: Send + Sync {
 
     /// Walks from the event with this number to the trail's sealed head: each is as it was recorded.
     ///
-    /// `Unavailable` with what was found; nothing may then be made of these events.
+    /// `NotFound` where the trail was resealed behind that event, else `Broken` with what was found; nothing may then be
+    /// made of these events.
     async fn holds_from(&self, tenant: &TenantId, sequence: u64) -> Result<()>;
+
+    /// Whether further events can be recorded: the trail holds at its end.
+    ///
+    /// `Broken` with what was found.
+    async fn can_go_on(&self, tenant: &TenantId) -> Result<()>;
 
     /// How many of the tenant's events no relay has passed on yet, see [`RelayLog`].
     async fn backlog(&self, tenant: &TenantId) -> Result<u64>;

@@ -33,7 +33,7 @@ pub struct CataloguedSnapshot {
 }
 
 impl CataloguedSnapshot {
-    /// The manifest, if the data behind it is still there.
+    /// The manifest, if its data is still there.
     ///
     /// # Errors
     /// `NotFound` that says when it expired.

@@ -1,4 +1,4 @@
-//! The use cases: start, result, open, cancel. Rights are checked here, first, for every face.
+//! The use cases: start, result, open, cancel. Rights are checked here, first, for every interface.
 
 use crate::arguments::{ArgumentValue, Arguments, RawArguments, UnknownNames, check_names};
 use crate::audit::AuditOperation;
@@ -133,7 +133,7 @@ impl Reports {
         let past = as_of.map(|_| &snapshot.id);
         let task_definition = task_definition_id(&caller.tenant, definition, &arguments, &scope, past);
         let id = TaskId::new(self.ids.fresh());
-        // The definition's id stands for report and arguments, which the task keeps.
+        // The definition's id is made of report and arguments, which the task keeps.
         let details = format!("definition {task_definition}");
         let event = self.event(caller, AuditOperation::Start, &id, &definition.name, details);
         let new = NewTask {
@@ -182,7 +182,7 @@ impl Reports {
         found.readable()
     }
 
-    /// The task behind a task result id or a task definition id (get-report-result). `None` where there is none.
+    /// The task of a task result id or a task definition id (get-report-result). `None` where there is none.
     ///
     /// # Errors
     /// `Forbidden`.
@@ -487,14 +487,14 @@ fn check_sources(
                 // First, so that it does not tell which other sources there are.
                 if !scope.has_source(text) {
                     return Err(Error::forbidden(format!(
-                        "argument {:?} is {}, which is none of the sources whose rows the caller may see",
+                        "argument {:?} is {}, which is not one of the sources whose rows the caller may see",
                         spec.name,
                         shown(text)
                     )));
                 }
                 let found = snapshot.source(text).ok_or_else(|| {
                     Error::invalid(format!(
-                        "argument {:?} is {}, which is the id of no source: expected {}",
+                        "argument {:?} is {}, which is not the id of a source: expected {}",
                         spec.name,
                         shown(text),
                         spec.kind.expectation()

@@ -1,4 +1,4 @@
-//! What a report needs to know of the data it reads: one published state, and the runs behind it.
+//! What a report needs to know of the data it reads: one published state, and the runs that it was made from.
 
 use crate::ids::{SnapshotId, SourceId};
 use chrono::{DateTime, Utc};
@@ -68,11 +68,14 @@ pub struct SourceRun {
     /// and may not mark them missing.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub stale: u64,
+    /// The time that the data itself says it is of, where the source's definition says where to find it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<DateTime<Utc>>,
     /// SHA-256 of the input, where it is one.
     pub input_digest: Option<String>,
     /// The source's account attributes, in schema order.
     pub attributes: Vec<String>,
-    /// What the source's next read can go on from, in the reader's own form; it stands beside the accounts that it is
+    /// What the source's next read can continue from, in the reader's own form; it is kept with the accounts that it is
     /// about, and so is never newer than they are. Holds no secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cursor: Option<String>,

@@ -5,7 +5,7 @@
 //!
 //! Invariants:
 //! - without an observer a step costs one load of memory, and nothing depends on it;
-//! - every name stands in [`Step::ALL`], and each step is passed somewhere in the crates; a test of `xtask` holds
+//! - every name is in [`Step::ALL`], and each step is passed somewhere in the crates; a test of `xtask` holds
 //!   both against the steps that are crashed at.
 
 use std::fmt;

@@ -7,8 +7,8 @@
 //!    │  └── retry ──────┤      (bounded attempts; every claim raises the epoch)
 //!    └──────── cancel ──┴────► Terminated
 //! ```
-//! An end state never changes. A store enforces these transitions in the `WHERE` of its updates;
-//! the epoch there keeps a worker that lost its lease from writing anything.
+//! An end state never changes. [`TaskState::entered_from`] declares every change. A store executes that declaration in
+//! the `WHERE` of its updates; the epoch there keeps a worker that lost its lease from writing anything.
 
 use crate::arguments::Arguments;
 use crate::audit::AuditOperation;
@@ -68,21 +68,18 @@ impl TaskState {
         }
     }
 
-    /// Whether a task in this state has files.
-    pub fn has_files(self) -> bool {
+    /// The states from which a task may change to this one: the declaration that stores execute. A running task is
+    /// taken by another worker when its lease has run out, and so changes to running again.
+    pub fn entered_from(self) -> &'static [Self] {
         match self {
-            Self::Succeeded | Self::Warned => true,
-            Self::Pending | Self::Running | Self::Failed | Self::Terminated => false,
+            Self::Pending | Self::Succeeded | Self::Warned => &[Self::Running],
+            Self::Running | Self::Failed | Self::Terminated => &[Self::Pending, Self::Running],
         }
     }
 
-    /// Whether the change from `self` to `next` is legal.
+    /// Whether a task in this state may change to `next`.
     pub fn may_become(self, next: Self) -> bool {
-        match self {
-            Self::Pending => matches!(next, Self::Running | Self::Failed | Self::Terminated),
-            Self::Running => next != Self::Running,
-            Self::Succeeded | Self::Warned | Self::Failed | Self::Terminated => false,
-        }
+        next.entered_from().contains(&self)
     }
 }
 
@@ -129,7 +126,7 @@ const TURN: TimeDelta = TimeDelta::minutes(1);
 /// Turns by client: for each task of the same client that is `ahead` (waiting or running) others may come a minute later
 /// and still go first, so that hundreds of starts of one client hold up nobody else. Small before large: a report whose
 /// last run took long gives way to what is started meanwhile, for as long as that run, a minute at most. Both are bounded,
-/// so nobody waits for ever: the place is fixed, and what is started after it goes behind.
+/// so nobody waits for ever: the place is fixed, and later starts get later places.
 pub fn place_in_line(created: DateTime<Utc>, ahead: u32, last_run: Option<TimeDelta>) -> DateTime<Utc> {
     let size = last_run.unwrap_or_default().clamp(TimeDelta::zero(), TURN);
     let turns = TURN.checked_mul(i32::try_from(ahead).unwrap_or(i32::MAX)).unwrap_or(TimeDelta::MAX);
@@ -330,7 +327,7 @@ pub fn task_definition_id(
     TaskDefinitionId::new(stable_id(parts))
 }
 
-/// Equal exactly for starts that are the same task (`contract.md`, start-report).
+/// Equal exactly for starts that are the same task (docs/contract.md, start-report).
 pub fn dedup_key(definition: &TaskDefinitionId, scope: &DataScope) -> String {
     stable_id(["live", definition.as_str(), &scope.to_string()])
 }

@@ -3,9 +3,9 @@
 //! Why here: a request brings it, the audit trail keeps it with the caller, and the relay sends it on.
 //!
 //! Invariants:
-//! - ids are lower-case hex digits and not all zeros, so they can stand in headers and in the log;
+//! - ids are lower-case hex digits and not all zeros, so they fit into headers and the log;
 //! - the trace id is the one that the request brought, if it brought a valid one; the span id is always ours;
-//! - `tracestate` is there only beside a trace that was brought, and is bounded.
+//! - `tracestate` is kept only with a trace that the request brought, and is bounded.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -88,7 +88,7 @@ fn parent(header: &[u8]) -> Option<(String, bool)> {
     let (version, id, span, flags) = (hex(2)?, hex(TRACE_ID_DIGITS)?, hex(SPAN_ID_DIGITS)?, hex(2)?);
     let zeros = |text: &str| text.bytes().all(|digit| digit == b'0');
     let goes_on = header.len() > PARENT_BYTES;
-    // Later versions may go on behind another hyphen.
+    // Later versions may continue after another hyphen.
     let fits = match version {
         "ff" => false,
         "00" => !goes_on,

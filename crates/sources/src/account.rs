@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 pub use settings::{AccountSettings, FlagCondition};
 
+use crate::dates::ReadDate;
 use crate::named::{Found, Named};
 use crate::ndjson::values::texts;
 use crate::reader::{Batch, ReadError, ReadSummary, Rejection, hex, shown};
@@ -105,7 +106,12 @@ pub(crate) struct AccountSink {
     rejections: Vec<Rejection>,
     pending_bytes: usize,
     seen: BTreeSet<String>,
+    /// Names whose values are in no row.
     withheld: BTreeSet<String>,
+    /// The date that the records are of.
+    pub(crate) date: ReadDate,
+    /// What is wrong with it; the whole read then fails.
+    date_fault: Option<String>,
     read: u64,
     rejected: u64,
     rejected_without_key: u64,
@@ -125,7 +131,7 @@ pub(crate) struct AccountSink {
 
 impl AccountSink {
     pub(crate) fn new(settings: AccountSettings, named: Named) -> Self {
-        let kept = |name: &&String| !named.withholds(name);
+        let kept = |name: &&String| named.keeps(name);
         let order = settings.attributes.as_ref().map(|names| names.iter().filter(kept).cloned().collect());
         Self {
             settings: Arc::new(settings),
@@ -138,6 +144,8 @@ impl AccountSink {
             pending_bytes: 0,
             seen: BTreeSet::new(),
             withheld: BTreeSet::new(),
+            date: ReadDate::None,
+            date_fault: None,
             read: 0,
             rejected: 0,
             rejected_without_key: 0,
@@ -161,7 +169,7 @@ impl AccountSink {
         self.named.check(&Found { names, is_schema: true, ignores_case: true })?;
         self.is_declared = true;
         if self.order.is_none() {
-            self.order = Some(names.iter().filter(|name| !self.named.withholds(name)).cloned().collect());
+            self.order = Some(names.iter().filter(|name| self.named.keeps(name)).cloned().collect());
         }
         self.know(names);
         Ok(())
@@ -178,11 +186,13 @@ impl AccountSink {
         if self.seen.contains(name) || self.withheld.contains(name) {
             return;
         }
-        if self.named.withholds(name) {
-            self.withheld.insert(name.to_owned());
-            self.warn(format!("{} is never kept", shown(name)));
-        } else {
+        if self.named.keeps(name) {
             self.seen.insert(name.to_owned());
+            return;
+        }
+        self.withheld.insert(name.to_owned());
+        if self.named.withholds(name) {
+            self.warn(format!("{} is never kept", shown(name)));
         }
     }
 
@@ -206,6 +216,12 @@ impl AccountSink {
     /// What names the account.
     pub(crate) fn key(&self) -> &str {
         &self.settings.native_identity
+    }
+
+    /// Which of a source's columns names the account, as [`Record::values`] finds it.
+    pub(crate) fn key_column(&self, names: &[String]) -> Option<usize> {
+        let exact = names.iter().position(|name| name == self.key());
+        exact.or_else(|| names.iter().position(|name| name.eq_ignore_ascii_case(self.key())))
     }
 
     /// The native identity that an object says, if it does.
@@ -258,6 +274,11 @@ impl AccountSink {
             }
         }
         self.read += 1;
+        if self.date_fault.is_none() {
+            let number = self.read;
+            self.date_fault =
+                self.date.see(|column| record.text(column), || format!("record {number}")).err();
+        }
         let text = |name: &Option<String>| record.text(name.as_deref()?);
         self.rows.line(record.line);
         self.rows.native_identity(native_identity);
@@ -307,7 +328,7 @@ impl AccountSink {
     /// What the read came to; `incomplete` is why it was not read to its end, where it was not.
     ///
     /// # Errors
-    /// A name of the definition that no record of a whole read has.
+    /// A name of the definition that no record of a whole read has; a date that is none, or not that of all records.
     pub(crate) fn summary(mut self, incomplete: Option<String>) -> Result<ReadSummary, String> {
         // A flag may be told by a column that is not kept.
         let seen = |wanted: &str| {
@@ -331,6 +352,10 @@ impl AccountSink {
             .map(|(key, name)| format!("{key}: no record has {name:?}"))
             .collect();
         self.warnings.extend(missing);
+        if let Some(fault) = self.date_fault {
+            return Err(fault);
+        }
+        let as_of = self.date.end(incomplete.is_none())?;
         let is_whole = incomplete.is_none() && self.rejected == 0;
         Ok(ReadSummary {
             read: self.read,
@@ -339,10 +364,11 @@ impl AccountSink {
             reported_total: self.reported_total,
             complete: incomplete.is_none(),
             incomplete_reason: incomplete,
-            digest_sha256: self.same_digest.unwrap_or_else(|| hex(&self.hash.finalize())),
+            digest_sha256: self.same_digest.unwrap_or_else(|| hex(self.hash.finalize())),
             bytes: self.bytes,
             schema,
             warnings: self.warnings,
+            as_of,
             changes_only: self.changes_only,
             // A record that was rejected must be told of again, though it does not change.
             cursor: self.cursor.filter(|_| is_whole),
@@ -351,7 +377,7 @@ impl AccountSink {
 
     /// The digest of what was pushed so far.
     pub(crate) fn digest_so_far(&self) -> String {
-        hex(&self.hash.clone().finalize())
+        hex(self.hash.clone().finalize())
     }
 
     /// There are no raw bytes that two reads would share, so the values stand for them, each with its length.

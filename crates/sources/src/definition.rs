@@ -34,6 +34,12 @@ pub const DEFAULT_DELETE_THRESHOLD_PERCENT: u8 = 10;
 /// Percentage of a source's records that may be refused in one read when the definition says nothing.
 pub const DEFAULT_REFUSED_MAX_PERCENT: u8 = 10;
 
+/// Whether `part` is more than `percent` of `whole`, as the thresholds of a definition mean it.
+#[must_use]
+pub fn exceeds(part: u64, percent: u8, whole: u64) -> bool {
+    u128::from(part) * 100 > u128::from(percent) * u128::from(whole)
+}
+
 /// One source, as the whole system knows it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,7 +66,7 @@ pub struct SourceDefinition {
     /// Columns that the definition names and the input may lack; any other that it lacks fails the read.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub optional: Vec<String>,
-    /// Attributes that are never kept, beside those whose names say that they hold passwords.
+    /// Attributes that are never kept, in addition to those whose names say that they hold passwords.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub never_kept: Vec<String>,
 }
@@ -191,15 +197,15 @@ impl ReaderSettings {
             Self::Delta(settings) => settings.account.needed("delta"),
             Self::Documents(_) => Vec::new(),
             Self::Ldap(settings) => settings.account.needed("ldap"),
-            Self::Ndjson(settings) => settings.account.needed("ndjson"),
-            Self::Parquet(settings) => settings.account.needed("parquet"),
+            Self::Ndjson(settings) => settings.named("ndjson"),
+            Self::Parquet(settings) => settings.named("parquet"),
             Self::Scim(settings) => settings.named(),
             Self::Sql(settings) => settings.account.needed("sql"),
             Self::Tenant(settings) => settings.marked(),
         }
     }
 
-    /// Whether what `groups` finds is an attribute beside the listed ones.
+    /// Whether what `groups` finds is an attribute in addition to the listed ones.
     pub(crate) fn adds(&self, name: &str) -> bool {
         match self {
             Self::Delimited(_)
@@ -451,7 +457,7 @@ impl SourceDefinition {
         let mut hash = Sha256::new();
         hash.update(b"source:");
         hash.update(name.as_bytes());
-        let mut text = crate::reader::hex(&hash.finalize());
+        let mut text = crate::reader::hex(hash.finalize());
         text.truncate(32);
         text
     }
@@ -482,5 +488,17 @@ impl SourceDefinition {
     #[must_use]
     pub fn is_authoritative(&self) -> bool {
         self.profile.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::exceeds;
+
+    #[test]
+    fn a_threshold_is_exceeded_by_more_than_its_share() {
+        assert!(!exceeds(1, 10, 10) && exceeds(2, 10, 10) && exceeds(1, 10, 9));
+        assert!(exceeds(1, 0, 1_000) && !exceeds(0, 0, 0) && !exceeds(5, 100, 5));
+        assert!(!exceeds(u64::MAX, 100, u64::MAX));
     }
 }

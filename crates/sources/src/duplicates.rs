@@ -17,8 +17,9 @@ use crate::record::column;
 const REMEMBERED_MAX: usize = 1 << 21;
 
 /// The accounts of a read so far.
-#[derive(Default)]
 pub struct Duplicates {
+    /// Records of one account are united, and so none of them is refused.
+    unites: bool,
     first: HashMap<u64, First>,
     refused: u64,
     is_partial: bool,
@@ -31,6 +32,12 @@ struct First {
 }
 
 impl Duplicates {
+    /// Before the first record; `unites` says that several records of one account are united.
+    #[must_use]
+    pub fn new(unites: bool) -> Self {
+        Self { unites, first: HashMap::new(), refused: 0, is_partial: false }
+    }
+
     /// Notes the records of a batch; gives those that name an account of an earlier record and differ from it. A refresh
     /// refuses them, and the earlier record too, for which of them is right cannot be told.
     pub fn note(&mut self, records: &RecordBatch) -> Vec<Rejection> {
@@ -48,7 +55,7 @@ impl Duplicates {
             let key = fingerprint(|hasher| native_identity.hash(hasher));
             let has_room = self.first.len() < REMEMBERED_MAX;
             match self.first.get_mut(&key) {
-                Some(first) if first.content == content => {}
+                Some(first) if self.unites || first.content == content => {}
                 Some(first) => {
                     self.refused += 1 + u64::from(!std::mem::replace(&mut first.is_refused, true));
                     let place =
@@ -69,6 +76,12 @@ impl Duplicates {
             }
         }
         found
+    }
+
+    /// Accounts that the records name, so far as they are remembered.
+    #[must_use]
+    pub fn accounts(&self) -> u64 {
+        self.first.len() as u64
     }
 
     /// Records that a refresh refuses for this.
@@ -145,7 +158,7 @@ mod tests {
 
     #[test]
     fn records_of_one_account_that_differ_are_found_across_batches() {
-        let mut duplicates = Duplicates::default();
+        let mut duplicates = Duplicates::new(false);
         assert_eq!(duplicates.note(&batch(&[(2, "1", "a"), (3, "2", "a"), (4, "1", "a")])), []);
         let found = duplicates.note(&batch(&[(5, "1", "b"), (6, "3", "a"), (7, "1", "c")]));
         let found: Vec<_> =
@@ -153,5 +166,9 @@ mod tests {
         assert_eq!(found, [(5, Some("1")), (7, Some("1"))]);
         // Lines 2, 5 and 7; line 4 says what line 2 does.
         assert_eq!((duplicates.refused(), duplicates.is_partial()), (3, false));
+        assert_eq!(duplicates.accounts(), 3);
+        let mut united = Duplicates::new(true);
+        assert_eq!(united.note(&batch(&[(2, "1", "a"), (3, "2", "a"), (4, "1", "b")])), []);
+        assert_eq!((united.refused(), united.accounts()), (0, 2));
     }
 }

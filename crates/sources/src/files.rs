@@ -7,6 +7,8 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use crate::account::AccountSettings;
+use crate::dates::DatePlace;
+use crate::pattern::matches;
 use crate::reader::ReadError;
 
 /// Files that one source may consist of.
@@ -19,6 +21,9 @@ pub struct FileSettings {
     /// The file, or files: the last part may have `*` for any characters and `?` for one. A relative path is taken
     /// from the definition file's folder.
     pub path: String,
+    /// Where the date is that the data is of; without it the data is of now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<DatePlace>,
     /// What the values mean.
     pub account: AccountSettings,
 }
@@ -26,14 +31,16 @@ pub struct FileSettings {
 impl FileSettings {
     /// The first fault, as the key and what is wrong with it.
     pub(crate) fn fault(&self) -> Option<(String, String)> {
-        let folder = Path::new(&self.path).parent().map(Path::to_string_lossy).unwrap_or_default();
-        if self.path.trim().is_empty() {
-            return Some(("path".to_owned(), "must not be blank".to_owned()));
-        }
-        if folder.contains(['*', '?']) {
-            return Some(("path".to_owned(), "expected `*` and `?` in its last part only".to_owned()));
-        }
-        self.account.fault()
+        let dates = || self.as_of.as_ref().and_then(DatePlace::fault);
+        path_fault(&self.path).or_else(dates).or_else(|| self.account.fault())
+    }
+
+    /// The attributes that a record of the source must be able to have, with their keys in the definition of a `kind`.
+    pub(crate) fn named(&self, kind: &str) -> Vec<(String, &str)> {
+        let mut named = self.account.needed(kind);
+        let date = self.as_of.as_ref().and_then(DatePlace::column);
+        named.extend(date.map(|name| (format!("{kind}.as_of"), name)));
+        named
     }
 
     /// The files, in the order of their names.
@@ -42,61 +49,55 @@ impl FileSettings {
     /// The settings are faulty, the folder cannot be read, or no file is there.
     pub(crate) fn files(&self, base_dir: &Path) -> Result<Vec<PathBuf>, ReadError> {
         let path = base_dir.join(&self.path);
-        let place = path.display().to_string();
-        let refuse = |reason: String| ReadError::Settings { path: place.clone(), reason };
         if let Some((key, reason)) = self.fault() {
-            return Err(refuse(format!("{key}: {reason}")));
+            let path = path.display().to_string();
+            return Err(ReadError::Settings { path, reason: format!("{key}: {reason}") });
         }
-        let pattern = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if !pattern.contains(['*', '?']) {
-            return Ok(vec![path]);
-        }
-        let folder = path.parent().unwrap_or(base_dir);
-        let failed = |source| ReadError::Io { action: "list", path: folder.display().to_string(), source };
-        let mut files = Vec::new();
-        for entry in std::fs::read_dir(folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let name = entry.file_name();
-            if matches(&pattern, &name.to_string_lossy()) && entry.path().is_file() {
-                files.push(entry.path());
-            }
-            if files.len() > FILES_MAX {
-                return Err(refuse(format!("expected at most {FILES_MAX} files")));
-            }
-        }
-        if files.is_empty() {
-            return Err(refuse("expected at least one file of this pattern".to_owned()));
-        }
-        files.sort_unstable();
-        Ok(files)
+        find(&path)
     }
 }
 
-/// Whether a name fits a pattern of `*` and `?`.
-fn matches(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
-    let (mut at, mut name_at) = (0, 0);
-    // Where the last star stands, and the first character that it has not taken yet.
-    let mut star = None;
-    while name_at < name.len() {
-        match pattern.get(at) {
-            Some('*') => {
-                star = Some((at, name_at));
-                at += 1;
-            }
-            Some(&wanted) if wanted == '?' || wanted == name[name_at] => {
-                at += 1;
-                name_at += 1;
-            }
-            Some(_) | None => {
-                let Some((star_at, taken)) = star else { return false };
-                star = Some((star_at, taken + 1));
-                at = star_at + 1;
-                name_at = taken + 1;
-            }
+/// What is wrong with a path that may be a pattern, as the key and the fault.
+pub(crate) fn path_fault(path: &str) -> Option<(String, String)> {
+    let folder = Path::new(path).parent().map(Path::to_string_lossy).unwrap_or_default();
+    let wanted = if path.trim().is_empty() {
+        "must not be blank"
+    } else if folder.contains(['*', '?']) {
+        "expected `*` and `?` in its last part only"
+    } else {
+        return None;
+    };
+    Some(("path".to_owned(), wanted.to_owned()))
+}
+
+/// The files of a path whose last part may be a pattern, in the order of their names.
+///
+/// # Errors
+/// The folder cannot be read, or no file is there.
+pub(crate) fn find(path: &Path) -> Result<Vec<PathBuf>, ReadError> {
+    let refuse = |reason: String| ReadError::Settings { path: path.display().to_string(), reason };
+    let pattern = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    if !pattern.contains(['*', '?']) {
+        return Ok(vec![path.to_owned()]);
+    }
+    let folder = path.parent().unwrap_or(path);
+    let failed = |source| ReadError::Io { action: "list", path: folder.display().to_string(), source };
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        if matches(&pattern, &name.to_string_lossy()) && entry.path().is_file() {
+            files.push(entry.path());
+        }
+        if files.len() > FILES_MAX {
+            return Err(refuse(format!("expected at most {FILES_MAX} files")));
         }
     }
-    pattern[at..].iter().all(|rest| *rest == '*')
+    if files.is_empty() {
+        return Err(refuse("expected at least one file of this pattern".to_owned()));
+    }
+    files.sort_unstable();
+    Ok(files)
 }
 
 /// A file as it was when it was opened.

@@ -173,7 +173,7 @@ impl Input {
 
     /// Bytes read and their SHA-256 in hex.
     pub(crate) fn digest(self) -> (u64, String) {
-        (self.bytes, hex(&self.hash.finalize()))
+        (self.bytes, hex(self.hash.finalize()))
     }
 
     fn raw(&self) -> &[u8] {

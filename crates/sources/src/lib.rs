@@ -17,6 +17,8 @@
 //! sets of named values share `account`, which makes records of them.
 
 mod account;
+mod check;
+mod dates;
 pub mod definition;
 pub mod delimited;
 mod delta;
@@ -31,6 +33,7 @@ mod named;
 mod ndjson;
 pub mod organisation;
 mod parquet;
+mod pattern;
 mod reader;
 mod record;
 mod remote;
@@ -48,6 +51,8 @@ use named::Named;
 pub use named::unmapped_identity_attributes;
 
 pub use account::{AccountSettings, FlagCondition};
+pub use check::{SourceCheck, check_source};
+pub use dates::{DatePlace, not_to_come};
 pub use definition::{
     AttributeMapping, CorrelationRule, DefinitionError, FlagRule, IdentityStatus, LifecycleDefinition,
     ManagerDefinition, ManagerMatch, MappingSource, PreferDefinition, ProfileDefinition, ReaderSettings,
@@ -68,10 +73,10 @@ pub use scim::{GroupsFrom, Paging, ScimSettings};
 pub use secret::{Environment, Secret};
 pub use sql::SqlSettings;
 pub use tenant::{
-    LeftOut, MirrorRequest, TenantMirror, TenantObjects, TenantSettings, mirror as mirror_tenant,
-    write_documents as write_tenant_documents,
+    LeftOut, MirrorRequest, SourceChange, SourceChangeKind, TenantMirror, TenantObjects, TenantSettings,
+    mirror as mirror_tenant, mirror_changes,
 };
-pub use unread::unread_digest;
+pub use unread::{unread_date, unread_digest};
 
 /// Opens the source of accounts that `definition` describes, for one full read.
 ///

@@ -20,8 +20,10 @@ const COMPARED_CHARACTERS_MAX: usize = 80;
 /// Columns among which the nearest is looked for.
 const COMPARED_NAMES_MAX: usize = 2000;
 
-/// How the key ends of the column that tells accounts apart.
-const NATIVE_IDENTITY: &str = ".native_identity";
+/// How the keys end of columns that must be there: the one that tells accounts apart, and the one with the date.
+const NEVER_ABSENT: [&str; 2] = [".native_identity", AS_OF];
+/// How the key ends of the column with the date that the data is of.
+const AS_OF: &str = ".as_of";
 
 /// What a definition says about the names of its input's columns.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +33,8 @@ pub(crate) struct Named {
     looked_up: BTreeSet<String>,
     optional: BTreeSet<String>,
     never_kept: BTreeSet<String>,
+    /// The column with the data's date, if nothing else names it.
+    date: Option<String>,
 }
 
 #[derive(Clone, Debug)]
@@ -60,8 +64,7 @@ impl Named {
         let never_kept = definition.never_kept.iter().map(|name| name.to_ascii_lowercase()).collect();
         let mut wanted = Vec::new();
         let mut add = |key: String, name: &str, is_attribute| {
-            // Without a native identity no record can be read.
-            let may_be_absent = optional.contains(name) && !key.ends_with(NATIVE_IDENTITY);
+            let may_be_absent = optional.contains(name) && !must_be_there(&key);
             if !may_be_absent && !definition.reader.adds(name) {
                 let is_listed_only = key.ends_with(".attributes");
                 wanted.push(Wanted { key, name: name.to_owned(), is_attribute, is_listed_only });
@@ -75,7 +78,15 @@ impl Named {
         }
         let looked_up =
             definition.account_attributes().into_iter().map(|(_, name)| name.to_owned()).collect();
-        Self { wanted, looked_up, optional, never_kept }
+        let (dates, others): (Vec<_>, Vec<_>) = definition
+            .reader
+            .named()
+            .into_iter()
+            .chain(definition.account_attributes())
+            .partition(|(key, _)| key.ends_with(AS_OF));
+        let is_alone = |name: &&str| !others.iter().any(|(_, other)| other.eq_ignore_ascii_case(name));
+        let date = dates.into_iter().map(|(_, name)| name).find(is_alone).map(str::to_owned);
+        Self { wanted, looked_up, optional, never_kept, date }
     }
 
     /// Whether the definition says that a column may be absent.
@@ -86,6 +97,12 @@ impl Named {
     /// Whether the values under a name are never kept.
     pub(crate) fn withholds(&self, name: &str) -> bool {
         is_password(name) || self.never_kept.contains(&name.to_ascii_lowercase())
+    }
+
+    /// Whether the values under a name become an attribute, where the definition lists none: not if they are withheld,
+    /// and not if they are the data's date, with which every account would change from read to read.
+    pub(crate) fn keeps(&self, name: &str) -> bool {
+        !self.withholds(name) && !self.date.as_ref().is_some_and(|date| date.eq_ignore_ascii_case(name))
     }
 
     /// The spelling under which the engine looks an attribute up, for kinds of sources that know no case.
@@ -114,8 +131,7 @@ impl Named {
                 let what = if found.is_schema { "there is no column" } else { "no record has" };
                 let nearest = nearest(name, found.names)
                     .map_or_else(String::new, |nearest| format!("the nearest is {}; ", shown(nearest)));
-                let may_be_absent = !key.ends_with(NATIVE_IDENTITY);
-                let way_out = if may_be_absent { ", or the name among `optional`" } else { "" };
+                let way_out = if must_be_there(key) { "" } else { ", or the name among `optional`" };
                 Err(format!(
                     "{key}: {what} {}: {nearest}expected one of {}{way_out}",
                     shown(name),
@@ -124,6 +140,10 @@ impl Named {
             }
         }
     }
+}
+
+fn must_be_there(key: &str) -> bool {
+    NEVER_ABSENT.iter().any(|end| key.ends_with(end))
 }
 
 /// Identity attributes that are there though no profile maps them: the display name and the lifecycle state.

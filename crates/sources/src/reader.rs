@@ -1,9 +1,15 @@
 //! What every kind of source gives: batches of records, rejections, and a summary at the end.
 
 use arrow::record_batch::RecordBatch;
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+/// Lower-case hexadecimal digits of bytes.
+pub(crate) use hex::encode as hex;
 
 /// A record of the source that could not become an account record, and why.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Rejection {
     /// Physical line on which the record begins, counted from 1; for sources without lines the number of the record in
     /// this read.
@@ -56,6 +62,8 @@ pub struct ReadSummary {
     pub schema: Vec<String>,
     /// What the reader of a report must know though nothing failed, such as a listed column that is missing.
     pub warnings: Vec<String>,
+    /// The time that the data is of, where the definition says that it carries one.
+    pub as_of: Option<DateTime<Utc>>,
     /// Only records that changed since the read that `cursor` came from were given, and every account that is there
     /// is among [`Batch::present`]. Otherwise every record was given.
     pub changes_only: bool,
@@ -78,7 +86,7 @@ pub enum ReadError {
         #[source]
         source: std::io::Error,
     },
-    /// The head of the source does not fit its definition.
+    /// The head of the source, or what all its records share, does not fit the definition.
     #[error("{path}:{line}:{column}: {reason}")]
     Header {
         /// The file.
@@ -136,13 +144,13 @@ pub(crate) fn shown(name: &str) -> String {
     }
 }
 
-/// Bytes as lower-case hex.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2);
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+/// An error and its causes, in one line.
+pub(crate) fn error_chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
     }
     text
 }

@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use chrono::{DateTime, Utc};
 use sha2::{Digest, Sha256};
 
 use crate::definition::{ReaderSettings, SourceDefinition};
@@ -20,7 +21,7 @@ const PIECE_BYTES: usize = 256 << 10;
 /// [`ReadError`] when a file cannot be opened or read.
 pub fn unread_digest(definition: &SourceDefinition, base_dir: &Path) -> Result<Option<String>, ReadError> {
     match &definition.reader {
-        ReaderSettings::Delimited(settings) => of_files(&[base_dir.join(&settings.path)]),
+        ReaderSettings::Delimited(settings) => of_files(&[settings.file(base_dir)?]),
         ReaderSettings::Ndjson(settings) => of_files(&settings.files(base_dir)?),
         ReaderSettings::Delta(_)
         | ReaderSettings::Documents(_)
@@ -30,6 +31,30 @@ pub fn unread_digest(definition: &SourceDefinition, base_dir: &Path) -> Result<O
         | ReaderSettings::Sql(_)
         | ReaderSettings::Tenant(_) => Ok(None),
     }
+}
+
+/// The date in the names of the source's files, where the definition has it there: they may have another name than at the
+/// last read, and the same bytes.
+///
+/// # Errors
+/// [`ReadError`] when there is no file, or its name has no date.
+pub fn unread_date(
+    definition: &SourceDefinition,
+    base_dir: &Path,
+) -> Result<Option<DateTime<Utc>>, ReadError> {
+    let (place, files) = match &definition.reader {
+        ReaderSettings::Delimited(settings) => (&settings.as_of, vec![settings.file(base_dir)?]),
+        ReaderSettings::Ndjson(settings) | ReaderSettings::Parquet(settings) => {
+            (&settings.as_of, settings.files(base_dir)?)
+        }
+        ReaderSettings::Delta(_)
+        | ReaderSettings::Documents(_)
+        | ReaderSettings::Ldap(_)
+        | ReaderSettings::Scim(_)
+        | ReaderSettings::Sql(_)
+        | ReaderSettings::Tenant(_) => return Ok(None),
+    };
+    place.as_ref().map_or(Ok(None), |place| place.of_names(&files))
 }
 
 fn of_files(files: &[PathBuf]) -> Result<Option<String>, ReadError> {
@@ -53,7 +78,7 @@ fn of_files(files: &[PathBuf]) -> Result<Option<String>, ReadError> {
             return Ok(None);
         }
     }
-    Ok(Some(hex(&hash.finalize())))
+    Ok(Some(hex(hash.finalize())))
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Which attributes hold passwords, by their names.
 //!
-//! Why here: exports and directories give hashes and passwords beside everything else, and reports are files that many
+//! Why here: exports and directories give hashes and passwords with everything else, and reports are files that many
 //! people read. What is withheld reaches no batch, and so no table, document or digest of a record.
 //!
 //! Invariants: a name is known whatever its case, its separators, its options (`;x`) and the schema or the attribute

@@ -5,7 +5,10 @@
 //!   transaction, so events become visible in the order of their numbers and no number is missing;
 //! - rows never change and are never deleted; triggers hold that whoever writes;
 //! - a chain is extended only where its last event is the one of its head and the head's seal holds. Otherwise whoever
-//!   may write to the database could change events, and the next seal would cover them.
+//!   may write to the database could change events, and the next seal would cover them. A person can have a broken chain
+//!   go on, by an event that says so ([`reseal`]).
+
+mod reseal;
 
 use crate::failure::failed;
 use crate::rows;
@@ -13,7 +16,9 @@ use crate::session::{Read, Row, Session, Work, values};
 use crate::store::Store;
 use async_trait::async_trait;
 use hmac::{Hmac, KeyInit, Mac};
-use muster_reports::audit::{AuditHead, AuditRecord, ChainedEvent, Finding, Seal, Verification, Walk};
+use muster_reports::audit::{
+    AuditHead, AuditRecord, ChainedEvent, Finding, KnownThings, Seal, Verification, Walk,
+};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{TaskId, TenantId, hex};
 use muster_reports::ports::{AuditEvent, AuditTrail};
@@ -27,6 +32,8 @@ const CALLER_MAX: usize = 65_536;
 const DETAILS_MAX: usize = 65_536;
 /// Rows that a walk reads at once.
 const PAGE: i64 = 1_000;
+/// What fails where an event cannot be recorded.
+const RECORD: &str = "record an audit event";
 
 /// The key of the seals on the heads of audit trails; kept outside the database.
 #[derive(Clone)]
@@ -41,7 +48,7 @@ impl SealKey {
     fn seal(&self, tenant: &TenantId, head: &AuditHead) -> String {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of every length");
         mac.update(head.sealed_text(tenant).as_bytes());
-        hex(&mac.finalize().into_bytes())
+        hex(mac.finalize().into_bytes())
     }
 }
 
@@ -81,10 +88,18 @@ impl AuditTrail for Store {
         };
         let walked = self.walk(tenant, Walk::behind(before), (number.saturating_sub(1), i64::MAX)).await;
         let (walk, head, seal) = walked.map_err(wrong)?;
-        match walk.finish(head, seal, 0).findings.first() {
-            None => Ok(()),
-            Some(finding) => Err(broken(finding)),
+        let found = walk.finish(head, seal, 0).findings.told;
+        // The trail itself goes on, and these events will never be as they were recorded.
+        if let Some(reseal) = found.iter().find(|finding| matches!(finding, Finding::Resealed { .. })) {
+            return Err(Error::not_found(format!("{reseal}, so no evidence can be made of it")));
         }
+        found.first().map_or(Ok(()), |finding| Err(broken(finding)))
+    }
+
+    async fn can_go_on(&self, tenant: &TenantId) -> Result<()> {
+        let end = self.read(End::SQL, values![tenant.as_str()]).await.and_then(|found| End::of(&found));
+        let end = end.map_err(|error| failed("check the audit trail", error))?;
+        end.sound(tenant, self.settings.seal_key.as_ref()).map(drop)
     }
 
     async fn backlog(&self, tenant: &TenantId) -> Result<u64> {
@@ -96,7 +111,7 @@ impl AuditTrail for Store {
             )
             .await;
         let backlog = counted.and_then(|row| row.map_or(Ok(0), |row| row.integer("backlog")));
-        // Negative where events were removed behind the service's back.
+        // Negative where somebody else removed events from the database.
         backlog
             .map(|backlog| u64::try_from(backlog).unwrap_or(0))
             .map_err(|error| failed("read the audit trail", error))
@@ -138,9 +153,9 @@ impl AuditTrail for Store {
 
 /// Nothing may be done that must be recorded: whoever could change the trail could also make it hold again.
 fn broken(fault: impl fmt::Display) -> Error {
-    Error::unavailable(format!(
+    Error::broken(format!(
         "the audit trail is broken ({fault}): nothing is recorded, and nothing is done that must be recorded, until it \
-         is again what was recorded; `muster audit verify` lists what is wrong"
+         is again what was recorded; `muster audit verify` lists what is wrong, and docs/audit.md the ways out"
     ))
 }
 
@@ -203,7 +218,7 @@ impl End {
         Ok(end)
     }
 
-    /// The head, if the chain may be extended behind it.
+    /// The head, if the chain may be extended from it.
     fn sound(self, tenant: &TenantId, key: Option<&SealKey>) -> Result<AuditHead> {
         match (self.head, &self.last[..]) {
             (None, []) => Ok(AuditHead::empty()),
@@ -242,9 +257,8 @@ impl Entry {
 /// Puts an event at the end of its tenant's chain, in whichever transaction the session is. The last thing there:
 /// whoever holds a chain waits for nothing else, so that no two wait for each other.
 pub(crate) async fn append(session: &mut Session<'_>, entry: &Entry) -> Result<()> {
-    let Entry { event, caller, key } = entry;
-    const WHAT: &str = "record an audit event";
-    let wrong = |error| failed(WHAT, error);
+    let Entry { event, key, .. } = entry;
+    let wrong = |error| failed(RECORD, error);
     let tenant = &event.caller.tenant;
     session.alone_in(&format!("audit {tenant}")).await.map_err(wrong)?;
     let known = session.first("SELECT seq FROM audit_events WHERE id = $1", values![&event.id]).await;
@@ -253,7 +267,15 @@ pub(crate) async fn append(session: &mut Session<'_>, entry: &Entry) -> Result<(
     }
     let end = session.all(End::SQL, values![tenant.as_str()]).await;
     let head = end.and_then(|found| End::of(&found)).map_err(wrong)?.sound(tenant, key.as_ref())?;
-    let record = AuditRecord::behind(&head, event, caller.clone());
+    put(session, entry, &head).await
+}
+
+/// Puts an event behind `head` and moves the head to it. The session has the chain for itself.
+async fn put(session: &mut Session<'_>, entry: &Entry, head: &AuditHead) -> Result<()> {
+    let Entry { event, caller, key } = entry;
+    let wrong = |error| failed(RECORD, error);
+    let tenant = &event.caller.tenant;
+    let record = AuditRecord::behind(head, event, caller.clone());
     let sequence = rows::signed("the number of an audit event", record.sequence)?;
     session
         .change(
@@ -292,31 +314,40 @@ pub(crate) async fn append(session: &mut Session<'_>, entry: &Entry) -> Result<(
     Ok(())
 }
 
+/// The number of the last thing of a kind that a reseal covers.
+type LastKnown = fn(&KnownThings) -> i64;
+
 /// Everything whose beginning is recorded in the transaction that makes it, but for what was there before the version
-/// that began to. By EXCEPT, which PostgreSQL sorts or hashes: it walks a `NOT IN` that is larger than its working memory
-/// once for each row.
-const UNRECORDED: [(&str, &str); 3] = [
+/// that began to; of that what was counted behind $2 and up to $3. By EXCEPT, which PostgreSQL sorts or hashes: it walks a
+/// `NOT IN` that is larger than its working memory once for each row.
+const UNRECORDED: [(&str, LastKnown, &str); 3] = [
     (
         "tasks",
+        |known| known.tasks,
         "SELECT count(*) AS unrecorded, min(id) AS first FROM (
              SELECT t.id AS id FROM tasks t
              WHERE t.tenant = $1 AND t.seq > coalesce((SELECT max(tasks_before) FROM installation), 0)
+                 AND t.seq > $2 AND t.seq <= $3
              EXCEPT SELECT e.task FROM audit_events e
              WHERE e.tenant = $1 AND e.operation = 'start' AND e.sequence IS NOT NULL) AS missing",
     ),
     (
         "snapshots",
+        |known| known.snapshots,
         "SELECT count(*) AS unrecorded, min(id) AS first FROM (
              SELECT s.id AS id FROM snapshots s
              WHERE s.tenant = $1 AND s.seq > coalesce((SELECT max(snapshots_before) FROM installation), 0)
+                 AND s.seq > $2 AND s.seq <= $3
              EXCEPT SELECT e.report FROM audit_events e
              WHERE e.tenant = $1 AND e.operation = 'snapshot_published' AND e.sequence IS NOT NULL) AS missing",
     ),
     (
         "credentials",
+        |known| known.credentials,
         "SELECT count(*) AS unrecorded, min(id) AS first FROM (
              SELECT c.client AS id FROM credentials c
              WHERE c.tenant = $1 AND c.created > coalesce((SELECT max(credentials_before) FROM installation), -1)
+                 AND c.created > $2 AND c.created <= $3
              EXCEPT SELECT e.report FROM audit_events e
              WHERE e.tenant = $1 AND e.operation = 'credential_created' AND e.sequence IS NOT NULL) AS missing",
     ),
@@ -333,21 +364,11 @@ impl Store {
         Recorder { key: self.settings.seal_key.clone() }
     }
 
-    /// Whether a tenant's trail can be extended: what is not may be recorded, must not be done.
-    ///
-    /// # Errors
-    /// `Unavailable` with what is wrong with its end; when the store fails.
-    pub async fn audit_can_go_on(&self, tenant: &TenantId) -> Result<()> {
-        let end = self.read(End::SQL, values![tenant.as_str()]).await.and_then(|found| End::of(&found));
-        let end = end.map_err(|error| failed("check the audit trail", error))?;
-        end.sound(tenant, self.settings.seal_key.as_ref()).map(drop)
-    }
-
     /// As [`Store::write`]. Where there is an event and `counts` says that the outcome is worth it, it is recorded
     /// in the same transaction.
     pub(crate) async fn write_recorded<T, F>(
         &self,
-        event: Option<&AuditEvent>,
+        event: &AuditEvent,
         counts: fn(&T) -> bool,
         work: F,
     ) -> Result<T>
@@ -355,14 +376,13 @@ impl Store {
         T: Send + 'static,
         F: for<'c> Fn(Session<'c>) -> Work<'c, T> + Send + Sync + 'static,
     {
-        let entry = event.map(|event| self.entry(event)).transpose()?;
-        let kept = Arc::new((work, entry));
+        let kept = Arc::new((work, self.entry(event)?));
         self.write(move |mut session| {
             let kept = kept.clone();
             Box::pin(async move {
                 let (work, entry) = &*kept;
                 let outcome = work(session.lend()).await?;
-                if let Some(entry) = entry.as_ref().filter(|_| counts(&outcome)) {
+                if counts(&outcome) {
                     append(&mut session, entry).await?;
                 }
                 Ok(outcome)
@@ -375,16 +395,39 @@ impl Store {
     /// walks showed and that were kept elsewhere: each must still be in the chain.
     ///
     /// # Errors
-    /// When the store fails. What was done to the trail is no error but a finding.
+    /// When the store fails. What was done to the trail is a finding and not an error.
     pub async fn verify_audit(&self, tenant: &TenantId, noted: Vec<AuditHead>) -> Result<Verification> {
         let wrong = |error| failed("verify the audit trail", error);
-        let (mut walk, head, seal) = self.walk(tenant, Walk::new(noted), (0, 0)).await.map_err(wrong)?;
-        for (what, sql) in UNRECORDED {
-            if let Some(finding) = self.unrecorded(tenant, what, sql).await.map_err(wrong)? {
+        let walked = Box::pin(self.walk(tenant, Walk::new(noted), (0, 0))).await.map_err(wrong)?;
+        Box::pin(self.verified(tenant, walked)).await.map_err(wrong)
+    }
+
+    /// What a walk along a whole chain showed, and what the things beside it show.
+    async fn verified(
+        &self,
+        tenant: &TenantId,
+        (mut walk, head, seal): (Walk, Option<AuditHead>, Seal),
+    ) -> Read<Verification> {
+        let (known, place) = match walk.resealed() {
+            Some(resealed) => (Some(reseal::known(resealed)?), resealed.place),
+            None => (None, 0),
+        };
+        for (what, last, sql) in UNRECORDED {
+            let last = known.as_ref().map_or(i64::MIN, last);
+            if known.is_some()
+                && let Some(finding) = self.unrecorded(tenant, what, sql, (i64::MIN, last)).await?
+            {
+                walk.note_before(finding);
+            }
+            if let Some(finding) = self.unrecorded(tenant, what, sql, (last, i64::MAX)).await? {
                 walk.note(finding);
             }
         }
-        let unchained = self.unchained(tenant).await.map_err(wrong)?;
+        let before = self.unchained(tenant, (0, place)).await?;
+        if before > 0 {
+            walk.note_before(Finding::Unchained { count: before });
+        }
+        let unchained = self.unchained(tenant, (place, i64::MAX)).await?;
         Ok(walk.finish(head, seal, unchained))
     }
 
@@ -421,8 +464,10 @@ impl Store {
         tenant: &TenantId,
         what: &'static str,
         sql: &'static str,
+        (after, last): (i64, i64),
     ) -> Read<Option<Finding>> {
-        let Some(row) = self.read_first(sql, values![tenant.as_str()]).await? else { return Ok(None) };
+        let found = self.read_first(sql, values![tenant.as_str(), after, last]).await?;
+        let Some(row) = found else { return Ok(None) };
         let (count, first) = (row.integer("unrecorded")?.cast_unsigned(), row.optional_text("first")?);
         Ok(first.map(|first| Finding::Unrecorded { what, count, first }))
     }
@@ -460,13 +505,15 @@ impl Store {
         }
     }
 
-    /// How many events are in no chain although they were recorded after the chain had begun.
-    async fn unchained(&self, tenant: &TenantId) -> Read<u64> {
+    /// How many events are in no chain although they were recorded after the chain had begun, behind one place and up to
+    /// another.
+    async fn unchained(&self, tenant: &TenantId, (after, last): (i64, i64)) -> Read<u64> {
         let counted = self
             .read_first(
                 "SELECT count(*) AS unchained FROM audit_events WHERE tenant = $1 AND sequence IS NULL
-                 AND seq > (SELECT min(seq) FROM audit_events WHERE tenant = $1 AND sequence IS NOT NULL)",
-                values![tenant.as_str()],
+                 AND seq > (SELECT min(seq) FROM audit_events WHERE tenant = $1 AND sequence IS NOT NULL)
+                 AND seq > $2 AND seq <= $3",
+                values![tenant.as_str(), after, last],
             )
             .await?;
         counted.map_or(Ok(0), |row| row.integer("unchained")).map(i64::cast_unsigned)

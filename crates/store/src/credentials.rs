@@ -6,7 +6,7 @@ use crate::session::values;
 use crate::store::Store;
 use async_trait::async_trait;
 use muster_reports::error::{Error, Result};
-use muster_reports::ids::ClientId;
+use muster_reports::ids::{ClientId, TenantId};
 use muster_reports::ports::{AuditEvent, Credential, Credentials};
 use std::sync::Arc;
 
@@ -14,12 +14,9 @@ const CLIENT_MAX: usize = 256;
 const CALLER_MAX: usize = 65_536;
 const DESCRIPTION_MAX: usize = 4_096;
 
-impl Store {
-    /// As [`Credentials::create`], with an event in the same transaction.
-    ///
-    /// # Errors
-    /// As [`Credentials::create`]; when the event cannot be recorded.
-    pub async fn create_credential(&self, credential: &Credential, event: Option<&AuditEvent>) -> Result<()> {
+#[async_trait]
+impl Credentials for Store {
+    async fn create(&self, credential: &Credential, event: &AuditEvent) -> Result<()> {
         rows::bounded("the client id", credential.caller.client.as_str(), CLIENT_MAX)?;
         rows::bounded("the description of a credential", &credential.description, DESCRIPTION_MAX)?;
         let caller = rows::to_json("the caller of a credential", &credential.caller, CALLER_MAX)?;
@@ -61,13 +58,6 @@ impl Store {
         )
         .await
     }
-}
-
-#[async_trait]
-impl Credentials for Store {
-    async fn create(&self, credential: &Credential) -> Result<()> {
-        self.create_credential(credential, None).await
-    }
 
     async fn credential(&self, client: &ClientId) -> Result<Option<Credential>> {
         let found =
@@ -75,5 +65,40 @@ impl Credentials for Store {
         found
             .and_then(|row| row.as_ref().map(rows::credential).transpose())
             .map_err(|error| failed("read a credential", error))
+    }
+
+    async fn credentials(&self, tenant: &TenantId) -> Result<Vec<Credential>> {
+        let found = self
+            .read(
+                "SELECT * FROM credentials WHERE tenant = $1 ORDER BY created, client",
+                values![tenant.as_str()],
+            )
+            .await;
+        found
+            .and_then(|found| found.iter().map(rows::credential).collect())
+            .map_err(|error| failed("list credentials", error))
+    }
+
+    async fn disable(&self, client: &ClientId, event: &AuditEvent) -> Result<bool> {
+        let kept = Arc::new((event.caller.tenant.clone(), client.clone()));
+        self.write_recorded(
+            event,
+            |known| *known,
+            move |mut session| {
+                let kept = kept.clone();
+                Box::pin(async move {
+                    let (tenant, client) = &*kept;
+                    session
+                        .change(
+                            "UPDATE credentials SET enabled = $1 WHERE tenant = $2 AND client = $3",
+                            values![false, tenant.as_str(), client.as_str()],
+                        )
+                        .await
+                        .map(|changed| changed > 0)
+                        .map_err(|error| failed("disable a credential", error))
+                })
+            },
+        )
+        .await
     }
 }

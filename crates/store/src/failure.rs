@@ -26,7 +26,8 @@ pub(crate) fn failed(what: &str, error: sqlx::Error) -> Error {
         return unavailable(format!("the store could not {what}: {why}"), error);
     }
     if is_busy(&error) {
-        return unavailable(format!("the store is busy and could not {what}"), error);
+        // Without the database's words: nothing has failed, and the log is to tell the two apart.
+        return Error::unavailable(format!("the store is busy and could not {what}"));
     }
     if is_away(&error) {
         return unavailable(format!("the store cannot be reached and could not {what}"), error);

@@ -1,4 +1,4 @@
-//! Which installation a database belongs to. The folder of files beside it has the same mark, so that neither is used
+//! Which installation a database belongs to. The folder of files that belongs to it has the same mark, so that neither is used
 //! with another's: what no record names would be taken for left over.
 
 use crate::failure::failed;

@@ -2,7 +2,7 @@
 
 use muster_reports::task::{Message, Severity};
 
-/// Messages kept per task, besides notes on what was left out and the errors that end it.
+/// Messages kept for a task. A note on what was left out and the errors that end it are kept in addition.
 const MESSAGES_MAX: usize = 1_000;
 /// Bytes kept of one message text.
 const TEXT_MAX: usize = 4_000;

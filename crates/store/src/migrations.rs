@@ -1,8 +1,8 @@
 //! Bringing tables up to date.
 //!
-//! Each database has its own numbered files. A file that has been applied never changes (its checksum is
-//! kept beside it), and a new one only adds, so that a process of the version before goes on working
-//! beside one of the next. Opening refuses tables that know a file which this version does not.
+//! Each database has its own numbered files. A file that has been applied never changes: its checksum is kept with
+//! its number. A new file only adds, or drops what the version before does not use, so that processes of both versions
+//! work on one database. Opening refuses tables to which a file was applied that this version does not have.
 
 use crate::failure::failed;
 use muster_reports::error::{Error, Result};
@@ -22,7 +22,7 @@ pub(crate) async fn run<C: Migrate>(migrator: &Migrator, connection: &mut C, pla
              expected at most {known}"
         )
     } else if let MigrateError::VersionMismatch(version) = error {
-        format!("{place}: version {version} of its tables is another than this program's")
+        format!("{place}: version {version} of its tables differs from this program's")
     } else {
         format!("the tables of {place} are not usable")
     };

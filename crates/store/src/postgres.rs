@@ -5,8 +5,8 @@
 //! - a call ends: connections, statements and locks are waited for as long as the settings say;
 //! - the URL's password is in no error and no log line.
 
+pub(crate) mod escaping;
 mod listen;
-pub(crate) mod texts;
 mod transact;
 mod url;
 

@@ -2,7 +2,7 @@
 
 use crate::failure::{failed, is_taken};
 use crate::rows;
-use crate::session::{Value, values};
+use crate::session::{Session, Value, values};
 use crate::store::Store;
 use async_trait::async_trait;
 use muster_reports::error::{Error, Result};
@@ -29,160 +29,63 @@ const PUT_SOURCE: &str = "INSERT INTO sources (tenant, id, name, definition, bas
      ON CONFLICT (tenant, id) DO UPDATE SET
      name = excluded.name, definition = excluded.definition, base_dir = excluded.base_dir";
 
-/// A name that a source has within a transaction only, so that names can be exchanged. No name of a person's has this
-/// character.
-fn between(source: &RegisteredSource) -> String {
+/// A name that a source has only within a transaction, so that names can be exchanged. Names that people give do not
+/// have this character.
+fn interim_name(source: &RegisteredSource) -> String {
     format!("\u{1}{}", source.id.as_str())
 }
 
-impl Store {
-    /// As [`Registry::put_source`], with an event in the same transaction.
-    ///
-    /// # Errors
-    /// As [`Registry::put_source`]; when the event cannot be recorded.
-    pub async fn register_source(
-        &self,
-        tenant: &TenantId,
-        source: &RegisteredSource,
-        event: Option<&AuditEvent>,
-    ) -> Result<()> {
-        self.register_sources(tenant, std::slice::from_ref(source), event).await
-    }
-
-    /// Adds or replaces several sources, or none of them, with an event in the same transaction. They may exchange
-    /// their names.
-    ///
-    /// # Errors
-    /// As [`Registry::put_source`]; when the event cannot be recorded.
-    pub async fn register_sources(
-        &self,
-        tenant: &TenantId,
-        sources: &[RegisteredSource],
-        event: Option<&AuditEvent>,
-    ) -> Result<()> {
+#[async_trait]
+impl Registry for Store {
+    async fn put_sources(&self, sources: &[RegisteredSource], event: &AuditEvent) -> Result<()> {
         for source in sources {
             rows::bounded("the id of a source", source.id.as_str(), NAME_MAX)?;
             rows::bounded("the name of a source", &source.name, NAME_MAX)?;
             rows::bounded("the folder of a source", &source.base_dir, PATH_MAX)?;
             rows::bounded("the definition of a source", &source.definition, DEFINITION_MAX)?;
         }
-        let kept = Arc::new((tenant.clone(), sources.to_vec()));
+        let kept = Arc::new((event.caller.tenant.clone(), sources.to_vec()));
         self.write_recorded(
             event,
             |()| true,
             move |mut session| {
                 let kept = kept.clone();
-                Box::pin(async move {
-                    let (tenant, sources) = &*kept;
-                    let free_names = if sources.len() > 1 { &sources[..] } else { &[] };
-                    for source in free_names {
-                        session
-                            .change(
-                                "UPDATE sources SET name = $3 WHERE tenant = $1 AND id = $2",
-                                values![tenant.as_str(), source.id.as_str(), &between(source)],
-                            )
-                            .await
-                            .map_err(|error| failed("rename a source", error))?;
-                    }
-                    for source in sources {
-                        let put = session
-                            .change(
-                                PUT_SOURCE,
-                                values![
-                                    tenant.as_str(),
-                                    source.id.as_str(),
-                                    &source.name,
-                                    &source.definition,
-                                    &source.base_dir,
-                                    SOURCES_MAX,
-                                ],
-                            )
-                            .await;
-                        match put {
-                            Ok(0) => {
-                                return Err(Error::invalid(format!(
-                                    "there are {SOURCES_MAX} sources already: expected no more"
-                                )));
-                            }
-                            Ok(_) => {}
-                            Err(error) if is_taken(&error) => {
-                                return Err(Error::invalid(format!(
-                                    "another source is named {:?}",
-                                    source.name
-                                )));
-                            }
-                            Err(error) => return Err(failed("register a source", error)),
-                        }
-                    }
-                    Ok(())
-                })
+                Box::pin(async move { put_sources(&mut session, &kept.0, &kept.1).await })
             },
         )
         .await
     }
 
-    /// Removes a source, and with `links` the manual links of its accounts, with an event in the same transaction;
-    /// says how many links went. What snapshots have of it stays until the next refresh.
-    ///
-    /// # Errors
-    /// `Invalid` when there is no such source, and when it has links that are not to go; when the event cannot be recorded.
-    pub async fn remove_source(
-        &self,
-        tenant: &TenantId,
-        source: &SourceId,
-        links: bool,
-        event: Option<&AuditEvent>,
-    ) -> Result<u64> {
-        let kept = Arc::new((tenant.clone(), source.clone()));
+    async fn sources(&self, tenant: &TenantId) -> Result<Vec<RegisteredSource>> {
+        let found = self
+            .read("SELECT * FROM sources WHERE tenant = $1 ORDER BY name", values![tenant.as_str()])
+            .await;
+        found
+            .and_then(|found| found.iter().map(rows::source).collect())
+            .map_err(|error| failed("read the sources", error))
+    }
+
+    async fn remove_source(&self, source: &SourceId, links: bool, event: &AuditEvent) -> Result<u64> {
+        let kept = Arc::new((event.caller.tenant.clone(), source.clone()));
         self.write_recorded(
             event,
             |_| true,
             move |mut session| {
                 let kept = kept.clone();
-                Box::pin(async move {
-                    let (tenant, source) = &*kept;
-                    let of_source = values![tenant.as_str(), source.as_str()];
-                    let wrong = |error| failed("remove a source", error);
-                    let removed = session
-                        .change("DELETE FROM sources WHERE tenant = $1 AND id = $2", of_source)
-                        .await
-                        .map_err(wrong)?;
-                    if removed == 0 {
-                        return Err(Error::invalid(format!("no source with id {source} is registered")));
-                    }
-                    let unlinked = session
-                        .change("DELETE FROM links WHERE tenant = $1 AND source = $2", of_source)
-                        .await
-                        .map_err(wrong)?;
-                    if unlinked > 0 && !links {
-                        return Err(Error::invalid(format!(
-                            "{unlinked} accounts of the source are linked by hand: expected none, or that their links are to go too"
-                        )));
-                    }
-                    Ok(unlinked)
-                })
+                Box::pin(async move { remove_source(&mut session, &kept.0, &kept.1, links).await })
             },
         )
         .await
     }
 
-    /// As [`Registry::put_links`], with an event in the same transaction.
-    ///
-    /// # Errors
-    /// As [`Registry::put_links`]; when the event cannot be recorded.
-    pub async fn register_links(
-        &self,
-        tenant: &TenantId,
-        links: &[ManualLink],
-        event: Option<&AuditEvent>,
-    ) -> Result<()> {
+    async fn put_links(&self, links: &[ManualLink], event: &AuditEvent) -> Result<()> {
         if links.len() > LINKS_MAX {
             return Err(Error::invalid(format!(
                 "there are {} links: expected at most {LINKS_MAX} at once",
                 links.len()
             )));
         }
-        // The last link of an account stands, as if they had been put one by one.
+        // The last link of an account counts, as if they had been put one by one.
         let mut by_account = BTreeMap::new();
         for link in links {
             rows::bounded("the native identity of a link", &link.native_identity, PATH_MAX)?;
@@ -190,7 +93,7 @@ impl Store {
             by_account
                 .insert((link.source.clone(), link.native_identity.clone()), link.identity_name.clone());
         }
-        let kept = Arc::new((tenant.clone(), by_account.into_iter().collect::<Vec<_>>()));
+        let kept = Arc::new((event.caller.tenant.clone(), by_account.into_iter().collect::<Vec<_>>()));
         self.write_recorded(
             event,
             |()| true,
@@ -214,26 +117,6 @@ impl Store {
         )
         .await
     }
-}
-
-#[async_trait]
-impl Registry for Store {
-    async fn put_source(&self, tenant: &TenantId, source: &RegisteredSource) -> Result<()> {
-        self.register_source(tenant, source, None).await
-    }
-
-    async fn sources(&self, tenant: &TenantId) -> Result<Vec<RegisteredSource>> {
-        let found = self
-            .read("SELECT * FROM sources WHERE tenant = $1 ORDER BY name", values![tenant.as_str()])
-            .await;
-        found
-            .and_then(|found| found.iter().map(rows::source).collect())
-            .map_err(|error| failed("read the sources", error))
-    }
-
-    async fn put_links(&self, tenant: &TenantId, links: &[ManualLink]) -> Result<()> {
-        self.register_links(tenant, links, None).await
-    }
 
     async fn links(&self, tenant: &TenantId) -> Result<Vec<ManualLink>> {
         let found = self
@@ -246,6 +129,79 @@ impl Registry for Store {
             .and_then(|found| found.iter().map(rows::link).collect())
             .map_err(|error| failed("read the manual links", error))
     }
+}
+
+async fn put_sources(
+    session: &mut Session<'_>,
+    tenant: &TenantId,
+    sources: &[RegisteredSource],
+) -> Result<()> {
+    // One source by itself exchanges its name with no other.
+    let exchanging = if sources.len() > 1 { sources } else { &[] };
+    for source in exchanging {
+        session
+            .change(
+                "UPDATE sources SET name = $3 WHERE tenant = $1 AND id = $2",
+                values![tenant.as_str(), source.id.as_str(), &interim_name(source)],
+            )
+            .await
+            .map_err(|error| failed("rename a source", error))?;
+    }
+    for source in sources {
+        let put = session
+            .change(
+                PUT_SOURCE,
+                values![
+                    tenant.as_str(),
+                    source.id.as_str(),
+                    &source.name,
+                    &source.definition,
+                    &source.base_dir,
+                    SOURCES_MAX,
+                ],
+            )
+            .await;
+        match put {
+            Ok(0) => {
+                return Err(Error::invalid(format!(
+                    "there are {SOURCES_MAX} sources already: expected no more"
+                )));
+            }
+            Ok(_) => {}
+            Err(error) if is_taken(&error) => {
+                return Err(Error::invalid(format!("another source is named {:?}", source.name)));
+            }
+            Err(error) => return Err(failed("register a source", error)),
+        }
+    }
+    Ok(())
+}
+
+async fn remove_source(
+    session: &mut Session<'_>,
+    tenant: &TenantId,
+    source: &SourceId,
+    links: bool,
+) -> Result<u64> {
+    let of_source = values![tenant.as_str(), source.as_str()];
+    let wrong = |error| failed("remove a source", error);
+    let removed = session
+        .change("DELETE FROM sources WHERE tenant = $1 AND id = $2", of_source)
+        .await
+        .map_err(wrong)?;
+    if removed == 0 {
+        return Err(Error::invalid(format!("no source with id {source} is registered")));
+    }
+    let unlinked = session
+        .change("DELETE FROM links WHERE tenant = $1 AND source = $2", of_source)
+        .await
+        .map_err(wrong)?;
+    if unlinked > 0 && !links {
+        return Err(Error::invalid(format!(
+            "{unlinked} accounts of the source are linked by hand: expected none, or that their links are removed too"
+        )));
+    }
+    Ok(unlinked)
 }
 
 /// The statement that keeps so many links of one tenant: `$1` is the tenant, then three values a link.

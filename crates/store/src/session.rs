@@ -7,7 +7,7 @@
 //! Invariant: whoever works on a session passes on the failure of a statement. PostgreSQL undoes the
 //! whole transaction then, and would answer a later commit as if all were well.
 
-use crate::postgres::texts;
+use crate::postgres::escaping;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::Result;
 use sqlx::postgres::{PgArguments, PgConnection, PgRow};
@@ -179,8 +179,8 @@ fn postgres_query<'q>(sql: impl SqlSafeStr, values: &[Value<'_>]) -> Query<'q, P
     let mut query = sqlx::query::<Postgres>(sql);
     for value in values {
         query = match *value {
-            Value::Text(text) => query.bind(texts::kept(text).into_owned()),
-            Value::OptionalText(text) => query.bind(text.map(|text| texts::kept(text).into_owned())),
+            Value::Text(text) => query.bind(escaping::escaped(text).into_owned()),
+            Value::OptionalText(text) => query.bind(text.map(|text| escaping::escaped(text).into_owned())),
             Value::Integer(number) => query.bind(number),
             Value::OptionalInteger(number) => query.bind(number),
             Value::Bytes(bytes) => query.bind(bytes.to_owned()),
@@ -200,14 +200,16 @@ impl Row {
     pub(crate) fn text(&self, column: &'static str) -> Read<String> {
         match self {
             Self::Sqlite(row) => row.try_get(column),
-            Self::Postgres(row) => row.try_get(column).map(texts::read),
+            Self::Postgres(row) => row.try_get(column).map(escaping::unescaped),
         }
     }
 
     pub(crate) fn optional_text(&self, column: &'static str) -> Read<Option<String>> {
         match self {
             Self::Sqlite(row) => row.try_get(column),
-            Self::Postgres(row) => row.try_get(column).map(|text: Option<String>| text.map(texts::read)),
+            Self::Postgres(row) => {
+                row.try_get(column).map(|text: Option<String>| text.map(escaping::unescaped))
+            }
         }
     }
 
@@ -243,14 +245,14 @@ impl Row {
 /// PostgreSQL's time of this statement, not of its transaction.
 const CLOCK: &str = "SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS now";
 
-/// When a write happens, on the clock that decides, and how that clock stands to the caller's.
+/// When a write happens, on the clock that decides, and how far that clock is ahead of the caller's.
 ///
 /// Over PostgreSQL the database's clock decides, so that nodes whose clocks differ agree on leases and
 /// deadlines. What a caller names (a deadline, a time to wait until) is a distance from its own now; what
 /// it gets back is told in its own time, so that its timers fit.
 ///
 /// Invariant: it is read inside the change's transaction, when the turn of the change has come. So the times of rows
-/// stand in the order in which they were committed, as long as the clock does not go back.
+/// are in the order in which they were committed, as long as the clock does not go back.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
     /// Now, on the clock that decides.

@@ -48,12 +48,42 @@ impl NewestSnapshots {
 
 #[async_trait]
 impl SnapshotCatalogue for Store {
-    async fn publish(&self, tenant: &TenantId, manifest: &SnapshotManifest) -> Result<()> {
-        self.publish_with(tenant, manifest, None).await
-    }
-
     async fn publish_recorded(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()> {
-        self.publish_with(&event.caller.tenant, manifest, Some(event)).await
+        let text = rows::to_json("the manifest of a snapshot", manifest, MANIFEST_MAX)?;
+        let kept = Arc::new((event.caller.tenant.clone(), manifest.id.clone(), manifest.created, text));
+        self.write_recorded(
+            event,
+            |()| true,
+            move |mut session| {
+                let kept = kept.clone();
+                Box::pin(async move {
+                    let (tenant, id, created, text) = &*kept;
+                    // Numbers are given before they are committed: only one at a time keeps their order.
+                    let inserted = match session.alone_in(CATALOGUE).await {
+                        Ok(()) => session
+                            .change(
+                                "INSERT INTO snapshots (tenant, id, created, manifest) VALUES ($1, $2, $3, $4)",
+                                values![tenant.as_str(), id.as_str(), rows::micros(*created), text],
+                            )
+                            .await,
+                        Err(error) => Err(error),
+                    };
+                    match inserted {
+                        Ok(_) => {
+                            taken(Step::SnapshotInserted);
+                            Ok(())
+                        }
+                        Err(error) if is_taken(&error) => {
+                            Err(Error::invalid(format!("snapshot {:?} is published already", id.as_str())))
+                        }
+                        Err(error) => Err(failed("publish a snapshot", error)),
+                    }
+                })
+            },
+        )
+        .await?;
+        taken(Step::SnapshotKept);
+        Ok(())
     }
 
     async fn newest(&self, tenant: &TenantId) -> Result<Option<Arc<SnapshotManifest>>> {
@@ -73,18 +103,6 @@ impl SnapshotCatalogue for Store {
         let manifest = Arc::new(manifest);
         self.newest.put(tenant, seq, manifest.clone());
         Ok(Some(manifest))
-    }
-
-    async fn snapshot(&self, tenant: &TenantId, id: &SnapshotId) -> Result<Option<Arc<SnapshotManifest>>> {
-        let found = self
-            .read_first(
-                "SELECT manifest FROM snapshots WHERE tenant = $1 AND id = $2",
-                values![tenant.as_str(), id.as_str()],
-            )
-            .await;
-        found
-            .and_then(|row| row.map(|row| rows::json(&row, "manifest").map(Arc::new)).transpose())
-            .map_err(|error| failed("read a snapshot", error))
     }
 
     async fn as_of(&self, tenant: &TenantId, as_of: &AsOf) -> Result<Option<CataloguedSnapshot>> {
@@ -131,30 +149,17 @@ impl SnapshotCatalogue for Store {
         .await
     }
 
-    async fn expire(
+    async fn expiring(
         &self,
         tenant: &TenantId,
         policy: RetentionPolicy,
         now: DateTime<Utc>,
-        dry_run: bool,
     ) -> Result<Vec<SnapshotId>> {
-        if dry_run {
-            let facts = self.read(FACTS, values![tenant.as_str()]).await;
-            let facts = facts.and_then(|rows| rows.iter().map(retention_facts).collect::<Read<Vec<_>>>());
-            return facts
-                .map(|facts| policy.expiring(&facts, now))
-                .map_err(|error| failed("look for snapshots that expire", error));
-        }
-        let tenant = tenant.clone();
-        self.write(move |mut session| {
-            let tenant = tenant.clone();
-            Box::pin(async move {
-                expire(&mut session, &tenant, policy, now)
-                    .await
-                    .map_err(|error| failed("let snapshots expire", error))
-            })
-        })
-        .await
+        let facts = self.read(FACTS, values![tenant.as_str()]).await;
+        facts
+            .and_then(|rows| rows.iter().map(retention_facts).collect::<Read<Vec<_>>>())
+            .map(|facts| policy.expiring(&facts, now))
+            .map_err(|error| failed("look for snapshots that expire", error))
     }
 
     async fn expire_recorded(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>> {
@@ -182,6 +187,19 @@ impl SnapshotCatalogue for Store {
             .and_then(|found| found.iter().map(|row| rows::json(row, "manifest")).collect())
             .map_err(|error| failed("list the snapshots that are kept", error))
     }
+
+    async fn expired_count(&self, tenant: &TenantId) -> Result<usize> {
+        let counted = self
+            .read_first(
+                "SELECT count(*) AS expired FROM snapshots WHERE tenant = $1 AND expired IS NOT NULL",
+                values![tenant.as_str()],
+            )
+            .await;
+        let expired = counted.and_then(|row| row.map_or(Ok(0), |row| row.integer("expired")));
+        expired
+            .map(|expired| expired.cast_unsigned() as usize)
+            .map_err(|error| failed("count snapshots", error))
+    }
 }
 
 /// Ids that the event of an expiry names.
@@ -194,70 +212,6 @@ fn listed(expired: &[SnapshotId]) -> String {
         more => format!(" and {more} more"),
     };
     format!("{}{more}", ids.join(" "))
-}
-
-impl Store {
-    async fn publish_with(
-        &self,
-        tenant: &TenantId,
-        manifest: &SnapshotManifest,
-        event: Option<&AuditEvent>,
-    ) -> Result<()> {
-        let text = rows::to_json("the manifest of a snapshot", manifest, MANIFEST_MAX)?;
-        let kept = Arc::new((tenant.clone(), manifest.id.clone(), manifest.created, text));
-        self.write_recorded(
-            event,
-            |()| true,
-            move |mut session| {
-                let kept = kept.clone();
-                Box::pin(async move {
-                    let (tenant, id, created, text) = &*kept;
-                    // Numbers are given before they are committed: only one at a time keeps their order.
-                    let inserted = match session.alone_in(CATALOGUE).await {
-                        Ok(()) => session
-                            .change(
-                                "INSERT INTO snapshots (tenant, id, created, manifest) VALUES ($1, $2, $3, $4)",
-                                values![tenant.as_str(), id.as_str(), rows::micros(*created), text],
-                            )
-                            .await,
-                        Err(error) => Err(error),
-                    };
-                    match inserted {
-                        Ok(_) => {
-                            taken(Step::SnapshotInserted);
-                            Ok(())
-                        }
-                        Err(error) if is_taken(&error) => {
-                            Err(Error::invalid(format!("snapshot {:?} is published already", id.as_str())))
-                        }
-                        Err(error) => Err(failed("publish a snapshot", error)),
-                    }
-                })
-            },
-        )
-        .await?;
-        taken(Step::SnapshotKept);
-        Ok(())
-    }
-}
-
-impl Store {
-    /// How many snapshots of a tenant have expired. Their rows are kept for ever.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn expired_count(&self, tenant: &TenantId) -> Result<usize> {
-        let counted = self
-            .read_first(
-                "SELECT count(*) AS expired FROM snapshots WHERE tenant = $1 AND expired IS NOT NULL",
-                values![tenant.as_str()],
-            )
-            .await;
-        let expired = counted.and_then(|row| row.map_or(Ok(0), |row| row.integer("expired")));
-        expired
-            .map(|expired| expired.cast_unsigned() as usize)
-            .map_err(|error| failed("count snapshots", error))
-    }
 }
 
 /// What a policy asks of the snapshots that have not expired. Live tasks read theirs, also after a retry.

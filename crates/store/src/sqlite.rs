@@ -71,7 +71,7 @@ impl Sqlite {
         self.readers.close().await;
         self.closing.notify_one();
         if let Some(writing) = self.writing.lock().await.take() {
-            // The task ends by itself; it cannot have been aborted, and a panic in it is no reason for another.
+            // The task ends by itself: nothing aborts it, and a panic in it must not cause another.
             let _ = writing.await;
         }
     }

@@ -1,9 +1,9 @@
 //! The store: one set of ports over either database.
 //!
 //! Invariants:
-//! - what a write returned is durable, whichever database holds it, and an error left nothing behind,
-//!   unless it says that this is not known;
-//! - accepted work runs to its end even when its caller has gone; work whose caller has gone before it
+//! - what a write returned is durable, whichever database holds it, and an error changed nothing, unless it
+//!   says that this is not known;
+//! - accepted work runs to its end even when its caller is gone; work whose caller was gone before it
 //!   began is skipped.
 
 use crate::audit::SealKey;
@@ -129,7 +129,7 @@ impl Store {
     /// the tables are made in the first schema of the connection's search path.
     ///
     /// # Errors
-    /// `Internal` with the place when it cannot be opened, is no store, does not keep what it commits, or was
+    /// `Internal` with the place when it cannot be opened, is not a store, does not keep what it commits, or was
     /// written by a newer version; `Unavailable` when another process keeps it busy or it cannot be reached.
     pub async fn open(place: &Place, settings: Settings) -> Result<Self> {
         let signals = Arc::new(Signals::new());

@@ -1,13 +1,15 @@
 //! The task machine over the `tasks` table.
 //!
-//! Every write is one transaction and names in its `WHERE` the states it may start from; what a
-//! worker writes also names its epoch. `due` says when a claim may take a task, be it new, a retry whose time has
-//! come, one whose lease ran out or one past its deadline; `place` says which of them goes first.
+//! Every write is one transaction. Statements of [`entering`] change a task's state: their `WHERE` has the states that
+//! [`TaskState::entered_from`] declares. What a worker writes also names its epoch. `due` says when a claim may take a
+//! task, be it new, a retry whose time has come, one whose lease ran out or one past its deadline; `place` says which of
+//! them goes first.
 
 mod claim;
 mod end;
 mod start;
 
+use self::claim::ClaimStep;
 use crate::failure::failed;
 use crate::rows::{self, TaskRow};
 use crate::session::{Moment, Session, locking, values};
@@ -93,24 +95,6 @@ impl TaskStore for Store {
             .map_err(|error| failed("read a task", error))
     }
 
-    async fn cancel(&self, tenant: &TenantId, id: &TaskId, now: DateTime<Utc>) -> Result<Cancelled> {
-        let announcer = self.announcer();
-        let (tenant, id) = (tenant.clone(), id.clone());
-        let waiting = id.clone();
-        self.write_then(
-            now,
-            move |mut session, moment| {
-                let (tenant, id) = (tenant.clone(), id.clone());
-                Box::pin(async move { end::cancel(&mut session, &tenant, &id, moment).await })
-            },
-            move |cancelled| match cancelled {
-                Cancelled::Now => announcer.cancelled(&waiting),
-                Cancelled::Before | Cancelled::TooLate(_) | Cancelled::Unknown => {}
-            },
-        )
-        .await
-    }
-
     async fn cancel_recorded(&self, event: &AuditEvent) -> Result<Cancelled> {
         let announcer = self.announcer();
         let entry = Arc::new(self.entry(event)?);
@@ -133,7 +117,7 @@ impl TaskStore for Store {
         let attempts_max = self.settings.attempts_max;
         loop {
             let (worker, announcer) = (worker.clone(), self.announcer());
-            let (unattended, recorder, releasing) = (self.unattended(), self.recorder(), self.recorder());
+            let (unattended, recorder) = (self.unattended(), self.recorder());
             let step = self.write_then(
                 now,
                 move |session, moment| {
@@ -143,18 +127,18 @@ impl TaskStore for Store {
                     })
                 },
                 move |step| {
-                    if let claim::Step::Claimed(delivery) = step {
+                    if let ClaimStep::Claimed(delivery) = step {
                         taken(Step::ClaimKept);
                         // There may be more to do for another worker that waits.
                         announcer.work_here();
-                        delivery.committed(unattended, announcer, now, releasing);
+                        delivery.committed(unattended, announcer, now);
                     }
                 },
             );
             match step.await? {
-                claim::Step::Claimed(delivery) => return Ok(Some(delivery.take())),
-                claim::Step::Nothing => return Ok(None),
-                claim::Step::More => {}
+                ClaimStep::Claimed(delivery) => return Ok(Some(delivery.take())),
+                ClaimStep::Nothing => return Ok(None),
+                ClaimStep::More => {}
             }
         }
     }
@@ -223,6 +207,18 @@ impl TaskStore for Store {
     async fn published_names(&self) -> Result<Vec<String>> {
         Ok(self.published_files().await?.into_iter().map(|file| file.stored_name).collect())
     }
+
+    async fn live_attempts(&self) -> Result<HashSet<(TaskId, u64)>> {
+        let found = self.read(LIVE_ATTEMPTS, &[]).await;
+        found
+            .and_then(|found| {
+                found
+                    .iter()
+                    .map(|row| Ok((TaskId::new(row.text("id")?), row.integer("epoch")?.cast_unsigned())))
+                    .collect()
+            })
+            .map_err(|error| failed("read the live attempts", error))
+    }
 }
 
 impl Store {
@@ -240,23 +236,14 @@ impl Store {
         }
         Ok(all)
     }
+}
 
-    /// The attempts that a worker of any process holds now, as task and epoch: their files are not to be
-    /// swept.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn live_attempts(&self) -> Result<HashSet<(TaskId, u64)>> {
-        let found = self.read(LIVE_ATTEMPTS, &[]).await;
-        found
-            .and_then(|found| {
-                found
-                    .iter()
-                    .map(|row| Ok((TaskId::new(row.text("id")?), row.integer("epoch")?.cast_unsigned())))
-                    .collect()
-            })
-            .map_err(|error| failed("read the live attempts", error))
-    }
+/// A statement that changes the state of one task: only from the states that are declared for it. `set` changes other
+/// columns, `which` finds the task.
+fn entering(state: TaskState, set: &str, which: &str) -> String {
+    let from: Vec<_> = state.entered_from().iter().map(|from| format!("'{}'", from.as_str())).collect();
+    let (state, from) = (state.as_str(), from.join(", "));
+    format!("UPDATE tasks SET state = '{state}', {set} WHERE {which} AND state IN ({from})")
 }
 
 /// The first condition is that of the index; SQLite does not see that the second implies it.

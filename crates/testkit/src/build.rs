@@ -149,6 +149,7 @@ pub fn source_run(id: &str, name: &str, authoritative: bool, ended: DateTime<Utc
         unchanged: 0,
         missing: 0,
         stale: 0,
+        as_of: None,
         input_digest: Some(format!("{:064x}", 7)),
         attributes: vec!["department".into(), "title".into()],
         cursor: None,
@@ -200,7 +201,7 @@ pub fn registered_source(id: &str, name: &str) -> RegisteredSource {
     }
 }
 
-/// The trace of a request that brought the specification's example, and `state` beside it.
+/// The trace of a request that brought the specification's example with this `state`.
 pub fn trace(state: Option<&str>) -> Trace {
     let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".as_bytes();
     Trace::brought([parent], state.map(str::as_bytes), "000000000000000000000000000000ff")

@@ -6,18 +6,19 @@
 
 mod administration;
 mod commands;
+mod configuration;
 mod leases;
 mod outcomes;
 mod relay;
 mod signals;
 mod snapshot_life;
 mod starts;
+mod transitions;
 mod turns;
 
-pub use administration::{
-    audit_trail_contract, credentials_contract, registry_contract, snapshot_catalogue_contract,
-};
+pub use administration::{audit_trail_contract, snapshot_catalogue_contract};
 pub use commands::{Command, commands, compare_task_stores};
+pub use configuration::{Administered, credentials_contract, registry_contract};
 pub use relay::relay_log_contract;
 pub use snapshot_life::snapshot_life_contract;
 
@@ -68,6 +69,8 @@ pub async fn task_store_contract(make: impl AsyncFn() -> Arc<dyn TaskStore>) {
     outcomes::published_names_are_those_of_results(make().await).await;
     outcomes::cancel_and_finish_have_one_winner(make().await).await;
     outcomes::cancel_answers_by_state(make().await).await;
+
+    transitions::states_change_exactly_as_declared(make().await).await;
 
     signals::a_cancel_wakes_its_waiters(make().await).await;
     signals::no_cancel_is_missed(make().await).await;

@@ -1,6 +1,6 @@
 //! The fake of every store port, in memory: small and plain, so that it can be read as the rule.
 //!
-//! One lock around everything stands in for transactions. It passes the same contract suites as
+//! One lock around everything replaces transactions. It passes the same contract suites as
 //! the stores that are shipped, and random command sequences are compared with it.
 
 mod tasks;
@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use muster_reports::audit::{AuditHead, AuditOperation, AuditRecord, ChainedEvent};
 use muster_reports::error::{Error, Result};
-use muster_reports::ids::{ClientId, SnapshotId, TaskId, TenantId, WorkerId};
+use muster_reports::ids::{ClientId, SnapshotId, SourceId, TaskId, TenantId, WorkerId};
 use muster_reports::ports::{
     AuditEvent, AuditTrail, Backlog, Credential, Credentials, ManualLink, ParkedEvent, RegisteredSource,
     Registry, RelayLog, SnapshotCatalogue,
@@ -122,6 +122,22 @@ impl MemoryStore {
         self.audit_events().into_iter().filter(|event| event.operation == operation).collect()
     }
 
+    /// Puts a snapshot there as if it had been published, without an event: for setting up a test.
+    ///
+    /// # Panics
+    /// When the tenant has a snapshot with this id.
+    pub fn put_snapshot(&self, tenant: &TenantId, manifest: &SnapshotManifest) {
+        self.state().put_snapshot(tenant, manifest).expect("the id is free");
+    }
+
+    /// Puts a credential there without an event: for setting up a test.
+    ///
+    /// # Panics
+    /// When the client id is taken.
+    pub fn put_credential(&self, credential: &Credential) {
+        self.state().put_credential(credential).expect("the client id is free");
+    }
+
     fn accepts_audit(&self) -> Result<()> {
         if self.refuses_audit.load(Ordering::SeqCst) {
             return Err(Error::internal("the audit event could not be recorded", "told to refuse"));
@@ -136,30 +152,17 @@ impl MemoryStore {
 
 #[async_trait]
 impl SnapshotCatalogue for MemoryStore {
-    async fn publish(&self, tenant: &TenantId, manifest: &SnapshotManifest) -> Result<()> {
-        let mut state = self.state();
-        if state.find_snapshot(tenant, &manifest.id).is_some() {
-            return Err(Error::invalid(format!("snapshot {:?} is published already", manifest.id.as_str())));
-        }
-        let snapshot = CataloguedSnapshot { manifest: Arc::new(manifest.clone()), pin: None, expired: None };
-        state.snapshots.push((tenant.clone(), snapshot));
-        Ok(())
-    }
-
     async fn publish_recorded(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()> {
         self.accepts_audit()?;
-        self.state().knows_not(event)?;
-        self.publish(&event.caller.tenant, manifest).await?;
-        self.state().append(event)
+        let mut state = self.state();
+        state.knows_not(event)?;
+        state.put_snapshot(&event.caller.tenant, manifest)?;
+        state.append(event)
     }
 
     async fn newest(&self, tenant: &TenantId) -> Result<Option<Arc<SnapshotManifest>>> {
         let newest = self.catalogued(tenant, 1).await?.pop();
         Ok(newest.map(|snapshot| snapshot.manifest))
-    }
-
-    async fn snapshot(&self, tenant: &TenantId, id: &SnapshotId) -> Result<Option<Arc<SnapshotManifest>>> {
-        Ok(self.state().find_snapshot(tenant, id).map(|snapshot| snapshot.manifest.clone()))
     }
 
     async fn as_of(&self, tenant: &TenantId, as_of: &AsOf) -> Result<Option<CataloguedSnapshot>> {
@@ -187,39 +190,29 @@ impl SnapshotCatalogue for MemoryStore {
         Ok(())
     }
 
-    async fn expire(
+    async fn expiring(
         &self,
         tenant: &TenantId,
         policy: RetentionPolicy,
         now: DateTime<Utc>,
-        dry_run: bool,
     ) -> Result<Vec<SnapshotId>> {
-        let mut state = self.state();
-        let own = state.snapshots.iter().rev().filter(|(t, s)| t == tenant && s.expired.is_none());
-        let facts: Vec<_> = own
-            .map(|(_, snapshot)| RetentionFacts {
-                id: snapshot.manifest.id.clone(),
-                created: snapshot.manifest.created,
-                pinned: snapshot.pin.is_some(),
-                needed: state.is_read(tenant, &snapshot.manifest.id),
-            })
-            .collect();
-        let expiring = policy.expiring(&facts, now);
-        for id in expiring.iter().filter(|_| !dry_run) {
-            if let Some(snapshot) = state.find_snapshot(tenant, id) {
-                snapshot.expired = Some(now);
-            }
-        }
-        Ok(expiring)
+        Ok(self.state().expiring(tenant, policy, now))
     }
 
     async fn expire_recorded(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>> {
         self.accepts_audit()?;
-        self.state().knows_not(event)?;
-        let expired = self.expire(&event.caller.tenant, policy, event.at, false).await?;
+        let mut state = self.state();
+        state.knows_not(event)?;
+        let tenant = &event.caller.tenant;
+        let expired = state.expiring(tenant, policy, event.at);
+        for id in &expired {
+            if let Some(snapshot) = state.find_snapshot(tenant, id) {
+                snapshot.expired = Some(event.at);
+            }
+        }
         if !expired.is_empty() {
             let ids: Vec<_> = expired.iter().map(SnapshotId::as_str).collect();
-            self.state().append(&AuditEvent { details: ids.join(" "), ..event.clone() })?;
+            state.append(&AuditEvent { details: ids.join(" "), ..event.clone() })?;
         }
         Ok(expired)
     }
@@ -229,9 +222,47 @@ impl SnapshotCatalogue for MemoryStore {
         let kept = state.snapshots.iter().filter(|(_, snapshot)| snapshot.expired.is_none());
         Ok(kept.map(|(_, snapshot)| SnapshotManifest::clone(&snapshot.manifest)).collect())
     }
+
+    async fn expired_count(&self, tenant: &TenantId) -> Result<usize> {
+        let state = self.state();
+        let expired =
+            state.snapshots.iter().filter(|(of, snapshot)| of == tenant && snapshot.expired.is_some());
+        Ok(expired.count())
+    }
 }
 
 impl State {
+    fn put_snapshot(&mut self, tenant: &TenantId, manifest: &SnapshotManifest) -> Result<()> {
+        if self.find_snapshot(tenant, &manifest.id).is_some() {
+            return Err(Error::invalid(format!("snapshot {:?} is published already", manifest.id.as_str())));
+        }
+        let snapshot = CataloguedSnapshot { manifest: Arc::new(manifest.clone()), pin: None, expired: None };
+        self.snapshots.push((tenant.clone(), snapshot));
+        Ok(())
+    }
+
+    fn expiring(&self, tenant: &TenantId, policy: RetentionPolicy, now: DateTime<Utc>) -> Vec<SnapshotId> {
+        let own = self.snapshots.iter().rev().filter(|(t, s)| t == tenant && s.expired.is_none());
+        let facts: Vec<_> = own
+            .map(|(_, snapshot)| RetentionFacts {
+                id: snapshot.manifest.id.clone(),
+                created: snapshot.manifest.created,
+                pinned: snapshot.pin.is_some(),
+                needed: self.is_read(tenant, &snapshot.manifest.id),
+            })
+            .collect();
+        policy.expiring(&facts, now)
+    }
+
+    fn put_credential(&mut self, credential: &Credential) -> Result<()> {
+        let client = credential.caller.client.clone();
+        if self.credentials.contains_key(&client) {
+            return Err(Error::invalid(format!("client id {:?} is taken", client.as_str())));
+        }
+        self.credentials.insert(client, credential.clone());
+        Ok(())
+    }
+
     fn find_snapshot(&mut self, tenant: &TenantId, id: &SnapshotId) -> Option<&mut CataloguedSnapshot> {
         self.snapshots.iter_mut().find(|(t, s)| t == tenant && s.manifest.id == *id).map(|(_, s)| s)
     }
@@ -246,18 +277,37 @@ impl State {
 
 #[async_trait]
 impl Credentials for MemoryStore {
-    async fn create(&self, credential: &Credential) -> Result<()> {
+    async fn create(&self, credential: &Credential, event: &AuditEvent) -> Result<()> {
+        self.accepts_audit()?;
         let mut state = self.state();
-        let client = credential.caller.client.clone();
-        if state.credentials.contains_key(&client) {
-            return Err(Error::invalid(format!("client id {:?} is taken", client.as_str())));
-        }
-        state.credentials.insert(client, credential.clone());
-        Ok(())
+        state.knows_not(event)?;
+        state.put_credential(credential)?;
+        state.append(event)
     }
 
     async fn credential(&self, client: &ClientId) -> Result<Option<Credential>> {
         Ok(self.state().credentials.get(client).cloned())
+    }
+
+    async fn credentials(&self, tenant: &TenantId) -> Result<Vec<Credential>> {
+        let state = self.state();
+        let own = state.credentials.values().filter(|credential| credential.caller.tenant == *tenant);
+        let mut own: Vec<_> = own.cloned().collect();
+        own.sort_by_key(|credential| (credential.created, credential.caller.client.clone()));
+        Ok(own)
+    }
+
+    async fn disable(&self, client: &ClientId, event: &AuditEvent) -> Result<bool> {
+        self.accepts_audit()?;
+        let mut state = self.state();
+        state.knows_not(event)?;
+        let credential = state.credentials.get_mut(client);
+        let Some(credential) = credential.filter(|known| known.caller.tenant == event.caller.tenant) else {
+            return Ok(false);
+        };
+        credential.enabled = false;
+        state.append(event)?;
+        Ok(true)
     }
 }
 
@@ -276,7 +326,11 @@ impl AuditTrail for MemoryStore {
         if records.any(|record| record.sequence == sequence) {
             return Ok(());
         }
-        Err(Error::unavailable(format!("event {sequence} is missing")))
+        Err(Error::broken(format!("event {sequence} is missing")))
+    }
+
+    async fn can_go_on(&self, _: &TenantId) -> Result<()> {
+        self.accepts_audit()
     }
 
     async fn backlog(&self, tenant: &TenantId) -> Result<u64> {
@@ -361,14 +415,21 @@ impl RelayLog for MemoryStore {
 
 #[async_trait]
 impl Registry for MemoryStore {
-    async fn put_source(&self, tenant: &TenantId, source: &RegisteredSource) -> Result<()> {
+    async fn put_sources(&self, sources: &[RegisteredSource], event: &AuditEvent) -> Result<()> {
+        self.accepts_audit()?;
         let mut state = self.state();
-        if state.sources.iter().any(|(t, s)| t == tenant && s.name == source.name && s.id != source.id) {
-            return Err(Error::invalid(format!("another source is named {:?}", source.name)));
+        state.knows_not(event)?;
+        let tenant = &event.caller.tenant;
+        let mut put = state.sources.clone();
+        put.retain(|(t, known)| t != tenant || sources.iter().all(|source| source.id != known.id));
+        for source in sources {
+            if put.iter().any(|(t, known)| t == tenant && known.name == source.name) {
+                return Err(Error::invalid(format!("another source is named {:?}", source.name)));
+            }
+            put.push((tenant.clone(), source.clone()));
         }
-        state.sources.retain(|(t, s)| t != tenant || s.id != source.id);
-        state.sources.push((tenant.clone(), source.clone()));
-        Ok(())
+        state.sources = put;
+        state.append(event)
     }
 
     async fn sources(&self, tenant: &TenantId) -> Result<Vec<RegisteredSource>> {
@@ -379,15 +440,37 @@ impl Registry for MemoryStore {
         Ok(sources)
     }
 
-    async fn put_links(&self, tenant: &TenantId, links: &[ManualLink]) -> Result<()> {
+    async fn remove_source(&self, source: &SourceId, links: bool, event: &AuditEvent) -> Result<u64> {
+        self.accepts_audit()?;
         let mut state = self.state();
+        state.knows_not(event)?;
+        let tenant = &event.caller.tenant;
+        if !state.sources.iter().any(|(t, known)| t == tenant && known.id == *source) {
+            return Err(Error::invalid(format!("no source with id {source} is registered")));
+        }
+        let is_linked = |(t, link): &(TenantId, ManualLink)| t == tenant && link.source == *source;
+        let unlinked = state.links.iter().filter(|link| is_linked(link)).count() as u64;
+        if unlinked > 0 && !links {
+            return Err(Error::invalid(format!("{unlinked} accounts of the source are linked by hand")));
+        }
+        state.sources.retain(|(t, known)| t != tenant || known.id != *source);
+        state.links.retain(|link| !is_linked(link));
+        state.append(event)?;
+        Ok(unlinked)
+    }
+
+    async fn put_links(&self, links: &[ManualLink], event: &AuditEvent) -> Result<()> {
+        self.accepts_audit()?;
+        let mut state = self.state();
+        state.knows_not(event)?;
+        let tenant = &event.caller.tenant;
         for link in links {
             state.links.retain(|(t, l)| {
                 t != tenant || l.source != link.source || l.native_identity != link.native_identity
             });
             state.links.push((tenant.clone(), link.clone()));
         }
-        Ok(())
+        state.append(event)
     }
 
     async fn links(&self, tenant: &TenantId) -> Result<Vec<ManualLink>> {

@@ -72,7 +72,7 @@ impl ReportRunner for FakeRunner {
                     extension: "csv".into(),
                     bytes: text.len() as u64,
                     rows,
-                    sha256: hex(&Sha256::digest(text.as_bytes())),
+                    sha256: hex(Sha256::digest(text.as_bytes())),
                 };
                 let cover = format!("{{\"taskId\":\"{}\",\"rows\":{rows}}}", claim.task.id);
                 Ok(RunOutcome { result: TaskResult { rows, files: vec![file], cover }, messages })

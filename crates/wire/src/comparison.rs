@@ -14,15 +14,15 @@ pub struct ReportComparison {
     /// The columns that rows were told apart by.
     pub keys: Vec<String>,
     /// Rows that only the new one has.
-    pub came: u64,
+    pub added: u64,
     /// Rows that only the old one has.
-    pub went: u64,
+    pub removed: u64,
     /// Rows that both have, with other cells.
     pub changed: u64,
     /// Rows that both have as they are.
     pub unchanged: u64,
     /// Columns that only the new one has; they are not compared.
-    pub columns_came: Vec<String>,
+    pub columns_added: Vec<String>,
     /// Columns that only the old one has; they are not compared.
-    pub columns_went: Vec<String>,
+    pub columns_removed: Vec<String>,
 }

@@ -18,7 +18,7 @@ pub struct ArgumentDescription {
     pub expected: String,
     /// Whether a request without it is refused.
     pub required: bool,
-    /// What stands in for it when it is absent; null for nothing.
+    /// The value that is taken when it is absent; null for none.
     #[schema(value_type = Value)]
     pub default: Value,
     /// The permitted texts, for a list of them; null when any is.
@@ -52,7 +52,7 @@ pub struct ReportDescription {
     pub description: String,
     /// Whether it is one of the published kinds.
     pub built_in: bool,
-    /// What one row stands for.
+    /// What one row is.
     pub row: String,
     /// SHA-256 of the definition, 64 hex digits.
     pub digest: String,

@@ -48,7 +48,7 @@ pub struct TaskResultDetailsMessagesInner {
     pub localized_text: Option<String>,
 }
 
-/// A value that a task returns beside its files.
+/// A value that a task returns in addition to its files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TaskResultDetailsReturnsInner {
@@ -74,7 +74,7 @@ pub struct TaskResultDetails {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, required = false, example = "a248c16fe22222b2bd49615481311111")]
     pub id: Option<String>,
-    /// Which report; absent for a custom one, whose id stands in `attributes.reportId`.
+    /// Which report; absent for a custom one, whose id is in `attributes.reportId`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false, required = false)]
     pub report_type: Option<ReportType>,
@@ -119,7 +119,7 @@ pub struct TaskResultDetails {
     #[serde(default, deserialize_with = "null_is_default")]
     #[schema(required = false)]
     pub messages: Vec<TaskResultDetailsMessagesInner>,
-    /// Values beside the files; this service has none.
+    /// Values in addition to the files; this service has none.
     #[serde(default, deserialize_with = "null_is_default")]
     #[schema(required = false)]
     pub returns: Vec<TaskResultDetailsReturnsInner>,

@@ -68,7 +68,7 @@ impl fmt::Debug for TokenAnswer {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OAuthErrorCode {
-    /// A parameter is missing, stands there twice, or the encoding is none of the accepted ones.
+    /// A parameter is missing or repeated, or the encoding is not accepted.
     InvalidRequest,
     /// Unknown client, wrong secret, or a disabled client.
     InvalidClient,

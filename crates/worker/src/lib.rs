@@ -1,7 +1,7 @@
 //! The worker: takes tasks, runs them, and ends each attempt in exactly one way.
 //!
-//! Why here: a loop over two ports ([`TaskStore`] and [`ReportRunner`]) that belongs to no role of its
-//! own; it is the same over SQLite in one process and over a shared store in many.
+//! Why here: a loop over two ports ([`TaskStore`] and [`ReportRunner`]) that no other crate
+//! owns; it is the same over SQLite in one process and over a shared store in many.
 //!
 //! Invariants:
 //! - at most `count` runs at a time, and a slot is free again only when its run has been dropped;
@@ -11,11 +11,12 @@
 //! - an attempt's end is written under its lease, so that a late worker changes nothing;
 //! - files are removed only where it is certain that no record names them.
 
-use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::{Category, Error, error_chain};
 use muster_reports::ids::WorkerId;
-use muster_reports::ports::{Clock, LeaseState, ProgressCell, ReportRunner, RunOutcome, TaskStore};
+use muster_reports::ports::{
+    Clock, DiscardFiles, LeaseState, ProgressCell, ReportRunner, RunOutcome, TaskStore,
+};
 use muster_reports::task::{AttemptEnd, Claim, Lease, Message, PublishedFile};
 use muster_reports::trace::Trace;
 use std::sync::Arc;
@@ -39,13 +40,6 @@ pub struct WorkerSettings {
     pub retry_first: Duration,
     /// Longest delay before another attempt.
     pub retry_most: Duration,
-}
-
-/// What removes files that were written for a result and will never be published.
-#[async_trait]
-pub trait DiscardFiles: Send + Sync {
-    /// Removes `files`; a file that is not there is no error.
-    async fn discard(&self, files: &[PublishedFile]) -> Result<(), Error>;
 }
 
 /// How a worker is told to stop.
@@ -78,8 +72,8 @@ pub struct Worker {
 const END_OFFERS_MAX: u32 = 3;
 
 /// Why a run is over.
-enum Outcome {
-    /// It came to its own end, a panic included.
+enum RunEnd {
+    /// It ended by itself, a panic included.
     Finished(Result<Result<RunOutcome, Error>, JoinError>),
     /// Its task was cancelled through this process.
     Cancelled,
@@ -137,18 +131,18 @@ impl Worker {
         );
         let outcome = self.run_until_over(&claim, &progress, release).await;
         let end = match outcome {
-            Outcome::Finished(ended) => self.end_of(&claim, ended),
-            Outcome::Released => AttemptEnd::Released,
-            Outcome::DeadlinePassed => {
+            RunEnd::Finished(ended) => self.end_of(&claim, ended),
+            RunEnd::Released => AttemptEnd::Released,
+            RunEnd::DeadlinePassed => {
                 // No lease holds past the deadline: the next claim ends the task.
                 tracing::warn!(task = %claim.task.id, "run stopped: its deadline has passed");
                 return;
             }
-            Outcome::Cancelled => {
+            RunEnd::Cancelled => {
                 tracing::info!(task = %claim.task.id, "run cancelled");
                 return;
             }
-            Outcome::LeaseLost => {
+            RunEnd::LeaseLost => {
                 tracing::warn!(task = %claim.task.id, epoch = claim.lease.epoch, "run stopped: its lease is lost");
                 return;
             }
@@ -159,13 +153,13 @@ impl Worker {
         self.write_end(&claim.lease, end).await;
     }
 
-    /// Runs the claimed task until one of the [`Outcome`]s; the run has been dropped when this returns.
+    /// Runs the claimed task until one of the [`RunEnd`]s; the run has been dropped when this returns.
     async fn run_until_over(
         &self,
         claim: &Arc<Claim>,
         progress: &Arc<ProgressCell>,
         release: &CancellationToken,
-    ) -> Outcome {
+    ) -> RunEnd {
         // A task of its own, so that a run that computes between two awaits holds up no heartbeat.
         let mut run = AbortOnDropHandle::new(tokio::spawn({
             let (runner, claim, progress) = (self.runner.clone(), claim.clone(), progress.clone());
@@ -173,14 +167,14 @@ impl Worker {
         }));
         let stopped = tokio::select! {
             biased;
-            () = self.tasks.cancelled(&claim.task.id) => Outcome::Cancelled,
-            () = release.cancelled() => Outcome::Released,
-            ended = &mut run => return Outcome::Finished(ended),
-            () = self.until(claim.lease.deadline) => Outcome::DeadlinePassed,
-            () = self.keep_lease(&claim.lease, progress) => Outcome::LeaseLost,
+            () = self.tasks.cancelled(&claim.task.id) => RunEnd::Cancelled,
+            () = release.cancelled() => RunEnd::Released,
+            ended = &mut run => return RunEnd::Finished(ended),
+            () = self.until(claim.lease.deadline) => RunEnd::DeadlinePassed,
+            () = self.keep_lease(&claim.lease, progress) => RunEnd::LeaseLost,
         };
         run.abort();
-        // The slot is free only when the run is gone. If it came to its end in this very moment, its
+        // The slot is free only when the run is gone. If it ended by itself in this very moment, its
         // result is nobody's: what it wrote goes with it.
         if let Ok(Ok(finished)) = run.await {
             self.discard(&finished.result.files).await;
@@ -206,7 +200,7 @@ impl Worker {
                 Ok(Err(error)) => {
                     tracing::warn!(task = %lease.task, error = error_chain(&error), "heartbeat failed");
                 }
-                Err(_) => tracing::warn!(task = %lease.task, "heartbeat did not come back in time"),
+                Err(_) => tracing::warn!(task = %lease.task, "the store did not answer a heartbeat in time"),
             }
             if self.clock.now() >= held_until {
                 return;
@@ -214,7 +208,7 @@ impl Worker {
         }
     }
 
-    /// How an attempt ends whose run came to its own end.
+    /// How an attempt ends whose run ended by itself.
     fn end_of(&self, claim: &Claim, ended: Result<Result<RunOutcome, Error>, JoinError>) -> AttemptEnd {
         let error = match ended {
             Ok(Ok(RunOutcome { result, messages })) => return AttemptEnd::Done { result, messages },
@@ -222,7 +216,10 @@ impl Worker {
             Err(panic) => {
                 tracing::error!(task = %claim.task.id, error = %panic, "run panicked");
                 return AttemptEnd::Failed {
-                    message: Message::error("internal_fault", "the report failed by a fault of the service"),
+                    message: Message::error(
+                        "internal_fault",
+                        "the report failed because of a fault of the service",
+                    ),
                 };
             }
         };
@@ -231,7 +228,7 @@ impl Worker {
         );
         let category = if out_of_files(&error) { Category::Unavailable } else { error.category };
         let key = match category {
-            Category::Unavailable => {
+            Category::Unavailable | Category::Broken => {
                 return AttemptEnd::Retry {
                     message: Message::error("attempt_failed", error.message),
                     not_before: self.clock.now() + self.back_off(claim.task.attempts),

@@ -2,12 +2,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
+use async_trait::async_trait;
 use muster_reports::error::Result;
 use muster_reports::ids::{TaskDefinitionId, TaskId, TenantId};
 use muster_reports::ports::{AuditEvent, Cancelled, ResultOrder, Started};
 use muster_reports::task::{NewTask, Progress, Severity, Task, TaskState};
 use muster_testkit::build::{new_task, task_id, tenant};
-use muster_testkit::{FakeRun, FakeRunner, MemoryStore, TestClock};
+use muster_testkit::{FakeRun, FakeRunner, MemoryStore, TestClock, acts};
+use std::collections::HashSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use tokio::sync::mpsc;
@@ -47,10 +49,6 @@ impl TaskStore for Store {
     async fn cancel_recorded(&self, event: &AuditEvent) -> Result<Cancelled> {
         self.inner.cancel_recorded(event).await
     }
-
-    async fn cancel(&self, tenant: &TenantId, id: &TaskId, now: DateTime<Utc>) -> Result<Cancelled> {
-        self.inner.cancel(tenant, id, now).await
-    }
     async fn claim(&self, worker: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<Option<Claim>> {
         self.inner.claim(worker, now, lease).await
     }
@@ -80,6 +78,9 @@ impl TaskStore for Store {
     }
     async fn published_names(&self) -> Result<Vec<String>> {
         self.inner.published_names().await
+    }
+    async fn live_attempts(&self) -> Result<HashSet<(TaskId, u64)>> {
+        self.inner.live_attempts().await
     }
 }
 
@@ -304,7 +305,10 @@ async fn a_cancel_drops_the_run_without_waiting_for_a_heartbeat() {
     let attempt = tokio::spawn(async move { worker.attempt(claim, &CancellationToken::new()).await });
     begins.recv().await.unwrap();
     let before = Instant::now();
-    assert_eq!(house.store.cancel(&tenant(), &task_id(1), house.clock.now()).await.unwrap(), Cancelled::Now);
+    assert_eq!(
+        acts::cancel(&*house.store, &tenant(), &task_id(1), house.clock.now()).await.unwrap(),
+        Cancelled::Now
+    );
     assert_eq!(drops.recv().await.unwrap(), task_id(1));
     assert!(before.elapsed() < Duration::from_millis(100), "{:?}", before.elapsed());
     attempt.await.unwrap();

@@ -11,8 +11,8 @@ pub const DOCUMENT: &str = "docs/limits.md";
 const HEAD: &str = "\
 # Limits
 
-This page is written by `cargo xtask docs` from the code; change that. Everything that is read, kept, waited for or repeated has a \
-bound. What can be set stands first; [settings.md](settings.md) says how.
+`cargo xtask docs` writes this page from the code; change the code, not this page. Everything that is read, kept, waited for or \
+repeated has a limit. Limits that can be set come first; [settings.md](settings.md) says how.
 ";
 
 /// Ends of the keys of settings that are bounds.
@@ -20,8 +20,8 @@ const SETTINGS: [&str; 9] =
     ["_ms", "_s", "_max", "_limit", "requests", "connections", "worker.count", "_days", "threads"];
 /// Defaults that the binary takes as they are: the file and the fields.
 const DEFAULTS: [(&str, &[&str]); 3] = [
-    ("crates/http/src/outside/keys.rs", &["refresh", "floor", "keep", "timeout"]),
-    ("crates/http/src/state.rs", &["rate_limited_clients_max", "body_bytes_max"]),
+    ("crates/http/src/external_issuers/keys.rs", &["refresh", "floor", "keep", "timeout"]),
+    ("crates/http/src/settings.rs", &["rate_limited_clients_max", "body_bytes_max"]),
     ("crates/store/src/store.rs", &["live_max", "client_live_max", "readers", "busy_wait", "statement_wait"]),
 ];
 /// Words of a constant's name that say that it is a bound.

@@ -1,153 +1,62 @@
-//! One client does, within the default limits, what would hold up everybody else. Nobody may suffer for it.
-//!
-//! Where it can be said by the order of things it is, and not by a time, so that a busy machine makes no fault.
+//! What one client, an author of reports, a disk, or a forger of packages may do within the default limits. It must do no
+//! harm to others, and nothing wrong may be told with success.
+
+mod bits;
+mod crowds;
+mod packages;
+mod readers;
+mod sql;
 
 use super::record::Counted;
-use crate::api::{self, Api, Report};
-use crate::failure::{Failure, Result};
+use crate::failure::{Context, Result};
 use crate::kill::SETTINGS;
-use crate::server::House;
-use serde_json::json;
-use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use crate::server::{House, muster_under};
+use std::time::Duration;
 
-/// The attacks, by name.
-pub const NAMES: [&str; 3] = ["many starts", "queries that take long to check", "idle connections"];
+/// On a copy of a house; the number decides what is left to chance.
+type Attack = fn(&House, u64) -> Result<()>;
+
+/// The attacks, with their names.
+pub const ATTACKS: [(&str, Attack); 9] = [
+    ("many starts", |house, _| crowds::many_starts(house)),
+    ("queries that take long to check", |house, _| crowds::long_checks(house)),
+    ("idle connections", |house, _| crowds::idle_connections(house)),
+    ("flipped bits of tables", bits::of_tables),
+    ("refreshes over flipped bits", bits::before_refreshes),
+    ("flipped bits of results", bits::of_results),
+    ("SQL without an end", |house, _| sql::without_an_end(house)),
+    ("slow readers of evidence", |house, _| readers::slow(house)),
+    ("made-up packages", |house, _| packages::made_up(house)),
+];
 
 /// The word under which attacks that did no harm are counted.
 pub const HARMLESS: &str = "attacks without harm";
 
-/// Starts of one client while another waits for one report.
-const STARTS: u32 = 450;
-/// Clients that have a query checked at once.
-const CHECKERS: usize = 40;
-/// Connections that are kept open and say nothing, and files that the service may have open.
-const IDLE: usize = 640;
-const FILES: &str = "--nofile=700:700";
-/// What health may take while queries are checked: the answer took up to 75 s, and takes milliseconds where the machine
-/// has time.
-const HEALTH_MAX: Duration = Duration::from_secs(5);
 /// How long anything may take that does come.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// The attack with this index in [`NAMES`].
-pub fn run(house: &House, index: usize) -> Counted {
-    let outcome = match index {
-        0 => many_starts(house),
-        1 => long_checks(house),
-        _ => idle_connections(house),
-    };
+/// The attack with this index in [`ATTACKS`].
+pub fn run(house: &House, index: usize, seed: u64) -> Counted {
+    let (_, attack) = ATTACKS[index];
     let mut counted = Counted::default();
-    match outcome {
+    match attack(house, seed) {
         Ok(()) => counted.add(HARMLESS, 1),
-        Err(failure) => counted.faults.push(format!("{}: {failure}", NAMES[index.min(NAMES.len() - 1)])),
+        Err(failure) => counted.faults.push(failure.to_string()),
     }
     counted
 }
 
-fn search(query: String) -> Report {
-    Report { kind: "SEARCH_EXPORT", arguments: json!({"query": query, "indices": ["identities"]}) }
+/// Settings of a service in which a run that failed is not begun again, and none loses its lease on a busy machine.
+fn once() -> Vec<(&'static str, &'static str)> {
+    let own = [("MUSTER__WORKER__ATTEMPTS_MAX", "1"), ("MUSTER__WORKER__LEASE_MS", "120000")];
+    [&SETTINGS[..], &own].concat()
 }
 
-/// A client starts hundreds of reports; another starts one. It comes after the first of those, not after the last.
-fn many_starts(house: &House) -> Result<()> {
-    let none = [&SETTINGS[..], &[("MUSTER__WORKER__COUNT", "0")]].concat();
-    let server = house.serve(&none)?;
-    let (many, one) = (server.connect(&house.user)?, server.connect(&house.application)?);
-    let mut ids = Vec::new();
-    for number in 0..STARTS {
-        ids.push(many.start(&search(format!("name:a{number}")))?);
-    }
-    let other = one.start(&search("name:z".into()))?;
-    server.stop()?;
-    let single = [&SETTINGS[..], &[("MUSTER__WORKER__COUNT", "1")]].concat();
-    let server = house.serve(&single)?;
-    let api = server.connect(&house.user)?;
-    let (other, third) = (completed(&api, &other)?, completed(&api, &ids[2])?);
-    // Times of one form compare as texts.
-    if other > third {
-        return Err(Failure::new(format!(
-            "another's one report ended at {other}, the third of many at {third}"
-        )));
-    }
-    server.kill()
-}
-
-/// When a task completed, once it has.
-fn completed(api: &Api, id: &str) -> Result<String> {
-    api.ended(id, PATIENCE)?;
-    let time = api.task(id)?["completed"].as_str().map(str::to_owned);
-    time.ok_or_else(|| Failure::new(format!("task {id} has ended and says not when")))
-}
-
-/// Clients have queries checked that take long; health goes on answering.
-fn long_checks(house: &House) -> Result<()> {
-    let server = house.serve(&SETTINGS)?;
-    let api = server.connect(&house.user)?;
-    // 16 KB of fuzzy terms and patterns, no two alike.
-    let terms = (0..220).map(|number| {
-        format!("attributes.a{number}:abcdefghijklmnopqrstuvwxyz{number}~2 name:/(a|b{number})*c.{{1,40}}/")
-    });
-    let query = terms.collect::<Vec<_>>().join(" ");
-    let done = AtomicBool::new(false);
-    let longest = thread::scope(|scope| {
-        let health = scope.spawn(|| {
-            let mut longest = Duration::ZERO;
-            while !done.load(Ordering::Relaxed) {
-                let asked = Instant::now();
-                if !api::is_ready(&server.base) {
-                    return Err(Failure::new("the service is not ready"));
-                }
-                longest = longest.max(asked.elapsed());
-            }
-            Ok(longest)
-        });
-        let checkers: Vec<_> = (0..CHECKERS)
-            .map(|number| {
-                let (api, query) = (api.clone(), format!("{query} name:x{number}"));
-                // What it is answered does not matter: taken, refused, or told to come again.
-                scope.spawn(move || api.run(&search(query)).map(drop))
-            })
-            .collect();
-        let answered: Vec<_> =
-            checkers.into_iter().map(|one| one.join().expect("a client only calls")).collect();
-        done.store(true, Ordering::Relaxed);
-        let longest = health.join().expect("a client only calls")?;
-        answered.into_iter().collect::<std::result::Result<Vec<_>, _>>()?;
-        Ok::<_, Failure>(longest)
-    })?;
-    if longest > HEALTH_MAX {
-        return Err(Failure::new(format!("health took {longest:?} while queries were checked")));
-    }
-    server.kill()
-}
-
-/// A client keeps hundreds of connections open and says nothing; reports of those who are there go on.
-fn idle_connections(house: &House) -> Result<()> {
-    let mut server = house.spawn_under(&["prlimit".to_owned(), FILES.to_owned()], &SETTINGS)?;
-    server.wait_ready()?;
-    let api = server.connect(&house.user)?;
-    // Its connection is kept, so it waits in no queue of new ones.
-    api.result("none")?;
-    let address = server.base.trim_start_matches("http://").to_owned();
-    let mut idle = Vec::new();
-    for number in 0..IDLE {
-        // What the service does not take waits in the system's queue, which is finite.
-        let connection = TcpStream::connect(&address);
-        idle.push(connection.map_err(|error| Failure::new(format!("connection {number}: {error}")))?);
-    }
-    for report in house.reports() {
-        let id = api.start(&report)?;
-        let outcome = api.ended(&id, PATIENCE)?;
-        if !outcome.has_file() {
-            return Err(Failure::new(format!(
-                "{} ended with {} beside {IDLE} connections",
-                report.kind, outcome.status
-            )));
-        }
-    }
-    drop(idle);
-    server.kill()
+/// The status of a command, and what it says on either stream; `under` is a program with arguments that becomes it.
+fn said(house: &House, under: &[&str], arguments: &[&str]) -> Result<(Option<i32>, String)> {
+    let under: Vec<_> = under.iter().map(|word| (*word).to_owned()).collect();
+    let output = muster_under(&under, &house.binary, &house.data).args(arguments).output();
+    let output = output.context(|| format!("muster {} cannot be run", arguments.join(" ")))?;
+    let said = [output.stdout, output.stderr].concat();
+    Ok((output.status.code(), String::from_utf8_lossy(&said).into_owned()))
 }

@@ -86,7 +86,7 @@ const SQLITE: [(&str, Way); 33] = [
     ("snapshots-expired", Way::Expire(&[1])),
 ];
 
-/// The same over PostgreSQL: everything that is committed there, and what is beside it in the shared folder.
+/// The same over PostgreSQL: everything that is committed there, and what is in the shared folder.
 const POSTGRES: [(&str, Way); 28] = [
     ("result-named", Way::Serve(&[1])),
     ("file-swept", Way::Stray),

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Where a sweep moves result files that no record names, beside the others.
+/// Where a sweep moves result files that no record names, next to the others.
 pub const TRASH: &str = "trash";
 /// The setting of the database's URL.
 pub const URL: &str = "MUSTER__STORE__URL";

@@ -44,7 +44,7 @@ const LEFT: [&str; 2] = ["4.report.csv.tmp", "5.report.csv"];
 const DYING: Duration = Duration::from_millis(300);
 /// The same, where it does not answer any more.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How long a task is waited for beside a fault.
+/// How long a task is waited for while there is a fault.
 const WATCHED: Duration = Duration::from_secs(30);
 
 /// Whose calls fail.

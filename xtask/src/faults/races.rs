@@ -7,7 +7,7 @@ use super::database;
 use super::history::{Client, History, Reply, When};
 use super::record::Counted;
 use super::rules;
-use super::settling::{look_settled, wait_ended};
+use super::settling::{left_over, look_settled, wait_ended};
 use crate::failure::{Failure, Result};
 use crate::kill::SETTINGS;
 use crate::random::Random;
@@ -154,7 +154,9 @@ fn stretches(
             }
         }
         after = look_settled(&history, house, after)?;
-        outcome.faults.extend(rules::broken(&history.kept()));
+        let kept = history.kept();
+        outcome.faults.extend(rules::broken(&kept));
+        outcome.faults.extend(left_over(house, &kept, after)?);
     }
     Ok(outcome)
 }

@@ -1,6 +1,6 @@
 //! Waiting until tasks are accepted, until they have ended, and until nothing is left that has not.
 
-use super::history::{Client, History, Reply, When};
+use super::history::{Client, History, Kept, Reply, When};
 use super::{ground, rules};
 use crate::api::Report;
 use crate::failure::{Failure, Result};
@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 /// How long a task may take.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// How long a run may go on that was cancelled.
+const REMOVED: Duration = Duration::from_secs(60);
 /// How long the service may refuse everything when the fault is over.
 const RESUME: Duration = Duration::from_secs(300);
 
@@ -69,6 +71,22 @@ pub fn look_settled(history: &History, house: &House, after: u64) -> Result<u64>
         let live = looks.iter().flat_map(|look| &look.rows).any(|row| rules::is_live(&row.state));
         if !live || begun.elapsed() > PATIENCE {
             return ground::look(history, house, When::Settled, after);
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Files that no record names, as `ground::unnamed` tells them, under a service that runs: a run that was cancelled removes
+/// its files a moment after its task has ended.
+///
+/// # Errors
+/// When the folder of results cannot be read.
+pub fn left_over(house: &House, kept: &Kept, after: u64) -> Result<Vec<String>> {
+    let begun = Instant::now();
+    loop {
+        let left = ground::unnamed(&ground::results(house), kept, after)?;
+        if left.is_empty() || begun.elapsed() > REMOVED {
+            return Ok(left);
         }
         thread::sleep(Duration::from_millis(20));
     }

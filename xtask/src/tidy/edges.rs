@@ -11,7 +11,7 @@ use crate::workspace::Workspace;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Outside crates that are heavy, native or a face to the world: a row must allow them.
-const GUARDED: [&str; 19] = [
+const GUARDED: [&str; 18] = [
     "arrow",
     "axum",
     "ballista",
@@ -24,7 +24,6 @@ const GUARDED: [&str; 19] = [
     "object_store",
     "parquet",
     "pdf-writer",
-    "plotters",
     "rdkafka",
     "reqwest",
     "rust_xlsxwriter",

@@ -14,7 +14,7 @@ pub struct Files {
 }
 
 impl Files {
-    /// Asks git and reads. What is not UTF-8 is no text and is passed over.
+    /// Asks git and reads. A file that is not UTF-8 is not a text and is ignored.
     pub fn read(workspace: &Workspace) -> Result<Self> {
         let mut ask = Command::new("git");
         ask.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])

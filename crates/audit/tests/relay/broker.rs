@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 /// Names the broker's program.
 const PROGRAM: &str = "MUSTER_TANSU";
-/// The bucket that the messages lie in.
+/// The bucket that keeps the messages.
 const BUCKET: &str = "tansu";
 /// How long a program may take to listen.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -29,7 +29,7 @@ pub fn events_wanted() -> u64 {
     std::env::var("MUSTER_RELAY_EVENTS").map_or(1_500, |text| text.parse().unwrap())
 }
 
-/// What came of a run.
+/// The result of a run.
 #[derive(Debug, Default)]
 pub struct Figures {
     events: u64,
@@ -41,7 +41,7 @@ pub struct Figures {
     invented: usize,
     /// Other than what was recorded, or than another message of the same id.
     changed: usize,
-    /// Seen for the first time behind one that was recorded later.
+    /// Seen for the first time after one that was recorded later.
     out_of_order: usize,
     kills: u64,
     stops: u64,

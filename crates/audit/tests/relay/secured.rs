@@ -1,7 +1,7 @@
-//! Kafka behind TLS and SASL: what the settings say is what happens, a refusal is told clearly, and no secret is in the
+//! Kafka with TLS and SASL: what the settings say is what happens, a refusal is reported clearly, and no secret is in the
 //! log.
 //!
-//! `stunnel` stands in front of the broker and ends TLS, because the broker's own options for a certificate and its key
+//! `stunnel` runs in front of the broker and ends TLS, because the broker's own options for a certificate and its key
 //! exclude each other. SASL is the broker's.
 
 use crate::broker::{Broker, Killed, Tools, start, wait_for};
@@ -35,7 +35,7 @@ fn authority(folder: &Path, name: &str) {
     openssl(folder, &[&made[..], &key].concat());
 }
 
-/// A certificate of the authority `by`, `NAME.pem` and `NAME.key`; the key is behind [`PASSWORD`] where `locked` says so.
+/// A certificate of the authority `by`, `NAME.pem` and `NAME.key`; the key is encrypted with [`PASSWORD`] where `locked` says so.
 fn certificate(folder: &Path, by: &str, name: &str, locked: bool) {
     let (pem, private, subject) = (format!("{name}.pem"), format!("{name}.key"), format!("/CN={name}"));
     let (ca, ca_key, password) = (format!("{by}.pem"), format!("{by}.key"), format!("pass:{PASSWORD}"));

@@ -30,7 +30,7 @@ impl Clock for MachineClock {
     }
 }
 
-/// A store with trails, and whatever it lies in.
+/// A store with trails, and the folder or server that holds it.
 pub struct Trail {
     pub store: Arc<Store>,
     /// As [`open`] takes it.

@@ -14,7 +14,7 @@ enum Shape {
     Values,
     /// The first value.
     First,
-    /// All values in one text, as multi-valued cells are written (`reports.md`).
+    /// All values in one text, as multi-valued cells are written (docs/reports.md).
     Text,
 }
 

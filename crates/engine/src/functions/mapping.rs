@@ -1,6 +1,6 @@
-//! `map_profile_N(attributes)`: the identity attributes that a profile makes of an account's attributes.
+//! `map_profile(source, attributes)`: the identity attributes that the profile of a source makes of an account's attributes.
 //!
-//! One function for each profile, made from its definition. The result is a struct of [`MAPPED_FIELDS`]: the mapped
+//! The source's id must be a constant: a query is about the accounts of one source. The result is a struct of [`MAPPED_FIELDS`]: the mapped
 //! attributes; the failures, `name` TAB `value` for each attribute whose transforms failed on a value that was there;
 //! what the lifecycle state means (`status`), or the value from which that cannot be told (`unmapped`); and by what
 //! records of one person are preferred to each other, the lowest `place` and then the newest `newest`.
@@ -23,8 +23,7 @@ use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 /// The fields of the result, in order.
-pub(crate) const MAPPED_FIELDS: [&str; 6] =
-    ["attributes", "failures", "status", "unmapped", "place", "newest"];
+const MAPPED_FIELDS: [&str; 6] = ["attributes", "failures", "status", "unmapped", "place", "newest"];
 
 /// The identity attribute that holds the lifecycle state.
 pub(crate) fn lifecycle_attribute() -> &'static str {
@@ -48,19 +47,26 @@ pub(super) fn attributes_builder() -> MapBuilder<StringBuilder, ListBuilder<Stri
     .with_values_field(values)
 }
 
+/// The mappings of all profiles.
 #[derive(Debug)]
 pub(crate) struct MappingFunction {
-    name: String,
+    /// By the ids of their sources.
+    profiles: BTreeMap<String, ProfileMapping>,
+    signature: Signature,
+}
+
+/// What one profile makes of an account.
+#[derive(Debug, PartialEq)]
+struct ProfileMapping {
     profile: ProfileDefinition,
     lifecycle: Option<LifecycleDefinition>,
     /// Whether the state is mapped like any other attribute.
     maps_state: bool,
-    signature: Signature,
 }
 
 impl PartialEq for MappingFunction {
     fn eq(&self, other: &Self) -> bool {
-        self.name == other.name && self.profile == other.profile && self.lifecycle == other.lifecycle
+        self.profiles == other.profiles
     }
 }
 
@@ -68,22 +74,29 @@ impl Eq for MappingFunction {}
 
 impl Hash for MappingFunction {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.name.hash(state);
+        self.profiles.keys().for_each(|source| source.hash(state));
     }
 }
 
-impl MappingFunction {
-    /// The function of a profile under the SQL name `name`.
-    pub(crate) fn new(
-        name: String,
-        profile: ProfileDefinition,
-        lifecycle: Option<LifecycleDefinition>,
-    ) -> Self {
+impl ProfileMapping {
+    fn new(profile: ProfileDefinition, lifecycle: Option<LifecycleDefinition>) -> Self {
         // A state that is mapped like any other attribute means what such a state usually does.
         let maps_state = profile.attributes.iter().any(|mapping| mapping.name == lifecycle_attribute());
         let lifecycle =
             lifecycle.or_else(|| maps_state.then(|| LifecycleDefinition::new("", BTreeMap::new())));
-        Self { name, profile, lifecycle, maps_state, signature: Signature::any(1, Volatility::Immutable) }
+        Self { profile, lifecycle, maps_state }
+    }
+}
+
+impl MappingFunction {
+    /// The function of these profiles, each with the id of its source and its lifecycle.
+    pub(crate) fn new<'a>(
+        profiles: impl IntoIterator<Item = (&'a str, ProfileDefinition, Option<LifecycleDefinition>)>,
+    ) -> Self {
+        let profiles = profiles
+            .into_iter()
+            .map(|(source, profile, lifecycle)| (source.to_owned(), ProfileMapping::new(profile, lifecycle)));
+        Self { profiles: profiles.collect(), signature: Signature::any(2, Volatility::Immutable) }
     }
 
     fn fields() -> Fields {
@@ -100,8 +113,8 @@ impl MappingFunction {
 }
 
 impl ScalarUDFImpl for MappingFunction {
-    fn name(&self) -> &str {
-        &self.name
+    fn name(&self) -> &'static str {
+        "map_profile"
     }
 
     fn signature(&self) -> &Signature {
@@ -113,9 +126,20 @@ impl ScalarUDFImpl for MappingFunction {
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let [ColumnarValue::Scalar(source), map] = &arguments.args[..] else {
+            return exec_err!("map_profile: expected the id of a source, a constant, and attributes");
+        };
+        let Some(mapping) = source.try_as_str().flatten().and_then(|source| self.profiles.get(source)) else {
+            return exec_err!("map_profile: no profile rests on source {source}");
+        };
         let rows = arguments.number_rows;
-        let [map] = &arguments.args[..] else { return exec_err!("{}: expected one argument", self.name) };
         let column = AttributesColumn::open(&map.to_array(rows)?)?;
+        Ok(ColumnarValue::Array(mapping.map(&column, rows)?))
+    }
+}
+
+impl ProfileMapping {
+    fn map(&self, column: &AttributesColumn, rows: usize) -> Result<ArrayRef> {
         let mut mapped = attributes_builder();
         let item = Field::new(LIST_ITEM_FIELD, DataType::Utf8, true);
         let mut failures = ListBuilder::new(StringBuilder::new()).with_field(item);
@@ -167,7 +191,7 @@ impl ScalarUDFImpl for MappingFunction {
             Arc::new(places.finish()),
             Arc::new(newest.finish()),
         ];
-        Ok(ColumnarValue::Array(Arc::new(StructArray::try_new(Self::fields(), columns, None)?)))
+        Ok(Arc::new(StructArray::try_new(MappingFunction::fields(), columns, None)?))
     }
 }
 
@@ -179,7 +203,7 @@ struct Life {
     unmapped: Option<String>,
 }
 
-impl MappingFunction {
+impl ProfileMapping {
     /// The state and what it means: by its attribute's mapping where it has one, else by the `[lifecycle]`; without
     /// either everybody is active.
     fn life<'a>(&self, mapped: Option<String>, first: impl Fn(&str) -> Option<&'a str>) -> Life {

@@ -20,7 +20,7 @@ use datafusion::prelude::SessionContext;
 
 pub(crate) use attributes::cell;
 pub(crate) use entitlements::text_lists;
-pub(crate) use mapping::{MAPPED_FIELDS, MappingFunction, lifecycle_attribute};
+pub(crate) use mapping::{MappingFunction, lifecycle_attribute};
 pub(crate) use moment::MomentFunction;
 pub(crate) use of_sources::OfSourcesFunction;
 

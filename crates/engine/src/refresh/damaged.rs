@@ -4,19 +4,11 @@
 //! only the tables know (since when, who is gone, how many there were) cannot be, and is left out only when that is
 //! asked for.
 
+use crate::declared::{ACCOUNTS, IDENTITIES, TABLES, Table};
 use crate::error::{EngineError, Result};
 use crate::session::Engine;
-use crate::tables;
 use muster_reports::SnapshotManifest;
 use std::sync::Arc;
-
-/// Tables that cannot be made again, and what is lost with each. People and accounts know each other: they go together.
-const LOST_WITH: [(&str, &str); 4] = [
-    ("accounts", "since when accounts and people are known and who is gone"),
-    ("identities", "since when accounts and people are known and who is gone"),
-    ("aggregations", "the history of how sources were read"),
-    (tables::COUNTS, "the counts of earlier snapshots, of which trends are made"),
-];
 
 /// The last snapshot without its damaged tables, so that they are made again, and what to tell people of it.
 type WithoutDamage = (Arc<SnapshotManifest>, Vec<String>);
@@ -35,9 +27,9 @@ impl Engine {
         let engine = Arc::clone(self);
         self.run(async move {
             // Side by side: hashing keeps one processor each.
-            let looked = tables::TABLES.map(|table| engine.damage_of(&last, table));
+            let looked = TABLES.map(|table| engine.damage_of(&last, table));
             let looked = futures_util::future::try_join_all(looked).await?;
-            let found = tables::TABLES.into_iter().zip(looked);
+            let found = TABLES.into_iter().zip(looked);
             let damaged: Vec<_> = found.filter_map(|(table, damage)| Some((table, damage?.fault))).collect();
             leave_out(last, &damaged, rebuild)
         })
@@ -53,7 +45,7 @@ fn leave_out(
     if damaged.is_empty() {
         return Ok((last, Vec::new()));
     }
-    let lost = |table: &str| LOST_WITH.iter().find(|(name, _)| *name == table).map(|(_, what)| *what);
+    let lost = |table: &str| Table::of(table).only_here;
     if let Some((table, fault, what)) =
         damaged.iter().find_map(|(table, fault)| Some((table, fault, lost(table)?)))
         && !rebuild
@@ -66,7 +58,8 @@ fn leave_out(
     let mut manifest = (*last).clone();
     let mut notes = Vec::new();
     for (table, fault) in damaged {
-        let together = ["accounts", "identities"];
+        // People and accounts know each other.
+        let together = [ACCOUNTS, IDENTITIES];
         let gone = if together.contains(table) { &together[..] } else { std::slice::from_ref(table) };
         for table in gone {
             manifest.versions.remove(*table);

@@ -7,14 +7,14 @@
 
 use super::elements::SortedElements;
 use super::extent::Extent;
+use super::steps::{self, Step};
 use super::work::{self, RowsInOrder, Work};
 use super::{RefreshRequest, SourceInput};
+use crate::declared::documents as schema;
 use crate::error::{EngineError, Result};
 use crate::file::ParquetFile;
 use crate::functions::text_lists;
 use crate::order::{Ordered, SortKey};
-use crate::schemas::{self, documents as schema};
-use crate::tables;
 use datafusion::arrow::array::{
     ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray,
 };
@@ -37,27 +37,12 @@ const EVENTS_PAGE: u32 = 4096;
 /// identities and entitlements that were touched and of events that the last snapshot does not have. Returns the number
 /// of the last event.
 pub(super) async fn make(work: &Work, request: &RefreshRequest, extent: &Extent) -> Result<u64> {
-    register_sources(work, &request.sources)?;
-    let columns: Vec<_> = schemas::of("accounts").fields().iter().map(|field| field.name().clone()).collect();
-    let columns = columns.join(", ");
-    work.view(
-        "accounts_all",
-        &format!("SELECT {columns} FROM accounts_next UNION ALL SELECT {columns} FROM carried_accounts"),
-    )
-    .await?;
-    if extent.everything {
-        work.alias("documents_touched", "identities_next").await?;
-        work.step("document_accounts", ACCOUNTS).await?;
-        work.step("document_rights", &rights_of("document_accounts")).await?;
-        work.alias("entitlement_rights", "document_rights").await?;
-    } else {
-        work.step("sources_touched", "SELECT DISTINCT source_id AS id FROM accounts_touched").await?;
-        let of_identities = format!("{ACCOUNTS} AND a.identity_id IN (SELECT id FROM documents_touched)");
-        let of_sources = format!("{ACCOUNTS} AND a.source_id IN (SELECT id FROM sources_touched)");
-        work.step("document_accounts", &of_identities).await?;
-        work.step("document_rights", &rights_of("document_accounts")).await?;
-        work.step("entitlement_rights", &rights_of(&format!("({of_sources})"))).await?;
-    }
+    work.memory("document_sources", sources_batch(&request.sources)?)?;
+    work.run(extent, &[&steps::DOCUMENTS_TOUCHED_ALL, &steps::SOURCES_TOUCHED]).await?;
+    work.run(extent, &[&steps::ACCOUNTS_ALL, &steps::ACCOUNTS_SHOWN]).await?;
+    work.run(extent, &[&steps::DOCUMENT_ACCOUNTS_ALL, &steps::DOCUMENT_ACCOUNTS]).await?;
+    work.run(extent, &[&steps::DOCUMENT_RIGHTS, &steps::SOURCE_ACCOUNTS]).await?;
+    work.run(extent, &[&steps::ENTITLEMENT_RIGHTS, &steps::ENTITLEMENT_RIGHTS_ALL]).await?;
     let known = request.previous.as_ref().filter(|_| !extent.everything).and_then(|last| last.last_event);
     let mut last_event = known.unwrap_or(0);
     for document_type in DocumentType::ALL {
@@ -65,7 +50,7 @@ pub(super) async fn make(work: &Work, request: &RefreshRequest, extent: &Extent)
         match document_type {
             DocumentType::Identities => identities(work, &made).await?,
             DocumentType::Entitlements => {
-                let rows = work.query(&made, ENTITLEMENTS).await?;
+                let rows = work.frame(&steps::ENTITLEMENT_ROWS, &[]).await?;
                 work.keep(&made, documents_of(rows, document_type, &ENTITLEMENT_FIELDS)?).await?;
             }
             DocumentType::Events => last_event = events(work, request, last_event, &made).await?,
@@ -73,101 +58,52 @@ pub(super) async fn make(work: &Work, request: &RefreshRequest, extent: &Extent)
                 work.memory(&made, RecordBatch::new_empty(schema(document_type)))?;
             }
         }
-        unite(work, document_type, &made).await?;
+        unite(work, document_type).await?;
     }
-    if extent.everything {
-        return Ok(last_event);
-    }
-    // An entitlement is gone when nobody on its source has it any more.
-    work.step(
-        "entitlements_touched",
-        &format!(
-            "SELECT n.id FROM entitlement_documents n LEFT ANTI JOIN (SELECT id FROM prev_entitlement_documents) p ON p.id = n.id \
-             UNION ALL SELECT n.id FROM entitlement_documents n WHERE {} \
-             UNION ALL SELECT p.id FROM (SELECT id, \"source\"['id'] AS source_id FROM prev_entitlement_documents) p \
-               LEFT SEMI JOIN sources_touched t ON t.id = p.source_id \
-               LEFT ANTI JOIN (SELECT id FROM entitlement_documents) n ON n.id = p.id",
-            extent.is_redefined("n.\"source\"['id']")
-        ),
-    )
-    .await?;
+    work.run(extent, &[&steps::ENTITLEMENTS_TOUCHED]).await?;
     Ok(last_event)
 }
-
-/// What the names of the steps begin with that hold the documents sources gave.
-pub(super) const GIVEN: &str = "given_";
 
 /// The step with the documents of a type that are made here, before those that sources gave stand for some of them.
 pub(super) fn made_of(document_type: DocumentType) -> String {
     format!("made_{}", document_type.index_name())
 }
 
+/// The step with the documents of a type that sources gave.
+pub(super) fn given_of(document_type: DocumentType) -> String {
+    format!("given_{}", document_type.index_name())
+}
+
 /// Documents that sources gave, and those that were made here and are of something else.
-async fn unite(work: &Work, document_type: DocumentType, made: &str) -> Result<()> {
-    let table = tables::of_documents(document_type);
-    let given = format!("{GIVEN}{}", document_type.index_name());
-    if work.count(&given, &format!("SELECT count(*) FROM {given}")).await? == 0 {
-        return work.alias(table, made).await;
-    }
-    // Entitlements have other ids where they come from: the same value of the same source's attribute is the same one.
-    let elsewhere = |known_by: &str| {
-        format!(
-            "LEFT ANTI JOIN (SELECT \"source\"['{known_by}'] AS known_by, attribute, value FROM {given}) by_{known_by} \
-             ON by_{known_by}.known_by = m.\"source\"['{known_by}'] \
-             AND by_{known_by}.attribute = m.attribute AND by_{known_by}.value = m.value"
-        )
+async fn unite(work: &Work, document_type: DocumentType) -> Result<()> {
+    let given = work.count(&given_of(document_type)).await?;
+    let step = match document_type {
+        _ if given == 0 => &steps::DOCUMENTS_MADE,
+        DocumentType::Entitlements => &steps::ENTITLEMENTS_UNITED,
+        DocumentType::Identities
+        | DocumentType::AccessProfiles
+        | DocumentType::AccountActivities
+        | DocumentType::Events
+        | DocumentType::Roles => &steps::DOCUMENTS_UNITED,
     };
-    let elsewhere = if document_type == DocumentType::Entitlements {
-        ["id", "name"].map(elsewhere).join(" ")
-    } else {
-        String::new()
-    };
-    work.step(
-        table,
-        &format!(
-            "SELECT * FROM {given} UNION ALL \
-             SELECT m.* FROM {made} m LEFT ANTI JOIN (SELECT id FROM {given}) g ON g.id = m.id {elsewhere}"
-        ),
-    )
-    .await
+    work.run_of(step, &steps::words_of(document_type), &[]).await
 }
 
 /// `document_sources`: what documents say of a source.
-fn register_sources(work: &Work, sources: &[SourceInput]) -> Result<()> {
+pub(super) fn sources_batch(sources: &[SourceInput]) -> Result<RecordBatch> {
     let failed = |e| EngineError::data("describing the sources", e);
     let definitions: Vec<_> = sources.iter().map(|source| &source.definition).collect();
     let texts = |f: &dyn Fn(&muster_sources::SourceDefinition) -> &str| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(definitions.iter().map(|definition| f(definition))))
     };
     let rights = text_lists(definitions.iter().map(|definition| definition.reader.entitlements()));
-    let batch = RecordBatch::try_from_iter([
+    RecordBatch::try_from_iter([
         ("source_id", texts(&|definition| &definition.id)),
         ("source_type", texts(&|definition| definition.reader.kind())),
         ("entitlements", rights.map_err(|e| EngineError::plan("document_sources", e))?),
     ])
-    .map_err(failed)?;
-    work.memory("document_sources", batch)
+    .map_err(failed)
 }
-
-const ACCOUNTS: &str = "
-SELECT a.id, a.identity_id, a.name, a.native_identity, a.source_id, a.source_name, s.source_type, a.disabled, a.locked,
-  a.privileged, a.manually_correlated, a.attributes, attributes_kept(a.attributes, s.entitlements) AS rights, a.created
-FROM accounts_all a LEFT JOIN document_sources s ON s.source_id = a.source_id
-WHERE a.dead_since IS NULL";
-
-fn rights_of(accounts: &str) -> String {
-    format!(
-        "SELECT DISTINCT identity_id, source_id, source_name, source_type, e['name'] AS attribute, e['value'] AS value \
-         FROM (SELECT identity_id, source_id, source_name, source_type, unnest(attribute_entries(rights)) AS e \
-               FROM {accounts} accounts)"
-    )
-}
-
-const ENTITLEMENTS: &str = "
-SELECT r.*, coalesce(p.created, refresh_time()) AS created FROM (
-  SELECT DISTINCT stable_id('entitlement', source_id, attribute, value) AS id, source_id, source_name, source_type,
-    attribute, value FROM entitlement_rights) r
-LEFT JOIN (SELECT id, created FROM prev_entitlement_documents) p ON p.id = r.id";
 
 /// A field of a document and the column it comes from.
 type Known = (&'static str, &'static str);
@@ -239,15 +175,6 @@ const IDENTITY_FIELDS: [Known; 25] = [
     ("processingState", "processing_state"),
 ];
 
-const IDENTITIES: &str = "
-SELECT i.*, m.display_name AS manager_display_name, r.manager_id IS NOT NULL AS is_manager,
-  i.status IN ('DISABLED', 'TERMINATED') AS inactive, a.disabled, a.locked,
-  attribute_first(i.attributes, 'employeeNumber') AS employee_number, attribute_first(i.attributes, 'phone') AS phone
-FROM (SELECT n.* FROM identities_next n LEFT SEMI JOIN (SELECT id FROM documents_touched) t ON t.id = n.id) i
-LEFT JOIN (SELECT id, display_name FROM identities_next) m ON m.id = i.manager_id
-LEFT JOIN (SELECT DISTINCT manager_id FROM identities_next) r ON r.manager_id = i.id
-LEFT JOIN (SELECT id, disabled, locked FROM accounts_all) a ON a.id = i.account_id";
-
 /// Rows of flat columns as documents.
 fn documents_of(rows: DataFrame, document_type: DocumentType, known: &[Known]) -> Result<DataFrame> {
     let schema = schema(document_type);
@@ -286,7 +213,7 @@ fn object(fields: &Fields, prefix: &str, known: &[Known]) -> Result<Expr> {
 async fn by_identity(
     work: &Work,
     name: &str,
-    sql: &str,
+    step: &Step,
     identity: &str,
     keys: &[&str],
     known: &[Known],
@@ -296,9 +223,9 @@ async fn by_identity(
     let flat: BTreeSet<&str> = known.iter().map(|(_, column)| *column).collect();
     let flat = flat.into_iter().map(|column| (column.to_owned(), ident(column)));
     let columns = std::iter::once(("owner".to_owned(), owner.clone())).chain(flat).collect();
-    let owner = SortKey { expression: owner, ascending: true };
+    let owner = SortKey::ascending(owner);
     let keys = std::iter::once(owner).chain(keys.iter().map(|name| SortKey::column(name))).collect();
-    let rows = Ordered::new(work.query(name, sql).await?, columns, keys);
+    let rows = Ordered::new(work.frame(step, &[]).await?, columns, keys);
     work.in_order(&format!("sorted_{name}"), rows.map_err(|e| EngineError::plan(name, e))?).await
 }
 
@@ -306,7 +233,7 @@ async fn by_identity(
 async fn elements(
     work: &Work,
     name: &'static str,
-    sql: &str,
+    step: &Step,
     keys: &[&str],
     known: &[Known],
 ) -> Result<SortedElements> {
@@ -317,7 +244,7 @@ async fn elements(
     let DataType::Struct(fields) = item.data_type() else {
         return Err(EngineError::data("making documents", format!("{name} holds no objects")));
     };
-    let rows = by_identity(work, name, sql, "identity_id", keys, known).await?;
+    let rows = by_identity(work, name, step, "identity_id", keys, known).await?;
     let element = work.over(&rows, object(fields, "", known)?)?;
     Ok(SortedElements::new(name, rows, element))
 }
@@ -326,7 +253,7 @@ async fn identities(work: &Work, step: &str) -> Result<()> {
     let mut accounts = elements(
         work,
         "accounts",
-        "SELECT * FROM document_accounts WHERE identity_id IS NOT NULL",
+        &steps::ACCOUNT_ELEMENTS,
         &["source_name", "native_identity", "id"],
         &ACCOUNT_FIELDS,
     )
@@ -334,14 +261,14 @@ async fn identities(work: &Work, step: &str) -> Result<()> {
     let mut access = elements(
         work,
         "access",
-        "SELECT *, 'ENTITLEMENT' AS type, stable_id('entitlement', source_id, attribute, value) AS id \
-         FROM document_rights WHERE identity_id IS NOT NULL",
+        &steps::ACCESS_ELEMENTS,
         &["source_name", "attribute", "value", "source_id"],
         &ACCESS_FIELDS,
     )
     .await?;
     let schema = schema(DocumentType::Identities);
-    let mut rows = by_identity(work, "identities", IDENTITIES, "id", &[], &IDENTITY_FIELDS).await?;
+    let mut rows =
+        by_identity(work, "identities", &steps::IDENTITY_ROWS, "id", &[], &IDENTITY_FIELDS).await?;
     let fields = fields_of(schema.fields(), "", &IDENTITY_FIELDS)?;
     let fields = fields.into_iter().map(|(_, value)| work.over(&rows, value)).collect::<Result<Vec<_>>>()?;
     let mut file = DocumentFile::create(work, step, &schema)?;

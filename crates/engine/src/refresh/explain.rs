@@ -4,13 +4,16 @@
 //! The verdict is reached here once more and held against what the refresh wrote.
 
 use super::correlate::Rule;
-use super::work::{self, literal, texts};
+use super::steps::{PAIRS, Words};
+use super::work::{self, texts};
 use crate::error::{EngineError, Result};
+use crate::query::{self, Value, Values};
 use crate::session::Engine;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::prelude::SessionContext;
 use muster_reports::SnapshotManifest;
 use muster_reports::ids::{SnapshotId, stable_id};
+use muster_reports::nearest;
 use muster_sources::SourceDefinition;
 use serde::Serialize;
 use std::sync::Arc;
@@ -160,12 +163,14 @@ async fn explain(
 ) -> Result<CorrelationExplanation> {
     let context = engine.session();
     work::register_tables(engine, &context, manifest, &["sources", "accounts", "identities"]).await?;
-    let definition = definition(&context, source).await?;
+    let named = nearest::source(source, &manifest.sources, |run| (run.id.as_str(), &run.name));
+    let definition = definition(&context, named.map_err(EngineError::Invalid)?.id.as_str()).await?;
     let account = account(&context, &definition, native_identity).await?;
+    ask(&context, &account.id).await?;
     let mut rules = Vec::new();
     for rule in Rule::of(&definition) {
         let decided = rules.iter().any(|earlier: &RuleOutcome| earlier.decides);
-        rules.push(outcome(&context, &rule, &account.id, decided).await?);
+        rules.push(outcome(&context, &rule, decided).await?);
     }
     let authoritative = definition.is_authoritative();
     let (verdict, reason) = if authoritative {
@@ -252,28 +257,25 @@ fn by_rules(rules: &[RuleOutcome]) -> (Verdict, String) {
     }
 }
 
-async fn rows(context: &SessionContext, sql: &str) -> Result<Vec<RecordBatch>> {
-    work::rows_of(context, "explain", sql).await
+const STEP: &str = "explain";
+
+async fn rows(context: &SessionContext, sql: &str, values: Values<'_>) -> Result<Vec<RecordBatch>> {
+    work::rows_of(context, STEP, sql, values).await
 }
 
-async fn definition(context: &SessionContext, source: &str) -> Result<SourceDefinition> {
-    let sql = format!(
-        "SELECT definition FROM sources WHERE id = {text} OR name = {text} ORDER BY name = {text} DESC LIMIT 1",
-        text = literal(source)
-    );
-    let json = texts(&rows(context, &sql).await?, 0).next();
-    let json = json.ok_or_else(|| EngineError::Invalid(format!("the snapshot has no source {source:?}")))?;
+async fn definition(context: &SessionContext, id: &str) -> Result<SourceDefinition> {
+    let sql = "SELECT definition FROM sources WHERE id = $id";
+    let json = texts(&rows(context, sql, &[("id", Value::text(id))]).await?, 0).next();
+    let json =
+        json.ok_or_else(|| EngineError::Invalid(format!("the snapshot has no definition of source {id}")))?;
     serde_json::from_str(&json).map_err(|e| EngineError::data("reading a source's definition", e))
 }
 
 async fn account(context: &SessionContext, source: &SourceDefinition, native: &str) -> Result<Account> {
-    let sql = format!(
-        "SELECT id, dead_since, manual_link, situation, identity_id, matched_rule FROM accounts \
-         WHERE source_id = {} AND native_identity = {}",
-        literal(&source.id),
-        literal(native)
-    );
-    let found = rows(context, &sql).await?;
+    let sql = "SELECT id, dead_since, manual_link, situation, identity_id, matched_rule FROM accounts \
+         WHERE source_id = $source AND native_identity = $native";
+    let values = [("source", Value::text(&source.id)), ("native", Value::text(native))];
+    let found = rows(context, sql, &values).await?;
     let cell = |column| texts(&found, column).next();
     let known = |column| cell(column).filter(|text| !text.is_empty());
     let id = cell(0).ok_or_else(|| {
@@ -290,17 +292,28 @@ async fn account(context: &SessionContext, source: &SourceDefinition, native: &s
     })
 }
 
-async fn outcome(context: &SessionContext, rule: &Rule, account: &str, decided: bool) -> Result<RuleOutcome> {
-    let one = format!("(SELECT id AS account_id, attributes FROM accounts WHERE id = {})", literal(account));
+/// Leaves what a refresh leaves before it asks rules: `asking`, here one account, and `asked`.
+async fn ask(context: &SessionContext, account: &str) -> Result<()> {
+    let one = "SELECT id AS account_id, source_id, attributes FROM accounts WHERE id = $account";
+    let all = "SELECT id, attributes FROM identities";
+    for (name, sql) in [("asking", one), ("asked", all)] {
+        let failed = |e| EngineError::plan(STEP, e);
+        let plan = query::plan(context, sql, &[("account", Value::text(account))]).await.map_err(failed)?;
+        context.register_table(name, plan.into_view()).map_err(failed)?;
+    }
+    Ok(())
+}
+
+async fn outcome(context: &SessionContext, rule: &Rule, decided: bool) -> Result<RuleOutcome> {
     let sql = format!(
         "SELECT i.id, i.name FROM ({}) p JOIN identities i ON i.id = p.identity_id ORDER BY i.id",
-        rule.pairs(&one, "identities")
+        PAIRS.sql(&Words::new()),
     );
-    let found = rows(context, &sql).await?;
+    let found = rows(context, &sql, &rule.values()).await?;
     let count = found.iter().map(|batch| batch.num_rows() as u64).sum();
     let candidates = texts(&found, 0).zip(texts(&found, 1)).map(|(id, name)| Candidate { id, name });
-    let values: Vec<String> = texts(&rows(context, &rule.values(&one)).await?, 0).collect();
-    let near = if count == 0 && !values.is_empty() { near(context, rule, &one).await? } else { Vec::new() };
+    let values: Vec<String> = texts(&rows(context, VALUES, &rule.values()).await?, 0).collect();
+    let near = if count == 0 && !values.is_empty() { near(context, rule).await? } else { Vec::new() };
     Ok(RuleOutcome {
         rule: rule.label(),
         values,
@@ -311,9 +324,23 @@ async fn outcome(context: &SessionContext, rule: &Rule, account: &str, decided: 
     })
 }
 
-async fn near(context: &SessionContext, rule: &Rule, account: &str) -> Result<Vec<Near>> {
-    let sql = format!("{} ORDER BY 1, 4 LIMIT {CANDIDATES_NAMED_MAX}", rule.near(account, "identities"));
-    let found = rows(context, &sql).await?;
+/// The account's values that are compared, as they stand in it; one a row, in the account's order.
+const VALUES: &str = "SELECT raw FROM (SELECT unnest(attribute(attributes, $account_attribute)) AS raw FROM asking) WHERE trim(raw) <> ''";
+
+/// Identities that a rule would match to the account without regard to case, white space and characters that nobody sees:
+/// `id`, `name`, the account's value and theirs.
+const NEAR: &str = r"
+SELECT i.id, i.name, a.raw AS account_value, i.raw AS identity_value
+FROM (SELECT *, lower(regexp_replace(raw, '[\s\p{C}]+', '', 'g')) AS v FROM
+        (SELECT account_id, unnest(attribute(attributes, $account_attribute)) AS raw FROM asking)) a
+JOIN (SELECT *, lower(regexp_replace(raw, '[\s\p{C}]+', '', 'g')) AS v FROM
+        (SELECT id, name, unnest(attribute(attributes, $identity_attribute)) AS raw FROM identities)) i
+  ON i.v = a.v
+WHERE a.v <> '' ORDER BY 1, 4 LIMIT $shown";
+
+async fn near(context: &SessionContext, rule: &Rule) -> Result<Vec<Near>> {
+    let values = [rule.values(), vec![("shown", Value::Number(CANDIDATES_NAMED_MAX as u64))]].concat();
+    let found = rows(context, NEAR, &values).await?;
     let candidates = texts(&found, 0).zip(texts(&found, 1)).map(|(id, name)| Candidate { id, name });
     let values = texts(&found, 2).zip(texts(&found, 3));
     Ok(candidates
@@ -325,8 +352,8 @@ async fn near(context: &SessionContext, rule: &Rule, account: &str) -> Result<Ve
 /// The name of an identity, and whether it is correlated.
 async fn owner(context: &SessionContext, id: Option<&str>) -> Result<Option<(String, bool)>> {
     let Some(id) = id else { return Ok(None) };
-    let sql = format!("SELECT name, correlated FROM identities WHERE id = {}", literal(id));
-    let found = rows(context, &sql).await?;
+    let sql = "SELECT name, correlated FROM identities WHERE id = $identity";
+    let found = rows(context, sql, &[("identity", Value::text(id))]).await?;
     let owner = texts(&found, 0).zip(texts(&found, 1)).next();
     Ok(owner.map(|(name, correlated)| (name, correlated == "true")))
 }

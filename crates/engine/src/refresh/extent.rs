@@ -1,16 +1,16 @@
-//! What a refresh makes anew, and what it takes from the last snapshot as it is.
+//! Incremental refresh: what is made again, and what is taken from the last snapshot as it is.
 //!
-//! Documents that sources give are read every time. A row is made anew when what it depends on may have changed: an account when its record changed, when its source
-//! is defined otherwise, when a manual link is or was on it, or when an identity that one of its source's rules
-//! matches changed; identities when an authoritative account changed; a document when its identity, one of its
-//! accounts or its manager did; the history of runs and of counts and the documents of events only grow. Rows that then come out different are *touched*: the pieces of tables that hold them
-//! are written, and no others. Making everything anew gives the same tables (a property test holds the two against
-//! each other).
+//! Documents that sources give are read every time. A row is made again when what it depends on may have changed: an
+//! account when its record changed, when its source is defined otherwise, when a manual link is or was on it, or when an
+//! identity that one of its source's rules matches changed; identities when an authoritative account changed; a document
+//! when its identity, one of its accounts or its manager did. The history of runs and of counts and the documents of
+//! events only grow. Rows that then come out different are *touched*: the pieces of tables that hold them are written, and
+//! no others. Making everything again gives the same tables (a property test compares the two).
 
-use super::work::{Work, literal};
 use super::{RefreshRequest, SourceInput};
+use crate::declared::TABLES;
 use crate::error::{EngineError, Result};
-use crate::tables;
+use crate::query::Value;
 use muster_reports::ids::hex;
 use muster_reports::snapshot::SourceRun;
 use muster_sources::DocumentType;
@@ -48,7 +48,7 @@ impl Extent {
                 last.sources.iter().any(|run| !request.sources.iter().any(|s| is_of(s, run)))
                     || last.sources.iter().any(stands_for_made_documents)
                     || last.last_event.is_none()
-                    || tables::TABLES.iter().any(|table| !last.versions.contains_key(*table))
+                    || TABLES.iter().any(|table| !last.versions.contains_key(*table))
             }
         };
         Ok(Self { everything, redefined, identities: everything })
@@ -75,10 +75,42 @@ impl Extent {
             && last.remark.is_none()
     }
 
-    /// A condition on the column `column`: that it names a source which is defined otherwise now.
-    pub(super) fn is_redefined(&self, column: &str) -> String {
-        within(column, self.redefined.iter().map(String::as_str))
+    /// Whether a step is run.
+    pub(super) fn needs(&self, needed: Needed) -> bool {
+        match needed {
+            Needed::Always | Needed::Chosen(_) => true,
+            Needed::Everything => self.everything,
+            Needed::Part => !self.everything,
+            Needed::Identities => self.identities,
+            Needed::IdentitiesKept => !self.identities,
+            Needed::PartWithIdentities => !self.everything && self.identities,
+        }
     }
+
+    /// What steps ask for.
+    pub(super) fn values(&self) -> [(&'static str, Value); 2] {
+        let redefined = Value::texts(self.redefined.iter().map(String::as_str));
+        [("redefined", redefined), ("identities", Value::Flag(self.identities))]
+    }
+}
+
+/// When a step is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needed {
+    /// In every refresh.
+    Always,
+    /// Where nothing is taken over.
+    Everything,
+    /// Where something is.
+    Part,
+    /// Where identities and their errors are made again.
+    Identities,
+    /// Where they are taken over.
+    IdentitiesKept,
+    /// Where they are made again, and something else is taken over.
+    PartWithIdentities,
+    /// Where the module that runs it says so, in words.
+    Chosen(&'static str),
 }
 
 /// Whether documents of the source stand for some that are made of accounts: which of them were made is not kept.
@@ -96,15 +128,6 @@ fn is_of(input: &SourceInput, run: &SourceRun) -> bool {
     input.definition.id == run.id.as_str()
 }
 
-/// A condition: that `column` is one of `ids`.
-pub(super) fn within<'a>(column: &str, ids: impl Iterator<Item = &'a str>) -> String {
-    let ids: Vec<_> = ids.map(literal).collect();
-    match ids.len() {
-        0 => "false".to_owned(),
-        _ => format!("{column} IN ({})", ids.join(", ")),
-    }
-}
-
 /// What decides, beside the records, what becomes of a source: its definition, and the program that reads it.
 pub(super) fn settings_digest(input: &SourceInput) -> Result<String> {
     let definition =
@@ -113,53 +136,5 @@ pub(super) fn settings_digest(input: &SourceInput) -> Result<String> {
     hash.update(env!("CARGO_PKG_VERSION"));
     hash.update([0]);
     hash.update(definition);
-    Ok(hex(&hash.finalize()))
-}
-
-/// Leaves `accounts_touched` and `identities_touched`, what came out different, and `documents_touched`, the identities
-/// whose documents depend on any of it.
-pub(super) async fn find_touched(work: &Work, extent: &Extent) -> Result<()> {
-    work.step(
-        "accounts_touched",
-        &format!(
-            "SELECT n.id, n.source_id, n.identity_id, p.identity_id AS prev_identity \
-             FROM accounts_next n LEFT JOIN prev_accounts p ON p.id = n.id \
-             WHERE p.id IS NULL OR {} OR {}",
-            differ(
-                "source_name native_identity digest identity_id manual_link linked_as matched_rule situation uncorrelated \
-                 dead_since held_since created modified",
-            ),
-            format_args!(
-                "(array_to_string(n.candidates, ',') IS DISTINCT FROM array_to_string(p.candidates, ',')) OR {}",
-                extent.is_redefined("n.source_id")
-            ),
-        ),
-    )
-    .await?;
-    work.step(
-        "identities_touched",
-        &format!(
-            "SELECT n.id, n.manager_id, p.manager_id AS prev_manager \
-             FROM identities_next n LEFT JOIN prev_identities p ON p.id = n.id WHERE p.id IS NULL OR {}",
-            differ("digest account_count account_id manager_name authoritative_source lost_since created modified"),
-        ),
-    )
-    .await?;
-    work.step(
-        "documents_touched",
-        "SELECT DISTINCT id FROM ( \
-           SELECT id FROM identities_touched UNION ALL \
-           SELECT identity_id FROM accounts_touched UNION ALL SELECT prev_identity FROM accounts_touched UNION ALL \
-           SELECT manager_id FROM identities_touched UNION ALL SELECT prev_manager FROM identities_touched UNION ALL \
-           SELECT n.id FROM identities_next n JOIN identities_touched t ON t.id = n.manager_id) \
-         WHERE id IS NOT NULL",
-    )
-    .await
-}
-
-/// That one of the columns is not the same in `n` and in `p`.
-fn differ(columns: &str) -> String {
-    let conditions: Vec<_> =
-        columns.split_whitespace().map(|name| format!("(n.{name} IS DISTINCT FROM p.{name})")).collect();
-    conditions.join(" OR ")
+    Ok(hex(hash.finalize()))
 }

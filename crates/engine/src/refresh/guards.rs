@@ -10,9 +10,11 @@
 use super::RefreshRequest;
 use super::SourceInput;
 use super::stage::StagedSource;
+use super::steps::{self, Step};
 use super::work::{self, Work, texts};
 use crate::error::Result;
 use muster_reports::snapshot::AggregationMode;
+use muster_sources::definition::exceeds;
 use std::collections::BTreeMap;
 
 /// What a source's read does to accounts that it does not have.
@@ -29,11 +31,11 @@ pub(super) struct Missing {
 /// Numbers of a source, by its id.
 type BySource<const N: usize> = BTreeMap<String, [u64; N]>;
 
-async fn by_source<const N: usize>(work: &Work, step: &str, sql: &str) -> Result<BySource<N>> {
-    let rows = work.rows(step, sql).await?;
+async fn by_source<const N: usize>(work: &Work, step: &Step) -> Result<BySource<N>> {
+    let rows = work.rows(step, &[]).await?;
     let mut found: BySource<N> = texts(&rows, 0).map(|id| (id, [0; N])).collect();
     for column in 0..N {
-        for (id, number) in texts(&rows, 0).zip(work::counts(step, &rows, column + 1)?) {
+        for (id, number) in texts(&rows, 0).zip(work::counts(step.name, &rows, column + 1)?) {
             found.entry(id).and_modify(|numbers| numbers[column] = number);
         }
     }
@@ -44,14 +46,9 @@ fn of<const N: usize>(found: &BySource<N>, source: &StagedSource) -> [u64; N] {
     found.get(source.outcome.run.id.as_str()).copied().unwrap_or([0; N])
 }
 
-/// `a` is more than `percent` of `of`.
-fn exceeds(a: u64, percent: u8, of: u64) -> bool {
-    u128::from(a) * 100 > u128::from(percent) * u128::from(of)
-}
-
 impl StagedSource {
     /// Nothing of the read is used.
-    fn fail(&mut self, reason: String) {
+    pub(super) fn fail(&mut self, reason: String) {
         self.outcome.run.complete = false;
         self.outcome.run.remark = Some(reason.clone());
         self.outcome.failure = Some(reason);
@@ -94,19 +91,8 @@ pub(super) async fn check_reads(
     request: &RefreshRequest,
     staged: &mut [StagedSource],
 ) -> Result<()> {
-    let records: BySource<2> = by_source(
-        work,
-        "records of accounts that were known",
-        "SELECT s.source_id, count(*), count(p.id) FROM staged_known s \
-         LEFT JOIN (SELECT id FROM prev_read) p ON p.id = s.id GROUP BY s.source_id",
-    )
-    .await?;
-    let live: BySource<1> = by_source(
-        work,
-        "accounts that were known",
-        "SELECT source_id, count(*) FROM prev_read WHERE dead_since IS NULL GROUP BY source_id",
-    )
-    .await?;
+    let records: BySource<2> = by_source(work, &steps::RECORDS_KNOWN).await?;
+    let live: BySource<1> = by_source(work, &steps::ACCOUNTS_KNOWN).await?;
     for (source, input) in staged.iter_mut().zip(&request.sources).filter(|(source, _)| source.was_read()) {
         check_refused(source, input);
         let ([records, known], [live]) = (of(&records, source), of(&live, source));
@@ -148,24 +134,8 @@ pub(super) async fn missing(
     request: &RefreshRequest,
     staged: &mut [StagedSource],
 ) -> Result<BTreeMap<String, Missing>> {
-    let accounts: BySource<3> = by_source(
-        work,
-        "missing accounts",
-        "SELECT p.source_id, sum(CASE WHEN p.held_since IS NULL THEN 1 ELSE 0 END), \
-           sum(CASE WHEN p.held_since IS NULL AND s.id IS NULL AND k.id IS NULL THEN 1 ELSE 0 END), \
-           sum(CASE WHEN p.held_since IS NOT NULL AND s.id IS NULL AND k.id IS NULL THEN 1 ELSE 0 END) \
-         FROM (SELECT id, source_id, held_since FROM prev_read WHERE dead_since IS NULL) p \
-         LEFT JOIN (SELECT id FROM staged_one) s ON s.id = p.id LEFT JOIN kept_ids k ON k.id = p.id \
-         GROUP BY p.source_id",
-    )
-    .await?;
-    let nameless: BySource<1> = by_source(
-        work,
-        "refused records of nobody",
-        "SELECT source_id, count(*) FROM rejected WHERE native_identity IS NULL OR trim(native_identity) = '' \
-         GROUP BY source_id",
-    )
-    .await?;
+    let accounts: BySource<3> = by_source(work, &steps::MISSING_ACCOUNTS).await?;
+    let nameless: BySource<1> = by_source(work, &steps::REJECTED_OF_NOBODY).await?;
     let mut found = BTreeMap::new();
     for (source, input) in staged.iter_mut().zip(&request.sources).filter(|(source, _)| source.was_read()) {
         let ([live, gone, held], [nameless]) = (of(&accounts, source), of(&nameless, source));
@@ -218,17 +188,7 @@ pub(super) async fn check_links(
     request: &RefreshRequest,
     staged: &mut [StagedSource],
 ) -> Result<bool> {
-    let links: BySource<2> = by_source(
-        work,
-        "lost links",
-        "SELECT p.source_id, count(*), \
-           sum(CASE WHEN n.dead_since IS NULL AND n.identity_id IS NULL AND n.id IS NOT NULL THEN 1 ELSE 0 END) \
-         FROM (SELECT id, source_id FROM prev_accounts WHERE dead_since IS NULL AND identity_id IS NOT NULL) p \
-         JOIN source_flags f ON f.source_id = p.source_id \
-         LEFT JOIN (SELECT id, dead_since, identity_id FROM accounts_next) n ON n.id = p.id \
-         WHERE NOT f.authoritative GROUP BY p.source_id",
-    )
-    .await?;
+    let links: BySource<2> = by_source(work, &steps::LOST_LINKS).await?;
     let mut stopped = false;
     for (source, input) in staged.iter_mut().zip(&request.sources) {
         let [before, lost] = of(&links, source);
@@ -250,17 +210,5 @@ impl RefreshRequest {
     /// Whether what this source lost is accepted.
     fn accepts(&self, input: &SourceInput) -> bool {
         self.accept_missing.contains(&input.definition.id)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::exceeds;
-
-    #[test]
-    fn a_threshold_is_exceeded_by_more_than_its_share() {
-        assert!(!exceeds(1, 10, 10) && exceeds(2, 10, 10) && exceeds(1, 10, 9));
-        assert!(exceeds(1, 0, 1_000) && !exceeds(0, 0, 0) && !exceeds(5, 100, 5));
-        assert!(!exceeds(u64::MAX, 100, u64::MAX));
     }
 }

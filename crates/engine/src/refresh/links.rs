@@ -1,8 +1,9 @@
 //! Links that people want to make, held against a snapshot: a link of an account or to an identity that is not there
 //! would wait for ever without a word.
 
-use super::work::{self, literal, texts};
+use super::work::{self, texts};
 use crate::error::{EngineError, Result};
+use crate::query::{Value, Values};
 use crate::session::Engine;
 use datafusion::arrow::array::{Int64Array, RecordBatch, StringArray};
 use datafusion::prelude::SessionContext;
@@ -46,7 +47,7 @@ async fn refused(
     let identities = "SELECT w.place, count(i.id) FROM wanted w \
         LEFT JOIN (SELECT id, name FROM identities) i ON i.name = w.identity_name \
         GROUP BY w.place HAVING count(i.id) <> 1 ORDER BY w.place";
-    let found = work::rows_of(&context, STEP, identities).await?;
+    let found = work::rows_of(&context, STEP, identities, &[]).await?;
     let places = work::counts("identities of links", &found, 0)?;
     for (place, n) in places.into_iter().zip(work::counts("identities of links", &found, 1)?) {
         let Some((at, link)) = at(links, place) else { continue };
@@ -54,7 +55,7 @@ async fn refused(
         let reason = if n > 0 {
             format!("userName is {name:?}, which is the name of {n} identities: expected that of one")
         } else {
-            let near = near(&context, &reasons, "SELECT name FROM identities", name).await?;
+            let near = near(&context, &reasons, "SELECT name FROM identities", &[], name).await?;
             format!("userName is {name:?}: expected the name of an identity{near}")
         };
         reasons.insert(at, reason);
@@ -62,13 +63,12 @@ async fn refused(
     let accounts = "SELECT w.place FROM wanted w \
         LEFT ANTI JOIN (SELECT source_id, native_identity FROM accounts WHERE dead_since IS NULL) a \
           ON a.source_id = w.source_id AND a.native_identity = w.native_identity ORDER BY w.place";
-    for place in work::counts("accounts of links", &work::rows_of(&context, STEP, accounts).await?, 0)? {
+    for place in work::counts("accounts of links", &work::rows_of(&context, STEP, accounts, &[]).await?, 0)? {
         let Some((at, link)) = at(links, place) else { continue };
-        let names = format!(
-            "SELECT native_identity AS name FROM accounts WHERE source_id = {} AND dead_since IS NULL",
-            literal(link.source.as_str())
-        );
-        let near = near(&context, &reasons, &names, &link.native_identity).await?;
+        let names =
+            "SELECT native_identity AS name FROM accounts WHERE source_id = $source AND dead_since IS NULL";
+        let source = [("source", Value::text(link.source.as_str()))];
+        let near = near(&context, &reasons, names, &source, &link.native_identity).await?;
         let reason = format!(
             "account is {:?}: expected the native identity of an account of the source{near}",
             link.native_identity
@@ -99,6 +99,7 @@ async fn near(
     context: &SessionContext,
     reasons: &BTreeMap<usize, String>,
     names: &str,
+    values: Values<'_>,
     given: &str,
 ) -> Result<String> {
     if reasons.len() >= HINTS_MAX {
@@ -106,9 +107,9 @@ async fn near(
     }
     let begins: String = given.trim().chars().take(2).flat_map(char::to_lowercase).collect();
     let sql = format!(
-        "SELECT name FROM ({names}) WHERE starts_with(lower(trim(name)), {}) ORDER BY name LIMIT {COMPARED_MAX}",
-        literal(&begins)
+        "SELECT name FROM ({names}) WHERE starts_with(lower(trim(name)), $begins) ORDER BY name LIMIT {COMPARED_MAX}"
     );
-    let found: Vec<String> = texts(&work::rows_of(context, STEP, &sql).await?, 0).collect();
+    let values = [&[("begins", Value::Text(begins))], values].concat();
+    let found: Vec<String> = texts(&work::rows_of(context, STEP, &sql, &values).await?, 0).collect();
     Ok(hint(given, found.iter().map(String::as_str)))
 }

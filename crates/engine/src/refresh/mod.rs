@@ -14,6 +14,7 @@ mod accounts;
 mod authoritative;
 mod correlate;
 mod damaged;
+mod dates;
 mod documents;
 mod elements;
 mod errors;
@@ -25,12 +26,12 @@ mod identities;
 mod links;
 mod publish;
 mod stage;
+mod steps;
 mod sums;
 mod totals;
 mod work;
 
 pub use totals::Total;
-pub(crate) use work::literal;
 
 use crate::digests;
 use crate::error::Result;
@@ -41,6 +42,7 @@ use muster_reports::ids::{SnapshotId, TenantId};
 use muster_reports::ports::{AuditTrail, Clock, ManualLink};
 use muster_reports::snapshot::SourceRun;
 use muster_sources::{Rejection, SourceDefinition};
+use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -78,6 +80,8 @@ pub struct RefreshRequest {
     pub snapshot: SnapshotId,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// The time that the sources are to be of, whatever date their data carries.
+    pub as_of: Option<DateTime<Utc>>,
     /// Whether to go on without the sources that could not be read, keeping their accounts as they were.
     pub publish_incomplete: bool,
     /// Whether to make everything anew, whatever has changed.
@@ -100,20 +104,21 @@ pub struct SourceOutcome {
 }
 
 /// What became of one table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct TableOutcome {
     /// The table.
     pub table: &'static str,
     /// Its rows now.
     pub rows: u64,
-    /// Files that are those of the last snapshot.
-    pub files_kept: u64,
+    /// Rows in the files that were written.
+    pub rows_written: u64,
     /// Files written.
     pub files_written: u64,
-    /// Rows in them.
-    pub rows_written: u64,
     /// Their bytes.
     pub bytes_written: u64,
+    /// Files that are those of the last snapshot.
+    pub files_kept: u64,
 }
 
 /// What a refresh came to.
@@ -152,13 +157,16 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
     request
         .sources
         .sort_by(|a, b| (&a.definition.name, &a.definition.id).cmp(&(&b.definition.name, &b.definition.id)));
-    let now: DateTime<Utc> = request.clock.now();
-    let work = work::Work::open(engine, request.snapshot.as_str(), now)?;
+    dates::take_asked(&mut request)?;
+    let work = work::Work::open(engine, request.snapshot.as_str(), request.clock.now())?;
     let mut extent = extent::Extent::of(&request)?;
     if publish::register_previous(engine, &work, request.previous.as_deref()).await? {
         extent.make_everything();
     }
     let mut staged = stage::stage_sources(&work, &request, &mut extent).await?;
+    if let Some(time) = dates::take_of_data(&mut request, &mut staged)? {
+        work.set_time(time);
+    }
     guards::check_rules(&request, &mut staged);
     // Accounts of a source that failed live on; documents of one would be gone.
     let lost = |source: &stage::StagedSource| {
@@ -167,33 +175,32 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
     if staged.iter().any(lost) {
         return Ok(unpublished(staged));
     }
-    accounts::take_records(&work, &request, &mut staged).await?;
+    accounts::take_records(&work, &request, &extent, &mut staged).await?;
     if staged.iter().any(lost) {
         return Ok(unpublished(staged));
     }
-    correlate::register_manual_links(&work, &request)?;
+    work.memory("manual_links", correlate::manual_links_batch(&request.links)?)?;
     accounts::merge_into_previous(&work, &request, &mut extent, &mut staged).await?;
     let profiles = authoritative::profiles_in_order(&request.sources);
-    authoritative::register_profiles(&work, &profiles)?;
+    work.memory("profiles", authoritative::profiles_batch(&profiles)?)?;
+    work.run(&extent, &[&steps::KNOWN_BEFORE]).await?;
     if extent.identities {
-        authoritative::make_identities(&work, &profiles).await?;
+        authoritative::make_identities(&work, &extent, &profiles).await?;
         correlate::recall_others(&work, &request, &extent).await?;
         correlate::link_others(&work, &request, &extent).await?;
-        identities::gather(&work, &profiles).await?;
-        errors::find(&work, &profiles).await?;
-        identities::finish(&work).await?;
+        identities::gather(&work, &extent, &profiles).await?;
+        errors::find(&work, &extent, &profiles).await?;
+        work.run(&extent, &[&steps::IDENTITIES_NEXT]).await?;
     } else {
-        authoritative::keep_identities(&work).await?;
         correlate::link_others(&work, &request, &extent).await?;
-        identities::keep(&work).await?;
+        identities::keep(&work, &extent).await?;
     }
-    accounts::finish(&work).await?;
+    work.run(&extent, &[&steps::ACCOUNTS_NEXT]).await?;
     if guards::check_links(&work, &request, &mut staged).await? {
         return Ok(unpublished(staged));
     }
-    if !extent.everything {
-        extent::find_touched(&work, &extent).await?;
-    }
+    let touched = [&steps::ACCOUNTS_TOUCHED, &steps::IDENTITIES_TOUCHED, &steps::DOCUMENTS_TOUCHED];
+    work.run(&extent, &touched).await?;
     let last_event = documents::make(&work, &request, &extent).await?;
     let mut outcome =
         publish::write_tables(engine, &work, &request, &extent, staged, &profiles, last_event).await?;

@@ -6,20 +6,25 @@
 use super::authoritative::Profile;
 use super::extent::{self, Extent};
 use super::stage::StagedSource;
+use super::steps;
 use super::sums::Written;
-use super::work::{self, Work, literal};
+use super::work::{self, Work};
 use super::{RefreshOutcome, RefreshRequest, SourceOutcome, TableOutcome};
+use crate::declared::{COUNTS, Table, Writing};
 use crate::error::{EngineError, Result};
 use crate::functions::lifecycle_attribute;
-use crate::pieces::{self, Division, Layout, PieceFile};
+use crate::pieces::{self, Division, Layout};
+use crate::query::Value;
 use crate::session::{Engine, within_memory};
-use crate::{schemas, tables};
+use crate::tables::{self, PieceFile};
 use datafusion::arrow::array::{
     ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::common::JoinType;
 use datafusion::dataframe::DataFrame;
-use datafusion::prelude::{Expr, cast, ident};
+use datafusion::functions_aggregate::expr_fn::count;
+use datafusion::prelude::{Expr, cast, ident, lit};
 use muster_reports::SnapshotManifest;
 use muster_reports::snapshot::SourceRun;
 use muster_reports::step::{Step, taken};
@@ -28,41 +33,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Tables whose last version a refresh reads, under `prev_` and the table's name.
-const CARRIED: [&str; 8] = [
-    "accounts",
-    "identities",
-    "identity_errors",
-    "aggregations",
-    "rejected_records",
-    tables::COUNTS,
-    "entitlement_documents",
-    EVENTS,
-];
-
-/// The documents of events.
-const EVENTS: &str = "event_documents";
-
 /// Files that a table which only grows may have before they become one.
 const GROWN_FILES_MAX: usize = 16;
-
-/// The numbers of this snapshot, as the reports count them. A source without any keeps its row, so that a trend comes
-/// down to zero.
-const COUNTED: &str = "
-SELECT 'identities' AS counted, CAST(NULL AS VARCHAR) AS source_id, count(*) AS number FROM written_identities
-UNION ALL
-SELECT 'orphan identities', NULL, count(*) FROM written_identities WHERE NOT correlated AND NOT protected
-UNION ALL
-SELECT 'accounts', NULL, count(*) FROM written_accounts WHERE dead_since IS NULL AND NOT system
-UNION ALL
-SELECT 'uncorrelated accounts', NULL, count(*) FROM written_accounts
-WHERE dead_since IS NULL AND NOT system AND uncorrelated
-UNION ALL
-SELECT 'accounts', s.id, count(a.id) FROM sources_next s
-LEFT JOIN (SELECT id, source_id FROM written_accounts WHERE dead_since IS NULL) a ON a.source_id = s.id GROUP BY s.id
-UNION ALL
-SELECT 'identity errors', s.id, count(e.id) FROM sources_next s
-LEFT JOIN written_identity_errors e ON e.source_id = s.id WHERE s.authoritative GROUP BY s.id";
 
 /// Makes the last snapshot's tables known; before the first snapshot they are empty. Says whether one of them lacks
 /// columns, being of an older version: those are null then, and nothing can be taken over.
@@ -72,14 +44,14 @@ pub(super) async fn register_previous(
     previous: Option<&SnapshotManifest>,
 ) -> Result<bool> {
     let mut lacks = false;
-    for table in CARRIED {
-        let alias = format!("prev_{table}");
-        let Some(version) = previous.and_then(|manifest| manifest.versions.get(table)) else {
-            work.memory(&alias, RecordBatch::new_empty(schemas::of(table)))?;
+    for table in Table::all().filter(|table| table.read_again) {
+        let alias = format!("prev_{}", table.name);
+        let Some(version) = previous.and_then(|manifest| manifest.versions.get(table.name)) else {
+            work.memory(&alias, RecordBatch::new_empty(table.schema()))?;
             continue;
         };
-        tables::register(&work.context, engine.tables_dir(), table, *version, &alias).await?;
-        lacks |= work.complete_columns(&alias, &schemas::of(table)).await?;
+        tables::register(&work.context, engine.tables_dir(), table.name, *version, &alias).await?;
+        lacks |= work.complete_columns(&alias, &table.schema()).await?;
     }
     Ok(lacks)
 }
@@ -98,52 +70,40 @@ pub(super) async fn write_tables(
     let runs: Vec<SourceRun> = outcomes.iter().map(|o| o.run.clone()).collect();
     work.memory("sources_next", sources_batch(request)?)?;
     work.memory("runs_next", runs_batch(request, &outcomes)?)?;
-    let counted = format!(
-        "SELECT {} AS snapshot_id, refresh_time() AS taken, counted, source_id, number FROM ({COUNTED})",
-        literal(request.snapshot.as_str())
-    );
     let last = request.previous.as_deref().filter(|_| !extent.everything);
     let mut written = Vec::new();
     let mut versions = BTreeMap::new();
-    for table in tables::TABLES {
-        let documents = format!("SELECT * FROM {table}");
-        let grown = |came: &str| format!("SELECT * FROM prev_{table} UNION ALL {came}");
-        // Of tables that only grow, what came.
-        let came = match table {
-            "aggregations" => Some("SELECT * FROM runs_next"),
-            tables::COUNTS => Some(counted.as_str()),
-            EVENTS => Some(documents.as_str()),
-            _ => None,
-        };
+    for declared in Table::all() {
+        let table = declared.name;
         let previous = last.and_then(|last| last.versions.get(table).copied());
-        let (version, mut outcome) = match (last, previous, came) {
+        if table == COUNTS {
+            let snapshot = Value::text(request.snapshot.as_str());
+            work.run_with(&steps::COUNTS_NEXT, &[("snapshot", snapshot)]).await?;
+        }
+        let rows = in_schema(work.relation(declared.rows).await?, &declared.schema(), table)?;
+        let (version, mut outcome) = match (last, previous, declared.writing) {
             (Some(last), Some(version), _) if is_unchanged(table, extent, &outcomes, last) => {
                 let files_kept = tables::piece_files(engine.tables_dir(), table, version).await?.len() as u64;
                 (version, TableOutcome { files_kept, ..TableOutcome::of(table) })
             }
-            (_, Some(version), Some(came)) => {
-                match add_rows(engine, work, request, table, came, version).await? {
+            (_, Some(version), Writing::Grows) => {
+                match add_rows(engine, request, declared, rows.clone(), version).await? {
                     Some(added) => added,
-                    None => write_table(engine, work, request, table, &grown(came), None).await?,
+                    None => {
+                        write_table(engine, work, request, declared, grown(work, table, rows).await?, None)
+                            .await?
+                    }
                 }
             }
-            _ => {
-                let sql = match table {
-                    "accounts" => "SELECT * FROM accounts_next",
-                    "identities" => "SELECT * FROM identities_next",
-                    "identity_errors" => "SELECT * FROM identity_errors_next",
-                    "identity_profiles" => "SELECT * FROM profiles",
-                    "sources" => "SELECT * FROM sources_next",
-                    "rejected_records" => "SELECT * FROM rejected",
-                    "aggregations" | tables::COUNTS => &came.map(grown).unwrap_or_default(),
-                    _ => &documents,
-                };
-                write_table(engine, work, request, table, sql, previous).await?
+            // What nobody else knows is taken over even where everything is made anew.
+            (_, None, Writing::Grows) if declared.only_here.is_some() => {
+                write_table(engine, work, request, declared, grown(work, table, rows).await?, None).await?
             }
+            _ => write_table(engine, work, request, declared, rows, previous).await?,
         };
         let alias = format!("written_{table}");
         tables::register(&work.context, engine.tables_dir(), table, version, &alias).await?;
-        outcome.rows = work.count(table, &format!("SELECT count(*) FROM {alias}")).await?;
+        outcome.rows = work.count(&alias).await?;
         versions.insert(table.to_owned(), version);
         written.push(outcome);
     }
@@ -189,24 +149,29 @@ fn is_unchanged(table: &str, extent: &Extent, outcomes: &[SourceOutcome], last: 
     }
 }
 
+/// The rows of a table that only grows: those of the last version, and those that came.
+async fn grown(work: &Work, table: &str, came: DataFrame) -> Result<DataFrame> {
+    let schema = Table::of(table).schema();
+    let before = in_schema(work.relation(&format!("prev_{table}")).await?, &schema, table)?;
+    before.union(came).map_err(|e| EngineError::plan(table, e))
+}
+
 /// A new version of a table that only grows: the files of the last one, and one of the rows that came. `None` where
 /// there are so many files that the table should be written whole.
 async fn add_rows(
     engine: &Engine,
-    work: &Work,
     request: &RefreshRequest,
-    table: &'static str,
-    came: &str,
+    declared: &'static Table,
+    rows: DataFrame,
     version: u64,
 ) -> Result<Option<(u64, TableOutcome)>> {
-    let dir = engine.tables_dir();
+    let (dir, table) = (engine.tables_dir(), declared.name);
     let mut files = tables::piece_files(dir, table, version).await?;
     if files.len() >= GROWN_FILES_MAX {
         return Ok(None);
     }
     let name = format!("added-{}.parquet", request.snapshot);
-    let frame = in_schema(work.query(table, came).await?, &schemas::of(table), table)?;
-    let added = within_memory(frame, |frame| tables::add_file(dir, table, &name, frame)).await?;
+    let added = within_memory(rows, |frame| tables::add_file(dir, table, &name, frame)).await?;
     let outcome = TableOutcome::written(table, files.len() as u64, added.as_slice());
     let Some(added) = added else { return Ok(Some((version, outcome))) };
     files.push(added.clone());
@@ -221,15 +186,13 @@ async fn write_table(
     engine: &Engine,
     work: &Work,
     request: &RefreshRequest,
-    table: &'static str,
-    sql: &str,
+    declared: &'static Table,
+    rows: DataFrame,
     previous: Option<u64>,
 ) -> Result<(u64, TableOutcome)> {
-    let dir = engine.tables_dir();
-    let schema = schemas::of(table);
-    let Some(layout) = Layout::of(table) else {
-        let frame = in_schema(work.query(table, sql).await?, &schema, table)?;
-        let version = tables::replace(&work.context, dir, table, frame).await?;
+    let (dir, table, schema) = (engine.tables_dir(), declared.name, declared.schema());
+    let Some(layout) = &Layout::of(declared) else {
+        let version = tables::replace(&work.context, dir, table, rows).await?;
         let files = tables::piece_files(dir, table, version).await?;
         tables::sync(dir, table, version, &files)?;
         taken(Step::TableWritten);
@@ -238,14 +201,14 @@ async fn write_table(
     let division = match previous {
         Some(version) => {
             let files = tables::piece_files(dir, table, version).await?;
-            let touched = work.query(table, &format!("SELECT * FROM {}", touched_of(table))).await?;
+            let touched = work.relation(layout.touched).await?;
             Division::of_touched(layout, files, touched).await?
         }
         None => None,
     };
     let (division, frame) = match division {
         Some(division) => {
-            let frame = revised(work, layout, dir, &division, sql).await?;
+            let frame = revised(work, layout, &schema, dir, &division, rows).await?;
             (division, frame)
         }
         None if previous.is_some() => {
@@ -257,8 +220,8 @@ async fn write_table(
         }
         None => {
             tables::create(&work.context, dir, table, &schema).await?;
-            let groups = groups_of(work, layout, sql).await?;
-            (Division::whole(layout, groups), in_schema(work.query(table, sql).await?, &schema, table)?)
+            let groups = groups_of(layout, rows.clone()).await?;
+            (Division::whole(layout, groups), rows)
         }
     };
     let snapshot = request.snapshot.as_str();
@@ -278,50 +241,41 @@ async fn write_table(
     Ok((version, outcome))
 }
 
-/// Where the ids stand of a table's rows that came, changed or went.
-fn touched_of(table: &str) -> &'static str {
-    match table {
-        "accounts" => "accounts_touched",
-        "identities" => "identities_touched",
-        "identity_documents" => "documents_touched",
-        "entitlement_documents" => "entitlements_touched",
-        other => unreachable!("{other} is in no pieces"),
-    }
-}
-
 /// The rows of the pieces that are written again: what was not touched as it was, and what was touched as it is now.
 async fn revised(
     work: &Work,
     layout: &Layout,
+    schema: &SchemaRef,
     dir: &Path,
     division: &Division,
-    sql: &str,
+    rows: DataFrame,
 ) -> Result<DataFrame> {
     let table = layout.table;
-    let touched = touched_of(table);
-    let schema = schemas::of(table);
-    let now = format!("SELECT n.* FROM ({sql}) n LEFT SEMI JOIN (SELECT id FROM {touched}) t ON t.id = n.id");
-    let now = in_schema(work.query(table, &now).await?, &schema, table)?;
+    let failed = |e| EngineError::plan(table, e);
+    let touched = work.relation(layout.touched).await?.select_columns(&["id"]).map_err(failed)?;
+    let touched = touched.alias("touched").map_err(failed)?;
+    let of_touched =
+        |frame: DataFrame, kind| frame.join(touched.clone(), kind, &["id"], &["id"], None).map_err(failed);
+    let now = of_touched(rows, JoinType::LeftSemi)?;
     if division.rewritten.is_empty() {
         return Ok(now);
     }
     let files = division.rewritten.iter().map(|file| dir.join(table).join(&file.name));
     let before = format!("before_{table}");
-    work.parquet_files(&before, files, &schema).await?;
-    let kept =
-        format!("SELECT b.* FROM {before} b LEFT ANTI JOIN (SELECT id FROM {touched}) t ON t.id = b.id");
-    let kept = in_schema(work.query(table, &kept).await?, &schema, table)?;
-    kept.union(now).map_err(|e| EngineError::plan(table, e))
+    work.parquet_files(&before, files, schema).await?;
+    let before = in_schema(work.relation(&before).await?, schema, table)?;
+    of_touched(before, JoinType::LeftAnti)?.union(now).map_err(failed)
 }
 
 /// How many rows each group of a table has.
-async fn groups_of(work: &Work, layout: &Layout, sql: &str) -> Result<Vec<(Option<String>, u64)>> {
+async fn groups_of(layout: &Layout, rows: DataFrame) -> Result<Vec<(Option<String>, u64)>> {
+    let failed = |e| EngineError::plan(layout.table, e);
     let Some(group) = layout.group else {
-        return Ok(vec![(None, work.count(layout.table, &format!("SELECT count(*) FROM ({sql})")).await?)]);
+        return Ok(vec![(None, rows.count().await.map_err(failed)? as u64)]);
     };
-    let rows =
-        work.rows(layout.table, &format!("SELECT {group}, count(*) FROM ({sql}) GROUP BY {group}")).await?;
-    Ok(work::texts(&rows, 0).map(Some).zip(work::counts(layout.table, &rows, 1)?).collect())
+    let counted = rows.aggregate(vec![ident(group)], vec![count(lit(1))]).map_err(failed)?;
+    let counted = counted.collect().await.map_err(failed)?;
+    Ok(work::texts(&counted, 0).map(Some).zip(work::counts(layout.table, &counted, 1)?).collect())
 }
 
 impl TableOutcome {
@@ -388,7 +342,7 @@ fn sources_batch(request: &RefreshRequest) -> Result<RecordBatch> {
         Arc::new(definitions.iter().map(|d| Some(d.is_authoritative())).collect::<BooleanArray>()),
         texts(json.iter().map(|j| Some(j.as_str()))),
     ];
-    RecordBatch::try_new(schemas::of("sources"), columns)
+    RecordBatch::try_new(Table::of("sources").schema(), columns)
         .map_err(|e| EngineError::data("describing the sources", e))
 }
 
@@ -432,6 +386,6 @@ fn runs_batch(request: &RefreshRequest, outcomes: &[SourceOutcome]) -> Result<Re
         number(&|run| Some(run.loaded)),
         text(&|run| run.input_digest.clone()),
     ];
-    RecordBatch::try_new(schemas::of("aggregations"), columns)
+    RecordBatch::try_new(Table::of("aggregations").schema(), columns)
         .map_err(|e| EngineError::data("describing the aggregations", e))
 }

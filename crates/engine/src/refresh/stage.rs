@@ -1,17 +1,18 @@
 //! Step 1: read every source into the work folder, and list what was rejected.
 
-use super::extent::{Extent, settings_digest, within};
+use super::extent::{Extent, settings_digest};
+use super::steps;
 use super::work::Work;
 use super::{Environment, REJECTIONS_SHOWN_MAX, RefreshRequest, SourceInput, SourceOutcome};
 use crate::error::{EngineError, Result};
 use crate::file::ParquetFile;
-use crate::{schemas, tables};
+use crate::query::Value;
+use crate::{declared, tables};
 use datafusion::arrow::array::{
     ArrayRef, RecordBatch, StringArray, StringBuilder, UInt64Array, UInt64Builder,
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
-use datafusion::prelude::ParquetReadOptions;
 use muster_reports::error::error_chain;
 use muster_reports::ids::SourceId;
 use muster_reports::ports::Clock;
@@ -57,12 +58,37 @@ fn rejected_schema() -> SchemaRef {
     Arc::clone(&SCHEMA)
 }
 
-fn present_schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![Field::new("native_identity", DataType::Utf8, false)]))
+fn source_id() -> Field {
+    Field::new("source_id", DataType::Utf8, false)
 }
 
-/// Reads all sources but those that are as they were, a few at a time; leaves the tables `staged_raw`, `present_raw` and
-/// `rejected_raw`.
+/// Records with their sources.
+fn records_schema() -> SchemaRef {
+    let fields = record_schema();
+    Arc::new(Schema::new(
+        [Arc::new(source_id())].into_iter().chain(fields.fields().iter().cloned()).collect::<Fields>(),
+    ))
+}
+
+fn present_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![source_id(), Field::new("native_identity", DataType::Utf8, false)]))
+}
+
+/// The relations of what was read, without any rows.
+#[cfg(test)]
+pub(super) fn nothing_read() -> Vec<(String, SchemaRef)> {
+    let mut relations = vec![
+        ("staged_raw".to_owned(), records_schema()),
+        ("present_raw".to_owned(), present_schema()),
+        ("rejected_read".to_owned(), rejected_schema()),
+    ];
+    for document_type in DocumentType::ALL {
+        relations.push((format!("read_{}", document_type.index_name()), read_schema(document_type)));
+    }
+    relations
+}
+
+/// Reads all sources but those that are as they were, a few at a time; leaves what they gave, and what was refused.
 pub(super) async fn stage_sources(
     work: &Work,
     request: &RefreshRequest,
@@ -75,7 +101,7 @@ pub(super) async fn stage_sources(
     staged.values().for_each(|source| extent.regard_documents(&source.outcome.run));
     stage_some(work, request, extent, &accounts, &mut staged).await?;
     let staged: Vec<_> = staged.into_values().collect();
-    register(work, &staged).await?;
+    register(work, extent, &staged).await?;
     Ok(staged)
 }
 
@@ -112,107 +138,53 @@ async fn stage_some(
     Ok(())
 }
 
-async fn register(work: &Work, staged: &[StagedSource]) -> Result<()> {
-    let empty = |schema| RecordBatch::new_empty(schema);
-    let mut records = vec!["SELECT CAST(NULL AS VARCHAR) AS source_id, * FROM no_records".to_owned()];
-    let mut rejected = vec!["SELECT * FROM no_rejections".to_owned()];
-    let mut present = vec!["SELECT CAST(NULL AS VARCHAR) AS source_id, * FROM no_present".to_owned()];
-    let mut documents = DocumentType::ALL.map(|document_type| {
-        vec![format!("SELECT CAST(NULL AS VARCHAR) AS source_id, * FROM no_{}", document_type.index_name())]
-    });
-    work.memory("no_records", empty(record_schema()))?;
-    work.memory("no_rejections", empty(rejected_schema()))?;
-    work.memory("no_present", empty(present_schema()))?;
+async fn register(work: &Work, extent: &Extent, staged: &[StagedSource]) -> Result<()> {
+    work.memory("staged_names", names_batch(staged)?)?;
+    let read = |of: fn(&StagedFiles) -> Vec<&PathBuf>| {
+        staged.iter().filter_map(|source| source.files.as_ref()).flat_map(of).cloned()
+    };
+    work.parquet_files("staged_raw", read(|files| files.records.iter().collect()), &records_schema()).await?;
+    work.parquet_files("present_raw", read(|files| files.present.iter().collect()), &present_schema())
+        .await?;
+    work.parquet_files("rejected_read", read(|files| vec![&files.rejected]), &rejected_schema()).await?;
     for document_type in DocumentType::ALL {
-        let none = format!("no_{}", document_type.index_name());
-        work.memory(&none, empty(with_line(document_type)))?;
-    }
-    for (at, source) in staged.iter().enumerate() {
-        let Some(files) = &source.files else { continue };
-        let id = super::work::literal(source.outcome.run.id.as_str());
-        if let Some(file) = &files.records {
-            let name = parquet(work, at, "records", file).await?;
-            records.push(format!("SELECT {id} AS source_id, * FROM {name}"));
+        let files =
+            staged.iter().filter_map(|source| source.files.as_ref()).flat_map(|files| &files.documents);
+        let files = files.filter(|(of, _)| *of == document_type).map(|(_, path)| path.clone());
+        let name = format!("read_{}", document_type.index_name());
+        work.parquet_files(&name, files, &read_schema(document_type)).await?;
+        let words = steps::words_of(document_type);
+        for step in [steps::REPEATED_DOCUMENTS, steps::REPEATED_DOCUMENTS_REJECTED, steps::GIVEN_DOCUMENTS] {
+            work.run_of(&step, &words, &extent.values()).await?;
         }
-        if let Some(file) = &files.present {
-            let name = parquet(work, at, "present", file).await?;
-            present.push(format!("SELECT {id} AS source_id, * FROM {name}"));
-        }
-        for (document_type, file) in &files.documents {
-            let name = parquet(work, at, document_type.index_name(), file).await?;
-            documents[*document_type as usize].push(format!("SELECT {id} AS source_id, * FROM {name}"));
-        }
-        let name = parquet(work, at, "rejected", &files.rejected).await?;
-        rejected.push(format!("SELECT * FROM {name}"));
     }
-    view(work, "staged_raw", &records).await?;
-    view(work, "present_raw", &present).await?;
-    for (document_type, parts) in DocumentType::ALL.into_iter().zip(&documents) {
-        let index = document_type.index_name();
-        view(work, &format!("read_{index}"), parts).await?;
-        work.step(
-            &format!("repeated_{index}"),
-            &format!("SELECT id, count(*) AS n FROM read_{index} GROUP BY id HAVING count(*) > 1"),
-        )
-        .await?;
-        // Which of several documents with one id is right cannot be told.
-        rejected.push(format!(
-            "SELECT d.source_id, s.source_name, d.line, d.id AS native_identity, \
-               concat('the id stands in ', CAST(r.n AS VARCHAR), ' documents of {index}: expected one') AS reason \
-             FROM read_{index} d JOIN repeated_{index} r ON r.id = d.id JOIN staged_names s ON s.source_id = d.source_id"
-        ));
-        let columns: Vec<_> = schemas::documents(document_type)
-            .fields()
-            .iter()
-            .map(|field| format!("{:?}", field.name()))
-            .collect();
-        view(
-            work,
-            &format!("given_{index}"),
-            &[format!(
-                "SELECT {} FROM read_{index} d WHERE NOT EXISTS (SELECT 1 FROM repeated_{index} r WHERE r.id = d.id)",
-                columns.join(", ")
-            )],
-        )
-        .await?;
-    }
-    let carried =
-        staged.iter().filter(|source| source.outcome.carried).map(|source| source.outcome.run.id.as_str());
-    rejected.push(format!(
-        "SELECT source_id, source_name, CAST(line AS BIGINT UNSIGNED), native_identity, reason \
-         FROM prev_rejected_records WHERE {}",
-        within("source_id", carried)
-    ));
-    let runs: Vec<_> = staged.iter().map(|source| &source.outcome.run).collect();
-    let names = RecordBatch::try_from_iter([
-        ("source_id", Arc::new(StringArray::from_iter_values(runs.iter().map(|run| run.id.as_str()))) as _),
-        (
-            "source_name",
-            Arc::new(StringArray::from_iter_values(runs.iter().map(|run| run.name.as_str()))) as _,
-        ),
-    ]);
-    work.memory("staged_names", names.map_err(|e| EngineError::data("describing the sources", e))?)?;
-    view(work, "rejected_raw", &rejected).await
+    let carried = staged.iter().filter(|source| source.outcome.carried);
+    let carried = Value::texts(carried.map(|source| source.outcome.run.id.as_str()));
+    work.run_with(&steps::REJECTED_RAW, &[("carried", carried)]).await
 }
 
-async fn view(work: &Work, name: &str, parts: &[String]) -> Result<()> {
-    work.view(name, &parts.join(" UNION ALL ")).await
+/// `staged_names`: the names of the sources.
+pub(super) fn names_batch(staged: &[StagedSource]) -> Result<RecordBatch> {
+    let texts = |f: fn(&SourceRun) -> &str| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(staged.iter().map(|source| f(&source.outcome.run))))
+    };
+    RecordBatch::try_from_iter([
+        ("source_id", texts(|run| run.id.as_str())),
+        ("source_name", texts(|run| &run.name)),
+    ])
+    .map_err(|e| EngineError::data("describing the sources", e))
 }
 
-async fn parquet(work: &Work, at: usize, kind: &str, file: &Path) -> Result<String> {
-    let name = format!("source_{at}_{kind}");
-    work.context
-        .register_parquet(&name, file.to_string_lossy(), ParquetReadOptions::default())
-        .await
-        .map_err(|e| EngineError::plan(&name, e))?;
-    Ok(name)
+/// A document with its source and the line on which it begins.
+fn read_schema(document_type: DocumentType) -> SchemaRef {
+    let own = [source_id(), Field::new("line", DataType::UInt64, false)].map(Arc::new);
+    let schema = declared::documents(document_type);
+    Arc::new(Schema::new(own.into_iter().chain(schema.fields().iter().cloned()).collect::<Fields>()))
 }
 
-/// A document with the line on which it begins.
-fn with_line(document_type: DocumentType) -> SchemaRef {
-    let line = Arc::new(Field::new("line", DataType::UInt64, false));
-    let schema = schemas::documents(document_type);
-    Arc::new(Schema::new([line].into_iter().chain(schema.fields().iter().cloned()).collect::<Fields>()))
+/// The id of a source in so many rows.
+fn of_source(input: &SourceInput, rows: usize) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(std::iter::repeat_n(&input.definition.id, rows)))
 }
 
 /// The source as it was, if its bytes are those of the last snapshot. What cannot be said without a read is `None`, a
@@ -228,6 +200,7 @@ fn carry_source(
         Ok(Some(digest)) if last.input_digest.as_ref() == Some(&digest) => {}
         Ok(Some(_) | None) | Err(_) => return Ok(None),
     }
+    let Ok(date) = muster_sources::unread_date(&input.definition, &input.base_dir) else { return Ok(None) };
     let run = SourceRun {
         mode: AggregationMode::Full,
         started,
@@ -236,6 +209,7 @@ fn carry_source(
         updated: 0,
         unchanged: last.created + last.updated + last.unchanged,
         missing: 0,
+        as_of: date.or(last.as_of),
         ..last.clone()
     };
     Ok(Some(StagedSource {
@@ -277,7 +251,9 @@ fn stage_source(
         missing: 0,
         stale: 0,
         input_digest: None,
-        // A source that fails keeps its accounts, and so their attributes, and what a read of changes goes on from.
+        // A source that fails keeps its accounts, and so their date, their attributes, and what a read of changes goes on
+        // from.
+        as_of: previous.as_ref().and_then(|run| run.as_of),
         attributes: previous.as_ref().map(|run| run.attributes.clone()).unwrap_or_default(),
         cursor: previous.and_then(|run| run.cursor),
         warnings: Vec::new(),
@@ -296,6 +272,7 @@ fn stage_source(
             run.read = summary.read;
             run.rejected = summary.rejected;
             run.input_digest = Some(summary.digest_sha256);
+            run.as_of = summary.as_of;
             if summary.complete {
                 run.cursor = summary.cursor;
             }
@@ -359,23 +336,26 @@ fn read(
 ) -> Result<Read, StageError> {
     let mut rejected = Rejected::create(input, stem.with_extension("rejected.parquet"))?;
     if let Some(reader) = muster_sources::open_documents(&input.definition, &input.base_dir, environment)? {
-        return read_documents(reader, stem, rejected);
+        return read_documents(input, reader, stem, rejected);
     }
     let mut reader =
         muster_sources::open_source_after(&input.definition, &input.base_dir, environment, cursor)?;
     let path = stem.with_extension("records.parquet");
-    let mut records = create(path, record_schema())?;
+    let mut records = create(path, records_schema())?;
     let mut present: Option<ParquetFile> = None;
     while let Some(batch) = reader.next_batch()? {
-        records.write(&batch.records)?;
+        let mut columns = vec![of_source(input, batch.records.num_rows())];
+        columns.extend_from_slice(batch.records.columns());
+        records.write(&RecordBatch::try_new(records_schema(), columns).map_err(staging)?)?;
         rejected.write(batch.rejections)?;
         if !batch.present.is_empty() {
+            let source = of_source(input, batch.present.len());
             let names: ArrayRef = Arc::new(StringArray::from(batch.present));
             let file = match &mut present {
                 Some(file) => file,
                 None => present.insert(create(stem.with_extension("present.parquet"), present_schema())?),
             };
-            file.write(&RecordBatch::try_new(present_schema(), vec![names]).map_err(staging)?)?;
+            file.write(&RecordBatch::try_new(present_schema(), vec![source, names]).map_err(staging)?)?;
         }
     }
     let records = records.close()?;
@@ -386,6 +366,7 @@ fn read(
 }
 
 fn read_documents(
+    input: &SourceInput,
     mut reader: DocumentReader,
     stem: &Path,
     mut rejected: Rejected<'_>,
@@ -394,18 +375,19 @@ fn read_documents(
     while let Some(batch) = reader.next_batch()? {
         for documents in batch.documents {
             let document_type = documents.document_type;
-            let mut columns: Vec<ArrayRef> = vec![Arc::new(UInt64Array::from(documents.lines))];
+            let mut columns: Vec<ArrayRef> =
+                vec![of_source(input, documents.lines.len()), Arc::new(UInt64Array::from(documents.lines))];
             for (column, field) in
-                documents.records.columns().iter().zip(schemas::documents(document_type).fields())
+                documents.records.columns().iter().zip(declared::documents(document_type).fields())
             {
                 columns.push(cast(column, field.data_type()).map_err(staging)?);
             }
-            let batch = RecordBatch::try_new(with_line(document_type), columns).map_err(staging)?;
+            let batch = RecordBatch::try_new(read_schema(document_type), columns).map_err(staging)?;
             let file = match files.entry(document_type) {
                 Entry::Occupied(file) => file.into_mut(),
                 Entry::Vacant(place) => {
                     let path = stem.with_extension(format!("{}.parquet", document_type.index_name()));
-                    place.insert(create(path, with_line(document_type))?)
+                    place.insert(create(path, read_schema(document_type))?)
                 }
             };
             file.write(&batch)?;

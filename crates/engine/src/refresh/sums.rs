@@ -4,29 +4,15 @@
 //! counted: each number is found in two places that share no plan, and where the two differ nothing is published. A
 //! refresh that takes over most of its tables is held to the same sums over all of their rows.
 
-use super::documents::{GIVEN, made_of};
+use super::documents::{given_of, made_of};
 use super::extent::Extent;
+use super::steps::{self, Step, Words};
 use super::work::{self, Work};
 use super::{RefreshRequest, SourceOutcome};
+use crate::declared::{COUNTS, Table};
 use crate::error::{EngineError, Result};
-use crate::tables;
 use muster_sources::DocumentType;
 use std::collections::BTreeMap;
-
-/// How many rights somebody has, and how many all identities have together: each right of each once. Rights of an account
-/// without an owner are of nobody.
-const RIGHTS: &str = "
-SELECT count(*), coalesce(sum(owners), 0) FROM (
-  SELECT source_id, attribute, value, count(identity_id) AS owners FROM (
-    SELECT DISTINCT identity_id, source_id, e['name'] AS attribute, e['value'] AS value FROM (
-      SELECT a.identity_id, a.source_id, unnest(attribute_entries(attributes_kept(a.attributes, s.entitlements))) AS e
-      FROM written_accounts a JOIN document_sources s ON s.source_id = a.source_id
-      WHERE a.dead_since IS NULL))
-  GROUP BY source_id, attribute, value)";
-
-/// Live accounts without a situation, and those that belong to an identity.
-const LIVE: &str = "SELECT count(CASE WHEN situation IS NULL THEN 1 END), count(identity_id) FROM written_accounts \
-     WHERE dead_since IS NULL";
 
 /// What all of this is called in errors.
 const STEP: &str = "checking the refresh";
@@ -63,55 +49,52 @@ impl Written<'_> {
         let authoritative = definitions().filter(|definition| definition.is_authoritative()).count() as u64;
         self.rows_are("sources", sources, "sources are registered")?;
         self.rows_are("identity_profiles", authoritative, "sources are authoritative")?;
-        let runs = self.count("SELECT count(*) FROM prev_aggregations").await? + sources;
+        let runs = self.count("prev_aggregations").await? + sources;
         self.rows_are("aggregations", runs, "runs of sources were made")?;
         // Four of the whole tenant, one for each source, and one more for each authoritative one.
-        let numbers = self.count(&format!("SELECT count(*) FROM prev_{}", tables::COUNTS)).await?;
-        self.rows_are(tables::COUNTS, numbers + 4 + sources + authoritative, "numbers were counted")?;
+        let numbers = self.count(&format!("prev_{COUNTS}")).await?;
+        self.rows_are(COUNTS, numbers + 4 + sources + authoritative, "numbers were counted")?;
         let rejected = self.outcomes.iter().map(|outcome| outcome.run.rejected).sum();
         self.rows_are("rejected_records", rejected, "records were refused")
     }
 
     /// How many live accounts belong to an identity.
     async fn check_accounts(&self) -> Result<u64> {
-        let kept =
-            "SELECT count(*) FROM (SELECT id FROM accounts_now UNION ALL SELECT id FROM carried_accounts)";
-        self.rows_are("accounts", self.count(kept).await?, "accounts are known")?;
+        let kept = self.count("accounts_now").await? + self.count("carried_accounts").await?;
+        self.rows_are("accounts", kept, "accounts are known")?;
         self.ids_are_unique("accounts").await?;
-        let [homeless, linked] = self.numbers(LIVE).await?;
+        let [homeless, linked] = self.numbers(&steps::SUM_ACCOUNTS).await?;
         agree("live accounts without a situation", homeless, "are allowed", 0)?;
         Ok(linked)
     }
 
     async fn check_identities(&self, linked: u64) -> Result<()> {
-        self.rows_are("identities", self.count("SELECT count(*) FROM known").await?, "identities are known")?;
+        self.rows_are("identities", self.count("known").await?, "identities are known")?;
         self.ids_are_unique("identities").await?;
-        let counted = self.count("SELECT coalesce(sum(account_count), 0) FROM written_identities").await?;
+        let [counted] = self.numbers(&steps::SUM_ACCOUNT_COUNTS).await?;
         agree("accounts counted at identities", counted, OF_IDENTITIES, linked)?;
-        let errors = self.count("SELECT count(*) FROM identity_errors_next").await?;
+        let errors = self.count("identity_errors_next").await?;
         self.rows_are("identity_errors", errors, "errors were found")?;
-        let strangers = "SELECT count(*) FROM written_identity_errors e \
-             LEFT ANTI JOIN (SELECT id FROM written_identities) i ON i.id = e.identity_id WHERE e.identity_id IS NOT NULL";
-        agree("errors of identities that are not there", self.count(strangers).await?, "are allowed", 0)
+        let [strangers] = self.numbers(&steps::SUM_STRANGERS).await?;
+        agree("errors of identities that are not there", strangers, "are allowed", 0)
     }
 
     async fn check_documents(&self) -> Result<()> {
         for document_type in DocumentType::ALL {
-            let table = tables::of_documents(document_type);
-            let united = format!("SELECT count(*) FROM {table}");
+            let table = Table::of_documents(document_type).name;
             match document_type {
                 // Checked below, where everything is counted once.
                 DocumentType::Identities | DocumentType::Entitlements if !self.extent.everything => {}
                 DocumentType::Events if !self.extent.everything => {
-                    let before = self.count(&format!("SELECT count(*) FROM prev_{table}")).await?;
-                    self.rows_are(table, before + self.count(&united).await?, "events were recorded")?;
+                    let before = self.count(&format!("prev_{table}")).await?;
+                    self.rows_are(table, before + self.count(table).await?, "events were recorded")?;
                 }
                 DocumentType::AccessProfiles | DocumentType::AccountActivities | DocumentType::Roles => {
-                    let given = format!("SELECT count(*) FROM {GIVEN}{}", document_type.index_name());
-                    self.rows_are(table, self.count(&given).await?, "documents were given")?;
+                    let given = self.count(&given_of(document_type)).await?;
+                    self.rows_are(table, given, "documents were given")?;
                 }
                 DocumentType::Identities | DocumentType::Entitlements | DocumentType::Events => {
-                    self.rows_are(table, self.count(&united).await?, "documents were made or given")?;
+                    self.rows_are(table, self.count(table).await?, "documents were made or given")?;
                 }
             }
             if document_type != DocumentType::Events {
@@ -123,30 +106,26 @@ impl Written<'_> {
 
     /// What is made of identities and accounts, without the documents of sources that stand for some of it.
     async fn check_made_documents(&self, linked: u64) -> Result<()> {
-        let of = |document_type| match self.extent.everything {
-            true => made_of(document_type),
-            false => format!("written_{}", tables::of_documents(document_type)),
-        };
-        let documents = of(DocumentType::Identities);
-        let [rows, accounts, access] = self
-            .numbers(&format!(
-                "SELECT count(*), coalesce(sum(\"accountCount\"), 0), coalesce(sum(\"accessCount\"), 0) FROM {documents}"
-            ))
-            .await?;
+        let checked = [&steps::CHECKED_DOCUMENTS_ALL, &steps::CHECKED_DOCUMENTS];
+        self.work.run(self.extent, &checked).await?;
+        let [rows, accounts, access] = self.numbers(&steps::SUM_DOCUMENTS).await?;
         agree("documents of identities", rows, "identities there are", self.rows_of("identities")?)?;
         agree("accounts in documents", accounts, OF_IDENTITIES, linked)?;
         if !self.changed {
             return Ok(());
         }
-        let [of_anybody, of_identities] = self.numbers(RIGHTS).await?;
+        let [of_anybody, of_identities] = self.numbers(&steps::SUM_RIGHTS).await?;
         agree("rights in documents", access, "rights are of identities", of_identities)?;
-        let entitlements =
-            self.count(&format!("SELECT count(*) FROM {}", of(DocumentType::Entitlements))).await?;
+        let entitlements = match self.extent.everything {
+            true => made_of(DocumentType::Entitlements),
+            false => format!("written_{}", Table::of_documents(DocumentType::Entitlements).name),
+        };
+        let entitlements = self.count(&entitlements).await?;
         agree("documents of entitlements", entitlements, "rights are anybody's", of_anybody)
     }
 
     async fn ids_are_unique(&self, table: &str) -> Result<()> {
-        let ids = self.count(&format!("SELECT count(DISTINCT id) FROM written_{table}")).await?;
+        let [ids] = self.numbers_of(&steps::SUM_IDS, &vec![("table", table.to_owned())]).await?;
         self.rows_are(table, ids, "ids are in it")
     }
 
@@ -161,9 +140,13 @@ impl Written<'_> {
             .ok_or_else(|| EngineError::data(STEP, format!("table {table:?} was not written")))
     }
 
-    /// The numbers of a query of one row.
-    async fn numbers<const N: usize>(&self, sql: &str) -> Result<[u64; N]> {
-        let rows = self.work.rows(STEP, sql).await?;
+    /// The numbers of a step of one row.
+    async fn numbers<const N: usize>(&self, step: &Step) -> Result<[u64; N]> {
+        self.numbers_of(step, &Words::new()).await
+    }
+
+    async fn numbers_of<const N: usize>(&self, step: &Step, words: &Words) -> Result<[u64; N]> {
+        let rows = self.work.rows_of(step, words, &[]).await?;
         let mut numbers = [0; N];
         for (column, number) in numbers.iter_mut().enumerate() {
             *number = work::counts(STEP, &rows, column)?.into_iter().sum();
@@ -171,8 +154,8 @@ impl Written<'_> {
         Ok(numbers)
     }
 
-    async fn count(&self, sql: &str) -> Result<u64> {
-        self.work.count(STEP, sql).await
+    async fn count(&self, relation: &str) -> Result<u64> {
+        self.work.count(relation).await
     }
 }
 

@@ -1,9 +1,15 @@
-//! The work folder of one refresh: each step's rows as Parquet, known to one session under the step's name.
+//! Runs the steps of one refresh: the rows of each are kept as Parquet in a work folder, or planned wherever they are read,
+//! and are known to one session under the step's name.
+//!
+//! In a query, `refresh_time()` is the refresh's time and `no_time()` a null time.
 
+use super::extent::Extent;
+use super::steps::{Kind, Step, Words};
 use crate::error::{EngineError, Result};
 use crate::file::ParquetFile;
 use crate::functions::MomentFunction;
 use crate::order::Ordered;
+use crate::query::{self, Value, Values};
 use crate::session::{BATCH_ROWS, Engine, within_memory};
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{Array, ArrayRef, RecordBatch};
@@ -48,27 +54,103 @@ impl Work {
         std::fs::create_dir_all(&dir)
             .map_err(|e| EngineError::io(format!("making folder {}", dir.display()), e))?;
         let context = engine.session();
-        let now = Some(now.timestamp_micros());
-        for function in [MomentFunction::new("refresh_time", now), MomentFunction::new("no_time", None)] {
-            context.register_udf(ScalarUDF::from(function));
-        }
-        Ok(Self { context, dir, kept: AtomicU64::new(0) })
+        context.register_udf(ScalarUDF::from(MomentFunction::new("no_time", None)));
+        let work = Self { context, dir, kept: AtomicU64::new(0) };
+        work.set_time(now);
+        Ok(work)
+    }
+
+    /// Makes `refresh_time()` this time in what is planned from now on.
+    pub(super) fn set_time(&self, time: DateTime<Utc>) {
+        let function = MomentFunction::new("refresh_time", Some(time.timestamp_micros()));
+        self.context.register_udf(ScalarUDF::from(function));
     }
 
     pub(super) fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Plans a query; `refresh_time()` in it is the refresh's time, `no_time()` a null time. Texts of sources and
-    /// definitions stand in a query as [`literal`]s and nowhere else, and a query that is made is not edited.
-    pub(super) async fn query(&self, step: &str, sql: &str) -> Result<DataFrame> {
-        self.context.sql(sql).await.map_err(|e| EngineError::plan(step, e))
+    /// Runs those of the steps that are needed, in their order.
+    pub(super) async fn run(&self, extent: &Extent, steps: &[&Step]) -> Result<()> {
+        for step in steps.iter().filter(|step| extent.needs(step.needed)) {
+            self.run_with(step, &extent.values()).await?;
+        }
+        Ok(())
     }
 
-    /// Runs a query and keeps its rows under `step`.
-    pub(super) async fn step(&self, step: &str, sql: &str) -> Result<()> {
-        let frame = self.query(step, sql).await?;
-        self.keep(step, frame).await
+    /// Runs a step with these values.
+    pub(super) async fn run_with(&self, step: &Step, values: Values<'_>) -> Result<()> {
+        self.run_of(step, &Words::new(), values).await
+    }
+
+    /// Runs a step for one of several things.
+    pub(super) async fn run_of(&self, step: &Step, words: &Words, values: Values<'_>) -> Result<()> {
+        let frame = self.frame_of(step, words, values).await?;
+        self.leave(step, &step.relation(words), frame).await
+    }
+
+    /// Runs a step once for each of several sets of values, and leaves the rows of all of them.
+    pub(super) async fn run_each(&self, step: &Step, sets: &[Vec<(&str, Value)>]) -> Result<()> {
+        let failed = |e| EngineError::plan(step.name, e);
+        let mut all: Option<DataFrame> = None;
+        for values in sets {
+            let frame = self.frame(step, values).await?;
+            all = Some(match all {
+                Some(before) => before.union(frame).map_err(failed)?,
+                None => frame,
+            });
+        }
+        let all = match all {
+            Some(all) => all,
+            None => self.frame(step, &step.any_values()).await?.filter(lit(false)).map_err(failed)?,
+        };
+        self.leave(step, step.name, all).await
+    }
+
+    /// The rows of a step for the program, which are not asked for before they are read.
+    pub(super) async fn frame(&self, step: &Step, values: Values<'_>) -> Result<DataFrame> {
+        self.frame_of(step, &Words::new(), values).await
+    }
+
+    async fn frame_of(&self, step: &Step, words: &Words, values: Values<'_>) -> Result<DataFrame> {
+        let name = step.relation(words);
+        tracing::debug!(step = %name, "planning a step of the refresh");
+        let planned = query::plan(&self.context, &step.sql(words), values).await;
+        planned.map_err(|e| EngineError::plan(&name, e))
+    }
+
+    /// All rows of a step for the program; few.
+    pub(super) async fn rows(&self, step: &Step, values: Values<'_>) -> Result<Vec<RecordBatch>> {
+        self.rows_of(step, &Words::new(), values).await
+    }
+
+    /// The same of a step for one of several things.
+    pub(super) async fn rows_of(
+        &self,
+        step: &Step,
+        words: &Words,
+        values: Values<'_>,
+    ) -> Result<Vec<RecordBatch>> {
+        let frame = self.frame_of(step, words, values).await?;
+        frame.collect().await.map_err(|e| EngineError::plan(step.name, e))
+    }
+
+    async fn leave(&self, step: &Step, relation: &str, frame: DataFrame) -> Result<()> {
+        match step.kind {
+            Kind::Kept => self.keep(relation, frame).await,
+            Kind::View | Kind::Read => self.view(relation, frame),
+        }
+    }
+
+    /// The rows of a relation.
+    pub(super) async fn relation(&self, name: &str) -> Result<DataFrame> {
+        self.context.table(name).await.map_err(|e| EngineError::plan(name, e))
+    }
+
+    /// How many rows a relation has.
+    pub(super) async fn count(&self, relation: &str) -> Result<u64> {
+        let counted = self.relation(relation).await?.count().await;
+        Ok(counted.map_err(|e| EngineError::plan(relation, e))? as u64)
     }
 
     /// Keeps the rows of a frame under `step`.
@@ -117,21 +199,11 @@ impl Work {
         self.dir.join(format!("{step}-{}", self.kept.fetch_add(1, Ordering::Relaxed)))
     }
 
-    /// Makes `name` stand for the rows of `step` too.
-    pub(super) async fn alias(&self, name: &str, step: &str) -> Result<()> {
-        let failed = |e| EngineError::plan(name, e);
-        let table = self.context.table_provider(step).await.map_err(failed)?;
-        self.context.deregister_table(name).map_err(failed)?;
-        self.context.register_table(name, table).map_err(failed)?;
-        Ok(())
-    }
-
-    /// Makes `name` stand for a query, which is planned now and run wherever `name` is read.
-    pub(super) async fn view(&self, name: &str, sql: &str) -> Result<()> {
-        let view = self.query(name, sql).await?.into_view();
+    /// Makes `name` stand for a plan, which is run wherever `name` is read.
+    pub(super) fn view(&self, name: &str, frame: DataFrame) -> Result<()> {
         let failed = |e| EngineError::plan(name, e);
         self.context.deregister_table(name).map_err(failed)?;
-        self.context.register_table(name, view).map_err(failed)?;
+        self.context.register_table(name, frame.into_view()).map_err(failed)?;
         Ok(())
     }
 
@@ -147,26 +219,25 @@ impl Work {
             lacks = true;
         }
         if lacks {
-            self.context.deregister_table(name).map_err(failed)?;
-            self.context.register_table(name, frame.into_view()).map_err(failed)?;
+            self.view(name, frame)?;
         }
         Ok(lacks)
     }
 
-    /// Makes `name` stand for the rows of Parquet files of this schema.
+    /// Makes `name` stand for the rows of Parquet files of this schema, of which there may be none.
     pub(super) async fn parquet_files(
         &self,
         name: &str,
         files: impl Iterator<Item = PathBuf>,
         schema: &SchemaRef,
     ) -> Result<()> {
-        let failed = |e| EngineError::plan(name, e);
         let paths: Vec<String> = files.map(|path| path.display().to_string()).collect();
+        if paths.is_empty() {
+            return self.memory(name, RecordBatch::new_empty(Arc::clone(schema)));
+        }
         let options = ParquetReadOptions::default().schema(schema);
-        let frame = self.context.read_parquet(paths, options).await.map_err(failed)?;
-        self.context.deregister_table(name).map_err(failed)?;
-        self.context.register_table(name, frame.into_view()).map_err(failed)?;
-        Ok(())
+        let read = self.context.read_parquet(paths, options).await;
+        self.view(name, read.map_err(|e| EngineError::plan(name, e))?)
     }
 
     /// A small table from memory.
@@ -176,17 +247,6 @@ impl Work {
         self.context.deregister_table(name).map_err(failed)?;
         self.context.register_table(name, Arc::new(table)).map_err(failed)?;
         Ok(())
-    }
-
-    /// All rows of a small query.
-    pub(super) async fn rows(&self, step: &str, sql: &str) -> Result<Vec<RecordBatch>> {
-        rows_of(&self.context, step, sql).await
-    }
-
-    /// The one integer of a query of one row.
-    pub(super) async fn count(&self, step: &str, sql: &str) -> Result<u64> {
-        let batches = self.rows(step, sql).await?;
-        crate::report::single_count(step, &batches)
     }
 }
 
@@ -234,21 +294,20 @@ pub(super) async fn register_tables(
 }
 
 /// All rows of a small query in a session.
-pub(super) async fn rows_of(context: &SessionContext, step: &str, sql: &str) -> Result<Vec<RecordBatch>> {
+pub(super) async fn rows_of(
+    context: &SessionContext,
+    step: &str,
+    sql: &str,
+    values: Values<'_>,
+) -> Result<Vec<RecordBatch>> {
     let failed = |e| EngineError::plan(step, e);
-    context.sql(sql).await.map_err(failed)?.collect().await.map_err(failed)
+    query::plan(context, sql, values).await.map_err(failed)?.collect().await.map_err(failed)
 }
 
 /// What an expression makes of a batch.
 pub(super) fn made(expression: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<ArrayRef> {
     let made = expression.evaluate(batch).and_then(|value| value.into_array(batch.num_rows()));
     made.map_err(|e| EngineError::plan("rows in order", e))
-}
-
-/// A text literal of SQL: the one way in which a text that is not ours gets into a query. Nothing but a quote ends it,
-/// and a quote inside is doubled.
-pub(crate) fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
 }
 
 /// The numbers of a column of counts of small batches.

@@ -224,7 +224,7 @@ pub(super) fn sort_keys(fields: &DocumentFields, names: &[String]) -> Vec<SortKe
             let function = CellFunction::new(format!("search_key_{}", keys.len()), rest, &target, usage);
             ScalarUDF::from(function).call(vec![ident(column)])
         };
-        keys.push(SortKey { expression, ascending });
+        keys.push(SortKey { ascending, ..SortKey::ascending(expression) });
     }
     keys
 }

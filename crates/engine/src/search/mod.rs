@@ -12,18 +12,21 @@ mod explain;
 mod fields;
 mod filter;
 mod flatten;
+mod language;
 mod remarks;
 mod spread;
 
 pub use explain::{Explanation, IndexExplanation, explain};
+pub use language::SearchLanguage;
 
+use crate::declared::Table;
 use crate::error::{EngineError, Result};
 use crate::order::{Ordered, SortKey};
 use crate::report::{OutputColumn, single_count};
 use crate::rows::{ReportRows, Shape};
+use crate::scope;
 use crate::session::Engine;
 use crate::stop::Running;
-use crate::{scope, tables};
 use chrono::{DateTime, Utc};
 use columns::Selection;
 use datafusion::arrow::array::RecordBatch;
@@ -98,7 +101,7 @@ impl Engine {
         let mut lowering = Lowering::new(&query, request.now);
         let mut searched = Vec::with_capacity(types.len());
         for document_type in &types {
-            let table = tables::of_documents(*document_type);
+            let table = Table::of_documents(*document_type).name;
             if !manifest.versions.contains_key(table) {
                 return Err(EngineError::Invalid(format!(
                     "snapshot {} has no documents to search: refresh the sources first",

@@ -50,6 +50,8 @@ pub struct House {
     pub publish_incomplete: bool,
     /// Whether refreshes make everything anew.
     pub full: bool,
+    /// The time that the next refresh is asked to be of.
+    pub as_of: Option<DateTime<Utc>>,
     threads: usize,
     memory: usize,
     /// Names of the sources whose losses the next refresh accepts.
@@ -132,6 +134,7 @@ impl House {
             manifest: None,
             publish_incomplete: false,
             full: false,
+            as_of: None,
             threads,
             memory,
             accept: Vec::new(),
@@ -182,6 +185,11 @@ impl House {
 
     /// Moves the clock an hour, refreshes, and publishes what comes of it.
     pub fn refresh(&mut self) -> RefreshOutcome {
+        self.try_refresh().unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same; an error of the refresh itself is given in words.
+    pub fn try_refresh(&mut self) -> Result<RefreshOutcome, String> {
         self.clock.0.fetch_add(3600, Ordering::SeqCst);
         self.refreshes += 1;
         let request = RefreshRequest {
@@ -193,16 +201,16 @@ impl House {
             environment: Arc::new(|_| None),
             snapshot: SnapshotId::new(format!("{:032x}", self.refreshes)),
             clock: Arc::clone(&self.clock) as Arc<dyn Clock>,
+            as_of: self.as_of.take(),
             publish_incomplete: self.publish_incomplete,
             full: self.full,
             accept_missing: self.accept.drain(..).map(SourceDefinition::derived_id).collect(),
         };
-        let outcome =
-            block_on(self.engine.refresh(request)).unwrap_or_else(|e| panic!("{}", error_chain(&e)));
+        let outcome = block_on(self.engine.refresh(request)).map_err(|error| error_chain(&error))?;
         if let Some(manifest) = &outcome.manifest {
             self.manifest = Some(Arc::new(manifest.clone()));
         }
-        outcome
+        Ok(outcome)
     }
 
     pub fn manifest(&self) -> &SnapshotManifest {

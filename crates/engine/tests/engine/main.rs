@@ -3,6 +3,7 @@
 
 mod changes;
 mod damage;
+mod dates;
 mod house;
 mod hris;
 mod incremental;

@@ -1,4 +1,4 @@
-//! What must hold on any input (`identity-model.md`, refresh).
+//! What must hold on any input (docs/identity-model.md).
 
 use crate::house::{House, Ran};
 use muster_reports::arguments::RawValue;

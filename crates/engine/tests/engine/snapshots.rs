@@ -90,7 +90,7 @@ fn compared(house: &House, old: &SnapshotManifest, new: &SnapshotManifest) -> Ve
 }
 
 #[test]
-fn a_comparison_says_what_came_went_and_changed() {
+fn a_comparison_says_what_was_added_removed_and_changed() {
     let (house, old, new) = two_snapshots();
     let identities = house.report("IDENTITIES", &[]);
     let at = identities.column("name").iter().position(|name| *name == "3").unwrap();
@@ -104,27 +104,27 @@ fn a_comparison_says_what_came_went_and_changed() {
         "identity|changed||2|authoritativeSource|HR|".into(),
         "identity|changed||2|correlated|true|false".into(),
         "identity|changed||2|identityProfile|Employees|".into(),
-        "identity|came||3|||".into(),
-        "account|went|AD|b|||".into(),
+        "identity|added||3|||".into(),
+        "account|removed|AD|b|||".into(),
         "account|changed|AD|c|attributes.emp|9|3".into(),
         format!("account|changed|AD|c|identityId||{cid}"),
         "account|changed|AD|c|matchedRule||uid = emp".into(),
         "account|changed|AD|c|situation|UNMATCHED|LINKED".into(),
-        "account|came|AD|d|||".into(),
+        "account|added|AD|d|||".into(),
         "account|changed|HR|1|attributes.mail|ann@x|ann@y".into(),
-        "account|went|HR|2|||".into(),
-        "account|came|HR|3|||".into(),
+        "account|removed|HR|2|||".into(),
+        "account|added|HR|3|||".into(),
     ];
     assert_eq!(compared(&house, &old, &new), expected);
     assert!(compared(&house, &new, &new).is_empty(), "a snapshot does not differ from itself");
 
-    // Backwards, what came went, and every pair is turned.
+    // Backwards, what was added is removed, and every pair is turned.
     let turned = |line: &String| {
         let mut cells: Vec<&str> = line.split('|').collect();
         cells.swap(5, 6);
         cells[1] = match cells[1] {
-            "came" => "went",
-            "went" => "came",
+            "added" => "removed",
+            "removed" => "added",
             other => other,
         };
         cells.join("|")

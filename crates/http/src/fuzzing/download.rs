@@ -13,7 +13,7 @@ const EXTENSIONS: [&str; 4] = ["csv", "pdf", "xlsx", "zip"];
 /// What file systems allow.
 const NAME_BYTES_MAX: usize = 255;
 
-/// A byte that chooses the extension, the name asked for, and behind a zero byte the report's own name.
+/// A byte that chooses the extension, the requested name, and after a zero byte the report's own name.
 ///
 /// The header is one that can be sent. Both names in it end with the extension, are no hidden file, hold nothing that
 /// leads out of a folder or changes how they are shown, and fit a file system. Asking for the name that came out gives

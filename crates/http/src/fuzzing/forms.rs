@@ -1,8 +1,9 @@
 //! Token requests.
 
 use super::REASON_BYTES_MAX;
+use crate::oauth::granted;
+use crate::oauth::refused::TokenRequestRefused;
 use crate::oauth::request::{TokenRequest, query_fields};
-use crate::oauth::{Refused, granted};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use base64::Engine;
@@ -12,7 +13,7 @@ use futures_util::FutureExt;
 use muster_reports::caller::Scope;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// What stands between the parts of the forms that are written here.
+/// The boundary between the parts of the forms that are written here.
 const BOUNDARY: &str = "-muster-parts-9f2c1d";
 
 /// A request: a line with the query, one with `Authorization`, one with `Content-Type`, and the body.
@@ -44,7 +45,7 @@ pub fn token_form(data: &[u8]) {
     }
 }
 
-fn read(query: &str, headers: &HeaderMap, body: &[u8]) -> Result<TokenRequest, Refused> {
+fn read(query: &str, headers: &HeaderMap, body: &[u8]) -> Result<TokenRequest, TokenRequestRefused> {
     let query = query_fields(query, false)?;
     // All of the body is there, so nothing is waited for.
     let read = TokenRequest::of(query, headers, Bytes::copy_from_slice(body)).now_or_never();
@@ -128,8 +129,8 @@ fn check_scopes(request: &TokenRequest) {
 }
 
 /// RFC 6749, section 5.2: which characters a description may have.
-fn check_refusal(refused: &Refused) {
-    let Refused::OAuth(_, description) = refused else { panic!("a fault of the service") };
+fn check_refusal(refused: &TokenRequestRefused) {
+    let TokenRequestRefused::OAuth(_, description) = refused else { panic!("a fault of the service") };
     let allowed = |c: char| matches!(c, ' '..='~') && !matches!(c, '"' | '\\');
     assert!(description.chars().all(allowed), "{description:?} is not of the permitted characters");
     assert!(description.len() <= REASON_BYTES_MAX, "a description of {} bytes", description.len());

@@ -2,7 +2,7 @@
 
 use super::now;
 use crate::access::bearer;
-use crate::issuer::{TokenIssuer, TokenRefused};
+use crate::access_tokens::{TokenIssuer, TokenRefused};
 use axum::http::HeaderValue;
 use chrono::TimeDelta;
 use muster_reports::Caller;

@@ -1,6 +1,6 @@
 //! Reading a token request: HTTP Basic, urlencoded, multipart, and `grant_type` in the query.
 
-use super::Refused;
+use super::refused::TokenRequestRefused;
 use crate::input::{body_bytes, media_type};
 use crate::state::AppState;
 use axum::body::Body;
@@ -32,7 +32,11 @@ pub(crate) struct TokenRequest {
 pub(crate) type Pairs = Vec<(String, String)>;
 
 impl TokenRequest {
-    pub(crate) async fn read(state: &AppState, parts: &Parts, body: Body) -> Result<Self, Refused> {
+    pub(crate) async fn read(
+        state: &AppState,
+        parts: &Parts,
+        body: Body,
+    ) -> Result<Self, TokenRequestRefused> {
         let query = parts.uri.query().unwrap_or_default();
         let query = query_fields(query, state.settings().allow_credentials_in_query)?;
         let body = body_bytes(state, &parts.headers, body, BODY_BYTES_MAX).await?;
@@ -40,14 +44,18 @@ impl TokenRequest {
     }
 
     /// Puts together what query, headers and body say.
-    pub(crate) async fn of(query: Pairs, headers: &HeaderMap, body: Bytes) -> Result<Self, Refused> {
+    pub(crate) async fn of(
+        query: Pairs,
+        headers: &HeaderMap,
+        body: Bytes,
+    ) -> Result<Self, TokenRequestRefused> {
         let body = match media_type(headers).as_deref() {
             _ if body.is_empty() => Pairs::new(),
             None | Some("application/x-www-form-urlencoded") => urlencoded(&body, "body")?,
             Some("multipart/form-data") => multipart(headers, body).await?,
             Some(_) => {
-                return Err(Refused::request(
-                    "the body is in another format: expected application/x-www-form-urlencoded or \
+                return Err(TokenRequestRefused::request(
+                    "the body has an unsupported format: expected application/x-www-form-urlencoded or \
                      multipart/form-data",
                 ));
             }
@@ -55,12 +63,16 @@ impl TokenRequest {
         let fields = Fields(query.into_iter().chain(body).collect());
         fields.check_repetition()?;
         match fields.get("grant_type") {
-            None => return Err(Refused::request("grant_type is missing: expected client_credentials")),
+            None => {
+                return Err(TokenRequestRefused::request(
+                    "grant_type is missing: expected client_credentials",
+                ));
+            }
             Some(grant) if grant.eq_ignore_ascii_case("client_credentials") => {}
             Some(_) => {
-                return Err(Refused::OAuth(
+                return Err(TokenRequestRefused::OAuth(
                     OAuthErrorCode::UnsupportedGrantType,
-                    "grant_type is another one: expected client_credentials".into(),
+                    "grant_type is not supported: expected client_credentials".into(),
                 ));
             }
         }
@@ -71,35 +83,39 @@ impl TokenRequest {
 }
 
 /// The fields of a query.
-pub(crate) fn query_fields(query: &str, credentials_allowed: bool) -> Result<Pairs, Refused> {
+pub(crate) fn query_fields(query: &str, credentials_allowed: bool) -> Result<Pairs, TokenRequestRefused> {
     let fields = urlencoded(query.as_bytes(), "query")?;
     if !credentials_allowed && fields.iter().any(|(name, _)| name == "client_secret") {
-        return Err(Refused::request("client_secret stands in the query: expected it in the body"));
+        return Err(TokenRequestRefused::request("client_secret is in the query: send it in the body"));
     }
     Ok(fields)
 }
 
 /// Id and secret from HTTP Basic or from the fields; not from both (RFC 6749, section 2.3).
-fn credentials(headers: &HeaderMap, fields: &Fields) -> Result<(String, String), Refused> {
+fn credentials(headers: &HeaderMap, fields: &Fields) -> Result<(String, String), TokenRequestRefused> {
     let (id, secret) = (fields.get("client_id"), fields.get("client_secret"));
     match (basic(headers)?, id, secret) {
         (Some(_), _, Some(_)) => {
-            Err(Refused::request("client_secret stands there beside HTTP Basic: expected one of them"))
+            Err(TokenRequestRefused::request("send client_secret or HTTP Basic, not both"))
         }
         (Some((basic_id, _)), Some(id), None) if basic_id != id => {
-            Err(Refused::request("client_id is another one than that of HTTP Basic"))
+            Err(TokenRequestRefused::request("client_id differs from the id in HTTP Basic"))
         }
         (Some(basic), _, None) => Ok(basic),
         (None, Some(id), Some(secret)) => Ok((id.to_owned(), secret.to_owned())),
-        (None, Some(_), None) => Err(Refused::request("client_secret is missing")),
-        (None, None, _) => Err(Refused::request("client_id is missing")),
+        (None, Some(_), None) => Err(TokenRequestRefused::request("client_secret is missing")),
+        (None, None, _) => Err(TokenRequestRefused::request("client_id is missing")),
     }
 }
 
 /// Credentials of an `Authorization: Basic` header, decoded as RFC 6749 section 2.3.1 encodes them.
-fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Refused> {
+fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, TokenRequestRefused> {
     let Some(header) = headers.get(AUTHORIZATION) else { return Ok(None) };
-    let refuse = || Refused::request("the Authorization header is damaged: expected Basic base64(id:secret)");
+    let refuse = || {
+        TokenRequestRefused::request(
+            "the Authorization header is not valid: expected Basic base64(id:secret)",
+        )
+    };
     let (scheme, encoded) = header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(refuse)?;
     if !scheme.eq_ignore_ascii_case("basic") {
         // Some clients send their old bearer token along.
@@ -116,15 +132,15 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, Refused> {
     Ok(Some((decode(id).ok_or_else(refuse)?, decode(secret).ok_or_else(refuse)?)))
 }
 
-fn urlencoded(text: &[u8], place: &str) -> Result<Pairs, Refused> {
+fn urlencoded(text: &[u8], place: &str) -> Result<Pairs, TokenRequestRefused> {
     let text = std::str::from_utf8(text).ok();
-    text.and_then(|text| serde_urlencoded::from_str(text.trim()).ok())
-        .ok_or_else(|| Refused::request(format!("the {place} is not UTF-8: expected name=value&name=value")))
+    text.and_then(|text| serde_urlencoded::from_str(text.trim()).ok()).ok_or_else(|| {
+        TokenRequestRefused::request(format!("the {place} is not UTF-8: expected name=value&name=value"))
+    })
 }
 
-async fn multipart(headers: &HeaderMap, body: Bytes) -> Result<Pairs, Refused> {
-    let refuse =
-        |_: multer::Error| Refused::request("the body is not multipart/form-data as its header says");
+async fn multipart(headers: &HeaderMap, body: Bytes) -> Result<Pairs, TokenRequestRefused> {
+    let refuse = |_: multer::Error| TokenRequestRefused::request("the body is not valid multipart/form-data");
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let boundary = multer::parse_boundary(content_type).map_err(refuse)?;
     let body = stream::once(async { Ok::<_, Infallible>(body) });
@@ -134,7 +150,10 @@ async fn multipart(headers: &HeaderMap, body: Bytes) -> Result<Pairs, Refused> {
         let Some(name) = part.name().map(str::to_owned) else { continue };
         let bytes = part.bytes().await.map_err(refuse)?;
         let value = String::from_utf8(bytes.to_vec());
-        pairs.push((name, value.map_err(|_| Refused::request("a part of the body is not UTF-8"))?));
+        pairs.push((
+            name,
+            value.map_err(|_| TokenRequestRefused::request("a part of the body is not UTF-8"))?,
+        ));
     }
     Ok(pairs)
 }
@@ -151,10 +170,10 @@ impl Fields {
         self.values(name).next()
     }
 
-    fn check_repetition(&self) -> Result<(), Refused> {
+    fn check_repetition(&self) -> Result<(), TokenRequestRefused> {
         match PARAMETERS.into_iter().find(|name| self.values(name).count() > 1) {
             None => Ok(()),
-            Some(name) => Err(Refused::request(format!("{name} stands there twice"))),
+            Some(name) => Err(TokenRequestRefused::request(format!("{name} is given more than once"))),
         }
     }
 }

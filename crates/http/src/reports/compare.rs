@@ -1,25 +1,22 @@
 //! Two runs of one report compared: a route of our own.
 
 use super::disposition::content_disposition;
-use super::file::repr_digest;
-use super::stream;
+use super::file_answer::{FileAnswer, NO_STORE};
 use crate::access::{Allowed, Download};
-use crate::failure::{Failure, json};
+use crate::failure::Failure;
 use crate::input::{Id, Input, Query};
-use crate::openapi::{NotFound, Refusals, ReportFile};
-use crate::state::{AppState, ComparisonForm};
+use crate::openapi::answers::{NotFound, ReportFile};
+use crate::state::AppState;
+use crate::task_json;
 use axum::body::Body;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
-    HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
+use axum::http::Method;
+use axum::http::header::{CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY};
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode};
 use axum::response::Response;
-use futures_util::stream::empty;
 use muster_reports::error::shown;
 use muster_reports::ids::TaskId;
-use std::io;
+use muster_reports::made::{Compared, ComparisonForm};
+use muster_wire::ReportComparison;
 
 /// What the file is called in the log.
 const COMPARISON: &str = "a comparison";
@@ -40,7 +37,10 @@ impl Input for ComparisonRequest {
         let query = Query::of(&parts)?;
         let keys: Vec<_> = query.texts("key").map(str::to_owned).collect();
         if keys.len() > KEYS_MAX {
-            return Err(Failure::invalid(format!("{} keys: expected at most {KEYS_MAX}", keys.len())));
+            return Err(Failure::invalid(format!(
+                "the request names {} keys: expected at most {KEYS_MAX}",
+                keys.len()
+            )));
         }
         let (old, last) = Id::and_part(&mut parts).await?;
         let (new, form) = match last.rsplit_once('.') {
@@ -50,7 +50,7 @@ impl Input for ComparisonRequest {
             Some((new, "json")) => (new, ComparisonForm::Counts),
             Some((_, other)) => {
                 return Err(Failure::invalid(format!(
-                    "the comparison is asked for as {}: expected csv, html or json",
+                    "the format of the comparison is {}: expected csv, html or json",
                     shown(other)
                 )));
             }
@@ -61,8 +61,8 @@ impl Input for ComparisonRequest {
 
 /// Compare two runs of a report
 ///
-/// The rows that came, went and changed between two runs of one report, from their CSV files. Rows are told apart by
-/// the report's own key columns, or by those that the request names. `{other}` is the id of the later run; with
+/// The rows that were added, removed or changed between two runs of one report, from their CSV files. Rows are told
+/// apart by the report's own key columns, or by those that the request names. `{other}` is the id of the later run; with
 /// `.html` behind it the answer is a page to read, with `.json` the counts alone, with `.csv` or nothing a CSV file of
 /// the columns `change`, the keys, `column`, `old`, `new`. It is made anew for each request, so there are no ranges,
 /// and recorded in the audit trail, for both runs, before its first byte.
@@ -84,19 +84,14 @@ impl Input for ComparisonRequest {
             content(
                 (ReportFile = "application/csv"),
                 (String = "text/html; charset=utf-8"),
-                (muster_wire::ReportComparison = "application/json"),
+                (ReportComparison = "application/json"),
             ),
             headers(
                 ("Content-Disposition" = String, description = "`comparison-` and both ids, with `.csv`."),
                 ("Repr-Digest" = String, description = "SHA-256 of the file (RFC 9530)."),
             ),
         ),
-        Refusals,
         NotFound,
-    ),
-    security(
-        ("userAuth" = ["sp:report:read", "sp:report:manage"]),
-        ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),
     ),
 )]
 pub(crate) async fn compare_reports(
@@ -107,46 +102,40 @@ pub(crate) async fn compare_reports(
     let reports = state.reports();
     let (old, new) = reports.compare(&caller, &old, &new).await?;
     let comparer = &state.inner().wiring.comparer;
+    let answer = presented(form, &old.task.id, &new.task.id);
     let mut response = if method == Method::HEAD {
-        // Without a length: what is not made has none.
-        Response::new(Body::from_stream(empty::<io::Result<Vec<u8>>>()))
+        answer.not_made()?
     } else {
-        let (old_task, new_task) = (old.task.clone(), new.task.clone());
-        let compared = comparer.compare(&caller.client, &old, &new, keys, form).await?;
-        match compared.file {
-            None => {
-                reports.record_comparison(&caller, &old_task, &new_task, None).await?;
-                json(StatusCode::OK, &compared.counts)
-            }
-            Some(made) => {
-                let (bytes, sha256) = (made.bytes, made.sha256.clone());
-                let digest = repr_digest(&sha256)?;
-                let body = stream::of_made(made, COMPARISON).await?;
-                reports.record_comparison(&caller, &old_task, &new_task, Some(&sha256)).await?;
-                let mut response = Response::new(body);
-                response.headers_mut().insert(CONTENT_LENGTH, bytes.into());
-                response.headers_mut().insert(HeaderName::from_static("repr-digest"), digest);
-                response
-            }
-        }
+        let Compared { counts, file } = comparer.compare(&caller.client, &old, &new, keys, form).await?;
+        let sha256 = file.as_ref().map(|file| file.sha256.clone());
+        let response = match file {
+            Some(file) => answer.made(file, COMPARISON).await?,
+            None => answer.of(counted(&task_json::comparison(&old.task, &new.task, counts))?)?,
+        };
+        reports.record_comparison(&caller, &old.task, &new.task, sha256.as_deref()).await?;
+        response
     };
-    let headers = response.headers_mut();
-    match form {
-        ComparisonForm::Counts => {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        }
-        ComparisonForm::Csv => {
-            let name = format!("comparison-{}-{}", old.task.id, new.task.id);
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/csv"));
-            headers.insert(CONTENT_DISPOSITION, content_disposition(Some(&name), COMPARISON, "csv"));
-        }
-        ComparisonForm::Page => {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
-            headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(comparer.page_policy()));
-            headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-        }
+    if form == ComparisonForm::Page {
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(comparer.page_policy()));
+        headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     }
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     Ok(response)
+}
+
+fn counted(counts: &ReportComparison) -> Result<Body, Failure> {
+    let json = serde_json::to_vec(counts);
+    Ok(json.map_err(|error| Failure::internal("the answer could not be written as JSON", error))?.into())
+}
+
+fn presented(form: ComparisonForm, old: &TaskId, new: &TaskId) -> FileAnswer<'static> {
+    let (media_type, disposition) = match form {
+        ComparisonForm::Counts => ("application/json", None),
+        ComparisonForm::Csv => {
+            let name = format!("comparison-{old}-{new}");
+            ("application/csv", Some(content_disposition(Some(&name), COMPARISON, "csv")))
+        }
+        ComparisonForm::Page => ("text/html; charset=utf-8", None),
+    };
+    FileAnswer { media_type, disposition, caching: NO_STORE }
 }

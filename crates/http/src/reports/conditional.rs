@@ -41,7 +41,7 @@ pub(crate) fn select(method: &Method, headers: &HeaderMap, file: &Validators) ->
     let condition = |name: HeaderName| {
         let mut lines = headers.get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
         let first = lines.next()?.into_owned();
-        // A list may stand on several lines (RFC 9110, section 5.3).
+        // A list may be spread over several lines (RFC 9110, section 5.3).
         Some(lines.fold(first, |list, line| list + "," + &line))
     };
     let modified = file.modified.with_nanosecond(0).unwrap_or(file.modified);

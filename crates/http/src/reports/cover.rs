@@ -3,7 +3,7 @@
 use crate::access::{Allowed, ReadResult};
 use crate::failure::{Failure, json_bytes};
 use crate::input::Id;
-use crate::openapi::{NotFound, Refusals};
+use crate::openapi::answers::NotFound;
 use crate::state::AppState;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -15,15 +15,11 @@ use muster_reports::{Task, TaskState};
 /// digest of each file.
 #[utoipa::path(
     get,
-    path = "/reports/v1/{taskResultId}/cover",
+    path = "/{taskResultId}/cover",
     operation_id = "getReportCover",
     tag = "Muster",
     params(("taskResultId" = String, Path, description = "Id of the task result.")),
-    responses((status = 200, description = "The cover.", body = Object), Refusals, NotFound),
-    security(
-        ("userAuth" = ["sp:report:read", "sp:report:manage"]),
-        ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),
-    ),
+    responses((status = 200, description = "The cover.", body = Object), NotFound),
 )]
 pub(crate) async fn get_cover(
     Allowed { caller, .. }: Allowed<ReadResult>,
@@ -32,17 +28,20 @@ pub(crate) async fn get_cover(
 ) -> Result<Response, Failure> {
     // The use case takes a task definition id as well; a cover belongs to one task.
     let task = state.reports().result(&caller, &id, true).await?.filter(|task| task.id.as_str() == id);
-    let why = task.as_ref().map(Task::failure_reason).unwrap_or_default();
-    let missing = match task.as_ref().map(|task| (task.state, &task.result)) {
-        None => format!("there is no report result {id:?}"),
-        Some((_, Some(result))) => return Ok(json_bytes(StatusCode::OK, result.cover.clone())),
-        Some((TaskState::Pending | TaskState::Running, None)) => {
-            format!("report result {id} has not ended yet")
+    let task = task.ok_or_else(|| Failure::not_found(format!("there is no report result {id:?}")))?;
+    match &task.result {
+        Some(result) => Ok(json_bytes(StatusCode::OK, result.cover.clone())),
+        None => Err(Failure::not_found(why_no_cover(&task))),
+    }
+}
+
+fn why_no_cover(task: &Task) -> String {
+    let id = &task.id;
+    match task.state {
+        TaskState::Pending | TaskState::Running => format!("report result {id} has not ended yet"),
+        TaskState::Terminated => format!("report result {id} was cancelled: it has no cover"),
+        TaskState::Succeeded | TaskState::Warned | TaskState::Failed => {
+            format!("report result {id} failed{}: it has no cover", task.failure_reason())
         }
-        Some((TaskState::Terminated, None)) => format!("report result {id} was cancelled: it has no cover"),
-        Some((TaskState::Succeeded | TaskState::Warned | TaskState::Failed, None)) => {
-            format!("report result {id} failed{why}: it has no cover")
-        }
-    };
-    Err(Failure::not_found(missing))
+    }
 }

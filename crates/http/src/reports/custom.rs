@@ -2,10 +2,10 @@
 
 use crate::access::{Allowed, Start};
 use crate::failure::{Failure, json};
-use crate::input::{Id, Input, arguments, json_object, shape};
-use crate::mapping::task_result_details;
-use crate::openapi::{NotFound, Refusals};
+use crate::input::{Id, Input, arguments, json_object, json_type};
+use crate::openapi::answers::NotFound;
 use crate::state::AppState;
+use crate::task_json::task_result_details;
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -49,7 +49,7 @@ impl Input for CustomStartRequest {
         let object = json_object(state, &parts, body).await?.unwrap_or_default();
         if let Some(stranger) = object.keys().find(|name| !MEMBERS.contains(&name.as_str())) {
             return Err(Failure::invalid(format!(
-                "the body has a member {}{}; expected {}",
+                "the body has the unknown member {}{}; expected {}",
                 shown(stranger),
                 hint(stranger, MEMBERS),
                 MEMBERS.join(" and ")
@@ -59,7 +59,7 @@ impl Input for CustomStartRequest {
             None | Some(Value::Null) => None,
             Some(Value::String(text)) => Some(text.parse::<AsOf>()?),
             Some(other) => {
-                return Err(Failure::invalid(format!("asOf is {}: expected a text", shape(other))));
+                return Err(Failure::invalid(format!("asOf is {}: expected a text", json_type(other))));
             }
         };
         Ok(Self { report, arguments: arguments(object.get("arguments"))?, as_of })
@@ -78,8 +78,7 @@ impl Input for CustomStartRequest {
     tag = "Muster",
     params(("id" = String, Path, description = "Id of the report definition.")),
     request_body(content = Option<CustomReportDetails>, description = "Arguments, if it has any."),
-    responses((status = 200, description = "The task.", body = TaskResultDetails), Refusals, NotFound),
-    security(("userAuth" = ["sp:report:manage"]), ("applicationAuth" = ["sp:report:manage"])),
+    responses((status = 200, description = "The task.", body = TaskResultDetails), NotFound),
 )]
 pub(crate) async fn start_custom_report(
     Allowed { caller, .. }: Allowed<Start>,

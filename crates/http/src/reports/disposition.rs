@@ -11,7 +11,7 @@ use std::fmt::Write;
 /// Room for an extension and for what a client adds, in the 255 bytes that file systems allow.
 const NAME_BYTES_MAX: usize = 200;
 
-/// What RFC 8187 lets stand in an extended value: `attr-char`.
+/// The characters that RFC 8187 allows in an extended value: `attr-char`.
 const EXTENDED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'!')
     .remove(b'#')

@@ -1,23 +1,18 @@
 //! Evidence packages, and the key that checks them: routes of our own.
 
-use super::file::repr_digest;
-use super::stream;
+use super::disposition::content_disposition;
+use super::file_answer::{FileAnswer, NO_STORE};
 use crate::access::{Allowed, Download, ReadResult};
 use crate::failure::Failure;
 use crate::input::{Id, Input};
-use crate::openapi::{NotFound, Refusals, ReportFile};
+use crate::openapi::answers::{NotFound, ReportFile};
 use crate::state::AppState;
 use axum::body::Body;
 use axum::http::Method;
-use axum::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue,
-    X_CONTENT_TYPE_OPTIONS,
-};
+use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::http::request::Parts;
 use axum::response::Response;
-use futures_util::stream::empty;
 use muster_reports::ids::TaskId;
-use std::io;
 
 /// What the file is called in the log.
 const PACKAGE: &str = "an evidence package";
@@ -57,12 +52,7 @@ impl Input for EvidenceRequest {
                 ("Repr-Digest" = String, description = "SHA-256 of the package (RFC 9530)."),
             ),
         ),
-        Refusals,
         NotFound,
-    ),
-    security(
-        ("userAuth" = ["sp:report:read", "sp:report:manage"]),
-        ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),
     ),
 )]
 pub(crate) async fn get_evidence(
@@ -71,28 +61,16 @@ pub(crate) async fn get_evidence(
     EvidenceRequest { id, method }: EvidenceRequest,
 ) -> Result<Response, Failure> {
     let task = state.reports().evidence(&caller, &id).await?;
-    let mut response = if method == Method::HEAD {
-        // Without a length: a package that is not made has none.
-        Response::new(Body::from_stream(empty::<io::Result<Vec<u8>>>()))
-    } else {
-        let package = state.inner().wiring.evidence.package(&caller.client, &task).await?;
-        let (bytes, sha256) = (package.bytes, package.sha256.clone());
-        let digest = repr_digest(&sha256)?;
-        let body = stream::of_made(package, PACKAGE).await?;
-        state.reports().record_evidence(&caller, &task, &sha256).await?;
-        let mut response = Response::new(body);
-        response.headers_mut().insert(CONTENT_LENGTH, bytes.into());
-        response.headers_mut().insert(HeaderName::from_static("repr-digest"), digest);
-        response
-    };
     // Our own ids are plain; the name is made safe all the same.
-    let name =
-        super::disposition::content_disposition(Some(&format!("evidence-{}", task.id)), "evidence", "zip");
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/zip"));
-    headers.insert(CONTENT_DISPOSITION, name);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let name = content_disposition(Some(&format!("evidence-{}", task.id)), "evidence", "zip");
+    let answer = FileAnswer { media_type: "application/zip", disposition: Some(name), caching: NO_STORE };
+    if method == Method::HEAD {
+        return answer.not_made();
+    }
+    let package = state.inner().wiring.evidence.package(&caller.client, &task).await?;
+    let sha256 = package.sha256.clone();
+    let response = answer.made(package, PACKAGE).await?;
+    state.reports().record_evidence(&caller, &task, &sha256).await?;
     Ok(response)
 }
 
@@ -110,11 +88,7 @@ pub(crate) async fn get_evidence(
         description = "The key, in PEM.",
         body = String,
         content_type = "application/x-pem-file",
-    ), Refusals),
-    security(
-        ("userAuth" = ["sp:report:read", "sp:report:manage"]),
-        ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),
-    ),
+    )),
 )]
 pub(crate) async fn get_evidence_key(
     _: Allowed<ReadResult>,

@@ -2,27 +2,26 @@
 
 use super::conditional::{Selection, Validators, format_http_date, select};
 use super::disposition::content_disposition;
+use super::file_answer::{FileAnswer, header};
 use super::stream;
 use crate::access::{Allowed, Download};
 use crate::failure::Failure;
 use crate::input::{Id, Input, Query};
-use crate::openapi::{FileFormatParameter, NotFound, Refusals, ReportFile};
+use crate::openapi::answers::{FileFormatParameter, NotFound, ReportFile};
 use crate::state::AppState;
 use axum::body::Body;
-use axum::http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG,
-    HeaderName, HeaderValue, LAST_MODIFIED, X_CONTENT_TYPE_OPTIONS,
-};
+use axum::http::header::{ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, ETAG, HeaderValue, LAST_MODIFIED};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, StatusCode};
-use axum::response::Response;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
+use axum::response::{IntoResponse, Response};
 use muster_reports::FileFormat;
 use muster_reports::error::shown;
 use muster_reports::ids::TaskId;
 use muster_reports::service;
 use std::ops::Range;
+
+/// Cache-Control of a published file: a client may keep it, and asks with its entity tag whether it may use it.
+const REVALIDATE: &str = "private, no-cache";
 
 /// Which file, under which name, and the conditions of the request.
 pub(crate) struct FileRequest {
@@ -104,12 +103,7 @@ impl Input for AnyFileRequest {
                 (ReportFile = "application/zip"),
             ),
         ),
-        Refusals,
         NotFound,
-    ),
-    security(
-        ("userAuth" = ["sp:report:read", "sp:report:manage"]),
-        ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),
     ),
 )]
 pub(crate) async fn get_any_file(
@@ -126,7 +120,7 @@ pub(crate) async fn get_any_file(
 /// file comes along.
 #[utoipa::path(
     get,
-    path = "/reports/v1/{taskResultId}",
+    path = "/{taskResultId}",
     operation_id = "getReport",
     tag = "Reports Data Extraction",
     params(
@@ -175,12 +169,7 @@ pub(crate) async fn get_any_file(
             description = "No byte of the asked range is in the file.",
             body = muster_wire::ErrorResponseDto,
         ),
-        Refusals,
         NotFound,
-    ),
-    security(
-        ("userAuth" = ["sp:report:read", "sp:report:manage"]),
-        ("applicationAuth" = ["sp:report:read", "sp:report:manage"]),
     ),
 )]
 pub(crate) async fn get_report(
@@ -188,35 +177,17 @@ pub(crate) async fn get_report(
     state: AppState,
     request: FileRequest,
 ) -> Result<Response, Failure> {
-    let FileRequest { id, format, name, auditable, method, headers } = request;
-    let download = state.reports().open(&caller, &id, format, auditable).await?;
+    let download = state.reports().open(&caller, &request.id, request.format, request.auditable).await?;
     let validators = validators(&download);
-    let bytes = download.file.bytes;
-    let (status, range) = match select(&method, &headers, &validators) {
-        Selection::Whole => (StatusCode::OK, Some(0..bytes)),
-        Selection::Part(range) => (StatusCode::PARTIAL_CONTENT, Some(range)),
-        Selection::NotModified => (StatusCode::NOT_MODIFIED, None),
-        Selection::PreconditionFailed => {
-            let cause = format!("the file's entity tag is {}", validators.etag);
-            return Err(Failure::new(StatusCode::PRECONDITION_FAILED, cause));
-        }
-        Selection::Unsatisfiable => {
-            let cause = format!("the range lies outside of the file: it has {bytes} bytes");
-            let whole = header(format!("bytes */{bytes}"))?;
-            return Err(Failure::new(StatusCode::RANGE_NOT_SATISFIABLE, cause).with(CONTENT_RANGE, whole));
-        }
+    let mut response = match select(&request.method, &request.headers, &validators) {
+        Selection::Whole => content(&state, &request, &download, 0..validators.bytes).await?,
+        Selection::Part(range) => part(&state, &request, &download, range).await?,
+        Selection::NotModified => not_modified(),
+        Selection::PreconditionFailed => return Err(precondition_failed(&validators)),
+        Selection::Unsatisfiable => return Err(unsatisfiable(&validators)?),
     };
-    let body = match &range {
-        Some(range) if method != Method::HEAD => stream::open(&state, &download.file, range.clone()).await?,
-        Some(_) | None => Body::empty(),
-    };
-    let mut response = Response::new(body);
-    *response.status_mut() = status;
-    *response.headers_mut() = file_headers(&download, &validators, name.as_deref(), range.as_ref())?;
-    if let Some(range) = range.filter(|_| status == StatusCode::PARTIAL_CONTENT) {
-        let part = header(format!("bytes {}-{}/{bytes}", range.start, range.end - 1))?;
-        response.headers_mut().insert(CONTENT_RANGE, part);
-    }
+    response.headers_mut().insert(ETAG, header(validators.etag)?);
+    response.headers_mut().insert(LAST_MODIFIED, header(format_http_date(validators.modified))?);
     Ok(response)
 }
 
@@ -228,42 +199,52 @@ fn validators(download: &service::Download) -> Validators {
     }
 }
 
-/// Headers of a 200, 206 or, without a range, 304.
-fn file_headers(
+/// 200 and the bytes `range`; a HEAD gets their headers.
+async fn content(
+    state: &AppState,
+    request: &FileRequest,
     download: &service::Download,
-    validators: &Validators,
-    name: Option<&str>,
-    range: Option<&Range<u64>>,
-) -> Result<HeaderMap, Failure> {
+    range: Range<u64>,
+) -> Result<Response, Failure> {
     let file = &download.file;
-    let mut headers = HeaderMap::new();
-    headers.insert(ETAG, header(validators.etag.clone())?);
-    headers.insert(LAST_MODIFIED, header(format_http_date(validators.modified))?);
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
-    let Some(range) = range else { return Ok(headers) };
-    headers.insert(CONTENT_TYPE, header(file.media_type.clone())?);
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(CONTENT_DISPOSITION, content_disposition(name, &download.task.name, &file.extension));
-    headers.insert(HeaderName::from_static("repr-digest"), repr_digest(&file.sha256)?);
-    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(CONTENT_LENGTH, (range.end - range.start).into());
-    Ok(headers)
+    let name = content_disposition(request.name.as_deref(), &download.task.name, &file.extension);
+    let answer = FileAnswer { media_type: &file.media_type, disposition: Some(name), caching: REVALIDATE };
+    let bytes = range.end - range.start;
+    let body = match request.method == Method::HEAD {
+        true => Body::empty(),
+        false => stream::open(state, file, range).await?,
+    };
+    let mut response = answer.sized(body, bytes, &file.sha256)?;
+    response.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    Ok(response)
 }
 
-/// `sha-256=:BASE64:` of the whole file (RFC 9530).
-pub(super) fn repr_digest(sha256: &str) -> Result<HeaderValue, Failure> {
-    let digits = sha256.as_bytes();
-    let digest: Option<Vec<u8>> = digits
-        .chunks(2)
-        .map(|pair| std::str::from_utf8(pair).ok().and_then(|pair| u8::from_str_radix(pair, 16).ok()))
-        .collect();
-    let digest = digest.ok_or_else(|| {
-        Failure::internal("a published file's record is damaged", "sha256 is not made of hex digits")
-    })?;
-    header(format!("sha-256=:{}:", BASE64.encode(digest)))
+/// 206 and the bytes `range`.
+async fn part(
+    state: &AppState,
+    request: &FileRequest,
+    download: &service::Download,
+    range: Range<u64>,
+) -> Result<Response, Failure> {
+    let place = header(format!("bytes {}-{}/{}", range.start, range.end - 1, download.file.bytes))?;
+    let mut response = content(state, request, download, range).await?;
+    *response.status_mut() = StatusCode::PARTIAL_CONTENT;
+    response.headers_mut().insert(CONTENT_RANGE, place);
+    Ok(response)
 }
 
-fn header(text: String) -> Result<HeaderValue, Failure> {
-    HeaderValue::try_from(text)
-        .map_err(|error| Failure::internal("a published file's record gives no valid header", error))
+fn not_modified() -> Response {
+    let mut response = StatusCode::NOT_MODIFIED.into_response();
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static(REVALIDATE));
+    response
+}
+
+fn precondition_failed(file: &Validators) -> Failure {
+    Failure::new(StatusCode::PRECONDITION_FAILED, format!("the file's entity tag is {}", file.etag))
+}
+
+fn unsatisfiable(file: &Validators) -> Result<Failure, Failure> {
+    let cause = format!("the range is outside the file, which has {} bytes", file.bytes);
+    let whole = header(format!("bytes */{}", file.bytes))?;
+    Ok(Failure::new(StatusCode::RANGE_NOT_SATISFIABLE, cause).with(CONTENT_RANGE, whole))
 }

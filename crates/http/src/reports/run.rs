@@ -2,10 +2,10 @@
 
 use crate::access::{Allowed, Start};
 use crate::failure::{Failure, json};
-use crate::input::{Input, arguments, json_object, shape};
-use crate::mapping::task_result_details;
-use crate::openapi::{NotFound, Refusals};
+use crate::input::{Input, arguments, json_object, json_type};
+use crate::openapi::answers::NotFound;
 use crate::state::AppState;
+use crate::task_json::task_result_details;
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
@@ -34,7 +34,7 @@ impl Input for StartRequest {
                 )));
             }
             Some(other) => {
-                return Err(Failure::invalid(format!("reportType is {}: expected a text", shape(other))));
+                return Err(Failure::invalid(format!("reportType is {}: expected a text", json_type(other))));
             }
         };
         Ok(Self { kind, arguments: arguments(object.get("arguments"))? })
@@ -47,12 +47,11 @@ impl Input for StartRequest {
 /// task, so that a request may be repeated without harm.
 #[utoipa::path(
     post,
-    path = "/reports/v1/run",
+    path = "/run",
     operation_id = "startReport",
     tag = "Reports Data Extraction",
     request_body(content = ReportDetails, description = "Which report to run, and its arguments."),
-    responses((status = 200, description = "The task.", body = TaskResultDetails), Refusals, NotFound),
-    security(("userAuth" = ["sp:report:manage"]), ("applicationAuth" = ["sp:report:manage"])),
+    responses((status = 200, description = "The task.", body = TaskResultDetails), NotFound),
 )]
 pub(crate) async fn start_report(
     Allowed { caller, .. }: Allowed<Start>,

@@ -6,11 +6,12 @@
 //! - a part is sent only of a file whose digest this process has found right once: a part alone shows nothing.
 
 use crate::failure::Failure;
-use crate::state::{AppState, MadeFile};
+use crate::state::AppState;
 use axum::body::Body;
 use bytes::Bytes;
 use futures_util::stream::try_unfold;
 use muster_reports::ids::hex;
+use muster_reports::made::MadeFile;
 use muster_reports::task::PublishedFile;
 use sha2::{Digest, Sha256};
 use std::any::Any;
@@ -40,7 +41,7 @@ pub(crate) async fn open(
         false => state.inner().verified.turn(&published.stored_name).await,
     };
     let opened = tokio::task::spawn_blocking(move || {
-        // Given back by whoever reads, also when nobody waits for it any more.
+        // The reader gives it back, also when nobody waits for the answer any more.
         let _turn = turn;
         let name = published.stored_name;
         let file = Arc::new(state.inner().wiring.files.open(&name)?);
@@ -125,7 +126,7 @@ impl Sending {
         if self.left.is_empty()
             && let Some((hash, expected)) = self.check.take()
         {
-            let found = hex(&hash.finalize());
+            let found = hex(hash.finalize());
             if found != expected {
                 let fault = format!(
                     "{} was changed after it was written: its SHA-256 is {found}, but its record says {expected}",
@@ -150,7 +151,7 @@ fn body(opened: Result<io::Result<Sending>, JoinError>) -> Result<Body, Failure>
         async move {
             let read = tokio::task::spawn_blocking(move || sending.read()).await;
             read.map_err(io::Error::other).flatten().inspect_err(|error| {
-                span.in_scope(|| tracing::error!(%error, "a download broke off"));
+                span.in_scope(|| tracing::error!(%error, "a download was cut short"));
             })
         }
     });

@@ -3,9 +3,9 @@
 use crate::world::World;
 use chrono::TimeDelta;
 use muster_reports::ids::TaskId;
-use muster_reports::ports::{Clock, SnapshotCatalogue, TaskStore};
+use muster_reports::ports::{Clock, TaskStore};
 use muster_reports::retention::RetentionPolicy;
-use muster_testkit::build;
+use muster_testkit::{acts, build};
 use serde_json::{Value, json};
 
 const OWN: &str = "POST /muster/v1/reports/IDENTITIES/run";
@@ -17,7 +17,7 @@ async fn world() -> World {
     let world = World::new().await;
     for (id, days) in [(OLD, 1), (NEW, 2)] {
         let manifest = build::manifest(id, world.clock.now() + TimeDelta::days(days));
-        world.store.publish(&build::tenant(), &manifest).await.unwrap();
+        world.store.put_snapshot(&build::tenant(), &manifest);
     }
     world
 }
@@ -76,7 +76,7 @@ async fn what_cannot_be_read_is_refused_in_words() {
     let policy = RetentionPolicy { keep_last: 1, keep_days: 0 };
     // Nine o'clock on 7 March: all three are past.
     let now = world.clock.now() + TimeDelta::days(5);
-    world.store.expire(&build::tenant(), policy, now, false).await.unwrap();
+    acts::expire(&*world.store, &build::tenant(), policy, now).await.unwrap();
     for (as_of, status, words) in [
         (json!("yesterday"), 400, "expected a snapshot id of 32 hex digits, a date"),
         (json!(7), 400, "asOf is a number: expected a text"),

@@ -12,8 +12,8 @@ use muster_client::wire::{AccountsArguments, CompletionStatus, FileFormat, Repor
 use muster_client::{
     ComparisonFile, Configuration, Credentials, DownloadOptions, Error, ReportsDataExtractionApi, Resume,
 };
-use muster_http::ComparisonForm;
 use muster_reports::audit::AuditOperation;
+use muster_reports::made::ComparisonForm;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -124,7 +124,7 @@ async fn two_runs_are_compared() {
     let (old, new) = (world.finished(b"x").await, world.finished(b"y").await);
     let keys = ["a b".to_owned(), "c".to_owned()];
     let counts = api.compare(&old, &new, &keys).await.unwrap();
-    assert_eq!((&counts.old, &counts.new, &counts.keys[..], counts.came), (&old, &new, &keys[..], 7));
+    assert_eq!((&counts.old, &counts.new, &counts.keys[..], counts.added), (&old, &new, &keys[..], 7));
     for (file, form, name) in [
         (ComparisonFile::Csv, ComparisonForm::Csv, Some(format!("comparison-{old}-{new}.csv"))),
         (ComparisonFile::Html, ComparisonForm::Page, None),
@@ -256,6 +256,22 @@ async fn later_is_honoured_and_bounded() {
     let (api, asked) = scripted(|_, _| StatusCode::INTERNAL_SERVER_ERROR.into_response()).await;
     assert!(api.cancel_report("x").await.is_err());
     assert_eq!(asked.load(Ordering::SeqCst), 1, "a fault is not repeated");
+    let body = r#"{"causes":[{"text":"the audit trail is broken"}]}"#;
+    let (api, asked) = scripted(move |_, _| (StatusCode::SERVICE_UNAVAILABLE, body).into_response()).await;
+    let error = api.cancel_report("x").await.unwrap_err();
+    assert_eq!(error.refusal().unwrap().text, "the audit trail is broken");
+    assert_eq!(asked.load(Ordering::SeqCst), 1, "where waiting does not help, the reason is told at once");
+    let (api, asked) = scripted(|number, _| {
+        let body = format!(r#"{{"causes":[{{"text":"answer {number}"}}]}}"#);
+        (StatusCode::SERVICE_UNAVAILABLE, [("retry-after", "0")], body).into_response()
+    })
+    .await;
+    let error = api.cancel_report("x").await.unwrap_err();
+    assert_eq!(
+        (error.refusal().unwrap().text.as_str(), asked.load(Ordering::SeqCst)),
+        ("answer 3", 4),
+        "the last reason"
+    );
 }
 
 /// Ten bytes announced; the first answer breaks after four, once the client has them.

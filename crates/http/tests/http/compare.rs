@@ -1,8 +1,8 @@
 //! Two runs compared over HTTP: which answers there are, who gets them, what is recorded, what is refused.
 
 use crate::world::{PAGE_POLICY, World, comparison_of};
-use muster_http::ComparisonForm;
 use muster_reports::audit::AuditOperation;
+use muster_reports::made::ComparisonForm;
 use sha2::{Digest, Sha256};
 use std::sync::atomic::Ordering;
 
@@ -66,7 +66,7 @@ async fn a_page_may_do_nothing_in_a_browser() {
 async fn counts_alone_are_json_and_recorded_too() {
     let (world, old, new) = two_runs().await;
     let answer = world.ask_as_user(&line(&old, &format!("{new}.json")), "").await;
-    assert_eq!(answer.json()["came"], 7);
+    assert_eq!(answer.json()["added"], 7);
     assert_eq!((&answer.json()["old"], &answer.json()["new"]), (&old.as_str().into(), &new.as_str().into()));
     let events = world.store.recorded(AuditOperation::Download);
     assert_eq!(
@@ -116,10 +116,13 @@ async fn what_cannot_be_compared_says_why() {
     };
     assert_eq!(
         refused(&old, &format!("{new}.exe")).await,
-        "the comparison is asked for as \"exe\": expected csv, html or json"
+        "the format of the comparison is \"exe\": expected csv, html or json"
     );
     let keys = "&key=x".repeat(17);
-    assert_eq!(refused(&old, &format!("{new}?{}", &keys[1..])).await, "17 keys: expected at most 16");
+    assert_eq!(
+        refused(&old, &format!("{new}?{}", &keys[1..])).await,
+        "the request names 17 keys: expected at most 16"
+    );
 
     let line = "POST /muster/v1/reports/leavers/run";
     let other = world.ask_as_user(line, r#"{"arguments":{"since":"2026"}}"#).await.json();

@@ -1,6 +1,6 @@
-//! Requests that nobody sends in good faith: no answer is a fault of ours.
+//! Requests that nobody sends in good faith: no answer is a fault of the service.
 
-use crate::world::{Answer, World};
+use crate::world::{Answer, World, path_of};
 use axum::http::StatusCode;
 use muster_http::route_table;
 use muster_testkit::build;
@@ -197,7 +197,7 @@ fn no_request_is_a_fault_of_ours() {
                 0 => finished.clone(),
                 _ => percent_encode(&hostile.id, NON_ALPHANUMERIC).to_string(),
             };
-            let line = format!("{method} {}?{}", route.path.replace("{id}", &id), hostile.query);
+            let line = format!("{method} {}?{}", path_of(route, &id), hostile.query);
             let mut request = axum::http::Request::builder().method(method).uri(&line[method.len() + 1..]);
             // Without one host nothing else of the request is looked at.
             request = request.header("host", "localhost");

@@ -3,6 +3,7 @@
 use crate::world::{ACCOUNTS, SECRET, World};
 use muster_testkit::build;
 use std::io::{self, Write};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -27,8 +28,8 @@ impl<'a> MakeWriter<'a> for Captured {
     }
 }
 
-#[tokio::test]
-async fn the_log_has_the_tracking_id_and_no_secret_or_person() {
+/// The log of this thread from now on, for as long as the second part is kept.
+fn log() -> (Captured, impl Sized) {
     let captured = Captured::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing::Level::TRACE)
@@ -38,8 +39,37 @@ async fn the_log_has_the_tracking_id_and_no_secret_or_person() {
     // Where there is one subscriber alone, a place in the code that another test's thread meets first is asked of that
     // thread, which has none, and stays silent for good.
     let silent = tracing_subscriber::fmt().with_writer(io::sink).finish();
-    let _another = tracing::Dispatch::new(silent);
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let another = tracing::Dispatch::new(silent);
+    (captured, (tracing::subscriber::set_default(subscriber), another))
+}
+
+/// Too much to do is no fault: one line that warns, with the reason.
+#[tokio::test]
+async fn a_refusal_for_now_warns_and_a_fault_is_an_error() {
+    let (captured, _kept) = log();
+    let world = World::new().await;
+    let id = world.finished(b"x").await;
+    let path = format!("GET /muster/v1/reports/{id}/evidence");
+    world.maker.refuses.store(true, Ordering::SeqCst);
+    let busy = world.ask_as_user(&path, "").await.json();
+    world.store.refuse_audit(true);
+    world.maker.refuses.store(false, Ordering::SeqCst);
+    let broken = world.ask_as_user(&path, "").await.json();
+    let log = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
+    for (answer, level, words) in [
+        (busy, "WARN", "request refused status=503 reason=\"the time-stamping authority does not answer\""),
+        (broken, "ERROR", "request failed status=500 error="),
+    ] {
+        let id = answer["trackingId"].as_str().unwrap();
+        let told = |line: &&str| line.contains(id) && (line.contains("WARN") || line.contains("ERROR"));
+        let lines: Vec<_> = log.lines().filter(told).collect();
+        assert!(lines.len() == 1 && lines[0].contains(level) && lines[0].contains(words), "{words}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn the_log_has_the_tracking_id_and_no_secret_or_person() {
+    let (captured, _kept) = log();
     let world = World::new().await;
     let id = world.finished(b"x").await;
     world.store.refuse_audit(true);
@@ -67,7 +97,7 @@ async fn the_log_has_the_tracking_id_and_no_secret_or_person() {
     line_of(&broken["trackingId"], "the audit event could not be recorded: told to refuse");
     line_of(&broken["trackingId"], "status=500");
     line_of(&broken["trackingId"], "took_ms=");
-    line_of(&broken["trackingId"], "route=\"/v3/reports/{id}\"");
+    line_of(&broken["trackingId"], "route=\"/v3/reports/{taskResultId}\"");
     line_of(&refused["trackingId"], "client=\"client-of-ada\"");
     assert!(
         log.lines()
@@ -75,7 +105,7 @@ async fn the_log_has_the_tracking_id_and_no_secret_or_person() {
             .any(|line| line.contains("4bf92f3577b34da6a3ce929d0e0e4736")
                 && line.contains("status=200 bytes=17 took_ms="))
     );
-    assert!(log.contains("a token is refused reason=\"it is no token of ours\""), "{log}");
+    assert!(log.contains("token refused reason=\"the token is not a valid token of this service\""), "{log}");
     let bearer = world.bearer(&build::user());
     for never in [
         SECRET,

@@ -1,12 +1,12 @@
 //! The whole matrix of rights: every route × scopes × level × kind of credential × tenant, against a table
 //! written from the published documents.
 
-use crate::world::{ACCOUNTS, Answer, World};
+use crate::world::{ACCOUNTS, Answer, World, line_of};
 use muster_http::{Access, RouteEntry, route_table};
 use muster_reports::Caller;
 use muster_reports::caller::{DataScope, Scope, UserIdentity, UserLevel};
 use muster_reports::ids::{ClientId, TenantId};
-use muster_reports::ports::{Clock, SnapshotCatalogue};
+use muster_reports::ports::Clock;
 use muster_testkit::build;
 
 /// Operation; scopes of which one is needed; levels of which a user needs one, or `any`; whether applications
@@ -30,10 +30,10 @@ fn operation(route: &RouteEntry) -> &'static str {
     let rest = published.iter().find_map(|prefix| route.path.strip_prefix(prefix));
     match (route.method, rest, route.path.as_str()) {
         ("POST", Some("/run"), _) => "start",
-        ("GET", Some("/{id}/result"), _) => "result",
-        ("GET", Some("/{id}"), _) => "file",
+        ("GET", Some("/{taskResultId}/result"), _) => "result",
+        ("GET", Some("/{taskResultId}"), _) => "file",
         ("POST", Some("/{id}/cancel"), _) => "cancel",
-        ("GET", Some("/{id}/cover"), _) => "cover",
+        ("GET", Some("/{taskResultId}/cover"), _) => "cover",
         ("GET", None, "/muster/v1/reports/{id}/files/{format}") => "file",
         ("GET", None, "/muster/v1/reports/{id}/evidence") => "package",
         ("GET", None, "/muster/v1/reports/{id}/compare/{other}") => "compare",
@@ -88,7 +88,7 @@ async fn world() -> (World, String) {
     })
     .await;
     let manifest = build::manifest("snapshot-1", world.clock.now());
-    world.store.publish(&TenantId::new("umbrella"), &manifest).await.unwrap();
+    world.store.put_snapshot(&TenantId::new("umbrella"), &manifest);
     for tenant in ["acme", "umbrella"] {
         world.credential(caller(tenant, &[], None), true).await;
     }
@@ -109,8 +109,7 @@ async fn ask(world: &World, route: &RouteEntry, id: &str, caller: &Caller) -> An
     };
     let bearer = world.bearer(caller);
     let query = if operation == "file" { "?fileFormat=csv" } else { "" };
-    let path = route.path.replace("{id}", id).replace("{format}", "csv").replace("{other}", id);
-    let line = format!("{} {path}{query}", route.method);
+    let line = format!("{}{query}", line_of(route, id));
     world.ask(&line, &[("authorization", bearer.as_str()), ("content-type", "application/json")], body).await
 }
 
@@ -215,7 +214,7 @@ async fn what_one_may_not_see_answers_as_what_is_not_there() {
             empty.credential(caller(tenant, &[], None), true).await;
         }
         let mut compared = 0;
-        for route in route_table().iter().filter(|route| route.path.contains("{id}")) {
+        for route in route_table().iter().filter(|route| route.path.contains("{")) {
             if operation(route) == "custom" {
                 continue;
             }

@@ -14,7 +14,7 @@ fn ours() -> Value {
     serde_json::to_value(document()).unwrap()
 }
 
-/// `UPDATE_OPENAPI=1 cargo test -p muster-http openapi` writes it anew.
+/// `UPDATE_OPENAPI=1 cargo test -p muster-http openapi` rewrites it.
 #[test]
 fn the_checked_file_is_the_document() {
     let path = repository().join("openapi.json");
@@ -34,11 +34,9 @@ async fn the_document_is_served() {
 
 #[test]
 fn every_route_is_an_operation_and_the_other_way_round() {
-    let operations: BTreeSet<_> = operations(&ours()).into_keys().map(|line| anonymous(&line)).collect();
-    let routes: BTreeSet<_> = route_table()
-        .into_iter()
-        .map(|route| format!("{} {}", route.method, anonymous(&route.path)))
-        .collect();
+    let operations: BTreeSet<_> = operations(&ours()).into_keys().collect();
+    let routes: BTreeSet<_> =
+        route_table().into_iter().map(|route| format!("{} {}", route.method, route.path)).collect();
     assert_eq!(operations, routes);
 }
 
@@ -127,11 +125,7 @@ fn generators_of_clients_can_use_it() {
 #[test]
 fn ours_has_everything_that_the_published_documents_have() {
     for (file, prefix) in [("reports-v1.yaml", ""), ("reports-v2024.yaml", "/v2024")] {
-        let path = repository().join("../shared/spec").join(file);
-        let Ok(text) = fs::read_to_string(&path) else {
-            eprintln!("SKIPPED: {file} is not there");
-            continue;
-        };
+        let text = fs::read_to_string(repository().join("tests/published").join(file)).unwrap();
         let published: Value = serde_saphyr::from_str(&text).unwrap();
         let ours = ours();
         let mut comparison = Comparison { ours: &ours, lacks: Vec::new(), compared: 0 };
@@ -182,11 +176,6 @@ fn operations(document: &Value) -> BTreeMap<String, Value> {
         }
     }
     operations
-}
-
-/// A path whose parameters have no names.
-fn anonymous(path: &str) -> String {
-    path.split('/').map(|part| if part.starts_with('{') { "{}" } else { part }).collect::<Vec<_>>().join("/")
 }
 
 struct Comparison<'a> {
@@ -266,8 +255,8 @@ impl Comparison<'_> {
     }
 
     fn schema(&mut self, at: &str, published: &Value, own: &Value, document: &Value) {
-        let published = Shape::of(published, document);
-        let own = Shape::of(own, self.ours);
+        let published = SchemaFacts::of(published, document);
+        let own = SchemaFacts::of(own, self.ours);
         for alternative in &published.alternatives {
             let title = alternative["title"].as_str().unwrap_or_default();
             let own_document = self.ours;
@@ -321,7 +310,7 @@ impl Comparison<'_> {
 
 /// A schema whatever the dialect: OpenAPI 3.0 says `nullable`, 3.1 has a type `null`.
 #[derive(Default)]
-struct Shape {
+struct SchemaFacts {
     kind: String,
     format: String,
     nullable: bool,
@@ -339,7 +328,7 @@ fn resolve<'a>(schema: &'a Value, document: &'a Value) -> &'a Value {
     }
 }
 
-impl Shape {
+impl SchemaFacts {
     fn of(schema: &Value, document: &Value) -> Self {
         let schema = resolve(schema, document);
         let alternatives = ["oneOf", "anyOf"].iter().filter_map(|key| schema[*key].as_array()).flatten();

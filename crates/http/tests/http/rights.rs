@@ -1,6 +1,6 @@
 //! Who may do what, over HTTP.
 
-use crate::world::{World, user_as};
+use crate::world::{World, line_of, user_as};
 use chrono::TimeDelta;
 use muster_http::{Access, route_table};
 use muster_testkit::build;
@@ -17,7 +17,7 @@ async fn every_route_but_the_open_ones_asks_for_a_token() {
         match route.access {
             Access::Open => open.push(line),
             Access::Needs(_) => {
-                let answer = world.ask(&line.replace("{id}", "x"), &[], "").await;
+                let answer = world.ask(&line_of(&route, "x"), &[], "").await;
                 assert_eq!(answer.status, 401, "{line}");
                 assert_eq!(answer.text(), r#"{"error":"JWT validation failed: JWT is missing"}"#);
                 assert_eq!(answer.header("www-authenticate"), "Bearer");

@@ -45,7 +45,9 @@ async fn reports_on_sources_outside_of_the_scope_are_refused_in_words() {
     let accounts = |id: &str| json!({"application": id, "sourceName": "x"});
     let errors = |id: &str| json!({"authoritativeSource": id});
     let outside = |argument: &str, id: &str| {
-        format!("argument {argument:?} is {id:?}, which is none of the sources whose rows the caller may see")
+        format!(
+            "argument {argument:?} is {id:?}, which is not one of the sources whose rows the caller may see"
+        )
     };
     for (who, kind, arguments, status, cause) in [
         (&directory, "ACCOUNTS", accounts(build::SOURCE), 200, String::new()),

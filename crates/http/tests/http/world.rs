@@ -7,11 +7,11 @@ use axum::response::Response;
 use chrono::TimeDelta;
 use http_body_util::BodyExt;
 use muster_http::{
-    AppState, Compared, Comparer, ComparisonForm, EvidenceMaker, FileOpener, MadeFile, OutsideIssuers,
-    Readiness, ReportComparison, SecretKey, Settings, TokenIssuer, Wiring, hmac_secret, router,
+    AppState, ExternalIssuers, RouteEntry, SecretKey, Settings, TokenIssuer, Wiring, hmac_secret, router,
 };
 use muster_reports::ids::{ClientId, WorkerId, hex};
-use muster_reports::ports::{Clock, Credential, Credentials, SnapshotCatalogue, TaskStore};
+use muster_reports::made::{Compared, Comparer, ComparisonCounts, ComparisonForm, EvidenceMaker, MadeFile};
+use muster_reports::ports::{Clock, Credential, FileOpener, Readiness, TaskStore};
 use muster_reports::service::{Download, Limits};
 use muster_reports::task::{AttemptEnd, Message, PublishedFile, Task, TaskResult};
 use muster_reports::{Caller, Catalogue, Error, FileFormat, ReportDefinition, Reports};
@@ -25,6 +25,17 @@ use std::time::Duration;
 use std::{fs, io};
 use tempfile::TempDir;
 use tower::ServiceExt;
+
+/// Method and path of a route, with `id` for every id and csv for every format.
+pub fn line_of(route: &RouteEntry, id: &str) -> String {
+    format!("{} {}", route.method, path_of(route, id))
+}
+
+/// As [`line_of`], the path alone.
+pub fn path_of(route: &RouteEntry, id: &str) -> String {
+    let ids = ["{taskResultId}", "{id}", "{other}"];
+    ids.iter().fold(route.path.replace("{format}", "csv"), |path, name| path.replace(name, id))
+}
 
 /// A header, name and value.
 pub type Header<'a> = (&'a str, &'a str);
@@ -58,7 +69,7 @@ pub struct Maker {
 }
 
 fn made(file: std::fs::File, bytes: usize, text: &str) -> MadeFile {
-    let (file, sha256) = (Arc::new(file), hex(&Sha256::digest(text)));
+    let (file, sha256) = (Arc::new(file), hex(Sha256::digest(text)));
     MadeFile { file, bytes: bytes as u64, sha256, held: None }
 }
 
@@ -111,13 +122,7 @@ impl Comparer for Maker {
             let bytes = text.len() + self.bytes_more.load(Ordering::SeqCst);
             made(file, bytes, &text)
         });
-        let counts = ReportComparison {
-            old: old.task.id.to_string(),
-            new: new.task.id.to_string(),
-            keys,
-            came: 7,
-            ..ReportComparison::default()
-        };
+        let counts = ComparisonCounts { keys, added: 7, ..ComparisonCounts::default() };
         Ok(Compared { counts, file })
     }
 
@@ -194,18 +199,22 @@ impl World {
     }
 
     pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
-        Self::with_wiring(change, OutsideIssuers::default()).await
+        Self::with_wiring(change, ExternalIssuers::default()).await
     }
 
-    pub async fn with_wiring(change: impl FnOnce(&mut Settings), outside: OutsideIssuers) -> Self {
-        Self::make(change, outside, Limits::default()).await
+    pub async fn with_wiring(change: impl FnOnce(&mut Settings), external_issuers: ExternalIssuers) -> Self {
+        Self::make(change, external_issuers, Limits::default()).await
     }
 
     pub async fn with_limits(limits: Limits) -> Self {
-        Self::make(|_| {}, OutsideIssuers::default(), limits).await
+        Self::make(|_| {}, ExternalIssuers::default(), limits).await
     }
 
-    async fn make(change: impl FnOnce(&mut Settings), outside: OutsideIssuers, limits: Limits) -> Self {
+    async fn make(
+        change: impl FnOnce(&mut Settings),
+        external_issuers: ExternalIssuers,
+        limits: Limits,
+    ) -> Self {
         let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
         let (mood, maker) = (Arc::new(Mood::default()), Arc::new(Maker::default()));
         let dir = TempDir::new().unwrap();
@@ -234,12 +243,12 @@ impl World {
             clock: clock.clone(),
             ids: Arc::new(CountingIds::default()),
             issuer: issuer.clone(),
-            outside,
+            external_issuers,
             secret_key: SecretKey::new(KEY),
             settings,
         });
         let manifest = build::manifest("snapshot-1", clock.now());
-        store.publish(&build::tenant(), &manifest).await.unwrap();
+        store.put_snapshot(&build::tenant(), &manifest);
         let world = Self { store, clock, mood, maker, dir, issuer, router: router(state) };
         world.credential(build::user(), true).await;
         world.credential(build::application(), true).await;
@@ -261,7 +270,7 @@ impl World {
             created: self.clock.now(),
             description: "for a test".into(),
         };
-        self.store.create(&credential).await.unwrap();
+        self.store.put_credential(&credential);
     }
 
     /// `Bearer` and a token that holds for an hour.
@@ -329,7 +338,7 @@ impl World {
             extension: extension.into(),
             bytes: content.len() as u64,
             rows: 37,
-            sha256: hex(&Sha256::digest(content)),
+            sha256: hex(Sha256::digest(content)),
         };
         let cover = format!(r#"{{"taskId":"{}"}}"#, claim.task.id);
         let result = TaskResult { rows: 37, files: vec![file], cover };

@@ -99,7 +99,7 @@ Examples:
         #[command(flatten)]
         service: Service,
     },
-    /// Compare two runs of one report, or two CSV files of it: rows that came, went, changed
+    /// Compare two runs of one report, or two CSV files of it: rows that were added, removed or changed
     #[command(after_help = "\
 Examples:
   muster report compare a248c16fe22222b2bd49615481311111 b359d27af33333c3ce50726592422222
@@ -108,8 +108,8 @@ Examples:
   muster report compare january.csv february.csv --key source --key nativeIdentity --to changes.csv
 
 Two task result ids are compared by the service, two files here. Rows are told apart by the key
-columns, in whatever order they stand. The file that --to names has a line for each row that came
-or went and for each cell that changed; of two runs, one that ends in .html is a page to read.")]
+columns, in whatever order they stand. The file that --to names has a line for each row that was
+added or removed and for each cell that changed; of two runs, one that ends in .html is a page to read.")]
     Compare(CompareArgs),
     /// Cancel a running report
     #[command(after_help = "Example:\n  muster report cancel a248c16fe22222b2bd49615481311111")]

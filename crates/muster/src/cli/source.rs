@@ -40,7 +40,8 @@ Example:
   muster source check hr.toml --rejected 100
 
 The exit status is 1 if a record would be refused (two that differ and name one account, too), if a column that the
-definition names is not there, if the read is incomplete, and if there is no record.")]
+definition names is not there, if the read is incomplete, if there is no record, if the data is of a time to come, and if
+so many accounts of the last snapshot are missing that a refresh would keep them.")]
     Check {
         /// The source's definition
         #[arg(value_name = "FILE.toml")]

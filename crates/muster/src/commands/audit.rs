@@ -2,27 +2,31 @@
 
 use crate::cli::AuditCommand;
 use crate::config::Settings;
-use crate::failure::{Failure, Result};
-use crate::house::House;
+use crate::data_dir::DataDir;
+use crate::failure::{Context, Failure, Result};
 use crate::output::{Output, count, json, number, print, text};
-use muster_reports::audit::{AuditHead, Verification};
+use muster_reports::Caller;
+use muster_reports::audit::{AuditHead, AuditOperation, Findings, ResealDetails, Resealed, Verification};
 use muster_reports::ports::{AuditTrail, RelayLog};
 use muster_reports::trace::Trace;
 use serde::Serialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Does what `command` says.
 pub async fn run(command: &AuditCommand, settings: &Settings, output: Output) -> Result {
     match command {
         AuditCommand::Verify { noted } => {
             let noted = noted.iter().map(|text| head(text)).collect::<Result<_>>()?;
-            let house = House::open(settings).await?;
-            verdict(&house.store.verify_audit(&house.tenant, noted).await?, output)
+            let data = DataDir::open(settings).await?;
+            verdict(&data.store.verify_audit(&data.tenant, noted).await?, output)
+        }
+        AuditCommand::Reseal { reason, confirm } => {
+            reseal(&DataDir::open(settings).await?, reason, *confirm, output).await
         }
         AuditCommand::List { after, limit } => {
-            list(&House::open(settings).await?, *after, *limit, output).await
+            list(&DataDir::open(settings).await?, *after, *limit, output).await
         }
-        AuditCommand::Parked => parked(&House::open(settings).await?, output).await,
+        AuditCommand::Parked => parked(&DataDir::open(settings).await?, output).await,
     }
 }
 
@@ -39,35 +43,121 @@ fn head(text: &str) -> Result<AuditHead> {
 
 fn verdict(verification: &Verification, output: Output) -> Result {
     let head = format!("{}:{}", verification.head.sequence, verification.head.hash);
-    let found = verification.findings.len() as u64 + verification.more_findings;
+    let resealed = verification.resealed.as_ref();
     match output {
         Output::Json => json(&json!({
-            "holds": verification.is_sound(),
+            "holds": verification.is_sound() && resealed.is_none(),
             "events": verification.events,
             "head": head,
-            "findings": verification.findings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "moreFindings": verification.more_findings,
+            "findings": texts(&verification.findings),
+            "moreFindings": verification.findings.more,
+            "resealed": resealed.map(|resealed| json!({
+                "holdsSince": verification.is_sound(),
+                "number": resealed.record.sequence,
+                "at": resealed_at(resealed),
+                "by": resealed_by(resealed),
+                "details": serde_json::from_str::<Value>(&resealed.record.details).unwrap_or_default(),
+                "events": resealed.events,
+                "findingsBefore": texts(&resealed.before),
+                "moreFindingsBefore": resealed.before.more,
+            })),
         }))?,
         Output::Table => {
-            for finding in &verification.findings {
-                print(&format!("fails  {finding}"))?;
-            }
-            if verification.more_findings > 0 {
-                print(&format!("fails  {} more", count(verification.more_findings)))?;
-            }
-            if verification.is_sound() {
-                print(&format!(
+            tell("fails", &verification.findings)?;
+            match resealed {
+                _ if !verification.is_sound() => {}
+                None => print(&format!(
                     "holds  {} events: none changed, none missing, none moved; the head is sealed",
                     count(verification.events)
-                ))?;
+                ))?,
+                Some(resealed) => print(&format!(
+                    "holds  {} events since the reseal at event {}: none changed, none missing, none moved; the head is \
+                     sealed",
+                    count(resealed.events),
+                    resealed.record.sequence
+                ))?,
+            }
+            if let Some(resealed) = resealed {
+                tell_of(resealed)?;
             }
             print(&format!("head   {head}"))?;
         }
     }
-    if verification.is_sound() {
-        return Ok(());
+    match (verification.is_sound(), resealed) {
+        (true, None) => Ok(()),
+        (true, Some(resealed)) => Err(Failure::mended(format!(
+            "the audit trail holds since event {} only, where it was resealed",
+            resealed.record.sequence
+        ))),
+        (false, _) => Err(Failure::new(format!(
+            "the audit trail is not what was recorded (findings: {})",
+            verification.findings.count()
+        ))),
     }
-    Err(Failure::new(format!("the audit trail is not what was recorded (findings: {found})")))
+}
+
+fn texts(findings: &Findings) -> Vec<String> {
+    findings.told.iter().map(ToString::to_string).collect()
+}
+
+fn tell(word: &str, findings: &Findings) -> Result {
+    for finding in &findings.told {
+        print(&format!("{word:<6} {finding}"))?;
+    }
+    if findings.more > 0 {
+        print(&format!("{word:<6} {} more", count(findings.more)))?;
+    }
+    Ok(())
+}
+
+fn resealed_at(resealed: &Resealed) -> String {
+    let at = chrono::DateTime::from_timestamp_micros(resealed.record.at_micros).unwrap_or_default();
+    at.to_rfc3339_opts(chrono::SecondsFormat::Secs, true)
+}
+
+fn resealed_by(resealed: &Resealed) -> String {
+    let caller = serde_json::from_str::<Caller>(&resealed.record.caller);
+    caller.map_or_else(|_| resealed.record.caller.clone(), |caller| caller.launcher().to_owned())
+}
+
+/// Who had the trail go on, why, what was wrong then, and what is to be seen of it.
+fn tell_of(resealed: &Resealed) -> Result {
+    let details = serde_json::from_str::<ResealDetails>(&resealed.record.details)
+        .context(|| "the details of the reseal cannot be read".into())?;
+    print(&format!(
+        "reseal event {}, {}, by {}: {}",
+        resealed.record.sequence,
+        resealed_at(resealed),
+        resealed_by(resealed),
+        details.reason
+    ))?;
+    for fault in &details.faults {
+        print(&format!("was    {fault}"))?;
+    }
+    if details.more_faults > 0 {
+        print(&format!("was    {} more", count(details.more_faults)))?;
+    }
+    tell("before", &resealed.before)
+}
+
+/// Has a broken trail go on, or says what is wrong with it.
+async fn reseal(data: &DataDir, reason: &str, confirm: bool, output: Output) -> Result {
+    if confirm {
+        let event = data.event(AuditOperation::Resealed, "audit trail", reason.trim().to_owned());
+        data.store.reseal_audit(&event).await?;
+    }
+    let verification = data.store.verify_audit(&data.tenant, Vec::new()).await?;
+    if !confirm && verification.is_sound() {
+        return Err(Failure::new("nothing is wrong with the audit trail: expected one that is broken"));
+    }
+    let told = verdict(&verification, output);
+    match (confirm, verification.is_sound()) {
+        (true, true) => Ok(()),
+        (true, false) => told,
+        (false, _) => Err(Failure::usage(
+            "nothing was done: expected --confirm, once it is known what happened to the trail",
+        )),
+    }
 }
 
 #[derive(Serialize)]
@@ -87,8 +177,8 @@ struct Listed {
     hash: String,
 }
 
-async fn list(house: &House, after: u64, limit: u32, output: Output) -> Result {
-    let events = house.store.events(&house.tenant, after, limit).await?;
+async fn list(data: &DataDir, after: u64, limit: u32, output: Output) -> Result {
+    let events = data.store.events(&data.tenant, after, limit).await?;
     let listed: Vec<_> = events
         .into_iter()
         .map(|chained| Listed {
@@ -136,10 +226,10 @@ struct Parked {
     reason: String,
 }
 
-async fn parked(house: &House, output: Output) -> Result {
-    let listed: Vec<_> = house
+async fn parked(data: &DataDir, output: Output) -> Result {
+    let listed: Vec<_> = data
         .store
-        .parked(&house.tenant)
+        .parked(&data.tenant)
         .await?
         .into_iter()
         .map(|event| Parked { number: event.sequence, id: event.id, reason: event.reason })

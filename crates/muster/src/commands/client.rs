@@ -3,28 +3,28 @@
 use crate::cli::{ClientCommand, ClientCreateArgs, ClientKind};
 use crate::clock::SystemClock;
 use crate::config::Settings;
+use crate::data_dir::DataDir;
 use crate::failure::{Failure, Result};
-use crate::house::House;
 use crate::ids::{SystemIds, fresh_secret};
 use crate::output::{Output, json, print, text};
 use muster_http::hmac_secret;
 use muster_reports::audit::AuditOperation;
 use muster_reports::caller::{Caller, CallerKind, DataScope, UserIdentity, UserLevel};
 use muster_reports::ids::ClientId;
-use muster_reports::nearest::hint;
-use muster_reports::ports::{Clock, Credential, Ids, Registry, SnapshotCatalogue};
+use muster_reports::nearest;
+use muster_reports::ports::{Clock, Credential, Credentials, Ids, Registry, SnapshotCatalogue};
 use serde::Serialize;
 
 /// Does what `command` says.
 pub async fn run(command: &ClientCommand, settings: &Settings, output: Output) -> Result {
     match command {
         ClientCommand::Create(args) => {
-            let house = House::open_or_make(settings).await?;
-            let sources = sources(&house, &args.sources).await?;
-            json(&create(&house, NewClient::from_args(args, &sources)?).await?)
+            let data = DataDir::open_or_make(settings).await?;
+            let sources = sources(&data, &args.sources).await?;
+            json(&create(&data, NewClient::from_args(args, &sources)?).await?)
         }
-        ClientCommand::List => list(&House::open(settings).await?, output).await,
-        ClientCommand::Disable { id } => disable(&House::open(settings).await?, id).await,
+        ClientCommand::List => list(&DataDir::open(settings).await?, output).await,
+        ClientCommand::Disable { id } => disable(&DataDir::open(settings).await?, id).await,
     }
 }
 
@@ -62,28 +62,20 @@ pub struct Created {
 
 /// The ids of the sources that a person named, by name or id. One that does not exist would be a client that sees
 /// nothing, so it is refused.
-async fn sources(house: &House, named: &[String]) -> Result<Vec<String>> {
+async fn sources(data: &DataDir, named: &[String]) -> Result<Vec<String>> {
     let mut known: Vec<(String, String)> = Vec::new();
     if !named.is_empty() {
-        let registered = house.store.sources(&house.tenant).await?;
+        let registered = data.store.sources(&data.tenant).await?;
         known.extend(registered.into_iter().map(|source| (source.id.to_string(), source.name)));
         // A source that was removed is still in reports until the next refresh.
-        if let Some(newest) = house.store.newest(&house.tenant).await? {
+        if let Some(newest) = data.store.newest(&data.tenant).await? {
             known.extend(newest.sources.iter().map(|source| (source.id.to_string(), source.name.clone())));
         }
     }
-    named.iter().map(|name| source_id(&known, name)).collect()
-}
-
-fn source_id(known: &[(String, String)], named: &str) -> Result<String> {
     let found =
-        known.iter().find(|(id, _)| id == named).or_else(|| known.iter().find(|(_, name)| name == named));
-    found.map(|(id, _)| id.clone()).ok_or_else(|| {
-        let near = hint(named, known.iter().flat_map(|(id, name)| [name.as_str(), id.as_str()]));
-        Failure::usage(format!(
-            "--source: no source is named {named:?} or has that id{near}; `muster source list` lists them"
-        ))
-    })
+        named.iter().map(|name| nearest::source(name, &known, |(id, name)| (id.as_str(), name.as_str())));
+    let ids: Result<_, _> = found.map(|found| found.map(|(id, _)| id.clone())).collect();
+    ids.map_err(|unknown| Failure::usage(format!("--source: {unknown}")))
 }
 
 impl NewClient {
@@ -125,10 +117,10 @@ impl NewClient {
 }
 
 /// Makes a credential.
-pub async fn create(house: &House, new: NewClient) -> Result<Created> {
+pub async fn create(data: &DataDir, new: NewClient) -> Result<Created> {
     let (id, secret) = (SystemIds.fresh(), fresh_secret());
     let caller = Caller {
-        tenant: house.tenant.clone(),
+        tenant: data.tenant.clone(),
         client: ClientId::new(&id),
         user: new.user,
         scopes: new.scopes,
@@ -136,7 +128,7 @@ pub async fn create(house: &House, new: NewClient) -> Result<Created> {
         trace: None,
     };
     let credential = Credential {
-        secret_hmac: hmac_secret(&house.secret_key()?, &secret),
+        secret_hmac: hmac_secret(&data.secret_key()?, &secret),
         enabled: true,
         token_lifetime_s: new.token_lifetime_s,
         created: SystemClock.now(),
@@ -144,16 +136,16 @@ pub async fn create(house: &House, new: NewClient) -> Result<Created> {
         caller,
     };
     let details = credential_text(&credential.caller);
-    let event = house.event(AuditOperation::CredentialCreated, &id, details);
-    house.store.create_credential(&credential, Some(&event)).await?;
+    let event = data.event(AuditOperation::CredentialCreated, &id, details);
+    data.store.create(&credential, &event).await?;
     let kind = credential.caller.kind();
     let name = credential.caller.user.map_or(credential.description, |user| user.name);
-    let token_lifetime_s = lifetime_s(house, credential.token_lifetime_s);
+    let token_lifetime_s = lifetime_s(data, credential.token_lifetime_s);
     Ok(Created { id, secret, kind, name, scopes: credential.caller.scopes, token_lifetime_s })
 }
 
-fn lifetime_s(house: &House, own: Option<u32>) -> u64 {
-    own.map_or(house.settings.auth.token_lifetime_s, u64::from)
+fn lifetime_s(data: &DataDir, own: Option<u32>) -> u64 {
+    own.map_or(data.settings.auth.token_lifetime_s, u64::from)
 }
 
 /// What a credential grants, for the audit trail.
@@ -189,10 +181,10 @@ struct Listed {
     description: String,
 }
 
-async fn list(house: &House, output: Output) -> Result {
-    let listed: Vec<_> = house
+async fn list(data: &DataDir, output: Output) -> Result {
+    let listed: Vec<_> = data
         .store
-        .credentials(&house.tenant)
+        .credentials(&data.tenant)
         .await?
         .into_iter()
         .map(|credential| {
@@ -205,7 +197,7 @@ async fn list(house: &House, output: Output) -> Result {
                 name: user.map(|user| user.name).unwrap_or_default(),
                 rows: credential.caller.data_scope.to_string(),
                 scopes: credential.caller.scopes,
-                token_lifetime_s: lifetime_s(house, credential.token_lifetime_s),
+                token_lifetime_s: lifetime_s(data, credential.token_lifetime_s),
                 enabled: credential.enabled,
                 created: credential.created.to_rfc3339_opts(chrono::SecondsFormat::Secs, true),
                 description: credential.description,
@@ -233,31 +225,10 @@ async fn list(house: &House, output: Output) -> Result {
     })
 }
 
-async fn disable(house: &House, id: &str) -> Result {
-    let event = house.event(AuditOperation::CredentialDisabled, id, String::new());
-    if !house.store.disable_credential(&house.tenant, &ClientId::new(id), Some(&event)).await? {
+async fn disable(data: &DataDir, id: &str) -> Result {
+    let event = data.event(AuditOperation::CredentialDisabled, id, String::new());
+    if !data.store.disable(&ClientId::new(id), &event).await? {
         return Err(Failure::new(format!("there is no client {id:?}")));
     }
     print(&format!("client {id} is disabled"))
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::*;
-
-    #[test]
-    fn a_source_is_found_by_id_or_name_and_a_wrong_one_told_with_the_nearest() {
-        let known = [("a1".to_owned(), "Active Directory".to_owned()), ("b2".to_owned(), "HR".to_owned())];
-        for named in ["a1", "Active Directory"] {
-            assert_eq!(source_id(&known, named).unwrap(), "a1");
-        }
-        let refused = source_id(&known, "Active directory").unwrap_err().to_string();
-        assert_eq!(
-            refused,
-            "--source: no source is named \"Active directory\" or has that id: the nearest name is \
-             \"Active Directory\"; `muster source list` lists them"
-        );
-        assert!(source_id(&[], "HR").unwrap_err().to_string().contains("or has that id; `muster"));
-    }
 }

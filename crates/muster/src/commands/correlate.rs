@@ -2,19 +2,18 @@
 
 use crate::cli::CorrelateCommand;
 use crate::config::Settings;
-use crate::engine_wiring::{CorrelationExplanation, is_unseen};
+use crate::data_dir::DataDir;
 use crate::failure::{Failure, Result};
-use crate::house::House;
 use crate::output::{Output, count, json, number, print, table, text};
-use crate::snapshots::find;
+use muster_engine::explain::{CorrelationExplanation, is_unseen};
 
 /// Does what `command` says.
 pub async fn run(command: &CorrelateCommand, settings: &Settings, output: Output) -> Result {
     let CorrelateCommand::Explain { source, native_identity, snapshot } = command;
-    let house = House::open(settings).await?;
-    let manifest = find(&house, snapshot).await?.readable()?;
-    let engine = house.engine(house.catalogue()?)?;
-    let explanation = engine.tables.explain(manifest, source, native_identity).await?;
+    let data = DataDir::open(settings).await?;
+    let manifest = data.snapshot(snapshot).await?.readable()?;
+    let explanation = data.engine()?.explain_correlation(manifest, source, native_identity).await;
+    let explanation = explanation.map_err(muster_reports::Error::from)?;
     match output {
         Output::Json => json(&explanation)?,
         Output::Table => print(&shown(&explanation))?,

@@ -2,20 +2,20 @@
 
 use crate::cli::EvidenceCommand;
 use crate::config::Settings;
+use crate::data_dir::DataDir;
 use crate::failure::Result;
-use crate::house::House;
 use crate::output::{Output, json, print};
 use serde_json::json;
 
 /// Does what `command` says.
 pub async fn run(command: &EvidenceCommand, settings: &Settings, output: Output) -> Result {
     match command {
-        EvidenceCommand::Key => key(&House::open(settings).await?, output),
+        EvidenceCommand::Key => key(&DataDir::open(settings).await?, output),
     }
 }
 
-fn key(house: &House, output: Output) -> Result {
-    let key = house.evidence_key()?.public();
+fn key(data: &DataDir, output: Output) -> Result {
+    let key = data.evidence_key()?.public();
     match output {
         Output::Json => json(&json!({ "publicKey": key.to_pem(), "fingerprint": key.fingerprint() })),
         // What stands outside of a PEM block is passed over by those who read it.

@@ -3,8 +3,8 @@
 use crate::api::{Api, Target};
 use crate::cli::{ReportCommand, Service};
 use crate::config::Settings;
+use crate::data_dir;
 use crate::failure::{Failure, Result};
-use crate::house;
 use crate::output::{Column, Output, count, json, number, print, table, text};
 use crate::serve::Signals;
 use muster_client::wire::{ReportResults, ResultStatus, TaskResultDetailsMessagesInner};
@@ -185,7 +185,7 @@ struct ListedArgument {
 
 /// The reports that this version and this data directory's settings have.
 fn list_kinds(settings: &Settings, output: Output) -> Result {
-    let catalogue = house::catalogue(settings)?;
+    let catalogue = data_dir::catalogue(settings)?;
     let listed: Vec<_> = catalogue
         .iter()
         .map(|definition| Listed {

@@ -5,14 +5,14 @@ mod compare;
 use crate::cli::SnapshotCommand;
 use crate::clock::SystemClock;
 use crate::config::Settings;
+use crate::data_dir::DataDir;
 use crate::failure::Result;
-use crate::house::House;
 use crate::output::{Output, count, json, number, print, table, text};
-use crate::snapshots::{self, Extent};
 use chrono::{DateTime, Utc};
 use muster_reports::audit::AuditOperation;
 use muster_reports::ports::{AuditTrail, Clock, SnapshotCatalogue};
 use muster_reports::retention::{CataloguedSnapshot, Pin};
+use muster_runs::ExpiryExtent;
 use serde::Serialize;
 use serde_json::json;
 
@@ -33,41 +33,41 @@ struct Listed {
 
 /// Does what `command` says.
 pub async fn run(command: &SnapshotCommand, settings: &Settings, output: Output) -> Result {
-    let house = House::open(settings).await?;
+    let data = DataDir::open(settings).await?;
     match command {
-        SnapshotCommand::List => list(&house, output).await,
-        SnapshotCommand::Show { snapshot } => show(&snapshots::find(&house, snapshot).await?, output),
+        SnapshotCommand::List => list(&data, output).await,
+        SnapshotCommand::Show { snapshot } => show(&data.snapshot(snapshot).await?, output),
         SnapshotCommand::Pin { snapshot, reason, by } => {
-            let found = snapshots::find(&house, snapshot).await?;
+            let found = data.snapshot(snapshot).await?;
             let pin = Pin { by: by.clone(), reason: reason.clone(), at: SystemClock.now() };
-            record(&house, &found, format!("snapshot pinned by {}: {}", pin.by, pin.reason)).await?;
-            house.store.pin(&house.tenant, &found.manifest.id, Some(&pin)).await?;
+            record(&data, &found, format!("snapshot pinned by {}: {}", pin.by, pin.reason)).await?;
+            data.store.pin(&data.tenant, &found.manifest.id, Some(&pin)).await?;
             print(&format!("snapshot {} is pinned by {}: {}", found.manifest.id, pin.by, pin.reason))
         }
         SnapshotCommand::Unpin { snapshot } => {
-            let found = snapshots::find(&house, snapshot).await?;
-            record(&house, &found, "snapshot no longer pinned".into()).await?;
-            house.store.pin(&house.tenant, &found.manifest.id, None).await?;
+            let found = data.snapshot(snapshot).await?;
+            record(&data, &found, "snapshot no longer pinned".into()).await?;
+            data.store.pin(&data.tenant, &found.manifest.id, None).await?;
             print(&format!("snapshot {} is no longer pinned", found.manifest.id))
         }
         SnapshotCommand::Expire { dry_run, all } => {
             let extent = match (dry_run, all) {
-                (true, _) => Extent::DryRun,
-                (false, true) => Extent::All,
-                (false, false) => Extent::ByPolicy,
+                (true, _) => ExpiryExtent::DryRun,
+                (false, true) => ExpiryExtent::All,
+                (false, false) => ExpiryExtent::ByPolicy,
             };
-            expire(&house, extent, output).await
+            expire(&data, extent, output).await
         }
         SnapshotCommand::Compare { old, new, to } => {
-            compare::run(&house, old, new, to.as_deref(), output).await
+            compare::run(&data, old, new, to.as_deref(), output).await
         }
     }
 }
 
 /// Before it is done: what is done and not recorded is worse than what is recorded and not done.
-async fn record(house: &House, snapshot: &CataloguedSnapshot, details: String) -> Result {
+async fn record(data: &DataDir, snapshot: &CataloguedSnapshot, details: String) -> Result {
     let about = snapshot.manifest.id.to_string();
-    Ok(house.store.record(&house.event(AuditOperation::ConfigurationChanged, &about, details)).await?)
+    Ok(data.store.record(&data.event(AuditOperation::ConfigurationChanged, &about, details)).await?)
 }
 
 fn when(time: DateTime<Utc>) -> String {
@@ -89,8 +89,8 @@ fn listed(snapshot: &CataloguedSnapshot) -> Listed {
     }
 }
 
-async fn list(house: &House, output: Output) -> Result {
-    let snapshots = house.store.catalogued(&house.tenant, LISTED_MAX).await?;
+async fn list(data: &DataDir, output: Output) -> Result {
+    let snapshots = data.store.catalogued(&data.tenant, LISTED_MAX).await?;
     let listed: Vec<_> = snapshots.iter().map(listed).collect();
     let columns = [
         text("id"),
@@ -153,11 +153,10 @@ fn show(snapshot: &CataloguedSnapshot, output: Output) -> Result {
     print(&lines.join("\n"))
 }
 
-async fn expire(house: &House, extent: Extent, output: Output) -> Result {
-    let _lock = house.lock_refresh()?;
-    let engine = house.engine(house.catalogue()?)?;
-    let expiry = snapshots::expire(house, engine.tables.as_ref(), SystemClock.now(), extent).await?;
-    let dry_run = extent == Extent::DryRun;
+async fn expire(data: &DataDir, extent: ExpiryExtent, output: Output) -> Result {
+    let snapshots = data.snapshots(data.engine()?)?;
+    let expiry = snapshots.expire(&snapshots.lock()?, extent).await?;
+    let dry_run = extent == ExpiryExtent::DryRun;
     if output == Output::Json {
         return json(&expiry);
     }

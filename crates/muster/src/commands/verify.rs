@@ -3,7 +3,7 @@
 use crate::cli::VerifyArgs;
 use crate::failure::{Context, Failure, Result};
 use crate::output::{Output, json, print};
-use muster_render::evidence::{Outcome, PublicKey, Verification, verify_bag, verify_file};
+use muster_render::evidence::{CheckOutcome, PublicKey, Verification, verify_bag, verify_file};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::BufReader;
@@ -54,9 +54,9 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 fn as_json(verification: &Verification) -> Value {
     let findings = verification.findings.iter().map(|finding| {
         let outcome = match finding.outcome {
-            Outcome::Holds => "holds",
-            Outcome::Fails => "fails",
-            Outcome::Unchecked => "unchecked",
+            CheckOutcome::Holds => "holds",
+            CheckOutcome::Fails => "fails",
+            CheckOutcome::Unchecked => "unchecked",
         };
         json!({ "outcome": outcome, "text": finding.text })
     });

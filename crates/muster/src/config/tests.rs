@@ -222,7 +222,7 @@ fn libraries_are_logged_from_warnings_on_and_the_service_from_what_it_does() {
     tracing::subscriber::with_default(subscriber, || {
         tracing::info!(target: "delta_kernel::log_segment", "one");
         tracing::warn!(target: "delta_kernel::log_segment", "two");
-        tracing::info!(target: "muster_http::answered", "three");
+        tracing::info!(target: "muster_http::request_log", "three");
         tracing::info!(target: "muster::serve", "four");
         tracing::debug!(target: "muster_http::access", "five");
     });

@@ -1,8 +1,8 @@
-//! Decimal numbers of any length as Java's `BigDecimal` reads them, down to the integers beside them.
+//! Decimal numbers of any length as Java's `BigDecimal` reads them, down to the nearest integers.
 
 use std::cmp::Ordering;
 
-/// Where a number lies between integers. Beyond 64 bits it is one past the limit.
+/// Where a number is between integers. Beyond 64 bits it is one past the limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Decimal {
     /// The greatest integer that is not above it.
@@ -44,7 +44,7 @@ impl Decimal {
 struct Digits {
     negative: bool,
     digits: Vec<u8>,
-    /// How many of the digits stand before the point; there may be more places than digits, or fewer than none.
+    /// How many of the digits are before the point; there may be more places than digits, or fewer than none.
     point: i64,
 }
 
@@ -72,7 +72,7 @@ impl Digits {
         Some(Digits { negative, digits, point: i64::try_from(whole.len()).ok()? + i64::from(exponent) })
     }
 
-    /// Sign, place of the first digit that is no zero, and the digits from there to the last that is none.
+    /// Sign, place of the first digit that is not zero, and the digits from there to the last that is not.
     fn significant(&self) -> (i8, i64, &[u8]) {
         let Some(first) = self.digits.iter().position(|digit| *digit > 0) else { return (0, 0, &[]) };
         let end = self.digits.iter().rposition(|digit| *digit > 0).map_or(first, |last| last + 1);
@@ -88,7 +88,7 @@ pub(super) fn is_number(text: &str) -> bool {
         && Digits::read(text).is_some()
 }
 
-/// How two numbers of any length compare; what is no number is 0.
+/// How two numbers of any length compare; a text that is not a number is 0.
 pub(super) fn compare(one: &str, other: &str) -> Ordering {
     let read =
         |text: &str| Digits::read(text).unwrap_or(Digits { negative: false, digits: Vec::new(), point: 0 });

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use thiserror::Error;
 
@@ -25,16 +27,28 @@ pub struct TooComplex;
 #[derive(Debug)]
 pub(super) struct Work {
     left: usize,
+    /// Whether nobody waits for them any more.
+    abandoned: Arc<AtomicBool>,
 }
 
 impl Work {
     pub(super) fn new() -> Work {
-        Work { left: WORK_MAX }
+        Work::unless(Arc::default())
+    }
+
+    /// Work that ends once `abandoned` is set.
+    pub(super) fn unless(abandoned: Arc<AtomicBool>) -> Work {
+        Work { left: WORK_MAX, abandoned }
     }
 
     /// # Errors
-    /// There is not so much left; nothing is, from then on.
+    /// There is not so much left, or the work is abandoned; nothing is left from then on.
     pub(super) fn spend(&mut self, steps: usize) -> Result<(), TooComplex> {
+        // Nothing else is read because of it.
+        if self.abandoned.load(Ordering::Relaxed) {
+            self.left = 0;
+            return Err(TooComplex);
+        }
         let left = self.left.checked_sub(steps);
         self.left = left.unwrap_or(0);
         left.map(|_| ()).ok_or(TooComplex)

@@ -5,8 +5,8 @@
 //!   comparisons, date math, and terms that are dates: Elasticsearch maps a new field by its values, "Date
 //!   detection" (E). A year alone, or a year and a month, is not taken for one.
 //! - A value that is a number is a number for ranges and comparisons whose limits are numbers.
-//! - Everything else is compared by its words; but beside a date as the text that it is, so that no value comes before
-//!   one date and behind a later one, and has to have the words of a date that is a term in their order. Date math
+//! - Everything else is compared by its words; but next to a date as the text that it is, so that no value comes before
+//!   one date and after a later one, and has to have the words of a date that is a term in their order. Date math
 //!   (`now-1d`, `2020-01-01||/M`) means nothing among texts, so that only dates pass a range that has it.
 
 use std::cmp::Ordering;
@@ -22,7 +22,7 @@ use crate::tree::{Bound, Value};
 /// A test that depends on what a value is.
 #[derive(Debug)]
 pub(super) struct Free {
-    /// For a date. `None`: the query's value is no date, and dates are words too. `Some(None)`: no date passes.
+    /// For a date. `None`: the query's value is not a date, and dates are words too. `Some(None)`: no date passes.
     date: Option<Option<DateTest>>,
     /// For a number, where the limits are numbers.
     number: Option<NumberRange>,

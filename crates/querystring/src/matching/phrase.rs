@@ -8,7 +8,7 @@ pub(super) struct Phrase {
     words: Vec<String>,
     /// For each word, the first place in the phrase that has it.
     first_places: Vec<usize>,
-    /// For each count of words that stand in the text already, how many stand there still when the next one does
+    /// For each count of words that the text has so far, how many it has still when the next one does
     /// not fit: the failure function of Knuth, Morris and Pratt.
     fallbacks: Vec<usize>,
     slop: u32,
@@ -62,7 +62,7 @@ impl Phrase {
     /// Every word somewhere, each in a place of its own, so that the words' offsets from where the phrase would
     /// have them differ by no more than the slop.
     fn stands_near_in(&self, text: &str) -> bool {
-        // Where each word stands, listed at the first place of the phrase that has it.
+        // The places of each word, listed at the first place of the phrase that has it.
         let mut positions: Vec<Vec<i64>> = vec![Vec::new(); self.words.len()];
         for (position, token) in (0_i64..).zip(Tokens::new(text)) {
             if let Some(place) = self.words.iter().position(|word| is_lowered(token, word)) {

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use chrono::{DateTime, Utc};
 use thiserror::Error;
@@ -47,14 +48,14 @@ pub trait Resolver {
     /// key. It comes back in [`Predicate::Test`] and nothing here looks into it.
     type Field: Clone;
 
-    /// The fields that a name stands for, each with how it is compared.
+    /// The fields that a name means, each with how it is compared.
     ///
     /// - A name of no field: an empty list, and the clause matches nothing.
-    /// - A name with `*` in it ([`crate::Field::is_pattern`]) stands for every field whose whole name fits, a
+    /// - A name with `*` in it ([`crate::Field::name`]) means every field whose whole name fits, a
     ///   star being any characters, dots included. The entries of a free map such as `attributes` count:
     ///   either as one field that means any entry that fits, or as many.
     /// - A dotted name may lead through arrays (`access.name`): the field's values are those of all elements.
-    /// - `.exact` is no business of the resolver's: [`lower`] asks for `name` where the query says
+    /// - The resolver has nothing to do with `.exact`: [`lower`] asks for `name` where the query says
     ///   `name.exact`, takes the fields of text of the answer, whatever their kind, as [`FieldKind::Keyword`],
     ///   and asks for `name.exact` itself only if that leaves no field.
     fn named(&self, array: Option<&str>, name: &str) -> Vec<(Self::Field, FieldKind)>;
@@ -64,7 +65,7 @@ pub trait Resolver {
     fn unnamed(&self, array: Option<&str>) -> Vec<(Self::Field, FieldKind)>;
 
     /// The fields of which one has to have a value for `name:*` and `_exists_:name`. To Elasticsearch a name
-    /// may be that of an object or array here and stands for all that is in it; the default takes only what
+    /// may be that of an object or array here and means all that is in it; the default takes only what
     /// [`Resolver::named`] knows.
     fn existing(&self, array: Option<&str>, name: &str) -> Vec<Self::Field> {
         self.named(array, name).into_iter().map(|(field, _)| field).collect()
@@ -76,7 +77,7 @@ pub trait Resolver {
 
 /// What a query asks of a document, with fields as a [`Resolver`] names them.
 ///
-/// There are two truth values. A missing value is no third one: a test of a field without values is false, and
+/// There are two truth values. A missing value is not a third one: a test of a field without values is false, and
 /// its `Not` is true. In SQL that is `coalesce(test, false)` under each `NOT`.
 #[derive(Debug, Clone)]
 pub enum Predicate<F> {
@@ -146,7 +147,7 @@ pub struct LowerError {
 /// - A list is as [`Occur`] says, at each level, inside `@path(...)` too. Values that are ORed over the same fields
 ///   are one test.
 ///
-/// `now` is the moment that `now` in a date stands for.
+/// `now` is the moment that `now` in a date means.
 ///
 /// # Errors
 /// A regular expression that is too complex.
@@ -164,7 +165,16 @@ pub fn lower<R: Resolver>(
 /// # Errors
 /// As [`lower`].
 pub fn check(query: &Query) -> Result<(), LowerError> {
-    check_list(&query.clauses, &mut Tests::new(DateTime::UNIX_EPOCH))
+    check_unless(query, &Arc::default())
+}
+
+/// As [`check`], for those who may stop to wait for it: once `abandoned` is set, the next step of work fails.
+///
+/// # Errors
+/// As [`check`]; any where it is abandoned, which says nothing of the query.
+pub fn check_unless(query: &Query, abandoned: &Arc<AtomicBool>) -> Result<(), LowerError> {
+    let work = Work::unless(Arc::clone(abandoned));
+    check_list(&query.clauses, &mut Tests { work, ..Tests::new(DateTime::UNIX_EPOCH) })
 }
 
 fn check_list(clauses: &[Clause], tests: &mut Tests) -> Result<(), LowerError> {
@@ -172,6 +182,8 @@ fn check_list(clauses: &[Clause], tests: &mut Tests) -> Result<(), LowerError> {
         Expression::All | Expression::Exists(_) => Ok(()),
         Expression::Group(clauses) | Expression::Nested { clauses, .. } => check_list(clauses, tests),
         Expression::Match { value, .. } => {
+            // Words and fuzzy terms count as no work, but whether anybody waits is looked at.
+            tests.work.spend(0).map_err(|problem| LowerError { span: clause.body, problem })?;
             tests.text(clause, value, FieldKind::Text)?;
             tests.text(clause, value, FieldKind::Keyword).map(|_| ())
         }
@@ -365,7 +377,7 @@ impl<'q, R: Resolver> Pass<'_, 'q, R> {
     }
 }
 
-/// The fields that a name stands for, `.exact` understood.
+/// The fields that a name means, `.exact` understood.
 pub(super) fn named<R: Resolver>(
     resolver: &R,
     array: Option<&str>,
@@ -384,7 +396,7 @@ pub(super) fn existing<R: Resolver>(resolver: &R, array: Option<&str>, name: &st
     exact.into_iter().map(|(field, _)| field).collect()
 }
 
-/// The fields of text that `name.exact` stands for; none for other names.
+/// The fields of text that `name.exact` means; none for other names.
 fn exactly_named<R: Resolver>(resolver: &R, array: Option<&str>, name: &str) -> Vec<(R::Field, FieldKind)> {
     let fields = name.strip_suffix(EXACT).map_or_else(Vec::new, |stem| resolver.named(array, stem));
     let is_text =
@@ -404,7 +416,7 @@ fn not<F>(part: Predicate<F>) -> Predicate<F> {
     }
 }
 
-/// All of the parts; none of them is no condition.
+/// All of the parts; an empty list is no condition.
 fn and<F>(parts: Vec<Predicate<F>>) -> Predicate<F> {
     let mut kept = Vec::with_capacity(parts.len());
     for part in parts {
@@ -442,7 +454,7 @@ fn or<F>(parts: Vec<Predicate<F>>) -> Predicate<F> {
 /// The alternatives, with those that ask the same fields as one test, in the place of the first of them.
 fn united<F>(parts: Vec<Predicate<F>>) -> Vec<Predicate<F>> {
     let mut kept: Vec<Predicate<F>> = Vec::with_capacity(parts.len());
-    // Where in `kept` the tests of the same fields stand, by the place of the fields in memory.
+    // Where in `kept` the tests of the same fields are, by the place of the fields in memory.
     let mut places: HashMap<*const F, Vec<usize>> = HashMap::new();
     for part in parts {
         if let Predicate::Test {

@@ -129,7 +129,7 @@ impl<'a, F: Fields> Reference<'a, F> {
         }
     }
 
-    /// The kinds of all fields that a name stands for, whatever a document has.
+    /// The kinds of all fields that a name means, whatever a document has.
     fn kinds(&self, name: Option<&str>, path: &str) -> Vec<FieldKind> {
         let inside = |field: &String| field.starts_with(path);
         let names = self.fields.names().into_iter().filter(inside);
@@ -152,7 +152,7 @@ impl<'a, F: Fields> Reference<'a, F> {
         kinds_of(name)
     }
 
-    /// How the value at a path in the scope is compared if the name stands for it.
+    /// How the value at a path in the scope is compared if the name means it.
     fn kind(&self, name: Option<&str>, leaf: &str, path: &str) -> Option<FieldKind> {
         let kind = self.fields.kind(&format!("{path}{leaf}"))?;
         let Some(name) = name else {

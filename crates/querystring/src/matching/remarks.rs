@@ -1,4 +1,4 @@
-//! What in a query can match nothing, whatever the documents hold: names that are no field, and values that no field
+//! What in a query can match nothing, whatever the documents hold: names that mean no field, and values that no field
 //! of the name can hold.
 //!
 //! Why: a query with such a mistake is correct, and finds nobody, or with a `NOT` before it everybody. Whoever runs
@@ -115,7 +115,7 @@ fn no_field(array: Option<&str>, name: &str) -> Why {
 
 /// Why no field of the kind can hold the value.
 fn problem(value: &Value, kind: FieldKind, now: DateTime<Utc>) -> Option<String> {
-    const EMPTY: &str = "nothing lies in the range";
+    const EMPTY: &str = "the range is empty";
     let is_plain = matches!(value, Value::Term(_) | Value::Phrase { .. } | Value::Range { .. });
     let is_range = matches!(value, Value::Range { .. });
     let why = match kind {

@@ -36,13 +36,13 @@ enum Test {
     Phrase(Phrase),
     /// Some word of the text, in lower case, has this shape.
     Word {
-        shape: Shape,
+        shape: TextShape,
         /// ASCII in lower case that every such word has in it.
         literal: Option<String>,
     },
     /// The text as it is has this shape.
     Whole {
-        shape: Shape,
+        shape: TextShape,
         bounds: Option<TextBounds>,
     },
     /// The text as it is is one of these many.
@@ -61,7 +61,7 @@ const FEW: usize = 4;
 
 /// What a whole string has to be.
 #[derive(Debug)]
-enum Shape {
+enum TextShape {
     Is(String),
     BeginsWith(String),
     Wildcard(Wildcard),
@@ -125,7 +125,7 @@ impl TextTest {
             | Value::Fuzzy { .. }
             | Value::Regex(_)
             | Value::Range { .. } => {
-                let (shape, _) = Shape::new(value, lower_case, work)?;
+                let (shape, _) = TextShape::new(value, lower_case, work)?;
                 let literal = shape.literal().filter(|text| text.is_ascii() && !text.is_empty());
                 Test::Word { literal: literal.map(str::to_owned), shape }
             }
@@ -142,7 +142,7 @@ impl TextTest {
     }
 
     pub(super) fn exact_within(value: &Value, work: &mut Work) -> Result<TextTest, TooComplex> {
-        let (shape, bounds) = Shape::new(value, str::to_owned, work)?;
+        let (shape, bounds) = TextShape::new(value, str::to_owned, work)?;
         Ok(Test::Whole { shape, bounds }.into())
     }
 
@@ -165,7 +165,7 @@ impl TextTest {
             match one.test.as_ref() {
                 Test::Words(of_one) => words.extend(of_one.iter().cloned()),
                 Test::ManyWords(of_one) => words.extend(of_one.iter().cloned()),
-                Test::Whole { shape: Shape::Is(text), .. } => {
+                Test::Whole { shape: TextShape::Is(text), .. } => {
                     texts.insert(text.clone());
                 }
                 Test::ManyWhole { texts: of_one, .. } => texts.extend(of_one.iter().cloned()),
@@ -214,7 +214,7 @@ impl TextTest {
         }
     }
 
-    /// The range in which every text that passes lies, for a scan that can skip others. `None` where nothing
+    /// The range that contains every text that passes, for a scan that can skip others. `None` where nothing
     /// follows, as for all analysed text; also where only texts in the range pass, not all in it need to.
     #[must_use]
     pub fn bounds(&self) -> Option<TextBounds> {
@@ -234,7 +234,7 @@ impl TextTest {
     #[must_use]
     pub fn only(&self) -> Option<&str> {
         match self.test.as_ref() {
-            Test::Whole { shape: Shape::Is(text), .. } => Some(text),
+            Test::Whole { shape: TextShape::Is(text), .. } => Some(text),
             Test::Whole { .. }
             | Test::ManyWhole { .. }
             | Test::Words(_)
@@ -259,43 +259,46 @@ impl fmt::Debug for TextTest {
     }
 }
 
-impl Shape {
-    /// The shape that a value asks for, its text through `map`, and the range that it lies in.
+impl TextShape {
+    /// The shape that a value asks for, its text through `map`, and the range that contains it.
     fn new(
         value: &Value,
         map: impl Fn(&str) -> String,
         work: &mut Work,
-    ) -> Result<(Shape, Option<TextBounds>), TooComplex> {
+    ) -> Result<(TextShape, Option<TextBounds>), TooComplex> {
         Ok(match value {
             Value::Term(text) | Value::Phrase { text, .. } => {
                 let text = map(text);
                 let bounds = beginning_with(&text, true);
-                (Shape::Is(text), bounds)
+                (TextShape::Is(text), bounds)
             }
             Value::Prefix(text) => {
                 let text = map(text);
                 let bounds = beginning_with(&text, false);
-                (Shape::BeginsWith(text), bounds)
+                (TextShape::BeginsWith(text), bounds)
             }
             Value::Wildcard(pieces) => {
                 let wildcard = Wildcard::new(pieces, map);
                 let (prefix, whole) = wildcard.prefix();
                 let bounds = beginning_with(prefix, whole);
-                (Shape::Wildcard(wildcard), bounds)
+                (TextShape::Wildcard(wildcard), bounds)
             }
             Value::Regex(expression) => {
                 let node = regex(&map(expression));
                 let (prefix, whole) = regular::prefix(&node);
-                (Shape::Automaton(Box::new(regular::automaton(&node, work)?)), beginning_with(&prefix, whole))
+                (
+                    TextShape::Automaton(Box::new(regular::automaton(&node, work)?)),
+                    beginning_with(&prefix, whole),
+                )
             }
             Value::Fuzzy { text, edits } => {
                 let text = map(text);
                 let edits = edits.for_characters(text.chars().count());
                 if edits == 0 {
                     let bounds = beginning_with(&text, true);
-                    return Ok((Shape::Is(text), bounds));
+                    return Ok((TextShape::Is(text), bounds));
                 }
-                (Shape::Fuzzy(Fuzzy::new(&text, edits)), None)
+                (TextShape::Fuzzy(Fuzzy::new(&text, edits)), None)
             }
             Value::Range { lower, upper } => {
                 let limit = |bound: &Bound| {
@@ -310,7 +313,7 @@ impl Shape {
                     Some(bound) if bound.inclusive => Limit::Included(bound.limit.clone()),
                     Some(bound) => Limit::Excluded(bound.limit.clone()),
                 };
-                let shape = Shape::Between(end(&bounds.lower), end(&bounds.upper));
+                let shape = TextShape::Between(end(&bounds.lower), end(&bounds.upper));
                 let implied = bounds.lower.is_some() || bounds.upper.is_some();
                 (shape, implied.then_some(bounds))
             }
@@ -319,12 +322,12 @@ impl Shape {
 
     fn matches(&self, text: &str) -> bool {
         match self {
-            Shape::Is(other) => text == other,
-            Shape::BeginsWith(prefix) => text.starts_with(prefix.as_str()),
-            Shape::Wildcard(wildcard) => wildcard.matches(text),
-            Shape::Fuzzy(fuzzy) => fuzzy.matches(text),
-            Shape::Automaton(dfa) => dfa.accepts(text),
-            Shape::Between(lower, upper) => {
+            TextShape::Is(other) => text == other,
+            TextShape::BeginsWith(prefix) => text.starts_with(prefix.as_str()),
+            TextShape::Wildcard(wildcard) => wildcard.matches(text),
+            TextShape::Fuzzy(fuzzy) => fuzzy.matches(text),
+            TextShape::Automaton(dfa) => dfa.accepts(text),
+            TextShape::Between(lower, upper) => {
                 let above = match lower {
                     Limit::Unbounded => true,
                     Limit::Included(limit) => limit.as_str() <= text,
@@ -340,12 +343,12 @@ impl Shape {
         }
     }
 
-    /// A text that stands in everything of this shape.
+    /// A text that everything of this shape contains.
     fn literal(&self) -> Option<&str> {
         match self {
-            Shape::Is(text) | Shape::BeginsWith(text) => Some(text),
-            Shape::Wildcard(wildcard) => wildcard.literal(),
-            Shape::Fuzzy(_) | Shape::Automaton(_) | Shape::Between(..) => None,
+            TextShape::Is(text) | TextShape::BeginsWith(text) => Some(text),
+            TextShape::Wildcard(wildcard) => wildcard.literal(),
+            TextShape::Fuzzy(_) | TextShape::Automaton(_) | TextShape::Between(..) => None,
         }
     }
 }
@@ -385,7 +388,7 @@ fn successor(prefix: &str) -> Option<String> {
     None
 }
 
-/// Whether a word, in lower case, stands in the text in any case.
+/// Whether the text contains a word, given in lower case, in any case.
 fn has_word(text: &str, word: &str) -> bool {
     if !text.is_ascii() {
         let may_have = !word.is_ascii() || !lacks(text, word);

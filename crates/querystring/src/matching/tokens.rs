@@ -1,7 +1,7 @@
 //! The words of a text, as Lucene's `StandardTokenizer` and `LowerCaseFilter` make them.
 //!
 //! The words are Unicode's (UAX #29), with Lucene's exceptions for writing without spaces and for emoji. Text in ASCII, which most is, has a way of its own: its word boundaries
-//! depend on two characters to either side at most, so that one can be told where it stands, without reading
+//! depend on two characters to either side at most, so that a token can be recognised in its place, without reading
 //! the text from its beginning. That both ways agree is a property that a test checks.
 
 use std::iter::Peekable;
@@ -67,7 +67,7 @@ pub(super) fn is_boundary(text: &[u8], at: usize) -> bool {
     !joined
 }
 
-/// The words of a text in the order they stand there, as written.
+/// The words of a text in their order, as written.
 pub fn tokens(text: &str) -> impl Iterator<Item = &str> {
     Tokens::new(text)
 }
@@ -121,7 +121,7 @@ fn next_ascii<'a>(text: &'a str, at: &mut usize) -> Option<&'a str> {
             is_word |= bytes[*at].is_ascii_alphanumeric();
             *at += 1;
         }
-        // Connectors alone are no word.
+        // Connectors alone are not a word.
         if is_word {
             return text.get(start..*at);
         }
@@ -161,7 +161,7 @@ impl<'a> Iterator for UnicodeTokens<'a> {
     }
 }
 
-/// Whether the character belongs to words: it is a letter or a digit. Numbers that are no digits (`½`, `²`) do
+/// Whether the character belongs to words: it is a letter or a digit. Numbers that are not digits (`½`, `²`) do
 /// not, and of the closing mark `〆` Lucene makes nothing.
 fn is_of_words(character: char) -> bool {
     if character.is_alphabetic() {
@@ -192,7 +192,7 @@ fn begins_without_spaces(segment: &str) -> bool {
 }
 
 /// Whether the segment is an emoji outside the basic plane, or a flag. Symbols such as `™` and `☂`, of which
-/// Lucene makes tokens, are no words here.
+/// Lucene makes tokens, are not words here.
 fn is_emoji(segment: &str) -> bool {
     let mut characters = segment.chars();
     match characters.next() {
@@ -203,7 +203,7 @@ fn is_emoji(segment: &str) -> bool {
     }
 }
 
-/// The character in lower case, by itself: one character always, and a sigma is the same wherever it stands,
+/// The character in lower case, by itself: one character always, and a sigma is the same in every place,
 /// as Java's `Character.toLowerCase` has it.
 pub(super) fn lower(character: char) -> char {
     if character.is_ascii() {
@@ -252,7 +252,7 @@ pub(super) fn lacks(text: &str, literal: &str) -> bool {
         && (text.is_ascii() || !text.contains(['\u{212a}', 'İ']))
 }
 
-/// The place at or after `from` where the needle stands in a text: ASCII in lower case and not empty, the text
+/// The place at or after `from` where a text contains the needle: ASCII in lower case and not empty, the text
 /// in any.
 pub(super) fn find_ignoring_case(text: &[u8], needle: &[u8], from: usize) -> Option<usize> {
     let (first, rest) = needle.split_first()?;

@@ -28,7 +28,7 @@ fn plain(value: &Value) -> Option<Plain<'_>> {
     }
 }
 
-/// A test of a whole number: that it lies in a range.
+/// A test of a whole number: that it is in a range.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NumberTest {
     /// The least number that passes.
@@ -135,7 +135,7 @@ fn boolean(text: &str) -> Option<bool> {
     }
 }
 
-/// A test of a moment: that it lies in a stretch of time.
+/// A test of a moment: that it is in a stretch of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DateTest {
     /// The stretch, in milliseconds; not empty.
@@ -143,7 +143,7 @@ pub struct DateTest {
 }
 
 impl DateTest {
-    /// The test of a value, `None` where no moment passes. A date that is no range is the whole of what it
+    /// The test of a value, `None` where no moment passes. A date that is not a range is the whole of what it
     /// names: [`date_term`] and [`date_range`] (E).
     #[must_use]
     pub fn new(value: &Value, now: DateTime<Utc>) -> Option<DateTest> {

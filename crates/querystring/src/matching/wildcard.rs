@@ -8,11 +8,11 @@ use crate::tree::PatternPiece;
 /// A pattern cut at its stars.
 #[derive(Debug)]
 pub(super) struct Wildcard {
-    /// What stands before the first star, or all there is.
+    /// The text before the first star, or all there is.
     head: Vec<Piece>,
-    /// What stands between stars, without the empty ones.
+    /// The texts between stars, without the empty ones.
     middle: Vec<Vec<Piece>>,
-    /// What stands after the last star; `None` where there is no star.
+    /// The text after the last star; `None` where there is no star.
     tail: Option<Vec<Piece>>,
 }
 
@@ -71,7 +71,7 @@ impl Wildcard {
         }
     }
 
-    /// The longest text that stands in everything that matches.
+    /// The longest text that everything that matches contains.
     pub(super) fn literal(&self) -> Option<&str> {
         let parts = std::iter::once(&self.head).chain(&self.middle).chain(&self.tail);
         parts

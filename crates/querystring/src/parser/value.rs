@@ -156,7 +156,7 @@ impl Parser<'_> {
         }
     }
 
-    /// The slop after a phrase. What is no number counts as none, and a fraction is cut off.
+    /// The slop after a phrase. A text that is not a number counts as none, and a fraction is cut off.
     fn slop(&self, tilde: Span) -> Result<u32, SyntaxError> {
         let number = java_float(self.image(Span { start: tilde.start + 1, end: tilde.end })).unwrap_or(0.0);
         // A cast from a float saturates and takes NaN for 0, as Java's does; the slop is an `int` there.
@@ -178,7 +178,7 @@ impl Parser<'_> {
     }
 
     /// The edits after a fuzzy term. A number is cut at 2, a fraction below 1 is 0 edits (E), one above is
-    /// refused; `AUTO` in any case is as if nothing stood there and other text is refused (E):
+    /// refused; `AUTO` in any case means the same as nothing, and other text is refused (E):
     /// `Fuzziness.asDistance`.
     fn edits(&self, tilde: Span) -> Result<Edits, SyntaxError> {
         let image = self.image(Span { start: tilde.start + 1, end: tilde.end });

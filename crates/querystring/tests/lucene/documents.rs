@@ -7,7 +7,7 @@ use super::random::Random;
 /// The fields, all of text; `notes` may have several values.
 pub(crate) const FIELDS: [&str; 3] = ["city", "notes", "title"];
 
-/// Words with something about them, as they stand in documents and, escaped, in queries.
+/// Words with something about them, as they are in documents and, escaped, in queries.
 pub(crate) const WORDS: [&str; 50] = [
     "new",
     "New",

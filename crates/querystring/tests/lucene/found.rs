@@ -145,7 +145,7 @@ fn found(matches: impl Fn(usize) -> bool) -> Vec<usize> {
     (0..DOCUMENTS).filter(|number| matches(*number)).collect()
 }
 
-/// What came of the comparison.
+/// The result of the comparison.
 #[derive(Default)]
 struct Tally {
     compared: usize,

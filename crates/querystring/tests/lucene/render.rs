@@ -16,7 +16,7 @@ pub(crate) enum Analysis {
 
 pub(crate) struct Rendered {
     pub(crate) text: String,
-    /// Whether every term came to exactly one token.
+    /// Whether every term became exactly one token.
     pub(crate) one_token_a_term: bool,
 }
 

@@ -16,12 +16,12 @@ pub(crate) enum Rule {
 impl Rule {
     pub(crate) fn reason(self) -> &'static str {
         match self {
-            Rule::Blank => "blank queries, which match nothing and are no mistake (E)",
+            Rule::Blank => "blank queries, which match nothing and are not a mistake (E)",
             Rule::Nested => "nested queries, which Lucene reads as a term and a group",
-            Rule::FuzzyFraction => "fuzzy terms with a fraction below 1, which is no edit (E)",
+            Rule::FuzzyFraction => "fuzzy terms with a fraction below 1, which is not an edit (E)",
             Rule::FuzzyText => "fuzzy terms with something else than a number, which are refused (E)",
             Rule::NegativeSlop => "negative slops, refused by Lucene only if the phrase has two words",
-            Rule::LoneSurrogate => "escaped halves of surrogate pairs, which are no characters",
+            Rule::LoneSurrogate => "escaped halves of surrogate pairs, which are not characters",
         }
     }
 }

@@ -93,7 +93,7 @@ fn value(random: &mut Random, whole: bool) -> String {
     }
 }
 
-/// Words in quotes, some of which stand so in a document.
+/// Words in quotes, some of which a document has so.
 fn phrase(random: &mut Random) -> String {
     let words: Vec<String> = (0..1 + random.below(3)).map(|_| word(random)).collect();
     let slop = if random.once_in(2) { format!("~{}", random.below(7)) } else { String::new() };

@@ -35,7 +35,7 @@ fn trees_are_those_of_lucene() {
         println!("{disagreement}");
     }
     assert!(tally.disagreements.is_empty(), "{} disagreements with Lucene", tally.disagreements.len());
-    // A generator that went astray would agree about nothing much.
+    // Without this a generator that makes only trivial queries would pass.
     assert!(tally.both_accept > QUERIES / 4 && tally.both_refuse > QUERIES / 8, "a healthy share of each");
 }
 
@@ -67,7 +67,7 @@ fn answer(column: &str) -> Answer {
     }
 }
 
-/// What came of the comparison.
+/// The result of the comparison.
 #[derive(Default)]
 struct Tally {
     compared: usize,

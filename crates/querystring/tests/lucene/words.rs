@@ -139,7 +139,7 @@ fn words_are_the_tokens_of_lucene() {
     assert!(disagreements.is_empty(), "{} disagreements with Lucene", disagreements.len());
 }
 
-/// What Unicode reads otherwise today than in Lucene 8: a joiner holds an emoji to whatever stands before it, and
+/// What Unicode reads otherwise today than in Lucene 8: a joiner holds an emoji to whatever precedes it, and
 /// an apostrophe does not hold a digit to a Hebrew letter.
 fn is_read_otherwise(text: &str) -> bool {
     let after_joiner = text.split('\u{200d}').skip(1).any(|rest| rest.starts_with(['😀', '👍']));

@@ -1,8 +1,7 @@
 //! Numbers for people.
 
 /// A whole number with its digits in groups of three: `1,234,567`.
-#[must_use]
-pub fn grouped(value: u64) -> String {
+pub(crate) fn grouped(value: u64) -> String {
     let digits = value.to_string();
     let mut out = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
@@ -15,8 +14,7 @@ pub fn grouped(value: u64) -> String {
 }
 
 /// A number of a chart: grouped, with at most two decimals.
-#[must_use]
-pub fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -34,7 +32,7 @@ pub fn number(value: f64) -> String {
 
 /// Ticks from 0 on, at a distance of 1, 2 or 5 times a power of ten, the last at or above `most`; at most about
 /// `count` of them.
-pub(super) fn ticks(most: f64, count: f64) -> Vec<f64> {
+pub(crate) fn ticks(most: f64, count: f64) -> Vec<f64> {
     if most <= 0.0 {
         return vec![0.0, 1.0];
     }

@@ -1,6 +1,6 @@
 //! A comparison as a page of HTML: whose runs, the counts, and the first lines of what differs.
 //!
-//! What stands in cells comes from sources, and whoever can name an account chooses it. So everything is escaped,
+//! The content of cells comes from sources, and anybody who can name an account chooses it. So everything is escaped,
 //! there are no scripts, links, forms or pictures, and [`POLICY`] forbids a browser all of them. The page is bounded
 //! whatever differs; the CSV file has everything.
 
@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 
 use super::Comparison;
-use crate::chart::grouped;
+use crate::chart::numbers::grouped;
 use crate::file::{Digested, RenderError, Written};
 
 /// Lines on a page.
@@ -17,13 +17,13 @@ pub const LINES_MAX: usize = 2_000;
 pub const CELL_CHARACTERS_MAX: usize = 500;
 
 /// The header Content-Security-Policy of a page: its own style, named by its digest, and nothing else.
-pub const POLICY: &str = "default-src 'none'; style-src 'sha256-izgfH/WCT6YshyXi3z0/kCXIhFLtIksXtjQpBNMj7FQ='; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+pub const POLICY: &str = "default-src 'none'; style-src 'sha256-FMHyoS8XvuMpW2EhOqobBmNq85NC7sgpT/E4kmFfzQo='; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const STYLE: &str = "body{font-family:sans-serif;margin:2rem;color:#1b1b1b;background:#fff}\
 table{border-collapse:collapse;margin:1rem 0}\
 th,td{text-align:start;vertical-align:top;padding:.3rem .6rem;border-bottom:1px solid #ccc;overflow-wrap:anywhere;white-space:pre-wrap}\
 th{background:#f2f4f7}td.n{text-align:end;white-space:nowrap}\
-tr.CAME td:first-child{color:#0b5d1e}tr.WENT td:first-child{color:#8c1d18}tr.CHANGED td:first-child{color:#1d4f91}";
+tr.ADDED td:first-child{color:#0b5d1e}tr.REMOVED td:first-child{color:#8c1d18}tr.CHANGED td:first-child{color:#1d4f91}";
 
 /// One of the two runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,7 +84,7 @@ fn page(facts: &Facts, comparison: &Comparison, changes: impl Read) -> io::Resul
     runs(&mut page, facts);
     counts(&mut page, comparison);
     for (what, names) in
-        [("the later run", &comparison.columns_came), ("the earlier run", &comparison.columns_went)]
+        [("the later run", &comparison.columns_added), ("the earlier run", &comparison.columns_removed)]
     {
         if !names.is_empty() {
             let _ = write!(page, "<p>Columns that only {what} has, and that are not compared: ");
@@ -120,11 +120,11 @@ fn runs(page: &mut String, facts: &Facts) {
 }
 
 fn counts(page: &mut String, comparison: &Comparison) {
-    let Comparison { came, went, changed, unchanged, .. } = comparison;
+    let Comparison { added, removed, changed, unchanged, .. } = comparison;
     page.push_str("<h2>Rows</h2>\n<table>\n<thead>\n");
-    row(page, "", "th", ["Came", "Went", "Changed", "Unchanged"]);
+    row(page, "", "th", ["Added", "Removed", "Changed", "Unchanged"]);
     page.push_str("</thead>\n<tbody>\n<tr>");
-    for count in [came, went, changed, unchanged] {
+    for count in [added, removed, changed, unchanged] {
         let _ = write!(page, "<td class=\"n\">{}</td>", grouped(*count));
     }
     page.push_str("</tr>\n</tbody>\n</table>\n");

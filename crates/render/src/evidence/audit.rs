@@ -3,7 +3,7 @@
 //!
 //! The chain is the one that the service keeps ([`muster_reports::audit`]), and a line has all that a hash covers.
 //! The events of one task are some of a longer trail, so a link is only compared where two events follow one another
-//! in it; the hash is computed anew for each.
+//! in it; the hash of each event is computed again.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use muster_reports::audit::AuditRecord;
@@ -16,7 +16,7 @@ const LINE_BYTES_MAX: usize = 4 << 20;
 
 /// An event as a line of [`super::AUDIT_EVENTS`], with its end: a JSON object.
 ///
-/// `caller` is a text, for the hash is over the text that was kept. `at` says `atMicros` for people.
+/// `caller` is a text, because the hash is over the text that was kept. `at` says `atMicros` for people.
 #[must_use]
 pub fn audit_line(record: &AuditRecord) -> String {
     let line = json!({

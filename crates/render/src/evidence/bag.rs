@@ -30,8 +30,8 @@ pub struct BagInfo {
     pub time_stamp: TimeStampDue,
 }
 
-/// Whether a package was to have a time stamp. It stands in the package, so that one whose stamp was taken out does not
-/// look like one that never had any.
+/// Whether a package was to have a time stamp. The package says so, because a package whose stamp was removed must not
+/// look like one that never had a stamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeStampDue {
     /// The service names no authority.

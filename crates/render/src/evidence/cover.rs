@@ -129,7 +129,7 @@ fn sums(cover: &Value) -> Result<Vec<String>, &'static str> {
     Ok(faults)
 }
 
-/// Adds one reconciliation up and returns what was reported. `of` stands before each fault.
+/// Adds one reconciliation up and returns what was reported. Each fault begins with `of`.
 fn sum(of: &str, reconciliation: &Value, faults: &mut Vec<String>) -> Result<u64, &'static str> {
     let number = |name: &'static str| reconciliation.get(name).and_then(Value::as_u64).ok_or(name);
     let (population, expected, reported) = (number("population")?, number("expected")?, number("reported")?);

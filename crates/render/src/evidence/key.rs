@@ -5,11 +5,10 @@ use std::fmt;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use ed25519_dalek::{Signature, Signer as _, VerifyingKey};
+use muster_reports::ids::hex;
 use sha2::{Digest, Sha256};
 
-use crate::file::hex;
-
-/// What stands before the 32 bytes of an Ed25519 public key in its SubjectPublicKeyInfo (RFC 8410, section 4).
+/// The bytes before the 32 bytes of an Ed25519 public key in its SubjectPublicKeyInfo (RFC 8410, section 4).
 const INFO_PREFIX: [u8; 12] = [0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
 const PEM_BEGIN: &str = "-----BEGIN PUBLIC KEY-----";
 const PEM_END: &str = "-----END PUBLIC KEY-----";
@@ -23,8 +22,8 @@ pub enum KeyError {
     /// It is a key of another kind.
     #[error("the public key is of another kind: expected Ed25519")]
     OtherKind,
-    /// Its bytes are no point of the curve.
-    #[error("the public key is no Ed25519 key")]
+    /// Its bytes are not a point of the curve.
+    #[error("the public key is not an Ed25519 key")]
     NotOnCurve,
 }
 
@@ -83,7 +82,7 @@ impl PublicKey {
     /// SHA-256 of the DER form, in lower-case hex: what people compare.
     #[must_use]
     pub fn fingerprint(&self) -> String {
-        hex(&Sha256::digest(self.info()))
+        hex(Sha256::digest(self.info()))
     }
 
     pub(super) fn verifies(&self, message: &[u8], signature: &[u8; 64]) -> bool {
@@ -117,7 +116,7 @@ mod tests {
         let signature = key.sign(&[0x72]);
         let expected = "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da\
                         085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00";
-        assert_eq!(hex(&signature), expected);
+        assert_eq!(hex(signature), expected);
         assert!(key.public().verifies(&[0x72], &signature));
         assert!(!key.public().verifies(&[0x73], &signature));
     }

@@ -2,9 +2,8 @@
 
 use std::io::{self, Read};
 
+use muster_reports::ids::hex;
 use sha2::{Digest, Sha256};
-
-use crate::file::hex;
 
 /// Longest record of a CSV file, which is held while it is counted: a spreadsheet's cell has 32,767 characters.
 const RECORD_BYTES_MAX: u64 = 64 << 20;
@@ -41,7 +40,7 @@ pub(super) fn measure(content: impl Read, format: &str) -> io::Result<Measured> 
     }
     content.bytes_max = u64::MAX;
     io::copy(&mut content, &mut io::sink())?;
-    Ok(Measured { bytes: content.bytes, sha256: hex(&content.hash.finalize()), rows })
+    Ok(Measured { bytes: content.bytes, sha256: hex(content.hash.finalize()), rows })
 }
 
 fn csv_rows<R: Read>(content: &mut Hashed<R>) -> Rows {

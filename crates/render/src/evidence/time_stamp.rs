@@ -28,7 +28,7 @@ const TIME_STAMP_INFO: [u8; 11] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0
 /// Longest response that is looked at.
 pub(super) const RESPONSE_BYTES_MAX: u64 = 1 << 20;
 
-/// Why a response is no time stamp for a digest.
+/// Why a response is not a time stamp for a digest.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimeStampError {
     /// It is not what RFC 3161 describes.
@@ -132,7 +132,7 @@ fn read_token<'a>(body: &mut Values<'a>) -> Option<(&'a [u8], Values<'a>)> {
         return None;
     }
     let content = content.enter(CONTEXT_0)?.expect(OCTET_STRING)?;
-    // Certificates and lists of revoked ones may stand between.
+    // Certificates and revocation lists may come between.
     let signers = std::iter::from_fn(|| signed.next()).find(|(tag, _)| *tag == SET)?;
     signed.0.is_empty().then_some((content, Values(signers.1)))
 }
@@ -192,7 +192,7 @@ fn read_info(mut content: Values<'_>) -> Result<TimeStampResponse, TimeStampErro
     info.expect(INTEGER).ok_or(malformed("the serial number"))?;
     let time = info.expect(GENERALIZED_TIME).ok_or(malformed("the time"))?;
     let time = std::str::from_utf8(time).map_err(|_| malformed("the time"))?.to_owned();
-    // Accuracy and ordering may stand before the nonce, extensions and the authority's name after it.
+    // Accuracy and ordering may precede the nonce; extensions and the authority's name may follow it.
     let mut nonce = None;
     while let Some((tag, content)) = info.next() {
         if tag == INTEGER {

@@ -15,22 +15,22 @@ use super::PublicKey;
 use super::cover::{self, Described};
 use super::measure::measure;
 
-/// How something stands.
+/// How a check ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CheckOutcome {
     /// It was checked and holds.
     Holds,
     /// It was checked and does not hold.
     Fails,
-    /// It could not be checked, which is no fault.
+    /// It could not be checked. That is not a fault.
     Unchecked,
 }
 
 /// One thing that was looked at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How it stands.
-    pub outcome: Outcome,
+    /// How the check ended.
+    pub outcome: CheckOutcome,
     /// What it is, in words for people.
     pub text: String,
 }
@@ -44,15 +44,15 @@ pub struct Verification {
 
 impl Finding {
     pub(super) fn holds(text: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Holds, text: text.into() }
+        Self { outcome: CheckOutcome::Holds, text: text.into() }
     }
 
     pub(super) fn fails(text: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Fails, text: text.into() }
+        Self { outcome: CheckOutcome::Fails, text: text.into() }
     }
 
     pub(super) fn unchecked(text: impl Into<String>) -> Self {
-        Self { outcome: Outcome::Unchecked, text: text.into() }
+        Self { outcome: CheckOutcome::Unchecked, text: text.into() }
     }
 }
 
@@ -67,7 +67,7 @@ impl Verification {
     pub fn failures(&self) -> impl Iterator<Item = &str> {
         self.findings
             .iter()
-            .filter(|finding| finding.outcome == Outcome::Fails)
+            .filter(|finding| finding.outcome == CheckOutcome::Fails)
             .map(|finding| finding.text.as_str())
     }
 }
@@ -76,9 +76,9 @@ impl fmt::Display for Verification {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         for finding in &self.findings {
             let mark = match finding.outcome {
-                Outcome::Holds => "holds    ",
-                Outcome::Fails => "FAILS    ",
-                Outcome::Unchecked => "unchecked",
+                CheckOutcome::Holds => "holds    ",
+                CheckOutcome::Fails => "FAILS    ",
+                CheckOutcome::Unchecked => "unchecked",
             };
             writeln!(formatter, "{mark}  {}", finding.text)?;
         }
@@ -94,7 +94,7 @@ pub fn verify_bag(bag: impl Read + Seek, key: &PublicKey) -> Verification {
     Verification { findings }
 }
 
-/// Checks one file of a result against the result's cover, which lies beside it.
+/// Checks one file of a result against the result's cover, a second file.
 #[must_use]
 pub fn verify_file(name: &str, content: impl Read, cover: &[u8]) -> Verification {
     let mut findings = Vec::new();

@@ -10,7 +10,7 @@ use super::PdfSettings;
 pub(super) const PRODUCER: &str = "Muster";
 
 /// The XMP packet: PDF/A-2a and PDF/UA-1, title, language, dates. The second standard's own schema must be described
-/// in the packet (ISO 19005-2, 6.6.2.3), for the first one does not know it.
+/// in the packet (ISO 19005-2, 6.6.2.3), because the first one does not know it.
 pub(super) fn metadata(settings: &PdfSettings, cover: &muster_reports::cover::Cover) -> String {
     let mut packet = XmpWriter::new();
     let date = cover.completed;

@@ -17,7 +17,7 @@ pub(super) fn unquote(field: &mut Vec<u8>, start: usize) {
     let end = field.len() - 1;
     while from < end {
         field[to] = field[from];
-        // A doubled quote stands for one.
+        // A doubled quote means one.
         from += if field[from] == b'"' { 2 } else { 1 };
         to += 1;
     }
@@ -124,7 +124,7 @@ fn item_ends(text: &str) -> Vec<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::faces::FontSet;
+    use super::super::fonts::FontSet;
     use super::*;
 
     #[test]

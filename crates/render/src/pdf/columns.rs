@@ -1,7 +1,7 @@
 //! How wide the table's columns are.
 //!
-//! Decided once, from the first rows, for the table must look the same on every page and rows that were written cannot
-//! be taken back.
+//! The widths are decided once, from the first rows: the table must look the same on every page, and rows that were
+//! written cannot be taken back.
 
 use super::style::CELL_SIDE;
 
@@ -18,9 +18,9 @@ const LINE_MAX: f32 = 260.0;
 /// Lines that a cell of usual length may take before the text is made smaller.
 const LINES: f32 = 2.0;
 
-/// What was seen of a column, in thousandths of the font size.
+/// The widths of a column's header and of a sample of its cells, in thousandths of the font size.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Seen {
+pub(super) struct ColumnSample {
     pub(super) header: f32,
     pub(super) header_word: f32,
     /// Width of each sampled cell on one line.
@@ -37,10 +37,10 @@ pub(super) struct Fitted {
 }
 
 /// Divides the room among the columns.
-pub(super) fn fit(seen: &[Seen], room: f32) -> Fitted {
+pub(super) fn fit(samples: &[ColumnSample], room: f32) -> Fitted {
     let last = SIZES.len() - 1;
     for (index, size) in SIZES.into_iter().enumerate() {
-        let wishes: Vec<Wish> = seen.iter().map(|seen| wish(seen, size)).collect();
+        let wishes: Vec<Wish> = samples.iter().map(|sample| wish(sample, size)).collect();
         let comfortable: f32 = wishes.iter().map(|wish| wish.least.max(wish.most / LINES)).sum();
         if comfortable <= room || index == last {
             return Fitted { size, widths: divide(&wishes, room) };
@@ -58,13 +58,13 @@ struct Wish {
     most: f32,
 }
 
-fn wish(seen: &Seen, size: f32) -> Wish {
+fn wish(sample: &ColumnSample, size: f32) -> Wish {
     let points = |width: f32| width * size / 1000.0;
-    let word = points(high(&seen.words)).min(WORD_MAX).max(points(seen.header_word).min(HEADER_WORD_MAX));
+    let word = points(high(&sample.words)).min(WORD_MAX).max(points(sample.header_word).min(HEADER_WORD_MAX));
     // A little more than measured, so that rounding never breaks a line that fits.
     let sides = 2.0 * CELL_SIDE * size + 0.2;
     let least = (word + sides).max(WIDTH_MIN);
-    let most = (points(high(&seen.lines)).min(LINE_MAX).max(points(seen.header)) + sides).max(least);
+    let most = (points(high(&sample.lines)).min(LINE_MAX).max(points(sample.header)) + sides).max(least);
     Wish { least, most }
 }
 
@@ -113,14 +113,14 @@ fn highest(wishes: &[Wish], room: f32) -> f32 {
 mod tests {
     use super::*;
 
-    fn seen(header: f32, word: f32, line: f32) -> Seen {
-        Seen { header, header_word: header, lines: vec![line; 100], words: vec![word; 100] }
+    fn sample(header: f32, word: f32, line: f32) -> ColumnSample {
+        ColumnSample { header, header_word: header, lines: vec![line; 100], words: vec![word; 100] }
     }
 
     #[test]
     fn the_columns_fill_the_room_exactly() {
-        let narrow = [seen(3000.0, 2000.0, 4000.0), seen(3000.0, 5000.0, 9000.0)];
-        let many = vec![seen(4000.0, 9000.0, 12_000.0); 40];
+        let narrow = [sample(3000.0, 2000.0, 4000.0), sample(3000.0, 5000.0, 9000.0)];
+        let many = vec![sample(4000.0, 9000.0, 12_000.0); 40];
         for columns in [narrow.as_slice(), many.as_slice()] {
             let fitted = fit(columns, 770.0);
             assert!((fitted.widths.iter().sum::<f32>() - 770.0).abs() < 0.1, "{fitted:?}");
@@ -131,8 +131,8 @@ mod tests {
 
     #[test]
     fn short_words_stay_whole_where_there_is_too_little_room() {
-        let mut columns = vec![seen(2000.0, 2500.0, 2500.0); 12];
-        columns.extend(vec![seen(2000.0, 30_000.0, 30_000.0); 12]);
+        let mut columns = vec![sample(2000.0, 2500.0, 2500.0); 12];
+        columns.extend(vec![sample(2000.0, 30_000.0, 30_000.0); 12]);
         let fitted = fit(&columns, 770.0);
         // 2.5 sizes of 5 points and the sides are 17.1 points, so the least width, 22, is kept; the others share the rest.
         assert!((fitted.widths[0] - 22.0).abs() < 0.01, "{fitted:?}");
@@ -141,11 +141,11 @@ mod tests {
 
     #[test]
     fn a_longer_text_gets_more_room_and_one_very_long_cell_does_not_matter() {
-        let mut outlier = seen(3000.0, 4000.0, 8000.0);
+        let mut outlier = sample(3000.0, 4000.0, 8000.0);
         outlier.lines[0] = 1_000_000.0;
         outlier.words[0] = 1_000_000.0;
-        let fitted = fit(&[seen(3000.0, 2000.0, 3000.0), outlier], 770.0);
-        let plain = fit(&[seen(3000.0, 2000.0, 3000.0), seen(3000.0, 4000.0, 8000.0)], 770.0);
+        let fitted = fit(&[sample(3000.0, 2000.0, 3000.0), outlier], 770.0);
+        let plain = fit(&[sample(3000.0, 2000.0, 3000.0), sample(3000.0, 4000.0, 8000.0)], 770.0);
         assert_eq!(fitted, plain);
         assert!(fitted.widths[1] > fitted.widths[0]);
     }

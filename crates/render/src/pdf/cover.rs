@@ -8,12 +8,14 @@ use muster_reports::cover::Cover;
 use muster_reports::task::Severity;
 
 use super::PdfError;
+use super::chart;
 use super::document::Document;
 use super::flow::{BELOW_CHART, Field, Flow, SUBHEADING, left, right};
 use super::page::Role;
 use super::style::{ACCENT, BODY, INK, MUTED};
 use super::typeset::Weight;
-use crate::chart::{Chart, ChartKind, grouped, number};
+use crate::chart::numbers::{grouped, number};
+use crate::chart::{Chart, ChartKind};
 
 /// Writes the cover and the charts.
 pub(super) fn write<W: Write>(
@@ -190,39 +192,41 @@ fn reconciliation<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(),
     Ok(())
 }
 
-/// The charts, two beside one another where they are not too high, each with its numbers below it.
+/// The charts, in pairs side by side where they are not too high, each with its numbers below it.
 fn draw_charts<W: Write>(flow: &mut Flow<'_, W>, charts: &[Chart]) -> Result<(), PdfError> {
+    let checked = |chart: &Chart| match chart.check() {
+        Ok(()) => Ok(chart.shortened()),
+        Err(error) => Err(PdfError::Chart { title: chart.title.clone(), reason: error.to_string() }),
+    };
+    let charts = charts.iter().map(checked).collect::<Result<Vec<_>, _>>()?;
     for (place, pair) in charts.chunks(2).enumerate() {
         let first = place == 0;
         flow.half(Some(0));
         let mut height = 0.0_f32;
-        for chart in pair {
-            chart
-                .check()
-                .map_err(|error| PdfError::Chart { title: chart.title.clone(), reason: error.to_string() })?;
-            let (numbers, _) = numbers(chart);
+        for (chart, _) in pair {
+            let numbers = numbers(chart);
             let below = flow.grid_height(&numbers.fields(), &numbers.rows, 1.0) + 34.0;
-            height = height.max(SUBHEADING + chart.height() + BELOW_CHART + below);
+            height = height.max(SUBHEADING + chart::height(chart) + BELOW_CHART + below);
         }
         flow.half(None);
-        let beside = height + 40.0 <= flow.page_room();
-        let follows = if beside { height } else { pair[0].height() + SUBHEADING };
+        let side_by_side = height + 40.0 <= flow.page_room();
+        let follows = if side_by_side { height } else { chart::height(&pair[0].0) + SUBHEADING };
         if first {
             flow.heading("Charts", follows)?;
         }
-        if !beside {
-            for chart in pair {
-                draw_chart(flow, chart, 0.5)?;
+        if !side_by_side {
+            for (chart, hidden) in pair {
+                draw_chart(flow, chart, *hidden, 0.5)?;
             }
             continue;
         }
         flow.need(height)?;
         let top = flow.y;
         let mut bottom = top;
-        for (place, chart) in pair.iter().enumerate() {
+        for (place, (chart, hidden)) in pair.iter().enumerate() {
             flow.y = top;
             flow.half(Some(place));
-            draw_chart(flow, chart, 1.0)?;
+            draw_chart(flow, chart, *hidden, 1.0)?;
             bottom = bottom.max(flow.y);
         }
         flow.half(None);
@@ -245,13 +249,11 @@ impl Numbers {
     }
 }
 
-/// And how many categories it does not show by themselves.
-fn numbers(chart: &Chart) -> (Numbers, usize) {
-    let (short, hidden) = chart.shortened();
-    let drawn = if chart.kind == ChartKind::Bars { short.series.len().min(1) } else { short.series.len() };
-    let series = &short.series[..drawn];
+fn numbers(chart: &Chart) -> Numbers {
+    let drawn = if chart.kind == ChartKind::Bars { chart.series.len().min(1) } else { chart.series.len() };
+    let series = &chart.series[..drawn];
     let mut rows = Vec::new();
-    for (category, name) in short.categories.iter().enumerate() {
+    for (category, name) in chart.categories.iter().enumerate() {
         let mut row = vec![name.clone()];
         let sum: f64 = series.iter().map(|series| series.values[category]).sum();
         for series in series {
@@ -269,14 +271,19 @@ fn numbers(chart: &Chart) -> (Numbers, usize) {
     }
     let category = if chart.kind == ChartKind::Line { "Moment" } else { "Category" };
     let names = std::iter::once(category.to_owned()).chain(series.iter().map(|series| series.name.clone()));
-    (Numbers { names: names.collect(), rows }, hidden)
+    Numbers { names: names.collect(), rows }
 }
 
-/// The numbers take this part of the width.
-fn draw_chart<W: Write>(flow: &mut Flow<'_, W>, chart: &Chart, part: f32) -> Result<(), PdfError> {
-    flow.subheading(&chart.title, chart.height())?;
+/// Draws a chart that shows all but `hidden` categories by themselves, and its numbers, which take a part of the width.
+fn draw_chart<W: Write>(
+    flow: &mut Flow<'_, W>,
+    chart: &Chart,
+    hidden: usize,
+    part: f32,
+) -> Result<(), PdfError> {
+    flow.subheading(&chart.title, chart::height(chart))?;
     flow.chart(chart)?;
-    let (numbers, hidden) = numbers(chart);
+    let numbers = numbers(chart);
     flow.grid(&numbers.fields(), &numbers.rows, part)?;
     if hidden > 0 {
         let text = match chart.kind {
@@ -316,7 +323,7 @@ fn files<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError
             .collect();
         flow.grid(&fields, &rows, 1.0)?;
         if let Some(guard) = cover.csv_formula_guard {
-            let state = if guard { "carry a leading apostrophe" } else { "stand as they are" };
+            let state = if guard { "have a leading apostrophe" } else { "are unchanged" };
             flow.paragraph(&format!("Cells of CSV that a spreadsheet would take for a formula {state}."))?;
         }
     }

@@ -1,7 +1,7 @@
 //! The document around the pages: page tree, structure tree, resources, metadata.
 //!
-//! Pages are written when they are full. The cover's pages are written last and stand first, for the order of pages is
-//! that of the page tree and not that of the file.
+//! Pages are written when they are full. The cover's pages are written last and shown first: the page tree decides the
+//! order of pages, not the file.
 
 use std::io::Write;
 
@@ -119,7 +119,7 @@ impl<W: Write> Document<W> {
         self.settings.paper.landscape()
     }
 
-    /// Opens an element that may go on over pages, behind what is on the page so far; its place.
+    /// Opens an element that may continue over pages, after what is on the page so far. Returns its place.
     pub(super) fn open_on(&mut self, sheet: &Sheet, role: &'static str, parent: usize) -> usize {
         let place = self.open(role, None);
         self.opened[place].parent = Some(parent);
@@ -127,7 +127,7 @@ impl<W: Write> Document<W> {
         place
     }
 
-    /// Writes an open element, and opens another of its kind in its place: so no list grows with the document.
+    /// Writes an open element and replaces it by a new one of its kind, so that no list grows with the document.
     pub(super) fn turn(&mut self, place: usize) -> Result<(), PdfError> {
         let next = self.objects.allocate();
         let open = &mut self.opened[place];

@@ -1,8 +1,8 @@
 //! The glyphs that were drawn, and the fonts cut down to them.
 //!
 //! A glyph gets its number in the file when it is first drawn, so pages can be written at once and the fonts at the end.
-//! A number stands for one text in the file's `ToUnicode` table: the first it was drawn for. Where it is drawn for
-//! another (a letter in another composition, several glyphs for one letter), the text stands beside it as `ActualText`.
+//! A number means one text in the file's `ToUnicode` table: the first that it was drawn for. Where it is drawn for
+//! another text (a letter in another composition, several glyphs for one letter), that text is added as `ActualText`.
 
 use std::io::{self, Write};
 
@@ -22,8 +22,8 @@ pub(super) struct Usage {
     remapper: GlyphRemapper,
     /// The text of each glyph by its number in the file; 0 is `.notdef`.
     texts: Vec<Box<str>>,
-    /// By a glyph's number in the font: its number in the file and its letter, where it stands for one; so that the
-    /// many glyphs of a table are found without a hash.
+    /// By a glyph's number in the font: its number in the file and its letter, if it has one, so that the many
+    /// glyphs of a table are found without a hash.
     letters: Vec<(u16, char)>,
 }
 
@@ -38,12 +38,12 @@ impl Usage {
         self.texts.len() == 1
     }
 
-    /// Whether a glyph stands for this text, or for none yet.
+    /// Whether a glyph has this text, or none yet.
     fn fits(&self, id: u16, text: &str) -> bool {
         self.remapper.get(id).is_none_or(|number| *self.texts[usize::from(number)] == *text)
     }
 
-    /// The glyph's number in the file, and whether it stands there for just this text.
+    /// The glyph's number in the file, and whether its text there is just this one.
     fn take(&mut self, id: u16, text: &str) -> (u16, bool) {
         let mut letters = text.chars();
         let letter = letters.next().filter(|_| letters.next().is_none());
@@ -118,7 +118,7 @@ impl Typesetter {
             pen.out.extend_from_slice(b"/Span<</ActualText");
             push_text_string(pen.out, source);
             pen.out.extend_from_slice(b">>BDC\n");
-            // Each glyph must stand for something (PDF/A-2, 6.2.11.7); what is read is the text beside it.
+            // Each glyph must have a text (PDF/A-2, 6.2.11.7); readers take `ActualText` instead of it.
             let mut letters = own.chars();
             for glyph in &rightmost_last(face, group) {
                 let letter = letters.next().or(own.chars().next()).unwrap_or(' ');
@@ -136,7 +136,7 @@ impl Typesetter {
 }
 
 /// The glyphs of one cluster in such an order that the one that reaches furthest is the last: readers take its end for the
-/// end of the text beside them, and a gap after that for a space.
+/// end of their text, and a gap after that for a space.
 fn rightmost_last(face: &LoadedFace, group: &[Glyph]) -> Vec<Glyph> {
     let mut pen = 0.0;
     let mut placed: Vec<(f32, f32, Glyph)> = Vec::with_capacity(group.len());
@@ -198,11 +198,11 @@ impl Pen<'_> {
         }
     }
 
-    /// Shows one glyph that stands for several letters of right-to-left text.
+    /// Shows one glyph for several letters of right-to-left text.
     ///
-    /// Readers turn such text round letter by letter, so a glyph that stood for two letters would come back as these
-    /// two in the wrong order. It stands for the last letter, which is the leftmost, and the others are shown on it
-    /// without ink. `false`, and nothing is shown, where that cannot be done.
+    /// Readers reverse such text letter by letter, so a glyph for two letters would be read as these two in the wrong
+    /// order. The glyph gets the last letter, which is the leftmost, and the other letters are shown on top of it
+    /// without ink. Returns `false`, and shows nothing, where that cannot be done.
     #[expect(clippy::cast_precision_loss, reason = "two or three letters")]
     fn ligature(&mut self, face: &mut LoadedFace, glyph: &Glyph, text: &str) -> bool {
         let letters: Vec<char> = text.chars().rev().collect();
@@ -227,7 +227,7 @@ impl Pen<'_> {
         self.out.extend_from_slice(b"3 Tr\n");
         for (id, letter) in hidden {
             let (number, _) = face.usage.take(id, letter.encode_utf8(&mut [0; 4]));
-            // No wider than its part, or it would cover the space beside the word.
+            // No wider than its part, or it would cover the space next to the word.
             let advance = face.natural(id);
             push_number(self.out, if advance > 0.0 { 100.0 * part / advance } else { 100.0 });
             self.out.extend_from_slice(b" Tz\n");

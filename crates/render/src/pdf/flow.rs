@@ -3,12 +3,13 @@
 use std::io::Write;
 
 use super::PdfError;
+use super::canvas::Canvas;
+use super::chart;
 use super::document::{COVER, Document, Part};
 use super::page::{Align, Kid, Parent, Rgb, Role, Sheet};
 use super::style::{
     ACCENT, BODY, BOTTOM, HEAD, INK, MARGIN, MUTED, RULE, STRONG_RULE, TOP, WARNING, WARNING_EDGE,
 };
-use super::surface::{SCALE, Surface};
 use super::table::furniture;
 use super::typeset::{Line, Weight, printable};
 use crate::chart::Chart;
@@ -27,17 +28,17 @@ pub(super) const BELOW_CHART: f32 = 6.0;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Field<'a> {
     pub(super) label: &'a str,
-    /// Part of the width, beside those of the others.
+    /// Part of the width, in proportion to the parts of the other columns.
     pub(super) share: f32,
     pub(super) align: Align,
 }
 
-/// A column whose texts stand at the left.
+/// A column with texts aligned left.
 pub(super) fn left(label: &str, share: f32) -> Field<'_> {
     Field { label, share, align: Align::Left }
 }
 
-/// A column whose numbers stand at the right.
+/// A column with numbers aligned right.
 pub(super) fn right(label: &str, share: f32) -> Field<'_> {
     Field { label, share, align: Align::Right }
 }
@@ -224,7 +225,7 @@ impl<'d, W: Write> Flow<'d, W> {
         Ok(())
     }
 
-    /// Names and what they stand for, two pairs beside one another.
+    /// Names and their values, two pairs on a line.
     pub(super) fn pairs(&mut self, pairs: &[(String, String)]) -> Result<(), PdfError> {
         const NAME: f32 = 96.0;
         const GAP: f32 = 20.0;
@@ -404,19 +405,17 @@ impl<'d, W: Write> Flow<'d, W> {
         self.y = bottom;
     }
 
-    /// A chart with its alternative text.
+    /// A chart that was checked and shortened, with its alternative text.
     pub(super) fn chart(&mut self, chart: &Chart) -> Result<(), PdfError> {
-        let (width, height) = (self.room, chart.height());
+        let (width, height) = (self.room, chart::height(chart));
         self.need(height)?;
         let bounds = [self.left, self.y, self.left + width, self.y + height];
         let role = Role::Figure { alternative: chart.description.clone(), bounds };
         let figure = self.sheet.element(role, Parent::Open(COVER));
         self.sheet.begin(figure);
-        let mut surface =
-            Surface::new(&mut self.sheet, &mut self.document.setter, (self.left, self.y), (width, height));
-        chart
-            .draw(&mut surface, SCALE)
-            .map_err(|error| PdfError::Chart { title: chart.title.clone(), reason: error.to_string() })?;
+        let mut canvas =
+            Canvas::new(&mut self.sheet, &mut self.document.setter, (self.left, self.y), (width, height));
+        chart::draw(chart, &mut canvas);
         self.sheet.end();
         self.y += height + BELOW_CHART;
         Ok(())

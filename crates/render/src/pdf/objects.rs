@@ -27,7 +27,7 @@ const STREAM_END: &[u8] = b"\nendstream\nendobj\n\n";
 
 /// Where consecutive objects are.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct ObjectPlace {
     first: u32,
     count: u32,
     at: At,
@@ -49,7 +49,7 @@ pub(super) struct Objects<W: Write> {
     hash: Sha256,
     drained: u64,
     next: u32,
-    places: Vec<Place>,
+    places: Vec<ObjectPlace>,
 }
 
 /// What a finished file is.
@@ -128,16 +128,16 @@ impl<W: Write> Objects<W> {
             stream.pair(Name(b"First"), to_i32(header));
         })?;
         let count = u32::try_from(count).expect("a page has fewer than 2^32 elements");
-        self.places.push(Place { first: number(first), count, at: At::Packed(number(id)) });
+        self.places.push(ObjectPlace { first: number(first), count, at: At::Packed(number(id)) });
         Ok(())
     }
 
-    /// Writes the cross-reference stream and the trailer; the file's identifier is the start of a hash of all that
-    /// came before, so that the same file always has the same one.
+    /// Writes the cross-reference stream and the trailer; the file's identifier is the start of a hash of all bytes
+    /// before it, so that the same file always has the same identifier.
     pub(super) fn finish(mut self, catalog: Ref, info: Ref) -> io::Result<(Finished, W)> {
         let id = self.allocate();
         let start = self.position();
-        self.places.push(Place { first: number(id), count: 1, at: At::Offset(start) });
+        self.places.push(ObjectPlace { first: number(id), count: 1, at: At::Offset(start) });
         let rows = self.rows()?;
         let mut digest = self.hash.clone();
         digest.update(&self.buffer);
@@ -167,7 +167,7 @@ impl<W: Write> Objects<W> {
     }
 
     fn put(&mut self, id: Ref, bytes: &[u8]) -> io::Result<()> {
-        self.places.push(Place { first: number(id), count: 1, at: At::Offset(self.position()) });
+        self.places.push(ObjectPlace { first: number(id), count: 1, at: At::Offset(self.position()) });
         self.append(bytes);
         if self.buffer.len() >= BUFFER_BYTES { self.drain() } else { Ok(()) }
     }

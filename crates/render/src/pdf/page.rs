@@ -28,7 +28,7 @@ pub(super) enum Role {
     /// A header cell of a row.
     RowHeader,
     Cell,
-    /// A drawing, with the text that stands for it and its box: left, top, right, bottom.
+    /// A drawing, with its alternative text and its box: left, top, right, bottom.
     Figure {
         alternative: String,
         bounds: [f32; 4],
@@ -52,7 +52,7 @@ impl Role {
     }
 }
 
-/// Where an element hangs.
+/// The parent of an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Parent {
     /// In an element that goes on over pages, by its place in the document's list of those.

@@ -16,7 +16,7 @@ pub(super) const FOOTER: f32 = 22.0;
 pub(super) const SMALL: f32 = 7.5;
 /// Text of the cover.
 pub(super) const BODY: f32 = 8.5;
-/// Free space beside the text of a cell, in sizes of the text.
+/// Free space at each side of the text of a cell, in sizes of the text.
 pub(super) const CELL_SIDE: f32 = 0.44;
 /// Free space above and below the text of a cell.
 pub(super) const CELL_ABOVE: f32 = 2.6;

@@ -43,7 +43,7 @@ struct Column {
 
 /// What is known of a column from its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Kind {
+pub(super) struct ColumnKind {
     pub(super) list: bool,
     pub(super) number: bool,
 }
@@ -69,7 +69,7 @@ impl Table {
     pub(super) fn new<W: Write>(
         document: &mut Document<W>,
         labels: &[String],
-        kinds: &[Kind],
+        kinds: &[ColumnKind],
         fitted: &Fitted,
         lines_max: usize,
     ) -> Result<Self, PdfError> {

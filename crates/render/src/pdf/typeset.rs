@@ -1,8 +1,8 @@
 //! Text to glyphs on lines: which font draws what, shaping, the order of right-to-left text, line breaks.
 //!
-//! Two ways lead to the same result. Text of Latin, Greek and Cyrillic letters that stand for themselves (nearly all
-//! of a report) is looked up letter by letter. All else is divided into runs of one direction, script and font
-//! (UAX #9, UAX #24) and shaped; its lines are shaped again after they are broken, for a break changes joined letters.
+//! Two ways lead to the same result. Text of simple Latin, Greek and Cyrillic letters (nearly all of a report) is
+//! looked up letter by letter. All other text is divided into runs of one direction, script and font
+//! (UAX #9, UAX #24) and shaped; its lines are shaped again after they are broken, because a break changes joined letters.
 //!
 //! Lengths are in thousandths of the font size, so that a measured text fits every size.
 
@@ -10,10 +10,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rustybuzz::{ShapePlan, UnicodeBuffer};
 
-use super::breaks::{Unit, break_lines};
 use super::embed::Usage;
-use super::faces::{FontData, FontSet, bundled};
-use super::runs;
+use super::fonts::{FontData, FontSet, bundled};
+use super::line_breaks::{Unit, break_lines};
+use super::shaping;
 
 /// Place of the regular font among the faces.
 pub(super) const REGULAR: u8 = 0;
@@ -38,7 +38,7 @@ impl Weight {
     }
 }
 
-/// One glyph. Glyphs that stand together for the same bytes of the text are neighbours.
+/// One glyph. Glyphs that together show the same bytes of the text are neighbours.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Glyph {
     pub(super) face: u8,
@@ -51,7 +51,7 @@ pub(super) struct Glyph {
     pub(super) plain: bool,
     /// Whether it is part of right-to-left text.
     pub(super) rtl: bool,
-    /// The bytes of the text that it stands for.
+    /// The bytes of the text that it shows.
     pub(super) start: u32,
     pub(super) end: u32,
 }
@@ -231,8 +231,8 @@ impl Typesetter {
             })),
             None => {
                 let bidi = unicode_bidi::BidiInfo::new(paragraph, None);
-                let items = runs::items(self, paragraph, &bidi.levels, weight);
-                runs::units(self, paragraph, &items, units);
+                let items = shaping::items(self, paragraph, &bidi.levels, weight);
+                shaping::units(self, paragraph, &items, units);
             }
         }
     }
@@ -247,13 +247,13 @@ impl Typesetter {
     ) {
         let paragraph = &text[range.clone()];
         let bidi = unicode_bidi::BidiInfo::new(paragraph, None);
-        let items = runs::items(self, paragraph, &bidi.levels, weight);
+        let items = shaping::items(self, paragraph, &bidi.levels, weight);
         let mut units = std::mem::take(&mut self.units);
         units.clear();
-        runs::units(self, paragraph, &items, &mut units);
+        shaping::units(self, paragraph, &items, &mut units);
         for cut in break_lines(&units, width) {
             let bytes = units[cut.start].start..units[cut.end - 1].end;
-            let mut line = runs::line(self, paragraph, &bidi, &items, bytes.clone());
+            let mut line = shaping::line(self, paragraph, &bidi, &items, bytes.clone());
             for glyph in &mut line.glyphs {
                 glyph.start += to_u32(range.start);
                 glyph.end += to_u32(range.start);
@@ -306,7 +306,7 @@ fn trimmed_width(units: &[Unit]) -> f32 {
     units[..end].iter().map(|unit| unit.advance).sum()
 }
 
-/// Letters that stand for themselves: one glyph each, whatever stands beside them.
+/// Simple letters: one glyph each, whatever their neighbours are.
 fn is_simple(character: char) -> bool {
     matches!(u32::from(character),
         0x20..=0x7e | 0xa0..=0xac | 0xae..=0x24f | 0x370..=0x482 | 0x48a..=0x52f | 0x1e00..=0x1fff

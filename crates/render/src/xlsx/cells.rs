@@ -24,7 +24,7 @@ const DAYS_TO_1970: i64 = 25_569;
 const DAYS: std::ops::Range<i64> = -25_508..2_932_897;
 const MILLISECONDS_PER_DAY: i64 = 86_400_000;
 
-/// What stands in one cell.
+/// The content of one cell.
 #[derive(Debug, PartialEq)]
 pub(super) enum Cell<'a> {
     Empty,
@@ -40,11 +40,11 @@ pub(super) enum Cell<'a> {
 /// A column.
 pub(super) struct Column<'a> {
     array: &'a dyn Array,
-    kind: Kind,
+    kind: CellKind,
 }
 
 #[derive(Clone, Copy)]
-enum Kind {
+enum CellKind {
     Text,
     Boolean,
     Int32,
@@ -64,18 +64,18 @@ impl<'a> Column<'a> {
     /// `None` for a type that has no form in a spreadsheet.
     pub(super) fn new(array: &'a dyn Array) -> Option<Self> {
         let kind = match array.data_type() {
-            data_type if is_text(data_type) => Kind::Text,
-            DataType::Boolean => Kind::Boolean,
-            DataType::Int32 => Kind::Int32,
-            DataType::Int64 => Kind::Int64,
-            DataType::Float64 => Kind::Double,
-            DataType::Timestamp(unit, _) => Kind::Time(*unit),
-            DataType::Date32 => Kind::Date32,
-            DataType::Date64 => Kind::Date64,
-            DataType::List(item) if is_text(item.data_type()) => Kind::List,
-            DataType::LargeList(item) if is_text(item.data_type()) => Kind::LargeList,
-            data_type if is_scalar(data_type) => Kind::Decimal,
-            data_type if is_writable(data_type) => Kind::Json,
+            data_type if is_text(data_type) => CellKind::Text,
+            DataType::Boolean => CellKind::Boolean,
+            DataType::Int32 => CellKind::Int32,
+            DataType::Int64 => CellKind::Int64,
+            DataType::Float64 => CellKind::Double,
+            DataType::Timestamp(unit, _) => CellKind::Time(*unit),
+            DataType::Date32 => CellKind::Date32,
+            DataType::Date64 => CellKind::Date64,
+            DataType::List(item) if is_text(item.data_type()) => CellKind::List,
+            DataType::LargeList(item) if is_text(item.data_type()) => CellKind::LargeList,
+            data_type if is_scalar(data_type) => CellKind::Decimal,
+            data_type if is_writable(data_type) => CellKind::Json,
             _ => return None,
         };
         Some(Self { array, kind })
@@ -88,10 +88,10 @@ impl<'a> Column<'a> {
             return Cell::Empty;
         }
         match self.kind {
-            Kind::Text => text_cell(Cow::Borrowed(text(array, row).unwrap_or_default())),
-            Kind::Boolean => Cell::Boolean(array.as_boolean().value(row)),
-            Kind::Int32 => Cell::Number(array.as_primitive::<Int32Type>().value(row).into()),
-            Kind::Int64 => {
+            CellKind::Text => text_cell(Cow::Borrowed(text(array, row).unwrap_or_default())),
+            CellKind::Boolean => Cell::Boolean(array.as_boolean().value(row)),
+            CellKind::Int32 => Cell::Number(array.as_primitive::<Int32Type>().value(row).into()),
+            CellKind::Int64 => {
                 let value = array.as_primitive::<Int64Type>().value(row);
                 if value.unsigned_abs() <= EXACT_MAX {
                     // Below 2^53.
@@ -100,28 +100,28 @@ impl<'a> Column<'a> {
                     Cell::Text(Cow::Owned(value.to_string()))
                 }
             }
-            Kind::Double => {
+            CellKind::Double => {
                 let value = array.as_primitive::<Float64Type>().value(row);
                 if value.is_finite() { Cell::Number(value) } else { self.written(row) }
             }
-            Kind::Decimal => self.decimal(row),
-            Kind::Time(unit) => self.time(row, unit),
-            Kind::Date32 => self.date(row, array.as_primitive::<Date32Type>().value(row).into()),
-            Kind::Date64 => {
+            CellKind::Decimal => self.decimal(row),
+            CellKind::Time(unit) => self.time(row, unit),
+            CellKind::Date32 => self.date(row, array.as_primitive::<Date32Type>().value(row).into()),
+            CellKind::Date64 => {
                 let milliseconds = array.as_primitive::<Date64Type>().value(row);
                 self.date(row, milliseconds.div_euclid(MILLISECONDS_PER_DAY))
             }
-            Kind::List => {
+            CellKind::List => {
                 let mut joined = String::new();
                 join_list(&mut joined, array.as_list::<i32>(), row);
                 text_cell(Cow::Owned(joined))
             }
-            Kind::LargeList => {
+            CellKind::LargeList => {
                 let mut joined = String::new();
                 join_list(&mut joined, array.as_list::<i64>(), row);
                 text_cell(Cow::Owned(joined))
             }
-            Kind::Json => {
+            CellKind::Json => {
                 let mut json = Vec::new();
                 push_json(&mut json, array, row);
                 text_cell(Cow::Owned(String::from_utf8_lossy(&json).into_owned()))

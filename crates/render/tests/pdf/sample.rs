@@ -222,7 +222,7 @@ pub fn without_spaces(text: &str) -> String {
     text.chars().filter(kept).collect()
 }
 
-/// The common names in the directory file beside the repository, decoded.
+/// The common names in the directory file next to the repository, decoded.
 pub fn directory_names() -> Option<Vec<String>> {
     use std::collections::BTreeSet;
     let folder = std::env::current_dir().ok()?;
@@ -329,6 +329,7 @@ pub fn cover(rows: u64) -> Cover {
         unchanged: 48_106,
         missing: 4,
         stale: 0,
+        as_of: None,
         input_digest: None,
         attributes: Vec::new(),
         cursor: None,

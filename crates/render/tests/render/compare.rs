@@ -20,27 +20,27 @@ fn compare_plain(old: &str, new: &str, keys: &[&str]) -> Result<(String, Compari
 }
 
 #[test]
-fn what_came_went_and_changed() {
+fn what_was_added_removed_and_changed() {
     let old =
         "id,name,status,gone\r\n1,a,ACTIVE,x\r\n2,b,ACTIVE,x\r\n3,\"c,\r\nd\",ACTIVE,x\r\n4,e,ACTIVE,x\r\n";
     let new = "status,id,name,fresh\r\nACTIVE,5,f,y\r\nDISABLED,3,\"c,\r\nd\",y\r\nACTIVE,1,a,y\r\nLOCKED,2,B,y\r\n";
     let (text, comparison) = compare_plain(old, new, &["id"]).unwrap();
     let expected = "change,id,column,old,new\r\n\
-                    COLUMN_CAME,,fresh,,\r\n\
-                    COLUMN_WENT,,gone,,\r\n\
-                    CAME,5,,,\r\n\
+                    COLUMN_ADDED,,fresh,,\r\n\
+                    COLUMN_REMOVED,,gone,,\r\n\
+                    ADDED,5,,,\r\n\
                     CHANGED,3,status,ACTIVE,DISABLED\r\n\
                     CHANGED,2,status,ACTIVE,LOCKED\r\n\
                     CHANGED,2,name,b,B\r\n\
-                    WENT,4,,,\r\n";
+                    REMOVED,4,,,\r\n";
     assert_eq!(text, expected);
     let counts = Comparison {
-        came: 1,
-        went: 1,
+        added: 1,
+        removed: 1,
         changed: 2,
         unchanged: 1,
-        columns_came: vec!["fresh".to_owned()],
-        columns_went: vec!["gone".to_owned()],
+        columns_added: vec!["fresh".to_owned()],
+        columns_removed: vec!["gone".to_owned()],
         written: comparison.written.clone(),
     };
     assert_eq!((comparison.written.rows, &comparison), (7, &counts));
@@ -129,7 +129,7 @@ fn a_page_shows_what_cells_say_and_does_nothing_they_ask_for() {
         page.contains("Columns that only the earlier run has, and that are not compared: gone."),
         "{page}"
     );
-    for row in ["<tr class=\"CHANGED\">", "<tr class=\"CAME\">", "<tr class=\"WENT\">"] {
+    for row in ["<tr class=\"CHANGED\">", "<tr class=\"ADDED\">", "<tr class=\"REMOVED\">"] {
         assert_eq!(page.matches(row).count(), 1, "{row}");
     }
 }
@@ -143,7 +143,7 @@ fn a_page_is_bounded_and_says_so() {
     assert!(
         page.contains("The first 2,000 of 3,000 lines; the CSV file of this comparison has all of them.")
     );
-    assert_eq!(page.matches("<tr class=\"CAME\">").count(), 2_000);
+    assert_eq!(page.matches("<tr class=\"ADDED\">").count(), 2_000);
     assert_eq!(page.matches("é… (+7 characters)</td>").count(), 2_000);
     let (text, comparison) = compare_plain("id\r\n1\r\n", "id\r\n1\r\n", &["id"]).unwrap();
     let page = page_of(&text, "Accounts", &comparison);
@@ -182,7 +182,7 @@ proptest! {
         };
         for (key, after) in new.iter().rev() {
             match old.get(key) {
-                None => expected.push(line("CAME", key, ["", "", ""])),
+                None => expected.push(line("ADDED", key, ["", "", ""])),
                 Some(before) => {
                     if before.0 != after.0 {
                         expected.push(line("CHANGED", key, ["a", &before.0, &after.0]));
@@ -194,7 +194,7 @@ proptest! {
             }
         }
         for key in old.keys().filter(|key| !new.contains_key(key)) {
-            expected.push(line("WENT", key, ["", "", ""]));
+            expected.push(line("REMOVED", key, ["", "", ""]));
         }
         let mut reader = csv::Reader::from_reader(text.as_bytes());
         let found: Vec<Vec<String>> = reader.deserialize().collect::<Result<_, _>>().unwrap();

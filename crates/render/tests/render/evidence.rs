@@ -178,7 +178,7 @@ fn a_whole_package_holds() {
     );
     assert_eq!(verification.to_string(), expected);
     assert_eq!(bag, sample());
-    // Packed anew by another program, it is the same package.
+    // Packed again by another program, it is the same package.
     assert!(verify(&pack(&unpack(&bag))).holds());
 }
 
@@ -259,7 +259,7 @@ fn a_missing_an_added_and_a_renamed_member_are_named() {
         ["data/more.csv: it is there, but manifest-sha256.txt does not name it",]
     );
     assert_eq!(added("evidence-1/more"), ["more: it is there, but tagmanifest-sha256.txt does not name it"]);
-    assert_eq!(added("other/more"), ["other/more: it lies outside of the package's one folder"]);
+    assert_eq!(added("other/more"), ["other/more: it is outside the package's one folder"]);
 }
 
 #[test]

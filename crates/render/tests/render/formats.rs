@@ -228,7 +228,7 @@ fn rows_go_on_on_the_next_sheet_and_it_is_said() {
     assert_eq!(
         written.warnings,
         [
-            "the rows are on 3 sheets, for one sheet cannot hold them",
+            "the rows are on 3 sheets, because one sheet cannot hold them",
             "column \"t\": 1 texts are longer than a cell can hold (32767 characters) and are cut; the CSV file has them whole",
         ]
     );
@@ -318,7 +318,7 @@ fn pyarrow_reads_the_rows() {
 struct TinyDisk(tempfile::TempDir);
 
 impl TinyDisk {
-    /// `None`, with a word, where none can be had: only root may mount.
+    /// `None`, and a line that says so, where it cannot be mounted: only root may mount.
     fn new() -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().to_str().unwrap().to_owned();

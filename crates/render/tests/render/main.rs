@@ -166,7 +166,11 @@ fn nested_cells_are_json() {
 fn labels_are_an_option_and_a_file_may_have_no_rows() {
     let empty = batch(vec![("id", texts(&[])), ("name", texts(&[]))]);
     let mut sink = Vec::new();
-    let writer = CsvWriter::with_header(&mut sink, formats(&empty), Header::Labels);
+    let writer = CsvWriter::with_options(
+        &mut sink,
+        formats(&empty),
+        CsvOptions { header: Header::Labels, ..CsvOptions::default() },
+    );
     let written = writer.finish().unwrap();
     assert_eq!(String::from_utf8(sink).unwrap(), "\"Label, ID\",\"Label, NAME\"\r\n");
     assert_eq!((written.rows, written.bytes), (0, 27));

@@ -37,9 +37,12 @@ pub enum AuditOperation {
     SnapshotExpired,
     /// Files that nothing names are taken away.
     FilesRemoved,
+    /// A trail that was broken goes on from here.
+    Resealed,
 }
 
-/// How the published service's events name an act (`identity-and-search-schemas.yaml`, EventDocument).
+/// How the published service's events name an act (EventDocument in
+/// tests/published/search-document-schemas.yaml).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PublishedOperation {
     /// `action` and `technicalName`.
@@ -56,7 +59,7 @@ pub struct PublishedOperation {
 
 impl AuditOperation {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Start,
         Self::ReadResult,
         Self::Download,
@@ -72,6 +75,7 @@ impl AuditOperation {
         Self::SnapshotPublished,
         Self::SnapshotExpired,
         Self::FilesRemoved,
+        Self::Resealed,
     ];
 
     /// The name that is kept and hashed; it never changes.
@@ -92,6 +96,7 @@ impl AuditOperation {
             Self::SnapshotPublished => "snapshot_published",
             Self::SnapshotExpired => "snapshot_expired",
             Self::FilesRemoved => "files_removed",
+            Self::Resealed => "trail_resealed",
         }
     }
 
@@ -156,6 +161,13 @@ impl AuditOperation {
             Self::FilesRemoved => {
                 ("FILE_REMOVE_PASSED", "Remove File Passed", "REMOVE", "SYSTEM_CONFIG", "PASSED")
             }
+            Self::Resealed => (
+                "AUDIT_TRAIL_RESEAL_PASSED",
+                "Reseal Audit Trail Passed",
+                "RESEAL",
+                "SYSTEM_CONFIG",
+                "PASSED",
+            ),
         };
         PublishedOperation { action, name, operation, kind, status }
     }

@@ -2,6 +2,7 @@
 
 use super::DelimitedSettings;
 use super::splitter::RawRecord;
+use crate::dates::DatePlace;
 use crate::definition::FlagRule;
 use crate::named::{Found, Named, listed};
 use crate::reader::shown;
@@ -35,6 +36,8 @@ pub(super) struct Layout {
     /// Disabled, locked, system, privileged.
     pub(super) flags: [Option<Flag>; 4],
     pub(super) attributes: Vec<Attribute>,
+    /// The column with the data's date.
+    pub(super) as_of: Option<usize>,
     pub(super) warnings: Vec<String>,
 }
 
@@ -99,7 +102,7 @@ impl Layout {
         match &settings.attributes {
             None => {
                 let kept = header.iter().enumerate();
-                let kept = kept.filter(|(_, name)| !name.is_empty() && !withheld.contains(name));
+                let kept = kept.filter(|(_, name)| !name.is_empty() && named.keeps(name));
                 attributes.extend(kept.map(|(column, name)| attribute(name, column)));
             }
             Some(wanted) => {
@@ -121,7 +124,8 @@ impl Layout {
                 }
             }
         }
-        Ok(Self { native_identity, name, display_name, uuid, flags, attributes, warnings, header })
+        let as_of = settings.as_of.as_ref().and_then(DatePlace::column).and_then(find);
+        Ok(Self { native_identity, name, display_name, uuid, flags, attributes, as_of, warnings, header })
     }
 
     /// A column as a reason names it.

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::layout::{Flag, Layout};
 use super::splitter::{Fault, FaultKind, RawRecord, Splitter};
 use super::{DelimitedSettings, MAX_FIELD_BYTES, MAX_RECORD_BYTES};
+use crate::dates::ReadDate;
 use crate::input::{Input, Step};
 use crate::named::Named;
 use crate::reader::{Batch, ReadError, ReadSummary, RecordReader, Rejection};
@@ -21,6 +22,8 @@ pub struct DelimitedReader {
     splitter: Splitter,
     layout: Layout,
     separator: String,
+    path: String,
+    date: ReadDate,
     read: u64,
     rejected: u64,
     rejected_without_key: u64,
@@ -38,19 +41,15 @@ impl DelimitedReader {
     ///
     /// # Errors
     /// [`ReadError`], naming path, line and column and what was expected, when the file cannot be opened, has
-    /// no header, or has one that cannot be decoded, repeats a name, or lacks a column that the definition names.
+    /// no date in its name that should have one, has no header, or has one that cannot be decoded, repeats a name, or
+    /// lacks a column that the definition names.
     pub(crate) fn open(
         settings: &DelimitedSettings,
         base_dir: &Path,
         named: &Named,
     ) -> Result<Self, ReadError> {
-        let path = base_dir.join(&settings.path);
-        if let Some((key, reason)) = settings.fault() {
-            return Err(ReadError::Settings {
-                path: path.display().to_string(),
-                reason: format!("{key}: {reason}"),
-            });
-        }
+        let path = settings.file(base_dir)?;
+        let date = ReadDate::of(settings.as_of.as_ref(), std::slice::from_ref(&path))?;
         let declared = settings.declared_encoding().expect("an unknown encoding is a fault of the settings");
         let delimiter = u8::try_from(settings.delimiter).expect("a delimiter that is not ASCII is a fault");
         let mut input = Input::open(&path, declared)?;
@@ -84,6 +83,8 @@ impl DelimitedReader {
             splitter,
             layout,
             separator: settings.multi_value_separator.clone(),
+            path: path.display().to_string(),
+            date,
             read: 0,
             rejected: 0,
             rejected_without_key: 0,
@@ -122,6 +123,16 @@ impl DelimitedReader {
         Ok(flags)
     }
 
+    /// Holds the date of a sound record against that of the records before.
+    fn see_date(&mut self) -> Result<(), ReadError> {
+        let Some(column) = self.layout.as_of else { return Ok(()) };
+        let record = &self.splitter.record;
+        let line = record.line;
+        self.date.see(|_| record.field(column), || format!("line {line}")).map_err(|reason| {
+            ReadError::Header { path: self.path.clone(), line, column: column as u64 + 1, reason }
+        })
+    }
+
     /// Appends the record that the splitter has just completed and that is sound.
     fn append(&self, flags: [bool; 4], rows: &mut RecordBuilder) {
         let (record, layout) = (&self.splitter.record, &self.layout);
@@ -156,6 +167,7 @@ impl RecordReader for DelimitedReader {
             self.read += 1;
             match self.check() {
                 Ok(flags) => {
+                    self.see_date()?;
                     bytes += self.splitter.record.kept_bytes();
                     self.append(flags, &mut rows);
                 }
@@ -183,6 +195,8 @@ impl RecordReader for DelimitedReader {
         } else {
             None
         };
+        let path = self.path;
+        let as_of = self.date.end(self.ended).map_err(|reason| ReadError::Settings { path, reason })?;
         let mut warnings = self.layout.warnings;
         if self.input.is_disguised_utf8() {
             let read_as = self.input.encoding();
@@ -201,6 +215,7 @@ impl RecordReader for DelimitedReader {
             bytes,
             schema: self.layout.attributes.into_iter().map(|attribute| attribute.name).collect(),
             warnings,
+            as_of,
             changes_only: false,
             cursor: None,
         })

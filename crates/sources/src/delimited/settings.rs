@@ -1,9 +1,15 @@
 //! What a definition says about a delimited file.
 
+use std::path::{Path, PathBuf};
+
 use encoding_rs::Encoding;
 use serde::{Deserialize, Serialize};
 
+use crate::dates::DatePlace;
 use crate::definition::FlagRule;
+use crate::files::{find, path_fault};
+use crate::named::listed;
+use crate::reader::ReadError;
 
 /// Longest text, in bytes, that says what lines are not read.
 const COMMENT_BYTES_MAX: usize = 64;
@@ -12,8 +18,12 @@ const COMMENT_BYTES_MAX: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DelimitedSettings {
-    /// The file; a relative path is taken from the definition file's folder.
+    /// The file; a relative path is taken from the definition file's folder. The last part may have `*` for any
+    /// characters and `?` for one, where one file fits.
     pub path: String,
+    /// Where the date is that the data is of; without it the data is of now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<DatePlace>,
     /// What stands between fields: one ASCII character, neither a quote nor a line end. Default `,`.
     #[serde(default = "default_delimiter")]
     pub delimiter: char,
@@ -92,6 +102,7 @@ impl DelimitedSettings {
     pub fn new(path: impl Into<String>, native_identity: impl Into<String>) -> Self {
         Self {
             path: path.into(),
+            as_of: None,
             delimiter: default_delimiter(),
             encoding: default_encoding(),
             skip_lines: 0,
@@ -120,6 +131,25 @@ impl DelimitedSettings {
     /// Whether `delimiter` can separate fields.
     pub(crate) fn delimiter_is_usable(&self) -> bool {
         self.delimiter.is_ascii() && !matches!(self.delimiter, '"' | '\r' | '\n' | '\0')
+    }
+
+    /// The one file.
+    ///
+    /// # Errors
+    /// The settings are faulty, no file fits the pattern, or several do.
+    pub(crate) fn file(&self, base_dir: &Path) -> Result<PathBuf, ReadError> {
+        let path = base_dir.join(&self.path);
+        let refuse = |reason| ReadError::Settings { path: path.display().to_string(), reason };
+        if let Some((key, reason)) = self.fault() {
+            return Err(refuse(format!("{key}: {reason}")));
+        }
+        let mut files = find(&path)?;
+        if files.len() > 1 {
+            let name = |file: &PathBuf| file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let names: Vec<_> = files.iter().map(name).collect();
+            return Err(refuse(format!("expected one file of this pattern: found {}", listed(&names))));
+        }
+        files.pop().ok_or_else(|| refuse("expected one file of this pattern".to_owned()))
     }
 
     /// The flag rules with the names of their keys.
@@ -151,16 +181,20 @@ impl DelimitedSettings {
         for (key, rule) in self.flags() {
             named.extend(rule.map(|rule| (format!("delimited.{key}"), rule.column.as_str())));
         }
+        let date = self.as_of.as_ref().and_then(DatePlace::column);
+        named.extend(date.map(|name| ("delimited.as_of".to_owned(), name)));
         named
     }
 
     /// The first fault, as the key and what is wrong with it.
     pub(crate) fn fault(&self) -> Option<(String, String)> {
         let blank = |key: &str| Some((key.to_owned(), "must not be blank".to_owned()));
-        for (key, value) in [("path", &self.path), ("native_identity", &self.native_identity)] {
-            if value.trim().is_empty() {
-                return blank(key);
-            }
+        let dates = || self.as_of.as_ref().and_then(DatePlace::fault);
+        if let Some(fault) = path_fault(&self.path).or_else(dates) {
+            return Some(fault);
+        }
+        if self.native_identity.trim().is_empty() {
+            return blank("native_identity");
         }
         for (key, value) in
             [("name_column", &self.name_column), ("display_name", &self.display_name), ("uuid", &self.uuid)]

@@ -15,7 +15,7 @@ use super::actions::TableColumn;
 use super::log::{self, DataFile};
 use crate::account::{AccountSink, Record};
 use crate::named::Named;
-use crate::parquet::{Column, ROWS, builder};
+use crate::parquet::{Column, ROWS, builder, key_fault};
 use crate::reader::{Batch, ReadError, ReadSummary, RecordReader};
 
 /// What cannot be read is an error; Arrow's default is null.
@@ -28,6 +28,8 @@ struct DeltaReader {
     waiting: VecDeque<DataFile>,
     current: Option<Current>,
     columns: Vec<TableColumn>,
+    /// Which of them names the account.
+    key: Option<usize>,
     partition_columns: Vec<String>,
     sink: AccountSink,
     read: u64,
@@ -75,6 +77,7 @@ pub(crate) fn open(
         place: folder.display().to_string(),
         waiting: version.files,
         current: None,
+        key: sink.key_column(&names),
         columns: version.columns,
         partition_columns: version.partition_columns,
         sink,
@@ -131,25 +134,25 @@ impl DeltaReader {
                 Place::Absent => Values::Same(&[]),
             });
         }
+        let is_floating =
+            |key: &usize| matches!(&columns[*key], Values::Column(values) if values.is_floating());
+        let floating_key = self.key.filter(is_floating);
         for row in 0..rows.num_rows() {
-            let mut fields = Vec::with_capacity(columns.len());
-            let mut key_fault = None;
-            for (column, values) in self.columns.iter().zip(&columns) {
+            let mut record = Record { fields: Vec::with_capacity(columns.len()), ..Record::default() };
+            for (at, (column, values)) in self.columns.iter().zip(&columns).enumerate() {
                 let texts = match values {
                     Values::Column(column) => column.texts(row)?,
                     Values::Same(texts) => texts.to_vec(),
                 };
-                if let Values::Column(values) = values
-                    && column.name.eq_ignore_ascii_case(self.sink.key())
-                {
-                    key_fault = values.key_fault(&texts);
+                if floating_key == Some(at) {
+                    record.key_fault = key_fault(&texts);
                 }
                 if !texts.is_empty() {
-                    fields.push((column.name.clone(), texts));
+                    record.fields.push((column.name.clone(), texts));
                 }
             }
             self.read += 1;
-            self.sink.push(Record { fields, key_fault, ..Record::default() });
+            self.sink.push(record);
         }
         Ok(())
     }

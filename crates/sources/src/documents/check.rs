@@ -180,7 +180,7 @@ pub(super) struct Unknown {
 /// Most unknown names that are kept apart.
 const UNKNOWN_NAMES_MAX: usize = 100;
 
-/// What a published document says about itself beside its fields.
+/// What a published document says about itself in addition to its fields.
 const ENVELOPE: [&str; 6] = ["_type", "type", "_version", "_index", "pod", "org"];
 
 impl Unknown {

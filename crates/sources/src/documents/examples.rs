@@ -1,5 +1,5 @@
 //! A YAML file of named examples, as OpenAPI documents write them: a mapping from a name to a mapping whose
-//! `value` is the document (beside it may stand `summary` and whatever else an example has).
+//! `value` is the document (there may also be `summary` and whatever else an example has).
 //!
 //! Such files are small; this one is read into memory, within bounds.
 

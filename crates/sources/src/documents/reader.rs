@@ -197,6 +197,7 @@ impl DocumentReader {
             bytes,
             schema: Vec::new(),
             warnings: self.unknown.warnings(),
+            as_of: None,
             changes_only: false,
             cursor: None,
         })

@@ -24,7 +24,7 @@ pub const FIELD_KIND_KEYWORD: &str = "keyword";
 pub(super) const UTC: &str = "UTC";
 
 // In the examples only: of an access item `enabled`, `requestable`, `requestCommentsRequired`, `cloudEligible`,
-// `cloudGoverned` and `schema`, and `tagCount` beside the schema's `tagsCount`.
+// `cloudGoverned` and `schema`, and `tagCount` in addition to the schema's `tagsCount`.
 const IDENTITIES: &str = "
     id name displayName firstName lastName email phone created@ modified@ synced@
     inactive? protected? status employeeNumber disabled? locked?

@@ -33,7 +33,7 @@ pub fn delimited_file(data: &[u8]) {
     };
     let Outcome { rows, rejections, summary } = &outcome;
     assert_eq!(summary.bytes, file.len() as u64);
-    assert_eq!(summary.digest_sha256, hex(&Sha256::digest(file)));
+    assert_eq!(summary.digest_sha256, hex(Sha256::digest(file)));
     let lines = rows.iter().map(|row| row.line).chain(rejections.iter().map(|rejection| rejection.line));
     let ends = file.iter().filter(|byte| matches!(byte, b'\n' | b'\r')).count() as u64;
     // The header has a line of its own. In UTF-16 other units than line ends have such bytes, but none lacks them.

@@ -21,7 +21,7 @@ pub fn json_lines(data: &[u8]) {
         ..AccountSettings::new("id")
     };
     let outcome = with_file(data, |path| {
-        let settings = FileSettings { path: path.display().to_string(), account };
+        let settings = FileSettings { path: path.display().to_string(), as_of: None, account };
         drain(ndjson::open(&settings, path, Named::default()).expect("a file that is there is opened"))
     });
     let lines = data.split(|byte| *byte == b'\n').zip(1..);

@@ -93,7 +93,7 @@ pub(super) async fn start(
     };
     let (groups, groups_modified) = groups.map_or((None, None), |(text, modified)| (Some(text), modified));
     let definition = serde_json::to_vec(settings).map_err(|_| "the definition cannot be kept")?;
-    let definition = hex(&Sha256::digest(&definition));
+    let definition = hex(Sha256::digest(&definition));
     let mut cursor = Cursor { definition, controller, position, groups, reads: 0 };
     let last = last.and_then(|text| serde_json::from_str::<Cursor>(text).ok());
     let changed = last.filter(|last| last.reads < changes.full_every).and_then(|last| {

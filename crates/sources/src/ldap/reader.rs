@@ -19,7 +19,7 @@ use crate::remote::{Feed, RemoteReader, Stop};
 use crate::secret::{self, Environment, Secret};
 use crate::withheld::is_password;
 
-/// Connections for searches beside the one for accounts. A server keeps the place of one paged search for each
+/// Connections for searches in addition to the one for accounts. A server keeps the place of one paged search for each
 /// connection, so each of these does one search at a time.
 const SIDE_CONNECTIONS: usize = 4;
 /// Opens a directory for one read, of changes if `cursor` allows for it and the settings want it.

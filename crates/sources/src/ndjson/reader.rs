@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::values;
 use crate::account::{AccountSink, Record};
+use crate::dates::ReadDate;
 use crate::files::{FileSettings, Opened};
 use crate::named::Named;
 use crate::reader::{Batch, ReadError, ReadSummary, RecordReader, hex};
@@ -45,13 +46,15 @@ pub(crate) fn open(
     base_dir: &Path,
     named: Named,
 ) -> Result<Box<dyn RecordReader>, ReadError> {
-    let waiting: VecDeque<PathBuf> = settings.files(base_dir)?.into();
+    let files = settings.files(base_dir)?;
+    let mut sink = AccountSink::new(settings.account.clone(), named);
+    sink.date = ReadDate::of(settings.as_of.as_ref(), &files)?;
     let mut reader = NdjsonReader {
         place: base_dir.join(&settings.path).display().to_string(),
-        several: waiting.len() > 1,
-        waiting,
+        several: files.len() > 1,
+        waiting: files.into(),
         current: None,
-        sink: AccountSink::new(settings.account.clone(), named),
+        sink,
         hash: Sha256::new(),
         bytes: 0,
         incomplete: None,
@@ -212,6 +215,6 @@ impl RecordReader for NdjsonReader {
         let place = self.place;
         let refuse = |reason| ReadError::Settings { path: place, reason };
         let summary = self.sink.summary(self.incomplete.or(early)).map_err(refuse)?;
-        Ok(ReadSummary { digest_sha256: hex(&self.hash.finalize()), bytes: self.bytes, ..summary })
+        Ok(ReadSummary { digest_sha256: hex(self.hash.finalize()), bytes: self.bytes, ..summary })
     }
 }

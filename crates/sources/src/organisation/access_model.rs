@@ -176,14 +176,14 @@ fn entitlement_id(source: &str, attribute: &str, value: &str) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    let mut text = hex(&hash.finalize());
+    let mut text = hex(hash.finalize());
     text.truncate(32);
     text
 }
 
 /// 32 hex digits that follow from kind and name, as those of sources do.
 fn id(kind: &str, name: &str) -> String {
-    let mut text = hex(&Sha256::digest(format!("{kind}:{name}")));
+    let mut text = hex(Sha256::digest(format!("{kind}:{name}")));
     text.truncate(32);
     text
 }

@@ -8,4 +8,4 @@ mod values;
 
 pub(crate) use reader::{ROWS, builder, open};
 use values::kind;
-pub(crate) use values::{Column, json};
+pub(crate) use values::{Column, json, key_fault};

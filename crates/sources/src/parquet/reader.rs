@@ -13,8 +13,9 @@ use parquet::basic::Type as PhysicalType;
 use parquet::file::metadata::ColumnChunkMetaData;
 
 use super::kind;
-use super::values::Column;
+use super::values::{Column, key_fault};
 use crate::account::{AccountSink, Record};
+use crate::dates::ReadDate;
 use crate::files::{FileSettings, Opened};
 use crate::named::Named;
 use crate::reader::{Batch, ReadError, ReadSummary, RecordReader, shown};
@@ -32,6 +33,8 @@ struct ParquetReader {
     waiting: VecDeque<PathBuf>,
     current: Option<(Opened, ParquetRecordBatchReader)>,
     columns: Vec<String>,
+    /// Which of them names the account.
+    key: Option<usize>,
     sink: AccountSink,
     total: u64,
     read: u64,
@@ -48,8 +51,9 @@ pub(crate) fn open(
     base_dir: &Path,
     named: Named,
 ) -> Result<Box<dyn RecordReader>, ReadError> {
-    let waiting: VecDeque<PathBuf> = settings.files(base_dir)?.into();
+    let waiting = settings.files(base_dir)?;
     let mut sink = AccountSink::new(settings.account.clone(), named);
+    sink.date = ReadDate::of(settings.as_of.as_ref(), &waiting)?;
     let mut columns: Option<Vec<(String, String)>> = None;
     let mut total = 0;
     for path in &waiting {
@@ -70,8 +74,9 @@ pub(crate) fn open(
     sink.reported_total = Some(total);
     let columns: Vec<String> = columns.unwrap_or_default().into_iter().map(|(name, _)| name).collect();
     let place = base_dir.join(&settings.path).display().to_string();
-    let current = None;
-    Ok(Box::new(ParquetReader { place, waiting, current, columns, sink, total, read: 0, incomplete: None }))
+    let key = sink.key_column(&columns);
+    let (waiting, current, read, incomplete) = (waiting.into(), None, 0, None);
+    Ok(Box::new(ParquetReader { place, waiting, current, columns, key, sink, total, read, incomplete }))
 }
 
 /// Holds the columns of a file against those of the files before: one name with two kinds of values would give one account
@@ -152,20 +157,20 @@ fn without_nanoseconds(metadata: &ArrowReaderMetadata) -> Schema {
 impl ParquetReader {
     fn take(&mut self, rows: &arrow::record_batch::RecordBatch) -> Result<(), arrow::error::ArrowError> {
         let columns: Vec<Column> = rows.columns().iter().map(Column::new).collect::<Result<_, _>>()?;
+        let floating_key = self.key.filter(|key| columns[*key].is_floating());
         for row in 0..rows.num_rows() {
-            let mut fields = Vec::with_capacity(columns.len());
-            let mut key_fault = None;
-            for (name, column) in self.columns.iter().zip(&columns) {
+            let mut record = Record { fields: Vec::with_capacity(columns.len()), ..Record::default() };
+            for (at, (name, column)) in self.columns.iter().zip(&columns).enumerate() {
                 let texts = column.texts(row)?;
-                if name.eq_ignore_ascii_case(self.sink.key()) {
-                    key_fault = column.key_fault(&texts);
+                if floating_key == Some(at) {
+                    record.key_fault = key_fault(&texts);
                 }
                 if !texts.is_empty() {
-                    fields.push((name.clone(), texts));
+                    record.fields.push((name.clone(), texts));
                 }
             }
             self.read += 1;
-            self.sink.push(Record { fields, key_fault, ..Record::default() });
+            self.sink.push(record);
         }
         Ok(())
     }

@@ -42,12 +42,9 @@ impl Column {
         Ok(Self { array, list })
     }
 
-    /// Why the text of a row's value does not name an account: a floating-point number that is not whole, or so great
-    /// that its neighbours have the same text, may have been another number.
-    pub(crate) fn key_fault(&self, texts: &[String]) -> Option<&'static str> {
-        let is_number = |text: &String| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-        let is_sound = !self.array.data_type().is_floating() || texts.iter().all(is_number);
-        (!is_sound).then_some("is a floating-point number: expected a whole number below 2^53, or text")
+    /// Whether the values are floating-point numbers, of which not every one can name an account.
+    pub(crate) fn is_floating(&self) -> bool {
+        self.array.data_type().is_floating()
     }
 
     /// The values of a row: of a list its elements, null none.
@@ -60,6 +57,14 @@ impl Column {
         let texts = (0..elements.len()).map(|index| text(elements.as_ref(), index));
         texts.filter_map(Result::transpose).collect()
     }
+}
+
+/// Why a value of a column of floating-point numbers does not name an account: one that is not whole, or so great that
+/// its neighbours have the same text, may have been another number.
+pub(crate) fn key_fault(texts: &[String]) -> Option<&'static str> {
+    let is_whole = |text: &String| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    (!texts.iter().all(is_whole))
+        .then_some("is a floating-point number: expected a whole number below 2^53, or text")
 }
 
 /// One value as text; `None` for null.

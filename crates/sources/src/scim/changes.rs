@@ -6,7 +6,7 @@
 //! kept, tags must be strong.
 //!
 //! What is there is then told by the names of the last read, which the cursor holds; a source with more of them than
-//! [`CURSOR_BYTES_MAX`] is read anew each time.
+//! [`CURSOR_BYTES_MAX`] is read again each time.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -110,7 +110,7 @@ impl Gathering {
 }
 
 fn definition(settings: &ScimSettings) -> Option<String> {
-    Some(hex(&Sha256::digest(serde_json::to_vec(settings).ok()?)))
+    Some(hex(Sha256::digest(serde_json::to_vec(settings).ok()?)))
 }
 
 /// Whether accounts show what they are members of.

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use super::ScimSettings;
 use super::values::take;
 use super::version::EntityTag;
-use crate::reader::ReadError;
+use crate::reader::{ReadError, error_chain};
 use crate::secret::Secret;
 use crate::tls;
 
@@ -138,7 +138,7 @@ impl Service {
         }
     }
 
-    /// Asks once; beside a temporary refusal stands the wait that the service asks for.
+    /// Asks once; a temporary refusal comes with the wait that the service asks for.
     async fn ask(
         &self,
         path: &str,
@@ -152,7 +152,7 @@ impl Service {
             request = request.header(IF_NONE_MATCH, tag.text());
         }
         let mut answer = request.send().await.map_err(|error| {
-            let reason = format!("no connection: {}", chain(&error.without_url()));
+            let reason = format!("no connection: {}", error_chain(&error.without_url()));
             // A certificate does not become better by asking again.
             if reason.contains("certificate") { never(reason) } else { later(reason) }
         })?;
@@ -199,16 +199,6 @@ impl Service {
         page.tag = header;
         Ok(Some(page))
     }
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// A list response (RFC 7644, 3.4.2); a list without resources may leave them out.

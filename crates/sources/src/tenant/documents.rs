@@ -1,5 +1,5 @@
-//! The tenant's search documents as lines of JSON, the form in which files of search documents are read: written, or
-//! handed over line by line as a source.
+//! The tenant's search documents as lines of JSON, the form in which files of search documents are read. A thread of
+//! its own reads them and hands them over line by line.
 //!
 //! Roles, access profiles and entitlements are kept as documents and not as records: what they hold is published as
 //! documents, and reports take them so. The search gives them ready, in the published shape.
@@ -25,24 +25,8 @@ enum Stop {
     Incomplete(String),
 }
 
-/// Writes every document of an index that the client may see, one a line, in the order of their ids.
-///
-/// Of `settings` only how the tenant is reached counts. Blocks; may be called from anywhere. When the tenant or the
-/// time-out cuts the read short, the summary is not complete and what was written stands.
-///
-/// # Errors
-/// [`ReadError`] when nothing could be read, or `output` does not take it.
-pub fn write_documents(
-    settings: &TenantSettings,
-    index: DocumentType,
-    base_dir: &Path,
-    environment: Environment<'_>,
-    output: &mut (dyn Write + Send),
-) -> Result<ReadSummary, ReadError> {
-    let service = reader::connect(settings, base_dir, environment)?;
-    write(settings, service, index, output)
-}
-
+/// Writes every document of an index that the client may see, one a line, in the order of their ids. Blocks. When the
+/// tenant or the time-out cuts the read short, the summary is not complete.
 fn write(
     settings: &TenantSettings,
     mut service: Service,
@@ -60,28 +44,17 @@ fn write(
         hash: Sha256::new(),
         bytes: 0,
     };
-    // A thread of its own, so that a caller within a runtime is served, too.
-    let ended = std::thread::scope(|scope| {
-        let thread = scope.spawn(|| {
-            let ended = runtime.block_on(async {
-                match tokio::time::timeout(time_limit, work.all(&mut service)).await {
-                    Ok(ended) => ended,
-                    Err(_) => {
-                        let seconds = time_limit.as_secs();
-                        Err(Stop::Incomplete(format!("the read was not finished within {seconds} seconds")))
-                    }
-                }
-            });
-            runtime.shutdown_background();
-            ended
-        });
-        thread.join()
+    let ended = runtime.block_on(async {
+        match tokio::time::timeout(time_limit, work.all(&mut service)).await {
+            Ok(ended) => ended,
+            Err(_) => {
+                let seconds = time_limit.as_secs();
+                Err(Stop::Incomplete(format!("the read was not finished within {seconds} seconds")))
+            }
+        }
     });
-    let defect = |_| ReadError::Remote {
-        place: settings.url.clone(),
-        reason: "the reader stopped at a defect of its own".to_owned(),
-    };
-    let incomplete_reason = match ended.map_err(defect)? {
+    runtime.shutdown_background();
+    let incomplete_reason = match ended {
         Ok(()) => None,
         Err(Stop::Incomplete(reason)) => Some(reason),
         Err(Stop::Failed(error)) => return Err(error),
@@ -93,10 +66,11 @@ fn write(
         reported_total: work.pages.total,
         complete: incomplete_reason.is_none(),
         incomplete_reason,
-        digest_sha256: hex(&work.hash.finalize()),
+        digest_sha256: hex(work.hash.finalize()),
         bytes: work.bytes,
         schema: Vec::new(),
         warnings: Vec::new(),
+        as_of: None,
         changes_only: false,
         cursor: None,
     })

@@ -1,6 +1,6 @@
 //! The pages of a list, in order, each element once, with proof that none is missing.
 //!
-//! By offset, a page begins with the last element of the page before: when another stands there, elements came or
+//! By offset, a page begins with the last element of the page before: if another one is there, elements came or
 //! went meanwhile and the places of all have moved. Search-backed lists refuse places beyond 10,000; there the list
 //! goes on after the last id. The end of a list is a page that brings nothing new, never a total alone, for a total
 //! may itself be cut off at 10,000.

@@ -9,8 +9,11 @@
 //! cannot say is named in [`TenantMirror::left_out`], never dropped in silence; the same tenant gives the same
 //! definitions, under the same ids.
 
+mod changes;
 mod profile;
 mod transform;
+
+pub use changes::{SourceChange, SourceChangeKind, mirror_changes};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

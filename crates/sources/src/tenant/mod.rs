@@ -28,7 +28,8 @@ mod source;
 mod values;
 
 pub(crate) use documents::Mirror;
-pub use documents::write_documents;
-pub use mirror::{LeftOut, MirrorRequest, TenantMirror, mirror};
+pub use mirror::{
+    LeftOut, MirrorRequest, SourceChange, SourceChangeKind, TenantMirror, mirror, mirror_changes,
+};
 pub(crate) use reader::open;
 pub use settings::{TenantObjects, TenantSettings};

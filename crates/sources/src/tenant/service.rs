@@ -9,7 +9,7 @@ use reqwest::{Client, RequestBuilder, Response, StatusCode, redirect};
 use serde_json::Value;
 
 use super::TenantSettings;
-use crate::reader::ReadError;
+use crate::reader::{ReadError, error_chain};
 use crate::secret::{self, Environment, Secret};
 use crate::tls;
 
@@ -210,7 +210,7 @@ impl Service {
     /// Sends, and sorts out what is worth another attempt.
     async fn send(&self, request: RequestBuilder) -> Result<Response, Fault> {
         let answer = request.send().await.map_err(|error| {
-            let reason = format!("no connection: {}", chain(&error.without_url()));
+            let reason = format!("no connection: {}", error_chain(&error.without_url()));
             // A certificate does not become better by asking again.
             if reason.contains("certificate") { unusable(&reason) } else { Fault::Later(reason, None) }
         })?;
@@ -251,7 +251,7 @@ async fn body_of(mut answer: Response) -> Result<Vec<u8>, Fault> {
     let mut body = Vec::new();
     loop {
         let piece = answer.chunk().await.map_err(|error| {
-            Fault::Later(format!("the answer broke off: {}", chain(&error.without_url())), None)
+            Fault::Later(format!("the answer broke off: {}", error_chain(&error.without_url())), None)
         })?;
         let Some(piece) = piece else { return Ok(body) };
         if body.len() + piece.len() > ANSWER_BYTES_MAX {
@@ -270,14 +270,4 @@ fn parsed(body: &[u8]) -> Result<Value, Fault> {
             unusable("the answer is no JSON")
         }
     })
-}
-
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

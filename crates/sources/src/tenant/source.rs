@@ -71,7 +71,7 @@ pub(super) async fn account_schema(
 /// The account schema among a source's schemas.
 ///
 /// # Errors
-/// The answer is no list.
+/// The answer is not a list.
 pub(super) fn of_accounts(schemas: &Value) -> Result<Option<AccountSchema>, String> {
     let Value::Array(schemas) = schemas else {
         return Err("the tenant's answer is no list of schemas".to_owned());

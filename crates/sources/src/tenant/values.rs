@@ -27,7 +27,7 @@ pub(super) fn is_ours(name: &str) -> bool {
 /// The tenant's id of the identity that an account belongs to.
 pub(super) const IDENTITY_ID: &str = "tenant.identityId";
 
-/// What the tenant says about an account beside its columns, in order.
+/// What the tenant says about an account in addition to its columns, in order.
 pub(super) const ACCOUNT_FIELDS: [&str; 4] =
     ["tenant.id", IDENTITY_ID, "tenant.identityName", "tenant.manuallyCorrelated"];
 

@@ -55,7 +55,7 @@ fn a_domain_controller_is_read() {
         Some(["mail", "accountExpires", "pwdLastSet", "memberOf", "unicodePwd"].map(str::to_owned).to_vec());
     let outcome = read(settings.clone()).unwrap();
     assert_eq!(outcome.summary.incomplete_reason, None);
-    // Those that a domain has from its beginning beside ours: Administrator, Guest and krbtgt.
+    // Those that a domain has from its beginning, in addition to ours: Administrator, Guest and krbtgt.
     assert!(outcome.records.len() >= 7, "{:?}", outcome.records);
     let users = "CN=Domain Users,CN=Users,DC=example,DC=org";
     let expect = |account: &str, name: &str, rest: String| {

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use muster_sources::{
-    AttributeMapping, CorrelationRule, DelimitedSettings, DocumentType, DocumentsSettings, FlagRule,
-    IdentityStatus, LifecycleDefinition, ManagerDefinition, ManagerMatch, MappingSource, PreferDefinition,
-    ProfileDefinition, ReaderSettings, SourceDefinition, Template, Transform,
+    AttributeMapping, CorrelationRule, DatePlace, DelimitedSettings, DocumentType, DocumentsSettings,
+    FlagRule, IdentityStatus, LifecycleDefinition, ManagerDefinition, ManagerMatch, MappingSource,
+    PreferDefinition, ProfileDefinition, ReaderSettings, SourceDefinition, Template, Transform,
 };
 
 fn parse(text: &str) -> Result<SourceDefinition, String> {
@@ -24,6 +24,7 @@ refused_max_percent = 5
 
 [delimited]
 path = "people.tsv"
+as_of = { file_name = "people-{date}.tsv" }
 delimiter = "\t"
 encoding = "latin1"
 skip_lines = 2
@@ -99,6 +100,7 @@ fn whole() -> SourceDefinition {
         refused_max_percent: 5,
         reader: ReaderSettings::Delimited(DelimitedSettings {
             path: "people.tsv".to_owned(),
+            as_of: Some(DatePlace::FileName("people-{date}.tsv".to_owned())),
             delimiter: '\t',
             encoding: "latin1".to_owned(),
             skip_lines: 2,
@@ -322,10 +324,10 @@ fn faults_name_the_file_the_key_and_what_was_expected() {
 fn faults_of_shape_have_line_and_column() {
     let cases = [
         // The line of the text that is wrong, and what must be said of it.
-        ("merge_rows", "merge_row", ":22:1: unknown field `merge_row`"),
+        ("merge_rows", "merge_row", ":23:1: unknown field `merge_row`"),
         (r#"path = "people.tsv""#, "path = 1", ":11:8: invalid type: integer `1`, expected a string"),
         (r#""trim""#, r#""trimm""#, "unknown transform \"trimm\": expected \"trim\", \"lower\""),
-        ("index = 1", "index = -1", ":48:38: invalid value"),
+        ("index = 1", "index = -1", ":49:38: invalid value"),
         (r##"split = "#", "##, "", "not a transform: expected"),
         (r#"value = "employee""#, "", "expected exactly one of `from`, `value` and `template`"),
         ("{surname}@", "{surname@", "expected `}` after `{surname@example.com`"),

@@ -434,7 +434,7 @@ six:\n  value: {id: r6, _type: role, name: 10673}\n";
         read.rejections.iter().map(|rejection| rejection.reason.clone()).collect::<Vec<_>>(),
         expected
     );
-    // Where the mapping of the example begins, or its value where that stands beside the name.
+    // Where the mapping of the example begins, or its value if that is on the line of the name.
     let lines: Vec<_> = read.rejections.iter().map(|rejection| rejection.line).collect();
     assert_eq!(lines, [8, 9, 13, 15]);
 }

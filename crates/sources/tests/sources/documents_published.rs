@@ -2,6 +2,7 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "every other type of Arrow's fails the test")]
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use muster_sources::documents::{default_columns, schema};
@@ -9,20 +10,19 @@ use muster_sources::{DocumentType, DocumentsSettings};
 use serde_json::Value;
 
 use crate::documents::{read_file, read_named};
-use crate::support::beside_the_repository;
 
 const EXAMPLES: &str = "search-document-examples.yaml";
 
-/// The published files, where they are at hand.
-fn published(file: &str) -> Option<(std::path::PathBuf, Value)> {
-    let path = beside_the_repository(&format!("spec/{file}"))?;
+/// A published file.
+fn published(file: &str) -> (PathBuf, Value) {
+    let path = Path::new("../../tests/published").join(file);
     let value = serde_saphyr::from_str(&std::fs::read_to_string(&path).unwrap()).unwrap();
-    Some((path, value))
+    (path, value)
 }
 
 #[test]
 fn the_published_examples_load_unchanged_and_come_back_the_same() {
-    let Some((path, mut expected)) = published(EXAMPLES) else { return };
+    let (path, mut expected) = published(EXAMPLES);
     let settings = DocumentsSettings { path: EXAMPLES.to_owned(), index: None };
     let read = read_file(&settings, path.parent().unwrap()).unwrap();
     assert_eq!(read.rejections, []);
@@ -71,7 +71,7 @@ fn the_published_examples_load_unchanged_and_come_back_the_same() {
 
 #[test]
 fn the_published_examples_are_known_by_their_fields_alone() {
-    let Some((_, examples)) = published(EXAMPLES) else { return };
+    let (_, examples) = published(EXAMPLES);
     let names = ["identity", "accessProfile", "accountActivity", "entitlement", "event", "role"];
     let lines: Vec<String> = names.iter().map(|name| examples[name]["value"].to_string()).collect();
     let read = read_named("a.ndjson", lines.join("\r\n").as_bytes(), None).unwrap();
@@ -143,7 +143,7 @@ fn compare_all(path: &str, published: &Value, fields: &Fields, faults: &mut Vec<
 
 #[test]
 fn the_schemas_are_the_published_ones_and_what_the_examples_add() {
-    let Some((_, specification)) = published("identity-and-search-schemas.yaml") else { return };
+    let (_, specification) = published("search-document-schemas.yaml");
     let documents = [
         ("IdentityDocument", DocumentType::Identities),
         ("AccessProfileDocument", DocumentType::AccessProfiles),
@@ -157,7 +157,7 @@ fn the_schemas_are_the_published_ones_and_what_the_examples_add() {
         let published = &specification["components"]["schemas"][name];
         compare_all(name, published, schema(document_type).fields(), &mut faults);
     }
-    // Found by reading the examples beside the schemas.
+    // Found by comparing the examples with the schemas.
     let beyond = [
         "IdentityDocument.access.enabled",
         "IdentityDocument.access.requestable",

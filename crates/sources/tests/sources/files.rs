@@ -14,7 +14,7 @@ use parquet::arrow::ArrowWriter;
 use crate::support::{self, Outcome};
 
 fn settings(path: &str, native_identity: &str) -> FileSettings {
-    FileSettings { path: path.to_owned(), account: AccountSettings::new(native_identity) }
+    FileSettings { path: path.to_owned(), as_of: None, account: AccountSettings::new(native_identity) }
 }
 
 fn read(reader: ReaderSettings, folder: &Path) -> Result<Outcome, ReadError> {
@@ -309,6 +309,51 @@ fn passwords_are_kept_in_no_depth() {
     assert_eq!(outcome.records, ["1 1 {id=1, logins={\"name\":\"a\"}}"]);
     assert_eq!(outcome.summary.schema, ["id", "logins"]);
     assert_eq!(outcome.summary.warnings, ["\"Password\" is never kept"]);
+}
+
+/// The twin of the test of delimited files: a flag that such a column tells is told, and nothing more is said than that
+/// the column is never kept.
+#[test]
+fn passwords_are_not_kept_and_can_tell_flags() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines = concat!(
+        "{\"id\": \"1\", \"passwd\": \"!\", \"PIN\": \"1234\", \"pinned\": \"x\"}\n",
+        "{\"id\": \"2\", \"passwd\": \"$6$x\", \"PIN\": \"1\", \"pinned\": \"y\"}\n",
+    );
+    std::fs::write(folder.path().join("a.ndjson"), lines).unwrap();
+    let texts = |texts: [&str; 2]| -> ArrayRef { Arc::new(StringArray::from(texts.to_vec())) };
+    let columns = vec![
+        ("id", texts(["1", "2"])),
+        ("passwd", texts(["!", "$6$x"])),
+        ("PIN", texts(["1234", "1"])),
+        ("pinned", texts(["x", "y"])),
+    ];
+    write(&folder.path().join("a.parquet"), columns);
+    let with_flag = |path: &str| {
+        let mut settings = settings(path, "id");
+        settings.account.disabled = Some(FlagCondition {
+            attribute: "passwd".to_owned(),
+            values: Some(vec!["!".to_owned()]),
+            present: false,
+        });
+        settings
+    };
+    for (reader, lines) in [
+        (ReaderSettings::Ndjson(with_flag("a.ndjson")), [1, 2]),
+        (ReaderSettings::Parquet(with_flag("a.parquet")), [0, 0]),
+    ] {
+        let mut definition = support::definition_of(reader);
+        definition.never_kept = vec!["pin".to_owned()];
+        let outcome = support::read(&definition, folder.path()).unwrap();
+        let [first, second] = lines;
+        let expected =
+            [format!("{first} 1 [d] {{id=1, pinned=x}}"), format!("{second} 2 {{id=2, pinned=y}}")];
+        assert_eq!(outcome.records, expected);
+        assert_eq!(outcome.summary.schema, ["id", "pinned"]);
+        let mut warnings = outcome.summary.warnings;
+        warnings.sort_unstable();
+        assert_eq!(warnings, ["\"PIN\" is never kept", "\"passwd\" is never kept"]);
+    }
 }
 
 #[test]

@@ -267,7 +267,7 @@ fn the_password_may_be_in_the_environment() {
     let environment = |name: &str| (name == "DIRECTORY").then(|| PASSWORD.to_owned());
     let reader = muster_sources::open_source(&definition, Path::new("."), &environment);
     let text = reader.map(support::read_all).unwrap().err().map(|error| error.to_string());
-    // The CA file is beside the definition, and here it is not.
+    // The CA file is looked for in the folder of the definition, and here it is not there.
     assert_eq!(text.as_deref(), Some("cannot read ./ca.pem"));
     let reader = muster_sources::open_source(&definition, slapd.folder.path(), &environment).unwrap();
     assert_eq!(support::read_all(reader).unwrap().records.len(), 3);

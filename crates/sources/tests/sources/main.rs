@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's failure is its message")]
 
 mod active_directory;
+mod dates;
 mod definitions;
 mod delimited;
 mod delta;

@@ -136,18 +136,14 @@ pub fn record_text(batch: &RecordBatch, row: usize) -> String {
     result
 }
 
-/// A folder of real input beside the repository, where there is one.
+/// A folder of real input next to the repository, if there is one.
 pub fn real_data(folder: &str) -> Option<PathBuf> {
-    beside_the_repository(&format!("data/{folder}"))
-}
-
-/// A file or folder of `../shared` beside the repository, where there is one.
-pub fn beside_the_repository(path: &str) -> Option<PathBuf> {
+    let path = format!("data/{folder}");
     let found = std::env::current_dir()
         .unwrap()
         .ancestors()
         .skip(3)
-        .map(|outside| outside.join("shared").join(path))
+        .map(|outside| outside.join("shared").join(&path))
         .find(|candidate| candidate.exists());
     if found.is_none() {
         println!("SKIPPED: there is no ../shared/{path} beside the repository");

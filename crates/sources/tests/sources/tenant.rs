@@ -5,7 +5,7 @@ use std::path::Path;
 
 use muster_sources::{
     DocumentType, FlagCondition, ReadError, ReaderSettings, TenantObjects, TenantSettings, documents,
-    open_documents, open_source, write_tenant_documents,
+    open_documents, open_source,
 };
 use serde_json::{Value, json};
 
@@ -266,41 +266,36 @@ fn documents_of_an_index_as_lines() {
     let roles: Vec<Value> = (0..613).rev().map(role).collect();
     let documents = BTreeMap::from([("roles".to_owned(), roles)]);
     let tenant = Tenant::start(Data { documents, token_requests: 2, ..Data::default() });
-    let wanted = TenantSettings { objects: TenantObjects::Identities, source: None, ..settings(&tenant) };
-    let write = |index| {
-        let mut output = Vec::new();
-        let summary =
-            write_tenant_documents(&wanted, index, Path::new("."), &environment, &mut output).unwrap();
-        (String::from_utf8(output).unwrap(), summary)
+    let wanted = |index| TenantSettings {
+        objects: TenantObjects::Documents,
+        index: Some(index),
+        source: None,
+        ..settings(&tenant)
     };
-    let (text, summary) = write(DocumentType::Roles);
-    let expected: String = (0..613).map(|number| format!("{}\n", role(number))).collect();
-    assert_eq!(text, expected);
-    assert_eq!((summary.read, summary.reported_total, summary.incomplete_reason), (613, Some(613), None));
-    assert_eq!(summary.bytes, expected.len() as u64);
-    let (text, summary) = write(DocumentType::Entitlements);
-    assert_eq!((text.as_str(), summary.read, summary.complete), ("", 0, true));
-
-    // The same as a source.
-    let wanted =
-        TenantSettings { objects: TenantObjects::Documents, index: Some(DocumentType::Roles), ..wanted };
-    let definition = support::definition_of(ReaderSettings::Tenant(Box::new(wanted.clone())));
-    let mut reader = open_documents(&definition, Path::new("."), &environment).unwrap().unwrap();
-    let mut names = Vec::new();
-    while let Some(batch) = reader.next_batch().unwrap() {
-        assert!(batch.rejections.is_empty(), "{:?}", batch.rejections);
-        for typed in batch.documents {
-            assert_eq!(typed.document_type, DocumentType::Roles);
-            let documents = (0..typed.lines.len()).map(|row| documents::to_json(&typed.records, row));
-            names.extend(documents.map(|document| document.unwrap()["name"].as_str().unwrap().to_owned()));
+    let read_index = |index| {
+        let definition = support::definition_of(ReaderSettings::Tenant(Box::new(wanted(index))));
+        let mut reader = open_documents(&definition, Path::new("."), &environment).unwrap().unwrap();
+        let mut names = Vec::new();
+        while let Some(batch) = reader.next_batch().unwrap() {
+            assert!(batch.rejections.is_empty(), "{:?}", batch.rejections);
+            for typed in batch.documents {
+                assert_eq!(typed.document_type, index);
+                let documents = (0..typed.lines.len()).map(|row| documents::to_json(&typed.records, row));
+                names
+                    .extend(documents.map(|document| document.unwrap()["name"].as_str().unwrap().to_owned()));
+            }
         }
-    }
+        (names, reader.finish().unwrap())
+    };
+    let (names, summary) = read_index(DocumentType::Roles);
     assert_eq!(names, (0..613).map(|number| format!("Role {number}")).collect::<Vec<_>>());
-    let summary = reader.finish().unwrap();
     assert_eq!((summary.read, summary.reported_total, summary.incomplete_reason), (613, Some(613), None));
-    assert_eq!(summary.bytes, expected.len() as u64);
+    let lines: usize = (0..613).map(|number| role(number).to_string().len() + 1).sum();
+    assert_eq!(summary.bytes, lines as u64);
+    let (names, summary) = read_index(DocumentType::Entitlements);
+    assert_eq!((names.len(), summary.read, summary.complete), (0, 0, true));
     // Accounts are not there, and say so.
-    let text = read(wanted).err().unwrap().to_string();
+    let text = read(wanted(DocumentType::Roles)).err().unwrap().to_string();
     assert!(text.ends_with("holds search documents: expected a source of accounts"), "{text}");
 }
 

@@ -94,7 +94,7 @@ pub(super) fn announce(pool: PgPool, names: &Names) -> (Announcements, impl Futu
     (announcements, sending)
 }
 
-/// Hears what other processes tell, for ever.
+/// Receives what other processes announce, for ever.
 pub(super) async fn listen(pool: PgPool, names: Names, signals: Arc<Signals>) {
     loop {
         // The pauses grow within one outage.

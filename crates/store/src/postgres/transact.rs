@@ -1,7 +1,7 @@
 //! Transactions on PostgreSQL that end in a known way.
 //!
 //! Each transaction leaves a marker and learns its own number and the database's time when it begins. What broke
-//! before the commit was sent left nothing behind and is tried again. Where the connection breaks while the commit
+//! before the commit was sent changed nothing and is tried again. Where the connection breaks while the commit
 //! is under way, the database is asked whether it happened: the number says when the transaction is over
 //! (`pg_xact_status`), and the marker whether it was kept. The number alone would not do: after a crash, numbers
 //! that were given out and left no trace are given out again, to transactions that may well be committed. Then the
@@ -80,7 +80,7 @@ impl Postgres {
             if let Ok(value) = &mut outcome {
                 committed(value);
             }
-            // The caller may have gone; what was committed stands.
+            // The caller may be gone; what was committed stays.
             let _ = reply.send(outcome);
         };
         self.writing.spawn_on(transaction, &self.runtime);
@@ -136,8 +136,7 @@ impl Postgres {
                     Fate::Kept => return Ok(value),
                     Fate::Undone => error,
                     Fate::Unknown => {
-                        let text =
-                            "the store broke off while it kept a change: whether it was kept is not known";
+                        let text = "the connection to the store broke while it saved a change: whether the change is saved is not known";
                         return Err(unavailable(text.into(), error));
                     }
                 },

@@ -6,7 +6,7 @@ use sqlx::postgres::PgConnectOptions;
 use std::fmt;
 use std::str::FromStr;
 
-/// Parameters that may stand in the URL; others are refused, for a mistyped one could be a password.
+/// Parameters that the URL may have; others are refused, because a mistyped one could be a password.
 const PARAMETERS: [&str; 11] = [
     "application_name",
     "dbname",
@@ -45,7 +45,9 @@ impl FromStr for PostgresUrl {
     fn from_str(text: &str) -> Result<Self> {
         const EXPECTED: &str = "expected postgres://user:password@host:port/database";
         if !text.starts_with("postgres://") && !text.starts_with("postgresql://") {
-            return Err(Error::invalid(format!("no URL of a PostgreSQL database: {EXPECTED}")));
+            return Err(Error::invalid(format!(
+                "the text is not the URL of a PostgreSQL database: {EXPECTED}"
+            )));
         }
         let query = text.split_once('?').map_or("", |(_, query)| query);
         for parameter in query.split('&').filter(|parameter| !parameter.is_empty()) {

@@ -30,7 +30,7 @@ type Answer = Box<dyn FnOnce(Option<String>) + Send>;
 
 trait Job: Send {
     fn is_wanted(&self) -> bool;
-    /// Runs the work; `true` beside the answer when it is to be kept.
+    /// Runs the work. Returns the answer, and whether the work is to be committed.
     fn run<'c>(
         self: Box<Self>,
         connection: &'c mut SqliteConnection,
@@ -68,7 +68,7 @@ where
                     (Ok(_), Some(text)) => outcome = Err(Error::internal(NOT_KEPT, text)),
                     (Err(_), _) => {}
                 }
-                // The caller may have gone; what was committed stands.
+                // The caller may be gone; what was committed stays.
                 let _ = reply.send(outcome);
             });
             (keep, answer)
@@ -218,7 +218,7 @@ async fn transact(connection: &mut SqliteConnection, jobs: &mut Vec<Box<dyn Job>
             failure = execute(connection, "SAVEPOINT job").await.err();
         }
         if failure.is_some() {
-            job.refuse(Error::internal(NOT_KEPT, "an earlier change broke off"));
+            job.refuse(Error::internal(NOT_KEPT, "an earlier change failed in the middle"));
             continue;
         }
         let (keep, answer) = job.run(connection).await;

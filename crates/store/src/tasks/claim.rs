@@ -5,14 +5,14 @@ use crate::failure::failed;
 use crate::rows;
 use crate::session::{Moment, Session, Sql, values};
 use crate::store::{Announcer, Unattended};
-use crate::tasks::{end, lease_end};
+use crate::tasks::{end, entering, lease_end};
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::Result;
 use muster_reports::ids::WorkerId;
 use muster_reports::ports::LeaseState;
-use muster_reports::step::{self as durable, taken};
-use muster_reports::task::{AttemptEnd, Claim, Lease, Progress};
-use std::sync::Arc;
+use muster_reports::step::{Step, taken};
+use muster_reports::task::{Claim, Lease, Progress, TaskState};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// A lease that ends more leases from now than this was given when the clock was ahead.
@@ -35,8 +35,15 @@ pub(super) const DUE: Sql = Sql {
                FOR UPDATE SKIP LOCKED",
 };
 
+/// Gives a task to a worker.
+static CLAIM: LazyLock<String> = LazyLock::new(|| {
+    let set = "worker = $1, epoch = epoch + 1, attempts = attempts + 1, launched = coalesce(launched, $2), due = $3,
+         rows = 0, rows_expected = NULL";
+    format!("{} RETURNING *", entering(TaskState::Running, set, "seq = $4 AND epoch = $5"))
+});
+
 /// What one transaction of a claim led to.
-pub(super) enum Step {
+pub(super) enum ClaimStep {
     Claimed(Delivery),
     Nothing,
     /// It failed a task; there may be more that are due.
@@ -54,7 +61,6 @@ struct Release {
     unattended: Unattended,
     announcer: Announcer,
     caller_now: DateTime<Utc>,
-    recorder: Recorder,
 }
 
 impl Delivery {
@@ -64,9 +70,8 @@ impl Delivery {
         unattended: Unattended,
         announcer: Announcer,
         caller_now: DateTime<Utc>,
-        recorder: Recorder,
     ) {
-        self.release = Some(Release { unattended, announcer, caller_now, recorder });
+        self.release = Some(Release { unattended, announcer, caller_now });
     }
 
     pub(super) fn take(mut self) -> Claim {
@@ -77,15 +82,12 @@ impl Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         if let (Some(claim), Some(release)) = (self.claim.take(), self.release.take()) {
-            let ending = Arc::new((claim.lease, AttemptEnd::Released));
-            let (announcer, recorder) = (release.announcer, release.recorder);
+            let (lease, announcer) = (Arc::new(claim.lease), release.announcer);
             release.unattended.write(
                 release.caller_now,
                 move |session, moment| {
-                    let (ending, recorder) = (ending.clone(), recorder.clone());
-                    Box::pin(async move {
-                        end::end_attempt(session, ending, moment, u32::MAX, &recorder).await.map(drop)
-                    })
+                    let lease = lease.clone();
+                    Box::pin(async move { end::release(session, &lease, moment).await })
                 },
                 move || announcer.work(),
             );
@@ -102,7 +104,7 @@ pub(super) async fn step(
     lease: Duration,
     attempts_max: u32,
     recorder: &Recorder,
-) -> Result<Step> {
+) -> Result<ClaimStep> {
     const WHAT: &str = "claim a task";
     let now = moment.now;
     let ahead = now.checked_add_signed(
@@ -114,7 +116,7 @@ pub(super) async fn step(
         .map_err(|error| failed(WHAT, error))?;
     let due = session.first(DUE, values![rows::micros(now)]).await;
     let due = due.and_then(|row| row.as_ref().map(rows::task_row).transpose());
-    let Some(due) = due.map_err(|error| failed(WHAT, error))? else { return Ok(Step::Nothing) };
+    let Some(due) = due.map_err(|error| failed(WHAT, error))? else { return Ok(ClaimStep::Nothing) };
     let ending = if due.deadline <= now {
         end::fail_overdue(&mut session, due, now).await?
     } else if due.task.attempts >= attempts_max {
@@ -122,10 +124,7 @@ pub(super) async fn step(
     } else {
         let claimed = session
             .first(
-                "UPDATE tasks SET state = 'running', worker = $1, epoch = epoch + 1, attempts = attempts + 1,
-                     launched = coalesce(launched, $2), due = $3, rows = 0, rows_expected = NULL
-                 WHERE seq = $4 AND epoch = $5 AND state IN ('pending', 'running')
-                 RETURNING *",
+                CLAIM.as_str(),
                 values![
                     worker.as_str(),
                     rows::micros(now),
@@ -138,7 +137,7 @@ pub(super) async fn step(
         let claimed = claimed
             .and_then(|row| rows::task_row(&row.ok_or(sqlx::Error::RowNotFound)?))
             .map_err(|error| failed(WHAT, error))?;
-        taken(durable::Step::TaskClaimed);
+        taken(Step::TaskClaimed);
         let lease = Lease {
             task: claimed.task.id.clone(),
             tenant: claimed.task.tenant.clone(),
@@ -148,10 +147,10 @@ pub(super) async fn step(
             deadline: moment.told(claimed.deadline),
         };
         let claim = Box::new(Claim { task: claimed.task, lease });
-        return Ok(Step::Claimed(Delivery { claim: Some(claim), release: None }));
+        return Ok(ClaimStep::Claimed(Delivery { claim: Some(claim), release: None }));
     };
     recorder.append(&mut session, ending.as_slice()).await?;
-    Ok(Step::More)
+    Ok(ClaimStep::More)
 }
 
 /// Renews a lease that still holds, and keeps the progress.
@@ -183,6 +182,6 @@ pub(super) async fn heartbeat(
     let until = renewed
         .and_then(|row| row.map(|row| rows::as_time("due", row.integer("due")?)).transpose())
         .map_err(|error| failed("renew a lease", error))?;
-    taken(durable::Step::LeaseRenewed);
+    taken(Step::LeaseRenewed);
     Ok(until.map_or(LeaseState::Lost, |until| LeaseState::Held(moment.told(until))))
 }

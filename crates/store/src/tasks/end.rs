@@ -5,14 +5,14 @@ use crate::failure::failed;
 use crate::messages;
 use crate::rows::{self, TaskRow};
 use crate::session::{Moment, Read, Session, locking, values};
-use crate::tasks::held;
+use crate::tasks::{entering, held};
 use chrono::{DateTime, Utc};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{TaskId, TenantId};
 use muster_reports::ports::{AuditEvent, Cancelled};
 use muster_reports::step::{Step, taken};
 use muster_reports::task::{AttemptEnd, Lease, Message, Severity, TaskResult, TaskState};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 const FILES_MAX: usize = 100;
 const FILES_TEXT_MAX: usize = 256 * 1_024;
@@ -20,14 +20,37 @@ const COVER_MAX: usize = 16 * 1_024 * 1_024;
 /// Holds any list of messages that `messages::add` lets through.
 const MESSAGES_TEXT_MAX: usize = 64 * 1_024 * 1_024;
 
-/// Terminates the task if it is live, and then records `entry`.
+static TERMINATE: LazyLock<String> =
+    LazyLock::new(|| entering(TaskState::Terminated, "completed = $1, worker = NULL", "seq = $2"));
+
+static FAIL: LazyLock<String> = LazyLock::new(|| {
+    entering(TaskState::Failed, "completed = $1, worker = NULL, messages = $2", "seq = $3 AND epoch = $4")
+});
+
+static SUCCEED: LazyLock<String> = LazyLock::new(|| publishing(TaskState::Succeeded));
+static WARN: LazyLock<String> = LazyLock::new(|| publishing(TaskState::Warned));
+
+fn publishing(state: TaskState) -> String {
+    let set = "completed = $1, worker = NULL, messages = $2, rows = $3, rows_expected = $3, result_rows = $3,
+         files = $4, cover = $5";
+    entering(state, set, "seq = $6 AND epoch = $7")
+}
+
+static WAIT: LazyLock<String> = LazyLock::new(|| {
+    let set =
+        "worker = NULL, due = CASE WHEN $1 < deadline THEN $1 ELSE deadline END, attempts = attempts - $2,
+         messages = $3";
+    entering(TaskState::Pending, set, "seq = $4 AND epoch = $5")
+});
+
+/// Terminates the task of `entry` if it is live, and then records `entry`.
 pub(super) async fn cancel_recorded(
     mut session: Session<'_>,
     entry: Arc<Entry>,
     moment: Moment,
 ) -> Result<Cancelled> {
     let (tenant, id) = (&entry.event.caller.tenant, &entry.event.task);
-    let cancelled = cancel(&mut session, tenant, id, moment).await?;
+    let cancelled = terminate(&mut session, tenant, id, moment).await?;
     match cancelled {
         Cancelled::Now => audit::append(&mut session, &entry).await?,
         Cancelled::Before | Cancelled::TooLate(_) | Cancelled::Unknown => {}
@@ -36,7 +59,7 @@ pub(super) async fn cancel_recorded(
 }
 
 /// Terminates the task if it is live.
-pub(super) async fn cancel(
+async fn terminate(
     session: &mut Session<'_>,
     tenant: &TenantId,
     id: &TaskId,
@@ -60,13 +83,7 @@ pub(super) async fn cancel(
         TaskState::Pending | TaskState::Running => {}
     }
     let now = moment.after_waiting(session).await.map_err(wrong)?.now;
-    let done = session
-        .change(
-            "UPDATE tasks SET state = 'terminated', completed = $1, worker = NULL
-             WHERE seq = $2 AND state IN ('pending', 'running')",
-            values![rows::micros(now), row.seq],
-        )
-        .await;
+    let done = session.change(TERMINATE.as_str(), values![rows::micros(now), row.seq]).await;
     changed_one(WHAT, done)?;
     taken(Step::TaskTerminated);
     Ok(Cancelled::Now)
@@ -96,12 +113,24 @@ pub(super) async fn end_attempt(
             // Why an attempt failed is history once another succeeds: it must not make a result `Warned`.
             let text = format!("attempt {} of {attempts_max}: {}", row.task.attempts, message.text);
             let message = Message { severity: Severity::Info, key: message.key.clone(), text };
-            wait(session, row, Some(message), moment.kept(*not_before), 0).await?
+            wait(session, row, Some(message), moment.kept(*not_before), 0).await?;
+            None
         }
-        AttemptEnd::Released => wait(session, row, None, now, 1).await?,
+        AttemptEnd::Released => {
+            wait(session, row, None, now, 1).await?;
+            None
+        }
     };
     recorder.append(session, ending.as_slice()).await?;
     Ok(true)
+}
+
+/// Gives a task back whose claim nobody took, if its lease still holds.
+pub(super) async fn release(mut session: Session<'_>, lease: &Lease, moment: Moment) -> Result<()> {
+    let session = &mut session;
+    let Some(row) = held(session, lease, moment).await? else { return Ok(()) };
+    let moment = moment.after_waiting(session).await.map_err(|error| failed("end an attempt", error))?;
+    wait(session, row, None, moment.now, 1).await
 }
 
 /// Fails a live task whose deadline has passed. What ends a task gives the event to be recorded at the end of the
@@ -142,8 +171,7 @@ async fn fail(
     }
     let done = session
         .change(
-            "UPDATE tasks SET state = 'failed', completed = $1, worker = NULL, messages = $2
-             WHERE seq = $3 AND epoch = $4 AND state IN ('pending', 'running')",
+            FAIL.as_str(),
             values![
                 rows::micros(now),
                 &rows::to_json("the messages of a task", &row.task.messages, MESSAGES_TEXT_MAX)?,
@@ -174,14 +202,12 @@ async fn publish(
     rows::bounded("the cover of a result", &result.cover, COVER_MAX)?;
     messages::add(&mut row.task.messages, more.to_vec());
     let remarked = row.task.messages.iter().any(messages::is_remark);
-    let state = if remarked { TaskState::Warned } else { TaskState::Succeeded };
+    let (state, statement) =
+        if remarked { (TaskState::Warned, &WARN) } else { (TaskState::Succeeded, &SUCCEED) };
     let done = session
         .change(
-            "UPDATE tasks SET state = $1, completed = $2, worker = NULL, messages = $3, rows = $4,
-                 rows_expected = $4, result_rows = $4, files = $5, cover = $6
-             WHERE seq = $7 AND epoch = $8 AND state = 'running'",
+            statement.as_str(),
             values![
-                state.as_str(),
                 rows::micros(now),
                 &rows::to_json("the messages of a task", &row.task.messages, MESSAGES_TEXT_MAX)?,
                 rows::signed("the rows of a result", result.rows)?,
@@ -206,14 +232,11 @@ async fn wait(
     message: Option<Message>,
     not_before: DateTime<Utc>,
     uncounted: u32,
-) -> Result<Option<AuditEvent>> {
+) -> Result<()> {
     messages::add(&mut row.task.messages, message.into_iter().collect());
     let done = session
         .change(
-            "UPDATE tasks SET state = 'pending', worker = NULL,
-                 due = CASE WHEN $1 < deadline THEN $1 ELSE deadline END, attempts = attempts - $2,
-                 messages = $3
-             WHERE seq = $4 AND epoch = $5 AND state = 'running'",
+            WAIT.as_str(),
             values![
                 rows::micros(not_before),
                 i64::from(uncounted),
@@ -223,8 +246,7 @@ async fn wait(
             ],
         )
         .await;
-    changed_one("put a task back", done)?;
-    Ok(None)
+    changed_one("put a task back", done)
 }
 
 /// The row was read, and locked, in the same transaction, so the update must have found it.

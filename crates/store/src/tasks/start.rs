@@ -21,7 +21,7 @@ const CALLER_MAX: usize = 65_536;
 /// Holds any list of messages that `messages::add` lets through.
 const MESSAGES_MAX: usize = 64 * 1_024 * 1_024;
 
-/// Times that a start looks again where another one came between.
+/// Times that a start looks again after another start has intervened.
 const LOOKS_MAX: u32 = 100;
 
 /// Inserts a task unless an equal one is live or too many are.
@@ -43,7 +43,7 @@ pub(super) const LIVE: &str = "SELECT count(*) AS live FROM
 pub(super) const OF_CLIENT: &str = "SELECT count(*) AS ahead FROM
     (SELECT 1 FROM tasks WHERE tenant = $1 AND client = $2 AND state IN ('pending', 'running') LIMIT $3) AS ahead";
 
-/// How long the last run of a definition took that came to its end.
+/// How long the last run of a definition took that ended with a result.
 pub(super) const LAST_RUN: &str = "SELECT completed - launched AS took FROM tasks
     WHERE tenant = $1 AND definition = $2 AND state IN ('succeeded', 'warned') ORDER BY seq DESC LIMIT 1";
 
@@ -127,7 +127,7 @@ async fn accept(
     let wrong = |error| failed(WHAT, error);
     let new = &values.new;
     let live_max = i64::from(most.live);
-    // Over PostgreSQL equal starts take turns, so that numbers and times of their tasks stand in the same order.
+    // Over PostgreSQL equal starts take turns, so that numbers and times of their tasks are in the same order.
     let turn = format!("start {} {}", new.tenant.as_str(), new.dedup_key);
     session.alone_in(&turn).await.map_err(wrong)?;
     let same = values![new.tenant.as_str(), &new.dedup_key];
@@ -143,7 +143,7 @@ async fn accept(
             }
             None => {}
         }
-        // An equal one that ended has ended in what was committed; this one is later.
+        // An equal task that has ended did so in a committed transaction; this start is later.
         let moment = moment.after_waiting(session).await.map_err(wrong)?;
         let ahead = ahead(session, new, most.of_client).await.map_err(wrong)?;
         if ahead >= most.of_client {
@@ -189,7 +189,7 @@ async fn accept(
                 "{live_max} reports are waiting or running: expected fewer before another starts"
             )));
         }
-        // A node that does not take turns has come between.
+        // A node that does not take turns has intervened.
     }
     Err(Error::unavailable(
         "equal reports start and end all the time: expected a pause before another starts",
@@ -204,7 +204,7 @@ async fn ahead(session: &mut Session<'_>, new: &NewTask, most: u32) -> Read<u32>
     Ok(u32::try_from(ahead).unwrap_or(most))
 }
 
-/// How long the last run of the same definition took that came to its end.
+/// How long the last run of the same definition took that ended with a result.
 async fn last_run(session: &mut Session<'_>, new: &NewTask) -> Read<Option<TimeDelta>> {
     let found = session.first(LAST_RUN, values![new.tenant.as_str(), new.definition.as_str()]).await?;
     Ok(found.map(|row| row.integer("took")).transpose()?.map(TimeDelta::microseconds))

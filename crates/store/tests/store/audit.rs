@@ -1,4 +1,4 @@
-//! Whatever is done to an audit trail behind the service's back is found, over both databases.
+//! Every change of an audit trail that the service did not make is found, over both databases.
 //!
 //! The tampering is done as somebody with all rights in the database would do it: triggers and constraints off.
 
@@ -6,7 +6,7 @@ use crate::postgres;
 use muster_reports::audit::{AuditHead, AuditOperation, AuditRecord, Finding};
 use muster_reports::error::Category;
 use muster_reports::ids::{TaskId, TenantId};
-use muster_reports::ports::{AuditEvent, AuditTrail, SnapshotCatalogue, TaskStore};
+use muster_reports::ports::{AuditEvent, AuditTrail, Credentials, SnapshotCatalogue, TaskStore};
 use muster_store::{Place, SealKey, Settings, Store};
 use muster_testkit::build;
 use muster_testkit::postgres::PostgresServer;
@@ -98,7 +98,7 @@ fn cases() -> Vec<(&'static str, Vec<Finding>)> {
     cases
 }
 
-fn sealed() -> Settings {
+pub(crate) fn sealed() -> Settings {
     Settings { seal_key: Some(SealKey::new([7; 32])), ..postgres::settings() }
 }
 
@@ -107,7 +107,7 @@ fn elsewhere() -> TenantId {
 }
 
 /// Ten events of one tenant, among those of another.
-async fn ten_events(store: &Store) {
+pub(crate) async fn ten_events(store: &Store) {
     for number in 1..=10 {
         let event = build::audit_event(&format!("event-{number}"), build::start_of_time());
         store.record(&event).await.unwrap();
@@ -120,7 +120,7 @@ async fn ten_events(store: &Store) {
 async fn check(what: &str, place: &Place, findings: &[Finding]) {
     let store = Store::open(place, sealed()).await.unwrap();
     let seen = store.verify_audit(&build::tenant(), Vec::new()).await.unwrap();
-    assert_eq!(seen.findings, findings, "{what}");
+    assert_eq!(seen.findings.told, findings, "{what}");
     assert_eq!(seen.is_sound(), findings.is_empty());
     store.close().await;
 }
@@ -186,7 +186,7 @@ fn for_the_tenant(statements: &str) -> String {
     each.collect::<Vec<_>>().join(";")
 }
 
-async fn sqlite(path: &PathBuf, statements: String) {
+pub(crate) async fn sqlite(path: &PathBuf, statements: String) {
     use sqlx::Connection;
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
     let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
@@ -210,13 +210,13 @@ async fn a_state_that_was_put_back_is_found_by_a_noted_head() {
     assert_eq!((first.events, first.head.sequence, first.is_sound()), (10, 10, true));
     store.record(&build::audit_event("event-11", build::start_of_time())).await.unwrap();
     let second = store.verify_audit(&tenant, vec![AuditHead::empty(), first.head.clone()]).await.unwrap();
-    assert!(second.is_sound(), "what was noted earlier is still there: {:?}", second.findings);
+    assert!(second.is_sound(), "what was noted earlier is still there: {:?}", second.findings.told);
     store.close().await;
     std::fs::copy(&older, &path).unwrap();
     let store = Store::open(&place, sealed()).await.unwrap();
     assert!(store.verify_audit(&tenant, vec![first.head.clone()]).await.unwrap().is_sound());
     let seen = store.verify_audit(&tenant, vec![first.head, second.head]).await.unwrap();
-    assert_eq!(seen.findings, [Finding::NotedHeadMissing { sequence: 11 }]);
+    assert_eq!(seen.findings.told, [Finding::NotedHeadMissing { sequence: 11 }]);
 }
 
 /// The seal needs the key: another one, or none, is told.
@@ -230,7 +230,7 @@ async fn a_head_is_sealed_with_the_services_key() {
     let other = Settings { seal_key: Some(SealKey::new([8; 32])), ..sealed() };
     let store = Store::open(&place, other).await.unwrap();
     let seen = store.verify_audit(&build::tenant(), Vec::new()).await.unwrap();
-    assert_eq!(seen.findings, [Finding::SealWrong]);
+    assert_eq!(seen.findings.told, [Finding::SealWrong]);
     assert!(!format!("{store:?}").contains("8, 8"), "the key is not shown");
     let unsealed = store.verify_audit(&TenantId::new("nobody"), Vec::new()).await.unwrap();
     assert!(unsealed.is_sound() && unsealed.events == 0, "an empty trail needs no seal");
@@ -268,7 +268,7 @@ async fn two_nodes_make_one_chain() {
         );
         after += page.len() as u64;
         let seen = nodes[1].verify_audit(&tenant, Vec::new()).await.unwrap();
-        assert!(seen.is_sound(), "{:?}", seen.findings);
+        assert!(seen.is_sound(), "{:?}", seen.findings.told);
     }
     for part in recording {
         part.await.unwrap();
@@ -276,7 +276,7 @@ async fn two_nodes_make_one_chain() {
 }
 
 /// What somebody does who may write to the database and has no key: events are changed and hashed again.
-async fn forge(path: &PathBuf, head_too: bool) {
+pub(crate) async fn forge(path: &PathBuf, head_too: bool) {
     use sqlx::{Connection, Row};
     let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path);
     let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
@@ -319,12 +319,12 @@ async fn forge(path: &PathBuf, head_too: bool) {
 
 fn is_refused<T: std::fmt::Debug>(outcome: muster_reports::Result<T>, why: &str) {
     let error = outcome.unwrap_err();
-    assert_eq!(error.category, Category::Unavailable);
+    assert_eq!(error.category, Category::Broken);
     assert!(error.message.contains("the audit trail is broken"), "{}", error.message);
     assert!(error.message.contains(why), "{}", error.message);
 }
 
-/// The next event would be sealed with the forgery behind it.
+/// The seal of the next event would cover the forgery.
 #[tokio::test]
 async fn a_forged_trail_is_never_extended() {
     let dir = tempfile::tempdir().unwrap();
@@ -335,12 +335,12 @@ async fn a_forged_trail_is_never_extended() {
         let place = Place::Sqlite(path.clone());
         let store = Store::open(&place, sealed()).await.unwrap();
         ten_events(&store).await;
-        store.audit_can_go_on(&build::tenant()).await.unwrap();
+        store.can_go_on(&build::tenant()).await.unwrap();
         store.holds_from(&build::tenant(), 3).await.unwrap();
         store.close().await;
         forge(&path, head_too).await;
         let store = Store::open(&place, sealed()).await.unwrap();
-        is_refused(store.audit_can_go_on(&build::tenant()).await, why);
+        is_refused(store.can_go_on(&build::tenant()).await, why);
         is_refused(store.record(&build::audit_event("event-11", build::start_of_time())).await, why);
         assert!(store.holds_from(&build::tenant(), 3).await.is_err(), "no evidence is made of it");
         // What must be recorded is not done, what need not be is.
@@ -354,7 +354,7 @@ async fn a_forged_trail_is_never_extended() {
         let seen = store.verify_audit(&build::tenant(), Vec::new()).await.unwrap();
         let expected =
             if head_too { Finding::SealWrong } else { Finding::HeadDiffers { kept: 10, found: 10 } };
-        assert_eq!((seen.events, seen.findings), (10, vec![expected]), "what was forged is still found");
+        assert_eq!((seen.events, seen.findings.told), (10, vec![expected]), "what was forged is still found");
         store.close().await;
     }
 }
@@ -379,7 +379,7 @@ async fn a_changed_event_behind_the_end_is_found_where_it_is_asked_for() {
 }
 
 /// A task, a snapshot and a credential, each with the event of its beginning.
-async fn beginnings(store: &Store, number: u64) {
+pub(crate) async fn beginnings(store: &Store, number: u64) {
     let at = build::start_of_time();
     let event = |operation, about: &str, task: &str| AuditEvent {
         id: format!("{about}{task}"),
@@ -396,10 +396,10 @@ async fn beginnings(store: &Store, number: u64) {
     store.publish_recorded(&published, &build::manifest(&snapshot, at)).await.unwrap();
     let client = format!("client-{number}");
     let created = event(AuditOperation::CredentialCreated, &client, "");
-    store.create_credential(&build::credential(&client, at), Some(&created)).await.unwrap();
+    store.create(&build::credential(&client, at), &created).await.unwrap();
 }
 
-fn unrecorded(number: u64) -> Vec<Finding> {
+pub(crate) fn unrecorded(number: u64) -> Vec<Finding> {
     let first = |what, first: String| Finding::Unrecorded { what, count: 3 - number, first };
     vec![
         first("tasks", build::task_id(number).to_string()),
@@ -419,14 +419,14 @@ async fn check_cuts(open: impl AsyncFn() -> Store, sql: impl AsyncFn(&str)) {
     sql("CREATE TABLE earlier AS SELECT * FROM audit_heads").await;
     beginnings(&store, 2).await;
     let tenant = build::tenant();
-    assert_eq!(store.verify_audit(&tenant, Vec::new()).await.unwrap().findings, []);
+    assert_eq!(store.verify_audit(&tenant, Vec::new()).await.unwrap().findings.told, []);
     sql(CUT).await;
-    assert_eq!(store.verify_audit(&tenant, Vec::new()).await.unwrap().findings, unrecorded(2));
+    assert_eq!(store.verify_audit(&tenant, Vec::new()).await.unwrap().findings.told, unrecorded(2));
     sql(WIPED).await;
-    assert_eq!(store.verify_audit(&tenant, Vec::new()).await.unwrap().findings, unrecorded(1));
+    assert_eq!(store.verify_audit(&tenant, Vec::new()).await.unwrap().findings.told, unrecorded(1));
     // What is recorded afterwards hides nothing.
     store.record(&build::audit_event("later", build::start_of_time())).await.unwrap();
-    assert_eq!(store.verify_audit(&tenant, Vec::new()).await.unwrap().findings, unrecorded(1));
+    assert_eq!(store.verify_audit(&tenant, Vec::new()).await.unwrap().findings.told, unrecorded(1));
     store.close().await;
 }
 

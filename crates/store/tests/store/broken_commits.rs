@@ -1,6 +1,6 @@
 //! A connection that breaks in the very moment of a commit: the store finds out whether it happened.
 //!
-//! A relay stands between store and server and cuts connections where it is told to.
+//! A relay between store and server cuts connections where it is told to.
 
 use crate::postgres::{open, settings};
 use muster_reports::error::Category;
@@ -8,8 +8,8 @@ use muster_reports::ids::WorkerId;
 use muster_reports::ports::{Cancelled, Started, TaskStore};
 use muster_reports::task::{AttemptEnd, TaskState};
 use muster_store::{Settings, Store};
-use muster_testkit::build;
 use muster_testkit::postgres::PostgresServer;
+use muster_testkit::{acts, build};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
@@ -141,7 +141,7 @@ async fn a_write_happens_once_however_its_commit_breaks() {
             let done = AttemptEnd::Done { result, messages: Vec::new() };
             assert!(store.end_attempt(&claim.lease, done, now).await.unwrap(), "{cut:?}: the lease held");
         } else {
-            let cancelled = store.cancel(&tenant, &claim.task.id, now).await.unwrap();
+            let cancelled = acts::cancel(&store, &tenant, &claim.task.id, now).await.unwrap();
             assert_eq!(cancelled, Cancelled::Now, "{cut:?}: not before, and not too late");
         }
         let ended = sound.task(&tenant, &claim.task.id).await.unwrap().unwrap();
@@ -160,7 +160,7 @@ async fn an_outcome_that_cannot_be_found_out_is_said_to_be_unknown() {
     relay.set(Cut::AnswerThenAll);
     let error = store.start(build::new_task(1, now)).await.unwrap_err();
     assert_eq!(error.category, Category::Unavailable);
-    assert!(error.message.ends_with("whether it was kept is not known"), "{}", error.message);
+    assert!(error.message.ends_with("whether the change is saved is not known"), "{}", error.message);
     relay.set(Cut::Nothing);
     let again = sound.start(build::same_as(1, build::new_task(2, now))).await.unwrap();
     assert!(matches!(&again, Started::Live(task) if task.id == build::task_id(1)), "{again:?}");

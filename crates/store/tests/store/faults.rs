@@ -9,8 +9,8 @@ use muster_reports::ids::{TaskId, WorkerId};
 use muster_reports::ports::TaskStore;
 use muster_reports::task::{AttemptEnd, NewTask, TaskState};
 use muster_store::{Settings, Store};
-use muster_testkit::build;
 use muster_testkit::postgres::{Durability, PostgresServer, Shutdown};
+use muster_testkit::{acts, build};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-/// Short, so that what a broken claim leaves behind is soon taken up.
+/// Short, so that the task of a broken claim is soon taken again.
 const LEASE: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(600);
 const STARTERS: u64 = 8;
@@ -38,7 +38,7 @@ fn impatient() -> Settings {
 struct Seen {
     /// Accepted tasks by the key they are about.
     accepted: Mutex<BTreeMap<u64, TaskId>>,
-    /// Keys of which a start once came back without an answer.
+    /// Keys of which a start once got no answer.
     unsure: Mutex<BTreeSet<u64>>,
     claims: Mutex<Vec<(TaskId, u64)>>,
     published: Mutex<Vec<TaskId>>,
@@ -131,7 +131,7 @@ impl Load {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
-        // Tasks whose start went without an answer end too.
+        // Tasks whose start got no answer end too.
         while !store.live_attempts().await.unwrap().is_empty() {
             assert!(began.elapsed() < PATIENCE, "some attempts do not end");
             tokio::time::sleep(Duration::from_millis(20)).await;
@@ -291,7 +291,7 @@ async fn a_cancel_is_heard_after_a_restart() {
         });
         server.stop(Shutdown::Fast);
         server.restart();
-        one.cancel(&build::tenant(), &id, now).await.unwrap();
+        acts::cancel(&one, &build::tenant(), &id, now).await.unwrap();
         tokio::time::timeout(PATIENCE, waiting).await.unwrap().unwrap();
     }
 }

@@ -4,9 +4,8 @@
 
 mod audit;
 mod broken_commits;
-
 mod faults;
 mod order;
 mod postgres;
-mod registry;
+mod reseal;
 mod sqlite;

@@ -1,4 +1,4 @@
-//! The times of rows stand in the order in which they were committed: a change reads the clock when its turn has
+//! The times of rows are in the order in which they were committed: a change reads the clock when its turn has
 //! come, not when its caller asked.
 
 use crate::postgres::{open, settings};
@@ -8,7 +8,7 @@ use muster_reports::ports::{Cancelled, Clock, Started, TaskStore};
 use muster_reports::task::{Task, TaskState};
 use muster_store::{Deciding, Place, Settings, Store};
 use muster_testkit::postgres::PostgresServer;
-use muster_testkit::{TestClock, build};
+use muster_testkit::{TestClock, acts, build};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -45,7 +45,7 @@ async fn starts_follow_ends(stores: &[Arc<Store>], clock: Arc<dyn Clock>) {
                 let task = match store.start(build::same_as(key, new)).await.unwrap() {
                     Started::New(task) | Started::Live(task) => task,
                 };
-                store.cancel(&build::tenant(), &task.id, clock.now()).await.unwrap();
+                acts::cancel(&*store, &build::tenant(), &task.id, clock.now()).await.unwrap();
                 ids.push(task.id);
             }
             ids
@@ -101,7 +101,7 @@ async fn over_sqlite_the_clock_is_read_when_the_turn_has_come() {
     let task = store.start(new).await.unwrap().task();
     assert_eq!(task.created, started);
     let ended = clock.advance(TimeDelta::seconds(2));
-    assert_eq!(store.cancel(&build::tenant(), &task.id, asked).await.unwrap(), Cancelled::Now);
+    assert_eq!(acts::cancel(&store, &build::tenant(), &task.id, asked).await.unwrap(), Cancelled::Now);
     let task = store.task(&build::tenant(), &task.id).await.unwrap().unwrap();
     assert_eq!(task.completed, Some(ended));
 
@@ -126,7 +126,7 @@ async fn over_postgres_a_change_that_waited_is_later_than_what_it_waited_for() {
     run(&mut other, "BEGIN; UPDATE tasks SET rows = 7").await;
     let cancelling = tokio::spawn({
         let (store, id) = (store.clone(), id.clone());
-        async move { store.cancel(&build::tenant(), &id, build::start_of_time()).await }
+        async move { acts::cancel(&*store, &build::tenant(), &id, build::start_of_time()).await }
     });
     let waits = format!(
         "SELECT count(*) > 0 FROM pg_locks JOIN pg_stat_activity USING (pid)

@@ -10,7 +10,7 @@ use muster_reports::ports::{
 use muster_reports::task::{AttemptEnd, Progress, TaskState};
 use muster_store::{Deciding, Place, Settings, Store};
 use muster_testkit::postgres::{PASSWORD, PostgresServer};
-use muster_testkit::{MemoryStore, build, contract};
+use muster_testkit::{MemoryStore, acts, build, contract};
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,18 +70,6 @@ async fn postgres_keeps_the_other_contracts() {
     contract::relay_log_contract(async || open().await as _).await;
 }
 
-#[tokio::test]
-async fn several_sources_are_registered_at_once() {
-    let Some(server) = PostgresServer::shared() else { return };
-    crate::registry::several_sources_are_registered_at_once(&*fresh(&server, settings()).await).await;
-}
-
-#[tokio::test]
-async fn a_source_is_removed_with_its_links() {
-    let Some(server) = PostgresServer::shared() else { return };
-    crate::registry::a_source_is_removed_with_its_links(&*fresh(&server, settings()).await).await;
-}
-
 #[test]
 fn random_commands_are_answered_as_the_fake_answers_them() {
     let Some(server) = PostgresServer::shared() else { return };
@@ -120,12 +108,11 @@ async fn a_reopened_store_has_everything() {
     let event = build::audit_event("event", now);
 
     let store = open(&url, told_the_time()).await.unwrap();
-    store.publish(&tenant, &manifest).await.unwrap();
-    store.create(&credential).await.unwrap();
-    store.put_source(&tenant, &source).await.unwrap();
-    store.put_links(&tenant, std::slice::from_ref(&link)).await.unwrap();
+    acts::publish(&store, &tenant, &manifest).await.unwrap();
+    acts::create(&store, &credential).await.unwrap();
+    acts::put_sources(&store, &tenant, std::slice::from_ref(&source)).await.unwrap();
+    acts::put_links(&store, &tenant, std::slice::from_ref(&link)).await.unwrap();
     store.record(&event).await.unwrap();
-    let secret = store.secret("signing", || vec![1, 2, 3]).await.unwrap();
     store.start(build::new_task(1, now)).await.unwrap();
     let first = store.claim(&worker(1), now, LEASE).await.unwrap().unwrap();
     assert!(store.end_attempt(&first.lease, done(&first), now).await.unwrap());
@@ -141,12 +128,12 @@ async fn a_reopened_store_has_everything() {
     assert_eq!(store.kept().await.unwrap(), [manifest]);
     assert_eq!(store.credential(&credential.caller.client).await.unwrap().as_ref(), Some(&credential));
     assert_eq!(store.credentials(&tenant).await.unwrap(), std::slice::from_ref(&credential));
-    assert!(store.disable_credential(&tenant, &credential.caller.client, None).await.unwrap());
+    let disabled = build::audit_event("disabled", now);
+    assert!(store.disable(&credential.caller.client, &disabled).await.unwrap());
     assert!(!store.credential(&credential.caller.client).await.unwrap().unwrap().enabled);
     assert_eq!(store.sources(&tenant).await.unwrap(), [source]);
     assert_eq!(store.links(&tenant).await.unwrap(), [link]);
-    assert_eq!(store.events(&tenant, 0, 10).await.unwrap()[0].event, event);
-    assert_eq!(store.secret("signing", || panic!("it is made once")).await.unwrap(), secret);
+    assert_eq!(store.events(&tenant, 4, 10).await.unwrap()[0].event, event, "after four of the acts");
     for task in [&ended, &running.task] {
         assert_eq!(store.task(&tenant, &task.id).await.unwrap().as_ref(), Some(task));
     }
@@ -179,7 +166,7 @@ async fn the_clock_of_the_database_decides() {
     assert_eq!(told, TimeDelta::seconds(30), "told in the claiming node's time");
     let left = (claim.lease.deadline - late).num_seconds();
     assert!((3_540..=3_600).contains(&left), "an hour from the start, on the claiming node's clock: {left}");
-    // The other node's clock is days behind, and a far later time on it changes nothing either.
+    // The other node's clock is days late, and a far later time on it changes nothing either.
     for now in [early, early + TimeDelta::days(300)] {
         assert!(one.claim(&worker(1), now, LEASE).await.unwrap().is_none(), "the lease holds for 30 seconds");
     }
@@ -311,7 +298,7 @@ async fn a_start_and_a_cancel_reach_the_other_node() {
                 Instant::now()
             }
         });
-        assert_eq!(one.cancel(&build::tenant(), &id, now).await.unwrap(), Cancelled::Now);
+        assert_eq!(acts::cancel(&*one, &build::tenant(), &id, now).await.unwrap(), Cancelled::Now);
         let cancelled = Instant::now();
         let seen = tokio::time::timeout(LEASE, waiting).await.unwrap().unwrap();
         cancels.push(seen.saturating_duration_since(cancelled));
@@ -342,7 +329,7 @@ async fn an_abandoned_claim_is_given_back() {
         claiming.abort();
         if claiming.await.is_ok() {
             // It had its claim already; this one is not abandoned.
-            store.cancel(&build::tenant(), &id, now).await.unwrap();
+            acts::cancel(&*store, &build::tenant(), &id, now).await.unwrap();
             continue;
         }
         let claimed = async {
@@ -355,7 +342,7 @@ async fn an_abandoned_claim_is_given_back() {
         };
         let claim = tokio::time::timeout(FOR_EVER / 12, claimed).await.unwrap();
         assert_eq!((claim.task.id, claim.task.attempts), (id.clone(), 1), "round {number}");
-        store.cancel(&build::tenant(), &id, now).await.unwrap();
+        acts::cancel(&*store, &build::tenant(), &id, now).await.unwrap();
     }
 }
 
@@ -376,7 +363,7 @@ async fn tables_of_another_version_are_refused() {
     open(&url, settings()).await.unwrap().close().await;
     server.sql(&format!("UPDATE {schema}._sqlx_migrations SET checksum = '\\x00' WHERE version = 1"));
     let error = open(&url, settings()).await.unwrap_err();
-    assert!(error.message.contains("another than this program's"), "{}", error.message);
+    assert!(error.message.contains("differs from this program's"), "{}", error.message);
 }
 
 /// Many processes that start at once bring the tables up to date once.
@@ -433,7 +420,7 @@ async fn the_database_itself_refuses_illegal_changes() {
     let store = open(&url, settings()).await.unwrap();
     let now = build::start_of_time();
     let id = store.start(build::new_task(1, now)).await.unwrap().task().id;
-    store.cancel(&build::tenant(), &id, now).await.unwrap();
+    acts::cancel(&store, &build::tenant(), &id, now).await.unwrap();
     store.record(&build::audit_event("event", now)).await.unwrap();
     for forbidden in [
         format!("UPDATE {schema}.tasks SET state = 'pending', completed = NULL"),

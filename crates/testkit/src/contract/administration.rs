@@ -1,17 +1,16 @@
-//! The suites of the smaller ports: snapshots, credentials, registry, audit trail.
+//! The suites of the catalogue of snapshots and of the audit trail.
 
 use super::at;
-use crate::build;
+use crate::{acts, build};
 use muster_reports::audit::{AuditHead, AuditOperation, AuditRecord};
 use muster_reports::error::{Category, Result};
-use muster_reports::ids::{ClientId, SnapshotId, SourceId, TenantId};
-use muster_reports::ports::{
-    AuditEvent, AuditTrail, Credential, Credentials, ManualLink, RegisteredSource, Registry,
-    SnapshotCatalogue,
-};
+use muster_reports::ids::{SnapshotId, TenantId};
+use muster_reports::ports::{AuditEvent, AuditTrail, SnapshotCatalogue};
+use muster_reports::retention::AsOf;
+use muster_reports::snapshot::SnapshotManifest;
 use std::sync::Arc;
 
-fn refused<T>(outcome: Result<T>, text: &str) {
+pub(super) fn refused<T>(outcome: Result<T>, text: &str) {
     let error = outcome.err().expect("it is refused");
     assert_eq!(error.category, Category::Invalid);
     assert!(error.message.contains(text), "{:?} names {text:?}", error.message);
@@ -24,117 +23,29 @@ pub async fn snapshot_catalogue_contract(make: impl AsyncFn() -> Arc<dyn Snapsho
     let newest = async |tenant: &TenantId| store.newest(tenant).await.expect("the store answers");
     assert!(newest(&acme).await.is_none());
     let first = build::manifest("one", at(10));
-    store.publish(&acme, &first).await.expect("it is published");
+    acts::publish(&*store, &acme, &first).await.expect("it is published");
     assert_eq!(newest(&acme).await.as_deref(), Some(&first));
     // The order of publication counts, not the time in the manifest.
     let second = build::manifest("two", at(5));
-    store.publish(&acme, &second).await.expect("it is published");
+    acts::publish(&*store, &acme, &second).await.expect("it is published");
     assert_eq!(newest(&acme).await.as_deref(), Some(&second));
     assert_eq!(newest(&acme).await.as_deref(), Some(&second), "asking does not change it");
-    let one = store.snapshot(&acme, &SnapshotId::new("one")).await.expect("the store answers");
-    assert_eq!(one.as_deref(), Some(&first), "an older one is still there");
-    let none = store.snapshot(&acme, &SnapshotId::new("three")).await.expect("the store answers");
-    assert!(none.is_none());
+    let find = async |tenant: &TenantId, id: &str| {
+        let found = store.as_of(tenant, &AsOf::Snapshot(SnapshotId::new(id))).await;
+        found.expect("the store answers").map(|snapshot| SnapshotManifest::clone(&snapshot.manifest))
+    };
+    assert_eq!(find(&acme, "one").await.as_ref(), Some(&first), "an older one is still there");
+    assert_eq!(find(&acme, "three").await, None);
 
     assert!(newest(&globex).await.is_none(), "another tenant sees nothing");
-    let none = store.snapshot(&globex, &SnapshotId::new("one")).await.expect("the store answers");
-    assert!(none.is_none());
+    assert_eq!(find(&globex, "one").await, None);
     let same_id = build::manifest("one", at(20));
-    store.publish(&globex, &same_id).await.expect("ids are a tenant's own");
+    acts::publish(&*store, &globex, &same_id).await.expect("ids are a tenant's own");
     assert_eq!(newest(&globex).await.as_deref(), Some(&same_id));
     assert_eq!(newest(&acme).await.as_deref(), Some(&second));
 
-    refused(store.publish(&acme, &build::manifest("one", at(30))).await, "one");
+    refused(acts::publish(&*store, &acme, &build::manifest("one", at(30))).await, "one");
     assert_eq!(newest(&acme).await.as_deref(), Some(&second), "a published snapshot never changes");
-}
-
-/// Everything that is promised of [`Credentials`].
-pub async fn credentials_contract(make: impl AsyncFn() -> Arc<dyn Credentials>) {
-    let store = make().await;
-    let find =
-        async |client: &str| store.credential(&ClientId::new(client)).await.expect("the store answers");
-    assert_eq!(find("one").await, None);
-    let one = build::credential("one", at(0));
-    let mut two = Credential { enabled: false, secret_hmac: [0xff; 32], ..build::credential("two", at(1)) };
-    two.token_lifetime_s = Some(u32::MAX);
-    two.caller = build::application();
-    two.caller.client = ClientId::new("two");
-    two.caller.tenant = TenantId::new("globex");
-    store.create(&one).await.expect("it is kept");
-    store.create(&two).await.expect("it is kept");
-    assert_eq!(find("one").await, Some(one.clone()));
-    assert_eq!(find("two").await, Some(two.clone()), "whatever its tenant");
-    assert_eq!(find("ONE").await, None, "ids are compared exactly");
-
-    let mut thief = Credential { description: "mine now".into(), ..two };
-    thief.caller.client = ClientId::new("one");
-    refused(store.create(&thief).await, "one");
-    assert_eq!(find("one").await, Some(one));
-}
-
-/// Everything that is promised of a [`Registry`].
-pub async fn registry_contract(make: impl AsyncFn() -> Arc<dyn Registry>) {
-    let store = make().await;
-    let (acme, globex) = (build::tenant(), TenantId::new("globex"));
-    sources(&*store, &acme, &globex).await;
-    links(&*store, &acme, &globex).await;
-}
-
-async fn sources(store: &dyn Registry, acme: &TenantId, globex: &TenantId) {
-    let names = async |tenant: &TenantId| -> Vec<String> {
-        let sources = store.sources(tenant).await.expect("the store answers");
-        sources.into_iter().map(|source| source.name).collect()
-    };
-    assert!(names(acme).await.is_empty());
-    for (id, name) in [("s3", "beta"), ("s1", "Zeta"), ("s2", "alpha")] {
-        store.put_source(acme, &build::registered_source(id, name)).await.expect("it is kept");
-    }
-    assert_eq!(names(acme).await, ["Zeta", "alpha", "beta"], "by name, capitals first");
-    let replaced = RegisteredSource {
-        definition: "{}".into(),
-        base_dir: "/elsewhere".into(),
-        ..build::registered_source("s2", "gamma")
-    };
-    store.put_source(acme, &replaced).await.expect("it replaces the one with its id");
-    assert_eq!(names(acme).await, ["Zeta", "beta", "gamma"]);
-    assert_eq!(store.sources(acme).await.expect("the store answers")[2], replaced);
-
-    refused(store.put_source(acme, &build::registered_source("s9", "beta")).await, "beta");
-    refused(store.put_source(acme, &build::registered_source("s2", "beta")).await, "beta");
-    assert_eq!(names(acme).await, ["Zeta", "beta", "gamma"], "a refusal changes nothing");
-
-    assert!(names(globex).await.is_empty(), "another tenant sees nothing");
-    store
-        .put_source(globex, &build::registered_source("s1", "beta"))
-        .await
-        .expect("names are a tenant's own");
-    assert_eq!(names(globex).await, ["beta"]);
-    assert_eq!(names(acme).await, ["Zeta", "beta", "gamma"]);
-}
-
-async fn links(store: &dyn Registry, acme: &TenantId, globex: &TenantId) {
-    let link = |source: &str, native: &str, name: &str| ManualLink {
-        source: SourceId::new(source),
-        native_identity: native.into(),
-        identity_name: name.into(),
-    };
-    let found = async |tenant: &TenantId| store.links(tenant).await.expect("the store answers");
-    store.put_links(acme, &[]).await.expect("no links are no error");
-    assert!(found(acme).await.is_empty());
-    let many =
-        [link("s2", "a", "ada"), link("s1", "b", "bob"), link("s1", "B", "bea"), link("s1", "b", "ben")];
-    store.put_links(acme, &many).await.expect("they are kept");
-    let ordered = [link("s1", "B", "bea"), link("s1", "b", "ben"), link("s2", "a", "ada")];
-    assert_eq!(found(acme).await, ordered, "by source and account; of one account the last");
-    store.put_links(acme, &[link("s2", "a", "alan")]).await.expect("it replaces the account's");
-    assert_eq!(found(acme).await[2], link("s2", "a", "alan"));
-    assert!(found(globex).await.is_empty(), "another tenant sees nothing");
-    // More than one statement's worth, backwards.
-    let thousands: Vec<_> =
-        (0..2_345).rev().map(|n| link("s", &format!("{n:05}"), &format!("i{n}"))).collect();
-    store.put_links(globex, &thousands).await.expect("they are kept");
-    let found = found(globex).await;
-    assert_eq!((found.len(), &found[2_344]), (2_345, &link("s", "02344", "i2344")));
 }
 
 /// Everything that is promised of an [`AuditTrail`].
@@ -149,14 +60,17 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
     };
     assert!(events(&acme).await.is_empty());
     let mut expected = Vec::new();
-    for (number, operation) in (1..).zip(AuditOperation::ALL) {
+    // A reseal is recorded by nothing else than a reseal.
+    let operations =
+        || AuditOperation::ALL.into_iter().filter(|operation| *operation != AuditOperation::Resealed);
+    for (number, operation) in (1..).zip(operations()) {
         let mut event = build::audit_event(&format!("event-{number}"), at(-number));
         event.operation = operation;
         event.details = "naïve \"quotes\" \0\n".into();
         if operation == AuditOperation::Start {
             event.caller = build::application();
         }
-        // Some callers came with a trace, with one and more about it, or before there were traces.
+        // Some callers have a trace, some a trace with a state, and some none: they are older than traces.
         event.caller.trace = match operation {
             AuditOperation::Start | AuditOperation::Cancel => {
                 Some(build::trace(Some("rojo=00f067aa0ba902b7")))
@@ -173,7 +87,8 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
             | AuditOperation::RefreshFailed
             | AuditOperation::SnapshotPublished
             | AuditOperation::SnapshotExpired
-            | AuditOperation::FilesRemoved => None,
+            | AuditOperation::FilesRemoved
+            | AuditOperation::Resealed => None,
         };
         store.record(&event).await.expect("it is recorded");
         expected.push(event);
@@ -188,7 +103,7 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
 
     // Each tenant's chain counts for itself, and a page goes on where the last one ended.
     let all = page(&acme, 0, 100).await;
-    let count = AuditOperation::ALL.len() as u64;
+    let count = operations().count() as u64;
     assert_eq!(all.iter().map(|event| event.sequence).collect::<Vec<_>>(), (1..=count).collect::<Vec<_>>());
     let globex_ids: Vec<_> = events(&globex).await.into_iter().map(|event| event.id).collect();
     assert_eq!(globex_ids, (1..=count).map(|number| format!("globex-{number}")).collect::<Vec<_>>());
@@ -221,6 +136,7 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
     for sequence in [1, count] {
         store.holds_from(&acme, sequence).await.expect("it is as it was recorded");
     }
+    store.can_go_on(&acme).await.expect("it holds at its end");
     assert!(store.holds_from(&acme, count + 2).await.is_err(), "there is no such event");
 
     // The chain is the same wherever it is kept.

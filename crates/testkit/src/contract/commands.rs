@@ -1,7 +1,7 @@
 //! Random commands on two task stores at once: every answer must be the same.
 
 use super::{at, worker};
-use crate::build;
+use crate::{acts, build};
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::Result;
 use muster_reports::ids::{TaskDefinitionId, TaskId, TenantId};
@@ -122,7 +122,8 @@ pub async fn compare_task_stores(
             Command::Cancel { tenant, task } => {
                 let Some(id) = around(&tasks, *task) else { continue };
                 let tenant = tenant_of(*tenant);
-                same(&place, left.cancel(&tenant, id, now).await, right.cancel(&tenant, id, now).await)?;
+                let event = acts::cancel_event(&tenant, id, now);
+                same(&place, left.cancel_recorded(&event).await, right.cancel_recorded(&event).await)?;
             }
             Command::Claim { seconds } => {
                 let (worker, lease) = (worker(1), Duration::from_secs(*seconds));

@@ -51,7 +51,7 @@ pub(super) async fn a_clock_that_is_set_back_holds_nothing_up(store: Arc<dyn Tas
     assert!(!end(&*store, &lost, done(&lost, 1), at(3)).await, "the lost lease does not hold");
 }
 
-/// A lease of another length is no sign of a clock that was set back.
+/// A lease of another length does not mean that the clock was set back.
 pub(super) async fn a_longer_lease_is_not_taken(store: Arc<dyn TaskStore>) {
     started_and_claimed(&*store, 1, at(0)).await;
     let shorter = store.claim(&worker(2), at(1), LEASE / 10).await.expect("the store answers");
@@ -161,7 +161,7 @@ pub(super) async fn a_retry_waits_for_its_time(store: Arc<dyn TaskStore>) {
     assert_eq!((second.task.attempts, second.lease.epoch), (2, 2));
     assert!(end(&*store, &second, done(&second, 4), at(101)).await);
     let task = look(&*store, &first.task.id).await;
-    assert_eq!(task.state, TaskState::Succeeded, "an attempt that failed is no remark on the result");
+    assert_eq!(task.state, TaskState::Succeeded, "a failed attempt is not a remark on the result");
     assert_eq!(keys(&task), ["disk_full"]);
 }
 

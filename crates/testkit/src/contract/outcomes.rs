@@ -1,7 +1,7 @@
 //! How tasks end, and that they stay ended.
 
 use super::{LEASE, at, claim, done, end, failed, keys, look, retry, start, started_and_claimed, within};
-use crate::build;
+use crate::{acts, build};
 use muster_reports::ports::{Cancelled, LeaseState, TaskStore};
 use muster_reports::task::{AttemptEnd, Message, Progress, Severity, TaskState};
 use std::sync::Arc;
@@ -21,15 +21,18 @@ pub(super) async fn end_states_never_change(make: impl AsyncFn() -> Arc<dyn Task
                 end(&*store, &claimed, AttemptEnd::Done { result, messages: warning }, at(1)).await
             }
             TaskState::Failed => end(&*store, &claimed, failed(), at(1)).await,
-            TaskState::Terminated => matches!(store.cancel(&tenant, &id, at(1)).await, Ok(Cancelled::Now)),
+            TaskState::Terminated => {
+                matches!(acts::cancel(&*store, &tenant, &id, at(1)).await, Ok(Cancelled::Now))
+            }
             TaskState::Pending | TaskState::Running => unreachable!("live states are filtered out"),
         };
         assert!(reached, "{state:?}");
         let ended = look(&*store, &id).await;
         assert_eq!((ended.state, ended.completed), (state, Some(at(1))));
-        assert_eq!(ended.result.is_some(), state.has_files());
+        let has_result = matches!(state, TaskState::Succeeded | TaskState::Warned);
+        assert_eq!(ended.result.is_some(), has_result);
 
-        let cancelled = store.cancel(&tenant, &id, at(2)).await.expect("the store answers");
+        let cancelled = acts::cancel(&*store, &tenant, &id, at(2)).await.expect("the store answers");
         let expected = match state {
             TaskState::Terminated => Cancelled::Before,
             TaskState::Succeeded
@@ -89,7 +92,7 @@ pub(super) async fn progress_is_visible(store: Arc<dyn TaskStore>) {
         assert_eq!(look(&*store, &claimed.task.id).await.progress, progress);
     }
     let next = claim(&*store, 2, at(31)).await.expect("the lease ran out");
-    assert_eq!(next.task.progress, Progress::default(), "another attempt begins anew");
+    assert_eq!(next.task.progress, Progress::default(), "another attempt begins at zero");
 }
 
 pub(super) async fn published_names_are_those_of_results(store: Arc<dyn TaskStore>) {
@@ -98,11 +101,14 @@ pub(super) async fn published_names_are_those_of_results(store: Arc<dyn TaskStor
         names.sort();
         names
     };
+    let live = async || store.live_attempts().await.expect("the store answers");
     let first = started_and_claimed(&*store, 1, at(0)).await;
     assert!(names().await.is_empty(), "nothing is published by running");
+    assert_eq!(live().await, [(build::task_id(1), 1)].into());
     assert!(end(&*store, &first, done(&first, 1), at(0)).await);
     let lost = started_and_claimed(&*store, 2, at(0)).await;
     let second = claim(&*store, 2, at(30)).await.expect("the lease ran out");
+    assert_eq!(live().await, [(build::task_id(2), 2)].into(), "the attempt that holds the lease");
     assert!(!end(&*store, &lost, done(&lost, 2), at(30)).await);
     let mut how = done(&second, 3);
     if let AttemptEnd::Done { result, .. } = &mut how {
@@ -113,6 +119,7 @@ pub(super) async fn published_names_are_those_of_results(store: Arc<dyn TaskStor
     assert!(end(&*store, &second, how, at(31)).await);
     let third = started_and_claimed(&*store, 3, at(31)).await;
     assert!(end(&*store, &third, failed(), at(31)).await);
+    assert!(live().await.is_empty(), "all have ended");
     let [one, two] = [1, 2].map(|number| format!("{}.{number}.report.csv", build::task_id(number)));
     assert_eq!(names().await, [one, two, "another".into()]);
 }
@@ -125,7 +132,7 @@ pub(super) async fn cancel_and_finish_have_one_winner(store: Arc<dyn TaskStore>)
         let id = claimed.task.id.clone();
         let canceller = tokio::spawn({
             let (store, id) = (store.clone(), id.clone());
-            async move { store.cancel(&build::tenant(), &id, at(1)).await }
+            async move { acts::cancel(&*store, &build::tenant(), &id, at(1)).await }
         });
         let finisher = tokio::spawn({
             let store = store.clone();
@@ -147,7 +154,8 @@ pub(super) async fn cancel_and_finish_have_one_winner(store: Arc<dyn TaskStore>)
 
 pub(super) async fn cancel_answers_by_state(store: Arc<dyn TaskStore>) {
     let (tenant, id) = (build::tenant(), build::task_id(1));
-    let cancel = async |seconds| store.cancel(&tenant, &id, at(seconds)).await.expect("the store answers");
+    let cancel =
+        async |seconds| acts::cancel(&*store, &tenant, &id, at(seconds)).await.expect("the store answers");
     assert_eq!(cancel(0).await, Cancelled::Unknown);
     start(&*store, build::new_task(1, at(0))).await;
     assert_eq!(cancel(1).await, Cancelled::Now, "one that waits");
@@ -159,7 +167,7 @@ pub(super) async fn cancel_answers_by_state(store: Arc<dyn TaskStore>) {
     // A cancel wins over a retry that is waiting for its time.
     let claimed = started_and_claimed(&*store, 2, at(2)).await;
     assert!(end(&*store, &claimed, retry(at(50)), at(3)).await);
-    let cancelled = store.cancel(&tenant, &claimed.task.id, at(4)).await.expect("the store answers");
+    let cancelled = acts::cancel(&*store, &tenant, &claimed.task.id, at(4)).await.expect("the store answers");
     assert_eq!(cancelled, Cancelled::Now);
     let late = store.claim(&super::worker(1), at(50), Duration::from_secs(1)).await;
     assert_eq!(late.expect("the store answers"), None);

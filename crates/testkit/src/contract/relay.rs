@@ -1,7 +1,7 @@
 //! The suite of what a relay of the audit trail remembers, and of the events that changes leave.
 
 use super::{at, claim, done, end, failed, retry, start, started_and_claimed};
-use crate::build;
+use crate::{acts, build};
 use muster_reports::audit::AuditOperation;
 use muster_reports::ids::{TenantId, WorkerId};
 use muster_reports::ports::{
@@ -94,21 +94,23 @@ async fn ends_leave_events(store: &dyn Trail) {
     );
     let broken = started_and_claimed(store, 2, at(2)).await;
     assert!(end(store, &broken, failed(), at(3)).await);
-    // Put back, and then past its deadline; cancelled, which is recorded by who cancels.
+    // Put back, and then past its deadline. And one that is cancelled.
     let late = started_and_claimed(store, 3, at(4)).await;
     assert!(end(store, &late, retry(at(5)), at(5)).await);
     assert!(claim(store, 1, at(7 * 3_600)).await.is_none());
     start(store, build::new_task(4, at(7 * 3_600))).await;
-    store.cancel(&build::tenant(), &build::task_id(4), at(7 * 3_600)).await.expect("it answers");
+    acts::cancel(store, &build::tenant(), &build::task_id(4), at(7 * 3_600)).await.expect("it answers");
     let sha = &build::task_result(&build::task_id(1), 1, 7).files[0].sha256;
-    let [one, two, three] = [1, 2, 3].map(build::task_id);
+    let [one, two, three, four] = [1, 2, 3, 4].map(build::task_id);
     assert_eq!(
         told(store).await,
         [
             format!("ended {one} 7 rows; CSV sha-256 {sha} by service"),
             format!("ended_failed {two} query_failed by service"),
             format!("ended_failed {three} deadline_passed by service"),
-        ]
+            format!("cancel {four} CSV sha-256 00 by {}", build::user().client),
+        ],
+        "a cancel leaves its own event only"
     );
 }
 

@@ -1,7 +1,7 @@
 //! Wake-ups inside one process: none may be lost.
 
 use super::{FOR_EVER, at, claim, done, end, retry, start, started_and_claimed, within};
-use crate::build;
+use crate::{acts, build};
 use muster_reports::ports::{Cancelled, TaskStore};
 use muster_reports::task::AttemptEnd;
 use std::sync::Arc;
@@ -17,13 +17,13 @@ pub(super) async fn a_cancel_wakes_its_waiters(store: Arc<dyn TaskStore>) {
         })
         .into();
     let [one, two, other] = <[_; 3]>::try_from(waiters).expect("three were made");
-    let cancelled = store.cancel(&build::tenant(), &first, at(1)).await.expect("the store answers");
+    let cancelled = acts::cancel(&*store, &build::tenant(), &first, at(1)).await.expect("the store answers");
     assert_eq!(cancelled, Cancelled::Now);
     within("the first waiter", one).await.expect("no waiter panics");
     within("the second waiter", two).await.expect("no waiter panics");
-    within("a waiter that came late", store.cancelled(&first)).await;
+    within("a late waiter", store.cancelled(&first)).await;
     assert!(!other.is_finished(), "the other task has not been cancelled");
-    store.cancel(&build::tenant(), &second, at(1)).await.expect("the store answers");
+    acts::cancel(&*store, &build::tenant(), &second, at(1)).await.expect("the store answers");
     within("the other waiter", other).await.expect("no waiter panics");
 }
 
@@ -35,7 +35,7 @@ pub(super) async fn no_cancel_is_missed(store: Arc<dyn TaskStore>) {
             let (store, id) = (store.clone(), id.clone());
             async move { store.cancelled(&id).await }
         });
-        store.cancel(&build::tenant(), &id, at(1)).await.expect("the store answers");
+        acts::cancel(&*store, &build::tenant(), &id, at(1)).await.expect("the store answers");
         within("a waiter", waiter).await.expect("no waiter panics");
     }
 }

@@ -1,7 +1,7 @@
 //! The life of snapshots: pinned, expired, asked for as of a moment.
 
 use super::{at, end, failed, start};
-use crate::build;
+use crate::{acts, build};
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::{Category, Error, Result};
 use muster_reports::ids::{SnapshotId, TenantId};
@@ -46,9 +46,9 @@ async fn pins_and_expiry(store: &dyn SnapshotCatalogue) {
     let (acme, globex) = (build::tenant(), TenantId::new("globex"));
     for number in 1..=5 {
         let manifest = build::manifest(&format!("s{number}"), day(number));
-        store.publish(&acme, &manifest).await.expect("it is published");
+        acts::publish(store, &acme, &manifest).await.expect("it is published");
     }
-    store.publish(&globex, &build::manifest("s1", day(1))).await.expect("it is published");
+    acts::publish(store, &globex, &build::manifest("s1", day(1))).await.expect("it is published");
     assert_eq!(states(store).await, "s5 s4 s3 s2 s1", "the last published first");
     assert_eq!(store.catalogued(&acme, 2).await.expect("the store answers").len(), 2);
 
@@ -62,22 +62,23 @@ async fn pins_and_expiry(store: &dyn SnapshotCatalogue) {
     assert_eq!(refusal(store.pin(&globex, &id("s2"), Some(&pin)).await).category, Category::NotFound);
 
     let policy = RetentionPolicy { keep_last: 2, keep_days: 0 };
-    let expire =
-        async |dry_run| store.expire(&acme, policy, day(7), dry_run).await.expect("the store answers");
-    assert_eq!(expire(true).await, [id("s3"), id("s1")]);
-    assert_eq!(states(store).await, "s5 s4 s3 s2* s1", "a dry run changes nothing");
-    assert_eq!(expire(false).await, [id("s3"), id("s1")]);
+    let expire = async || acts::expire(store, &acme, policy, day(7)).await.expect("the store answers");
+    let expiring = store.expiring(&acme, policy, day(7)).await.expect("the store answers");
+    assert_eq!(expiring, [id("s3"), id("s1")]);
+    assert_eq!(states(store).await, "s5 s4 s3 s2* s1", "asking changes nothing");
+    assert_eq!(expire().await, expiring);
     assert_eq!(states(store).await, "s5 s4 s3- s2* s1-");
-    assert!(expire(false).await.is_empty(), "what has expired does not expire again");
+    let counted = async |tenant| store.expired_count(tenant).await.expect("the store answers");
+    assert_eq!((counted(&acme).await, counted(&globex).await), (2, 0));
+    assert!(expire().await.is_empty(), "what has expired does not expire again");
 
     let gone = store.as_of(&acme, &AsOf::Snapshot(id("s3"))).await.expect("the store answers");
     let gone = gone.expect("an expired snapshot is known");
     assert_eq!(gone.expired, Some(day(7)));
+    assert_eq!(*gone.manifest, build::manifest("s3", day(3)), "its manifest stays");
     let error = refusal(gone.readable());
     assert_eq!(error.category, Category::NotFound);
     assert!(error.message.contains("s3") && error.message.contains("expired"), "{error}");
-    let manifest = store.snapshot(&acme, &id("s3")).await.expect("the store answers");
-    assert_eq!(manifest.as_deref(), Some(&build::manifest("s3", day(3))), "its manifest stays");
     let error = refusal(store.pin(&acme, &id("s3"), Some(&pin)).await);
     assert!(error.message.contains("expired"), "{error}");
 
@@ -88,9 +89,9 @@ async fn pins_and_expiry(store: &dyn SnapshotCatalogue) {
 
     store.pin(&acme, &id("s2"), None).await.expect("it is unpinned");
     store.pin(&acme, &id("s3"), None).await.expect("without a pin there is nothing to do");
-    assert_eq!(expire(false).await, [id("s2")]);
+    assert_eq!(expire().await, [id("s2")]);
     let all = RetentionPolicy { keep_last: 0, keep_days: 0 };
-    store.expire(&acme, all, day(9), false).await.expect("the store answers");
+    acts::expire(store, &acme, all, day(9)).await.expect("the store answers");
     assert_eq!(states(store).await, "s5 s4- s3- s2- s1-", "the newest never expires");
     let newest = store.newest(&acme).await.expect("the store answers");
     assert_eq!(newest.as_deref(), Some(&build::manifest("s5", day(5))));
@@ -100,7 +101,7 @@ async fn what_a_live_task_reads_is_kept<S: SnapshotCatalogue + TaskStore>(store:
     let acme = build::tenant();
     for number in 1..=4 {
         let manifest = build::manifest(&format!("s{number}"), day(number));
-        store.publish(&acme, &manifest).await.expect("it is published");
+        acts::publish(store, &acme, &manifest).await.expect("it is published");
     }
     let reads = |number, snapshot: &str| NewTask { snapshot: id(snapshot), ..build::new_task(number, at(0)) };
     start(store, reads(1, "s1")).await;
@@ -112,11 +113,12 @@ async fn what_a_live_task_reads_is_kept<S: SnapshotCatalogue + TaskStore>(store:
     start(store, reads(2, "s3")).await;
     let expire = async || {
         let policy = RetentionPolicy { keep_last: 1, keep_days: 0 };
-        store.expire(&acme, policy, day(9), false).await.expect("the store answers")
+        acts::expire(store, &acme, policy, day(9)).await.expect("the store answers")
     };
     assert_eq!(expire().await, [id("s2")], "s1 is being read and s3 is waited for");
     assert!(end(store, &claim, failed(), at(2)).await);
-    assert_eq!(expire().await, [id("s1")], "an ended task needs the manifest only");
+    let expired = expire().await;
+    assert_eq!(expired, [id("s1")], "an ended task needs the manifest only");
     assert_eq!(states(store).await, "s4 s3 s2- s1-");
 }
 
@@ -129,7 +131,7 @@ async fn moments_find_the_last_published(store: &dyn SnapshotCatalogue) {
     assert_eq!(find(day(9)).await, None);
     // The second of day 2 was published after that of day 3: a refresh on a clock that was set back.
     for (name, number) in [("a", 1), ("b", 3), ("c", 2)] {
-        store.publish(&acme, &build::manifest(name, day(number))).await.expect("it is published");
+        acts::publish(store, &acme, &build::manifest(name, day(number))).await.expect("it is published");
     }
     assert_eq!(find(day(1) - TimeDelta::microseconds(1)).await, None, "there was none yet");
     assert_eq!(find(day(1)).await.as_deref(), Some("a"));

@@ -1,7 +1,7 @@
 //! Accepting and finding tasks.
 
 use super::{at, claim, done, end, failed, keys, look, start, within};
-use crate::build;
+use crate::{acts, build};
 use chrono::TimeDelta;
 use muster_reports::ids::{TaskDefinitionId, TenantId};
 use muster_reports::ports::{Cancelled, ResultOrder, Started, TaskStore};
@@ -51,7 +51,7 @@ pub(super) async fn a_start_after_the_end_is_a_new_task(store: Arc<dyn TaskStore
         let task = start(&*store, build::same_as(1, build::new_task(number, at(0)))).await;
         assert_eq!(task.id, build::task_id(number));
         if number == 4 {
-            let cancelled = store.cancel(&build::tenant(), &task.id, at(0)).await;
+            let cancelled = acts::cancel(&*store, &build::tenant(), &task.id, at(0)).await;
             assert_eq!(cancelled.expect("the store answers"), Cancelled::Now);
             break;
         }
@@ -115,7 +115,7 @@ pub(super) async fn another_tenant_sees_nothing(store: Arc<dyn TaskStore>) {
         assert_eq!(found.expect("the store answers"), None);
     }
     assert_eq!(store.last_tasks(&other, 10).await.expect("the store answers"), []);
-    let cancelled = store.cancel(&other, &task.id, at(1)).await.expect("the store answers");
+    let cancelled = acts::cancel(&*store, &other, &task.id, at(1)).await.expect("the store answers");
     assert_eq!(cancelled, Cancelled::Unknown);
     assert_eq!(look(&*store, &task.id).await, task, "the other tenant's cancel did nothing");
     // A lease that names the wrong tenant holds nothing.
@@ -148,7 +148,7 @@ pub(super) async fn results_of_a_definition_are_ordered(store: Arc<dyn TaskStore
     start(&*store, new(3, 2)).await;
     assert!(end(&*store, &ended_first, failed(), at(20)).await);
     assert_eq!(first(completed).await, Some(build::task_id(2)));
-    store.cancel(&tenant, &build::task_id(3), at(25)).await.expect("the store answers");
+    acts::cancel(&*store, &tenant, &build::task_id(3), at(25)).await.expect("the store answers");
     assert_eq!(first(completed).await, Some(build::task_id(3)), "a cancelled one has ended too");
     assert!(end(&*store, &ended_last, done(&ended_last, 1), at(29)).await);
     start(&*store, new(4, 28)).await;

@@ -9,6 +9,7 @@ use muster_reports::ports::{AuditEvent, Cancelled, LeaseState, ResultOrder, Star
 use muster_reports::task::{
     AttemptEnd, Claim, Lease, Message, NewTask, Progress, Severity, Task, TaskState, place_in_line,
 };
+use std::collections::HashSet;
 use std::time::Duration;
 
 /// Messages kept per task, besides the notes on what was left out and the errors that end it.
@@ -27,9 +28,13 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    fn end(&mut self, state: TaskState, now: DateTime<Utc>) {
+    fn enter(&mut self, state: TaskState) {
         assert!(self.task.state.may_become(state), "{:?} -> {state:?}", self.task.state);
         self.task.state = state;
+    }
+
+    fn end(&mut self, state: TaskState, now: DateTime<Utc>) {
+        self.enter(state);
         self.task.completed = Some(now);
     }
 
@@ -69,7 +74,7 @@ impl Entry {
     }
 
     fn wait_until(&mut self, due: DateTime<Utc>) {
-        self.task.state = TaskState::Pending;
+        self.enter(TaskState::Pending);
         self.due = due.min(self.deadline);
     }
 }
@@ -256,10 +261,6 @@ impl TaskStore for MemoryStore {
         Ok(cancelled)
     }
 
-    async fn cancel(&self, tenant: &TenantId, id: &TaskId, now: DateTime<Utc>) -> Result<Cancelled> {
-        Ok(self.terminate(&mut self.state(), tenant, id, now))
-    }
-
     async fn claim(&self, worker: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<Option<Claim>> {
         let mut state = self.state();
         loop {
@@ -279,7 +280,7 @@ impl TaskStore for MemoryStore {
             } else {
                 let until = lease_end(now, lease, entry.deadline);
                 entry.due = until;
-                entry.task.state = TaskState::Running;
+                entry.enter(TaskState::Running);
                 entry.task.launched.get_or_insert(now);
                 entry.task.progress = Progress::default();
                 entry.task.attempts += 1;
@@ -373,5 +374,11 @@ impl TaskStore for MemoryStore {
         let state = self.state();
         let results = state.tasks.iter().filter_map(|e| e.task.result.as_ref());
         Ok(results.flat_map(|r| &r.files).map(|f| f.stored_name.clone()).collect())
+    }
+
+    async fn live_attempts(&self) -> Result<HashSet<(TaskId, u64)>> {
+        let state = self.state();
+        let running = state.tasks.iter().filter(|entry| entry.task.state == TaskState::Running);
+        Ok(running.map(|entry| (entry.task.id.clone(), entry.task.epoch)).collect())
     }
 }

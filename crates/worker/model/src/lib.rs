@@ -8,7 +8,7 @@
 //!
 //! Time is left out: a lease may run out whenever it is held, which covers every clock. What a step writes is
 //! one transaction of the store, so it happens whole or not at all. A crash forgets what the worker held;
-//! the store keeps what it has. Files that nobody published are no part of it.
+//! the store keeps what it has. Files that nobody published are not part of it.
 //!
 //! [`Breakage`] takes one check out, to show that the checker finds what the check is there for.
 
@@ -127,7 +127,7 @@ pub enum Step {
     Write(usize),
     /// A worker commits its result.
     Finish(usize),
-    /// A worker's attempt went wrong, and may be repeated.
+    /// A worker's attempt failed, and may be repeated.
     Retry(usize),
     /// A worker learns by a heartbeat that its lease is lost, and stops.
     Stop(usize),

@@ -55,12 +55,12 @@ async fn of_runs(args: &CompareArgs, old: &str, new: &str, output: Output) -> Re
     let Some(to) = &args.to else {
         let counts = api.compare(old, new, &args.keys).await?;
         let comparison = Comparison {
-            came: counts.came,
-            went: counts.went,
+            added: counts.added,
+            removed: counts.removed,
             changed: counts.changed,
             unchanged: counts.unchanged,
-            columns_came: counts.columns_came,
-            columns_went: counts.columns_went,
+            columns_added: counts.columns_added,
+            columns_removed: counts.columns_removed,
             ..Comparison::default()
         };
         return show(&comparison, None, output);
@@ -99,22 +99,25 @@ fn opened(path: &Path, raw: bool) -> Result<Compared<File>> {
 }
 
 fn show(comparison: &Comparison, to: Option<&Path>, output: Output) -> Result {
-    let Comparison { came, went, changed, unchanged, columns_came, columns_went, written: _ } = comparison;
+    let Comparison { added, removed, changed, unchanged, columns_added, columns_removed, written: _ } =
+        comparison;
     if output == Output::Json {
         return json(&json!({
-            "came": came,
-            "went": went,
+            "added": added,
+            "removed": removed,
             "changed": changed,
             "unchanged": unchanged,
-            "columnsCame": columns_came,
-            "columnsWent": columns_went,
+            "columnsAdded": columns_added,
+            "columnsRemoved": columns_removed,
             "file": to.map(|path| path.display().to_string()),
         }));
     }
-    let columns = [number("came"), number("went"), number("changed"), number("unchanged")];
-    let counts = [came, went, changed, unchanged].map(|rows| count(*rows)).to_vec();
+    let columns = [number("added"), number("removed"), number("changed"), number("unchanged")];
+    let counts = [added, removed, changed, unchanged].map(|rows| count(*rows)).to_vec();
     let mut text = table(&columns, std::iter::once(counts));
-    for (what, names) in [("only the new file has", columns_came), ("only the old file has", columns_went)] {
+    for (what, names) in
+        [("only the new file has", columns_added), ("only the old file has", columns_removed)]
+    {
         if !names.is_empty() {
             text.push_str(&format!("\n{what} the columns {}", names.join(", ")));
         }

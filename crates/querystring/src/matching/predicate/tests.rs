@@ -1,8 +1,11 @@
 //! Queries and their predicates, written by hand from the rules of [`lower`].
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use chrono::{DateTime, Utc};
 
-use super::{FieldKind, FieldTest, Predicate, Resolver, check, lower};
+use super::{FieldKind, FieldTest, Predicate, Resolver, Work, check, check_unless, lower};
 use crate::matching::{Remark, TooComplex, Why, remarks};
 use crate::parse;
 
@@ -91,7 +94,7 @@ fn clauses_combine_as_lucene_combines_them() {
     becomes("name:a", "words(name)");
     becomes("name:a city:b", "(words(name) | words(city))");
     becomes("name:a AND city:b", "(words(name) & words(city))");
-    // What is optional filters nothing beside what is required.
+    // An optional clause filters nothing where another is required.
     becomes("name:a OR city:b AND id:c", "(words(city) & whole(id))");
     becomes("name:a -city:b", "(words(name) & !words(city))");
     becomes("name:a id:c -city:b", "((words(name) | whole(id)) & !words(city))");
@@ -284,6 +287,19 @@ fn all_expressions_of_a_query_have_one_bound() {
     // Fuzzy terms cost nothing.
     let words: Vec<String> = (0..1_000).map(|number| format!("fuzzyterm{number}~2")).collect();
     assert_eq!(check(&parse(&words.join(" ")).expect("a query")), Ok(()));
+}
+
+#[test]
+fn a_check_that_nobody_waits_for_goes_no_further() {
+    for text in ["name:/a(b|c)*d/", "name:word~2", "(one OR @access(two))"] {
+        let (query, abandoned) = (parse(text).expect(text), Arc::new(AtomicBool::new(false)));
+        assert_eq!(check_unless(&query, &abandoned), Ok(()), "{text}");
+        abandoned.store(true, Ordering::Relaxed);
+        assert!(check_unless(&query, &abandoned).is_err(), "{text}");
+    }
+    // Nor does one that has begun: the next step of an automaton is its last.
+    let mut work = Work::unless(Arc::new(AtomicBool::new(true)));
+    assert_eq!(work.spend(1), Err(TooComplex));
 }
 
 #[test]

@@ -42,7 +42,7 @@ impl Fields for Schema {
     }
 }
 
-/// A field is its path from the document or element, a star standing for any name.
+/// A field is its path from the document or element, a star matching any name.
 impl Resolver for Schema {
     type Field = String;
 
@@ -211,7 +211,7 @@ fn values_of_the_wrong_type_and_unknown_fields_match_nothing() {
 
 #[test]
 fn fields_exist_where_they_have_a_value() {
-    // Elasticsearch, "Exists query": null and the empty list are no values, an empty text is one; the name may be
+    // Elasticsearch, "Exists query": null and the empty list are not values, an empty text is one; the name may be
     // an object's.
     finds("name:*", &[0, 1]);
     finds("_exists_:attributes.empty", &[0]);
@@ -292,7 +292,7 @@ proptest! {
         let mut query = String::new();
         for piece in pieces {
             query.push_str(piece);
-            // Operators and names stand directly before what follows.
+            // Operators and names are directly before what follows.
             if !piece.ends_with([':', '+', '-']) {
                 query.push(' ');
             }

@@ -25,7 +25,7 @@ impl Expressions<'_> {
         if digits > 0 {
             return self.between(low, high, false, alphabet).map(|(whole, _)| whole);
         }
-        // However many zeros stand before it, or fewer than there are here.
+        // However many zeros precede it, or fewer than there are here.
         let (whole, shorter) = self.between(low, high, true, alphabet)?;
         let zero = self.characters('0', '0', alphabet)?;
         let zeros = self.repeat(zero, 0, None)?;
@@ -33,7 +33,7 @@ impl Expressions<'_> {
         self.concatenation(zeros, number)
     }
 
-    /// Numbers of as many digits as the limits have; and, as long as `zeros` alone stand before them, those
+    /// Numbers of as many digits as the limits have; and, as long as only `zeros` precede them, those
     /// that remain of them without the zeros.
     fn between(
         &mut self,

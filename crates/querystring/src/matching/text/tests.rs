@@ -132,7 +132,7 @@ fn a_test_implies_a_range() {
         ("[a TO b}", range(Some(("a", true)), Some(("b", false)))),
         ("{a TO *]", range(Some(("a", false)), None)),
         ("[* TO *]", None),
-        // After the last character before the surrogates comes the first behind them; after the last, none.
+        // After the last character before the surrogates comes the first after them; after the last, none.
         ("a\u{d7ff}*", below("a\u{d7ff}", "a\u{e000}")),
         ("a\u{10ffff}*", below("a\u{10ffff}", "b")),
         ("\u{10ffff}*", range(Some(("\u{10ffff}", true)), None)),
@@ -150,11 +150,11 @@ fn what_is_too_complex_is_refused() {
         let value = Value::Regex(expression.to_owned());
         assert_eq!(TextTest::exact(&value).err(), Some(TooComplex), "{expression}");
     }
-    // A fuzzy term of any length is no automaton.
+    // A fuzzy term of any length needs no automaton.
     let long = "ab".repeat(5_000);
     let value = Value::Fuzzy { text: long.clone(), edits: Edits::Exactly(2) };
     assert!(exact(&value).matches(&format!("{long}ab")) && !exact(&value).matches(&format!("{long}aba")));
-    // Large numbers are no large automaton.
+    // Large numbers make no large automaton.
     is("/<0-2147483647>/", &["0", "000012", "2147483647"], &["", "2147483648", "a"]);
     is("/<1234567-2147483646>/", &["1234567", "2147483646"], &["1234566", "2147483647"]);
     is("/<0000000007-2147483647>/", &["0000000007", "1000000000"], &["7", "0000000006"]);

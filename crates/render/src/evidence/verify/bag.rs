@@ -59,7 +59,7 @@ fn check_archive<R: Read + Seek>(archive: &mut ZipArchive<R>, findings: &mut Vec
     }
 }
 
-/// Places of the members by their paths below the one folder; `None` where there is no such folder.
+/// Places of the members by their paths in the one folder; `None` where there is not just one folder.
 fn members<R: Read + Seek>(
     archive: &ZipArchive<R>,
     findings: &mut Vec<Finding>,
@@ -70,7 +70,7 @@ fn members<R: Read + Seek>(
             findings.push(Finding::fails(format!("a member's name is not UTF-8: {:?}", name.escape_ascii())));
             continue;
         };
-        // Programs that pack anew may name folders too.
+        // Programs that pack a package again may list folders too.
         let is_folder = name.ends_with('/');
         if let Err(reason) = check_name(name.strip_suffix('/').unwrap_or(name)) {
             findings.push(Finding::fails(format!("a member's path {name:?} is refused: {reason}")));
@@ -78,7 +78,7 @@ fn members<R: Read + Seek>(
         }
         let (first, rest) = name.split_once('/').unwrap_or(("", name));
         if *folder.get_or_insert(first) != first {
-            findings.push(Finding::fails(format!("{name}: it lies outside of the package's one folder")));
+            findings.push(Finding::fails(format!("{name}: it is outside the package's one folder")));
         } else if !is_folder {
             members.insert(rest.to_owned(), index);
         }
@@ -135,7 +135,7 @@ impl<R: Read + Seek> Bag<'_, R> {
             FAULTS_MAX => {}
             _ if !self.said.insert(text.clone()) => {}
             faults if faults + 1 == FAULTS_MAX => {
-                self.findings.push(Finding::fails("there are more faults than are told"));
+                self.findings.push(Finding::fails("there are more faults than are listed"));
             }
             _ => self.findings.push(Finding::fails(text)),
         }

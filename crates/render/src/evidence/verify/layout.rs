@@ -4,7 +4,7 @@
 //! before a member is unpacked, this walks the archive from its first byte to its last.
 //!
 //! Invariants:
-//! - every byte belongs to a member's header, its content, what may stand behind it, or the directory at the end;
+//! - every byte belongs to a member's header, its content, what may follow the content, or the directory at the end;
 //! - no two members share a byte, so what can be unpacked is in proportion to the archive;
 //! - the time it takes is in proportion to the archive, whatever is in it.
 
@@ -27,13 +27,13 @@ const END_64_SIZE: u64 = 56;
 const LOCATOR_64_SIZE: u64 = 20;
 const LOCAL_SIZE: u64 = 30;
 
-/// Flag: sizes and checksum stand behind the content.
+/// Flag: sizes and checksum follow the content.
 const HAS_DESCRIPTOR: u16 = 1 << 3;
 /// Flags that change nothing for a reader: level of compression, descriptor, names in UTF-8.
 const FLAGS: u16 = 0b110 | HAS_DESCRIPTOR | 1 << 11;
 /// Ways to compress: none and deflate.
 const METHODS: [u16; 2] = [0, 8];
-/// What may stand in a header's extra field: 64-bit sizes, times (three kinds), owners (two kinds). None of it changes
+/// What a header's extra field may hold: 64-bit sizes, times (three kinds), owners (two kinds). None of it changes
 /// a name or holds content.
 const EXTRA: [u16; 6] = [0x0001, 0x000a, 0x5455, 0x5855, 0x7855, 0x7875];
 /// Systems whose attributes have a file's kind and rights in the upper half.
@@ -53,12 +53,12 @@ pub(super) fn check(archive: &mut (impl Read + Seek)) -> Checked<()> {
     let mut at = 0;
     for member in &members {
         if member.header != at {
-            return Err(member.fault("other bytes stand before it, or it shares bytes with another member"));
+            return Err(member.fault("other bytes precede it, or it shares bytes with another member"));
         }
         at = member.walk(archive)?;
     }
     if at != directory.start {
-        return Err("other bytes stand between the last member and the directory".to_owned());
+        return Err("there are other bytes between the last member and the directory".to_owned());
     }
     Ok(())
 }
@@ -94,7 +94,7 @@ fn find_directory(archive: &mut (impl Read + Seek)) -> Checked<Directory> {
         (Directory { start: start.into(), bytes: bytes.into(), members: members.into() }, end)
     };
     if directory.start.checked_add(directory.bytes) != Some(end) {
-        return Err("other bytes stand before the archive or behind its directory".to_owned());
+        return Err("there are other bytes before the archive or after its directory".to_owned());
     }
     if directory.bytes > DIRECTORY_BYTES_MAX || directory.members > MEMBERS_MAX {
         return Err(format!(
@@ -152,7 +152,7 @@ fn read_directory(archive: &mut (impl Read + Seek), directory: &Directory) -> Ch
         members.push(member);
     }
     if bytes.read(&mut [0]).map_err(unread)? != 0 {
-        return Err("other bytes stand behind the directory's members".to_owned());
+        return Err("there are other bytes after the directory's members".to_owned());
     }
     Ok(members)
 }
@@ -221,7 +221,7 @@ impl Member {
         Ok(())
     }
 
-    /// Passes over the member where it lies; where it ends.
+    /// Passes over the member in the archive. Returns where the member ends.
     fn walk(&self, archive: &mut (impl Read + Seek)) -> Checked<u64> {
         let mut local = fields(archive, self.header, LOCAL_SIZE)?;
         if local.four() != LOCAL {
@@ -245,7 +245,7 @@ impl Member {
         if descriptor { self.descriptor(archive, end) } else { Ok(end) }
     }
 
-    /// Passes over the sizes behind the content: of 32 or 64 bits, with a signature or without.
+    /// Passes over the sizes that follow the content: of 32 or 64 bits, with a signature or without.
     fn descriptor(&self, archive: &mut (impl Read + Seek), at: u64) -> Checked<u64> {
         archive.seek(SeekFrom::Start(at)).map_err(unread)?;
         let mut found = Vec::new();
@@ -263,7 +263,7 @@ impl Member {
                 }
             }
         }
-        Err(self.fault("what stands behind its content is not its size and checksum"))
+        Err(self.fault("its content is not followed by its size and checksum"))
     }
 }
 
@@ -320,7 +320,7 @@ impl Fields {
                 Ok(Some((kind, Self { bytes: content.to_vec(), at: 0, short: false })))
             }
             Some(_) | None => Err(format!(
-                "{}: it has an extra field of kind {kind:#06x}, which packages have not",
+                "{}: it has an extra field of kind {kind:#06x}, which packages do not have",
                 name.escape_ascii()
             )),
         }

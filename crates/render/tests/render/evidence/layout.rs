@@ -34,10 +34,10 @@ fn an_archive_holds_its_members_and_nothing_else() {
         bag[end + 20] = 4;
         bag.extend(b"more");
     });
-    refused("other bytes stand before the archive", &|bag| drop(bag.splice(0..0, *b"more")));
+    refused("there are other bytes before the archive", &|bag| drop(bag.splice(0..0, *b"more")));
     let shift = |bag: &mut Vec<u8>, at: usize, bytes: u8| bag[at] += bytes;
     // Between the last member and the directory, which says where it begins.
-    refused("other bytes stand between the last member and the directory", &|bag| {
+    refused("there are other bytes between the last member and the directory", &|bag| {
         let start = u32::from_le_bytes(bag[end + 16..end + 20].try_into().unwrap());
         bag[end + 16..end + 20].copy_from_slice(&(start + 4).to_le_bytes());
         bag.splice(central[0]..central[0], *b"more");
@@ -56,13 +56,13 @@ fn an_archive_holds_its_members_and_nothing_else() {
         });
     }
     refused("it is encrypted", &|bag| bag[central[0] + 8] |= 1);
-    // One member's header stands for another's.
+    // One member's header is that of another.
     refused("it shares bytes with another member", &|bag| {
         let other: [u8; 4] = bag[central[1] + 42..central[1] + 46].try_into().unwrap();
         bag[central[2] + 42..central[2] + 46].copy_from_slice(&other);
     });
     // The kind of an extra field by which some programs take another name: 0x7075.
-    refused("which packages have not", &|bag| {
+    refused("which packages do not have", &|bag| {
         let name = usize::from(u16::from_le_bytes([bag[26], bag[27]]));
         bag[30 + name..30 + name + 2].copy_from_slice(&[0x75, 0x70]);
     });
@@ -148,4 +148,21 @@ fn a_time_stamp_that_was_due_is_missed() {
     let none = said(TimeStampDue::None);
     assert!(none.holds());
     assert!(none.to_string().contains("there is no time stamp: the service names no authority\n"), "{none}");
+}
+
+/// More faults than are told: what comes behind them is wrong all the same, and nothing of it is said to hold.
+#[test]
+fn what_is_not_told_any_more_is_still_a_fault() {
+    let bag = changed(&sample(), "manifest-sha256.txt", |text| {
+        text.extend_from_slice("x\n".repeat(1_500).as_bytes())
+    });
+    let verification = verify(&bag);
+    assert!(!verification.holds());
+    let told = verification.to_string();
+    assert!(told.contains("FAILS      there are more faults than are listed\n"), "{told}");
+    // The manifest has other bytes than the tag manifest's digest is of, and both are beyond what is told.
+    for manifest in ["manifest-sha256.txt", "tagmanifest-sha256.txt"] {
+        assert!(!told.contains(&format!("files of {manifest} are there")), "{told}");
+    }
+    assert_eq!(verification.failures().count(), 1_000);
 }

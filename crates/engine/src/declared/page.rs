@@ -1,0 +1,83 @@
+//! docs/tables.md, written from the declarations.
+
+use super::{Columns, Holds, InView, Table};
+use datafusion::arrow::datatypes::DataType;
+use std::fmt::Write;
+
+const HEAD: &str = "\
+# Tables
+
+This page is written from `crates/engine/src/declared/tables.rs` by `cargo xtask docs`; change that.
+
+A snapshot consists of these tables. The queries of a report read them, and [snapshots.md](snapshots.md) says how other \
+programs do. Any column may be null. A name with capital letters is written in quotation marks: `\"displayName\"`. Of a column of \
+attributes, `attribute_first(attributes, 'city')` gives the first value of one, `attribute(attributes, 'city')` all of them as \
+a list, and `attribute_text(attributes, 'city')` all of them in one text, as cells of a report have them.
+
+A caller whose credential is limited to some sources sees the rows in view only; reports run for such a caller read, and count, \
+nothing else.
+";
+
+/// The page.
+fn page() -> String {
+    let mut page = HEAD.to_owned();
+    for table in Table::all() {
+        write!(page, "\n## {}\n\nOne row is {}. ", table.name, table.row).expect("a text takes all");
+        page.push_str(match table.in_view {
+            InView::OfSource(_) => "In view are the rows of the caller's sources.\n",
+            InView::OfOwners => {
+                "In view are identities that own a live account of the caller's sources; accounts are counted, and in \
+                 documents listed, of these sources only.\n"
+            }
+            InView::Nothing => "No row is in view of a limited caller.\n",
+        });
+        page.push_str(match table.columns {
+            Columns::Listed(_) => "\n| column | holds | meaning |\n|---|---|---|\n",
+            Columns::Documents(_) => "\n| column | holds |\n|---|---|\n",
+        });
+        for column in table.listed() {
+            writeln!(page, "| `{}` | {} | {} |", column.name, words(column.holds), column.meaning)
+                .expect("a text takes all");
+        }
+        if let Columns::Documents(_) = table.columns {
+            for field in table.schema().fields() {
+                writeln!(page, "| `{}` | {} |", field.name(), type_words(field.data_type()))
+                    .expect("a text takes all");
+            }
+        }
+    }
+    page
+}
+
+fn words(holds: Holds) -> &'static str {
+    match holds {
+        Holds::Text => "text",
+        Holds::Flag => "true or false",
+        Holds::Time => "time in UTC",
+        Holds::Number | Holds::Count => "whole number",
+        Holds::Texts => "list of texts",
+        Holds::Attributes => "attributes: names, each with a list of texts",
+    }
+}
+
+fn type_words(data_type: &DataType) -> String {
+    match data_type {
+        DataType::Utf8 => words(Holds::Text).to_owned(),
+        DataType::Boolean => words(Holds::Flag).to_owned(),
+        DataType::Timestamp(..) => words(Holds::Time).to_owned(),
+        DataType::Int32 | DataType::Int64 => words(Holds::Number).to_owned(),
+        DataType::Map(..) => words(Holds::Attributes).to_owned(),
+        DataType::Struct(fields) => {
+            let names: Vec<_> = fields.iter().map(|field| format!("`{}`", field.name())).collect();
+            format!("object with {}", names.join(", "))
+        }
+        DataType::List(item) if *item.data_type() == DataType::Utf8 => words(Holds::Texts).to_owned(),
+        DataType::List(item) => format!("list: {}", type_words(item.data_type())),
+        other => other.to_string(),
+    }
+}
+
+#[test]
+fn the_page_of_tables_is_what_is_declared() {
+    crate::pages::check("docs/tables.md", &page());
+}

@@ -1,0 +1,447 @@
+//! The declarations.
+
+use super::Change::{Compared as ByItself, Content, Follows, Key, Whole};
+use super::Holds::{Attributes, Count, Flag, Number, Text, Texts, Time};
+use super::{Column, Columns, Compared, InView, Table, Writing, column};
+use muster_sources::DocumentType;
+
+/// The table of accounts.
+pub(crate) const ACCOUNTS: &str = "accounts";
+/// The table of identities.
+pub(crate) const IDENTITIES: &str = "identities";
+/// What each snapshot so far had, counted. Kept in the newest one, so that a report's trend depends on its snapshot
+/// alone, whatever has become of those before.
+pub(crate) const COUNTS: &str = "snapshot_counts";
+
+/// Every table, in the order in which they are written.
+pub(super) const DECLARED: [Table; 14] = [
+    Table {
+        row: "a registered source",
+        in_view: InView::OfSource("id"),
+        rows: "sources_next",
+        ..listed("sources", SOURCE_COLUMNS)
+    },
+    Table {
+        row: "a read of a source by a refresh, of this snapshot or of one before",
+        writing: Writing::Grows,
+        rows: "runs_next",
+        read_again: true,
+        only_here: Some("the history of how sources were read"),
+        ..listed("aggregations", AGGREGATION_COLUMNS)
+    },
+    Table {
+        row: "a record that the last read of its source refused",
+        rows: "rejected",
+        read_again: true,
+        ..listed("rejected_records", REJECTED_COLUMNS)
+    },
+    Table {
+        row: "an account of a source; accounts that are missing from their source stay, with `dead_since`",
+        writing: Writing::Pieces { group: Some("source_id"), rows: 16 * 1024, touched: "accounts_touched" },
+        rows: "accounts_next",
+        read_again: true,
+        only_here: Some(KNOWN_SINCE),
+        compared: Some(Compared {
+            object: "account",
+            name: "native_identity",
+            source: Some("source_name"),
+            only: "dead_since IS NULL",
+        }),
+        ..listed(ACCOUNTS, ACCOUNT_COLUMNS)
+    },
+    Table {
+        row: "an identity profile, which rests on an authoritative source",
+        rows: "profiles",
+        ..listed("identity_profiles", PROFILE_COLUMNS)
+    },
+    Table {
+        row: "an identity: a person, made from an account of an authoritative source",
+        in_view: InView::OfOwners,
+        writing: Writing::Pieces { group: None, rows: 16 * 1024, touched: "identities_touched" },
+        rows: "identities_next",
+        read_again: true,
+        only_here: Some(KNOWN_SINCE),
+        compared: Some(Compared { object: "identity", name: "name", source: None, only: "true" }),
+        ..listed(IDENTITIES, IDENTITY_COLUMNS)
+    },
+    Table {
+        row: "a reason for which a record or an identity could not be processed as it should be",
+        rows: "identity_errors_next",
+        read_again: true,
+        ..listed("identity_errors", ERROR_COLUMNS)
+    },
+    Table {
+        row: "a number that a snapshot counted, this one or one before",
+        in_view: InView::Nothing,
+        writing: Writing::Grows,
+        rows: "counts_next",
+        read_again: true,
+        only_here: Some("the counts of earlier snapshots, of which trends are made"),
+        ..listed(COUNTS, COUNT_COLUMNS)
+    },
+    Table {
+        in_view: InView::OfOwners,
+        writing: Writing::Pieces { group: None, rows: 4 * 1024, touched: "documents_touched" },
+        ..documents("identity_documents", DocumentType::Identities)
+    },
+    Table {
+        in_view: InView::OfSource("source['id']"),
+        ..documents("access_profile_documents", DocumentType::AccessProfiles)
+    },
+    documents("account_activity_documents", DocumentType::AccountActivities),
+    Table {
+        in_view: InView::OfSource("source['id']"),
+        writing: Writing::Pieces { group: None, rows: 16 * 1024, touched: "entitlements_touched" },
+        read_again: true,
+        ..documents("entitlement_documents", DocumentType::Entitlements)
+    },
+    Table { writing: Writing::Grows, read_again: true, ..documents("event_documents", DocumentType::Events) },
+    documents("role_documents", DocumentType::Roles),
+];
+
+/// Accounts and identities are lost together: each knows the other.
+const KNOWN_SINCE: &str = "since when accounts and people are known and who is gone";
+
+/// A table with these columns.
+const fn listed(name: &'static str, columns: &'static [Column]) -> Table {
+    Table {
+        name,
+        row: "",
+        columns: Columns::Listed(columns),
+        in_view: InView::OfSource("source_id"),
+        writing: Writing::Whole,
+        rows: "",
+        read_again: false,
+        only_here: None,
+        compared: None,
+    }
+}
+
+/// A table of documents. A step of the refresh leaves its rows under its own name.
+const fn documents(name: &'static str, document_type: DocumentType) -> Table {
+    Table {
+        row: "a document that is searched; docs/search.md says where they come from",
+        columns: Columns::Documents(document_type),
+        in_view: InView::Nothing,
+        rows: name,
+        ..listed(name, &[])
+    }
+}
+
+const SOURCE_COLUMNS: &[Column] = &[
+    column("id", Text, Whole, None, "Id of the source."),
+    column("name", Text, Whole, None, "Its name."),
+    column("kind", Text, Whole, None, "Its kind, as in its definition: `delimited`, `ldap` and so on."),
+    column("authoritative", Flag, Whole, None, "Whether an identity profile rests on it."),
+    column("definition", Text, Whole, None, "Its definition as JSON."),
+];
+
+const AGGREGATION_COLUMNS: &[Column] = &[
+    column("snapshot_id", Text, Whole, None, "Id of the snapshot whose refresh read the source."),
+    column("source_id", Text, Whole, None, "Id of the source."),
+    column("source_name", Text, Whole, None, "Name of the source at that time."),
+    column("mode", Text, Whole, None, "Whether everything was read or only what changed."),
+    column("started", Time, Whole, None, "When the read began."),
+    column("ended", Time, Whole, None, "When it ended."),
+    column("status", Text, Whole, None, "`complete`, `incomplete` or `failed`."),
+    column("complete", Flag, Whole, None, "Whether all of the source was read."),
+    column("remark", Text, Whole, None, "What a reader must know of the read, such as why it is incomplete."),
+    column(
+        "reported_total",
+        Number,
+        Whole,
+        None,
+        "How many records the source says it has, where it says so.",
+    ),
+    column("read", Number, Whole, None, "Records read."),
+    column("rejected", Number, Whole, None, "Records refused."),
+    column("created", Number, Whole, None, "Accounts that were new."),
+    column("updated", Number, Whole, None, "Accounts that changed."),
+    column("unchanged", Number, Whole, None, "Accounts that were as before."),
+    column("missing", Number, Whole, None, "Accounts that were marked missing."),
+    column("loaded", Number, Whole, None, "Accounts, or documents, that the snapshot has of the source."),
+    column("input_digest", Text, Whole, None, "SHA-256 of what was read."),
+];
+
+const REJECTED_COLUMNS: &[Column] = &[
+    column("source_id", Text, Whole, None, "Id of the source."),
+    column("source_name", Text, Whole, None, "Name of the source."),
+    column("line", Number, Whole, None, "Line or number of the record; 0 where it has none."),
+    column(
+        "native_identity",
+        Text,
+        Whole,
+        None,
+        "Native identity of the record, or id of the document; null where it cannot be read.",
+    ),
+    column("reason", Text, Whole, None, "Why the record was refused."),
+];
+
+const ACCOUNT_COLUMNS: &[Column] = &[
+    column("id", Text, Key, None, "Id of the account. It stays when the account is renamed in its source."),
+    column("source_id", Text, Follows, None, "Id of its source."),
+    column("source_name", Text, ByItself, None, "Name of its source."),
+    column("native_identity", Text, ByItself, None, "What the source knows the account by."),
+    column("name", Text, Content, Some("name"), "Its name."),
+    column("display_name", Text, Content, Some("displayName"), "Its name for people."),
+    column(
+        "uuid",
+        Text,
+        Content,
+        Some("uuid"),
+        "An id in the source that survives renames, where the source gives one.",
+    ),
+    column("disabled", Flag, Content, Some("disabled"), "Whether it is disabled."),
+    column("locked", Flag, Content, Some("locked"), "Whether it is locked."),
+    column(
+        "system",
+        Flag,
+        Content,
+        Some("systemAccount"),
+        "Whether it is a system account, which need not belong to anybody.",
+    ),
+    column("privileged", Flag, Content, Some("privileged"), "Whether it is privileged."),
+    column(
+        "attributes",
+        Attributes,
+        Content,
+        Some("attributes"),
+        "Every attribute that the source gives of it.",
+    ),
+    column(
+        "entitlements",
+        Texts,
+        Content,
+        Some("entitlements"),
+        "What it is entitled to, by the source's definition.",
+    ),
+    column("entitlement_count", Count, Follows, None, "How many entitlements that are."),
+    column("digest", Text, ByItself, None, "Digest of its content, by which a refresh sees that it changed."),
+    column(
+        "identity_id",
+        Text,
+        ByItself,
+        Some("identityId"),
+        "Id of the identity that it belongs to; null where it belongs to none.",
+    ),
+    column(
+        "manual_link",
+        Text,
+        ByItself,
+        Some("manualLink"),
+        "Name of the identity in the manual link that holds; null where none does.",
+    ),
+    column(
+        "linked_as",
+        Text,
+        ByItself,
+        None,
+        "Native identity in that manual link: an earlier one where the account was renamed since.",
+    ),
+    column("manually_correlated", Flag, Follows, None, "Whether a manual link holds."),
+    column(
+        "matched_rule",
+        Text,
+        ByItself,
+        Some("matchedRule"),
+        "The correlation rule that decided, where one did.",
+    ),
+    column(
+        "situation",
+        Text,
+        ByItself,
+        Some("situation"),
+        "`LINKED`, `UNMATCHED`, `DISPUTED` (two or more identities match) or `PLACEHOLDER_OWNER` (its identity has no \
+         authoritative account).",
+    ),
+    column(
+        "uncorrelated",
+        Flag,
+        ByItself,
+        None,
+        "Whether it belongs to no identity that has an authoritative account.",
+    ),
+    column(
+        "candidates",
+        Texts,
+        ByItself,
+        Some("candidates"),
+        "Ids of the identities that match, of a disputed account.",
+    ),
+    column("created", Time, ByItself, None, "When a refresh first found it."),
+    column(
+        "modified",
+        Time,
+        ByItself,
+        None,
+        "When a refresh last found its content or its native identity changed.",
+    ),
+    column(
+        "dead_since",
+        Time,
+        ByItself,
+        None,
+        "When a refresh found it missing from its source; null while it is there.",
+    ),
+    column(
+        "held_since",
+        Time,
+        ByItself,
+        None,
+        "Since when it is missing and kept, because too many were missing at once; null otherwise.",
+    ),
+];
+
+const IDENTITY_COLUMNS: &[Column] = &[
+    column("id", Text, Key, None, "Id of the identity. It never changes."),
+    column("name", Text, Content, Some("name"), "Its name: the identity attribute `uid`."),
+    column("display_name", Text, Content, Some("displayName"), "Its name for people."),
+    column("first_name", Text, Content, Some("firstName"), "First name."),
+    column("last_name", Text, Content, Some("lastName"), "Last name."),
+    column("email", Text, Content, Some("email"), "E-mail address."),
+    column(
+        "profile",
+        Text,
+        Content,
+        Some("identityProfile"),
+        "Name of its identity profile; null where it has no authoritative account.",
+    ),
+    column(
+        "authoritative_source_id",
+        Text,
+        Content,
+        None,
+        "Id of the source of the account that decides what it is.",
+    ),
+    column("authoritative_source", Text, ByItself, Some("authoritativeSource"), "Name of that source."),
+    column(
+        "last_authoritative_source",
+        Text,
+        Content,
+        None,
+        "Name of that source, or of the last one where there is none any more.",
+    ),
+    column(
+        "lifecycle_state",
+        Text,
+        Content,
+        Some("lifecycleState"),
+        "State in the life of the person's employment, as the profile maps it.",
+    ),
+    column(
+        "status",
+        Text,
+        Content,
+        Some("status"),
+        "`ACTIVE`, `DISABLED` or `TERMINATED`: what the lifecycle state means; null where nothing says it.",
+    ),
+    column(
+        "processing_state",
+        Text,
+        Content,
+        None,
+        "`ERROR` or `WARNING` where the table `identity_errors` has one of it; null otherwise.",
+    ),
+    column(
+        "correlated",
+        Flag,
+        Content,
+        Some("correlated"),
+        "Whether it has a live account on an authoritative source.",
+    ),
+    column(
+        "protected",
+        Flag,
+        Content,
+        Some("protected"),
+        "Whether its profile protects it: then it is never reported as an orphan.",
+    ),
+    column(
+        "manager_id",
+        Text,
+        Content,
+        Some("managerId"),
+        "Id of the manager's identity; null where it has none or none was found.",
+    ),
+    column("manager_name", Text, ByItself, None, "Name of the manager's identity."),
+    column("account_count", Count, ByItself, Some("accountCount"), "How many live accounts belong to it."),
+    column(
+        "attributes",
+        Attributes,
+        Content,
+        Some("attributes"),
+        "Every identity attribute, as its profile maps them.",
+    ),
+    column(
+        "account_id",
+        Text,
+        ByItself,
+        None,
+        "Id of the account that decides what it is; null where there is none any more.",
+    ),
+    column(
+        "lost_since",
+        Time,
+        ByItself,
+        None,
+        "When a refresh found that it has no authoritative account any more.",
+    ),
+    column("digest", Text, ByItself, None, "Digest of its content, by which a refresh sees that it changed."),
+    column("created", Time, ByItself, None, "When a refresh first made it."),
+    column("modified", Time, ByItself, None, "When a refresh last found its content changed."),
+];
+
+const ERROR_COLUMNS: &[Column] = &[
+    column("id", Text, Whole, None, "Id of the error. It stays while its record has the error."),
+    column(
+        "identity_id",
+        Text,
+        Whole,
+        None,
+        "Id of the identity that it is about; null where there is none.",
+    ),
+    column("identity_name", Text, Whole, None, "Name of that identity."),
+    column("display_name", Text, Whole, None, "Name for people that the record has."),
+    column("native_identity", Text, Whole, None, "Native identity of the record."),
+    column("source_id", Text, Whole, None, "Id of the authoritative source that the record is of."),
+    column("profile", Text, Whole, None, "Name of the identity profile that rests on it."),
+    column("severity", Text, Whole, None, "`ERROR` or `WARN`."),
+    column("error_code", Text, Whole, None, "What is wrong, such as `MISSING_REQUIRED_ATTRIBUTE`."),
+    column("attribute", Text, Whole, None, "The attribute that it is about, where it is about one."),
+    column("value", Text, Whole, None, "The value that it is about, where it is about one."),
+    column("message", Text, Whole, None, "What is wrong, for people."),
+    column("detected", Time, Whole, None, "When a refresh first found it."),
+];
+
+const PROFILE_COLUMNS: &[Column] = &[
+    column("source_id", Text, Whole, None, "Id of the authoritative source."),
+    column("source_name", Text, Whole, None, "Name of that source."),
+    column("profile", Text, Whole, None, "Name of the profile."),
+    column(
+        "priority",
+        Number,
+        Whole,
+        None,
+        "Its priority: of several profiles of a person the lowest number decides.",
+    ),
+];
+
+const COUNT_COLUMNS: &[Column] = &[
+    column("snapshot_id", Text, Whole, None, "Id of the snapshot that was counted."),
+    column("taken", Time, Whole, None, "Time of that snapshot."),
+    column(
+        "counted",
+        Text,
+        Whole,
+        None,
+        "What was counted, such as `identities` or `uncorrelated accounts`.",
+    ),
+    column(
+        "source_id",
+        Text,
+        Whole,
+        None,
+        "Id of the source that the number is about; null for a number of the whole tenant.",
+    ),
+    column("number", Number, Whole, None, "The number."),
+];

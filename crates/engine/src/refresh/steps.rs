@@ -1,0 +1,428 @@
+//! The steps of a refresh: every query that it runs, with the relations it reads, the columns it leaves, and when it is
+//! needed.
+//!
+//! A step is a file in `steps/`; [`super::work::Work`] runs it. Its rows are known under its name to the steps after it.
+//! Values are `$name` in a file, and are bound (`crate::query`). What is in braces is expanded from declarations:
+//! `{accounts.content}` are the columns of a table that are content, `{s: accounts.content}` the same of `s`,
+//! `{accounts.all but id}` all columns but one, `{n p: accounts.compared}` that one of them differs between `n` and `p`,
+//! and `{type}` and the like the words of a step that is run for several types of document, tables or versions.
+//! `docs/refresh-steps.md` is drawn from this list, and a test plans every step over empty tables.
+
+#[cfg(test)]
+mod page;
+#[cfg(test)]
+mod tests;
+
+use super::extent::Needed::{
+    self, Always, Chosen, Everything, Identities, IdentitiesKept, Part, PartWithIdentities,
+};
+use crate::declared::{Change, Column, Columns, Holds, Table};
+use crate::query::Value;
+use muster_sources::DocumentType;
+
+/// A query of a refresh.
+pub(crate) struct Step {
+    /// The relation that has its rows; of rows that the program reads itself, what they are called in errors.
+    pub(crate) name: &'static str,
+    /// The file in `steps/`.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the page of the steps names it"))]
+    pub(crate) file: &'static str,
+    /// What is in it.
+    sql: &'static str,
+    /// What becomes of its rows.
+    pub(crate) kind: Kind,
+    /// When it is run.
+    pub(crate) needed: Needed,
+    /// The relations that it reads.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test holds it against the file"))]
+    pub(crate) reads: &'static str,
+    /// The columns of its rows.
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test holds it against the file"))]
+    pub(crate) leaves: &'static str,
+    /// The values in it.
+    pub(crate) values: &'static [(&'static str, ValueKind)],
+}
+
+/// What becomes of the rows of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// They are kept in the work folder.
+    Kept,
+    /// They are made wherever they are read.
+    View,
+    /// The program reads them, and no step does.
+    Read,
+}
+
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ValueKind {
+    Text,
+    Number,
+    Flag,
+    Texts,
+}
+
+impl ValueKind {
+    /// Some value of this kind, for a plan whose rows are not asked for.
+    pub(crate) fn any(self) -> Value {
+        match self {
+            Self::Text => Value::text(""),
+            Self::Number => Value::Number(0),
+            Self::Flag => Value::Flag(false),
+            Self::Texts => Value::texts([]),
+        }
+    }
+}
+
+/// Words for the braces of a step that is run for several things.
+pub(crate) type Words = Vec<(&'static str, String)>;
+
+/// The words of a type of document.
+pub(crate) fn words_of(document_type: DocumentType) -> Words {
+    let table = Table::of_documents(document_type).name.to_owned();
+    let documents = documents(document_type);
+    vec![("type", document_type.index_name().to_owned()), ("table", table), ("documents", documents)]
+}
+
+impl Step {
+    /// The query.
+    pub(crate) fn sql(&self, words: &Words) -> String {
+        expanded(self.sql, words)
+    }
+
+    /// The relation.
+    pub(crate) fn relation(&self, words: &Words) -> String {
+        expanded(self.name, words)
+    }
+
+    /// Any values, for a plan whose rows are not asked for.
+    pub(crate) fn any_values(&self) -> Vec<(&'static str, Value)> {
+        self.values.iter().map(|(name, kind)| (*name, kind.any())).collect()
+    }
+}
+
+/// A text with what is in its braces expanded.
+pub(crate) fn expanded(text: &str, words: &Words) -> String {
+    let (mut made, mut rest) = (String::new(), text);
+    while let Some((before, after)) = rest.split_once('{') {
+        let (inside, after) = after.split_once('}').unwrap_or((after, ""));
+        made.push_str(before);
+        match words.iter().find(|(name, _)| *name == inside) {
+            Some((_, word)) => made.push_str(word),
+            None => made.push_str(&columns(inside)),
+        }
+        rest = after;
+    }
+    made + rest
+}
+
+/// `aliases: table.list but column` as columns, or, of two aliases, as the condition that one of them differs.
+fn columns(text: &str) -> String {
+    let (aliases, text) = text.split_once(": ").unwrap_or(("", text));
+    let (table, list) = text.split_once('.').unwrap_or((text, "all"));
+    let (list, but) = list.split_once(" but ").unwrap_or((list, ""));
+    let table = Table::of(table);
+    if let Columns::Documents(document_type) = table.columns {
+        return documents(document_type);
+    }
+    let columns: Vec<&Column> = match list {
+        "content" => table.changing(Change::Content).collect(),
+        "compared" => table.changing(Change::Compared).collect(),
+        _ => table.listed().iter().filter(|column| column.name != but).collect(),
+    };
+    let columns = columns.into_iter();
+    match aliases.split_once(' ') {
+        Some((one, other)) => {
+            columns.map(|column| differs(column, one, other)).collect::<Vec<_>>().join(" OR ")
+        }
+        None if aliases.is_empty() => {
+            columns.map(|column| column.name.to_owned()).collect::<Vec<_>>().join(", ")
+        }
+        None => columns.map(|column| format!("{aliases}.{}", column.name)).collect::<Vec<_>>().join(", "),
+    }
+}
+
+/// The fields of a type of document as columns.
+fn documents(document_type: DocumentType) -> String {
+    let fields = crate::declared::documents(document_type);
+    let fields: Vec<_> = fields.fields().iter().map(|field| format!("\"{}\"", field.name())).collect();
+    fields.join(", ")
+}
+
+/// In parentheses: what follows `IS DISTINCT FROM` is read as one expression, an `OR` in it included.
+fn differs(column: &Column, one: &str, other: &str) -> String {
+    let name = column.name;
+    if column.holds == Holds::Texts {
+        return format!(
+            "(array_to_string({one}.{name}, ',') IS DISTINCT FROM array_to_string({other}.{name}, ','))"
+        );
+    }
+    format!("({one}.{name} IS DISTINCT FROM {other}.{name})")
+}
+
+/// A list of steps, each a constant, and all of them in their order.
+macro_rules! steps {
+    (@relation $file:literal) => { $file };
+    (@relation $file:literal $relation:literal) => { $relation };
+    ($($step:ident: $kind:ident $file:literal $(as $relation:literal)?, $needed:expr, $reads:literal => $leaves:literal
+        $(, $($value:ident: $of:ident)+)?;)*) => {
+        $(pub(crate) const $step: Step = Step {
+            name: steps!(@relation $file $($relation)?),
+            file: concat!($file, ".sql"),
+            sql: include_str!(concat!("steps/", $file, ".sql")),
+            kind: Kind::$kind,
+            needed: $needed,
+            reads: $reads,
+            leaves: $leaves,
+            values: &[$($((stringify!($value), ValueKind::$of)),+)?],
+        };)*
+
+        /// Every step, those that a step reads from before it.
+        #[cfg(test)]
+        pub(crate) const ALL: &[&Step] = &[$(&$step),*];
+    };
+}
+
+/// When several records of a read have one native identity, and when none do.
+const REPEATS: Needed = Chosen("if a native identity stands in several records");
+const NO_REPEATS: Needed = Chosen("if no native identity stands in several records");
+/// Again and again, until no account is decided any more.
+const PASSES: Needed = Chosen("for each profile, until nothing is decided any more");
+/// With identities, and to find accounts to be made again.
+const RULES: Needed = Chosen("wherever rules look for identities");
+/// For each type of document.
+const GIVEN: Needed = Chosen("if sources give documents of the type");
+const NONE_GIVEN: Needed = Chosen("if no source gives documents of the type");
+
+steps! {
+    // What was read: documents.
+    REPEATED_DOCUMENTS: Kept "repeated_documents" as "repeated_{type}", Always, "read_{type}" => "id n";
+    REPEATED_DOCUMENTS_REJECTED: View "repeated_documents_rejected" as "rejected_{type}", Always,
+        "read_{type} repeated_{type} staged_names" => "source_id source_name line native_identity reason";
+    GIVEN_DOCUMENTS: View "given_documents" as "given_{type}", Always,
+        "read_{type} repeated_{type}" => "{documents}";
+    REJECTED_RAW: View "rejected_raw", Always,
+        "rejected_read rejected_identities rejected_accessprofiles rejected_accountactivities rejected_entitlements \
+         rejected_events rejected_roles prev_rejected_records" =>
+        "source_id source_name line native_identity reason", carried: Texts;
+
+    // Which account each record is, and what a read is worth.
+    PREV_READ: View "prev_read", Always, "prev_accounts" => "{accounts.all}", carried: Texts;
+    STAGED: Kept "staged", Always, "staged_raw" =>
+        "first_id source_id native_identity line {accounts.content} digest";
+    REPEATED: Kept "repeated", Always, "staged source_flags" => "first_id merge_rows n kinds";
+    UNITED: Kept "united", REPEATS, "staged repeated" =>
+        "first_id source_id native_identity line {accounts.content}";
+    STAGED_SINGLE: Kept "staged_single", REPEATS, "staged repeated united" =>
+        "first_id source_id native_identity line {accounts.content} digest";
+    STAGED_SINGLE_AS_READ: View "staged_single_as_read" as "staged_single", NO_REPEATS, "staged" =>
+        "first_id source_id native_identity line {accounts.content} digest";
+    REJECTED: Kept "rejected", REPEATS, "rejected_raw staged repeated source_flags" =>
+        "source_id source_name line native_identity reason";
+    REJECTED_AS_READ: Kept "rejected_as_read" as "rejected", NO_REPEATS, "rejected_raw" =>
+        "source_id source_name line native_identity reason";
+    REJECTED_BY_SOURCE: Read "rejected_by_source", Always, "rejected" => "source_id n";
+    REJECTED_OF_SOURCE: Read "rejected_of_source", Always, "rejected" => "line native_identity reason",
+        source: Text shown: Number;
+    RENAMED: Kept "renamed", Always, "prev_read" => "source_id native_identity id uuid dead_since";
+    BY_NAME: Kept "by_name", Always, "staged_single prev_read renamed" =>
+        "first_id source_id native_identity uuid taken id known_uuid";
+    MOVED_ACCOUNTS: Kept "moved_accounts", Always, "by_name prev_read" => "first_id id";
+    STAGED_KNOWN: Kept "staged_known", Always, "staged_single by_name moved_accounts" =>
+        "id source_id native_identity line {accounts.content} digest";
+    RECORDS_KNOWN: Read "records_known", Always, "staged_known prev_read" => "source_id records known";
+    ACCOUNTS_KNOWN: Read "accounts_known", Always, "prev_read" => "source_id live";
+    STAGED_ONE: View "staged_one", Always, "staged_known" =>
+        "id source_id native_identity line {accounts.content} digest", failed: Texts;
+    KEPT_IDS: Kept "kept_ids", Always, "rejected present_raw prev_read" => "id present";
+    UNKNOWN_ACCOUNTS: Read "unknown_accounts", Always, "present_raw staged_one prev_accounts" => "source_id n";
+    MISSING_ACCOUNTS: Read "missing_accounts", Always, "prev_read staged_one kept_ids" =>
+        "source_id live gone held";
+    REJECTED_OF_NOBODY: Read "rejected_of_nobody", Always, "rejected" => "source_id n";
+
+    // Which accounts are made again.
+    ACCOUNTS_MERGED: View "accounts_merged", Always, "staged_one source_flags prev_read kept_ids" =>
+        "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
+         held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise";
+    ACCOUNTS_NOW_ALL: Kept "accounts_now_all" as "accounts_now", Everything, "accounts_merged" =>
+        "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
+         held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise";
+    ACCOUNT_CHANGES_ALL: View "account_changes_all" as "account_changes", Everything, "accounts_now" =>
+        "id source_id authoritative change changed";
+    CARRIED_ACCOUNTS_NONE: View "carried_accounts_none" as "carried_accounts", Everything, "prev_accounts" =>
+        "{accounts.all}";
+    ACCOUNT_CHANGES: Kept "account_changes", Part, "accounts_merged" =>
+        "id source_id authoritative change changed";
+    ACCOUNTS_NOW: Kept "accounts_now", Part, "accounts_merged account_changes" =>
+        "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
+         held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise",
+        redefined: Texts;
+    CHANGES_BY_SOURCE: Read "changes_by_source", Always, "account_changes" => "source_id change n";
+    AUTHORITATIVE_CHANGES: Read "authoritative_changes", Part, "account_changes" => "n";
+    WANTED_BY_LINKS: Kept "wanted_by_links" as "wanted", IdentitiesKept, "prev_accounts manual_links" => "id";
+    WANTED_BY_LINKS_AND_SOURCES: Kept "wanted_by_links_and_sources" as "wanted", PartWithIdentities,
+        "prev_accounts manual_links source_flags" => "id";
+    RECALLED: Kept "recalled", Part, "prev_accounts source_flags wanted accounts_now" =>
+        "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
+         held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise",
+        identities: Flag;
+    ACCOUNTS_NOW_RECALLED: View "accounts_now_recalled" as "accounts_now", Part, "accounts_now recalled" =>
+        "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
+         held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise";
+    CARRIED_ACCOUNTS: View "carried_accounts", Part, "prev_accounts accounts_now" => "{accounts.all}";
+
+    // Identities out of authoritative accounts.
+    KNOWN_BEFORE: View "known_before" as "known", Always, "prev_identities" => "id uid attributes";
+    MAPPED: Kept "mapped", Identities, "accounts_now" =>
+        "account_id source_id rank native_identity prev_identity prev_rule account_attributes protected manager \
+         manager_attribute manager_kind manager_means attributes failures status unmapped place newest uid",
+        source: Text rank: Number manager: Text manager_kind: Text manager_means: Text protected: Texts;
+    OWNED_BEFORE: Kept "owned_before" as "owned", Identities, "mapped prev_identities" =>
+        "account_id identity_id matched_rule";
+    UNDECIDED: Kept "undecided", PASSES, "mapped owned" =>
+        "account_id source_id native_identity uid attributes mapped_attributes", rank: Number;
+    MATCHABLE: Kept "matchable", PASSES, "undecided" =>
+        "account_id source_id native_identity uid attributes mapped_attributes";
+    ASKING_MATCHABLE: View "asking_matchable" as "asking", PASSES, "matchable" => "account_id source_id attributes";
+    ASKED_KNOWN: View "asked_known" as "asked", RULES, "known" => "id attributes";
+    PAIRS: Kept "pairs", RULES, "asking asked" => "rule_order rule account_id identity_id",
+        source: Text order: Number label: Text account_attribute: Text identity_attribute: Text ignore_case: Flag;
+    DECISIONS: Kept "decisions", PASSES, "pairs" => "account_id identity_id n rule candidates";
+    UNMATCHED: View "unmatched", PASSES, "matchable decisions" =>
+        "account_id source_id native_identity uid attributes mapped_attributes";
+    PARTNERS: Kept "partners", PASSES, "unmatched" => "account_id rule_order waits",
+        order: Number account_attribute: Text identity_attribute: Text ignore_case: Flag;
+    WAITING: Kept "waiting", PASSES, "partners" => "account_id";
+    DECIDED: Kept "decided", PASSES, "matchable decisions waiting" => "account_id identity_id matched_rule";
+    OWNED: Kept "owned", PASSES, "owned decided" => "account_id identity_id matched_rule";
+    BEST: Kept "best", Identities, "owned mapped" => "identity_id account_id";
+    KNOWN: Kept "known", Identities, "mapped best prev_identities" => "id uid attributes";
+    OPEN: Kept "open", Identities, "mapped owned" => "account_id source_id uid attributes";
+    ASKING_OPEN: View "asking_open" as "asking", Identities, "open" => "account_id source_id attributes";
+    OPEN_DECISIONS: Kept "decisions" as "open_decisions", Identities, "pairs" =>
+        "account_id identity_id n rule candidates";
+
+    // More accounts to be made again, and the links of the other sources.
+    MOVED: Kept "moved", PartWithIdentities, "known prev_identities best" =>
+        "id now before differs changed_hands";
+    IDENTITIES_MOVED: View "identities_moved", PartWithIdentities, "moved" => "id attributes";
+    ASKING_BEFORE: View "asking_before" as "asking", PartWithIdentities, "prev_accounts" =>
+        "account_id source_id attributes";
+    ASKED_MOVED: View "asked_moved" as "asked", PartWithIdentities, "identities_moved" => "id attributes";
+    WANTED_BY_IDENTITIES: Kept "wanted_by_identities" as "wanted", PartWithIdentities,
+        "prev_accounts moved pairs" => "id";
+    OTHER: Kept "other", Always, "accounts_now manual_links" =>
+        "account_id source_id attributes prev_identity prev_link identity_name linked_as";
+    MANUAL: Kept "manual", Always, "other known" => "account_id identity_id identity_name";
+    SOURCES_TO_CORRELATE: Read "sources_to_correlate", Always, "other" => "source_id";
+    ASKING_OTHER: View "asking_other" as "asking", Always, "other" => "account_id source_id attributes";
+    OTHER_DECISIONS: Kept "decisions" as "other_decisions", Always, "pairs" =>
+        "account_id identity_id n rule candidates";
+    LINKS_OF_OTHERS: View "links_of_others", Always, "other manual other_decisions" =>
+        "account_id identity_id situation matched_rule manual_link linked_as candidates";
+    LINKS_OF_OTHERS_ONLY: Kept "links_of_others_only" as "links", IdentitiesKept, "links_of_others" =>
+        "account_id identity_id situation matched_rule manual_link linked_as candidates";
+    LINKS: Kept "links", Identities, "links_of_others owned open open_decisions" =>
+        "account_id identity_id situation matched_rule manual_link linked_as candidates";
+
+    // The identities, and what is wrong with them.
+    ACCOUNT_COUNTS: Kept "account_counts", Always, "links carried_accounts" => "identity_id n";
+    MANAGERS_BY_ATTRIBUTE: View "managers_by_attribute", Identities, "known" => "kind name id",
+        manager_kind: Text attribute: Text;
+    MANAGERS_BY_ACCOUNT: View "managers_by_account", Identities, "mapped owned" => "kind name id",
+        manager_kind: Text rank: Number;
+    MANAGERS: Kept "managers", Identities, "managers_by_attribute managers_by_account" => "kind name id";
+    IDENTITIES_GATHERED: Kept "identities_gathered", Identities,
+        "mapped best profiles managers prev_identities account_counts known" =>
+        "id attributes name display_name first_name last_name email manager_id lifecycle_state status profile \
+         authoritative_source_id authoritative_source last_authoritative_source correlated protected lost_since account_id \
+         prev_digest created prev_modified account_count manager_name", lifecycle: Text;
+    SUBJECTS: Kept "subjects", Identities, "mapped best links profiles" =>
+        "account_id source_id rank native_identity uid attributes failures unmapped manager manager_attribute manager_means \
+         identity_id display_name profile situation candidates";
+    MISSING_ATTRIBUTES: View "missing_attributes", Identities, "subjects" =>
+        "source_id native_identity identity_id uid display_name profile attribute", rank: Number attribute: Text;
+    ERRORS_FOUND: Kept "errors_found", Identities,
+        "missing_attributes subjects known identities_gathered mapped owned rejected profiles" =>
+        "id identity_id identity_name display_name native_identity source_id profile severity error_code attribute value \
+         message", lifecycle: Text;
+    IDENTITY_ERRORS_NEXT: Kept "identity_errors_next", Identities, "errors_found prev_identity_errors" =>
+        "{identity_errors.all}";
+    IDENTITIES_NEXT: Kept "identities_next", Identities, "identities_gathered identity_errors_next" =>
+        "{identities.all}";
+    IDENTITIES_KEPT: View "identities_kept" as "identities_next", IdentitiesKept, "prev_identities account_counts" =>
+        "{identities.all but account_count} account_count";
+    IDENTITY_ERRORS_KEPT: View "identity_errors_kept" as "identity_errors_next", IdentitiesKept,
+        "prev_identity_errors" => "{identity_errors.all}";
+
+    // The accounts, and what came out different.
+    ACCOUNTS_NEXT: Kept "accounts_next", Always, "accounts_now links identities_next" =>
+        "id source_id source_name native_identity {accounts.content} entitlement_count digest identity_id manual_link \
+         linked_as manually_correlated matched_rule situation uncorrelated candidates created modified dead_since \
+         held_since";
+    LOST_LINKS: Read "lost_links", Always, "prev_accounts source_flags accounts_next" => "source_id linked lost";
+    ACCOUNTS_TOUCHED: Kept "accounts_touched", Part, "accounts_next prev_accounts" =>
+        "id source_id identity_id prev_identity", redefined: Texts;
+    IDENTITIES_TOUCHED: Kept "identities_touched", Part, "identities_next prev_identities" =>
+        "id manager_id prev_manager";
+    DOCUMENTS_TOUCHED: Kept "documents_touched", Part, "identities_touched accounts_touched identities_next" => "id";
+    DOCUMENTS_TOUCHED_ALL: View "documents_touched_all" as "documents_touched", Everything, "identities_next" => "id";
+    SOURCES_TOUCHED: Kept "sources_touched", Part, "accounts_touched" => "id";
+
+    // Documents.
+    ACCOUNTS_ALL: View "accounts_all", Always, "accounts_next carried_accounts" => "{accounts.all}";
+    ACCOUNTS_SHOWN: View "accounts_shown", Always, "accounts_all document_sources" =>
+        "id identity_id name native_identity source_id source_name source_type disabled locked privileged \
+         manually_correlated attributes entitlements created";
+    DOCUMENT_ACCOUNTS_ALL: Kept "document_accounts_all" as "document_accounts", Everything, "accounts_shown" =>
+        "id identity_id name native_identity source_id source_name source_type disabled locked privileged \
+         manually_correlated attributes rights created";
+    DOCUMENT_ACCOUNTS: Kept "document_accounts", Part, "accounts_shown documents_touched" =>
+        "id identity_id name native_identity source_id source_name source_type disabled locked privileged \
+         manually_correlated attributes rights created";
+    DOCUMENT_RIGHTS: Kept "document_rights", Always, "document_accounts" =>
+        "identity_id source_id source_name source_type attribute value";
+    SOURCE_ACCOUNTS: View "source_accounts", Part, "accounts_shown sources_touched" =>
+        "id identity_id name native_identity source_id source_name source_type disabled locked privileged \
+         manually_correlated attributes rights created";
+    ENTITLEMENT_RIGHTS: Kept "entitlement_rights", Part, "source_accounts" =>
+        "identity_id source_id source_name source_type attribute value";
+    ENTITLEMENT_RIGHTS_ALL: View "entitlement_rights_all" as "entitlement_rights", Everything, "document_rights" =>
+        "identity_id source_id source_name source_type attribute value";
+    ENTITLEMENT_ROWS: Read "entitlement_rows", Always, "entitlement_rights prev_entitlement_documents" =>
+        "id source_id source_name source_type attribute value created";
+    ACCOUNT_ELEMENTS: Read "account_elements", Always, "document_accounts" =>
+        "id identity_id name native_identity source_id source_name source_type disabled locked privileged \
+         manually_correlated attributes rights created";
+    ACCESS_ELEMENTS: Read "access_elements", Always, "document_rights" =>
+        "identity_id source_id source_name source_type attribute value type id";
+    IDENTITY_ROWS: Read "identity_rows", Always, "identities_next documents_touched accounts_all" =>
+        "{identities.all} manager_display_name is_manager inactive disabled locked employee_number phone";
+    DOCUMENTS_MADE: View "documents_made" as "{table}", NONE_GIVEN, "made_{type}" => "{documents}";
+    DOCUMENTS_UNITED: Kept "documents_united" as "{table}", GIVEN, "given_{type} made_{type}" => "{documents}";
+    ENTITLEMENTS_UNITED: Kept "entitlements_united" as "entitlement_documents", GIVEN,
+        "given_entitlements made_entitlements" =>
+        "{entitlement_documents.all}";
+    ENTITLEMENTS_TOUCHED: Kept "entitlements_touched", Part,
+        "entitlement_documents prev_entitlement_documents sources_touched" => "id", redefined: Texts;
+
+    // The tables as they were written.
+    COUNTS_NEXT: View "counts_next", Always,
+        "written_identities written_accounts written_identity_errors sources_next" => "{snapshot_counts.all}",
+        snapshot: Text;
+    SUM_IDS: Read "sum_ids", Always, "written_{table}" => "ids";
+    SUM_ACCOUNTS: Read "sum_accounts", Always, "written_accounts" => "homeless linked";
+    SUM_ACCOUNT_COUNTS: Read "sum_account_counts", Always, "written_identities" => "accounts";
+    SUM_STRANGERS: Read "sum_strangers", Always, "written_identity_errors written_identities" => "n";
+    CHECKED_DOCUMENTS_ALL: View "checked_documents_all" as "checked_documents", Everything, "made_identities" =>
+        "account_count access_count";
+    CHECKED_DOCUMENTS: View "checked_documents", Part, "written_identity_documents" => "account_count access_count";
+    SUM_DOCUMENTS: Read "sum_documents", Always, "checked_documents" => "documents accounts access";
+    SUM_RIGHTS: Read "sum_rights", Always, "written_accounts document_sources" => "rights of_identities";
+    TOTALS_OF_ACCOUNTS: Read "totals_of_accounts", Always, "{version}_accounts" =>
+        "linked_accounts uncorrelated_accounts disputed_accounts";
+    TOTALS_OF_IDENTITIES: Read "totals_of_identities", Always, "{version}_identities" => "orphan_identities";
+    TOTALS_OF_ERRORS: Read "totals_of_errors", Always, "{version}_identity_errors" => "identity_errors";
+    TOTALS_OF_REJECTED: Read "totals_of_rejected", Always, "{version}_rejected_records" => "refused_records";
+}

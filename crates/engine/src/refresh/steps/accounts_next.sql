@@ -1,0 +1,16 @@
+-- The accounts that are made again, with their owners.
+SELECT a.id, a.source_id, a.source_name, a.native_identity, {a: accounts.content},
+  CAST(coalesce(array_length(a.entitlements), 0) AS INT) AS entitlement_count, a.digest,
+  CASE WHEN a.dead_since IS NULL THEN l.identity_id ELSE a.prev_identity END AS identity_id,
+  CASE WHEN a.dead_since IS NULL THEN l.manual_link ELSE a.prev_link END AS manual_link,
+  CASE WHEN a.dead_since IS NULL THEN l.linked_as ELSE a.prev_linked_as END AS linked_as,
+  CASE WHEN a.dead_since IS NULL THEN l.manual_link ELSE a.prev_link END IS NOT NULL AS manually_correlated,
+  CASE WHEN a.dead_since IS NULL THEN l.matched_rule ELSE a.prev_rule END AS matched_rule,
+  CASE WHEN a.dead_since IS NOT NULL THEN a.prev_situation
+       WHEN l.identity_id IS NULL THEN l.situation
+       WHEN i.correlated THEN 'LINKED' ELSE 'PLACEHOLDER_OWNER' END AS situation,
+  NOT coalesce(i.correlated, false) AS uncorrelated, l.candidates,
+  a.created, a.modified, a.dead_since, a.held_since
+FROM accounts_now a
+LEFT JOIN links l ON l.account_id = a.id
+LEFT JOIN (SELECT id, correlated FROM identities_next) i ON i.id = l.identity_id

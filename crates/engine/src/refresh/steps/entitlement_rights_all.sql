@@ -1,0 +1,2 @@
+-- The rights of which documents of entitlements are made: all.
+SELECT * FROM document_rights

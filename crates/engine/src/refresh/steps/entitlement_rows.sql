@@ -1,0 +1,5 @@
+-- Each right as the document of an entitlement has it.
+SELECT r.*, coalesce(p.created, refresh_time()) AS created
+FROM (SELECT DISTINCT stable_id('entitlement', source_id, attribute, value) AS id, source_id, source_name, source_type,
+        attribute, value FROM entitlement_rights) r
+LEFT JOIN (SELECT id, created FROM prev_entitlement_documents) p ON p.id = r.id

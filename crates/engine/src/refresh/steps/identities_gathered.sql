@@ -1,0 +1,31 @@
+-- Every identity but for what errors say of it, its digest, and when it was modified. One that lost its authoritative account
+-- keeps the last status and manager that it had.
+SELECT g.*, coalesce(c.n, 0) AS account_count, w.uid AS manager_name
+FROM (
+  SELECT b.identity_id AS id, m.attributes, m.uid AS name,
+    attribute_first(m.attributes, 'displayName') AS display_name,
+    attribute_first(m.attributes, 'firstname') AS first_name,
+    attribute_first(m.attributes, 'lastname') AS last_name,
+    attribute_first(m.attributes, 'email') AS email,
+    coalesce(r.id, q.id) AS manager_id,
+    attribute_first(m.attributes, $lifecycle) AS lifecycle_state, m.status,
+    f.profile, m.source_id AS authoritative_source_id, f.source_name AS authoritative_source,
+    f.source_name AS last_authoritative_source,
+    true AS correlated, m.protected, no_time() AS lost_since,
+    m.account_id, p.digest AS prev_digest, coalesce(p.created, refresh_time()) AS created, p.modified AS prev_modified
+  FROM mapped m JOIN best b ON b.account_id = m.account_id
+  JOIN profiles f ON f.source_id = m.source_id
+  LEFT JOIN managers r ON r.kind = m.manager_kind AND r.name = m.manager
+  LEFT JOIN managers q ON q.kind = concat('folded ', m.manager_kind) AND q.name = lower(m.manager)
+  LEFT JOIN (SELECT id, digest, created, modified FROM prev_identities) p ON p.id = b.identity_id
+  UNION ALL
+  SELECT p.id, p.attributes, p.name, p.display_name, p.first_name, p.last_name, p.email,
+    p.manager_id, p.lifecycle_state, CASE WHEN p.status NOT IN ('ERROR', 'WARNING') THEN p.status END,
+    CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR), p.last_authoritative_source,
+    false, p.protected, CASE WHEN p.correlated THEN refresh_time() ELSE p.lost_since END,
+    CAST(NULL AS VARCHAR), p.digest, p.created, p.modified
+  FROM prev_identities p
+  WHERE NOT EXISTS (SELECT 1 FROM best b WHERE b.identity_id = p.id)
+) g
+LEFT JOIN account_counts c ON c.identity_id = g.id
+LEFT JOIN (SELECT id, uid FROM known) w ON w.id = g.manager_id

@@ -1,0 +1,3 @@
+-- The errors with the time when each was found first.
+SELECT f.*, coalesce(p.detected, refresh_time()) AS detected
+FROM errors_found f LEFT JOIN (SELECT id, detected FROM prev_identity_errors) p ON p.id = f.id

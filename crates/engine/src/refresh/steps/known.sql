@@ -1,0 +1,5 @@
+-- Every identity with the attributes that it has now.
+SELECT b.identity_id AS id, m.uid, m.attributes FROM mapped m JOIN best b ON b.account_id = m.account_id
+UNION ALL
+SELECT p.id, p.name AS uid, p.attributes FROM prev_identities p
+WHERE NOT EXISTS (SELECT 1 FROM best b WHERE b.identity_id = p.id)

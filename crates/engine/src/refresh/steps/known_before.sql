@@ -1,0 +1,2 @@
+-- Every identity as the last snapshot has it.
+SELECT id, name AS uid, attributes FROM prev_identities

@@ -1,0 +1,9 @@
+-- Identities by the native identities of their accounts of a profile, which managers are named by: as they are written,
+-- and in lower case.
+WITH accounts_of_profile AS (
+  SELECT m.native_identity, o.identity_id FROM mapped m
+  JOIN (SELECT account_id, identity_id FROM owned) o ON o.account_id = m.account_id WHERE m.rank = $rank)
+SELECT $manager_kind AS kind, native_identity AS name, identity_id AS id FROM accounts_of_profile
+UNION ALL
+SELECT concat('folded ', $manager_kind) AS kind, lower(native_identity) AS name, identity_id AS id
+FROM accounts_of_profile

@@ -1,0 +1,12 @@
+-- Live authoritative accounts with the identity attributes that their profile makes of them.
+SELECT account_id, source_id, rank, native_identity, prev_identity, prev_rule, account_attributes, protected,
+  attribute_first(get_field(m, 'attributes'), $manager) AS manager, $manager AS manager_attribute,
+  $manager_kind AS manager_kind, $manager_means AS manager_means,
+  get_field(m, 'attributes') AS attributes, get_field(m, 'failures') AS failures, get_field(m, 'status') AS status,
+  get_field(m, 'unmapped') AS unmapped, get_field(m, 'place') AS place, get_field(m, 'newest') AS newest,
+  attribute_first(get_field(m, 'attributes'), 'uid') AS uid
+FROM (
+  SELECT id AS account_id, source_id, $rank AS rank, native_identity, prev_identity, prev_rule,
+    attributes AS account_attributes, native_identity IN ($protected) AS protected,
+    map_profile($source, attributes) AS m
+  FROM accounts_now WHERE source_id = $source AND dead_since IS NULL)

@@ -1,0 +1,2 @@
+-- Refused records.
+SELECT * FROM rejected_raw

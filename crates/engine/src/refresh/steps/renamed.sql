@@ -1,0 +1,6 @@
+-- Accounts whose native identity is not the first one that they had, and the live one of those that share one.
+SELECT source_id, native_identity, id, uuid, dead_since FROM (
+  SELECT source_id, native_identity, id, uuid, dead_since, row_number() OVER (
+    PARTITION BY source_id, native_identity ORDER BY dead_since DESC NULLS FIRST, id) AS k
+  FROM prev_read WHERE id <> stable_id('account', source_id, native_identity))
+WHERE k = 1

@@ -1,0 +1,2 @@
+-- How many ids a table has.
+SELECT count(DISTINCT id) AS ids FROM written_{table}

@@ -1,0 +1,2 @@
+-- The same, of refused records.
+SELECT count(*) AS refused_records FROM {version}_rejected_records

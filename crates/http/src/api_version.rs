@@ -1,0 +1,42 @@
+//! Versions of the published API, and the paths under which each is served.
+
+/// A version of the published API: what the rate limit counts apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ApiVersion {
+    /// `/v3/...`.
+    V3,
+    /// `/v2024/...`.
+    V2024,
+    /// `/v2025/...`.
+    V2025,
+    /// `/v2026/...`.
+    V2026,
+    /// `/reports/v1/...`.
+    V1,
+    /// Routes of our own, `/muster/v1/...`.
+    Muster,
+}
+
+impl ApiVersion {
+    /// What the ids of its operations end with: ids are unique in an OpenAPI document, so each version has its own.
+    pub(crate) fn operation_suffix(self) -> &'static str {
+        match self {
+            Self::V3 => "V3",
+            Self::V2024 => "V2024",
+            Self::V2025 => "V2025",
+            Self::V2026 => "V2026",
+            Self::V1 => "V1",
+            Self::Muster => "",
+        }
+    }
+}
+
+/// The prefixes under which published clients look for the report operations. The description of an operation has the
+/// rest of its path.
+pub(crate) const PUBLISHED: [(&str, ApiVersion); 5] = [
+    ("/v3/reports", ApiVersion::V3),
+    ("/v2024/reports", ApiVersion::V2024),
+    ("/v2025/reports", ApiVersion::V2025),
+    ("/v2026/reports", ApiVersion::V2026),
+    ("/reports/v1", ApiVersion::V1),
+];

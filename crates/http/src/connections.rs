@@ -1,0 +1,211 @@
+//! The connection loop: accepts, bounds, times out and ends connections.
+//!
+//! Why not `axum::serve`: it has no time-out for a request's head or for an answer that is not taken, so that
+//! anybody could hold a connection with one byte a minute, and no bound on connections.
+//!
+//! Invariants: every connection is owned by [`serve`]; when it returns none is left.
+
+mod head;
+pub mod open_files;
+mod pace;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Version, header};
+use axum::middleware::{Next, from_fn};
+use head::{Begun, HeadTimer};
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use pace::Paced;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+/// Limits of the loop.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// A request's head must have arrived within this time from its first byte; the first one of a connection, from
+    /// the connection's start.
+    pub header_timeout: Duration,
+    /// An idle connection is kept for this time, and answers say so.
+    pub idle_timeout: Duration,
+    /// Each 32 KiB of an answer must have been taken within this time.
+    pub write_timeout: Duration,
+    /// Connections at a time; further ones wait in the system's queue.
+    pub connections_max: usize,
+    /// How long a stop waits for answers that are on their way.
+    pub grace: Duration,
+}
+
+/// How connections are spoken on.
+#[derive(Clone)]
+pub enum Transport {
+    /// HTTP as it is.
+    Plain,
+    /// HTTP within TLS.
+    Tls(TlsAcceptor),
+}
+
+/// A request's head is no longer than this, in bytes; it is also what a connection buffers at most.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+
+/// Wait after an accept that failed: the cause (no file descriptors) does not pass at once.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// An idle connection is kept for this much longer than is said, for requests that were sent in time.
+const IDLE_LEEWAY: Duration = Duration::from_secs(2);
+
+/// What the system keeps of an answer for one connection, in bytes, as it is asked for: Linux takes twice as much for its
+/// own bookkeeping. Without it this grows to 4 MiB, and a client may read for minutes before anything shows here.
+const SEND_BUFFER_BYTES: u32 = 64 * 1024;
+
+/// Connections that wait to be accepted.
+const BACKLOG_MAX: u32 = 1024;
+
+/// Listens on `address`; the connections keep little of an answer, so that it shows how fast a client takes it.
+///
+/// # Errors
+/// When the address cannot be had.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    // Accepted connections inherit it.
+    socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG_MAX)
+}
+
+/// Serves `router` on `listener` until `stop`, then lets answers on their way end within the grace.
+pub async fn serve(
+    listener: TcpListener,
+    transport: Transport,
+    router: Router,
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    let places = Arc::new(Semaphore::new(limits.connections_max.max(1)));
+    let router = with_idle_time_said(router, limits.idle_timeout);
+    let mut connections = JoinSet::new();
+    loop {
+        let place = tokio::select! {
+            place = places.clone().acquire_owned() => place.expect("the semaphore is never closed"),
+            () = stop.cancelled() => break,
+        };
+        let stream = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    continue;
+                }
+            },
+            () = stop.cancelled() => break,
+        };
+        let (router, stop, limits) = (router.clone(), stop.clone(), limits.clone());
+        let transport = transport.clone();
+        connections.spawn(async move {
+            accepted(stream, transport, router, &limits, stop).await;
+            drop(place);
+        });
+        while connections.try_join_next().is_some() {}
+    }
+    drop(listener);
+    let all_ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(limits.grace, all_ended).await.is_err() {
+        tracing::warn!(connections = connections.len(), "connections are broken off: the grace is over");
+        connections.shutdown().await;
+    }
+}
+
+/// The router, with the idle time said in the answers after which a connection stays.
+fn with_idle_time_said(router: Router, idle: Duration) -> Router {
+    const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
+    let said = HeaderValue::from_str(&format!("timeout={}", idle.as_secs()));
+    let said = said.expect("a number is a header's value");
+    router.layer(from_fn(move |request: Request, next: Next| {
+        let said = said.clone();
+        async move {
+            let stays = request.version() == Version::HTTP_11 && !closes(request.headers());
+            let mut answer = next.run(request).await;
+            if stays {
+                answer.headers_mut().insert(KEEP_ALIVE, said);
+            }
+            answer
+        }
+    }))
+}
+
+/// Whether the client wants the connection closed.
+fn closes(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(header::CONNECTION).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"))
+}
+
+async fn accepted(
+    stream: TcpStream,
+    transport: Transport,
+    router: Router,
+    limits: &Limits,
+    stop: CancellationToken,
+) {
+    // Answers are small and wanted at once.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection could not be set up");
+        return;
+    }
+    match transport {
+        Transport::Plain => one(stream, router, limits, stop).await,
+        // A handshake that does not come is a head that does not come.
+        Transport::Tls(acceptor) => {
+            match tokio::time::timeout(limits.header_timeout, acceptor.accept(stream)).await {
+                Ok(Ok(stream)) => one(stream, router, limits, stop).await,
+                Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
+                Err(_) => tracing::debug!("a TLS handshake took too long"),
+            }
+        }
+    }
+}
+
+async fn one(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    router: Router,
+    limits: &Limits,
+    stop: CancellationToken,
+) {
+    let begun = Begun::default();
+    let idle = limits.idle_timeout.saturating_add(IDLE_LEEWAY);
+    let connection = http1::Builder::new()
+        .timer(HeadTimer::new(begun.clone(), idle, limits.header_timeout))
+        // Only that there is one: the timer says how long.
+        .header_read_timeout(idle)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(
+            TokioIo::new(Paced::new(stream, begun, limits.write_timeout)),
+            TowerToHyperService::new(router),
+        );
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        // Clients go away; that is their right.
+        tracing::debug!(%error, "a connection ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests;

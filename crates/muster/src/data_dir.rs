@@ -1,0 +1,375 @@
+//! The data directory: everything that the service keeps, opened as one.
+//!
+//! ```text
+//! muster.toml      settings, if there are any
+//! installation     the mark that the database has too
+//! muster.db        tasks, credentials, sources, snapshots, audit trail; unless they are in PostgreSQL
+//! keys/            keys of client secrets, access tokens, the audit trail's seals and evidence packages
+//! tables/          identity data, one folder for each table; trash/ for files that no snapshot reads
+//! results/         files of reports; trash/ for those that no record names
+//! work/            what does not outlive a run
+//! service.lock     held by the one process that serves
+//! refresh.lock     held by the one process that refreshes
+//! ```
+//! With `store.url` several processes, also on several machines, share one PostgreSQL database. Then
+//! `installation`, `keys/`, `tables/`, `results/` and `refresh.lock` lie in the folder `data.shared`, which all of them
+//! see, and each process has a data directory of its own with `work/` and `service.lock`.
+//!
+//! Commands may open it beside a running service: what they change is one transaction. What only one
+//! process may do takes a lock, which the system frees with the process however it ends: on the file, and on a folder,
+//! because a file that somebody removes is locked by nobody.
+
+mod folder;
+mod installation;
+mod keys;
+mod token_keys;
+
+use crate::clock::SystemClock;
+use crate::config::Settings;
+use crate::failure::{Context, Failure, Result};
+use crate::ids::SystemIds;
+use crate::person;
+use chrono::{DateTime, TimeDelta, Utc};
+use muster_engine::reading::check;
+use muster_http::{SecretKey, TokenIssuer};
+use muster_render::evidence::SigningKey;
+use muster_reports::audit::AuditOperation;
+use muster_reports::caller::{Caller, DataScope};
+use muster_reports::ids::{ClientId, TaskId, TenantId};
+use muster_reports::ports::{AuditEvent, AuditTrail, Clock, Ids};
+use muster_reports::retention::CataloguedSnapshot;
+use muster_reports::step::{Step, taken};
+use muster_reports::trace::Trace;
+use muster_reports::{Catalogue, ReportDefinition};
+use muster_runs::{Events, Lock, ResultFiles, find_snapshot, lock, lock_refresh};
+use muster_store::{Deciding, Place, SealKey, Store};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use token_keys::TokenKeyFiles;
+
+/// The opened data directory.
+pub struct DataDir {
+    /// Settings in force.
+    pub settings: Settings,
+    /// The tenant of this service.
+    pub tenant: TenantId,
+    /// Tasks, credentials, sources, snapshots, audit trail.
+    pub store: Arc<Store>,
+    dir: PathBuf,
+    /// What all processes on one database share; the data directory itself where nobody shares.
+    shared: PathBuf,
+}
+
+/// How a data directory is opened.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Opening {
+    /// Make it where it is not there.
+    pub make: bool,
+    /// Join a database and a folder that do not belong together.
+    pub adopt: bool,
+}
+
+impl DataDir {
+    /// Opens a data directory that is there.
+    ///
+    /// # Errors
+    /// When it is not there, or cannot be read.
+    pub async fn open(settings: &Settings) -> Result<Self> {
+        Box::pin(Self::open_as(settings, Opening::default())).await
+    }
+
+    /// Opens a data directory; `None` where there is none.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn open_if_there(settings: &Settings) -> Result<Option<Self>> {
+        match look_for(settings, false) {
+            Ok(()) => Self::open(settings).await.map(Some),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Opens the data directory, making it if it is not there.
+    ///
+    /// # Errors
+    /// When it cannot be made or read.
+    pub async fn open_or_make(settings: &Settings) -> Result<Self> {
+        Box::pin(Self::open_as(settings, Opening { make: true, adopt: false })).await
+    }
+
+    /// Opens the data directory as `opening` says.
+    ///
+    /// # Errors
+    /// When it is not there or cannot be made or read; when its database and its folder do not belong together.
+    pub async fn open_as(settings: &Settings, opening: Opening) -> Result<Self> {
+        if !opening.make {
+            look_for(settings, opening.adopt)?;
+        }
+        let dir = folder::own(&settings.data.dir)?;
+        let shared = settings.data.shared.as_deref().map_or_else(|| Ok(dir.clone()), folder::own)?;
+        let store_settings = muster_store::Settings {
+            attempts_max: settings.worker.attempts_max,
+            connections: settings.store.connections,
+            deciding: Deciding::DatabaseOr(Arc::new(SystemClock)),
+            seal_key: Some(SealKey::new(key(&shared, "audit.key")?)),
+            ..muster_store::Settings::default()
+        };
+        let place = match &settings.store.url {
+            Some(url) => Place::Postgres(url.clone()),
+            None => Place::Sqlite(dir.join("muster.db")),
+        };
+        let store = Store::open(&place, store_settings).await?;
+        installation::pair(&store, &shared, opening.adopt).await?;
+        let data = Self {
+            settings: settings.clone(),
+            tenant: TenantId::new(&settings.tenant.id),
+            store: Arc::new(store),
+            dir,
+            shared,
+        };
+        if opening.adopt {
+            let details = format!("database joined with {}", data.shared.display());
+            data.store
+                .record(&data.event(AuditOperation::ConfigurationChanged, "installation", details))
+                .await?;
+        }
+        Ok(data)
+    }
+
+    /// What a command of this program does now, for the audit trail: `about` names the thing.
+    pub fn event(&self, operation: AuditOperation, about: &str, details: String) -> AuditEvent {
+        event(&self.tenant, operation, about, details)
+    }
+
+    /// What makes such events.
+    pub fn events(&self) -> Arc<Events> {
+        let tenant = self.tenant.clone();
+        Arc::new(move |operation, about: &str, details| event(&tenant, operation, about, details))
+    }
+
+    /// The snapshot that a person means: an id, a date, a time, or `newest`.
+    ///
+    /// # Errors
+    /// When the text is none of these, or there is no such snapshot.
+    pub async fn snapshot(&self, text: &str) -> Result<CataloguedSnapshot> {
+        Ok(find_snapshot(&*self.store, &self.tenant, text).await?)
+    }
+
+    /// Where everything is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Folder of the result files.
+    pub fn results_dir(&self) -> PathBuf {
+        self.shared.join("results")
+    }
+
+    /// The folder that all processes on one database share.
+    pub fn shared_dir(&self) -> &Path {
+        &self.shared
+    }
+
+    /// Folder of the identity tables.
+    pub fn tables_dir(&self) -> PathBuf {
+        self.shared.join("tables")
+    }
+
+    /// Folder of what does not outlive a run. It may be a link, or a file system of its own.
+    pub fn work_dir(&self) -> Result<PathBuf> {
+        folder::own_inside(&self.dir.join("work"))
+    }
+
+    /// Whether other processes may write result files: those of their live attempts are not to be swept.
+    pub fn shares_results(&self) -> bool {
+        self.settings.store.url.is_some()
+    }
+
+    /// The result files.
+    pub fn files(&self) -> Result<ResultFiles> {
+        Ok(ResultFiles::open(self.results_dir())?)
+    }
+
+    /// The key under which client secrets are kept.
+    pub fn secret_key(&self) -> Result<SecretKey> {
+        Ok(SecretKey::new(key(&self.shared, "secrets.key")?))
+    }
+
+    /// What makes and checks access tokens.
+    pub fn token_issuer(&self) -> Result<TokenIssuer> {
+        let dir = keys_dir(&self.shared)?;
+        Ok(TokenIssuer::with_ring(Arc::new(TokenKeyFiles::open(&dir)?))?)
+    }
+
+    /// Exchanges the key of access tokens; `overlap` is how long the one in use goes on checking.
+    pub fn rotate_token_keys(&self, now: DateTime<Utc>, overlap: Option<TimeDelta>) -> Result {
+        token_keys::rotate(&keys_dir(&self.shared)?, now, overlap)
+    }
+
+    /// The key that signs evidence packages.
+    pub fn evidence_key(&self) -> Result<SigningKey> {
+        Ok(SigningKey::from_secret(&key(&self.shared, "evidence.key")?))
+    }
+
+    /// Takes the lock of serving.
+    pub fn lock_service(&self) -> Result<Lock> {
+        Ok(lock(&self.dir, "service.lock", &self.dir, "another process serves this data directory")?)
+    }
+
+    /// Folder of the identity tables; made if it is not there.
+    pub fn own_tables_dir(&self) -> Result<PathBuf> {
+        folder::own_inside(&self.tables_dir())
+    }
+
+    /// Removes what runs of a process that was killed have left behind, unless a refresh uses the folder.
+    /// To be called under the lock of serving and before the engine is opened.
+    pub fn clear_work(&self) -> Result {
+        let Ok(_lock) = lock_refresh(&self.shared, &self.own_tables_dir()?) else { return Ok(()) };
+        let work = self.work_dir()?;
+        clear(&work).context(|| format!("folder {} cannot be cleared", work.display()))?;
+        taken(Step::WorkCleared);
+        Ok(())
+    }
+
+    /// The reports there are.
+    pub fn catalogue(&self) -> Result<Catalogue> {
+        catalogue(&self.settings)
+    }
+}
+
+fn event(tenant: &TenantId, operation: AuditOperation, about: &str, details: String) -> AuditEvent {
+    // Whoever may run commands on the data directory needs no credential: the system says who it is.
+    let caller = Caller {
+        tenant: tenant.clone(),
+        client: ClientId::new("command-line"),
+        user: person::caller(),
+        scopes: Vec::new(),
+        data_scope: DataScope::Everything,
+        trace: Some(Trace::begin(&SystemIds.fresh())),
+    };
+    AuditEvent {
+        id: SystemIds.fresh(),
+        at: SystemClock.now(),
+        operation,
+        caller,
+        task: TaskId::new(""),
+        report: about.into(),
+        details,
+    }
+}
+
+/// The key of this name; made if it is not there.
+fn key(shared: &Path, name: &str) -> Result<keys::Key> {
+    keys::key(&keys_dir(shared)?, name)
+}
+
+fn keys_dir(shared: &Path) -> Result<PathBuf> {
+    folder::own_inside(&shared.join("keys"))
+}
+
+/// Refuses a data directory that is not there, before anything is made.
+fn look_for(settings: &Settings, adopt: bool) -> Result {
+    let dir = &settings.data.dir;
+    let shared = settings.data.shared.as_ref().unwrap_or(dir);
+    let is_there = match settings.store.url {
+        None => dir.join("muster.db").is_file(),
+        Some(_) => shared.is_dir(),
+    };
+    if is_there || (adopt && shared.is_dir()) {
+        return Ok(());
+    }
+    if shared.join(installation::MARK).exists() {
+        return Err(Failure::new(format!(
+            "{} is a data directory without its database muster.db: expected it from a backup; `muster serve --adopt` \
+             goes on with an empty one",
+            dir.display()
+        )));
+    }
+    Err(Failure::new(format!(
+        "{} is no data directory: `muster source add` and `muster serve --init` make one, --data DIR names another",
+        dir.display()
+    )))
+}
+
+/// What a file system keeps in its first folder.
+const LOST_AND_FOUND: &str = "lost+found";
+
+/// Removes what is in a folder. The folder stays: it may be a link's end, or where a file system is mounted.
+fn clear(folder: &Path) -> std::io::Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name() == LOST_AND_FOUND {
+            continue;
+        }
+        match entry.file_type()?.is_dir() {
+            true => std::fs::remove_dir_all(entry.path())?,
+            false => std::fs::remove_file(entry.path())?,
+        }
+    }
+    Ok(())
+}
+
+/// The reports there are: the built-in ones and those of the folder of definitions.
+///
+/// # Errors
+/// With the file of a definition that cannot be read or used.
+pub fn catalogue(settings: &Settings) -> Result<Catalogue> {
+    let mut catalogue = Catalogue::built_in();
+    if let Some(folder) = &settings.reports.definitions {
+        add_definitions(&mut catalogue, &settings.data.dir.join(folder))?;
+    }
+    Ok(catalogue)
+}
+
+/// Adds every `*.toml` of `folder`, in the order of their names.
+fn add_definitions(catalogue: &mut Catalogue, folder: &Path) -> Result {
+    let unreadable = || format!("reports.definitions: folder {} cannot be read", folder.display());
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).context(unreadable)? {
+        let path = entry.context(unreadable)?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    for path in files {
+        let place = path.display().to_string();
+        let text = std::fs::read_to_string(&path).context(|| format!("{place} cannot be read"))?;
+        let definition = ReportDefinition::from_toml(&text, &place)?;
+        check(&definition).context(|| place.clone())?;
+        catalogue.add(definition)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    /// What becomes of a folder with one definition whose population has this text.
+    fn added(population: &str) -> Result {
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!(
+            "id = \"mine\"\nversion = 1\nname = \"Mine\"\ndescription = \"d\"\nrow = \"r\"\nformats = [\"CSV\"]\n\
+             order_by = [\"n\"]\nquery = \"SELECT id AS n FROM accounts\"\npopulation = \"{population}\"\n\
+             [[columns]]\nname = \"n\"\nlabel = \"N\"\nmeaning = \"m\"\n"
+        );
+        std::fs::write(folder.path().join("mine.toml"), text).unwrap();
+        add_definitions(&mut Catalogue::built_in(), folder.path())
+    }
+
+    #[test]
+    fn a_definition_that_does_more_than_read_is_refused_before_the_service_starts() {
+        added("SELECT count(*) FROM accounts").unwrap();
+        for text in ["COPY accounts TO 'x.csv'", "SELECT 1; SELECT 2", "SET a.b = 1"] {
+            let refused = muster_reports::error::error_chain(&added(text).unwrap_err());
+            assert!(
+                refused.contains("mine.toml")
+                    && refused.contains("population: it is")
+                    && refused.contains("SELECT"),
+                "{refused}"
+            );
+        }
+    }
+}

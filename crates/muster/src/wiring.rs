@@ -1,0 +1,148 @@
+//! What runs are made of: the data directory and its settings as the plain values that `muster-runs` takes.
+
+use crate::clock::SystemClock;
+use crate::config::{CsvHeader, PdfPaper};
+use crate::data_dir::DataDir;
+use crate::failure::{Failure, Result};
+use crate::ids::SystemIds;
+use muster_engine::{Engine, EngineSettings, memory};
+use muster_render::pdf::{FontSet, Paper, PdfSettings};
+use muster_render::{CsvOptions, FormulaGuard, Header};
+use muster_reports::{Catalogue, Category};
+use muster_runs::{
+    Authority, Comparisons, Copies, PackageParts, Packages, Refreshes, ReportRuns, ResultWriting, Snapshots,
+    Sweep,
+};
+use std::sync::Arc;
+use std::time::Duration;
+
+impl DataDir {
+    /// Opens the engine.
+    ///
+    /// # Errors
+    /// When its folders cannot be made or its threads not started.
+    pub fn engine(&self) -> Result<Arc<Engine>> {
+        let settings = &self.settings.engine;
+        let threads = match settings.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        };
+        let memory_limit = match settings.memory_limit.0 {
+            0 => memory::for_plans(),
+            bytes => bytes,
+        };
+        let settings = EngineSettings {
+            tables_dir: self.own_tables_dir()?,
+            work_dir: self.work_dir()?,
+            memory_limit_bytes: usize::try_from(memory_limit).unwrap_or(usize::MAX),
+            threads,
+        };
+        Ok(Arc::new(Engine::open(settings).map_err(muster_reports::Error::from)?))
+    }
+
+    /// What runs these reports.
+    pub fn report_runs(&self, engine: Arc<Engine>, catalogue: Catalogue) -> Result<ReportRuns> {
+        let (csv, pdf) = (&self.settings.csv, &self.settings.pdf);
+        let writing = ResultWriting {
+            files: self.files()?,
+            pdf: PdfSettings {
+                paper: match pdf.paper {
+                    PdfPaper::A4 => Paper::A4,
+                    PdfPaper::Letter => Paper::Letter,
+                },
+                pages_max: pdf.pages_max,
+                fonts: match &pdf.fonts {
+                    None => FontSet::with_folders(FontSet::usual_folders()),
+                    Some(folders) => FontSet::with_folders(folders.clone()),
+                },
+                ..PdfSettings::new("")
+            },
+            csv: CsvOptions {
+                header: match csv.header {
+                    CsvHeader::Name => Header::Names,
+                    CsvHeader::Label => Header::Labels,
+                },
+                formula_guard: if csv.formula_guard { FormulaGuard::On } else { FormulaGuard::Off },
+            },
+            work_dir: self.work_dir()?,
+            clock: Arc::new(SystemClock),
+        };
+        Ok(ReportRuns { engine, catalogue, snapshots: self.store.clone(), writing })
+    }
+
+    /// The snapshots.
+    pub fn snapshots(&self, engine: Arc<Engine>) -> Result<Snapshots> {
+        Ok(Snapshots {
+            engine,
+            catalogue: self.store.clone(),
+            audit: self.store.clone(),
+            events: self.events(),
+            clock: Arc::new(SystemClock),
+            tenant: self.tenant.clone(),
+            shared_dir: self.shared_dir().to_owned(),
+            tables_dir: self.own_tables_dir()?,
+            policy: self.settings.snapshots.policy(),
+            trash_days: self.settings.data.trash_days,
+        })
+    }
+
+    /// What refreshes.
+    pub fn refreshes(&self, engine: Arc<Engine>) -> Result<Refreshes> {
+        Ok(Refreshes {
+            snapshots: self.snapshots(engine)?,
+            registry: self.store.clone(),
+            ids: Arc::new(SystemIds),
+            environment: Arc::new(|name| std::env::var(name).ok()),
+            publish_incomplete: self.settings.refresh.publish_incomplete,
+        })
+    }
+
+    /// What sweeps result files.
+    pub fn sweep(&self) -> Result<Sweep> {
+        Ok(Sweep {
+            files: self.files()?,
+            results_dir: self.results_dir(),
+            shared: self.shares_results(),
+            tasks: self.store.clone(),
+            audit: self.store.clone(),
+            events: self.events(),
+            clock: Arc::new(SystemClock),
+            trash_days: self.settings.data.trash_days,
+        })
+    }
+
+    /// What makes evidence packages, which take room of `copies`.
+    pub fn packages(&self, engine: Arc<Engine>, copies: Arc<Copies>) -> Result<Packages> {
+        let parts = PackageParts {
+            files: self.files()?,
+            snapshots: self.store.clone(),
+            engine,
+            audit: self.store.clone(),
+            authority: self.authority()?,
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+            work_dir: self.work_dir()?,
+            copies,
+        };
+        Ok(Packages::new(parts, self.evidence_key()?))
+    }
+
+    /// The time-stamping authority, if the settings name one.
+    fn authority(&self) -> Result<Option<Authority>> {
+        let settings = &self.settings.evidence;
+        let Some(address) = &settings.time_stamp_url else { return Ok(None) };
+        let timeout = Duration::from_millis(settings.time_stamp_timeout_ms);
+        match Authority::at(address, timeout, settings.time_stamp_required) {
+            Ok(authority) => Ok(Some(authority)),
+            Err(error) if error.category == Category::Invalid => {
+                Err(Failure::usage(format!("evidence.time_stamp_url {error}")))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What compares runs of these reports; what it writes takes room of `copies`.
+    pub fn comparisons(&self, catalogue: Catalogue, copies: Arc<Copies>) -> Result<Comparisons> {
+        Ok(Comparisons::new(self.files()?, catalogue, self.work_dir()?, Arc::new(SystemIds), copies))
+    }
+}

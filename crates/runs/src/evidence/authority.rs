@@ -1,0 +1,95 @@
+//! A time-stamping authority (RFC 3161), asked over HTTP.
+//!
+//! An answer is taken only if it stamps the asked digest and answers this request. Who signed it is for those who
+//! check the package, with the authority's certificate; so the address may be plain HTTP, as most of them are.
+
+use muster_render::evidence::{TimeStampDue, TimeStampResponse, time_stamp_request};
+use muster_reports::error::{Error, Result, error_chain};
+use reqwest::header::{ACCEPT, CONTENT_TYPE};
+use reqwest::{Client, Url, redirect};
+use std::time::Duration;
+
+/// Longest answer that is taken, in bytes.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+
+type Fault = Box<dyn std::error::Error + Send + Sync>;
+
+/// A time-stamping authority.
+pub struct Authority {
+    client: Client,
+    url: Url,
+    required: bool,
+}
+
+impl Authority {
+    /// The authority at this address, which may take so long. Nothing is sent yet. If a time stamp is `required`, there is
+    /// no package without one.
+    ///
+    /// # Errors
+    /// `Invalid` when the address cannot be one: the text goes on from the address's name.
+    pub fn at(address: &str, timeout: Duration, required: bool) -> Result<Self> {
+        let refuse = |what: &str| Error::invalid(format!("{what}: expected http://host or https://host"));
+        let url = Url::parse(address).map_err(|_| refuse("is no address"))?;
+        if !matches!(url.scheme(), "http" | "https") {
+            return Err(refuse("is of another scheme"));
+        }
+        // Settings are shown, so no secret may stand in one.
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(refuse("has a user name or a password in it"));
+        }
+        let client = Client::builder()
+            .redirect(redirect::Policy::none())
+            .https_only(url.scheme() == "https")
+            .timeout(timeout)
+            .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| Error::internal("an HTTP client cannot be made", error))?;
+        Ok(Self { client, url, required })
+    }
+
+    /// Whether a package is to have its time stamp.
+    pub fn due(&self) -> TimeStampDue {
+        if self.required { TimeStampDue::Required } else { TimeStampDue::Asked }
+    }
+
+    /// The authority's answer for a digest, in DER; `nonce` is of this request alone. Without one, `None` where that is allowed.
+    ///
+    /// # Errors
+    /// `Unavailable` when there is no time stamp and the settings require one.
+    pub async fn stamp(&self, sha256: &[u8; 32], nonce: u64) -> Result<Option<Vec<u8>>> {
+        match self.ask(sha256, nonce).await {
+            Ok(answer) => Ok(Some(answer)),
+            Err(fault) if self.required => Err(Error {
+                source: Some(fault),
+                ..Error::unavailable("the time-stamping authority gave no time stamp")
+            }),
+            Err(fault) => {
+                let error = error_chain(&*fault);
+                tracing::warn!(%error, "an evidence package has no time stamp");
+                Ok(None)
+            }
+        }
+    }
+
+    async fn ask(&self, sha256: &[u8; 32], nonce: u64) -> Result<Vec<u8>, Fault> {
+        let request = self
+            .client
+            .post(self.url.clone())
+            .header(CONTENT_TYPE, "application/timestamp-query")
+            .header(ACCEPT, "application/timestamp-reply")
+            .body(time_stamp_request(sha256, nonce));
+        let mut response = request.send().await?;
+        if response.status() != 200 {
+            return Err(format!("{} answers {}: expected 200", self.url, response.status()).into());
+        }
+        let mut answer = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            if answer.len() + chunk.len() > ANSWER_BYTES_MAX {
+                return Err(format!("{} sends more than {ANSWER_BYTES_MAX} bytes", self.url).into());
+            }
+            answer.extend_from_slice(&chunk);
+        }
+        TimeStampResponse::read(&answer)?.check(sha256, Some(nonce))?;
+        Ok(answer)
+    }
+}

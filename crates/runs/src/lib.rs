@@ -1,0 +1,50 @@
+//! Runs: what the product does, one thing after another, over the engine, the renderer and the ports of a store.
+//!
+//! - A report is planned, written, counted a second time, and published ([`ReportRuns`]).
+//! - A refresh reads the sources, publishes a snapshot, and lets old ones expire ([`Refreshes`], [`Snapshots`]).
+//! - Two runs are compared ([`Comparisons`]), and a run's evidence is packed ([`Packages`]).
+//! - Links that people make are read and checked ([`read_links`]).
+//! - Files that nothing names any more go to a trash ([`Sweep`]), and damaged ones are found ([`FoundFiles`]).
+//!
+//! Why a crate: the rules of a run cannot name a database, HTTP, a setting or the environment, because the crate does not.
+//! The binary gives it plain values, and prints what comes of them.
+//!
+//! Invariants:
+//! - no clock, no randomness and no variable of the environment but those that are given;
+//! - a result exists once its row is committed, which is not done here: until then its files are a run's to remove.
+
+mod comparison;
+mod copies;
+mod evidence;
+mod integrity;
+mod lock;
+mod manual_links;
+mod readiness;
+mod refresh;
+mod report;
+mod result_files;
+mod snapshot_comparison;
+mod snapshots;
+mod sweep;
+pub mod trash;
+
+pub use comparison::Comparisons;
+pub use copies::Copies;
+pub use evidence::{Authority, PackageParts, Packages};
+pub use integrity::FoundFiles;
+pub use lock::{Lock, lock, lock_refresh};
+pub use manual_links::{ManualLinks, RefusedLink, read_links, written_links};
+pub use readiness::ServiceReadiness;
+pub use refresh::{RefreshOptions, RefreshReport, Refreshes};
+pub use report::{ReportRuns, ResultWriting};
+pub use result_files::{LeftOver, PendingFile, ResultFiles, Survey};
+pub use snapshot_comparison::{CountedDifference, compare_snapshots};
+pub use snapshots::{Expiry, ExpiryExtent, Snapshots, find_snapshot};
+pub use sweep::{Sweep, Swept};
+
+use muster_reports::audit::AuditOperation;
+use muster_reports::ports::AuditEvent;
+
+/// Makes an event of the audit trail that happens now: what is done, about what, and the details. Who does it is for
+/// whoever gives this to know.
+pub type Events = dyn Fn(AuditOperation, &str, String) -> AuditEvent + Send + Sync;

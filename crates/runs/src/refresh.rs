@@ -1,0 +1,213 @@
+//! A refresh: lock, read the sources, have the engine make a snapshot, publish it, and let old ones expire.
+//!
+//! Why here: it joins the engine with the registry, the catalogue of snapshots and the audit trail, none of which knows the
+//! others.
+//!
+//! Invariants:
+//! - only the process that has the lock refreshes;
+//! - a refresh is in the audit trail before it begins, and its end is too: the published snapshot, or why there is none.
+
+use crate::Events;
+use crate::snapshots::{Expiry, ExpiryExtent, Snapshots};
+use chrono::{DateTime, Utc};
+use muster_engine::refresh::{Environment, RefreshOutcome, RefreshRequest, SourceInput};
+use muster_reports::audit::AuditOperation;
+use muster_reports::error::{Error, Result, error_chain};
+use muster_reports::ids::SnapshotId;
+use muster_reports::nearest;
+use muster_reports::ports::{AuditEvent, Ids, RegisteredSource, Registry};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Bytes of the reason of a failed refresh that the audit trail keeps.
+const REASON_MAX: usize = 2_000;
+
+/// Refreshes the snapshots of one tenant.
+pub struct Refreshes {
+    /// What it publishes, and lets expire.
+    pub snapshots: Snapshots,
+    /// The sources and the manual links.
+    pub registry: Arc<dyn Registry>,
+    /// Ids of snapshots.
+    pub ids: Arc<dyn Ids>,
+    /// Looks up the variables that definitions name as the places of secrets.
+    pub environment: Arc<Environment>,
+    /// Publish although a source could not be read: its accounts then stay as they were.
+    pub publish_incomplete: bool,
+}
+
+/// How to refresh.
+#[derive(Debug, Clone, Default)]
+pub struct RefreshOptions {
+    /// Make everything anew, whatever has changed.
+    pub full: bool,
+    /// Go on without what is damaged and cannot be made again.
+    pub rebuild: bool,
+    /// Names or ids of the sources whose losses are accepted.
+    pub accept_missing: Vec<String>,
+    /// What the sources are of, where that is neither now nor what their data says.
+    pub as_of: Option<DateTime<Utc>>,
+}
+
+/// What a refresh came to.
+#[derive(Debug)]
+pub struct RefreshReport {
+    /// What became of the sources and the tables. Without a manifest the last snapshot stays in force.
+    pub outcome: RefreshOutcome,
+    /// The time that the refresh was told the data is of.
+    pub as_of: Option<DateTime<Utc>>,
+    /// What of the last snapshot was damaged, and what is lost with it.
+    pub damaged: Vec<String>,
+    /// What expired after it; absent where nothing was published.
+    pub expiry: Option<Result<Expiry>>,
+}
+
+impl RefreshReport {
+    /// Whether the refresh did what was asked.
+    ///
+    /// # Errors
+    /// Names the sources that could not be read when nothing was published.
+    pub fn verdict(&self) -> Result<()> {
+        if self.outcome.manifest.is_some() {
+            return Ok(());
+        }
+        let failed = self.outcome.sources.iter().filter(|source| source.failure.is_some());
+        let failed: Vec<_> = failed.map(|source| source.run.name.as_str()).collect();
+        match failed[..] {
+            [] => Err(Error::unavailable("no snapshot was published")),
+            _ => {
+                Err(Error::unavailable(format!("no snapshot was published because of {}", failed.join(", "))))
+            }
+        }
+    }
+}
+
+impl Refreshes {
+    /// Refreshes what changed of everything that is registered, or all of it, under the lock of refreshing. A snapshot
+    /// is published when every source was read, or `publish_incomplete` says that it may be short of some.
+    ///
+    /// # Errors
+    /// When no source is registered, another process refreshes, or the refresh itself failed; nothing was published then.
+    /// A source that could not be read is in the report.
+    pub async fn refresh(&self, options: &RefreshOptions) -> Result<RefreshReport> {
+        let lock = self.snapshots.lock()?;
+        let mut details = if options.full { "everything" } else { "what changed" }.to_owned();
+        if !options.accept_missing.is_empty() {
+            details.push_str(&format!("; accepting what was lost of {}", options.accept_missing.join(", ")));
+        }
+        if let Some(moment) = options.as_of {
+            details.push_str(&format!("; as of {}", moment.to_rfc3339()));
+        }
+        self.record(AuditOperation::RefreshStarted, details).await?;
+        let mut report = Box::pin(self.publish(options)).await;
+        if let Ok(RefreshReport { outcome, expiry, .. }) = &mut report
+            && outcome.manifest.is_some()
+        {
+            *expiry = Some(self.snapshots.expire(&lock, ExpiryExtent::ByPolicy).await);
+        }
+        let failed = match &report {
+            Ok(report) => report.verdict().err().map(|error| error_chain(&error)),
+            Err(error) => Some(error_chain(error)),
+        };
+        if let Some(mut why) = failed {
+            why.truncate(why.floor_char_boundary(REASON_MAX));
+            // Where that fails too, what failed first is told.
+            if let Err(error) = self.record(AuditOperation::RefreshFailed, why).await {
+                tracing::error!(error = error_chain(&error), "the end of the refresh cannot be recorded");
+            }
+        }
+        report
+    }
+
+    async fn record(&self, operation: AuditOperation, details: String) -> Result<()> {
+        self.snapshots.audit.record(&self.event(operation, "refresh", details)).await
+    }
+
+    fn event(&self, operation: AuditOperation, about: &str, details: String) -> AuditEvent {
+        let events: &Events = &*self.snapshots.events;
+        events(operation, about, details)
+    }
+
+    /// Has the engine make a snapshot, and publishes it.
+    async fn publish(&self, options: &RefreshOptions) -> Result<RefreshReport> {
+        let Snapshots { engine, catalogue, audit, clock, tenant, .. } = &self.snapshots;
+        let sources = self.registry.sources(tenant).await?;
+        if sources.is_empty() {
+            return Err(Error::invalid(
+                "no source is registered: `muster source add FILE.toml` registers one",
+            ));
+        }
+        let links = self.registry.links(tenant).await?;
+        let (previous, damaged) = match catalogue.newest(tenant).await? {
+            Some(last) => {
+                let (last, damaged) = engine.without_damage(last, options.rebuild).await?;
+                (Some(last), damaged)
+            }
+            None => (None, Vec::new()),
+        };
+        let accept_missing = accepted(&options.accept_missing, &sources)?;
+        let outcome = engine
+            .refresh(RefreshRequest {
+                sources: sources.iter().map(input).collect::<Result<_>>()?,
+                links,
+                previous,
+                tenant: tenant.clone(),
+                audit: audit.clone(),
+                environment: self.environment.clone(),
+                snapshot: SnapshotId::new(self.ids.fresh()),
+                clock: clock.clone(),
+                as_of: options.as_of,
+                publish_incomplete: self.publish_incomplete,
+                // What is made again is read again, also from sources that can say what changed.
+                full: options.full || !damaged.is_empty(),
+                accept_missing,
+            })
+            .await?;
+        if let Some(manifest) = &outcome.manifest {
+            let rows = |table: &str| manifest.rows.get(table).copied().unwrap_or(0);
+            let details = format!("{} identities, {} accounts", rows("identities"), rows("accounts"));
+            let event = self.event(AuditOperation::SnapshotPublished, manifest.id.as_str(), details);
+            catalogue.publish_recorded(&event, manifest).await?;
+        }
+        Ok(RefreshReport { outcome, as_of: options.as_of, damaged, expiry: None })
+    }
+}
+
+/// The ids of the sources whose losses are accepted, which people name as they like.
+fn accepted(named: &[String], sources: &[RegisteredSource]) -> Result<BTreeSet<String>> {
+    let id = |named: &String| {
+        let found = nearest::source(named, sources, RegisteredSource::id_and_name);
+        found.map(|source| source.id.as_str().to_owned()).map_err(Error::invalid)
+    };
+    named.iter().map(id).collect()
+}
+
+fn input(source: &RegisteredSource) -> Result<SourceInput> {
+    let definition = serde_json::from_str(&source.definition).map_err(|error| {
+        Error::internal(format!("the kept definition of source {:?} cannot be read", source.name), error)
+    })?;
+    Ok(SourceInput { definition, base_dir: PathBuf::from(&source.base_dir) })
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use muster_engine::refresh::SourceOutcome;
+    use muster_testkit::build::{source_run, start_of_time};
+
+    #[test]
+    fn a_source_that_cannot_be_read_makes_a_refresh_fail() {
+        let outcome = |name: &str, failure: Option<&str>| SourceOutcome {
+            run: source_run("1", name, true, start_of_time()),
+            failure: failure.map(str::to_owned),
+            rejections: Vec::new(),
+            carried: false,
+        };
+        let sources = vec![outcome("Directory", None), outcome("HR", Some("no such file"))];
+        let outcome = RefreshOutcome { manifest: None, sources, tables: Vec::new(), totals: Vec::new() };
+        let report = RefreshReport { outcome, as_of: None, damaged: Vec::new(), expiry: None };
+        assert_eq!(report.verdict().unwrap_err().message, "no snapshot was published because of HR");
+    }
+}

@@ -1,0 +1,330 @@
+//! One run of a report: plan, rows to files, the independent counts, the cover.
+//!
+//! Why here: it joins the engine (plans) and the renderer (files), neither of which knows the other.
+//!
+//! Invariants:
+//! - a result whose rows do not equal the independent counts, or its subtotals, is never published;
+//! - rows are rendered away from the request runtime, with a bounded number of batches on the way;
+//! - dropping the run stops the plan and leaves no file.
+
+mod cover;
+mod plan;
+mod writing;
+
+use crate::result_files::ResultFiles;
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use futures_util::TryStreamExt;
+use muster_engine::Engine;
+use muster_render::chart::Chart;
+use muster_render::pdf::PdfSettings;
+use muster_render::{ColumnFormat, CsvOptions, FormulaGuard};
+use muster_reports::cover::{Cover, CoverColumn, Reconciliation};
+use muster_reports::definition::{EXTRA_FORMATS, FORMULA_GUARD};
+use muster_reports::error::{Error, Result};
+use muster_reports::ports::{Clock, ProgressCell, ReportRunner, RunOutcome, SnapshotCatalogue};
+use muster_reports::retention::AsOf;
+use muster_reports::task::{Claim, Message, TaskResult};
+use muster_reports::{Arguments, Catalogue, FileFormat, ReportDefinition, SnapshotManifest};
+use plan::Prepared;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::{mpsc, oneshot};
+use writing::{Job, Table, ToFile, WrittenFiles, WrittenTable, WrittenTables};
+
+/// Batches between the plan and the file; the plan pauses when they are not taken.
+const BATCHES_WAITING_MAX: usize = 2;
+
+/// Runs reports.
+pub struct ReportRuns {
+    /// Plans them.
+    pub engine: Arc<Engine>,
+    /// The reports there are.
+    pub catalogue: Catalogue,
+    /// Where the snapshot of a task is found.
+    pub snapshots: Arc<dyn SnapshotCatalogue>,
+    /// How their results are written.
+    pub writing: ResultWriting,
+}
+
+/// Where and how results are written.
+pub struct ResultWriting {
+    /// Where files go.
+    pub files: ResultFiles,
+    /// How PDF is written; title and the like come from the report.
+    pub pdf: PdfSettings,
+    /// How CSV is written, unless a request says otherwise.
+    pub csv: CsvOptions,
+    /// For files that do not outlive a run.
+    pub work_dir: PathBuf,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What is run.
+struct Run<'a> {
+    claim: &'a Claim,
+    definition: &'a ReportDefinition,
+    manifest: &'a SnapshotManifest,
+    started: DateTime<Utc>,
+}
+
+#[async_trait]
+impl ReportRunner for ReportRuns {
+    async fn run(&self, claim: &Claim, progress: &ProgressCell) -> Result<RunOutcome> {
+        let (task, started) = (&claim.task, self.writing.clock.now());
+        let definition = self.catalogue.get(&task.report).ok_or_else(|| {
+            Error::not_found(format!(
+                "the definition of report {:?} is not there any more",
+                task.report.as_str()
+            ))
+        })?;
+        let manifest = self
+            .snapshots
+            .as_of(&task.tenant, &AsOf::Snapshot(task.snapshot.clone()))
+            .await?
+            .ok_or_else(|| Error::not_found(format!("snapshot {} is not there any more", task.snapshot)))?
+            .readable()?;
+        let prepared = plan::prepare(&self.engine, &manifest, definition, task).await?;
+        let run = Run { claim, definition, manifest: &manifest, started };
+        self.writing.publish(&run, prepared, progress).await
+    }
+}
+
+impl ResultWriting {
+    /// Writes the rows, counts them another way, and gives the files their names if the counts agree.
+    async fn publish(
+        &self,
+        run: &Run<'_>,
+        mut prepared: Prepared,
+        progress: &ProgressCell,
+    ) -> Result<RunOutcome> {
+        let Run { claim, definition, manifest, started } = *run;
+        let task = &claim.task;
+        let mut messages = check_formats(definition, &task.arguments);
+        messages.append(&mut prepared.messages);
+        let mut files = self.begin(claim, definition, &prepared);
+        let made = async {
+            let (tables, mut counted) =
+                tokio::try_join!(files.send_rows(&prepared, progress), count(&prepared, progress))?;
+            check_counts(&prepared, &tables.tables, &mut counted)?;
+            Ok::<_, Error>((tables, counted, charts(&prepared).await?))
+        };
+        let (tables, counted, charts) = match made.await {
+            Ok(made) => made,
+            Err(error) => {
+                files.abandon().await;
+                return Err(error);
+            }
+        };
+        messages.extend(tables.messages);
+        let tables = tables.tables;
+        let facts = cover::Facts {
+            task,
+            definition,
+            manifest,
+            prepared: &prepared,
+            started,
+            messages: &messages,
+            formula_guard: self.formula_guard(definition, &task.arguments),
+        };
+        let mut cover = cover::make(&facts, &counted, self.clock.now());
+        let mut beside = cover.clone();
+        beside.files = tables.iter().map(|table| cover::member(&table.name, &table.written)).collect();
+        let mut written = files.finish(beside, charts).await?;
+        let late = std::mem::take(&mut written.messages);
+        cover.messages.extend(late.iter().cloned());
+        messages.extend(late);
+        cover.files = written.published.iter().map(|file| cover::file(task, file)).collect();
+        cover.completed = self.clock.now();
+        let rows = cover.reconciliation.reported;
+        let cover = cover::to_json(&cover)?;
+        Ok(RunOutcome { result: TaskResult { rows, files: written.keep(), cover }, messages })
+    }
+}
+
+/// Counts every part, one after another.
+async fn count(prepared: &Prepared, progress: &ProgressCell) -> Result<Vec<Reconciliation>> {
+    let mut counted = Vec::with_capacity(prepared.parts.len());
+    for part in &prepared.parts {
+        counted.push(part.reconcile().await?);
+    }
+    progress.expect(counted.iter().map(|part| part.expected).sum());
+    Ok(counted)
+}
+
+/// The charts of every part.
+async fn charts(prepared: &Prepared) -> Result<Vec<Chart>> {
+    let mut charts = Vec::new();
+    for part in &prepared.parts {
+        charts.extend(part.charts().await?);
+    }
+    Ok(charts)
+}
+
+/// Every file of every part must have as many rows as were counted another way, and each breakdown must add up to them.
+fn check_counts(prepared: &Prepared, tables: &[WrittenTable], counted: &mut [Reconciliation]) -> Result<()> {
+    for (part, counted) in prepared.parts.iter().zip(counted) {
+        for table in tables.iter().filter(|table| table.part == part.name()) {
+            counted.reported = table.written.rows;
+            if counted.reported == counted.expected {
+                check_subtotals(counted)?;
+                continue;
+            }
+            return Err(Error::internal(
+                format!(
+                    "the report has {} rows, but {} were counted: nothing is published",
+                    counted.reported, counted.expected
+                ),
+                format!(
+                    "{}: population {}, excluded {:?}, added {:?}",
+                    table.name, counted.population, counted.excluded, counted.added
+                ),
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn check_subtotals(counted: &Reconciliation) -> Result<()> {
+    for subtotal in &counted.subtotals {
+        let sum = subtotal.parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.rows));
+        if sum != Some(counted.reported) {
+            let sum = sum.map_or_else(|| "more than can be counted".to_owned(), |sum| sum.to_string());
+            return Err(Error::internal(
+                format!(
+                    "the subtotals by {} add up to {sum}, but the report has {} rows: nothing is published",
+                    subtotal.by, counted.reported
+                ),
+                "subtotals that do not add up",
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Files that a thread is writing. Dropping it leaves none.
+struct Files {
+    sender: mpsc::Sender<ToFile>,
+    tables: Option<oneshot::Receiver<WrittenTables>>,
+    thread: tokio::task::JoinHandle<Result<WrittenFiles>>,
+}
+
+impl ResultWriting {
+    /// Whether the CSV of a request is guarded; `None` where it has none.
+    fn formula_guard(&self, definition: &ReportDefinition, arguments: &Arguments) -> Option<bool> {
+        let has_csv = definition.search || formats_wanted(definition, arguments).contains(&FileFormat::Csv);
+        has_csv.then(|| csv_options(self.csv, arguments).formula_guard == FormulaGuard::On)
+    }
+
+    fn begin(&self, claim: &Claim, definition: &ReportDefinition, prepared: &Prepared) -> Files {
+        let format = |column: CoverColumn| ColumnFormat { name: column.name, label: column.label };
+        let tables = prepared.parts.iter().map(|part| Table {
+            name: part.name().to_owned(),
+            columns: part.columns().into_iter().map(format).collect(),
+        });
+        let job = Job {
+            files: self.files.clone(),
+            task: claim.task.id.clone(),
+            epoch: claim.lease.epoch,
+            title: definition.name.clone(),
+            tenant: claim.task.tenant.to_string(),
+            pdf: self.pdf.clone(),
+            csv: csv_options(self.csv, &claim.task.arguments),
+            formats: formats_wanted(definition, &claim.task.arguments),
+            folder: self.work_dir.clone(),
+            tables: tables.collect(),
+            archive: definition.search,
+        };
+        let (sender, sent) = mpsc::channel(BATCHES_WAITING_MAX);
+        let (written, tables) = oneshot::channel();
+        let thread = tokio::task::spawn_blocking(move || writing::write(job, sent, written));
+        Files { sender, tables: Some(tables), thread }
+    }
+}
+
+impl Files {
+    /// Sends every part's rows; returns what was written of each.
+    async fn send_rows(&mut self, prepared: &Prepared, progress: &ProgressCell) -> Result<WrittenTables> {
+        for part in &prepared.parts {
+            let mut rows = part.start()?;
+            while let Some(batch) = rows.try_next().await? {
+                let count = batch.num_rows() as u64;
+                if self.sender.send(ToFile::Rows(batch)).await.is_err() {
+                    return Err(self.error().await);
+                }
+                progress.add(count);
+            }
+            if self.sender.send(ToFile::EndOfPart).await.is_err() {
+                return Err(self.error().await);
+            }
+        }
+        match self.tables.take() {
+            Some(tables) => match tables.await {
+                Ok(tables) => Ok(tables),
+                Err(_) => Err(self.error().await),
+            },
+            None => Err(Error::internal("the result file could not be written", "rows were sent twice")),
+        }
+    }
+
+    /// Hands over the cover and waits for the files.
+    async fn finish(self, cover: Cover, charts: Vec<Chart>) -> Result<WrittenFiles> {
+        // When the thread has ended early its own error says why.
+        let _ = self.sender.send(ToFile::Cover(Box::new(cover), charts)).await;
+        let written = self.thread.await;
+        drop(self.sender);
+        written.map_err(|error| Error::internal("the result file could not be written", error))?
+    }
+
+    /// Gives the files up and waits until they are gone.
+    async fn abandon(self) {
+        drop(self.sender);
+        // The run has failed already; what the thread says comes of that.
+        let _ = self.thread.await;
+    }
+
+    /// Why the thread has ended before its time.
+    async fn error(&mut self) -> Error {
+        let ended = (&mut self.thread).await;
+        // It can be waited for once only.
+        self.thread = tokio::spawn(async { Err(Error::unavailable("the files were given up")) });
+        match ended {
+            Ok(Err(error)) => error,
+            Ok(Ok(_)) => Error::internal("the result file could not be written", "the thread ended early"),
+            Err(error) => Error::internal("the result file could not be written", error),
+        }
+    }
+}
+
+/// How CSV is written for a request.
+fn csv_options(configured: CsvOptions, arguments: &Arguments) -> CsvOptions {
+    let formula_guard = match arguments.text(FORMULA_GUARD) {
+        Some("off") => FormulaGuard::Off,
+        Some("on") => FormulaGuard::On,
+        Some(_) | None => configured.formula_guard,
+    };
+    CsvOptions { formula_guard, ..configured }
+}
+
+/// The formats to write, the published ones first.
+fn formats_wanted(definition: &ReportDefinition, arguments: &Arguments) -> Vec<FileFormat> {
+    let named = |name: &str, format: &FileFormat| {
+        arguments.texts(name).map(|texts| texts.iter().any(|text| text == format.as_str()))
+    };
+    let own = definition.formats.iter().filter(|format| named("selectedFormats", format).unwrap_or(true));
+    let extra = FileFormat::EXTRA.iter().filter(|format| named(EXTRA_FORMATS, format).unwrap_or(false));
+    own.chain(extra).copied().collect()
+}
+
+/// What a reader must know of the formats that are asked for.
+fn check_formats(definition: &ReportDefinition, arguments: &Arguments) -> Vec<Message> {
+    if definition.search && arguments.texts(EXTRA_FORMATS).is_some_and(|formats| !formats.is_empty()) {
+        let text = "a search is written as an archive of CSV files: the further formats were left out";
+        return vec![Message::warn("format_left_out", text)];
+    }
+    Vec::new()
+}
+
+#[cfg(test)]
+mod tests;

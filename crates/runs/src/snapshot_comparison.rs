@@ -1,0 +1,127 @@
+//! What differs between two snapshots, counted, and as a file of rows where one is wanted.
+
+use arrow::array::{Array, AsArray};
+use arrow::record_batch::RecordBatch;
+use muster_engine::compare::COLUMNS;
+use muster_engine::{Engine, ReportRows};
+use muster_render::{ColumnFormat, CsvWriter, FileWriter, NdjsonWriter};
+use muster_reports::SnapshotManifest;
+use muster_reports::error::{Error, Result};
+use muster_reports::kind::FileFormat;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::sync::Arc;
+
+/// How often something happened: to objects, or to one attribute of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CountedDifference {
+    /// The kind of object.
+    pub object: String,
+    /// What happened to it.
+    pub change: String,
+    /// The attribute; absent for whole objects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attribute: Option<String>,
+    /// How often.
+    pub count: u64,
+}
+
+/// What differs from `old` to `new`: whole objects first, then attributes, each by kind of object and by name. The rows go
+/// to `file`, as NDJSON if that is its format, else as CSV.
+///
+/// # Errors
+/// When either snapshot cannot be read, or the file cannot be written.
+pub async fn compare_snapshots(
+    engine: &Arc<Engine>,
+    old: &SnapshotManifest,
+    new: &SnapshotManifest,
+    file: Option<(FileFormat, Box<dyn Write + Send>)>,
+) -> Result<Vec<CountedDifference>> {
+    let mut rows = engine.compare(old, new).await?;
+    let mut counts = Counts::default();
+    match file {
+        None => {
+            while let Some(batch) = rows.next().await? {
+                counts.add(&batch)?;
+            }
+        }
+        Some((FileFormat::Ndjson, file)) => {
+            write(Box::new(NdjsonWriter::new(file, columns())), &mut rows, &mut counts).await?;
+        }
+        Some((FileFormat::Csv | FileFormat::Pdf | FileFormat::Xlsx | FileFormat::Parquet, file)) => {
+            write(Box::new(CsvWriter::new(file, columns())), &mut rows, &mut counts).await?;
+        }
+    }
+    Ok(counts.all())
+}
+
+/// Counts while rows go by; holds a number for each attribute and the id of the last object.
+#[derive(Debug, Default)]
+struct Counts {
+    objects: BTreeMap<(String, String), u64>,
+    attributes: BTreeMap<(String, String), u64>,
+    last: Option<(String, String)>,
+}
+
+impl Counts {
+    fn add(&mut self, batch: &RecordBatch) -> Result<()> {
+        let column = |name: &str| {
+            let column = batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
+            column.ok_or_else(|| failed(format!("a comparison has no column {name:?}")))
+        };
+        let (objects, changes, ids) = (column("object")?, column("change")?, column("id")?);
+        let attributes = column("attribute")?;
+        for row in 0..batch.num_rows() {
+            let object = objects.value(row).to_owned();
+            // The rows of one object follow one another.
+            let this = Some((object.clone(), ids.value(row).to_owned()));
+            if self.last != this {
+                self.last = this;
+                *self.objects.entry((object.clone(), changes.value(row).to_owned())).or_default() += 1;
+            }
+            if attributes.is_valid(row) {
+                *self.attributes.entry((object, attributes.value(row).to_owned())).or_default() += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn all(self) -> Vec<CountedDifference> {
+        let objects = self.objects.into_iter().map(|((object, change), count)| CountedDifference {
+            object,
+            change,
+            attribute: None,
+            count,
+        });
+        let attributes = self.attributes.into_iter().map(|((object, attribute), count)| CountedDifference {
+            object,
+            change: "changed".into(),
+            attribute: Some(attribute),
+            count,
+        });
+        objects.chain(attributes).collect()
+    }
+}
+
+/// The columns of a comparison, as files name them.
+fn columns() -> Vec<ColumnFormat> {
+    let column = |name: &&str| ColumnFormat { name: (*name).into(), label: (*name).into() };
+    COLUMNS.iter().map(column).collect()
+}
+
+async fn write(
+    mut writer: Box<dyn FileWriter + Send>,
+    rows: &mut ReportRows,
+    counts: &mut Counts,
+) -> Result<()> {
+    while let Some(batch) = rows.next().await? {
+        counts.add(&batch)?;
+        writer.write(&batch).map_err(failed)?;
+    }
+    writer.finish().map_err(failed).map(drop)
+}
+
+fn failed(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::internal("the comparison cannot be written", error)
+}
