@@ -118,9 +118,14 @@ fn another(house: &House) -> Result<()> {
     }
     let who = ["client", "create", "--kind", "application", "--name", "a", "--scope", "sp:scopes:all"];
     command::output(muster(&house.binary, &elsewhere).args(who))?;
-    let database = house.data.join("muster.db");
-    std::fs::copy(elsewhere.join("muster.db"), database)
-        .context(|| "the database cannot be copied".into())?;
+    // A command may end before its last commits are in the database's own file.
+    for name in DATABASE_FILES {
+        let from = elsewhere.join(name);
+        if from.exists() {
+            std::fs::copy(&from, house.data.join(name))
+                .context(|| format!("{} cannot be copied", from.display()))?;
+        }
+    }
     refused(house, &["serve", "--listen", "127.0.0.1:0"], "belong to different installations")?;
     refused(house, &["refresh"], "belong to different installations")?;
     same(&before, &files(house)?)
@@ -131,8 +136,11 @@ fn tamper(house: &House, how: &str) -> Result<()> {
     command::output(Command::new("python3").args(["-c", SCRIPT]).arg(database).arg(how)).map(drop)
 }
 
+/// The files of an SQLite database, of which all but the first may be absent.
+const DATABASE_FILES: [&str; 3] = ["muster.db", "muster.db-wal", "muster.db-shm"];
+
 fn remove_database(house: &House) -> Result<()> {
-    for name in ["muster.db", "muster.db-wal", "muster.db-shm"] {
+    for name in DATABASE_FILES {
         let path = house.data.join(name);
         if path.exists() {
             std::fs::remove_file(&path).context(|| format!("{} cannot be removed", path.display()))?;
