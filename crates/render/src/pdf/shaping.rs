@@ -150,23 +150,26 @@ pub(super) fn line(
     Line { glyphs, width: 0.0, end: 0, rtl: paragraph.level.is_rtl() }
 }
 
+/// The sign that is drawn where no font has what these bytes of an item need.
+fn replacement(setter: &Typesetter, item: &Item, bytes: Range<u32>) -> Glyph {
+    let id = setter.replacement;
+    Glyph {
+        face: REGULAR,
+        id,
+        advance: setter.faces[usize::from(REGULAR)].natural(id),
+        dx: 0.0,
+        dy: 0.0,
+        plain: true,
+        rtl: item.level.is_rtl(),
+        start: bytes.start,
+        end: bytes.end,
+    }
+}
+
 /// Shapes some bytes of an item; glyphs come from left to right.
 fn shape(setter: &mut Typesetter, text: &str, item: &Item, bytes: Range<usize>, out: &mut Vec<Glyph>) {
     let Some(face_number) = item.face else {
-        let id = setter.replacement;
-        let advance = setter.faces[usize::from(REGULAR)].natural(id);
-        let (start, end) = (to_u32(bytes.start), to_u32(bytes.end));
-        out.push(Glyph {
-            face: REGULAR,
-            id,
-            advance,
-            dx: 0.0,
-            dy: 0.0,
-            plain: true,
-            rtl: item.level.is_rtl(),
-            start,
-            end,
-        });
+        out.push(replacement(setter, item, to_u32(bytes.start)..to_u32(bytes.end)));
         return;
     };
     let mut buffer = setter.buffer.take().unwrap_or_default();
@@ -202,21 +205,8 @@ fn shape(setter: &mut Typesetter, text: &str, item: &Item, bytes: Range<usize>, 
         let units = |value: i32| value as f32 * loaded.scale;
         if info.glyph_id == 0 {
             // The font has the letter but not what shaping makes of it.
-            let at = bytes.start + info.cluster as usize;
-            let advance = setter.faces[usize::from(REGULAR)].natural(setter.replacement);
-            let (start, end) = (to_u32(at), to_u32(bytes.start) + end);
-            let (face, id) = (REGULAR, setter.replacement);
-            out.push(Glyph {
-                face,
-                id,
-                advance,
-                dx: 0.0,
-                dy: 0.0,
-                plain: true,
-                rtl: item.level.is_rtl(),
-                start,
-                end,
-            });
+            let start = to_u32(bytes.start);
+            out.push(replacement(setter, item, start + info.cluster..start + end));
             continue;
         }
         out.push(Glyph {
