@@ -58,6 +58,9 @@ pub struct PostgresServer {
     schemas: AtomicU32,
 }
 
+/// What precedes the schema in the URL of one: an equals sign, escaped.
+const SCHEMA_FOLLOWS: &str = "%3D";
+
 impl PostgresServer {
     /// Starts a server. `None`, and a line that says so, where it is not installed.
     ///
@@ -105,7 +108,15 @@ impl PostgresServer {
     pub fn fresh_url(&self) -> String {
         let schema = format!("store_{}", self.schemas.fetch_add(1, Ordering::Relaxed));
         self.sql(&format!("CREATE SCHEMA {schema}"));
-        format!("{}?options=-c%20search_path%3D{schema}", self.url())
+        format!("{}?options=-c%20search_path{SCHEMA_FOLLOWS}{schema}", self.url())
+    }
+
+    /// The schema of a URL that [`PostgresServer::fresh_url`] made.
+    ///
+    /// # Panics
+    /// For another URL.
+    pub fn schema_of(url: &str) -> &str {
+        url.rsplit_once(SCHEMA_FOLLOWS).expect("the URL is of a schema of its own").1
     }
 
     /// The URL of the database, with its password.

@@ -150,7 +150,7 @@ async fn postgres_tampering_is_found() {
     let Some(server) = PostgresServer::shared() else { return };
     for (tampering, findings) in cases() {
         let url = server.fresh_url();
-        let schema = url.rsplit_once("%3D").unwrap().1.to_owned();
+        let schema = PostgresServer::schema_of(&url).to_owned();
         let place = Place::Postgres(url.parse().unwrap());
         let store = Store::open(&place, sealed()).await.unwrap();
         ten_events(&store).await;
@@ -446,7 +446,7 @@ async fn sqlite_a_trail_that_was_wiped_or_cut_is_found() {
 async fn postgres_a_trail_that_was_wiped_or_cut_is_found() {
     let Some(server) = PostgresServer::shared() else { return };
     let url = server.fresh_url();
-    let schema = url.rsplit_once("%3D").unwrap().1.to_owned();
+    let schema = PostgresServer::schema_of(&url).to_owned();
     let place = Place::Postgres(url.parse().unwrap());
     let open = async || Store::open(&place, sealed()).await.unwrap();
     open().await.close().await;

@@ -118,7 +118,7 @@ async fn over_sqlite_the_clock_is_read_when_the_turn_has_come() {
 async fn over_postgres_a_change_that_waited_is_later_than_what_it_waited_for() {
     let Some(server) = PostgresServer::shared() else { return };
     let url = server.fresh_url();
-    let schema = url.rsplit_once("%3D").unwrap().1.to_owned();
+    let schema = PostgresServer::schema_of(&url).to_owned();
     let store = Arc::new(open(&url, settings()).await.unwrap());
     let id = store.start(build::new_task(1, build::start_of_time())).await.unwrap().task().id;
 
@@ -154,7 +154,7 @@ async fn over_postgres_a_change_that_waited_is_later_than_what_it_waited_for() {
 async fn over_postgres_a_start_beside_an_end_finds_the_task_live() {
     let Some(server) = PostgresServer::shared() else { return };
     let url = server.fresh_url();
-    let schema = url.rsplit_once("%3D").unwrap().1.to_owned();
+    let schema = PostgresServer::schema_of(&url).to_owned();
     let store = open(&url, settings()).await.unwrap();
     let now = build::start_of_time();
     let first = store.start(build::new_task(1, now)).await.unwrap().task();

@@ -350,7 +350,7 @@ async fn an_abandoned_claim_is_given_back() {
 async fn tables_of_another_version_are_refused() {
     let Some(server) = PostgresServer::shared() else { return };
     let url = server.fresh_url();
-    let schema = url.rsplit_once("%3D").unwrap().1;
+    let schema = PostgresServer::schema_of(&url);
     open(&url, settings()).await.unwrap().close().await;
     // As a newer version would have left it.
     server.sql(&format!(
@@ -416,7 +416,7 @@ async fn what_cannot_hold_the_store_is_refused_without_its_password() {
 async fn the_database_itself_refuses_illegal_changes() {
     let Some(server) = PostgresServer::shared() else { return };
     let url = server.fresh_url();
-    let schema = url.rsplit_once("%3D").unwrap().1.to_owned();
+    let schema = PostgresServer::schema_of(&url).to_owned();
     let store = open(&url, settings()).await.unwrap();
     let now = build::start_of_time();
     let id = store.start(build::new_task(1, now)).await.unwrap().task().id;

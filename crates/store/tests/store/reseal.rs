@@ -122,7 +122,7 @@ async fn postgres_a_broken_trail_goes_on_in_the_open() {
     let Some(server) = PostgresServer::shared() else { return };
     for wiped in [false, true] {
         let url = server.fresh_url();
-        let schema = url.rsplit_once("%3D").unwrap().1.to_owned();
+        let schema = PostgresServer::schema_of(&url).to_owned();
         let place = Place::Postgres(url.parse().unwrap());
         let open = async || Store::open(&place, sealed()).await.unwrap();
         open().await.close().await;
