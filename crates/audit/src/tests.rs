@@ -17,6 +17,7 @@ use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 type Cluster = MockCluster<'static, DefaultProducerContext>;
 
