@@ -33,10 +33,10 @@ use crate::file::{Digested, RenderError, Written};
 use crate::guard::{FormulaGuard, unguard};
 use index::{Index, Match, digest};
 
+pub use index::SAME_KEY_ROWS_MAX;
+
 /// Most rows of the old file.
 pub const ROWS_MAX: usize = 10_000_000;
-/// Most rows of the old file with one key.
-pub const SAME_KEY_ROWS_MAX: usize = 1_000;
 
 /// Bytes gathered before they go to the sink.
 const BUFFER_BYTES: usize = 256 << 10;

@@ -39,8 +39,6 @@ const SHEET_ROWS_MAX: u32 = 1_048_576;
 const SHEET_BYTES: usize = 2 << 30;
 /// Markup of a cell, about.
 const CELL_BYTES: usize = 48;
-/// Most UTF-16 units of a text.
-const TEXT_UNITS_MAX: usize = 32_767;
 /// Rows whose content decides the widths of the columns.
 const SAMPLE_ROWS: u64 = 200;
 const WIDTH_MIN: usize = 8;

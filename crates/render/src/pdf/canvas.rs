@@ -3,8 +3,10 @@
 //! Coordinates are points from the upper left corner of the box, and are rounded to a twentieth of a point: the eye does
 //! not see less, and the numbers in the page stay short.
 
-use super::page::{Rgb, Sheet};
-use super::typeset::{Typesetter, Weight, printable};
+use super::faces::Weight;
+use super::page::Sheet;
+use super::style::Rgb;
+use super::typeset::{Typesetter, printable};
 
 /// Size of the text.
 const TEXT: f32 = 8.0;

@@ -1,8 +1,8 @@
 //! Draws charts: bars, stacked bars, shares and lines, with their axes and legends.
 
 use super::canvas::{Canvas, Side};
-use super::page::Rgb;
-use super::typeset::Weight;
+use super::faces::Weight;
+use super::style::Rgb;
 use crate::chart::numbers::{number, ticks};
 use crate::chart::{Chart, ChartKind};
 

@@ -7,16 +7,18 @@ use std::io::Write;
 
 use pdf_writer::Rect;
 
-use super::PdfError;
 use super::cell;
 use super::columns::Fitted;
 use super::document::{Document, Part, TABLE};
+use super::error::PdfError;
+use super::faces::Weight;
+use super::glyphs::{Line, advance};
 use super::page::{Align, Kid, Parent, Role, Sheet};
 use super::style::{
     ACCENT, BOTTOM, CELL_ABOVE, CELL_SIDE, FOOTER, HEAD, HEADER_BASELINE, INK, MARGIN, MUTED, RULE, SMALL,
     STRONG_RULE, TOP,
 };
-use super::typeset::{Line, Weight, printable};
+use super::typeset::printable;
 
 /// Distance of baselines, in sizes of the text.
 const LEADING: f32 = 1.25;
@@ -308,7 +310,7 @@ pub(super) fn furniture<W: Write>(document: &mut Document<W>, sheet: &mut Sheet,
         let x = if right { page_width - MARGIN - width } else { MARGIN };
         let colour = if weight == Weight::Bold { ACCENT } else { MUTED };
         sheet.text(setter, text, line, SMALL, (x, y), colour);
-        super::embed::advance(&line.glyphs) * SMALL / 1000.0
+        advance(&line.glyphs) * SMALL / 1000.0
     };
     if part == Part::Table || page > 1 {
         put(sheet, &title, Weight::Bold, false, HEADER_BASELINE);

@@ -10,10 +10,11 @@ use arrow::datatypes::{
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 
-use super::TEXT_UNITS_MAX;
 use crate::csv::cells::join_list;
 use crate::json::{is_scalar, is_text, is_writable, push_json, push_scalar, text};
 
+/// Most UTF-16 units of a text.
+const TEXT_UNITS_MAX: usize = 32_767;
 /// Largest whole number that a spreadsheet shows with all its digits.
 const EXACT_MAX: u64 = 999_999_999_999_999;
 /// Digits that a spreadsheet keeps of a number.
