@@ -12,18 +12,17 @@ mod reseal;
 
 use crate::failure::failed;
 use crate::rows;
+use crate::seal::SealKey;
 use crate::session::{Read, Row, Session, Work, values};
 use crate::store::Store;
 use async_trait::async_trait;
-use hmac::{Hmac, KeyInit, Mac};
 use muster_reports::audit::{
     AuditHead, AuditRecord, ChainedEvent, Finding, KnownThings, Seal, Verification, Walk,
 };
 use muster_reports::error::{Error, Result};
-use muster_reports::ids::{TaskId, TenantId, hex};
+use muster_reports::ids::{TaskId, TenantId};
 use muster_reports::ports::{AuditEvent, AuditTrail};
 use muster_reports::step::{Step, taken};
-use sha2::Sha256;
 use std::fmt;
 use std::sync::Arc;
 
@@ -34,29 +33,6 @@ const DETAILS_MAX: usize = 65_536;
 const PAGE: i64 = 1_000;
 /// What fails where an event cannot be recorded.
 const RECORD: &str = "record an audit event";
-
-/// The key of the seals on the heads of audit trails; kept outside the database.
-#[derive(Clone)]
-pub struct SealKey([u8; 32]);
-
-impl SealKey {
-    /// A key of 32 random bytes.
-    pub fn new(key: [u8; 32]) -> Self {
-        Self(key)
-    }
-
-    fn seal(&self, tenant: &TenantId, head: &AuditHead) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of every length");
-        mac.update(head.sealed_text(tenant).as_bytes());
-        hex(mac.finalize().into_bytes())
-    }
-}
-
-impl fmt::Debug for SealKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SealKey")
-    }
-}
 
 #[async_trait]
 impl AuditTrail for Store {

@@ -14,38 +14,12 @@ use muster_reports::ports::{AuditEvent, SnapshotCatalogue};
 use muster_reports::retention::{AsOf, CataloguedSnapshot, Pin, RetentionFacts, RetentionPolicy};
 use muster_reports::snapshot::SnapshotManifest;
 use muster_reports::step::{Step, taken};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// The lock of everything that changes the catalogue.
 const CATALOGUE: &str = "snapshots";
 const PIN_MAX: usize = 4_096;
 const MANIFEST_MAX: usize = 16 * 1_024 * 1_024;
-/// Tenants whose newest manifest is kept in memory.
-const CACHED_MAX: usize = 256;
-
-/// The newest manifest of each tenant with its place in the order of publication.
-///
-/// Another process may publish, so the place is asked for every time; only reading the manifest
-/// again is saved.
-#[derive(Debug, Default)]
-pub(crate) struct NewestSnapshots(Mutex<HashMap<TenantId, (i64, Arc<SnapshotManifest>)>>);
-
-impl NewestSnapshots {
-    fn get(&self, tenant: &TenantId, seq: i64) -> Option<Arc<SnapshotManifest>> {
-        let cached = self.0.lock().expect("no holder of the cache panics");
-        cached.get(tenant).filter(|(known, _)| *known == seq).map(|(_, manifest)| manifest.clone())
-    }
-
-    fn put(&self, tenant: &TenantId, seq: i64, manifest: Arc<SnapshotManifest>) {
-        let mut cached = self.0.lock().expect("no holder of the cache panics");
-        if cached.len() >= CACHED_MAX && !cached.contains_key(tenant) {
-            cached.clear();
-        }
-        cached.insert(tenant.clone(), (seq, manifest));
-    }
-}
-
 #[async_trait]
 impl SnapshotCatalogue for Store {
     async fn publish_recorded(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()> {

@@ -8,10 +8,11 @@
 //! work counts, or is tried again. So nothing is done twice, whatever the work is. Only if the database does not
 //! come back in time is the outcome not known, and the error says so.
 
-use super::{Pauses, Postgres, too_slow};
-use crate::failure::{failed, is_broken, is_undone, unavailable};
+use super::Postgres;
+use super::pauses::Pauses;
+use crate::failure::{failed, is_broken, is_undone, too_slow, unavailable};
 use crate::session::{Moment, Session, Work};
-use crate::store::Deciding;
+use crate::settings::Deciding;
 use chrono::{DateTime, Utc};
 use muster_reports::error::{Error, Result};
 use muster_reports::step::{Step, taken};

@@ -5,7 +5,8 @@ use crate::failure::failed;
 use crate::rows;
 use crate::session::{Moment, Session, Sql, values};
 use crate::store::{Announcer, Unattended};
-use crate::tasks::{end, entering, lease_end};
+use crate::tasks::end;
+use crate::tasks::transition::entering;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::Result;
 use muster_reports::ids::WorkerId;
@@ -184,4 +185,10 @@ pub(super) async fn heartbeat(
         .map_err(|error| failed("renew a lease", error))?;
     taken(Step::LeaseRenewed);
     Ok(until.map_or(LeaseState::Lost, |until| LeaseState::Held(moment.told(until))))
+}
+
+/// When a lease that is taken or renewed now runs out: never past the deadline.
+fn lease_end(now: DateTime<Utc>, lease: Duration, deadline: DateTime<Utc>) -> DateTime<Utc> {
+    let end = TimeDelta::from_std(lease).ok().and_then(|lease| now.checked_add_signed(lease));
+    end.map_or(deadline, |end| end.min(deadline))
 }

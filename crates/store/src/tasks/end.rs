@@ -5,7 +5,7 @@ use crate::failure::failed;
 use crate::messages;
 use crate::rows::{self, TaskRow};
 use crate::session::{Moment, Read, Session, locking, values};
-use crate::tasks::{entering, held};
+use crate::tasks::transition::entering;
 use chrono::{DateTime, Utc};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{TaskId, TenantId};
@@ -247,6 +247,22 @@ async fn wait(
         )
         .await;
     changed_one("put a task back", done)
+}
+
+/// The running task of a lease that still holds: its epoch is the newest and its deadline is to come.
+async fn held(session: &mut Session<'_>, lease: &Lease, moment: Moment) -> Result<Option<TaskRow>> {
+    const WHAT: &str = "read a leased task";
+    let epoch = rows::signed("the epoch of a lease", lease.epoch)?;
+    let found = session
+        .first(
+            locking!(
+                "SELECT * FROM tasks WHERE id = $1 AND tenant = $2 AND epoch = $3 AND state = 'running'
+                 AND deadline > $4"
+            ),
+            values![lease.task.as_str(), lease.tenant.as_str(), epoch, rows::micros(moment.now)],
+        )
+        .await;
+    found.and_then(|row| row.as_ref().map(rows::task_row).transpose()).map_err(|error| failed(WHAT, error))
 }
 
 /// The row was read, and locked, in the same transaction, so the update must have found it.
