@@ -2,9 +2,8 @@
 
 use crate::document;
 use crate::settings::{PropertyError, RelaySettings};
-use muster_reports::audit::ChainedEvent;
+use muster_reports::audit::{AuditEvent, ChainedEvent};
 use muster_reports::ids::TenantId;
-use muster_reports::ports::AuditEvent;
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};

@@ -4,7 +4,7 @@
 
 use super::*;
 use chrono::TimeDelta;
-use muster_reports::ports::AuditEvent;
+use muster_reports::audit::AuditEvent;
 use muster_reports::trace::Trace;
 use muster_testkit::servers::ReservedPort;
 use muster_testkit::{MemoryStore, TestClock, build};

@@ -5,8 +5,8 @@
 
 use crate::caller::CallerKind;
 use crate::ids::TaskId;
+use crate::message::Message;
 use crate::snapshot::SourceRun;
-use crate::task::Message;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 

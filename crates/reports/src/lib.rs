@@ -19,6 +19,7 @@ pub mod error;
 pub mod ids;
 pub mod kind;
 pub mod made;
+pub mod message;
 pub mod nearest;
 pub mod ports;
 pub mod retention;

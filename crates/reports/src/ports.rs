@@ -2,15 +2,14 @@
 //!
 //! Every adapter of a port passes the same contract suite (in `testkit`), the in-memory fake included.
 
-use crate::audit::{AuditOperation, AuditRecord, ChainedEvent};
+use crate::audit::{AuditEvent, AuditRecord, ChainedEvent};
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::ids::{ClientId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
+use crate::message::Message;
 use crate::retention::{AsOf, CataloguedSnapshot, Pin, RetentionPolicy};
 use crate::snapshot::SnapshotManifest;
-use crate::task::{
-    AttemptEnd, Claim, Lease, Message, NewTask, Progress, PublishedFile, Task, TaskResult, TaskState,
-};
+use crate::task::{AttemptEnd, Claim, Lease, NewTask, Progress, PublishedFile, Task, TaskResult, TaskState};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use std::collections::HashSet;
@@ -351,25 +350,6 @@ pub trait Readiness: Send + Sync {
     /// `Unavailable` with the reason: the store does not answer, or the service drains. `Broken` with what somebody has
     /// to repair.
     async fn ready(&self) -> Result<()>;
-}
-
-/// An act that the audit trail records.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditEvent {
-    /// Unique id.
-    pub id: String,
-    /// When.
-    pub at: DateTime<Utc>,
-    /// What was done.
-    pub operation: AuditOperation,
-    /// By whom.
-    pub caller: Caller,
-    /// To which task; empty where it was to none.
-    pub task: TaskId,
-    /// Which report, credential or source it was.
-    pub report: String,
-    /// Details: format, file digest.
-    pub details: String,
 }
 
 /// The audit trail: for each tenant a chain (see [`crate::audit`]). An event is durable when `record` returns.

@@ -42,8 +42,7 @@ pub use snapshot_comparison::{CountedDifference, compare_snapshots};
 pub use snapshots::{Expiry, ExpiryExtent, Snapshots, find_snapshot};
 pub use sweep::{Sweep, Swept};
 
-use muster_reports::audit::AuditOperation;
-use muster_reports::ports::AuditEvent;
+use muster_reports::audit::{AuditEvent, AuditOperation};
 
 /// Makes an event of the audit trail that happens now: what is done, about what, and the details. Who does it is for
 /// whoever gives this to know.

@@ -17,11 +17,11 @@ use crate::session::{Read, Row, Session, Work, values};
 use crate::store::Store;
 use async_trait::async_trait;
 use muster_reports::audit::{
-    AuditHead, AuditRecord, ChainedEvent, Finding, KnownThings, Seal, Verification, Walk,
+    AuditEvent, AuditHead, AuditRecord, ChainedEvent, Finding, KnownThings, Seal, Verification, Walk,
 };
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{TaskId, TenantId};
-use muster_reports::ports::{AuditEvent, AuditTrail};
+use muster_reports::ports::AuditTrail;
 use muster_reports::step::{Step, taken};
 use std::fmt;
 use std::sync::Arc;

@@ -1,12 +1,11 @@
 //! Acts on a store for tests that are not about the audit trail: each has an event of its own.
 
 use chrono::{DateTime, Utc};
-use muster_reports::audit::AuditOperation;
+use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::error::Result;
 use muster_reports::ids::{SnapshotId, TaskId, TenantId};
 use muster_reports::ports::{
-    AuditEvent, Cancelled, Credential, Credentials, ManualLink, RegisteredSource, Registry,
-    SnapshotCatalogue, TaskStore,
+    Cancelled, Credential, Credentials, ManualLink, RegisteredSource, Registry, SnapshotCatalogue, TaskStore,
 };
 use muster_reports::retention::RetentionPolicy;
 use muster_reports::snapshot::SnapshotManifest;

@@ -1,12 +1,12 @@
 //! Callers, tasks, snapshots and results with plausible content; tests change the fields they are about.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_reports::arguments::{Arguments, RawArguments, RawValue};
+use muster_reports::arguments::{ArgumentKind, ArgumentSpec, Arguments, RawArguments, RawValue};
+use muster_reports::audit::AuditEvent;
 use muster_reports::caller::{Caller, DataScope, Scope, UserIdentity, UserLevel};
-use muster_reports::definition::{ArgumentKind, ArgumentSpec};
 use muster_reports::ids::{ClientId, ReportId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId};
 use muster_reports::kind::FileFormat;
-use muster_reports::ports::{AuditEvent, Credential, RegisteredSource};
+use muster_reports::ports::{Credential, RegisteredSource};
 use muster_reports::snapshot::{AggregationMode, SnapshotManifest, SourceRun};
 use muster_reports::task::{NewTask, PublishedFile, TaskResult, dedup_key};
 use muster_reports::trace::Trace;

@@ -7,12 +7,12 @@ mod tasks;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use muster_reports::audit::{AuditHead, AuditOperation, AuditRecord, ChainedEvent};
+use muster_reports::audit::{AuditEvent, AuditHead, AuditOperation, AuditRecord, ChainedEvent};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{ClientId, SnapshotId, SourceId, TaskId, TenantId, WorkerId};
 use muster_reports::ports::{
-    AuditEvent, AuditTrail, Backlog, Credential, Credentials, ManualLink, ParkedEvent, RegisteredSource,
-    Registry, RelayLog, SnapshotCatalogue,
+    AuditTrail, Backlog, Credential, Credentials, ManualLink, ParkedEvent, RegisteredSource, Registry,
+    RelayLog, SnapshotCatalogue,
 };
 use muster_reports::retention::{AsOf, CataloguedSnapshot, Pin, RetentionFacts, RetentionPolicy};
 use muster_reports::snapshot::SnapshotManifest;

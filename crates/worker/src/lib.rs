@@ -14,10 +14,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::{Category, Error, error_chain};
 use muster_reports::ids::WorkerId;
+use muster_reports::message::Message;
 use muster_reports::ports::{
     Clock, DiscardFiles, LeaseState, ProgressCell, ReportRunner, RunOutcome, TaskStore,
 };
-use muster_reports::task::{AttemptEnd, Claim, Lease, Message, PublishedFile};
+use muster_reports::task::{AttemptEnd, Claim, Lease, PublishedFile};
 use muster_reports::trace::Trace;
 use std::sync::Arc;
 use std::time::Duration;

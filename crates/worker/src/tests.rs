@@ -3,10 +3,12 @@
 
 use super::*;
 use async_trait::async_trait;
+use muster_reports::audit::AuditEvent;
 use muster_reports::error::Result;
 use muster_reports::ids::{TaskDefinitionId, TaskId, TenantId};
-use muster_reports::ports::{AuditEvent, Cancelled, ResultOrder, Started};
-use muster_reports::task::{NewTask, Progress, Severity, Task, TaskState};
+use muster_reports::message::Severity;
+use muster_reports::ports::{Cancelled, ResultOrder, Started};
+use muster_reports::task::{NewTask, Progress, Task, TaskState};
 use muster_testkit::build::{new_task, task_id, tenant};
 use muster_testkit::{FakeRun, FakeRunner, MemoryStore, TestClock, acts};
 use std::collections::HashSet;

@@ -22,7 +22,10 @@ const SETTINGS: [&str; 9] =
 const DEFAULTS: [(&str, &[&str]); 3] = [
     ("crates/http/src/external_issuers/keys.rs", &["refresh", "floor", "keep", "timeout"]),
     ("crates/http/src/settings.rs", &["rate_limited_clients_max", "body_bytes_max"]),
-    ("crates/store/src/settings.rs", &["live_max", "client_live_max", "readers", "busy_wait", "statement_wait"]),
+    (
+        "crates/store/src/settings.rs",
+        &["live_max", "client_live_max", "readers", "busy_wait", "statement_wait"],
+    ),
 ];
 /// Words of a constant's name that say that it is a bound.
 const WORDS: [&str; 12] = [

@@ -23,7 +23,7 @@ use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
 use datafusion::functions::core::expr_fn::named_struct;
 use datafusion::prelude::{Expr, ParquetReadOptions, cast, ident, lit};
-use muster_reports::ports::AuditEvent;
+use muster_reports::audit::AuditEvent;
 use muster_sources::DocumentType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

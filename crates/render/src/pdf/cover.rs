@@ -5,7 +5,7 @@ use std::io::Write;
 use chrono::{DateTime, Utc};
 use muster_reports::caller::CallerKind;
 use muster_reports::cover::Cover;
-use muster_reports::task::Severity;
+use muster_reports::message::Severity;
 
 use super::chart;
 use super::document::Document;

@@ -7,11 +7,13 @@ use crate::rows::{self, TaskRow};
 use crate::session::{Moment, Read, Session, locking, values};
 use crate::tasks::transition::entering;
 use chrono::{DateTime, Utc};
+use muster_reports::audit::AuditEvent;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{TaskId, TenantId};
-use muster_reports::ports::{AuditEvent, Cancelled};
+use muster_reports::message::{Message, Severity};
+use muster_reports::ports::Cancelled;
 use muster_reports::step::{Step, taken};
-use muster_reports::task::{AttemptEnd, Lease, Message, Severity, TaskResult, TaskState};
+use muster_reports::task::{AttemptEnd, Lease, TaskResult, TaskState};
 use std::sync::{Arc, LazyLock};
 
 const FILES_MAX: usize = 100;

@@ -3,10 +3,10 @@
 //! The tampering is done as somebody with all rights in the database would do it: triggers and constraints off.
 
 use crate::postgres;
-use muster_reports::audit::{AuditHead, AuditOperation, AuditRecord, Finding};
+use muster_reports::audit::{AuditEvent, AuditHead, AuditOperation, AuditRecord, Finding};
 use muster_reports::error::Category;
 use muster_reports::ids::{TaskId, TenantId};
-use muster_reports::ports::{AuditEvent, AuditTrail, Credentials, SnapshotCatalogue, TaskStore};
+use muster_reports::ports::{AuditTrail, Credentials, SnapshotCatalogue, TaskStore};
 use muster_store::{Place, SealKey, Settings, Store};
 use muster_testkit::build;
 use muster_testkit::postgres::PostgresServer;

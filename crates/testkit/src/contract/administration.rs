@@ -2,10 +2,10 @@
 
 use super::at;
 use crate::{acts, build};
-use muster_reports::audit::{AuditHead, AuditOperation, AuditRecord};
+use muster_reports::audit::{AuditEvent, AuditHead, AuditOperation, AuditRecord};
 use muster_reports::error::{Category, Result};
 use muster_reports::ids::{SnapshotId, TenantId};
-use muster_reports::ports::{AuditEvent, AuditTrail, SnapshotCatalogue};
+use muster_reports::ports::{AuditTrail, SnapshotCatalogue};
 use muster_reports::retention::AsOf;
 use muster_reports::snapshot::SnapshotManifest;
 use std::sync::Arc;

@@ -3,11 +3,9 @@
 use super::administration::refused;
 use super::at;
 use crate::{acts, build};
-use muster_reports::audit::AuditOperation;
+use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::ids::{ClientId, SourceId, TenantId};
-use muster_reports::ports::{
-    AuditEvent, AuditTrail, Credential, Credentials, ManualLink, RegisteredSource, Registry,
-};
+use muster_reports::ports::{AuditTrail, Credential, Credentials, ManualLink, RegisteredSource, Registry};
 use std::sync::Arc;
 
 /// A store of what administrators change, with the trail that their changes are recorded in.

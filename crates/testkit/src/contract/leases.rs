@@ -5,8 +5,9 @@ use super::{
 };
 use crate::build;
 use chrono::TimeDelta;
+use muster_reports::message::Severity;
 use muster_reports::ports::{LeaseState, TaskStore};
-use muster_reports::task::{AttemptEnd, NewTask, Progress, Severity, TaskState};
+use muster_reports::task::{AttemptEnd, NewTask, Progress, TaskState};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -2,8 +2,9 @@
 
 use super::{LEASE, at, claim, done, end, failed, keys, look, retry, start, started_and_claimed, within};
 use crate::{acts, build};
+use muster_reports::message::{Message, Severity};
 use muster_reports::ports::{Cancelled, LeaseState, TaskStore};
-use muster_reports::task::{AttemptEnd, Message, Progress, Severity, TaskState};
+use muster_reports::task::{AttemptEnd, Progress, TaskState};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -2,10 +2,10 @@
 
 use super::{at, claim, done, end, failed, retry, start, started_and_claimed};
 use crate::{acts, build};
-use muster_reports::audit::AuditOperation;
+use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::ids::{TenantId, WorkerId};
 use muster_reports::ports::{
-    AuditEvent, AuditTrail, Backlog, Cancelled, ParkedEvent, RelayLog, SnapshotCatalogue, Started, TaskStore,
+    AuditTrail, Backlog, Cancelled, ParkedEvent, RelayLog, SnapshotCatalogue, Started, TaskStore,
 };
 use muster_reports::retention::RetentionPolicy;
 use std::sync::Arc;

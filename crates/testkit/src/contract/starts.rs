@@ -4,8 +4,9 @@ use super::{at, claim, done, end, failed, keys, look, start, within};
 use crate::{acts, build};
 use chrono::TimeDelta;
 use muster_reports::ids::{TaskDefinitionId, TenantId};
+use muster_reports::message::{Message, Severity};
 use muster_reports::ports::{Cancelled, ResultOrder, Started, TaskStore};
-use muster_reports::task::{Message, NewTask, Progress, Severity, Task, TaskState};
+use muster_reports::task::{NewTask, Progress, Task, TaskState};
 use std::sync::Arc;
 
 pub(super) async fn two_hundred_equal_starts_are_one_task(store: Arc<dyn TaskStore>) {

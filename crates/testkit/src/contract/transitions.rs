@@ -2,8 +2,9 @@
 
 use super::{at, claim, done, end, failed, look, retry, start};
 use crate::{acts, build};
+use muster_reports::message::Message;
 use muster_reports::ports::TaskStore;
-use muster_reports::task::{AttemptEnd, Claim, Message, TaskState};
+use muster_reports::task::{AttemptEnd, Claim, TaskState};
 use std::collections::HashSet;
 use std::sync::Arc;
 

@@ -3,12 +3,12 @@
 use super::{MemoryStore, State};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use muster_reports::audit::AuditEvent;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{TaskDefinitionId, TaskId, TenantId, WorkerId};
-use muster_reports::ports::{AuditEvent, Cancelled, LeaseState, ResultOrder, Started, TaskStore};
-use muster_reports::task::{
-    AttemptEnd, Claim, Lease, Message, NewTask, Progress, Severity, Task, TaskState, place_in_line,
-};
+use muster_reports::message::{Message, Severity};
+use muster_reports::ports::{Cancelled, LeaseState, ResultOrder, Started, TaskStore};
+use muster_reports::task::{AttemptEnd, Claim, Lease, NewTask, Progress, Task, TaskState, place_in_line};
 use std::collections::HashSet;
 use std::time::Duration;
 
