@@ -103,7 +103,7 @@ pub trait TaskStore: Send + Sync {
 
     /// Terminates the event's task at the event's time, if it is live. Then the event is recorded in the same
     /// transaction. A cancel wins over a retry and over a later finish.
-    async fn cancel_recorded(&self, event: &AuditEvent) -> Result<Cancelled>;
+    async fn cancel(&self, event: &AuditEvent) -> Result<Cancelled>;
 
     /// The tasks of this tenant that were accepted last, the last of all first, at most `count`.
     async fn last_tasks(&self, tenant: &TenantId, count: u32) -> Result<Vec<Task>>;
@@ -153,7 +153,7 @@ pub trait TaskStore: Send + Sync {
 pub trait SnapshotCatalogue: Send + Sync {
     /// Makes `manifest` the newest snapshot of the event's tenant, and records the event in the same transaction. Readers
     /// see all of the snapshot or none.
-    async fn publish_recorded(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()>;
+    async fn publish(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()>;
 
     /// The newest snapshot.
     async fn newest(&self, tenant: &TenantId) -> Result<Option<Arc<SnapshotManifest>>>;
@@ -179,7 +179,7 @@ pub trait SnapshotCatalogue: Send + Sync {
     /// Lets snapshots of the event's tenant expire as `policy` says at the event's time, and returns them, the last
     /// published first. If any expire, the event is recorded in the same transaction, with their ids as its details. The
     /// data is the caller's to remove, once this has returned.
-    async fn expire_recorded(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>>;
+    async fn expire(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>>;
 
     /// The manifests of all snapshots whose data must be kept, of every tenant: they share their tables.
     async fn kept(&self) -> Result<Vec<SnapshotManifest>>;

@@ -168,7 +168,7 @@ impl Refreshes {
             let rows = |table: &str| manifest.rows.get(table).copied().unwrap_or(0);
             let details = format!("{} identities, {} accounts", rows("identities"), rows("accounts"));
             let event = self.event(AuditOperation::SnapshotPublished, manifest.id.as_str(), details);
-            catalogue.publish_recorded(&event, manifest).await?;
+            catalogue.publish(&event, manifest).await?;
         }
         Ok(RefreshReport { outcome, as_of: options.as_of, damaged, expiry: None })
     }

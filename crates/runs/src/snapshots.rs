@@ -88,7 +88,7 @@ impl Snapshots {
             return Ok(Expiry { expired, files: removed.files, bytes: removed.bytes });
         }
         let event = (self.events)(AuditOperation::SnapshotExpired, "snapshots", String::new());
-        let expired = catalogue.expire_recorded(&AuditEvent { at: now, ..event }, self.policy).await?;
+        let expired = catalogue.expire(&AuditEvent { at: now, ..event }, self.policy).await?;
         if !expired.is_empty() {
             taken(Step::SnapshotsExpired);
         }

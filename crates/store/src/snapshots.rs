@@ -23,7 +23,7 @@ const PIN_MAX: usize = 4_096;
 const MANIFEST_MAX: usize = 16 * 1_024 * 1_024;
 #[async_trait]
 impl SnapshotCatalogue for Store {
-    async fn publish_recorded(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()> {
+    async fn publish(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()> {
         let text = rows::to_json("the manifest of a snapshot", manifest, MANIFEST_MAX)?;
         let kept = Arc::new((event.caller.tenant.clone(), manifest.id.clone(), manifest.created, text));
         self.write_recorded(
@@ -137,7 +137,7 @@ impl SnapshotCatalogue for Store {
             .map_err(|error| failed("look for snapshots that expire", error))
     }
 
-    async fn expire_recorded(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>> {
+    async fn expire(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>> {
         let kept = Arc::new((event.clone(), self.recorder()));
         self.write(move |mut session| {
             let kept = kept.clone();

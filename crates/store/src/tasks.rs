@@ -97,13 +97,13 @@ impl TaskStore for Store {
             .map_err(|error| failed("read a task", error))
     }
 
-    async fn cancel_recorded(&self, event: &AuditEvent) -> Result<Cancelled> {
+    async fn cancel(&self, event: &AuditEvent) -> Result<Cancelled> {
         let announcer = self.announcer();
         let entry = Arc::new(self.entry(event)?);
         let waiting = event.task.clone();
         self.write_then(
             event.at,
-            move |session, moment| Box::pin(end::cancel_recorded(session, entry.clone(), moment)),
+            move |session, moment| Box::pin(end::cancel(session, entry.clone(), moment)),
             move |cancelled| match cancelled {
                 Cancelled::Now => {
                     taken(Step::CancelKept);

@@ -44,7 +44,7 @@ pub async fn cancel<S: TaskStore + ?Sized>(
     task: &TaskId,
     now: DateTime<Utc>,
 ) -> Result<Cancelled> {
-    store.cancel_recorded(&cancel_event(tenant, task, now)).await
+    store.cancel(&cancel_event(tenant, task, now)).await
 }
 
 /// Publishes a snapshot at the time in its manifest.
@@ -56,9 +56,7 @@ pub async fn publish<S: SnapshotCatalogue + ?Sized>(
     tenant: &TenantId,
     manifest: &SnapshotManifest,
 ) -> Result<()> {
-    store
-        .publish_recorded(&event(AuditOperation::SnapshotPublished, tenant, manifest.created), manifest)
-        .await
+    store.publish(&event(AuditOperation::SnapshotPublished, tenant, manifest.created), manifest).await
 }
 
 /// Lets snapshots expire.
@@ -71,7 +69,7 @@ pub async fn expire<S: SnapshotCatalogue + ?Sized>(
     policy: RetentionPolicy,
     now: DateTime<Utc>,
 ) -> Result<Vec<SnapshotId>> {
-    store.expire_recorded(&event(AuditOperation::SnapshotExpired, tenant, now), policy).await
+    store.expire(&event(AuditOperation::SnapshotExpired, tenant, now), policy).await
 }
 
 /// Keeps a credential.

@@ -152,7 +152,7 @@ impl MemoryStore {
 
 #[async_trait]
 impl SnapshotCatalogue for MemoryStore {
-    async fn publish_recorded(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()> {
+    async fn publish(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()> {
         self.accepts_audit()?;
         let mut state = self.state();
         state.knows_not(event)?;
@@ -199,7 +199,7 @@ impl SnapshotCatalogue for MemoryStore {
         Ok(self.state().expiring(tenant, policy, now))
     }
 
-    async fn expire_recorded(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>> {
+    async fn expire(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>> {
         self.accepts_audit()?;
         let mut state = self.state();
         state.knows_not(event)?;

@@ -48,8 +48,8 @@ impl TaskStore for Store {
     ) -> Result<Option<Task>> {
         self.inner.task_of_definition(tenant, definition, order).await
     }
-    async fn cancel_recorded(&self, event: &AuditEvent) -> Result<Cancelled> {
-        self.inner.cancel_recorded(event).await
+    async fn cancel(&self, event: &AuditEvent) -> Result<Cancelled> {
+        self.inner.cancel(event).await
     }
     async fn claim(&self, worker: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<Option<Claim>> {
         self.inner.claim(worker, now, lease).await

@@ -46,11 +46,7 @@ static WAIT: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Terminates the task of `entry` if it is live, and then records `entry`.
-pub(super) async fn cancel_recorded(
-    mut session: Session<'_>,
-    entry: Arc<Entry>,
-    moment: Moment,
-) -> Result<Cancelled> {
+pub(super) async fn cancel(mut session: Session<'_>, entry: Arc<Entry>, moment: Moment) -> Result<Cancelled> {
     let (tenant, id) = (&entry.event.caller.tenant, &entry.event.task);
     let cancelled = terminate(&mut session, tenant, id, moment).await?;
     match cancelled {

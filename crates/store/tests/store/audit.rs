@@ -393,7 +393,7 @@ pub(crate) async fn beginnings(store: &Store, number: u64) {
     store.start(new).await.unwrap();
     let snapshot = format!("snapshot-{number}");
     let published = event(AuditOperation::SnapshotPublished, &snapshot, "");
-    store.publish_recorded(&published, &build::manifest(&snapshot, at)).await.unwrap();
+    store.publish(&published, &build::manifest(&snapshot, at)).await.unwrap();
     let client = format!("client-{number}");
     let created = event(AuditOperation::CredentialCreated, &client, "");
     store.create(&build::credential(&client, at), &created).await.unwrap();

@@ -124,19 +124,16 @@ async fn snapshots_leave_events(store: &dyn Trail) {
     };
     for (number, name) in [(1, "s1"), (2, "s2"), (3, "s3")] {
         let published = event(name, AuditOperation::SnapshotPublished, name);
-        store
-            .publish_recorded(&published, &build::manifest(name, at(number)))
-            .await
-            .expect("it is published");
+        store.publish(&published, &build::manifest(name, at(number))).await.expect("it is published");
     }
     let again = event("s3", AuditOperation::SnapshotPublished, "s4");
-    assert!(store.publish_recorded(&again, &build::manifest("s4", at(4))).await.is_err());
+    assert!(store.publish(&again, &build::manifest("s4", at(4))).await.is_err());
     let newest = store.newest(&build::tenant()).await.expect("it answers").expect("there is one");
     assert_eq!(newest.id.as_str(), "s3", "neither or both");
     let policy = |keep_last| RetentionPolicy { keep_last, keep_days: 0 };
     let expire = async |id: &str, keep_last| {
         let event = event(id, AuditOperation::SnapshotExpired, "snapshots");
-        store.expire_recorded(&event, policy(keep_last)).await.expect("it answers").len()
+        store.expire(&event, policy(keep_last)).await.expect("it answers").len()
     };
     assert_eq!((expire("e1", 3).await, expire("e1", 1).await, expire("e2", 1).await), (0, 2, 0));
     let by = &build::user().client;
@@ -170,7 +167,7 @@ async fn starts_and_cancels_leave_events(store: &dyn Trail) {
     assert!(start(3, 3, "s1").await.is_err());
     let third = store.task(&tenant, &build::task_id(3)).await.expect("it answers");
     assert!(third.is_none(), "neither or both");
-    let cancel = async |id: &str, task| store.cancel_recorded(&event(id, AuditOperation::Cancel, task)).await;
+    let cancel = async |id: &str, task| store.cancel(&event(id, AuditOperation::Cancel, task)).await;
     assert!(cancel("s1", 1).await.is_err());
     let first = store.task(&tenant, &build::task_id(1)).await.expect("it answers");
     assert!(first.is_some_and(|task| task.state.is_live()), "neither or both");

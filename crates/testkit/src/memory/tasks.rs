@@ -250,7 +250,7 @@ impl TaskStore for MemoryStore {
         Ok(first.map(|(_, t)| t.clone()))
     }
 
-    async fn cancel_recorded(&self, event: &AuditEvent) -> Result<Cancelled> {
+    async fn cancel(&self, event: &AuditEvent) -> Result<Cancelled> {
         self.accepts_audit()?;
         let mut state = self.state();
         state.knows_not(event)?;
