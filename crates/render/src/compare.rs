@@ -117,7 +117,7 @@ pub enum CompareError {
 /// # Errors
 /// [`CompareError::Unreadable`].
 pub fn columns<R: Read>(side: Side, file: Compared<R>) -> Result<Vec<String>, CompareError> {
-    Table::open(side, file, &[]).map(|table| table.names)
+    ComparedTable::open(side, file, &[]).map(|table| table.names)
 }
 
 /// Compares two files by key columns, and writes what differs, guarded or not: the counts, and what was written.
@@ -134,8 +134,8 @@ pub fn compare<O: Read + Seek, N: Read, W: Write>(
     if keys.is_empty() {
         return Err(CompareError::NoKey);
     }
-    let mut old = Table::open(Side::Old, old, keys)?;
-    let mut new = Table::open(Side::New, new, keys)?;
+    let mut old = ComparedTable::open(Side::Old, old, keys)?;
+    let mut new = ComparedTable::open(Side::New, new, keys)?;
     let columns = Columns::of(&mut old, &mut new);
     let names = keys.iter().map(|key| (*key).to_owned()).collect();
     let mut counts = ComparisonCounts { keys: names, ..ComparisonCounts::default() };
@@ -203,7 +203,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn of<O: Read, N: Read>(old: &mut Table<O>, new: &mut Table<N>) -> Self {
+    fn of<O: Read, N: Read>(old: &mut ComparedTable<O>, new: &mut ComparedTable<N>) -> Self {
         let mut columns = Self { names: Vec::new(), old: Vec::new(), new: Vec::new() };
         for (place, name) in new.names.iter().enumerate().filter(|(place, _)| !new.keys.contains(place)) {
             if let Some(old) = old.names.iter().position(|old| old == name) {
@@ -216,7 +216,7 @@ impl Columns {
     }
 }
 
-struct Table<R> {
+struct ComparedTable<R> {
     side: Side,
     reader: Reader<R>,
     guarded: bool,
@@ -225,7 +225,7 @@ struct Table<R> {
     keys: Vec<usize>,
 }
 
-impl<R: Read> Table<R> {
+impl<R: Read> ComparedTable<R> {
     fn open(side: Side, file: Compared<R>, keys: &[&str]) -> Result<Self, CompareError> {
         let guarded = file.formula_guard == FormulaGuard::On;
         let plain = |cell| if guarded { unguard(cell) } else { cell };
@@ -270,7 +270,7 @@ impl<R: Read> Table<R> {
     }
 }
 
-impl<R: Read + Seek> Table<R> {
+impl<R: Read + Seek> ComparedTable<R> {
     fn seek(&mut self, position: Position) -> Result<(), CompareError> {
         let (side, from) = (self.side, SeekFrom::Start(position.byte()));
         let sought = self.reader.seek_raw(from, position);

@@ -74,14 +74,14 @@ impl Comparer for Comparisons {
             )));
         }
         let keys = if keys.is_empty() { self.keys(old)? } else { keys };
-        let (old, new) = (Run::of(old)?, Run::of(new)?);
+        let (old, new) = (ComparedRun::of(old)?, ComparedRun::of(new)?);
         // Before the one place, which a client that holds all of its copies would keep from others.
         let mut room = match form {
             ComparisonForm::Counts => None,
             ComparisonForm::Csv | ComparisonForm::Page => Some(self.copies.room(client, 0).await?),
         };
         let place = self.place.clone().acquire_owned().await.map_err(unmade)?;
-        let job = Job {
+        let job = ComparisonJob {
             files: self.files.clone(),
             work_dir: self.work_dir.clone(),
             ids: self.ids.clone(),
@@ -126,13 +126,13 @@ impl Comparisons {
 }
 
 /// One of the two runs.
-struct Run {
+struct ComparedRun {
     download: Download,
     cover: Cover,
     formula_guard: FormulaGuard,
 }
 
-impl Run {
+impl ComparedRun {
     fn of(download: &Download) -> Result<Self> {
         let text = download.task.result.as_ref().map(|result| result.cover.as_str()).unwrap_or_default();
         let cover: Cover = serde_json::from_str(text)
@@ -167,17 +167,17 @@ impl Run {
 }
 
 /// A comparison to make.
-struct Job {
+struct ComparisonJob {
     files: ResultFiles,
     work_dir: PathBuf,
     ids: Arc<dyn Ids>,
-    old: Run,
-    new: Run,
+    old: ComparedRun,
+    new: ComparedRun,
     keys: Vec<String>,
     form: ComparisonForm,
 }
 
-impl Job {
+impl ComparisonJob {
     fn run(self) -> Result<Compared> {
         self.old.check(&self.files)?;
         self.new.check(&self.files)?;

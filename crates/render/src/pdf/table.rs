@@ -34,7 +34,7 @@ const HEAD_FORM: &str = "Head";
 const HEADING: f32 = 13.0;
 
 /// A column as it is drawn.
-struct Column {
+struct TableColumn {
     label: String,
     lines: Vec<Line>,
     left: f32,
@@ -52,7 +52,7 @@ pub(super) struct ColumnKind {
 
 /// The table being written.
 pub(super) struct Table {
-    columns: Vec<Column>,
+    columns: Vec<TableColumn>,
     size: f32,
     head_height: f32,
     lines_max: usize,
@@ -82,7 +82,7 @@ impl Table {
             let label = printable(label).into_owned();
             let lines = document.setter.set(&label, Weight::Bold, inner(*width, size));
             let align = if kind.number { Align::Right } else { Align::Left };
-            columns.push(Column { label, lines, left, width: *width, list: kind.list, align });
+            columns.push(TableColumn { label, lines, left, width: *width, list: kind.list, align });
             left += width;
         }
         let tallest = columns.iter().map(|column| column.lines.len()).max().unwrap_or(1).max(1);

@@ -39,7 +39,7 @@ pub(super) enum Cell<'a> {
 }
 
 /// A column.
-pub(super) struct Column<'a> {
+pub(super) struct SheetColumn<'a> {
     array: &'a dyn Array,
     kind: CellKind,
 }
@@ -61,7 +61,7 @@ enum CellKind {
     Json,
 }
 
-impl<'a> Column<'a> {
+impl<'a> SheetColumn<'a> {
     /// `None` for a type that has no form in a spreadsheet.
     pub(super) fn new(array: &'a dyn Array) -> Option<Self> {
         let kind = match array.data_type() {
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     fn cells(array: &ArrayRef) -> Vec<Cell<'_>> {
-        let column = Column::new(array.as_ref()).expect("a type that is written");
+        let column = SheetColumn::new(array.as_ref()).expect("a type that is written");
         (0..array.len()).map(|row| column.cell(row)).collect()
     }
 

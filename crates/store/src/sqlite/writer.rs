@@ -136,17 +136,17 @@ impl WeakWriter {
         C: FnOnce() + Send + 'static,
     {
         if let Some(queue) = self.queue.upgrade() {
-            let _ = queue.try_send(Box::new(Unattended { work, committed }));
+            let _ = queue.try_send(Box::new(UnattendedJob { work, committed }));
         }
     }
 }
 
-struct Unattended<F, C> {
+struct UnattendedJob<F, C> {
     work: F,
     committed: C,
 }
 
-impl<F, C> Job for Unattended<F, C>
+impl<F, C> Job for UnattendedJob<F, C>
 where
     F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, ()> + Send + 'static,
     C: FnOnce() + Send + 'static,
