@@ -10,7 +10,7 @@ use super::faces::Weight;
 use super::glyphs::Line;
 use super::page::{Align, Kid, Parent, Role, Sheet};
 use super::style::{
-    ACCENT, BODY, BOTTOM, HEAD, INK, MARGIN, MUTED, RULE, STRONG_RULE, TOP, WARNING, WARNING_EDGE,
+    ACCENT, BODY, BOTTOM, HEAD, INK, MARGIN, MUTED, RULE, Rgb, STRONG_RULE, TOP, WARNING, WARNING_EDGE,
 };
 use super::table::furniture;
 use super::typeset::printable;
