@@ -35,10 +35,10 @@ use muster_http::{SecretKey, TokenIssuer};
 use muster_render::evidence::SigningKey;
 use muster_reports::audit::AuditOperation;
 use muster_reports::caller::{Caller, DataScope};
+use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::{ClientId, TaskId, TenantId};
 use muster_reports::ports::{AuditEvent, AuditTrail, Clock, Ids};
 use muster_reports::retention::CataloguedSnapshot;
-use muster_reports::step::{Step, taken};
 use muster_reports::trace::Trace;
 use muster_reports::{Catalogue, ReportDefinition};
 use muster_runs::{Events, Lock, ResultFiles, find_snapshot, lock, lock_refresh};
@@ -227,7 +227,7 @@ impl DataDir {
         let Ok(_lock) = lock_refresh(&self.shared, &self.own_tables_dir()?) else { return Ok(()) };
         let work = self.work_dir()?;
         clear(&work).context(|| format!("folder {} cannot be cleared", work.display()))?;
-        taken(Step::WorkCleared);
+        reached(Failpoint::WorkCleared);
         Ok(())
     }
 

@@ -7,10 +7,10 @@ use muster_engine::Engine;
 use muster_engine::retention::Removal;
 use muster_reports::audit::AuditOperation;
 use muster_reports::error::{Error, Result};
+use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::{SnapshotId, TenantId};
 use muster_reports::ports::{AuditEvent, AuditTrail, Clock, SnapshotCatalogue};
 use muster_reports::retention::{AsOf, CataloguedSnapshot, RetentionPolicy};
-use muster_reports::step::{Step, taken};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -90,7 +90,7 @@ impl Snapshots {
         let event = (self.events)(AuditOperation::SnapshotExpired, "snapshots", String::new());
         let expired = catalogue.expire_recorded(&AuditEvent { at: now, ..event }, self.policy).await?;
         if !expired.is_empty() {
-            taken(Step::SnapshotsExpired);
+            reached(Failpoint::SnapshotsExpired);
         }
         let kept = catalogue.kept().await?;
         let removal = Removal {

@@ -20,9 +20,9 @@ use muster_reports::audit::{
     AuditHead, AuditRecord, ChainedEvent, Finding, KnownThings, Seal, Verification, Walk,
 };
 use muster_reports::error::{Error, Result};
+use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::{TaskId, TenantId, hex};
 use muster_reports::ports::{AuditEvent, AuditTrail};
-use muster_reports::step::{Step, taken};
 use sha2::Sha256;
 use std::fmt;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ impl AuditTrail for Store {
             Box::pin(async move { append(&mut session, &entry).await })
         })
         .await?;
-        taken(Step::EventKept);
+        reached(Failpoint::EventKept);
         Ok(())
     }
 
@@ -298,7 +298,7 @@ async fn put(session: &mut Session<'_>, entry: &Entry, head: &AuditHead) -> Resu
         )
         .await
         .map_err(wrong)?;
-    taken(Step::EventInserted);
+    reached(Failpoint::EventInserted);
     let head = AuditHead { sequence: record.sequence, hash: record.hash };
     let seal = key.as_ref().map(|key| key.seal(tenant, &head));
     session
@@ -310,7 +310,7 @@ async fn put(session: &mut Session<'_>, entry: &Entry, head: &AuditHead) -> Resu
         )
         .await
         .map_err(wrong)?;
-    taken(Step::HeadMoved);
+    reached(Failpoint::HeadMoved);
     Ok(())
 }
 

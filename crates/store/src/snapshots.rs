@@ -9,11 +9,11 @@ use crate::store::Store;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use muster_reports::error::{Error, Result};
+use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::{SnapshotId, TenantId};
 use muster_reports::ports::{AuditEvent, SnapshotCatalogue};
 use muster_reports::retention::{AsOf, CataloguedSnapshot, Pin, RetentionFacts, RetentionPolicy};
 use muster_reports::snapshot::SnapshotManifest;
-use muster_reports::step::{Step, taken};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
@@ -70,7 +70,7 @@ impl SnapshotCatalogue for Store {
                     };
                     match inserted {
                         Ok(_) => {
-                            taken(Step::SnapshotInserted);
+                            reached(Failpoint::SnapshotInserted);
                             Ok(())
                         }
                         Err(error) if is_taken(&error) => {
@@ -82,7 +82,7 @@ impl SnapshotCatalogue for Store {
             },
         )
         .await?;
-        taken(Step::SnapshotKept);
+        reached(Failpoint::SnapshotKept);
         Ok(())
     }
 

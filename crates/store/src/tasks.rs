@@ -17,9 +17,9 @@ use crate::store::Store;
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::Result;
+use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::{TaskDefinitionId, TaskId, TenantId, WorkerId};
 use muster_reports::ports::{AuditEvent, Cancelled, LeaseState, ResultOrder, Started, TaskStore};
-use muster_reports::step::{Step, taken};
 use muster_reports::task::{AttemptEnd, Claim, Lease, NewTask, Progress, PublishedFile, Task, TaskState};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ impl TaskStore for Store {
             },
             move |started| match started {
                 Started::New(_) => {
-                    taken(Step::TaskAccepted);
+                    reached(Failpoint::TaskAccepted);
                     announcer.work();
                 }
                 Started::Live(_) => {}
@@ -104,7 +104,7 @@ impl TaskStore for Store {
             move |session, moment| Box::pin(end::cancel_recorded(session, entry.clone(), moment)),
             move |cancelled| match cancelled {
                 Cancelled::Now => {
-                    taken(Step::CancelKept);
+                    reached(Failpoint::CancelKept);
                     announcer.cancelled(&waiting);
                 }
                 Cancelled::Before | Cancelled::TooLate(_) | Cancelled::Unknown => {}
@@ -128,7 +128,7 @@ impl TaskStore for Store {
                 },
                 move |step| {
                     if let ClaimStep::Claimed(delivery) = step {
-                        taken(Step::ClaimKept);
+                        reached(Failpoint::ClaimKept);
                         // There may be more to do for another worker that waits.
                         announcer.work_here();
                         delivery.committed(unattended, announcer, now);
@@ -178,7 +178,7 @@ impl TaskStore for Store {
                 )
             },
             move |held| {
-                taken(Step::EndKept);
+                reached(Failpoint::EndKept);
                 if *held && goes_back {
                     announcer.work();
                 }

@@ -1,6 +1,6 @@
 //! The service, or a command, ends at a named step between two durable effects, and nothing may come of it.
 //!
-//! The steps stand in `crates/reports/src/step.rs`; the binary aborts at the one that a variable names, and says
+//! The steps stand in `crates/reports/src/failpoint.rs`; the binary aborts at the one that a variable names, and says
 //! so in its log, which is how a step is shown to have been hit. Each step has a way here by which it is reached.
 //! Afterwards a clean service on the same folder must bring everything to its end, the history must break no rule,
 //! and the folder of results holds what records name and nothing else.
@@ -422,8 +422,8 @@ mod tests {
 
     /// Variant and name of each step, as the code has them.
     fn in_the_code() -> Vec<(String, String)> {
-        let source = text(&repository().join("crates/reports/src/step.rs"));
-        let listed = source.split("\nsteps! {").nth(1).and_then(|rest| rest.split("\n}").next());
+        let source = text(&repository().join("crates/reports/src/failpoint.rs"));
+        let listed = source.split("\nfailpoints! {").nth(1).and_then(|rest| rest.split("\n}").next());
         let lines = listed.expect("the list is there").lines().map(str::trim);
         let pairs = lines.filter_map(|line| line.strip_suffix("\",")?.split_once(" = \""));
         pairs.map(|(step, name)| (step.to_owned(), name.to_owned())).collect()
@@ -435,7 +435,7 @@ mod tests {
             if path.is_dir() {
                 sources(&path, found);
             } else if path.extension().is_some_and(|end| end == "rs")
-                && !path.ends_with("reports/src/step.rs")
+                && !path.ends_with("reports/src/failpoint.rs")
             {
                 found.push_str(&text(&path));
             }
@@ -483,7 +483,7 @@ mod tests {
         let mut crates = String::new();
         sources(&repository().join("crates"), &mut crates);
         for (step, name) in in_the_code() {
-            assert!(crates.contains(&format!("Step::{step})")), "{name} is taken nowhere");
+            assert!(crates.contains(&format!("Failpoint::{step})")), "{name} is taken nowhere");
         }
     }
 }

@@ -26,8 +26,8 @@ use datafusion::dataframe::DataFrame;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::prelude::{Expr, cast, ident, lit};
 use muster_reports::SnapshotManifest;
+use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::snapshot::SourceRun;
-use muster_reports::step::{Step, taken};
 use muster_sources::DocumentType;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -112,7 +112,7 @@ pub(super) async fn write_tables(
     let versions_of = |table: &&str| versions.get(*table) != last.and_then(|last| last.versions.get(*table));
     let changed = ["accounts", "identity_documents", "entitlement_documents"].iter().any(versions_of);
     Written { work, request, extent, outcomes: &outcomes, rows: &rows, changed }.check().await?;
-    taken(Step::TablesWritten);
+    reached(Failpoint::TablesWritten);
     let manifest = SnapshotManifest {
         id: request.snapshot.clone(),
         created: request.clock.now(),
@@ -177,7 +177,7 @@ async fn add_rows(
     files.push(added.clone());
     let version = tables::commit(dir, table, &files).await?;
     tables::sync(dir, table, version, &[added])?;
-    taken(Step::TableWritten);
+    reached(Failpoint::TableWritten);
     Ok(Some((version, outcome)))
 }
 
@@ -195,7 +195,7 @@ async fn write_table(
         let version = tables::replace(&work.context, dir, table, rows).await?;
         let files = tables::piece_files(dir, table, version).await?;
         tables::sync(dir, table, version, &files)?;
-        taken(Step::TableWritten);
+        reached(Failpoint::TableWritten);
         return Ok((version, TableOutcome::written(table, 0, &files)));
     };
     let division = match previous {
@@ -237,7 +237,7 @@ async fn write_table(
     let files: Vec<_> = division.kept.into_iter().chain(written.iter().cloned()).collect();
     let version = tables::commit(dir, table, &files).await?;
     tables::sync(dir, table, version, &written)?;
-    taken(Step::TableWritten);
+    reached(Failpoint::TableWritten);
     Ok((version, outcome))
 }
 

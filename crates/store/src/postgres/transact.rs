@@ -14,7 +14,7 @@ use crate::session::{Moment, Session, Work};
 use crate::store::Deciding;
 use chrono::{DateTime, Utc};
 use muster_reports::error::{Error, Result};
-use muster_reports::step::{Step, taken};
+use muster_reports::failpoint::{Failpoint, reached};
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres as Database, Row as _};
 use std::sync::Arc;
@@ -190,11 +190,11 @@ impl Postgres {
                 undone_or_over(error)
             }
             Ok(Ok(value)) => {
-                taken(Step::CommitDue);
+                reached(Failpoint::CommitDue);
                 let committed = timeout_at(end, execute(&mut connection, "COMMIT")).await;
                 match committed.unwrap_or_else(|_| Err(too_slow())) {
                     Ok(()) => {
-                        taken(Step::Committed);
+                        reached(Failpoint::Committed);
                         Try::Over(Ok(value))
                     }
                     Err(error) => {

@@ -10,7 +10,7 @@
 use crate::failure::failed;
 use crate::session::Work;
 use muster_reports::error::{Error, Result};
-use muster_reports::step::{Step, taken};
+use muster_reports::failpoint::{Failpoint, reached};
 use sqlx::{Connection, SqliteConnection};
 use std::future::Future;
 use std::pin::Pin;
@@ -234,10 +234,10 @@ async fn transact(connection: &mut SqliteConnection, jobs: &mut Vec<Box<dyn Job>
         }
     }
     if failure.is_none() && any_kept {
-        taken(Step::CommitDue);
+        reached(Failpoint::CommitDue);
         failure = execute(connection, "COMMIT").await.err();
         if failure.is_none() {
-            taken(Step::Committed);
+            reached(Failpoint::Committed);
         }
     }
     if failure.is_some() || !any_kept {

@@ -8,9 +8,9 @@ use crate::session::{Moment, Read, Session, locking, values};
 use crate::tasks::{entering, held};
 use chrono::{DateTime, Utc};
 use muster_reports::error::{Error, Result};
+use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::{TaskId, TenantId};
 use muster_reports::ports::{AuditEvent, Cancelled};
-use muster_reports::step::{Step, taken};
 use muster_reports::task::{AttemptEnd, Lease, Message, Severity, TaskResult, TaskState};
 use std::sync::{Arc, LazyLock};
 
@@ -85,7 +85,7 @@ async fn terminate(
     let now = moment.after_waiting(session).await.map_err(wrong)?.now;
     let done = session.change(TERMINATE.as_str(), values![rows::micros(now), row.seq]).await;
     changed_one(WHAT, done)?;
-    taken(Step::TaskTerminated);
+    reached(Failpoint::TaskTerminated);
     Ok(Cancelled::Now)
 }
 
@@ -181,7 +181,7 @@ async fn fail(
         )
         .await;
     changed_one("fail a task", done)?;
-    taken(Step::FailureRecorded);
+    reached(Failpoint::FailureRecorded);
     (row.task.state, row.task.completed) = (TaskState::Failed, Some(now));
     Ok(row.task.ending())
 }
@@ -219,7 +219,7 @@ async fn publish(
         )
         .await;
     changed_one("publish a result", done)?;
-    taken(Step::ResultRecorded);
+    reached(Failpoint::ResultRecorded);
     (row.task.state, row.task.completed) = (state, Some(now));
     row.task.result = Some(result.clone());
     Ok(row.task.ending())
