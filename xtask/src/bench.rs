@@ -3,11 +3,13 @@
 //! The organisation is written as source files by the binary's own generator, read and refreshed by
 //! `muster refresh`, and reported on over HTTP. Memory is `VmHWM`: the most that a process ever held.
 
-use crate::api::{Api, Report};
-use crate::failure::{Context, Failure, Result};
-use crate::server::{self, House, Server, muster};
-use crate::workspace::Workspace;
-use crate::{command, setup};
+use crate::setup;
+use muster_harness::api::{Api, Report};
+use muster_harness::command;
+use muster_harness::failure::{Context, Failure, Result};
+use muster_harness::installation::{Installation as House, muster};
+use muster_harness::server::{self, Server};
+use muster_harness::workspace::Workspace;
 use serde_json::json;
 use std::io::Read;
 use std::path::{Path, PathBuf};

@@ -1,10 +1,10 @@
 //! `cargo xtask check`: what must hold before anything is built for real. The quickest comes first.
 
-use crate::command;
-use crate::failure::Result;
 use crate::setup;
 use crate::tidy;
-use crate::workspace::{Workspace, cargo, must_run_everything};
+use muster_harness::command;
+use muster_harness::failure::Result;
+use muster_harness::workspace::{Workspace, cargo, must_run_everything};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;

@@ -5,10 +5,10 @@
 
 mod limits;
 
-use crate::command;
-use crate::failure::{Context, Failure, Result};
 use crate::tidy::files::Files;
-use crate::workspace::{Workspace, cargo};
+use muster_harness::command;
+use muster_harness::failure::{Context, Failure, Result};
+use muster_harness::workspace::{Workspace, cargo};
 use std::fmt::Write;
 use toml::{Table, Value};
 

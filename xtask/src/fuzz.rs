@@ -6,10 +6,10 @@
 
 mod report;
 
-use crate::command;
-use crate::failure::{Context, Failure, Result};
 use crate::setup;
-use crate::workspace::{Workspace, cargo};
+use muster_harness::command;
+use muster_harness::failure::{Context, Failure, Result};
+use muster_harness::workspace::{Workspace, cargo};
 use report::Ended;
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -1,38 +1,26 @@
 //! Tasks of this repository: `cargo xtask check|tidy|docs|test|clients|kill|faults|relay|hostile|fuzz|bench`.
 //!
-//! Why a program and not scripts: the same commands on every machine, with types and without a shell.
-//! It knows the service only from outside, as a process and over HTTP, so it builds in seconds and what
-//! it finds is what a user would find.
+//! Why a program and not scripts: the same commands on every machine, with types and without a shell. The tasks that
+//! start the service are in `crates/harness`, which knows the service only from outside, as a process and over HTTP. So
+//! this program builds in seconds, and what it finds is what a user would find.
 //!
-//! Invariants: it ends only processes that it started, by their own handles; it writes only under the
-//! target directory and its own temporary folders, except that `docs` writes the generated document,
-//! `fuzz --keep` writes kept inputs, and `test` may install Debian packages when it runs as root.
+//! Invariants: it ends only processes that it started, by their own handles. It writes only below the target directory
+//! and into its own temporary folders, with three exceptions: `docs` writes the generated documents, `fuzz --keep` writes
+//! kept inputs, and tasks that need Debian packages install them if they run as root.
 
-mod api;
 mod bench;
 mod check;
-mod clients;
-mod command;
 mod docs;
-mod failure;
-mod faults;
 mod fuzz;
-mod hostile;
-mod kill;
-mod random;
-mod relay;
-mod server;
 mod setup;
-mod tally;
 mod test;
 mod tidy;
-mod twice;
-mod workspace;
 
 use clap::{Parser, Subcommand};
-use failure::Result;
+use muster_harness::failure::Result;
+use muster_harness::workspace::Workspace;
+use muster_harness::{clients, faults, hostile, kill, relay};
 use std::process::ExitCode;
-use workspace::Workspace;
 
 /// Tasks of this repository.
 #[derive(Debug, Parser)]

@@ -15,8 +15,8 @@ mod source;
 mod words;
 
 use crate::docs;
-use crate::failure::Result;
-use crate::workspace::Workspace;
+use muster_harness::failure::Result;
+use muster_harness::workspace::Workspace;
 
 /// Checks every rule and prints the faults. Whether there was none.
 pub fn run(workspace: &Workspace) -> Result<bool> {

@@ -12,10 +12,10 @@ use super::files::Files;
 use super::markdown::{self, Code};
 use super::source::{CommandLine, settings_keys};
 use crate::Cli;
-use crate::failure::{Failure, Result};
-use crate::workspace::Workspace;
 use clap::Parser;
 use clap::error::ErrorKind;
+use muster_harness::failure::{Failure, Result};
+use muster_harness::workspace::Workspace;
 use std::collections::BTreeSet;
 
 /// The one with tests is the last: reading ends there.
