@@ -32,7 +32,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Formatting, lints, tidy, and what is known of the dependencies
+    /// Formatting, lints, tidy, and what is known about the dependencies
     Check,
     /// Crate edges, import circles, paths and commands in documents, sizes of files, forbidden words
     Tidy,
@@ -44,11 +44,11 @@ enum Task {
     Clients(clients::Options),
     /// Kill the running service again and again and check that nothing accepted was lost
     Kill(kill::Options),
-    /// Break things under the service in every way at hand, and hold what happened against ten rules
+    /// Break things under the service in many ways, and check what happened against ten rules
     Faults(faults::Options),
     /// Pass audit events on to a real broker through outages and kills, and under TLS and SASL
     Relay(relay::Options),
-    /// Send requests made from our OpenAPI document, and hold the answers against it
+    /// Send requests made from our OpenAPI document, and compare the answers with it
     Hostile(hostile::Options),
     /// Fuzz everything that hostile input reaches, with coverage as the guide
     Fuzz(fuzz::Options),
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether everything that was asked for is in order.
+/// Runs a task. Whether everything is in order.
 fn run(task: Task) -> Result<bool> {
     let workspace = Workspace::find()?;
     match task {

@@ -7,8 +7,8 @@ use muster_harness::workspace::{Workspace, cargo, must_run_everything};
 use muster_harness::{clients, command, faults, hostile, install, twice};
 use std::ffi::OsString;
 
-/// The worker is tested by itself: its virtual time is a feature of tokio that would build everything above
-/// tokio, DataFusion included, a second time.
+/// The worker is tested by itself: its virtual time is a feature of tokio, and with this feature everything above tokio,
+/// DataFusion included, would be built a second time.
 const RUNS: [&[&str]; 2] = [
     &["test", "--release", "--workspace", "--exclude", "muster-worker", "--no-fail-fast"],
     &["test", "--package", "muster-worker"],
@@ -39,7 +39,7 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
             must_run_everything(),
         );
     }
-    // What is there must be used: a test that skips itself then fails.
+    // What is installed must be used: a test that skips itself then fails.
     let needed = |is_there: bool| is_there.then(|| OsString::from("1"));
     let required = [
         ("MUSTER_REQUIRE_LUCENE", needed(lucene.is_ok())),

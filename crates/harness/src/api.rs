@@ -5,16 +5,16 @@ use serde_json::{Value, json};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Why a call gave nothing.
+/// Why a call failed.
 #[derive(Debug)]
 pub enum Trouble {
-    /// No whole answer came back: the server is not there, or went away in the middle.
+    /// No complete answer arrived: the server is not there, or ended in the middle.
     Broken(String),
-    /// An answer came back, and it is not what the contract says.
+    /// An answer arrived that the contract does not allow.
     Wrong(String),
 }
 
-/// What a call gives.
+/// The result of a call.
 pub type Called<T> = Result<T, Trouble>;
 
 impl From<Trouble> for Failure {
@@ -43,7 +43,7 @@ pub struct Report {
     pub arguments: Value,
 }
 
-/// The result of a task as get-report-result tells it.
+/// The result of a task, from get-report-result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TaskOutcome {
     /// SUCCESS, WARNING, FAILURE or TERMINATED.
@@ -59,12 +59,12 @@ impl TaskOutcome {
     }
 }
 
-/// An answer: the status and the whole body.
+/// An answer: the status and the complete body.
 #[derive(Debug)]
 pub struct Answer {
     /// HTTP status.
     pub status: u16,
-    /// The body; it is complete, or there would be no answer.
+    /// The body. If it had not been complete, there would be no answer.
     pub body: Vec<u8>,
 }
 
@@ -76,7 +76,7 @@ pub struct Api {
     agent: ureq::Agent,
 }
 
-/// No request to a server on this machine takes longer, a large download included.
+/// No request to a server on this machine takes longer, not even a large download.
 const TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Connections that are kept for the next request.
@@ -112,7 +112,7 @@ impl Api {
         Ok(Self { origin: base.to_owned(), token: format!("Bearer {token}"), agent })
     }
 
-    /// The value of the header by which it says who it is.
+    /// The value of its `Authorization` header.
     pub fn bearer(&self) -> &str {
         &self.token
     }
@@ -141,14 +141,14 @@ impl Api {
         self.get(&format!("{id}/result"))
     }
 
-    /// The whole task, from the route of our own: the published result does not say when it completed.
+    /// The whole task, from our own route: the published result does not say when the task completed.
     pub fn task(&self, id: &str) -> Called<Value> {
         self.get_ours(&format!("reports/{id}/result"))?.expect_json(200, "the task")
     }
 
     /// The outcome of a task; `None` while it runs.
     ///
-    /// An id that the service does not know is a failure: `{}` is its answer then.
+    /// An id that the service does not know is a failure; the service answers `{}` then.
     pub fn outcome(&self, id: &str) -> Called<Option<TaskOutcome>> {
         let body = self.result(id)?.expect_json(200, "the result")?;
         if body["id"] != json!(id) {
@@ -246,7 +246,7 @@ impl Answer {
         if self.status != status {
             return Err(wrong(format!("{what}: answer {} instead of {status}: {text}", self.status)));
         }
-        serde_json::from_str(&text).map_err(|error| wrong(format!("{what}: the answer is no JSON: {error}")))
+        serde_json::from_str(&text).map_err(|error| wrong(format!("{what}: the answer is not JSON: {error}")))
     }
 }
 
@@ -255,7 +255,7 @@ fn id_of(started: &Value) -> Called<String> {
     Ok(started["id"].as_str().ok_or_else(|| wrong("a started task has no id"))?.to_owned())
 }
 
-/// The body as JSON, if it is that.
+/// The body as JSON, if it is JSON.
 pub fn json(answer: &Answer) -> Option<Value> {
     serde_json::from_slice(&answer.body).ok()
 }
@@ -264,7 +264,7 @@ fn wrong(text: impl Into<String>) -> Trouble {
     Trouble::Wrong(text.into())
 }
 
-/// The whole answer; an error when the connection ended before it did.
+/// The complete answer; an error if the connection ended before it.
 fn read(what: &str, answer: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Called<Answer> {
     let whole = || {
         let mut answer = answer?;
@@ -297,7 +297,7 @@ mod tests {
         called
     }
 
-    /// The kill test rests on this: half a body is never taken for a body.
+    /// The kills rely on this: half a body is never taken for a body.
     #[test]
     fn a_body_cut_off_is_no_answer() {
         let whole = served(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabcd");

@@ -32,7 +32,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     Ok(tally.failed == 0)
 }
 
-/// One suite: what it is called and how it is run.
+/// One suite: its name and its command.
 struct Suite {
     name: String,
     command: Result<Command>,
@@ -71,7 +71,7 @@ pub fn suites(workspace: &Workspace, binary: PathBuf, identities: u64) -> Result
     Ok(tally)
 }
 
-/// Runs one script; without its closing line it counts as one failure.
+/// Runs one script. If its closing line is missing, that is one failure.
 fn run_suite(
     name: &str,
     mut command: Command,

@@ -5,7 +5,10 @@ use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// Runs to the end with our own output; fails unless the status is 0.
+/// Runs a command to its end. It prints to our own output.
+///
+/// # Errors
+/// When it cannot be run, or its status is not 0.
 pub fn run(command: &mut Command) -> Result<()> {
     let shown = shown(command);
     eprintln!("$ {shown}");
@@ -13,7 +16,10 @@ pub fn run(command: &mut Command) -> Result<()> {
     if status.success() { Ok(()) } else { Err(Failure::new(format!("{shown}: {status}"))) }
 }
 
-/// Runs to the end and gives back standard output; fails, with standard error, unless the status is 0.
+/// Runs a command to its end; what it printed to standard output.
+///
+/// # Errors
+/// When it cannot be run, or its status is not 0; the text has what it printed to standard error.
 pub fn output(command: &mut Command) -> Result<String> {
     let shown = shown(command);
     let output = command.output().context(|| format!("{shown} cannot be run"))?;
@@ -24,7 +30,11 @@ pub fn output(command: &mut Command) -> Result<String> {
     String::from_utf8(output.stdout).context(|| format!("{shown} printed something that is not UTF-8"))
 }
 
-/// Runs to the end, passes each line of standard output on and shows it to `look` too. Whether the status is 0.
+/// Runs a command to its end, prints each line of its standard output, and also passes it to `look`. Whether its status
+/// is 0.
+///
+/// # Errors
+/// When it cannot be run or read.
 pub fn watch(command: &mut Command, mut look: impl FnMut(&str)) -> Result<bool> {
     let shown = shown(command);
     eprintln!("$ {shown}");
@@ -41,7 +51,10 @@ pub fn watch(command: &mut Command, mut look: impl FnMut(&str)) -> Result<bool> 
     Ok(status.success())
 }
 
-/// Runs with no input and no output and ends it after `limit`. Whether the status was 0.
+/// Runs a command without input and output, and ends it after `limit`. Whether its status is 0.
+///
+/// # Errors
+/// When it cannot be run or ended.
 pub fn quietly_within(command: &mut Command, limit: Duration) -> Result<bool> {
     let shown = shown(command);
     eprintln!("$ {shown}");
@@ -68,7 +81,7 @@ pub fn is_there(program: &str) -> bool {
     found.is_ok_and(|status| status.success())
 }
 
-/// The command as one would type it.
+/// The command as a person would type it.
 fn shown(command: &Command) -> String {
     let mut words = vec![command.get_program().to_string_lossy().into_owned()];
     words.extend(command.get_args().map(|word| word.to_string_lossy().into_owned()));

@@ -7,8 +7,8 @@ use crate::postgres::Postgres;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Copies a installation that no process uses to `folder`, in place of an earlier copy. Over PostgreSQL the copy gets a database
-/// of this name.
+/// Copies an installation that no process uses to `folder`, in place of an earlier copy. Over PostgreSQL the copy gets a
+/// database of this name.
 ///
 /// # Errors
 /// When a file or the database cannot be copied.

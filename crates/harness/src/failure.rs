@@ -1,4 +1,4 @@
-//! Why a task could not be done. There is one reader, a person, so it is a text with its causes in it.
+//! Why something could not be done. Only people read it, so it is a text that contains its causes.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Debug)]
 pub struct Failure(String);
 
-/// The result of a step of a task.
+/// What something gives that can fail.
 pub type Result<T> = std::result::Result<T, Failure>;
 
 impl Failure {
@@ -22,9 +22,12 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Says what was being done when something failed.
+/// Adds to an error what was being done.
 pub trait Context<T> {
-    /// The failure with `what` before it.
+    /// The failure, with `what` before its text.
+    ///
+    /// # Errors
+    /// When this is an error.
     fn context(self, what: impl FnOnce() -> String) -> Result<T>;
 }
 

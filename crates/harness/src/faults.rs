@@ -58,19 +58,19 @@ pub struct Options {
     /// Races of each kind [default: 500, or 10,000 in the long form]
     #[arg(long, value_name = "NUMBER")]
     pub races: Option<u64>,
-    /// Services that are broken side by side
+    /// Services that are broken at the same time
     #[arg(long, default_value_t = 2)]
     pub lanes: usize,
     /// Begin nothing when so many minutes have passed; what was done is kept for `--resume`
     #[arg(long, value_name = "NUMBER")]
     pub minutes: Option<u64>,
-    /// Go on with parts that were broken off
+    /// Continue parts that were interrupted
     #[arg(long)]
     pub resume: bool,
 }
 
 impl Options {
-    /// What `cargo xtask test` does.
+    /// The options with which `cargo xtask test` runs the parts.
     pub fn in_tests() -> Self {
         Self {
             binary: None,
@@ -91,25 +91,25 @@ impl Options {
 pub enum Part {
     /// SIGKILL at random moments
     Kill,
-    /// 64 clients start the same report in the same moment
+    /// 64 clients start the same report at the same moment
     Starts,
     /// Cancels against the end of a run
     Cancels,
     /// Each write, sync, rename and unlink in turn fails or kills the process
     Inject,
-    /// The process ends at every named step between two durable effects
+    /// The process ends at every failpoint, a named point between two durable effects
     Failpoints,
     /// The same over PostgreSQL
     FailpointsPostgres,
     /// The disk is full, and has room again
     Disk,
-    /// Forged and wiped audit trails, a lost database, another one
+    /// Forged and wiped audit trails, a lost database, another database
     Tamper,
     /// Several nodes on one PostgreSQL database, one of them killed
     Nodes,
-    /// PostgreSQL restarts, crashes, cuts connections, is gone or silent, under two nodes
+    /// PostgreSQL restarts, crashes, cuts connections, is absent or silent, under two nodes
     Outage,
-    /// One client against all others; flipped bits, SQL without an end, slow readers, made-up packages
+    /// One client against all others; flipped bits, SQL that does not end, slow readers, forged packages
     Attacks,
     /// The task protocol, in every order of steps
     Model,
@@ -119,9 +119,9 @@ pub enum Part {
 const KILLED: u64 = 300;
 /// People in the organisation of the parts that need many runs.
 const SMALL: u64 = 200;
-/// Races that a service is started for in the long form.
+/// Races of one unit in the long form, all on one start of the service.
 const RACES_OF_UNIT: u64 = 500;
-/// Times that one disk is filled in the long form.
+/// How often one disk is filled in the long form.
 const FILLS_OF_UNIT: u64 = 10;
 
 /// Runs the parts and prints the table and the totals.
@@ -141,7 +141,7 @@ struct PartRow {
 }
 
 impl PartRow {
-    /// One passed for the part as a whole, or one failed for each fault.
+    /// One passed for the part as a whole, or one failed for each fault. `more` is a fault of all units together.
     fn of(done: &PartOutcome, what: String, more: Option<String>) -> Self {
         let failed = (done.all.faults.len() + usize::from(more.is_some())) as u64;
         if let Some(fault) = more {
@@ -164,6 +164,9 @@ impl PartRow {
 }
 
 /// Runs the parts; the table is printed even if one breaks off.
+///
+/// # Errors
+/// When the table of the long form cannot be written.
 pub fn parts(workspace: &Workspace, binary: &Path, options: &Options) -> Result<Tally> {
     let mut tally = Tally::default();
     if let Err(failure) = inspection::is_possible() {
@@ -211,7 +214,7 @@ pub fn parts(workspace: &Workspace, binary: &Path, options: &Options) -> Result<
     Ok(tally)
 }
 
-/// Adds a row to the table of everything that was run in the long form, with its date.
+/// Adds a row, with its date, to the table of all runs of the long form.
 fn append(folder: &Path, seed: u64, row: &str) -> Result<()> {
     let path = folder.join("table.md");
     let date = command::output(Command::new("date").args(["-u", "+%F %H:%M"]))?;
@@ -257,7 +260,7 @@ impl PartRun<'_> {
         if self.options.long { long } else { short }
     }
 
-    /// A installation in a folder of its own.
+    /// An installation in a folder of its own.
     fn installation(&self) -> Result<Installation> {
         let folder = self.workspace.fresh_folder(&format!("faults-{}", self.plan.part))?;
         Installation::with_demo(self.binary, &folder.join("data"), SMALL)
@@ -281,7 +284,7 @@ impl PartRun<'_> {
         Ok(PartRow::of(&done, kill::summary(&done.all), None))
     }
 
-    /// Races in units, one after another: each has enough clients to keep a machine busy.
+    /// Runs races in units, one after another: each unit has enough clients to keep a machine busy.
     fn races(&self, race: impl Fn(u64, u64) -> Result<UnitOutcome> + Sync) -> Result<PartOutcome> {
         let races = self.options.races.unwrap_or(self.either(500, 10_000));
         let of_unit = RACES_OF_UNIT.min(races).max(1);
@@ -319,7 +322,7 @@ impl PartRun<'_> {
     fn attacks(&self) -> Result<PartRow> {
         let installation = self.installation()?;
         let one_by_one = PartPlan { lanes: 1, ..self.plan.clone() };
-        // What one leaves behind is not to be the next one's load.
+        // One after another, on copies: what one attack leaves must not slow down the next one.
         let names = attacks::ATTACKS.map(|(name, _)| name.to_owned());
         let done = progress::run_units(&one_by_one, &names, |index, lane| {
             let copy = copy_installation(&installation, &self.lane(lane)?, None, "")?;
@@ -376,7 +379,7 @@ impl PartRun<'_> {
         self.failpoints(Some(&Postgres::start("failpoints")?))
     }
 
-    /// Why a part cannot be run that needs PostgreSQL.
+    /// The row that says why a part that needs PostgreSQL cannot be run; `None` if it can.
     fn without_postgres(&self, part: &str) -> Result<Option<PartRow>> {
         let folder = self.workspace.fresh_folder(&format!("faults-{}", self.plan.part))?;
         if let Some(refusal) = nodes::refusal(self.binary, &folder)? {
@@ -417,7 +420,7 @@ impl PartRun<'_> {
         let folder = self.workspace.fresh_folder("faults-nodes")?;
         let rounds = if self.options.long { 50 } else { 2 };
         let done = nodes::run(self.binary, &folder, rounds, &self.plan)?;
-        // The short form runs while the machine may do other work, and judges no times.
+        // The short form may run while the machine does other work, so it does not judge times.
         let too_slow = self.options.long.then(|| nodes::too_slow(&done.all)).flatten();
         Ok(PartRow::of(&done, nodes::summary(&done.all), too_slow))
     }

@@ -1,20 +1,20 @@
-//! What clients asked and were answered, and what the database held at certain moments.
+//! A history: the requests of clients, their answers, and what the database had at certain moments.
 //!
-//! Why: every fault test makes one of these, and `rules.rs` holds it against the ten rules, so that no test
-//! has its own idea of what is right. It is plain data; moments are numbers of one counter, so "before" means
-//! that the one had ended when the other began.
+//! Why: every part makes histories, and `rules.rs` checks them against the ten rules, so no part has its own idea of what
+//! is right. A history is plain data. Its moments are numbers of one counter, so "before" means that one thing had ended
+//! when the other began.
 
 use crate::api::{self, Answer, Api, Called, Report, Trouble};
 use sha2::{Digest, Sha256};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What a client asked for. Tasks are named by their ids.
+/// What a client requested. Tasks are named by their ids.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// Start the report with this key: equal for starts that are to be the same task.
+    /// Start the report with this key. Starts with the same key must become the same task.
     Start(String),
-    /// How far a task is.
+    /// The state of a task.
     Poll(String),
     /// Cancel a task.
     Cancel(String),
@@ -27,10 +27,10 @@ pub enum Request {
     },
 }
 
-/// What came back.
+/// What came of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
-    /// No whole answer.
+    /// No complete answer arrived.
     Lost,
     /// A start was accepted with this id.
     Accepted(String),
@@ -44,7 +44,7 @@ pub enum Reply {
     Cancelled,
     /// 400 to a cancel: it had ended.
     TooLate,
-    /// A whole file with this SHA-256.
+    /// A complete file with this SHA-256.
     File(String),
     /// 404 to a download.
     NoFile,
@@ -52,7 +52,7 @@ pub enum Reply {
     Failed(u16),
     /// 401, 403 or 429.
     Refused(u16),
-    /// Anything that the contract does not know.
+    /// Anything that the contract does not allow.
     Wrong(String),
 }
 
@@ -63,7 +63,7 @@ pub struct Call {
     pub tenant: String,
     /// When it was sent.
     pub begun: u64,
-    /// When its answer was there.
+    /// When its answer had arrived.
     pub ended: u64,
     /// The request.
     pub request: Request,
@@ -71,14 +71,14 @@ pub struct Call {
     pub reply: Reply,
 }
 
-/// A published file: as its record says, and as it lies in the folder.
+/// A published file: what its record says, and what the folder has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoredFile {
     /// Name in the folder of results: `<task>.<epoch>.<rest>`.
     pub name: String,
-    /// SHA-256 of the record.
+    /// The SHA-256 in the record.
     pub sha256: String,
-    /// SHA-256 of the file; `None` where there is none, or where files were not read.
+    /// The SHA-256 of the file; `None` if there is no file, or if files were not read.
     pub found: Option<String>,
 }
 
@@ -95,41 +95,41 @@ pub struct TaskRow {
     pub state: String,
     /// Fencing number.
     pub epoch: u64,
-    /// Microseconds.
+    /// When it was created, in microseconds.
     pub created: i64,
-    /// Microseconds.
+    /// When it completed, in microseconds.
     pub completed: Option<i64>,
     /// Published files.
     pub files: Vec<StoredFile>,
 }
 
-/// What was going on when the database was looked at.
+/// What the service did when the database was inspected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// The service was running.
     Running,
-    /// The process that had been working was dead, and no other had begun.
+    /// The process that had worked was dead, and no other had been started.
     Dead,
-    /// The service was running, everything had been given time to end, and files were read.
+    /// The service was running, every task had been given time to end, and files were read.
     Settled,
 }
 
-/// The database at one moment.
+/// What the database had at one moment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspection {
-    /// When looking began.
+    /// When the inspection began.
     pub begun: u64,
-    /// When it was over.
+    /// When the inspection ended.
     pub ended: u64,
-    /// What was going on.
+    /// What the service did.
     pub phase: Phase,
-    /// Every task from where the history begins.
+    /// Every task since the history began.
     pub rows: Vec<TaskRow>,
     /// Audited downloads by task.
     pub downloads: Vec<(String, u64)>,
 }
 
-/// All of it, and the counter.
+/// A history that clients add to, and its counter.
 #[derive(Debug, Default)]
 pub struct History {
     moment: AtomicU64,
@@ -139,14 +139,14 @@ pub struct History {
 /// What was recorded.
 #[derive(Debug, Clone, Default)]
 pub struct Recorded {
-    /// Calls, by their end.
+    /// Calls, in the order of their ends.
     pub calls: Vec<Call>,
-    /// Looks, in order.
+    /// Inspections, in order.
     pub inspections: Vec<Inspection>,
 }
 
 impl History {
-    /// Goes on after what was recorded elsewhere.
+    /// Continues after what another history recorded.
     pub fn after(recorded: Recorded) -> Self {
         let calls = recorded.calls.iter().map(|call| call.ended);
         let last = calls.chain(recorded.inspections.iter().map(|inspection| inspection.ended)).max();
@@ -223,7 +223,7 @@ impl<'a> RecordingClient<'a> {
         )
     }
 
-    /// Asks how far a task is.
+    /// Asks for the state of a task.
     pub fn poll(&self, task: &str) -> Reply {
         self.call(
             Request::Poll(task.into()),
@@ -262,7 +262,7 @@ impl<'a> RecordingClient<'a> {
     }
 }
 
-/// Answers that mean the same to every call.
+/// The reply for answers that mean the same for every request.
 fn common(answer: &Answer) -> Option<Reply> {
     match answer.status {
         401 | 403 | 429 => Some(Reply::Refused(answer.status)),

@@ -1,9 +1,9 @@
 //! `cargo xtask hostile`: requests that our own document allows and requests that it does not, made by schemathesis,
 //! against the real binary.
 //!
-//! Why: it reads `openapi.json` as a stranger does. An answer must never be a fault of the service, and its status,
-//! media type, headers and body must be those that the document names. What the published API tolerates (unknown
-//! members, words in any case) is not held against the document, so the checks for refusals are left out.
+//! Why: schemathesis reads `openapi.json` as a stranger does. An answer must never be a fault of the service, and its
+//! status, media type, headers and body must be those that the document names. The published API tolerates unknown members
+//! and words in any case, which the document does not say; so the checks that expect refusals are left out.
 
 use crate::command;
 use crate::failure::Result;
@@ -20,7 +20,7 @@ pub struct Options {
     /// The service's binary [default: built from this repository]
     #[arg(long, value_name = "FILE")]
     pub binary: Option<PathBuf>,
-    /// At least 10,000 requests instead of a minute's
+    /// At least 10,000 requests, instead of those of a minute
     #[arg(long)]
     pub long: bool,
     /// Number that decides what is sent
@@ -28,10 +28,11 @@ pub struct Options {
     pub seed: u64,
 }
 
-/// What is looked at in each answer.
+/// What is checked in each answer.
 const CHECKS: &str = "not_a_server_error,status_code_conformance,content_type_conformance,\
                       response_headers_conformance,response_schema_conformance,ignored_auth";
-/// Requests made up for each operation: the long form's are 10,000 together with those of the other phases.
+/// Requests that are generated for each operation, in the short and in the long form. With those of the other phases, the
+/// long form sends more than 10,000.
 const EACH: (u32, u32) = (8, 400);
 /// People in the organisation that is reported on.
 const IDENTITIES: u64 = 50;

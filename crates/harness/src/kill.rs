@@ -1,15 +1,16 @@
 //! `cargo xtask kill`: SIGKILL at random moments, and nothing that was accepted may be lost.
 //!
-//! Each round starts the real binary on the same data directory, lets clients start, poll, fetch and cancel
-//! reports over HTTP, and kills the process at a moment that the seed decides, sometimes while it is still
-//! coming up. Blocks of rounds go on side by side, each on a data directory of its own. From time to time, and at the end, it is left alone until everything has ended. Then
-//! - every task whose id a client got in a whole answer is there and ended as it had to: cancelled if a
-//!   cancel was confirmed, else with the status that the same report has when nobody kills anything;
+//! Each round starts the real binary on the same data directory, lets clients start, poll, fetch and cancel reports over
+//! HTTP, and kills the process at a moment that the seed decides, sometimes while it still starts. Blocks of rounds run at
+//! the same time, each on a data directory of its own. From time to time, and at the end, the service is left alone until
+//! every task has ended. Then
+//! - every task whose id a client got in a complete answer exists and has ended as it must: cancelled if a cancel was
+//!   confirmed, otherwise with the status that the same report has when nobody kills anything;
 //! - its file is, byte for byte, the file of that undisturbed run: same snapshot, same arguments, same bytes;
 //! - no download ended cleanly with anything else, at any time;
-//! - the folder of results holds the files of successful tasks and nothing besides;
-//! - what was asked, what was answered and what the database held after each kill break none of the ten rules
-//!   of `crates/harness/src/rules.rs`.
+//! - the folder of results has the files of successful tasks and no others;
+//! - requests, answers, and what the database had after each kill break none of the ten rules
+//!   (`crates/harness/src/rules.rs`).
 
 mod clients;
 mod ledger;
@@ -48,28 +49,28 @@ pub struct Options {
     /// People in the organisation that is reported on
     #[arg(long, default_value_t = 3_000)]
     pub identities: u64,
-    /// Services that are killed side by side
+    /// Services that are killed at the same time
     #[arg(long, default_value_t = 2)]
     pub lanes: usize,
-    /// Go on where an earlier run of as many rounds and the same seed was broken off
+    /// Continue an interrupted run with the same number of rounds and the same seed
     #[arg(long)]
     pub resume: bool,
 }
 
-/// The word under which kills are counted.
+/// The count of kills.
 const KILLS: &str = "kills";
-/// Rounds on one installation at most, after which the next begin on a fresh copy: so they can go on side by side, and what
-/// was done before does not make each look longer.
+/// Most rounds on one installation; the next ones begin on a fresh copy. So blocks can run at the same time, and the tasks
+/// of earlier rounds do not make each inspection longer.
 const BLOCK_ROUNDS: u64 = 250;
 /// Clients that work at the same time.
 const CLIENTS: u64 = 3;
-/// A kill comes at most this long after the service is ready.
+/// The longest time between the moment when the service is ready and the kill.
 const LIFE_MAX_MS: u64 = 400;
-/// One round in so many is killed while the service is coming up.
+/// In one of so many rounds, the service is killed while it starts.
 const KILLED_AT_START: u64 = 8;
-/// One round in so many begins with everything that is still open coming to its end.
+/// One of so many rounds begins by waiting until every open task has ended.
 const SETTLED: u64 = 25;
-/// How long that may take.
+/// How long a task may take to end.
 const SETTLE_PATIENCE: Duration = Duration::from_secs(120);
 
 /// Runs the rounds and prints totals.
@@ -88,7 +89,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     Ok(done.all.faults.is_empty())
 }
 
-/// What was done, in a line.
+/// A line that says what was done.
 pub(crate) fn summary(all: &UnitOutcome) -> String {
     format!(
         "{} kills; {} starts answered, {} tasks accepted, {} cancelled, {} clients cut off, {} files compared",
@@ -152,10 +153,10 @@ fn block(
     Ok(outcome)
 }
 
-/// The history from one moment at which everything had ended to the next.
+/// The history between two moments at which every task had ended.
 struct Stretch {
     history: History,
-    /// Number of the last task before it.
+    /// The number of the last task before it.
     after: u64,
 }
 
@@ -165,7 +166,7 @@ impl Stretch {
         Ok(Self { history: History::default(), after })
     }
 
-    /// Holds it against the rules, and begins the next one.
+    /// Checks it against the rules, and begins the next one.
     fn close(&mut self, installation: &Installation, ledger: &Ledger) -> Result<()> {
         let last = wait_until_quiet(&self.history, installation, self.after)?;
         rules::broken(&self.history.recorded()).into_iter().for_each(|fault| ledger.note(fault));
@@ -174,7 +175,7 @@ impl Stretch {
     }
 }
 
-/// What each report gives when nobody kills anything.
+/// The result of each report when nobody kills anything.
 fn undisturbed(installation: &Installation) -> Result<Vec<ExpectedResult>> {
     let server = installation.serve(&SETTINGS)?;
     let api = server.connect(&installation.user)?;
@@ -202,7 +203,7 @@ fn one_round(
     let mut server = installation.spawn(&SETTINGS)?;
     if settle {
         server.wait_ready()?;
-        // Where something has not settled, the stretch goes on to the next time.
+        // If a task has not ended, the stretch continues until the next time.
         settle_all(&server.connect(&installation.user)?, ledger)?;
         stretch.close(installation, ledger)?;
     } else if random.below(KILLED_AT_START) == 0 {
@@ -229,7 +230,7 @@ fn one_round(
     inspect(history, installation, Phase::Dead, stretch.after).map(drop)
 }
 
-/// Waits until every accepted task has ended and holds each against what it had to become.
+/// Waits until every accepted task has ended, and compares each with what was promised.
 fn settle_all(api: &Api, ledger: &Ledger) -> Result<()> {
     for id in ledger.open_tasks() {
         let outcome = api.ended(&id, SETTLE_PATIENCE)?;
@@ -239,7 +240,7 @@ fn settle_all(api: &Api, ledger: &Ledger) -> Result<()> {
     Ok(())
 }
 
-/// Lets everything end, stops in order, starts again, and looks at every accepted task once more.
+/// Lets every task end, stops the service, starts it again, and compares every accepted task once more.
 fn last_checks(installation: &Installation, ledger: &Ledger, stretch: &mut Stretch) -> Result<()> {
     let server = installation.serve(&SETTINGS)?;
     let settled = settle_all(&server.connect(&installation.user)?, ledger);

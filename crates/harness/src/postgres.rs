@@ -1,6 +1,6 @@
-//! A PostgreSQL server of Debian's package for one run: in a temporary folder, on loopback, on its own port.
+//! A PostgreSQL server of Debian's package for one run: in a temporary folder, on loopback, at a port of its own.
 //!
-//! PostgreSQL refuses to run as root; then it runs as the package's user. It is ended by its own process id.
+//! PostgreSQL refuses to run as root, so if we are root it runs as the package's user. It is ended by its own process id.
 
 use crate::command;
 use crate::failure::{Context, Failure, Result};
@@ -26,7 +26,7 @@ pub struct Postgres {
     pub url: String,
 }
 
-/// How it is told to end.
+/// How the server ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shutdown {
     /// Connections are ended, and everything is written.
@@ -36,7 +36,10 @@ pub enum Shutdown {
 }
 
 impl Postgres {
-    /// Makes a database and serves it; `name` is one that no other server of this process has.
+    /// Makes a database and serves it. No other server of this process may have the same `name`.
+    ///
+    /// # Errors
+    /// When the package is not installed, or the server does not start.
     pub fn start(name: &str) -> Result<Self> {
         let programs = PostgresPrograms::find()?;
         let folder = std::env::temp_dir().join(format!("muster-faults-{}-{name}", std::process::id()));
@@ -81,10 +84,10 @@ impl Postgres {
         self.wait_ready()
     }
 
-    /// Halts all its processes, until what is given is dropped.
+    /// Halts all its processes until the returned value is dropped.
     pub fn halt(&self) -> Result<Halted> {
         let main = self.process.id();
-        // The one that makes others first.
+        // The main process first, because it starts the others.
         signal_to("-STOP", &[main])?;
         let mut halted = Halted(vec![main]);
         halted.0.extend(children(main)?);
@@ -92,7 +95,8 @@ impl Postgres {
         Ok(halted)
     }
 
-    /// The URL of a database of this name: an empty one, or a copy of another that nobody uses. What was there goes.
+    /// The URL of a new database of this name, in place of an earlier one: it is empty, or a copy of another database that
+    /// nobody uses.
     pub fn fresh_database(&self, name: &str, template: Option<&str>) -> Result<String> {
         ask(&self.url, &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))?;
         let template = template.map_or_else(String::new, |template| format!(" TEMPLATE {template}"));
@@ -102,7 +106,7 @@ impl Postgres {
     }
 }
 
-/// The text of the one value that a query gives.
+/// The one value that a query gives, as text.
 pub fn ask(url: &str, query: &str) -> Result<String> {
     let mut psql = Command::new("psql");
     psql.args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--command", query, url]);
@@ -111,9 +115,9 @@ pub fn ask(url: &str, query: &str) -> Result<String> {
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        // A number that was waited for may be another's by now.
+        // If the process has ended, another process may have its number by now.
         if matches!(self.process.try_wait(), Ok(None)) {
-            // A fast shutdown, its children included. If it is gone already, that is what is wanted.
+            // A fast shutdown, which includes its children. If it is gone already, there is nothing to do.
             let _ = signal_to("-INT", &[self.process.id()]);
             let _ = self.process.wait();
         }
@@ -121,13 +125,13 @@ impl Drop for Postgres {
     }
 }
 
-/// Processes that go on when dropped.
+/// Halted processes, which continue when this value is dropped.
 #[derive(Debug)]
 pub struct Halted(Vec<u32>);
 
 impl Drop for Halted {
     fn drop(&mut self) {
-        // One after another: of those that are gone there is nothing to let go on.
+        // One signal for each process: some may be gone, which must not keep the others halted.
         for process in &self.0 {
             let _ = signal_to("-CONT", &[*process]);
         }
@@ -139,12 +143,13 @@ fn signal_to(signal: &str, processes: &[u32]) -> Result<()> {
     command::output(Command::new("kill").arg(signal).args(numbers)).map(drop)
 }
 
-/// Processes whose parent this one is.
+/// The child processes of a process.
 fn children(parent: u32) -> Result<Vec<u32>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").context(|| "/proc cannot be listed".into())?.flatten() {
         let Ok(process) = entry.file_name().to_string_lossy().parse() else { continue };
-        // It may have ended since it was listed. The name in parentheses may hold anything; state and parent follow.
+        // The process may have ended since the listing. The name in parentheses may contain anything; state and parent
+        // follow it.
         let stat = std::fs::read_to_string(entry.path().join("stat")).unwrap_or_default();
         let mut rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().skip(1);
         if rest.next() == Some(&parent.to_string()) {

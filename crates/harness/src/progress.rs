@@ -1,9 +1,9 @@
-//! What the parts of a run have done, on disk, so that a long run can be broken off and taken up again.
+//! The progress of a run's parts, kept on disk, so that a long run can be interrupted and resumed.
 //!
-//! A part is a list of units, each of which begins from the same things and leaves nothing to the next. When one has
-//! ended, a line with its outcome is added to the part's file; a resumed part leaves out what has a line. A unit that
-//! was broken off has none and is done again. Several units may go on at once, each in a lane of its own, which is
-//! a number by which it keeps its folders apart.
+//! A part is a list of units. Each unit begins from the same state and leaves nothing to the next. When a unit has ended, a
+//! line with its outcome is added to the part's file. A resumed part skips units that have a line; a unit that was
+//! interrupted has no line and is done again. Several units may run at the same time, each in a lane. A lane is a number
+//! that keeps the folders of units apart.
 
 use crate::failure::{Context, Failure, Result};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-/// What a unit, or several together, did.
+/// What a unit did, or several units together.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UnitOutcome {
     counts: BTreeMap<String, u64>,
@@ -37,7 +37,7 @@ impl UnitOutcome {
         self.counts.get(what).copied().unwrap_or_default()
     }
 
-    /// Takes in what another did.
+    /// Adds what another unit did.
     pub fn merge(&mut self, other: Self) {
         for (what, number) in other.counts {
             self.add(&what, number);
@@ -57,20 +57,20 @@ impl UnitOutcome {
     }
 }
 
-/// How a part is to be run.
+/// How a part is run.
 #[derive(Debug, Clone)]
 pub struct PartPlan<'a> {
     /// Folder of the parts' files.
     pub folder: &'a Path,
-    /// Its name.
+    /// The part's name.
     pub part: &'a str,
-    /// What makes two runs of it the same.
+    /// The options of the run. A run can only be resumed with the same ones.
     pub run: Value,
-    /// Leaves out what has been done.
+    /// Whether units that have a line are skipped.
     pub resume: bool,
-    /// Units that go on at once.
+    /// How many units run at the same time.
     pub lanes: usize,
-    /// No unit begins after this.
+    /// When no further unit begins, if ever.
     pub until: Option<Instant>,
 }
 
@@ -79,19 +79,19 @@ pub struct PartPlan<'a> {
 pub struct PartOutcome {
     /// All units together.
     pub all: UnitOutcome,
-    /// Units that were done.
+    /// How many units were done.
     pub units: usize,
-    /// Units that there are.
+    /// How many units there are.
     pub of: usize,
-    /// Seconds that it took, over all the times that it was taken up.
+    /// How many seconds they took, in all runs of the part together.
     pub took_s: u64,
 }
 
-/// A part's file, and what it says.
+/// A part's file, and what it contains.
 struct ProgressFile {
     file: Mutex<File>,
     begun: Instant,
-    /// Which time this is that the part is taken up.
+    /// The number of this run of the part: 1 if it is not resumed.
     time: u64,
     done: Mutex<BTreeMap<String, UnitOutcome>>,
     took_s: u64,
@@ -107,7 +107,7 @@ impl ProgressFile {
         let noted =
             if plan.resume { std::fs::read_to_string(&path).unwrap_or_default() } else { String::new() };
         for (number, line) in noted.lines().enumerate() {
-            // The last line may have been cut off.
+            // The last line may be incomplete.
             let Ok(line) = serde_json::from_str::<Value>(line) else { continue };
             if number == 0 && line["run"] != plan.run {
                 return Err(Failure::new(format!("{} is of another run: {}", what(), line["run"])));
@@ -142,10 +142,11 @@ impl ProgressFile {
     }
 }
 
-/// Does the units of these names that are not done yet; `work` is given a unit's place in the list and its lane.
+/// Runs the units of these names that have not been done; `work` gets a unit's index in the list and its lane.
 ///
 /// # Errors
-/// When the file cannot be read or written, or is of another run. What goes wrong in a unit is one of its faults.
+/// When the file cannot be read or written, or belongs to a run with other options. A failure of a unit is one of its
+/// faults.
 pub fn run_units(
     plan: &PartPlan<'_>,
     names: &[String],
@@ -245,7 +246,7 @@ mod tests {
         assert_eq!((all.units, all.of, all.all.count("kills")), (3, 3, 20));
         assert_eq!(all.all.faults, ["b: broken"]);
 
-        // As if it had been ended while the last line was written.
+        // As if the run had been killed while it wrote the last line.
         let path = folder.0.join("part.jsonl");
         let text = std::fs::read_to_string(&path).expect("it was written");
         let cut = text.trim_end().rfind('\n').expect("it has lines") + 10;

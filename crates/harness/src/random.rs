@@ -24,7 +24,7 @@ impl Random {
         self.number() % end
     }
 
-    /// A place in a list of this length, which is at least 1.
+    /// An index of a list of this length, which is at least 1.
     pub fn index(&mut self, length: usize) -> usize {
         usize::try_from(self.below(length as u64)).expect("an index fits")
     }

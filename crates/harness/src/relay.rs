@@ -1,6 +1,6 @@
-//! `cargo xtask relay`: the tests of the audit relay on as many events as are asked for, and with a real broker.
+//! `cargo xtask relay`: the tests of the audit relay with many events and a real broker, and then the whole service.
 //!
-//! Why apart from `cargo xtask test`: the broker, a Kafka in Rust, takes half an hour to build.
+//! Why it is not part of `cargo xtask test`: the broker, a Kafka in Rust, takes half an hour to build.
 
 mod service;
 
@@ -31,7 +31,7 @@ pub struct Options {
     pub only: Option<String>,
 }
 
-/// Programs that are not ours.
+/// The programs of others that the relay's tests need.
 pub struct RelayPrograms {
     /// The broker.
     pub broker: PathBuf,
@@ -39,7 +39,7 @@ pub struct RelayPrograms {
     pub python: PathBuf,
 }
 
-/// Installs what is needed, runs the tests one after another, each of which prints its figures, and then the service.
+/// Installs what is needed, runs the tests one after another, then the whole service. Each test prints its figures.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     install::postgres()?;
     install::stunnel()?;
@@ -62,7 +62,7 @@ fn tests(workspace: &Workspace, programs: &RelayPrograms, options: &Options) -> 
     let mut tests = cargo();
     tests
         .current_dir(&workspace.root)
-        // All packages, so that what they share is built with the features that it has everywhere.
+        // All packages, so that shared dependencies are built with the same features as everywhere.
         .args(["test", "--release", "--workspace", "--exclude", "muster-worker", "--test", "relay", "--"])
         .args(["--nocapture", "--test-threads", "1"])
         .args(&options.only)

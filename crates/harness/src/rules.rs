@@ -1,11 +1,18 @@
-//! The ten rules, as far as they show from outside: a pure function from a history to what broke them.
+//! The ten rules, as far as they can be seen from outside: a pure function from a history to what breaks them.
 //!
-//! Each fault begins with the rule's number: 1 an accepted task stays visible; 2 one live task for each key;
-//! 3 concurrent equal starts get one id; 4 an end state never changes; 5 an epoch only grows; 6 success means
-//! the file, with the digest of its record, and nothing else is served; 7 a cancelled task never succeeds;
-//! 8 each audited download has its event, and no event was invented; 9 no call succeeds on another tenant's
-//! task; 10 what a dead process held moves on, under a higher epoch. Rule 0: every answer is one that the
-//! contract knows.
+//! Each fault begins with the number of its rule (docs/harness.md):
+//!
+//! - 0: every answer is one that the contract allows;
+//! - 1: an accepted task stays visible;
+//! - 2: there is one live task for each key;
+//! - 3: equal starts at the same time get one id;
+//! - 4: an end state never changes;
+//! - 5: an epoch only grows;
+//! - 6: success means that the file exists with the digest of its record, and nothing else is served;
+//! - 7: a cancelled task never succeeds;
+//! - 8: each audited download has its event, and no event was invented;
+//! - 9: no call succeeds on another tenant's task;
+//! - 10: what a dead process held continues, under a higher epoch.
 
 use crate::history::{Call, Inspection, Phase, Recorded, Reply, Request, TaskRow};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,7 +38,7 @@ fn settled(recorded: &Recorded) -> Option<&Inspection> {
     recorded.inspections.last().filter(|inspection| inspection.phase == Phase::Settled)
 }
 
-/// Whether a state is one of waiting or running.
+/// Whether a task in this state waits or runs.
 pub fn is_live(state: &str) -> bool {
     matches!(state, "pending" | "running")
 }
@@ -115,7 +122,7 @@ fn one_live(recorded: &Recorded, faults: &mut Vec<String>) {
             }
         }
     }
-    // Over time: of one key, each task is created when the one before has ended.
+    // Over time: each task of a key is created after the one before it has ended.
     let Some(last) = recorded.inspections.last() else { return };
     let mut of_key: BTreeMap<_, Vec<&TaskRow>> = BTreeMap::new();
     for row in &last.rows {
@@ -138,7 +145,7 @@ fn concurrent_starts(recorded: &Recorded, faults: &mut Vec<String>) {
     }
     for starts in of_key.values_mut() {
         starts.sort_by_key(|(call, _)| call.begun);
-        // The furthest that an earlier start reached, so that only neighbours in time are compared.
+        // Starts are in the order of their beginnings, so only those that begin before this one ends are compared.
         for (index, (call, task)) in starts.iter().enumerate() {
             let together = starts[index + 1..].iter().take_while(|(other, _)| other.begun < call.ended);
             for (_, other) in together.filter(|(_, other)| other != task) {
@@ -158,7 +165,7 @@ fn one_ended_before_the_other(recorded: &Recorded, one: &str, other: &str) -> bo
 }
 
 fn end_states(recorded: &Recorded, faults: &mut Vec<String>) {
-    // Everything that was said of a task, as (begun, ended, word).
+    // Everything that was said about a task: (begun, ended, word).
     let mut said: BTreeMap<&str, Vec<(u64, u64, &str)>> = BTreeMap::new();
     for call in &recorded.calls {
         if let Some((task, word)) = says(call) {
@@ -285,7 +292,7 @@ fn cancelled(recorded: &Recorded, faults: &mut Vec<String>) {
 fn audited(recorded: &Recorded, faults: &mut Vec<String>) {
     let Some(last) = settled(recorded) else { return };
     let events: BTreeMap<&str, u64> = last.downloads.iter().map(|(task, n)| (task.as_str(), *n)).collect();
-    // Served, and asked for at all: a lost answer may have had its event.
+    // Served ones, and all that were requested: a request whose answer was lost may have its event.
     let mut counts: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for call in &recorded.calls {
         if let Request::Download { task, audited: true } = &call.request {

@@ -6,11 +6,11 @@ use std::ops::AddAssign;
 /// Counts of tests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Held.
+    /// Passed.
     pub passed: u64,
-    /// Did not hold, or could not be run where that is not allowed.
+    /// Failed, or could not be run where everything must run.
     pub failed: u64,
-    /// Could not be run.
+    /// Could not be run, and were skipped.
     pub skipped: u64,
 }
 
@@ -34,8 +34,8 @@ impl Tally {
         })
     }
 
-    /// Counts something that could not be run: a failure where everything must be there, as in continuous
-    /// integration (`CI=true`), else skipped. Says so in a line.
+    /// Counts something that could not be run, and prints a line about it: it is a failure where everything must run, as in
+    /// continuous integration (`CI=true`), and is skipped elsewhere.
     pub fn cannot_run(&mut self, what: &str, why: &dyn fmt::Display, must_run: bool) {
         if must_run {
             self.failed += 1;
@@ -49,11 +49,11 @@ impl Tally {
 
 /// The output of `cargo test`, which is the output of one test program after another.
 ///
-/// A program that is aborted, by an assertion of a C library for one, prints no closing line: it has failed.
+/// A program that is aborted, for example by an assertion of a C library, prints no closing line: it has failed.
 #[derive(Debug, Default)]
 pub struct CargoOutput {
     counted: Tally,
-    /// The opening line of a program without its closing line so far.
+    /// The opening line of a program whose closing line has not been read.
     open: Option<String>,
 }
 
@@ -83,7 +83,7 @@ impl CargoOutput {
     }
 }
 
-/// `running 12 tests`
+/// Whether a line is the opening line of a program, like `running 12 tests`.
 fn is_opening(line: &str) -> bool {
     let count = line.trim().strip_prefix("running ");
     let count = count.and_then(|rest| rest.strip_suffix(" tests").or_else(|| rest.strip_suffix(" test")));

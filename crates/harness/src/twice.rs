@@ -1,9 +1,9 @@
 //! The demo made twice, and every report of it run twice, by an engine of two threads: all results are the same, byte for
 //! byte.
 //!
-//! Why: what two threads do in an order of chance shows only where a table has several batches of rows, and no test that
-//! looks at the content of a file sees it. Between two demos only the times of the refreshes differ; each time is
-//! replaced by its place among those of its demo.
+//! Why: if the order of rows depends on which of two threads is first, this shows only in tables with several batches of
+//! rows, and a test of a file's content does not see it. Two demos differ only in the times of their refreshes, so each
+//! time is replaced by its position among the times of its demo.
 
 use crate::api::{Api, Report};
 use crate::command;
@@ -28,6 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(600);
 type Results = BTreeMap<&'static str, Vec<u8>>;
 
 /// Makes the demos and compares: one passed or failed for each kind of report.
+///
+/// # Errors
+/// When a demo or a report fails.
 pub fn demos(workspace: &Workspace, binary: &Path) -> Result<Tally> {
     let folder = workspace.fresh_folder("twice")?;
     let [(first, first_again), (second, second_again)] =
@@ -108,10 +111,10 @@ fn member(archive: &[u8], file: &Path) -> Result<Vec<u8>> {
     Ok(command::output(Command::new("python3").args(["-c", read]).arg(file))?.into_bytes())
 }
 
-/// How a time is written, `0` for any digit.
+/// The form of a time, with `0` for any digit.
 const TIME: &[u8; 24] = b"0000-00-00T00:00:00.000Z";
 
-/// Every time by its place among all of them.
+/// The results, with each time replaced by its position among all times.
 fn masked(results: &Results) -> BTreeMap<&'static str, Vec<u8>> {
     let is_time = |bytes: &[u8]| {
         let mut pairs = bytes.iter().zip(TIME);

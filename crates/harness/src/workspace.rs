@@ -17,9 +17,12 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    /// Asks cargo.
+    /// Asks cargo for them.
+    ///
+    /// # Errors
+    /// When cargo cannot answer.
     pub fn find() -> Result<Self> {
-        // Where cargo runs it from: another clone with the same target directory may have built it.
+        // The folder from which cargo runs us: another clone with the same target directory may have built us.
         let here =
             std::env::var_os("CARGO_MANIFEST_DIR").map_or(env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
         let mut ask = cargo();
@@ -36,14 +39,17 @@ impl Workspace {
         })
     }
 
-    /// Builds everything that the tests and the binary need, with the same features, so that the heavy
-    /// crates are compiled once.
+    /// Builds everything that the tests and the binary need, with the same features, so that the heavy crates are compiled
+    /// once.
+    ///
+    /// # Errors
+    /// When the build fails.
     pub fn build(&self) -> Result<()> {
         command::run(cargo().current_dir(&self.root).args([
             "build",
             "--release",
             "--workspace",
-            // Its tests add a feature to tokio; see `test.rs`.
+            // Its tests add a feature to tokio; see `xtask/src/test.rs`.
             "--exclude",
             "muster-worker",
             "--bins",
@@ -51,7 +57,10 @@ impl Workspace {
         ]))
     }
 
-    /// The service's binary: the given one, or one built now.
+    /// The service's binary: the given one, or one that is built now.
+    ///
+    /// # Errors
+    /// When it is not there or cannot be built.
     pub fn binary(&self, given: Option<&Path>) -> Result<PathBuf> {
         let binary = match given {
             Some(path) => path.canonicalize().context(|| format!("{} cannot be found", path.display()))?,
@@ -68,13 +77,19 @@ impl Workspace {
     }
 
     /// A folder for what the tests install and keep between runs.
+    ///
+    /// # Errors
+    /// When it cannot be made.
     pub fn cache(&self) -> Result<PathBuf> {
         let folder = self.target.join("checks");
         std::fs::create_dir_all(&folder).context(|| format!("{} cannot be made", folder.display()))?;
         Ok(folder)
     }
 
-    /// An empty folder for one run; it is left there for reading when something failed.
+    /// An empty folder for one run. It stays after the run, so that a person can look at it when something failed.
+    ///
+    /// # Errors
+    /// When it cannot be made or emptied.
     pub fn fresh_folder(&self, name: &str) -> Result<PathBuf> {
         let folder = self.cache()?.join(name);
         if folder.exists() {
@@ -85,8 +100,8 @@ impl Workspace {
     }
 }
 
-/// The cargo that runs us, without what it told us of our own package: the build scripts of some dependencies
-/// look at these variables, and would build DataFusion again for `cargo xtask` after `cargo run`.
+/// The cargo that runs us, without the variables that it set for our own package: the build scripts of some dependencies
+/// depend on these variables, and would build DataFusion again for `cargo xtask` after `cargo run`.
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     for (name, _) in std::env::vars_os() {
@@ -98,11 +113,11 @@ pub fn cargo() -> Command {
     command
 }
 
-/// How the variables begin that cargo sets for the program it runs.
+/// Beginnings of the variables that cargo sets for the program that it runs.
 const OWN_PACKAGE: [&str; 5] =
     ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_NAME", "CARGO_BIN_NAME", "CARGO_PRIMARY_PACKAGE"];
 
-/// Whether this is continuous integration, where nothing may be skipped.
+/// Whether this is continuous integration (`CI=true`), where nothing may be skipped.
 pub fn must_run_everything() -> bool {
     std::env::var("CI").is_ok_and(|value| value == "true")
 }

@@ -1,5 +1,5 @@
-//! What one client, an author of reports, a disk, or a forger of packages may do within the default limits. It must do no
-//! harm to others, and nothing wrong may be told with success.
+//! Attacks: what one client, an author of reports, a disk, or a forger of packages can do within the default limits. It must
+//! not harm others, and no wrong result may be given as a success.
 
 mod bits;
 mod crowds;
@@ -12,7 +12,7 @@ use crate::installation::{Installation, SETTINGS, muster_under};
 use crate::progress::UnitOutcome;
 use std::time::Duration;
 
-/// On a copy of a installation; the number decides what is left to chance.
+/// An attack on a copy of an installation; the number is the seed of what is left to chance.
 type Attack = fn(&Installation, u64) -> Result<()>;
 
 /// The attacks, with their names.
@@ -28,13 +28,13 @@ pub const ATTACKS: [(&str, Attack); 9] = [
     ("made-up packages", |installation, _| packages::made_up(installation)),
 ];
 
-/// The word under which attacks that did no harm are counted.
+/// The count of attacks that did no harm.
 pub const HARMLESS: &str = "attacks without harm";
 
-/// How long anything may take that does come.
+/// How long anything may take.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// The attack with this index in [`ATTACKS`].
+/// Runs the attack with this index in [`ATTACKS`].
 pub fn run(installation: &Installation, index: usize, seed: u64) -> UnitOutcome {
     let (_, attack) = ATTACKS[index];
     let mut counted = UnitOutcome::default();
@@ -45,13 +45,14 @@ pub fn run(installation: &Installation, index: usize, seed: u64) -> UnitOutcome 
     counted
 }
 
-/// Settings of a service in which a run that failed is not begun again, and none loses its lease on a busy machine.
+/// Settings of a service that does not repeat a failed run, and whose runs do not lose their leases on a busy machine.
 fn once() -> Vec<(&'static str, &'static str)> {
     let own = [("MUSTER__WORKER__ATTEMPTS_MAX", "1"), ("MUSTER__WORKER__LEASE_MS", "120000")];
     [&SETTINGS[..], &own].concat()
 }
 
-/// The status of a command, and what it says on either stream; `under` is a program with arguments that becomes it.
+/// The status of a command, and what it prints to both streams. `under` is a program, with arguments, whose process becomes
+/// the command.
 fn said(installation: &Installation, under: &[&str], arguments: &[&str]) -> Result<(Option<i32>, String)> {
     let under: Vec<_> = under.iter().map(|word| (*word).to_owned()).collect();
     let output = muster_under(&under, &installation.binary, &installation.data).args(arguments).output();

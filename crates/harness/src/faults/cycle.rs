@@ -11,14 +11,14 @@ use crate::waiting::start_until_accepted;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How long a process may take to be gone that is being killed: its connections break first.
+/// How long a process that is being killed may take to be gone: its connections break first.
 const DYING: Duration = Duration::from_millis(300);
-/// The same, where it does not answer any more.
+/// How long a process that no longer answers may take to be gone.
 const PATIENCE: Duration = Duration::from_secs(120);
-/// How long a task is waited for while there is a fault.
+/// How long a cycle waits for a task while something fails.
 const WATCHED: Duration = Duration::from_secs(30);
 
-/// A data directory with one accepted task that no worker has seen.
+/// An installation with one accepted task that no worker has claimed.
 pub struct Prepared {
     /// The installation.
     pub installation: Installation,
@@ -26,11 +26,11 @@ pub struct Prepared {
     pub task: String,
     /// The history of its start.
     pub recorded: Recorded,
-    /// Number of the last task before it.
+    /// The number of the last task before it.
     pub after: u64,
 }
 
-/// Makes one of a installation.
+/// Has a task accepted by a service without workers.
 ///
 /// # Errors
 /// When the task is not accepted.
@@ -48,11 +48,11 @@ pub fn prepare(installation: Installation) -> Result<Prepared> {
     Ok(Prepared { installation, task, recorded: history.recorded(), after })
 }
 
-/// One cycle on a service that something happens to: as far as it comes. Whether the process was dead before it
-/// was told to end.
+/// Runs one cycle on a service in which something fails, as far as the service gets. Whether the process was dead before
+/// it was told to end.
 ///
 /// # Errors
-/// When the service hangs, or answers as no contract knows.
+/// When the service hangs, or does not accept the second report.
 pub fn run_cycle(
     installation: &Installation,
     history: &History,
@@ -68,7 +68,7 @@ pub fn run_cycle(
     };
     let client = RecordingClient::new(history, api, TENANT);
     let reports = installation.reports();
-    // A second report, which must be accepted in the end, unless the process is dead.
+    // A second report, which must be accepted eventually, unless the process is dead.
     let second = start_until_accepted(&client, &reports[1])?;
     tasks.extend(second);
     for task in tasks.iter() {
@@ -80,7 +80,7 @@ pub fn run_cycle(
     if server.ends_within(DYING) {
         return Ok(true);
     }
-    // The database is closed, too, where something happens to it.
+    // A failing call may also hit the closing of the database, so a failure of the stop counts.
     Ok(!server.end()?.success())
 }
 
@@ -96,7 +96,7 @@ fn cancel_one(client: &RecordingClient<'_>, report: &Report, tasks: &mut Vec<Str
     }
 }
 
-/// Looks until it has ended or nobody answers, within bounds.
+/// Polls until the task has ended or nobody answers, for [`WATCHED`] at most.
 fn watch(client: &RecordingClient<'_>, task: &str) {
     let begun = Instant::now();
     while begun.elapsed() < WATCHED {

@@ -1,8 +1,8 @@
 //! A disk that fills up under the running service, and has room again.
 //!
-//! The data directory and the log lie on a small `tmpfs`. A file takes all that is left, reports are started, fetched and
-//! cancelled, then the file goes. Every refusal must be a clean 5xx, nothing accepted may be lost, and the
-//! same process must accept and finish a report once there is room.
+//! The data directory and the log are on a small `tmpfs`. A file takes all the space that is left, clients start, fetch and
+//! cancel reports, then the file is removed. Every refusal must be a clean 5xx, nothing that was accepted may be lost, and
+//! the same process must accept and finish a report once there is room.
 
 use crate::command;
 use crate::copies::copy_folder;
@@ -18,12 +18,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Room of the disk.
+/// The size of the disk.
 const SIZE: &str = "size=24m";
 
-/// The word under which times that the disk was filled are counted.
+/// The count of times that the disk was filled.
 pub const FILLED: &str = "times filled";
-/// Calls answered with a clean 5xx.
+/// The count of requests that were answered with a clean 5xx.
 pub const REFUSED: &str = "clean refusals";
 
 /// A mounted disk; unmounted when dropped.
@@ -31,10 +31,10 @@ pub const REFUSED: &str = "clean refusals";
 pub struct Disk(PathBuf);
 
 impl Disk {
-    /// Mounts an empty one on `folder`.
+    /// Mounts an empty disk on `folder`.
     ///
     /// # Errors
-    /// Where that is not allowed.
+    /// When we may not mount.
     pub fn mount(folder: &Path) -> Result<Self> {
         std::fs::create_dir_all(folder).context(|| format!("{} cannot be made", folder.display()))?;
         command::output(Command::new("mount").args(["-t", "tmpfs", "-o", SIZE, "tmpfs"]).arg(folder))?;
@@ -44,7 +44,8 @@ impl Disk {
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        // What still uses it is ours and has been killed; if not, the mount stays for reading.
+        // Only our own processes use it, and they have been killed. If one still runs, the mount stays, for a person to
+        // look at.
         let _ = Command::new("umount").arg(&self.0).status();
     }
 }
@@ -52,7 +53,7 @@ impl Drop for Disk {
 /// Fills the disk `rounds` times.
 pub fn run(original: &Installation, disk: &Disk, rounds: u64) -> Result<UnitOutcome> {
     let data = copy_folder(&original.data, &disk.0.join("data"))?;
-    // The log is on it too: what cannot be written there is lost, and nothing else.
+    // The log is on the disk too: only log lines that cannot be written are lost.
     let installation = Installation { data, log: disk.0.join("serve.log"), ..original.clone() };
     let after = inspect(&History::default(), &installation, Phase::Dead, 0)?;
     let history = History::default();
@@ -86,7 +87,7 @@ pub fn run(original: &Installation, disk: &Disk, rounds: u64) -> Result<UnitOutc
     Ok(outcome)
 }
 
-/// Serves with a log that takes nothing: a report must run as ever.
+/// Serves with a log that accepts nothing: a report must run as always.
 ///
 /// # Errors
 /// When it does not.
@@ -110,7 +111,7 @@ fn one(
     tasks: &mut Vec<String>,
 ) -> Result<()> {
     let reports = installation.reports();
-    // One that is running when the disk fills up.
+    // One report runs when the disk fills up.
     keep(client.start(&reports[0]), tasks);
     fill(filler)?;
     let refused = call_all(client, installation, tasks);
@@ -122,7 +123,7 @@ fn one(
     tasks.push(task.clone());
     match (wait_ended(client, &task)?.as_str(), client.download(&task, true)) {
         ("SUCCESS" | "WARNING", Reply::File(_)) => Ok(()),
-        // It may be one that was live while the disk was full.
+        // It may be a task that was live while the disk was full.
         ("FAILURE", _) => finish_another(client, installation, tasks),
         (status, reply) => {
             Err(Failure::new(format!("with room again, {task} is {status}, its file {reply:?}")))
@@ -149,7 +150,7 @@ fn finish_another(
     }
 }
 
-/// Everything that a client does, with no room; none of it may break the connection.
+/// Sends every kind of request while there is no room; none may break the connection.
 fn call_all(
     client: &RecordingClient<'_>,
     installation: &Installation,
@@ -179,7 +180,7 @@ fn keep(reply: Reply, tasks: &mut Vec<String>) {
     }
 }
 
-/// Writes until nothing more fits.
+/// Writes to a file until nothing more fits on the disk.
 fn fill(filler: &Path) -> Result<()> {
     let what = || format!("{} cannot be made", filler.display());
     let mut file = File::create(filler).context(what)?;

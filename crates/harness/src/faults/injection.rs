@@ -1,12 +1,12 @@
-//! System calls that fail, one at a time: EIO, ENOSPC, or the process killed in the call.
+//! System calls that fail, one at a time: with EIO, with ENOSPC, or by the death of the process.
 //!
-//! One cycle is run under `strace` again and again: what an earlier process left is swept, a task that was accepted
-//! before is run, another is started, both are waited for, fetched, fetched with an audit event, one more is
-//! cancelled, and the service stops. Each time another call on a durable file fails: `strace` counts calls of one
-//! thread, so the number says "the Nth of every thread"; where every index is tried, each file has its turn, so that
-//! one thread makes the calls. Only calls on the database, its log, the folder of results and the result's own file
-//! count; the wake-up of a thread or a line of the log is nothing that a disk refuses. Afterwards a clean service on
-//! the same folder must bring everything to its end, and the history of both must break no rule.
+//! The same cycle runs under `strace` many times: the service sweeps what an earlier process left, runs a task that was
+//! accepted before, and accepts another. The client waits for both, fetches both, fetches both with an audit event, and
+//! cancels a third; then the service stops. Each time another call on a durable file fails. `strace` counts the calls of
+//! each thread by itself, so the number means "the Nth call of every thread". Where every index is tried, each file has
+//! runs of its own, so that one thread makes the calls. Only calls on the database, its log, the folder of results and the
+//! result's own file count: a disk does not refuse the wake-up of a thread. Then a clean service on the same folder must
+//! end every task, and the history of both services must break no rule.
 
 use super::cycle::{Prepared, run_cycle};
 use crate::command;
@@ -21,34 +21,34 @@ use crate::waiting::{wait_ended, wait_until_quiet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What happens in a call.
+/// How a call fails.
 const FAULTS: [&str; 3] = ["error=EIO", "error=ENOSPC", "signal=KILL"];
 /// Groups of calls that are counted together.
 const CALLS: [&str; 5] =
     ["write", "pwrite64", "fsync,fdatasync", "rename,renameat,renameat2", "unlink,unlinkat"];
 /// Indexes of the short form.
 const SAMPLE: [u64; 2] = [1, 4];
-/// Indexes are tried until this many in a row were not reached.
+/// Indexes are tried until so many in a row were not reached.
 const MISSES_MAX: u64 = 3;
 /// No cycle makes more calls of one group in one thread.
 const INDEX_MAX: u64 = 2_000;
-/// Cycles of a unit between two lines that say how far it is.
+/// A unit prints a line about its progress after so many cycles.
 const SAID: u64 = 50;
 /// Epochs that the prepared task may have, each with file names of its own.
 const EPOCHS: u64 = 5;
-/// What attempts of a dead process may have left of the prepared task, to be swept.
+/// Files that attempts of a dead process may have left for the prepared task. A sweep removes them.
 const LEFT: [&str; 2] = ["4.report.csv.tmp", "5.report.csv"];
 
-/// Whose calls fail.
+/// The files whose calls fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallTarget {
-    /// All of the following together.
+    /// All files of the other targets.
     Everything,
     /// The database's file.
     Database,
     /// The database's log.
     Log,
-    /// The result's file, under both its names, and the folder of results.
+    /// The result's file, under both of its names, and the folder of results.
     Results,
 }
 
@@ -58,12 +58,12 @@ pub struct FailingCall {
     target: CallTarget,
     calls: &'static str,
     fault: &'static str,
-    /// Every index, and not a sample.
+    /// Whether every index is tried, and not a sample.
     all: bool,
 }
 
 impl FailingCall {
-    /// All of them: for every index apart for each target, so that the calls of a group come from one thread.
+    /// All kinds. If every index is tried (`all`), each target has kinds of its own, so that one thread makes the calls.
     pub fn every(all: bool) -> Vec<Self> {
         let targets: &[CallTarget] = match all {
             true => &[CallTarget::Database, CallTarget::Log, CallTarget::Results],
@@ -76,7 +76,7 @@ impl FailingCall {
         targets.iter().flat_map(of).collect()
     }
 
-    /// What it is called.
+    /// The name of its unit.
     pub fn name(self) -> String {
         let target = match self.target {
             CallTarget::Everything => "everything",
@@ -90,14 +90,14 @@ impl FailingCall {
     }
 }
 
-/// The words under which is counted.
+/// The count of cycles.
 pub const CYCLES: &str = "cycles";
-/// Cycles in which a call was made to fail.
+/// The count of cycles in which a call failed.
 pub const HIT: &str = "hit";
-/// Calls answered with a clean 5xx.
+/// The count of requests that were answered with a clean 5xx.
 pub const REFUSED: &str = "clean refusals";
 
-/// Whether `strace` works here: it must be installed and allowed to trace.
+/// Whether `strace` works here: it must be installed, and we must be allowed to trace.
 pub fn can_trace() -> Result<()> {
     command::output(Command::new("strace").args(["-D", "-f", "-o", "/dev/null", "true"])).map(drop)
 }
@@ -128,7 +128,7 @@ pub fn run(prepared: &Prepared, folder: &Path, kind: FailingCall) -> UnitOutcome
     outcome
 }
 
-/// One cycle on a copy. Whether a call was made to fail.
+/// Runs one cycle on a copy. Whether a call failed.
 fn cycle(
     prepared: &Prepared,
     folder: &Path,
@@ -185,7 +185,7 @@ fn paths(data: &Path, task: &str, target: CallTarget) -> Vec<PathBuf> {
     }
 }
 
-/// `strace` as the process that becomes the service, with one fault.
+/// The command line of `strace` whose process becomes the service, with one kind of failing call.
 fn strace(paths: &[PathBuf], log: &Path, inject: &str) -> Vec<String> {
     let mut words: Vec<String> =
         ["strace", "-D", "-f", "-qq", "-e", &format!("trace={}", CALLS.join(",")), "-e", inject, "-o"]

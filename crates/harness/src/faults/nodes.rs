@@ -1,7 +1,7 @@
 //! Two and three nodes on one PostgreSQL database, one of them killed while it works.
 //!
-//! Leases and heartbeats are as by default, because the time until another node has finished what the dead one
-//! held is what is measured. What the dead one held shows by its end: another node ends it under a higher epoch.
+//! Leases and heartbeats are the default ones, because the part measures how long it takes until another node has finished
+//! what the dead node held. Such a task is known by its end: another node ends it under a higher epoch.
 
 use crate::copies::copy_installation;
 use crate::failure::{Context, Failure, Result};
@@ -21,27 +21,27 @@ use std::time::{Duration, Instant};
 
 /// People in the organisation: enough that a run can be killed in its middle.
 const IDENTITIES: u64 = 3_000;
-/// From the kill to the end of what was rescued, at most.
+/// The longest time between the kill and the end of what was rescued.
 const RESCUE_MAX: Duration = Duration::from_secs(45);
-/// Times that a round is tried until the killed node held something.
+/// How often a round is tried until the killed node held something.
 const TRIES: u32 = 10;
-/// No rate limit, because clients here do not rest.
+/// No rate limit, because clients here do not pause.
 const SETTINGS: [(&str, &str); 3] = [
     ("MUSTER__RATE_LIMIT__REQUESTS", "1000000"),
     ("MUSTER__RATE_LIMIT__TENANT_REQUESTS", "1000000"),
     ("MUSTER__RATE_LIMIT__TOKEN_REQUESTS", "1000000"),
 ];
 
-/// The word under which killed nodes are counted.
+/// The count of killed nodes.
 const KILLS: &str = "nodes killed";
 
-/// What was done, in a line.
+/// A line that says what was done.
 pub fn summary(all: &UnitOutcome) -> String {
     let (rescued, p99) = (all.times_ms.len(), p99(&all.times_ms).as_secs_f64());
     format!("{} nodes killed, {rescued} tasks rescued, p99 of rescue {p99:.1} s", all.count(KILLS))
 }
 
-/// The time that 99 of 100 rescues took at most.
+/// The longest of the shortest 99 % of the times.
 fn p99(times_ms: &[u64]) -> Duration {
     let mut sorted = times_ms.to_vec();
     sorted.sort_unstable();
@@ -49,13 +49,13 @@ fn p99(times_ms: &[u64]) -> Duration {
     Duration::from_millis(sorted.get(index).copied().unwrap_or_default())
 }
 
-/// What is wrong with the times of all rescues together.
+/// A fault if the rescues took too long, all of them together.
 pub fn too_slow(all: &UnitOutcome) -> Option<String> {
     let p99 = p99(&all.times_ms);
     (p99 > RESCUE_MAX).then(|| format!("p99 of rescue is {p99:?}: at most {RESCUE_MAX:?}"))
 }
 
-/// Why the binary takes no `store.url`; `None` if it does.
+/// Why the binary does not accept `store.url`; `None` if it does.
 pub fn refusal(binary: &Path, folder: &Path) -> Result<Option<String>> {
     let mut ask = muster(binary, &folder.join("data"));
     ask.args(["config", "show"]).env("MUSTER__STORE__URL", "postgres://127.0.0.1:1/none");
@@ -65,7 +65,7 @@ pub fn refusal(binary: &Path, folder: &Path) -> Result<Option<String>> {
     Ok((!answer.status.success()).then(|| format!("the binary refuses `store.url`: {words}")))
 }
 
-/// Two nodes, then three, in turns; `rounds` of them.
+/// Runs so many rounds, with two and three nodes in turn.
 pub fn run(binary: &Path, folder: &Path, rounds: usize, plan: &PartPlan<'_>) -> Result<PartOutcome> {
     let server = Postgres::start("nodes")?;
     let shared = folder.join("shared");
@@ -80,7 +80,7 @@ pub fn run(binary: &Path, folder: &Path, rounds: usize, plan: &PartPlan<'_>) -> 
         if begun[lane].get().is_none() {
             let installation =
                 copy_installation(&prepared, &folder, Some(&server), &format!("nodes_{lane}"))?;
-            // Each lane is one thread, so nobody else has set it.
+            // Each lane is one thread, so no other thread has set it.
             let _ = begun[lane].set(installation);
         }
         let first = begun[lane].get().ok_or_else(|| Failure::new("a lane has no installation"))?;
@@ -117,8 +117,8 @@ fn one_round(installations: &[Installation]) -> Result<UnitOutcome> {
     if rescued { Ok(outcome) } else { Err(Failure::new("the killed node never held a task")) }
 }
 
-/// Starts everything at every node, kills the first node in the middle, waits for everything, and tells
-/// whether the dead node had held something.
+/// Starts every report, kills the first node while it works, and waits for every task. Whether the dead node had held a
+/// task.
 fn kill_one(
     installations: &[Installation],
     clients: &[RecordingClient<'_>],

@@ -1,8 +1,9 @@
-//! PostgreSQL under two nodes restarts, crashes, cuts its connections, is gone, or does not answer, while clients go on.
+//! PostgreSQL, under two nodes, restarts, crashes, cuts its connections, is absent, or does not answer, while clients
+//! continue.
 //!
-//! The nodes go on running all the time. Until the database is back each request gets an answer, a clean 5xx where
-//! nothing else is possible; then both nodes must accept and finish reports without being started again. Nothing that
-//! was accepted may be lost, or fail: nothing was wrong with the reports.
+//! The nodes run all the time. Until the database is back, each request gets an answer, a clean 5xx where nothing else is
+//! possible. Then both nodes must accept and finish reports without a restart. Nothing that was accepted may be lost or
+//! fail, because nothing is wrong with the reports.
 
 use crate::failure::{Context, Failure, Result};
 use crate::history::{History, Phase, RecordingClient, Reply};
@@ -26,22 +27,23 @@ const NODES: u64 = 2;
 const CLIENTS: u64 = 3;
 /// A client waits at most this long between two calls, in milliseconds.
 const REST_MAX_MS: u64 = 40;
-/// The load before a fault, and after it.
+/// How long clients work before the fault, and after it.
 const AROUND: Duration = Duration::from_millis(1_500);
-/// Longest time until an answer: that of `server.request_timeout_ms`, and some more on a busy machine.
+/// Longest time until an answer: `server.request_timeout_ms`, and some more for a busy machine.
 const ANSWER_MAX: Duration = Duration::from_secs(40);
-/// Times that all connections are cut in one unit, and the longest time between two of them in milliseconds.
+/// How often all connections are cut in one unit.
 const CUTS: u64 = 8;
+/// The longest time between two cuts, in milliseconds.
 const BETWEEN_CUTS_MAX_MS: u64 = 400;
 
 /// What happens to PostgreSQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outage {
-    /// It stops in order and is started at once.
+    /// It stops normally and is started at once.
     Restarted,
-    /// Its processes end without a word, and it recovers from its log when it is started.
+    /// Its processes end at once, and it recovers from its log when it is started.
     Crashed,
-    /// It ends the connections of everybody, several times.
+    /// It ends all connections, several times.
     Cut,
     /// It is stopped for a while.
     Gone,
@@ -49,7 +51,7 @@ enum Outage {
     Silent,
 }
 
-/// All of them.
+/// All outages, with the names of their units.
 const OUTAGES: [(Outage, &str); 5] = [
     (Outage::Restarted, "restarted"),
     (Outage::Crashed, "crashed"),
@@ -58,13 +60,13 @@ const OUTAGES: [(Outage, &str); 5] = [
     (Outage::Silent, "silent"),
 ];
 
-/// The words under which is counted.
+/// The counts.
 const FAULTS: &str = "outages";
 const STARTS: &str = "starts answered";
 const TASKS: &str = "tasks accepted";
 const REFUSED: &str = "clean refusals";
 
-/// What was done, in a line.
+/// A line that says what was done.
 pub fn summary(all: &UnitOutcome) -> String {
     let longest = all.times_ms.iter().max().copied().unwrap_or_default();
     format!(
@@ -77,13 +79,13 @@ pub fn summary(all: &UnitOutcome) -> String {
     )
 }
 
-/// Names of the units: `rounds` of each kind.
+/// Names of the units: `rounds` of each outage.
 pub fn names(rounds: u64) -> Vec<String> {
     let of_round = |round| OUTAGES.map(move |(_, name)| format!("{name}, round {round}"));
     (1..=rounds).flat_map(of_round).collect()
 }
 
-/// The unit of this place in the list of names; the database is gone, or silent, for `away`.
+/// Runs the unit with this index in the list of names. The database is absent, or silent, for `away`.
 pub fn run(
     binary: &Path,
     folder: &Path,
@@ -94,7 +96,7 @@ pub fn run(
 ) -> Result<UnitOutcome> {
     let (outage, _) = OUTAGES[index % OUTAGES.len()];
     if folder.exists() {
-        // What an earlier unit left.
+        // An earlier unit may have left files.
         std::fs::remove_dir_all(folder).context(|| format!("{} cannot be emptied", folder.display()))?;
     }
     std::fs::create_dir_all(folder).context(|| format!("{} cannot be made", folder.display()))?;
@@ -131,7 +133,7 @@ pub fn run(
             clients.iter().map(|client| accepted_again(client, &first, back)).collect::<Result<Vec<_>>>()
         });
         thread::sleep(AROUND);
-        // Also where something went wrong: they would work for ever.
+        // Also if something failed: otherwise the clients would never stop.
         over.store(true, Ordering::SeqCst);
         let mut tasks = BTreeSet::new();
         for client in at_work {
@@ -169,14 +171,14 @@ pub fn run(
         outcome.faults.push("nothing was refused: the database was not gone".into());
     }
     outcome.faults.extend(rules::broken(&recorded));
-    // What an attempt left that could not be recorded is swept from time to time, and at each start.
+    // An attempt that could not be recorded may have left files. They are swept from time to time, and at each start.
     first.serve(&SETTINGS)?.stop()?;
     outcome.faults.extend(unnamed_files(&first, &recorded, after)?);
     Ok(outcome)
 }
 
-/// Starts, looks, cancels and fetches until it is over; the tasks that were accepted, and the longest time until an
-/// answer.
+/// Starts, polls, cancels and fetches reports until the unit is over; the tasks that were accepted, and the longest time
+/// until an answer.
 fn work(
     client: &RecordingClient<'_>,
     installation: &Installation,
@@ -244,11 +246,11 @@ fn break_it(outage: Outage, postgres: &mut Postgres, away: Duration, random: &mu
     }
 }
 
-/// Ends everybody else's connection to the database, and says how many there were.
+/// Ends all other connections to the database, and counts them.
 const CUT: &str = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
     WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
 
-/// A task that a node has accepted now, and how long after `back` that was.
+/// Waits until a node accepts a task; the task, and how long after `back` that was.
 fn accepted_again(
     client: &RecordingClient<'_>,
     installation: &Installation,
@@ -258,7 +260,7 @@ fn accepted_again(
     Ok((task.ok_or_else(|| Failure::new("a node does not answer any more"))?, back.elapsed()))
 }
 
-/// Nothing but a cancel keeps a report from its file.
+/// Waits for a task, which must end with a file unless it was cancelled.
 fn ends_well(client: &RecordingClient<'_>, task: &str) -> Result<()> {
     let status = wait_ended(client, task)?;
     let served = client.download(task, true);

@@ -1,7 +1,7 @@
-//! 64 clients in the same moment: equal starts get one task, and a cancel or a finish wins, not both.
+//! 64 clients at the same moment: equal starts get one task, and either a cancel or the finish wins, not both.
 //!
-//! Starts race with no worker, so nothing can end in between and every id must be equal. Cancels race with
-//! workers, at a moment between the start and somewhat after the usual end.
+//! Starts race on a service without workers, so no task can end in between and all ids must be equal. Cancels race on a
+//! service with workers, at a moment between the start and somewhat after the usual end.
 
 use crate::failure::{Failure, Result};
 use crate::history::{History, Phase, RecordingClient, Reply};
@@ -18,19 +18,19 @@ use std::time::{Duration, Instant};
 
 /// Clients in a race.
 const CLIENTS: usize = 64;
-/// Of them, those that cancel.
+/// How many of them cancel.
 const CANCELLERS: usize = 8;
 /// Races whose history is checked together.
 const STRETCH: u64 = 50;
 
-/// The word under which races are counted.
+/// The count of races.
 pub const RACES: &str = "races";
-/// Cancel races that a cancel won.
+/// The count of races that a cancel won.
 pub const CANCELLED: &str = "won by a cancel";
-/// Cancel races that the finish won.
+/// The count of races that the finish won.
 pub const FINISHED: &str = "won by the finish";
 
-/// Races of equal starts.
+/// Runs races of equal starts.
 pub fn starts(installation: &Installation, races: u64, seed: u64) -> Result<UnitOutcome> {
     let mut settings = SETTINGS.to_vec();
     settings.push(("MUSTER__WORKER__COUNT", "0"));
@@ -66,12 +66,13 @@ pub fn starts(installation: &Installation, races: u64, seed: u64) -> Result<Unit
     })
 }
 
-/// Races of cancels with the end of a run.
+/// Runs races of cancels against the end of a run.
 pub fn cancels(installation: &Installation, races: u64, seed: u64) -> Result<UnitOutcome> {
     let server = installation.serve(&SETTINGS)?;
     let reports = installation.reports();
     let mut random = Random::new(seed);
-    // When both are as likely to win: later after a cancel has won, sooner after a finish has.
+    // The moment at which both are equally likely to win: it moves later when a cancel has won, and sooner when the finish
+    // has.
     let mut usual = Duration::from_millis(100);
     stretches(installation, &server, races, |client, stranger| {
         let index = random.index(reports.len());
@@ -106,7 +107,7 @@ pub fn cancels(installation: &Installation, races: u64, seed: u64) -> Result<Uni
                     })
                 })
                 .collect();
-            // All of them are waited for, whichever won.
+            // Waits for all of them, whichever won.
             let won: Vec<_> =
                 racers.into_iter().map(|racer| racer.join().expect("a racer only calls")).collect();
             won.contains(&true)

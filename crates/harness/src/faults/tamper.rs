@@ -1,7 +1,8 @@
-//! What somebody does who may write to the database and has no key, and what an accident does to it.
+//! What somebody can do who may write to the database and has no key, and what an accident can do.
 //!
-//! On copies of one installation: audit events are changed and hashed again, or wiped; the database is lost, or another one lies
-//! beside the files. Nothing may be recorded after a forgery, each must be found, and no file may go.
+//! On copies of one installation, audit events are changed and hashed again, or wiped; the database is lost, or another
+//! database is with the files. Nothing may be recorded after a forgery, each forgery must be found, and no file may be
+//! removed.
 
 use crate::command;
 use crate::copies::copy_installation;
@@ -13,10 +14,11 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// The word under which attacks are counted.
+/// The count of attacks.
 pub const ATTACKS: &str = "attacks";
 
-/// Changes the trail: `forge` rewrites the second event and hashes all that follow, head included; `wipe` removes it.
+/// Changes the trail: `forge` rewrites the second event, and hashes it, all later events and the head again; `wipe` removes
+/// the trail.
 const SCRIPT: &str = r#"
 import hashlib, sqlite3, struct, sys
 base = sqlite3.connect(sys.argv[1])
@@ -44,7 +46,7 @@ base.commit()
 /// How long a service may take until it answers, or refuses to start.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// All of them, on copies in `folder`.
+/// Runs all attacks, on copies in `folder`.
 pub fn run(installation: &Installation, folder: &Path) -> UnitOutcome {
     let mut outcome = UnitOutcome::default();
     for (name, attack) in [
@@ -64,7 +66,7 @@ pub fn run(installation: &Installation, folder: &Path) -> UnitOutcome {
 
 fn forged(installation: &Installation) -> Result<()> {
     tamper(installation, "forge")?;
-    // It answers and is not ready; a start is refused with words.
+    // The service answers and is not ready; it refuses a start with a reason.
     let mut server = installation.spawn(&SETTINGS)?;
     let begun = Instant::now();
     let api = loop {
@@ -85,7 +87,7 @@ fn forged(installation: &Installation) -> Result<()> {
     }
     server.stop()?;
     found(installation, 1, "is not sealed with this service's key")?;
-    // A person has it go on; it is told for ever.
+    // A person lets the trail continue; every later check shows the break.
     let reseal = ["audit", "reseal", "--reason", "tampered with on purpose", "--confirm"];
     command::output(muster(&installation.binary, &installation.data).args(reseal))?;
     installation.serve(&SETTINGS)?.stop()?;
@@ -94,7 +96,7 @@ fn forged(installation: &Installation) -> Result<()> {
 
 fn wiped(installation: &Installation) -> Result<()> {
     tamper(installation, "wipe")?;
-    // A service that goes on records further events, which hide nothing.
+    // A service that continues records further events, which hide nothing.
     installation.serve(&SETTINGS)?.stop()?;
     found(installation, 1, "tasks have no event of their beginning")
 }
@@ -135,7 +137,7 @@ fn tamper(installation: &Installation, how: &str) -> Result<()> {
     command::output(Command::new("python3").args(["-c", SCRIPT]).arg(database).arg(how)).map(drop)
 }
 
-/// The files of an SQLite database, of which all but the first may be absent.
+/// The files of an SQLite database. All but the first may be missing.
 const DATABASE_FILES: [&str; 3] = ["muster.db", "muster.db-wal", "muster.db-shm"];
 
 fn remove_database(installation: &Installation) -> Result<()> {
@@ -148,7 +150,7 @@ fn remove_database(installation: &Installation) -> Result<()> {
     Ok(())
 }
 
-/// `audit verify` must end with this status and say this.
+/// `audit verify` must end with this status and print this.
 fn found(installation: &Installation, status: i32, what: &str) -> Result<()> {
     let output = muster(&installation.binary, &installation.data).args(["audit", "verify"]).output();
     let output = output.context(|| "muster audit verify cannot be run".into())?;
@@ -159,7 +161,7 @@ fn found(installation: &Installation, status: i32, what: &str) -> Result<()> {
     }
 }
 
-/// A command that must end with status 1 and say this.
+/// A command must end with status 1 and print this.
 fn refused(installation: &Installation, arguments: &[&str], what: &str) -> Result<()> {
     let timed = ["timeout".to_owned(), PATIENCE.as_secs().to_string()];
     let mut command = muster_under(&timed, &installation.binary, &installation.data);
@@ -175,7 +177,7 @@ fn refused(installation: &Installation, arguments: &[&str], what: &str) -> Resul
     }
 }
 
-/// Every file of results and tables.
+/// The paths of all files of results and tables.
 fn files(installation: &Installation) -> Result<BTreeSet<String>> {
     let mut found = Command::new("find");
     found.arg(installation.data.join("results")).arg(installation.data.join("tables")).args(["-type", "f"]);

@@ -1,12 +1,12 @@
-//! What the clients do until the service is gone.
+//! The clients, which send requests until the service is gone.
 
 use super::ledger::Ledger;
 use crate::history::{RecordingClient, Reply};
 use crate::random::Random;
 
-/// Starts, polls, fetches and cancels reports until an answer does not come back whole.
+/// Starts, polls, fetches and cancels reports until an answer is not complete.
 ///
-/// `stranger` is a client of another tenant, which gets nothing.
+/// `stranger` is a client of another tenant, which must get nothing.
 pub fn work(
     client: &RecordingClient<'_>,
     stranger: Option<&RecordingClient<'_>>,
@@ -17,7 +17,7 @@ pub fn work(
     ledger.count_cut_off();
 }
 
-/// The last reply.
+/// Sends a few requests; the reply to the last one.
 fn step(
     client: &RecordingClient<'_>,
     stranger: Option<&RecordingClient<'_>>,
@@ -35,7 +35,7 @@ fn step(
     ledger.accept(&id, index);
     match random.below(5) {
         0 => {
-            // Asked before it is sent: whether it arrived is not known when the answer is lost.
+            // Noted before it is sent: if the answer is lost, nobody knows whether the request arrived.
             ledger.ask_cancel(&id);
             let reply = client.cancel(&id);
             if reply == Reply::Cancelled {

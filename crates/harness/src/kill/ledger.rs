@@ -11,16 +11,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Starts that were answered.
 pub const STARTS: &str = "starts answered";
-/// Different tasks of these.
+/// Different tasks among these.
 pub const ACCEPTED: &str = "tasks accepted";
 /// Tasks whose cancel was confirmed.
 pub const CANCELLED: &str = "cancelled";
-/// Clients whose last answer did not come whole.
+/// Clients whose last answer was not complete.
 pub const CUT_OFF: &str = "clients cut off";
-/// Files that were held against those of an undisturbed run.
+/// Files that were compared with those of an undisturbed run.
 pub const COMPARED: &str = "files compared";
 
-/// A report and what it gives in an undisturbed run.
+/// A report and its result in an undisturbed run.
 #[derive(Debug, Clone)]
 pub struct ExpectedResult {
     /// The report.
@@ -30,7 +30,10 @@ pub struct ExpectedResult {
 }
 
 impl ExpectedResult {
-    /// Keeps the outcome and the file's digest; the file must have as many rows as the outcome says.
+    /// Keeps the outcome and the file's digest.
+    ///
+    /// # Errors
+    /// When the file has another number of rows than the outcome says.
     pub fn new(report: Report, outcome: TaskOutcome, file: &[u8]) -> Result<Self> {
         let records = csv_records(file);
         if records != outcome.rows + 1 {
@@ -44,7 +47,7 @@ impl ExpectedResult {
     }
 }
 
-/// Line ends outside quotes.
+/// The number of line ends outside quotes.
 fn csv_records(file: &[u8]) -> u64 {
     let mut quoted = false;
     let mut records = 0;
@@ -58,10 +61,10 @@ fn csv_records(file: &[u8]) -> u64 {
     records
 }
 
-/// One task whose id a client got in a whole answer.
+/// One task whose id a client got in a complete answer.
 #[derive(Debug)]
 struct AcceptedTask {
-    /// Its report, by index.
+    /// The index of its report.
     report: usize,
     cancel_asked: bool,
     cancel_confirmed: bool,
@@ -77,7 +80,7 @@ struct LedgerState {
     cut_off: u64,
 }
 
-/// What was promised to all clients together.
+/// The promises that all clients got.
 #[derive(Debug)]
 pub struct Ledger {
     expected: Vec<ExpectedResult>,
@@ -85,7 +88,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    /// An empty one.
+    /// A ledger without promises.
     pub fn new(expected: Vec<ExpectedResult>) -> Self {
         Self { expected, state: Mutex::default() }
     }
@@ -99,22 +102,22 @@ impl Ledger {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Something that must not be.
+    /// Notes something that must not happen.
     pub fn note(&self, fault: String) {
         self.state().faults.push(fault);
     }
 
-    /// What was noted since the last call.
+    /// The faults that were noted since the last call.
     pub fn take_faults(&self) -> Vec<String> {
         std::mem::take(&mut self.state().faults)
     }
 
-    /// A client went away because its answer did not come back whole.
+    /// Notes that a client ended because its answer was not complete.
     pub fn count_cut_off(&self) {
         self.state().cut_off += 1;
     }
 
-    /// A start was answered with this id.
+    /// Notes that a start was answered with this id.
     pub fn accept(&self, id: &str, report: usize) {
         let mut state = self.state();
         state.starts += 1;
@@ -125,12 +128,12 @@ impl Ledger {
         }
     }
 
-    /// A cancel is about to be sent.
+    /// Notes that a cancel will be sent.
     pub fn ask_cancel(&self, id: &str) {
         self.change(id, |task| task.cancel_asked = true);
     }
 
-    /// A cancel was answered with 204.
+    /// Notes that a cancel was answered with 204.
     pub fn confirm_cancel(&self, id: &str) {
         self.change(id, |task| task.cancel_confirmed = true);
     }
@@ -139,24 +142,24 @@ impl Ledger {
         change(self.state().tasks.get_mut(id).expect("only accepted tasks are changed"));
     }
 
-    /// Any accepted task that has not been held against its outcome yet.
+    /// Any accepted task that has not been compared with what was promised.
     pub fn any_task(&self, random: &mut Random) -> Option<String> {
         let open = self.open_tasks();
         let index = random.below(open.len().max(1) as u64);
         open.get(usize::try_from(index).ok()?).cloned()
     }
 
-    /// AcceptedTask tasks that have not been held against their outcome yet.
+    /// Accepted tasks that have not been compared with what was promised.
     pub fn open_tasks(&self) -> Vec<String> {
         self.state().tasks.iter().filter(|(_, task)| !task.settled).map(|(id, _)| id.clone()).collect()
     }
 
-    /// All are to be held against their outcome again.
+    /// Lets all tasks be compared again.
     pub fn reopen(&self) {
         self.state().tasks.values_mut().for_each(|task| task.settled = false);
     }
 
-    /// A download of a task in whatever state: it is the right file, or there is none.
+    /// Checks a download of a task in any state: it gave the right file, or there is no file.
     pub fn check_download(&self, id: &str, reply: &Reply) {
         let mut state = self.state();
         let task = state.tasks.get(id).expect("only accepted tasks are fetched");
@@ -177,7 +180,7 @@ impl Ledger {
         state.faults.extend(fault);
     }
 
-    /// The end of a task: as promised, or a fault.
+    /// Compares the end of a task with what was promised.
     pub fn settle(&self, id: &str, outcome: &TaskOutcome, file: &Answer) {
         let mut state = self.state();
         let task = state.tasks.get_mut(id).expect("only accepted tasks are settled");
@@ -203,7 +206,7 @@ impl Ledger {
         state.faults.extend(fault);
     }
 
-    /// Adds what happened.
+    /// Adds the counts of what happened.
     pub fn count(&self, counted: &mut UnitOutcome) {
         let state = self.state();
         let cancelled = state.tasks.values().filter(|task| task.cancel_confirmed).count();
@@ -257,7 +260,7 @@ mod tests {
         let failure = TaskOutcome { status: "FAILURE".into(), rows: 0 };
         let terminated = TaskOutcome { status: "TERMINATED".into(), rows: 0 };
         let half = &FILE[..10];
-        // TaskOutcome, file, cancel asked, cancel confirmed, whether that is in order.
+        // Outcome, file, cancel asked, cancel confirmed, whether that is in order.
         let cases = [
             (&success, answer(200, FILE), false, false, true),
             (&success, answer(200, FILE), true, false, true),

@@ -1,6 +1,6 @@
-//! The whole service: the real binary with Kafka in its settings, whose downloads are recorded, while it and the broker are
-//! killed. What lies in the topic at the end is held against the trail, and the traces that clients gave against the
-//! headers.
+//! The whole service: the real binary, with Kafka in its settings, records downloads while it and the broker are killed. At
+//! the end, the messages of the topic are compared with the audit trail, and their headers with the traces that clients
+//! named.
 
 use super::RelayPrograms;
 use crate::api::{Api, Trouble};
@@ -23,20 +23,20 @@ use std::time::{Duration, Instant};
 const TOPIC: &str = "cloud-audit-report";
 /// People in the organisation: few, so that the report ends at once.
 const IDENTITIES: u64 = 50;
-/// How long the broker may take to listen, and the last events to arrive.
+/// How long the broker may take until it listens, and the last events until they arrive.
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Longest life of a service that is to be killed, in milliseconds.
 const LIFE_MAX_MS: u64 = 3_000;
 /// Clients that download at the same time.
 const CLIENTS: u64 = 4;
-/// The span that clients name, which no message may.
+/// The span that clients name. No message may name it.
 const SPAN: &str = "00f067aa0ba902b7";
-/// Most events that one look at the trail gives.
+/// Most events that one listing of the trail gives.
 const PAGE: u64 = 1_000;
 
-/// The bucket that the broker keeps its messages in.
+/// The bucket in which the broker keeps its messages.
 const BUCKET: &str = "tansu";
-/// The object store takes any.
+/// Credentials for the object store, which accepts any.
 const KEYS: [(&str, &str); 3] =
     [("AWS_ACCESS_KEY_ID", "any"), ("AWS_SECRET_ACCESS_KEY", "any"), ("AWS_REGION", "us-east-1")];
 
@@ -45,7 +45,7 @@ struct Killed(Child);
 
 impl Drop for Killed {
     fn drop(&mut self) {
-        // It may be gone already, which is what is wanted.
+        // If it is gone already, there is nothing to do.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
@@ -174,7 +174,7 @@ pub fn run(workspace: &Workspace, binary: &Path, programs: &RelayPrograms, round
             broker.up()?;
         }
     }
-    // The last one has the time that it needs.
+    // The last service has the time that it needs.
     let server = installation.serve(&settings)?;
     let trail = recorded(&installation)?;
     let read = || consumed(workspace, &programs.python, &servers);
@@ -210,7 +210,7 @@ fn started(api: &Api, installation: &Installation) -> Result<String> {
     Ok(task)
 }
 
-/// Downloads until the service is gone; the trace ids of the downloads that were answered, which are recorded therefore.
+/// Downloads until the service is gone; the trace ids of the downloads that were answered, and so must be recorded.
 fn downloads(api: &Api, task: &str, client: u64) -> Result<Vec<String>> {
     let mut answered = Vec::new();
     for number in 1_u64.. {
@@ -240,7 +240,7 @@ fn recorded(installation: &Installation) -> Result<BTreeMap<String, Value>> {
     Ok(all)
 }
 
-/// Adds the events of a tenant behind a number; the number of the last of them, if there are any.
+/// Adds the events of a tenant after a number; the number of the last one, if there are any.
 fn page(
     installation: &Installation,
     tenant: &str,
@@ -251,7 +251,7 @@ fn page(
     list.env("MUSTER__TENANT__ID", tenant).args(["audit", "list", "--output", "json"]);
     list.args(["--after", &after.to_string(), "--limit", &PAGE.to_string()]);
     let page: Value = serde_json::from_str(&command::output(&mut list)?)
-        .context(|| "the listed events are no JSON".into())?;
+        .context(|| "the listed events are not JSON".into())?;
     let mut last = None;
     for event in page.as_array().into_iter().flatten() {
         let (Some(id), Some(number)) = (event["id"].as_str(), event["number"].as_u64()) else {
@@ -268,7 +268,7 @@ fn consumed(workspace: &Workspace, python: &Path, servers: &str) -> Result<Vec<V
     let script = workspace.root.join("crates/audit/tests/relay/consume.py");
     let properties = json!({ "bootstrap.servers": servers }).to_string();
     let lines = command::output(Command::new(python).arg(script).args([&properties, TOPIC]))?;
-    let read = |line| serde_json::from_str(line).context(|| "a message's line is no JSON".into());
+    let read = |line| serde_json::from_str(line).context(|| "a message's line is not JSON".into());
     lines.lines().map(read).collect()
 }
 
@@ -281,7 +281,7 @@ fn missing(trail: &BTreeMap<String, Value>, messages: &[Value]) -> usize {
     trail.keys().filter(|event| !ids.contains(event.as_str())).count()
 }
 
-/// What the topic and the trail, or the topic and the clients, do not agree about.
+/// Where the topic differs from the trail, or from what the clients named.
 fn faults(trail: &BTreeMap<String, Value>, messages: &[Value], given: &BTreeSet<String>) -> Vec<String> {
     let mut faults = Vec::new();
     let lost = missing(trail, messages);

@@ -1,5 +1,5 @@
-//! A bit of a file flips while no process looks. Nothing else than what was written may be told with success, `muster
-//! check` must find each flip, and a refresh must go on or say the way out.
+//! A bit of a file flips while no process looks. A success may only give what was written, `muster check` must find each
+//! flip, and a refresh must restore the table or say how to do it.
 
 use super::{PATIENCE, once, said};
 use crate::api::{self, Api, Report};
@@ -14,10 +14,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Places in each file of a table, one after another.
+/// Bits that are flipped in each file of a table, one after another.
 const PLACES: usize = 2;
 
-/// Prints the digest of each table in an archive. Its cover has times of its own.
+/// Prints the digest of each table in an archive. The cover is left out, because it has times of its own.
 const DIGESTS: &str = "
 import hashlib, sys, zipfile
 archive = zipfile.ZipFile(sys.argv[1])
@@ -26,7 +26,7 @@ for name in sorted(archive.namelist()):
         print(name, hashlib.sha256(archive.read(name)).hexdigest())
 ";
 
-/// Reports over flipped bits of the newest snapshot's tables: each fails, or gives the bytes of before.
+/// Runs reports over flipped bits of the newest snapshot's tables: each fails, or gives the same bytes as before.
 pub fn of_tables(installation: &Installation, seed: u64) -> Result<()> {
     let mut random = Random::new(seed);
     let before = results(installation)?;
@@ -58,8 +58,8 @@ pub fn of_tables(installation: &Installation, seed: u64) -> Result<()> {
     sound(installation)
 }
 
-/// Refreshes over a flipped bit of each table of the newest snapshot: what sources give is made again, and for the rest
-/// the way out is told, and is one.
+/// Refreshes over a flipped bit of each table of the newest snapshot: the refresh makes the table again if the sources can
+/// give it, and otherwise names a way out, which works.
 pub fn before_refreshes(installation: &Installation, seed: u64) -> Result<()> {
     let mut random = Random::new(seed);
     let (mut again, mut told) = (0, 0);
@@ -103,8 +103,8 @@ pub fn before_refreshes(installation: &Installation, seed: u64) -> Result<()> {
     }
 }
 
-/// Flipped bits of result files under a service that has served them: none is served to its end, and no evidence is
-/// made of them.
+/// Flips bits of result files under a service that has served them: none is served to its end, and no evidence is made of
+/// them.
 pub fn of_results(installation: &Installation, seed: u64) -> Result<()> {
     let mut random = Random::new(seed);
     let after = inspect(&History::default(), installation, Phase::Running, 0)?;
@@ -125,9 +125,9 @@ pub fn of_results(installation: &Installation, seed: u64) -> Result<()> {
             let path = installation.results().join(&file.name);
             flip(&path, &read(&path)?, &mut random)?;
             let format = file.name.rsplit('.').next().unwrap_or_default();
-            // An archive is the CSV file of a search.
+            // The CSV file of a search is an archive.
             let format = if format == "zip" { "csv" } else { format };
-            // An answer that breaks off is what is promised.
+            // An answer that breaks off is as promised.
             if api.file(&row.task, format).is_ok_and(|answer| answer.status == 200) {
                 return Err(Failure::new(format!("{} was served to its end", file.name)));
             }
@@ -150,7 +150,7 @@ fn reports(installation: &Installation) -> Vec<Report> {
     installation.reports().into_iter().chain([search]).collect()
 }
 
-/// The rows of each report, by a process that has read nothing yet; `None` where one fails.
+/// The rows of each report, from a process that has read nothing before; `None` where a report fails.
 fn results(installation: &Installation) -> Result<BTreeMap<&'static str, Option<Vec<u8>>>> {
     let server = installation.serve(&once())?;
     let api = server.connect(&installation.user)?;
@@ -175,7 +175,7 @@ fn results(installation: &Installation) -> Result<BTreeMap<&'static str, Option<
     Ok(results)
 }
 
-/// The rows of a task, when it has ended; of a search the digest of each table.
+/// The rows of a task that has ended; for a search, the digest of each table.
 fn rows(api: &Api, id: &str, kind: &str, data: &Path) -> Result<Option<Vec<u8>>> {
     if !api.ended(id, PATIENCE)?.has_file() {
         return Ok(None);
@@ -215,7 +215,7 @@ fn newest(installation: &Installation) -> Result<Newest> {
     }
 }
 
-/// Writes a file with one bit flipped; says where.
+/// Writes a file with one bit flipped; which bit it is.
 fn flip(path: &Path, whole: &[u8], random: &mut Random) -> Result<String> {
     let (mut bytes, at, bit) = (whole.to_vec(), random.index(whole.len()), random.below(8));
     bytes[at] ^= 1 << bit;

@@ -1,7 +1,7 @@
-//! One client does, within the default limits, what would hold up everybody else: many starts, long checks, idle
-//! connections. Nobody may suffer for it.
+//! One client does, within the default limits, what could hold up all others: many starts, long checks, idle connections.
+//! The others must not be affected.
 //!
-//! Where it can be said by the order of things it is, and not by a time, so that a busy machine makes no fault.
+//! The checks compare the order of events where that is possible, and not times, so that a busy machine causes no faults.
 
 use super::PATIENCE;
 use crate::api::{self, Api, Report};
@@ -17,18 +17,19 @@ use std::time::{Duration, Instant};
 const STARTS: u32 = 450;
 /// Clients that have a query checked at once.
 const CHECKERS: usize = 40;
-/// Connections that are kept open and say nothing, and files that the service may have open.
+/// Connections that are open and idle.
 const IDLE: usize = 640;
+/// The limit of files that the service may have open.
 const FILES: &str = "--nofile=700:700";
-/// What health may take while queries are checked: the answer took up to 75 s, and takes milliseconds where the machine
-/// has time.
+/// How long health may take while queries are checked. It once took up to 75 s; on an idle machine it takes milliseconds.
 const HEALTH_MAX: Duration = Duration::from_secs(5);
 
 fn search(query: String) -> Report {
     Report { kind: "SEARCH_EXPORT", arguments: json!({"query": query, "indices": ["identities"]}) }
 }
 
-/// A client starts hundreds of reports; another starts one. It comes after the first of those, not after the last.
+/// A client starts hundreds of reports, and another client starts one. That one runs after the first of the hundreds, not
+/// after the last.
 pub fn many_starts(installation: &Installation) -> Result<()> {
     let none = [&SETTINGS[..], &[("MUSTER__WORKER__COUNT", "0")]].concat();
     let server = installation.serve(&none)?;
@@ -43,7 +44,7 @@ pub fn many_starts(installation: &Installation) -> Result<()> {
     let server = installation.serve(&single)?;
     let api = server.connect(&installation.user)?;
     let (other, third) = (completed(&api, &other)?, completed(&api, &ids[2])?);
-    // Times of one form compare as texts.
+    // Times in the same form can be compared as texts.
     if other > third {
         return Err(Failure::new(format!(
             "another's one report ended at {other}, the third of many at {third}"
@@ -52,14 +53,14 @@ pub fn many_starts(installation: &Installation) -> Result<()> {
     server.kill()
 }
 
-/// When a task completed, once it has.
+/// Waits until a task has completed; when that was.
 fn completed(api: &Api, id: &str) -> Result<String> {
     api.ended(id, PATIENCE)?;
     let time = api.task(id)?["completed"].as_str().map(str::to_owned);
     time.ok_or_else(|| Failure::new(format!("task {id} has ended and says not when")))
 }
 
-/// Clients have queries checked that take long; health goes on answering.
+/// Clients send queries that take long to check; health must answer meanwhile.
 pub fn long_checks(installation: &Installation) -> Result<()> {
     let server = installation.serve(&SETTINGS)?;
     let api = server.connect(&installation.user)?;
@@ -84,7 +85,7 @@ pub fn long_checks(installation: &Installation) -> Result<()> {
         let checkers: Vec<_> = (0..CHECKERS)
             .map(|number| {
                 let (api, query) = (api.clone(), format!("{query} name:x{number}"));
-                // What it is answered does not matter: taken, refused, or told to come again.
+                // The answer does not matter: accepted, refused, or told to try again.
                 scope.spawn(move || api.run(&search(query)).map(drop))
             })
             .collect();
@@ -101,17 +102,17 @@ pub fn long_checks(installation: &Installation) -> Result<()> {
     server.kill()
 }
 
-/// A client keeps hundreds of connections open and says nothing; reports of those who are there go on.
+/// A client keeps hundreds of idle connections; the reports of a client that is connected continue.
 pub fn idle_connections(installation: &Installation) -> Result<()> {
     let mut server = installation.spawn_under(&["prlimit".to_owned(), FILES.to_owned()], &SETTINGS)?;
     server.wait_ready()?;
     let api = server.connect(&installation.user)?;
-    // Its connection is kept, so it waits in no queue of new ones.
+    // Its connection stays open, so it need not wait among new ones.
     api.result("none")?;
     let address = server.base.trim_start_matches("http://").to_owned();
     let mut idle = Vec::new();
     for number in 0..IDLE {
-        // What the service does not take waits in the system's queue, which is finite.
+        // A connection that the service does not accept waits in the system's queue, which is finite.
         let connection = TcpStream::connect(&address);
         idle.push(connection.map_err(|error| Failure::new(format!("connection {number}: {error}")))?);
     }

@@ -1,5 +1,5 @@
-//! Evidence packages that somebody made up: some cost much to look at, some have in them what another program would
-//! unpack. `muster verify` refuses each of them, for little processor time.
+//! Forged evidence packages: some are expensive to read, some contain what another program would unpack. `muster verify`
+//! must refuse each of them in little processor time.
 
 use super::{PATIENCE, said};
 use crate::command;
@@ -7,10 +7,10 @@ use crate::failure::{Context, Failure, Result};
 use crate::installation::{Installation, SETTINGS};
 use std::process::Command;
 
-/// Processor time that a look at a package may take, in seconds; more ends the process.
+/// Processor time that `muster verify` may take, in seconds; the system ends a process that takes more.
 const SECONDS: &str = "--cpu=20";
 
-/// Makes the packages of a sound one.
+/// Makes the packages from a sound one.
 const SCRIPT: &str = r#"
 import hashlib, struct, sys, zipfile
 source, folder = sys.argv[1:]
@@ -78,7 +78,7 @@ files = ",".join(file % number for number in range(100_000))
 pack("files", changed("data/cover.json", ('{"files":[%s]}' % files).encode()))
 "#;
 
-/// The packages, and what must be said of each.
+/// The packages, and what `muster verify` must print about each.
 const REFUSED: [(&str, &str); 10] = [
     ("trailing", "it does not end with the archive's directory"),
     ("comment", "it does not end with the archive's directory"),
@@ -92,7 +92,7 @@ const REFUSED: [(&str, &str); 10] = [
     ("files", "the cover lists 100000 files: expected at most 10000"),
 ];
 
-/// Each of them.
+/// Makes each package and has it refused.
 pub fn made_up(installation: &Installation) -> Result<()> {
     let server = installation.serve(&SETTINGS)?;
     let api = server.connect(&installation.user)?;

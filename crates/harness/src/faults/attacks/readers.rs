@@ -1,5 +1,5 @@
-//! A client asks for many evidence packages and stops reading. What lies on the disk for it is bounded, others get their
-//! reports and their evidence, and what it held is freed when it disconnects.
+//! A client requests many evidence packages and stops reading. What the service keeps on the disk for it is bounded, others
+//! get their reports and their evidence, and everything is freed when the client disconnects.
 
 use super::PATIENCE;
 use crate::api::{Api, Report};
@@ -16,19 +16,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Requests for evidence of one client, and the results that they ask for.
+/// Requests of one client for evidence.
 const READERS: usize = 90;
+/// The results whose evidence they request.
 const RESULTS: usize = 15;
-/// Packages that one client may hold, `COPIES_OF_CLIENT_MAX` of docs/limits.md, and one that another client fetches.
+/// Packages that one client may hold (`COPIES_OF_CLIENT_MAX` in docs/limits.md), and one that another client fetches.
 const HELD_MAX: usize = 4 + 1;
-/// What a reader's system may take before it reads, in bytes, and the least that a package must have so that the service
-/// cannot send all of it: its own system takes another 128 KiB.
+/// What the system may accept for a reader before the reader reads, in bytes.
 const BUFFER: usize = 4_096;
+/// The smallest package, in bytes, that the service cannot send at once: the system accepts 128 KiB from the service too.
 const PACKAGE_MIN: usize = 512 << 10;
-/// Pause between looks at the files.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// Pause between two counts of the files.
+const COUNT_AGAIN: Duration = Duration::from_millis(20);
 
-/// The attack.
+/// Runs the attack.
 pub fn slow(installation: &Installation) -> Result<()> {
     let server = installation.serve(&SETTINGS)?;
     let (slow, other) = (server.connect(&installation.user)?, server.connect(&installation.application)?);
@@ -60,7 +61,7 @@ pub fn slow(installation: &Installation) -> Result<()> {
             most.0, most.1
         )));
     }
-    // 200 for those that hold one; those that found no room in time are to come again.
+    // 200 for readers that hold a package; the others found no room in time and are told to try again.
     let refused = statuses.iter().filter(|status| ["503", "504"].contains(&status.as_str())).count();
     let served = statuses.iter().filter(|status| status.as_str() == "200").count();
     if refused == 0 || refused + served < READERS {
@@ -72,7 +73,7 @@ pub fn slow(installation: &Installation) -> Result<()> {
     server.kill()
 }
 
-/// Results that have much in their packages.
+/// Results with large packages.
 fn results(api: &Api) -> Result<Vec<String>> {
     let formats = ["XLSX", "NDJSON", "PARQUET"];
     let report = Report {
@@ -99,7 +100,7 @@ fn evidence(api: &Api, id: &str) -> Result<usize> {
     }
 }
 
-/// A connection that has asked for a package and takes next to nothing.
+/// A connection that has requested a package and reads almost nothing.
 fn asked(server: &Server, api: &Api, id: &str) -> Result<Socket> {
     let address = server.base.trim_start_matches("http://");
     let send = || -> std::io::Result<Socket> {
@@ -118,7 +119,7 @@ fn asked(server: &Server, api: &Api, id: &str) -> Result<Socket> {
     send().context(|| "a reader cannot ask".into())
 }
 
-/// The status that a reader is answered with. It reads no further.
+/// The status of a reader's answer. The reader reads nothing else.
 fn status(mut reader: &Socket) -> Result<String> {
     let mut begin = [0; "HTTP/1.1 200".len()];
     reader.read_exact(&mut begin).context(|| "a reader is not answered".into())?;
@@ -129,13 +130,13 @@ fn held(server: &Server, work: &Path) -> Result<BTreeMap<PathBuf, u64>> {
     server.nameless_files(&work.join("unnamed-"))
 }
 
-/// The most packages, and the most bytes of them, that were on the disk at a time.
+/// The most packages, and the most bytes of packages, that were on the disk at a time.
 fn most_held(server: &Server, work: &Path, done: &AtomicBool) -> Result<(usize, u64)> {
     let mut most = (0, 0);
     while !done.load(Ordering::Relaxed) {
         let held = held(server, work)?;
         most = (most.0.max(held.len()), most.1.max(held.values().sum()));
-        thread::sleep(LOOK_AGAIN);
+        thread::sleep(COUNT_AGAIN);
     }
     Ok(most)
 }
@@ -147,7 +148,7 @@ fn freed(server: &Server, work: &Path) -> Result<()> {
         if begun.elapsed() > PATIENCE {
             return Err(Failure::new("packages of clients that have disconnected are still on the disk"));
         }
-        thread::sleep(LOOK_AGAIN);
+        thread::sleep(COUNT_AGAIN);
     }
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Custom reports whose SQL has no end, makes gigabytes out of nothing, or does more than read. Each is refused or ends;
-//! a cancel ends its work, which is told by the processor time of the service and not by a clock; others go on.
+//! Custom reports whose SQL does not end, makes gigabytes out of nothing, or does more than read. Each is refused or ends.
+//! A cancel ends its work, which the processor time of the service shows, not a clock. Other reports continue.
 
 use super::{PATIENCE, once, said};
 use crate::api::Api;
@@ -10,14 +10,14 @@ use std::path::Path;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// Statements that are no queries: a service with one of them does not start.
+/// Statements that are not queries: a service with one of them must not start.
 const NO_QUERIES: [(&str, &str); 3] = [
     ("insert", "INSERT INTO accounts SELECT * FROM accounts"),
     ("copy", "COPY accounts TO 'copied.csv'"),
     ("external", "CREATE EXTERNAL TABLE t STORED AS PARQUET LOCATION 'tables/accounts'"),
 ];
 
-/// Queries that work for ever, or for much longer than anybody waits.
+/// Queries that never end, or run for much longer than anybody waits.
 const ENDLESS: [(&str, &str); 3] = [
     (
         "cross",
@@ -37,7 +37,7 @@ const ENDLESS: [(&str, &str); 3] = [
     ),
 ];
 
-/// Queries that no bound lets come to an end with rows.
+/// Queries that a limit ends before they give rows.
 const BOUNDED: [(&str, &str); 5] = [
     (
         "recursion",
@@ -57,19 +57,20 @@ const BOUNDED: [(&str, &str); 5] = [
     ),
 ];
 
-/// Memory of plans, and the most that the process may hold with what it has besides, in KiB.
+/// Memory that plans may hold.
 const MEMORY: &str = "256MiB";
+/// Memory that the whole process may hold, in KiB.
 const MEMORY_MAX_KIB: u64 = 1 << 20;
-/// Processor time of a query before it is cancelled, and the most that may pass after its cancel, in ticks of a hundredth
-/// of a second.
+/// Processor time that a query takes before it is cancelled, in ticks of a hundredth of a second.
 const WORKED: u64 = 100;
+/// Processor time that the service may take after the cancel, in ticks.
 const QUIET_MAX: u64 = 500;
-/// Looks in a row at a process none of whose threads is at work, or waits for a processor.
+/// The process is quiet when so many checks in a row have found no thread that runs or waits for a processor.
 const QUIET_LOOKS: u32 = 10;
-/// Pause between looks.
-const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// Pause between two checks.
+const CHECK_AGAIN: Duration = Duration::from_millis(20);
 
-/// Each of them.
+/// Runs each of them.
 pub fn without_an_end(installation: &Installation) -> Result<()> {
     for (name, sql) in NO_QUERIES {
         refused(installation, name, sql)?;
@@ -80,7 +81,7 @@ pub fn without_an_end(installation: &Installation) -> Result<()> {
     let own = [
         ("MUSTER__REPORTS__DEFINITIONS", &*definitions),
         ("MUSTER__ENGINE__MEMORY_LIMIT", MEMORY),
-        // As by default: a report that finds no memory is tried again.
+        // The default: a report that finds no memory is tried again.
         ("MUSTER__WORKER__ATTEMPTS_MAX", "3"),
     ];
     let settings = [&once()[..], &own].concat();
@@ -97,7 +98,7 @@ pub fn without_an_end(installation: &Installation) -> Result<()> {
             if begun.elapsed() > PATIENCE {
                 return Err(Failure::new(format!("{name} does not work")));
             }
-            sleep(LOOK_AGAIN);
+            sleep(CHECK_AGAIN);
         }
         go_on(installation, &server.connect(&installation.application)?, name)?;
         match api.cancel(&id)? {
@@ -127,7 +128,7 @@ fn refused(installation: &Installation, name: &'static str, sql: &'static str) -
     let folder = installation.data.join("refused");
     define(&folder, &[(name, sql)])?;
     let setting = format!("MUSTER__REPORTS__DEFINITIONS={}", folder.display());
-    // A service that starts is ended.
+    // A service that starts is ended after a minute.
     let under = ["timeout", "60", "env", &setting];
     match said(installation, &under, &["serve", "--listen", "127.0.0.1:0"])? {
         (Some(1), text) if text.contains("expected one SELECT") => {}
@@ -141,7 +142,7 @@ fn refused(installation: &Installation, name: &'static str, sql: &'static str) -
     }
 }
 
-/// Writes a definition for each query in a folder that has no others.
+/// Writes a definition for each query to a folder without other definitions.
 fn define(folder: &Path, queries: &[(&str, &str)]) -> Result<()> {
     let unwritten = || format!("definitions cannot be written to {}", folder.display());
     if folder.exists() {
@@ -160,7 +161,7 @@ fn define(folder: &Path, queries: &[(&str, &str)]) -> Result<()> {
     Ok(())
 }
 
-/// The fixed reports must end well during, or after, what the name says.
+/// The fixed reports must end with a file during, or after, what `during` names.
 fn go_on(installation: &Installation, api: &Api, during: &str) -> Result<()> {
     for report in installation.reports() {
         let outcome = api.ended(&api.start(&report)?, PATIENCE)?;
@@ -172,7 +173,7 @@ fn go_on(installation: &Installation, api: &Api, during: &str) -> Result<()> {
     Ok(())
 }
 
-/// Waits until no thread of the service is at work. Until then it may take only so much processor time.
+/// Waits until no thread of the service works. Until then it may take at most [`QUIET_MAX`].
 fn falls_quiet(server: &Server) -> Result<()> {
     let (before, mut quiet) = (server.busy_ticks()?, 0);
     while quiet < QUIET_LOOKS {
@@ -184,7 +185,7 @@ fn falls_quiet(server: &Server) -> Result<()> {
             )));
         }
         quiet = if server.is_at_work()? { 0 } else { quiet + 1 };
-        sleep(LOOK_AGAIN);
+        sleep(CHECK_AGAIN);
     }
     Ok(())
 }
