@@ -11,7 +11,6 @@ mod licences;
 mod markdown;
 mod messages;
 mod sizes;
-mod source;
 mod words;
 
 use crate::docs;
@@ -23,7 +22,7 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
     let files = files::Files::read(workspace)?;
     let rules: [(&str, Vec<String>); 8] = [
         ("crate edges", edges::faults(workspace, &files)?),
-        ("documents", documents::faults(workspace, &files)?),
+        ("documents", documents::faults(&files)),
         ("generated documents", docs::faults(workspace)?),
         ("import circles", circles::faults(&files)),
         ("licences", licences::faults(workspace, &files)?),

@@ -11,6 +11,8 @@ mod config;
 mod crash;
 mod data_dir;
 mod demo;
+#[cfg(test)]
+mod documents;
 mod failure;
 mod ids;
 mod issuers;
