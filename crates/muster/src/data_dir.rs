@@ -30,9 +30,9 @@ use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use crate::person;
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_engine::reading::check;
 use muster_http::{SecretKey, TokenIssuer};
 use muster_render::evidence::SigningKey;
+use muster_reports::Catalogue;
 use muster_reports::audit::AuditOperation;
 use muster_reports::caller::{Caller, DataScope};
 use muster_reports::ids::{ClientId, TaskId, TenantId};
@@ -40,7 +40,6 @@ use muster_reports::ports::{AuditEvent, AuditTrail, Clock, Ids};
 use muster_reports::retention::CataloguedSnapshot;
 use muster_reports::step::{Step, taken};
 use muster_reports::trace::Trace;
-use muster_reports::{Catalogue, ReportDefinition};
 use muster_runs::{Events, Lock, ResultFiles, find_snapshot, lock, lock_refresh};
 use muster_store::{Deciding, Place, SealKey, Store};
 use std::path::{Path, PathBuf};
@@ -314,62 +313,6 @@ fn clear(folder: &Path) -> std::io::Result<()> {
 /// # Errors
 /// With the file of a definition that cannot be read or used.
 pub fn catalogue(settings: &Settings) -> Result<Catalogue> {
-    let mut catalogue = Catalogue::built_in();
-    if let Some(folder) = &settings.reports.definitions {
-        add_definitions(&mut catalogue, &settings.data.dir.join(folder))?;
-    }
-    Ok(catalogue)
-}
-
-/// Adds every `*.toml` of `folder`, in the order of their names.
-fn add_definitions(catalogue: &mut Catalogue, folder: &Path) -> Result {
-    let unreadable = || format!("reports.definitions: folder {} cannot be read", folder.display());
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).context(unreadable)? {
-        let path = entry.context(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    for path in files {
-        let place = path.display().to_string();
-        let text = std::fs::read_to_string(&path).context(|| format!("{place} cannot be read"))?;
-        let definition = ReportDefinition::from_toml(&text, &place)?;
-        check(&definition).context(|| place.clone())?;
-        catalogue.add(definition)?;
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::*;
-
-    /// What becomes of a folder with one definition whose population has this text.
-    fn added(population: &str) -> Result {
-        let folder = tempfile::tempdir().unwrap();
-        let text = format!(
-            "id = \"mine\"\nversion = 1\nname = \"Mine\"\ndescription = \"d\"\nrow = \"r\"\nformats = [\"CSV\"]\n\
-             order_by = [\"n\"]\nquery = \"SELECT id AS n FROM accounts\"\npopulation = \"{population}\"\n\
-             [[columns]]\nname = \"n\"\nlabel = \"N\"\nmeaning = \"m\"\n"
-        );
-        std::fs::write(folder.path().join("mine.toml"), text).unwrap();
-        add_definitions(&mut Catalogue::built_in(), folder.path())
-    }
-
-    #[test]
-    fn a_definition_that_does_more_than_read_is_refused_before_the_service_starts() {
-        added("SELECT count(*) FROM accounts").unwrap();
-        for text in ["COPY accounts TO 'x.csv'", "SELECT 1; SELECT 2", "SET a.b = 1"] {
-            let refused = muster_reports::error::error_chain(&added(text).unwrap_err());
-            assert!(
-                refused.contains("mine.toml")
-                    && refused.contains("population: it is")
-                    && refused.contains("SELECT"),
-                "{refused}"
-            );
-        }
-    }
+    let folder = settings.reports.definitions.as_ref().map(|folder| settings.data.dir.join(folder));
+    Ok(muster_runs::catalogue(folder.as_deref())?)
 }

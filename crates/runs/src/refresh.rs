@@ -7,6 +7,10 @@
 //! - only the process that has the lock refreshes;
 //! - a refresh is in the audit trail before it begins, and its end is too: the published snapshot, or why there is none.
 
+mod summary;
+
+pub use summary::{RefreshSummary, SourceSummary};
+
 use crate::Events;
 use crate::snapshots::{Expiry, ExpiryExtent, Snapshots};
 use chrono::{DateTime, Utc};
