@@ -26,7 +26,7 @@ mod token_keys;
 
 use crate::clock::SystemClock;
 use crate::config::Settings;
-use crate::failure::{Context, Failure, Result};
+use crate::failure::{Failure, Result};
 use crate::ids::SystemIds;
 use crate::person;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -38,9 +38,8 @@ use muster_reports::caller::{Caller, DataScope};
 use muster_reports::ids::{ClientId, TaskId, TenantId};
 use muster_reports::ports::{AuditEvent, AuditTrail, Clock, Ids};
 use muster_reports::retention::CataloguedSnapshot;
-use muster_reports::step::{Step, taken};
 use muster_reports::trace::Trace;
-use muster_runs::{Events, Lock, ResultFiles, find_snapshot, lock, lock_refresh};
+use muster_runs::{Events, Lock, ResultFiles, clear_work, find_snapshot, lock};
 use muster_store::{Deciding, Place, SealKey, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -223,11 +222,7 @@ impl DataDir {
     /// Removes what runs of a process that was killed have left behind, unless a refresh uses the folder.
     /// To be called under the lock of serving and before the engine is opened.
     pub fn clear_work(&self) -> Result {
-        let Ok(_lock) = lock_refresh(&self.shared, &self.own_tables_dir()?) else { return Ok(()) };
-        let work = self.work_dir()?;
-        clear(&work).context(|| format!("folder {} cannot be cleared", work.display()))?;
-        taken(Step::WorkCleared);
-        Ok(())
+        Ok(clear_work(&self.shared, &self.own_tables_dir()?, &self.work_dir()?)?)
     }
 
     /// The reports there are.
@@ -288,24 +283,6 @@ fn look_for(settings: &Settings, adopt: bool) -> Result {
         "{} is no data directory: `muster source add` and `muster serve --init` make one, --data DIR names another",
         dir.display()
     )))
-}
-
-/// What a file system keeps in its first folder.
-const LOST_AND_FOUND: &str = "lost+found";
-
-/// Removes what is in a folder. The folder stays: it may be a link's end, or where a file system is mounted.
-fn clear(folder: &Path) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_name() == LOST_AND_FOUND {
-            continue;
-        }
-        match entry.file_type()?.is_dir() {
-            true => std::fs::remove_dir_all(entry.path())?,
-            false => std::fs::remove_file(entry.path())?,
-        }
-    }
-    Ok(())
 }
 
 /// The reports there are: the built-in ones and those of the folder of definitions.

@@ -32,6 +32,7 @@ mod source_check;
 mod sweep;
 mod thousands;
 pub mod trash;
+mod work;
 
 pub use comparison::Comparisons;
 pub use copies::Copies;
@@ -49,6 +50,7 @@ pub use snapshots::{Expiry, ExpiryExtent, Snapshots, find_snapshot};
 pub use source_check::CheckedSource;
 pub use sweep::{Sweep, Swept};
 pub use thousands::thousands;
+pub use work::clear_work;
 
 use muster_reports::audit::AuditOperation;
 use muster_reports::ports::AuditEvent;
