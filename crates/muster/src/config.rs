@@ -4,7 +4,7 @@
 //! plain values. The layers are in `layers`, the checks that one value alone cannot fail in `checks`.
 //!
 //! Invariants:
-//! - an unknown key is an error wherever it stands, and an error names its place: the file and the key,
+//! - an unknown key is an error in every layer, and an error names its place: the file and the key,
 //!   the variable, or the flag;
 //! - no setting is shown with a secret in it, so the effective settings may be shown: keys are files, and
 //!   the password in `store.url` is left out wherever it is written.
@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-/// A setting that cannot be used: where it stands and what was expected.
+/// A setting that cannot be used: its place and what was expected.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {reason}")]
 pub struct ConfigError {

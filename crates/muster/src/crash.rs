@@ -22,7 +22,7 @@ pub fn arm(at: Option<OsString>) -> Result {
     let (step, time) = read(&text).ok_or_else(|| {
         let known: Vec<_> = Step::ALL.iter().map(|step| step.name()).collect();
         Failure::usage(format!(
-            "{VARIABLE} is {text:?}: expected a step, with a number of at least 1 behind a colon if it is not the \
+            "{VARIABLE} is {text:?}: expected a step, with a number of at least 1 after a colon if it is not the \
              first: {}",
             known.join(", ")
         ))

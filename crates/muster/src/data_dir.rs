@@ -12,10 +12,10 @@
 //! refresh.lock     held by the one process that refreshes
 //! ```
 //! With `store.url` several processes, also on several machines, share one PostgreSQL database. Then
-//! `installation`, `keys/`, `tables/`, `results/` and `refresh.lock` lie in the folder `data.shared`, which all of them
+//! `installation`, `keys/`, `tables/`, `results/` and `refresh.lock` are in the folder `data.shared`, which all of them
 //! see, and each process has a data directory of its own with `work/` and `service.lock`.
 //!
-//! Commands may open it beside a running service: what they change is one transaction. What only one
+//! Commands may open it while a service runs: what they change is one transaction. What only one
 //! process may do takes a lock, which the system frees with the process however it ends: on the file, and on a folder,
 //! because a file that somebody removes is locked by nobody.
 
@@ -280,7 +280,7 @@ fn look_for(settings: &Settings, adopt: bool) -> Result {
         )));
     }
     Err(Failure::new(format!(
-        "{} is no data directory: `muster source add` and `muster serve --init` make one, --data DIR names another",
+        "{} is not a data directory: `muster source add` and `muster serve --init` make one, --data DIR names another",
         dir.display()
     )))
 }

@@ -338,8 +338,8 @@ fn wrong_use_ends_with_2_and_names_what_was_expected() {
 fn a_missing_data_directory_is_not_made_by_a_list() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    assert!(fails(&muster(&data, &["source", "list"]), 1).contains("is no data directory"));
-    assert!(fails(&muster(&data, &["refresh"]), 1).contains("is no data directory"));
+    assert!(fails(&muster(&data, &["source", "list"]), 1).contains("is not a data directory"));
+    assert!(fails(&muster(&data, &["refresh"]), 1).contains("is not a data directory"));
     assert!(!data.exists());
 }
 

@@ -37,7 +37,7 @@ impl Settings {
                 format!(
                     "{listen} can be reached by others and this service speaks plain HTTP: expected a loopback \
                      address, server.tls_certificate and server.tls_key, or server.behind_proxy = true behind a \
-                     proxy that ends TLS"
+                     proxy that terminates TLS"
                 ),
             ));
         }

@@ -1,4 +1,4 @@
-//! `[[auth.issuers]]`: issuers whose access tokens are accepted beside our own.
+//! `[[auth.issuers]]`: external issuers whose access tokens are accepted.
 //!
 //! A secret is not among the keys: an issuer's tokens are checked with its public keys, and symmetric
 //! algorithms cannot be named.
@@ -132,7 +132,7 @@ impl Issuer {
         let told = self.application_claim.is_some() && self.application_value.is_some();
         match self.callers {
             Callers::Claim if !told => {
-                fault("callers", "claim: expected application_claim and application_value beside it")
+                fault("callers", "claim: expected application_claim and application_value too")
             }
             Callers::Subject | Callers::Users | Callers::Applications
                 if self.application_claim.is_some() || self.application_value.is_some() =>
