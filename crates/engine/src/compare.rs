@@ -1,8 +1,8 @@
-//! Two snapshots compared: identities and accounts that were added, removed or changed, attribute by attribute.
+//! Compares two snapshots: identities and accounts that were added, removed or changed, attribute by attribute.
 //!
-//! One plan joins both versions of a table by id, keeps the rows whose content digests differ, and sorts
-//! them; what changed in a row is found batch by batch on the way out. The join is by merging, which spills
-//! like the sorts before it, so that memory does not grow with the tables.
+//! One plan joins both versions of a table by id, keeps the rows whose content digests differ, and sorts them. The
+//! differences within a row are found batch by batch when rows are read. The join is a sort-merge join, which spills,
+//! so memory does not grow with the tables.
 
 use crate::declared::{ACCOUNTS, Column, Compared, Holds, IDENTITIES, Table};
 use crate::error::{EngineError, Result};
@@ -18,25 +18,25 @@ use muster_reports::SnapshotManifest;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Columns of the rows of a comparison, all of them texts. A row of something that was added or removed has no
-/// attribute; of a multi-valued attribute the values are joined as in reports.
+/// Columns of a comparison, all of them texts. If an object was added or removed, `attribute` is null. The values of a
+/// multi-valued attribute are joined as in reports.
 pub const COLUMNS: [&str; 8] = ["object", "change", "id", "source", "name", "attribute", "old", "new"];
 
 /// The tables that are compared, in this order.
 const KINDS: [&str; 2] = [IDENTITIES, ACCOUNTS];
 
-/// One kind of object, and how its table is read.
+/// A table that is compared, and how it is read.
 struct Kind {
     table: &'static str,
     declared: Compared,
-    /// Name in the comparison, and the column.
+    /// Texts: name in the comparison, and column.
     texts: Vec<(&'static str, &'static str)>,
-    /// Columns of lists.
+    /// Lists: name in the comparison, and column.
     lists: Vec<(&'static str, &'static str)>,
 }
 
 impl Kind {
-    /// A table's rows as its declaration has them compared.
+    /// From the table's declaration; `None` if it is not compared.
     fn of(table: &Table) -> Option<Self> {
         let shown = |column: &Column| Some((column.shown?, column.name));
         let of = |is_it: fn(Holds) -> bool| {
@@ -52,8 +52,8 @@ impl Kind {
 }
 
 impl Engine {
-    /// What differs from `old` to `new`: identities by name, then accounts by source and native identity, each
-    /// with its attributes by name.
+    /// The differences from `old` to `new`: identities by name, then accounts by source and native identity, each with
+    /// its attributes by name.
     ///
     /// # Errors
     /// When a table of either snapshot cannot be opened, or the engine has stopped.
@@ -88,7 +88,7 @@ fn schema() -> SchemaRef {
 }
 
 impl Kind {
-    /// One row for each object that is not the same on both sides, its columns twice.
+    /// One row for each object that differs, with the columns of both sides.
     async fn differing(&self, context: &SessionContext) -> Result<DataFrame> {
         let columns: Vec<&str> = self.texts.iter().chain(&self.lists).map(|(_, column)| *column).collect();
         let texts =
@@ -122,7 +122,7 @@ impl Kind {
         context.sql(&sql).await.map_err(|e| EngineError::plan("comparison", e))
     }
 
-    /// The rows of a comparison for a batch of differing objects.
+    /// The rows of the comparison for a batch of differing objects.
     fn changes(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let failed = |e| EngineError::plan("comparison", e);
         let text = |name: &str| column(batch, name).and_then(|column| texts(&column));
@@ -175,7 +175,7 @@ impl Kind {
     }
 }
 
-/// A column of either side.
+/// A column of one side.
 enum Cells {
     Texts(StringArray),
     Lists(ArrayRef),

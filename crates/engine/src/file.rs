@@ -1,4 +1,4 @@
-//! A Parquet file while it is written.
+//! Writes a Parquet file.
 
 use crate::error::{EngineError, Result};
 use datafusion::arrow::array::RecordBatch;
@@ -9,14 +9,14 @@ use datafusion::parquet::file::properties::WriterProperties;
 use std::fs::File;
 use std::path::PathBuf;
 
-/// One file; without [`ParquetFile::close`] it is no file that can be read.
+/// One open file. It can be read only after [`ParquetFile::close`].
 pub(crate) struct ParquetFile {
     path: PathBuf,
     writer: ArrowWriter<File>,
 }
 
 impl ParquetFile {
-    /// Begins a file whose pieces have `group_rows` rows: what the writer holds before it is written.
+    /// Creates a file with row groups of `group_rows` rows. The writer holds one row group in memory.
     pub(crate) fn create(path: PathBuf, schema: SchemaRef, group_rows: usize) -> Result<Self> {
         let file =
             File::create(&path).map_err(|e| EngineError::io(format!("creating {}", path.display()), e))?;
@@ -35,7 +35,7 @@ impl ParquetFile {
         self.writer.write(batch).map_err(|e| failed(&self.path, e))
     }
 
-    /// Ends the file; where it is.
+    /// Completes the file and returns its path.
     pub(crate) fn close(self) -> Result<PathBuf> {
         match self.writer.close() {
             Ok(_) => Ok(self.path),

@@ -1,7 +1,7 @@
-//! DataFusion and Delta behind one door: identity tables, refresh, and the plan of each report.
+//! The query engine: identity tables, refresh, and the plan of each report.
 //!
-//! No other crate names DataFusion or Delta. What goes in are source definitions and a manifest of table
-//! versions; what comes out are record batches and the next manifest.
+//! No other crate names DataFusion or Delta. Callers pass source definitions and a manifest of table versions. They get
+//! record batches and the next manifest.
 
 pub mod compare;
 mod declared;

@@ -1,9 +1,9 @@
-//! Documents that are written from the code: a test fails where one of them is stale. `cargo xtask docs` runs these tests
-//! with `UPDATE_PAGES=1`, which writes them.
+//! Documents that are generated from the code. A test fails if one is stale. `cargo xtask docs` runs these tests with
+//! `UPDATE_PAGES=1`, which writes the documents.
 
 use std::path::PathBuf;
 
-/// Holds a document of the repository against what the code says.
+/// Compares a document of the repository with the generated text.
 pub(crate) fn check(document: &str, text: &str) {
     let path = PathBuf::from("../..").join(document);
     if std::env::var_os("UPDATE_PAGES").is_some() {

@@ -1,12 +1,12 @@
-//! Large tables in pieces: each file holds the rows of one piece, which follows from a row's id alone, so that a change
-//! of few rows writes few files and keeps the others.
+//! Large tables are divided into partitions. Each file holds the rows of one partition. The partition of a row depends
+//! only on the row's id, so a refresh that changes few rows writes few files and keeps the others.
 //!
-//! Accounts are in pieces of their source; how many pieces there are is settled when a group of rows is written whole.
-//! A file's name says all of it: group, piece, number of pieces, snapshot. Other programs need to know none of this:
-//! the table's log names the files.
+//! Accounts are divided by source first: the rows of one source are a *group*. The number of partitions of a group
+//! changes only when the whole group is written. The name of a file contains group, partition, number of partitions and
+//! snapshot. Other programs do not need these names: the table's log lists the files.
 //!
-//! Invariants: rows of one group and piece are in files of that name and nowhere else; memory is bounded, whatever the
-//! number of pieces.
+//! Invariants: the rows of a group and partition are in files of that name and nowhere else; memory is bounded,
+//! whatever the number of partitions.
 
 use crate::declared::{Table, Writing};
 use crate::error::{EngineError, Result};
@@ -23,32 +23,33 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-/// A table in pieces.
+/// How a table is divided.
 pub(crate) struct Layout {
-    /// Its name.
+    /// Name of the table.
     pub(crate) table: &'static str,
-    /// The column by which it is divided first; each value is a group of its own.
+    /// The column by which the table is divided first. Each value is a group.
     pub(crate) group: Option<&'static str>,
-    /// The relation of a refresh that has the ids of the rows that came, changed or went.
+    /// The relation of the refresh that has the ids of the rows that were added, changed or removed.
     pub(crate) touched: &'static str,
-    /// Rows that a piece should have.
+    /// Target number of rows of a partition.
     rows: u64,
 }
 
-/// Pieces that a group has at most: as many files may be open at a time.
+/// Most partitions of a group. This many files may be open at a time.
 const PIECES_MAX: u32 = 128;
-/// How often a group may have the rows that its pieces should have before it is divided anew.
+/// A group is divided into more partitions when it has more than this many times the target number of rows.
 const GROWTH_MAX: u64 = 4;
-/// Rows that are gathered before they are divided, in pieces' worth: few at a time would be divided slowly.
+/// Rows that are collected before they are distributed, as a multiple of the target size of a partition. Distributing
+/// small batches would be slow.
 const PIECES_AT_ONCE: u64 = 4;
-/// Bytes that open files may hold in memory together.
+/// Most bytes that open files may hold in memory together.
 const OPEN_BYTES_MAX: usize = 256 << 20;
 
-/// A group and a piece of it.
+/// A group and the number of a partition in it.
 pub(crate) type PieceKey = (String, u32);
 
 impl Layout {
-    /// The layout of a table; `None` for one that is written whole.
+    /// The partitioning of a table; `None` if the table is not partitioned.
     pub(crate) fn of(table: &Table) -> Option<Self> {
         match table.writing {
             Writing::Pieces { group, rows, touched } => {
@@ -58,23 +59,23 @@ impl Layout {
         }
     }
 
-    /// How many pieces so many rows should be in.
+    /// The number of partitions for a number of rows.
     fn pieces(&self, rows: u64) -> u32 {
         u32::try_from(rows.div_ceil(self.rows)).unwrap_or(u32::MAX).clamp(1, PIECES_MAX)
     }
 
-    /// Whether a group has outgrown its pieces.
+    /// Whether a group has too many rows for its number of partitions.
     fn outgrown(&self, rows: u64, pieces: u32) -> bool {
         pieces < PIECES_MAX && rows > GROWTH_MAX * self.rows * u64::from(pieces)
     }
 }
 
-/// A group as files are named by it.
+/// The name of a group in file names.
 fn group_name(value: Option<&str>) -> String {
     value.map_or_else(|| "all".to_owned(), |value| stable_id(["group", value])[..16].to_owned())
 }
 
-/// The piece of an id among `pieces`: by its first digits, so that the order of pieces is that of ids.
+/// The partition of an id. It follows from the first digits of the id, so partitions are in the order of ids.
 fn piece_of(id: &str, pieces: u32) -> u32 {
     let digits = id.bytes().take(8).fold((0u64, 0), |(number, length), byte| {
         (number * 16 + u64::from(char::from(byte).to_digit(16).unwrap_or(0)), length + 1)
@@ -83,7 +84,7 @@ fn piece_of(id: &str, pieces: u32) -> u32 {
     u32::try_from((number * u64::from(pieces)) >> 32).expect("a 32-bit fraction of a u32 is one")
 }
 
-/// What the name of a file says.
+/// The parts of a file name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct FileName {
     group: String,
@@ -105,18 +106,18 @@ impl FileName {
     }
 }
 
-/// Which files of a version are written again and which remain.
+/// Which files of a version are kept and which are written again.
 pub(crate) struct Division {
-    /// Files that remain.
+    /// Files that are kept.
     pub(crate) kept: Vec<PieceFile>,
-    /// Files whose rows, but for those that are touched, are written again.
+    /// Files to write again: their rows without the touched ones are copied.
     pub(crate) rewritten: Vec<PieceFile>,
-    /// How many pieces each group has.
+    /// Number of partitions of each group.
     pieces: BTreeMap<String, u32>,
 }
 
 impl Division {
-    /// A table that is written whole, whose groups have so many rows.
+    /// Writes the whole table. `groups` has the number of rows of each group.
     pub(crate) fn whole(layout: &Layout, groups: impl IntoIterator<Item = (Option<String>, u64)>) -> Self {
         let pieces = groups
             .into_iter()
@@ -125,8 +126,8 @@ impl Division {
         Self { kept: Vec::new(), rewritten: Vec::new(), pieces }
     }
 
-    /// A table some of whose rows are written again: `touched` names them, by their group and id. `None` when the
-    /// files are not in pieces.
+    /// Writes only the partitions with rows in `touched`, which has their group and id. `None` if the existing files
+    /// are not partitioned.
     pub(crate) async fn of_touched(
         layout: &Layout,
         files: Vec<PieceFile>,
@@ -163,11 +164,11 @@ impl Division {
     }
 }
 
-/// Which pieces hold touched rows.
+/// The partitions that contain touched rows.
 struct TouchedIds {
-    /// Touched rows of each group.
+    /// Number of touched rows in each group.
     rows: BTreeMap<String, u64>,
-    /// The pieces of groups that are known.
+    /// Partitions to write, of groups that exist already.
     pieces: BTreeSet<PieceKey>,
 }
 
@@ -195,7 +196,7 @@ impl TouchedIds {
 struct Keys<'a> {
     ids: &'a datafusion::arrow::array::StringArray,
     groups: Option<&'a datafusion::arrow::array::StringArray>,
-    /// Names of the groups that came so far: hashing each row's would take longer than writing it.
+    /// Cache of group names: hashing the value of each row would take longer than writing the row.
     names: std::cell::RefCell<BTreeMap<String, String>>,
 }
 
@@ -226,7 +227,7 @@ impl<'a> Keys<'a> {
     }
 }
 
-/// Writes the rows of a frame into the files of their pieces; returns those.
+/// Writes the rows of a frame into the files of their partitions. Returns the files.
 pub(crate) async fn write(
     layout: &Layout,
     dir: &Path,
@@ -271,7 +272,7 @@ struct PieceWriter<'a> {
 }
 
 impl Drop for PieceWriter<'_> {
-    /// What was not closed is no file that anybody may see.
+    /// Removes files that were not closed: they are incomplete.
     fn drop(&mut self) {
         for (name, _, _) in self.open.values() {
             let path = self.dir.join(name);
@@ -287,7 +288,7 @@ impl PieceWriter<'_> {
         EngineError::data(format!("writing the files of table {:?}", self.layout.table), error)
     }
 
-    /// Divides the rows that wait among their pieces.
+    /// Distributes the collected rows to their partitions.
     fn divide(&mut self) -> Result<()> {
         let batches = std::mem::take(&mut self.waiting);
         self.waiting_rows = 0;
@@ -330,7 +331,7 @@ impl PieceWriter<'_> {
         Ok((name, 0, writer.map_err(|e| self.failed(e))?))
     }
 
-    /// Writes out what the open files hold in memory, the largest first, until it is within the bound.
+    /// Flushes open files, the largest first, until their memory is within the limit.
     fn release(&mut self) -> Result<()> {
         let mut held: usize = self.open.values().map(|(_, _, writer)| writer.memory_size()).sum();
         while held > OPEN_BYTES_MAX {
@@ -367,7 +368,7 @@ mod tests {
 
     #[test]
     fn ids_fall_into_pieces_in_their_order() {
-        // A quarter of all ids begins with 0 to 3, the next with 4 to 7.
+        // A quarter of all ids begins with the digits 0 to 3, the next quarter with 4 to 7.
         for (id, piece) in
             [("00000000", 0), ("3fffffffff", 0), ("40000000", 1), ("7f", 1), ("80", 2), ("ffffffff", 3)]
         {

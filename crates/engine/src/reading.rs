@@ -1,8 +1,9 @@
-//! SQL of report definitions reads the tables of one snapshot and does nothing else.
+//! Restricts the SQL of report definitions to reading the tables of one snapshot.
 //!
-//! Whoever may write a definition may not write files or tables, change settings, or read past a caller's data scope. So
-//! a text is one query; no plan of it may define, change or copy anything; and the only tables that it can name are those
-//! which its session knows: a file is none of them, and functions that make tables are taken away.
+//! The author of a definition must not be able to write files or tables, change settings, or read outside the caller's
+//! data scope. So each text must be one query, and its plan may not define, change or copy anything. It can name only
+//! the tables that the session has registered: file names are not accepted as tables, and functions that make tables
+//! are removed from the session.
 
 use crate::declared::TABLES;
 use crate::error::{EngineError, Result};
@@ -16,10 +17,10 @@ use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use muster_reports::ReportDefinition;
 use std::collections::BTreeSet;
 
-/// Checks the texts of a definition as far as that needs no snapshot; the tables of snapshots that they name.
+/// Checks the SQL texts of a definition without a snapshot. Returns the snapshot tables that they name.
 ///
 /// # Errors
-/// `Invalid` with the place of a text that is no query, or more than one.
+/// `Invalid`, which names the text, if a text is not exactly one query.
 pub fn check(definition: &ReportDefinition) -> Result<BTreeSet<&'static str>> {
     let mut named = BTreeSet::new();
     if definition.search {
@@ -41,19 +42,19 @@ pub fn check(definition: &ReportDefinition) -> Result<BTreeSet<&'static str>> {
     Ok(named)
 }
 
-/// Takes from a session what makes tables out of something else than the tables it was given.
+/// Removes all table functions from a session, so that its queries can read registered tables only.
 pub(crate) fn limit(context: &SessionContext) {
     let functions: Vec<_> = context.state().table_functions().keys().cloned().collect();
     functions.iter().for_each(|name| context.deregister_udtf(name));
 }
 
-/// Plans a query in a session that was limited.
+/// Plans a query in a session that [`limit`] has restricted.
 ///
 /// # Errors
-/// When the text is anything else than one query, or does not fit the tables.
+/// If the text is not exactly one query, or does not fit the tables.
 pub(crate) async fn plan(context: &SessionContext, sql: &str) -> datafusion::error::Result<DataFrame> {
     one_query(sql).map_err(DataFusionError::Plan)?;
-    // A query can have other statements inside it.
+    // A query can contain other statements.
     let reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
     context.sql_with_options(sql, reading).await
 }
@@ -82,7 +83,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
 
-    /// What is refused before there is a plan.
+    /// Statements that are refused before planning.
     const NO_QUERIES: [&str; 14] = [
         "COPY (SELECT 1) TO '/tmp/muster-copy.csv'",
         "COPY accounts TO 'x.parquet' STORED AS PARQUET",
@@ -100,7 +101,7 @@ mod tests {
         "",
     ];
 
-    /// What is a query and reads, or does, something else.
+    /// Queries that read something other than the tables, or change something.
     const MORE_THAN_READING: [&str; 10] = [
         "SELECT n INTO t FROM accounts",
         "WITH w AS (INSERT INTO accounts SELECT 2) SELECT * FROM w",

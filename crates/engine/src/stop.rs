@@ -1,31 +1,31 @@
-//! A sign that a run is over.
+//! A signal that a run is over.
 //!
-//! Why: a task that is aborted ends where it yields, but a function yields nowhere while it works on a batch, and
-//! neither does a join that finds nothing. Such work looks at the sign instead.
+//! Why: an aborted task ends where it yields. A function does not yield while it works on a batch, and neither does a
+//! join that finds nothing. Such code checks this signal instead.
 
 use datafusion::common::{Result, exec_err};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Whether the run that the work belongs to is over.
+/// The signal, held by code that works for a run.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stop(Arc<AtomicBool>);
 
 impl Stop {
     /// # Errors
-    /// The run is over, and nobody waits for its rows.
+    /// When the run is over, so that nobody waits for its rows.
     pub(crate) fn check(&self) -> Result<()> {
-        // Nothing else is read because of it.
+        // No other memory access depends on this flag.
         if self.0.load(Ordering::Relaxed) { exec_err!("the run is over") } else { Ok(()) }
     }
 }
 
-/// A run, which is over when this is dropped.
+/// A run. It is over when this value is dropped.
 #[derive(Debug, Default)]
 pub(crate) struct Running(Stop);
 
 impl Running {
-    /// The sign for the run's work.
+    /// The signal for the code that works for this run.
     pub(crate) fn stop(&self) -> Stop {
         self.0.clone()
     }

@@ -1,12 +1,12 @@
-//! What keeps the plan of a report within its bounds while it runs, whatever its query says.
+//! Limits that hold while the plan of a report runs, whatever its query says.
 //!
-//! Why: a query of a custom report is anybody's SQL. DataFusion yields where a plan reads; a cross join, a recursive
-//! query or a join that finds nothing reads little and works for hours between two reads, so that neither a cancel
-//! nor another report gets its turn.
+//! Why: anybody may write the SQL of a custom report. DataFusion yields only where a plan reads. A cross join, a
+//! recursive query or a join that finds nothing can compute for hours between two reads. Without limits, a cancel would
+//! have no effect for that time and other reports would wait.
 //!
-//! - Every operator that is fed by another yields after a bounded number of batches and ends when the run is over.
-//! - The filter of a join without keys looks at each of its batches whether the run is over.
-//! - A large batch counts in the memory pool as long as it is the last of its operator.
+//! - Every operator with an input yields after a bounded number of batches, and ends when the run is over.
+//! - The filter of a join without keys checks before each batch whether the run is over.
+//! - A large batch counts in the memory pool until its operator returns the next one.
 //! - A recursive query has a bounded number of rounds.
 
 use crate::stop::Stop;
@@ -35,13 +35,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
-/// Most rounds of a recursive query: levels of a hierarchy, one after another.
+/// Most rounds of a recursive query, such as levels of a hierarchy.
 const ROUNDS_MAX: usize = 1_000;
 
-/// Bytes that a batch may have without being counted; the usual ones have few.
+/// Largest batch, in bytes, that is not counted in the memory pool. Most batches are far smaller.
 const UNCOUNTED_BYTES: usize = 16 << 20;
 
-/// Puts the bounds into a plan. It comes after every other rule, which so sees the operators themselves.
+/// Adds the limits to a plan. This rule runs after all other rules, so that they see the operators without wrappers.
 #[derive(Debug)]
 pub(crate) struct WatchPlan(pub(crate) Stop);
 
@@ -56,7 +56,7 @@ impl PhysicalOptimizerRule for WatchPlan {
 
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         let watched = plan.transform_up(|node| {
-            // What reads yields by itself, and a scan of Delta looks at what it reads from.
+            // A leaf yields by itself. Delta's scan looks for its own leaf, so the leaf must not be wrapped.
             if node.children().is_empty() || node.is::<CooperativeExec>() {
                 return Ok(Transformed::no(node));
             }
@@ -92,12 +92,12 @@ fn with_bounded_rounds(node: Arc<dyn ExecutionPlan>, stop: &Stop) -> Result<Arc<
     node.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
 }
 
-/// An operator whose batches are watched.
+/// An operator with the limits.
 #[derive(Debug, Clone)]
 struct WatchedExec {
     inner: Arc<dyn ExecutionPlan>,
     stop: Stop,
-    /// How often it was begun, where it is the recursive part of a query.
+    /// How often the operator was started, if it is the recursive part of a query.
     rounds: Option<Arc<AtomicUsize>>,
 }
 
@@ -158,7 +158,7 @@ impl ExecutionPlan for WatchedExec {
         if let Some(rounds) = &self.rounds
             && rounds.fetch_add(1, Ordering::Relaxed) >= ROUNDS_MAX
         {
-            // Said of the query, so that its author is told.
+            // A plan error is shown to the query's author.
             return plan_err!(
                 "the recursive query has more than {ROUNDS_MAX} rounds: expected it to end before"
             );
@@ -172,7 +172,7 @@ impl ExecutionPlan for WatchedExec {
 struct WatchedStream {
     inner: SendableRecordBatchStream,
     stop: Stop,
-    /// Bytes of the last batch, if they are many.
+    /// Bytes of the last batch if it is large, else 0.
     counted: MemoryReservation,
 }
 
@@ -203,12 +203,12 @@ impl RecordBatchStream for WatchedStream {
     }
 }
 
-/// Bytes of the rows of a batch, and of no others in the same buffers.
+/// Bytes of the rows of a batch. Other rows in the same buffers are not counted.
 fn bytes(batch: &RecordBatch) -> Result<usize> {
     batch.columns().iter().try_fold(0, |sum, column| Ok(sum + column.to_data().get_slice_memory_size()?))
 }
 
-/// An expression that looks whether the run is over before it is evaluated.
+/// An expression that checks whether the run is over before it is evaluated.
 #[derive(Debug)]
 struct WatchedExpr {
     inner: Arc<dyn PhysicalExpr>,
@@ -307,7 +307,7 @@ mod tests {
             let error = run(&context, ENDLESS).await.unwrap_err();
             assert!(error.to_string().contains("more than 1000 rounds"), "{error}");
             let levels = ENDLESS.replace("FROM t)", "FROM t WHERE n < 500)");
-            // Rounds are those of one run, not of all.
+            // Rounds are counted for each run, not for all runs together.
             for _ in 0..3 {
                 let batches = run(&context, &levels).await.unwrap();
                 let shown =
@@ -319,7 +319,7 @@ mod tests {
 
     #[test]
     fn a_join_that_would_take_years_ends_with_its_run() {
-        // One thread: this task sees the end of the other only if that one yields.
+        // One thread: this task can end the other only if the other yields.
         runtime().block_on(async {
             for sql in [
                 "SELECT count(*) FROM generate_series(1, 1000000) a(x), generate_series(1, 1000000) b(y)",
@@ -328,7 +328,7 @@ mod tests {
                 let running = Running::default();
                 let context = session(running.stop());
                 let task = tokio::spawn(async move { run(&context, sql).await });
-                // Long enough to be in the middle of it.
+                // Wait until the query is running.
                 for _ in 0..100 {
                     tokio::task::yield_now().await;
                 }
@@ -366,7 +366,7 @@ mod tests {
     fn a_large_batch_counts_in_the_memory_pool() {
         runtime().block_on(async {
             let context = session(Stop::default());
-            // Two million numbers are 16 MB for each of eight columns.
+            // Two million numbers take 16 MB in each of eight columns.
             let series = |from: u32| format!("range({from}, {}) AS c{from}", from + 2_000_000);
             let columns: Vec<_> = (0..8).map(series).collect();
             let sql = format!(

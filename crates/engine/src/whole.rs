@@ -1,4 +1,4 @@
-//! A table of a snapshot as it is: what reports rest on, for those who must see it.
+//! Reads the rows of one table of a snapshot, for evidence packages.
 
 use crate::error::{EngineError, Result};
 use crate::scope;
@@ -9,7 +9,8 @@ use muster_reports::caller::DataScope;
 use std::sync::Arc;
 
 impl Engine {
-    /// The rows of a table that `scope` shows, by the columns of `order`, at most `rows_max`: they are held in memory.
+    /// The rows of a table that `scope` shows, sorted by the columns of `order`, at most `rows_max`. All of them are
+    /// held in memory.
     ///
     /// # Errors
     /// When the table cannot be read, or the engine has stopped.

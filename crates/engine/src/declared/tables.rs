@@ -9,11 +9,11 @@ use muster_sources::DocumentType;
 pub(crate) const ACCOUNTS: &str = "accounts";
 /// The table of identities.
 pub(crate) const IDENTITIES: &str = "identities";
-/// What each snapshot so far had, counted. Kept in the newest one, so that a report's trend depends on its snapshot
-/// alone, whatever has become of those before.
+/// The counts of every snapshot so far. The newest snapshot has all of them, so a report's trend depends on its
+/// snapshot only, even if earlier snapshots have been deleted.
 pub(crate) const COUNTS: &str = "snapshot_counts";
 
-/// Every table, in the order in which they are written.
+/// Every table, in the order of writing.
 pub(super) const DECLARED: [Table; 14] = [
     Table {
         row: "a registered source",
@@ -99,7 +99,7 @@ pub(super) const DECLARED: [Table; 14] = [
     documents("role_documents", DocumentType::Roles),
 ];
 
-/// Accounts and identities are lost together: each knows the other.
+/// Accounts and identities are lost together, because their rows refer to each other.
 const KNOWN_SINCE: &str = "since when accounts and people are known and who is gone";
 
 /// A table with these columns.
@@ -117,7 +117,7 @@ const fn listed(name: &'static str, columns: &'static [Column]) -> Table {
     }
 }
 
-/// A table of documents. A step of the refresh leaves its rows under its own name.
+/// A table of documents. A step of the refresh with the same name produces its rows.
 const fn documents(name: &'static str, document_type: DocumentType) -> Table {
     Table {
         row: "a document that is searched; docs/search.md says where they come from",

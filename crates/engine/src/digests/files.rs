@@ -1,4 +1,4 @@
-//! Files of tables, hashed and compared, each once in a process.
+//! Hashes files of tables and compares them, each file once in a process.
 
 use muster_reports::ids::hex;
 use muster_reports::snapshot::TableFile;
@@ -10,13 +10,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-/// Files whose state is known; past them all are hashed again when they are opened.
+/// Most files whose state is known. When there are more, all states are forgotten, and files are hashed again when they
+/// are opened.
 const KNOWN_MAX: usize = 100_000;
 
-/// Bytes that are hashed at once.
+/// Size of the buffer for hashing.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// What is known of files, by table and name: nothing, or what is wrong and when the file was last changed.
+/// Known state of files, by table and name: intact, or damaged with the fault and the file's modification time.
 #[derive(Debug, Default)]
 pub(crate) struct KnownFiles(Mutex<HashMap<(String, String), Known>>);
 
@@ -27,7 +28,7 @@ enum Known {
 }
 
 impl KnownFiles {
-    /// Makes every file be hashed once more.
+    /// Forgets all states, so that every file is hashed again.
     pub(super) fn forget(&self) {
         self.known().clear();
     }
@@ -51,7 +52,7 @@ impl KnownFiles {
         fault
     }
 
-    /// What was wrong with a file, unless it was put back since.
+    /// The fault of a damaged file, unless the file has been replaced since.
     pub(super) fn still_damaged(
         &self,
         dir: &Path,
@@ -66,7 +67,7 @@ impl KnownFiles {
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<(String, String), Known>> {
-        // A panic cannot leave a map of what is known half changed.
+        // A panic cannot leave this map half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -14,7 +14,7 @@ enum Shape {
     Values,
     /// The first value.
     First,
-    /// All values in one text, as multi-valued cells are written (docs/reports.md).
+    /// All values in one text, as in multi-valued cells (docs/reports.md).
     Text,
 }
 
@@ -40,7 +40,8 @@ impl AttributeFunction {
         Self::new("attribute_first", Shape::First)
     }
 
-    /// `attribute_text(map, name)`: the values joined with `; `, a `;` inside one doubled; a single one as it is.
+    /// `attribute_text(map, name)`: the values joined with `; `. A `;` inside a value is doubled. A single value is
+    /// unchanged.
     pub(super) fn text() -> Self {
         Self::new("attribute_text", Shape::Text)
     }
@@ -113,8 +114,8 @@ impl ScalarUDFImpl for AttributeFunction {
     }
 }
 
-/// Values in one text, as multi-valued cells are written: joined with `; `, a `;` inside one doubled; a single one as
-/// it is.
+/// Values in one text, as in multi-valued cells: joined with `; `. A `;` inside a value is doubled. A single value is
+/// unchanged.
 pub(crate) fn cell<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     let mut joined = String::new();
     push_cell(&mut joined, texts);

@@ -1,4 +1,4 @@
-//! `content_digest(...)` and `stable_id(...)`: equal for equal content, whatever the batch or the row order.
+//! `content_digest(...)` and `stable_id(...)`: equal content gives equal results, whatever the batch or the row order.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "Arrow's list of types is not ours")]
 
@@ -14,8 +14,8 @@ use muster_reports::ids::{hex, stable_id};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
-/// `content_digest(a, b, ...)`: 32 hex digits over all values. In a map the order of keys does not
-/// matter; in a list the order of items does.
+/// `content_digest(a, b, ...)`: 32 hex digits over all values. The order of a map's keys and of a list's items does not
+/// matter.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct DigestFunction {
     signature: Signature,
@@ -129,8 +129,8 @@ impl ScalarUDFImpl for DigestFunction {
     }
 }
 
-/// `stable_id(a, b, ...)`: the id made of these texts, as [`muster_reports::ids::stable_id`] makes it;
-/// null when one of them is.
+/// `stable_id(a, b, ...)`: the id for these texts, as [`muster_reports::ids::stable_id`] computes it. Null if one of
+/// them is null.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct StableIdFunction {
     signature: Signature,

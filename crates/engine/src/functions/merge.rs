@@ -1,5 +1,5 @@
-//! `merge_attributes(list of maps)` and `merge_texts(list of lists)`: the united values of all, for sources
-//! whose accounts spread over several rows.
+//! `merge_attributes(list of maps)` and `merge_texts(list of lists)`: the union of all values, for sources with several
+//! rows for one account.
 
 use super::{AttributesColumn, attributes_type, index, strings, texts_type};
 use datafusion::arrow::array::{Array, AsArray, ListBuilder, StringBuilder};

@@ -1,13 +1,13 @@
 //! `refresh_time()` and `no_time()`: the time of a refresh, and a null time.
 //!
-//! Functions and not parameters: a plan's schema is then right from the start. Functions and not text: what stands in
-//! a query's literals is never touched.
+//! These are functions and not parameters, so that a plan's schema is right from the start. They are not substituted
+//! into the query's text, so that string literals in it never change.
 
 use datafusion::arrow::datatypes::{DataType, TimeUnit};
 use datafusion::common::{Result, ScalarValue};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
-/// A function without arguments that always gives one time.
+/// A function without arguments that always returns the same time.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct MomentFunction {
     name: &'static str,
@@ -16,7 +16,7 @@ pub(crate) struct MomentFunction {
 }
 
 impl MomentFunction {
-    /// `name()` gives the time `micros`, counted from 1970 in UTC.
+    /// The function `name()` that returns the time `micros`, in microseconds since 1970 in UTC.
     pub(crate) fn new(name: &'static str, micros: Option<i64>) -> Self {
         Self { name, micros, signature: Signature::nullary(Volatility::Immutable) }
     }

@@ -1,4 +1,4 @@
-//! The elements of a list of objects whose `source.id` is one of some sources, for callers who may see no others.
+//! Filters a list of objects by `source.id`, for callers whose data scope is limited to some sources.
 
 use super::index;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, StringArray, UInt32Array};
@@ -10,7 +10,7 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl,
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Keeps the elements of these sources; where `kind` is given, only those whose `type` it is.
+/// Keeps the elements of these sources. If `kind` is given, keeps only elements with this `type`.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct OfSourcesFunction {
     name: &'static str,
@@ -25,7 +25,7 @@ impl OfSourcesFunction {
     }
 }
 
-/// A text of every element: that of `path`, one object within another.
+/// A text of every element. `path` leads to it through nested objects.
 fn texts(elements: &ArrayRef, path: &[&str]) -> Option<StringArray> {
     let mut found = Arc::clone(elements);
     for name in path {

@@ -1,8 +1,8 @@
-//! Step 2: what was read meets what was known. Step 8: accounts with their owners.
+//! Step 2: joins the records that were read with the known accounts. Step 8: adds owners to accounts.
 //!
-//! Rows of the source win; an account that was not read again lives on unless a complete run of its source
-//! may mark it missing (`guards`). A run of changes is complete, too: it says of every account that did not change that
-//! it is there. Which account a record is, `identify` says.
+//! The record of the source decides. An account that was not read again is kept, unless a complete read of its source
+//! may mark it missing (`guards`). A read of changes is complete, too: it also lists every account that did not change.
+//! `identify` decides which account a record is.
 
 use super::extent::Extent;
 use super::guards::{self, Missing};
@@ -16,8 +16,9 @@ use muster_reports::snapshot::AggregationMode;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Leaves `staged_one`, the usable records with the ids of their accounts, `kept_ids`, the accounts that are there though
-/// their records cannot be used or did not change, and `rejected`; fails the sources whose read is worth nothing.
+/// Leaves `staged_one`, the usable records with the ids of their accounts; `kept_ids`, the accounts that still exist
+/// although their records cannot be used or did not change; and `rejected`. Fails the sources whose read cannot be
+/// used.
 pub(super) async fn take_records(
     work: &Work,
     request: &RefreshRequest,
@@ -37,8 +38,8 @@ pub(super) async fn take_records(
     distrust_changes(work, staged).await
 }
 
-/// Leaves `accounts_now` (the accounts to be made anew, with what the last snapshot knew of them), fills in the counts of
-/// each run, and finds out whether identities have to be made anew.
+/// Leaves `accounts_now` (the accounts to recompute, with their state in the last snapshot), sets the counts of each
+/// run, and decides whether to recompute identities.
 pub(super) async fn merge_into_previous(
     work: &Work,
     request: &RefreshRequest,
@@ -73,13 +74,13 @@ pub(super) async fn merge_into_previous(
     recall(work, extent).await
 }
 
-/// Adds to `accounts_now` live accounts of the last snapshot whose `id` is in `wanted`, and leaves `carried_accounts`: those
-/// that remain as they were.
+/// Adds to `accounts_now` live accounts of the last snapshot whose `id` is in `wanted`. Leaves `carried_accounts`, the
+/// accounts that stay unchanged.
 pub(super) async fn recall(work: &Work, extent: &Extent) -> Result<()> {
     work.run(extent, &[&steps::RECALLED, &steps::ACCOUNTS_NOW_RECALLED, &steps::CARRIED_ACCOUNTS]).await
 }
 
-/// `source_flags`: what the plans need to know of each source.
+/// `source_flags`: the properties of each source that the plans need.
 pub(super) fn flags_batch(
     staged: &[StagedSource],
     missing: &BTreeMap<String, Missing>,
@@ -100,7 +101,7 @@ pub(super) fn flags_batch(
     .map_err(|e| EngineError::data("describing the sources", e))
 }
 
-/// Conflicting rows count as rejected, and the first of them are shown.
+/// Counts conflicting rows as rejected, and adds the first of them to the outcome.
 async fn count_conflicts(work: &Work, staged: &mut [StagedSource]) -> Result<()> {
     let counts = work.rows(&steps::REJECTED_BY_SOURCE, &[]).await?;
     let by_source: BTreeMap<String, u64> =
@@ -130,8 +131,8 @@ async fn count_conflicts(work: &Work, staged: &mut [StagedSource]) -> Result<()>
     Ok(())
 }
 
-/// A run of changes that counts on an account which is not known, or gave a record that cannot be used, is not taken
-/// at its word: the next run reads everything.
+/// A read of changes cannot be trusted if it counts on an unknown account or contains an unusable record. Then the next
+/// run reads everything.
 async fn distrust_changes(work: &Work, staged: &mut [StagedSource]) -> Result<()> {
     for source in staged.iter_mut() {
         if source.outcome.run.rejected > 0 {
@@ -163,7 +164,7 @@ async fn count_changes(work: &Work, staged: &mut [StagedSource]) -> Result<()> {
             "updated" => run.updated = n,
             "unchanged" => run.unchanged += n,
             "missing" => run.missing = n,
-            // A run of changes has seen these, too.
+            // A read of changes has seen these accounts, too.
             "present" if run.complete => run.unchanged += n,
             "present" | "kept" => run.stale += n,
             _ => {}

@@ -1,11 +1,11 @@
-//! Step 3: identities out of authoritative accounts, in the priority order of the profiles.
+//! Step 3: makes identities from authoritative accounts, by the priority of the profiles.
 //!
-//! Accounts that are linked already keep their identity, whatever the priorities are now. The others are
-//! matched by their source's rules to the identities there are, else become identities. Of several records of one
-//! person in a read the one with the lowest native identity becomes the identity, and the others wait for it, so that
-//! a read gives what its records would give one after another. A pass over a profile can decide an account that a pass
-//! before it left open, so passes are repeated until none does: what is then left open stays open in the next refresh
-//! too, which is why refreshing twice changes nothing.
+//! An account that is already linked keeps its identity, even if priorities change. For other accounts, their source's
+//! rules look for an existing identity. An account without a match becomes an identity. If a read has several records
+//! of one person, the record with the lowest native identity becomes the identity, and the others wait for it. So the
+//! result is the same as if the records were read one after another. A pass over a profile can decide an account that
+//! an earlier pass left open, so passes are repeated until nothing more is decided. Accounts that are then open stay
+//! open in the next refresh too, so a second refresh changes nothing.
 
 use super::SourceInput;
 use super::correlate::{Rule, match_by};
@@ -31,7 +31,7 @@ pub(super) struct Profile {
 }
 
 impl Profile {
-    /// What managers are compared with, as `managers` names it.
+    /// What managers are compared with: the `kind` in `managers`.
     pub(super) fn manager_kind(&self) -> String {
         match &self.definition.manager.matched {
             ManagerMatch::Attribute(name) => format!("attribute {name}"),
@@ -40,7 +40,7 @@ impl Profile {
     }
 }
 
-/// The profiles, the one with the highest priority first.
+/// The profiles, by descending priority.
 pub(super) fn profiles_in_order(sources: &[SourceInput]) -> Vec<Profile> {
     let mut profiles: Vec<Profile> = sources
         .iter()
@@ -60,9 +60,9 @@ pub(super) fn profiles_in_order(sources: &[SourceInput]) -> Vec<Profile> {
     profiles
 }
 
-/// Leaves `mapped` (authoritative accounts with their mapped attributes), `owned` (which identity each belongs to), `best`
-/// (the account that decides each identity), `known` (every identity with its attributes), and `open` and `open_decisions`
-/// (the accounts that belong to no identity, and what rules found for them).
+/// Leaves `mapped` (authoritative accounts with their mapped attributes), `owned` (the identity of each account),
+/// `best` (the account that decides each identity), `known` (every identity with its attributes), and `open` and
+/// `open_decisions` (the accounts without an identity, and what rules found for them).
 pub(super) async fn make_identities(work: &Work, extent: &Extent, profiles: &[Profile]) -> Result<()> {
     map_attributes(work, profiles).await?;
     work.run(extent, &[&steps::OWNED_BEFORE]).await?;
@@ -83,7 +83,7 @@ pub(super) async fn make_identities(work: &Work, extent: &Extent, profiles: &[Pr
     work.run(extent, &[&steps::OPEN_DECISIONS]).await
 }
 
-/// Whether `best` and `known` say what `owned` says.
+/// Whether `best` and `known` are up to date with `owned`.
 struct Known {
     current: bool,
 }
@@ -98,7 +98,7 @@ impl Known {
     }
 }
 
-/// `profiles`: the table's rows, with the rank of each.
+/// `profiles`: the rows of the table, with the rank of each profile.
 pub(super) fn profiles_batch(profiles: &[Profile]) -> Result<RecordBatch> {
     let column = |text: &dyn Fn(&Profile) -> &str| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(profiles.iter().map(text)))
@@ -117,7 +117,7 @@ pub(super) fn profiles_batch(profiles: &[Profile]) -> Result<RecordBatch> {
     .map_err(|e| EngineError::data("describing the profiles", e))
 }
 
-/// `map_profile`: what the profiles make of accounts.
+/// Registers `map_profile`, which maps accounts by the profiles.
 pub(super) fn register_mappings(context: &SessionContext, profiles: &[Profile]) {
     let mappings = profiles
         .iter()
@@ -145,7 +145,7 @@ async fn map_attributes(work: &Work, profiles: &[Profile]) -> Result<()> {
     work.run_each(&steps::MAPPED, &values.collect::<Vec<_>>()).await
 }
 
-/// Decides what can be decided of a profile's undecided accounts; returns how many that were.
+/// Decides as many undecided accounts of a profile as possible. Returns their number.
 async fn decide_all(
     work: &Work,
     extent: &Extent,
@@ -161,20 +161,20 @@ async fn decide_all(
             return Ok(decided);
         }
         if passed.decided == 0 {
-            // Each of them waits for another: none is the first.
+            // Each of them waits for another, so none can be first.
             return Ok(decided + pass(work, extent, rank, profile, known, false).await?.decided);
         }
     }
 }
 
-/// What became of a profile's undecided accounts.
+/// The result of a pass over a profile's undecided accounts.
 struct Passed {
     decided: u64,
-    /// Accounts that another undecided one goes before.
+    /// Number of accounts that wait for another undecided account.
     waiting: u64,
 }
 
-/// One pass over one profile's undecided accounts; with `wait` those are left that another one goes before.
+/// One pass over one profile's undecided accounts. With `wait`, accounts that wait for another one are skipped.
 async fn pass(
     work: &Work,
     extent: &Extent,
@@ -184,7 +184,7 @@ async fn pass(
     wait: bool,
 ) -> Result<Passed> {
     work.run_with(&steps::UNDECIDED, &[("rank", Value::Number(rank))]).await?;
-    // An account without a uid cannot be told from others: it is left open for the error report.
+    // An account without a uid cannot be distinguished from others. It stays open, for the error report.
     work.run(extent, &[&steps::MATCHABLE]).await?;
     if work.count("matchable").await? == 0 {
         return Ok(Passed { decided: 0, waiting: 0 });

@@ -1,7 +1,7 @@
-//! Correlation: candidates by rules, and step 4, the links of accounts on the other sources.
+//! Correlation: finds candidates by rules. Step 4: links the accounts on the other sources.
 //!
-//! The first rule that matches anything decides: one identity links, two or more dispute the account, and
-//! never is one of several picked.
+//! The first rule with a match decides. One identity links the account; two or more dispute it. Muster never picks one
+//! of several.
 
 use super::extent::Extent;
 use super::work::{Work, texts};
@@ -47,7 +47,7 @@ impl Rule {
         format!("{} = {}{folded}", self.identity_attribute, self.account_attribute)
     }
 
-    /// What the queries over a rule ask for.
+    /// Values for the queries over a rule.
     pub(super) fn values(&self) -> Vec<(&'static str, Value)> {
         vec![
             ("source", Value::text(&self.source)),
@@ -60,14 +60,14 @@ impl Rule {
     }
 }
 
-/// Leaves `pairs`: those of `asking` and `asked` that these rules match.
+/// Leaves `pairs`: the pairs of `asking` and `asked` that these rules match.
 pub(super) async fn match_by<'a>(work: &Work, rules: impl IntoIterator<Item = &'a Rule>) -> Result<()> {
     let values: Vec<_> = rules.into_iter().map(Rule::values).collect();
     work.run_each(&steps::PAIRS, &values).await
 }
 
-/// Adds to the accounts to be made anew those whose links the identities that changed may change: what such an identity
-/// was matched by or is matched by now, and what belongs to one that found or lost its authoritative account.
+/// Adds accounts to recompute: those whose links may change because identities changed. These are accounts that such an
+/// identity matched before or matches now, and accounts of an identity that gained or lost its authoritative account.
 pub(super) async fn recall_others(work: &Work, request: &RefreshRequest, extent: &Extent) -> Result<()> {
     if extent.everything {
         return Ok(());
@@ -84,7 +84,7 @@ pub(super) async fn recall_others(work: &Work, request: &RefreshRequest, extent:
     accounts::recall(work, extent).await
 }
 
-/// Leaves `links`: for every live account that is made anew its identity, situation, rule, manual link and candidates.
+/// Leaves `links`: identity, situation, rule, manual link and candidates of every live account that is recomputed.
 pub(super) async fn link_others(work: &Work, request: &RefreshRequest, extent: &Extent) -> Result<()> {
     work.run(extent, &[&steps::OTHER, &steps::MANUAL, &steps::ASKING_OTHER, &steps::ASKED_KNOWN]).await?;
     let with_accounts = work.rows(&steps::SOURCES_TO_CORRELATE, &[]).await?;
@@ -97,7 +97,7 @@ pub(super) async fn link_others(work: &Work, request: &RefreshRequest, extent: &
     work.run(extent, &links).await
 }
 
-/// `manual_links`: every one there is.
+/// `manual_links`: all manual links.
 pub(super) fn manual_links_batch(links: &[ManualLink]) -> Result<RecordBatch> {
     RecordBatch::try_from_iter([
         ("source_id", Arc::new(StringArray::from_iter_values(links.iter().map(|l| l.source.as_str()))) as _),

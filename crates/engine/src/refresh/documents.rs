@@ -1,9 +1,7 @@
-//! Step 9: documents for searching, out of the tables of this refresh, of documents that sources gave, and of
-//! the audit trail.
+//! Step 9: makes search documents from the tables of this refresh, from documents of sources, and from the audit trail.
 //!
-//! A document of a source stands for the one that would be made here under the same id. Arrays are put
-//! together from sorted files, so that memory does not grow with the data; uncorrelated accounts are in no
-//! document.
+//! A document of a source replaces the document with the same id that this module would make. Arrays are built from
+//! sorted files, so memory does not grow with the data. Uncorrelated accounts are in no document.
 
 use super::elements::SortedElements;
 use super::extent::Extent;
@@ -28,14 +26,13 @@ use muster_sources::DocumentType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Documents in one piece of a file: small, because a document can hold hundreds of elements.
+/// Documents in a row group. It is small because a document can have hundreds of elements.
 const ROW_GROUP_DOCUMENTS: usize = 32 * 1024;
-/// Events read from the trail at once.
+/// Events that are read from the trail at once.
 const EVENTS_PAGE: u32 = 4096;
 
-/// Leaves a step named as each table of documents: all rows of it, or, where not everything is made anew, those of
-/// identities and entitlements that were touched and of events that the last snapshot does not have. Returns the number
-/// of the last event.
+/// Leaves a step with the name of each table of documents. In a full refresh it has all rows. In an incremental refresh
+/// it has the touched identities and entitlements and the new events. Returns the number of the last event.
 pub(super) async fn make(work: &Work, request: &RefreshRequest, extent: &Extent) -> Result<u64> {
     work.memory("document_sources", sources_batch(&request.sources)?)?;
     work.run(extent, &[&steps::DOCUMENTS_TOUCHED_ALL, &steps::SOURCES_TOUCHED]).await?;
@@ -64,17 +61,17 @@ pub(super) async fn make(work: &Work, request: &RefreshRequest, extent: &Extent)
     Ok(last_event)
 }
 
-/// The step with the documents of a type that are made here, before those that sources gave stand for some of them.
+/// The step with the documents of a type that Muster makes, before documents of sources replace some of them.
 pub(super) fn made_of(document_type: DocumentType) -> String {
     format!("made_{}", document_type.index_name())
 }
 
-/// The step with the documents of a type that sources gave.
+/// The step with the documents of a type that sources provide.
 pub(super) fn given_of(document_type: DocumentType) -> String {
     format!("given_{}", document_type.index_name())
 }
 
-/// Documents that sources gave, and those that were made here and are of something else.
+/// Combines the documents of sources with the documents that Muster makes for other objects.
 async fn unite(work: &Work, document_type: DocumentType) -> Result<()> {
     let given = work.count(&given_of(document_type)).await?;
     let step = match document_type {
@@ -89,7 +86,7 @@ async fn unite(work: &Work, document_type: DocumentType) -> Result<()> {
     work.run_of(step, &steps::words_of(document_type), &[]).await
 }
 
-/// `document_sources`: what documents say of a source.
+/// `document_sources`: the properties of a source that documents contain.
 pub(super) fn sources_batch(sources: &[SourceInput]) -> Result<RecordBatch> {
     let failed = |e| EngineError::data("describing the sources", e);
     let definitions: Vec<_> = sources.iter().map(|source| &source.definition).collect();
@@ -175,14 +172,14 @@ const IDENTITY_FIELDS: [Known; 25] = [
     ("processingState", "processing_state"),
 ];
 
-/// Rows of flat columns as documents.
+/// Converts rows of flat columns into documents.
 fn documents_of(rows: DataFrame, document_type: DocumentType, known: &[Known]) -> Result<DataFrame> {
     let schema = schema(document_type);
     let columns = fields_of(schema.fields(), "", known)?.into_iter().map(|(name, value)| value.alias(name));
     rows.select(columns.collect::<Vec<_>>()).map_err(|e| EngineError::plan(document_type.index_name(), e))
 }
 
-/// An object's fields as expressions over flat columns; what is not known is null.
+/// The fields of an object as expressions over flat columns. Unknown fields are null.
 fn fields_of(fields: &Fields, prefix: &str, known: &[Known]) -> Result<Vec<(String, Expr)>> {
     let mut made = Vec::with_capacity(fields.len());
     for field in fields {
@@ -208,8 +205,8 @@ fn object(fields: &Fields, prefix: &str, known: &[Known]) -> Result<Expr> {
     Ok(named_struct(made.into_iter().flat_map(|(name, value)| [lit(name), value]).collect()))
 }
 
-/// Rows by the identity whose document they go into, `owner`, and then by `keys`. They are sorted flat, each column once:
-/// objects are wider, and are made of a batch when it is read.
+/// Rows sorted by `owner`, the identity whose document they belong to, and then by `keys`. The flat columns are sorted
+/// because objects are wider; objects are built from a batch when it is read.
 async fn by_identity(
     work: &Work,
     name: &str,
@@ -218,7 +215,7 @@ async fn by_identity(
     keys: &[&str],
     known: &[Known],
 ) -> Result<RowsInOrder> {
-    // Texts of the last snapshot may come in another form than those that were read now.
+    // Texts of the last snapshot may have another type than texts that were just read.
     let owner = cast(ident(identity), DataType::Utf8);
     let flat: BTreeSet<&str> = known.iter().map(|(_, column)| *column).collect();
     let flat = flat.into_iter().map(|column| (column.to_owned(), ident(column)));
@@ -229,7 +226,7 @@ async fn by_identity(
     work.in_order(&format!("sorted_{name}"), rows.map_err(|e| EngineError::plan(name, e))?).await
 }
 
-/// The elements of the list `name` of identity documents, by owner and then by `keys`.
+/// The elements of the list `name` in identity documents, by owner and then by `keys`.
 async fn elements(
     work: &Work,
     name: &'static str,
@@ -277,7 +274,7 @@ async fn identities(work: &Work, step: &str) -> Result<()> {
         let accounts = accounts.lists_for(&owners)?;
         let access = access.lists_for(&owners)?;
         let (account_counts, access_counts) = (lengths(&accounts), lengths(&access));
-        // Access made here is entitlements and nothing else.
+        // Muster makes entitlements only, so other kinds of access count zero.
         let none: ArrayRef = Arc::new(Int64Array::from(vec![0; batch.num_rows()]));
         let mut columns = fields.iter().map(|field| work::made(field, &batch)).collect::<Result<Vec<_>>>()?;
         for (name, column) in [
@@ -325,7 +322,7 @@ impl DocumentFile {
         self.file.write(&batch)
     }
 
-    /// Ends the file and makes its rows known under `step`.
+    /// Closes the file and registers its rows as `step`.
     async fn close(self, work: &Work, step: &str) -> Result<()> {
         let path = self.file.close()?;
         let options = ParquetReadOptions::default().schema(&self.schema);
@@ -336,7 +333,8 @@ impl DocumentFile {
     }
 }
 
-/// The audit trail's events behind the number `after` as documents, page by page; the number of the last one.
+/// Makes documents of the audit trail's events after the number `after`, page by page. Returns the number of the last
+/// event.
 async fn events(work: &Work, request: &RefreshRequest, mut after: u64, step: &str) -> Result<u64> {
     let schema = schema(DocumentType::Events);
     let mut file = DocumentFile::create(work, step, &schema)?;

@@ -1,7 +1,7 @@
-//! Step 6: identities that could not be processed, and why (docs/messages.md has the error codes).
+//! Step 6: finds identities that could not be processed, with the reason (docs/messages.md has the error codes).
 //!
-//! Errors are of the account that decides its identity, of accounts too broken to become one, and of records that were
-//! refused.
+//! An error belongs to the account that decides an identity, to an account that is too incomplete to become an
+//! identity, or to a refused record.
 
 use super::authoritative::Profile;
 use super::extent::Extent;

@@ -1,11 +1,14 @@
-//! Incremental refresh: what is made again, and what is taken from the last snapshot as it is.
+//! Incremental refresh: decides which rows to recompute and which to copy from the last snapshot.
 //!
-//! Documents that sources give are read every time. A row is made again when what it depends on may have changed: an
-//! account when its record changed, when its source is defined otherwise, when a manual link is or was on it, or when an
-//! identity that one of its source's rules matches changed; identities when an authoritative account changed; a document
-//! when its identity, one of its accounts or its manager did. The history of runs and of counts and the documents of
-//! events only grow. Rows that then come out different are *touched*: the pieces of tables that hold them are written, and
-//! no others. Making everything again gives the same tables (a property test compares the two).
+//! A row is recomputed when something that it depends on may have changed:
+//! - an account: its record, the definition of its source, a manual link that is or was on it, or an identity that a
+//!   rule of its source matches;
+//! - identities: any authoritative account;
+//! - a document: its identity, one of its accounts, or its manager.
+//!
+//! Documents of sources are read every time. The history of runs, the history of counts, and the documents of events
+//! only grow. Rows that differ after they were recomputed are *touched*: the partitions of tables that contain them are
+//! written, and no others. A full refresh gives the same tables; a property test compares the two.
 
 use super::{RefreshRequest, SourceInput};
 use crate::declared::TABLES;
@@ -17,18 +20,18 @@ use muster_sources::DocumentType;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
-/// How much is made anew.
+/// Which rows a refresh recomputes.
 pub(super) struct Extent {
-    /// Nothing is taken over.
+    /// Everything is recomputed.
     pub(super) everything: bool,
-    /// Sources that are new or defined otherwise than in the last snapshot.
+    /// Sources that are new, or whose definition differs from the last snapshot.
     pub(super) redefined: BTreeSet<String>,
-    /// Whether identities and their errors are made anew.
+    /// Whether identities and their errors are recomputed.
     pub(super) identities: bool,
 }
 
 impl Extent {
-    /// What can be said before anything is read.
+    /// Decides as much as is known before anything is read.
     pub(super) fn of(request: &RefreshRequest) -> Result<Self> {
         let mut redefined = BTreeSet::new();
         let mut everything = request.full;
@@ -43,7 +46,7 @@ impl Extent {
         }
         everything |= match &request.previous {
             None => true,
-            // A source that is gone takes with it what cannot be told from what remains.
+            // Without a source that was removed, some rows that depended on it cannot be found.
             Some(last) => {
                 last.sources.iter().any(|run| !request.sources.iter().any(|s| is_of(s, run)))
                     || last.sources.iter().any(stands_for_made_documents)
@@ -54,20 +57,20 @@ impl Extent {
         Ok(Self { everything, redefined, identities: everything })
     }
 
-    /// Nothing is taken over.
+    /// Makes this a full refresh.
     pub(super) fn make_everything(&mut self) {
         self.everything = true;
         self.identities = true;
     }
 
-    /// What a source of documents gave may mean that nothing can be taken over.
+    /// Makes this a full refresh if documents of a source require it.
     pub(super) fn regard_documents(&mut self, run: &SourceRun) {
         if stands_for_made_documents(run) {
             self.make_everything();
         }
     }
 
-    /// Whether the source's records are those of the last snapshot if its bytes are.
+    /// Whether a source with unchanged bytes has the same records as in the last snapshot.
     pub(super) fn may_carry(&self, input: &SourceInput, last: &SourceRun) -> bool {
         !self.everything
             && !self.redefined.contains(&input.definition.id)
@@ -75,7 +78,7 @@ impl Extent {
             && last.remark.is_none()
     }
 
-    /// Whether a step is run.
+    /// Whether a step is needed.
     pub(super) fn needs(&self, needed: Needed) -> bool {
         match needed {
             Needed::Always | Needed::Chosen(_) => true,
@@ -87,39 +90,40 @@ impl Extent {
         }
     }
 
-    /// What steps ask for.
+    /// Values for the steps.
     pub(super) fn values(&self) -> [(&'static str, Value); 2] {
         let redefined = Value::texts(self.redefined.iter().map(String::as_str));
         [("redefined", redefined), ("identities", Value::Flag(self.identities))]
     }
 }
 
-/// When a step is run.
+/// When a step is needed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Needed {
     /// In every refresh.
     Always,
-    /// Where nothing is taken over.
+    /// In a full refresh.
     Everything,
-    /// Where something is.
+    /// In an incremental refresh.
     Part,
-    /// Where identities and their errors are made again.
+    /// If identities and their errors are recomputed.
     Identities,
-    /// Where they are taken over.
+    /// If they are copied.
     IdentitiesKept,
-    /// Where they are made again, and something else is taken over.
+    /// If they are recomputed in an incremental refresh.
     PartWithIdentities,
-    /// Where the module that runs it says so, in words.
+    /// If the module that runs the step decides so. The text says when.
     Chosen(&'static str),
 }
 
-/// Whether documents of the source stand for some that are made of accounts: which of them were made is not kept.
+/// Whether documents of the source replace documents that are made from accounts. The tables do not record which
+/// documents were made.
 fn stands_for_made_documents(run: &SourceRun) -> bool {
     let made = [DocumentType::Identities, DocumentType::Entitlements, DocumentType::Events];
     made.iter().any(|document_type| gave(run, *document_type))
 }
 
-/// Whether the source gave documents of this type.
+/// Whether the source provided documents of this type.
 pub(super) fn gave(run: &SourceRun, document_type: DocumentType) -> bool {
     run.documents.iter().any(|name| name == document_type.index_name())
 }
@@ -128,7 +132,8 @@ fn is_of(input: &SourceInput, run: &SourceRun) -> bool {
     input.definition.id == run.id.as_str()
 }
 
-/// What decides, beside the records, what becomes of a source: its definition, and the program that reads it.
+/// Digest of what determines the result for a source in addition to its records: its definition, and the version of the
+/// program that reads it.
 pub(super) fn settings_digest(input: &SourceInput) -> Result<String> {
     let definition =
         serde_json::to_vec(&input.definition).map_err(|e| EngineError::data("describing a source", e))?;

@@ -1,5 +1,5 @@
-//! Links that people want to make, held against a snapshot: a link of an account or to an identity that is not there
-//! would wait for ever without a word.
+//! Checks new manual links against a snapshot. Without this check, a link to an unknown account or identity would wait
+//! for ever without a message.
 
 use super::work::{self, texts};
 use crate::error::{EngineError, Result};
@@ -13,15 +13,15 @@ use muster_reports::ports::ManualLink;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// What reading the snapshot for links is called in errors.
+/// Name of these queries in errors.
 const STEP: &str = "links";
-/// Unknown names for which the nearest one is looked for.
+/// Most unknown names for which the nearest name is searched.
 const HINTS_MAX: usize = 20;
-/// Names among which it is looked for.
+/// Most names that are compared with an unknown name.
 const COMPARED_MAX: usize = 2_000;
 
 impl Engine {
-    /// Why links cannot hold over a snapshot, by their places in `links`.
+    /// The reasons why links cannot take effect, by their index in `links`.
     ///
     /// # Errors
     /// When the snapshot cannot be read.
@@ -94,7 +94,7 @@ fn wanted(links: &[ManualLink]) -> Result<RecordBatch> {
     .map_err(|e| EngineError::data("listing links", e))
 }
 
-/// The nearest of the names that `names` selects and that begin alike, for the first unknown ones.
+/// The nearest names for the first unknown names, among the names that `names` selects and that begin alike.
 async fn near(
     context: &SessionContext,
     reasons: &BTreeMap<usize, String>,

@@ -1,7 +1,8 @@
-//! The last snapshot in, the next one out: every table that changed gets one new version, and one manifest names them all.
+//! Writes the next snapshot: each changed table gets one new version, and one manifest names the versions of all
+//! tables.
 //!
-//! What a manifest names is whole: a table that did not change is named at its last version, and one in pieces shares the
-//! files of pieces that did not change.
+//! The manifest describes complete tables. A table that did not change keeps its version. The new version of a
+//! partitioned table shares the files of unchanged partitions.
 
 use super::authoritative::Profile;
 use super::extent::{self, Extent};
@@ -33,11 +34,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Files that a table which only grows may have before they become one.
+/// Most files of a table that only grows. When there are more, they are merged into one.
 const GROWN_FILES_MAX: usize = 16;
 
-/// Makes the last snapshot's tables known; before the first snapshot they are empty. Says whether one of them lacks
-/// columns, being of an older version: those are null then, and nothing can be taken over.
+/// Registers the last snapshot's tables; before the first snapshot, they are empty. Returns whether a table lacks
+/// columns because an older version of the program wrote it. The missing columns are null, and the refresh must be a
+/// full one.
 pub(super) async fn register_previous(
     engine: &Engine,
     work: &Work,
@@ -56,7 +58,7 @@ pub(super) async fn register_previous(
     Ok(lacks)
 }
 
-/// Writes what changed and describes all of it. Readers see none of it before it is published.
+/// Writes the changed tables and describes all tables. Readers see nothing before the manifest is published.
 pub(super) async fn write_tables(
     engine: &Engine,
     work: &Work,
@@ -95,7 +97,7 @@ pub(super) async fn write_tables(
                     }
                 }
             }
-            // What nobody else knows is taken over even where everything is made anew.
+            // Facts that only this table has are kept, even in a full refresh.
             (_, None, Writing::Grows) if declared.only_here.is_some() => {
                 write_table(engine, work, request, declared, grown(work, table, rows).await?, None).await?
             }
@@ -126,7 +128,7 @@ pub(super) async fn write_tables(
     Ok(RefreshOutcome { manifest: Some(manifest), sources: outcomes, tables: written, totals: Vec::new() })
 }
 
-/// Whether a table that is written whole is what it was.
+/// Whether a table that is written whole is unchanged.
 fn is_unchanged(table: &str, extent: &Extent, outcomes: &[SourceOutcome], last: &SnapshotManifest) -> bool {
     let runs = || outcomes.iter().map(|outcome| &outcome.run);
     let was_rejected = |run: &SourceRun| last.source(run.id.as_str()).map_or(0, |run| run.rejected);
@@ -141,7 +143,7 @@ fn is_unchanged(table: &str, extent: &Extent, outcomes: &[SourceOutcome], last: 
         "rejected_records" => {
             outcomes.iter().all(|o| o.carried || (o.run.rejected == 0 && was_rejected(&o.run) == 0))
         }
-        // Only sources give these.
+        // These documents exist only in sources.
         "access_profile_documents" => nobody_gives(DocumentType::AccessProfiles),
         "account_activity_documents" => nobody_gives(DocumentType::AccountActivities),
         "role_documents" => nobody_gives(DocumentType::Roles),
@@ -149,15 +151,15 @@ fn is_unchanged(table: &str, extent: &Extent, outcomes: &[SourceOutcome], last: 
     }
 }
 
-/// The rows of a table that only grows: those of the last version, and those that came.
+/// The rows of a table that only grows: the rows of the last version and the new rows.
 async fn grown(work: &Work, table: &str, came: DataFrame) -> Result<DataFrame> {
     let schema = Table::of(table).schema();
     let before = in_schema(work.relation(&format!("prev_{table}")).await?, &schema, table)?;
     before.union(came).map_err(|e| EngineError::plan(table, e))
 }
 
-/// A new version of a table that only grows: the files of the last one, and one of the rows that came. `None` where
-/// there are so many files that the table should be written whole.
+/// A new version of a table that only grows: the files of the last version, and one file with the new rows. `None` if
+/// there are so many files that the whole table should be written.
 async fn add_rows(
     engine: &Engine,
     request: &RefreshRequest,
@@ -181,7 +183,7 @@ async fn add_rows(
     Ok(Some((version, outcome)))
 }
 
-/// A new version of a table: in pieces where it is in pieces, and with those of `previous` that were not touched.
+/// A new version of a table. If the table is partitioned, untouched partitions of `previous` are kept.
 async fn write_table(
     engine: &Engine,
     work: &Work,
@@ -241,7 +243,7 @@ async fn write_table(
     Ok((version, outcome))
 }
 
-/// The rows of the pieces that are written again: what was not touched as it was, and what was touched as it is now.
+/// The rows of the partitions to write: untouched rows are copied, touched rows are recomputed.
 async fn revised(
     work: &Work,
     layout: &Layout,
@@ -267,7 +269,7 @@ async fn revised(
     of_touched(before, JoinType::LeftAnti)?.union(now).map_err(failed)
 }
 
-/// How many rows each group of a table has.
+/// The number of rows in each group of a table.
 async fn groups_of(layout: &Layout, rows: DataFrame) -> Result<Vec<(Option<String>, u64)>> {
     let failed = |e| EngineError::plan(layout.table, e);
     let Some(group) = layout.group else {
@@ -294,7 +296,7 @@ impl TableOutcome {
     }
 }
 
-/// The frame's columns by name, in the schema's order and types.
+/// The frame's columns by name, in the order and with the types of the schema.
 fn in_schema(frame: DataFrame, schema: &SchemaRef, table: &str) -> Result<DataFrame> {
     let columns: Vec<Expr> = schema
         .fields()

@@ -1,12 +1,15 @@
-//! The steps of a refresh: every query that it runs, with the relations it reads, the columns it leaves, and when it is
+//! The steps of a refresh: every query, with the relations that it reads, the columns that it leaves, and when it is
 //! needed.
 //!
-//! A step is a file in `steps/`; [`super::work::Work`] runs it. Its rows are known under its name to the steps after it.
-//! Values are `$name` in a file, and are bound (`crate::query`). What is in braces is expanded from declarations:
-//! `{accounts.content}` are the columns of a table that are content, `{s: accounts.content}` the same of `s`,
-//! `{accounts.all but id}` all columns but one, `{n p: accounts.compared}` that one of them differs between `n` and `p`,
-//! and `{type}` and the like the words of a step that is run for several types of document, tables or versions.
-//! `docs/refresh-steps.md` is drawn from this list, and a test plans every step over empty tables.
+//! A step is a file in `steps/`; [`super::work::Work`] runs it. Later steps read its rows under its name. A value is
+//! `$name` in a file and is bound (`crate::query`). Text in braces is expanded from declarations:
+//! - `{accounts.content}`: the columns of a table that are content;
+//! - `{s: accounts.content}`: the same columns of the alias `s`;
+//! - `{accounts.all but id}`: all columns except one;
+//! - `{n p: accounts.compared}`: the condition that one of the columns differs between `n` and `p`;
+//! - `{type}` and similar: the words of a step that runs for several types of document, tables or versions.
+//!
+//! `docs/refresh-steps.md` is generated from this list, and a test plans every step over empty tables.
 
 #[cfg(test)]
 mod page;
@@ -22,16 +25,16 @@ use muster_sources::DocumentType;
 
 /// A query of a refresh.
 pub(crate) struct Step {
-    /// The relation that has its rows; of rows that the program reads itself, what they are called in errors.
+    /// The relation with the rows. If the program reads the rows itself, this is their name in errors.
     pub(crate) name: &'static str,
     /// The file in `steps/`.
     #[cfg_attr(not(test), expect(dead_code, reason = "the page of the steps names it"))]
     pub(crate) file: &'static str,
-    /// What is in it.
+    /// The text of the file.
     sql: &'static str,
-    /// What becomes of its rows.
+    /// What happens to the rows.
     pub(crate) kind: Kind,
-    /// When it is run.
+    /// When the step is run.
     pub(crate) needed: Needed,
     /// The relations that it reads.
     #[cfg_attr(not(test), expect(dead_code, reason = "a test holds it against the file"))]
@@ -43,18 +46,18 @@ pub(crate) struct Step {
     pub(crate) values: &'static [(&'static str, ValueKind)],
 }
 
-/// What becomes of the rows of a step.
+/// What happens to the rows of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// They are kept in the work folder.
+    /// They are written to the work folder.
     Kept,
-    /// They are made wherever they are read.
+    /// They are computed wherever they are read.
     View,
-    /// The program reads them, and no step does.
+    /// The program reads them; no step does.
     Read,
 }
 
-/// What a value is.
+/// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ValueKind {
     Text,
@@ -64,7 +67,7 @@ pub(crate) enum ValueKind {
 }
 
 impl ValueKind {
-    /// Some value of this kind, for a plan whose rows are not asked for.
+    /// A value of this type, for a plan that is not run.
     pub(crate) fn any(self) -> Value {
         match self {
             Self::Text => Value::text(""),
@@ -75,7 +78,7 @@ impl ValueKind {
     }
 }
 
-/// Words for the braces of a step that is run for several things.
+/// Words that replace the braces of a step that runs for several things.
 pub(crate) type Words = Vec<(&'static str, String)>;
 
 /// The words of a type of document.
@@ -96,13 +99,13 @@ impl Step {
         expanded(self.name, words)
     }
 
-    /// Any values, for a plan whose rows are not asked for.
+    /// Values for a plan that is not run.
     pub(crate) fn any_values(&self) -> Vec<(&'static str, Value)> {
         self.values.iter().map(|(name, kind)| (*name, kind.any())).collect()
     }
 }
 
-/// A text with what is in its braces expanded.
+/// Expands the braces in a text.
 pub(crate) fn expanded(text: &str, words: &Words) -> String {
     let (mut made, mut rest) = (String::new(), text);
     while let Some((before, after)) = rest.split_once('{') {
@@ -117,7 +120,8 @@ pub(crate) fn expanded(text: &str, words: &Words) -> String {
     made + rest
 }
 
-/// `aliases: table.list but column` as columns, or, of two aliases, as the condition that one of them differs.
+/// Expands `aliases: table.list but column` to columns; with two aliases, to the condition that one of the columns
+/// differs.
 fn columns(text: &str) -> String {
     let (aliases, text) = text.split_once(": ").unwrap_or(("", text));
     let (table, list) = text.split_once('.').unwrap_or((text, "all"));
@@ -150,7 +154,7 @@ fn documents(document_type: DocumentType) -> String {
     fields.join(", ")
 }
 
-/// In parentheses: what follows `IS DISTINCT FROM` is read as one expression, an `OR` in it included.
+/// In parentheses: `IS DISTINCT FROM` takes everything after it as one expression, including an `OR`.
 fn differs(column: &Column, one: &str, other: &str) -> String {
     let name = column.name;
     if column.holds == Holds::Texts {
@@ -161,7 +165,7 @@ fn differs(column: &Column, one: &str, other: &str) -> String {
     format!("({one}.{name} IS DISTINCT FROM {other}.{name})")
 }
 
-/// A list of steps, each a constant, and all of them in their order.
+/// Declares steps as constants, and a list of all steps in their order.
 macro_rules! steps {
     (@relation $file:literal) => { $file };
     (@relation $file:literal $relation:literal) => { $relation };
@@ -178,25 +182,25 @@ macro_rules! steps {
             values: &[$($((stringify!($value), ValueKind::$of)),+)?],
         };)*
 
-        /// Every step, those that a step reads from before it.
+        /// Every step, after the steps that it reads from.
         #[cfg(test)]
         pub(crate) const ALL: &[&Step] = &[$(&$step),*];
     };
 }
 
-/// When several records of a read have one native identity, and when none do.
+/// Whether several records of a read have one native identity.
 const REPEATS: Needed = Chosen("if a native identity stands in several records");
 const NO_REPEATS: Needed = Chosen("if no native identity stands in several records");
-/// Again and again, until no account is decided any more.
+/// Repeated until no more accounts are decided.
 const PASSES: Needed = Chosen("for each profile, until nothing is decided any more");
-/// With identities, and to find accounts to be made again.
+/// Used for identities, and for finding accounts to recompute.
 const RULES: Needed = Chosen("wherever rules look for identities");
 /// For each type of document.
 const GIVEN: Needed = Chosen("if sources give documents of the type");
 const NONE_GIVEN: Needed = Chosen("if no source gives documents of the type");
 
 steps! {
-    // What was read: documents.
+    // Documents that were read.
     REPEATED_DOCUMENTS: Kept "repeated_documents" as "repeated_{type}", Always, "read_{type}" => "id n";
     REPEATED_DOCUMENTS_REJECTED: View "repeated_documents_rejected" as "rejected_{type}", Always,
         "read_{type} repeated_{type} staged_names" => "source_id source_name line native_identity reason";
@@ -207,7 +211,7 @@ steps! {
          rejected_events rejected_roles prev_rejected_records" =>
         "source_id source_name line native_identity reason", carried: Texts;
 
-    // Which account each record is, and what a read is worth.
+    // Which account each record is, and whether a read can be used.
     PREV_READ: View "prev_read", Always, "prev_accounts" => "{accounts.all}", carried: Texts;
     STAGED: Kept "staged", Always, "staged_raw" =>
         "first_id source_id native_identity line {accounts.content} digest";
@@ -241,7 +245,7 @@ steps! {
         "source_id live gone held";
     REJECTED_OF_NOBODY: Read "rejected_of_nobody", Always, "rejected" => "source_id n";
 
-    // Which accounts are made again.
+    // Accounts to recompute.
     ACCOUNTS_MERGED: View "accounts_merged", Always, "staged_one source_flags prev_read kept_ids" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
          held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise";
@@ -272,7 +276,7 @@ steps! {
          held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise";
     CARRIED_ACCOUNTS: View "carried_accounts", Part, "prev_accounts accounts_now" => "{accounts.all}";
 
-    // Identities out of authoritative accounts.
+    // Identities from authoritative accounts.
     KNOWN_BEFORE: View "known_before" as "known", Always, "prev_identities" => "id uid attributes";
     MAPPED: Kept "mapped", Identities, "accounts_now" =>
         "account_id source_id rank native_identity prev_identity prev_rule account_attributes protected manager \
@@ -303,7 +307,7 @@ steps! {
     OPEN_DECISIONS: Kept "decisions" as "open_decisions", Identities, "pairs" =>
         "account_id identity_id n rule candidates";
 
-    // More accounts to be made again, and the links of the other sources.
+    // More accounts to recompute, and the links of the other sources.
     MOVED: Kept "moved", PartWithIdentities, "known prev_identities best" =>
         "id now before differs changed_hands";
     IDENTITIES_MOVED: View "identities_moved", PartWithIdentities, "moved" => "id attributes";
@@ -326,7 +330,7 @@ steps! {
     LINKS: Kept "links", Identities, "links_of_others owned open open_decisions" =>
         "account_id identity_id situation matched_rule manual_link linked_as candidates";
 
-    // The identities, and what is wrong with them.
+    // Identities and their errors.
     ACCOUNT_COUNTS: Kept "account_counts", Always, "links carried_accounts" => "identity_id n";
     MANAGERS_BY_ATTRIBUTE: View "managers_by_attribute", Identities, "known" => "kind name id",
         manager_kind: Text attribute: Text;
@@ -356,7 +360,7 @@ steps! {
     IDENTITY_ERRORS_KEPT: View "identity_errors_kept" as "identity_errors_next", IdentitiesKept,
         "prev_identity_errors" => "{identity_errors.all}";
 
-    // The accounts, and what came out different.
+    // Accounts, and the touched rows.
     ACCOUNTS_NEXT: Kept "accounts_next", Always, "accounts_now links identities_next" =>
         "id source_id source_name native_identity {accounts.content} entitlement_count digest identity_id manual_link \
          linked_as manually_correlated matched_rule situation uncorrelated candidates created modified dead_since \

@@ -1,8 +1,8 @@
-//! What a snapshot's tables must agree on before anybody sees it.
+//! Checks that the tables of a snapshot are consistent before the snapshot is published.
 //!
-//! Most tables are derived from others, by plans that have to keep every row. Here the written tables are read again and
-//! counted: each number is found in two places that share no plan, and where the two differ nothing is published. A
-//! refresh that takes over most of its tables is held to the same sums over all of their rows.
+//! Most tables are derived from others by plans that must keep every row. This module reads the written tables and
+//! counts their rows: each number is computed in two ways that share no plan. If the two differ, nothing is published.
+//! An incremental refresh is checked in the same way, over all rows of its tables.
 
 use super::documents::{given_of, made_of};
 use super::extent::Extent;
@@ -14,10 +14,10 @@ use crate::error::{EngineError, Result};
 use muster_sources::DocumentType;
 use std::collections::BTreeMap;
 
-/// What all of this is called in errors.
+/// Name of these queries in errors.
 const STEP: &str = "checking the refresh";
 
-/// The tables as they were written, and what they were made of.
+/// The written tables and their input.
 pub(super) struct Written<'a> {
     pub(super) work: &'a Work,
     pub(super) request: &'a RefreshRequest,
@@ -25,7 +25,7 @@ pub(super) struct Written<'a> {
     pub(super) outcomes: &'a [SourceOutcome],
     /// Rows of each table.
     pub(super) rows: &'a BTreeMap<String, u64>,
-    /// Whether accounts or documents are in another version than in the last snapshot.
+    /// Whether accounts or documents have another version than in the last snapshot.
     pub(super) changed: bool,
 }
 
@@ -51,14 +51,14 @@ impl Written<'_> {
         self.rows_are("identity_profiles", authoritative, "sources are authoritative")?;
         let runs = self.count("prev_aggregations").await? + sources;
         self.rows_are("aggregations", runs, "runs of sources were made")?;
-        // Four of the whole tenant, one for each source, and one more for each authoritative one.
+        // Four numbers of the whole tenant, one of each source, and one more of each authoritative source.
         let numbers = self.count(&format!("prev_{COUNTS}")).await?;
         self.rows_are(COUNTS, numbers + 4 + sources + authoritative, "numbers were counted")?;
         let rejected = self.outcomes.iter().map(|outcome| outcome.run.rejected).sum();
         self.rows_are("rejected_records", rejected, "records were refused")
     }
 
-    /// How many live accounts belong to an identity.
+    /// Returns the number of live accounts that belong to an identity.
     async fn check_accounts(&self) -> Result<u64> {
         let kept = self.count("accounts_now").await? + self.count("carried_accounts").await?;
         self.rows_are("accounts", kept, "accounts are known")?;
@@ -83,7 +83,7 @@ impl Written<'_> {
         for document_type in DocumentType::ALL {
             let table = Table::of_documents(document_type).name;
             match document_type {
-                // Checked below, where everything is counted once.
+                // `check_made_documents` counts all of them.
                 DocumentType::Identities | DocumentType::Entitlements if !self.extent.everything => {}
                 DocumentType::Events if !self.extent.everything => {
                     let before = self.count(&format!("prev_{table}")).await?;
@@ -104,7 +104,7 @@ impl Written<'_> {
         Ok(())
     }
 
-    /// What is made of identities and accounts, without the documents of sources that stand for some of it.
+    /// Documents made from identities and accounts, without the documents of sources that replace some of them.
     async fn check_made_documents(&self, linked: u64) -> Result<()> {
         let checked = [&steps::CHECKED_DOCUMENTS_ALL, &steps::CHECKED_DOCUMENTS];
         self.work.run(self.extent, &checked).await?;
@@ -140,7 +140,7 @@ impl Written<'_> {
             .ok_or_else(|| EngineError::data(STEP, format!("table {table:?} was not written")))
     }
 
-    /// The numbers of a step of one row.
+    /// The numbers of a step with one row.
     async fn numbers<const N: usize>(&self, step: &Step) -> Result<[u64; N]> {
         self.numbers_of(step, &Words::new()).await
     }
@@ -159,10 +159,10 @@ impl Written<'_> {
     }
 }
 
-/// What accounts at identities and in documents are held against.
+/// The number that accounts of identities and accounts in documents must equal.
 const OF_IDENTITIES: &str = "live accounts belong to identities";
 
-/// A difference is a fault of ours, or of a snapshot that an older version left.
+/// A difference is a fault of this program, or of a snapshot of an older version.
 fn agree(what: &str, found: u64, of_what: &str, expected: u64) -> Result<()> {
     if found == expected {
         return Ok(());

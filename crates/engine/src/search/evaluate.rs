@@ -1,4 +1,4 @@
-//! Asking values: tests of the search language over whole columns.
+//! Evaluates tests of the search language over whole columns.
 
 use super::fields::Path;
 use super::flatten::{Values, index, split, values};
@@ -15,7 +15,7 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Which rows have one value that passes.
+/// Which rows have at least one value that passes.
 fn any(values: &Values, passing: &BooleanBuffer) -> BooleanBuffer {
     let offsets = &values.offsets;
     BooleanBuffer::collect_bool(offsets.len() - 1, |row| {
@@ -23,7 +23,7 @@ fn any(values: &Values, passing: &BooleanBuffer) -> BooleanBuffer {
     })
 }
 
-/// Which values pass. What is said of a null means nothing.
+/// Which values pass. The result for a null has no meaning.
 fn passing(values: &ArrayRef, test: &FieldTest) -> Result<BooleanBuffer> {
     let wrong = || exec_datafusion_err!("a test does not fit values of {}", values.data_type());
     match (test, values.data_type()) {
@@ -71,7 +71,7 @@ fn passing(values: &ArrayRef, test: &FieldTest) -> Result<BooleanBuffer> {
     }
 }
 
-/// Objects that are asked, with what was reached in them already: many tests ask the same paths.
+/// The objects under test, with a cache of the values at paths, because many tests use the same paths.
 struct Asked<'a> {
     objects: &'a StructArray,
     stop: &'a Stop,
@@ -81,7 +81,7 @@ struct Asked<'a> {
 /// Which of these objects satisfy a predicate over their fields.
 ///
 /// # Errors
-/// The predicate is not of these objects, or the run is over.
+/// When the predicate does not fit these objects, or the run is over.
 pub(super) fn satisfies(
     objects: &StructArray,
     predicate: &Predicate<Path>,
@@ -166,10 +166,10 @@ fn column<'a>(objects: &'a StructArray, name: &str) -> Result<&'a ArrayRef> {
         .ok_or_else(|| exec_datafusion_err!("an object has no field {name:?}: expected one"))
 }
 
-/// `search_N(column, column, ...)`: a predicate over columns of documents as a function. Never null.
+/// `search_N(column, column, ...)`: a predicate over columns of documents as a function. It never returns null.
 #[derive(Debug)]
 pub(super) struct PredicateFunction {
-    /// One name in one plan.
+    /// Unique name within a plan.
     name: String,
     columns: Vec<String>,
     predicate: Predicate<Path>,
@@ -178,14 +178,14 @@ pub(super) struct PredicateFunction {
 }
 
 impl PredicateFunction {
-    /// `columns` are the names of the arguments, in their order.
+    /// `columns` has the names of the arguments, in their order.
     pub(super) fn new(name: String, columns: Vec<String>, predicate: Predicate<Path>, stop: Stop) -> Self {
         let signature = Signature::any(columns.len(), Volatility::Immutable);
         Self { name, columns, predicate, stop, signature }
     }
 }
 
-// A name stands for one predicate in one plan.
+// Within one plan, a name identifies one predicate.
 impl PartialEq for PredicateFunction {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
@@ -219,7 +219,7 @@ impl ScalarUDFImpl for PredicateFunction {
             .iter()
             .map(|column| column.to_array(arguments.number_rows))
             .collect::<Result<Vec<_>>>()?;
-        // The types as they come: texts may be views.
+        // Keep the types of the input: texts may be views.
         let fields = self.columns.iter().zip(&columns);
         let fields = fields.map(|(name, column)| Field::new(name, column.data_type().clone(), true));
         let documents = StructArray::try_new(fields.collect(), columns, None)?;

@@ -1,5 +1,5 @@
-//! What a search asks for that no document can have, for the people who asked: a query with a mistyped name is
-//! correct, and finds nobody, or with a `NOT` before it everybody.
+//! Warnings about names and values in a search that no document can have. Why: a query with a mistyped name is valid,
+//! but it matches nothing, or everything after a `NOT`.
 
 use super::columns;
 use super::fields::DocumentFields;
@@ -12,10 +12,10 @@ use muster_reports::snapshot::SnapshotManifest;
 use muster_sources::DocumentType;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-/// Most warnings of one search that are worded.
+/// Most warnings of one search that are written out.
 const WARNINGS_MAX: usize = 20;
 
-/// Warnings, of which the first are worded and the others counted.
+/// Warnings. The first are written out, the others are counted.
 #[derive(Default)]
 pub(super) struct Warnings {
     texts: Vec<String>,
@@ -31,7 +31,7 @@ impl Warnings {
         }
     }
 
-    /// One line each.
+    /// One line for each warning.
     pub(super) fn texts(mut self) -> Vec<String> {
         if self.more > 0 {
             self.texts.push(format!("and {} more names or values that nothing fits", self.more));
@@ -40,17 +40,17 @@ impl Warnings {
     }
 }
 
-/// The fields that there are in the types of document that are searched.
+/// The fields of the searched types of document.
 pub(super) struct Known<'a> {
     types: &'a [(DocumentType, DocumentFields)],
     manifest: Option<&'a SnapshotManifest>,
     names: BTreeSet<String>,
-    /// Whether a source gives documents of these types, which may have any attribute.
+    /// Whether a source provides documents of these types. Such documents can have any attribute.
     given: bool,
 }
 
 impl<'a> Known<'a> {
-    /// Without a snapshot nothing is said about the names of attributes.
+    /// Without a snapshot, there are no warnings about names of attributes.
     pub(super) fn new(
         types: &'a [(DocumentType, DocumentFields)],
         manifest: Option<&'a SnapshotManifest>,
@@ -65,7 +65,7 @@ impl<'a> Known<'a> {
         Self { types, manifest, names, given }
     }
 
-    /// What of a query can match nothing in any type, in the order of the query.
+    /// The parts of a query that match nothing in any type, in the order of the query.
     pub(super) fn of_query(&self, text: &str, query: &Query, now: DateTime<Utc>, warnings: &mut Warnings) {
         let mut missing: BTreeMap<(usize, usize), (usize, Why)> = BTreeMap::new();
         for (_, fields) in self.types {
@@ -76,7 +76,7 @@ impl<'a> Known<'a> {
                     }
                     Some((types, known)) => {
                         *types += 1;
-                        // What is nearer to a match says more.
+                        // The reason that is closest to a match says most.
                         *known = std::mem::replace(known, why.clone()).max(why);
                     }
                 }
@@ -86,7 +86,7 @@ impl<'a> Known<'a> {
         let mut said = HashSet::new();
         for ((start, end), (types, why)) in missing {
             let clause = text.get(start..end).unwrap_or_default();
-            // A value is about its clause, a name about every clause that has it.
+            // A warning about a value names its clause. A warning about a name applies to all clauses with the name.
             let about = if matches!(why, Why::NoValue { .. }) { clause } else { "" };
             if types == self.types.len() && said.insert((why.clone(), about)) {
                 warnings.add(|| self.warning(clause, &why));
@@ -120,7 +120,7 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// The nearest name, of which `before` is left out; for an object its first field.
+    /// A hint with the nearest name, without the prefix `before`; for an object, its first field.
     fn hint(&self, name: &str, before: &str) -> String {
         let names: Vec<&str> = self.names.iter().filter_map(|known| known.strip_prefix(before)).collect();
         let inside = |known: &&&str| known.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
@@ -132,7 +132,7 @@ impl<'a> Known<'a> {
         let Some(manifest) = self.manifest.filter(|_| near.is_empty() && before.is_empty()) else {
             return near;
         };
-        // Attributes are often named as if they were fields.
+        // Attributes are often written as if they were fields.
         let known = manifest.identity_attributes.iter().map(String::as_str);
         nearest(attribute.unwrap_or(name), known)
             .map_or(near, |known| format!(": the nearest name is {:?}", format!("attributes.{known}")))
@@ -163,15 +163,15 @@ impl<'a> Known<'a> {
         }
     }
 
-    /// Whether a name is that of an attribute which no document of the snapshot has, as far as that is known without
-    /// reading documents.
+    /// Whether no document of the snapshot has an attribute of this name, as far as this is known without reading
+    /// documents.
     fn lacks_attribute(&self, array: Option<&str>, name: &str) -> bool {
         let Some(manifest) = self.manifest.filter(|_| !self.given && !name.contains('*')) else {
             return false;
         };
         let whole = array.map_or_else(|| name.to_owned(), |array| format!("{array}.{name}"));
         if let Some(attribute) = whole.strip_prefix("attributes.") {
-            // Other documents than those of identities have none unless a source gives them.
+            // Only documents of identities have attributes, unless a source provides documents.
             let has_map = self.types.iter().any(|(_, fields)| fields.target("attributes").is_some());
             let identities =
                 self.types.iter().any(|(document_type, _)| *document_type == DocumentType::Identities);

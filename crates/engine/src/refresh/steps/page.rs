@@ -29,13 +29,13 @@ fn when(needed: Needed) -> &'static str {
     }
 }
 
-/// What the comment at the beginning of a step's file says.
+/// The comment at the beginning of a step's file.
 fn meaning(step: &Step) -> String {
     let lines = step.sql.lines().map_while(|line| line.strip_prefix("-- "));
     lines.collect::<Vec<_>>().join(" ")
 }
 
-/// A relation as a node of the graph: its name without what Mermaid does not take.
+/// The name of a relation as a node of the graph, without characters that Mermaid does not accept.
 fn node(relation: &str) -> String {
     relation.replace(['{', '}'], "")
 }
@@ -47,7 +47,7 @@ fn page() -> String {
     for step in ALL {
         left.entry(step.name).or_insert(step.kind);
         for read in step.reads.split_whitespace().filter(|read| *read != step.name) {
-            // One of several types of document, or tables, is drawn as all of them.
+            // A relation of one type of document or table is drawn as the relation of all of them.
             let drawn = ALL.iter().find(|other| is_one_of(read, other.name)).map_or(read, |other| other.name);
             edges.insert((node(drawn), node(step.name)));
         }
@@ -87,7 +87,7 @@ fn page() -> String {
     page
 }
 
-/// Whether `name` is what `family` is for some type of document.
+/// Whether `name` is the relation of `family` for some type of document.
 fn is_one_of(name: &str, family: &str) -> bool {
     let types = muster_sources::DocumentType::ALL.map(super::words_of);
     name != family && types.iter().any(|words| super::expanded(family, words) == name)
