@@ -8,7 +8,7 @@ use crate::declared::{ACCOUNTS, Column, Compared, Holds, IDENTITIES, Table};
 use crate::error::{EngineError, Result};
 use crate::functions::{AttributesColumn, cell, strings};
 use crate::order::{Ordered, SortKey};
-use crate::rows::{ReportRows, Shape};
+use crate::rows::{BatchConverter, ReportRows};
 use crate::session::{Engine, with_spilling_joins};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StringBuilder};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -23,10 +23,10 @@ use std::sync::Arc;
 pub const COLUMNS: [&str; 8] = ["object", "change", "id", "source", "name", "attribute", "old", "new"];
 
 /// The tables that are compared, in this order.
-const KINDS: [&str; 2] = [IDENTITIES, ACCOUNTS];
+const COMPARED_TABLES: [&str; 2] = [IDENTITIES, ACCOUNTS];
 
 /// A table that is compared, and how it is read.
-struct Kind {
+struct ComparedTable {
     table: &'static str,
     declared: Compared,
     /// Texts: name in the comparison, and column.
@@ -35,7 +35,7 @@ struct Kind {
     lists: Vec<(&'static str, &'static str)>,
 }
 
-impl Kind {
+impl ComparedTable {
     /// From the table's declaration; `None` if it is not compared.
     fn of(table: &Table) -> Option<Self> {
         let shown = |column: &Column| Some((column.shown?, column.name));
@@ -64,7 +64,7 @@ impl Engine {
     ) -> Result<ReportRows> {
         let context = self.session();
         let mut frames = Vec::new();
-        for kind in KINDS.into_iter().filter_map(|table| Kind::of(Table::of(table))) {
+        for kind in COMPARED_TABLES.into_iter().filter_map(|table| ComparedTable::of(Table::of(table))) {
             for (side, manifest) in [("old", old), ("new", new)] {
                 let provider = self.table_of(manifest, kind.table).await?;
                 let alias = format!("{side}_{}", kind.table);
@@ -76,8 +76,8 @@ impl Engine {
             let keys = ["in_source", "known_as", "id"].map(SortKey::column).to_vec();
             let frame =
                 Ordered::new(differing, columns, keys).map_err(|e| EngineError::plan("comparison", e))?;
-            let shape: Shape = Box::new(move |batch| Ok(vec![kind.changes(&batch)?]));
-            frames.push((frame, shape));
+            let convert: BatchConverter = Box::new(move |batch| Ok(vec![kind.changes(&batch)?]));
+            frames.push((frame, convert));
         }
         ReportRows::start(self, "comparison", schema(), frames)
     }
@@ -87,7 +87,7 @@ fn schema() -> SchemaRef {
     Arc::new(Schema::new(COLUMNS.map(|name| Field::new(name, DataType::Utf8, true)).to_vec()))
 }
 
-impl Kind {
+impl ComparedTable {
     /// One row for each object that differs, with the columns of both sides.
     async fn differing(&self, context: &SessionContext) -> Result<DataFrame> {
         let columns: Vec<&str> = self.texts.iter().chain(&self.lists).map(|(_, column)| *column).collect();

@@ -131,7 +131,7 @@ pub(crate) enum Writing {
     /// New rows are appended.
     Grows,
     /// In partitions by the first digits of ids. Only partitions with changed rows are written.
-    Pieces {
+    Partitioned {
         /// The column by which the table is divided first.
         group: Option<&'static str>,
         /// Target number of rows of a partition.
@@ -285,7 +285,8 @@ mod tests {
     #[test]
     fn what_is_compared_is_compared_whole() {
         for table in Table::all() {
-            let is_compared = !table.listed().is_empty() && matches!(table.writing, Writing::Pieces { .. });
+            let is_compared =
+                !table.listed().is_empty() && matches!(table.writing, Writing::Partitioned { .. });
             for column in table.listed() {
                 let is_whole = column.change == Change::Whole;
                 assert_eq!(is_whole, !is_compared, "{}.{}", table.name, column.name);

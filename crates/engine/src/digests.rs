@@ -62,7 +62,7 @@ impl Engine {
         match tables::files(self.tables_dir(), table, Some(*version)).await {
             Err(error) => return Ok(damage(format!("its log cannot be read: {}", chain(&error)))),
             Ok(found) if !found.iter().eq(files.keys()) => {
-                return Ok(damage("its log names other files than were written".to_owned()));
+                return Ok(damage("its log does not name the files that were written".to_owned()));
             }
             Ok(_) => {}
         }

@@ -248,7 +248,7 @@ impl OrderCheck {
 
     fn refused(&self, what: &str) -> EngineError {
         EngineError::Disorder(format!(
-            "{}: row {} {what} row {}: expected each row behind the one before, by keys that tell all rows apart",
+            "{}: row {} {what} row {}: expected each row after the one before it, by keys that no two rows share",
             self.step,
             self.rows,
             self.rows - 1

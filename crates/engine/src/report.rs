@@ -1,12 +1,12 @@
 //! A report over a snapshot: its plan, and a second, independent count of its population.
 
+use crate::cancellation::RunGuard;
 use crate::error::{EngineError, Result};
 use crate::functions::strings;
 use crate::order::{Ordered, SortKey};
 use crate::rows::ReportRows;
 use crate::session::{Engine, within_memory};
-use crate::stop::Running;
-use crate::{order, reading, scope};
+use crate::{order, read_only_sql, scope};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
@@ -53,7 +53,7 @@ pub struct ReportPlan {
     parameters: Vec<(String, ScalarValue)>,
     columns: Vec<OutputColumn>,
     rows: Ordered,
-    _running: Running,
+    _running: RunGuard,
 }
 
 impl Engine {
@@ -68,10 +68,10 @@ impl Engine {
         arguments: &Arguments,
         scope: &DataScope,
     ) -> Result<ReportPlan> {
-        let named: Vec<_> = reading::check(definition)?.into_iter().collect();
-        let running = Running::default();
-        let context = self.session_until(running.stop());
-        reading::limit(&context);
+        let named: Vec<_> = read_only_sql::check(definition)?.into_iter().collect();
+        let running = RunGuard::default();
+        let context = self.session_until(running.signal());
+        read_only_sql::limit(&context);
         // If the query names a table that the snapshot does not have, this returns an error that says so.
         scope::register(self, &context, manifest, scope, &named).await?;
         let parameters = parameters(arguments);
@@ -181,7 +181,7 @@ async fn parameterised(
     sql: &str,
     parameters: &[(String, ScalarValue)],
 ) -> datafusion::error::Result<DataFrame> {
-    let frame = reading::plan(context, sql).await?;
+    let frame = read_only_sql::plan(context, sql).await?;
     if parameters.is_empty() {
         return Ok(frame);
     }
@@ -317,7 +317,7 @@ pub(crate) fn title_case(name: &str) -> String {
 pub(crate) fn single_count(step: &str, batches: &[RecordBatch]) -> Result<u64> {
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let Some(batch) = batches.iter().find(|b| b.num_rows() == 1).filter(|_| rows == 1) else {
-        return Err(no_count(step, format!("the query gave {rows} rows: expected one")));
+        return Err(no_count(step, format!("the query returned {rows} rows: expected one")));
     };
     Ok(whole_numbers(step, batch.column(0))?[0])
 }
@@ -331,10 +331,12 @@ pub(crate) fn whole_numbers(step: &str, column: &ArrayRef) -> Result<Vec<u64>> {
     let whole = again.to_data() == column.to_data();
     let read = |number: Option<i64>| match number.map(u64::try_from) {
         Some(Ok(number)) if whole => Ok(number),
-        Some(_) => {
-            Err(wrong("the query gave a number that counts nothing: expected whole numbers from 0 up".into()))
-        }
-        None => Err(wrong("the query gave null, or what is no number: expected an integer".into())),
+        Some(_) => Err(wrong(
+            "the query returned a fraction or a negative number: expected whole numbers from 0 up".into(),
+        )),
+        None => Err(wrong(
+            "the query returned null or a value that is not a number: expected a whole number".into(),
+        )),
     };
     numbers.as_primitive::<Int64Type>().iter().map(read).collect()
 }
@@ -348,7 +350,7 @@ fn labels(step: &str, column: &ArrayRef) -> Result<Vec<String>> {
 /// The columns of a batch, if it has exactly `N`.
 fn columns<'a, const N: usize>(step: &str, batch: &'a RecordBatch) -> Result<&'a [ArrayRef; N]> {
     batch.columns().first_chunk().ok_or_else(|| {
-        no_count(step, format!("the query gave {} columns: expected {N}", batch.num_columns()))
+        no_count(step, format!("the query returned {} columns: expected {N}", batch.num_columns()))
     })
 }
 

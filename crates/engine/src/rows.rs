@@ -21,7 +21,7 @@ pub struct ReportRows {
 }
 
 /// Converts a batch of a frame into one or more batches of the output.
-pub(crate) type Shape = Box<dyn Fn(RecordBatch) -> Result<Vec<RecordBatch>> + Send + Sync>;
+pub(crate) type BatchConverter = Box<dyn Fn(RecordBatch) -> Result<Vec<RecordBatch>> + Send + Sync>;
 
 impl ReportRows {
     /// Runs the frames one after another. Every output batch has `schema`.
@@ -32,7 +32,7 @@ impl ReportRows {
         engine: &Engine,
         step: &str,
         schema: SchemaRef,
-        frames: Vec<(Ordered, Shape)>,
+        frames: Vec<(Ordered, BatchConverter)>,
     ) -> Result<Self> {
         let (sender, batches) = mpsc::channel(BATCHES_WAITING_MAX);
         let step = step.to_owned();
@@ -65,17 +65,17 @@ impl ReportRows {
 
 async fn run(
     step: &str,
-    frames: Vec<(Ordered, Shape)>,
+    frames: Vec<(Ordered, BatchConverter)>,
     sender: &mpsc::Sender<Result<RecordBatch>>,
 ) -> Result<()> {
-    for (frame, shape) in frames {
+    for (frame, convert) in frames {
         let spilling = frame.with_frame(with_spilling_joins(frame.frame().clone()));
         let mut sent = false;
-        match send(step, frame, &shape, sender, &mut sent).await {
+        match send(step, frame, &convert, sender, &mut sent).await {
             // Rows that were sent cannot be taken back. But joins end before the first row of a sort, so running out of
             // memory usually happens before.
             Err(EngineError::OutOfMemory { .. }) if !sent => {
-                send(step, spilling, &shape, sender, &mut sent).await?;
+                send(step, spilling, &convert, sender, &mut sent).await?;
             }
             outcome => outcome?,
         }
@@ -87,13 +87,13 @@ async fn run(
 async fn send(
     step: &str,
     frame: Ordered,
-    shape: &Shape,
+    convert: &BatchConverter,
     sender: &mpsc::Sender<Result<RecordBatch>>,
     sent: &mut bool,
 ) -> Result<()> {
     let mut rows = frame.start(step).await?;
     while let Some(batch) = rows.next().await? {
-        for piece in shape(batch)? {
+        for piece in convert(batch)? {
             *sent = true;
             if sender.send(Ok(piece)).await.is_err() {
                 return Ok(());

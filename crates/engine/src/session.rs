@@ -3,10 +3,10 @@
 //! Plans are CPU work. They run on a runtime of their own, so they never delay a request. They share one memory pool
 //! and spill to the work folder when it is full.
 
+use crate::cancellation::CancelSignal;
 use crate::digests::files::KnownFiles;
 use crate::error::{EngineError, Result};
-use crate::stop::Stop;
-use crate::watch::WatchPlan;
+use crate::plan_limits::PlanLimits;
 use crate::{functions, tables};
 use datafusion::catalog::TableProvider;
 use datafusion::dataframe::DataFrame;
@@ -136,8 +136,8 @@ impl Engine {
     }
 
     /// A session for one run of a report. Its plans end when the run is over, whatever their queries say.
-    pub(crate) fn session_until(&self, stop: Stop) -> SessionContext {
-        with_functions(self.state().with_physical_optimizer_rule(Arc::new(WatchPlan(stop))))
+    pub(crate) fn session_until(&self, signal: CancelSignal) -> SessionContext {
+        with_functions(self.state().with_physical_optimizer_rule(Arc::new(PlanLimits(signal))))
     }
 
     fn state(&self) -> SessionStateBuilder {

@@ -5,7 +5,7 @@
 //! snapshot names it.
 
 use crate::error::{EngineError, Result};
-use crate::file::ParquetFile;
+use crate::parquet_file::ParquetFile;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
@@ -29,7 +29,7 @@ pub(crate) const ROW_GROUP_ROWS: usize = 128 * 1024;
 
 /// A file of a version of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PieceFile {
+pub(crate) struct DataFile {
     /// Its name in the table's folder.
     pub(crate) name: String,
     /// Its bytes.
@@ -53,13 +53,13 @@ pub(crate) async fn open(
 }
 
 /// The files of `table` at a version.
-pub(crate) async fn piece_files(dir: &Path, table: &str, version: u64) -> Result<Vec<PieceFile>> {
+pub(crate) async fn data_files(dir: &Path, table: &str, version: u64) -> Result<Vec<DataFile>> {
     let opened = load(dir, table, Some(version)).await?;
     let state = opened.snapshot().map_err(|source| EngineError::table(table, "opened", source))?;
     let files = state.log_data().into_iter().map(|file| {
         let name = file.object_store_path().to_string();
         match (u64::try_from(file.size()), file.num_records()) {
-            (Ok(bytes), Some(rows)) => Ok(PieceFile { name, bytes, rows: rows as u64 }),
+            (Ok(bytes), Some(rows)) => Ok(DataFile { name, bytes, rows: rows as u64 }),
             (Err(_), _) | (_, None) => Err(EngineError::data(
                 format!("reading the log of table {table:?}"),
                 format!("file {name} has no size or no number of rows: expected both"),
@@ -106,7 +106,7 @@ pub(crate) async fn add_file(
     table: &str,
     name: &str,
     rows: DataFrame,
-) -> Result<Option<PieceFile>> {
+) -> Result<Option<DataFile>> {
     let mut batches = rows.execute_stream().await.map_err(|e| EngineError::plan(table, e))?;
     let mut file = None;
     let mut written = 0;
@@ -128,7 +128,7 @@ pub(crate) async fn add_file(
     let path = file.close()?;
     let metadata =
         path.metadata().map_err(|e| EngineError::io(format!("looking at {}", path.display()), e))?;
-    Ok(Some(PieceFile { name: name.to_owned(), bytes: metadata.len(), rows: written }))
+    Ok(Some(DataFile { name: name.to_owned(), bytes: metadata.len(), rows: written }))
 }
 
 /// Commits a version of `table` that consists of these files, which are in its folder. Returns the version. The
@@ -136,12 +136,11 @@ pub(crate) async fn add_file(
 ///
 /// The newest version may differ from the one that the files were chosen from: a refresh may have written a version
 /// that was never published.
-pub(crate) async fn commit(dir: &Path, table: &str, files: &[PieceFile]) -> Result<u64> {
+pub(crate) async fn commit(dir: &Path, table: &str, files: &[DataFile]) -> Result<u64> {
     let failed = |source| EngineError::table(table, "written", source);
     let newest = load(dir, table, None).await?;
     let state = newest.snapshot().map_err(failed)?;
-    let mut wanted: BTreeMap<&str, &PieceFile> =
-        files.iter().map(|file| (file.name.as_str(), file)).collect();
+    let mut wanted: BTreeMap<&str, &DataFile> = files.iter().map(|file| (file.name.as_str(), file)).collect();
     let mut actions = Vec::new();
     for file in state.log_data() {
         if wanted.remove(file.object_store_path().as_ref()).is_none() {
@@ -173,7 +172,7 @@ pub(crate) async fn commit(dir: &Path, table: &str, files: &[PieceFile]) -> Resu
 
 /// Makes a version durable: the files that it added, its log entry, and their folders. It also restricts the files to
 /// their owner, whatever the process's umask is.
-pub(crate) fn sync(dir: &Path, table: &str, version: u64, added: &[PieceFile]) -> Result<()> {
+pub(crate) fn sync(dir: &Path, table: &str, version: u64, added: &[DataFile]) -> Result<()> {
     let folder = dir.join(table);
     let log = folder.join("_delta_log");
     let entry = log.join(format!("{version:020}.json"));

@@ -30,7 +30,7 @@ use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use crate::person;
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_engine::reading::check;
+use muster_engine::read_only_sql::check;
 use muster_http::{SecretKey, TokenIssuer};
 use muster_render::evidence::SigningKey;
 use muster_reports::audit::AuditOperation;

@@ -111,7 +111,7 @@ fn damaged_files_are_found_and_left_behind() {
         assert!(refused.contains("back from a backup, or run `muster refresh --rebuild`"), "{refused}");
     }
     let told = succeeds(&muster(&data, &["refresh", "--rebuild"]));
-    assert!(told.contains("it was made again, without since when"), "{told}");
+    assert!(told.contains("the table was written again, without the dates"), "{told}");
     // The snapshot of before is kept, and stays damaged; the new one is not.
     let again = muster(&data, &["check"]);
     assert!(fails(&again, 1).contains("files that are damaged or gone: 1"));

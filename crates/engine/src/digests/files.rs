@@ -19,10 +19,10 @@ const BUFFER_BYTES: usize = 256 * 1024;
 
 /// Known state of files, by table and name: intact, or damaged with the fault and the file's modification time.
 #[derive(Debug, Default)]
-pub(crate) struct KnownFiles(Mutex<HashMap<(String, String), Known>>);
+pub(crate) struct KnownFiles(Mutex<HashMap<(String, String), FileState>>);
 
 #[derive(Debug, Clone)]
-enum Known {
+enum FileState {
     Sound,
     Damaged { fault: String, modified: Option<SystemTime> },
 }
@@ -35,14 +35,14 @@ impl KnownFiles {
 
     pub(super) fn fault(&self, dir: &Path, table: &str, name: &str, file: &TableFile) -> Option<String> {
         let key = (table.to_owned(), name.to_owned());
-        if matches!(self.known().get(&key), Some(Known::Sound)) {
+        if matches!(self.known().get(&key), Some(FileState::Sound)) {
             return look_at(dir, name, file).err();
         }
         let modified = path_of(dir, name).metadata().and_then(|metadata| metadata.modified()).ok();
         let fault = hash_and_compare(dir, name, file).err();
         let known = match &fault {
-            None => Known::Sound,
-            Some(fault) => Known::Damaged { fault: fault.clone(), modified },
+            None => FileState::Sound,
+            Some(fault) => FileState::Damaged { fault: fault.clone(), modified },
         };
         let mut all = self.known();
         if all.len() >= KNOWN_MAX {
@@ -61,12 +61,12 @@ impl KnownFiles {
         file: &TableFile,
     ) -> Option<String> {
         let known = self.known().get(&(table.to_owned(), name.to_owned())).cloned();
-        let Some(Known::Damaged { fault, modified }) = known else { return None };
+        let Some(FileState::Damaged { fault, modified }) = known else { return None };
         let now = path_of(dir, name).metadata().and_then(|metadata| metadata.modified()).ok();
         if now == modified { Some(fault) } else { self.fault(dir, table, name, file) }
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<(String, String), Known>> {
+    fn known(&self) -> MutexGuard<'_, HashMap<(String, String), FileState>> {
         // A panic cannot leave this map half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -107,12 +107,12 @@ fn hash_and_compare(dir: &Path, name: &str, expected: &TableFile) -> Result<(), 
     if found == *expected {
         return Ok(());
     }
-    Err(format!("file {name} has another content than was written: its SHA-256 is {}", found.sha256))
+    Err(format!("file {name} does not have the content that was written: its SHA-256 is {}", found.sha256))
 }
 
 fn gone(name: &str, error: &io::Error) -> String {
     if error.kind() == io::ErrorKind::NotFound {
-        return format!("file {name} is gone");
+        return format!("file {name} is missing");
     }
     format!("file {name} cannot be read: {error}")
 }

@@ -27,7 +27,7 @@ impl DigestFunction {
     }
 }
 
-enum Column {
+enum DigestedColumn {
     Texts(StringArray),
     Flags(BooleanArray),
     Numbers(Int64Array),
@@ -35,7 +35,7 @@ enum Column {
     Maps(Box<AttributesColumn>),
 }
 
-impl Column {
+impl DigestedColumn {
     fn open(array: &ArrayRef) -> Result<Self> {
         Ok(match array.data_type() {
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => {
@@ -116,7 +116,7 @@ impl ScalarUDFImpl for DigestFunction {
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let rows = arguments.number_rows;
         let arrays = ColumnarValue::values_to_arrays(&arguments.args)?;
-        let columns: Vec<Column> = arrays.iter().map(Column::open).collect::<Result<_>>()?;
+        let columns: Vec<DigestedColumn> = arrays.iter().map(DigestedColumn::open).collect::<Result<_>>()?;
         let mut digests = StringBuilder::with_capacity(rows, rows * 32);
         for row in 0..rows {
             let mut hash = Sha256::new();

@@ -67,7 +67,7 @@ impl ScalarUDFImpl for KeptFunction {
             lengths.push(kept.len() - before);
         }
         let DataType::Map(entry, sorted) = attributes_type() else {
-            return exec_err!("attributes are no map");
+            return exec_err!("attributes are not a map: expected one");
         };
         let entries = take(column.map.entries(), &UInt32Array::from(kept), None)?;
         let entries = cast(&entries, entry.data_type())?;

@@ -6,10 +6,10 @@ mod attributes;
 mod bounded;
 mod digest;
 mod entitlements;
+mod fixed_time;
 mod mapping;
 mod merge;
-mod moment;
-mod of_sources;
+mod source_filter;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StringArray};
 use datafusion::arrow::compute::cast;
@@ -20,9 +20,9 @@ use datafusion::prelude::SessionContext;
 
 pub(crate) use attributes::cell;
 pub(crate) use entitlements::text_lists;
+pub(crate) use fixed_time::MomentFunction;
 pub(crate) use mapping::{MappingFunction, lifecycle_attribute};
-pub(crate) use moment::MomentFunction;
-pub(crate) use of_sources::OfSourcesFunction;
+pub(crate) use source_filter::OfSourcesFunction;
 
 /// Registers the functions in a session, and limits the session's own functions.
 pub(crate) fn register(context: &SessionContext) {

@@ -4,8 +4,8 @@
 //! may mark it missing (`guards`). A read of changes is complete, too: it also lists every account that did not change.
 //! `identify` decides which account a record is.
 
-use super::extent::Extent;
-use super::guards::{self, Missing};
+use super::guards::{self, MissingAction};
+use super::incremental::Recompute;
 use super::stage::StagedSource;
 use super::work::{self, Work, texts};
 use super::{RefreshRequest, SourceInput, identify, steps};
@@ -22,19 +22,19 @@ use std::sync::Arc;
 pub(super) async fn take_records(
     work: &Work,
     request: &RefreshRequest,
-    extent: &Extent,
+    recompute: &Recompute,
     staged: &mut [StagedSource],
 ) -> Result<()> {
     work.memory("source_flags", flags_batch(staged, &BTreeMap::new())?)?;
     let carried = staged.iter().filter(|s| s.outcome.carried).map(|s| s.outcome.run.id.as_str());
     work.run_with(&steps::PREV_READ, &[("carried", Value::texts(carried))]).await?;
-    identify::unite_repeated_rows(work, extent).await?;
+    identify::unite_repeated_rows(work, recompute).await?;
     count_conflicts(work, staged).await?;
-    identify::name_accounts(work, extent).await?;
+    identify::name_accounts(work, recompute).await?;
     guards::check_reads(work, request, staged).await?;
     let failed = staged.iter().filter(|s| s.outcome.failure.is_some()).map(|s| s.outcome.run.id.as_str());
     work.run_with(&steps::STAGED_ONE, &[("failed", Value::texts(failed))]).await?;
-    work.run(extent, &[&steps::KEPT_IDS]).await?;
+    work.run(recompute, &[&steps::KEPT_IDS]).await?;
     distrust_changes(work, staged).await
 }
 
@@ -43,17 +43,17 @@ pub(super) async fn take_records(
 pub(super) async fn merge_into_previous(
     work: &Work,
     request: &RefreshRequest,
-    extent: &mut Extent,
+    recompute: &mut Recompute,
     staged: &mut [StagedSource],
 ) -> Result<()> {
     let missing = guards::missing(work, request, staged).await?;
     work.memory("source_flags", flags_batch(staged, &missing)?)?;
     let everything = [&steps::ACCOUNTS_NOW_ALL, &steps::ACCOUNT_CHANGES_ALL, &steps::CARRIED_ACCOUNTS_NONE];
-    work.run(extent, &[&steps::ACCOUNTS_MERGED]).await?;
-    work.run(extent, &everything).await?;
-    work.run(extent, &[&steps::ACCOUNT_CHANGES, &steps::ACCOUNTS_NOW]).await?;
+    work.run(recompute, &[&steps::ACCOUNTS_MERGED]).await?;
+    work.run(recompute, &everything).await?;
+    work.run(recompute, &[&steps::ACCOUNT_CHANGES, &steps::ACCOUNTS_NOW]).await?;
     count_changes(work, staged).await?;
-    if extent.everything {
+    if recompute.everything {
         return Ok(());
     }
     let last = |id: &str| request.previous.as_ref().and_then(|last| last.source(id));
@@ -67,23 +67,23 @@ pub(super) async fn merge_into_previous(
         run.authoritative && !source.outcome.carried && (run.rejected > 0 || before)
     };
     let changed = work.rows(&steps::AUTHORITATIVE_CHANGES, &[]).await?;
-    extent.identities = work::counts("authoritative_changes", &changed, 0)?.into_iter().any(|n| n > 0)
-        || request.sources.iter().any(|s| extent.redefined.contains(&s.definition.id) && decides(s))
+    recompute.identities = work::counts("authoritative_changes", &changed, 0)?.into_iter().any(|n| n > 0)
+        || request.sources.iter().any(|s| recompute.redefined.contains(&s.definition.id) && decides(s))
         || staged.iter().any(refused);
-    work.run(extent, &[&steps::WANTED_BY_LINKS, &steps::WANTED_BY_LINKS_AND_SOURCES]).await?;
-    recall(work, extent).await
+    work.run(recompute, &[&steps::WANTED_BY_LINKS, &steps::WANTED_BY_LINKS_AND_SOURCES]).await?;
+    recall(work, recompute).await
 }
 
 /// Adds to `accounts_now` live accounts of the last snapshot whose `id` is in `wanted`. Leaves `carried_accounts`, the
 /// accounts that stay unchanged.
-pub(super) async fn recall(work: &Work, extent: &Extent) -> Result<()> {
-    work.run(extent, &[&steps::RECALLED, &steps::ACCOUNTS_NOW_RECALLED, &steps::CARRIED_ACCOUNTS]).await
+pub(super) async fn recall(work: &Work, recompute: &Recompute) -> Result<()> {
+    work.run(recompute, &[&steps::RECALLED, &steps::ACCOUNTS_NOW_RECALLED, &steps::CARRIED_ACCOUNTS]).await
 }
 
 /// `source_flags`: the properties of each source that the plans need.
 pub(super) fn flags_batch(
     staged: &[StagedSource],
-    missing: &BTreeMap<String, Missing>,
+    missing: &BTreeMap<String, MissingAction>,
 ) -> Result<RecordBatch> {
     let runs: Vec<_> = staged.iter().map(|s| &s.outcome.run).collect();
     let flags =
@@ -148,7 +148,7 @@ async fn distrust_changes(work: &Work, staged: &mut [StagedSource]) -> Result<()
         let run = &mut source.outcome.run;
         (run.complete, run.cursor) = (false, None);
         source.remark(format!(
-            "{n} accounts are said to be unchanged and were not known before: the next run reads everything"
+            "the source says that {n} accounts are unchanged, but they are not known: the next run reads everything"
         ));
     }
     Ok(())

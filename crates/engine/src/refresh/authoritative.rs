@@ -9,7 +9,7 @@
 
 use super::SourceInput;
 use super::correlate::{Rule, match_by};
-use super::extent::Extent;
+use super::incremental::Recompute;
 use super::steps;
 use super::work::Work;
 use crate::error::{EngineError, Result};
@@ -63,35 +63,35 @@ pub(super) fn profiles_in_order(sources: &[SourceInput]) -> Vec<Profile> {
 /// Leaves `mapped` (authoritative accounts with their mapped attributes), `owned` (the identity of each account),
 /// `best` (the account that decides each identity), `known` (every identity with its attributes), and `open` and
 /// `open_decisions` (the accounts without an identity, and what rules found for them).
-pub(super) async fn make_identities(work: &Work, extent: &Extent, profiles: &[Profile]) -> Result<()> {
+pub(super) async fn make_identities(work: &Work, recompute: &Recompute, profiles: &[Profile]) -> Result<()> {
     map_attributes(work, profiles).await?;
-    work.run(extent, &[&steps::OWNED_BEFORE]).await?;
-    let mut known = Known { current: false };
+    work.run(recompute, &[&steps::OWNED_BEFORE]).await?;
+    let mut known = KnownIdentities { current: false };
     loop {
         let mut decided = 0;
         for (rank, profile) in (0..).zip(profiles) {
-            decided += decide_all(work, extent, rank, profile, &mut known).await?;
+            decided += decide_all(work, recompute, rank, profile, &mut known).await?;
         }
         if decided == 0 {
             break;
         }
     }
-    known.find(work, extent).await?;
-    work.run(extent, &[&steps::OPEN, &steps::ASKING_OPEN, &steps::ASKED_KNOWN]).await?;
+    known.find(work, recompute).await?;
+    work.run(recompute, &[&steps::OPEN, &steps::ASKING_OPEN, &steps::ASKED_KNOWN]).await?;
     let rules = if work.count("asking").await? > 0 { profiles } else { &[] };
     match_by(work, rules.iter().flat_map(|profile| &profile.rules)).await?;
-    work.run(extent, &[&steps::OPEN_DECISIONS]).await
+    work.run(recompute, &[&steps::OPEN_DECISIONS]).await
 }
 
 /// Whether `best` and `known` are up to date with `owned`.
-struct Known {
+struct KnownIdentities {
     current: bool,
 }
 
-impl Known {
-    async fn find(&mut self, work: &Work, extent: &Extent) -> Result<()> {
+impl KnownIdentities {
+    async fn find(&mut self, work: &Work, recompute: &Recompute) -> Result<()> {
         if !self.current {
-            work.run(extent, &[&steps::BEST, &steps::KNOWN]).await?;
+            work.run(recompute, &[&steps::BEST, &steps::KNOWN]).await?;
             self.current = true;
         }
         Ok(())
@@ -148,27 +148,27 @@ async fn map_attributes(work: &Work, profiles: &[Profile]) -> Result<()> {
 /// Decides as many undecided accounts of a profile as possible. Returns their number.
 async fn decide_all(
     work: &Work,
-    extent: &Extent,
+    recompute: &Recompute,
     rank: u64,
     profile: &Profile,
-    known: &mut Known,
+    known: &mut KnownIdentities,
 ) -> Result<u64> {
     let mut decided = 0;
     loop {
-        let passed = pass(work, extent, rank, profile, known, true).await?;
+        let passed = pass(work, recompute, rank, profile, known, true).await?;
         decided += passed.decided;
         if passed.waiting == 0 {
             return Ok(decided);
         }
         if passed.decided == 0 {
             // Each of them waits for another, so none can be first.
-            return Ok(decided + pass(work, extent, rank, profile, known, false).await?.decided);
+            return Ok(decided + pass(work, recompute, rank, profile, known, false).await?.decided);
         }
     }
 }
 
 /// The result of a pass over a profile's undecided accounts.
-struct Passed {
+struct PassResult {
     decided: u64,
     /// Number of accounts that wait for another undecided account.
     waiting: u64,
@@ -177,29 +177,29 @@ struct Passed {
 /// One pass over one profile's undecided accounts. With `wait`, accounts that wait for another one are skipped.
 async fn pass(
     work: &Work,
-    extent: &Extent,
+    recompute: &Recompute,
     rank: u64,
     profile: &Profile,
-    known: &mut Known,
+    known: &mut KnownIdentities,
     wait: bool,
-) -> Result<Passed> {
+) -> Result<PassResult> {
     work.run_with(&steps::UNDECIDED, &[("rank", Value::Number(rank))]).await?;
     // An account without a uid cannot be distinguished from others. It stays open, for the error report.
-    work.run(extent, &[&steps::MATCHABLE]).await?;
+    work.run(recompute, &[&steps::MATCHABLE]).await?;
     if work.count("matchable").await? == 0 {
-        return Ok(Passed { decided: 0, waiting: 0 });
+        return Ok(PassResult { decided: 0, waiting: 0 });
     }
     if !profile.rules.is_empty() {
-        known.find(work, extent).await?;
+        known.find(work, recompute).await?;
     }
-    work.run(extent, &[&steps::ASKING_MATCHABLE, &steps::ASKED_KNOWN]).await?;
+    work.run(recompute, &[&steps::ASKING_MATCHABLE, &steps::ASKED_KNOWN]).await?;
     match_by(work, &profile.rules).await?;
-    work.run(extent, &[&steps::DECISIONS, &steps::UNMATCHED]).await?;
+    work.run(recompute, &[&steps::DECISIONS, &steps::UNMATCHED]).await?;
     let rules = if wait { &profile.rules[..] } else { &[] };
     let values: Vec<_> = rules.iter().map(Rule::values).collect();
     work.run_each(&steps::PARTNERS, &values).await?;
-    work.run(extent, &[&steps::WAITING, &steps::DECIDED, &steps::OWNED]).await?;
+    work.run(recompute, &[&steps::WAITING, &steps::DECIDED, &steps::OWNED]).await?;
     let decided = work.count("decided").await?;
     known.current &= decided == 0;
-    Ok(Passed { decided, waiting: work.count("waiting").await? })
+    Ok(PassResult { decided, waiting: work.count("waiting").await? })
 }

@@ -51,8 +51,8 @@ fn leave_out(
         && !rebuild
     {
         return Err(EngineError::Unrecoverable(format!(
-            "table {table:?} of the last snapshot is damaged ({fault}) and sources do not have what is in it: put the file \
-             back from a backup, or run `muster refresh --rebuild`, which begins without it and loses {what}"
+            "table {table:?} of the last snapshot is damaged ({fault}) and the sources do not have its data: put the file \
+             back from a backup, or run `muster refresh --rebuild`, which starts without the table and loses {what}"
         )));
     }
     let mut manifest = (*last).clone();
@@ -67,7 +67,7 @@ fn leave_out(
         }
         let loses = lost(table).map_or_else(String::new, |what| format!(", without {what}"));
         notes.push(format!(
-            "table {table:?} of the last snapshot is damaged ({fault}): it was made again{loses}"
+            "table {table:?} of the last snapshot is damaged ({fault}): the table was written again{loses}"
         ));
     }
     Ok((Arc::new(manifest), notes))

@@ -13,9 +13,9 @@ use muster_sources::not_to_come;
 use std::sync::Arc;
 
 /// A clock that always shows the same time.
-struct Still(DateTime<Utc>);
+struct FixedClock(DateTime<Utc>);
 
-impl Clock for Still {
+impl Clock for FixedClock {
     fn now(&self) -> DateTime<Utc> {
         self.0
     }
@@ -31,7 +31,7 @@ pub(super) fn take_asked(request: &mut RefreshRequest) -> Result<()> {
     let time = not_to_come(asked, request.clock.now())
         .ok_or_else(|| EngineError::Invalid(format!("{text}: expected no time to come")))?;
     check_order(request, time, &text)?;
-    request.clock = Arc::new(Still(time));
+    request.clock = Arc::new(FixedClock(time));
     Ok(())
 }
 
@@ -65,7 +65,7 @@ pub(super) fn take_of_data(
         &format!("the newest data, that of {name:?}, is as of {}", newest.to_rfc3339()),
     )
     .map_err(|error| EngineError::Invalid(format!("{error}; `muster refresh --as-of` gives another time")))?;
-    request.clock = Arc::new(Still(time));
+    request.clock = Arc::new(FixedClock(time));
     for source in staged {
         source.outcome.run.started = time;
         source.outcome.run.ended = time;

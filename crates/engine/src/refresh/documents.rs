@@ -4,15 +4,15 @@
 //! sorted files, so memory does not grow with the data. Uncorrelated accounts are in no document.
 
 use super::elements::SortedElements;
-use super::extent::Extent;
+use super::incremental::Recompute;
 use super::steps::{self, Step};
 use super::work::{self, RowsInOrder, Work};
 use super::{RefreshRequest, SourceInput};
 use crate::declared::documents as schema;
 use crate::error::{EngineError, Result};
-use crate::file::ParquetFile;
 use crate::functions::text_lists;
 use crate::order::{Ordered, SortKey};
+use crate::parquet_file::ParquetFile;
 use datafusion::arrow::array::{
     ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray,
 };
@@ -33,14 +33,14 @@ const EVENTS_PAGE: u32 = 4096;
 
 /// Leaves a step with the name of each table of documents. In a full refresh it has all rows. In an incremental refresh
 /// it has the touched identities and entitlements and the new events. Returns the number of the last event.
-pub(super) async fn make(work: &Work, request: &RefreshRequest, extent: &Extent) -> Result<u64> {
+pub(super) async fn make(work: &Work, request: &RefreshRequest, recompute: &Recompute) -> Result<u64> {
     work.memory("document_sources", sources_batch(&request.sources)?)?;
-    work.run(extent, &[&steps::DOCUMENTS_TOUCHED_ALL, &steps::SOURCES_TOUCHED]).await?;
-    work.run(extent, &[&steps::ACCOUNTS_ALL, &steps::ACCOUNTS_SHOWN]).await?;
-    work.run(extent, &[&steps::DOCUMENT_ACCOUNTS_ALL, &steps::DOCUMENT_ACCOUNTS]).await?;
-    work.run(extent, &[&steps::DOCUMENT_RIGHTS, &steps::SOURCE_ACCOUNTS]).await?;
-    work.run(extent, &[&steps::ENTITLEMENT_RIGHTS, &steps::ENTITLEMENT_RIGHTS_ALL]).await?;
-    let known = request.previous.as_ref().filter(|_| !extent.everything).and_then(|last| last.last_event);
+    work.run(recompute, &[&steps::DOCUMENTS_TOUCHED_ALL, &steps::SOURCES_TOUCHED]).await?;
+    work.run(recompute, &[&steps::ACCOUNTS_ALL, &steps::ACCOUNTS_SHOWN]).await?;
+    work.run(recompute, &[&steps::DOCUMENT_ACCOUNTS_ALL, &steps::DOCUMENT_ACCOUNTS]).await?;
+    work.run(recompute, &[&steps::DOCUMENT_RIGHTS, &steps::SOURCE_ACCOUNTS]).await?;
+    work.run(recompute, &[&steps::ENTITLEMENT_RIGHTS, &steps::ENTITLEMENT_RIGHTS_ALL]).await?;
+    let known = request.previous.as_ref().filter(|_| !recompute.everything).and_then(|last| last.last_event);
     let mut last_event = known.unwrap_or(0);
     for document_type in DocumentType::ALL {
         let made = made_of(document_type);
@@ -57,7 +57,7 @@ pub(super) async fn make(work: &Work, request: &RefreshRequest, extent: &Extent)
         }
         unite(work, document_type).await?;
     }
-    work.run(extent, &[&steps::ENTITLEMENTS_TOUCHED]).await?;
+    work.run(recompute, &[&steps::ENTITLEMENTS_TOUCHED]).await?;
     Ok(last_event)
 }
 
@@ -103,9 +103,9 @@ pub(super) fn sources_batch(sources: &[SourceInput]) -> Result<RecordBatch> {
 }
 
 /// A field of a document and the column it comes from.
-type Known = (&'static str, &'static str);
+type FieldColumn = (&'static str, &'static str);
 
-const ENTITLEMENT_FIELDS: [Known; 9] = [
+const ENTITLEMENT_FIELDS: [FieldColumn; 9] = [
     ("id", "id"),
     ("name", "value"),
     ("displayName", "value"),
@@ -117,7 +117,7 @@ const ENTITLEMENT_FIELDS: [Known; 9] = [
     ("source.type", "source_type"),
 ];
 
-const ACCOUNT_FIELDS: [Known; 13] = [
+const ACCOUNT_FIELDS: [FieldColumn; 13] = [
     ("id", "id"),
     ("name", "name"),
     ("accountId", "native_identity"),
@@ -133,7 +133,7 @@ const ACCOUNT_FIELDS: [Known; 13] = [
     ("created", "created"),
 ];
 
-const ACCESS_FIELDS: [Known; 8] = [
+const ACCESS_FIELDS: [FieldColumn; 8] = [
     ("id", "id"),
     ("name", "value"),
     ("displayName", "value"),
@@ -144,7 +144,7 @@ const ACCESS_FIELDS: [Known; 8] = [
     ("value", "value"),
 ];
 
-const IDENTITY_FIELDS: [Known; 25] = [
+const IDENTITY_FIELDS: [FieldColumn; 25] = [
     ("id", "id"),
     ("name", "name"),
     ("displayName", "display_name"),
@@ -173,14 +173,14 @@ const IDENTITY_FIELDS: [Known; 25] = [
 ];
 
 /// Converts rows of flat columns into documents.
-fn documents_of(rows: DataFrame, document_type: DocumentType, known: &[Known]) -> Result<DataFrame> {
+fn documents_of(rows: DataFrame, document_type: DocumentType, known: &[FieldColumn]) -> Result<DataFrame> {
     let schema = schema(document_type);
     let columns = fields_of(schema.fields(), "", known)?.into_iter().map(|(name, value)| value.alias(name));
     rows.select(columns.collect::<Vec<_>>()).map_err(|e| EngineError::plan(document_type.index_name(), e))
 }
 
 /// The fields of an object as expressions over flat columns. Unknown fields are null.
-fn fields_of(fields: &Fields, prefix: &str, known: &[Known]) -> Result<Vec<(String, Expr)>> {
+fn fields_of(fields: &Fields, prefix: &str, known: &[FieldColumn]) -> Result<Vec<(String, Expr)>> {
     let mut made = Vec::with_capacity(fields.len());
     for field in fields {
         let path = format!("{prefix}{}", field.name());
@@ -200,7 +200,7 @@ fn fields_of(fields: &Fields, prefix: &str, known: &[Known]) -> Result<Vec<(Stri
     Ok(made)
 }
 
-fn object(fields: &Fields, prefix: &str, known: &[Known]) -> Result<Expr> {
+fn object(fields: &Fields, prefix: &str, known: &[FieldColumn]) -> Result<Expr> {
     let made = fields_of(fields, prefix, known)?;
     Ok(named_struct(made.into_iter().flat_map(|(name, value)| [lit(name), value]).collect()))
 }
@@ -213,7 +213,7 @@ async fn by_identity(
     step: &Step,
     identity: &str,
     keys: &[&str],
-    known: &[Known],
+    known: &[FieldColumn],
 ) -> Result<RowsInOrder> {
     // Texts of the last snapshot may have another type than texts that were just read.
     let owner = cast(ident(identity), DataType::Utf8);
@@ -232,14 +232,14 @@ async fn elements(
     name: &'static str,
     step: &Step,
     keys: &[&str],
-    known: &[Known],
+    known: &[FieldColumn],
 ) -> Result<SortedElements> {
     let schema = schema(DocumentType::Identities);
     let Ok(DataType::List(item)) = schema.field_with_name(name).map(Field::data_type) else {
-        return Err(EngineError::data("making documents", format!("{name} is no list")));
+        return Err(EngineError::data("making documents", format!("{name} is not a list")));
     };
     let DataType::Struct(fields) = item.data_type() else {
-        return Err(EngineError::data("making documents", format!("{name} holds no objects")));
+        return Err(EngineError::data("making documents", format!("{name} is not a list of objects")));
     };
     let rows = by_identity(work, name, step, "identity_id", keys, known).await?;
     let element = work.over(&rows, object(fields, "", known)?)?;
@@ -379,7 +379,7 @@ fn event_columns(schema: &SchemaRef, events: &[&AuditEvent]) -> Result<Vec<Array
     ]);
     let named = |field: &Field, name: ArrayRef| -> Result<ArrayRef> {
         let DataType::Struct(fields) = field.data_type() else {
-            return Err(EngineError::data("making documents", format!("{} is no object", field.name())));
+            return Err(EngineError::data("making documents", format!("{} is not an object", field.name())));
         };
         let columns = fields.iter().map(|_| Arc::clone(&name)).collect();
         datafusion::arrow::array::StructArray::try_new(fields.clone(), columns, None)

@@ -57,7 +57,7 @@ impl SortedElements {
                 return Err(self.disorder("a document has no id"));
             };
             if last.is_some_and(|last| last >= owner) {
-                return Err(self.disorder(&format!("document {owner} is not behind the one before")));
+                return Err(self.disorder(&format!("document {owner} is not after the one before it")));
             }
             last = Some(owner);
             if at < known.len() && known.value(at) < owner {
@@ -128,7 +128,7 @@ impl SortedElements {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use crate::file::ParquetFile;
+    use crate::parquet_file::ParquetFile;
     use datafusion::arrow::array::Int64Array;
     use datafusion::physical_expr::expressions::Column;
 
@@ -173,9 +173,9 @@ mod tests {
     fn whatever_is_out_of_order_is_an_error() {
         for (owners, calls, words) in [
             // Owners out of order, within a call and between two calls.
-            (vec!["b"], vec![vec!["b", "a"]], "document a is not behind the one before"),
-            (vec!["a", "b"], vec![vec!["a", "b"], vec!["a"]], "document a is not behind the one before"),
-            (vec!["a"], vec![vec!["a", "a"]], "document a is not behind the one before"),
+            (vec!["b"], vec![vec!["b", "a"]], "document a is not after the one before it"),
+            (vec!["a", "b"], vec![vec!["a", "b"], vec!["a"]], "document a is not after the one before it"),
+            (vec!["a"], vec![vec!["a", "a"]], "document a is not after the one before it"),
             // Elements out of order.
             (vec!["b", "a"], vec![vec!["a", "b"]], "an element of a has no document"),
             (vec!["a", "c", "b"], vec![vec!["a"], vec!["b"], vec!["c"]], "an element of b has no document"),

@@ -208,7 +208,7 @@ fn other_verdict(account: &Account, rules: &[RuleOutcome]) -> (Verdict, String) 
     if let Some(link) = &account.manual_link {
         let verdict =
             Verdict { situation: "LINKED".into(), identity: account.recorded.identity.clone(), rule: None };
-        return (verdict, format!("a manual link to {link:?} holds, and no rule is asked"));
+        return (verdict, format!("a manual link to {link:?} holds, so no rule is evaluated"));
     }
     by_rules(rules)
 }
@@ -221,7 +221,7 @@ fn authoritative_verdict(account: &Account, rules: &[RuleOutcome], own: &str) ->
             return (verdict, reason);
         }
         let verdict = Verdict { situation: "UNMATCHED".into(), identity: None, rule: None };
-        return (verdict, "it makes no identity: its mapped uid is missing".into());
+        return (verdict, "it does not become an identity: its mapped uid is missing".into());
     };
     let kept = Verdict {
         situation: "LINKED".into(),
@@ -229,9 +229,11 @@ fn authoritative_verdict(account: &Account, rules: &[RuleOutcome], own: &str) ->
         rule: account.recorded.rule.clone(),
     };
     let reason = match &kept.rule {
-        Some(rule) => format!("the rule {rule:?} found its identity when it first came, and it keeps it"),
-        None if identity == own => "its identity was made of it".to_owned(),
-        None => "it keeps the identity that it was given first".to_owned(),
+        Some(rule) => {
+            format!("the rule {rule:?} found its identity when it was first read, and it keeps this identity")
+        }
+        None if identity == own => "its identity was made from it".to_owned(),
+        None => "it keeps its first identity".to_owned(),
     };
     (kept, reason)
 }
@@ -253,7 +255,10 @@ fn by_rules(rules: &[RuleOutcome]) -> (Verdict, String) {
         ),
         (_, found) => (
             Verdict { situation: "DISPUTED".into(), identity: None, rule },
-            format!("the rule {:?} finds {found} identities, and none of several is picked", decisive.rule),
+            format!(
+                "the rule {:?} finds {found} identities, and Muster never picks one of several",
+                decisive.rule
+            ),
         ),
     }
 }
@@ -281,7 +286,7 @@ async fn account(context: &SessionContext, source: &SourceDefinition, native: &s
     let known = |column| cell(column).filter(|text| !text.is_empty());
     let id = cell(0).ok_or_else(|| {
         EngineError::Invalid(format!(
-            "source {:?} has no account {native:?}: expected a native identity as it stands in the source",
+            "source {:?} has no account {native:?}: expected a native identity exactly as in the source",
             source.name
         ))
     })?;

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 
 /// What a source's read does to accounts that it does not contain.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Missing {
+pub(super) struct MissingAction {
     /// They are marked missing.
     pub(super) mark: bool,
     /// They are held from now on.
@@ -103,7 +103,7 @@ pub(super) async fn check_reads(
         let may_go = input.definition.delete_threshold_percent == 100 || request.accepts(input);
         if source.was_read() && is_new && !may_go {
             source.fail(format!(
-                "none of its {records} native identities was known, and none of the {live} that were known is there: \
+                "none of its {records} native identities was known, and none of the {live} known ones was read: \
                  has the column of the native identity changed? {}",
                 way_out(&input.definition.name)
             ));
@@ -135,7 +135,7 @@ pub(super) async fn missing(
     work: &Work,
     request: &RefreshRequest,
     staged: &mut [StagedSource],
-) -> Result<BTreeMap<String, Missing>> {
+) -> Result<BTreeMap<String, MissingAction>> {
     let accounts: BySource<3> = by_source(work, &steps::MISSING_ACCOUNTS).await?;
     let nameless: BySource<1> = by_source(work, &steps::REJECTED_OF_NOBODY).await?;
     let mut found = BTreeMap::new();
@@ -152,20 +152,20 @@ fn what_is_missing(
     input: &SourceInput,
     accept: bool,
     [live, gone, held, nameless]: [u64; 4],
-) -> Missing {
+) -> MissingAction {
     if !source.outcome.run.complete || gone + held == 0 {
         // An incomplete read marks nothing missing. Its remark says why it is incomplete.
-        return Missing::default();
+        return MissingAction::default();
     }
     if nameless > 0 {
         source.remark(format!(
-            "{} accounts are missing, and {nameless} refused records do not say whose they are: the accounts were kept",
+            "{} accounts are missing, and {nameless} refused records have no native identity: the accounts were kept",
             gone + held
         ));
-        return Missing::default();
+        return MissingAction::default();
     }
     if accept {
-        return Missing { mark: true, hold: false, accept: true };
+        return MissingAction { mark: true, hold: false, accept: true };
     }
     let (name, threshold) = (&input.definition.name, input.definition.delete_threshold_percent);
     let hold = exceeds(gone, threshold, live);
@@ -177,11 +177,11 @@ fn what_is_missing(
     }
     if held > 0 {
         source.remark(format!(
-            "{held} accounts have been missing since an earlier read and were kept: they went past the delete threshold; {}",
+            "{held} accounts have been missing since an earlier read and were kept, because they exceeded the delete threshold; {}",
             way_out(name)
         ));
     }
-    Missing { mark: !hold, hold, accept: false }
+    MissingAction { mark: !hold, hold, accept: false }
 }
 
 /// Fails the sources that lose more links than the threshold allows. Returns whether there are any.

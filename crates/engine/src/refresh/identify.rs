@@ -5,7 +5,7 @@
 //! The id of an account is derived from its first native identity and never changes. If a record takes over the native
 //! identity of an account that was moved, it becomes an account with another id.
 
-use super::extent::Extent;
+use super::incremental::Recompute;
 use super::steps;
 use super::work::Work;
 use crate::error::Result;
@@ -13,15 +13,16 @@ use crate::error::Result;
 /// Leaves `staged_single` and `rejected`. Several rows with one native identity are merged if the source says so, and
 /// reduced to one if they are equal. Otherwise all of them are rejected, because picking one would depend on the order
 /// of rows.
-pub(super) async fn unite_repeated_rows(work: &Work, extent: &Extent) -> Result<()> {
-    work.run(extent, &[&steps::STAGED, &steps::REPEATED]).await?;
+pub(super) async fn unite_repeated_rows(work: &Work, recompute: &Recompute) -> Result<()> {
+    work.run(recompute, &[&steps::STAGED, &steps::REPEATED]).await?;
     if work.count("repeated").await? == 0 {
-        return work.run(extent, &[&steps::STAGED_SINGLE_AS_READ, &steps::REJECTED_AS_READ]).await;
+        return work.run(recompute, &[&steps::STAGED_SINGLE_AS_READ, &steps::REJECTED_AS_READ]).await;
     }
-    work.run(extent, &[&steps::UNITED, &steps::STAGED_SINGLE, &steps::REJECTED]).await
+    work.run(recompute, &[&steps::UNITED, &steps::STAGED_SINGLE, &steps::REJECTED]).await
 }
 
 /// Leaves `staged_known`: the records with `id`, the id of their account.
-pub(super) async fn name_accounts(work: &Work, extent: &Extent) -> Result<()> {
-    work.run(extent, &[&steps::RENAMED, &steps::BY_NAME, &steps::MOVED_ACCOUNTS, &steps::STAGED_KNOWN]).await
+pub(super) async fn name_accounts(work: &Work, recompute: &Recompute) -> Result<()> {
+    work.run(recompute, &[&steps::RENAMED, &steps::BY_NAME, &steps::MOVED_ACCOUNTS, &steps::STAGED_KNOWN])
+        .await
 }

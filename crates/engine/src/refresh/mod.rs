@@ -11,6 +11,7 @@
 
 mod accounts;
 mod authoritative;
+mod consistency;
 mod correlate;
 mod damaged;
 mod dates;
@@ -18,15 +19,14 @@ mod documents;
 mod elements;
 mod errors;
 pub mod explain;
-mod extent;
 mod guards;
 mod identify;
 mod identities;
-mod links;
+mod incremental;
+mod manual_links;
 mod publish;
 mod stage;
 mod steps;
-mod sums;
 mod totals;
 mod work;
 
@@ -158,11 +158,11 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
         .sort_by(|a, b| (&a.definition.name, &a.definition.id).cmp(&(&b.definition.name, &b.definition.id)));
     dates::take_asked(&mut request)?;
     let work = work::Work::open(engine, request.snapshot.as_str(), request.clock.now())?;
-    let mut extent = extent::Extent::of(&request)?;
+    let mut recompute = incremental::Recompute::of(&request)?;
     if publish::register_previous(engine, &work, request.previous.as_deref()).await? {
-        extent.make_everything();
+        recompute.make_full();
     }
-    let mut staged = stage::stage_sources(&work, &request, &mut extent).await?;
+    let mut staged = stage::stage_sources(&work, &request, &mut recompute).await?;
     if let Some(time) = dates::take_of_data(&mut request, &mut staged)? {
         work.set_time(time);
     }
@@ -174,35 +174,35 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
     if staged.iter().any(lost) {
         return Ok(unpublished(staged));
     }
-    accounts::take_records(&work, &request, &extent, &mut staged).await?;
+    accounts::take_records(&work, &request, &recompute, &mut staged).await?;
     if staged.iter().any(lost) {
         return Ok(unpublished(staged));
     }
     work.memory("manual_links", correlate::manual_links_batch(&request.links)?)?;
-    accounts::merge_into_previous(&work, &request, &mut extent, &mut staged).await?;
+    accounts::merge_into_previous(&work, &request, &mut recompute, &mut staged).await?;
     let profiles = authoritative::profiles_in_order(&request.sources);
     work.memory("profiles", authoritative::profiles_batch(&profiles)?)?;
-    work.run(&extent, &[&steps::KNOWN_BEFORE]).await?;
-    if extent.identities {
-        authoritative::make_identities(&work, &extent, &profiles).await?;
-        correlate::recall_others(&work, &request, &extent).await?;
-        correlate::link_others(&work, &request, &extent).await?;
-        identities::gather(&work, &extent, &profiles).await?;
-        errors::find(&work, &extent, &profiles).await?;
-        work.run(&extent, &[&steps::IDENTITIES_NEXT]).await?;
+    work.run(&recompute, &[&steps::KNOWN_BEFORE]).await?;
+    if recompute.identities {
+        authoritative::make_identities(&work, &recompute, &profiles).await?;
+        correlate::recall_others(&work, &request, &recompute).await?;
+        correlate::link_others(&work, &request, &recompute).await?;
+        identities::gather(&work, &recompute, &profiles).await?;
+        errors::find(&work, &recompute, &profiles).await?;
+        work.run(&recompute, &[&steps::IDENTITIES_NEXT]).await?;
     } else {
-        correlate::link_others(&work, &request, &extent).await?;
-        identities::keep(&work, &extent).await?;
+        correlate::link_others(&work, &request, &recompute).await?;
+        identities::keep(&work, &recompute).await?;
     }
-    work.run(&extent, &[&steps::ACCOUNTS_NEXT]).await?;
+    work.run(&recompute, &[&steps::ACCOUNTS_NEXT]).await?;
     if guards::check_links(&work, &request, &mut staged).await? {
         return Ok(unpublished(staged));
     }
     let touched = [&steps::ACCOUNTS_TOUCHED, &steps::IDENTITIES_TOUCHED, &steps::DOCUMENTS_TOUCHED];
-    work.run(&extent, &touched).await?;
-    let last_event = documents::make(&work, &request, &extent).await?;
+    work.run(&recompute, &touched).await?;
+    let last_event = documents::make(&work, &request, &recompute).await?;
     let mut outcome =
-        publish::write_tables(engine, &work, &request, &extent, staged, &profiles, last_event).await?;
+        publish::write_tables(engine, &work, &request, &recompute, staged, &profiles, last_event).await?;
     outcome.totals = totals::count(&work, request.previous.is_some()).await?;
     Ok(outcome)
 }

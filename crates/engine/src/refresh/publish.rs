@@ -5,19 +5,19 @@
 //! partitioned table shares the files of unchanged partitions.
 
 use super::authoritative::Profile;
-use super::extent::{self, Extent};
+use super::consistency::Written;
+use super::incremental::{self, Recompute};
 use super::stage::StagedSource;
 use super::steps;
-use super::sums::Written;
 use super::work::{self, Work};
 use super::{RefreshOutcome, RefreshRequest, SourceOutcome, TableOutcome};
 use crate::declared::{COUNTS, Table, Writing};
 use crate::error::{EngineError, Result};
 use crate::functions::lifecycle_attribute;
-use crate::pieces::{self, Division, Layout};
+use crate::partitions::{self, Partitioning, RewritePlan};
 use crate::query::Value;
 use crate::session::{Engine, within_memory};
-use crate::tables::{self, PieceFile};
+use crate::tables::{self, DataFile};
 use datafusion::arrow::array::{
     ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
@@ -63,7 +63,7 @@ pub(super) async fn write_tables(
     engine: &Engine,
     work: &Work,
     request: &RefreshRequest,
-    extent: &Extent,
+    recompute: &Recompute,
     staged: Vec<StagedSource>,
     profiles: &[Profile],
     last_event: u64,
@@ -72,7 +72,7 @@ pub(super) async fn write_tables(
     let runs: Vec<SourceRun> = outcomes.iter().map(|o| o.run.clone()).collect();
     work.memory("sources_next", sources_batch(request)?)?;
     work.memory("runs_next", runs_batch(request, &outcomes)?)?;
-    let last = request.previous.as_deref().filter(|_| !extent.everything);
+    let last = request.previous.as_deref().filter(|_| !recompute.everything);
     let mut written = Vec::new();
     let mut versions = BTreeMap::new();
     for declared in Table::all() {
@@ -84,8 +84,8 @@ pub(super) async fn write_tables(
         }
         let rows = in_schema(work.relation(declared.rows).await?, &declared.schema(), table)?;
         let (version, mut outcome) = match (last, previous, declared.writing) {
-            (Some(last), Some(version), _) if is_unchanged(table, extent, &outcomes, last) => {
-                let files_kept = tables::piece_files(engine.tables_dir(), table, version).await?.len() as u64;
+            (Some(last), Some(version), _) if is_unchanged(table, recompute, &outcomes, last) => {
+                let files_kept = tables::data_files(engine.tables_dir(), table, version).await?.len() as u64;
                 (version, TableOutcome { files_kept, ..TableOutcome::of(table) })
             }
             (_, Some(version), Writing::Grows) => {
@@ -113,7 +113,7 @@ pub(super) async fn write_tables(
         written.iter().map(|outcome| (outcome.table.to_owned(), outcome.rows)).collect();
     let versions_of = |table: &&str| versions.get(*table) != last.and_then(|last| last.versions.get(*table));
     let changed = ["accounts", "identity_documents", "entitlement_documents"].iter().any(versions_of);
-    Written { work, request, extent, outcomes: &outcomes, rows: &rows, changed }.check().await?;
+    Written { work, request, recompute, outcomes: &outcomes, rows: &rows, changed }.check().await?;
     taken(Step::TablesWritten);
     let manifest = SnapshotManifest {
         id: request.snapshot.clone(),
@@ -129,17 +129,22 @@ pub(super) async fn write_tables(
 }
 
 /// Whether a table that is written whole is unchanged.
-fn is_unchanged(table: &str, extent: &Extent, outcomes: &[SourceOutcome], last: &SnapshotManifest) -> bool {
+fn is_unchanged(
+    table: &str,
+    recompute: &Recompute,
+    outcomes: &[SourceOutcome],
+    last: &SnapshotManifest,
+) -> bool {
     let runs = || outcomes.iter().map(|outcome| &outcome.run);
     let was_rejected = |run: &SourceRun| last.source(run.id.as_str()).map_or(0, |run| run.rejected);
-    let nobody_gives = |of: DocumentType| runs().chain(&last.sources).all(|run| !extent::gave(run, of));
+    let nobody_gives = |of: DocumentType| runs().chain(&last.sources).all(|run| !incremental::gave(run, of));
     let had = |rows: usize| last.rows.get(table) == Some(&(rows as u64));
     match table {
-        "sources" => extent.redefined.is_empty() && had(outcomes.len()),
+        "sources" => recompute.redefined.is_empty() && had(outcomes.len()),
         "identity_profiles" => {
-            extent.redefined.is_empty() && had(runs().filter(|run| run.authoritative).count())
+            recompute.redefined.is_empty() && had(runs().filter(|run| run.authoritative).count())
         }
-        "identity_errors" => !extent.identities,
+        "identity_errors" => !recompute.identities,
         "rejected_records" => {
             outcomes.iter().all(|o| o.carried || (o.run.rejected == 0 && was_rejected(&o.run) == 0))
         }
@@ -168,7 +173,7 @@ async fn add_rows(
     version: u64,
 ) -> Result<Option<(u64, TableOutcome)>> {
     let (dir, table) = (engine.tables_dir(), declared.name);
-    let mut files = tables::piece_files(dir, table, version).await?;
+    let mut files = tables::data_files(dir, table, version).await?;
     if files.len() >= GROWN_FILES_MAX {
         return Ok(None);
     }
@@ -193,50 +198,50 @@ async fn write_table(
     previous: Option<u64>,
 ) -> Result<(u64, TableOutcome)> {
     let (dir, table, schema) = (engine.tables_dir(), declared.name, declared.schema());
-    let Some(layout) = &Layout::of(declared) else {
+    let Some(partitioning) = &Partitioning::of(declared) else {
         let version = tables::replace(&work.context, dir, table, rows).await?;
-        let files = tables::piece_files(dir, table, version).await?;
+        let files = tables::data_files(dir, table, version).await?;
         tables::sync(dir, table, version, &files)?;
         taken(Step::TableWritten);
         return Ok((version, TableOutcome::written(table, 0, &files)));
     };
-    let division = match previous {
+    let rewrite = match previous {
         Some(version) => {
-            let files = tables::piece_files(dir, table, version).await?;
-            let touched = work.relation(layout.touched).await?;
-            Division::of_touched(layout, files, touched).await?
+            let files = tables::data_files(dir, table, version).await?;
+            let touched = work.relation(partitioning.touched).await?;
+            RewritePlan::of_touched(partitioning, files, touched).await?
         }
         None => None,
     };
-    let (division, frame) = match division {
-        Some(division) => {
-            let frame = revised(work, layout, &schema, dir, &division, rows).await?;
-            (division, frame)
+    let (rewrite, frame) = match rewrite {
+        Some(rewrite) => {
+            let frame = revised(work, partitioning, &schema, dir, &rewrite, rows).await?;
+            (rewrite, frame)
         }
         None if previous.is_some() => {
             let what = format!("reading the files of table {table:?}");
             return Err(EngineError::data(
                 what,
-                "they are in no pieces: expected those that a refresh wrote",
+                "they are not partitioned: expected those that a refresh wrote",
             ));
         }
         None => {
             tables::create(&work.context, dir, table, &schema).await?;
-            let groups = groups_of(layout, rows.clone()).await?;
-            (Division::whole(layout, groups), rows)
+            let groups = groups_of(partitioning, rows.clone()).await?;
+            (RewritePlan::whole(partitioning, groups), rows)
         }
     };
     let snapshot = request.snapshot.as_str();
     let written =
-        within_memory(frame, |frame| pieces::write(layout, dir, snapshot, &division, frame)).await?;
-    let outcome = TableOutcome::written(table, division.kept.len() as u64, &written);
+        within_memory(frame, |frame| partitions::write(partitioning, dir, snapshot, &rewrite, frame)).await?;
+    let outcome = TableOutcome::written(table, rewrite.kept.len() as u64, &written);
     if let Some(version) = previous
         && written.is_empty()
-        && division.rewritten.is_empty()
+        && rewrite.rewritten.is_empty()
     {
         return Ok((version, outcome));
     }
-    let files: Vec<_> = division.kept.into_iter().chain(written.iter().cloned()).collect();
+    let files: Vec<_> = rewrite.kept.into_iter().chain(written.iter().cloned()).collect();
     let version = tables::commit(dir, table, &files).await?;
     tables::sync(dir, table, version, &written)?;
     taken(Step::TableWritten);
@@ -246,23 +251,23 @@ async fn write_table(
 /// The rows of the partitions to write: untouched rows are copied, touched rows are recomputed.
 async fn revised(
     work: &Work,
-    layout: &Layout,
+    partitioning: &Partitioning,
     schema: &SchemaRef,
     dir: &Path,
-    division: &Division,
+    rewrite: &RewritePlan,
     rows: DataFrame,
 ) -> Result<DataFrame> {
-    let table = layout.table;
+    let table = partitioning.table;
     let failed = |e| EngineError::plan(table, e);
-    let touched = work.relation(layout.touched).await?.select_columns(&["id"]).map_err(failed)?;
+    let touched = work.relation(partitioning.touched).await?.select_columns(&["id"]).map_err(failed)?;
     let touched = touched.alias("touched").map_err(failed)?;
     let of_touched =
         |frame: DataFrame, kind| frame.join(touched.clone(), kind, &["id"], &["id"], None).map_err(failed);
     let now = of_touched(rows, JoinType::LeftSemi)?;
-    if division.rewritten.is_empty() {
+    if rewrite.rewritten.is_empty() {
         return Ok(now);
     }
-    let files = division.rewritten.iter().map(|file| dir.join(table).join(&file.name));
+    let files = rewrite.rewritten.iter().map(|file| dir.join(table).join(&file.name));
     let before = format!("before_{table}");
     work.parquet_files(&before, files, schema).await?;
     let before = in_schema(work.relation(&before).await?, schema, table)?;
@@ -270,14 +275,14 @@ async fn revised(
 }
 
 /// The number of rows in each group of a table.
-async fn groups_of(layout: &Layout, rows: DataFrame) -> Result<Vec<(Option<String>, u64)>> {
-    let failed = |e| EngineError::plan(layout.table, e);
-    let Some(group) = layout.group else {
+async fn groups_of(partitioning: &Partitioning, rows: DataFrame) -> Result<Vec<(Option<String>, u64)>> {
+    let failed = |e| EngineError::plan(partitioning.table, e);
+    let Some(group) = partitioning.group else {
         return Ok(vec![(None, rows.count().await.map_err(failed)? as u64)]);
     };
     let counted = rows.aggregate(vec![ident(group)], vec![count(lit(1))]).map_err(failed)?;
     let counted = counted.collect().await.map_err(failed)?;
-    Ok(work::texts(&counted, 0).map(Some).zip(work::counts(layout.table, &counted, 1)?).collect())
+    Ok(work::texts(&counted, 0).map(Some).zip(work::counts(partitioning.table, &counted, 1)?).collect())
 }
 
 impl TableOutcome {
@@ -285,7 +290,7 @@ impl TableOutcome {
         Self { table, rows: 0, files_kept: 0, files_written: 0, rows_written: 0, bytes_written: 0 }
     }
 
-    fn written(table: &'static str, files_kept: u64, files: &[PieceFile]) -> Self {
+    fn written(table: &'static str, files_kept: u64, files: &[DataFile]) -> Self {
         Self {
             files_kept,
             files_written: files.len() as u64,

@@ -1,11 +1,11 @@
 //! Step 1: reads every source into the work folder, and lists the rejected records.
 
-use super::extent::{Extent, settings_digest};
+use super::incremental::{Recompute, settings_digest};
 use super::steps;
 use super::work::Work;
 use super::{Environment, REJECTIONS_SHOWN_MAX, RefreshRequest, SourceInput, SourceOutcome};
 use crate::error::{EngineError, Result};
-use crate::file::ParquetFile;
+use crate::parquet_file::ParquetFile;
 use crate::query::Value;
 use crate::{declared, tables};
 use datafusion::arrow::array::{
@@ -92,23 +92,23 @@ pub(super) fn nothing_read() -> Vec<(String, SchemaRef)> {
 pub(super) async fn stage_sources(
     work: &Work,
     request: &RefreshRequest,
-    extent: &mut Extent,
+    recompute: &mut Recompute,
 ) -> Result<Vec<StagedSource>> {
     let mut staged: BTreeMap<usize, StagedSource> = BTreeMap::new();
     let (documents, accounts): (Vec<_>, Vec<_>) =
         request.sources.iter().enumerate().partition(|(_, input)| input.definition.reader.gives_documents());
-    stage_some(work, request, extent, &documents, &mut staged).await?;
-    staged.values().for_each(|source| extent.regard_documents(&source.outcome.run));
-    stage_some(work, request, extent, &accounts, &mut staged).await?;
+    stage_some(work, request, recompute, &documents, &mut staged).await?;
+    staged.values().for_each(|source| recompute.check_documents(&source.outcome.run));
+    stage_some(work, request, recompute, &accounts, &mut staged).await?;
     let staged: Vec<_> = staged.into_values().collect();
-    register(work, extent, &staged).await?;
+    register(work, recompute, &staged).await?;
     Ok(staged)
 }
 
 async fn stage_some(
     work: &Work,
     request: &RefreshRequest,
-    extent: &Extent,
+    recompute: &Recompute,
     inputs: &[(usize, &SourceInput)],
     staged: &mut BTreeMap<usize, StagedSource>,
 ) -> Result<()> {
@@ -121,7 +121,7 @@ async fn stage_some(
             let stem = work.dir().join(format!("source-{at}"));
             let environment = Arc::clone(&request.environment);
             let full = request.full;
-            let may_carry = previous.as_ref().is_some_and(|last| extent.may_carry(&input, last));
+            let may_carry = previous.as_ref().is_some_and(|last| recompute.may_carry(&input, last));
             let read = tokio::task::spawn_blocking(move || {
                 if may_carry && let Some(carried) = carry_source(&input, previous.as_ref(), &*clock)? {
                     return Ok(carried);
@@ -138,7 +138,7 @@ async fn stage_some(
     Ok(())
 }
 
-async fn register(work: &Work, extent: &Extent, staged: &[StagedSource]) -> Result<()> {
+async fn register(work: &Work, recompute: &Recompute, staged: &[StagedSource]) -> Result<()> {
     work.memory("staged_names", names_batch(staged)?)?;
     let read = |of: fn(&StagedFiles) -> Vec<&PathBuf>| {
         staged.iter().filter_map(|source| source.files.as_ref()).flat_map(of).cloned()
@@ -155,7 +155,7 @@ async fn register(work: &Work, extent: &Extent, staged: &[StagedSource]) -> Resu
         work.parquet_files(&name, files, &read_schema(document_type)).await?;
         let words = steps::words_of(document_type);
         for step in [steps::REPEATED_DOCUMENTS, steps::REPEATED_DOCUMENTS_REJECTED, steps::GIVEN_DOCUMENTS] {
-            work.run_of(&step, &words, &extent.values()).await?;
+            work.run_of(&step, &words, &recompute.values()).await?;
         }
     }
     let carried = staged.iter().filter(|source| source.outcome.carried);

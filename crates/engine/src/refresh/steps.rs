@@ -16,8 +16,8 @@ mod page;
 #[cfg(test)]
 mod tests;
 
-use super::extent::Needed::{
-    self, Always, Chosen, Everything, Identities, IdentitiesKept, Part, PartWithIdentities,
+use super::incremental::Needed::{
+    self, Always, Chosen, Full, Identities, IdentitiesCopied, Incremental, IncrementalWithIdentities,
 };
 use crate::declared::{Change, Column, Columns, Holds, Table};
 use crate::query::Value;
@@ -33,7 +33,7 @@ pub(crate) struct Step {
     /// The text of the file.
     sql: &'static str,
     /// What happens to the rows.
-    pub(crate) kind: Kind,
+    pub(crate) kind: StepKind,
     /// When the step is run.
     pub(crate) needed: Needed,
     /// The relations that it reads.
@@ -48,7 +48,7 @@ pub(crate) struct Step {
 
 /// What happens to the rows of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum StepKind {
     /// They are written to the work folder.
     Kept,
     /// They are computed wherever they are read.
@@ -175,7 +175,7 @@ macro_rules! steps {
             name: steps!(@relation $file $($relation)?),
             file: concat!($file, ".sql"),
             sql: include_str!(concat!("steps/", $file, ".sql")),
-            kind: Kind::$kind,
+            kind: StepKind::$kind,
             needed: $needed,
             reads: $reads,
             leaves: $leaves,
@@ -189,15 +189,15 @@ macro_rules! steps {
 }
 
 /// Whether several records of a read have one native identity.
-const REPEATS: Needed = Chosen("if a native identity stands in several records");
-const NO_REPEATS: Needed = Chosen("if no native identity stands in several records");
+const REPEATS: Needed = Chosen("if several records have the same native identity");
+const NO_REPEATS: Needed = Chosen("if no two records have the same native identity");
 /// Repeated until no more accounts are decided.
-const PASSES: Needed = Chosen("for each profile, until nothing is decided any more");
+const PASSES: Needed = Chosen("for each profile, until nothing more is decided");
 /// Used for identities, and for finding accounts to recompute.
-const RULES: Needed = Chosen("wherever rules look for identities");
+const RULES: Needed = Chosen("wherever rules search identities");
 /// For each type of document.
-const GIVEN: Needed = Chosen("if sources give documents of the type");
-const NONE_GIVEN: Needed = Chosen("if no source gives documents of the type");
+const GIVEN: Needed = Chosen("if sources provide documents of the type");
+const NONE_GIVEN: Needed = Chosen("if no source provides documents of the type");
 
 steps! {
     // Documents that were read.
@@ -249,32 +249,32 @@ steps! {
     ACCOUNTS_MERGED: View "accounts_merged", Always, "staged_one source_flags prev_read kept_ids" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
          held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise";
-    ACCOUNTS_NOW_ALL: Kept "accounts_now_all" as "accounts_now", Everything, "accounts_merged" =>
+    ACCOUNTS_NOW_ALL: Kept "accounts_now_all" as "accounts_now", Full, "accounts_merged" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
          held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise";
-    ACCOUNT_CHANGES_ALL: View "account_changes_all" as "account_changes", Everything, "accounts_now" =>
+    ACCOUNT_CHANGES_ALL: View "account_changes_all" as "account_changes", Full, "accounts_now" =>
         "id source_id authoritative change changed";
-    CARRIED_ACCOUNTS_NONE: View "carried_accounts_none" as "carried_accounts", Everything, "prev_accounts" =>
+    CARRIED_ACCOUNTS_NONE: View "carried_accounts_none" as "carried_accounts", Full, "prev_accounts" =>
         "{accounts.all}";
-    ACCOUNT_CHANGES: Kept "account_changes", Part, "accounts_merged" =>
+    ACCOUNT_CHANGES: Kept "account_changes", Incremental, "accounts_merged" =>
         "id source_id authoritative change changed";
-    ACCOUNTS_NOW: Kept "accounts_now", Part, "accounts_merged account_changes" =>
+    ACCOUNTS_NOW: Kept "accounts_now", Incremental, "accounts_merged account_changes" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
          held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise",
         redefined: Texts;
     CHANGES_BY_SOURCE: Read "changes_by_source", Always, "account_changes" => "source_id change n";
-    AUTHORITATIVE_CHANGES: Read "authoritative_changes", Part, "account_changes" => "n";
-    WANTED_BY_LINKS: Kept "wanted_by_links" as "wanted", IdentitiesKept, "prev_accounts manual_links" => "id";
-    WANTED_BY_LINKS_AND_SOURCES: Kept "wanted_by_links_and_sources" as "wanted", PartWithIdentities,
+    AUTHORITATIVE_CHANGES: Read "authoritative_changes", Incremental, "account_changes" => "n";
+    WANTED_BY_LINKS: Kept "wanted_by_links" as "wanted", IdentitiesCopied, "prev_accounts manual_links" => "id";
+    WANTED_BY_LINKS_AND_SOURCES: Kept "wanted_by_links_and_sources" as "wanted", IncrementalWithIdentities,
         "prev_accounts manual_links source_flags" => "id";
-    RECALLED: Kept "recalled", Part, "prev_accounts source_flags wanted accounts_now" =>
+    RECALLED: Kept "recalled", Incremental, "prev_accounts source_flags wanted accounts_now" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
          held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise",
         identities: Flag;
-    ACCOUNTS_NOW_RECALLED: View "accounts_now_recalled" as "accounts_now", Part, "accounts_now recalled" =>
+    ACCOUNTS_NOW_RECALLED: View "accounts_now_recalled" as "accounts_now", Incremental, "accounts_now recalled" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
          held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise";
-    CARRIED_ACCOUNTS: View "carried_accounts", Part, "prev_accounts accounts_now" => "{accounts.all}";
+    CARRIED_ACCOUNTS: View "carried_accounts", Incremental, "prev_accounts accounts_now" => "{accounts.all}";
 
     // Identities from authoritative accounts.
     KNOWN_BEFORE: View "known_before" as "known", Always, "prev_identities" => "id uid attributes";
@@ -308,13 +308,13 @@ steps! {
         "account_id identity_id n rule candidates";
 
     // More accounts to recompute, and the links of the other sources.
-    MOVED: Kept "moved", PartWithIdentities, "known prev_identities best" =>
+    MOVED: Kept "moved", IncrementalWithIdentities, "known prev_identities best" =>
         "id now before differs changed_hands";
-    IDENTITIES_MOVED: View "identities_moved", PartWithIdentities, "moved" => "id attributes";
-    ASKING_BEFORE: View "asking_before" as "asking", PartWithIdentities, "prev_accounts" =>
+    IDENTITIES_MOVED: View "identities_moved", IncrementalWithIdentities, "moved" => "id attributes";
+    ASKING_BEFORE: View "asking_before" as "asking", IncrementalWithIdentities, "prev_accounts" =>
         "account_id source_id attributes";
-    ASKED_MOVED: View "asked_moved" as "asked", PartWithIdentities, "identities_moved" => "id attributes";
-    WANTED_BY_IDENTITIES: Kept "wanted_by_identities" as "wanted", PartWithIdentities,
+    ASKED_MOVED: View "asked_moved" as "asked", IncrementalWithIdentities, "identities_moved" => "id attributes";
+    WANTED_BY_IDENTITIES: Kept "wanted_by_identities" as "wanted", IncrementalWithIdentities,
         "prev_accounts moved pairs" => "id";
     OTHER: Kept "other", Always, "accounts_now manual_links" =>
         "account_id source_id attributes prev_identity prev_link identity_name linked_as";
@@ -325,7 +325,7 @@ steps! {
         "account_id identity_id n rule candidates";
     LINKS_OF_OTHERS: View "links_of_others", Always, "other manual other_decisions" =>
         "account_id identity_id situation matched_rule manual_link linked_as candidates";
-    LINKS_OF_OTHERS_ONLY: Kept "links_of_others_only" as "links", IdentitiesKept, "links_of_others" =>
+    LINKS_OF_OTHERS_ONLY: Kept "links_of_others_only" as "links", IdentitiesCopied, "links_of_others" =>
         "account_id identity_id situation matched_rule manual_link linked_as candidates";
     LINKS: Kept "links", Identities, "links_of_others owned open open_decisions" =>
         "account_id identity_id situation matched_rule manual_link linked_as candidates";
@@ -355,9 +355,9 @@ steps! {
         "{identity_errors.all}";
     IDENTITIES_NEXT: Kept "identities_next", Identities, "identities_gathered identity_errors_next" =>
         "{identities.all}";
-    IDENTITIES_KEPT: View "identities_kept" as "identities_next", IdentitiesKept, "prev_identities account_counts" =>
+    IDENTITIES_KEPT: View "identities_kept" as "identities_next", IdentitiesCopied, "prev_identities account_counts" =>
         "{identities.all but account_count} account_count";
-    IDENTITY_ERRORS_KEPT: View "identity_errors_kept" as "identity_errors_next", IdentitiesKept,
+    IDENTITY_ERRORS_KEPT: View "identity_errors_kept" as "identity_errors_next", IdentitiesCopied,
         "prev_identity_errors" => "{identity_errors.all}";
 
     // Accounts, and the touched rows.
@@ -366,33 +366,33 @@ steps! {
          linked_as manually_correlated matched_rule situation uncorrelated candidates created modified dead_since \
          held_since";
     LOST_LINKS: Read "lost_links", Always, "prev_accounts source_flags accounts_next" => "source_id linked lost";
-    ACCOUNTS_TOUCHED: Kept "accounts_touched", Part, "accounts_next prev_accounts" =>
+    ACCOUNTS_TOUCHED: Kept "accounts_touched", Incremental, "accounts_next prev_accounts" =>
         "id source_id identity_id prev_identity", redefined: Texts;
-    IDENTITIES_TOUCHED: Kept "identities_touched", Part, "identities_next prev_identities" =>
+    IDENTITIES_TOUCHED: Kept "identities_touched", Incremental, "identities_next prev_identities" =>
         "id manager_id prev_manager";
-    DOCUMENTS_TOUCHED: Kept "documents_touched", Part, "identities_touched accounts_touched identities_next" => "id";
-    DOCUMENTS_TOUCHED_ALL: View "documents_touched_all" as "documents_touched", Everything, "identities_next" => "id";
-    SOURCES_TOUCHED: Kept "sources_touched", Part, "accounts_touched" => "id";
+    DOCUMENTS_TOUCHED: Kept "documents_touched", Incremental, "identities_touched accounts_touched identities_next" => "id";
+    DOCUMENTS_TOUCHED_ALL: View "documents_touched_all" as "documents_touched", Full, "identities_next" => "id";
+    SOURCES_TOUCHED: Kept "sources_touched", Incremental, "accounts_touched" => "id";
 
     // Documents.
     ACCOUNTS_ALL: View "accounts_all", Always, "accounts_next carried_accounts" => "{accounts.all}";
     ACCOUNTS_SHOWN: View "accounts_shown", Always, "accounts_all document_sources" =>
         "id identity_id name native_identity source_id source_name source_type disabled locked privileged \
          manually_correlated attributes entitlements created";
-    DOCUMENT_ACCOUNTS_ALL: Kept "document_accounts_all" as "document_accounts", Everything, "accounts_shown" =>
+    DOCUMENT_ACCOUNTS_ALL: Kept "document_accounts_all" as "document_accounts", Full, "accounts_shown" =>
         "id identity_id name native_identity source_id source_name source_type disabled locked privileged \
          manually_correlated attributes rights created";
-    DOCUMENT_ACCOUNTS: Kept "document_accounts", Part, "accounts_shown documents_touched" =>
+    DOCUMENT_ACCOUNTS: Kept "document_accounts", Incremental, "accounts_shown documents_touched" =>
         "id identity_id name native_identity source_id source_name source_type disabled locked privileged \
          manually_correlated attributes rights created";
     DOCUMENT_RIGHTS: Kept "document_rights", Always, "document_accounts" =>
         "identity_id source_id source_name source_type attribute value";
-    SOURCE_ACCOUNTS: View "source_accounts", Part, "accounts_shown sources_touched" =>
+    SOURCE_ACCOUNTS: View "source_accounts", Incremental, "accounts_shown sources_touched" =>
         "id identity_id name native_identity source_id source_name source_type disabled locked privileged \
          manually_correlated attributes rights created";
-    ENTITLEMENT_RIGHTS: Kept "entitlement_rights", Part, "source_accounts" =>
+    ENTITLEMENT_RIGHTS: Kept "entitlement_rights", Incremental, "source_accounts" =>
         "identity_id source_id source_name source_type attribute value";
-    ENTITLEMENT_RIGHTS_ALL: View "entitlement_rights_all" as "entitlement_rights", Everything, "document_rights" =>
+    ENTITLEMENT_RIGHTS_ALL: View "entitlement_rights_all" as "entitlement_rights", Full, "document_rights" =>
         "identity_id source_id source_name source_type attribute value";
     ENTITLEMENT_ROWS: Read "entitlement_rows", Always, "entitlement_rights prev_entitlement_documents" =>
         "id source_id source_name source_type attribute value created";
@@ -408,7 +408,7 @@ steps! {
     ENTITLEMENTS_UNITED: Kept "entitlements_united" as "entitlement_documents", GIVEN,
         "given_entitlements made_entitlements" =>
         "{entitlement_documents.all}";
-    ENTITLEMENTS_TOUCHED: Kept "entitlements_touched", Part,
+    ENTITLEMENTS_TOUCHED: Kept "entitlements_touched", Incremental,
         "entitlement_documents prev_entitlement_documents sources_touched" => "id", redefined: Texts;
 
     // The tables as they were written.
@@ -419,9 +419,9 @@ steps! {
     SUM_ACCOUNTS: Read "sum_accounts", Always, "written_accounts" => "homeless linked";
     SUM_ACCOUNT_COUNTS: Read "sum_account_counts", Always, "written_identities" => "accounts";
     SUM_STRANGERS: Read "sum_strangers", Always, "written_identity_errors written_identities" => "n";
-    CHECKED_DOCUMENTS_ALL: View "checked_documents_all" as "checked_documents", Everything, "made_identities" =>
+    CHECKED_DOCUMENTS_ALL: View "checked_documents_all" as "checked_documents", Full, "made_identities" =>
         "account_count access_count";
-    CHECKED_DOCUMENTS: View "checked_documents", Part, "written_identity_documents" => "account_count access_count";
+    CHECKED_DOCUMENTS: View "checked_documents", Incremental, "written_identity_documents" => "account_count access_count";
     SUM_DOCUMENTS: Read "sum_documents", Always, "checked_documents" => "documents accounts access";
     SUM_RIGHTS: Read "sum_rights", Always, "written_accounts document_sources" => "rights of_identities";
     TOTALS_OF_ACCOUNTS: Read "totals_of_accounts", Always, "{version}_accounts" =>

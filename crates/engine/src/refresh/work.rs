@@ -3,12 +3,12 @@
 //!
 //! In a query, `refresh_time()` is the time of the refresh and `no_time()` is null.
 
-use super::extent::Extent;
-use super::steps::{Kind, Step, Words};
+use super::incremental::Recompute;
+use super::steps::{Step, StepKind, Words};
 use crate::error::{EngineError, Result};
-use crate::file::ParquetFile;
 use crate::functions::MomentFunction;
 use crate::order::Ordered;
+use crate::parquet_file::ParquetFile;
 use crate::query::{self, Value, Values};
 use crate::session::{BATCH_ROWS, Engine, within_memory};
 use chrono::{DateTime, Utc};
@@ -71,9 +71,9 @@ impl Work {
     }
 
     /// Runs those of the steps that are needed, in their order.
-    pub(super) async fn run(&self, extent: &Extent, steps: &[&Step]) -> Result<()> {
-        for step in steps.iter().filter(|step| extent.needs(step.needed)) {
-            self.run_with(step, &extent.values()).await?;
+    pub(super) async fn run(&self, recompute: &Recompute, steps: &[&Step]) -> Result<()> {
+        for step in steps.iter().filter(|step| recompute.needs(step.needed)) {
+            self.run_with(step, &recompute.values()).await?;
         }
         Ok(())
     }
@@ -137,8 +137,8 @@ impl Work {
 
     async fn leave(&self, step: &Step, relation: &str, frame: DataFrame) -> Result<()> {
         match step.kind {
-            Kind::Kept => self.keep(relation, frame).await,
-            Kind::View | Kind::Read => self.view(relation, frame),
+            StepKind::Kept => self.keep(relation, frame).await,
+            StepKind::View | StepKind::Read => self.view(relation, frame),
         }
     }
 

@@ -1,7 +1,7 @@
 //! Cells of a search's files, and its sort keys: each is a column, derived from a document's column and a path.
 #![expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types, and documents few of them")]
 
-use super::flatten::{Target, Values, index, values};
+use super::flatten::{PathValues, Target, index, values};
 use crate::functions::texts_type;
 use chrono::{DateTime, SecondsFormat};
 use datafusion::arrow::array::{
@@ -93,13 +93,13 @@ impl CellFunction {
         Ok(cast(&made, &self.return_type(&[])?)?)
     }
 
-    fn of(&self, found: Values, rows: usize) -> Result<ArrayRef> {
+    fn of(&self, found: PathValues, rows: usize) -> Result<ArrayRef> {
         match (self.usage, is_object(&self.leaf)) {
             (Use::Cell, true) if self.many => Ok(found.into_list()),
             (Use::Cell, false) if self.many => {
-                let Values { offsets, values } = found;
+                let PathValues { offsets, values } = found;
                 let values = texts(&values)?;
-                Ok(Values { offsets, values }.into_list())
+                Ok(PathValues { offsets, values }.into_list())
             }
             (Use::Least | Use::Greatest, true) => Ok(new_null_array(&DataType::Null, rows)),
             (Use::Cell, true) => Ok(referenced(&chosen(&found, Ordering::Less)?)),
@@ -138,7 +138,7 @@ fn holds(values: &ArrayRef) -> BooleanBuffer {
 }
 
 /// The smallest or greatest value of each row. `wanted` is its order relative to the others.
-fn chosen(found: &Values, wanted: Ordering) -> Result<ArrayRef> {
+fn chosen(found: &PathValues, wanted: Ordering) -> Result<ArrayRef> {
     if found.offsets.windows(2).all(|row| row[1] - row[0] == 1) {
         return Ok(Arc::clone(&found.values));
     }

@@ -3,9 +3,9 @@
 use super::column_of;
 use super::fields::{DocumentFields, Path};
 use super::filter::{Compiler, columns};
-use super::remarks::{Known, Warnings};
+use super::warnings::{SearchedFields, Warnings};
+use crate::cancellation::CancelSignal;
 use crate::error::{EngineError, Result};
-use crate::stop::Stop;
 use chrono::{DateTime, Utc};
 use muster_querystring::matching::{FieldKind, Lowering, Predicate, Resolver, tokens_lower_case};
 use muster_querystring::{Clause, Expression, Query, Value};
@@ -62,7 +62,7 @@ pub fn explain(text: &str, now: DateTime<Utc>) -> Result<Explanation> {
         let predicate = lowering.predicate(fields).map_err(|error| {
             EngineError::Invalid(format!("column {}: {error}", column_of(text, error.span.start)))
         })?;
-        let mut compiler = Compiler::new(schema.clone(), Stop::default());
+        let mut compiler = Compiler::new(schema.clone(), CancelSignal::default());
         compiler.compile(&predicate);
         let (known, unknown): (Vec<_>, Vec<_>) = named.iter().partition(|name| name.exists(fields));
         indices.push(IndexExplanation {
@@ -75,7 +75,7 @@ pub fn explain(text: &str, now: DateTime<Utc>) -> Result<Explanation> {
         });
     }
     let mut warnings = Warnings::default();
-    Known::new(&types, None).of_query(text, &query, now, &mut warnings);
+    SearchedFields::new(&types, None).of_query(text, &query, now, &mut warnings);
     let warnings = warnings.texts();
     Ok(Explanation { canonical: query.to_string(), tree, indices, warnings })
 }
@@ -190,7 +190,7 @@ fn is_analysed(name: Option<&str>, array: Option<&str>, types: &Types) -> bool {
 fn words(value: &Value) -> Option<String> {
     let Value::Term(text) = value else { return None };
     match &tokens_lower_case(text)[..] {
-        [] => Some(", in which there is no word: it is left out".into()),
+        [] => Some(", which has no word: it is left out".into()),
         [_] => None,
         words => {
             let words: Vec<_> = words.iter().map(|word| format!("{word:?}")).collect();

@@ -9,7 +9,7 @@
 use super::evaluate::PredicateFunction;
 use super::fields::Path;
 use super::flatten::split;
-use crate::stop::Stop;
+use crate::cancellation::CancelSignal;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::ScalarUDF;
@@ -25,15 +25,15 @@ const PARTS_MAX: usize = 16;
 /// Compiles predicates. The functions of one plan have unique names.
 pub(super) struct Compiler {
     schema: SchemaRef,
-    stop: Stop,
+    signal: CancelSignal,
     functions: usize,
     /// Comparisons that a scan can use, for people.
     pub(super) pushed: Vec<String>,
 }
 
 impl Compiler {
-    pub(super) fn new(schema: SchemaRef, stop: Stop) -> Self {
-        Self { schema, stop, functions: 0, pushed: Vec::new() }
+    pub(super) fn new(schema: SchemaRef, signal: CancelSignal) -> Self {
+        Self { schema, signal, functions: 0, pushed: Vec::new() }
     }
 
     /// The expression that is true for the rows that satisfy `predicate`.
@@ -82,8 +82,8 @@ impl Compiler {
             };
             let question = Predicate::Test { fields: paths.into(), test: test.clone() };
             found.push(match compared {
-                Some(Compared::Whole(expression)) => expression,
-                Some(Compared::Around(expression)) => expression.and(self.asked(&question)),
+                Some(Comparison::Whole(expression)) => expression,
+                Some(Comparison::Around(expression)) => expression.and(self.asked(&question)),
                 None => self.asked(&question),
             });
         }
@@ -99,11 +99,11 @@ impl Compiler {
         self.functions += 1;
         let name = format!("search_{}", self.functions);
         let arguments = columns.iter().map(ident).collect();
-        let function = PredicateFunction::new(name, columns, predicate.clone(), self.stop.clone());
+        let function = PredicateFunction::new(name, columns, predicate.clone(), self.signal.clone());
         ScalarUDF::from(function).call(arguments)
     }
 
-    fn compared(&mut self, column: &str, test: &FieldTest) -> Option<Compared> {
+    fn compared(&mut self, column: &str, test: &FieldTest) -> Option<Comparison> {
         let field = self.schema.field_with_name(column).ok()?;
         let there = || ident(column).is_not_null();
         let compared = match (test, field.data_type()) {
@@ -112,12 +112,12 @@ impl Compiler {
                 DataType::Utf8 | DataType::Int64 | DataType::Boolean | DataType::Timestamp(_, _),
             ) => {
                 self.pushed.push(format!("{column} is not null"));
-                Compared::Whole(there())
+                Comparison::Whole(there())
             }
             (FieldTest::Number(test), DataType::Int64) => {
                 self.pushed.push(format!("{column} from {} to {}", test.least, test.greatest));
                 let (least, greatest) = (lit(test.least), lit(test.greatest));
-                Compared::Whole(there().and(ident(column).gt_eq(least)).and(ident(column).lt_eq(greatest)))
+                Comparison::Whole(there().and(ident(column).gt_eq(least)).and(ident(column).lt_eq(greatest)))
             }
             (FieldTest::Date(test), DataType::Timestamp(_, zone)) => {
                 self.pushed.push(format!(
@@ -137,7 +137,7 @@ impl Compiler {
                 if let Some(last) = test.range.last {
                     expression = expression.and(ident(column).lt_eq(time(last, 999)));
                 }
-                Compared::Whole(expression)
+                Comparison::Whole(expression)
             }
             (FieldTest::Text(test), DataType::Utf8) => {
                 let TextBounds { lower, upper } = test.bounds()?;
@@ -159,7 +159,7 @@ impl Compiler {
                         _ => left.lt(limit),
                     });
                 }
-                Compared::Around(expression)
+                Comparison::Around(expression)
             }
             (
                 FieldTest::Exists
@@ -176,7 +176,7 @@ impl Compiler {
 }
 
 /// A test as comparisons.
-enum Compared {
+enum Comparison {
     /// The comparison is equivalent to the test.
     Whole(Expr),
     /// The comparison matches more than the test, so the test must also be evaluated.
@@ -226,7 +226,7 @@ mod tests {
         let fields = DocumentFields::new(&schema);
         let query = parse(query).expect("a query");
         let predicate = lower(&query, &fields, DateTime::UNIX_EPOCH).expect("nothing complex");
-        let mut compiler = Compiler::new(schema, Stop::default());
+        let mut compiler = Compiler::new(schema, CancelSignal::default());
         compiler.compile(&predicate);
         (compiler.functions, compiler.pushed)
     }

@@ -74,12 +74,12 @@ pub(super) fn fits(name: &str, key: &str) -> bool {
 }
 
 /// The values of each row: row `n` has the values from `offsets[n]` to `offsets[n + 1]`. No value is null.
-pub(super) struct Values {
+pub(super) struct PathValues {
     pub(super) offsets: OffsetBuffer<i32>,
     pub(super) values: ArrayRef,
 }
 
-impl Values {
+impl PathValues {
     fn none(rows: usize, leaf: &DataType) -> Self {
         Self {
             offsets: OffsetBuffer::new_zeroed(rows),
@@ -125,7 +125,7 @@ pub(super) fn index(offset: i32) -> usize {
 ///
 /// # Errors
 /// When the array is not of the type that the path was made for.
-pub(super) fn values(array: &ArrayRef, path: &str) -> Result<Values> {
+pub(super) fn values(array: &ArrayRef, path: &str) -> Result<PathValues> {
     match array.data_type() {
         DataType::List(_) => {
             let list = array.as_list::<i32>();
@@ -141,7 +141,7 @@ pub(super) fn values(array: &ArrayRef, path: &str) -> Result<Values> {
                 0 => Arc::clone(array),
                 _ => take(array, &kept, None)?,
             };
-            Ok(Values { offsets, values })
+            Ok(PathValues { offsets, values })
         }
         DataType::Struct(_) => {
             let (name, rest) = split(path);
@@ -165,7 +165,7 @@ pub(super) fn entered(list: &ListArray) -> (Vec<i32>, ArrayRef) {
     (offsets.iter().map(|at| at - first).collect(), child)
 }
 
-fn map_values(map: &MapArray, name: &str) -> Result<Values> {
+fn map_values(map: &MapArray, name: &str) -> Result<PathValues> {
     let keys = map.keys();
     let lists = map.values();
     let entries = map.value_offsets();
@@ -184,7 +184,7 @@ fn map_values(map: &MapArray, name: &str) -> Result<Values> {
         let DataType::List(item) = lists.data_type() else {
             return Err(exec_datafusion_err!("a map holds {}: expected lists", lists.data_type()));
         };
-        return Ok(Values::none(map.len(), item.data_type()));
+        return Ok(PathValues::none(map.len(), item.data_type()));
     }
     let outer = OffsetBuffer::<i32>::from_lengths(lengths);
     Ok(values(&take(lists, &taken, None)?, "")?.regrouped(&outer))

@@ -12,20 +12,20 @@ mod fields;
 mod filter;
 mod flatten;
 mod language;
-mod remarks;
 mod spread;
+mod warnings;
 
 pub use explain::{Explanation, IndexExplanation, explain};
 pub use language::SearchLanguage;
 
+use crate::cancellation::RunGuard;
 use crate::declared::Table;
 use crate::error::{EngineError, Result};
 use crate::order::{Ordered, SortKey};
 use crate::report::{OutputColumn, single_count};
-use crate::rows::{ReportRows, Shape};
+use crate::rows::{BatchConverter, ReportRows};
 use crate::scope;
 use crate::session::Engine;
-use crate::stop::Running;
 use chrono::{DateTime, Utc};
 use columns::Selection;
 use datafusion::arrow::array::RecordBatch;
@@ -40,8 +40,8 @@ use muster_reports::cover::{Count, Reconciliation};
 use muster_reports::snapshot::SnapshotManifest;
 use muster_sources::DocumentType;
 use muster_sources::documents::schema;
-use remarks::{Known, Warnings};
 use std::sync::Arc;
+use warnings::{SearchedFields, Warnings};
 
 /// A search request.
 #[derive(Debug, Clone)]
@@ -76,7 +76,7 @@ pub struct SearchPart {
     filter: Expr,
     selection: Selection,
     order: Vec<SortKey>,
-    running: Arc<Running>,
+    running: Arc<RunGuard>,
 }
 
 impl Engine {
@@ -94,8 +94,8 @@ impl Engine {
         let query =
             muster_querystring::parse(&request.query).map_err(|e| EngineError::Invalid(e.to_string()))?;
         let types = types(&request.indices)?;
-        let running = Arc::new(Running::default());
-        let context = self.session_until(running.stop());
+        let running = Arc::new(RunGuard::default());
+        let context = self.session_until(running.signal());
         let mut parts = Vec::with_capacity(types.len());
         let mut lowering = Lowering::new(&query, request.now);
         let mut searched = Vec::with_capacity(types.len());
@@ -115,7 +115,7 @@ impl Engine {
                     column_of(&request.query, error.span.start)
                 ))
             })?;
-            let filter = filter::Compiler::new(schema(*document_type), running.stop()).compile(&predicate);
+            let filter = filter::Compiler::new(schema(*document_type), running.signal()).compile(&predicate);
             parts.push(SearchPart {
                 engine: Arc::clone(self),
                 context: context.clone(),
@@ -130,7 +130,7 @@ impl Engine {
             searched.push((*document_type, fields));
         }
         let mut warnings = Warnings::default();
-        let known = Known::new(&searched, Some(manifest));
+        let known = SearchedFields::new(&searched, Some(manifest));
         known.of_query(&request.query, &query, request.now, &mut warnings);
         known.of_names(&request.columns, &request.sort, &mut warnings);
         Ok(SearchPlan { parts, warnings: warnings.texts() })
@@ -146,7 +146,7 @@ fn types(indices: &[String]) -> Result<Vec<DocumentType>> {
         if DocumentType::from_index_name(index).is_none() {
             let known: Vec<_> = DocumentType::ALL.iter().map(|known| known.index_name()).collect();
             return Err(EngineError::Invalid(format!(
-                "{index:?} is no index: expected one of {}, or *",
+                "unknown index {index:?}: expected one of {}, or *",
                 known.join(", ")
             )));
         }
@@ -177,7 +177,7 @@ impl SearchPart {
     /// When the columns cannot be planned, or the engine has stopped.
     pub fn start(&self) -> Result<ReportRows> {
         let blocks = self.selection.blocks();
-        let mut frames: Vec<(Ordered, Shape)> = Vec::with_capacity(blocks.len());
+        let mut frames: Vec<(Ordered, BatchConverter)> = Vec::with_capacity(blocks.len());
         let schema = self.selection.schema();
         for (list, arrangement) in blocks {
             let frame = self.rows(list)?;
@@ -215,7 +215,7 @@ impl SearchPart {
     /// When the plan fails.
     pub async fn reconcile(&self) -> Result<Reconciliation> {
         let asked =
-            filter::Compiler::new(schema(self.document_type), self.running.stop()).asked(&self.predicate);
+            filter::Compiler::new(schema(self.document_type), self.running.signal()).asked(&self.predicate);
         let population = self.one(self.documents()?, count(lit(1))).await?;
         let lists = self.selection.lists();
         let one_if_not = |error| EngineError::plan(self.name(), error);

@@ -166,7 +166,10 @@ fn changes_to_accounts_that_are_not_known_are_not_believed() {
     let run = refresh(&mut mixed);
     assert_eq!((run.mode, run.complete), (AggregationMode::Partial, false));
     let remark = run.remark.unwrap();
-    assert!(remark.starts_with("19 accounts are said to be unchanged and were not known before"), "{remark}");
+    assert!(
+        remark.starts_with("the source says that 19 accounts are unchanged, but they are not known"),
+        "{remark}"
+    );
     let run = refresh(&mut mixed);
     assert_eq!((run.mode, run.complete, counts(&run)), (AggregationMode::Full, true, [19, 0, 1, 0, 20]));
     let names = |house: &House| house.accounts("Directory").column("nativeIdentity").join(" ");

@@ -114,7 +114,7 @@ fn a_lost_table_that_sources_give_again_is_made_again() {
         }
         assert_eq!(house.engine.apparent_damage(house.manifest()).unwrap().table, table);
         let notes = go_on(&mut house, false).unwrap();
-        assert!(notes.len() == 1 && notes[0].contains(table) && notes[0].contains("is gone"), "{notes:?}");
+        assert!(notes.len() == 1 && notes[0].contains(table) && notes[0].contains("is missing"), "{notes:?}");
         assert!(check(&house, house.manifest()).damaged.is_empty());
         assert_eq!(people(&house).unwrap(), before);
         assert_eq!(house.manifest().rows["identity_documents"], 3);
@@ -126,12 +126,16 @@ fn what_only_the_tables_know_is_not_dropped_unasked() {
     let mut house = house();
     flip(&file_of(&house, "accounts"));
     let error = go_on(&mut house, false).unwrap_err();
-    for expected in ["table \"accounts\"", "back from a backup", "`muster refresh --rebuild`", "who is gone"]
-    {
+    for expected in [
+        "table \"accounts\"",
+        "back from a backup",
+        "`muster refresh --rebuild`",
+        "which of them were removed",
+    ] {
         assert!(error.contains(expected), "{error}");
     }
     let notes = go_on(&mut house, true).unwrap();
-    assert!(notes[0].contains("it was made again, without since when"), "{notes:?}");
+    assert!(notes[0].contains("the table was written again, without the dates"), "{notes:?}");
     assert!(check(&house, house.manifest()).damaged.is_empty());
     assert_eq!(people(&house).unwrap(), ["Ann", "Bea", "Cid"]);
     assert_eq!((house.manifest().rows["accounts"], house.manifest().rows["identities"]), (3, 3));

@@ -272,7 +272,7 @@ fn one_changed_account_writes_one_piece_and_reads_one_source() {
     let mut house = House::new();
     large(&mut house, None);
     let first = house.refresh();
-    // 40,000 accounts are in three pieces of at most 16,384, the other two sources in one each.
+    // 40,000 accounts are in three partitions of at most 16,384. The other two sources have one partition each.
     assert_eq!(written(&first, "accounts").files_written, 5);
     assert!(first.sources.iter().all(|source| !source.carried));
     let before = house.manifest().clone();

@@ -206,7 +206,7 @@ fn columns_are_as_asked_for() {
     );
     assert_eq!(
         found.warnings,
-        ["column \"nothing\" is no field of the documents that were searched: it is empty"],
+        ["column \"nothing\": the searched documents have no such field, so it is empty"],
     );
 }
 
@@ -266,9 +266,9 @@ fn a_sort_key_that_there_is_not_is_warned_about() {
     assert_eq!(
         found.warnings,
         [
-            "sort key \"access\" is no field of the documents that were searched: it was ignored: \
-             it holds fields, as \"access.attribute\"",
-            "sort key \"nothing\" is no field of the documents that were searched: it was ignored"
+            "sort key \"access\": the searched documents have no such field, so it was ignored: \
+             it is an object with fields such as \"access.attribute\"",
+            "sort key \"nothing\": the searched documents have no such field, so it was ignored"
         ]
     );
 }
@@ -286,9 +286,9 @@ fn names_and_values_that_nothing_fits_are_warned_about() {
             .warnings
     };
     let of_names = [
-        "column \"attributes.ctiy\" is no field of the documents that were searched: it is empty: \
+        "column \"attributes.ctiy\": the searched documents have no such field, so it is empty: \
          the nearest name is \"attributes.city\"",
-        "sort key \"-displayNmae\" is no field of the documents that were searched: it was ignored: \
+        "sort key \"-displayNmae\": the searched documents have no such field, so it was ignored: \
          the nearest name is \"displayName\"",
     ];
     for (query, index, expected) in [
@@ -299,43 +299,43 @@ fn names_and_values_that_nothing_fits_are_warned_about() {
             "NOT stauts:x",
             "*",
             vec![
-                "\"stauts\" is no field of the documents that were searched: it matches nothing: the nearest name is \"status\"",
+                "\"stauts\": the searched documents have no such field, so it matches nothing: the nearest name is \"status\"",
             ],
         ),
         (
             "@accounts(nmae:x) AND @acounts(name:x)",
             "*",
             vec![
-                "\"nmae\" is no field of the elements of \"accounts\": it matches nothing: the nearest name is \"name\"",
-                "\"@acounts\" is no list of objects of the documents that were searched: it matches nothing: the nearest name is \"accounts\"",
+                "\"nmae\": the elements of \"accounts\" have no such field, so it matches nothing: the nearest name is \"name\"",
+                "\"@acounts\": the searched documents have no such list of objects, so it matches nothing: the nearest name is \"accounts\"",
             ],
         ),
         (
             "accounts:x",
             "identities",
             vec![
-                "\"accounts\" is no field of the documents that were searched: it matches nothing: it holds fields, as \"accounts.accountId\"",
+                "\"accounts\": the searched documents have no such field, so it matches nothing: it is an object with fields such as \"accounts.accountId\"",
             ],
         ),
         (
             "city:x",
             "identities",
             vec![
-                "\"city\" is no field of the documents that were searched: it matches nothing: the nearest name is \"attributes.city\"",
+                "\"city\": the searched documents have no such field, so it matches nothing: the nearest name is \"attributes.city\"",
             ],
         ),
         (
             "attributes.citty.exact:x",
             "identities",
             vec![
-                "\"attributes.citty\" is no field of the documents that were searched: it matches nothing: the nearest name is \"attributes.city\"",
+                "\"attributes.citty\": the searched documents have no such field, so it matches nothing: the nearest name is \"attributes.city\"",
             ],
         ),
         (
             "@accounts(accountAttributes.empp:e1)",
             "identities",
             vec![
-                "\"accountAttributes.empp\" is no field of the elements of \"accounts\": it matches nothing",
+                "\"accountAttributes.empp\": the elements of \"accounts\" have no such field, so it matches nothing",
             ],
         ),
         (
@@ -353,7 +353,7 @@ fn names_and_values_that_nothing_fits_are_warned_about() {
     let many: Vec<String> = (0..100).map(|number| format!("unheard{number}:x")).collect();
     let warnings = house.search(&many.join(" "), |_| {}).warnings;
     assert_eq!(warnings.len(), 21);
-    assert_eq!(warnings[20], "and 80 more names or values that nothing fits");
+    assert_eq!(warnings[20], "and 80 more names or values that match nothing");
 }
 
 /// People whose attributes hold dates, numbers and other texts, worked out by hand for the first of July 2026.

@@ -282,7 +282,7 @@ fn correlation_is_explained_as_the_refresh_decided_it() {
     let own = explained(&house, "HR", "1");
     assert!(own.authoritative && own.agrees, "{own:?}");
     assert_eq!((own.verdict.situation.as_str(), own.identity_name.as_deref()), ("LINKED", Some("1")));
-    assert_eq!(own.reason, "its identity was made of it");
+    assert_eq!(own.reason, "its identity was made from it");
 
     let manifest = house.manifest.clone().unwrap();
     for (source, native, word) in [("Fax", "a", "no source"), ("AD", "zzz", "no account")] {

@@ -71,7 +71,7 @@ pub fn before_refreshes(house: &House, seed: u64) -> Result<()> {
         let place = flip(&path, &read(&path)?, &mut random)?;
         let (status, text) = said(house, &[], &["refresh"])?;
         match status {
-            Some(0) if text.contains("it was made again") => again += 1,
+            Some(0) if text.contains("the table was written again") => again += 1,
             Some(1) if text.contains("`muster refresh --rebuild`") => {
                 told += 1;
                 let (status, text) = said(house, &[], &["refresh", "--rebuild"])?;

@@ -1,7 +1,7 @@
 //! Plans every step over empty tables, so that a wrong name is found without data.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use super::{ALL, Kind, Step, Words, expanded, words_of};
+use super::{ALL, Step, StepKind, Words, expanded, words_of};
 use crate::declared::{Table, documents as schema_of};
 use crate::functions::MomentFunction;
 use crate::query;
@@ -102,7 +102,7 @@ fn every_step_is_planned_over_empty_tables() {
         assert_eq!(columns.len(), schema.fields().len(), "{} leaves a column twice", step.file);
         let declared: BTreeSet<_> = names(&expanded(step.leaves, &words)).into_iter().collect();
         assert_eq!(columns.keys().cloned().collect::<BTreeSet<_>>(), declared, "{} leaves", step.file);
-        if step.kind != Kind::Read {
+        if step.kind != StepKind::Read {
             let name = step.relation(&words);
             register(&context, &name, &schema);
             let before = left.insert(name, columns.clone());

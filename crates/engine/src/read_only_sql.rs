@@ -71,7 +71,9 @@ fn one_query(sql: &str) -> std::result::Result<Statement, String> {
     let count = statements.len();
     match statements.pop_front() {
         Some(statement) if count == 1 && is_query(&statement) => Ok(statement),
-        Some(_) if count == 1 => Err("it is no query: expected one SELECT over the snapshot's tables".into()),
+        Some(_) if count == 1 => {
+            Err("it is not a query: expected one SELECT over the snapshot's tables".into())
+        }
         Some(_) | None => {
             Err(format!("it is {count} statements: expected one SELECT over the snapshot's tables"))
         }

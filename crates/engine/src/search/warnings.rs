@@ -34,14 +34,14 @@ impl Warnings {
     /// One line for each warning.
     pub(super) fn texts(mut self) -> Vec<String> {
         if self.more > 0 {
-            self.texts.push(format!("and {} more names or values that nothing fits", self.more));
+            self.texts.push(format!("and {} more names or values that match nothing", self.more));
         }
         self.texts
     }
 }
 
 /// The fields of the searched types of document.
-pub(super) struct Known<'a> {
+pub(super) struct SearchedFields<'a> {
     types: &'a [(DocumentType, DocumentFields)],
     manifest: Option<&'a SnapshotManifest>,
     names: BTreeSet<String>,
@@ -49,7 +49,7 @@ pub(super) struct Known<'a> {
     given: bool,
 }
 
-impl<'a> Known<'a> {
+impl<'a> SearchedFields<'a> {
     /// Without a snapshot, there are no warnings about names of attributes.
     pub(super) fn new(
         types: &'a [(DocumentType, DocumentFields)],
@@ -100,18 +100,18 @@ impl<'a> Known<'a> {
                 let arrays = self.names.iter().filter_map(|name| name.split_once('.').map(|(list, _)| list));
                 let arrays = arrays.filter(|list| self.types.iter().any(|(_, fields)| fields.is_array(list)));
                 format!(
-                    "{} is no list of objects of the documents that were searched: it matches nothing{}",
+                    "{}: the searched documents have no such list of objects, so it matches nothing{}",
                     shown(&format!("@{path}")),
                     hint(path, arrays)
                 )
             }
             Why::NoField { array: None, name } => format!(
-                "{} is no field of the documents that were searched: it matches nothing{}",
+                "{}: the searched documents have no such field, so it matches nothing{}",
                 shown(name),
                 self.hint(name, "")
             ),
             Why::NoField { array: Some(array), name } => format!(
-                "{} is no field of the elements of {}: it matches nothing{}",
+                "{}: the elements of {} have no such field, so it matches nothing{}",
                 shown(name),
                 shown(array),
                 self.hint(name, &format!("{array}."))
@@ -125,7 +125,7 @@ impl<'a> Known<'a> {
         let names: Vec<&str> = self.names.iter().filter_map(|known| known.strip_prefix(before)).collect();
         let inside = |known: &&&str| known.strip_prefix(name).is_some_and(|rest| rest.starts_with('.'));
         if let Some(field) = names.iter().find(inside) {
-            return format!(": it holds fields, as {:?}", format!("{before}{field}"));
+            return format!(": it is an object with fields such as {:?}", format!("{before}{field}"));
         }
         let attribute = name.strip_prefix("attributes.");
         let near = if attribute.is_none() { hint(name, names) } else { String::new() };
@@ -192,7 +192,7 @@ impl<'a> Known<'a> {
         let mut add = |what: &str, name: &str, path: &str, then: &str| {
             warnings.add(|| {
                 format!(
-                    "{what} {} is no field of the documents that were searched: it {then}{}",
+                    "{what} {}: the searched documents have no such field, so it {then}{}",
                     shown(name),
                     self.hint(path, "")
                 )

@@ -9,9 +9,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The signal, held by code that works for a run.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Stop(Arc<AtomicBool>);
+pub(crate) struct CancelSignal(Arc<AtomicBool>);
 
-impl Stop {
+impl CancelSignal {
     /// # Errors
     /// When the run is over, so that nobody waits for its rows.
     pub(crate) fn check(&self) -> Result<()> {
@@ -22,16 +22,16 @@ impl Stop {
 
 /// A run. It is over when this value is dropped.
 #[derive(Debug, Default)]
-pub(crate) struct Running(Stop);
+pub(crate) struct RunGuard(CancelSignal);
 
-impl Running {
+impl RunGuard {
     /// The signal for the code that works for this run.
-    pub(crate) fn stop(&self) -> Stop {
+    pub(crate) fn signal(&self) -> CancelSignal {
         self.0.clone()
     }
 }
 
-impl Drop for Running {
+impl Drop for RunGuard {
     fn drop(&mut self) {
         self.0.0.store(true, Ordering::Relaxed);
     }
@@ -39,14 +39,14 @@ impl Drop for Running {
 
 #[cfg(test)]
 mod tests {
-    use super::Running;
+    use super::RunGuard;
 
     #[test]
     fn work_may_go_on_as_long_as_its_run_is_there() {
-        let running = Running::default();
-        let stop = running.stop();
-        assert!(stop.check().is_ok());
+        let running = RunGuard::default();
+        let signal = running.signal();
+        assert!(signal.check().is_ok());
         drop(running);
-        assert!(stop.check().is_err());
+        assert!(signal.check().is_err());
     }
 }

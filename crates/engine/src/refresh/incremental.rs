@@ -21,7 +21,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
 /// Which rows a refresh recomputes.
-pub(super) struct Extent {
+pub(super) struct Recompute {
     /// Everything is recomputed.
     pub(super) everything: bool,
     /// Sources that are new, or whose definition differs from the last snapshot.
@@ -30,7 +30,7 @@ pub(super) struct Extent {
     pub(super) identities: bool,
 }
 
-impl Extent {
+impl Recompute {
     /// Decides as much as is known before anything is read.
     pub(super) fn of(request: &RefreshRequest) -> Result<Self> {
         let mut redefined = BTreeSet::new();
@@ -49,7 +49,7 @@ impl Extent {
             // Without a source that was removed, some rows that depended on it cannot be found.
             Some(last) => {
                 last.sources.iter().any(|run| !request.sources.iter().any(|s| is_of(s, run)))
-                    || last.sources.iter().any(stands_for_made_documents)
+                    || last.sources.iter().any(replaces_made_documents)
                     || last.last_event.is_none()
                     || TABLES.iter().any(|table| !last.versions.contains_key(*table))
             }
@@ -58,15 +58,15 @@ impl Extent {
     }
 
     /// Makes this a full refresh.
-    pub(super) fn make_everything(&mut self) {
+    pub(super) fn make_full(&mut self) {
         self.everything = true;
         self.identities = true;
     }
 
     /// Makes this a full refresh if documents of a source require it.
-    pub(super) fn regard_documents(&mut self, run: &SourceRun) {
-        if stands_for_made_documents(run) {
-            self.make_everything();
+    pub(super) fn check_documents(&mut self, run: &SourceRun) {
+        if replaces_made_documents(run) {
+            self.make_full();
         }
     }
 
@@ -82,11 +82,11 @@ impl Extent {
     pub(super) fn needs(&self, needed: Needed) -> bool {
         match needed {
             Needed::Always | Needed::Chosen(_) => true,
-            Needed::Everything => self.everything,
-            Needed::Part => !self.everything,
+            Needed::Full => self.everything,
+            Needed::Incremental => !self.everything,
             Needed::Identities => self.identities,
-            Needed::IdentitiesKept => !self.identities,
-            Needed::PartWithIdentities => !self.everything && self.identities,
+            Needed::IdentitiesCopied => !self.identities,
+            Needed::IncrementalWithIdentities => !self.everything && self.identities,
         }
     }
 
@@ -103,22 +103,22 @@ pub(crate) enum Needed {
     /// In every refresh.
     Always,
     /// In a full refresh.
-    Everything,
+    Full,
     /// In an incremental refresh.
-    Part,
+    Incremental,
     /// If identities and their errors are recomputed.
     Identities,
     /// If they are copied.
-    IdentitiesKept,
+    IdentitiesCopied,
     /// If they are recomputed in an incremental refresh.
-    PartWithIdentities,
+    IncrementalWithIdentities,
     /// If the module that runs the step decides so. The text says when.
     Chosen(&'static str),
 }
 
 /// Whether documents of the source replace documents that are made from accounts. The tables do not record which
 /// documents were made.
-fn stands_for_made_documents(run: &SourceRun) -> bool {
+fn replaces_made_documents(run: &SourceRun) -> bool {
     let made = [DocumentType::Identities, DocumentType::Entitlements, DocumentType::Events];
     made.iter().any(|document_type| gave(run, *document_type))
 }

@@ -92,7 +92,7 @@ fn a_refused_record_of_nobody_could_be_anybody() {
     assert_eq!((hr.complete, hr.rejected, hr.missing, hr.stale), (true, 1, 0, 1));
     let remark = hr.remark.unwrap();
     assert!(
-        remark.contains("1 accounts are missing, and 1 refused records do not say whose they are"),
+        remark.contains("1 accounts are missing, and 1 refused records have no native identity"),
         "{remark}"
     );
     assert_eq!(house.report("ORPHAN_IDENTITIES", &[]).rows.len(), 0);

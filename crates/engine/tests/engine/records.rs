@@ -315,9 +315,9 @@ fn managers_are_found_by_any_attribute_and_by_native_identity() {
     };
     let (found, message) = managers("manager = { match = \"employeeNumber\" }");
     assert_eq!(found, ",ada,,");
-    assert_eq!(message, "manager cn=ada is the employeeNumber of no identity, or of several");
+    assert_eq!(message, "no identity, or more than one, has the manager's employeeNumber cn=ada");
     let (found, message) = managers("manager = { match = \"native_identity\" }");
     assert_eq!(found, ",,ada,ada");
-    assert_eq!(message, "manager 1 is the native identity of no identity, or of several");
+    assert_eq!(message, "no identity, or more than one, has the manager's native identity 1");
     assert_eq!(managers("").0, ",,,");
 }

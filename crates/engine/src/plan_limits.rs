@@ -9,7 +9,7 @@
 //! - A large batch counts in the memory pool until its operator returns the next one.
 //! - A recursive query has a bounded number of rounds.
 
-use crate::stop::Stop;
+use crate::cancellation::CancelSignal;
 use datafusion::arrow::array::{Array, RecordBatch};
 use datafusion::arrow::datatypes::{DataType, Schema, SchemaRef};
 use datafusion::common::config::ConfigOptions;
@@ -43,11 +43,11 @@ const UNCOUNTED_BYTES: usize = 16 << 20;
 
 /// Adds the limits to a plan. This rule runs after all other rules, so that they see the operators without wrappers.
 #[derive(Debug)]
-pub(crate) struct WatchPlan(pub(crate) Stop);
+pub(crate) struct PlanLimits(pub(crate) CancelSignal);
 
-impl PhysicalOptimizerRule for WatchPlan {
+impl PhysicalOptimizerRule for PlanLimits {
     fn name(&self) -> &str {
-        "watch_plan"
+        "plan_limits"
     }
 
     fn schema_check(&self) -> bool {
@@ -55,67 +55,70 @@ impl PhysicalOptimizerRule for WatchPlan {
     }
 
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
-        let watched = plan.transform_up(|node| {
+        let limited = plan.transform_up(|node| {
             // A leaf yields by itself. Delta's scan looks for its own leaf, so the leaf must not be wrapped.
             if node.children().is_empty() || node.is::<CooperativeExec>() {
                 return Ok(Transformed::no(node));
             }
-            let node = self.with_watched_filter(node)?;
+            let node = self.with_limited_filter(node)?;
             let node = with_bounded_rounds(node, &self.0)?;
-            Ok(Transformed::yes(Arc::new(WatchedExec::new(node, self.0.clone()))))
+            Ok(Transformed::yes(Arc::new(LimitedExec::new(node, self.0.clone()))))
         })?;
-        Ok(watched.data)
+        Ok(limited.data)
     }
 }
 
-impl WatchPlan {
-    fn with_watched_filter(&self, node: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
+impl PlanLimits {
+    fn with_limited_filter(&self, node: Arc<dyn ExecutionPlan>) -> Result<Arc<dyn ExecutionPlan>> {
         let Some(join) = node.downcast_ref::<NestedLoopJoinExec>() else { return Ok(node) };
         let Some(filter) = join.filter() else { return Ok(node) };
         let expression =
-            Arc::new(WatchedExpr { inner: Arc::clone(filter.expression()), stop: self.0.clone() });
+            Arc::new(LimitedExpr { inner: Arc::clone(filter.expression()), signal: self.0.clone() });
         let filter =
             JoinFilter::new(expression, filter.column_indices().to_vec(), Arc::clone(filter.schema()));
         Ok(Arc::new(NestedLoopJoinExecBuilder::from(join).with_filter(Some(filter)).build()?))
     }
 }
 
-fn with_bounded_rounds(node: Arc<dyn ExecutionPlan>, stop: &Stop) -> Result<Arc<dyn ExecutionPlan>> {
+fn with_bounded_rounds(
+    node: Arc<dyn ExecutionPlan>,
+    signal: &CancelSignal,
+) -> Result<Arc<dyn ExecutionPlan>> {
     if node.downcast_ref::<RecursiveQueryExec>().is_none() {
         return Ok(node);
     }
     let mut children: Vec<_> = node.children().into_iter().cloned().collect();
     let Some(recursive) = children.last_mut() else { return Ok(node) };
-    let watched = recursive.downcast_ref::<WatchedExec>();
-    let inner = Arc::clone(watched.map_or(&*recursive, |watched| &watched.inner));
-    *recursive = Arc::new(WatchedExec { inner, stop: stop.clone(), rounds: Some(Arc::default()) });
+    let limited = recursive.downcast_ref::<LimitedExec>();
+    let inner = Arc::clone(limited.map_or(&*recursive, |limited| &limited.inner));
+    *recursive = Arc::new(LimitedExec { inner, signal: signal.clone(), rounds: Some(Arc::default()) });
     node.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
 }
 
 /// An operator with the limits.
 #[derive(Debug, Clone)]
-struct WatchedExec {
+struct LimitedExec {
     inner: Arc<dyn ExecutionPlan>,
-    stop: Stop,
+    signal: CancelSignal,
     /// How often the operator was started, if it is the recursive part of a query.
     rounds: Option<Arc<AtomicUsize>>,
 }
 
-impl WatchedExec {
-    fn new(inner: Arc<dyn ExecutionPlan>, stop: Stop) -> Self {
-        Self { inner, stop, rounds: None }
+impl LimitedExec {
+    fn new(inner: Arc<dyn ExecutionPlan>, signal: CancelSignal) -> Self {
+        Self { inner, signal, rounds: None }
     }
 }
 
-impl DisplayAs for WatchedExec {
+impl DisplayAs for LimitedExec {
     fn fmt_as(&self, _: DisplayFormatType, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str("WatchedExec")
+        out.write_str("LimitedExec")
     }
 }
 
-impl ExecutionPlan for WatchedExec {
+impl ExecutionPlan for LimitedExec {
     fn name(&self) -> &str {
-        "WatchedExec"
+        "LimitedExec"
     }
 
     fn properties(&self) -> &Arc<PlanProperties> {
@@ -147,14 +150,14 @@ impl ExecutionPlan for WatchedExec {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match children.pop() {
             Some(inner) if children.is_empty() => {
-                Ok(Arc::new(Self { inner, stop: self.stop.clone(), rounds: self.rounds.clone() }))
+                Ok(Arc::new(Self { inner, signal: self.signal.clone(), rounds: self.rounds.clone() }))
             }
-            Some(_) | None => internal_err!("a watched operator is one: expected one child"),
+            Some(_) | None => internal_err!("a limited operator got no child or several: expected one"),
         }
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        self.stop.check()?;
+        self.signal.check()?;
         if let Some(rounds) = &self.rounds
             && rounds.fetch_add(1, Ordering::Relaxed) >= ROUNDS_MAX
         {
@@ -165,22 +168,22 @@ impl ExecutionPlan for WatchedExec {
         }
         let counted = MemoryConsumer::new("large batches").register(context.memory_pool());
         let inner = self.inner.execute(partition, context)?;
-        Ok(Box::pin(WatchedStream { inner, stop: self.stop.clone(), counted }))
+        Ok(Box::pin(LimitedStream { inner, signal: self.signal.clone(), counted }))
     }
 }
 
-struct WatchedStream {
+struct LimitedStream {
     inner: SendableRecordBatchStream,
-    stop: Stop,
+    signal: CancelSignal,
     /// Bytes of the last batch if it is large, else 0.
     counted: MemoryReservation,
 }
 
-impl Stream for WatchedStream {
+impl Stream for LimitedStream {
     type Item = Result<RecordBatch>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.stop.check()?;
+        self.signal.check()?;
         let turn = ready!(tokio::task::coop::poll_proceed(context));
         let polled = self.inner.poll_next_unpin(context);
         if polled.is_ready() {
@@ -197,7 +200,7 @@ impl Stream for WatchedStream {
     }
 }
 
-impl RecordBatchStream for WatchedStream {
+impl RecordBatchStream for LimitedStream {
     fn schema(&self) -> SchemaRef {
         self.inner.schema()
     }
@@ -210,32 +213,32 @@ fn bytes(batch: &RecordBatch) -> Result<usize> {
 
 /// An expression that checks whether the run is over before it is evaluated.
 #[derive(Debug)]
-struct WatchedExpr {
+struct LimitedExpr {
     inner: Arc<dyn PhysicalExpr>,
-    stop: Stop,
+    signal: CancelSignal,
 }
 
-impl PartialEq for WatchedExpr {
+impl PartialEq for LimitedExpr {
     fn eq(&self, other: &Self) -> bool {
         self.inner.eq(&other.inner)
     }
 }
 
-impl Eq for WatchedExpr {}
+impl Eq for LimitedExpr {}
 
-impl Hash for WatchedExpr {
+impl Hash for LimitedExpr {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.inner.hash(state);
     }
 }
 
-impl fmt::Display for WatchedExpr {
+impl fmt::Display for LimitedExpr {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "{}", self.inner)
     }
 }
 
-impl PhysicalExpr for WatchedExpr {
+impl PhysicalExpr for LimitedExpr {
     fn data_type(&self, schema: &Schema) -> Result<DataType> {
         self.inner.data_type(schema)
     }
@@ -245,7 +248,7 @@ impl PhysicalExpr for WatchedExpr {
     }
 
     fn evaluate(&self, batch: &RecordBatch) -> Result<ColumnarValue> {
-        self.stop.check()?;
+        self.signal.check()?;
         self.inner.evaluate(batch)
     }
 
@@ -258,8 +261,8 @@ impl PhysicalExpr for WatchedExpr {
         mut children: Vec<Arc<dyn PhysicalExpr>>,
     ) -> Result<Arc<dyn PhysicalExpr>> {
         match children.pop() {
-            Some(inner) if children.is_empty() => Ok(Arc::new(Self { inner, stop: self.stop.clone() })),
-            Some(_) | None => internal_err!("a watched expression is one: expected one child"),
+            Some(inner) if children.is_empty() => Ok(Arc::new(Self { inner, signal: self.signal.clone() })),
+            Some(_) | None => internal_err!("a limited expression got no child or several: expected one"),
         }
     }
 
@@ -272,19 +275,19 @@ impl PhysicalExpr for WatchedExpr {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use crate::stop::Running;
+    use crate::cancellation::RunGuard;
     use datafusion::execution::SessionStateBuilder;
     use datafusion::execution::memory_pool::GreedyMemoryPool;
     use datafusion::execution::runtime_env::RuntimeEnvBuilder;
     use datafusion::prelude::{SessionConfig, SessionContext};
 
-    fn session(stop: Stop) -> SessionContext {
+    fn session(signal: CancelSignal) -> SessionContext {
         let pool = Arc::new(GreedyMemoryPool::new(100 << 20));
         let state = SessionStateBuilder::new()
             .with_default_features()
             .with_config(SessionConfig::new().with_target_partitions(2))
             .with_runtime_env(RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc().unwrap())
-            .with_physical_optimizer_rule(Arc::new(WatchPlan(stop)));
+            .with_physical_optimizer_rule(Arc::new(PlanLimits(signal)));
         SessionContext::new_with_state(state.build())
     }
 
@@ -301,9 +304,9 @@ mod tests {
 
     #[test]
     fn a_recursive_query_has_a_bounded_number_of_rounds() {
-        let running = Running::default();
+        let running = RunGuard::default();
         runtime().block_on(async {
-            let context = session(running.stop());
+            let context = session(running.signal());
             let error = run(&context, ENDLESS).await.unwrap_err();
             assert!(error.to_string().contains("more than 1000 rounds"), "{error}");
             let levels = ENDLESS.replace("FROM t)", "FROM t WHERE n < 500)");
@@ -325,8 +328,8 @@ mod tests {
                 "SELECT count(*) FROM generate_series(1, 1000000) a(x), generate_series(1, 1000000) b(y)",
                 "SELECT max(x + y) FROM generate_series(1, 1000000) a(x) JOIN generate_series(1, 1000000) b(y) ON x + y > 0",
             ] {
-                let running = Running::default();
-                let context = session(running.stop());
+                let running = RunGuard::default();
+                let context = session(running.signal());
                 let task = tokio::spawn(async move { run(&context, sql).await });
                 // Wait until the query is running.
                 for _ in 0..100 {
@@ -342,8 +345,8 @@ mod tests {
     #[test]
     fn the_filter_of_a_join_without_keys_ends_with_the_run() {
         runtime().block_on(async {
-            let running = Running::default();
-            let context = session(running.stop());
+            let running = RunGuard::default();
+            let context = session(running.signal());
             let sql = "SELECT count(*) FROM generate_series(1, 10) a(x) JOIN generate_series(1, 10) b(y) ON x + y < 0";
             let plan = context.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
             let mut filters = Vec::new();
@@ -365,7 +368,7 @@ mod tests {
     #[test]
     fn a_large_batch_counts_in_the_memory_pool() {
         runtime().block_on(async {
-            let context = session(Stop::default());
+            let context = session(CancelSignal::default());
             // Two million numbers take 16 MB in each of eight columns.
             let series = |from: u32| format!("range({from}, {}) AS c{from}", from + 2_000_000);
             let columns: Vec<_> = (0..8).map(series).collect();

@@ -14,7 +14,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the table cannot be read, or the engine has stopped.
-    pub async fn rows_of(
+    pub async fn table_rows(
         self: &Arc<Self>,
         manifest: &SnapshotManifest,
         table: &'static str,

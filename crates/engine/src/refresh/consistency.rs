@@ -5,7 +5,7 @@
 //! An incremental refresh is checked in the same way, over all rows of its tables.
 
 use super::documents::{given_of, made_of};
-use super::extent::Extent;
+use super::incremental::Recompute;
 use super::steps::{self, Step, Words};
 use super::work::{self, Work};
 use super::{RefreshRequest, SourceOutcome};
@@ -21,7 +21,7 @@ const STEP: &str = "checking the refresh";
 pub(super) struct Written<'a> {
     pub(super) work: &'a Work,
     pub(super) request: &'a RefreshRequest,
-    pub(super) extent: &'a Extent,
+    pub(super) recompute: &'a Recompute,
     pub(super) outcomes: &'a [SourceOutcome],
     /// Rows of each table.
     pub(super) rows: &'a BTreeMap<String, u64>,
@@ -84,8 +84,8 @@ impl Written<'_> {
             let table = Table::of_documents(document_type).name;
             match document_type {
                 // `check_made_documents` counts all of them.
-                DocumentType::Identities | DocumentType::Entitlements if !self.extent.everything => {}
-                DocumentType::Events if !self.extent.everything => {
+                DocumentType::Identities | DocumentType::Entitlements if !self.recompute.everything => {}
+                DocumentType::Events if !self.recompute.everything => {
                     let before = self.count(&format!("prev_{table}")).await?;
                     self.rows_are(table, before + self.count(table).await?, "events were recorded")?;
                 }
@@ -107,7 +107,7 @@ impl Written<'_> {
     /// Documents made from identities and accounts, without the documents of sources that replace some of them.
     async fn check_made_documents(&self, linked: u64) -> Result<()> {
         let checked = [&steps::CHECKED_DOCUMENTS_ALL, &steps::CHECKED_DOCUMENTS];
-        self.work.run(self.extent, &checked).await?;
+        self.work.run(self.recompute, &checked).await?;
         let [rows, accounts, access] = self.numbers(&steps::SUM_DOCUMENTS).await?;
         agree("documents of identities", rows, "identities there are", self.rows_of("identities")?)?;
         agree("accounts in documents", accounts, OF_IDENTITIES, linked)?;
@@ -116,7 +116,7 @@ impl Written<'_> {
         }
         let [of_anybody, of_identities] = self.numbers(&steps::SUM_RIGHTS).await?;
         agree("rights in documents", access, "rights are of identities", of_identities)?;
-        let entitlements = match self.extent.everything {
+        let entitlements = match self.recompute.everything {
             true => made_of(DocumentType::Entitlements),
             false => format!("written_{}", Table::of_documents(DocumentType::Entitlements).name),
         };
@@ -170,8 +170,8 @@ fn agree(what: &str, found: u64, of_what: &str, expected: u64) -> Result<()> {
     Err(EngineError::data(
         STEP,
         format!(
-            "{what}: {found}, but {expected} {of_what}: nothing is published; a refresh of everything (--full) takes \
-             nothing over from the last snapshot"
+            "{what}: {found}, but {expected} {of_what}: nothing is published; a full refresh (--full) copies \
+             nothing from the last snapshot"
         ),
     ))
 }

@@ -10,7 +10,7 @@
 
 use crate::declared::{Table, Writing};
 use crate::error::{EngineError, Result};
-use crate::tables::{PieceFile, ROW_GROUP_ROWS};
+use crate::tables::{DataFile, ROW_GROUP_ROWS};
 use datafusion::arrow::array::{AsArray, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::{concat_batches, take_record_batch};
 use datafusion::arrow::datatypes::SchemaRef;
@@ -24,7 +24,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 /// How a table is divided.
-pub(crate) struct Layout {
+pub(crate) struct Partitioning {
     /// Name of the table.
     pub(crate) table: &'static str,
     /// The column by which the table is divided first. Each value is a group.
@@ -36,23 +36,23 @@ pub(crate) struct Layout {
 }
 
 /// Most partitions of a group. This many files may be open at a time.
-const PIECES_MAX: u32 = 128;
+const PARTITIONS_MAX: u32 = 128;
 /// A group is divided into more partitions when it has more than this many times the target number of rows.
 const GROWTH_MAX: u64 = 4;
 /// Rows that are collected before they are distributed, as a multiple of the target size of a partition. Distributing
 /// small batches would be slow.
-const PIECES_AT_ONCE: u64 = 4;
+const PARTITIONS_AT_ONCE: u64 = 4;
 /// Most bytes that open files may hold in memory together.
 const OPEN_BYTES_MAX: usize = 256 << 20;
 
 /// A group and the number of a partition in it.
-pub(crate) type PieceKey = (String, u32);
+pub(crate) type PartitionKey = (String, u32);
 
-impl Layout {
+impl Partitioning {
     /// The partitioning of a table; `None` if the table is not partitioned.
     pub(crate) fn of(table: &Table) -> Option<Self> {
         match table.writing {
-            Writing::Pieces { group, rows, touched } => {
+            Writing::Partitioned { group, rows, touched } => {
                 Some(Self { table: table.name, group, touched, rows })
             }
             Writing::Whole | Writing::Grows => None,
@@ -60,13 +60,13 @@ impl Layout {
     }
 
     /// The number of partitions for a number of rows.
-    fn pieces(&self, rows: u64) -> u32 {
-        u32::try_from(rows.div_ceil(self.rows)).unwrap_or(u32::MAX).clamp(1, PIECES_MAX)
+    fn partitions(&self, rows: u64) -> u32 {
+        u32::try_from(rows.div_ceil(self.rows)).unwrap_or(u32::MAX).clamp(1, PARTITIONS_MAX)
     }
 
     /// Whether a group has too many rows for its number of partitions.
-    fn outgrown(&self, rows: u64, pieces: u32) -> bool {
-        pieces < PIECES_MAX && rows > GROWTH_MAX * self.rows * u64::from(pieces)
+    fn outgrown(&self, rows: u64, partitions: u32) -> bool {
+        partitions < PARTITIONS_MAX && rows > GROWTH_MAX * self.rows * u64::from(partitions)
     }
 }
 
@@ -76,91 +76,97 @@ fn group_name(value: Option<&str>) -> String {
 }
 
 /// The partition of an id. It follows from the first digits of the id, so partitions are in the order of ids.
-fn piece_of(id: &str, pieces: u32) -> u32 {
+fn partition_of(id: &str, partitions: u32) -> u32 {
     let digits = id.bytes().take(8).fold((0u64, 0), |(number, length), byte| {
         (number * 16 + u64::from(char::from(byte).to_digit(16).unwrap_or(0)), length + 1)
     });
     let number = digits.0 << (4 * (8 - digits.1));
-    u32::try_from((number * u64::from(pieces)) >> 32).expect("a 32-bit fraction of a u32 is one")
+    u32::try_from((number * u64::from(partitions)) >> 32).expect("a 32-bit fraction of a u32 is one")
 }
 
 /// The parts of a file name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct FileName {
     group: String,
-    piece: u32,
-    pieces: u32,
+    partition: u32,
+    partitions: u32,
 }
 
 impl FileName {
     fn parse(name: &str) -> Option<Self> {
         let mut parts = name.split('-');
         let group = parts.next()?.to_owned();
-        let piece = parts.next()?.parse().ok()?;
-        let pieces = parts.next()?.strip_prefix("of")?.parse().ok()?;
-        (piece < pieces).then_some(Self { group, piece, pieces })
+        let partition = parts.next()?.parse().ok()?;
+        let partitions = parts.next()?.strip_prefix("of")?.parse().ok()?;
+        (partition < partitions).then_some(Self { group, partition, partitions })
     }
 
     fn text(&self, snapshot: &str) -> String {
-        format!("{}-{:03}-of{:03}-{snapshot}.parquet", self.group, self.piece, self.pieces)
+        format!("{}-{:03}-of{:03}-{snapshot}.parquet", self.group, self.partition, self.partitions)
     }
 }
 
 /// Which files of a version are kept and which are written again.
-pub(crate) struct Division {
+pub(crate) struct RewritePlan {
     /// Files that are kept.
-    pub(crate) kept: Vec<PieceFile>,
+    pub(crate) kept: Vec<DataFile>,
     /// Files to write again: their rows without the touched ones are copied.
-    pub(crate) rewritten: Vec<PieceFile>,
+    pub(crate) rewritten: Vec<DataFile>,
     /// Number of partitions of each group.
-    pieces: BTreeMap<String, u32>,
+    partitions: BTreeMap<String, u32>,
 }
 
-impl Division {
+impl RewritePlan {
     /// Writes the whole table. `groups` has the number of rows of each group.
-    pub(crate) fn whole(layout: &Layout, groups: impl IntoIterator<Item = (Option<String>, u64)>) -> Self {
-        let pieces = groups
+    pub(crate) fn whole(
+        partitioning: &Partitioning,
+        groups: impl IntoIterator<Item = (Option<String>, u64)>,
+    ) -> Self {
+        let partitions = groups
             .into_iter()
-            .map(|(group, rows)| (group_name(group.as_deref()), layout.pieces(rows)))
+            .map(|(group, rows)| (group_name(group.as_deref()), partitioning.partitions(rows)))
             .collect();
-        Self { kept: Vec::new(), rewritten: Vec::new(), pieces }
+        Self { kept: Vec::new(), rewritten: Vec::new(), partitions }
     }
 
     /// Writes only the partitions with rows in `touched`, which has their group and id. `None` if the existing files
     /// are not partitioned.
     pub(crate) async fn of_touched(
-        layout: &Layout,
-        files: Vec<PieceFile>,
+        partitioning: &Partitioning,
+        files: Vec<DataFile>,
         touched: DataFrame,
     ) -> Result<Option<Self>> {
         let mut known: BTreeMap<String, (u32, u64)> = BTreeMap::new();
         for file in &files {
             let Some(name) = FileName::parse(&file.name) else { return Ok(None) };
-            let group = known.entry(name.group).or_insert((name.pieces, 0));
-            if group.0 != name.pieces {
+            let group = known.entry(name.group).or_insert((name.partitions, 0));
+            if group.0 != name.partitions {
                 return Ok(None);
             }
             group.1 += file.rows;
         }
-        let ids = TouchedIds::read(layout, touched, &known).await?;
-        let mut pieces = BTreeMap::new();
-        let mut anew = BTreeSet::new();
+        let ids = TouchedIds::read(partitioning, touched, &known).await?;
+        let mut partitions = BTreeMap::new();
+        let mut repartitioned = BTreeSet::new();
         for (group, (count, rows)) in &known {
             let rows = rows + ids.rows.get(group).copied().unwrap_or(0);
-            if layout.outgrown(rows, *count) {
-                anew.insert(group.clone());
+            if partitioning.outgrown(rows, *count) {
+                repartitioned.insert(group.clone());
             }
-            pieces.insert(group.clone(), if anew.contains(group) { layout.pieces(rows) } else { *count });
+            partitions.insert(
+                group.clone(),
+                if repartitioned.contains(group) { partitioning.partitions(rows) } else { *count },
+            );
         }
         for (group, rows) in &ids.rows {
-            pieces.entry(group.clone()).or_insert_with(|| layout.pieces(*rows));
+            partitions.entry(group.clone()).or_insert_with(|| partitioning.partitions(*rows));
         }
         let (rewritten, kept) = files.into_iter().partition(|file| {
             FileName::parse(&file.name).is_some_and(|name| {
-                anew.contains(&name.group) || ids.pieces.contains(&(name.group, name.piece))
+                repartitioned.contains(&name.group) || ids.partitions.contains(&(name.group, name.partition))
             })
         });
-        Ok(Some(Self { kept, rewritten, pieces }))
+        Ok(Some(Self { kept, rewritten, partitions }))
     }
 }
 
@@ -169,21 +175,25 @@ struct TouchedIds {
     /// Number of touched rows in each group.
     rows: BTreeMap<String, u64>,
     /// Partitions to write, of groups that exist already.
-    pieces: BTreeSet<PieceKey>,
+    partitions: BTreeSet<PartitionKey>,
 }
 
 impl TouchedIds {
-    async fn read(layout: &Layout, touched: DataFrame, known: &BTreeMap<String, (u32, u64)>) -> Result<Self> {
-        let failed = |e| EngineError::plan(layout.table, e);
-        let mut found = Self { rows: BTreeMap::new(), pieces: BTreeSet::new() };
+    async fn read(
+        partitioning: &Partitioning,
+        touched: DataFrame,
+        known: &BTreeMap<String, (u32, u64)>,
+    ) -> Result<Self> {
+        let failed = |e| EngineError::plan(partitioning.table, e);
+        let mut found = Self { rows: BTreeMap::new(), partitions: BTreeSet::new() };
         let mut batches = touched.execute_stream().await.map_err(failed)?;
         while let Some(batch) = batches.next().await {
             let batch = batch.map_err(failed)?;
-            let keys = Keys::of(layout, &batch)?;
+            let keys = RowKeys::of(partitioning, &batch)?;
             for row in 0..batch.num_rows() {
                 let (group, id) = keys.of_row(row);
                 if let Some((count, _)) = known.get(&group) {
-                    found.pieces.insert((group.clone(), piece_of(id, *count)));
+                    found.partitions.insert((group.clone(), partition_of(id, *count)));
                 }
                 *found.rows.entry(group).or_default() += 1;
             }
@@ -193,24 +203,23 @@ impl TouchedIds {
 }
 
 /// Groups and ids of the rows of a batch.
-struct Keys<'a> {
+struct RowKeys<'a> {
     ids: &'a datafusion::arrow::array::StringArray,
     groups: Option<&'a datafusion::arrow::array::StringArray>,
     /// Cache of group names: hashing the value of each row would take longer than writing the row.
     names: std::cell::RefCell<BTreeMap<String, String>>,
 }
 
-impl<'a> Keys<'a> {
-    fn of(layout: &Layout, batch: &'a RecordBatch) -> Result<Self> {
+impl<'a> RowKeys<'a> {
+    fn of(partitioning: &Partitioning, batch: &'a RecordBatch) -> Result<Self> {
         let column = |name: &str| {
-            batch
-                .column_by_name(name)
-                .and_then(|column| column.as_string_opt::<i32>())
-                .ok_or_else(|| EngineError::data("dividing a table", format!("{name} is no column of texts")))
+            batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>()).ok_or_else(|| {
+                EngineError::data("dividing a table", format!("{name} is not a column of texts"))
+            })
         };
         Ok(Self {
             ids: column("id")?,
-            groups: layout.group.map(column).transpose()?,
+            groups: partitioning.group.map(column).transpose()?,
             names: std::cell::RefCell::default(),
         })
     }
@@ -229,25 +238,25 @@ impl<'a> Keys<'a> {
 
 /// Writes the rows of a frame into the files of their partitions. Returns the files.
 pub(crate) async fn write(
-    layout: &Layout,
+    partitioning: &Partitioning,
     dir: &Path,
     snapshot: &str,
-    division: &Division,
+    plan: &RewritePlan,
     rows: DataFrame,
-) -> Result<Vec<PieceFile>> {
-    let failed = |e| EngineError::plan(layout.table, e);
+) -> Result<Vec<DataFile>> {
+    let failed = |e| EngineError::plan(partitioning.table, e);
     let mut batches = rows.execute_stream().await.map_err(failed)?;
-    let mut writer = PieceWriter {
-        layout,
+    let mut writer = PartitionWriter {
+        partitioning,
         schema: batches.schema(),
-        dir: dir.join(layout.table),
+        dir: dir.join(partitioning.table),
         snapshot,
-        division,
+        plan,
         open: BTreeMap::new(),
         waiting: Vec::new(),
         waiting_rows: 0,
     };
-    let rows_at_once = usize::try_from(PIECES_AT_ONCE * layout.rows).unwrap_or(usize::MAX);
+    let rows_at_once = usize::try_from(PARTITIONS_AT_ONCE * partitioning.rows).unwrap_or(usize::MAX);
     while let Some(batch) = batches.next().await {
         let batch = batch.map_err(failed)?;
         writer.waiting_rows += batch.num_rows();
@@ -260,18 +269,18 @@ pub(crate) async fn write(
     writer.close()
 }
 
-struct PieceWriter<'a> {
-    layout: &'a Layout,
+struct PartitionWriter<'a> {
+    partitioning: &'a Partitioning,
     schema: SchemaRef,
     dir: PathBuf,
     snapshot: &'a str,
-    division: &'a Division,
-    open: BTreeMap<PieceKey, (String, u64, ArrowWriter<File>)>,
+    plan: &'a RewritePlan,
+    open: BTreeMap<PartitionKey, (String, u64, ArrowWriter<File>)>,
     waiting: Vec<RecordBatch>,
     waiting_rows: usize,
 }
 
-impl Drop for PieceWriter<'_> {
+impl Drop for PartitionWriter<'_> {
     /// Removes files that were not closed: they are incomplete.
     fn drop(&mut self) {
         for (name, _, _) in self.open.values() {
@@ -283,9 +292,9 @@ impl Drop for PieceWriter<'_> {
     }
 }
 
-impl PieceWriter<'_> {
+impl PartitionWriter<'_> {
     fn failed(&self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> EngineError {
-        EngineError::data(format!("writing the files of table {:?}", self.layout.table), error)
+        EngineError::data(format!("writing the files of table {:?}", self.partitioning.table), error)
     }
 
     /// Distributes the collected rows to their partitions.
@@ -294,34 +303,35 @@ impl PieceWriter<'_> {
         self.waiting_rows = 0;
         let rows = concat_batches(&self.schema, &batches).map_err(|e| self.failed(e))?;
         drop(batches);
-        let mut of_pieces: BTreeMap<PieceKey, Vec<u32>> = BTreeMap::new();
-        let keys = Keys::of(self.layout, &rows)?;
+        let mut of_partitions: BTreeMap<PartitionKey, Vec<u32>> = BTreeMap::new();
+        let keys = RowKeys::of(self.partitioning, &rows)?;
         for row in 0..rows.num_rows() {
             let (group, id) = keys.of_row(row);
-            let piece = piece_of(id, self.division.pieces.get(&group).copied().unwrap_or(1));
-            of_pieces
-                .entry((group, piece))
+            let partition = partition_of(id, self.plan.partitions.get(&group).copied().unwrap_or(1));
+            of_partitions
+                .entry((group, partition))
                 .or_default()
                 .push(u32::try_from(row).expect("few rows are gathered"));
         }
-        for (key, indices) in of_pieces {
+        for (key, indices) in of_partitions {
             let count = indices.len() as u64;
-            let piece = take_record_batch(&rows, &UInt32Array::from(indices)).map_err(|e| self.failed(e))?;
+            let partition =
+                take_record_batch(&rows, &UInt32Array::from(indices)).map_err(|e| self.failed(e))?;
             if !self.open.contains_key(&key) {
                 let opened = self.create(&key)?;
                 self.open.insert(key.clone(), opened);
             }
             let Some((_, written, writer)) = self.open.get_mut(&key) else { continue };
             *written += count;
-            let outcome = writer.write(&piece);
+            let outcome = writer.write(&partition);
             outcome.map_err(|e| self.failed(e))?;
         }
         self.release()
     }
 
-    fn create(&self, (group, piece): &PieceKey) -> Result<(String, u64, ArrowWriter<File>)> {
-        let pieces = self.division.pieces.get(group).copied().unwrap_or(1);
-        let name = FileName { group: group.clone(), piece: *piece, pieces }.text(self.snapshot);
+    fn create(&self, (group, partition): &PartitionKey) -> Result<(String, u64, ArrowWriter<File>)> {
+        let partitions = self.plan.partitions.get(group).copied().unwrap_or(1);
+        let name = FileName { group: group.clone(), partition: *partition, partitions }.text(self.snapshot);
         let path = self.dir.join(&name);
         let file = File::create_new(&path)
             .map_err(|e| EngineError::io(format!("creating {}", path.display()), e))?;
@@ -349,14 +359,14 @@ impl PieceWriter<'_> {
         Ok(())
     }
 
-    fn close(mut self) -> Result<Vec<PieceFile>> {
+    fn close(mut self) -> Result<Vec<DataFile>> {
         let mut written = Vec::with_capacity(self.open.len());
         for (name, rows, writer) in std::mem::take(&mut self.open).into_values() {
             let file = writer.into_inner().map_err(|e| self.failed(e))?;
             let metadata = file
                 .metadata()
                 .map_err(|e| EngineError::io(format!("writing {}", self.dir.join(&name).display()), e))?;
-            written.push(PieceFile { name, bytes: metadata.len(), rows });
+            written.push(DataFile { name, bytes: metadata.len(), rows });
         }
         Ok(written)
     }
@@ -367,19 +377,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_fall_into_pieces_in_their_order() {
+    fn ids_fall_into_partitions_in_their_order() {
         // A quarter of all ids begins with the digits 0 to 3, the next quarter with 4 to 7.
-        for (id, piece) in
+        for (id, partition) in
             [("00000000", 0), ("3fffffffff", 0), ("40000000", 1), ("7f", 1), ("80", 2), ("ffffffff", 3)]
         {
-            assert_eq!(piece_of(id, 4), piece, "{id}");
+            assert_eq!(partition_of(id, 4), partition, "{id}");
         }
-        assert_eq!((piece_of("", 128), piece_of("ffffffffffff", 128), piece_of("user-1", 1)), (0, 127, 0));
+        assert_eq!(
+            (partition_of("", 128), partition_of("ffffffffffff", 128), partition_of("user-1", 1)),
+            (0, 127, 0)
+        );
     }
 
     #[test]
     fn names_of_files_say_what_they_hold() {
-        let name = FileName { group: "all".into(), piece: 7, pieces: 64 };
+        let name = FileName { group: "all".into(), partition: 7, partitions: 64 };
         assert_eq!(name.text("5a5a"), "all-007-of064-5a5a.parquet");
         assert_eq!(FileName::parse("all-007-of064-5a5a.parquet"), Some(name));
         for other in
@@ -390,9 +403,13 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_divided_anew_only_when_it_has_grown_manifold() {
-        let layout = Layout { table: "identities", group: None, touched: "", rows: 1_000 };
-        assert_eq!([0, 1_000, 1_001, 10_000_000].map(|rows| layout.pieces(rows)), [1, 1, 2, 128]);
-        assert!(!layout.outgrown(8_000, 2) && layout.outgrown(8_001, 2) && !layout.outgrown(1 << 40, 128));
+    fn a_group_gets_more_partitions_only_when_it_has_grown_manifold() {
+        let partitioning = Partitioning { table: "identities", group: None, touched: "", rows: 1_000 };
+        assert_eq!([0, 1_000, 1_001, 10_000_000].map(|rows| partitioning.partitions(rows)), [1, 1, 2, 128]);
+        assert!(
+            !partitioning.outgrown(8_000, 2)
+                && partitioning.outgrown(8_001, 2)
+                && !partitioning.outgrown(1 << 40, 128)
+        );
     }
 }
