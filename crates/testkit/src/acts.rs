@@ -1,4 +1,4 @@
-//! Acts on a store for tests that are not about the audit trail: each has an event of its own.
+//! Actions on a store for tests that are not about the audit trail. Each action records an event of its own.
 
 use chrono::{DateTime, Utc};
 use muster_reports::audit::AuditOperation;
@@ -14,14 +14,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::build;
 
-/// An event of a tenant that has the id of no other event of this process.
+/// An event of a tenant. Its id is unique in this process.
 pub fn event(operation: AuditOperation, tenant: &TenantId, at: DateTime<Utc>) -> AuditEvent {
     static LAST: AtomicU64 = AtomicU64::new(0);
     let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
     let mut event = build::audit_event(&format!("act-{number}"), at);
     event.operation = operation;
     event.caller.tenant = tenant.clone();
-    // As the events of the service that are about no task.
+    // Events of the service that concern no task have an empty id.
     event.task = TaskId::new("");
     event
 }

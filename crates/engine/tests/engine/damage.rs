@@ -1,4 +1,4 @@
-//! Files of tables that a disk lost or changed: nothing is read from them, and a refresh goes on as far as it can.
+//! Files of tables that a disk lost or changed: nothing is read from them, and a refresh continues as far as it can.
 
 use crate::house::{House, block_on};
 use muster_engine::digests::Checked;
@@ -49,7 +49,7 @@ fn flip(path: &PathBuf) {
     std::fs::write(path, content).unwrap();
 }
 
-/// What a report of people says, or why there is none.
+/// The report of people, or the reason why there is none.
 fn people(house: &House) -> Result<Vec<String>, String> {
     let catalogue = Catalogue::built_in();
     let definition = catalogue.get(&ReportId::new("IDENTITIES")).unwrap();
@@ -67,7 +67,7 @@ fn check(house: &House, manifest: &SnapshotManifest) -> Checked {
     block_on(house.engine.check(std::slice::from_ref(manifest))).unwrap()
 }
 
-/// Begins the next refresh as the service does.
+/// Prepares the next refresh as the service does.
 fn go_on(house: &mut House, rebuild: bool) -> Result<Vec<String>, String> {
     let last = Arc::clone(house.manifest.as_ref().unwrap());
     let (last, notes) =
@@ -88,7 +88,7 @@ fn a_flipped_bit_is_found_before_anything_is_read() {
     let path = file_of(&house, "identities");
     let whole = std::fs::read(&path).unwrap();
     flip(&path);
-    // Known to be sound in this process, and read by another for the first time.
+    // This process has found the file intact; another process reads it for the first time.
     assert_eq!(check(&house, house.manifest()).damaged.len(), 1);
     let other = house.opened_anew();
     assert!(other.engine.apparent_damage(other.manifest()).is_none(), "its size is right");

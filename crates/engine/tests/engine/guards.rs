@@ -1,4 +1,4 @@
-//! What a read is worth: refused records, missing accounts, lost links, names that are not there.
+//! Guards on what is read: refused records, missing accounts, lost links, unknown names.
 
 use crate::house::{HR, House, block_on};
 use muster_engine::refresh::{RefreshOutcome, SourceOutcome};
@@ -57,7 +57,7 @@ fn a_read_of_which_all_records_were_refused_has_failed() {
     let failure = of(&outcome, "AD").failure.clone().unwrap();
     assert!(failure.starts_with("all 2 records were refused; the first: line 2: "), "{failure}");
     assert!(outcome.manifest.is_none() && house.manifest == before);
-    // Without it nothing is lost: its accounts are as they were, and said to be.
+    // If the refresh continues without the source, its accounts stay unchanged, and the outcome says so.
     house.publish_incomplete = true;
     let ad = run(&mut house, "AD");
     assert_eq!((ad.complete, ad.loaded, ad.stale, ad.missing), (false, 2, 2, 0));
@@ -67,7 +67,7 @@ fn a_read_of_which_all_records_were_refused_has_failed() {
 fn more_refused_records_than_the_definition_allows_make_the_read_incomplete() {
     let mut house = house(10);
     house.refresh();
-    // a2's record is refused and a1 is gone: one of nine records is more than 10 percent.
+    // a2's record is refused and a1 is missing: one of nine records is more than 10 percent.
     ad(&mut house, &format!("a2,2\n{}", accounts(3..=10)));
     let incomplete = run(&mut house, "AD");
     assert_eq!((incomplete.complete, incomplete.missing, incomplete.stale), (false, 0, 2));
@@ -75,7 +75,7 @@ fn more_refused_records_than_the_definition_allows_make_the_read_incomplete() {
         incomplete.remark.as_deref(),
         Some("1 of 9 records were refused, more than refused_max_percent of 10: the read is not complete")
     );
-    // One of ten is not: the account of the refused record is as it was, and the other is missing.
+    // One of ten is not more. The account of the refused record stays unchanged, and the other account is missing.
     ad(&mut house, &format!("a2,2\n{}a11,,on\n", accounts(3..=10)));
     let complete = run(&mut house, "AD");
     assert_eq!((complete.complete, complete.missing, complete.stale), (true, 1, 1));
@@ -127,7 +127,7 @@ fn refused_records_of_people_are_errors_of_their_profile() {
     let mut expected = refused.map(str::to_owned).to_vec();
     expected.sort();
     assert_eq!(found, expected);
-    // Somebody who is known keeps what is known, and the error is that identity's.
+    // A known person keeps their data, and the error belongs to that identity.
     hr(&mut house, "1,N1,m1@x\n2,N2\n");
     let run = run(&mut house, "HR");
     assert_eq!((run.rejected, run.stale), (1, 1));
@@ -141,7 +141,7 @@ fn refused_records_of_people_are_errors_of_their_profile() {
         states.files["identities"].csv,
         "name,status,processingState\r\n1,ACTIVE,\r\n2,ACTIVE,ERROR\r\n"
     );
-    // Once it can be read again there is no error.
+    // When the record can be read again, there is no error.
     hr(&mut house, &people(1..=2));
     house.refresh();
     assert_eq!(house.errors("HR").rows.len(), 0);
@@ -164,7 +164,7 @@ fn accounts_past_the_threshold_are_held_until_somebody_accepts_their_loss() {
     ad(&mut house, &accounts((3..=8).chain(11..=40)));
     let one = run(&mut house, "AD");
     assert_eq!((one.missing, one.stale), (1, 3), "1 of 37 is within 10 percent, and those held do not count");
-    // One of them comes back.
+    // One of them exists again.
     ad(&mut house, &accounts((3..=9).chain(11..=40)));
     let back = run(&mut house, "AD");
     assert_eq!((back.missing, back.stale, back.unchanged), (0, 2, 37));
@@ -173,7 +173,7 @@ fn accounts_past_the_threshold_are_held_until_somebody_accepts_their_loss() {
     assert_eq!((accepted.missing, accepted.stale, accepted.remark), (2, 0, None));
 }
 
-/// As above, of people: their identities are made again when one of them is held, and when one comes back.
+/// The same for people: identities are recomputed when one of them is held, and when one exists again.
 #[test]
 fn people_past_the_threshold_are_held_and_no_orphans() {
     let mut house = house(5);
@@ -200,7 +200,7 @@ fn a_read_whose_keys_are_all_new_is_refused() {
     assert!(failure.contains("has the column of the native identity changed?"), "{failure}");
     assert!(failure.contains("`muster refresh --accept-missing \"AD\"`"), "{failure}");
     assert!(outcome.manifest.is_none());
-    // Going on without it, nothing of it is taken.
+    // A refresh that continues without the source uses none of its data.
     house.publish_incomplete = true;
     house.refresh();
     assert_eq!(house.accounts("AD").column("nativeIdentity"), ["a1", "a2", "a3"]);
@@ -233,7 +233,7 @@ fn links_that_are_lost_at_once_stop_the_refresh() {
     assert!(house.refresh().manifest.is_some());
     let situations = house.accounts("AD");
     assert_eq!(situations.column("situation").iter().filter(|s| **s == "UNMATCHED").count(), 2);
-    // One person's change stops nobody.
+    // A change of one person stops no refresh.
     ad(&mut house, &unlinked(3));
     assert!(house.refresh().manifest.is_some());
 }
@@ -246,7 +246,7 @@ fn what_there_is_stands_beside_what_there_was() {
     };
     let first = house.refresh();
     assert_eq!(totals(&first)[0], ("linked accounts", 20, None));
-    // 10 is gone, nobody has a11, and two records of HR are refused.
+    // 10 is missing, nobody has a11, and two records of HR are refused.
     hr(&mut house, &format!("{}11,N11,m11@x\n12,N12\n13,N13\n", people(1..=9)));
     ad(&mut house, &format!("{}a11,,on\n", accounts(1..=10)));
     house.sources.iter_mut().for_each(|source| source.definition.refused_max_percent = 50);
@@ -280,7 +280,7 @@ fn a_rule_over_an_attribute_that_no_identity_has_is_refused() {
     assert!(outcome.manifest.is_none() && house.manifest == before);
 }
 
-/// Names and values with everything that means something in a query.
+/// Names and values with all characters that have a meaning in a query.
 #[test]
 fn texts_of_sources_and_definitions_are_texts() {
     for text in ["$now", "$never", "'", "''; --", "\\'", "{id}", "\"", "%s", "refresh_time()", "a\u{0}b"] {

@@ -1,4 +1,4 @@
-//! Whose record it is: several records of one person, entries that move, what a state means, who the manager is.
+//! To whom a record belongs: several records of one person, directory entries that move, lifecycle states, managers.
 
 use crate::house::House;
 use muster_engine::refresh::SourceOutcome;
@@ -96,7 +96,7 @@ fn of_several_records_of_one_person_the_current_one_decides_in_whatever_order_th
         let at = found.column("name").iter().position(|name| *name == "kim").unwrap();
         found.column("id")[at].to_owned()
     };
-    // The rows in another order; the old record first; a third one later.
+    // The rows in another order; the old record first; a third record later.
     let mut turned = House::new();
     hr(&mut turned, HR, &[KIM[3], KIM[1], KIM[0], KIM[2]]);
     turned.refresh();
@@ -146,17 +146,17 @@ fn what_is_preferred_is_the_profiles_word() {
     }
 }
 
-/// A contractor's number is the employee number that somebody of the same read seeks.
+/// A contractor's number equals the employee number that another person in the same read seeks.
 #[test]
 fn records_that_only_seek_wait_for_those_that_hold_and_a_circle_is_cut() {
     let definition = HR.replace("account_attribute = \"emp\"", "account_attribute = \"boss\"");
     let mut house = House::new();
-    // R-1 seeks 2, which R-2 holds; seek each other.
+    // R-1 seeks 2, which R-2 holds. seek each other.
     hr(&mut house, &definition, &["R-1,a,1,A,,2", "R-2,b,2,A,,", "R-3,c,3,A,,4", "R-4,d,4,A,,3"]);
     house.refresh();
     let names: Vec<_> =
         people(&house).iter().map(|person| person.split(' ').next().unwrap().to_owned()).collect();
-    // R-1 is b's; of the circle each becomes a person of its own.
+    // R-1 is b's record. In the circle, each record becomes a person.
     assert_eq!(names, ["a", "c", "d"], "R-1 decides by its native identity what b's identity is called");
     assert_eq!(house.accounts("HR").column("identityName"), ["a", "a", "c", "d"]);
 }
@@ -188,7 +188,7 @@ fn an_entry_that_moves_stays_the_account_that_it_was() {
         (run.created, run.updated, run.unchanged, run.missing, run.stale)
     };
     let first = created(&house);
-    // One moves, then four, which is more than the delete threshold; nobody is missing and nobody is new.
+    // First one entry moves, then four, which exceeds the delete threshold. No account is missing and none is new.
     let moved = load(&mut house, entries(|n| if n == 2 { "berlin" } else { "bonn" }));
     assert_eq!(counts(&moved), (0, 1, 9, 0, 0));
     let check = |house: &House| {
@@ -205,13 +205,13 @@ fn an_entry_that_moves_stays_the_account_that_it_was() {
     let moved = load(&mut house, entries(|n| if n <= 4 { "köln" } else { "bonn" }));
     assert_eq!(counts(&moved), (0, 4, 6, 0, 0));
     check(&house);
-    // The link goes with it wherever it goes, and holds after a refresh of everything.
+    // The link follows the account, and stays in effect after a full refresh.
     house.full = true;
     let same = load(&mut house, entries(|n| if n <= 4 { "köln" } else { "bonn" }));
     assert_eq!(counts(&same), (0, 0, 10, 0, 0));
     check(&house);
     house.full = false;
-    // Somebody new at the old place is somebody else, and the link is not theirs.
+    // A new entry at the old place is another account, without the link.
     let mut more = entries(|n| if n <= 4 { "köln" } else { "bonn" });
     more.push("cn2-bonn,g99,".to_owned());
     let came = load(&mut house, more.clone());
@@ -230,7 +230,7 @@ fn two_entries_that_change_places_and_ids_that_are_not_unique() {
     house.refresh();
     house.link("AD", "x", "p2");
     house.refresh();
-    // The same two entries under each other's names: the link stays with the entry.
+    // The two entries exchange their names. The link stays with its entry.
     ad(&mut house, &["y,g1,E1", "x,g2,E2", "z,,", "v,same,", "w,same,"]);
     house.refresh();
     let found = house.accounts("AD");
@@ -238,7 +238,7 @@ fn two_entries_that_change_places_and_ids_that_are_not_unique() {
         found.column("nativeIdentity").into_iter().zip(found.column("identityName")).collect();
     assert_eq!(owners, [("v", ""), ("w", ""), ("x", "p2"), ("y", "p2"), ("z", "")]);
     assert_eq!(found.column("manuallyCorrelated"), ["false", "false", "false", "true", "false"]);
-    // An id that two entries have says nothing: a renamed one is new, and the other is missing.
+    // An id that two entries share identifies neither: a renamed entry is new, and the old account is missing.
     ad(&mut house, &["y,g1,E1", "x,g2,E2", "z,,", "v,same,", "u,same,"]);
     house.accept = vec!["AD"];
     let outcome = house.refresh();
@@ -290,7 +290,7 @@ fn the_mapping_says_what_a_state_means_and_errors_do_not() {
     assert_eq!(names("inactive:true"), "bob cid");
     assert_eq!(names("inactive:false"), "ada");
     assert_eq!(names("processingState:WARNING"), "bob dee eve");
-    // No name is special: here it is the other way round.
+    // No attribute name is special: here the names are exchanged.
     let turned = HR.replace(
         "active = \"ACTIVE\", terminated = \"TERMINATED\"",
         "active = \"TERMINATED\", terminated = \"ACTIVE\"",

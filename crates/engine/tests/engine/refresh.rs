@@ -1,4 +1,4 @@
-//! Refresh, case by case; expectations are worked out by hand from the few rows of each case.
+//! Refresh, case by case. The expected results were derived by hand from the few rows of each case.
 
 use crate::house::House;
 
@@ -163,7 +163,7 @@ fn a_leaver_becomes_an_orphan_and_its_accounts_uncorrelated() {
     assert_eq!(orphans.column("accounts"), ["AD:b"]);
     assert_eq!(orphans.column("lostSince"), ["2026-01-01T02:00:00.000Z"]);
     assert_eq!(house.report("UNCORRELATED_ACCOUNTS", &[]).column("account"), ["b"]);
-    // Coming back ends it, and the identity is the same one.
+    // When the account exists again, the loss ends and the identity is the same.
     let before = orphans.column("id")[0].to_owned();
     house.source(HR, "hr.csv", "id,name,mail,grade,boss\n1,Ann,ann@x,1,\n2,Bob,bob@x,1,\n");
     house.refresh();
@@ -193,7 +193,7 @@ fn past_the_delete_threshold_nobody_is_missing() {
 fn an_incomplete_read_marks_nobody_missing() {
     let mut house = house("1,Ann,ann@x,1,\n2,Bob,bob@x,1,\n", "");
     house.refresh();
-    // The quote is never closed: the read ends early.
+    // The quote is never closed, so the read ends early.
     house.source(HR, "hr.csv", "id,name,mail,grade,boss\n1,Ann,ann@x,1,\n\"2,Bob");
     let outcome = house.refresh();
     let hr = outcome.sources.iter().find(|s| s.run.name == "HR").unwrap();
@@ -226,7 +226,7 @@ fn a_source_that_cannot_be_read_leaves_the_last_snapshot() {
     assert!(ad.failure.as_ref().unwrap().contains("ad.csv"), "{:?}", ad.failure);
     assert_eq!(house.manifest, before);
     assert_eq!(situations(&house), ["a LINKED 1"]);
-    // Allowed to go on without it, its accounts stay as they were.
+    // If the refresh may continue without the source, its accounts stay unchanged.
     house.publish_incomplete = true;
     let outcome = house.refresh();
     assert!(!outcome.manifest.unwrap().source(&house.sources[1].definition.id).unwrap().complete);
