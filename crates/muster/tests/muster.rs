@@ -104,7 +104,10 @@ fn damaged_files_are_found_and_left_behind() {
     let found = muster(&data, &["check"]);
     assert!(fails(&found, 1).contains("files that are damaged or gone: 1"));
     let text = String::from_utf8_lossy(&found.stdout).into_owned();
-    assert!(text.contains("table \"accounts\"") && text.contains("another content"), "{text}");
+    assert!(
+        text.contains("table \"accounts\"") && text.contains("does not have the content that was written"),
+        "{text}"
+    );
 
     for refresh in [&["refresh"][..], &["refresh", "--full"]] {
         let refused = fails(&muster(&data, refresh), 1);
