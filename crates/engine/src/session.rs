@@ -148,6 +148,8 @@ impl Engine {
             .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
             .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
             .set_bool("datafusion.execution.parquet.pushdown_filters", true)
+            // Of files of the work folder, which are read once or twice: a stronger one takes longer than the disk.
+            .set_str("datafusion.execution.parquet.compression", "snappy")
             .set_usize("datafusion.execution.parquet.max_row_group_size", tables::ROW_GROUP_ROWS);
         SessionStateBuilder::new()
             .with_default_features()
