@@ -31,7 +31,6 @@ mod input;
 mod ldap;
 mod named;
 mod ndjson;
-pub mod organisation;
 mod parquet;
 mod pattern;
 mod reader;

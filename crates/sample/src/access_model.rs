@@ -5,13 +5,12 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
+use muster_sources::SourceDefinition;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::people::{Person, Population};
-use super::{DocumentsSummary, definitions};
-use crate::definition::SourceDefinition;
-use crate::reader::hex;
+use crate::people::{Person, Population};
+use crate::{DocumentsSummary, definitions};
 
 /// An access profile: its name, its source's name, and the entitlements' attribute and values.
 type AccessProfile = (&'static str, &'static str, &'static str, &'static [&'static str]);
@@ -104,7 +103,7 @@ struct Entitlement {
 }
 
 /// Writes the model; the first employee owns all of it.
-pub(super) fn write(dir: &Path, population: Population) -> io::Result<DocumentsSummary> {
+pub(crate) fn write(dir: &Path, population: Population) -> io::Result<DocumentsSummary> {
     std::fs::write(dir.join("access-model.toml"), definitions::ACCESS_MODEL)?;
     let mut file = BufWriter::new(File::create(dir.join("access-model.ndjson"))?);
     let owner = population.employee(0);
@@ -176,14 +175,14 @@ fn entitlement_id(source: &str, attribute: &str, value: &str) -> String {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    let mut text = hex(hash.finalize());
+    let mut text = hex::encode(hash.finalize());
     text.truncate(32);
     text
 }
 
 /// 32 hex digits that follow from kind and name, as those of sources do.
 fn id(kind: &str, name: &str) -> String {
-    let mut text = hex(Sha256::digest(format!("{kind}:{name}")));
+    let mut text = hex::encode(Sha256::digest(format!("{kind}:{name}")));
     text.truncate(32);
     text
 }

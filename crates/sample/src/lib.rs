@@ -1,6 +1,8 @@
 //! Sample organisations for the demo, benchmarks and tests: delimited files with their definitions, and the
 //! counts that aggregation and reports must come to.
 //!
+//! Why a crate of its own: it writes what the readers of `muster-sources` read, and no reader needs it.
+//!
 //! Everything follows from the seed: the same options give the same bytes on every machine. Rows are written as
 //! they are made, so that memory does not grow with the organisation.
 //!

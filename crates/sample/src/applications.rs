@@ -3,10 +3,10 @@
 use std::io;
 use std::path::Path;
 
-use super::draw::Draw;
-use super::people::{Person, Population, phone, stream};
-use super::table::{Encoding, Form, Table};
-use super::{Fate, SourceSummary, Summary, definitions};
+use crate::draw::Draw;
+use crate::people::{Person, Population, phone, stream};
+use crate::table::{Encoding, Form, Table};
+use crate::{Fate, SourceSummary, Summary, definitions};
 
 /// What writes an application's file; `share` is the part of all people who have an account, in millionths.
 type Writer = fn(&Application, &Path, Population, u64) -> io::Result<SourceSummary>;
@@ -39,7 +39,7 @@ const APPLICATIONS: [Application; 8] = [
 const PLAIN_CSV: Form = Form { encoding: Encoding::Utf8, delimiter: ',', line_end: "\n" };
 
 /// Writes every application so that a person has `per_person` accounts in them, about.
-pub(super) fn write(
+pub(crate) fn write(
     dir: &Path,
     population: Population,
     per_person: f64,

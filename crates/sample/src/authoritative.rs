@@ -3,14 +3,14 @@
 use std::io;
 use std::path::Path;
 
-use super::people::{Person, Population};
-use super::table::{Encoding, Form, Table};
-use super::{Fate, SourceSummary, Summary, definitions};
+use crate::people::{Person, Population};
+use crate::table::{Encoding, Form, Table};
+use crate::{Fate, SourceSummary, Summary, definitions};
 
 /// Broken records stand before the person whose number from the end leaves this after division by 1000.
 const BROKEN_TAIL: u64 = 5;
 
-pub(super) fn write_employees(dir: &Path, population: Population, summary: &mut Summary) -> io::Result<()> {
+pub(crate) fn write_employees(dir: &Path, population: Population, summary: &mut Summary) -> io::Result<()> {
     let protected = population.protected();
     let line = protected.iter().map(|number| format!("protected = [\"{number}\"]\n")).collect::<String>();
     let definition = definitions::EMPLOYEES.replace("@PROTECTED@\n", &line);
@@ -116,7 +116,7 @@ fn write_broken_employees(table: &mut Table, index: u64, source: &mut SourceSumm
     Ok(())
 }
 
-pub(super) fn write_contractors(dir: &Path, population: Population, summary: &mut Summary) -> io::Result<()> {
+pub(crate) fn write_contractors(dir: &Path, population: Population, summary: &mut Summary) -> io::Result<()> {
     std::fs::write(dir.join("contractors.toml"), definitions::CONTRACTORS)?;
     let mut source = SourceSummary::new("Contractors", "contractors.toml");
     let header = [

@@ -1,12 +1,12 @@
 //! How fast a sample organisation is written and read on this machine.
 //!
-//! `cargo run --release -p muster-sources --example read_rate -- 100000`
+//! `cargo run --release -p muster-sample --example read_rate -- 100000`
 
 use std::error::Error;
 use std::time::Instant;
 
+use muster_sample::{Options, generate};
 use muster_sources::SourceDefinition;
-use muster_sources::organisation::{Options, generate};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let identities = std::env::args().nth(1).as_deref().unwrap_or("100000").parse()?;

@@ -4,16 +4,16 @@
 //! with somebody follows from their number counted from the end (`tail`), and only in the later half, so that
 //! nobody's manager is concerned and each kind can be counted.
 
-use super::draw::Draw;
-use super::names::{LANGUAGES, LATIN_1_LANGUAGES};
+use crate::draw::Draw;
+use crate::names::{LANGUAGES, LATIN_1_LANGUAGES};
 
 /// Streams of the seed.
-pub(super) mod stream {
-    pub(in super::super) const EMPLOYEE: u64 = 1;
-    pub(in super::super) const CONTRACTOR: u64 = 2;
-    pub(in super::super) const DIRECTORY: u64 = 3;
+pub(crate) mod stream {
+    pub(crate) const EMPLOYEE: u64 = 1;
+    pub(crate) const CONTRACTOR: u64 = 2;
+    pub(crate) const DIRECTORY: u64 = 3;
     /// The applications have this and the numbers after it.
-    pub(in super::super) const APPLICATION: u64 = 16;
+    pub(crate) const APPLICATION: u64 = 16;
 }
 
 /// How many people each manager has.
@@ -46,65 +46,65 @@ const SITES: [(&str, &str); 6] =
 
 /// How many people of which kind there are.
 #[derive(Clone, Copy)]
-pub(super) struct Population {
-    pub(super) seed: u64,
-    pub(super) employees: u64,
-    pub(super) contractors: u64,
+pub(crate) struct Population {
+    pub(crate) seed: u64,
+    pub(crate) employees: u64,
+    pub(crate) contractors: u64,
     /// The later generation, in which some leavers are gone from the HR file.
-    pub(super) later: bool,
+    pub(crate) later: bool,
 }
 
 /// What is particular about a person.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Traits {
+pub(crate) struct Traits {
     /// No longer works here, though the HR file still says so.
-    pub(super) left: bool,
+    pub(crate) left: bool,
     /// Left, and the directory account was not disabled.
-    pub(super) left_enabled: bool,
+    pub(crate) left_enabled: bool,
     /// Left, and in the later generation gone from the HR file.
-    pub(super) removed: bool,
-    pub(super) no_last_name: bool,
-    pub(super) no_email: bool,
+    pub(crate) removed: bool,
+    pub(crate) no_last_name: bool,
+    pub(crate) no_email: bool,
     /// Has the uid of the person before.
-    pub(super) takes_uid: bool,
+    pub(crate) takes_uid: bool,
     /// The person whose uid the next one has.
-    pub(super) uid_taken: bool,
-    pub(super) manager_unknown: bool,
+    pub(crate) uid_taken: bool,
+    pub(crate) manager_unknown: bool,
     /// The job has no code, so that its title cannot be split off.
-    pub(super) job_without_code: bool,
+    pub(crate) job_without_code: bool,
     /// Has the telephone of the person before.
-    pub(super) shares_phone: bool,
+    pub(crate) shares_phone: bool,
     /// Was a contractor and is still in that file too.
-    pub(super) also_contractor: bool,
+    pub(crate) also_contractor: bool,
 }
 
 /// A person as the authoritative file has them.
-pub(super) struct Person {
+pub(crate) struct Person {
     /// Place among all people, employees first.
-    pub(super) index: u64,
-    pub(super) contractor: bool,
-    pub(super) traits: Traits,
-    pub(super) number: String,
+    pub(crate) index: u64,
+    pub(crate) contractor: bool,
+    pub(crate) traits: Traits,
+    pub(crate) number: String,
     /// The uid that the authoritative file gives.
-    pub(super) uid: String,
+    pub(crate) uid: String,
     /// The login that the person has everywhere else, which nobody shares.
-    pub(super) login: String,
-    pub(super) first: &'static str,
-    pub(super) last: &'static str,
-    pub(super) display: String,
+    pub(crate) login: String,
+    pub(crate) first: &'static str,
+    pub(crate) last: &'static str,
+    pub(crate) display: String,
     /// The address that the person has, whether or not the authoritative file knows it.
-    pub(super) email: String,
-    pub(super) phone: String,
-    pub(super) department: &'static str,
-    pub(super) job: &'static str,
-    pub(super) site: (&'static str, &'static str),
+    pub(crate) email: String,
+    pub(crate) phone: String,
+    pub(crate) department: &'static str,
+    pub(crate) job: &'static str,
+    pub(crate) site: (&'static str, &'static str),
     /// The manager's uid; empty at the top.
-    pub(super) manager: String,
-    pub(super) started: String,
+    pub(crate) manager: String,
+    pub(crate) started: String,
 }
 
 impl Population {
-    pub(super) fn new(seed: u64, identities: u64, later: bool) -> Self {
+    pub(crate) fn new(seed: u64, identities: u64, later: bool) -> Self {
         // In two parts, so that no number of identities overflows.
         let contractors =
             identities / 100 * CONTRACTORS_PER_HUNDRED + identities % 100 * CONTRACTORS_PER_HUNDRED / 100;
@@ -112,17 +112,17 @@ impl Population {
     }
 
     /// All people, employees first; those who are gone in the later generation too.
-    pub(super) fn people(self) -> impl Iterator<Item = Person> {
+    pub(crate) fn people(self) -> impl Iterator<Item = Person> {
         let employees = (0..self.employees).map(move |index| self.employee(index));
         employees.chain((0..self.contractors).map(move |index| self.contractor(index)))
     }
 
     /// Whether the authoritative files of this generation lack the person.
-    pub(super) fn is_gone(self, person: &Person) -> bool {
+    pub(crate) fn is_gone(self, person: &Person) -> bool {
         self.later && person.traits.removed
     }
 
-    pub(super) fn employee(self, index: u64) -> Person {
+    pub(crate) fn employee(self, index: u64) -> Person {
         let mut draw = Draw::new(self.seed, stream::EMPLOYEE, index);
         let traits = self.employee_traits(index);
         let language = draw.pick(&LANGUAGES);
@@ -158,7 +158,7 @@ impl Population {
         }
     }
 
-    pub(super) fn contractor(self, index: u64) -> Person {
+    pub(crate) fn contractor(self, index: u64) -> Person {
         let mut draw = Draw::new(self.seed, stream::CONTRACTOR, index);
         let tail = self.contractors - 1 - index;
         let traits = if tail < self.contractors / 2 {
@@ -202,7 +202,7 @@ impl Population {
     }
 
     /// The first leaver who is gone in the later generation: their identity is protected.
-    pub(super) fn protected(self) -> Option<String> {
+    pub(crate) fn protected(self) -> Option<String> {
         let index = self.employees.checked_sub(1 + REMOVED_TAIL)?;
         self.employee_traits(index).removed.then(|| employee_number(index))
     }
@@ -246,12 +246,12 @@ impl Population {
 /// A leaver is removed when their number from the end leaves this after division by 200.
 const REMOVED_TAIL: u64 = 107;
 
-pub(super) fn employee_number(index: u64) -> String {
+pub(crate) fn employee_number(index: u64) -> String {
     (1_000_000 + index).to_string()
 }
 
 /// Telephone numbers differ as the numbers given do.
-pub(super) fn phone(number: u64) -> String {
+pub(crate) fn phone(number: u64) -> String {
     format!("+49 30 {:08}", 10_000_000 + number)
 }
 

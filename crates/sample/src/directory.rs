@@ -3,10 +3,10 @@
 use std::io;
 use std::path::Path;
 
-use super::draw::Draw;
-use super::people::{Person, Population, stream};
-use super::table::{Encoding, Form, Table};
-use super::{Fate, SourceSummary, Summary, definitions};
+use crate::draw::Draw;
+use crate::people::{Person, Population, stream};
+use crate::table::{Encoding, Form, Table};
+use crate::{Fate, SourceSummary, Summary, definitions};
 
 const GROUPS: [&str; 6] = ["vpn", "wiki-editors", "build-farm", "travel", "on-call", "reports"];
 
@@ -27,7 +27,7 @@ struct Entry<'a> {
     groups: &'a str,
 }
 
-pub(super) fn write(dir: &Path, population: Population, summary: &mut Summary) -> io::Result<()> {
+pub(crate) fn write(dir: &Path, population: Population, summary: &mut Summary) -> io::Result<()> {
     std::fs::write(dir.join("active-directory.toml"), definitions::DIRECTORY)?;
     let mut source = SourceSummary::new("Active Directory", "active-directory.toml");
     let header = [

@@ -1,15 +1,15 @@
 //! Names of people in many scripts, each with a form in ASCII letters for logins and mail addresses.
 
 /// A name as its owner writes it, and in lower-case ASCII letters.
-pub(super) type Name = (&'static str, &'static str);
+pub(crate) type Name = (&'static str, &'static str);
 
 /// The names of one language.
 #[derive(Clone, Copy)]
-pub(super) struct Language {
-    pub(super) first: &'static [Name],
-    pub(super) last: &'static [Name],
+pub(crate) struct Language {
+    pub(crate) first: &'static [Name],
+    pub(crate) last: &'static [Name],
     /// The family name comes first and nothing stands between.
-    pub(super) family_first: bool,
+    pub(crate) family_first: bool,
 }
 
 const fn western(first: &'static [Name], last: &'static [Name]) -> Language {
@@ -21,10 +21,10 @@ const fn eastern(first: &'static [Name], last: &'static [Name]) -> Language {
 }
 
 /// How many of the first [`LANGUAGES`] can be written in Latin-1.
-pub(super) const LATIN_1_LANGUAGES: usize = 4;
+pub(crate) const LATIN_1_LANGUAGES: usize = 4;
 
 /// All languages; those that Latin-1 can write come first.
-pub(super) const LANGUAGES: [Language; 16] = [
+pub(crate) const LANGUAGES: [Language; 16] = [
     western(
         &[
             ("Alice", "alice"),

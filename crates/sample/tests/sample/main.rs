@@ -1,14 +1,14 @@
 //! Sample organisations: their counts, made again by another program that knows only the definitions.
+#![expect(clippy::unwrap_used, reason = "a test's failure is its message")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::process::Command;
 
-use muster_sources::organisation::{Options, SourceSummary, Summary, generate};
-use muster_sources::{DocumentType, ReaderSettings, SourceDefinition};
-
-use crate::documents::read_file;
-use crate::support::read;
+use arrow::array::AsArray;
+use muster_sample::{Options, SourceSummary, Summary, generate};
+use muster_sources::documents::to_json;
+use muster_sources::{DocumentType, ReadSummary, SourceDefinition, column};
 
 fn options(identities: u64, seed: u64, generation: u32) -> Options {
     Options { identities, seed, generation, ..Options::default() }
@@ -16,7 +16,7 @@ fn options(identities: u64, seed: u64, generation: u32) -> Options {
 
 /// The counts as Python makes them, each source under its name; `None` where there is no Python that can.
 fn recount(folders: &[&Path]) -> Option<serde_json::Value> {
-    let script = "tests/sources/recount.py";
+    let script = "tests/sample/recount.py";
     let able = Command::new("python3").args(["-c", "import tomllib"]).output();
     if !able.is_ok_and(|output| output.status.success()) {
         println!("SKIPPED: no python3 of at least 3.11 to count with");
@@ -94,23 +94,33 @@ fn every_peculiarity_occurs_from_five_hundred_people_on() {
     }
 }
 
+/// The definition in a file of the organisation.
+fn load(folder: &Path, file: &str) -> SourceDefinition {
+    let path = folder.join(file);
+    SourceDefinition::from_toml(&std::fs::read_to_string(&path).unwrap(), &path).unwrap()
+}
+
+/// What a read of a source came to, and the entitlements that its accounts have.
+fn read(definition: &SourceDefinition, folder: &Path) -> (ReadSummary, BTreeSet<String>) {
+    let mut reader = muster_sources::open(definition, folder).unwrap();
+    let mut entitlements = BTreeSet::new();
+    while let Some(batch) = reader.next_batch().unwrap() {
+        let lists = batch.records.column_by_name(column::ENTITLEMENTS).unwrap().as_list::<i32>();
+        entitlements.extend(lists.values().as_string::<i32>().iter().flatten().map(str::to_owned));
+    }
+    (reader.finish().unwrap(), entitlements)
+}
+
 #[test]
 fn our_reader_sees_the_rows_and_rejects_the_broken_ones() {
     let folder = tempfile::tempdir().unwrap();
     let summary = generate(folder.path(), options(2_000, 6, 0)).unwrap();
     for source in &summary.sources {
-        let path = folder.path().join(&source.definition);
-        let definition =
-            SourceDefinition::from_toml(&std::fs::read_to_string(&path).unwrap(), &path).unwrap();
+        let definition = load(folder.path(), &source.definition);
         assert_eq!(definition.name, source.name);
-        let outcome = read(&definition, folder.path()).unwrap();
-        assert!(outcome.summary.complete, "{}", source.name);
-        assert_eq!(
-            (outcome.summary.read, outcome.summary.rejected),
-            (source.rows, source.rejected),
-            "{}",
-            source.name
-        );
+        let (read, _) = read(&definition, folder.path());
+        assert!(read.complete, "{}", source.name);
+        assert_eq!((read.read, read.rejected), (source.rows, source.rejected), "{}", source.name);
         let fates = source.linked + source.of_removed + source.uncorrelated + source.system + source.disputed;
         assert_eq!(source.accounts, fates + source.without_uid, "{}", source.name);
     }
@@ -127,27 +137,30 @@ fn our_reader_sees_the_rows_and_rejects_the_broken_ones() {
 fn the_access_model_is_made_of_entitlements_that_accounts_have() {
     let folder = tempfile::tempdir().unwrap();
     let summary = generate(folder.path(), options(2_000, 6, 0)).unwrap();
-    let load = |file: &str| {
-        let path = folder.path().join(file);
-        SourceDefinition::from_toml(&std::fs::read_to_string(&path).unwrap(), &path).unwrap()
-    };
-    let definition = load(&summary.documents.definition);
+    let definition = load(folder.path(), &summary.documents.definition);
     assert_eq!(definition.name, summary.documents.name);
     assert!(muster_sources::open(&definition, folder.path()).is_err(), "it has no accounts");
-    let ReaderSettings::Documents(settings) = &definition.reader else { panic!("a source of documents") };
-    let model = read_file(settings, folder.path()).unwrap();
-    assert_eq!((model.rejections.len(), model.summary.warnings.len()), (0, 0));
-    let of = |kind| model.documents.iter().filter(move |(_, found, _)| *found == kind);
+    let mut reader = muster_sources::open_documents(&definition, folder.path(), &|_| None).unwrap().unwrap();
+    let mut documents = Vec::new();
+    while let Some(batch) = reader.next_batch().unwrap() {
+        assert_eq!(batch.rejections, []);
+        for typed in &batch.documents {
+            let rows = 0..typed.records.num_rows();
+            documents.extend(rows.map(|row| (typed.document_type, to_json(&typed.records, row).unwrap())));
+        }
+    }
+    assert_eq!(reader.finish().unwrap().warnings, [""; 0]);
+    let of = |kind| documents.iter().filter(move |(found, _)| *found == kind);
     assert_eq!(of(DocumentType::Roles).count() as u64, summary.documents.roles);
     assert_eq!(of(DocumentType::AccessProfiles).count() as u64, summary.documents.access_profiles);
-    for (.., profile) in of(DocumentType::AccessProfiles) {
+    for (_, profile) in of(DocumentType::AccessProfiles) {
         let named = |source: &&SourceSummary| profile["source"]["name"] == source.name.as_str();
-        let source = load(&summary.sources.iter().find(named).unwrap().definition);
+        let source = load(folder.path(), &summary.sources.iter().find(named).unwrap().definition);
         assert_eq!(profile["source"]["id"], source.id.as_str());
-        let records = read(&source, folder.path()).unwrap().records;
+        let (_, held) = read(&source, folder.path());
         for entitlement in profile["entitlements"].as_array().unwrap() {
             let value = entitlement["value"].as_str().unwrap();
-            assert!(records.iter().any(|record| record.contains(value)), "{value}");
+            assert!(held.contains(value), "{value}");
         }
     }
 }

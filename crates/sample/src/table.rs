@@ -6,7 +6,7 @@ use std::path::Path;
 
 /// How a file's text becomes bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Encoding {
+pub(crate) enum Encoding {
     Utf8,
     /// With a byte order mark.
     Utf8Marked,
@@ -18,14 +18,14 @@ pub(super) enum Encoding {
 
 /// How a file is written.
 #[derive(Clone, Copy)]
-pub(super) struct Form {
-    pub(super) encoding: Encoding,
-    pub(super) delimiter: char,
-    pub(super) line_end: &'static str,
+pub(crate) struct Form {
+    pub(crate) encoding: Encoding,
+    pub(crate) delimiter: char,
+    pub(crate) line_end: &'static str,
 }
 
 /// A file being written.
-pub(super) struct Table {
+pub(crate) struct Table {
     file: BufWriter<File>,
     form: Form,
     line: String,
@@ -35,7 +35,7 @@ pub(super) struct Table {
 
 impl Table {
     /// Begins a file with its header.
-    pub(super) fn create(path: &Path, form: Form, header: &[&str]) -> io::Result<Self> {
+    pub(crate) fn create(path: &Path, form: Form, header: &[&str]) -> io::Result<Self> {
         let file = BufWriter::with_capacity(1 << 18, File::create(path)?);
         let mut table = Self { file, form, line: String::new(), bytes: Vec::new(), rows: 0 };
         match form.encoding {
@@ -48,12 +48,12 @@ impl Table {
     }
 
     /// Rows so far, the header not counted.
-    pub(super) fn rows(&self) -> u64 {
+    pub(crate) fn rows(&self) -> u64 {
         self.rows
     }
 
     /// Writes a row of any number of fields.
-    pub(super) fn row(&mut self, fields: &[&str]) -> io::Result<()> {
+    pub(crate) fn row(&mut self, fields: &[&str]) -> io::Result<()> {
         for (index, field) in fields.iter().enumerate() {
             if index > 0 {
                 self.line.push(self.form.delimiter);
@@ -88,13 +88,13 @@ impl Table {
     }
 
     /// Writes a row as bytes that need not be valid in the file's encoding; the line end is added.
-    pub(super) fn raw_row(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn raw_row(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.rows += 1;
         self.file.write_all(bytes)?;
         self.file.write_all(self.form.line_end.as_bytes())
     }
 
-    pub(super) fn finish(mut self) -> io::Result<()> {
+    pub(crate) fn finish(mut self) -> io::Result<()> {
         self.file.flush()
     }
 }

@@ -7,13 +7,13 @@
 const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// A sequence of numbers.
-pub(super) struct Draw {
+pub(crate) struct Draw {
     state: u64,
 }
 
 impl Draw {
     /// The sequence for `index` within `stream`; streams are the different uses of one seed.
-    pub(super) fn new(seed: u64, stream: u64, index: u64) -> Self {
+    pub(crate) fn new(seed: u64, stream: u64, index: u64) -> Self {
         let mut state = seed;
         for part in [stream, index] {
             state = Self { state: state ^ part.wrapping_mul(GOLDEN_GAMMA) }.next();
@@ -21,7 +21,7 @@ impl Draw {
         Self { state }
     }
 
-    pub(super) fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(GOLDEN_GAMMA);
         let mut value = self.state;
         value = (value ^ (value >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -30,18 +30,18 @@ impl Draw {
     }
 
     /// A number below `bound`, which is not 0.
-    pub(super) fn below(&mut self, bound: u64) -> u64 {
+    pub(crate) fn below(&mut self, bound: u64) -> u64 {
         // The high half of a product of two 64-bit numbers is below either.
         ((u128::from(self.next()) * u128::from(bound)) >> 64) as u64
     }
 
     /// One of `items`, which are not none.
-    pub(super) fn pick<T: Copy>(&mut self, items: &[T]) -> T {
+    pub(crate) fn pick<T: Copy>(&mut self, items: &[T]) -> T {
         items[self.below(items.len() as u64) as usize]
     }
 
     /// True in `millionths` of a million cases.
-    pub(super) fn chance(&mut self, millionths: u64) -> bool {
+    pub(crate) fn chance(&mut self, millionths: u64) -> bool {
         self.below(1_000_000) < millionths
     }
 }

@@ -1,6 +1,6 @@
 //! The definition files of the organisation's sources.
 
-pub(super) const EMPLOYEES: &str = r##"# Every person employed here, and the identities they become.
+pub(crate) const EMPLOYEES: &str = r##"# Every person employed here, and the identities they become.
 name = "Employees"
 kind = "delimited"
 
@@ -73,7 +73,7 @@ states = { "Active" = "active", "On leave" = "leave", "Former employee" = "termi
 status = { active = "ACTIVE", leave = "ACTIVE", terminated = "TERMINATED" }
 "##;
 
-pub(super) const CONTRACTORS: &str = r##"# People of other firms. Some were employed later and are linked to the employee's identity.
+pub(crate) const CONTRACTORS: &str = r##"# People of other firms. Some were employed later and are linked to the employee's identity.
 name = "Contractors"
 kind = "delimited"
 
@@ -136,9 +136,9 @@ status = { active = "ACTIVE", terminated = "TERMINATED" }
 "##;
 
 /// The id in [`DIRECTORY`].
-pub(super) const DIRECTORY_ID: &str = "2c9180897e7742b2017e781782f705b9";
+pub(crate) const DIRECTORY_ID: &str = "2c9180897e7742b2017e781782f705b9";
 
-pub(super) const DIRECTORY: &str = r##"# The directory: people, administrators' second accounts, services.
+pub(crate) const DIRECTORY: &str = r##"# The directory: people, administrators' second accounts, services.
 id = "2c9180897e7742b2017e781782f705b9"
 name = "Active Directory"
 kind = "delimited"
@@ -175,7 +175,7 @@ identity_attribute = "phone"
 account_attribute = "telephoneNumber"
 "##;
 
-pub(super) const BADGES: &str = r##"# Door badges: one row for each door, so that an account has several rows.
+pub(crate) const BADGES: &str = r##"# Door badges: one row for each door, so that an account has several rows.
 name = "Badge System"
 kind = "delimited"
 
@@ -194,7 +194,7 @@ identity_attribute = "employeeNumber"
 account_attribute = "personnelNumber"
 "##;
 
-pub(super) const SAP: &str = r##"# The enterprise resource planning system's users, as its table export has them.
+pub(crate) const SAP: &str = r##"# The enterprise resource planning system's users, as its table export has them.
 name = "SAP ERP"
 kind = "delimited"
 
@@ -219,7 +219,7 @@ identity_attribute = "employeeNumber"
 account_attribute = "PERNR"
 "##;
 
-pub(super) const SALESFORCE: &str = r##"# Users of the customer relationship system, known by their mail address only.
+pub(crate) const SALESFORCE: &str = r##"# Users of the customer relationship system, known by their mail address only.
 name = "Salesforce"
 kind = "delimited"
 
@@ -240,7 +240,7 @@ account_attribute = "Email"
 ignore_case = true
 "##;
 
-pub(super) const WAREHOUSE: &str = r##"# Database users of the data warehouse, known by their login only.
+pub(crate) const WAREHOUSE: &str = r##"# Database users of the data warehouse, known by their login only.
 name = "Data Warehouse"
 kind = "delimited"
 
@@ -262,7 +262,7 @@ ignore_case = true
 "##;
 
 /// An application that has nothing particular about it; `@NAME@` and `@FILE@` are to be filled in.
-pub(super) const PLAIN: &str = r##"# An application's users.
+pub(crate) const PLAIN: &str = r##"# An application's users.
 name = "@NAME@"
 kind = "delimited"
 
@@ -285,7 +285,7 @@ identity_attribute = "phone"
 account_attribute = "phone"
 "##;
 
-pub(super) const ACCESS_MODEL: &str = r##"# Roles and access profiles, as another system exports them.
+pub(crate) const ACCESS_MODEL: &str = r##"# Roles and access profiles, as another system exports them.
 name = "Access Model"
 kind = "documents"
 
