@@ -16,7 +16,7 @@ const KNOWN: [(&str, usize); 7] = [
     ("querystring", 2),
     ("render", 17),
     ("reports", 5),
-    ("sources", 14),
+    ("sources", 3),
     ("store", 9),
 ];
 
