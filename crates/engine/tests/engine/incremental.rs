@@ -196,7 +196,7 @@ fn edit() -> impl Strategy<Value = Edit> {
 }
 
 /// Every row of a table as text, sorted.
-fn content(house: &House, table: &str) -> Vec<String> {
+pub fn content(house: &House, table: &str) -> Vec<String> {
     let version = house.manifest().versions[table];
     let path = house.dir.path().join("tables").join(table);
     block_on(async {

@@ -1,6 +1,7 @@
 //! The engine from files to rows: refresh and reports over real Delta tables.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cases;
 mod changes;
 mod damage;
 mod dates;
