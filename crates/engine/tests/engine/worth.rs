@@ -1,8 +1,7 @@
-//! What a read is worth: refused records, missing accounts, lost links, names that are not there.
+//! Numbers before and after a refresh, texts with any characters, explanations, and links that cannot hold.
 
 use crate::house::{HR, House, block_on};
-use muster_engine::refresh::{RefreshOutcome, SourceOutcome};
-use muster_reports::snapshot::SourceRun;
+use muster_engine::refresh::RefreshOutcome;
 
 const AD: &str = r#"
 name = "AD"
@@ -39,205 +38,6 @@ fn ad(house: &mut House, rows: &str) {
     house.source(AD, "ad.csv", &format!("dn,emp,state\n{rows}"));
 }
 
-fn of<'a>(outcome: &'a RefreshOutcome, name: &str) -> &'a SourceOutcome {
-    outcome.sources.iter().find(|source| source.run.name == name).unwrap()
-}
-
-fn run(house: &mut House, name: &str) -> SourceRun {
-    of(&house.refresh(), name).run.clone()
-}
-
-#[test]
-fn a_read_of_which_all_records_were_refused_has_failed() {
-    let mut house = house(2);
-    house.refresh();
-    let before = house.manifest.clone();
-    ad(&mut house, "a1,1,on,\na2,2,on,\n");
-    let outcome = house.refresh();
-    let failure = of(&outcome, "AD").failure.clone().unwrap();
-    assert!(failure.starts_with("all 2 records were refused; the first: line 2: "), "{failure}");
-    assert!(outcome.manifest.is_none() && house.manifest == before);
-    // Without it nothing is lost: its accounts are as they were, and said to be.
-    house.publish_incomplete = true;
-    let ad = run(&mut house, "AD");
-    assert_eq!((ad.complete, ad.loaded, ad.stale, ad.missing), (false, 2, 2, 0));
-}
-
-#[test]
-fn more_refused_records_than_the_definition_allows_make_the_read_incomplete() {
-    let mut house = house(10);
-    house.refresh();
-    // a2's record is refused and a1 is gone: one of nine records is more than 10 percent.
-    ad(&mut house, &format!("a2,2\n{}", accounts(3..=10)));
-    let incomplete = run(&mut house, "AD");
-    assert_eq!((incomplete.complete, incomplete.missing, incomplete.stale), (false, 0, 2));
-    assert_eq!(
-        incomplete.remark.as_deref(),
-        Some("1 of 9 records were refused, more than refused_max_percent of 10: the read is not complete")
-    );
-    // One of ten is not: the account of the refused record is as it was, and the other is missing.
-    ad(&mut house, &format!("a2,2\n{}a11,,on\n", accounts(3..=10)));
-    let complete = run(&mut house, "AD");
-    assert_eq!((complete.complete, complete.missing, complete.stale), (true, 1, 1));
-    assert_eq!((complete.read, complete.rejected, complete.remark), (10, 1, None));
-}
-
-#[test]
-fn a_refused_record_of_nobody_could_be_anybody() {
-    let mut house = house(10);
-    house.refresh();
-    // Ada's key is blank: it must not make her an orphan.
-    hr(&mut house, &format!(",N1,m1@x\n{}", people(2..=10)));
-    let hr = run(&mut house, "HR");
-    assert_eq!((hr.complete, hr.rejected, hr.missing, hr.stale), (true, 1, 0, 1));
-    let remark = hr.remark.unwrap();
-    assert!(
-        remark.contains("1 accounts are missing, and 1 refused records do not say whose they are"),
-        "{remark}"
-    );
-    assert_eq!(house.report("ORPHAN_IDENTITIES", &[]).rows.len(), 0);
-}
-
-#[test]
-fn refused_records_of_people_are_errors_of_their_profile() {
-    let mut house = House::new();
-    let broken = "3,N3,m3@x\n3,N3,other@x\n4,N4,Jr,m4@x\n,N5,m5@x\n,N6,m6@x\n";
-    hr(&mut house, &format!("{}{broken}", people(1..=2)));
-    house.refresh();
-    let rows = |house: &House| {
-        let errors = house.errors("HR");
-        assert_eq!(errors.reconciliation.expected, errors.reconciliation.reported);
-        let cells = errors.column("nativeIdentity").into_iter().zip(errors.column("errorCode"));
-        let cells = cells.zip(errors.column("message")).zip(errors.column("identityName"));
-        cells
-            .map(|(((native, code), message), identity)| {
-                format!("{native}|{code}|{}|{identity}", message.split(':').next().unwrap())
-            })
-            .collect::<Vec<_>>()
-    };
-    let refused = [
-        "3|RECORD_REFUSED|line 4|",
-        "3|RECORD_REFUSED|line 5|",
-        "4|RECORD_REFUSED|line 6|",
-        "|RECORD_REFUSED|line 7|",
-        "|RECORD_REFUSED|line 8|",
-    ];
-    let mut found = rows(&house);
-    found.sort();
-    let mut expected = refused.map(str::to_owned).to_vec();
-    expected.sort();
-    assert_eq!(found, expected);
-    // Somebody who is known keeps what is known, and the error is that identity's.
-    hr(&mut house, "1,N1,m1@x\n2,N2\n");
-    let run = run(&mut house, "HR");
-    assert_eq!((run.rejected, run.stale), (1, 1));
-    assert_eq!(rows(&house), ["2|RECORD_REFUSED|line 3|2"]);
-    let states = house.search("id:*", |request| {
-        request.columns = vec!["name".into(), "status".into(), "processingState".into()];
-        request.indices = vec!["identities".into()];
-        request.sort = vec!["name".into()];
-    });
-    assert_eq!(
-        states.files["identities"].csv,
-        "name,status,processingState\r\n1,ACTIVE,\r\n2,ACTIVE,ERROR\r\n"
-    );
-    // Once it can be read again there is no error.
-    hr(&mut house, &people(1..=2));
-    house.refresh();
-    assert_eq!(house.errors("HR").rows.len(), 0);
-}
-
-#[test]
-fn accounts_past_the_threshold_are_held_until_somebody_accepts_their_loss() {
-    let mut house = house(10);
-    house.refresh();
-    ad(&mut house, &accounts(1..=8));
-    let held = run(&mut house, "AD");
-    assert_eq!((held.missing, held.stale, held.loaded), (0, 2, 10));
-    ad(&mut house, &accounts(2..=8));
-    let again = run(&mut house, "AD");
-    assert_eq!((again.missing, again.stale), (0, 3), "1 of 8 is more than 10 percent");
-    ad(&mut house, &accounts((2..=8).chain(11..=40)));
-    let held = run(&mut house, "AD");
-    assert_eq!((held.missing, held.stale, held.created), (0, 3, 30));
-    assert!(held.remark.unwrap().starts_with("3 accounts have been missing since an earlier read"));
-    ad(&mut house, &accounts((3..=8).chain(11..=40)));
-    let one = run(&mut house, "AD");
-    assert_eq!((one.missing, one.stale), (1, 3), "1 of 37 is within 10 percent, and those held do not count");
-    // One of them comes back.
-    ad(&mut house, &accounts((3..=9).chain(11..=40)));
-    let back = run(&mut house, "AD");
-    assert_eq!((back.missing, back.stale, back.unchanged), (0, 2, 37));
-    house.accept = vec!["AD"];
-    let accepted = run(&mut house, "AD");
-    assert_eq!((accepted.missing, accepted.stale, accepted.remark), (2, 0, None));
-}
-
-/// As above, of people: their identities are made again when one of them is held, and when one comes back.
-#[test]
-fn people_past_the_threshold_are_held_and_no_orphans() {
-    let mut house = house(5);
-    house.refresh();
-    for (rows, expected) in [(1..=4, (0, 1)), (1..=4, (0, 1)), (1..=5, (0, 0))] {
-        hr(&mut house, &people(rows));
-        let hr = run(&mut house, "HR");
-        assert_eq!((hr.missing, hr.stale), expected);
-        assert_eq!(house.report("ORPHAN_IDENTITIES", &[]).rows.len(), 0);
-    }
-    hr(&mut house, &people(1..=4));
-    house.accept = vec!["HR"];
-    assert_eq!(run(&mut house, "HR").missing, 1);
-    assert_eq!(house.report("ORPHAN_IDENTITIES", &[]).column("name"), ["5"]);
-}
-
-#[test]
-fn a_read_whose_keys_are_all_new_is_refused() {
-    let mut house = house(3);
-    house.refresh();
-    ad(&mut house, "x1,1,on\nx2,2,on\nx3,3,on\n");
-    let outcome = house.refresh();
-    let failure = of(&outcome, "AD").failure.clone().unwrap();
-    assert!(failure.contains("has the column of the native identity changed?"), "{failure}");
-    assert!(failure.contains("`muster refresh --accept-missing \"AD\"`"), "{failure}");
-    assert!(outcome.manifest.is_none());
-    // Going on without it, nothing of it is taken.
-    house.publish_incomplete = true;
-    house.refresh();
-    assert_eq!(house.accounts("AD").column("nativeIdentity"), ["a1", "a2", "a3"]);
-    house.publish_incomplete = false;
-    house.accept = vec!["AD"];
-    let accepted = run(&mut house, "AD");
-    assert_eq!((accepted.created, accepted.missing), (3, 3));
-    assert_eq!(house.accounts("AD").column("situation"), ["LINKED", "LINKED", "LINKED"]);
-}
-
-#[test]
-fn links_that_are_lost_at_once_stop_the_refresh() {
-    let mut house = house(10);
-    house.refresh();
-    let before = house.manifest.clone();
-    let unlinked = |n: u32| {
-        format!("{}{}", accounts(n + 1..=10), (1..=n).map(|n| format!("a{n},,on\n")).collect::<String>())
-    };
-    ad(&mut house, &unlinked(2));
-    let outcome = house.refresh();
-    assert_eq!(
-        of(&outcome, "AD").failure.as_deref(),
-        Some(
-            "2 of 10 linked accounts would lose their identity, more than the threshold of 10 percent; \
-             `muster refresh --accept-missing \"AD\"` accepts it"
-        )
-    );
-    assert!(outcome.manifest.is_none() && house.manifest == before);
-    house.accept = vec!["AD"];
-    assert!(house.refresh().manifest.is_some());
-    let situations = house.accounts("AD");
-    assert_eq!(situations.column("situation").iter().filter(|s| **s == "UNMATCHED").count(), 2);
-    // One person's change stops nobody.
-    ad(&mut house, &unlinked(3));
-    assert!(house.refresh().manifest.is_some());
-}
-
 #[test]
 fn what_there_is_stands_beside_what_there_was() {
     let mut house = house(10);
@@ -264,22 +64,6 @@ fn what_there_is_stands_beside_what_there_was() {
     );
 }
 
-#[test]
-fn a_rule_over_an_attribute_that_no_identity_has_is_refused() {
-    let mut house = house(2);
-    house.refresh();
-    let before = house.manifest.clone();
-    house.source(&AD.replace("= \"uid\"", "= \"Uid\""), "ad.csv", "dn,emp,state\na1,1,on\na2,2,on\n");
-    let outcome = house.refresh();
-    assert_eq!(
-        of(&outcome, "AD").failure.as_deref(),
-        Some(
-            "correlation[0].identity_attribute: no profile maps \"Uid\", so the rule links nobody; the nearest is \"uid\""
-        )
-    );
-    assert!(outcome.manifest.is_none() && house.manifest == before);
-}
-
 /// Names and values with everything that means something in a query.
 #[test]
 fn texts_of_sources_and_definitions_are_texts() {
@@ -304,19 +88,6 @@ fn texts_of_sources_and_definitions_are_texts() {
         assert_eq!(names.column("lastName")[at], text);
         assert_eq!(names.column("identityProfile")[at], text);
     }
-}
-
-#[test]
-fn a_column_that_is_called_otherwise_leaves_the_last_snapshot() {
-    let mut house = house(2);
-    house.refresh();
-    let before = house.manifest.clone();
-    house.source(AD, "ad.csv", "dn,Emp,state\na1,1,on\na2,2,on\n");
-    let outcome = house.refresh();
-    let failure = of(&outcome, "AD").failure.clone().unwrap();
-    assert!(failure.contains("correlation[0].account_attribute") && failure.contains("\"Emp\""), "{failure}");
-    assert!(outcome.manifest.is_none() && house.manifest == before);
-    assert_eq!(house.accounts("AD").column("situation"), ["LINKED", "LINKED"]);
 }
 
 #[test]
