@@ -63,9 +63,7 @@ def by_chdb(query, folder, out, source, attributes):
         session.query(f"CREATE VIEW {table} AS SELECT * FROM file({text(str(folder / table / '*.parquet'))}, Parquet)")
     sql = queries(ClickHouse(), source, attributes)[query]
     settings = "join_use_nulls = 1, format_csv_null_representation = ''"
-    answer = session.query(f"{sql} INTO OUTFILE {text(out)} TRUNCATE FORMAT CSVWithNames SETTINGS {settings}")
-    if answer.has_error() if hasattr(answer, "has_error") else False:
-        raise SystemExit(answer.error_message())
+    session.query(f"{sql} INTO OUTFILE {text(out)} TRUNCATE FORMAT CSVWithNames SETTINGS {settings}")
 
 
 def by_polars(query, folder, out, source, attributes):

@@ -6,7 +6,7 @@
 //!
 //! Invariants: it ends only processes that it started, by their own handles; it writes only under the
 //! target directory and its own temporary folders, except that `docs` writes the generated document,
-//! `fuzz --keep` writes kept inputs, and `test` may install Debian packages when it runs as root.
+//! `bench` writes docs/performance.md, `fuzz --keep` writes kept inputs, and `test` may install Debian packages when it runs as root.
 
 mod api;
 mod bench;
@@ -64,7 +64,7 @@ enum Task {
     Hostile(hostile::Options),
     /// Fuzz everything that hostile input reaches, with coverage as the guide
     Fuzz(fuzz::Options),
-    /// Time and memory of a refresh and of every report on a large organisation
+    /// Time and memory on a large organisation, beside other programs that do the same
     Bench(bench::Options),
 }
 

@@ -16,8 +16,9 @@ pub const PYTHON_SDK_VERSIONS: [&str; 2] = ["2.1.72", "1.4.2"];
 /// Version of the published TypeScript client that is driven.
 pub const TYPESCRIPT_SDK_VERSION: &str = "1.4.15";
 
-/// Version of DuckDB that searches are compared with.
-const DUCKDB_VERSION: &str = "2.0.1";
+/// The programs that the benchmark compares the service with.
+const PEER_PACKAGES: &str = "duckdb==2.0.1 polars==2.1.0 chdb==4.4.0 datafusion==55.0.0 reportlab==5.1.0 typst==0.15.2 \
+                             xlsxwriter==3.3.1";
 
 /// Version of schemathesis that makes hostile requests.
 const SCHEMATHESIS_VERSION: &str = "4.32.5";
@@ -83,9 +84,9 @@ pub fn python_with_schemathesis(workspace: &Workspace) -> Result<PathBuf> {
     )
 }
 
-/// A Python interpreter that has DuckDB.
-pub fn python_with_duckdb(workspace: &Workspace) -> Result<PathBuf> {
-    python_with(workspace, "duckdb", &format!("duckdb=={DUCKDB_VERSION}"), DUCKDB_VERSION)
+/// A Python interpreter that has the programs that the benchmark compares the service with.
+pub fn python_with_peers(workspace: &Workspace) -> Result<PathBuf> {
+    python_with(workspace, "peers", PEER_PACKAGES, "1")
 }
 
 /// A Python interpreter that reads Delta tables.
@@ -178,6 +179,21 @@ pub fn stunnel() -> Result<()> {
 /// `strace`, which makes system calls fail.
 pub fn strace() -> Result<()> {
     if command::is_there("strace") { Ok(()) } else { debian_packages(&["strace"]) }
+}
+
+/// A program of a Debian package, which is installed if the program is missing.
+pub fn debian_program(name: &str, package: &str) -> Result<PathBuf> {
+    let find = || {
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        // Where servers are, and not every user's path leads.
+        let folders = std::env::split_paths(&path).chain([PathBuf::from("/usr/sbin")]);
+        folders.map(|folder| folder.join(name)).find(|program| program.is_file())
+    };
+    if let Some(program) = find() {
+        return Ok(program);
+    }
+    debian_packages(&[package])?;
+    find().ok_or_else(|| Failure::new(format!("the package {package} has no program {name}")))
 }
 
 /// Whether Debian's package of PostgreSQL is there.
