@@ -147,7 +147,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
     /// People in the sample organisation
-    #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(50..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(50..=10_000_000))]
     pub identities: u32,
     /// Number that the sample data grows from: the same one gives the same data
     #[arg(long, value_name = "N", default_value_t = 1)]
