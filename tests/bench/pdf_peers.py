@@ -6,15 +6,17 @@
     pdf_peers.py reportlab rows.csv out.pdf
     pdf_peers.py typst rows.csv out.pdf
 
-Prints rows, seconds, seconds of processor, bytes and peak resident memory. Both get a font that has the letters of the rows, the header
-repeated on each page, and columns of fixed widths.
+Prints rows, seconds, seconds of processor and bytes as one line of JSON. Both get a font that has the letters of the rows, the
+header repeated on each page, and columns of fixed widths.
 """
 
 import csv
+import json
 import os
-import resource
 import sys
-import time
+from importlib.metadata import version
+
+from measured import since, start
 
 FONTS = os.environ.get("BENCH_FONTS", os.path.join(os.path.dirname(__file__), "../../crates/render/assets/fonts"))
 
@@ -62,12 +64,10 @@ def by_typst(source, target):
 
 def main():
     maker, source, target = sys.argv[1:]
-    start = time.monotonic()
+    begun = start()
     rows = {"reportlab": by_reportlab, "typst": by_typst}[maker](source, target)
-    seconds = time.monotonic() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    processor = time.process_time()
-    print(f"{maker}: {rows} rows, {seconds:.2f} s ({processor:.2f} s of processor), {os.path.getsize(target)} bytes, peak resident memory {peak} kB")
+    name = {"reportlab": "ReportLab", "typst": "Typst"}[maker]
+    print(json.dumps({"peer": f"{name} {version(maker)}", "rows": rows, "bytes": os.path.getsize(target)} | since(begun)))
 
 
 main()

@@ -3,7 +3,7 @@
     python tests/bench/search_documents.py FOLDER [IDENTITIES]
 
 FOLDER gets `documents.ndjson` (3.6 GB for a million) and `documents.toml`, the definition of a source with them. Register
-it, refresh, serve, search; `search_duckdb.py` then does equal searches over the same tables. The same number of identities
+it, refresh, serve, search; `report_peers.py` then does equal searches over the same tables. The same number of identities
 gives the same file.
 """
 

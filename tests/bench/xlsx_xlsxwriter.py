@@ -4,16 +4,16 @@
     pip install xlsxwriter
     xlsx_xlsxwriter.py 1000000 out.xlsx
 
-Prints rows, seconds, seconds of processor, bytes and peak resident memory.
+Prints rows, seconds, seconds of processor and bytes as one line of JSON.
 """
 
 import datetime
+import json
 import os
-import resource
 import sys
-import time
 
 import xlsxwriter
+from measured import since, start
 
 COLUMNS = "id name displayName firstName lastName email status disabled correlated accountCount groups created".split()
 
@@ -40,7 +40,7 @@ def values(row):
 
 def main():
     rows, target = int(sys.argv[1]), sys.argv[2]
-    start = time.monotonic()
+    begun = start()
     book = xlsxwriter.Workbook(target, {"constant_memory": True, "strings_to_formulas": False, "strings_to_urls": False})
     moment = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
     sheet = book.add_worksheet("Rows")
@@ -52,10 +52,8 @@ def main():
             else:
                 sheet.write(row + 1, column, value)
     book.close()
-    seconds = time.monotonic() - start
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    size = os.path.getsize(target)
-    print(f"xlsxwriter: {rows} rows, {seconds:.2f} s ({time.process_time():.2f} s of processor), {size} bytes, peak resident memory {peak} kB")
+    took = since(begun)
+    print(json.dumps({"peer": f"xlsxwriter {xlsxwriter.__version__}", "rows": rows, "bytes": os.path.getsize(target)} | took))
 
 
 main()

@@ -1,19 +1,26 @@
-//! `cargo xtask bench`: a large organisation through the real binary, with times and peak memory.
+//! `cargo xtask bench`: how fast the service is, and how fast other programs are that do the same on the same machine.
 //!
-//! The organisation is written as source files by the binary's own generator, read and refreshed by
-//! `muster refresh`, and reported on over HTTP. Memory is `VmHWM`: the most that a process ever held.
+//! A row of the table is one function in a file of `bench/`: it measures and gives entries. A row that fails says why; the
+//! others are measured nevertheless. What is measured is kept below the target folder, so that one row can be measured again
+//! and the page still has the others.
 
-use crate::api::{Api, Report};
-use crate::failure::{Context, Failure, Result};
-use crate::server::{self, House, Server, muster};
-use crate::workspace::Workspace;
-use crate::{command, setup};
-use serde_json::json;
-use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+mod data;
+mod entry;
+mod files;
+mod ground;
+mod growth;
+mod load;
+mod page;
+mod process;
+mod program;
+mod refresh;
+mod reports;
+mod serving;
+mod stopping;
+
+use muster_harness::failure::{Context, Failure, Result};
+use muster_harness::workspace::Workspace;
+use std::path::PathBuf;
 
 /// `cargo xtask bench`
 #[derive(Debug, clap::Args)]
@@ -21,278 +28,140 @@ pub struct Options {
     /// The service's binary [default: built from this repository]
     #[arg(long, value_name = "FILE")]
     pub binary: Option<PathBuf>,
-    /// People in the organisation; it has about five times as many accounts
-    #[arg(long, default_value_t = 100_000)]
+    /// People in the organisation; it has about five times as many accounts and ten times as many access items
+    #[arg(long, value_name = "NUMBER", default_value_t = IDENTITIES, value_parser = clap::value_parser!(u64).range(200..))]
     pub identities: u64,
-    /// Starts of a small report whose time to SUCCESS is measured
-    #[arg(long, default_value_t = 200)]
-    pub starts: usize,
-    /// Do the searches in DuckDB too, over the same files
+    /// Measure only this row; may be repeated
+    #[arg(long, value_name = "ROW")]
+    pub only: Vec<String>,
+    /// Runs of each program
+    #[arg(long, value_name = "NUMBER", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub runs: u32,
+    /// Starts of a small report
+    #[arg(long, value_name = "NUMBER", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
+    pub starts: u32,
+    /// Cancels of the largest report, and of the costliest search
+    #[arg(long, value_name = "NUMBER", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    pub cancels: u32,
+    /// Rows of the PDF file; ReportLab takes minutes and Typst gigabytes for 100,000
+    #[arg(long, value_name = "NUMBER", default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub pdf_rows: u32,
+    /// Measure the growth from 100,000 to 10,000,000 people too, which takes hours
     #[arg(long)]
-    pub duckdb: bool,
-    /// Fail when a process held more than this many MiB
-    #[arg(long, default_value_t = 2_048)]
-    pub memory_mib: u64,
+    pub growth: bool,
+    /// List the rows and measure nothing
+    #[arg(long)]
+    pub list: bool,
 }
 
-/// A report of the size measured takes at most this long.
-const PATIENCE: Duration = Duration::from_secs(600);
-/// The benchmark does not rest, and rests would be measured otherwise.
-const SETTINGS: [(&str, &str); 3] = [
-    ("MUSTER__RATE_LIMIT__REQUESTS", "1000000"),
-    ("MUSTER__RATE_LIMIT__TENANT_REQUESTS", "1000000"),
-    ("MUSTER__RATE_LIMIT__TOKEN_REQUESTS", "1000000"),
-];
+/// People in the organisation of docs/performance.md.
+const IDENTITIES: u64 = 1_000_000;
+/// The page; that of another organisation is written below the target folder.
+const DOCUMENT: &str = "docs/performance.md";
 
-/// Runs it and prints what was measured. Whether memory stayed within the limit.
+/// Every row, in the order of the page.
+fn rows() -> Vec<&'static ground::Row> {
+    let groups: [&[ground::Row]; 8] = [
+        &refresh::ROWS,
+        &reports::ROWS,
+        &files::ROWS,
+        &serving::ROWS,
+        &stopping::ROWS,
+        &load::ROWS,
+        &program::ROWS,
+        &growth::ROWS,
+    ];
+    groups.into_iter().flatten().collect()
+}
+
+/// Measures the rows that are asked for and writes the page. Whether every row gave what it should.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
-    let binary = workspace.binary(options.binary.as_deref())?;
-    let data = workspace.fresh_folder("bench")?.join("data");
-    println!("{} identities, on {} processors", options.identities, processors());
-
-    // The demo makes the sources and a first snapshot, and runs each report once: a warm-up of the disk.
-    let house = House::with_demo(&binary, &data, options.identities)?;
-    let mut refresh_memory = 0;
-    let sources = house.data.join("sources");
-    for what in ["everything anew", "nothing changed", "an account left", "a person on leave"] {
-        match what {
-            "an account left" => drop_line(&sources.join("salesforce.csv"))?,
-            "a person on leave" => send_on_leave(&sources.join("employees.csv"))?,
-            _ => {}
-        }
-        let arguments: &[&str] = if what == "everything anew" { &["--full"] } else { &[] };
-        let refreshed = refresh(&house, arguments)?;
-        refresh_memory = refreshed.memory_kib.max(refresh_memory);
-        let mebibytes = refreshed.memory_kib / 1_024;
-        let what = format!("refresh, {what}");
-        println!("{what:<34} {:>9.2} s, {mebibytes} MiB; {}", refreshed.time.as_secs_f64(), refreshed.said);
+    let all = rows();
+    if options.list {
+        all.iter().for_each(|row| println!("{:<18} {}", row.name, row.what));
+        return Ok(true);
     }
-
-    let server = house.serve(&SETTINGS)?;
-    let api = server.connect(&house.user)?;
-    println!("{:<34} {:>11} {:>10} {:>12} {:>8}", "report", "time", "rows", "rows/s", "MiB");
-    for report in house.reports() {
-        measure_report(&api, report.kind, &report)?;
+    if let Some(unknown) = options.only.iter().find(|name| all.iter().all(|row| row.name != **name)) {
+        return Err(Failure::new(format!("there is no row {unknown}: --list shows them")));
     }
-    for (what, report) in searches() {
-        measure_report(&api, what, &report)?;
-    }
-    let stopped = cancel(&api, &server)?;
-    println!(
-        "{:<34} {:>8.0} ms until the processors rest",
-        "cancel of the largest search",
-        milliseconds(stopped)
-    );
-    let server_memory = server.peak_memory_kib()?;
-    server.stop()?;
-    if options.duckdb {
-        let python = setup::python_with_duckdb(workspace)?;
-        let script = workspace.root.join("tests/bench/search_duckdb.py");
-        command::run(Command::new(python).arg(script).arg(&house.data))?;
-    }
-
-    let small = House::with_demo(&binary, &data.with_file_name("small"), SMALL)?;
-    let server = small.serve(&SETTINGS)?;
-    let (median, p99) = latency(&small, &server, options.starts)?;
-    server.stop()?;
-    println!(
-        "start to SUCCESS, idle, {SMALL} people: median {:.1} ms, 99th percentile {:.1} ms ({} starts)",
-        milliseconds(median),
-        milliseconds(p99),
-        options.starts
-    );
-    println!("peak memory: refresh {} MiB, server {} MiB", refresh_memory / 1_024, server_memory / 1_024);
-    let within = refresh_memory.max(server_memory) <= options.memory_mib * 1_024;
-    if !within {
-        println!("more than the limit of {} MiB", options.memory_mib);
-    }
-    Ok(within)
-}
-
-/// A selective search, a nested one, a full export, and a spread of a part.
-fn searches() -> Vec<(&'static str, Report)> {
-    let search = |query: &str, columns: &str| Report {
-        kind: "SEARCH_EXPORT",
-        arguments: json!({"query": query, "indices": ["identities"], "columns": columns}),
+    let is_wanted = |row: &ground::Row| match options.only.as_slice() {
+        [] => !row.is_extra || options.growth,
+        only => only.iter().any(|name| name == row.name),
     };
-    vec![
-        (
-            "search: selective",
-            search("displayName:a* AND attributes.location:Berlin", "id,displayName,email"),
-        ),
-        (
-            "search: nested",
-            search("@accounts(source.name:\"Active Directory\" AND disabled:true)", "id,displayName,email"),
-        ),
-        ("search: all, ten columns", everything()),
-        ("search: a tenth, access.spread", search("id:[0 TO 1a}", "id,displayName,access.spread")),
-    ]
+    let numbers = ground::Numbers {
+        identities: options.identities,
+        runs: options.runs,
+        starts: options.starts,
+        cancels: options.cancels,
+        pdf_rows: options.pdf_rows,
+    };
+    let ground = ground::Ground::new(workspace, workspace.binary(options.binary.as_deref())?, numbers);
+    let mut kept =
+        page::Kept::read(workspace.cache()?.join(format!("bench-{}-results.json", options.identities)))?;
+    let mut succeeded = true;
+    for row in all.iter().copied().filter(|row| is_wanted(row)) {
+        println!("{}: {}", row.name, row.what);
+        let entries = match (row.measure)(&ground, row) {
+            Ok(entries) if entries.is_empty() => vec![entry::Entry::failed("nothing was measured")],
+            Ok(entries) => entries,
+            Err(failure) => vec![entry::Entry::failed(failure.to_string())],
+        };
+        entries.iter().for_each(print);
+        succeeded &= row.name == load::LIMITS_ROW || entries.iter().all(|entry| entry.failed.is_none());
+        kept.put(row.name, &entries)?;
+        write(workspace, &ground, &mut kept, &all)?;
+    }
+    Ok(succeeded)
 }
 
-/// Every identity with ten columns.
-fn everything() -> Report {
-    const COLUMNS: &str =
-        "id,name,displayName,firstName,lastName,email,status,created,accountCount,attributes.location";
-    Report {
-        kind: "SEARCH_EXPORT",
-        arguments: json!({"query": "*", "indices": ["identities"], "columns": COLUMNS}),
+/// Writes the page with all that is kept.
+fn write(
+    workspace: &Workspace,
+    ground: &ground::Ground<'_>,
+    kept: &mut page::Kept,
+    all: &[&ground::Row],
+) -> Result<()> {
+    let identities = ground.numbers.identities;
+    let (file, flags) = if identities == IDENTITIES {
+        (workspace.root.join(DOCUMENT), String::new())
+    } else {
+        let file = workspace.cache()?.join(format!("bench-{identities}-performance.md"));
+        (file, format!(" --identities {identities}"))
+    };
+    if let Some(data) = ground.data_if_made() {
+        kept.put_organisation(&format!(
+            "Organisation: {} people, {} accounts, {} access items.",
+            page::grouped(data.facts["live"]["identities"].as_u64().unwrap_or(0)),
+            page::grouped(data.facts["live"]["accounts"].as_u64().unwrap_or(0)),
+            page::grouped(data.facts["access_items"].as_u64().unwrap_or(0)),
+        ))?;
     }
+    let text = page::text(kept, all, &flags)?;
+    std::fs::write(&file, text).context(|| format!("{} cannot be written", file.display()))
 }
 
-/// Cancels a large search in its middle; how long the process goes on working after the answer.
-fn cancel(api: &Api, server: &Server) -> Result<Duration> {
-    let mut report = everything();
-    // Spread lists make it long.
-    report.arguments["columns"] = json!("id,accounts.spread,access.spread");
-    let before = server.busy_ticks()?;
-    let id = api.start(&report)?;
-    // Some tenths of a second of work, so that the plan is in full swing.
-    while server.busy_ticks()? < before + CANCEL_AFTER_TICKS {
-        if api.outcome(&id)?.is_some() {
-            return Err(Failure::new("the search ended before it could be cancelled: take more identities"));
-        }
-        sleep(Duration::from_millis(2));
-    }
-    let status = api.cancel(&id)?;
-    if status != 204 {
-        return Err(Failure::new(format!("cancel answered {status}")));
-    }
-    let cancelled = Instant::now();
-    let mut rests = (Instant::now(), server.busy_ticks()?);
-    while rests.0.elapsed() < RESTING {
-        sleep(Duration::from_millis(2));
-        let ticks = server.busy_ticks()?;
-        if ticks != rests.1 {
-            rests = (Instant::now(), ticks);
-        }
-        if cancelled.elapsed() > PATIENCE {
-            return Err(Failure::new("the process does not come to rest after a cancel"));
-        }
-    }
-    Ok(rests.0.duration_since(cancelled))
+fn print(entry: &entry::Entry) {
+    let figure = match (&entry.failed, entry.median()) {
+        (Some(why), _) => format!("failed: {why}"),
+        (None, Some(median)) => page::figure(median, entry.unit),
+        (None, None) => "no figure".to_owned(),
+    };
+    let peak = entry.peak_kib.map_or_else(String::new, |kib| format!(", {} MiB", kib.div_ceil(1_024)));
+    println!("  {:<28} {:<60} {figure}{peak} {}", entry.who, entry.what, entry.note);
 }
 
-/// Processor time after which a search is cancelled, in ticks of a hundredth of a second.
-const CANCEL_AFTER_TICKS: u64 = 30;
-/// Without a tick of processor time for so long a process rests.
-const RESTING: Duration = Duration::from_millis(500);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
 
-/// People of the organisation whose reports are small.
-const SMALL: u64 = 200;
-
-/// What a refresh took.
-struct Refreshed {
-    time: Duration,
-    memory_kib: u64,
-    /// What it printed of what it read and wrote.
-    said: String,
-}
-
-/// Refreshes in a process of its own.
-fn refresh(house: &House, arguments: &[&str]) -> Result<Refreshed> {
-    let begun = Instant::now();
-    let mut child = muster(&house.binary, &house.data)
-        .args(["refresh", "--verbose"])
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .spawn()
-        .context(|| "muster refresh cannot be run".into())?;
-    let mut memory_kib = 0;
-    loop {
-        // The high-water mark only grows, so the last look before the end is at most one pause old.
-        memory_kib = server::peak_memory_kib(child.id()).unwrap_or(memory_kib).max(memory_kib);
-        match child.try_wait().context(|| "muster refresh cannot be waited for".into())? {
-            Some(status) if status.success() => break,
-            Some(status) => return Err(Failure::new(format!("muster refresh: {status}"))),
-            None => sleep(Duration::from_millis(5)),
+    #[test]
+    fn every_row_has_a_name_of_its_own_and_is_on_the_page() {
+        let names: BTreeSet<_> = rows().iter().map(|row| row.name).collect();
+        assert_eq!(names.len(), rows().len());
+        let page = std::fs::read_to_string("../docs/performance.md").expect("the page is there");
+        for name in names {
+            assert!(page.contains(&format!("`cargo xtask bench --only {name}`")), "{name}");
         }
     }
-    let time = begun.elapsed();
-    let mut printed = String::new();
-    if let Some(mut output) = child.stdout.take() {
-        output
-            .read_to_string(&mut printed)
-            .context(|| "what muster refresh printed cannot be read".into())?;
-    }
-    let said = printed.lines().find(|line| line.starts_with("read: ")).unwrap_or_default().to_owned();
-    Ok(Refreshed { time, memory_kib, said })
-}
-
-/// One account fewer: not the last lines, which are there to be refused.
-fn drop_line(file: &Path) -> Result<()> {
-    edit(file, |bytes| {
-        let ends: Vec<_> =
-            bytes.iter().enumerate().rev().filter(|(_, byte)| **byte == b'\n').take(20).collect();
-        let (end, begin) = (ends.get(10)?.0, ends.get(11)?.0);
-        Some([&bytes[..begin], &bytes[end..]].concat())
-    })
-}
-
-/// The last person who is there goes on leave.
-fn send_on_leave(file: &Path) -> Result<()> {
-    edit(file, |bytes| {
-        let at = bytes.windows(6).rposition(|word| word == b"Active")?;
-        Some([&bytes[..at], b"On leave", &bytes[at + 6..]].concat())
-    })
-}
-
-fn edit(file: &Path, change: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Result<()> {
-    let name = file.display();
-    let before = std::fs::read(file).context(|| format!("{name} cannot be read"))?;
-    let after = change(&before).ok_or_else(|| Failure::new(format!("{name} has nothing to change")))?;
-    std::fs::write(file, after).context(|| format!("{name} cannot be written"))
-}
-
-/// Starts, waits, fetches; prints a line.
-fn measure_report(api: &Api, what: &str, report: &Report) -> Result<()> {
-    let begun = Instant::now();
-    let id = api.start(report)?;
-    let rows = wait(api, &id)?;
-    let time = begun.elapsed();
-    let file = api.csv(&id)?;
-    let per_second = rows as f64 / time.as_secs_f64();
-    let mebibytes = file.body.len() as f64 / f64::from(1 << 20);
-    println!("{:<34} {:>9.2} s {rows:>10} {per_second:>12.0} {mebibytes:>8.1}", what, time.as_secs_f64());
-    Ok(())
-}
-
-/// Rows of the task once it succeeded.
-fn wait(api: &Api, id: &str) -> Result<u64> {
-    let begun = Instant::now();
-    loop {
-        match api.outcome(id)? {
-            Some(outcome) if outcome.has_file() => return Ok(outcome.rows),
-            Some(outcome) => return Err(Failure::new(format!("task {id} ended as {}", outcome.status))),
-            None if begun.elapsed() > PATIENCE => {
-                return Err(Failure::new(format!("task {id} has not ended within {PATIENCE:?}")));
-            }
-            None => sleep(Duration::from_micros(500)),
-        }
-    }
-}
-
-/// Median and 99th percentile of the time from sending a start to seeing its success.
-fn latency(house: &House, server: &Server, starts: usize) -> Result<(Duration, Duration)> {
-    let api = server.connect(&house.user)?;
-    let reports = house.reports();
-    let small =
-        reports.iter().find(|report| report.kind == "ORPHAN_IDENTITIES").expect("it is one of the six");
-    let mut times = Vec::with_capacity(starts);
-    for _ in 0..starts.max(1) {
-        let begun = Instant::now();
-        let id = api.start(small)?;
-        wait(&api, &id)?;
-        times.push(begun.elapsed());
-    }
-    times.sort();
-    let at = |percent: usize| times[(times.len() * percent).div_ceil(100).saturating_sub(1)];
-    Ok((at(50), at(99)))
-}
-
-fn milliseconds(time: Duration) -> f64 {
-    time.as_secs_f64() * 1_000.0
-}
-
-fn processors() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }

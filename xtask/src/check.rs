@@ -1,18 +1,18 @@
-//! `cargo xtask check`: what must hold before anything is built for real. The quickest comes first.
+//! `cargo xtask check`: what must hold before the tests are built. The quickest check runs first.
 
-use crate::command;
-use crate::failure::Result;
 use crate::setup;
 use crate::tidy;
-use crate::workspace::{Workspace, cargo, must_run_everything};
+use muster_harness::command;
+use muster_harness::failure::Result;
+use muster_harness::workspace::{Workspace, cargo, must_run_everything};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-/// How long the database of advisories may take to arrive; it comes from a git host, which not every machine reaches.
+/// How long the fetch of the database of advisories may take. It is on a git host, which not every machine can reach.
 const FETCH_MAX: Duration = Duration::from_secs(180);
 
-/// Tidy, formatting, lints, and what is known of the dependencies. Whether all of it is in order.
+/// Checks tidy, formatting, lints, and what is known about the dependencies. Whether all of it is in order.
 pub fn run(workspace: &Workspace) -> Result<bool> {
     let tidy = tidy::run(workspace)?;
     let in_root = |arguments: &[&str]| {
@@ -28,7 +28,7 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
     Ok(tidy && dependencies)
 }
 
-/// Asks cargo-deny, which is built the first time. Whether it found nothing.
+/// Runs cargo-deny, which is built the first time. Whether it found nothing.
 fn dependencies(workspace: &Workspace) -> Result<bool> {
     let program = match setup::cargo_deny(workspace) {
         Ok(program) => program,
@@ -43,7 +43,7 @@ fn dependencies(workspace: &Workspace) -> Result<bool> {
     };
     let bans = asked(workspace, &program, &["check", "bans", "licenses", "sources"])?;
     let mut fetch = deny(workspace, &program, &["fetch", "db"]);
-    // Whoever has no access is not to be asked for a password.
+    // A host that wants a password must not ask for one.
     if !command::quietly_within(fetch.env("GIT_TERMINAL_PROMPT", "0"), FETCH_MAX)? {
         println!("skip  advisories: the database of advisories (RustSec) could not be fetched");
         return Ok(bans);
@@ -51,7 +51,7 @@ fn dependencies(workspace: &Workspace) -> Result<bool> {
     Ok(asked(workspace, &program, &["--offline", "check", "advisories"])? && bans)
 }
 
-/// Whether this check passes; says so in a line.
+/// Runs a check and prints a line about it. Whether it passes.
 fn asked(workspace: &Workspace, program: &Path, arguments: &[&str]) -> Result<bool> {
     match command::run(&mut deny(workspace, program, arguments)) {
         Ok(()) => {
@@ -67,7 +67,7 @@ fn asked(workspace: &Workspace, program: &Path, arguments: &[&str]) -> Result<bo
 
 fn deny(workspace: &Workspace, program: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(program);
-    // It asks cargo for the packages: of this lock file, as everything else.
+    // It asks cargo for the packages, which must be those of the lock file.
     command.args(["--locked", "--log-level", "warn"]).args(arguments).current_dir(&workspace.root);
     command
 }

@@ -1,23 +1,33 @@
 //! `cargo xtask docs`: docs/reports.md, written from the report definitions, and docs/limits.md, from the code.
 //!
-//! Definitions and code are what runs; the documents are what people read. Tidy fails when they differ. The pages of the
-//! engine are written by tests of the engine, which has the declarations as values; the same tests fail when a page is stale.
+//! Definitions and code are what runs; the documents are what people read. Tidy fails when they differ. The pages of tables,
+//! of steps of a refresh and of settings are written by tests of the engine and of `muster`, which have the declarations as
+//! values; the same tests fail when a page is stale.
 
 mod limits;
 
-use crate::command;
-use crate::failure::{Context, Failure, Result};
 use crate::tidy::files::Files;
-use crate::workspace::{Workspace, cargo};
+use muster_harness::command;
+use muster_harness::failure::{Context, Failure, Result};
+use muster_harness::workspace::{Workspace, cargo};
 use std::fmt::Write;
 use toml::{Table, Value};
 
 const DOCUMENT: &str = "docs/reports.md";
 const DEFINITIONS: &str = "crates/reports/definitions";
 
-/// Writes the pages of the engine. The binary is named for its features, with which everything is built already.
-const ENGINE_PAGES: [&str; 8] =
-    ["test", "--release", "--package", "muster", "--package", "muster-engine", "--lib", "the_page_of"];
+/// The tests that write pages. The binary is built with the features of the service, with which everything is built already.
+const PAGES: [&str; 9] = [
+    "test",
+    "--release",
+    "--package",
+    "muster",
+    "--package",
+    "muster-engine",
+    "--lib",
+    "--bins",
+    "the_page_of",
+];
 
 const HEAD: &str = "\
 # Reports
@@ -37,11 +47,13 @@ says ([messages.md](messages.md)). Otherwise it is FAILURE and has no file.
 
 /// Writes the documents.
 pub fn write(workspace: &Workspace) -> Result<()> {
+    // First, because the page of limits has rows of the page of settings.
+    command::run(cargo().current_dir(&workspace.root).env("UPDATE_PAGES", "1").args(PAGES))?;
     for (document, text) in texts(workspace)? {
         let path = workspace.root.join(document);
         std::fs::write(&path, text).context(|| format!("{} cannot be written", path.display()))?;
     }
-    command::run(cargo().current_dir(&workspace.root).env("UPDATE_PAGES", "1").args(ENGINE_PAGES))
+    Ok(())
 }
 
 fn texts(workspace: &Workspace) -> Result<[(&'static str, String); 2]> {

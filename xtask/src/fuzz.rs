@@ -1,15 +1,15 @@
 //! `cargo xtask fuzz`: every target of `fuzz/`, with libFuzzer, for a given time each.
 //!
-//! Why in addition to the tests: a test gives the kept inputs of `fuzz/corpus` to the same functions; here the fuzzer
-//! looks for further ones. What it finds stays under the target directory and is the beginning of the next run; `--keep` writes a
-//! small set that reaches as much into `fuzz/corpus`.
+//! Why in addition to the tests: a test passes the kept inputs of `fuzz/corpus` to the same functions; here the fuzzer looks
+//! for further inputs. What it finds stays below the target directory, and the next run begins with it. `--keep` writes a
+//! small set of inputs that reach as much code to `fuzz/corpus`.
 
 mod report;
 
-use crate::command;
-use crate::failure::{Context, Failure, Result};
 use crate::setup;
-use crate::workspace::{Workspace, cargo};
+use muster_harness::command;
+use muster_harness::failure::{Context, Failure, Result};
+use muster_harness::workspace::{Workspace, cargo};
 use report::Ended;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -23,20 +23,20 @@ pub struct Options {
     /// Seconds for each target
     #[arg(long, default_value_t = 60)]
     pub seconds: u64,
-    /// Write a small set of the inputs that were found into the kept ones
+    /// Add a small set of the inputs that were found to the kept ones
     #[arg(long)]
     pub keep: bool,
 }
 
-/// Longest input that is tried, in bytes; the format's own bounds have tests of their own.
+/// Longest input that is tried, in bytes. The limits of the formats have other tests.
 const INPUT_BYTES_MAX: usize = 4096;
 /// Longest input that is kept, in bytes.
 const KEPT_BYTES_MAX: usize = 1024;
-/// Most inputs that are kept of a target, the smallest first.
+/// Most inputs that are kept for a target, the smallest first.
 const KEPT_MAX: usize = 60;
-/// Longest time that one input may take, in seconds by the clock: on a busy machine a moment may be long.
+/// Longest time that one input may take, in seconds of real time: much, because the machine may be busy.
 const TIME_MAX_S: u64 = 60;
-/// Memory that one input may lead to, in megabytes.
+/// Memory that one input may need, in megabytes.
 const MEMORY_MAX_MB: u64 = 1024;
 
 /// Runs the targets and prints a table. Whether none crashed.
@@ -67,7 +67,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     Ok(sound)
 }
 
-/// Names of the targets, as the package has them.
+/// Names of the targets, from the package's manifest.
 fn targets(workspace: &Workspace) -> Result<Vec<String>> {
     let path = workspace.root.join("fuzz/Cargo.toml");
     let text = std::fs::read_to_string(&path).context(|| format!("{} cannot be read", path.display()))?;
@@ -78,8 +78,8 @@ fn targets(workspace: &Workspace) -> Result<Vec<String>> {
 
 /// Builds every target; the folder of their programs.
 ///
-/// Without a sanitizer, so that a stable compiler is enough: no crate of ours has unsafe code, and what is looked for
-/// are broken promises and panics.
+/// Without a sanitizer, so that a stable compiler is enough: no crate of ours has unsafe code, and the fuzzer looks for
+/// broken promises and panics.
 fn built(workspace: &Workspace) -> Result<PathBuf> {
     let folder = workspace.cache()?.join("fuzz");
     let program = setup::cargo_fuzz(workspace)?;
@@ -97,7 +97,7 @@ fn built(workspace: &Workspace) -> Result<PathBuf> {
     Ok(folder.join(host).join("release"))
 }
 
-/// Where the inputs that were found, and the crashes, of a target are.
+/// The folder with the inputs that were found for a target, and its crashes.
 fn work(workspace: &Workspace, target: &str) -> Result<PathBuf> {
     made(workspace.cache()?.join("fuzz-found").join(target))
 }
@@ -129,7 +129,7 @@ fn fuzzed(workspace: &Workspace, program: &Path, target: &str, seconds: u64) -> 
     Ok(Ended::read(&String::from_utf8_lossy(&text), succeeded, &log))
 }
 
-/// Runs with both outputs in a file, the panics of what is fuzzed included. Whether the status is 0.
+/// Runs a command whose two outputs, with the panics of what is fuzzed, are written to a file. Whether the status is 0.
 fn logged(command: &mut Command, log: &Path) -> Result<bool> {
     let unwritable = || format!("{} cannot be written", log.display());
     let out = File::create(log).context(unwritable)?;
@@ -140,7 +140,7 @@ fn logged(command: &mut Command, log: &Path) -> Result<bool> {
     Ok(status.success())
 }
 
-/// Adds a small set of the inputs that were found to the kept ones: what reaches further than those.
+/// Adds a small set of the inputs that were found to the kept ones: those that reach further.
 fn keep(workspace: &Workspace, program: &Path, target: &str) -> Result<()> {
     let work = work(workspace, target)?;
     let kept = kept(workspace, target);
@@ -179,7 +179,7 @@ mod tests {
     use super::*;
     use crate::tidy::files::Files;
 
-    /// A target that nobody replays would be fuzzed and never tested.
+    /// A target that no test replays would be fuzzed and never tested.
     #[test]
     fn each_target_has_kept_inputs_and_a_test_that_gives_them() {
         let workspace = Workspace::find().expect("this repository");

@@ -1,38 +1,26 @@
 //! Tasks of this repository: `cargo xtask check|tidy|docs|test|clients|kill|faults|relay|hostile|fuzz|bench`.
 //!
-//! Why a program and not scripts: the same commands on every machine, with types and without a shell.
-//! It knows the service only from outside, as a process and over HTTP, so it builds in seconds and what
-//! it finds is what a user would find.
+//! Why a program and not scripts: the same commands on every machine, with types and without a shell. The tasks that
+//! start the service are in `crates/harness`, which knows the service only from outside, as a process and over HTTP. So
+//! this program builds in seconds, and what it finds is what a user would find.
 //!
-//! Invariants: it ends only processes that it started, by their own handles; it writes only under the
-//! target directory and its own temporary folders, except that `docs` writes the generated document,
-//! `fuzz --keep` writes kept inputs, and `test` may install Debian packages when it runs as root.
+//! Invariants: it ends only processes that it started, by their own handles. It writes only below the target directory
+//! and into its own temporary folders, with these exceptions: `docs` writes the generated documents, `bench` writes docs/performance.md, `fuzz --keep` writes
+//! kept inputs, and tasks that need Debian packages install them if they run as root.
 
-mod api;
 mod bench;
 mod check;
-mod clients;
-mod command;
 mod docs;
-mod failure;
-mod faults;
 mod fuzz;
-mod hostile;
-mod kill;
-mod random;
-mod relay;
-mod server;
 mod setup;
-mod tally;
 mod test;
 mod tidy;
-mod twice;
-mod workspace;
 
 use clap::{Parser, Subcommand};
-use failure::Result;
+use muster_harness::failure::Result;
+use muster_harness::workspace::Workspace;
+use muster_harness::{clients, faults, hostile, kill, relay};
 use std::process::ExitCode;
-use workspace::Workspace;
 
 /// Tasks of this repository.
 #[derive(Debug, Parser)]
@@ -44,7 +32,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Task {
-    /// Formatting, lints, tidy, and what is known of the dependencies
+    /// Formatting, lints, tidy, and what is known about the dependencies
     Check,
     /// Crate edges, import circles, paths and commands in documents, sizes of files, forbidden words
     Tidy,
@@ -56,15 +44,15 @@ enum Task {
     Clients(clients::Options),
     /// Kill the running service again and again and check that nothing accepted was lost
     Kill(kill::Options),
-    /// Break things under the service in every way at hand, and hold what happened against ten rules
+    /// Break things under the service in many ways, and check what happened against ten rules
     Faults(faults::Options),
     /// Pass audit events on to a real broker through outages and kills, and under TLS and SASL
     Relay(relay::Options),
-    /// Send requests made from our OpenAPI document, and hold the answers against it
+    /// Send requests made from our OpenAPI document, and compare the answers with it
     Hostile(hostile::Options),
     /// Fuzz everything that hostile input reaches, with coverage as the guide
     Fuzz(fuzz::Options),
-    /// Time and memory of a refresh and of every report on a large organisation
+    /// Time and memory on a large organisation, beside other programs that do the same
     Bench(bench::Options),
 }
 
@@ -79,7 +67,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether everything that was asked for is in order.
+/// Runs a task. Whether everything is in order.
 fn run(task: Task) -> Result<bool> {
     let workspace = Workspace::find()?;
     match task {

@@ -1,18 +1,14 @@
 //! `cargo xtask test`: everything, with one line of totals at the end.
 
-use crate::clients;
-use crate::command;
-use crate::failure::Result;
-use crate::faults;
-use crate::hostile;
 use crate::setup;
-use crate::tally::{Programs, Tally};
-use crate::twice;
-use crate::workspace::{Workspace, cargo, must_run_everything};
+use muster_harness::failure::Result;
+use muster_harness::tally::{CargoOutput, Tally};
+use muster_harness::workspace::{Workspace, cargo, must_run_everything};
+use muster_harness::{clients, command, faults, hostile, install, twice};
 use std::ffi::OsString;
 
-/// The worker is tested by itself: its virtual time is a feature of tokio that would build everything above
-/// tokio, DataFusion included, a second time.
+/// The worker is tested by itself: its virtual time is a feature of tokio, and with this feature everything above tokio,
+/// DataFusion included, would be built a second time.
 const RUNS: [&[&str]; 2] = [
     &["test", "--release", "--workspace", "--exclude", "muster-worker", "--no-fail-fast"],
     &["test", "--package", "muster-worker"],
@@ -22,9 +18,9 @@ const RUNS: [&[&str]; 2] = [
 pub fn run(workspace: &Workspace) -> Result<bool> {
     let mut tally = Tally::default();
     let lucene = setup::lucene();
-    let postgres = setup::postgres();
+    let postgres = install::postgres();
     let delta = setup::python_with_delta(workspace);
-    let kafka = setup::python_with_kafka(workspace);
+    let kafka = install::python_with_kafka(workspace);
     let binary = workspace.binary(None)?;
 
     if let Err(failure) = &lucene {
@@ -43,7 +39,7 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
             must_run_everything(),
         );
     }
-    // What is there must be used: a test that skips itself then fails.
+    // What is installed must be used: a test that skips itself then fails.
     let needed = |is_there: bool| is_there.then(|| OsString::from("1"));
     let required = [
         ("MUSTER_REQUIRE_LUCENE", needed(lucene.is_ok())),
@@ -77,9 +73,9 @@ fn cargo_test(
     for (variable, value) in required {
         tests.envs(value.iter().map(|value| (variable, value)));
     }
-    let mut programs = Programs::default();
-    let succeeded = command::watch(&mut tests, |line| programs.read(line))?;
-    let mut counted = programs.end();
+    let mut output = CargoOutput::default();
+    let succeeded = command::watch(&mut tests, |line| output.read(line))?;
+    let mut counted = output.end();
     if !succeeded && counted.failed == 0 {
         println!("FAIL  cargo test ended before its tests did");
         counted.failed += 1;

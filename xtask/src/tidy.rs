@@ -3,6 +3,7 @@
 //! Each rule is a module with one function from the repository to the list of its faults.
 
 mod circles;
+mod comments;
 mod documents;
 mod edges;
 pub mod files;
@@ -11,19 +12,19 @@ mod licences;
 mod markdown;
 mod messages;
 mod sizes;
-mod source;
 mod words;
 
 use crate::docs;
-use crate::failure::Result;
-use crate::workspace::Workspace;
+use muster_harness::failure::Result;
+use muster_harness::workspace::Workspace;
 
 /// Checks every rule and prints the faults. Whether there was none.
 pub fn run(workspace: &Workspace) -> Result<bool> {
     let files = files::Files::read(workspace)?;
-    let rules: [(&str, Vec<String>); 8] = [
+    let rules: [(&str, Vec<String>); 9] = [
+        ("comments", comments::faults(&files)),
         ("crate edges", edges::faults(workspace, &files)?),
-        ("documents", documents::faults(workspace, &files)?),
+        ("documents", documents::faults(&files)),
         ("generated documents", docs::faults(workspace)?),
         ("import circles", circles::faults(&files)),
         ("licences", licences::faults(workspace, &files)?),

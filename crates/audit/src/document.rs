@@ -1,7 +1,7 @@
 //! An event as a document of the published service's shape (EventDocument in tests/published/search-document-schemas.yaml).
 
 use chrono::SecondsFormat;
-use muster_reports::ports::AuditEvent;
+use muster_reports::audit::AuditEvent;
 use serde_json::{Value, json};
 
 /// The document, as searches find it too, with the attributes that say where it comes from.

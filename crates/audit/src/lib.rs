@@ -12,8 +12,9 @@
 
 mod document;
 mod producer;
+mod settings;
 
-pub use producer::{Properties, PropertyError};
+pub use settings::{Properties, PropertyError, RelaySettings};
 
 use chrono::{DateTime, Utc};
 use muster_reports::audit::{AuditOperation, ChainedEvent};
@@ -22,29 +23,7 @@ use muster_reports::ids::{TenantId, WorkerId};
 use muster_reports::ports::{AuditTrail, Backlog, Clock, ParkedEvent, RelayLog};
 use producer::{DeliveryOutcome, Producer};
 use std::sync::Arc;
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
-
-/// Where events go, and rhythms.
-#[derive(Debug, Clone)]
-pub struct RelaySettings {
-    /// How Kafka is reached.
-    pub properties: Properties,
-    /// The topic.
-    pub topic: String,
-    /// `attributes.org` and `attributes.pod` of the documents.
-    pub org: String,
-    /// See `org`.
-    pub pod: String,
-    /// Events sent at a time.
-    pub batch_max: u32,
-    /// How long a relay that has nothing to do, or does not lead, waits before it looks again.
-    pub poll: Duration,
-    /// Longest wait after failures; the first is `poll`, doubled for each one after it.
-    pub pause_most: Duration,
-    /// How long a batch may take before what is not acknowledged counts as failed. A lease outlasts it.
-    pub delivery: Duration,
-}
 
 /// One relay of this process.
 pub struct Relay {

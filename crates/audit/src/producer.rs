@@ -1,77 +1,23 @@
 //! Sending a batch and knowing what became of each event.
 
-use crate::{RelaySettings, document};
-use muster_reports::audit::ChainedEvent;
+use crate::document;
+use crate::settings::{PropertyError, RelaySettings};
+use muster_reports::audit::{AuditEvent, ChainedEvent};
 use muster_reports::ids::TenantId;
-use muster_reports::ports::AuditEvent;
 use rdkafka::ClientContext;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
-use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-/// What the relay itself decides, because its promise rests on it.
-const FIXED: [&str; 4] = ["acks", "request.required.acks", "enable.idempotence", "message.timeout.ms"];
-
 /// Behind a reason where no broker gave one and connections are in clear: a listener of TLS waits for a handshake, and the
 /// client for an answer.
 const IN_CLEAR: &str =
     "; no broker says why: security.protocol has no TLS, which a listener may be waiting for";
-
-/// How Kafka is reached: properties of librdkafka, by name.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Properties(BTreeMap<String, String>);
-
-impl fmt::Debug for Properties {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Values may be passwords.
-        f.debug_set().entries(self.0.keys()).finish()
-    }
-}
-
-/// Properties that cannot be used. Never holds a value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PropertyError(String);
-
-impl fmt::Display for PropertyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for PropertyError {}
-
-impl Properties {
-    /// Checks what can be checked without Kafka.
-    ///
-    /// # Errors
-    /// When no broker is named, or a property is one that the relay decides itself.
-    pub fn new(properties: BTreeMap<String, String>) -> Result<Self, PropertyError> {
-        if !properties.contains_key("bootstrap.servers") {
-            return Err(PropertyError("bootstrap.servers is missing: expected host:port of brokers".into()));
-        }
-        match FIXED.into_iter().find(|fixed| properties.contains_key(*fixed)) {
-            Some(fixed) => {
-                Err(PropertyError(format!("the relay sets {fixed} itself: expected it to be left out")))
-            }
-            None => Ok(Self(properties)),
-        }
-    }
-
-    /// Whether connections have no TLS; librdkafka does not ask for it where nothing is said.
-    fn in_clear(&self) -> bool {
-        !self
-            .0
-            .get("security.protocol")
-            .is_some_and(|protocol| protocol.to_ascii_lowercase().ends_with("ssl"))
-    }
-}
 
 /// What became of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -260,7 +206,7 @@ fn headers(event: &AuditEvent) -> OwnedHeaders {
 fn kafka(settings: &RelaySettings) -> Result<ThreadedProducer<Deliveries>, PropertyError> {
     let mut config = ClientConfig::new();
     config.set("client.id", "muster").set("compression.type", "lz4").set("linger.ms", "5");
-    for (name, value) in &settings.properties.0 {
+    for (name, value) in settings.properties.entries() {
         config.set(name, value);
     }
     config
@@ -271,8 +217,8 @@ fn kafka(settings: &RelaySettings) -> Result<ThreadedProducer<Deliveries>, Prope
     config.create_with_context(Deliveries::default()).map_err(|error| {
         // Its other fields hold the value, which may be a password.
         let KafkaError::ClientConfig(_, reason, name, _) = error else {
-            return PropertyError(error.to_string());
+            return PropertyError::new(error.to_string());
         };
-        PropertyError(format!("{name}: {reason}"))
+        PropertyError::new(format!("{name}: {reason}"))
     })
 }

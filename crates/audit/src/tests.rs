@@ -4,7 +4,7 @@
 
 use super::*;
 use chrono::TimeDelta;
-use muster_reports::ports::AuditEvent;
+use muster_reports::audit::AuditEvent;
 use muster_reports::trace::Trace;
 use muster_testkit::servers::ReservedPort;
 use muster_testkit::{MemoryStore, TestClock, build};
@@ -17,6 +17,7 @@ use rdkafka::producer::DefaultProducerContext;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 type Cluster = MockCluster<'static, DefaultProducerContext>;
 

@@ -32,6 +32,7 @@ mod configuration;
 mod download;
 mod error;
 mod extensions;
+mod retry;
 mod token;
 mod transport;
 

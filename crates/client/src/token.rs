@@ -2,7 +2,7 @@
 
 use crate::configuration::Credentials;
 use crate::error::{Error, Refusal};
-use crate::transport::{Wait, retried};
+use crate::retry::{Wait, retried};
 use muster_wire::TokenAnswer;
 use reqwest::{Client, Url};
 use std::time::{Duration, Instant};

@@ -1,18 +1,11 @@
-//! Sending requests: bearer token, bounded retries, `Retry-After`, one renewal after a 401.
-//!
-//! Every operation may be repeated: reads change nothing, a start answers the running task, and a
-//! cancelled report may be cancelled again.
+//! Sending requests: addresses, bearer token, one renewal after a 401.
 
 use crate::configuration::Configuration;
 use crate::error::{Error, Refusal};
+use crate::retry::{Wait, retried};
 use crate::token::Tokens;
-use reqwest::header::RETRY_AFTER;
 use reqwest::redirect::Policy;
 use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode, Url};
-use std::time::Duration;
-
-/// The first wait where the service does not say how long; doubled with each repetition.
-const FIRST_WAIT: Duration = Duration::from_millis(200);
 
 /// Where the operations are that the published API has not.
 const EXTENSIONS_PATH: &str = "muster/v1/reports";
@@ -22,13 +15,6 @@ const RESULTS_PATH: &str = "muster/v1/results";
 
 /// Where the key of evidence packages is.
 const EVIDENCE_KEY_PATH: &str = "muster/v1/evidence-key";
-
-/// How often and how long to wait.
-#[derive(Debug, Clone)]
-pub(crate) struct Wait {
-    pub(crate) retries_max: u32,
-    pub(crate) wait_max: Duration,
-}
 
 pub(crate) struct Transport {
     pub(crate) http: Client,
@@ -119,44 +105,6 @@ fn extended(base: &Url, segments: &[&str]) -> Url {
         path.extend(segments);
     }
     url
-}
-
-/// Sends until there is an answer that is not "later", at most `retries_max` times more.
-pub(crate) async fn retried<F, Fut>(wait: &Wait, send: F) -> Result<Response, Error>
-where
-    F: Fn() -> Fut,
-    Fut: Future<Output = reqwest::Result<Response>>,
-{
-    let mut retries = 0;
-    loop {
-        let outcome = send().await;
-        let asked = match &outcome {
-            Ok(response) if later(response) => retry_after(response),
-            Err(error) if error.is_connect() || error.is_request() => None,
-            Ok(_) | Err(_) => return outcome.map_err(Error::transport),
-        };
-        if retries == wait.retries_max {
-            return outcome.map_err(Error::transport);
-        }
-        let pause = asked.unwrap_or(FIRST_WAIT * 2u32.saturating_pow(retries)).min(wait.wait_max);
-        tokio::time::sleep(pause).await;
-        retries += 1;
-    }
-}
-
-/// Whether the same request may be answered otherwise soon. A 503 says so by `Retry-After`: without it somebody has to
-/// mend something first, and whoever waits learns the reason late.
-fn later(response: &Response) -> bool {
-    match response.status() {
-        StatusCode::TOO_MANY_REQUESTS | StatusCode::BAD_GATEWAY | StatusCode::GATEWAY_TIMEOUT => true,
-        StatusCode::SERVICE_UNAVAILABLE => response.headers().contains_key(RETRY_AFTER),
-        _ => false,
-    }
-}
-
-fn retry_after(response: &Response) -> Option<Duration> {
-    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
-    Some(Duration::from_secs(seconds))
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
-//! Two snapshots compared: identities and accounts that were added, removed or changed, attribute by attribute.
+//! Compares two snapshots: identities and accounts that were added, removed or changed, attribute by attribute.
 //!
-//! One plan joins both versions of a table by id, keeps the rows whose content digests differ, and sorts
-//! them; what changed in a row is found batch by batch on the way out. The join is by merging, which spills
-//! like the sorts before it, so that memory does not grow with the tables.
+//! One plan joins both versions of a table by id, keeps the rows whose content digests differ, and sorts them. The
+//! differences within a row are found batch by batch when rows are read. The join is a sort-merge join, which spills,
+//! so memory does not grow with the tables.
 
 use crate::declared::{ACCOUNTS, Column, Compared, Holds, IDENTITIES, Table};
 use crate::error::{EngineError, Result};
 use crate::functions::{AttributesColumn, cell, strings};
 use crate::order::{Ordered, SortKey};
-use crate::rows::{ReportRows, Shape};
+use crate::rows::{BatchConverter, ReportRows};
 use crate::session::{Engine, with_spilling_joins};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArray, StringBuilder};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -18,25 +18,25 @@ use muster_reports::SnapshotManifest;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Columns of the rows of a comparison, all of them texts. A row of something that was added or removed has no
-/// attribute; of a multi-valued attribute the values are joined as in reports.
+/// Columns of a comparison, all of them texts. If an object was added or removed, `attribute` is null. The values of a
+/// multi-valued attribute are joined as in reports.
 pub const COLUMNS: [&str; 8] = ["object", "change", "id", "source", "name", "attribute", "old", "new"];
 
 /// The tables that are compared, in this order.
-const KINDS: [&str; 2] = [IDENTITIES, ACCOUNTS];
+const COMPARED_TABLES: [&str; 2] = [IDENTITIES, ACCOUNTS];
 
-/// One kind of object, and how its table is read.
-struct Kind {
+/// A table that is compared, and how it is read.
+struct ComparedTable {
     table: &'static str,
     declared: Compared,
-    /// Name in the comparison, and the column.
+    /// Texts: name in the comparison, and column.
     texts: Vec<(&'static str, &'static str)>,
-    /// Columns of lists.
+    /// Lists: name in the comparison, and column.
     lists: Vec<(&'static str, &'static str)>,
 }
 
-impl Kind {
-    /// A table's rows as its declaration has them compared.
+impl ComparedTable {
+    /// From the table's declaration; `None` if it is not compared.
     fn of(table: &Table) -> Option<Self> {
         let shown = |column: &Column| Some((column.shown?, column.name));
         let of = |is_it: fn(Holds) -> bool| {
@@ -52,8 +52,8 @@ impl Kind {
 }
 
 impl Engine {
-    /// What differs from `old` to `new`: identities by name, then accounts by source and native identity, each
-    /// with its attributes by name.
+    /// The differences from `old` to `new`: identities by name, then accounts by source and native identity, each with
+    /// its attributes by name.
     ///
     /// # Errors
     /// When a table of either snapshot cannot be opened, or the engine has stopped.
@@ -64,7 +64,7 @@ impl Engine {
     ) -> Result<ReportRows> {
         let context = self.session();
         let mut frames = Vec::new();
-        for kind in KINDS.into_iter().filter_map(|table| Kind::of(Table::of(table))) {
+        for kind in COMPARED_TABLES.into_iter().filter_map(|table| ComparedTable::of(Table::of(table))) {
             for (side, manifest) in [("old", old), ("new", new)] {
                 let provider = self.table_of(manifest, kind.table).await?;
                 let alias = format!("{side}_{}", kind.table);
@@ -76,8 +76,8 @@ impl Engine {
             let keys = ["in_source", "known_as", "id"].map(SortKey::column).to_vec();
             let frame =
                 Ordered::new(differing, columns, keys).map_err(|e| EngineError::plan("comparison", e))?;
-            let shape: Shape = Box::new(move |batch| Ok(vec![kind.changes(&batch)?]));
-            frames.push((frame, shape));
+            let convert: BatchConverter = Box::new(move |batch| Ok(vec![kind.changes(&batch)?]));
+            frames.push((frame, convert));
         }
         ReportRows::start(self, "comparison", schema(), frames)
     }
@@ -87,8 +87,8 @@ fn schema() -> SchemaRef {
     Arc::new(Schema::new(COLUMNS.map(|name| Field::new(name, DataType::Utf8, true)).to_vec()))
 }
 
-impl Kind {
-    /// One row for each object that is not the same on both sides, its columns twice.
+impl ComparedTable {
+    /// One row for each object that differs, with the columns of both sides.
     async fn differing(&self, context: &SessionContext) -> Result<DataFrame> {
         let columns: Vec<&str> = self.texts.iter().chain(&self.lists).map(|(_, column)| *column).collect();
         let texts =
@@ -122,7 +122,7 @@ impl Kind {
         context.sql(&sql).await.map_err(|e| EngineError::plan("comparison", e))
     }
 
-    /// The rows of a comparison for a batch of differing objects.
+    /// The rows of the comparison for a batch of differing objects.
     fn changes(&self, batch: &RecordBatch) -> Result<RecordBatch> {
         let failed = |e| EngineError::plan("comparison", e);
         let text = |name: &str| column(batch, name).and_then(|column| texts(&column));
@@ -175,7 +175,7 @@ impl Kind {
     }
 }
 
-/// A column of either side.
+/// A column of one side.
 enum Cells {
     Texts(StringArray),
     Lists(ArrayRef),

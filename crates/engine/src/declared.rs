@@ -1,9 +1,9 @@
-//! The identity tables, each declared once: what a row is, the columns, and what the program does with them.
+//! The declarations of the identity tables: what a row is, the columns, and what the program does with them.
 //!
-//! From a declaration come the Arrow schema, the division into files (`pieces`), the comparison that finds out which rows
-//! changed (`refresh/extent`), `snapshot compare`, what a limited caller sees (`scope`), and docs/tables.md.
-//! `declared/tables.rs` has the declarations. A plan makes the rows; where it lacks a declared column, writing the table
-//! fails.
+//! The declarations determine the Arrow schema, the partitions (`partitions`), which rows count as changed
+//! (`refresh/incremental`), `snapshot compare`, what a limited caller sees (`scope`), and docs/tables.md.
+//! `declared/tables.rs` has the declarations. A plan produces the rows; if it lacks a declared column, writing the
+//! table fails.
 #![expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types, and documents few of them")]
 
 #[cfg(test)]
@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 pub(crate) use tables::{ACCOUNTS, COUNTS, IDENTITIES};
 
-/// Every table of a snapshot, the tables of documents last.
+/// Every table of a snapshot. The tables of documents are last.
 pub const TABLES: [&str; 14] = {
     let mut names = [""; tables::DECLARED.len()];
     let mut at = 0;
@@ -40,24 +40,24 @@ pub(crate) struct Table {
     pub(crate) row: &'static str,
     /// Its columns, in their order.
     pub(crate) columns: Columns,
-    /// Which rows a caller sees who may see the rows of some sources only.
+    /// Which rows a caller sees whose data scope is limited to some sources.
     pub(crate) in_view: InView,
-    /// How a refresh writes it.
+    /// How a refresh writes the table.
     pub(crate) writing: Writing,
-    /// The relation of a refresh that has its rows; of a table that only grows, the new ones.
+    /// The relation of the refresh that has the table's rows. For a table that only grows, it has the new rows.
     pub(crate) rows: &'static str,
-    /// Whether a refresh reads the last version, as `prev_` and the table's name.
+    /// Whether a refresh reads the previous version, as `prev_` and the table's name.
     pub(crate) read_again: bool,
-    /// What is lost where the table is damaged, if sources cannot give it again.
+    /// What is lost if the table is damaged and cannot be recomputed from the sources; `None` if it can be recomputed.
     pub(crate) only_here: Option<&'static str>,
-    /// How `snapshot compare` shows its rows, if it does.
+    /// How `snapshot compare` shows the rows; `None` if it does not.
     pub(crate) compared: Option<Compared>,
 }
 
 /// The columns of a table.
 #[derive(Clone, Copy)]
 pub(crate) enum Columns {
-    /// These.
+    /// Columns that are listed in the declaration.
     Listed(&'static [Column]),
     /// The fields of a type of document.
     Documents(DocumentType),
@@ -69,11 +69,11 @@ pub(crate) struct Column {
     pub(crate) name: &'static str,
     /// The type of its values.
     pub(crate) holds: Holds,
-    /// How a refresh learns that it changed.
+    /// How a refresh detects a change of the column.
     pub(crate) change: Change,
-    /// What `snapshot compare` calls it; `None` where a change of it is not shown.
+    /// Name in `snapshot compare`; `None` if changes of the column are not shown.
     pub(crate) shown: Option<&'static str>,
-    /// What it says, for authors of reports.
+    /// Meaning, for authors of reports.
     #[cfg_attr(not(test), expect(dead_code, reason = "docs/tables.md has it"))]
     pub(crate) meaning: &'static str,
 }
@@ -97,46 +97,46 @@ pub(crate) enum Holds {
     Attributes,
 }
 
-/// How a refresh learns that a column of a row is not what it was.
+/// How a refresh detects that a column of a row has changed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
-    /// Never: the row is known by it.
+    /// Never: it is the row's key.
     Key,
-    /// By the digest over the content, which is a column itself.
+    /// By the content digest, which has a column of its own.
     Content,
-    /// By comparing it.
+    /// By comparing the column.
     Compared,
-    /// By another column: it follows from that one alone.
+    /// By another column from which it follows.
     Follows,
-    /// Not at all: the table is written whole or only grows.
+    /// Not needed: the table is written whole or only grows.
     Whole,
 }
 
-/// Which rows of a table a caller sees who may see the rows of some sources only.
+/// Which rows of a table a caller sees whose data scope is limited to some sources.
 #[derive(Clone, Copy)]
 pub(crate) enum InView {
-    /// Those of which this expression is the id of one of the sources.
+    /// Rows for which this expression is the id of a source in the scope.
     OfSource(&'static str),
-    /// Those of identities that own a live account of one of the sources.
+    /// Identities that own a live account of a source in the scope.
     OfOwners,
-    /// None: they are about several sources or about none.
+    /// No rows: they concern several sources or none.
     Nothing,
 }
 
 /// How a refresh writes a table.
 #[derive(Clone, Copy)]
 pub(crate) enum Writing {
-    /// As a whole, or not at all.
+    /// The whole table, if it changed.
     Whole,
-    /// The new rows are added.
+    /// New rows are appended.
     Grows,
-    /// In pieces by the first digits of ids, of which only those with rows that changed are written.
-    Pieces {
+    /// In partitions by the first digits of ids. Only partitions with changed rows are written.
+    Partitioned {
         /// The column by which the table is divided first.
         group: Option<&'static str>,
-        /// Rows that a piece should have.
+        /// Target number of rows of a partition.
         rows: u64,
-        /// The relation of a refresh that has the ids of rows that are new, changed or gone.
+        /// The relation of the refresh that has the ids of rows that were added, changed or removed.
         touched: &'static str,
     },
 }
@@ -144,17 +144,17 @@ pub(crate) enum Writing {
 /// How `snapshot compare` shows the rows of a table.
 #[derive(Clone, Copy)]
 pub(crate) struct Compared {
-    /// What a row is.
+    /// The kind of object that a row is.
     pub(crate) object: &'static str,
-    /// What a person knows it by.
+    /// The column with the object's name for people.
     pub(crate) name: &'static str,
-    /// The column with the name of its source, where it has one.
+    /// The column with the name of its source, if it has one.
     pub(crate) source: Option<&'static str>,
-    /// Which rows are there, for tables that keep what is gone.
+    /// Condition for rows that exist, for tables that keep removed objects.
     pub(crate) only: &'static str,
 }
 
-/// All of a column's declaration: nothing of it has a default, so that nothing is forgotten.
+/// All of a column's declaration. There are no defaults, so nothing can be forgotten.
 const fn column(
     name: &'static str,
     holds: Holds,
@@ -184,7 +184,7 @@ impl Table {
         ALL.iter()
     }
 
-    /// The columns that are listed here; none of a table of documents.
+    /// The columns that are listed in the declaration; none for a table of documents.
     pub(crate) fn listed(&self) -> &'static [Column] {
         match self.columns {
             Columns::Listed(columns) => columns,
@@ -192,7 +192,7 @@ impl Table {
         }
     }
 
-    /// The columns as Arrow has them.
+    /// The Arrow schema.
     pub(crate) fn schema(&self) -> SchemaRef {
         match self.columns {
             Columns::Listed(columns) => {
@@ -202,7 +202,7 @@ impl Table {
         }
     }
 
-    /// The names of the columns that change in this way, in their order.
+    /// The columns whose changes are detected in this way, in their order.
     pub(crate) fn changing(&self, change: Change) -> impl Iterator<Item = &'static Column> {
         self.listed().iter().filter(move |column| column.change == change)
     }
@@ -223,13 +223,13 @@ impl Column {
     }
 }
 
-/// Columns of a table of documents: those of the documents, without what is said about them.
+/// Columns of a table of documents: the fields of the documents, without their metadata.
 pub(crate) fn documents(document_type: DocumentType) -> SchemaRef {
     let schema = muster_sources::documents::schema(document_type);
     Arc::new(Schema::new(schema.fields().iter().map(plain).collect::<Fields>()))
 }
 
-/// A field without metadata, and without that of the fields in it: tables, functions and files then agree.
+/// A field without metadata, at any depth, so that tables, functions and files have equal types.
 fn plain(field: &FieldRef) -> FieldRef {
     let data_type = match field.data_type() {
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(plain).collect()),
@@ -247,7 +247,7 @@ mod tests {
         Table::of(table).changing(change).map(|column| column.name).collect()
     }
 
-    /// Digests that are on disk were made over these columns in this order.
+    /// Stored digests were computed over these columns in this order.
     #[test]
     fn digests_are_over_the_content() {
         let accounts = [
@@ -285,7 +285,8 @@ mod tests {
     #[test]
     fn what_is_compared_is_compared_whole() {
         for table in Table::all() {
-            let is_compared = !table.listed().is_empty() && matches!(table.writing, Writing::Pieces { .. });
+            let is_compared =
+                !table.listed().is_empty() && matches!(table.writing, Writing::Partitioned { .. });
             for column in table.listed() {
                 let is_whole = column.change == Change::Whole;
                 assert_eq!(is_whole, !is_compared, "{}.{}", table.name, column.name);

@@ -1,12 +1,13 @@
-//! Whether the files of tables are those that were written: their SHA-256 stands in the manifest of each snapshot.
+//! Checks that the files of tables are the files that were written. The manifest of each snapshot has their SHA-256.
 //!
-//! A Parquet file with a flipped bit is often read without an error and gives other values.
+//! A Parquet file with a flipped bit is often read without an error and returns wrong values.
 //!
 //! Invariants:
-//! - a table is opened only when its version consists of the files that the manifest names and each of them has its
-//!   size and digest; a file is hashed once in a process, when it is first opened, and by [`Engine::check`];
-//! - a file is found damaged until it is found sound: what is put back is seen;
-//! - snapshots of earlier versions name no files. They are opened unchecked.
+//! - A table is opened only if its version consists of the files that the manifest names and each file has the size and
+//!   digest in the manifest. A process hashes a file once, when it first opens the file, and again in
+//!   [`Engine::check`].
+//! - A damaged file is checked again each time, so a restored file is accepted.
+//! - Manifests of older versions of the program have no digests. Their tables are opened without this check.
 
 pub(crate) mod files;
 
@@ -23,21 +24,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
-/// What a check of all files found.
+/// The result of a check of all files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Checked {
     /// Files that were hashed.
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Snapshots of earlier versions, whose files have no digests.
+    /// Snapshots without digests, made by older versions of the program.
     pub unchecked: u64,
-    /// What is damaged, by snapshot.
+    /// The damage found, with the snapshot it is in.
     pub damaged: Vec<(String, Damage)>,
 }
 
 impl Engine {
-    /// Whether a table of a snapshot is what was written.
+    /// Checks that a table of a snapshot is what was written.
     ///
     /// # Errors
     /// [`EngineError::Damaged`].
@@ -48,7 +49,7 @@ impl Engine {
         }
     }
 
-    /// What is wrong with a table of a snapshot.
+    /// The damage to a table of a snapshot; `None` if it is intact.
     pub(crate) async fn damage_of(
         &self,
         manifest: &SnapshotManifest,
@@ -61,7 +62,7 @@ impl Engine {
         match tables::files(self.tables_dir(), table, Some(*version)).await {
             Err(error) => return Ok(damage(format!("its log cannot be read: {}", chain(&error)))),
             Ok(found) if !found.iter().eq(files.keys()) => {
-                return Ok(damage("its log names other files than were written".to_owned()));
+                return Ok(damage("its log does not name the files that were written".to_owned()));
             }
             Ok(_) => {}
         }
@@ -72,7 +73,7 @@ impl Engine {
         Ok(hashed.await.map_err(|_| EngineError::Stopped)?.and_then(damage))
     }
 
-    /// Hashes every file of these snapshots, each once.
+    /// Hashes every file of these snapshots once.
     ///
     /// # Errors
     /// When the engine has stopped.
@@ -84,7 +85,7 @@ impl Engine {
             for manifest in &kept {
                 checked.unchecked += u64::from(manifest.files.is_empty());
                 for table in TABLES {
-                    // Snapshots share files.
+                    // Snapshots share files, so a file may have been seen already.
                     for (name, file) in manifest.files.get(table).into_iter().flatten() {
                         if seen.insert((table, name.clone())) {
                             checked.files += 1;
@@ -100,8 +101,8 @@ impl Engine {
         .await
     }
 
-    /// What is wrong with a snapshot as far as a look at its files shows it: files that are gone, of another size, or
-    /// were found damaged. Quick enough to be asked every second.
+    /// Damage to a snapshot that can be seen without hashing: files that are missing, have another size, or were found
+    /// damaged before. It is fast enough to be called every second.
     pub fn apparent_damage(&self, manifest: &SnapshotManifest) -> Option<Damage> {
         for (table, files) in &manifest.files {
             let dir = self.tables_dir().join(table);
@@ -118,8 +119,8 @@ impl Engine {
     }
 }
 
-/// The files of each table of a snapshot that was just made, with sizes and digests: those that it shares with
-/// `previous` as it describes them, the others hashed.
+/// The files of each table of a new snapshot, with sizes and digests. Files shared with `previous` keep their
+/// description; the others are hashed.
 pub(crate) async fn describe(
     engine: &Engine,
     manifest: &SnapshotManifest,

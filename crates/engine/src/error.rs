@@ -1,16 +1,16 @@
-//! Failures of the engine, and what they mean to its callers.
+//! Errors of the engine, and what callers are told about them.
 
 use datafusion::arrow::error::ArrowError;
 use datafusion::error::DataFusionError;
 use deltalake::DeltaTableError;
 use muster_reports::error::Error as ReportsError;
 
-/// What is wrong with a table of a snapshot, in words.
+/// Damage to a table of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Damage {
     /// The table.
     pub table: String,
-    /// The file, and what is wrong with it.
+    /// The file and its fault.
     pub fault: String,
 }
 
@@ -20,7 +20,7 @@ pub enum EngineError {
     /// A plan could not be made or run.
     #[error("the plan {step:?} failed")]
     Plan {
-        /// Which plan.
+        /// Name of the plan.
         step: String,
         /// Why.
         #[source]
@@ -40,22 +40,22 @@ pub enum EngineError {
     /// A file of the work folder could not be written.
     #[error("{what} failed")]
     Io {
-        /// What was being done.
+        /// The action that failed.
         what: String,
         /// Why.
         #[source]
         source: std::io::Error,
     },
-    /// Record batches or Parquet files that do not fit.
+    /// Record batches or Parquet files that do not have the expected form.
     #[error("{what} failed")]
     Data {
-        /// What was being done.
+        /// The action that failed.
         what: String,
         /// Why.
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// A table is not what was written.
+    /// A table differs from what was written.
     #[error("table {:?} of snapshot {snapshot} is damaged: {}", .damage.table, .damage.fault)]
     Damaged {
         /// The snapshot.
@@ -63,31 +63,31 @@ pub enum EngineError {
         /// What is wrong.
         damage: Damage,
     },
-    /// A refresh cannot go on from the last snapshot; the text says what to do.
+    /// A refresh cannot use the last snapshot. The text says what to do.
     #[error("{0}")]
     Unrecoverable(String),
-    /// Rows that are not in the order that they must have.
+    /// Rows are not in the required order.
     #[error("{0}")]
     Disorder(String),
-    /// The definition or the arguments ask for what the snapshot does not have.
+    /// The definition or the arguments ask for something that the snapshot does not have.
     #[error("{0}")]
     Invalid(String),
-    /// The memory limit does not suffice; the same plan may pass when others have ended.
+    /// The memory limit is too low for the plan. The plan may succeed when other plans have ended.
     #[error("the plan {step:?} needs more memory than engine.memory_limit allows")]
     OutOfMemory {
         /// Which plan.
         step: String,
-        /// What the pool said.
+        /// The error of the memory pool.
         #[source]
         source: Box<DataFusionError>,
     },
-    /// A task of the engine's own runtime ended without an answer.
+    /// A task on the engine's runtime ended without a result.
     #[error("the engine stopped while working")]
     Stopped,
 }
 
 impl EngineError {
-    /// A failed plan, told apart from one that ran out of memory.
+    /// The error of a failed plan. Running out of memory has a variant of its own.
     pub(crate) fn plan(step: &str, source: DataFusionError) -> Self {
         if let DataFusionError::ResourcesExhausted(_) = source.find_root() {
             return Self::OutOfMemory { step: step.to_owned(), source: Box::new(source) };
@@ -145,15 +145,15 @@ impl From<EngineError> for ReportsError {
     }
 }
 
-/// What whoever wrote a query may know of its failure: what it says of the query as it is, and of the rows that it
-/// met never a value, which may be none of those that its author may see. `None` for what is no fault of the query.
+/// What the author of a query may be told about its failure: errors in the query itself in full, but never a value of a
+/// row, because the author may not be allowed to see it. `None` if the query is not the cause.
 fn for_its_author(error: &DataFusionError) -> Option<String> {
     use ArrowError::{
         ArithmeticOverflow, CastError, ComputeError, DivideByZero, InvalidArgumentError, ParseError,
     };
     use DataFusionError::{Execution, NotImplemented, Plan, SQL, SchemaError};
     let root = error.find_root();
-    // Found before a row is read.
+    // These errors are found before a row is read.
     if matches!(root, SQL(..) | Plan(_) | SchemaError(..) | NotImplemented(_)) {
         return Some(root.strip_backtrace());
     }
@@ -202,7 +202,7 @@ mod tests {
             assert!(text.contains("a value ") && !text.contains("Lovelace"), "{text}");
         }
         assert!(told(ArrowError::DivideByZero.into()).contains("divided by zero"));
-        // A disk that cannot be read is no fault of the query.
+        // A disk that cannot be read is not an error of the query.
         let broken = DataFusionError::IoError(std::io::Error::other("disk"));
         assert_eq!(told(broken), "the report's data could not be read");
     }

@@ -1,21 +1,23 @@
-//! DataFusion and Delta behind one door: identity tables, refresh, and the plan of each report.
+//! The query engine: identity tables, refresh, and the plan of each report.
 //!
-//! No other crate names DataFusion or Delta. What goes in are source definitions and a manifest of table
-//! versions; what comes out are record batches and the next manifest.
+//! No other crate names DataFusion or Delta. Callers pass source definitions and a manifest of table versions. They get
+//! record batches and the next manifest.
 
+mod cancellation;
 pub mod compare;
 mod declared;
 pub mod digests;
 mod error;
-mod file;
 mod functions;
+#[cfg(test)]
+mod generated_docs;
 pub mod memory;
 mod order;
-#[cfg(test)]
-mod pages;
-mod pieces;
+mod parquet_file;
+mod partitions;
+mod plan_limits;
 mod query;
-pub mod reading;
+pub mod read_only_sql;
 pub mod refresh;
 pub mod report;
 pub mod retention;
@@ -23,10 +25,8 @@ mod rows;
 mod scope;
 pub mod search;
 mod session;
-mod stop;
+mod table_rows;
 mod tables;
-mod watch;
-mod whole;
 
 pub use datafusion::arrow::array::RecordBatch;
 pub use declared::TABLES;

@@ -1,14 +1,14 @@
-//! How much memory there is, and how much of it plans may have where nobody says.
+//! How much memory the machine has, and how much of it plans may use by default.
 //!
-//! Linux says it, a control group's limit included; elsewhere it is not known.
+//! The numbers come from Linux and include the limit of a control group. On other systems they are unknown.
 
 use std::path::Path;
 
-/// Memory of plans where a quarter of the machine's is less, or not known.
+/// Memory for plans if a quarter of the machine's memory is less than this or unknown.
 const LEAST: u64 = 1 << 30;
 
-/// A quarter of what this process may use, and at least 1 GiB: the rest is for files on their way to disk, for what
-/// plans hold outside the limit, and for others.
+/// A quarter of the memory that this process may use, at least 1 GiB. The rest is for files that are not on disk yet,
+/// for memory that plans use outside the limit, and for other programs.
 pub fn for_plans() -> u64 {
     share(of_machine(Path::new("/proc/meminfo")), of_group(Path::new("/sys/fs/cgroup/memory.max")))
 }

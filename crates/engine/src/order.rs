@@ -1,12 +1,12 @@
-//! Rows in an order, and the proof of it.
+//! Sorted rows, and a check that they are sorted.
 //!
-//! A plan keeps an order only up to its last sort: whatever it computes behind that may be done by several threads,
-//! whose batches then come as they are ready. So the sort is the last thing that such a plan does, and every row is
-//! compared with the one before as it comes out. A row out of order ends the run; nothing downstream sorts again.
+//! A plan keeps an order only up to its last sort. Steps after the sort may run on several threads and return batches
+//! in any order. So the sort is the last step of these plans, and each row of the output is compared with the row
+//! before it. A row out of order ends the run. Nothing sorts the rows again later.
 //!
-//! Invariants: what [`OrderedRows`] gives is in the order that was asked for, by the engine's own comparison; nulls come
-//! last, whichever way, unless a query's text says otherwise; rows with the same keys are the same in all that is shown, so
-//! that the order is one.
+//! Invariants: the rows of [`OrderedRows`] are in the requested order, by the engine's own comparison. Nulls are last,
+//! ascending or descending, unless the query says otherwise. Rows with equal keys are equal in all shown columns, so
+//! the order is unique.
 
 use crate::error::{EngineError, Result};
 use datafusion::arrow::array::{ArrayRef, RecordBatch};
@@ -20,24 +20,24 @@ use datafusion::prelude::{Expr, ident};
 use futures_util::StreamExt;
 use std::sync::Arc;
 
-/// A key by which rows are sorted.
+/// A sort key.
 #[derive(Debug, Clone)]
 pub(crate) struct SortKey {
-    /// What is compared.
+    /// The value to sort by.
     pub(crate) expression: Expr,
-    /// Whether the least comes first.
+    /// Whether the smallest value is first.
     pub(crate) ascending: bool,
-    /// Whether nulls come before everything else.
+    /// Whether nulls are first.
     pub(crate) nulls_first: bool,
 }
 
 impl SortKey {
-    /// The column `name`, the least first.
+    /// Sorts by the column `name`, ascending.
     pub(crate) fn column(name: &str) -> Self {
         Self::ascending(ident(name))
     }
 
-    /// The least first, nulls last.
+    /// Sorts ascending, nulls last.
     pub(crate) fn ascending(expression: Expr) -> Self {
         Self { expression, ascending: true, nulls_first: false }
     }
@@ -46,16 +46,16 @@ impl SortKey {
 /// A plan whose last step is a sort.
 #[derive(Clone)]
 pub(crate) struct Ordered {
-    /// The columns that are shown, then the keys that are not among them, under names of their own.
+    /// The shown columns, followed by the keys that are not shown, under generated names.
     frame: DataFrame,
-    /// Names of the columns that are shown.
+    /// Names of the shown columns.
     names: Vec<String>,
-    /// Where the keys are in the frame, and which way they go.
+    /// Position of each key in the frame, and its direction.
     keys: Vec<(usize, SortOptions)>,
 }
 
 impl Ordered {
-    /// The columns of `frame` in the order of `keys`. Names of columns are only names: the plan does not know them.
+    /// The columns of `frame` sorted by `keys`. The plan uses generated column names, so any names are possible.
     pub(crate) fn new(
         frame: DataFrame,
         columns: Vec<(String, Expr)>,
@@ -77,8 +77,8 @@ impl Ordered {
         Ok(Self { frame, names, keys: places })
     }
 
-    /// A query in the order that its own text declares at its end; `None` where it declares none. Rows of which the text
-    /// says nothing are ordered by what they show.
+    /// A query in the order of its own final ORDER BY; `None` without one. Rows with equal keys are ordered by the
+    /// shown columns.
     pub(crate) fn declared(query: &DataFrame) -> datafusion::error::Result<Option<Self>> {
         let (state, plan) = query.clone().into_parts();
         let (limit, sorted) = if let LogicalPlan::Limit(limit) = plan {
@@ -92,7 +92,7 @@ impl Ordered {
         } else if let LogicalPlan::Projection(projection) = sorted
             && let LogicalPlan::Sort(sort) = &*projection.input
         {
-            // Keys that are not shown stand below what is.
+            // Keys that are not shown are columns of the plan below the projection.
             let names = projection.schema.fields().iter().map(|field| field.name().clone());
             (names.zip(projection.expr).collect(), sort.clone())
         } else {
@@ -118,12 +118,12 @@ impl Ordered {
         &self.frame
     }
 
-    /// The same order of the rows of another plan for the same.
+    /// The same order, applied to another plan with the same columns.
     pub(crate) fn with_frame(&self, frame: DataFrame) -> Self {
         Self { frame, ..self.clone() }
     }
 
-    /// The columns that are shown.
+    /// The shown columns.
     pub(crate) fn schema(&self) -> SchemaRef {
         shown(&self.names, self.frame.schema().inner())
     }
@@ -138,10 +138,10 @@ impl Ordered {
     }
 }
 
-/// All rows of a query, in the order that its text declares, if it declares one.
+/// All rows of a query, in the order of its ORDER BY if it has one.
 ///
 /// # Errors
-/// When the plan fails, or a row is out of that order.
+/// When the plan fails, or a row is out of order.
 pub(crate) async fn collect(step: &str, query: DataFrame) -> Result<Vec<RecordBatch>> {
     let failed = |e| EngineError::plan(step, e);
     let Some(ordered) = Ordered::declared(&query).map_err(failed)? else {
@@ -154,7 +154,7 @@ pub(crate) async fn collect(step: &str, query: DataFrame) -> Result<Vec<RecordBa
     Ok(batches)
 }
 
-/// A column of the plan.
+/// Generated name of a column of the plan.
 fn place(at: usize) -> String {
     format!("c{at}")
 }
@@ -166,7 +166,7 @@ fn shown(names: &[String], schema: &Schema) -> SchemaRef {
     ))
 }
 
-/// The rows of a running plan, each held against the one before. Dropping them stops the plan.
+/// The rows of a running plan. Each row is compared with the row before it. Dropping this value stops the plan.
 pub(crate) struct OrderedRows {
     step: String,
     schema: SchemaRef,
@@ -175,7 +175,7 @@ pub(crate) struct OrderedRows {
 }
 
 impl OrderedRows {
-    /// The columns that are shown.
+    /// The shown columns.
     pub(crate) fn schema(&self) -> &SchemaRef {
         &self.schema
     }
@@ -196,16 +196,16 @@ impl OrderedRows {
     }
 }
 
-/// Compares each row with the one before, as the engine's sort compares them.
+/// Compares each row with the row before it, in the same way as the engine's sort.
 struct OrderCheck {
     step: String,
     converter: RowConverter,
     keys: Vec<usize>,
-    /// Whether rows may have the same keys: where all that is shown is keys, it does not matter which comes first.
+    /// Whether two rows may have equal keys. They may if every shown column is a key: such rows are equal.
     may_be_equal: bool,
-    /// The keys of the last row that came.
+    /// The keys of the last row.
     last: Option<OwnedRow>,
-    /// Rows that came.
+    /// Number of rows so far.
     rows: u64,
 }
 
@@ -220,7 +220,7 @@ impl OrderCheck {
         Ok(Self { step: step.to_owned(), converter, keys, may_be_equal, last: None, rows: 0 })
     }
 
-    /// Takes the next rows.
+    /// Checks the next rows.
     fn follow(&mut self, batch: &RecordBatch) -> Result<()> {
         if batch.num_rows() == 0 {
             return Ok(());
@@ -248,7 +248,7 @@ impl OrderCheck {
 
     fn refused(&self, what: &str) -> EngineError {
         EngineError::Disorder(format!(
-            "{}: row {} {what} row {}: expected each row behind the one before, by keys that tell all rows apart",
+            "{}: row {} {what} row {}: expected each row after the one before it, by keys that no two rows share",
             self.step,
             self.rows,
             self.rows - 1
@@ -270,7 +270,7 @@ mod tests {
         RecordBatch::try_from_iter([("name", names), ("number", numbers)]).unwrap()
     }
 
-    /// By name, the greatest last; then by number, the greatest first. Nulls last.
+    /// Checks batches sorted by name, ascending, then by number, descending, nulls last.
     fn checked(batches: &[RecordBatch]) -> Result<()> {
         checked_where(false, batches)
     }
@@ -304,9 +304,9 @@ mod tests {
                 vec![batch(&[Some("a"), Some("b")], &[None, None]), batch(&[Some("a")], &[None])],
                 "row 3 comes before row 2",
             ),
-            // The second key goes the other way.
+            // The second key is descending.
             (vec![batch(&[Some("a"), Some("a")], &[Some(1), Some(2)])], "row 2 comes before row 1"),
-            // Nulls come last, whichever way.
+            // Nulls are last in both directions.
             (vec![batch(&[None, Some("a")], &[None, None])], "row 2 comes before row 1"),
             (vec![batch(&[Some("a"), Some("a")], &[None, Some(2)])], "row 2 comes before row 1"),
         ] {
@@ -323,7 +323,7 @@ mod tests {
         assert!(refused.contains("row 2 has the same sort keys as row 1"), "{refused}");
     }
 
-    /// Numbers that are none, and zeros of either sign, as the engine's sort has them: held against that sort.
+    /// NaNs and zeros of either sign are compared as the engine's sort orders them. The test sorts them with that sort.
     #[test]
     fn the_engines_own_sort_passes_for_every_number() {
         let numbers = [1.0, f64::NAN, -0.0, f64::INFINITY, 0.0, -f64::NAN, f64::NEG_INFINITY, -1.5];
@@ -351,8 +351,8 @@ mod tests {
         }
     }
 
-    /// Three partitions on four threads: numbers from 29,999 down to 0, each with its remainder of ten and a word, of which
-    /// every hundredth is null.
+    /// Three partitions on four threads: numbers from 29,999 down to 0, each with its remainder modulo ten and a word.
+    /// Every hundredth word is null.
     async fn numbers(sql: &str) -> DataFrame {
         let config =
             datafusion::prelude::SessionConfig::new().with_target_partitions(4).with_batch_size(1_000);
@@ -385,13 +385,13 @@ mod tests {
         let ascending = |tenth: i64| (0..3_000).map(move |n| n * 10 + tenth);
         let word = |n: i64| if n % 100 == 0 { "-".to_owned() } else { format!("w{n:05}") };
         let cases: [(&str, Vec<String>); 5] = [
-            // A key that is not shown.
+            // The key is not a shown column.
             ("SELECT word, 1 FROM numbers ORDER BY n", (0..30_000).map(word).collect()),
             (
                 "SELECT word AS w FROM numbers ORDER BY n DESC LIMIT 3 OFFSET 99",
                 vec!["-".into(), word(29_899), word(29_898)],
             ),
-            // Many rows with one key: then what is shown decides.
+            // Many rows with equal keys: the shown columns decide.
             (
                 "SELECT n FROM numbers ORDER BY tenth DESC",
                 (0..10).rev().flat_map(ascending).map(|n| n.to_string()).collect(),

@@ -1,8 +1,8 @@
-//! Queries of our own with values in them: `$name` stands for a value, which becomes a literal of the parsed query.
+//! Our own queries with values: the placeholder `$name` becomes a literal of the parsed query.
 //!
-//! No value ever is a part of a query's text, so none can change what the query means. They are literals and not the
-//! engine's own parameters because the types of a plan then are right from the start, and because functions that take a
-//! constant see one.
+//! A value is never part of a query's text, so it cannot change what the query means. The values are literals and not
+//! parameters of the engine for two reasons: the plan has the right types from the start, and functions that require a
+//! constant get one.
 
 use datafusion::dataframe::DataFrame;
 use datafusion::error::{DataFusionError, Result};
@@ -11,7 +11,7 @@ use datafusion::sql::parser::Statement;
 use datafusion::sql::sqlparser::ast::{Expr, Value as Literal, visit_expressions_mut};
 use std::ops::ControlFlow;
 
-/// A value of a query.
+/// A value in a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Value {
     /// A text.
@@ -20,7 +20,7 @@ pub(crate) enum Value {
     Number(u64),
     /// True or false.
     Flag(bool),
-    /// Texts, for `column IN ($name)`; of none of them the condition is false.
+    /// Texts, for `column IN ($name)`. If there are none, the condition is false.
     Texts(Vec<String>),
 }
 
@@ -36,7 +36,7 @@ impl Value {
     }
 }
 
-/// Values by the names that they have in a query.
+/// Values, each with its name in the query.
 pub(crate) type Values<'a> = &'a [(&'a str, Value)];
 
 /// Plans a query with its values.
@@ -47,7 +47,7 @@ pub(crate) async fn plan(context: &SessionContext, sql: &str, values: Values<'_>
     Ok(DataFrame::new(state.clone(), state.statement_to_plan(statement).await?))
 }
 
-/// A query as the engine reads it.
+/// Parses a query.
 pub(crate) fn parse(context: &SessionContext, sql: &str) -> Result<Statement> {
     let state = context.state();
     state.sql_to_statement(sql, &state.config_options().sql_parser.dialect)
@@ -68,7 +68,7 @@ fn bind(statement: &mut Statement, values: Values<'_>) -> Result<()> {
         )
     };
     let bound = visit_expressions_mut(&mut **statement, |expression| {
-        // A list is visited after what is in it.
+        // The items of a list are visited before the list.
         let of = if let Expr::InList { list, .. } = &*expression {
             list.first().and_then(value)
         } else {
@@ -88,7 +88,7 @@ fn bind(statement: &mut Statement, values: Values<'_>) -> Result<()> {
                 *placeholder = Expr::value(Literal::Number(number.to_string(), false));
             }
             (Some(Ok(Value::Flag(flag))), placeholder) => *placeholder = Expr::value(Literal::Boolean(*flag)),
-            // Bound with the list that it is in.
+            // Bound together with the list that contains it.
             (Some(Ok(Value::Texts(_))) | None, _) => {}
         }
         ControlFlow::Continue(())
@@ -103,7 +103,7 @@ fn literal(text: &str) -> Expr {
     Expr::value(Literal::SingleQuotedString(text.to_owned()))
 }
 
-/// The name of a placeholder, without its sign.
+/// The name of a placeholder, without the `$`.
 fn placeholder(expression: &Expr) -> Option<&str> {
     let Expr::Value(value) = expression else { return None };
     let Literal::Placeholder(name) = &value.value else { return None };
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
     use datafusion::arrow::array::AsArray;
 
-    /// Numbers of the rows of a small table that a query gives.
+    /// The numbers that a query returns from a small table.
     fn found(sql: &str, values: Values<'_>) -> Result<Vec<String>> {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {

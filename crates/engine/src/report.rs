@@ -1,12 +1,12 @@
-//! A report over a snapshot: its plan, and the independent count of its population.
+//! A report over a snapshot: its plan, and a second, independent count of its population.
 
+use crate::cancellation::RunGuard;
 use crate::error::{EngineError, Result};
 use crate::functions::strings;
 use crate::order::{Ordered, SortKey};
 use crate::rows::ReportRows;
 use crate::session::{Engine, within_memory};
-use crate::stop::Running;
-use crate::{order, reading, scope};
+use crate::{order, read_only_sql, scope};
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Int64Type};
@@ -21,14 +21,14 @@ use muster_reports::snapshot::SnapshotManifest;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// A column as it is written.
+/// A column of the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OutputColumn {
-    /// Technical name; the name of the batch's column too.
+    /// Technical name. The column of the batch has this name too.
     pub name: String,
     /// Label.
     pub label: String,
-    /// What a cell says.
+    /// Meaning of the column, for readers.
     pub meaning: String,
     /// `definition`, `identity attribute`, `account attribute`.
     pub origin: &'static str,
@@ -37,15 +37,15 @@ pub struct OutputColumn {
 /// A number of a chart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChartNumber {
-    /// What it is shown beside.
+    /// The category on the chart's axis.
     pub category: String,
-    /// What it is a number of.
+    /// The series that the number belongs to.
     pub series: String,
     /// The number.
     pub number: u64,
 }
 
-/// A report ready to run. Its rows and counts end with it.
+/// A report that is ready to run. Dropping it ends its rows and counts.
 pub struct ReportPlan {
     engine: Arc<Engine>,
     context: SessionContext,
@@ -53,14 +53,14 @@ pub struct ReportPlan {
     parameters: Vec<(String, ScalarValue)>,
     columns: Vec<OutputColumn>,
     rows: Ordered,
-    _running: Running,
+    _running: RunGuard,
 }
 
 impl Engine {
-    /// Plans `definition` with `arguments` over what `scope` shows of the snapshot.
+    /// Plans `definition` with `arguments` over the part of the snapshot that `scope` shows.
     ///
     /// # Errors
-    /// `Invalid` when the definition's query does not fit the tables; else a failure of the engine.
+    /// `Invalid` when the definition's query does not fit the tables, otherwise a failure of the engine.
     pub async fn prepare(
         self: &Arc<Self>,
         manifest: &SnapshotManifest,
@@ -68,11 +68,11 @@ impl Engine {
         arguments: &Arguments,
         scope: &DataScope,
     ) -> Result<ReportPlan> {
-        let named: Vec<_> = reading::check(definition)?.into_iter().collect();
-        let running = Running::default();
-        let context = self.session_until(running.stop());
-        reading::limit(&context);
-        // A query that names a table which the snapshot lacks says so.
+        let named: Vec<_> = read_only_sql::check(definition)?.into_iter().collect();
+        let running = RunGuard::default();
+        let context = self.session_until(running.signal());
+        read_only_sql::limit(&context);
+        // If the query names a table that the snapshot does not have, this returns an error that says so.
         scope::register(self, &context, manifest, scope, &named).await?;
         let parameters = parameters(arguments);
         let attributes = attribute_columns(manifest, definition, arguments)?;
@@ -102,7 +102,7 @@ impl ReportPlan {
         &self.columns
     }
 
-    /// The query text with its order, as covers show it; argument values stand beside it.
+    /// The query text with its order, as covers show it. Covers list the argument values separately.
     pub fn effective_query(&self) -> String {
         let keys: Vec<_> = self.definition.order_by.iter().map(|key| format!("{key:?}")).collect();
         format!("{}\nORDER BY {}", self.definition.query.trim(), keys.join(", "))
@@ -119,8 +119,8 @@ impl ReportPlan {
         ReportRows::start(&self.engine, self.definition.id.as_str(), schema, vec![(rows, as_it_is)])
     }
 
-    /// Counts the population and what is left out of it, by plans that share nothing with the report's own.
-    /// `reported` is left at zero for the writer to fill in.
+    /// Counts the population and the rows that are left out of it, with plans that share nothing with the plan of the
+    /// rows. `reported` is zero; the writer fills it in.
     ///
     /// # Errors
     /// When a plan fails, or the exclusions exceed the population.
@@ -148,7 +148,7 @@ impl ReportPlan {
         Ok(Reconciliation { population, excluded, added: Vec::new(), expected, reported: 0, subtotals })
     }
 
-    /// The numbers behind the definition's charts: for each of them (category, series, number) in order.
+    /// The numbers of the definition's charts: (category, series, number) for each chart, in order.
     ///
     /// # Errors
     /// When a plan fails.
@@ -181,7 +181,7 @@ async fn parameterised(
     sql: &str,
     parameters: &[(String, ScalarValue)],
 ) -> datafusion::error::Result<DataFrame> {
-    let frame = reading::plan(context, sql).await?;
+    let frame = read_only_sql::plan(context, sql).await?;
     if parameters.is_empty() {
         return Ok(frame);
     }
@@ -194,7 +194,7 @@ fn parameters(arguments: &Arguments) -> Vec<(String, ScalarValue)> {
         .filter_map(|(name, value)| match value {
             ArgumentValue::Boolean(flag) => Some((name.to_owned(), ScalarValue::Boolean(Some(*flag)))),
             ArgumentValue::Text(text) => Some((name.to_owned(), ScalarValue::Utf8(Some(text.clone())))),
-            // Lists steer formats, not queries.
+            // Lists set formats; queries do not use them.
             ArgumentValue::Texts(_) => None,
         })
         .collect()
@@ -219,7 +219,7 @@ fn attribute_columns(
     }
 }
 
-/// The output columns and the expressions that make them.
+/// The output columns, and the expressions that compute them.
 fn output(
     context: &SessionContext,
     definition: &ReportDefinition,
@@ -267,8 +267,8 @@ fn output(
     Ok((columns, expressions))
 }
 
-/// A column name for each attribute, so that no header stands twice: its own name, or, where a fixed column has that
-/// name, `attributes.NAME`, with as many `attributes.` as it takes to meet no other column.
+/// A column name for each attribute. It is the name of the attribute if no other column has that name. Otherwise it is
+/// `attributes.NAME`, with as many `attributes.` as are needed to make it unique.
 fn attribute_headers(fixed: &[&str], attributes: &[String]) -> Vec<String> {
     let mut taken: BTreeSet<String> =
         fixed.iter().copied().chain(attributes.iter().map(String::as_str)).map(str::to_owned).collect();
@@ -293,9 +293,10 @@ pub(crate) fn title_case(name: &str) -> String {
     let mut label = String::with_capacity(name.len() + 4);
     for (at, letter) in letters.iter().copied().enumerate() {
         let before = at.checked_sub(1).map(|before| letters[before]);
-        // A word begins after a small letter, but a single one in front belongs to the capitals after it.
+        // A word begins with a capital after a small letter. But a single small letter at the beginning belongs to the
+        // capitals after it.
         let begins = is_upper(at) && at > 0 && is_lower(at - 1) && !(at == 1 && is_upper(at + 1));
-        // The last of several capitals begins a word, unless only the `s` of a plural follows.
+        // The last of several capitals begins a word, unless it is followed by the plural `s` only.
         let is_plural = letters.get(at + 1) == Some(&'s') && !is_lower(at + 2);
         let ends = is_upper(at) && at > 0 && is_upper(at - 1) && is_lower(at + 1) && !is_plural;
         match before {
@@ -316,42 +317,44 @@ pub(crate) fn title_case(name: &str) -> String {
 pub(crate) fn single_count(step: &str, batches: &[RecordBatch]) -> Result<u64> {
     let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     let Some(batch) = batches.iter().find(|b| b.num_rows() == 1).filter(|_| rows == 1) else {
-        return Err(no_count(step, format!("the query gave {rows} rows: expected one")));
+        return Err(no_count(step, format!("the query returned {rows} rows: expected one")));
     };
     Ok(whole_numbers(step, batch.column(0))?[0])
 }
 
-/// The numbers of a column of counts. What is no whole number from zero up is an error, not zero.
+/// The numbers of a column of counts. A value that is not a whole number from 0 up is an error.
 pub(crate) fn whole_numbers(step: &str, column: &ArrayRef) -> Result<Vec<u64>> {
     let wrong = |what: String| no_count(step, what);
     let numbers = cast(column, &DataType::Int64).map_err(|e| wrong(e.to_string()))?;
-    // A cast cuts fractions off.
+    // The cast drops fractions, so the result is compared with the input.
     let again = cast(&numbers, column.data_type()).map_err(|e| wrong(e.to_string()))?;
     let whole = again.to_data() == column.to_data();
     let read = |number: Option<i64>| match number.map(u64::try_from) {
         Some(Ok(number)) if whole => Ok(number),
-        Some(_) => {
-            Err(wrong("the query gave a number that counts nothing: expected whole numbers from 0 up".into()))
-        }
-        None => Err(wrong("the query gave null, or what is no number: expected an integer".into())),
+        Some(_) => Err(wrong(
+            "the query returned a fraction or a negative number: expected whole numbers from 0 up".into(),
+        )),
+        None => Err(wrong(
+            "the query returned null or a value that is not a number: expected a whole number".into(),
+        )),
     };
     numbers.as_primitive::<Int64Type>().iter().map(read).collect()
 }
 
-/// A column of labels; a null is `none`.
+/// A column of labels. A null becomes `none`.
 fn labels(step: &str, column: &ArrayRef) -> Result<Vec<String>> {
     let texts = strings(column).map_err(|e| EngineError::plan(step, e))?;
     Ok(texts.iter().map(|label| label.unwrap_or("none").to_owned()).collect())
 }
 
-/// The columns of a batch, if it has as many.
+/// The columns of a batch, if it has exactly `N`.
 fn columns<'a, const N: usize>(step: &str, batch: &'a RecordBatch) -> Result<&'a [ArrayRef; N]> {
     batch.columns().first_chunk().ok_or_else(|| {
-        no_count(step, format!("the query gave {} columns: expected {N}", batch.num_columns()))
+        no_count(step, format!("the query returned {} columns: expected {N}", batch.num_columns()))
     })
 }
 
-/// A count that is none, in words that whoever wrote its query may read: they say nothing of the data.
+/// The error for an invalid count. The query's author may read it: it contains no data.
 fn no_count(step: &str, what: impl std::fmt::Display) -> EngineError {
     EngineError::Invalid(format!("counting {step:?}: {what}"))
 }

@@ -1,13 +1,13 @@
-//! Taking away files of table versions that no kept snapshot names: to a trash, from where they can be moved back when the
-//! catalogue was not the one that named them.
+//! Moves table files that no kept snapshot needs to a trash. From there they can be restored, for example if the wrong
+//! catalogue was used.
 //!
 //! Invariants:
-//! - what a kept snapshot reads is known from the Delta log before the first file goes, and a log that
-//!   cannot be read removes nothing;
-//! - logs stay, and the newest version of a table stays whole, so that the next refresh and other programs
-//!   find a table in order however this ends.
+//! - The files that kept snapshots need are read from the Delta log before the first file is moved. If a log cannot be
+//!   read, nothing is moved.
+//! - Logs are kept, and so are all files of the newest version of a table. So the next refresh and other programs find
+//!   a valid table, whenever this process ends.
 //!
-//! The caller keeps refreshes out meanwhile: the files of one that runs are named by no version yet.
+//! The caller prevents refreshes meanwhile: no version names the files of a running refresh yet.
 
 use crate::declared::TABLES;
 use crate::error::{EngineError, Result};
@@ -19,29 +19,30 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// How files are taken away.
+/// How files are moved.
 #[derive(Debug, Clone)]
 pub struct Removal {
-    /// Where they go: a folder on the same file system.
+    /// The trash: a folder on the same file system.
     pub trash: PathBuf,
-    /// Snapshots of the catalogue whose data may go: no larger a share of the files goes than of the snapshots.
+    /// Number of expired snapshots in the catalogue. The share of files that is moved may not exceed their share of the
+    /// snapshots.
     pub expired: usize,
-    /// However many files it is.
+    /// Moves any number of files.
     pub all: bool,
 }
 
 impl Removal {
-    /// Files that are never too many.
+    /// This many files are always allowed.
     const FEW: usize = 16;
 
-    /// Whether so many of all files are no more than snapshots that expired, and refreshes that published nothing, leave.
+    /// Whether expired snapshots, and refreshes that published nothing, can explain so many unneeded files.
     fn permits(&self, unkept: usize, all: usize, kept: usize) -> bool {
         let snapshots = self.expired + kept;
         self.all || unkept <= Self::FEW || 2 * unkept <= all || unkept * snapshots <= all * self.expired
     }
 }
 
-/// What was removed, or would be.
+/// The files that were moved, or would be.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Removed {
     /// Files.
@@ -51,12 +52,12 @@ pub struct Removed {
 }
 
 impl Engine {
-    /// Takes away every table file that neither a snapshot of `kept` nor a table's newest version reads. Without a
-    /// `removal` they are only counted.
+    /// Moves every table file that neither a snapshot of `kept` nor the newest version of a table needs. Without a
+    /// `removal`, the files are only counted.
     ///
     /// # Errors
-    /// When a table cannot be read, or the files are more than snapshots that expired explain, before any file is
-    /// touched; when a file cannot be moved. What is left over goes the next time.
+    /// When a table cannot be read, or expired snapshots do not explain the number of files; then no file has been
+    /// moved. When a file cannot be moved; then the remaining files are moved the next time.
     pub async fn remove_unkept(
         self: &Arc<Self>,
         kept: &[SnapshotManifest],
@@ -100,15 +101,15 @@ impl Engine {
     }
 }
 
-/// Moves a file to a folder of the trash.
+/// Moves a file into a folder of the trash.
 fn discard(path: &Path, trash: &Path) -> Result<()> {
     let failed = |e| EngineError::io(format!("moving {} to the trash", path.display()), e);
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(trash).map_err(failed)?;
     std::fs::rename(path, trash.join(path.file_name().unwrap_or_default())).map_err(failed)
 }
 
-/// The files of a table that neither its newest version nor one of `versions` reads, with their sizes; and how many files
-/// it has.
+/// The files of a table that neither its newest version nor one of `versions` needs, with their sizes; and how many
+/// files the table has.
 async fn unkept_files(
     dir: &Path,
     table: &str,
@@ -118,7 +119,7 @@ async fn unkept_files(
     if !folder.join("_delta_log").exists() {
         return Ok((Vec::new(), 0));
     }
-    // Listed before the log is read: a file that appears meanwhile is none of ours.
+    // Listed before the log is read: a file that is created later is not in the list.
     let files = data_files(&folder)?;
     let all = files.len();
     let mut kept = tables::files(dir, table, None).await?;
@@ -132,7 +133,7 @@ fn is_kept(path: &Path, kept: &BTreeSet<String>) -> bool {
     path.file_name().and_then(|name| name.to_str()).is_none_or(|name| kept.contains(name))
 }
 
-/// The Parquet files beside a table's log.
+/// The Parquet files in a table's folder.
 fn data_files(folder: &Path) -> Result<Vec<(PathBuf, u64)>> {
     let failed = |e| EngineError::io(format!("listing folder {}", folder.display()), e);
     let mut files = Vec::new();
@@ -156,10 +157,11 @@ mod tests {
         let permits = |expired, kept, unkept, of| {
             Removal { trash: PathBuf::new(), expired, all: false }.permits(unkept, of, kept)
         };
-        // Another database, whose only snapshot a refresh has just published beside 38 files.
+        // The catalogue of another database: its only snapshot has just been published, and 38 of 52 files are unknown
+        // to it.
         assert!(!permits(0, 1, 38, 52));
         assert!(permits(0, 1, 26, 52), "what a refresh leaves that published nothing");
-        // Three snapshots, of which one is kept: two thirds.
+        // One of three snapshots is kept: two thirds may go.
         assert!(permits(2, 1, 40, 60));
         assert!(!permits(2, 1, 41, 60));
         assert!(permits(0, 1, 16, 16), "so few are never too many");

@@ -1,7 +1,7 @@
-//! The rows of a running plan: one ordered frame after another, each batch brought into its final shape on the
-//! engine's own threads, with a bounded number of batches on the way to the writer.
+//! The rows of a running plan: one sorted frame after another. Each batch is converted on the engine's own threads. The
+//! number of batches that wait for the writer is bounded.
 //!
-//! Invariant: rows reach the writer only if each is behind the one before ([`crate::order`]).
+//! Invariant: a row reaches the writer only if it is in order ([`crate::order`]).
 
 use crate::error::{EngineError, Result};
 use crate::order::Ordered;
@@ -10,7 +10,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use tokio::sync::mpsc;
 
-/// Batches that may wait for the writer; the plan pauses when they are not taken.
+/// Batches that may wait for the writer. The plan pauses when the queue is full.
 const BATCHES_WAITING_MAX: usize = 4;
 
 /// Rows in order. Dropping them stops the plan.
@@ -20,11 +20,11 @@ pub struct ReportRows {
     _plan: tokio::task::JoinSet<()>,
 }
 
-/// A batch of a frame in its final shape, or in several pieces.
-pub(crate) type Shape = Box<dyn Fn(RecordBatch) -> Result<Vec<RecordBatch>> + Send + Sync>;
+/// Converts a batch of a frame into one or more batches of the output.
+pub(crate) type BatchConverter = Box<dyn Fn(RecordBatch) -> Result<Vec<RecordBatch>> + Send + Sync>;
 
 impl ReportRows {
-    /// Runs the frames one after another; every batch that comes out has `schema`.
+    /// Runs the frames one after another. Every output batch has `schema`.
     ///
     /// # Errors
     /// When the engine has stopped.
@@ -32,7 +32,7 @@ impl ReportRows {
         engine: &Engine,
         step: &str,
         schema: SchemaRef,
-        frames: Vec<(Ordered, Shape)>,
+        frames: Vec<(Ordered, BatchConverter)>,
     ) -> Result<Self> {
         let (sender, batches) = mpsc::channel(BATCHES_WAITING_MAX);
         let step = step.to_owned();
@@ -40,7 +40,7 @@ impl ReportRows {
         plan.spawn_on(
             async move {
                 if let Err(error) = run(&step, frames, &sender).await {
-                    // A receiver that is gone has stopped the report.
+                    // A failed send means that the receiver has stopped the report.
                     let _ = sender.send(Err(error)).await;
                 }
             },
@@ -57,7 +57,7 @@ impl ReportRows {
     /// The next rows; `None` after the last.
     ///
     /// # Errors
-    /// When the plan failed; there are no more rows then.
+    /// When the plan failed. There are no more rows then.
     pub async fn next(&mut self) -> Result<Option<RecordBatch>> {
         self.batches.recv().await.transpose()
     }
@@ -65,16 +65,17 @@ impl ReportRows {
 
 async fn run(
     step: &str,
-    frames: Vec<(Ordered, Shape)>,
+    frames: Vec<(Ordered, BatchConverter)>,
     sender: &mpsc::Sender<Result<RecordBatch>>,
 ) -> Result<()> {
-    for (frame, shape) in frames {
+    for (frame, convert) in frames {
         let spilling = frame.with_frame(with_spilling_joins(frame.frame().clone()));
         let mut sent = false;
-        match send(step, frame, &shape, sender, &mut sent).await {
-            // Rows that are out cannot be taken back; but joins end before the first row of an order.
+        match send(step, frame, &convert, sender, &mut sent).await {
+            // Rows that were sent cannot be taken back. But joins end before the first row of a sort, so running out of
+            // memory usually happens before.
             Err(EngineError::OutOfMemory { .. }) if !sent => {
-                send(step, spilling, &shape, sender, &mut sent).await?;
+                send(step, spilling, &convert, sender, &mut sent).await?;
             }
             outcome => outcome?,
         }
@@ -82,17 +83,17 @@ async fn run(
     Ok(())
 }
 
-/// Runs one frame; `sent` tells whether a batch of it has gone to the writer.
+/// Runs one frame. `sent` tells whether one of its batches was sent to the writer.
 async fn send(
     step: &str,
     frame: Ordered,
-    shape: &Shape,
+    convert: &BatchConverter,
     sender: &mpsc::Sender<Result<RecordBatch>>,
     sent: &mut bool,
 ) -> Result<()> {
     let mut rows = frame.start(step).await?;
     while let Some(batch) = rows.next().await? {
-        for piece in shape(batch)? {
+        for piece in convert(batch)? {
             *sent = true;
             if sender.send(Ok(piece)).await.is_err() {
                 return Ok(());

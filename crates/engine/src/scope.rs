@@ -1,10 +1,10 @@
-//! What a caller sees of the tables who may see the rows of some sources only.
+//! What a caller sees of the tables whose data scope is limited to some sources.
 //!
-//! Such a caller's plans know views in place of tables, so that neither a query nor a count can reach past them: the
-//! accounts of those sources, the identities that have a live one among them, and what is about those sources. An
-//! identity's count of accounts is that of the accounts in view. In documents of identities the lists are cut to the
-//! elements of those sources, and their counts with them. What is about several sources at once, or about none, is
-//! not in view: roles, account activities, events, and what earlier snapshots counted.
+//! The plans of such a caller use views instead of tables, so neither a query nor a count can read more. In view are
+//! the accounts of these sources, the identities that own a live account of them, and rows about these sources. The
+//! number of accounts of an identity counts accounts in view only. In documents of identities, the lists have elements
+//! of these sources only, and their counts follow. Rows about several sources or about none are not in view: roles,
+//! account activities, events, and the counts of earlier snapshots.
 
 use crate::declared::{ACCOUNTS, COUNTS, Columns, InView, TABLES, Table};
 use crate::error::{EngineError, Result};
@@ -22,9 +22,9 @@ use muster_reports::snapshot::SnapshotManifest;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Makes the tables of a snapshot known to `context`, as far as `scope` shows them.
+/// Registers the tables of a snapshot in `context`, as far as `scope` shows them.
 ///
-/// A snapshot that an older version made has fewer tables; those it lacks stay unknown.
+/// A snapshot of an older version of the program may have fewer tables. Missing tables are not registered.
 pub(crate) async fn register(
     engine: &Engine,
     context: &SessionContext,
@@ -54,8 +54,8 @@ pub(crate) async fn register(
     Ok(())
 }
 
-/// A session that knows the tables themselves, for the views to read; no query of a caller runs in it. Who is in view
-/// follows from accounts.
+/// A session with the whole tables, which the views read. Queries of callers never run in it. Accounts determine which
+/// identities are in view.
 async fn whole_tables(
     engine: &Engine,
     manifest: &SnapshotManifest,
@@ -71,7 +71,7 @@ async fn whole_tables(
     Ok(whole)
 }
 
-/// The table as it is; `None` where the snapshot has no such table.
+/// The whole table; `None` if the snapshot does not have it.
 async fn provider(
     engine: &Engine,
     manifest: &SnapshotManifest,
@@ -79,13 +79,13 @@ async fn provider(
 ) -> Result<Option<Arc<dyn TableProvider>>> {
     Ok(match manifest.versions.get(table) {
         Some(version) => Some(engine.provider(manifest, table, *version).await?),
-        // A trend over no snapshots: better than no report until the next refresh.
+        // An older snapshot has no counts. An empty table lets trend reports run until the next refresh.
         None if table == COUNTS => Some(Arc::new(EmptyTable::new(Table::of(table).schema()))),
         None => None,
     })
 }
 
-/// `of_sources` keeps the elements of the sources; the others those of one type.
+/// Registers `of_sources`, which keeps the elements of the sources, and the functions that also filter by type.
 fn register_functions(context: &SessionContext, sources: &BTreeSet<SourceId>) {
     for (name, kind) in [
         ("of_sources", None),
@@ -97,11 +97,11 @@ fn register_functions(context: &SessionContext, sources: &BTreeSet<SourceId>) {
     }
 }
 
-/// Owners of live accounts in view, and how many of these each has.
+/// Owners of live accounts in view, and how many such accounts each has.
 const OWNERS: &str = "(SELECT identity_id, CAST(count(*) AS INT) AS n FROM accounts \
      WHERE dead_since IS NULL AND identity_id IS NOT NULL AND source_id IN ($sources) GROUP BY identity_id)";
 
-/// The query that shows a table's visible rows; `$sources` are the ids of the sources in view.
+/// The query for the visible rows of a table. `$sources` has the ids of the sources in view.
 fn view(table: &Table, schema: &SchemaRef) -> String {
     let name = table.name;
     match (table.in_view, table.columns) {
@@ -120,7 +120,8 @@ fn view(table: &Table, schema: &SchemaRef) -> String {
     }
 }
 
-/// All columns that a table has in this snapshot, in their order, those that `instead` names as it says.
+/// All columns that a table has in this snapshot, in their order. `instead` returns the expression for a column that is
+/// limited.
 fn columns(schema: &SchemaRef, instead: fn(&str) -> Option<String>) -> String {
     let column = |name: &str| {
         instead(name).map_or_else(|| format!("t.\"{name}\""), |other| format!("{other} AS \"{name}\""))
@@ -128,12 +129,12 @@ fn columns(schema: &SchemaRef, instead: fn(&str) -> Option<String>) -> String {
     schema.fields().iter().map(|field| column(field.name())).collect::<Vec<_>>().join(", ")
 }
 
-/// A column of an identity as it is shown, where that is not as it is.
+/// The expression for a limited column of an identity; `None` for a column that is shown unchanged.
 fn limited_column(name: &str) -> Option<String> {
     (name == "account_count").then(|| "v.n".to_owned())
 }
 
-/// A field of an identity's document as it is shown, where that is not as it is.
+/// The expression for a limited field of an identity's document; `None` for a field that is shown unchanged.
 fn limited_field(name: &str) -> Option<String> {
     let count = |function: &str, list: &str| {
         Some(format!("CAST(coalesce(array_length({function}(t.\"{list}\")), 0) AS BIGINT)"))
@@ -145,7 +146,7 @@ fn limited_field(name: &str) -> Option<String> {
         "accessCount" => count("of_sources", "access"),
         "entitlementCount" => count("entitlements_of_sources", "access"),
         "accessProfileCount" => count("access_profiles_of_sources", "access"),
-        // Roles have no source; what an identity owns can be of any.
+        // Roles have no source, and an identity can own objects of any source.
         "owns" | "ownsCount" | "roleCount" => Some(format!("CASE WHEN false THEN t.\"{name}\" END")),
         _ => None,
     }

@@ -1,12 +1,12 @@
-//! The engine's own runtime, memory pool and sessions.
+//! The engine's runtime, memory pool and sessions.
 //!
-//! Plans are CPU work: they run on a runtime of their own so that a request is never held up by one,
-//! under one memory pool, spilling to the work folder past the limit.
+//! Plans are CPU work. They run on a runtime of their own, so they never delay a request. They share one memory pool
+//! and spill to the work folder when it is full.
 
+use crate::cancellation::CancelSignal;
 use crate::digests::files::KnownFiles;
 use crate::error::{EngineError, Result};
-use crate::stop::Stop;
-use crate::watch::WatchPlan;
+use crate::plan_limits::PlanLimits;
 use crate::{functions, tables};
 use datafusion::catalog::TableProvider;
 use datafusion::dataframe::DataFrame;
@@ -22,34 +22,34 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Rows in a batch of a plan.
+/// Rows of a batch.
 pub(crate) const BATCH_ROWS: usize = 8192;
 
-/// What the engine may use.
+/// Settings of the engine.
 #[derive(Debug, Clone)]
 pub struct EngineSettings {
     /// Folder of the identity tables.
     pub tables_dir: PathBuf,
-    /// Folder for spill files and refresh work; nothing in it outlives a run.
+    /// Folder for spill files and refresh work. Its contents are removed when a run ends.
     pub work_dir: PathBuf,
     /// Bytes that all plans together may hold before they spill.
     pub memory_limit_bytes: usize,
-    /// Threads of the engine's runtime, which is also the number of partitions of a plan.
+    /// Threads of the engine's runtime; also the number of partitions of a plan.
     pub threads: usize,
 }
 
-/// The same plan with joins that sort and spill where others hold one side in memory. Slower, and bounded.
+/// The same plan with joins that sort and spill instead of holding one side in memory. It is slower, and its memory is
+/// bounded.
 pub(crate) fn with_spilling_joins(frame: DataFrame) -> DataFrame {
     let (mut state, plan) = frame.into_parts();
     state.config_mut().options_mut().optimizer.prefer_hash_join = false;
     DataFrame::new(state, plan)
 }
 
-/// What `attempt` makes of the frame; where the memory limit does not suffice, what it makes of the same plan with
-/// joins that spill.
+/// Runs `attempt` on the frame. If the memory limit is too low, runs it again on the same plan with joins that spill.
 ///
 /// # Errors
-/// That of the last attempt.
+/// The error of the last attempt.
 pub(crate) async fn within_memory<T, F>(frame: DataFrame, attempt: impl Fn(DataFrame) -> F) -> Result<T>
 where
     F: Future<Output = Result<T>>,
@@ -66,27 +66,27 @@ fn with_functions(state: SessionStateBuilder) -> SessionContext {
     context
 }
 
-/// DataFusion and Delta behind one door.
+/// The engine: its runtime, its settings and its open tables.
 pub struct Engine {
     settings: EngineSettings,
     environment: Arc<RuntimeEnv>,
     runtime: Option<tokio::runtime::Runtime>,
-    /// Opened table versions: they never change, so a report need not read the table's log again.
+    /// Open table versions. A version never changes, so a report need not read the table's log again.
     providers: Mutex<Providers>,
-    /// What is known of the files of tables.
+    /// Known state of the files of tables.
     known: Arc<KnownFiles>,
 }
 
 /// Opened tables by name and version.
 type Providers = HashMap<(&'static str, u64), Arc<dyn TableProvider>>;
 
-/// Opened table versions that are kept; past it all are dropped and opened again as needed.
+/// Most open table versions. When there are more, all are closed and opened again as needed.
 const PROVIDERS_KEPT_MAX: usize = 128;
 
 impl Drop for Engine {
     fn drop(&mut self) {
         if let Some(runtime) = self.runtime.take() {
-            // Waiting here would block the caller's runtime; plans own nothing that outlives them.
+            // Waiting here would block the caller's runtime. Plans own nothing that must be cleaned up.
             runtime.shutdown_background();
         }
     }
@@ -130,24 +130,26 @@ impl Engine {
         })
     }
 
-    /// A session for a refresh, which ends by being dropped.
+    /// A session for a refresh. Dropping it ends the refresh's plans.
     pub(crate) fn session(&self) -> SessionContext {
         with_functions(self.state())
     }
 
-    /// A session for one run of a report: its plans end when the run is over, whatever their queries say.
-    pub(crate) fn session_until(&self, stop: Stop) -> SessionContext {
-        with_functions(self.state().with_physical_optimizer_rule(Arc::new(WatchPlan(stop))))
+    /// A session for one run of a report. Its plans end when the run is over, whatever their queries say.
+    pub(crate) fn session_until(&self, signal: CancelSignal) -> SessionContext {
+        with_functions(self.state().with_physical_optimizer_rule(Arc::new(PlanLimits(signal))))
     }
 
     fn state(&self) -> SessionStateBuilder {
         let config = SessionConfig::new()
             .with_target_partitions(self.settings.threads.max(1))
             .with_batch_size(BATCH_ROWS)
-            // One string type everywhere: tables, functions and writers then never convert.
+            // One string type everywhere, so tables, functions and writers never convert texts.
             .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
             .set_bool("datafusion.sql_parser.map_string_types_to_utf8view", false)
             .set_bool("datafusion.execution.parquet.pushdown_filters", true)
+            // Of files of the work folder, which are read once or twice: a stronger one takes longer than the disk.
+            .set_str("datafusion.execution.parquet.compression", "snappy")
             .set_usize("datafusion.execution.parquet.max_row_group_size", tables::ROW_GROUP_ROWS);
         SessionStateBuilder::new()
             .with_default_features()
@@ -156,7 +158,7 @@ impl Engine {
             .with_query_planner(DeltaPlanner::new())
     }
 
-    /// A table of a snapshot at its version, for reading: only as it was written.
+    /// Opens a table at its version in a snapshot, after checking that it is what was written.
     pub(crate) async fn provider(
         &self,
         manifest: &SnapshotManifest,
@@ -179,7 +181,7 @@ impl Engine {
     /// A table of a snapshot, for reading.
     ///
     /// # Errors
-    /// `Invalid` when the snapshot has no such table, as those of older versions may not.
+    /// `Invalid` when the snapshot does not have the table; snapshots of older versions of the program may lack some.
     pub(crate) async fn table_of(
         &self,
         manifest: &SnapshotManifest,
@@ -196,14 +198,14 @@ impl Engine {
     }
 
     fn kept_providers(&self) -> MutexGuard<'_, Providers> {
-        // A panic cannot leave a map of opened tables half changed.
+        // A panic cannot leave this map half changed.
         self.providers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs `work` on the engine's runtime; it is stopped when the returned future is dropped.
+    /// Runs `work` on the engine's runtime. Dropping the returned future stops the work.
     ///
     /// # Errors
-    /// What `work` comes to; `Stopped` where it panicked.
+    /// The error of `work`, or `Stopped` if it panicked.
     pub async fn run<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T>> + Send + 'static,
@@ -217,7 +219,7 @@ impl Engine {
         }
     }
 
-    /// The runtime's handle, for tasks whose owner stops them.
+    /// The runtime's handle, for tasks that their owner stops.
     pub(crate) fn handle(&self) -> Result<tokio::runtime::Handle> {
         Ok(self.runtime.as_ref().ok_or(EngineError::Stopped)?.handle().clone())
     }
@@ -241,7 +243,7 @@ mod tests {
     use datafusion::physical_plan::displayable;
     use std::cell::RefCell;
 
-    /// How a frame would be run.
+    /// The physical plan of a frame, as text.
     async fn physical(frame: DataFrame) -> Result<String> {
         let plan = frame.create_physical_plan().await.map_err(|e| EngineError::plan("test", e))?;
         Ok(displayable(plan.as_ref()).indent(false).to_string())

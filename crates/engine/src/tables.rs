@@ -1,11 +1,11 @@
-//! The identity tables: Delta tables in one folder, opened at a version; a new version replaces the content as a whole or
-//! in pieces (`pieces`).
+//! The identity tables: Delta tables in one folder, opened at a version. A new version replaces the whole content, or
+//! only some partitions (`partitions`).
 //!
-//! Nothing is removed here, neither files nor logs: an old version stays readable until `retention` finds that no
-//! kept snapshot names it.
+//! This module removes neither files nor logs. An old version stays readable until `retention` finds that no kept
+//! snapshot names it.
 
 use crate::error::{EngineError, Result};
-use crate::file::ParquetFile;
+use crate::parquet_file::ParquetFile;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
@@ -24,12 +24,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Rows in one piece of a file: what a writer holds before it is written, and a reader at once.
+/// Rows in one row group of a file. The writer holds one row group, and a reader reads one at a time.
 pub(crate) const ROW_GROUP_ROWS: usize = 128 * 1024;
 
 /// A file of a version of a table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PieceFile {
+pub(crate) struct DataFile {
     /// Its name in the table's folder.
     pub(crate) name: String,
     /// Its bytes.
@@ -38,10 +38,10 @@ pub(crate) struct PieceFile {
     pub(crate) rows: u64,
 }
 
-/// `table` at `version`, for reading with the settings of `state`.
+/// Opens `table` at `version` for reading, with the settings of `state`.
 ///
-/// Without them texts would come as views, and a view that is sorted or joined holds all that it was ever cut from:
-/// the memory pool would count it again for every batch.
+/// Without these settings, texts would be read as views. A sorted or joined view keeps the whole buffer that it was cut
+/// from, and the memory pool would count that buffer again for every batch.
 pub(crate) async fn open(
     state: SessionState,
     dir: &Path,
@@ -53,13 +53,13 @@ pub(crate) async fn open(
 }
 
 /// The files of `table` at a version.
-pub(crate) async fn piece_files(dir: &Path, table: &str, version: u64) -> Result<Vec<PieceFile>> {
+pub(crate) async fn data_files(dir: &Path, table: &str, version: u64) -> Result<Vec<DataFile>> {
     let opened = load(dir, table, Some(version)).await?;
     let state = opened.snapshot().map_err(|source| EngineError::table(table, "opened", source))?;
     let files = state.log_data().into_iter().map(|file| {
         let name = file.object_store_path().to_string();
         match (u64::try_from(file.size()), file.num_records()) {
-            (Ok(bytes), Some(rows)) => Ok(PieceFile { name, bytes, rows: rows as u64 }),
+            (Ok(bytes), Some(rows)) => Ok(DataFile { name, bytes, rows: rows as u64 }),
             (Err(_), _) | (_, None) => Err(EngineError::data(
                 format!("reading the log of table {table:?}"),
                 format!("file {name} has no size or no number of rows: expected both"),
@@ -69,7 +69,7 @@ pub(crate) async fn piece_files(dir: &Path, table: &str, version: u64) -> Result
     files.collect()
 }
 
-/// The names of the files that `table` at a version consists of; of its newest version where none is given.
+/// The names of the files of `table` at a version; of its newest version if `version` is `None`.
 pub(crate) async fn files(dir: &Path, table: &str, version: Option<u64>) -> Result<BTreeSet<String>> {
     let opened = load(dir, table, version).await?;
     let state = opened.snapshot().map_err(|source| EngineError::table(table, "opened", source))?;
@@ -86,7 +86,7 @@ async fn load(dir: &Path, table: &str, version: Option<u64>) -> Result<DeltaTabl
     builder.load().await.map_err(failed)
 }
 
-/// Makes `table` at `version` known to `context` as `alias`.
+/// Registers `table` at `version` in `context` under the name `alias`.
 pub(crate) async fn register(
     context: &SessionContext,
     dir: &Path,
@@ -99,13 +99,14 @@ pub(crate) async fn register(
     Ok(())
 }
 
-/// Writes rows into a new file of `table`, which no version names yet; `None`, and no file, where there are none.
+/// Writes rows into a new file of `table`. No version names the file yet. Returns `None`, and makes no file, if there
+/// are no rows.
 pub(crate) async fn add_file(
     dir: &Path,
     table: &str,
     name: &str,
     rows: DataFrame,
-) -> Result<Option<PieceFile>> {
+) -> Result<Option<DataFile>> {
     let mut batches = rows.execute_stream().await.map_err(|e| EngineError::plan(table, e))?;
     let mut file = None;
     let mut written = 0;
@@ -127,19 +128,19 @@ pub(crate) async fn add_file(
     let path = file.close()?;
     let metadata =
         path.metadata().map_err(|e| EngineError::io(format!("looking at {}", path.display()), e))?;
-    Ok(Some(PieceFile { name: name.to_owned(), bytes: metadata.len(), rows: written }))
+    Ok(Some(DataFile { name: name.to_owned(), bytes: metadata.len(), rows: written }))
 }
 
-/// Makes `table` consist of these files, which are in its folder; returns the new version. The old one stays readable.
+/// Commits a version of `table` that consists of these files, which are in its folder. Returns the version. The
+/// previous version stays readable.
 ///
-/// The newest version need not be the one that the files were chosen from: one that was never published may have come
-/// between.
-pub(crate) async fn commit(dir: &Path, table: &str, files: &[PieceFile]) -> Result<u64> {
+/// The newest version may differ from the one that the files were chosen from: a refresh may have written a version
+/// that was never published.
+pub(crate) async fn commit(dir: &Path, table: &str, files: &[DataFile]) -> Result<u64> {
     let failed = |source| EngineError::table(table, "written", source);
     let newest = load(dir, table, None).await?;
     let state = newest.snapshot().map_err(failed)?;
-    let mut wanted: BTreeMap<&str, &PieceFile> =
-        files.iter().map(|file| (file.name.as_str(), file)).collect();
+    let mut wanted: BTreeMap<&str, &DataFile> = files.iter().map(|file| (file.name.as_str(), file)).collect();
     let mut actions = Vec::new();
     for file in state.log_data() {
         if wanted.remove(file.object_store_path().as_ref()).is_none() {
@@ -169,9 +170,9 @@ pub(crate) async fn commit(dir: &Path, table: &str, files: &[PieceFile]) -> Resu
     Ok(committed.version())
 }
 
-/// Makes a version outlast a power failure: the files that it added, its entry in the log, and the folders that name them.
-/// On the way they become their owner's alone, whatever the process's umask is.
-pub(crate) fn sync(dir: &Path, table: &str, version: u64, added: &[PieceFile]) -> Result<()> {
+/// Makes a version durable: the files that it added, its log entry, and their folders. It also restricts the files to
+/// their owner, whatever the process's umask is.
+pub(crate) fn sync(dir: &Path, table: &str, version: u64, added: &[DataFile]) -> Result<()> {
     let folder = dir.join(table);
     let log = folder.join("_delta_log");
     let entry = log.join(format!("{version:020}.json"));
@@ -187,12 +188,12 @@ pub(crate) fn sync(dir: &Path, table: &str, version: u64, added: &[PieceFile]) -
     Ok(())
 }
 
-/// By default the logs of versions older than a month go, and a pinned snapshot could not be opened.
+/// By default, Delta deletes the logs of versions older than a month. Then a pinned snapshot could not be opened.
 fn commit_properties() -> CommitProperties {
     CommitProperties::default().with_cleanup_expired_logs(Some(false))
 }
 
-/// Replaces the content of `table` by what `rows` gives; returns the new version. The old one stays readable.
+/// Replaces the content of `table` with `rows`. Returns the new version. The old version stays readable.
 pub(crate) async fn replace(
     context: &SessionContext,
     dir: &Path,
@@ -204,7 +205,7 @@ pub(crate) async fn replace(
     std::fs::create_dir_all(&path)
         .map_err(|e| EngineError::io(format!("making folder {}", path.display()), e))?;
     let url = ensure_table_uri(path.to_string_lossy()).map_err(failed)?;
-    // Loading a table that is not there yet is an error in the log of the Delta crates: it is only built then.
+    // Loading a missing table makes the Delta crates log an error. So the table is only built here.
     let current = if path.join("_delta_log").exists() {
         DeltaTable::try_from_url(url).await.map_err(failed)?
     } else {
@@ -230,7 +231,7 @@ pub(crate) async fn replace(
         .ok_or_else(|| failed(DeltaTableError::Generic("the table has no version after a write".into())))
 }
 
-/// Makes sure that `table` is there with these columns; what it holds goes from the next version where they differ.
+/// Creates an empty `table` with these columns. If it exists with other columns, replaces it with an empty version.
 pub(crate) async fn create(
     context: &SessionContext,
     dir: &Path,

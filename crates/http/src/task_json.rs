@@ -4,7 +4,8 @@ use crate::settings::Settings;
 use chrono::{DateTime, SecondsFormat, Utc};
 use muster_reports::ids::sha256_hex;
 use muster_reports::made::ComparisonCounts;
-use muster_reports::task::{Message, Progress, Severity, TaskResult};
+use muster_reports::message::{Message, Severity};
+use muster_reports::task::{Progress, TaskResult};
 use muster_reports::{ReportKind, Task, TaskState};
 use muster_wire::{
     CompletionStatus, FileFormat, MessageType, ReportComparison, ReportResults, ReportType, ResultStatus,

@@ -68,12 +68,12 @@ Examples:
 Example:
   muster refresh --data /var/lib/muster
 
-What cannot have changed since the last snapshot is taken over from it: files of sources with the same
-bytes are not read again, and of large tables only the pieces with changed rows are written. --full
-reads and makes everything anew, with the same result.
+What cannot have changed since the last snapshot is copied from it: files of sources with the same
+bytes are not read again, and of large tables only the partitions with changed rows are written. --full
+reads and computes everything again, with the same result.
 
-A source that cannot be read makes this fail and leaves the last snapshot in force, unless the
-setting refresh.publish_incomplete is true: then its accounts stay as they were and reports warn.")]
+If a source cannot be read, the refresh fails and the last snapshot stays in force, unless the setting
+refresh.publish_incomplete is true: then the source's accounts stay as they were, and reports warn.")]
     Refresh(RefreshArgs),
     /// Run reports and fetch their files, over HTTP
     #[command(subcommand)]
@@ -96,18 +96,18 @@ Examples:
   muster verify evidence-a248c16fe22222b2bd49615481311111.zip --key public.pem
   muster verify report.csv --cover cover.json
 
-Take the key from where no forger can exchange it together with the package: from `muster evidence
-key`, or from the operator of the service. Each line says what holds, what fails, and what cannot be
-checked here; VERIFY.md in a package shows how other programs check it.")]
+Take the key from a place where a forger cannot exchange it together with the package: from
+`muster evidence key`, or from the operator of the service. Each line says what holds, what fails, or
+what cannot be checked here. VERIFY.md in a package shows how other programs check it.")]
     Verify(VerifyArgs),
     /// Hash all files of snapshots and results, and compare them with what was recorded
     #[command(after_help = "\
 Example, for a timer:
   muster check --data /var/lib/muster || mail -s 'muster: damaged files' operators@example.org
 
-It reads every file once, also beside a running service. The status is 0 if all are what was written, 1 if
-one is damaged or gone; each is named. Files of snapshots that an earlier version made have no digests and are
-counted as unchecked.")]
+It reads every file once, also while a service runs. The status is 0 if all files are as they were written,
+and 1 if one is damaged or missing; each of these is named. Snapshots that an earlier version made have no
+digests and are counted as unchecked.")]
     Check,
     /// Published snapshots
     #[command(subcommand)]
@@ -147,9 +147,9 @@ pub struct DemoArgs {
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
     /// People in the sample organisation
-    #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(50..=1_000_000))]
+    #[arg(long, value_name = "N", default_value_t = 3_000, value_parser = clap::value_parser!(u32).range(50..=10_000_000))]
     pub identities: u32,
-    /// Number that the sample data grows from: the same one gives the same data
+    /// Seed of the sample data: the same seed gives the same data
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 }
@@ -169,7 +169,7 @@ SOURCE_SUBADMIN, USER. Scopes: sp:scopes:all, sp:report:manage, sp:report:read."
     /// List credentials, without secrets
     #[command(after_help = "Example:\n  muster client list --output json")]
     List,
-    /// Disable a credential; tokens it has are refused within seconds
+    /// Disable a credential; its tokens are refused within seconds
     #[command(after_help = "Example:\n  muster client disable 2f1c5b0c9a7d4a1e8b2f3c4d5e6f7a8b")]
     Disable {
         /// The client id
@@ -199,7 +199,7 @@ pub struct ClientCreateArgs {
     /// levels are SOURCE_ADMIN and SOURCE_SUBADMIN only
     #[arg(long = "source", value_name = "SOURCE")]
     pub sources: Vec<String>,
-    /// How long a token of it holds, in seconds (accessTokenValiditySeconds) [default: auth.token_lifetime_s]
+    /// How long its tokens are valid, in seconds (accessTokenValiditySeconds) [default: auth.token_lifetime_s]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u32).range(1..=31_622_400))]
     pub token_lifetime: Option<u32>,
     /// What it is for
@@ -222,10 +222,10 @@ pub struct RefreshArgs {
     /// Refused records to print for each source; a refresh keeps the first 20 for this
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub rejected: usize,
-    /// Read every source and make every table anew, also what cannot have changed
+    /// Read every source and compute every table again, also what cannot have changed
     #[arg(long)]
     pub full: bool,
-    /// Go on without tables of the last snapshot that are damaged and that sources cannot give again; it says what is lost
+    /// Continue without tables of the last snapshot that are damaged and cannot be made again from sources; prints what is lost
     #[arg(long)]
     pub rebuild: bool,
     /// Accept what this source lost, by its name or id: missing accounts, native identities that are all new, lost
@@ -270,12 +270,12 @@ Nothing is searched: a query is read as the service would read it now.")]
 /// `keys`
 #[derive(Debug, Subcommand)]
 pub enum KeysCommand {
-    /// Sign access tokens with a new key, without an interruption: running services take it up by themselves
+    /// Sign access tokens with a new key, without an interruption: running services notice it
     #[command(after_help = "Examples:
   muster keys rotate
-  muster keys rotate --now    # after a leak: whoever has a token must fetch another")]
+  muster keys rotate --now    # after a leak: clients must fetch new tokens")]
     Rotate {
-        /// Refuse the tokens that are out, too [default: they stay good until they expire]
+        /// Refuse existing tokens too [default: they stay valid until they expire]
         #[arg(long)]
         now: bool,
     },
@@ -297,39 +297,40 @@ The key is made when it is first needed. The fingerprint is what
 /// `audit`
 #[derive(Debug, Subcommand)]
 pub enum AuditCommand {
-    /// Walk the whole audit trail; the status is 1 if an event was changed, removed or moved, 3 if all holds since a reseal
+    /// Check the whole audit trail; the status is 1 if an event was changed, removed or moved, 3 if all holds since a reseal
     #[command(after_help = "\
 Examples:
   muster audit verify --data /var/lib/muster
   muster audit verify --noted 1042:5f1c3cc3d0f1a5f0ad7c7d0b1a2f5f4b6d0a0a54e0d4a9a5b0c1d2e3f4a5b6c7
 
-May be run beside the service. It prints the trail's head, number:hash: noted elsewhere, and given
-back with --noted, it shows that the trail has not been rewritten or put back since.")]
+May be run while the service runs. It prints the trail's head as number:hash. If you note the head
+elsewhere and pass it to --noted later, the check shows that the trail has not been rewritten since, and
+that no older trail has been restored.")]
     Verify {
         /// A head that was noted earlier; may be repeated
         #[arg(long, value_name = "NUMBER:HASH")]
         noted: Vec<String>,
     },
-    /// Have a broken trail go on, by an event that says for ever that it was broken
+    /// Let a broken trail continue, with an event that records that it was broken
     #[command(after_help = "\
 Example:
   muster audit reseal --reason 'case 4711: disk of db1 restored from the backup of 2 March' --confirm
 
-Nothing that is there is changed. The event says who ran this, why, and what was wrong; `audit verify` tells
-it from then on, with status 3. Of runs whose events lie before it no evidence can be made any more. Without
---confirm it says what is wrong and does nothing.")]
+No existing event is changed. The new event says who ran this, why, and what was wrong; `audit verify` shows
+it from then on, with status 3. Evidence of runs whose events precede it can no longer be made. Without
+--confirm, the command says what is wrong and does nothing.")]
     Reseal {
         /// Why, for those who read the trail later
         #[arg(long, value_name = "TEXT")]
         reason: String,
-        /// It is known what happened, and the trail is to go on
+        /// Confirms that it is known what happened, and that the trail may continue
         #[arg(long)]
         confirm: bool,
     },
     /// List events, the oldest first
     #[command(after_help = "Examples:\n  muster audit list --after 1000\n  muster audit list --output json")]
     List {
-        /// Begin behind the event of this number
+        /// Begin after the event with this number
         #[arg(long, value_name = "NUMBER", default_value_t = 0)]
         after: u64,
         /// Events to list

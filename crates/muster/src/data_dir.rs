@@ -12,10 +12,10 @@
 //! refresh.lock     held by the one process that refreshes
 //! ```
 //! With `store.url` several processes, also on several machines, share one PostgreSQL database. Then
-//! `installation`, `keys/`, `tables/`, `results/` and `refresh.lock` lie in the folder `data.shared`, which all of them
+//! `installation`, `keys/`, `tables/`, `results/` and `refresh.lock` are in the folder `data.shared`, which all of them
 //! see, and each process has a data directory of its own with `work/` and `service.lock`.
 //!
-//! Commands may open it beside a running service: what they change is one transaction. What only one
+//! Commands may open it while a service runs: what they change is one transaction. What only one
 //! process may do takes a lock, which the system frees with the process however it ends: on the file, and on a folder,
 //! because a file that somebody removes is locked by nobody.
 
@@ -26,22 +26,20 @@ mod token_keys;
 
 use crate::clock::SystemClock;
 use crate::config::Settings;
-use crate::failure::{Context, Failure, Result};
+use crate::failure::{Failure, Result};
 use crate::ids::SystemIds;
 use crate::person;
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_engine::reading::check;
 use muster_http::{SecretKey, TokenIssuer};
 use muster_render::evidence::SigningKey;
-use muster_reports::audit::AuditOperation;
+use muster_reports::Catalogue;
+use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::caller::{Caller, DataScope};
 use muster_reports::ids::{ClientId, TaskId, TenantId};
-use muster_reports::ports::{AuditEvent, AuditTrail, Clock, Ids};
+use muster_reports::ports::{AuditTrail, Clock, Ids};
 use muster_reports::retention::CataloguedSnapshot;
-use muster_reports::step::{Step, taken};
 use muster_reports::trace::Trace;
-use muster_reports::{Catalogue, ReportDefinition};
-use muster_runs::{Events, Lock, ResultFiles, find_snapshot, lock, lock_refresh};
+use muster_runs::{Events, Lock, ResultFiles, clear_work, find_snapshot, lock};
 use muster_store::{Deciding, Place, SealKey, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -224,11 +222,7 @@ impl DataDir {
     /// Removes what runs of a process that was killed have left behind, unless a refresh uses the folder.
     /// To be called under the lock of serving and before the engine is opened.
     pub fn clear_work(&self) -> Result {
-        let Ok(_lock) = lock_refresh(&self.shared, &self.own_tables_dir()?) else { return Ok(()) };
-        let work = self.work_dir()?;
-        clear(&work).context(|| format!("folder {} cannot be cleared", work.display()))?;
-        taken(Step::WorkCleared);
-        Ok(())
+        Ok(clear_work(&self.shared, &self.own_tables_dir()?, &self.work_dir()?)?)
     }
 
     /// The reports there are.
@@ -286,27 +280,9 @@ fn look_for(settings: &Settings, adopt: bool) -> Result {
         )));
     }
     Err(Failure::new(format!(
-        "{} is no data directory: `muster source add` and `muster serve --init` make one, --data DIR names another",
+        "{} is not a data directory: `muster source add` and `muster serve --init` make one, --data DIR names another",
         dir.display()
     )))
-}
-
-/// What a file system keeps in its first folder.
-const LOST_AND_FOUND: &str = "lost+found";
-
-/// Removes what is in a folder. The folder stays: it may be a link's end, or where a file system is mounted.
-fn clear(folder: &Path) -> std::io::Result<()> {
-    for entry in std::fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_name() == LOST_AND_FOUND {
-            continue;
-        }
-        match entry.file_type()?.is_dir() {
-            true => std::fs::remove_dir_all(entry.path())?,
-            false => std::fs::remove_file(entry.path())?,
-        }
-    }
-    Ok(())
 }
 
 /// The reports there are: the built-in ones and those of the folder of definitions.
@@ -314,62 +290,6 @@ fn clear(folder: &Path) -> std::io::Result<()> {
 /// # Errors
 /// With the file of a definition that cannot be read or used.
 pub fn catalogue(settings: &Settings) -> Result<Catalogue> {
-    let mut catalogue = Catalogue::built_in();
-    if let Some(folder) = &settings.reports.definitions {
-        add_definitions(&mut catalogue, &settings.data.dir.join(folder))?;
-    }
-    Ok(catalogue)
-}
-
-/// Adds every `*.toml` of `folder`, in the order of their names.
-fn add_definitions(catalogue: &mut Catalogue, folder: &Path) -> Result {
-    let unreadable = || format!("reports.definitions: folder {} cannot be read", folder.display());
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).context(unreadable)? {
-        let path = entry.context(unreadable)?.path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
-            files.push(path);
-        }
-    }
-    files.sort();
-    for path in files {
-        let place = path.display().to_string();
-        let text = std::fs::read_to_string(&path).context(|| format!("{place} cannot be read"))?;
-        let definition = ReportDefinition::from_toml(&text, &place)?;
-        check(&definition).context(|| place.clone())?;
-        catalogue.add(definition)?;
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-    use super::*;
-
-    /// What becomes of a folder with one definition whose population has this text.
-    fn added(population: &str) -> Result {
-        let folder = tempfile::tempdir().unwrap();
-        let text = format!(
-            "id = \"mine\"\nversion = 1\nname = \"Mine\"\ndescription = \"d\"\nrow = \"r\"\nformats = [\"CSV\"]\n\
-             order_by = [\"n\"]\nquery = \"SELECT id AS n FROM accounts\"\npopulation = \"{population}\"\n\
-             [[columns]]\nname = \"n\"\nlabel = \"N\"\nmeaning = \"m\"\n"
-        );
-        std::fs::write(folder.path().join("mine.toml"), text).unwrap();
-        add_definitions(&mut Catalogue::built_in(), folder.path())
-    }
-
-    #[test]
-    fn a_definition_that_does_more_than_read_is_refused_before_the_service_starts() {
-        added("SELECT count(*) FROM accounts").unwrap();
-        for text in ["COPY accounts TO 'x.csv'", "SELECT 1; SELECT 2", "SET a.b = 1"] {
-            let refused = muster_reports::error::error_chain(&added(text).unwrap_err());
-            assert!(
-                refused.contains("mine.toml")
-                    && refused.contains("population: it is")
-                    && refused.contains("SELECT"),
-                "{refused}"
-            );
-        }
-    }
+    let folder = settings.reports.definitions.as_ref().map(|folder| settings.data.dir.join(folder));
+    Ok(muster_runs::catalogue(folder.as_deref())?)
 }

@@ -22,7 +22,7 @@ use muster_reports::audit::AuditOperation;
 use muster_reports::caller::{DataScope, Scope, UserIdentity, UserLevel};
 use muster_reports::ports::{Ids, Registry, ReportRunner};
 use muster_runs::{RefreshOptions, Refreshes, Swept};
-use muster_sources::{SourceDefinition, organisation};
+use muster_sources::SourceDefinition;
 use serde::Serialize;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -134,14 +134,14 @@ async fn make_organisation(
 ) -> Result<Vec<SourceDefinition>> {
     let folder = data.dir().join("sources");
     std::fs::create_dir_all(&folder).context(|| format!("folder {} cannot be made", folder.display()))?;
-    let options = |generation| organisation::Options {
+    let options = |generation| muster_sample::Options {
         identities: u64::from(args.identities),
         seed: args.seed,
         generation,
-        ..organisation::Options::default()
+        ..muster_sample::Options::default()
     };
     let generate = |generation| {
-        organisation::generate(&folder, options(generation))
+        muster_sample::generate(&folder, options(generation))
             .context(|| format!("the sample organisation cannot be written to {}", folder.display()))
     };
     let summary = generate(0)?;

@@ -11,6 +11,8 @@ mod config;
 mod crash;
 mod data_dir;
 mod demo;
+#[cfg(test)]
+mod documents;
 mod failure;
 mod ids;
 mod issuers;
@@ -20,13 +22,16 @@ mod serve;
 mod wiring;
 
 use clap::Parser;
-use cli::{Cli, Command};
+use cli::{Cli, Command, DemoArgs, ServeArgs};
 use config::{Effective, Given, LogFormat, Settings};
 use failure::{Context, Failure, Result};
 use muster_http::connections::open_files;
 use std::io::IsTerminal;
 use std::process::ExitCode;
 use tracing_subscriber::EnvFilter;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     // Clap prints usage errors itself and ends with status 2.
@@ -76,22 +81,8 @@ fn effective(cli: &Cli) -> Result<Effective> {
     if let (Command::Demo(_), None) = (&cli.command, &cli.data) {
         given.flag("muster demo", "data.dir", Some(demo::fresh_dir().display()));
     }
-    match &cli.command {
-        Command::Serve(args) => given.flag("--listen", "server.listen", args.listen),
-        Command::Demo(args) => given.flag("--listen", "server.listen", args.listen),
-        Command::Client(_)
-        | Command::Source(_)
-        | Command::Refresh(_)
-        | Command::Report(_)
-        | Command::Search(_)
-        | Command::Keys(_)
-        | Command::Evidence(_)
-        | Command::Audit(_)
-        | Command::Verify(_)
-        | Command::Check
-        | Command::Snapshot(_)
-        | Command::Correlate(_)
-        | Command::Config(_) => {}
+    if let Command::Serve(ServeArgs { listen, .. }) | Command::Demo(DemoArgs { listen, .. }) = &cli.command {
+        given.flag("--listen", "server.listen", *listen);
     }
     // A variable that is not UTF-8 cannot be a setting.
     let environment = std::env::vars_os()
@@ -101,23 +92,7 @@ fn effective(cli: &Cli) -> Result<Effective> {
 
 /// Log lines go to standard error. Commands that end by themselves log what is wrong only.
 fn start_log(settings: &Settings, command: &Command) -> Result {
-    let filter = match command {
-        Command::Serve(_) => settings.log.filter.as_str(),
-        Command::Demo(_)
-        | Command::Client(_)
-        | Command::Source(_)
-        | Command::Refresh(_)
-        | Command::Report(_)
-        | Command::Search(_)
-        | Command::Keys(_)
-        | Command::Evidence(_)
-        | Command::Audit(_)
-        | Command::Verify(_)
-        | Command::Check
-        | Command::Snapshot(_)
-        | Command::Correlate(_)
-        | Command::Config(_) => "warn",
-    };
+    let filter = if let Command::Serve(_) = command { settings.log.filter.as_str() } else { "warn" };
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| Failure::usage(format!("log.filter is {filter:?}: {error}")))?;
     let log = tracing_subscriber::fmt()

@@ -8,6 +8,8 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent, pres
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
 
+pub use muster_runs::thousands as count;
+
 /// How results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Output {
@@ -91,19 +93,6 @@ pub fn table(columns: &[Column], rows: impl Iterator<Item = Vec<String>>) -> Str
     table.lines().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
-/// A number with thousands kept apart: `12,345`.
-pub fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,12 +102,5 @@ mod tests {
         let rows = [vec!["HR".to_owned(), "7".to_owned()], vec!["Directory".to_owned(), "1,234".to_owned()]];
         let text = table(&[text("source"), number("read")], rows.into_iter());
         assert_eq!(text, " source      read\n HR             7\n Directory  1,234");
-    }
-
-    #[test]
-    fn thousands_are_kept_apart() {
-        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (12_345_678, "12,345,678")] {
-            assert_eq!(count(number), text);
-        }
     }
 }

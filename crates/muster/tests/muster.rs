@@ -104,14 +104,17 @@ fn damaged_files_are_found_and_left_behind() {
     let found = muster(&data, &["check"]);
     assert!(fails(&found, 1).contains("files that are damaged or gone: 1"));
     let text = String::from_utf8_lossy(&found.stdout).into_owned();
-    assert!(text.contains("table \"accounts\"") && text.contains("another content"), "{text}");
+    assert!(
+        text.contains("table \"accounts\"") && text.contains("does not have the content that was written"),
+        "{text}"
+    );
 
     for refresh in [&["refresh"][..], &["refresh", "--full"]] {
         let refused = fails(&muster(&data, refresh), 1);
         assert!(refused.contains("back from a backup, or run `muster refresh --rebuild`"), "{refused}");
     }
     let told = succeeds(&muster(&data, &["refresh", "--rebuild"]));
-    assert!(told.contains("it was made again, without since when"), "{told}");
+    assert!(told.contains("the table was written again, without the dates"), "{told}");
     // The snapshot of before is kept, and stays damaged; the new one is not.
     let again = muster(&data, &["check"]);
     assert!(fails(&again, 1).contains("files that are damaged or gone: 1"));
@@ -338,8 +341,8 @@ fn wrong_use_ends_with_2_and_names_what_was_expected() {
 fn a_missing_data_directory_is_not_made_by_a_list() {
     let dir = tempfile::tempdir().unwrap();
     let data = dir.path().join("data");
-    assert!(fails(&muster(&data, &["source", "list"]), 1).contains("is no data directory"));
-    assert!(fails(&muster(&data, &["refresh"]), 1).contains("is no data directory"));
+    assert!(fails(&muster(&data, &["source", "list"]), 1).contains("is not a data directory"));
+    assert!(fails(&muster(&data, &["refresh"]), 1).contains("is not a data directory"));
     assert!(!data.exists());
 }
 

@@ -116,7 +116,7 @@ pub(crate) fn iso_moment(text: &str) -> Option<i64> {
     if bytes.get(4) != Some(&b'-') || bytes.get(7) != Some(&b'-') {
         return None;
     }
-    (Fields { rest: text }).date(Rounding::Down).map(|moment| moment.timestamp_millis())
+    (DateFields { rest: text }).date(Rounding::Down).map(|moment| moment.timestamp_millis())
 }
 
 /// A step of date math.
@@ -215,7 +215,7 @@ fn floor(moment: DateTime<Utc>, unit: Unit) -> Option<DateTime<Utc>> {
 
 /// A date by the calendar, or a number of milliseconds. Four digits are a year.
 fn calendar_date(text: &str, rounding: Rounding) -> Result<DateTime<Utc>, DateError> {
-    if let Some(moment) = (Fields { rest: text }).date(rounding) {
+    if let Some(moment) = (DateFields { rest: text }).date(rounding) {
         return Ok(moment);
     }
     let digits = text.strip_prefix('-').unwrap_or(text);
@@ -229,11 +229,11 @@ fn calendar_date(text: &str, rounding: Rounding) -> Result<DateTime<Utc>, DateEr
 }
 
 /// The rest of a date that is being read.
-struct Fields<'a> {
+struct DateFields<'a> {
     rest: &'a str,
 }
 
-impl Fields<'_> {
+impl DateFields<'_> {
     /// `yyyy[-MM[-dd[T[HH[:mm[:ss[.fraction]]][offset]]]]]` and nothing after it.
     fn date(&mut self, rounding: Rounding) -> Option<DateTime<Utc>> {
         let up = rounding == Rounding::Up;

@@ -74,7 +74,7 @@ pub struct RegexError {
 /// # Errors
 /// The first mistake. A named automaton (`<name>`) is one: there are none.
 pub fn parse_regex(text: &str) -> Result<RegexNode, RegexError> {
-    let mut parser = Parser { text, position: 0 };
+    let mut parser = RegexParser { text, position: 0 };
     if text.is_empty() {
         return Ok(RegexNode::Text(String::new()));
     }
@@ -86,12 +86,12 @@ pub fn parse_regex(text: &str) -> Result<RegexNode, RegexError> {
     Ok(node)
 }
 
-struct Parser<'a> {
+struct RegexParser<'a> {
     text: &'a str,
     position: usize,
 }
 
-impl Parser<'_> {
+impl RegexParser<'_> {
     fn peek(&self) -> Option<char> {
         self.text.get(self.position..).and_then(|rest| rest.chars().next())
     }

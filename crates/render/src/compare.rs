@@ -27,16 +27,17 @@ pub mod page;
 use std::io::{Read, Seek, SeekFrom, Write};
 
 use csv::{Position, Reader, StringRecord};
+use muster_reports::made::ComparisonCounts;
 
 use crate::csv::cells::push_text;
 use crate::file::{Digested, RenderError, Written};
 use crate::guard::{FormulaGuard, unguard};
 use index::{Index, Match, digest};
 
+pub use index::SAME_KEY_ROWS_MAX;
+
 /// Most rows of the old file.
 pub const ROWS_MAX: usize = 10_000_000;
-/// Most rows of the old file with one key.
-pub const SAME_KEY_ROWS_MAX: usize = 1_000;
 
 /// Bytes gathered before they go to the sink.
 const BUFFER_BYTES: usize = 256 << 10;
@@ -47,25 +48,6 @@ pub struct Compared<R> {
     pub content: R,
     /// Whether it was written with the formula guard; its cover says so.
     pub formula_guard: FormulaGuard,
-}
-
-/// What differs, counted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Comparison {
-    /// Rows that only the new file has.
-    pub added: u64,
-    /// Rows that only the old file has.
-    pub removed: u64,
-    /// Rows that both have, with other cells.
-    pub changed: u64,
-    /// Rows that both have as they are.
-    pub unchanged: u64,
-    /// Columns that only the new file has.
-    pub columns_added: Vec<String>,
-    /// Columns that only the old file has.
-    pub columns_removed: Vec<String>,
-    /// The file that tells them.
-    pub written: Written,
 }
 
 /// Which file an error is about.
@@ -135,10 +117,10 @@ pub enum CompareError {
 /// # Errors
 /// [`CompareError::Unreadable`].
 pub fn columns<R: Read>(side: Side, file: Compared<R>) -> Result<Vec<String>, CompareError> {
-    Table::open(side, file, &[]).map(|table| table.names)
+    ComparedTable::open(side, file, &[]).map(|table| table.names)
 }
 
-/// Compares two files by key columns, and writes what differs, guarded or not.
+/// Compares two files by key columns, and writes what differs, guarded or not: the counts, and what was written.
 ///
 /// # Errors
 /// [`CompareError`]; what was written by then is not a whole result.
@@ -148,22 +130,23 @@ pub fn compare<O: Read + Seek, N: Read, W: Write>(
     keys: &[&str],
     sink: W,
     formula_guard: FormulaGuard,
-) -> Result<Comparison, CompareError> {
+) -> Result<(ComparisonCounts, Written), CompareError> {
     if keys.is_empty() {
         return Err(CompareError::NoKey);
     }
-    let mut old = Table::open(Side::Old, old, keys)?;
-    let mut new = Table::open(Side::New, new, keys)?;
+    let mut old = ComparedTable::open(Side::Old, old, keys)?;
+    let mut new = ComparedTable::open(Side::New, new, keys)?;
     let columns = Columns::of(&mut old, &mut new);
-    let mut result = Comparison::default();
+    let names = keys.iter().map(|key| (*key).to_owned()).collect();
+    let mut counts = ComparisonCounts { keys: names, ..ComparisonCounts::default() };
     let mut lines = Lines::begin(sink, keys, formula_guard);
     for name in new.names.iter().filter(|name| !old.names.contains(name)) {
         lines.push("COLUMN_ADDED", keys.iter().map(|_| ""), [name, "", ""])?;
-        result.columns_added.push(name.clone());
+        counts.columns_added.push(name.clone());
     }
     for name in old.names.iter().filter(|name| !new.names.contains(name)) {
         lines.push("COLUMN_REMOVED", keys.iter().map(|_| ""), [name, "", ""])?;
-        result.columns_removed.push(name.clone());
+        counts.columns_removed.push(name.clone());
     }
 
     let first = old.reader.position().clone();
@@ -182,9 +165,9 @@ pub fn compare<O: Read + Seek, N: Read, W: Write>(
         match index.take(new.digest_key(&row), digest(new.cells(&row, &columns.new))) {
             Match::None => {
                 lines.push("ADDED", new.key_cells(&row), ["", "", ""])?;
-                result.added += 1;
+                counts.added += 1;
             }
-            Match::Equal => result.unchanged += 1,
+            Match::Equal => counts.unchanged += 1,
             Match::Other(place) => {
                 old.read_at(place, &mut before)?;
                 let cells = old.cells(&before, &columns.old).zip(new.cells(&row, &columns.new));
@@ -193,7 +176,7 @@ pub fn compare<O: Read + Seek, N: Read, W: Write>(
                         lines.push("CHANGED", new.key_cells(&row), [name, before, after])?;
                     }
                 }
-                result.changed += 1;
+                counts.changed += 1;
             }
         }
     }
@@ -206,11 +189,10 @@ pub fn compare<O: Read + Seek, N: Read, W: Write>(
     {
         if left.next_if_eq(&&place).is_some() {
             lines.push("REMOVED", old.key_cells(&row), ["", "", ""])?;
-            result.removed += 1;
+            counts.removed += 1;
         }
     }
-    result.written = lines.finish()?;
-    Ok(result)
+    Ok((counts, lines.finish()?))
 }
 
 /// The columns that are compared: those of both files that are not keys, in the order of the new one.
@@ -221,7 +203,7 @@ struct Columns {
 }
 
 impl Columns {
-    fn of<O: Read, N: Read>(old: &mut Table<O>, new: &mut Table<N>) -> Self {
+    fn of<O: Read, N: Read>(old: &mut ComparedTable<O>, new: &mut ComparedTable<N>) -> Self {
         let mut columns = Self { names: Vec::new(), old: Vec::new(), new: Vec::new() };
         for (place, name) in new.names.iter().enumerate().filter(|(place, _)| !new.keys.contains(place)) {
             if let Some(old) = old.names.iter().position(|old| old == name) {
@@ -234,7 +216,7 @@ impl Columns {
     }
 }
 
-struct Table<R> {
+struct ComparedTable<R> {
     side: Side,
     reader: Reader<R>,
     guarded: bool,
@@ -243,7 +225,7 @@ struct Table<R> {
     keys: Vec<usize>,
 }
 
-impl<R: Read> Table<R> {
+impl<R: Read> ComparedTable<R> {
     fn open(side: Side, file: Compared<R>, keys: &[&str]) -> Result<Self, CompareError> {
         let guarded = file.formula_guard == FormulaGuard::On;
         let plain = |cell| if guarded { unguard(cell) } else { cell };
@@ -288,7 +270,7 @@ impl<R: Read> Table<R> {
     }
 }
 
-impl<R: Read + Seek> Table<R> {
+impl<R: Read + Seek> ComparedTable<R> {
     fn seek(&mut self, position: Position) -> Result<(), CompareError> {
         let (side, from) = (self.side, SeekFrom::Start(position.byte()));
         let sought = self.reader.seek_raw(from, position);

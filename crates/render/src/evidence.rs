@@ -21,6 +21,7 @@ mod audit;
 mod bag;
 mod cover;
 mod der;
+mod finding;
 mod instructions;
 mod key;
 mod manifest;
@@ -30,10 +31,11 @@ mod verify;
 
 pub use audit::audit_line;
 pub use bag::{BagInfo, EvidenceWriter, SealedEvidence, TimeStampDue};
+pub use finding::{CheckOutcome, Finding};
 pub use instructions::instructions;
 pub use key::{KeyError, PublicKey, SigningKey};
 pub use time_stamp::{TimeStampError, TimeStampResponse, time_stamp_request};
-pub use verify::{CheckOutcome, Finding, Verification, verify_bag, verify_file};
+pub use verify::{Verification, verify_bag, verify_file};
 
 /// The result's cover; every package has one.
 pub const COVER: &str = "cover.json";

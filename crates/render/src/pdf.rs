@@ -17,15 +17,22 @@ mod columns;
 mod cover;
 mod document;
 mod embed;
+mod error;
+mod faces;
 mod flow;
 mod fonts;
+mod glyphs;
 mod line_breaks;
 mod objects;
+mod operators;
 mod page;
+mod settings;
 mod shaping;
+mod show;
 mod style;
 mod table;
 mod typeset;
+mod usage;
 
 use std::io::Write;
 use std::sync::Arc;
@@ -36,7 +43,9 @@ use arrow::datatypes::{DataType, Field};
 use arrow::record_batch::RecordBatch;
 use muster_reports::cover::Cover;
 
+pub use error::PdfError;
 pub use fonts::FontSet;
+pub use settings::{Paper, PdfSettings};
 
 use crate::chart::Chart;
 use crate::csv::cells::{Cells, Scratch};
@@ -44,8 +53,9 @@ use crate::json::is_text;
 use crate::{ColumnFormat, FormulaGuard, RenderError};
 use columns::ColumnSample;
 use document::Document;
+use faces::Weight;
 use table::{ColumnKind, Table};
-use typeset::{Weight, printable};
+use typeset::printable;
 
 /// Rows that are looked at before the widths of the columns are fixed.
 const SAMPLE_ROWS: usize = 2000;
@@ -53,113 +63,6 @@ const SAMPLE_ROWS: usize = 2000;
 const SAMPLE_BYTES: usize = 4 << 20;
 /// A sampled text is measured no further than this.
 const MEASURED_BYTES: usize = 2000;
-
-/// The size of a page; it is printed in landscape.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Paper {
-    /// 297 by 210 mm.
-    #[default]
-    A4,
-    /// 11 by 8.5 inches.
-    Letter,
-}
-
-impl Paper {
-    /// Width and height in points.
-    fn landscape(self) -> (f32, f32) {
-        match self {
-            Self::A4 => (841.89, 595.28),
-            Self::Letter => (792.0, 612.0),
-        }
-    }
-}
-
-/// How a PDF is made.
-#[derive(Debug, Clone)]
-pub struct PdfSettings {
-    /// Paper.
-    pub paper: Paper,
-    /// The most pages the table may have.
-    pub pages_max: u32,
-    /// The most lines a cell of several values may have, and a third of what one text may have; what is longer is cut
-    /// and says so.
-    pub cell_lines_max: u32,
-    /// Fonts.
-    pub fonts: FontSet,
-    /// Language of labels and headings, as a BCP 47 tag.
-    pub language: String,
-    /// Title: the report's name.
-    pub title: String,
-    /// The text at the right of each page's head, such as the tenant.
-    pub subtitle: String,
-    /// The text at the right of each page's foot, such as the task's id.
-    pub footer: String,
-}
-
-impl PdfSettings {
-    /// A4, 5,000 pages, 10 lines in a cell, the fonts in the program, English.
-    #[must_use]
-    pub fn new(title: impl Into<String>) -> Self {
-        Self {
-            paper: Paper::A4,
-            pages_max: 5000,
-            cell_lines_max: 10,
-            fonts: FontSet::bundled(),
-            language: "en".to_owned(),
-            title: title.into(),
-            subtitle: String::new(),
-            footer: String::new(),
-        }
-    }
-}
-
-/// Why there is no PDF.
-#[derive(Debug, thiserror::Error)]
-pub enum PdfError {
-    /// As for other files.
-    #[error(transparent)]
-    Render(#[from] RenderError),
-    /// The table is too long; the caller leaves the format out and says so.
-    #[error("the table has more than {max} pages")]
-    TooManyPages {
-        /// The most it may have.
-        max: u32,
-    },
-    /// The file would have more parts than PDF/A-2 allows (ISO 19005-2, 6.1.13).
-    #[error("the file has more than {max} objects")]
-    TooManyObjects {
-        /// The most it may have.
-        max: u32,
-    },
-    /// A font could not be cut down to what is used of it.
-    #[error("font {name:?} could not be embedded")]
-    Font {
-        /// Its PostScript name.
-        name: String,
-        /// What the subsetter answered.
-        #[source]
-        source: subsetter::Error,
-    },
-    /// A chart could not be drawn.
-    #[error("chart {title:?} could not be drawn: {reason}")]
-    Chart {
-        /// Its title.
-        title: String,
-        /// What was wrong.
-        reason: String,
-    },
-}
-
-impl PdfError {
-    /// Whether the report is merely too large for this format.
-    #[must_use]
-    pub fn is_too_large(&self) -> bool {
-        match self {
-            Self::TooManyPages { .. } | Self::TooManyObjects { .. } => true,
-            Self::Render(_) | Self::Font { .. } | Self::Chart { .. } => false,
-        }
-    }
-}
 
 /// What a finished PDF is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -31,7 +31,7 @@ use crate::csv::Header;
 use crate::file::{
     ColumnFormat, Digested, FileWriter, RenderError, UpToError, Written, check_columns, unpack,
 };
-use cells::{Cell, Column};
+use cells::{Cell, SheetColumn};
 
 /// Most rows of a sheet, the header among them.
 const SHEET_ROWS_MAX: u32 = 1_048_576;
@@ -39,8 +39,6 @@ const SHEET_ROWS_MAX: u32 = 1_048_576;
 const SHEET_BYTES: usize = 2 << 30;
 /// Markup of a cell, about.
 const CELL_BYTES: usize = 48;
-/// Most UTF-16 units of a text.
-const TEXT_UNITS_MAX: usize = 32_767;
 /// Rows whose content decides the widths of the columns.
 const SAMPLE_ROWS: u64 = 200;
 const WIDTH_MIN: usize = 8;
@@ -164,7 +162,7 @@ impl<W: Write + Send> XlsxWriter<W> {
         Ok(())
     }
 
-    fn write_row(&mut self, columns: &[Column<'_>], row: usize) -> Result<(), RenderError> {
+    fn write_row(&mut self, columns: &[SheetColumn<'_>], row: usize) -> Result<(), RenderError> {
         let rows_max = self.options.sheet_rows_max.clamp(1, SHEET_ROWS_MAX - 1);
         if self.sheet_rows > rows_max || self.sheet_bytes > SHEET_BYTES {
             let next = self.workbook.new_worksheet_with_constant_memory().map_err(xlsx_error)?;
@@ -258,7 +256,7 @@ impl<W: Write + Send> XlsxWriter<W> {
                 column: format.name.clone(),
                 data_type: array.data_type().clone(),
             };
-            columns.push(Column::new(array.as_ref()).ok_or_else(unsupported)?);
+            columns.push(SheetColumn::new(array.as_ref()).ok_or_else(unsupported)?);
         }
         for row in 0..batch.num_rows() {
             self.write_row(&columns, row)?;

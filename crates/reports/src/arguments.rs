@@ -4,10 +4,13 @@
 //! expected. What it does not name is never dropped in silence, except for a few names of published clients that
 //! change nothing: what would narrow the report is refused, and of the rest a reader is told.
 
-use crate::definition::{ArgumentKind, ArgumentSpec};
+mod spec;
+
+pub use spec::{ArgumentKind, ArgumentSpec, ArgumentValue};
+
 use crate::error::{Error, Result, shown};
+use crate::message::Message;
 use crate::nearest::hint;
-use crate::task::Message;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -95,18 +98,6 @@ pub const ITEMS_BYTES_MAX: usize = 32 * 1024;
 
 /// The `arguments` object of a request, unchecked.
 pub type RawArguments = BTreeMap<String, RawValue>;
-
-/// A checked argument value.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum ArgumentValue {
-    /// A boolean.
-    Boolean(bool),
-    /// A text.
-    Text(String),
-    /// A list of texts.
-    Texts(Vec<String>),
-}
 
 /// Arguments that fit their definition: every required one is there, defaults are filled in,
 /// foreign ones are gone.

@@ -20,8 +20,9 @@ mod operation;
 
 pub use operation::{AuditOperation, PublishedOperation};
 
-use crate::ids::{TenantId, sha256_hex};
-use crate::ports::AuditEvent;
+use crate::caller::Caller;
+use crate::ids::{TaskId, TenantId, sha256_hex};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -33,6 +34,25 @@ const FORM: &str = "muster audit event 1";
 const BEFORE_FORM: &str = "muster audit before 1";
 /// Findings that one walk lists; more are only counted.
 const FINDINGS_MAX: usize = 1_000;
+
+/// An act that the audit trail records.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEvent {
+    /// Unique id.
+    pub id: String,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// What was done.
+    pub operation: AuditOperation,
+    /// By whom.
+    pub caller: Caller,
+    /// To which task; empty where it was to none.
+    pub task: TaskId,
+    /// Which report, credential or source it was.
+    pub report: String,
+    /// Details: format, file digest.
+    pub details: String,
+}
 
 /// An event as it is kept: every column in its plain form.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,12 +1,12 @@
 //! The cover of a result: what an auditor asks of information that a system produced.
 //!
-//! Source, logic, parameters, completeness and accuracy (`reports.md`, cover sheet). It is kept as
+//! Source, logic, parameters, completeness and accuracy (docs/files.md). It is kept as
 //! JSON, apart from the files.
 
 use crate::caller::CallerKind;
 use crate::ids::TaskId;
+use crate::message::Message;
 use crate::snapshot::SourceRun;
-use crate::task::Message;
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 

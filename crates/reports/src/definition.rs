@@ -4,88 +4,13 @@
 //! files of the same form. Query texts are opaque here: the engine plans them over a snapshot,
 //! with each argument as the placeholder `$name`.
 
-use crate::arguments::ArgumentValue;
+use crate::arguments::{ArgumentKind, ArgumentSpec};
 use crate::error::{Error, Result};
 use crate::ids::{ReportId, sha256_hex};
 use crate::kind::{FileFormat, ReportKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
-
-/// What an argument holds.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "type")]
-pub enum ArgumentKind {
-    /// `true` or `false`.
-    Boolean,
-    /// Any text that is not blank.
-    Text,
-    /// The id of a source of the snapshot.
-    SourceId,
-    /// The id of an authoritative source of the snapshot.
-    AuthoritativeSourceId,
-    /// The name of the source that the `SourceId` argument names; a difference is a warning.
-    SourceName,
-    /// A search query, as a text or wrapped in an object as older clients send it.
-    Query,
-    /// Names in an order that matters, as one text with commas between them or as a list; blank is absent.
-    Names,
-    /// A list of texts; a set when `allowed` is not empty.
-    Texts {
-        /// The permitted texts; empty when any is.
-        #[serde(default)]
-        allowed: Vec<String>,
-    },
-}
-
-impl ArgumentKind {
-    /// The name that definition files have for it.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Boolean => "boolean",
-            Self::Text => "text",
-            Self::SourceId => "source_id",
-            Self::AuthoritativeSourceId => "authoritative_source_id",
-            Self::SourceName => "source_name",
-            Self::Query => "query",
-            Self::Names => "names",
-            Self::Texts { .. } => "texts",
-        }
-    }
-
-    /// What a request should have held, for error texts.
-    pub fn expectation(&self) -> String {
-        match self {
-            Self::Boolean => "true or false".into(),
-            Self::Text => "a text".into(),
-            Self::SourceId => "the id of a source, as a text".into(),
-            Self::AuthoritativeSourceId => "the id of an authoritative source, as a text".into(),
-            Self::SourceName => "the name of the source, as a text".into(),
-            Self::Query => "a search query, as a text".into(),
-            Self::Names => "names with commas between them, as a text".into(),
-            Self::Texts { allowed } if allowed.is_empty() => "a list of texts".into(),
-            Self::Texts { allowed } => format!("a list of {}", allowed.join(", ")),
-        }
-    }
-}
-
-/// One argument of a report.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ArgumentSpec {
-    /// The name in the request.
-    pub name: String,
-    /// What it holds.
-    #[serde(flatten)]
-    pub kind: ArgumentKind,
-    /// Whether a request without it is refused.
-    #[serde(default)]
-    pub required: bool,
-    /// The value that is taken when it is absent.
-    #[serde(default)]
-    pub default: Option<ArgumentValue>,
-    /// What it does, for people.
-    pub meaning: String,
-}
 
 /// One column of a report's files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

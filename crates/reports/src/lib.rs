@@ -16,15 +16,16 @@ pub mod caller;
 pub mod cover;
 pub mod definition;
 pub mod error;
+pub mod failpoint;
 pub mod ids;
 pub mod kind;
 pub mod made;
+pub mod message;
 pub mod nearest;
 pub mod ports;
 pub mod retention;
 pub mod service;
 pub mod snapshot;
-pub mod step;
 pub mod task;
 pub mod trace;
 

@@ -2,15 +2,14 @@
 //!
 //! Every adapter of a port passes the same contract suite (in `testkit`), the in-memory fake included.
 
-use crate::audit::{AuditOperation, AuditRecord, ChainedEvent};
+use crate::audit::{AuditEvent, AuditRecord, ChainedEvent};
 use crate::caller::Caller;
 use crate::error::Result;
 use crate::ids::{ClientId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
+use crate::message::Message;
 use crate::retention::{AsOf, CataloguedSnapshot, Pin, RetentionPolicy};
 use crate::snapshot::SnapshotManifest;
-use crate::task::{
-    AttemptEnd, Claim, Lease, Message, NewTask, Progress, PublishedFile, Task, TaskResult, TaskState,
-};
+use crate::task::{AttemptEnd, Claim, Lease, NewTask, Progress, PublishedFile, Task, TaskResult, TaskState};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use std::collections::HashSet;
@@ -104,7 +103,7 @@ pub trait TaskStore: Send + Sync {
 
     /// Terminates the event's task at the event's time, if it is live. Then the event is recorded in the same
     /// transaction. A cancel wins over a retry and over a later finish.
-    async fn cancel_recorded(&self, event: &AuditEvent) -> Result<Cancelled>;
+    async fn cancel(&self, event: &AuditEvent) -> Result<Cancelled>;
 
     /// The tasks of this tenant that were accepted last, the last of all first, at most `count`.
     async fn last_tasks(&self, tenant: &TenantId, count: u32) -> Result<Vec<Task>>;
@@ -154,7 +153,7 @@ pub trait TaskStore: Send + Sync {
 pub trait SnapshotCatalogue: Send + Sync {
     /// Makes `manifest` the newest snapshot of the event's tenant, and records the event in the same transaction. Readers
     /// see all of the snapshot or none.
-    async fn publish_recorded(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()>;
+    async fn publish(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()>;
 
     /// The newest snapshot.
     async fn newest(&self, tenant: &TenantId) -> Result<Option<Arc<SnapshotManifest>>>;
@@ -180,7 +179,7 @@ pub trait SnapshotCatalogue: Send + Sync {
     /// Lets snapshots of the event's tenant expire as `policy` says at the event's time, and returns them, the last
     /// published first. If any expire, the event is recorded in the same transaction, with their ids as its details. The
     /// data is the caller's to remove, once this has returned.
-    async fn expire_recorded(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>>;
+    async fn expire(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>>;
 
     /// The manifests of all snapshots whose data must be kept, of every tenant: they share their tables.
     async fn kept(&self) -> Result<Vec<SnapshotManifest>>;
@@ -351,25 +350,6 @@ pub trait Readiness: Send + Sync {
     /// `Unavailable` with the reason: the store does not answer, or the service drains. `Broken` with what somebody has
     /// to repair.
     async fn ready(&self) -> Result<()>;
-}
-
-/// An act that the audit trail records.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AuditEvent {
-    /// Unique id.
-    pub id: String,
-    /// When.
-    pub at: DateTime<Utc>,
-    /// What was done.
-    pub operation: AuditOperation,
-    /// By whom.
-    pub caller: Caller,
-    /// To which task; empty where it was to none.
-    pub task: TaskId,
-    /// Which report, credential or source it was.
-    pub report: String,
-    /// Details: format, file digest.
-    pub details: String,
 }
 
 /// The audit trail: for each tenant a chain (see [`crate::audit`]). An event is durable when `record` returns.

@@ -1,19 +1,20 @@
 //! The use cases: start, result, open, cancel. Rights are checked here, first, for every interface.
 
-use crate::arguments::{ArgumentValue, Arguments, RawArguments, UnknownNames, check_names};
-use crate::audit::AuditOperation;
+use crate::arguments::{ArgumentKind, ArgumentValue, Arguments, RawArguments, UnknownNames, check_names};
+use crate::audit::{AuditEvent, AuditOperation};
 use crate::caller::{Caller, DataScope, Operation};
-use crate::definition::{ArgumentKind, COMMON_ARGUMENTS, Catalogue, FORMULA_GUARD, ReportDefinition};
+use crate::definition::{COMMON_ARGUMENTS, Catalogue, FORMULA_GUARD, ReportDefinition};
 use crate::error::{Error, Result, shown};
 use crate::ids::{ReportId, TaskDefinitionId, TaskId};
 use crate::kind::{FileFormat, ReportKind};
+use crate::message::Message;
 use crate::nearest::hint;
 use crate::ports::{
-    AuditEvent, AuditTrail, Cancelled, Clock, Ids, QueryLanguage, ResultOrder, SnapshotCatalogue, TaskStore,
+    AuditTrail, Cancelled, Clock, Ids, QueryLanguage, ResultOrder, SnapshotCatalogue, TaskStore,
 };
 use crate::retention::AsOf;
 use crate::snapshot::SnapshotManifest;
-use crate::task::{Message, NewTask, PublishedFile, Task, TaskState, dedup_key, task_definition_id};
+use crate::task::{NewTask, PublishedFile, Task, TaskState, dedup_key, task_definition_id};
 use chrono::TimeDelta;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -377,7 +378,7 @@ impl Reports {
             None => Cancelled::Unknown,
             Some(task) => {
                 let event = self.event(caller, AuditOperation::Cancel, id, &task.name, String::new());
-                self.tasks.cancel_recorded(&event).await?
+                self.tasks.cancel(&event).await?
             }
         };
         match cancelled {

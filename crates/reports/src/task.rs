@@ -11,12 +11,12 @@
 //! the `WHERE` of its updates; the epoch there keeps a worker that lost its lease from writing anything.
 
 use crate::arguments::Arguments;
-use crate::audit::AuditOperation;
+use crate::audit::{AuditEvent, AuditOperation};
 use crate::caller::{Caller, DataScope};
 use crate::definition::ReportDefinition;
 use crate::ids::{ClientId, ReportId, SnapshotId, TaskDefinitionId, TaskId, TenantId, WorkerId, stable_id};
 use crate::kind::FileFormat;
-use crate::ports::AuditEvent;
+use crate::message::{Message, Severity};
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -80,41 +80,6 @@ impl TaskState {
     /// Whether a task in this state may change to `next`.
     pub fn may_become(self, next: Self) -> bool {
         next.entered_from().contains(&self)
-    }
-}
-
-/// How weighty a message is (`messages[].type`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-pub enum Severity {
-    /// For information.
-    Info,
-    /// A reader must know it.
-    Warn,
-    /// Why there is no result.
-    Error,
-}
-
-/// Something a reader of the result must know.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Message {
-    /// How weighty.
-    pub severity: Severity,
-    /// A stable identifier, `source_incomplete` and so on.
-    pub key: String,
-    /// The text.
-    pub text: String,
-}
-
-impl Message {
-    /// A warning.
-    pub fn warn(key: &str, text: impl Into<String>) -> Self {
-        Self { severity: Severity::Warn, key: key.into(), text: text.into() }
-    }
-
-    /// An error.
-    pub fn error(key: &str, text: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, key: key.into(), text: text.into() }
     }
 }
 

@@ -11,7 +11,7 @@
 use crate::copies::{Copies, unnamed_file};
 use crate::result_files::ResultFiles;
 use async_trait::async_trait;
-use muster_render::compare::{self, CompareError, Comparison, Side, page};
+use muster_render::compare::{self, CompareError, Side, page};
 use muster_render::{FormulaGuard, RenderError, Written};
 use muster_reports::Catalogue;
 use muster_reports::cover::Cover;
@@ -74,14 +74,14 @@ impl Comparer for Comparisons {
             )));
         }
         let keys = if keys.is_empty() { self.keys(old)? } else { keys };
-        let (old, new) = (Run::of(old)?, Run::of(new)?);
+        let (old, new) = (ComparedRun::of(old)?, ComparedRun::of(new)?);
         // Before the one place, which a client that holds all of its copies would keep from others.
         let mut room = match form {
             ComparisonForm::Counts => None,
             ComparisonForm::Csv | ComparisonForm::Page => Some(self.copies.room(client, 0).await?),
         };
         let place = self.place.clone().acquire_owned().await.map_err(unmade)?;
-        let job = Job {
+        let job = ComparisonJob {
             files: self.files.clone(),
             work_dir: self.work_dir.clone(),
             ids: self.ids.clone(),
@@ -126,13 +126,13 @@ impl Comparisons {
 }
 
 /// One of the two runs.
-struct Run {
+struct ComparedRun {
     download: Download,
     cover: Cover,
     formula_guard: FormulaGuard,
 }
 
-impl Run {
+impl ComparedRun {
     fn of(download: &Download) -> Result<Self> {
         let text = download.task.result.as_ref().map(|result| result.cover.as_str()).unwrap_or_default();
         let cover: Cover = serde_json::from_str(text)
@@ -167,46 +167,35 @@ impl Run {
 }
 
 /// A comparison to make.
-struct Job {
+struct ComparisonJob {
     files: ResultFiles,
     work_dir: PathBuf,
     ids: Arc<dyn Ids>,
-    old: Run,
-    new: Run,
+    old: ComparedRun,
+    new: ComparedRun,
     keys: Vec<String>,
     form: ComparisonForm,
 }
 
-impl Job {
+impl ComparisonJob {
     fn run(self) -> Result<Compared> {
         self.old.check(&self.files)?;
         self.new.check(&self.files)?;
         let keys = self.header_keys()?;
-        let (comparison, file) = match self.form {
-            ComparisonForm::Counts => (self.compare_to(&keys, io::sink(), FormulaGuard::On)?, None),
+        let (counts, file) = match self.form {
+            ComparisonForm::Counts => (self.compare_to(&keys, io::sink(), FormulaGuard::On)?.0, None),
             ComparisonForm::Csv => {
                 let mut file = self.unnamed_file()?;
-                let comparison = self.compare_to(&keys, &mut file, FormulaGuard::On)?;
-                let written = &comparison.written;
-                let made = made(file, written);
-                (comparison, Some(made))
+                let (counts, written) = self.compare_to(&keys, &mut file, FormulaGuard::On)?;
+                (counts, Some(made(file, &written)))
             }
             ComparisonForm::Page => {
                 let mut changes = self.unnamed_file()?;
-                let comparison = self.compare_to(&keys, &mut changes, FormulaGuard::Off)?;
+                let (counts, written) = self.compare_to(&keys, &mut changes, FormulaGuard::Off)?;
                 changes.rewind().map_err(unmade)?;
-                let made = self.page(&comparison, keys.clone(), changes)?;
-                (comparison, Some(made))
+                let made = self.page(&counts, changes, written.rows)?;
+                (counts, Some(made))
             }
-        };
-        let counts = ComparisonCounts {
-            keys,
-            added: comparison.added,
-            removed: comparison.removed,
-            changed: comparison.changed,
-            unchanged: comparison.unchanged,
-            columns_added: comparison.columns_added,
-            columns_removed: comparison.columns_removed,
         };
         Ok(Compared { counts, file })
     }
@@ -215,7 +204,12 @@ impl Job {
         unnamed_file(&self.work_dir, &*self.ids).map_err(unmade)
     }
 
-    fn compare_to(&self, keys: &[String], sink: impl Write, guard: FormulaGuard) -> Result<Comparison> {
+    fn compare_to(
+        &self,
+        keys: &[String],
+        sink: impl Write,
+        guard: FormulaGuard,
+    ) -> Result<(ComparisonCounts, Written)> {
         let (old, new) = (self.old.open(&self.files)?, self.new.open(&self.files)?);
         let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
         let sink = Bounded { sink, left: BYTES_MAX };
@@ -233,17 +227,16 @@ impl Job {
         Ok(self.keys.iter().map(in_header).collect())
     }
 
-    fn page(&self, comparison: &Comparison, keys: Vec<String>, changes: File) -> Result<MadeFile> {
+    fn page(&self, counts: &ComparisonCounts, changes: File, changes_rows: u64) -> Result<MadeFile> {
         let facts = page::Facts {
             title: self.new.download.task.name.clone(),
             tenant: self.new.download.task.tenant.to_string(),
             old: self.old.facts(),
             new: self.new.facts(),
-            keys,
         };
         let mut file = self.unnamed_file()?;
-        let written =
-            page::write(&facts, comparison, io::BufReader::new(changes), &mut file).map_err(unmade)?;
+        let changes = io::BufReader::new(changes);
+        let written = page::write(&facts, counts, changes, changes_rows, &mut file).map_err(unmade)?;
         Ok(made(file, &written))
     }
 }

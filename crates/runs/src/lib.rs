@@ -2,6 +2,8 @@
 //!
 //! - A report is planned, written, counted a second time, and published ([`ReportRuns`]).
 //! - A refresh reads the sources, publishes a snapshot, and lets old ones expire ([`Refreshes`], [`Snapshots`]).
+//! - A source is checked as a refresh would read it ([`CheckedSource`]), and a folder of reports as the service would run
+//!   them ([`catalogue`]).
 //! - Two runs are compared ([`Comparisons`]), and a run's evidence is packed ([`Packages`]).
 //! - Links that people make are read and checked ([`read_links`]).
 //! - Files that nothing names any more go to a trash ([`Sweep`]), and damaged ones are found ([`FoundFiles`]).
@@ -15,6 +17,7 @@
 
 mod comparison;
 mod copies;
+mod definitions;
 mod evidence;
 mod integrity;
 mod lock;
@@ -25,25 +28,31 @@ mod report;
 mod result_files;
 mod snapshot_comparison;
 mod snapshots;
+mod source_check;
 mod sweep;
+mod thousands;
 pub mod trash;
+mod work;
 
 pub use comparison::Comparisons;
 pub use copies::Copies;
+pub use definitions::catalogue;
 pub use evidence::{Authority, PackageParts, Packages};
 pub use integrity::FoundFiles;
 pub use lock::{Lock, lock, lock_refresh};
 pub use manual_links::{ManualLinks, RefusedLink, read_links, written_links};
 pub use readiness::ServiceReadiness;
-pub use refresh::{RefreshOptions, RefreshReport, Refreshes};
+pub use refresh::{RefreshOptions, RefreshReport, RefreshSummary, Refreshes, SourceSummary};
 pub use report::{ReportRuns, ResultWriting};
 pub use result_files::{LeftOver, PendingFile, ResultFiles, Survey};
 pub use snapshot_comparison::{CountedDifference, compare_snapshots};
 pub use snapshots::{Expiry, ExpiryExtent, Snapshots, find_snapshot};
+pub use source_check::CheckedSource;
 pub use sweep::{Sweep, Swept};
+pub use thousands::thousands;
+pub use work::clear_work;
 
-use muster_reports::audit::AuditOperation;
-use muster_reports::ports::AuditEvent;
+use muster_reports::audit::{AuditEvent, AuditOperation};
 
 /// Makes an event of the audit trail that happens now: what is done, about what, and the details. Who does it is for
 /// whoever gives this to know.

@@ -7,15 +7,19 @@
 //! - only the process that has the lock refreshes;
 //! - a refresh is in the audit trail before it begins, and its end is too: the published snapshot, or why there is none.
 
+mod summary;
+
+pub use summary::{RefreshSummary, SourceSummary};
+
 use crate::Events;
 use crate::snapshots::{Expiry, ExpiryExtent, Snapshots};
 use chrono::{DateTime, Utc};
 use muster_engine::refresh::{Environment, RefreshOutcome, RefreshRequest, SourceInput};
-use muster_reports::audit::AuditOperation;
+use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::error::{Error, Result, error_chain};
 use muster_reports::ids::SnapshotId;
 use muster_reports::nearest;
-use muster_reports::ports::{AuditEvent, Ids, RegisteredSource, Registry};
+use muster_reports::ports::{Ids, RegisteredSource, Registry};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -168,7 +172,7 @@ impl Refreshes {
             let rows = |table: &str| manifest.rows.get(table).copied().unwrap_or(0);
             let details = format!("{} identities, {} accounts", rows("identities"), rows("accounts"));
             let event = self.event(AuditOperation::SnapshotPublished, manifest.id.as_str(), details);
-            catalogue.publish_recorded(&event, manifest).await?;
+            catalogue.publish(&event, manifest).await?;
         }
         Ok(RefreshReport { outcome, as_of: options.as_of, damaged, expiry: None })
     }

@@ -22,15 +22,16 @@ use muster_render::{ColumnFormat, CsvOptions, FormulaGuard};
 use muster_reports::cover::{Cover, CoverColumn, Reconciliation};
 use muster_reports::definition::{EXTRA_FORMATS, FORMULA_GUARD};
 use muster_reports::error::{Error, Result};
+use muster_reports::message::Message;
 use muster_reports::ports::{Clock, ProgressCell, ReportRunner, RunOutcome, SnapshotCatalogue};
 use muster_reports::retention::AsOf;
-use muster_reports::task::{Claim, Message, TaskResult};
+use muster_reports::task::{Claim, TaskResult};
 use muster_reports::{Arguments, Catalogue, FileFormat, ReportDefinition, SnapshotManifest};
 use plan::Prepared;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
-use writing::{Job, Table, ToFile, WrittenFiles, WrittenTable, WrittenTables};
+use writing::{Table, ToFile, WritingJob, WrittenFiles, WrittenTable, WrittenTables};
 
 /// Batches between the plan and the file; the plan pauses when they are not taken.
 const BATCHES_WAITING_MAX: usize = 2;
@@ -62,7 +63,7 @@ pub struct ResultWriting {
 }
 
 /// What is run.
-struct Run<'a> {
+struct ReportRun<'a> {
     claim: &'a Claim,
     definition: &'a ReportDefinition,
     manifest: &'a SnapshotManifest,
@@ -86,7 +87,7 @@ impl ReportRunner for ReportRuns {
             .ok_or_else(|| Error::not_found(format!("snapshot {} is not there any more", task.snapshot)))?
             .readable()?;
         let prepared = plan::prepare(&self.engine, &manifest, definition, task).await?;
-        let run = Run { claim, definition, manifest: &manifest, started };
+        let run = ReportRun { claim, definition, manifest: &manifest, started };
         self.writing.publish(&run, prepared, progress).await
     }
 }
@@ -95,11 +96,11 @@ impl ResultWriting {
     /// Writes the rows, counts them another way, and gives the files their names if the counts agree.
     async fn publish(
         &self,
-        run: &Run<'_>,
+        run: &ReportRun<'_>,
         mut prepared: Prepared,
         progress: &ProgressCell,
     ) -> Result<RunOutcome> {
-        let Run { claim, definition, manifest, started } = *run;
+        let ReportRun { claim, definition, manifest, started } = *run;
         let task = &claim.task;
         let mut messages = check_formats(definition, &task.arguments);
         messages.append(&mut prepared.messages);
@@ -223,7 +224,7 @@ impl ResultWriting {
             name: part.name().to_owned(),
             columns: part.columns().into_iter().map(format).collect(),
         });
-        let job = Job {
+        let job = WritingJob {
             files: self.files.clone(),
             task: claim.task.id.clone(),
             epoch: claim.lease.epoch,

@@ -9,9 +9,9 @@
 
 use async_trait::async_trait;
 use muster_reports::error::{Error, Result};
+use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::{TaskId, hex};
 use muster_reports::ports::{DiscardFiles, FileOpener};
-use muster_reports::step::{Step, taken};
 use muster_reports::task::PublishedFile;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
@@ -63,7 +63,7 @@ impl ResultFiles {
             .mode(0o600)
             .open(&path)
             .map_err(|error| wrong("begin", &path, error))?;
-        taken(Step::ResultBegun);
+        reached(Failpoint::ResultBegun);
         let file = BufWriter::with_capacity(BUFFER, file);
         Ok(PendingFile { dir: self.dir.clone(), stored_name, path, file: Some(file) })
     }
@@ -120,7 +120,7 @@ impl ResultFiles {
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(wrong("remove", &path, error)),
             Ok(()) | Err(_) => {
-                taken(Step::ResultDiscarded);
+                reached(Failpoint::ResultDiscarded);
                 Ok(())
             }
         }
@@ -224,7 +224,7 @@ impl LeftOver {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             Err(error) => Err(wrong(act, path, error)),
             Ok(()) => {
-                taken(Step::FileSwept);
+                reached(Failpoint::FileSwept);
                 Ok(())
             }
         };
@@ -265,11 +265,11 @@ impl PendingFile {
         let mut publish = || {
             let writer = self.file.as_mut().expect("only publishing and dropping take the file");
             writer.flush()?;
-            taken(Step::ResultWritten);
+            reached(Failpoint::ResultWritten);
             writer.get_ref().sync_all()?;
-            taken(Step::ResultSynced);
+            reached(Failpoint::ResultSynced);
             std::fs::rename(&self.path, &target)?;
-            taken(Step::ResultRenamed);
+            reached(Failpoint::ResultRenamed);
             File::open(&self.dir)?.sync_all()
         };
         if let Err(error) = publish() {
@@ -278,7 +278,7 @@ impl PendingFile {
             return Err(wrong("publish", &target, error));
         }
         self.file = None;
-        taken(Step::ResultNamed);
+        reached(Failpoint::ResultNamed);
         Ok(self.stored_name.clone())
     }
 }

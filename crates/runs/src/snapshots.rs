@@ -5,12 +5,12 @@ use crate::lock::{Lock, lock_refresh};
 use crate::trash;
 use muster_engine::Engine;
 use muster_engine::retention::Removal;
-use muster_reports::audit::AuditOperation;
+use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::error::{Error, Result};
+use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::{SnapshotId, TenantId};
-use muster_reports::ports::{AuditEvent, AuditTrail, Clock, SnapshotCatalogue};
+use muster_reports::ports::{AuditTrail, Clock, SnapshotCatalogue};
 use muster_reports::retention::{AsOf, CataloguedSnapshot, RetentionPolicy};
-use muster_reports::step::{Step, taken};
 use serde::Serialize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -88,9 +88,9 @@ impl Snapshots {
             return Ok(Expiry { expired, files: removed.files, bytes: removed.bytes });
         }
         let event = (self.events)(AuditOperation::SnapshotExpired, "snapshots", String::new());
-        let expired = catalogue.expire_recorded(&AuditEvent { at: now, ..event }, self.policy).await?;
+        let expired = catalogue.expire(&AuditEvent { at: now, ..event }, self.policy).await?;
         if !expired.is_empty() {
-            taken(Step::SnapshotsExpired);
+            reached(Failpoint::SnapshotsExpired);
         }
         let kept = catalogue.kept().await?;
         let removal = Removal {

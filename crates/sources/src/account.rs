@@ -19,8 +19,8 @@ use sha2::{Digest, Sha256};
 pub use settings::{AccountSettings, FlagCondition};
 
 use crate::dates::ReadDate;
-use crate::named::{Found, Named};
-use crate::ndjson::values::texts;
+use crate::json_values::texts;
+use crate::named_columns::{Found, NamedColumns};
 use crate::reader::{Batch, ReadError, ReadSummary, Rejection, hex, shown};
 use crate::record::RecordBuilder;
 
@@ -53,7 +53,7 @@ impl Record {
 
     /// Gives names the spelling under which the engine looks them up; values under names that differ only in case are
     /// those of one name.
-    fn spell(&mut self, named: &Named) {
+    fn spell(&mut self, named: &NamedColumns) {
         for (name, _) in &mut self.fields {
             if let Some(spelling) = named.spelling(name)
                 && name != spelling
@@ -94,7 +94,7 @@ impl Record {
 /// Makes batches of the records of one read, and keeps count.
 pub(crate) struct AccountSink {
     settings: Arc<AccountSettings>,
-    named: Arc<Named>,
+    named: Arc<NamedColumns>,
     /// Whether the source gave the names of its columns.
     is_declared: bool,
     /// Names are the same in any case, as they are to directories and SCIM services: they are given as the engine
@@ -130,7 +130,7 @@ pub(crate) struct AccountSink {
 }
 
 impl AccountSink {
-    pub(crate) fn new(settings: AccountSettings, named: Named) -> Self {
+    pub(crate) fn new(settings: AccountSettings, named: NamedColumns) -> Self {
         let kept = |name: &&String| named.keeps(name);
         let order = settings.attributes.as_ref().map(|names| names.iter().filter(kept).cloned().collect());
         Self {

@@ -1,9 +1,10 @@
 //! A source read to its end as a refresh would, and nothing kept: what it holds, and what a refresh would refuse.
 
+use crate::definition::SourceDefinition;
 use crate::duplicates::Duplicates;
+use crate::open::{open_documents, open_source};
 use crate::reader::{ReadError, Rejection};
 use crate::secret::Environment;
-use crate::{SourceDefinition, open_documents, open_source};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use std::collections::BTreeMap;

@@ -9,6 +9,7 @@ mod file;
 mod mapping;
 mod template;
 mod transform;
+mod unmapped;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,15 +20,10 @@ use sha2::{Digest, Sha256};
 pub use mapping::{AttributeMapping, MappingSource};
 pub use template::{Template, TemplatePart};
 pub use transform::Transform;
+pub use unmapped::unmapped_identity_attributes;
 
-use crate::delimited::DelimitedSettings;
-use crate::delta::DeltaSettings;
-use crate::documents::DocumentsSettings;
-use crate::files::FileSettings;
-use crate::ldap::LdapSettings;
-use crate::scim::ScimSettings;
-use crate::sql::SqlSettings;
-use crate::tenant::{TenantObjects, TenantSettings};
+use crate::kinds::ReaderSettings;
+use crate::named_columns::NamedColumns;
 
 /// Percentage of a source's accounts that may vanish in one full read when the definition says nothing.
 pub const DEFAULT_DELETE_THRESHOLD_PERCENT: u8 = 10;
@@ -73,189 +69,6 @@ pub struct SourceDefinition {
 
 fn default_refused_max_percent() -> u8 {
     DEFAULT_REFUSED_MAX_PERCENT
-}
-
-/// The kind of a source with its settings.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ReaderSettings {
-    /// A delimited file.
-    Delimited(DelimitedSettings),
-    /// A Delta table.
-    Delta(DeltaSettings),
-    /// A file of search documents; it gives no accounts.
-    Documents(DocumentsSettings),
-    /// A directory server.
-    Ldap(Box<LdapSettings>),
-    /// Files of JSON objects, one on each line.
-    Ndjson(FileSettings),
-    /// Parquet files.
-    Parquet(FileSettings),
-    /// A service that speaks SCIM 2.0.
-    Scim(Box<ScimSettings>),
-    /// A query on a database.
-    Sql(Box<SqlSettings>),
-    /// An Identity Security Cloud tenant.
-    Tenant(Box<TenantSettings>),
-}
-
-impl ReaderSettings {
-    /// The kind as a definition file writes it.
-    #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Delimited(_) => "delimited",
-            Self::Delta(_) => "delta",
-            Self::Documents(_) => "documents",
-            Self::Ldap(_) => "ldap",
-            Self::Ndjson(_) => "ndjson",
-            Self::Parquet(_) => "parquet",
-            Self::Scim(_) => "scim",
-            Self::Sql(_) => "sql",
-            Self::Tenant(_) => "tenant",
-        }
-    }
-
-    /// Whether it gives search documents, and no accounts.
-    #[must_use]
-    pub fn gives_documents(&self) -> bool {
-        match self {
-            Self::Documents(_) => true,
-            Self::Tenant(settings) => settings.objects == TenantObjects::Documents,
-            Self::Delimited(_)
-            | Self::Delta(_)
-            | Self::Ldap(_)
-            | Self::Ndjson(_)
-            | Self::Parquet(_)
-            | Self::Scim(_)
-            | Self::Sql(_) => false,
-        }
-    }
-
-    /// The attributes whose values are entitlements.
-    #[must_use]
-    pub fn entitlements(&self) -> &[String] {
-        match self {
-            Self::Delimited(settings) => &settings.entitlements,
-            Self::Delta(settings) => &settings.account.entitlements,
-            Self::Documents(_) => &[],
-            Self::Ldap(settings) => &settings.account.entitlements,
-            Self::Ndjson(settings) | Self::Parquet(settings) => &settings.account.entitlements,
-            Self::Scim(settings) => &settings.account.entitlements,
-            Self::Sql(settings) => &settings.account.entitlements,
-            Self::Tenant(settings) => settings.entitlements.as_deref().unwrap_or_default(),
-        }
-    }
-
-    /// Whether several records with one native identity are one account, whose values are united.
-    #[must_use]
-    pub fn merge_rows(&self) -> bool {
-        match self {
-            Self::Delimited(settings) => settings.merge_rows,
-            Self::Delta(settings) => settings.account.merge_rows,
-            Self::Ldap(settings) => settings.account.merge_rows,
-            Self::Ndjson(settings) | Self::Parquet(settings) => settings.account.merge_rows,
-            Self::Scim(settings) => settings.account.merge_rows,
-            Self::Sql(settings) => settings.account.merge_rows,
-            Self::Documents(_) | Self::Tenant(_) => false,
-        }
-    }
-
-    /// The first fault, as the key below the kind's table and what is wrong with it.
-    fn fault(&self) -> Option<(String, String)> {
-        match self {
-            Self::Delimited(settings) => settings.fault(),
-            Self::Delta(settings) => settings.fault(),
-            Self::Documents(settings) => settings.fault(),
-            Self::Ldap(settings) => settings.fault(),
-            Self::Ndjson(settings) | Self::Parquet(settings) => settings.fault(),
-            Self::Scim(settings) => settings.fault(),
-            Self::Sql(settings) => settings.fault(),
-            Self::Tenant(settings) => settings.fault(),
-        }
-    }
-
-    /// The attributes that are kept, with their key, where the definition lists them.
-    fn listed(&self) -> Option<(&'static str, &[String])> {
-        match self {
-            Self::Delimited(settings) => Some(("delimited.attributes", settings.attributes.as_deref()?)),
-            Self::Delta(settings) => settings.account.listed("delta.account.attributes"),
-            Self::Documents(_) => None,
-            Self::Ldap(settings) => settings.account.listed("ldap.account.attributes"),
-            Self::Ndjson(settings) => settings.account.listed("ndjson.account.attributes"),
-            Self::Parquet(settings) => settings.account.listed("parquet.account.attributes"),
-            Self::Scim(settings) => settings.account.listed("scim.account.attributes"),
-            Self::Sql(settings) => settings.account.listed("sql.account.attributes"),
-            Self::Tenant(settings) => Some(("tenant.attributes", settings.attributes.as_deref()?)),
-        }
-    }
-
-    /// The columns that the reader needs, with their keys.
-    pub(crate) fn named(&self) -> Vec<(String, &str)> {
-        match self {
-            Self::Delimited(settings) => settings.named(),
-            Self::Delta(settings) => settings.account.needed("delta"),
-            Self::Documents(_) => Vec::new(),
-            Self::Ldap(settings) => settings.account.needed("ldap"),
-            Self::Ndjson(settings) => settings.named("ndjson"),
-            Self::Parquet(settings) => settings.named("parquet"),
-            Self::Scim(settings) => settings.named(),
-            Self::Sql(settings) => settings.account.needed("sql"),
-            Self::Tenant(settings) => settings.marked(),
-        }
-    }
-
-    /// Whether what `groups` finds is an attribute in addition to the listed ones.
-    pub(crate) fn adds(&self, name: &str) -> bool {
-        match self {
-            Self::Delimited(_)
-            | Self::Delta(_)
-            | Self::Documents(_)
-            | Self::Ndjson(_)
-            | Self::Parquet(_)
-            | Self::Scim(_)
-            | Self::Sql(_)
-            | Self::Tenant(_) => false,
-            Self::Ldap(settings) => settings.groups.as_ref().is_some_and(|groups| groups.attribute == name),
-        }
-    }
-
-    /// Attributes that must be among the listed ones, with their keys.
-    fn marked(&self) -> Vec<(String, &str)> {
-        match self {
-            Self::Delimited(settings) => {
-                let lists = [
-                    ("delimited.multi_valued", &settings.multi_valued),
-                    ("delimited.entitlements", &settings.entitlements),
-                ];
-                lists.into_iter().flat_map(|(key, names)| indexed(key, names)).collect()
-            }
-            Self::Delta(settings) => settings.account.marked("delta"),
-            Self::Documents(_) => Vec::new(),
-            Self::Ldap(settings) => settings.account.marked("ldap"),
-            Self::Ndjson(settings) => settings.account.marked("ndjson"),
-            Self::Parquet(settings) => settings.account.marked("parquet"),
-            Self::Scim(settings) => settings.account.marked("scim"),
-            Self::Sql(settings) => settings.account.marked("sql"),
-            Self::Tenant(settings) => settings.marked(),
-        }
-    }
-}
-
-fn indexed<'a>(key: &str, names: &'a [String]) -> impl Iterator<Item = (String, &'a str)> {
-    names.iter().enumerate().map(move |(index, name)| (format!("{key}[{index}]"), name.as_str()))
-}
-
-/// When a flag of an account is true.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FlagRule {
-    /// The column that tells.
-    pub column: String,
-    /// True when the cell equals one of these, ASCII case ignored. When absent the cell itself must be one of
-    /// `true`, `false`, `yes`, `no`, `1`, `0` in any case, or blank, which is false.
-    #[serde(default)]
-    pub values: Option<Vec<String>>,
 }
 
 /// The identity profile that rests on an authoritative source.
@@ -482,6 +295,13 @@ impl SourceDefinition {
             named.push(("lifecycle.attribute".to_owned(), lifecycle.attribute.as_str()));
         }
         named
+    }
+
+    /// What the definition says about the names of the input's columns.
+    pub(crate) fn named_columns(&self) -> NamedColumns {
+        let adds = |name: &str| self.reader.settings().adds(name);
+        let (reader, others) = (self.reader.named(), self.account_attributes());
+        NamedColumns::new(&reader, &others, adds, &self.optional, &self.never_kept)
     }
 
     /// Whether an identity profile rests on the source.

@@ -35,11 +35,11 @@ impl FileSettings {
         path_fault(&self.path).or_else(dates).or_else(|| self.account.fault())
     }
 
-    /// The attributes that a record of the source must be able to have, with their keys in the definition of a `kind`.
-    pub(crate) fn named(&self, kind: &str) -> Vec<(String, &str)> {
-        let mut named = self.account.needed(kind);
+    /// The attributes that a record of the source must be able to have, with their keys.
+    pub(crate) fn named(&self) -> Vec<(String, &str)> {
+        let mut named = self.account.needed();
         let date = self.as_of.as_ref().and_then(DatePlace::column);
-        named.extend(date.map(|name| (format!("{kind}.as_of"), name)));
+        named.extend(date.map(|name| ("as_of".to_owned(), name)));
         named
     }
 

@@ -9,8 +9,8 @@ mod ndjson;
 pub(crate) mod rows;
 mod scratch;
 
-pub use crate::scim::fuzzing::scim_page;
-pub use crate::tenant::fuzzing::tenant_objects;
+pub use crate::kinds::scim::fuzzing::scim_page;
+pub use crate::kinds::tenant::fuzzing::tenant_objects;
 pub use delimited::delimited_file;
 pub use documents::document_lines;
 pub use ndjson::json_lines;

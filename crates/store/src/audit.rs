@@ -12,18 +12,17 @@ mod reseal;
 
 use crate::failure::failed;
 use crate::rows;
+use crate::seal::SealKey;
 use crate::session::{Read, Row, Session, Work, values};
 use crate::store::Store;
 use async_trait::async_trait;
-use hmac::{Hmac, KeyInit, Mac};
 use muster_reports::audit::{
-    AuditHead, AuditRecord, ChainedEvent, Finding, KnownThings, Seal, Verification, Walk,
+    AuditEvent, AuditHead, AuditRecord, ChainedEvent, Finding, KnownThings, Seal, Verification, Walk,
 };
 use muster_reports::error::{Error, Result};
-use muster_reports::ids::{TaskId, TenantId, hex};
-use muster_reports::ports::{AuditEvent, AuditTrail};
-use muster_reports::step::{Step, taken};
-use sha2::Sha256;
+use muster_reports::failpoint::{Failpoint, reached};
+use muster_reports::ids::{TaskId, TenantId};
+use muster_reports::ports::AuditTrail;
 use std::fmt;
 use std::sync::Arc;
 
@@ -35,29 +34,6 @@ const PAGE: i64 = 1_000;
 /// What fails where an event cannot be recorded.
 const RECORD: &str = "record an audit event";
 
-/// The key of the seals on the heads of audit trails; kept outside the database.
-#[derive(Clone)]
-pub struct SealKey([u8; 32]);
-
-impl SealKey {
-    /// A key of 32 random bytes.
-    pub fn new(key: [u8; 32]) -> Self {
-        Self(key)
-    }
-
-    fn seal(&self, tenant: &TenantId, head: &AuditHead) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of every length");
-        mac.update(head.sealed_text(tenant).as_bytes());
-        hex(mac.finalize().into_bytes())
-    }
-}
-
-impl fmt::Debug for SealKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SealKey")
-    }
-}
-
 #[async_trait]
 impl AuditTrail for Store {
     async fn record(&self, event: &AuditEvent) -> Result<()> {
@@ -67,7 +43,7 @@ impl AuditTrail for Store {
             Box::pin(async move { append(&mut session, &entry).await })
         })
         .await?;
-        taken(Step::EventKept);
+        reached(Failpoint::EventKept);
         Ok(())
     }
 
@@ -298,7 +274,7 @@ async fn put(session: &mut Session<'_>, entry: &Entry, head: &AuditHead) -> Resu
         )
         .await
         .map_err(wrong)?;
-    taken(Step::EventInserted);
+    reached(Failpoint::EventInserted);
     let head = AuditHead { sequence: record.sequence, hash: record.hash };
     let seal = key.as_ref().map(|key| key.seal(tenant, &head));
     session
@@ -310,7 +286,7 @@ async fn put(session: &mut Session<'_>, entry: &Entry, head: &AuditHead) -> Resu
         )
         .await
         .map_err(wrong)?;
-    taken(Step::HeadMoved);
+    reached(Failpoint::HeadMoved);
     Ok(())
 }
 

@@ -5,9 +5,10 @@ use crate::rows;
 use crate::session::values;
 use crate::store::Store;
 use async_trait::async_trait;
+use muster_reports::audit::AuditEvent;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{ClientId, TenantId};
-use muster_reports::ports::{AuditEvent, Credential, Credentials};
+use muster_reports::ports::{Credential, Credentials};
 use std::sync::Arc;
 
 const CLIENT_MAX: usize = 256;

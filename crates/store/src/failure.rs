@@ -42,6 +42,11 @@ pub(crate) fn unavailable(message: String, error: sqlx::Error) -> Error {
     unavailable
 }
 
+/// The failure of a database that does not answer at all.
+pub(crate) fn too_slow() -> sqlx::Error {
+    sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
+}
+
 /// Why the disk does not take a write, where that is the reason.
 fn disk_fault(error: &sqlx::Error) -> Option<&'static str> {
     if postgres_code(error).is_some_and(|code| code == POSTGRES_DISK_FULL) {

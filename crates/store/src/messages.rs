@@ -1,6 +1,6 @@
 //! The bounds on a task's messages.
 
-use muster_reports::task::{Message, Severity};
+use muster_reports::message::{Message, Severity};
 
 /// Messages kept for a task. A note on what was left out and the errors that end it are kept in addition.
 const MESSAGES_MAX: usize = 1_000;

@@ -7,17 +7,19 @@
 
 pub(crate) mod escaping;
 mod listen;
+mod pauses;
 mod transact;
 mod url;
 
 pub use url::PostgresUrl;
 
-use crate::failure::{failed, is_broken, is_undone};
+use crate::failure::{failed, is_broken, is_undone, too_slow};
 use crate::migrations;
 use crate::postgres::listen::Announcements;
+use crate::postgres::pauses::Pauses;
 use crate::session::{Read, Row, Session, Sql, Value};
+use crate::settings::{Deciding, Settings};
 use crate::signals::Signals;
-use crate::store::{Deciding, Settings};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::TaskId;
 use sqlx::migrate::Migrator;
@@ -33,10 +35,6 @@ static MIGRATIONS: Migrator = sqlx::migrate!("./migrations/postgres");
 
 /// The oldest server that has everything we ask: `pg_current_xact_id` and `gen_random_uuid`.
 const VERSION_MIN: i32 = 130_000;
-/// Pause before what broke is tried again; doubled up to the longest.
-const PAUSE_FIRST: Duration = Duration::from_millis(5);
-const PAUSE_MOST: Duration = Duration::from_millis(250);
-
 /// One PostgreSQL database.
 #[derive(Debug)]
 pub(crate) struct Postgres {
@@ -132,11 +130,6 @@ impl Postgres {
     }
 }
 
-/// The failure of a database that does not answer at all.
-fn too_slow() -> sqlx::Error {
-    sqlx::Error::Io(std::io::ErrorKind::TimedOut.into())
-}
-
 fn pool(connections: u32, wait: Duration) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections.max(2))
@@ -202,27 +195,4 @@ async fn check_server(url: &PostgresUrl, connection: &mut PgConnection) -> Resul
         return refuse(format!("its encoding is {encoding}"), "UTF8");
     }
     Ok(())
-}
-
-/// Pauses that grow, until a deadline.
-pub(crate) struct Pauses {
-    next: Duration,
-    deadline: Instant,
-}
-
-impl Pauses {
-    pub(crate) fn until(deadline: Instant) -> Self {
-        Self { next: PAUSE_FIRST, deadline }
-    }
-
-    /// Waits a little longer than the last time; `false`, at once, where the deadline comes first.
-    pub(crate) async fn pause(&mut self) -> bool {
-        let end = Instant::now() + self.next;
-        if end >= self.deadline {
-            return false;
-        }
-        self.next = (self.next * 2).min(PAUSE_MOST);
-        tokio::time::sleep_until(end).await;
-        true
-    }
 }

@@ -3,10 +3,10 @@
 use crate::session::{Read, Row};
 use chrono::{DateTime, Utc};
 use muster_reports::arguments::Arguments;
-use muster_reports::audit::{AuditHead, AuditOperation, AuditRecord, ChainedEvent};
+use muster_reports::audit::{AuditEvent, AuditHead, AuditOperation, AuditRecord, ChainedEvent};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{ReportId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId};
-use muster_reports::ports::{AuditEvent, Credential, ManualLink, RegisteredSource};
+use muster_reports::ports::{Credential, ManualLink, RegisteredSource};
 use muster_reports::task::{Progress, Task, TaskResult, TaskState};
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -8,47 +8,22 @@ use crate::session::{Read, Row, Session, values};
 use crate::store::Store;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use muster_reports::audit::AuditEvent;
 use muster_reports::error::{Error, Result};
+use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::{SnapshotId, TenantId};
-use muster_reports::ports::{AuditEvent, SnapshotCatalogue};
+use muster_reports::ports::SnapshotCatalogue;
 use muster_reports::retention::{AsOf, CataloguedSnapshot, Pin, RetentionFacts, RetentionPolicy};
 use muster_reports::snapshot::SnapshotManifest;
-use muster_reports::step::{Step, taken};
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// The lock of everything that changes the catalogue.
 const CATALOGUE: &str = "snapshots";
 const PIN_MAX: usize = 4_096;
 const MANIFEST_MAX: usize = 16 * 1_024 * 1_024;
-/// Tenants whose newest manifest is kept in memory.
-const CACHED_MAX: usize = 256;
-
-/// The newest manifest of each tenant with its place in the order of publication.
-///
-/// Another process may publish, so the place is asked for every time; only reading the manifest
-/// again is saved.
-#[derive(Debug, Default)]
-pub(crate) struct NewestSnapshots(Mutex<HashMap<TenantId, (i64, Arc<SnapshotManifest>)>>);
-
-impl NewestSnapshots {
-    fn get(&self, tenant: &TenantId, seq: i64) -> Option<Arc<SnapshotManifest>> {
-        let cached = self.0.lock().expect("no holder of the cache panics");
-        cached.get(tenant).filter(|(known, _)| *known == seq).map(|(_, manifest)| manifest.clone())
-    }
-
-    fn put(&self, tenant: &TenantId, seq: i64, manifest: Arc<SnapshotManifest>) {
-        let mut cached = self.0.lock().expect("no holder of the cache panics");
-        if cached.len() >= CACHED_MAX && !cached.contains_key(tenant) {
-            cached.clear();
-        }
-        cached.insert(tenant.clone(), (seq, manifest));
-    }
-}
-
 #[async_trait]
 impl SnapshotCatalogue for Store {
-    async fn publish_recorded(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()> {
+    async fn publish(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()> {
         let text = rows::to_json("the manifest of a snapshot", manifest, MANIFEST_MAX)?;
         let kept = Arc::new((event.caller.tenant.clone(), manifest.id.clone(), manifest.created, text));
         self.write_recorded(
@@ -70,7 +45,7 @@ impl SnapshotCatalogue for Store {
                     };
                     match inserted {
                         Ok(_) => {
-                            taken(Step::SnapshotInserted);
+                            reached(Failpoint::SnapshotInserted);
                             Ok(())
                         }
                         Err(error) if is_taken(&error) => {
@@ -82,7 +57,7 @@ impl SnapshotCatalogue for Store {
             },
         )
         .await?;
-        taken(Step::SnapshotKept);
+        reached(Failpoint::SnapshotKept);
         Ok(())
     }
 
@@ -162,7 +137,7 @@ impl SnapshotCatalogue for Store {
             .map_err(|error| failed("look for snapshots that expire", error))
     }
 
-    async fn expire_recorded(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>> {
+    async fn expire(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>> {
         let kept = Arc::new((event.clone(), self.recorder()));
         self.write(move |mut session| {
             let kept = kept.clone();

@@ -6,7 +6,7 @@ pub(crate) use writer::{WeakWriter, Writer};
 
 use crate::failure::failed;
 use crate::migrations;
-use crate::store::Settings;
+use crate::settings::Settings;
 use muster_reports::error::{Error, Result};
 use sqlx::SqlitePool;
 use sqlx::migrate::Migrator;

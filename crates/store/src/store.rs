@@ -6,20 +6,17 @@
 //! - accepted work runs to its end even when its caller is gone; work whose caller was gone before it
 //!   began is skipped.
 
-use crate::audit::SealKey;
+use crate::newest_snapshots::NewestSnapshots;
 use crate::postgres::{Postgres, PostgresUrl};
 use crate::session::{Moment, Read, Row, Session, Sql, Value, Work};
+use crate::settings::{Deciding, Settings};
 use crate::signals::Signals;
-use crate::snapshots::NewestSnapshots;
 use crate::sqlite::{Sqlite, WeakWriter};
 use chrono::{DateTime, Utc};
 use muster_reports::error::Result;
 use muster_reports::ids::TaskId;
-use muster_reports::ports::Clock;
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, Weak};
-use std::time::Duration;
 
 /// Where a store is.
 #[derive(Debug, Clone)]
@@ -28,79 +25,6 @@ pub enum Place {
     Sqlite(PathBuf),
     /// A database that is there, to be shared by any number of processes.
     Postgres(PostgresUrl),
-}
-
-/// Whose clock says when a change happens, and so decides about leases and deadlines.
-#[derive(Clone)]
-pub enum Deciding {
-    /// The database's where it has one (PostgreSQL), so that nodes whose clocks differ agree; else this one, the
-    /// same as the callers'. Either is read inside the change's transaction, when its turn has come.
-    DatabaseOr(Arc<dyn Clock>),
-    /// The database's where it has one, else the caller's: for tests.
-    Database,
-    /// The caller's, whatever the database: for tests that say what time it is.
-    Caller,
-}
-
-impl Deciding {
-    /// When a change over SQLite happens whose turn has come.
-    fn on_sqlite(&self, caller_now: DateTime<Utc>) -> Moment {
-        Moment::of_caller(match self {
-            Self::DatabaseOr(clock) => clock.now(),
-            Self::Database | Self::Caller => caller_now,
-        })
-    }
-}
-
-impl fmt::Debug for Deciding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::DatabaseOr(_) => "DatabaseOr",
-            Self::Database => "Database",
-            Self::Caller => "Caller",
-        })
-    }
-}
-
-/// Limits of a store.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// Attempts after which a task fails; at least one.
-    pub attempts_max: u32,
-    /// Pending and running tasks of all tenants; a start beyond is refused as `Unavailable`. Of starts at
-    /// the same moment on PostgreSQL a few more may pass.
-    pub live_max: u32,
-    /// Those of one client: it cannot take every place. As for all of them, a few more may pass.
-    pub client_live_max: u32,
-    /// SQLite: connections that read.
-    pub readers: u32,
-    /// PostgreSQL: connections at most, besides the one that listens.
-    pub connections: u32,
-    /// How long a call waits for another process that is writing, for a free connection, or for a database
-    /// that is away, before it answers `Unavailable`.
-    pub busy_wait: Duration,
-    /// PostgreSQL: how long one statement may take.
-    pub statement_wait: Duration,
-    /// Whose clock says when a change happens.
-    pub deciding: Deciding,
-    /// Key of the seals on the heads of audit trails; without one they are not sealed.
-    pub seal_key: Option<SealKey>,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            attempts_max: 3,
-            live_max: 10_000,
-            client_live_max: 5_000,
-            readers: 4,
-            connections: 16,
-            busy_wait: Duration::from_secs(5),
-            statement_wait: Duration::from_secs(20),
-            deciding: Deciding::Database,
-            seal_key: None,
-        }
-    }
 }
 
 /// All store ports over one SQLite file or one PostgreSQL database.

@@ -1,25 +1,27 @@
 //! The task machine over the `tasks` table.
 //!
-//! Every write is one transaction. Statements of [`entering`] change a task's state: their `WHERE` has the states that
-//! [`TaskState::entered_from`] declares. What a worker writes also names its epoch. `due` says when a claim may take a
+//! Every write is one transaction. Statements of [`transition::entering`] change a task's state: their `WHERE` has the
+//! states that [`TaskState::entered_from`] declares. What a worker writes also names its epoch. `due` says when a claim may take a
 //! task, be it new, a retry whose time has come, one whose lease ran out or one past its deadline; `place` says which of
 //! them goes first.
 
 mod claim;
 mod end;
 mod start;
+mod transition;
 
 use self::claim::ClaimStep;
 use crate::failure::failed;
-use crate::rows::{self, TaskRow};
-use crate::session::{Moment, Session, locking, values};
+use crate::rows;
+use crate::session::values;
 use crate::store::Store;
 use async_trait::async_trait;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, Utc};
+use muster_reports::audit::AuditEvent;
 use muster_reports::error::Result;
+use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::{TaskDefinitionId, TaskId, TenantId, WorkerId};
-use muster_reports::ports::{AuditEvent, Cancelled, LeaseState, ResultOrder, Started, TaskStore};
-use muster_reports::step::{Step, taken};
+use muster_reports::ports::{Cancelled, LeaseState, ResultOrder, Started, TaskStore};
 use muster_reports::task::{AttemptEnd, Claim, Lease, NewTask, Progress, PublishedFile, Task, TaskState};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -41,7 +43,7 @@ impl TaskStore for Store {
             },
             move |started| match started {
                 Started::New(_) => {
-                    taken(Step::TaskAccepted);
+                    reached(Failpoint::TaskAccepted);
                     announcer.work();
                 }
                 Started::Live(_) => {}
@@ -95,16 +97,16 @@ impl TaskStore for Store {
             .map_err(|error| failed("read a task", error))
     }
 
-    async fn cancel_recorded(&self, event: &AuditEvent) -> Result<Cancelled> {
+    async fn cancel(&self, event: &AuditEvent) -> Result<Cancelled> {
         let announcer = self.announcer();
         let entry = Arc::new(self.entry(event)?);
         let waiting = event.task.clone();
         self.write_then(
             event.at,
-            move |session, moment| Box::pin(end::cancel_recorded(session, entry.clone(), moment)),
+            move |session, moment| Box::pin(end::cancel(session, entry.clone(), moment)),
             move |cancelled| match cancelled {
                 Cancelled::Now => {
-                    taken(Step::CancelKept);
+                    reached(Failpoint::CancelKept);
                     announcer.cancelled(&waiting);
                 }
                 Cancelled::Before | Cancelled::TooLate(_) | Cancelled::Unknown => {}
@@ -128,7 +130,7 @@ impl TaskStore for Store {
                 },
                 move |step| {
                     if let ClaimStep::Claimed(delivery) = step {
-                        taken(Step::ClaimKept);
+                        reached(Failpoint::ClaimKept);
                         // There may be more to do for another worker that waits.
                         announcer.work_here();
                         delivery.committed(unattended, announcer, now);
@@ -178,7 +180,7 @@ impl TaskStore for Store {
                 )
             },
             move |held| {
-                taken(Step::EndKept);
+                reached(Failpoint::EndKept);
                 if *held && goes_back {
                     announcer.work();
                 }
@@ -238,45 +240,16 @@ impl Store {
     }
 }
 
-/// A statement that changes the state of one task: only from the states that are declared for it. `set` changes other
-/// columns, `which` finds the task.
-fn entering(state: TaskState, set: &str, which: &str) -> String {
-    let from: Vec<_> = state.entered_from().iter().map(|from| format!("'{}'", from.as_str())).collect();
-    let (state, from) = (state.as_str(), from.join(", "));
-    format!("UPDATE tasks SET state = '{state}', {set} WHERE {which} AND state IN ({from})")
-}
-
 /// The first condition is that of the index; SQLite does not see that the second implies it.
 const LIVE_ATTEMPTS: &str =
     "SELECT id, epoch FROM tasks WHERE state IN ('pending', 'running') AND state = 'running'";
-
-/// When a lease that is taken or renewed now runs out: never past the deadline.
-fn lease_end(now: DateTime<Utc>, lease: Duration, deadline: DateTime<Utc>) -> DateTime<Utc> {
-    let end = TimeDelta::from_std(lease).ok().and_then(|lease| now.checked_add_signed(lease));
-    end.map_or(deadline, |end| end.min(deadline))
-}
-
-/// The running task of a lease that still holds: its epoch is the newest and its deadline is to come.
-async fn held(session: &mut Session<'_>, lease: &Lease, moment: Moment) -> Result<Option<TaskRow>> {
-    const WHAT: &str = "read a leased task";
-    let epoch = rows::signed("the epoch of a lease", lease.epoch)?;
-    let found = session
-        .first(
-            locking!(
-                "SELECT * FROM tasks WHERE id = $1 AND tenant = $2 AND epoch = $3 AND state = 'running'
-                 AND deadline > $4"
-            ),
-            values![lease.task.as_str(), lease.tenant.as_str(), epoch, rows::micros(moment.now)],
-        )
-        .await;
-    found.and_then(|row| row.as_ref().map(rows::task_row).transpose()).map_err(|error| failed(WHAT, error))
-}
 
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use crate::store::{Backend, Place, Settings};
+    use crate::settings::Settings;
+    use crate::store::{Backend, Place};
     use sqlx::{AssertSqlSafe, Row};
 
     /// Ended tasks only grow in number; what runs for every start and claim must not read them.

@@ -1,12 +1,11 @@
-//! Acts on a store for tests that are not about the audit trail: each has an event of its own.
+//! Actions on a store for tests that are not about the audit trail. Each action records an event of its own.
 
 use chrono::{DateTime, Utc};
-use muster_reports::audit::AuditOperation;
+use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::error::Result;
 use muster_reports::ids::{SnapshotId, TaskId, TenantId};
 use muster_reports::ports::{
-    AuditEvent, Cancelled, Credential, Credentials, ManualLink, RegisteredSource, Registry,
-    SnapshotCatalogue, TaskStore,
+    Cancelled, Credential, Credentials, ManualLink, RegisteredSource, Registry, SnapshotCatalogue, TaskStore,
 };
 use muster_reports::retention::RetentionPolicy;
 use muster_reports::snapshot::SnapshotManifest;
@@ -14,14 +13,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::build;
 
-/// An event of a tenant that has the id of no other event of this process.
+/// An event of a tenant. Its id is unique in this process.
 pub fn event(operation: AuditOperation, tenant: &TenantId, at: DateTime<Utc>) -> AuditEvent {
     static LAST: AtomicU64 = AtomicU64::new(0);
     let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
     let mut event = build::audit_event(&format!("act-{number}"), at);
     event.operation = operation;
     event.caller.tenant = tenant.clone();
-    // As the events of the service that are about no task.
+    // Events of the service that concern no task have an empty id.
     event.task = TaskId::new("");
     event
 }
@@ -45,7 +44,7 @@ pub async fn cancel<S: TaskStore + ?Sized>(
     task: &TaskId,
     now: DateTime<Utc>,
 ) -> Result<Cancelled> {
-    store.cancel_recorded(&cancel_event(tenant, task, now)).await
+    store.cancel(&cancel_event(tenant, task, now)).await
 }
 
 /// Publishes a snapshot at the time in its manifest.
@@ -57,9 +56,7 @@ pub async fn publish<S: SnapshotCatalogue + ?Sized>(
     tenant: &TenantId,
     manifest: &SnapshotManifest,
 ) -> Result<()> {
-    store
-        .publish_recorded(&event(AuditOperation::SnapshotPublished, tenant, manifest.created), manifest)
-        .await
+    store.publish(&event(AuditOperation::SnapshotPublished, tenant, manifest.created), manifest).await
 }
 
 /// Lets snapshots expire.
@@ -72,7 +69,7 @@ pub async fn expire<S: SnapshotCatalogue + ?Sized>(
     policy: RetentionPolicy,
     now: DateTime<Utc>,
 ) -> Result<Vec<SnapshotId>> {
-    store.expire_recorded(&event(AuditOperation::SnapshotExpired, tenant, now), policy).await
+    store.expire(&event(AuditOperation::SnapshotExpired, tenant, now), policy).await
 }
 
 /// Keeps a credential.

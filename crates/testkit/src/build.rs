@@ -1,18 +1,18 @@
-//! Callers, tasks, snapshots and results with plausible content; tests change the fields they are about.
+//! Callers, tasks, snapshots and results with plausible content. Tests change the fields that matter to them.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use muster_reports::arguments::{Arguments, RawArguments, RawValue};
+use muster_reports::arguments::{ArgumentKind, ArgumentSpec, Arguments, RawArguments, RawValue};
+use muster_reports::audit::AuditEvent;
 use muster_reports::caller::{Caller, DataScope, Scope, UserIdentity, UserLevel};
-use muster_reports::definition::{ArgumentKind, ArgumentSpec};
 use muster_reports::ids::{ClientId, ReportId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId};
 use muster_reports::kind::FileFormat;
-use muster_reports::ports::{AuditEvent, Credential, RegisteredSource};
+use muster_reports::ports::{Credential, RegisteredSource};
 use muster_reports::snapshot::{AggregationMode, SnapshotManifest, SourceRun};
 use muster_reports::task::{NewTask, PublishedFile, TaskResult, dedup_key};
 use muster_reports::trace::Trace;
 use std::collections::BTreeMap;
 
-/// The tenant of everything here unless a test says otherwise.
+/// The tenant of everything here.
 pub const TENANT: &str = "acme";
 
 /// The id of the one source in [`manifest`].
@@ -81,8 +81,8 @@ pub fn task_id(number: u64) -> TaskId {
     TaskId::new(format!("{number:032x}"))
 }
 
-/// The `number`th task, about something of its own: no two numbers share a key or a definition.
-/// Created at `now`, with a deadline six hours later.
+/// The `number`th task. No two numbers share a key or a definition. It is created at `now`, with a deadline six hours
+/// later.
 pub fn new_task(number: u64, now: DateTime<Utc>) -> NewTask {
     let definition = TaskDefinitionId::new(format!("def{number:029x}"));
     NewTask {
@@ -104,13 +104,13 @@ pub fn new_task(number: u64, now: DateTime<Utc>) -> NewTask {
     }
 }
 
-/// `new` about the same thing as the `number`th task: the same key and definition.
+/// `new` for the same report as the `number`th task: the same key and definition.
 pub fn same_as(number: u64, new: NewTask) -> NewTask {
     let other = new_task(number, new.created);
     NewTask { dedup_key: other.dedup_key, definition: other.definition, ..new }
 }
 
-/// A result with one CSV file, as the given attempt of a task would leave it.
+/// A result with one CSV file, as the attempt with this epoch would leave it.
 pub fn task_result(task: &TaskId, epoch: u64, rows: u64) -> TaskResult {
     TaskResult {
         rows,
@@ -201,7 +201,7 @@ pub fn registered_source(id: &str, name: &str) -> RegisteredSource {
     }
 }
 
-/// The trace of a request that brought the specification's example with this `state`.
+/// The trace of a request with the specification's example and this `state`.
 pub fn trace(state: Option<&str>) -> Trace {
     let parent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".as_bytes();
     Trace::brought([parent], state.map(str::as_bytes), "000000000000000000000000000000ff")

@@ -1,8 +1,8 @@
-//! The suites that every adapter of a port passes, the in-memory fake included.
+//! Test suites that every adapter of a port must pass, including the in-memory fake.
 //!
-//! Each suite takes a closure that makes an empty store, and panics at the first rule that is
-//! broken. Time goes by only as the cases say; real time-outs are there to fail instead of hanging.
-//! The task suites expect three attempts per task and a multi-threaded runtime.
+//! Each suite takes a closure that makes an empty store, and panics at the first broken rule. The cases set the time.
+//! Real time-outs exist only so that a test fails instead of hanging. The task suites expect three attempts for each
+//! task and a multi-threaded runtime.
 
 mod administration;
 mod commands;
@@ -25,18 +25,19 @@ pub use snapshot_life::snapshot_life_contract;
 use crate::build;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::ids::{TaskId, WorkerId};
+use muster_reports::message::Message;
 use muster_reports::ports::{Started, TaskStore};
-use muster_reports::task::{AttemptEnd, Claim, Message, NewTask, Task};
+use muster_reports::task::{AttemptEnd, Claim, NewTask, Task};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// A lease of half a minute.
 const LEASE: Duration = Duration::from_secs(30);
-/// Longer than any wait that is to be woken.
+/// Longer than any wait that a test ends by waking.
 const FOR_EVER: Duration = Duration::from_secs(3_600);
 
-/// Everything that is promised of a [`TaskStore`].
+/// Everything that a [`TaskStore`] promises.
 pub async fn task_store_contract(make: impl AsyncFn() -> Arc<dyn TaskStore>) {
     starts::two_hundred_equal_starts_are_one_task(make().await).await;
     starts::different_tasks_are_kept_apart(make().await).await;
@@ -88,7 +89,7 @@ fn worker(number: u32) -> WorkerId {
     WorkerId::new(format!("worker-{number}"))
 }
 
-/// The outcome of `future`; panics where it takes longer than any machine should.
+/// The result of `future`. Panics if it takes longer than on any reasonable machine.
 async fn within<T>(what: &str, future: impl Future<Output = T>) -> T {
     match tokio::time::timeout(Duration::from_secs(60), future).await {
         Ok(outcome) => outcome,

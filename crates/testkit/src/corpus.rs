@@ -1,7 +1,7 @@
-//! Kept inputs of fuzzing: `fuzz/corpus` has a folder for each target, and a test of the crate that owns the target's
-//! function gives it every file there.
+//! Kept inputs of fuzzing. `fuzz/corpus` has a folder for each target. A test of the crate that owns the target's
+//! function runs the function on every file in the folder.
 //!
-//! Why: what fuzzing once found, and what leads it into every corner, is then tried by `cargo test` too, which needs
+//! Why: `cargo test` then also tries the inputs that fuzzing found, and the inputs that reach every branch. It needs
 //! neither a fuzzer nor time.
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -12,12 +12,12 @@ const FILES_MAX: usize = 100;
 /// Most bytes that a file may have.
 const FILE_BYTES_MAX: u64 = 4 * 1024;
 
-/// Gives `check` every kept input of `target`, in the order of their names. How many there were. The folder is found from
-/// that of the package whose test this is, where cargo runs it.
+/// Calls `check` with every kept input of `target`, in the order of their names. Returns their number. Cargo runs a
+/// test in the folder of its package, from which this finds the corpus.
 ///
 /// # Panics
-/// As `check` does, with the file's name said before; when there is no kept input, or one more or larger than is meant
-/// to be kept.
+/// When `check` panics; the file's name is printed first. When there is no kept input. When there are more inputs, or
+/// larger ones, than the limits allow.
 pub fn replay(target: &str, check: impl Fn(&[u8])) -> usize {
     let folder = Path::new("../../fuzz/corpus").join(target);
     let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));

@@ -8,7 +8,7 @@ use muster_reports::ports::{Clock, Ids, QueryLanguage};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A clock that stands still until it is moved.
+/// A clock that shows the same time until it is moved.
 #[derive(Debug)]
 pub struct TestClock(Mutex<DateTime<Utc>>);
 
@@ -18,7 +18,7 @@ impl TestClock {
         Self(Mutex::new(at))
     }
 
-    /// Moves the clock on (or back, for a negative step) and returns the new time.
+    /// Moves the clock forward (or back, for a negative step) and returns the new time.
     pub fn advance(&self, by: TimeDelta) -> DateTime<Utc> {
         let mut now = self.0.lock().expect("no holder of the clock panics");
         *now += by;
@@ -55,7 +55,7 @@ impl Ids for CountingIds {
     }
 }
 
-/// A search language in which every text is a query but an opening parenthesis alone.
+/// A search language in which every text is a valid query, except a single opening parenthesis.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct AnyQuery;
 

@@ -1,15 +1,14 @@
-//! Development only: what tests of every crate share.
+//! For development only: code that tests of every crate share.
 //!
-//! - [`TestClock`] and [`CountingIds`] fix time and ids; [`AnyQuery`] takes nearly every query.
-//! - [`MemoryStore`] is the fake of every store port; [`FakeRunner`] the fake of the report runner.
+//! - [`TestClock`] and [`CountingIds`] fix time and ids; [`AnyQuery`] accepts nearly every query.
+//! - [`MemoryStore`] is the fake of every store port; [`FakeRunner`] is the fake of the report runner.
 //! - [`build`] makes callers, tasks, snapshots and results with plausible content.
-//! - [`acts`] does what needs an audit event, with one of its own.
-//! - [`corpus`] gives kept inputs of fuzzing to the functions that fuzzing calls.
-//! - [`contract`] holds the suites that every adapter of a port passes, the fake included.
-//! - [`PostgresServer`] is a real server, started and stopped; [`servers`] are others.
+//! - [`acts`] runs the actions that require an audit event, each with an event of its own.
+//! - [`corpus`] runs fuzz targets on the kept inputs.
+//! - [`contract`] has the test suites that every adapter of a port must pass, including the fake.
+//! - [`PostgresServer`] is a real server that is started and stopped; [`servers`] has other servers.
 //!
-//! Nothing here reads a clock or leaves a file outside the folder it was given; only real servers are
-//! waited for.
+//! Nothing here reads a clock, or leaves a file outside its folder. Only real servers are waited for.
 
 pub mod acts;
 pub mod build;

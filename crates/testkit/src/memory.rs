@@ -1,18 +1,18 @@
-//! The fake of every store port, in memory: small and plain, so that it can be read as the rule.
+//! The fake of every store port, in memory. It is small and plain, so it can be read as the specification.
 //!
-//! One lock around everything replaces transactions. It passes the same contract suites as
-//! the stores that are shipped, and random command sequences are compared with it.
+//! One lock around everything replaces transactions. The fake passes the same contract suites as the stores of the
+//! service, and random sequences of commands compare them with it.
 
 mod tasks;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use muster_reports::audit::{AuditHead, AuditOperation, AuditRecord, ChainedEvent};
+use muster_reports::audit::{AuditEvent, AuditHead, AuditOperation, AuditRecord, ChainedEvent};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{ClientId, SnapshotId, SourceId, TaskId, TenantId, WorkerId};
 use muster_reports::ports::{
-    AuditEvent, AuditTrail, Backlog, Credential, Credentials, ManualLink, ParkedEvent, RegisteredSource,
-    Registry, RelayLog, SnapshotCatalogue,
+    AuditTrail, Backlog, Credential, Credentials, ManualLink, ParkedEvent, RegisteredSource, Registry,
+    RelayLog, SnapshotCatalogue,
 };
 use muster_reports::retention::{AsOf, CataloguedSnapshot, Pin, RetentionFacts, RetentionPolicy};
 use muster_reports::snapshot::SnapshotManifest;
@@ -24,15 +24,15 @@ use tokio::sync::{Notify, watch};
 
 #[derive(Debug, Default)]
 struct State {
-    /// In the order they were accepted.
+    /// In the order of acceptance.
     tasks: Vec<tasks::Entry>,
-    /// In the order they were published.
+    /// In the order of publication.
     snapshots: Vec<(TenantId, CataloguedSnapshot)>,
     credentials: BTreeMap<ClientId, Credential>,
     audit: Vec<(AuditRecord, AuditEvent)>,
     sources: Vec<(TenantId, RegisteredSource)>,
     links: Vec<(TenantId, ManualLink)>,
-    /// The relay that leads, and until when.
+    /// The leading relay, and the end of its lease.
     leader: Option<(WorkerId, DateTime<Utc>)>,
     relayed: BTreeMap<TenantId, (u64, Vec<ParkedEvent>)>,
 }
@@ -83,7 +83,7 @@ pub struct MemoryStore {
     state: Mutex<State>,
     attempts_max: u32,
     refuses_audit: AtomicBool,
-    /// Holds a permit whenever a task may have become due since the last claim.
+    /// Has a permit if a task may have become due since the last claim.
     work: Notify,
     /// Changes with every cancel.
     cancels: watch::Sender<u64>,
@@ -122,7 +122,7 @@ impl MemoryStore {
         self.audit_events().into_iter().filter(|event| event.operation == operation).collect()
     }
 
-    /// Puts a snapshot there as if it had been published, without an event: for setting up a test.
+    /// Adds a snapshot without an event, as if it had been published: for setting up a test.
     ///
     /// # Panics
     /// When the tenant has a snapshot with this id.
@@ -130,7 +130,7 @@ impl MemoryStore {
         self.state().put_snapshot(tenant, manifest).expect("the id is free");
     }
 
-    /// Puts a credential there without an event: for setting up a test.
+    /// Adds a credential without an event: for setting up a test.
     ///
     /// # Panics
     /// When the client id is taken.
@@ -152,7 +152,7 @@ impl MemoryStore {
 
 #[async_trait]
 impl SnapshotCatalogue for MemoryStore {
-    async fn publish_recorded(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()> {
+    async fn publish(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()> {
         self.accepts_audit()?;
         let mut state = self.state();
         state.knows_not(event)?;
@@ -199,7 +199,7 @@ impl SnapshotCatalogue for MemoryStore {
         Ok(self.state().expiring(tenant, policy, now))
     }
 
-    async fn expire_recorded(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>> {
+    async fn expire(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>> {
         self.accepts_audit()?;
         let mut state = self.state();
         state.knows_not(event)?;

@@ -1,8 +1,9 @@
-//! A PostgreSQL server of Debian's package, for tests: started in a temporary folder, stopped by its process.
+//! A PostgreSQL server from Debian's package, for tests. It is started in a temporary folder and stopped by its process
+//! id.
 //!
-//! PostgreSQL refuses to run as root; then it runs as the package's user. It listens on loopback only,
-//! on a port of its own, and asks for a password; in clear, since hashing it takes a build without
-//! optimisation longer than a test.
+//! PostgreSQL refuses to run as root; in this case it runs as the package's user. It listens on loopback only, on a
+//! port of its own. The password is sent in clear text, because hashing it in a build without optimisation takes longer
+//! than a test.
 
 use crate::servers::ReservedPort;
 use std::fs::File;
@@ -15,35 +16,35 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use std::thread::sleep;
 use std::time::Duration;
 
-/// Where Debian keeps versions of the server.
+/// The folder in which Debian keeps versions of the server.
 const VERSIONS: &str = "/usr/lib/postgresql";
 /// The user of Debian's package.
 const PACKAGE_USER: &str = "postgres";
 /// The user that the tests log in as.
 const USER: &str = "muster";
-/// Its password: what no error and no log line may hold.
+/// The password of that user. No error and no log line may contain it.
 pub const PASSWORD: &str = "not-to-be-seen";
-/// With this variable a missing server is a failure.
+/// If this variable is 1, a missing server is a failure.
 const REQUIRED: &str = "MUSTER_REQUIRE_POSTGRES";
-/// Between two looks at a server that is starting, and looks until that is a failure.
+/// Interval between checks of a server that is starting, and the number of checks after which the start has failed.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 const LOOKS_MAX: u32 = 15_000;
 
-/// Whether the server writes to the disk before it says so.
+/// Whether the server writes to disk before it acknowledges a commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// As in operation.
+    /// As in production.
     Synced,
-    /// Faster; a crash of the system could lose data, one of the server does not.
+    /// Faster. A crash of the system could lose data; a crash of the server does not.
     Unsynced,
 }
 
 /// How a server is stopped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shutdown {
-    /// In order; open transactions are undone.
+    /// In order; open transactions are rolled back.
     Fast,
-    /// As by a crash: the next start recovers from the log.
+    /// Like a crash: the next start recovers from the log.
     Crash,
 }
 
@@ -58,11 +59,11 @@ pub struct PostgresServer {
     schemas: AtomicU32,
 }
 
-/// What precedes the schema in the URL of one: an equals sign, escaped.
+/// Text before the schema in the URL of a schema: an escaped equals sign.
 const SCHEMA_FOLLOWS: &str = "%3D";
 
 impl PostgresServer {
-    /// Starts a server. `None`, and a line that says so, where it is not installed.
+    /// Starts a server. Returns `None`, and prints a line, if it is not installed.
     ///
     /// # Panics
     /// When it cannot be started, and when it is missing although `MUSTER_REQUIRE_POSTGRES=1`.
@@ -86,7 +87,7 @@ impl PostgresServer {
         Some(server)
     }
 
-    /// A server that tests of this process share while any of them holds it.
+    /// A server that tests of this process share while any of them uses it.
     ///
     /// # Panics
     /// As [`PostgresServer::start`].
@@ -101,7 +102,7 @@ impl PostgresServer {
         Some(server)
     }
 
-    /// The URL of an empty schema of its own.
+    /// The URL of a new, empty schema.
     ///
     /// # Panics
     /// When the server does not answer.
@@ -124,7 +125,7 @@ impl PostgresServer {
         format!("postgres://{USER}:{PASSWORD}@127.0.0.1:{}/postgres", self.port.number())
     }
 
-    /// Runs statements as an administrator; what they answer, a row a line.
+    /// Runs statements as an administrator. Returns their output, one row in each line.
     ///
     /// # Panics
     /// When one fails.
@@ -132,10 +133,10 @@ impl PostgresServer {
         self.try_sql(statements).unwrap_or_else(|refusal| panic!("psql: {refusal}"))
     }
 
-    /// As [`PostgresServer::sql`].
+    /// Like [`PostgresServer::sql`].
     ///
     /// # Errors
-    /// What the server says where it refuses a statement.
+    /// The server's message if it refuses a statement.
     ///
     /// # Panics
     /// When `psql` cannot be started.
@@ -162,7 +163,7 @@ impl PostgresServer {
         if output.status.success() { Ok(text(&output.stdout)) } else { Err(text(&output.stderr)) }
     }
 
-    /// Ends every other connection's process; how many there were.
+    /// Ends the process of every other connection. Returns their number.
     ///
     /// # Panics
     /// When the server does not answer.
@@ -190,7 +191,7 @@ impl PostgresServer {
         child.wait().expect("the server is a child of this process");
     }
 
-    /// Starts the server where it was stopped, and waits until it answers.
+    /// Starts a stopped server again, and waits until it answers.
     ///
     /// # Panics
     /// When it does not start.
@@ -232,7 +233,7 @@ impl PostgresServer {
         panic!("postgres does not answer: {}", self.log_text());
     }
 
-    /// What the server has logged, statements included.
+    /// The server's log, including statements.
     pub fn log_text(&self) -> String {
         let mut text = Vec::new();
         if let Ok(mut log) = File::open(self.log()) {
@@ -265,7 +266,7 @@ impl PostgresServer {
         let program = self.programs.join(program);
         let mut command = match package_user() {
             Some((user, group)) => {
-                // It becomes the program, so that the process is the server's.
+                // `setpriv` is replaced by the server, so the process id is the server's.
                 let mut command = Command::new("setpriv");
                 command.arg(format!("--reuid={user}")).arg(format!("--regid={group}")).arg("--clear-groups");
                 command.arg(program);
@@ -296,12 +297,12 @@ impl PostgresServer {
 
 impl Drop for PostgresServer {
     fn drop(&mut self) {
-        // The folder goes with it: nothing needs to be written any more.
+        // The folder is removed too, so nothing needs to be written.
         self.stop(Shutdown::Crash);
     }
 }
 
-/// The programs of the newest version that is installed.
+/// The programs of the newest installed version.
 fn programs() -> Option<PathBuf> {
     let number = |path: &Path| path.file_name()?.to_str()?.parse::<u32>().ok();
     let versions = std::fs::read_dir(VERSIONS).ok()?.flatten().map(|entry| entry.path());
@@ -310,7 +311,7 @@ fn programs() -> Option<PathBuf> {
     Some(newest.join("bin"))
 }
 
-/// The user and group to become, where this process is root's.
+/// The user and group to run as, if this process is root's.
 fn package_user() -> Option<(u32, u32)> {
     let own = std::fs::metadata("/proc/self").ok()?.uid();
     if own != 0 {

@@ -1,26 +1,27 @@
-//! The fake of the report runner: writes a small CSV file as told.
+//! The fake of the report runner: writes a small CSV file.
 
 use async_trait::async_trait;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{TaskId, hex};
 use muster_reports::kind::FileFormat;
+use muster_reports::message::Message;
 use muster_reports::ports::{ProgressCell, ReportRunner, RunOutcome};
-use muster_reports::task::{Claim, Message, PublishedFile, TaskResult};
+use muster_reports::task::{Claim, PublishedFile, TaskResult};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-/// What a run is to do.
+/// What a run does.
 #[derive(Debug, Clone)]
 pub enum FakeRun {
     /// Write this many rows and leave these messages.
     Rows(u64, Vec<Message>),
-    /// Report this many rows done of twice as many, then go on for ever, until cancelled.
+    /// Report this many rows, half of those expected, then run for ever until cancelled.
     Forever(u64),
-    /// Fail in a way that another attempt may not share.
+    /// Fail temporarily: another attempt may succeed.
     Unavailable(String),
-    /// Fail for good.
+    /// Fail permanently.
     Broken(String),
 }
 
@@ -33,12 +34,12 @@ pub struct FakeRunner {
 }
 
 impl FakeRunner {
-    /// A runner over the folder `dir` whose runs do `otherwise` unless told differently.
+    /// A runner in the folder `dir`. Runs do `otherwise` unless a task has orders of its own.
     pub fn new(dir: impl Into<PathBuf>, otherwise: FakeRun) -> Self {
         Self { dir: dir.into(), otherwise, told: Mutex::default() }
     }
 
-    /// Makes the attempts of `task` do `runs`, one after another, and then what others do.
+    /// Makes the attempts of `task` do `runs`, one after another. Later attempts do the default.
     pub fn tell(&self, task: TaskId, mut runs: Vec<FakeRun>) {
         runs.reverse();
         self.told.lock().expect("no holder of the orders panics").insert(task, runs);

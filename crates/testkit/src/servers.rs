@@ -1,6 +1,6 @@
-//! Real servers that a test starts on free loopback ports from a folder of its own, and stops by their process.
+//! Real servers for tests, on free loopback ports and with a folder of their own. They are stopped by their process id.
 //!
-//! A server that is not installed skips its tests with a line that says so.
+//! If a server is not installed, its tests are skipped and print a line.
 
 pub mod certificates;
 pub mod slapd;
@@ -11,11 +11,11 @@ use std::process::Child;
 use std::time::Duration;
 use tokio::net::TcpSocket;
 
-/// How long a server may take to do what it is waited for, in steps of [`LOOK_EVERY`]: longer than on any busy machine.
+/// How long a server may take to start or end, in steps of [`LOOK_EVERY`]: longer than on any busy machine.
 const LOOKS_MAX: u32 = 6_000;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// The program, where one of these paths has it; else a line that says that tests are skipped.
+/// The first of these paths that exists; otherwise prints a line that tests are skipped.
 pub fn program(paths: &[&str]) -> Option<PathBuf> {
     let found = paths.iter().map(PathBuf::from).find(|path| path.is_file());
     if found.is_none() {
@@ -24,10 +24,10 @@ pub fn program(paths: &[&str]) -> Option<PathBuf> {
     found
 }
 
-/// A port that the system gives to nobody else while this is held. Nobody listens on it but a server that is told to:
-/// servers set SO_REUSEADDR, as this does, and may bind a port that is bound and not listened on.
+/// A port that the system gives to nobody else while this value exists. Only a server that is told to use the port
+/// listens on it: servers set SO_REUSEADDR, as this does, and can bind a port that is bound but not listened on.
 ///
-/// Why: a port that was free a moment ago is somebody else's a moment later, where many tests run.
+/// Why: when many tests run, a port that was free a moment ago may be in use the next moment.
 #[derive(Debug)]
 pub struct ReservedPort {
     _socket: TcpSocket,
@@ -59,20 +59,20 @@ impl Default for ReservedPort {
     }
 }
 
-/// A server that ends with the test.
+/// A server process. Dropping this value stops it.
 #[derive(Debug)]
 pub struct Server(pub Child);
 
 impl Drop for Server {
     fn drop(&mut self) {
-        // It may have ended by itself.
+        // The process may have ended by itself.
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
 }
 
 impl Server {
-    /// Waits until the server has written something to `log` and, if this is `text`, for its end.
+    /// Waits until the server has written to `log`. If the log contains `text`, waits until the server ends.
     ///
     /// # Panics
     /// When the process cannot be waited for.
@@ -91,7 +91,7 @@ impl Server {
         false
     }
 
-    /// Waits until the port answers; what the server wrote to `log` is shown when it does not.
+    /// Waits until the port answers. If it does not, shows the server's `log`.
     ///
     /// # Panics
     /// When the server ends, or does not answer for five minutes.
@@ -99,7 +99,7 @@ impl Server {
         self.await_address(([127, 0, 0, 1], port).into(), log);
     }
 
-    /// The same at another address.
+    /// Like [`await_port`](Self::await_port), at another address.
     ///
     /// # Panics
     /// As [`await_port`](Self::await_port).

@@ -1,4 +1,4 @@
-//! The fakes pass the contract suites, and the fake runner leaves what it says.
+//! The fakes pass the contract suites, and the fake runner writes the file that it reports.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

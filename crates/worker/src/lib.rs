@@ -1,23 +1,25 @@
 //! The worker: takes tasks, runs them, and ends each attempt in exactly one way.
 //!
-//! Why here: a loop over two ports ([`TaskStore`] and [`ReportRunner`]) that no other crate
-//! owns; it is the same over SQLite in one process and over a shared store in many.
+//! Why here: this is a loop over two ports ([`TaskStore`] and [`ReportRunner`]) that no other crate owns. It is the
+//! same over SQLite in one process and over a shared store in many processes.
 //!
 //! Invariants:
-//! - at most `count` runs at a time, and a slot is free again only when its run has been dropped;
-//! - every spawned task is owned: the slots by [`Worker::run`], a run by its slot; nothing outlives them;
-//! - a run is dropped at once when its task is cancelled, its lease is lost, its deadline has come or
-//!   the worker is told to release; after a lost lease nothing is written to the store;
-//! - an attempt's end is written under its lease, so that a late worker changes nothing;
-//! - files are removed only where it is certain that no record names them.
+//! - At most `count` runs are active. A slot is free again only when its run has been dropped.
+//! - Every spawned task has an owner: [`Worker::run`] owns the slots, and a slot owns its run. No task outlives its
+//!   owner.
+//! - A run is dropped at once when its task is cancelled, its lease is lost, its deadline has passed, or the worker is
+//!   told to release. After a lost lease, nothing is written to the store.
+//! - The end of an attempt is written under its lease, so a late worker changes nothing.
+//! - Files are removed only if it is certain that no record names them.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::{Category, Error, error_chain};
 use muster_reports::ids::WorkerId;
+use muster_reports::message::Message;
 use muster_reports::ports::{
     Clock, DiscardFiles, LeaseState, ProgressCell, ReportRunner, RunOutcome, TaskStore,
 };
-use muster_reports::task::{AttemptEnd, Claim, Lease, Message, PublishedFile};
+use muster_reports::task::{AttemptEnd, Claim, Lease, PublishedFile};
 use muster_reports::trace::Trace;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,61 +27,61 @@ use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-/// Limits and rhythms of the worker.
+/// Limits and intervals of the worker.
 #[derive(Debug, Clone)]
 pub struct WorkerSettings {
-    /// Runs at a time.
+    /// Most runs at a time.
     pub count: usize,
-    /// How long a claim holds without a heartbeat.
+    /// How long a claim is valid without a heartbeat.
     pub lease: Duration,
     /// Time between heartbeats; well below the lease.
     pub heartbeat: Duration,
-    /// How long an idle slot waits before it looks again unasked.
+    /// How long an idle slot waits before it looks for tasks without being woken.
     pub poll: Duration,
-    /// Delay before the second attempt; doubled for each one after it.
+    /// Delay before the second attempt. It doubles with each further attempt.
     pub retry_first: Duration,
     /// Longest delay before another attempt.
     pub retry_most: Duration,
 }
 
-/// How a worker is told to stop.
+/// Signals that tell a worker to stop.
 #[derive(Debug, Clone, Default)]
 pub struct Stop {
-    /// No further claims; running tasks go on.
+    /// Claim no more tasks; running tasks continue.
     pub drain: CancellationToken,
-    /// Running tasks are dropped and given back.
+    /// Drop running tasks and give them back.
     pub release: CancellationToken,
 }
 
-/// One worker of this process.
+/// A worker of this process.
 #[derive(Clone)]
 pub struct Worker {
     /// Its name in leases.
     pub id: WorkerId,
-    /// Tasks.
+    /// The store of tasks.
     pub tasks: Arc<dyn TaskStore>,
-    /// Runs them.
+    /// The runner of reports.
     pub runner: Arc<dyn ReportRunner>,
     /// Removes files that nobody will publish.
     pub files: Arc<dyn DiscardFiles>,
-    /// Time.
+    /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Limits and rhythms.
+    /// Limits and intervals.
     pub settings: WorkerSettings,
 }
 
-/// Times that an end is offered to a store that does not answer.
+/// How often an end is written to a store that does not answer.
 const END_OFFERS_MAX: u32 = 3;
 
 /// Why a run is over.
 enum RunEnd {
-    /// It ended by itself, a panic included.
+    /// It ended by itself, or panicked.
     Finished(Result<Result<RunOutcome, Error>, JoinError>),
     /// Its task was cancelled through this process.
     Cancelled,
-    /// Its lease does not hold any more.
+    /// Its lease is no longer valid.
     LeaseLost,
-    /// Its task's deadline has come.
+    /// Its task's deadline has passed.
     DeadlinePassed,
     /// The worker stops.
     Released,
@@ -95,7 +97,7 @@ impl Worker {
         }
         while let Some(ended) = slots.join_next().await {
             if let Err(error) = ended {
-                // A slot has no code that may panic; if one does, the service goes on with one slot fewer.
+                // The code of a slot does not panic. If one does, the service continues with one slot fewer.
                 tracing::error!(%error, "a worker slot ended");
             }
         }
@@ -134,7 +136,7 @@ impl Worker {
             RunEnd::Finished(ended) => self.end_of(&claim, ended),
             RunEnd::Released => AttemptEnd::Released,
             RunEnd::DeadlinePassed => {
-                // No lease holds past the deadline: the next claim ends the task.
+                // No lease is valid after the deadline: the next claim ends the task.
                 tracing::warn!(task = %claim.task.id, "run stopped: its deadline has passed");
                 return;
             }
@@ -153,14 +155,14 @@ impl Worker {
         self.write_end(&claim.lease, end).await;
     }
 
-    /// Runs the claimed task until one of the [`RunEnd`]s; the run has been dropped when this returns.
+    /// Runs the claimed task until one of the [`RunEnd`]s. The run has been dropped when this returns.
     async fn run_until_over(
         &self,
         claim: &Arc<Claim>,
         progress: &Arc<ProgressCell>,
         release: &CancellationToken,
     ) -> RunEnd {
-        // A task of its own, so that a run that computes between two awaits holds up no heartbeat.
+        // A task of its own: a run that computes for a long time between two awaits does not delay heartbeats.
         let mut run = AbortOnDropHandle::new(tokio::spawn({
             let (runner, claim, progress) = (self.runner.clone(), claim.clone(), progress.clone());
             async move { runner.run(&claim, &progress).await }
@@ -174,8 +176,8 @@ impl Worker {
             () = self.keep_lease(&claim.lease, progress) => RunEnd::LeaseLost,
         };
         run.abort();
-        // The slot is free only when the run is gone. If it ended by itself in this very moment, its
-        // result is nobody's: what it wrote goes with it.
+        // The slot is free only when the run has been dropped. If the run has just ended by itself, nobody gets its
+        // result, so its files are removed.
         if let Ok(Ok(finished)) = run.await {
             self.discard(&finished.result.files).await;
         }
@@ -187,7 +189,7 @@ impl Worker {
         tokio::time::sleep(left).await;
     }
 
-    /// Renews the lease in its rhythm; returns when it does not hold any more.
+    /// Renews the lease at the heartbeat interval. Returns when the lease is no longer valid.
     async fn keep_lease(&self, lease: &Lease, progress: &ProgressCell) {
         let mut held_until = lease.until;
         loop {
@@ -208,7 +210,7 @@ impl Worker {
         }
     }
 
-    /// How an attempt ends whose run ended by itself.
+    /// How an attempt ends if its run ended by itself.
     fn end_of(&self, claim: &Claim, ended: Result<Result<RunOutcome, Error>, JoinError>) -> AttemptEnd {
         let error = match ended {
             Ok(Ok(RunOutcome { result, messages })) => return AttemptEnd::Done { result, messages },
@@ -249,8 +251,8 @@ impl Worker {
         TimeDelta::from_std(delay).unwrap_or(TimeDelta::MAX)
     }
 
-    /// Writes the end under the lease. If the store cannot say whether it took it, the task is left to
-    /// the end of the lease and the files to the next sweep: they may be published.
+    /// Writes the end under the lease. If the store cannot say whether it has recorded the end, the task is left until
+    /// the lease ends, and the files until the next sweep: they may be published.
     async fn write_end(&self, lease: &Lease, end: AttemptEnd) {
         let mut unsure = false;
         for offer in 1..=END_OFFERS_MAX {
@@ -281,8 +283,8 @@ impl Worker {
     }
 }
 
-/// Whether a file could not be opened because too many are open, in this process (EMFILE) or on the machine (ENFILE): that
-/// passes.
+/// Whether a file could not be opened because too many files are open, in this process (EMFILE) or on the machine
+/// (ENFILE). This is temporary.
 fn out_of_files(error: &Error) -> bool {
     const ENFILE: i32 = 23;
     const EMFILE: i32 = 24;

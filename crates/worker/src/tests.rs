@@ -1,12 +1,14 @@
-//! The worker over the fakes. Time is virtual: it moves on only when every task waits for it.
+//! The worker with fakes. Time is virtual: it advances only when every task waits for it.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use super::*;
 use async_trait::async_trait;
+use muster_reports::audit::AuditEvent;
 use muster_reports::error::Result;
 use muster_reports::ids::{TaskDefinitionId, TaskId, TenantId};
-use muster_reports::ports::{AuditEvent, Cancelled, ResultOrder, Started};
-use muster_reports::task::{NewTask, Progress, Severity, Task, TaskState};
+use muster_reports::message::Severity;
+use muster_reports::ports::{Cancelled, ResultOrder, Started};
+use muster_reports::task::{NewTask, Progress, Task, TaskState};
 use muster_testkit::build::{new_task, task_id, tenant};
 use muster_testkit::{FakeRun, FakeRunner, MemoryStore, TestClock, acts};
 use std::collections::HashSet;
@@ -17,13 +19,13 @@ use tokio::time::Instant;
 
 const LEASE: Duration = Duration::from_secs(30);
 
-/// The memory store, with answers that can be made to fail.
+/// The memory store, whose answers can be made to fail.
 #[derive(Default)]
 struct Store {
     inner: MemoryStore,
-    /// Ends that are taken without an answer.
+    /// Number of ends that the store records without an answer.
     silent_ends: AtomicU32,
-    /// Whether heartbeats fail; each one that does lets ten seconds pass.
+    /// Whether heartbeats fail. Each failing heartbeat takes ten seconds.
     deaf: Option<Arc<TestClock>>,
 }
 
@@ -46,8 +48,8 @@ impl TaskStore for Store {
     ) -> Result<Option<Task>> {
         self.inner.task_of_definition(tenant, definition, order).await
     }
-    async fn cancel_recorded(&self, event: &AuditEvent) -> Result<Cancelled> {
-        self.inner.cancel_recorded(event).await
+    async fn cancel(&self, event: &AuditEvent) -> Result<Cancelled> {
+        self.inner.cancel(event).await
     }
     async fn claim(&self, worker: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<Option<Claim>> {
         self.inner.claim(worker, now, lease).await
@@ -84,7 +86,7 @@ impl TaskStore for Store {
     }
 }
 
-/// Tells when a run begins and when it is dropped, and never ends by itself.
+/// Reports when a run begins and when it is dropped. It never ends by itself.
 struct Endless {
     began: mpsc::UnboundedSender<TaskId>,
     dropped: mpsc::UnboundedSender<TaskId>,
@@ -94,7 +96,7 @@ struct TellsDrop(mpsc::UnboundedSender<TaskId>, TaskId);
 
 impl Drop for TellsDrop {
     fn drop(&mut self) {
-        // A test that has ended does not listen any more.
+        // A test that has ended no longer listens.
         let _ = self.0.send(self.1.clone());
     }
 }
@@ -116,7 +118,7 @@ fn endless() -> (Arc<Endless>, mpsc::UnboundedReceiver<TaskId>, mpsc::UnboundedR
     (Arc::new(Endless { began, dropped }), begins, drops)
 }
 
-/// Runs this before it does what `then` does.
+/// Runs `first`, then does what `then` does.
 struct First<F> {
     first: F,
     then: FakeRunner,
@@ -130,7 +132,7 @@ impl<F: Fn() + Send + Sync> ReportRunner for First<F> {
     }
 }
 
-/// Removes from the folder, and remembers.
+/// Removes files from the folder, and remembers their names.
 struct Folder(tempfile::TempDir, Mutex<Vec<String>>);
 
 #[async_trait]
@@ -230,7 +232,7 @@ async fn a_fault_fails_the_task_and_keeps_its_cause_out_of_the_message() {
     assert_eq!(task.messages, [Message::error("internal_fault", "the rows do not add up")]);
 }
 
-/// Fails as a run does whose file cannot be opened for this reason of the system.
+/// Fails like a run whose file cannot be opened, with this error of the system.
 struct NotOpened(i32);
 
 #[async_trait]
@@ -329,7 +331,7 @@ async fn a_heartbeat_shows_progress_and_renews_the_lease() {
     tokio::time::advance(Duration::from_secs(5)).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     assert_eq!(house.task(1).await.progress, Progress { rows: 5, rows_expected: Some(8) });
-    // Past the first lease, but within the renewed one.
+    // After the first lease, but within the renewed one.
     house.clock.set(lease.until + TimeDelta::seconds(1));
     assert_eq!(house.claim("worker-2").await, None);
     attempt.abort();
@@ -356,7 +358,7 @@ async fn a_worker_that_lost_its_lease_stops_and_changes_nothing() {
 async fn files_of_a_run_that_ended_too_late_are_removed() {
     let house = House::new(Store::default());
     let clock = house.clock.clone();
-    // Six hours and more pass while it runs: past the deadline no lease holds.
+    // More than six hours pass while it runs: no lease is valid after the deadline.
     let runner = First {
         first: move || {
             clock.advance(TimeDelta::hours(7));
@@ -420,7 +422,7 @@ async fn a_drain_gives_running_tasks_back_uncounted() {
     assert_eq!(house.claim("worker-2").await.unwrap().lease.epoch, 2);
 }
 
-/// Counts runs at a time, and drains the worker with the last one.
+/// Counts concurrent runs, and drains the worker with the last run.
 struct Crowd {
     now: AtomicUsize,
     most: AtomicUsize,

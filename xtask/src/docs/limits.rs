@@ -1,4 +1,4 @@
-//! docs/limits.md: every bound of the service, read from the code as text.
+//! docs/limits.md: every bound of the service, read from docs/settings.md and from the code as text.
 //!
 //! A bound is a setting that is a number, a default of the crates' own settings, or a constant whose name says that it is
 //! a bound. Its meaning is its documentation, so that the table cannot say something else than the code.
@@ -22,7 +22,10 @@ const SETTINGS: [&str; 9] =
 const DEFAULTS: [(&str, &[&str]); 3] = [
     ("crates/http/src/external_issuers/keys.rs", &["refresh", "floor", "keep", "timeout"]),
     ("crates/http/src/settings.rs", &["rate_limited_clients_max", "body_bytes_max"]),
-    ("crates/store/src/store.rs", &["live_max", "client_live_max", "readers", "busy_wait", "statement_wait"]),
+    (
+        "crates/store/src/settings.rs",
+        &["live_max", "client_live_max", "readers", "busy_wait", "statement_wait"],
+    ),
 ];
 /// Words of a constant's name that say that it is a bound.
 const WORDS: [&str; 12] = [
@@ -30,12 +33,13 @@ const WORDS: [&str; 12] = [
     "MOST",
 ];
 /// Where constants are about how a page looks, and code that is not part of the service.
-const LEFT_OUT: [&str; 3] = ["crates/render/src/pdf/columns.rs", "crates/testkit/", "crates/client/"];
+const LEFT_OUT: [&str; 4] =
+    ["crates/render/src/pdf/columns.rs", "crates/testkit/", "crates/harness/", "crates/client/"];
 
 /// The document's text.
 pub fn text(texts: &BTreeMap<String, String>) -> String {
     let mut document = HEAD.to_owned();
-    document.push_str("\n## Settings\n\n| key | default | meaning |\n|---|---|---|\n");
+    document.push_str("\n## Settings\n\n| key | default | type | meaning |\n|---|---|---|---|\n");
     let settings = texts.get("docs/settings.md").map_or("", String::as_str);
     for line in settings.lines().filter(|line| is_bound(line)) {
         document.push_str(line);
@@ -196,8 +200,8 @@ mod tests {
 
     #[test]
     fn settings_that_are_bounds_are_told_from_others() {
-        assert!(is_bound("| `worker.lease_ms` | `30000` | x |"));
-        assert!(!is_bound("| `server.listen` | `127.0.0.1:8080` | x |"));
-        assert!(!is_bound("| key | default | meaning |"));
+        assert!(is_bound("| `worker.lease_ms` | `30000` | milliseconds | x |"));
+        assert!(!is_bound("| `server.listen` | `127.0.0.1:8080` | address and port | x |"));
+        assert!(!is_bound("| key | default | type | meaning |"));
     }
 }

@@ -1,11 +1,11 @@
-//! What libFuzzer said at its end.
+//! What libFuzzer prints at its end.
 
 use std::path::Path;
 
 /// Head of the table.
 pub const HEAD: &str = "target                   executions   new inputs   crashes";
 
-/// What came of a target.
+/// The result of fuzzing a target.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Ended {
     /// Inputs tried.
@@ -17,7 +17,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Reads the fuzzer's own words; `log` is where they are.
+    /// Reads what the fuzzer printed, which is in the file `log`.
     pub fn read(text: &str, succeeded: bool, log: &Path) -> Self {
         let count = |name: &str| {
             let found = text.lines().filter_map(|line| line.strip_prefix("stat::")?.strip_prefix(name));

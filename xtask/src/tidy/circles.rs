@@ -1,29 +1,16 @@
 //! Import circles: files of a crate that need each other cannot be read, moved or tested one at a time.
 //!
-//! Files are counted, not circles: an import that joins two circles to a larger one makes fewer circles, and is no
-//! progress. Tests are free to import what they test. A parent that only names its child (`child::run()`) does not
+//! Tests are free to import what they test. A parent that only names its child (`child::run()`) does not
 //! import from it; one with `use child::run` does.
 
 use super::files::Files;
 use super::imports::Imports;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Crates that still have circles, with the files that may lie in one. Every other crate has none. Lower a number
-/// when a circle is gone.
-const KNOWN: [(&str, usize); 7] = [
-    ("audit", 2),
-    ("client", 2),
-    ("querystring", 2),
-    ("render", 17),
-    ("reports", 5),
-    ("sources", 14),
-    ("store", 9),
-];
-
 /// A module's path from the root of its crate: `["report", "cover"]`.
 type Module = Vec<String>;
 
-/// Crates with more files in circles than they may have.
+/// Crates with files in circles.
 pub fn faults(files: &Files) -> Vec<String> {
     let mut crates: BTreeMap<&str, BTreeMap<Module, Imports>> = BTreeMap::new();
     for (path, text) in files.ending(".rs") {
@@ -34,17 +21,13 @@ pub fn faults(files: &Files) -> Vec<String> {
             crates.entry(name).or_default().insert(module, Imports::read(text));
         }
     }
-    crates.iter().filter_map(|(name, modules)| check(name, &circles(modules), &KNOWN)).collect()
+    crates.iter().filter_map(|(name, modules)| check(name, &circles(modules))).collect()
 }
 
-fn check(name: &str, circles: &[Vec<Module>], known: &[(&str, usize)]) -> Option<String> {
-    let max = known.iter().find(|(known, _)| *known == name).map_or(0, |(_, max)| *max);
-    let files: usize = circles.iter().map(Vec::len).sum();
-    (files > max).then(|| {
-        let circle = |modules: &Vec<Module>| modules.iter().map(shown).collect::<Vec<_>>().join(", ");
-        let list = circles.iter().map(circle).collect::<Vec<_>>().join("; ");
-        format!("crate {name} has {files} files in import circles, at most {max}: {list}")
-    })
+fn check(name: &str, circles: &[Vec<Module>]) -> Option<String> {
+    let circle = |modules: &Vec<Module>| modules.iter().map(shown).collect::<Vec<_>>().join(", ");
+    let list = circles.iter().map(circle).collect::<Vec<_>>().join("; ");
+    (!circles.is_empty()).then(|| format!("files of crate {name} import each other in a circle: {list}"))
 }
 
 fn shown(module: &Module) -> String {
@@ -190,11 +173,12 @@ mod tests {
     }
 
     #[test]
-    fn a_crate_may_have_as_many_as_are_known() {
+    fn a_fault_names_the_crate_and_the_files() {
         let circle = [vec![vec!["a".to_owned()], vec!["b".to_owned()]]];
-        assert_eq!(check("x", &circle, &[("x", 2)]), None);
-        let fault = check("x", &circle, &[("x", 1)]);
-        assert_eq!(fault.as_deref(), Some("crate x has 2 files in import circles, at most 1: a, b"));
-        assert!(check("x", &circle, &[]).is_some());
+        assert_eq!(
+            check("x", &circle).as_deref(),
+            Some("files of crate x import each other in a circle: a, b")
+        );
+        assert_eq!(check("x", &[]), None);
     }
 }

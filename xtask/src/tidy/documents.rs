@@ -1,45 +1,25 @@
-//! What documents name must be there: paths, functions, commands, settings.
+//! What documents name must be there: paths, functions, tasks of this program.
 //!
 //! In code spans and code blocks of every `*.md`:
 //! - a path that begins with a top-level folder of the repository exists; `path.rs::name` also has that item;
-//! - `cargo xtask ...` parses with the real command line of this program;
-//! - `muster ...` and `cargo run --release -- ...` use subcommands and flags of `crates/muster/src/cli.rs` and its folder.
+//! - `cargo xtask ...` parses with the real command line of this program.
 //!
-//! Link targets exist, from the document's folder. The table of docs/settings.md has the keys of
-//! `crates/muster/src/config.rs`, no more and no fewer.
+//! Link targets exist, from the document's folder. A test of `muster` checks the commands and settings that documents
+//! name (`crates/muster/src/documents.rs`).
 
 use super::files::Files;
 use super::markdown::{self, Code};
-use super::source::{CommandLine, settings_keys};
 use crate::Cli;
-use crate::failure::{Failure, Result};
-use crate::workspace::Workspace;
 use clap::Parser;
 use clap::error::ErrorKind;
-use std::collections::BTreeSet;
-
-/// The one with tests is the last: reading ends there.
-const COMMAND_LINE: [&str; 3] =
-    ["crates/muster/src/cli/report.rs", "crates/muster/src/cli/source.rs", "crates/muster/src/cli.rs"];
-const SETTINGS: &str = "crates/muster/src/config.rs";
-const SETTINGS_DOCUMENT: &str = "docs/settings.md";
 
 /// Everything that a document names and that is not there.
-pub fn faults(_workspace: &Workspace, files: &Files) -> Result<Vec<String>> {
-    let source = |path: &str| {
-        files
-            .texts
-            .get(path)
-            .ok_or_else(|| Failure::new(format!("{path} is not there: documents are checked against it")))
-    };
-    let command_line =
-        COMMAND_LINE.into_iter().map(|path| Ok(source(path)?.as_str())).collect::<Result<String>>()?;
-    let commands = CommandLine::read(&command_line);
+pub fn faults(files: &Files) -> Vec<String> {
     let mut faults = Vec::new();
     for (path, text) in files.ending(".md") {
         let place = |code: &Code| format!("{path}:{}: `{}`", code.line, code.text);
         for code in markdown::code(text) {
-            let fault = path_fault(&code.text, files).or_else(|| command_fault(&code.text, &commands));
+            let fault = path_fault(&code.text, files).or_else(|| task_fault(&code.text));
             faults.extend(fault.map(|fault| format!("{} {fault}", place(&code))));
         }
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
@@ -49,8 +29,7 @@ pub fn faults(_workspace: &Workspace, files: &Files) -> Result<Vec<String>> {
             }
         }
     }
-    faults.extend(settings_faults(&settings_keys(source(SETTINGS)?), source(SETTINGS_DOCUMENT)?));
-    Ok(faults)
+    faults
 }
 
 /// A fault if this is a path of the repository and leads nowhere.
@@ -96,34 +75,20 @@ fn joined(folder: &str, relative: &str) -> String {
     parts.join("/")
 }
 
-/// A fault if this is a command of ours that would not parse.
-fn command_fault(code: &str, commands: &CommandLine) -> Option<String> {
+/// A fault if this is a task of this program that would not parse.
+fn task_fault(code: &str) -> Option<String> {
     let code = code.split(" #").next().unwrap_or_default();
     let words: Vec<&str> = code.split_whitespace().filter(|word| *word != "$").collect();
     match words.as_slice() {
         // The name alone is a name.
-        ["cargo", "xtask"] | ["muster"] => None,
+        ["cargo", "xtask"] => None,
         ["cargo", "xtask", rest @ ..] => {
             let error = Cli::try_parse_from(std::iter::once(&"xtask").chain(rest)).err()?;
             let is_help = matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion);
             (!is_help).then(|| error.to_string().lines().next().unwrap_or_default().to_owned())
         }
-        ["cargo", "run", "--release", "--", rest @ ..] | ["muster", rest @ ..] => commands.fault(rest),
         _ => None,
     }
-}
-
-/// Keys that the document lacks, and keys that it has and no setting has.
-fn settings_faults(keys: &BTreeSet<String>, document: &str) -> Vec<String> {
-    let Some(rows) = markdown::table(document, &["key", "default"]) else {
-        return vec![format!("{SETTINGS_DOCUMENT} has no table of keys and defaults")];
-    };
-    let documented: BTreeSet<String> = rows.into_iter().filter_map(|row| row.into_iter().next()).collect();
-    let lacks =
-        keys.difference(&documented).map(|key| format!("{SETTINGS_DOCUMENT} lacks the setting {key}"));
-    let extra =
-        documented.difference(keys).map(|key| format!("{SETTINGS_DOCUMENT}: there is no setting {key}"));
-    lacks.chain(extra).collect()
 }
 
 #[cfg(test)]
@@ -156,18 +121,10 @@ mod tests {
     }
 
     #[test]
-    fn our_own_commands_are_parsed() {
-        let none = CommandLine::read("");
-        assert_eq!(command_fault("cargo xtask kill --rounds 20  # a short one", &none), None);
-        assert_eq!(command_fault("cargo build", &none), None);
-        assert!(command_fault("cargo xtask chek", &none).is_some());
-        assert!(command_fault("cargo xtask kill --round 20", &none).is_some());
-    }
-
-    #[test]
-    fn settings_are_documented_exactly() {
-        let keys = ["a.b", "a.c"].map(str::to_owned).into();
-        let document = "| key | default | meaning |\n|---|---|---|\n| `a.b` | 1 | x |\n| `a.d` | 1 | x |\n";
-        assert_eq!(settings_faults(&keys, document).len(), 2);
+    fn tasks_are_parsed() {
+        assert_eq!(task_fault("cargo xtask kill --rounds 20  # a short one"), None);
+        assert_eq!(task_fault("cargo build"), None);
+        assert!(task_fault("cargo xtask chek").is_some());
+        assert!(task_fault("cargo xtask kill --round 20").is_some());
     }
 }

@@ -6,8 +6,8 @@
 
 use super::files::Files;
 use super::markdown;
-use crate::failure::{Context, Failure, Result};
-use crate::workspace::Workspace;
+use muster_harness::failure::{Context, Failure, Result};
+use muster_harness::workspace::Workspace;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Outside crates that are heavy, native or a face to the world: a row must allow them.

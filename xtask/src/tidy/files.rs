@@ -1,8 +1,8 @@
 //! The repository's text files, as git knows them: committed or about to be, and nothing that it ignores.
 
-use crate::command;
-use crate::failure::Result;
-use crate::workspace::Workspace;
+use muster_harness::command;
+use muster_harness::failure::Result;
+use muster_harness::workspace::Workspace;
 use std::collections::BTreeMap;
 use std::process::Command;
 

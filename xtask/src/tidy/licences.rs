@@ -4,9 +4,9 @@
 //! same.
 
 use super::files::Files;
-use crate::command;
-use crate::failure::{Context, Failure, Result};
-use crate::workspace::{Workspace, cargo};
+use muster_harness::command;
+use muster_harness::failure::{Context, Failure, Result};
+use muster_harness::workspace::{Workspace, cargo};
 use std::collections::BTreeSet;
 
 const LIST: &str = "deny.toml";

@@ -4,7 +4,7 @@
 
 use super::files::Files;
 use super::markdown;
-use crate::failure::{Failure, Result};
+use muster_harness::failure::{Failure, Result};
 use std::collections::BTreeSet;
 
 const DOCUMENT: &str = "docs/messages.md";

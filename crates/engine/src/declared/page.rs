@@ -7,15 +7,15 @@ use std::fmt::Write;
 const HEAD: &str = "\
 # Tables
 
-This page is written from `crates/engine/src/declared/tables.rs` by `cargo xtask docs`; change that.
+`cargo xtask docs` writes this page from `crates/engine/src/declared/tables.rs`; change that file, not this page.
 
 A snapshot consists of these tables. The queries of a report read them, and [snapshots.md](snapshots.md) says how other \
-programs do. Any column may be null. A name with capital letters is written in quotation marks: `\"displayName\"`. Of a column of \
-attributes, `attribute_first(attributes, 'city')` gives the first value of one, `attribute(attributes, 'city')` all of them as \
-a list, and `attribute_text(attributes, 'city')` all of them in one text, as cells of a report have them.
+programs do. Any column may be null. Write a name with capital letters in quotation marks: `\"displayName\"`. For a column of \
+attributes, `attribute_first(attributes, 'city')` returns the first value of an attribute, `attribute(attributes, 'city')` all \
+its values as a list, and `attribute_text(attributes, 'city')` all its values in one text, as in cells of a report.
 
-A caller whose credential is limited to some sources sees the rows in view only; reports run for such a caller read, and count, \
-nothing else.
+A caller whose credential is limited to some sources sees the rows in view only. Reports for such a caller read and count no \
+other rows.
 ";
 
 /// The page.
@@ -26,10 +26,10 @@ fn page() -> String {
         page.push_str(match table.in_view {
             InView::OfSource(_) => "In view are the rows of the caller's sources.\n",
             InView::OfOwners => {
-                "In view are identities that own a live account of the caller's sources; accounts are counted, and in \
-                 documents listed, of these sources only.\n"
+                "In view are identities that own a live account of the caller's sources. Counts of accounts, and lists in \
+                 documents, are limited to these sources.\n"
             }
-            InView::Nothing => "No row is in view of a limited caller.\n",
+            InView::Nothing => "A limited caller sees no rows.\n",
         });
         page.push_str(match table.columns {
             Columns::Listed(_) => "\n| column | holds | meaning |\n|---|---|---|\n",
@@ -79,5 +79,5 @@ fn type_words(data_type: &DataType) -> String {
 
 #[test]
 fn the_page_of_tables_is_what_is_declared() {
-    crate::pages::check("docs/tables.md", &page());
+    crate::generated_docs::check("docs/tables.md", &page());
 }

@@ -9,11 +9,11 @@ use muster_sources::DocumentType;
 pub(crate) const ACCOUNTS: &str = "accounts";
 /// The table of identities.
 pub(crate) const IDENTITIES: &str = "identities";
-/// What each snapshot so far had, counted. Kept in the newest one, so that a report's trend depends on its snapshot
-/// alone, whatever has become of those before.
+/// The counts of every snapshot so far. The newest snapshot has all of them, so a report's trend depends on its
+/// snapshot only, even if earlier snapshots have been deleted.
 pub(crate) const COUNTS: &str = "snapshot_counts";
 
-/// Every table, in the order in which they are written.
+/// Every table, in the order of writing.
 pub(super) const DECLARED: [Table; 14] = [
     Table {
         row: "a registered source",
@@ -22,7 +22,7 @@ pub(super) const DECLARED: [Table; 14] = [
         ..listed("sources", SOURCE_COLUMNS)
     },
     Table {
-        row: "a read of a source by a refresh, of this snapshot or of one before",
+        row: "a read of a source by the refresh of this snapshot or of an earlier one",
         writing: Writing::Grows,
         rows: "runs_next",
         read_again: true,
@@ -36,8 +36,12 @@ pub(super) const DECLARED: [Table; 14] = [
         ..listed("rejected_records", REJECTED_COLUMNS)
     },
     Table {
-        row: "an account of a source; accounts that are missing from their source stay, with `dead_since`",
-        writing: Writing::Pieces { group: Some("source_id"), rows: 16 * 1024, touched: "accounts_touched" },
+        row: "an account of a source; an account that is missing from its source stays in the table, with `dead_since`",
+        writing: Writing::Partitioned {
+            group: Some("source_id"),
+            rows: 16 * 1024,
+            touched: "accounts_touched",
+        },
         rows: "accounts_next",
         read_again: true,
         only_here: Some(KNOWN_SINCE),
@@ -50,14 +54,14 @@ pub(super) const DECLARED: [Table; 14] = [
         ..listed(ACCOUNTS, ACCOUNT_COLUMNS)
     },
     Table {
-        row: "an identity profile, which rests on an authoritative source",
+        row: "an identity profile of an authoritative source",
         rows: "profiles",
         ..listed("identity_profiles", PROFILE_COLUMNS)
     },
     Table {
         row: "an identity: a person, made from an account of an authoritative source",
         in_view: InView::OfOwners,
-        writing: Writing::Pieces { group: None, rows: 16 * 1024, touched: "identities_touched" },
+        writing: Writing::Partitioned { group: None, rows: 16 * 1024, touched: "identities_touched" },
         rows: "identities_next",
         read_again: true,
         only_here: Some(KNOWN_SINCE),
@@ -65,23 +69,23 @@ pub(super) const DECLARED: [Table; 14] = [
         ..listed(IDENTITIES, IDENTITY_COLUMNS)
     },
     Table {
-        row: "a reason for which a record or an identity could not be processed as it should be",
+        row: "an error or warning about a record or an identity",
         rows: "identity_errors_next",
         read_again: true,
         ..listed("identity_errors", ERROR_COLUMNS)
     },
     Table {
-        row: "a number that a snapshot counted, this one or one before",
+        row: "a count of this snapshot or of an earlier one",
         in_view: InView::Nothing,
         writing: Writing::Grows,
         rows: "counts_next",
         read_again: true,
-        only_here: Some("the counts of earlier snapshots, of which trends are made"),
+        only_here: Some("the counts of earlier snapshots, which trends show"),
         ..listed(COUNTS, COUNT_COLUMNS)
     },
     Table {
         in_view: InView::OfOwners,
-        writing: Writing::Pieces { group: None, rows: 4 * 1024, touched: "documents_touched" },
+        writing: Writing::Partitioned { group: None, rows: 4 * 1024, touched: "documents_touched" },
         ..documents("identity_documents", DocumentType::Identities)
     },
     Table {
@@ -91,7 +95,7 @@ pub(super) const DECLARED: [Table; 14] = [
     documents("account_activity_documents", DocumentType::AccountActivities),
     Table {
         in_view: InView::OfSource("source['id']"),
-        writing: Writing::Pieces { group: None, rows: 16 * 1024, touched: "entitlements_touched" },
+        writing: Writing::Partitioned { group: None, rows: 16 * 1024, touched: "entitlements_touched" },
         read_again: true,
         ..documents("entitlement_documents", DocumentType::Entitlements)
     },
@@ -99,8 +103,9 @@ pub(super) const DECLARED: [Table; 14] = [
     documents("role_documents", DocumentType::Roles),
 ];
 
-/// Accounts and identities are lost together: each knows the other.
-const KNOWN_SINCE: &str = "since when accounts and people are known and who is gone";
+/// Accounts and identities are lost together, because their rows refer to each other.
+const KNOWN_SINCE: &str =
+    "the dates since which accounts and people are known, and which of them were removed";
 
 /// A table with these columns.
 const fn listed(name: &'static str, columns: &'static [Column]) -> Table {
@@ -117,10 +122,10 @@ const fn listed(name: &'static str, columns: &'static [Column]) -> Table {
     }
 }
 
-/// A table of documents. A step of the refresh leaves its rows under its own name.
+/// A table of documents. A step of the refresh with the same name produces its rows.
 const fn documents(name: &'static str, document_type: DocumentType) -> Table {
     Table {
-        row: "a document that is searched; docs/search.md says where they come from",
+        row: "a document for searches; docs/search.md says where documents come from",
         columns: Columns::Documents(document_type),
         in_view: InView::Nothing,
         rows: name,
@@ -132,7 +137,7 @@ const SOURCE_COLUMNS: &[Column] = &[
     column("id", Text, Whole, None, "Id of the source."),
     column("name", Text, Whole, None, "Its name."),
     column("kind", Text, Whole, None, "Its kind, as in its definition: `delimited`, `ldap` and so on."),
-    column("authoritative", Flag, Whole, None, "Whether an identity profile rests on it."),
+    column("authoritative", Flag, Whole, None, "Whether it has an identity profile."),
     column("definition", Text, Whole, None, "Its definition as JSON."),
 ];
 
@@ -145,34 +150,34 @@ const AGGREGATION_COLUMNS: &[Column] = &[
     column("ended", Time, Whole, None, "When it ended."),
     column("status", Text, Whole, None, "`complete`, `incomplete` or `failed`."),
     column("complete", Flag, Whole, None, "Whether all of the source was read."),
-    column("remark", Text, Whole, None, "What a reader must know of the read, such as why it is incomplete."),
     column(
-        "reported_total",
-        Number,
+        "remark",
+        Text,
         Whole,
         None,
-        "How many records the source says it has, where it says so.",
+        "What a reader must know about the read, such as why it is incomplete.",
     ),
+    column("reported_total", Number, Whole, None, "Number of records that the source reports, if it does."),
     column("read", Number, Whole, None, "Records read."),
     column("rejected", Number, Whole, None, "Records refused."),
     column("created", Number, Whole, None, "Accounts that were new."),
     column("updated", Number, Whole, None, "Accounts that changed."),
-    column("unchanged", Number, Whole, None, "Accounts that were as before."),
+    column("unchanged", Number, Whole, None, "Accounts that did not change."),
     column("missing", Number, Whole, None, "Accounts that were marked missing."),
-    column("loaded", Number, Whole, None, "Accounts, or documents, that the snapshot has of the source."),
+    column("loaded", Number, Whole, None, "Accounts or documents of the source in the snapshot."),
     column("input_digest", Text, Whole, None, "SHA-256 of what was read."),
 ];
 
 const REJECTED_COLUMNS: &[Column] = &[
     column("source_id", Text, Whole, None, "Id of the source."),
     column("source_name", Text, Whole, None, "Name of the source."),
-    column("line", Number, Whole, None, "Line or number of the record; 0 where it has none."),
+    column("line", Number, Whole, None, "Line or number of the record; 0 if it has none."),
     column(
         "native_identity",
         Text,
         Whole,
         None,
-        "Native identity of the record, or id of the document; null where it cannot be read.",
+        "Native identity of the record, or id of the document; null if it cannot be read.",
     ),
     column("reason", Text, Whole, None, "Why the record was refused."),
 ];
@@ -181,7 +186,7 @@ const ACCOUNT_COLUMNS: &[Column] = &[
     column("id", Text, Key, None, "Id of the account. It stays when the account is renamed in its source."),
     column("source_id", Text, Follows, None, "Id of its source."),
     column("source_name", Text, ByItself, None, "Name of its source."),
-    column("native_identity", Text, ByItself, None, "What the source knows the account by."),
+    column("native_identity", Text, ByItself, None, "Key of the account in the source."),
     column("name", Text, Content, Some("name"), "Its name."),
     column("display_name", Text, Content, Some("displayName"), "Its name for people."),
     column(
@@ -189,7 +194,7 @@ const ACCOUNT_COLUMNS: &[Column] = &[
         Text,
         Content,
         Some("uuid"),
-        "An id in the source that survives renames, where the source gives one.",
+        "An id in the source that survives renames, if the source has one.",
     ),
     column("disabled", Flag, Content, Some("disabled"), "Whether it is disabled."),
     column("locked", Flag, Content, Some("locked"), "Whether it is locked."),
@@ -201,50 +206,44 @@ const ACCOUNT_COLUMNS: &[Column] = &[
         "Whether it is a system account, which need not belong to anybody.",
     ),
     column("privileged", Flag, Content, Some("privileged"), "Whether it is privileged."),
-    column(
-        "attributes",
-        Attributes,
-        Content,
-        Some("attributes"),
-        "Every attribute that the source gives of it.",
-    ),
+    column("attributes", Attributes, Content, Some("attributes"), "All its attributes from the source."),
     column(
         "entitlements",
         Texts,
         Content,
         Some("entitlements"),
-        "What it is entitled to, by the source's definition.",
+        "Its entitlements, according to the source's definition.",
     ),
-    column("entitlement_count", Count, Follows, None, "How many entitlements that are."),
+    column("entitlement_count", Count, Follows, None, "Number of entitlements."),
     column("digest", Text, ByItself, None, "Digest of its content, by which a refresh sees that it changed."),
     column(
         "identity_id",
         Text,
         ByItself,
         Some("identityId"),
-        "Id of the identity that it belongs to; null where it belongs to none.",
+        "Id of the identity that it belongs to; null if it belongs to none.",
     ),
     column(
         "manual_link",
         Text,
         ByItself,
         Some("manualLink"),
-        "Name of the identity in the manual link that holds; null where none does.",
+        "Name of the identity in its manual link; null if no manual link is in effect.",
     ),
     column(
         "linked_as",
         Text,
         ByItself,
         None,
-        "Native identity in that manual link: an earlier one where the account was renamed since.",
+        "Native identity in that manual link. It is an earlier one if the account has been renamed since.",
     ),
-    column("manually_correlated", Flag, Follows, None, "Whether a manual link holds."),
+    column("manually_correlated", Flag, Follows, None, "Whether a manual link is in effect."),
     column(
         "matched_rule",
         Text,
         ByItself,
         Some("matchedRule"),
-        "The correlation rule that decided, where one did.",
+        "The correlation rule that decided, if one did.",
     ),
     column(
         "situation",
@@ -266,7 +265,7 @@ const ACCOUNT_COLUMNS: &[Column] = &[
         Texts,
         ByItself,
         Some("candidates"),
-        "Ids of the identities that match, of a disputed account.",
+        "Ids of the matching identities of a disputed account.",
     ),
     column("created", Time, ByItself, None, "When a refresh first found it."),
     column(
@@ -281,14 +280,14 @@ const ACCOUNT_COLUMNS: &[Column] = &[
         Time,
         ByItself,
         None,
-        "When a refresh found it missing from its source; null while it is there.",
+        "When a refresh found it missing from its source; null while the source has it.",
     ),
     column(
         "held_since",
         Time,
         ByItself,
         None,
-        "Since when it is missing and kept, because too many were missing at once; null otherwise.",
+        "Since when it is missing but kept because too many accounts were missing at once; null otherwise.",
     ),
 ];
 
@@ -304,14 +303,14 @@ const IDENTITY_COLUMNS: &[Column] = &[
         Text,
         Content,
         Some("identityProfile"),
-        "Name of its identity profile; null where it has no authoritative account.",
+        "Name of its identity profile; null if it has no authoritative account.",
     ),
     column(
         "authoritative_source_id",
         Text,
         Content,
         None,
-        "Id of the source of the account that decides what it is.",
+        "Id of the source of the account that determines its attributes.",
     ),
     column("authoritative_source", Text, ByItself, Some("authoritativeSource"), "Name of that source."),
     column(
@@ -319,7 +318,7 @@ const IDENTITY_COLUMNS: &[Column] = &[
         Text,
         Content,
         None,
-        "Name of that source, or of the last one where there is none any more.",
+        "Name of that source, or of the last one if it has none any more.",
     ),
     column(
         "lifecycle_state",
@@ -333,14 +332,14 @@ const IDENTITY_COLUMNS: &[Column] = &[
         Text,
         Content,
         Some("status"),
-        "`ACTIVE`, `DISABLED` or `TERMINATED`: what the lifecycle state means; null where nothing says it.",
+        "`ACTIVE`, `DISABLED` or `TERMINATED`: what the lifecycle state means; null if nothing defines it.",
     ),
     column(
         "processing_state",
         Text,
         Content,
         None,
-        "`ERROR` or `WARNING` where the table `identity_errors` has one of it; null otherwise.",
+        "`ERROR` or `WARNING` if the table `identity_errors` has one for it; null otherwise.",
     ),
     column(
         "correlated",
@@ -361,7 +360,7 @@ const IDENTITY_COLUMNS: &[Column] = &[
         Text,
         Content,
         Some("managerId"),
-        "Id of the manager's identity; null where it has none or none was found.",
+        "Id of the manager's identity; null if it has none or none was found.",
     ),
     column("manager_name", Text, ByItself, None, "Name of the manager's identity."),
     column("account_count", Count, ByItself, Some("accountCount"), "How many live accounts belong to it."),
@@ -370,14 +369,14 @@ const IDENTITY_COLUMNS: &[Column] = &[
         Attributes,
         Content,
         Some("attributes"),
-        "Every identity attribute, as its profile maps them.",
+        "All its identity attributes, as the profile maps them.",
     ),
     column(
         "account_id",
         Text,
         ByItself,
         None,
-        "Id of the account that decides what it is; null where there is none any more.",
+        "Id of the account that determines its attributes; null if there is none any more.",
     ),
     column(
         "lost_since",
@@ -393,22 +392,16 @@ const IDENTITY_COLUMNS: &[Column] = &[
 
 const ERROR_COLUMNS: &[Column] = &[
     column("id", Text, Whole, None, "Id of the error. It stays while its record has the error."),
-    column(
-        "identity_id",
-        Text,
-        Whole,
-        None,
-        "Id of the identity that it is about; null where there is none.",
-    ),
+    column("identity_id", Text, Whole, None, "Id of the identity with the error; null if there is none."),
     column("identity_name", Text, Whole, None, "Name of that identity."),
-    column("display_name", Text, Whole, None, "Name for people that the record has."),
+    column("display_name", Text, Whole, None, "Display name in the record."),
     column("native_identity", Text, Whole, None, "Native identity of the record."),
-    column("source_id", Text, Whole, None, "Id of the authoritative source that the record is of."),
-    column("profile", Text, Whole, None, "Name of the identity profile that rests on it."),
+    column("source_id", Text, Whole, None, "Id of the record's authoritative source."),
+    column("profile", Text, Whole, None, "Name of the identity profile of that source."),
     column("severity", Text, Whole, None, "`ERROR` or `WARN`."),
     column("error_code", Text, Whole, None, "What is wrong, such as `MISSING_REQUIRED_ATTRIBUTE`."),
-    column("attribute", Text, Whole, None, "The attribute that it is about, where it is about one."),
-    column("value", Text, Whole, None, "The value that it is about, where it is about one."),
+    column("attribute", Text, Whole, None, "The attribute with the error, if it concerns one."),
+    column("value", Text, Whole, None, "The value with the error, if it concerns one."),
     column("message", Text, Whole, None, "What is wrong, for people."),
     column("detected", Time, Whole, None, "When a refresh first found it."),
 ];
@@ -422,7 +415,7 @@ const PROFILE_COLUMNS: &[Column] = &[
         Number,
         Whole,
         None,
-        "Its priority: of several profiles of a person the lowest number decides.",
+        "Its priority. If a person has several profiles, the one with the lowest number decides.",
     ),
 ];
 
@@ -441,7 +434,7 @@ const COUNT_COLUMNS: &[Column] = &[
         Text,
         Whole,
         None,
-        "Id of the source that the number is about; null for a number of the whole tenant.",
+        "Id of the counted source; null for a number of the whole tenant.",
     ),
     column("number", Number, Whole, None, "The number."),
 ];

@@ -1,4 +1,4 @@
-//! Files of tables, hashed and compared, each once in a process.
+//! Hashes files of tables and compares them, each file once in a process.
 
 use muster_reports::ids::hex;
 use muster_reports::snapshot::TableFile;
@@ -10,38 +10,39 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-/// Files whose state is known; past them all are hashed again when they are opened.
+/// Most files whose state is known. When there are more, all states are forgotten, and files are hashed again when they
+/// are opened.
 const KNOWN_MAX: usize = 100_000;
 
-/// Bytes that are hashed at once.
+/// Size of the buffer for hashing.
 const BUFFER_BYTES: usize = 256 * 1024;
 
-/// What is known of files, by table and name: nothing, or what is wrong and when the file was last changed.
+/// Known state of files, by table and name: intact, or damaged with the fault and the file's modification time.
 #[derive(Debug, Default)]
-pub(crate) struct KnownFiles(Mutex<HashMap<(String, String), Known>>);
+pub(crate) struct KnownFiles(Mutex<HashMap<(String, String), FileState>>);
 
 #[derive(Debug, Clone)]
-enum Known {
+enum FileState {
     Sound,
     Damaged { fault: String, modified: Option<SystemTime> },
 }
 
 impl KnownFiles {
-    /// Makes every file be hashed once more.
+    /// Forgets all states, so that every file is hashed again.
     pub(super) fn forget(&self) {
         self.known().clear();
     }
 
     pub(super) fn fault(&self, dir: &Path, table: &str, name: &str, file: &TableFile) -> Option<String> {
         let key = (table.to_owned(), name.to_owned());
-        if matches!(self.known().get(&key), Some(Known::Sound)) {
+        if matches!(self.known().get(&key), Some(FileState::Sound)) {
             return look_at(dir, name, file).err();
         }
         let modified = path_of(dir, name).metadata().and_then(|metadata| metadata.modified()).ok();
         let fault = hash_and_compare(dir, name, file).err();
         let known = match &fault {
-            None => Known::Sound,
-            Some(fault) => Known::Damaged { fault: fault.clone(), modified },
+            None => FileState::Sound,
+            Some(fault) => FileState::Damaged { fault: fault.clone(), modified },
         };
         let mut all = self.known();
         if all.len() >= KNOWN_MAX {
@@ -51,7 +52,7 @@ impl KnownFiles {
         fault
     }
 
-    /// What was wrong with a file, unless it was put back since.
+    /// The fault of a damaged file, unless the file has been replaced since.
     pub(super) fn still_damaged(
         &self,
         dir: &Path,
@@ -60,13 +61,13 @@ impl KnownFiles {
         file: &TableFile,
     ) -> Option<String> {
         let known = self.known().get(&(table.to_owned(), name.to_owned())).cloned();
-        let Some(Known::Damaged { fault, modified }) = known else { return None };
+        let Some(FileState::Damaged { fault, modified }) = known else { return None };
         let now = path_of(dir, name).metadata().and_then(|metadata| metadata.modified()).ok();
         if now == modified { Some(fault) } else { self.fault(dir, table, name, file) }
     }
 
-    fn known(&self) -> MutexGuard<'_, HashMap<(String, String), Known>> {
-        // A panic cannot leave a map of what is known half changed.
+    fn known(&self) -> MutexGuard<'_, HashMap<(String, String), FileState>> {
+        // A panic cannot leave this map half changed.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -106,12 +107,12 @@ fn hash_and_compare(dir: &Path, name: &str, expected: &TableFile) -> Result<(), 
     if found == *expected {
         return Ok(());
     }
-    Err(format!("file {name} has another content than was written: its SHA-256 is {}", found.sha256))
+    Err(format!("file {name} does not have the content that was written: its SHA-256 is {}", found.sha256))
 }
 
 fn gone(name: &str, error: &io::Error) -> String {
     if error.kind() == io::ErrorKind::NotFound {
-        return format!("file {name} is gone");
+        return format!("file {name} is missing");
     }
     format!("file {name} cannot be read: {error}")
 }

@@ -9,40 +9,41 @@ use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl,
 use std::sync::Arc;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Shape {
+enum AttributeResult {
     /// All values, as a list.
     Values,
     /// The first value.
     First,
-    /// All values in one text, as multi-valued cells are written (docs/reports.md).
+    /// All values in one text, as in multi-valued cells (docs/reports.md).
     Text,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct AttributeFunction {
     name: &'static str,
-    shape: Shape,
+    result: AttributeResult,
     signature: Signature,
 }
 
 impl AttributeFunction {
-    fn new(name: &'static str, shape: Shape) -> Self {
-        Self { name, shape, signature: Signature::any(2, Volatility::Immutable) }
+    fn new(name: &'static str, result: AttributeResult) -> Self {
+        Self { name, result, signature: Signature::any(2, Volatility::Immutable) }
     }
 
     /// `attribute(map, name)`: the list of values, null where absent.
     pub(super) fn values() -> Self {
-        Self::new("attribute", Shape::Values)
+        Self::new("attribute", AttributeResult::Values)
     }
 
     /// `attribute_first(map, name)`: the first value, null where absent.
     pub(super) fn first() -> Self {
-        Self::new("attribute_first", Shape::First)
+        Self::new("attribute_first", AttributeResult::First)
     }
 
-    /// `attribute_text(map, name)`: the values joined with `; `, a `;` inside one doubled; a single one as it is.
+    /// `attribute_text(map, name)`: the values joined with `; `. A `;` inside a value is doubled. A single value is
+    /// unchanged.
     pub(super) fn text() -> Self {
-        Self::new("attribute_text", Shape::Text)
+        Self::new("attribute_text", AttributeResult::Text)
     }
 }
 
@@ -58,9 +59,9 @@ impl ScalarUDFImpl for AttributeFunction {
     fn return_type(&self, arguments: &[DataType]) -> Result<DataType> {
         match arguments {
             [DataType::Map(_, _), DataType::Utf8 | DataType::Utf8View | DataType::LargeUtf8] => {
-                Ok(match self.shape {
-                    Shape::Values => texts_type(),
-                    Shape::First | Shape::Text => DataType::Utf8,
+                Ok(match self.result {
+                    AttributeResult::Values => texts_type(),
+                    AttributeResult::First | AttributeResult::Text => DataType::Utf8,
                 })
             }
             _ => exec_err!("{}: expected (attributes map, attribute name)", self.name),
@@ -80,8 +81,8 @@ impl ScalarUDFImpl for AttributeFunction {
         };
         let map = map.to_array(rows)?;
         let column = AttributesColumn::open(&map)?;
-        let array: ArrayRef = match self.shape {
-            Shape::Values => {
+        let array: ArrayRef = match self.result {
+            AttributeResult::Values => {
                 let entries: UInt32Array = (0..rows)
                     .map(|row| {
                         column.entry(row, name).map(|at| u32::try_from(at).expect("a batch has few entries"))
@@ -90,7 +91,7 @@ impl ScalarUDFImpl for AttributeFunction {
                 let lists = take(&column.lists, &entries, None)?;
                 datafusion::arrow::compute::cast(&lists, &texts_type())?
             }
-            Shape::First | Shape::Text => {
+            AttributeResult::First | AttributeResult::Text => {
                 let mut texts = StringBuilder::new();
                 let mut joined = String::new();
                 for row in 0..rows {
@@ -98,7 +99,7 @@ impl ScalarUDFImpl for AttributeFunction {
                         texts.append_null();
                         continue;
                     };
-                    if self.shape == Shape::First {
+                    if self.result == AttributeResult::First {
                         texts.append_option(column.texts(entry).next());
                         continue;
                     }
@@ -113,8 +114,8 @@ impl ScalarUDFImpl for AttributeFunction {
     }
 }
 
-/// Values in one text, as multi-valued cells are written: joined with `; `, a `;` inside one doubled; a single one as
-/// it is.
+/// Values in one text, as in multi-valued cells: joined with `; `. A `;` inside a value is doubled. A single value is
+/// unchanged.
 pub(crate) fn cell<'a>(texts: impl Iterator<Item = &'a str>) -> String {
     let mut joined = String::new();
     push_cell(&mut joined, texts);

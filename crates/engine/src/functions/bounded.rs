@@ -1,7 +1,8 @@
-//! Functions of SQL that make much out of little, with a bound on how much.
+//! Limits the output of SQL functions that can return much more than they are given.
 //!
-//! Why: `range(0, 300000000)` is an array of 2.4 GB that no memory pool sees before it is there. What such a function
-//! would make for one batch is worked out from its arguments first; more than the bound is an error.
+//! Why: `range(0, 300000000)` is an array of 2.4 GB, which the memory pool does not see before it exists. The size of
+//! the output for a batch is estimated from the arguments first. If it exceeds the limit, the function returns an
+//! error.
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray};
 use datafusion::arrow::compute::cast;
@@ -15,23 +16,23 @@ use datafusion::logical_expr::{
 use datafusion::prelude::SessionContext;
 use std::sync::Arc;
 
-/// Most bytes that a function such as `range` or `repeat` makes for one batch of rows.
+/// Most bytes that a function such as `range` or `repeat` may return for one batch of rows.
 const MADE_BYTES_MAX: u64 = 64 << 20;
 
-/// How much a function makes of its arguments.
+/// How the output of a function depends on its arguments.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 enum Growth {
-    /// The first argument so often as the second says.
+    /// The first argument, repeated as often as the second says.
     Times,
-    /// So many characters or items as the second argument says.
+    /// As many characters or items as the second argument says.
     Length,
-    /// The numbers or moments from the first argument to the second, by the third.
+    /// Numbers or times from the first argument to the second, with the third as the step.
     Series,
     /// The first argument with every occurrence of the second replaced by the third.
     Replacements,
 }
 
-/// The functions; those of one name are replaced in a session.
+/// The functions. The session's function of the same name is replaced.
 const GROWING: [(&str, Growth); 9] = [
     ("repeat", Growth::Times),
     ("array_repeat", Growth::Times),
@@ -44,7 +45,7 @@ const GROWING: [(&str, Growth); 9] = [
     ("regexp_replace", Growth::Replacements),
 ];
 
-/// Puts the bound on the functions of a session.
+/// Limits the functions of a session.
 pub(super) fn register(context: &SessionContext) {
     for (name, growth) in GROWING {
         let known = context.state_ref().read().scalar_functions().get(name).cloned();
@@ -54,7 +55,7 @@ pub(super) fn register(context: &SessionContext) {
     }
 }
 
-/// A function with a bound.
+/// A function with a limit.
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct BoundedFunction {
     inner: Arc<ScalarUDF>,
@@ -93,7 +94,7 @@ impl ScalarUDFImpl for BoundedFunction {
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let bytes = self.growth.bytes(&arguments)?;
         if bytes > MADE_BYTES_MAX {
-            // Said of the query, so that its author is told.
+            // A plan error is shown to the query's author.
             return plan_err!(
                 "{} would make {bytes} bytes for a batch of {} rows: expected at most {MADE_BYTES_MAX}",
                 self.name(),
@@ -105,9 +106,10 @@ impl ScalarUDFImpl for BoundedFunction {
 }
 
 impl Growth {
-    /// About how many bytes come of it, rather too many than too few.
+    /// Estimated bytes of the output. The estimate is rather too high than too low.
     fn bytes(self, arguments: &ScalarFunctionArgs) -> Result<u64> {
-        // A constant stays one row, however many rows the columns beside it have; constants alone are worked out once.
+        // A constant stays one row, however many rows the other columns have. A call with constants only is computed
+        // once.
         let columns: Vec<ArrayRef> =
             arguments.args.iter().map(|value| value.to_array(1)).collect::<Result<_>>()?;
         let constant = arguments.args.iter().all(|value| matches!(value, ColumnarValue::Scalar(_)));
@@ -120,7 +122,7 @@ impl Growth {
                 sum(&|row| positive(of(&counts, row)).saturating_mul(of(&sizes, row) + 4))
             }
             Self::Length => {
-                // A character has four bytes at most; an item is what the array is filled with.
+                // A character has at most four bytes. An item is the value that fills the array.
                 let (counts, filling) = (numbers(at(1))?, sizes(at(2)));
                 sum(&|row| positive(of(&counts, row)).saturating_mul(of(&filling, row).max(8)))
             }
@@ -137,9 +139,9 @@ impl Growth {
             }
             Self::Replacements => {
                 let (text, from, to) = (sizes(at(0)), sizes(at(1)), sizes(at(2)));
-                // A regular expression may match nothing, before each character.
+                // A regular expression can match the empty text before each character.
                 let least = |row: usize| if columns.len() > 3 { 1 } else { of(&from, row).max(1) };
-                // A few times as much as there was is no growth to speak of, however long the texts are.
+                // Growth by a small factor is allowed, however long the texts are.
                 sum(&|row| {
                     let text = of(&text, row);
                     let replaced = (text / least(row) + 1).saturating_mul(of(&to, row));
@@ -150,7 +152,7 @@ impl Growth {
     }
 }
 
-/// The value of a row, or of all of them.
+/// The value for a row; of a constant, its only value.
 fn of<T: Copy>(values: &[T], row: usize) -> T {
     values[if values.len() == 1 { 0 } else { row }]
 }
@@ -159,7 +161,7 @@ fn positive(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
-/// Whole numbers, one for each row of the column; moments and intervals in microseconds; 0 for everything else.
+/// Whole numbers, one for each row of the column. Times and intervals are in microseconds; other types give 0.
 #[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types, and few of them are numbers")]
 fn numbers(column: Option<&ArrayRef>) -> Result<Vec<i64>> {
     const DAY: i64 = 86_400_000_000;
@@ -184,7 +186,7 @@ fn numbers(column: Option<&ArrayRef>) -> Result<Vec<i64>> {
     Ok(whole.as_primitive::<Int64Type>().iter().map(Option::unwrap_or_default).collect())
 }
 
-/// Bytes of each text, and of each array about, one for each row of the column.
+/// Bytes of each text or array, estimated, one number for each row of the column.
 #[expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types, and few of them are texts")]
 fn sizes(column: Option<&ArrayRef>) -> Vec<u64> {
     let Some(column) = column else { return vec![0] };
@@ -231,7 +233,7 @@ mod tests {
                 "SELECT replace(repeat('a', 100000), 'a', repeat('b', 100000))",
                 "SELECT regexp_replace(repeat('a', 100000), '.', repeat('b', 100000), 'g')",
                 "SELECT repeat('x', column1) FROM (VALUES (40000000), (40000000))",
-                // Constants beside a column, which together would be larger than any text or list may be.
+                // A constant and a column. The results together would exceed the largest text or list.
                 "SELECT replace(value::text || 'a', 'a', repeat('bbbbbbbbbb', 4000000)) FROM generate_series(1, 100)",
                 "SELECT array_repeat(range(0, 8000000), value) FROM generate_series(1, 300)",
             ] {

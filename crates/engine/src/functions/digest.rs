@@ -1,4 +1,4 @@
-//! `content_digest(...)` and `stable_id(...)`: equal for equal content, whatever the batch or the row order.
+//! `content_digest(...)` and `stable_id(...)`: equal content gives equal results, whatever the batch or the row order.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "Arrow's list of types is not ours")]
 
@@ -14,8 +14,8 @@ use muster_reports::ids::{hex, stable_id};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
-/// `content_digest(a, b, ...)`: 32 hex digits over all values. In a map the order of keys does not
-/// matter; in a list the order of items does.
+/// `content_digest(a, b, ...)`: 32 hex digits over all values. The order of a map's keys and of a list's items does not
+/// matter.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct DigestFunction {
     signature: Signature,
@@ -27,7 +27,7 @@ impl DigestFunction {
     }
 }
 
-enum Column {
+enum DigestedColumn {
     Texts(StringArray),
     Flags(BooleanArray),
     Numbers(Int64Array),
@@ -35,7 +35,7 @@ enum Column {
     Maps(Box<AttributesColumn>),
 }
 
-impl Column {
+impl DigestedColumn {
     fn open(array: &ArrayRef) -> Result<Self> {
         Ok(match array.data_type() {
             DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null => {
@@ -116,7 +116,7 @@ impl ScalarUDFImpl for DigestFunction {
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let rows = arguments.number_rows;
         let arrays = ColumnarValue::values_to_arrays(&arguments.args)?;
-        let columns: Vec<Column> = arrays.iter().map(Column::open).collect::<Result<_>>()?;
+        let columns: Vec<DigestedColumn> = arrays.iter().map(DigestedColumn::open).collect::<Result<_>>()?;
         let mut digests = StringBuilder::with_capacity(rows, rows * 32);
         for row in 0..rows {
             let mut hash = Sha256::new();
@@ -129,8 +129,8 @@ impl ScalarUDFImpl for DigestFunction {
     }
 }
 
-/// `stable_id(a, b, ...)`: the id made of these texts, as [`muster_reports::ids::stable_id`] makes it;
-/// null when one of them is.
+/// `stable_id(a, b, ...)`: the id for these texts, as [`muster_reports::ids::stable_id`] computes it. Null if one of
+/// them is null.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct StableIdFunction {
     signature: Signature,

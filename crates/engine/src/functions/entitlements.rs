@@ -1,5 +1,5 @@
-//! `attributes_kept(map, names)`: a map's entries of these names; `attribute_entries(map)`: one (name, value)
-//! for each value of a map. Both are for documents, which show the entitlements of an account by attribute.
+//! `attributes_kept(map, names)`: the entries of a map that have these names. `attribute_entries(map)`: one (name,
+//! value) for each value of a map. Documents use both to show the entitlements of an account by attribute.
 
 use super::{AttributesColumn, attributes_type, index};
 use datafusion::arrow::array::{
@@ -12,9 +12,9 @@ use datafusion::common::{Result, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 use std::sync::Arc;
 
-/// Name of an entry's name.
+/// Field with an entry's name.
 const NAME: &str = "name";
-/// Name of an entry's value.
+/// Field with an entry's value.
 const VALUE: &str = "value";
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -67,7 +67,7 @@ impl ScalarUDFImpl for KeptFunction {
             lengths.push(kept.len() - before);
         }
         let DataType::Map(entry, sorted) = attributes_type() else {
-            return exec_err!("attributes are no map");
+            return exec_err!("attributes are not a map: expected one");
         };
         let entries = take(column.map.entries(), &UInt32Array::from(kept), None)?;
         let entries = cast(&entries, entry.data_type())?;

@@ -1,9 +1,14 @@
-//! `map_profile(source, attributes)`: the identity attributes that the profile of a source makes of an account's attributes.
+//! `map_profile(source, attributes)`: the identity attributes that the profile of a source derives from an account's
+//! attributes.
 //!
-//! The source's id must be a constant: a query is about the accounts of one source. The result is a struct of [`MAPPED_FIELDS`]: the mapped
-//! attributes; the failures, `name` TAB `value` for each attribute whose transforms failed on a value that was there;
-//! what the lifecycle state means (`status`), or the value from which that cannot be told (`unmapped`); and by what
-//! records of one person are preferred to each other, the lowest `place` and then the newest `newest`.
+//! The source's id must be a constant: a query is about the accounts of one source. The result is a struct of
+//! [`MAPPED_FIELDS`]:
+//! - `attributes`: the mapped attributes;
+//! - `failures`: `name` TAB `value` for each attribute with a value whose transforms failed;
+//! - `status`: the meaning of the lifecycle state;
+//! - `unmapped`: the lifecycle value if its meaning is unknown;
+//! - `place` and `newest`: which record of a person is preferred. The lowest `place` is first, then the newest
+//!   `newest`.
 
 use super::{AttributesColumn, attributes_type, texts_type};
 use chrono::{DateTime, Utc};
@@ -50,17 +55,17 @@ pub(super) fn attributes_builder() -> MapBuilder<StringBuilder, ListBuilder<Stri
 /// The mappings of all profiles.
 #[derive(Debug)]
 pub(crate) struct MappingFunction {
-    /// By the ids of their sources.
+    /// Mappings by the id of the source.
     profiles: BTreeMap<String, ProfileMapping>,
     signature: Signature,
 }
 
-/// What one profile makes of an account.
+/// The mapping of one profile.
 #[derive(Debug, PartialEq)]
 struct ProfileMapping {
     profile: ProfileDefinition,
     lifecycle: Option<LifecycleDefinition>,
-    /// Whether the state is mapped like any other attribute.
+    /// Whether the lifecycle state is mapped like any other attribute.
     maps_state: bool,
 }
 
@@ -80,7 +85,7 @@ impl Hash for MappingFunction {
 
 impl ProfileMapping {
     fn new(profile: ProfileDefinition, lifecycle: Option<LifecycleDefinition>) -> Self {
-        // A state that is mapped like any other attribute means what such a state usually does.
+        // A state that is mapped like any other attribute has its usual meaning.
         let maps_state = profile.attributes.iter().any(|mapping| mapping.name == lifecycle_attribute());
         let lifecycle =
             lifecycle.or_else(|| maps_state.then(|| LifecycleDefinition::new("", BTreeMap::new())));
@@ -89,7 +94,7 @@ impl ProfileMapping {
 }
 
 impl MappingFunction {
-    /// The function of these profiles, each with the id of its source and its lifecycle.
+    /// The function for these profiles, each with the id of its source and its lifecycle.
     pub(crate) fn new<'a>(
         profiles: impl IntoIterator<Item = (&'a str, ProfileDefinition, Option<LifecycleDefinition>)>,
     ) -> Self {
@@ -165,7 +170,7 @@ impl ProfileMapping {
                 }
                 append(&mut mapped, &mapping.name, &value);
             }
-            // A display name is always there where a name is: people look for it first.
+            // If there is a name, the display name is filled from it: readers look for the display name first.
             let [shown, given, family, mapped_state] = names;
             if let (None, Some(family)) = (shown, family) {
                 let shown =
@@ -195,17 +200,17 @@ impl ProfileMapping {
     }
 }
 
-/// What a record says of the state of its person.
+/// The lifecycle state in a record.
 struct Life {
     state: Option<String>,
     status: Option<IdentityStatus>,
-    /// What was found where a state that means something was expected.
+    /// The value that was found if its meaning is unknown.
     unmapped: Option<String>,
 }
 
 impl ProfileMapping {
-    /// The state and what it means: by its attribute's mapping where it has one, else by the `[lifecycle]`; without
-    /// either everybody is active.
+    /// The state and its meaning: from the attribute's mapping if it has one, else from `[lifecycle]`. Without either,
+    /// everybody is active.
     fn life<'a>(&self, mapped: Option<String>, first: impl Fn(&str) -> Option<&'a str>) -> Life {
         let Some(lifecycle) = &self.lifecycle else {
             return Life { state: mapped, status: Some(IdentityStatus::Active), unmapped: None };
@@ -221,7 +226,7 @@ impl ProfileMapping {
     }
 }
 
-/// The place of a record by its state among several of one person: the lowest is the best.
+/// Rank of a record by its state, among the records of one person. The lowest rank is preferred.
 fn place(prefer: &PreferDefinition, life: &Life) -> i64 {
     let place = if prefer.states.is_empty() {
         match life.status {
@@ -237,9 +242,9 @@ fn place(prefer: &PreferDefinition, life: &Life) -> i64 {
     i64::try_from(place).unwrap_or(i64::MAX)
 }
 
-/// A date as searches read it, in milliseconds since 1970; `None` for another text.
+/// A date in milliseconds since 1970, as searches parse it; `None` for other texts.
 fn moment(text: &str) -> Option<i64> {
-    // Without a year in front it would be a date that depends on the day of the refresh.
+    // Require a digit first: a date without a year would depend on the day of the refresh.
     let text = Some(text.trim()).filter(|text| text.starts_with(|first: char| first.is_ascii_digit()))?;
     date_instant(text, DateTime::<Utc>::UNIX_EPOCH, Rounding::Down).ok().map(|at| at.timestamp_millis())
 }
@@ -252,9 +257,9 @@ fn append(mapped: &mut MapBuilder<StringBuilder, ListBuilder<StringBuilder>>, na
 
 enum Mapped {
     Value(String),
-    /// Nothing to map, or blank after mapping.
+    /// No input, or a blank result.
     Absent,
-    /// A transform gave nothing for this input.
+    /// The transforms failed for this input.
     Failed(String),
 }
 

@@ -1,5 +1,5 @@
-//! `merge_attributes(list of maps)` and `merge_texts(list of lists)`: the united values of all, for sources
-//! whose accounts spread over several rows.
+//! `merge_attributes(list of maps)` and `merge_texts(list of lists)`: the union of all values, for sources with several
+//! rows for one account.
 
 use super::{AttributesColumn, attributes_type, index, strings, texts_type};
 use datafusion::arrow::array::{Array, AsArray, ListBuilder, StringBuilder};
@@ -42,7 +42,7 @@ impl ScalarUDFImpl for MergeFunction {
         };
         let lists = lists.to_array(rows)?;
         let Some(lists) = lists.as_list_opt::<i32>() else {
-            return exec_err!("merge_attributes: {} is no list of maps", lists.data_type());
+            return exec_err!("merge_attributes: found {}: expected a list of maps", lists.data_type());
         };
         let maps = AttributesColumn::open(lists.values())?;
         let mut builder = super::mapping::attributes_builder();
@@ -101,7 +101,7 @@ impl ScalarUDFImpl for MergeTextsFunction {
         let Some((outer, inner)) =
             outer.as_list_opt::<i32>().and_then(|o| o.values().as_list_opt::<i32>().map(|i| (o, i)))
         else {
-            return exec_err!("merge_texts: {} is no list of lists", outer.data_type());
+            return exec_err!("merge_texts: found {}: expected a list of lists", outer.data_type());
         };
         let items = strings(inner.values())?;
         let item = Field::new(LIST_ITEM_FIELD, DataType::Utf8, true);

@@ -1,15 +1,15 @@
-//! SQL functions of our own: reading attribute maps, stable ids, content digests, profile mappings.
+//! Our own SQL functions: attribute maps, stable ids, content digests, profile mappings.
 //!
-//! All are pure and work on whole batches, so that a refresh stays a handful of plans.
+//! All are pure and work on whole batches.
 
 mod attributes;
 mod bounded;
 mod digest;
 mod entitlements;
+mod fixed_time;
 mod mapping;
 mod merge;
-mod moment;
-mod of_sources;
+mod source_filter;
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, StringArray};
 use datafusion::arrow::compute::cast;
@@ -20,11 +20,11 @@ use datafusion::prelude::SessionContext;
 
 pub(crate) use attributes::cell;
 pub(crate) use entitlements::text_lists;
+pub(crate) use fixed_time::MomentFunction;
 pub(crate) use mapping::{MappingFunction, lifecycle_attribute};
-pub(crate) use moment::MomentFunction;
-pub(crate) use of_sources::OfSourcesFunction;
+pub(crate) use source_filter::OfSourcesFunction;
 
-/// Makes the functions known to a session, and bounds those that others brought.
+/// Registers the functions in a session, and limits the session's own functions.
 pub(crate) fn register(context: &SessionContext) {
     bounded::register(context);
     for function in [
@@ -57,12 +57,12 @@ pub(crate) fn texts_type() -> DataType {
     schema.field(at).data_type().clone()
 }
 
-/// `array` as plain strings, whatever string type the plan carries.
+/// `array` as plain strings, whatever string type the plan uses.
 pub(crate) fn strings(array: &dyn Array) -> Result<StringArray> {
     Ok(cast(array, &DataType::Utf8)?.as_string::<i32>().clone())
 }
 
-/// An `attributes` column opened for reading.
+/// An `attributes` column, opened for reading.
 pub(crate) struct AttributesColumn {
     map: MapArray,
     keys: StringArray,
@@ -96,12 +96,12 @@ impl AttributesColumn {
         self.entries(row).find(|at| self.keys.value(*at) == name && !self.lists.is_null(*at))
     }
 
-    /// Each attribute of a row with its values in one text, as multi-valued cells are written.
+    /// Each attribute of a row with its values in one text, as in multi-valued cells.
     pub(crate) fn cells(&self, row: usize) -> impl Iterator<Item = (&str, String)> {
         self.entries(row).map(|at| (self.keys.value(at), attributes::cell(self.texts(at))))
     }
 
-    /// The texts of an entry, nulls left out.
+    /// The texts of an entry, without nulls.
     fn texts(&self, entry: usize) -> impl Iterator<Item = &str> {
         let offsets = self.lists.value_offsets();
         let range =

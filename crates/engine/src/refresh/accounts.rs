@@ -1,11 +1,11 @@
-//! Step 2: what was read meets what was known. Step 8: accounts with their owners.
+//! Step 2: joins the records that were read with the known accounts. Step 8: adds owners to accounts.
 //!
-//! Rows of the source win; an account that was not read again lives on unless a complete run of its source
-//! may mark it missing (`guards`). A run of changes is complete, too: it says of every account that did not change that
-//! it is there. Which account a record is, `identify` says.
+//! The record of the source decides. An account that was not read again is kept, unless a complete read of its source
+//! may mark it missing (`guards`). A read of changes is complete, too: it also lists every account that did not change.
+//! `identify` decides which account a record is.
 
-use super::extent::Extent;
-use super::guards::{self, Missing};
+use super::guards::{self, MissingAction};
+use super::incremental::Recompute;
 use super::stage::StagedSource;
 use super::work::{self, Work, texts};
 use super::{RefreshRequest, SourceInput, identify, steps};
@@ -16,43 +16,44 @@ use muster_reports::snapshot::AggregationMode;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Leaves `staged_one`, the usable records with the ids of their accounts, `kept_ids`, the accounts that are there though
-/// their records cannot be used or did not change, and `rejected`; fails the sources whose read is worth nothing.
+/// Leaves `staged_one`, the usable records with the ids of their accounts; `kept_ids`, the accounts that still exist
+/// although their records cannot be used or did not change; and `rejected`. Fails the sources whose read cannot be
+/// used.
 pub(super) async fn take_records(
     work: &Work,
     request: &RefreshRequest,
-    extent: &Extent,
+    recompute: &Recompute,
     staged: &mut [StagedSource],
 ) -> Result<()> {
     work.memory("source_flags", flags_batch(staged, &BTreeMap::new())?)?;
     let carried = staged.iter().filter(|s| s.outcome.carried).map(|s| s.outcome.run.id.as_str());
     work.run_with(&steps::PREV_READ, &[("carried", Value::texts(carried))]).await?;
-    identify::unite_repeated_rows(work, extent).await?;
+    identify::unite_repeated_rows(work, recompute).await?;
     count_conflicts(work, staged).await?;
-    identify::name_accounts(work, extent).await?;
+    identify::name_accounts(work, recompute).await?;
     guards::check_reads(work, request, staged).await?;
     let failed = staged.iter().filter(|s| s.outcome.failure.is_some()).map(|s| s.outcome.run.id.as_str());
     work.run_with(&steps::STAGED_ONE, &[("failed", Value::texts(failed))]).await?;
-    work.run(extent, &[&steps::KEPT_IDS]).await?;
+    work.run(recompute, &[&steps::KEPT_IDS]).await?;
     distrust_changes(work, staged).await
 }
 
-/// Leaves `accounts_now` (the accounts to be made anew, with what the last snapshot knew of them), fills in the counts of
-/// each run, and finds out whether identities have to be made anew.
+/// Leaves `accounts_now` (the accounts to recompute, with their state in the last snapshot), sets the counts of each
+/// run, and decides whether to recompute identities.
 pub(super) async fn merge_into_previous(
     work: &Work,
     request: &RefreshRequest,
-    extent: &mut Extent,
+    recompute: &mut Recompute,
     staged: &mut [StagedSource],
 ) -> Result<()> {
     let missing = guards::missing(work, request, staged).await?;
     work.memory("source_flags", flags_batch(staged, &missing)?)?;
     let everything = [&steps::ACCOUNTS_NOW_ALL, &steps::ACCOUNT_CHANGES_ALL, &steps::CARRIED_ACCOUNTS_NONE];
-    work.run(extent, &[&steps::ACCOUNTS_MERGED]).await?;
-    work.run(extent, &everything).await?;
-    work.run(extent, &[&steps::ACCOUNT_CHANGES, &steps::ACCOUNTS_NOW]).await?;
+    work.run(recompute, &[&steps::ACCOUNTS_MERGED]).await?;
+    work.run(recompute, &everything).await?;
+    work.run(recompute, &[&steps::ACCOUNT_CHANGES, &steps::ACCOUNTS_NOW]).await?;
     count_changes(work, staged).await?;
-    if extent.everything {
+    if recompute.everything {
         return Ok(());
     }
     let last = |id: &str| request.previous.as_ref().and_then(|last| last.source(id));
@@ -66,23 +67,23 @@ pub(super) async fn merge_into_previous(
         run.authoritative && !source.outcome.carried && (run.rejected > 0 || before)
     };
     let changed = work.rows(&steps::AUTHORITATIVE_CHANGES, &[]).await?;
-    extent.identities = work::counts("authoritative_changes", &changed, 0)?.into_iter().any(|n| n > 0)
-        || request.sources.iter().any(|s| extent.redefined.contains(&s.definition.id) && decides(s))
+    recompute.identities = work::counts("authoritative_changes", &changed, 0)?.into_iter().any(|n| n > 0)
+        || request.sources.iter().any(|s| recompute.redefined.contains(&s.definition.id) && decides(s))
         || staged.iter().any(refused);
-    work.run(extent, &[&steps::WANTED_BY_LINKS, &steps::WANTED_BY_LINKS_AND_SOURCES]).await?;
-    recall(work, extent).await
+    work.run(recompute, &[&steps::WANTED_BY_LINKS, &steps::WANTED_BY_LINKS_AND_SOURCES]).await?;
+    recall(work, recompute).await
 }
 
-/// Adds to `accounts_now` live accounts of the last snapshot whose `id` is in `wanted`, and leaves `carried_accounts`: those
-/// that remain as they were.
-pub(super) async fn recall(work: &Work, extent: &Extent) -> Result<()> {
-    work.run(extent, &[&steps::RECALLED, &steps::ACCOUNTS_NOW_RECALLED, &steps::CARRIED_ACCOUNTS]).await
+/// Adds to `accounts_now` live accounts of the last snapshot whose `id` is in `wanted`. Leaves `carried_accounts`, the
+/// accounts that stay unchanged.
+pub(super) async fn recall(work: &Work, recompute: &Recompute) -> Result<()> {
+    work.run(recompute, &[&steps::RECALLED, &steps::ACCOUNTS_NOW_RECALLED, &steps::CARRIED_ACCOUNTS]).await
 }
 
-/// `source_flags`: what the plans need to know of each source.
+/// `source_flags`: the properties of each source that the plans need.
 pub(super) fn flags_batch(
     staged: &[StagedSource],
-    missing: &BTreeMap<String, Missing>,
+    missing: &BTreeMap<String, MissingAction>,
 ) -> Result<RecordBatch> {
     let runs: Vec<_> = staged.iter().map(|s| &s.outcome.run).collect();
     let flags =
@@ -100,7 +101,7 @@ pub(super) fn flags_batch(
     .map_err(|e| EngineError::data("describing the sources", e))
 }
 
-/// Conflicting rows count as rejected, and the first of them are shown.
+/// Counts conflicting rows as rejected, and adds the first of them to the outcome.
 async fn count_conflicts(work: &Work, staged: &mut [StagedSource]) -> Result<()> {
     let counts = work.rows(&steps::REJECTED_BY_SOURCE, &[]).await?;
     let by_source: BTreeMap<String, u64> =
@@ -130,8 +131,8 @@ async fn count_conflicts(work: &Work, staged: &mut [StagedSource]) -> Result<()>
     Ok(())
 }
 
-/// A run of changes that counts on an account which is not known, or gave a record that cannot be used, is not taken
-/// at its word: the next run reads everything.
+/// A read of changes cannot be trusted if it counts on an unknown account or contains an unusable record. Then the next
+/// run reads everything.
 async fn distrust_changes(work: &Work, staged: &mut [StagedSource]) -> Result<()> {
     for source in staged.iter_mut() {
         if source.outcome.run.rejected > 0 {
@@ -147,7 +148,7 @@ async fn distrust_changes(work: &Work, staged: &mut [StagedSource]) -> Result<()
         let run = &mut source.outcome.run;
         (run.complete, run.cursor) = (false, None);
         source.remark(format!(
-            "{n} accounts are said to be unchanged and were not known before: the next run reads everything"
+            "the source says that {n} accounts are unchanged, but they are not known: the next run reads everything"
         ));
     }
     Ok(())
@@ -163,7 +164,7 @@ async fn count_changes(work: &Work, staged: &mut [StagedSource]) -> Result<()> {
             "updated" => run.updated = n,
             "unchanged" => run.unchanged += n,
             "missing" => run.missing = n,
-            // A run of changes has seen these, too.
+            // A read of changes has seen these accounts, too.
             "present" if run.complete => run.unchanged += n,
             "present" | "kept" => run.stale += n,
             _ => {}

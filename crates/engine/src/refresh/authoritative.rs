@@ -1,15 +1,15 @@
-//! Step 3: identities out of authoritative accounts, in the priority order of the profiles.
+//! Step 3: makes identities from authoritative accounts, by the priority of the profiles.
 //!
-//! Accounts that are linked already keep their identity, whatever the priorities are now. The others are
-//! matched by their source's rules to the identities there are, else become identities. Of several records of one
-//! person in a read the one with the lowest native identity becomes the identity, and the others wait for it, so that
-//! a read gives what its records would give one after another. A pass over a profile can decide an account that a pass
-//! before it left open, so passes are repeated until none does: what is then left open stays open in the next refresh
-//! too, which is why refreshing twice changes nothing.
+//! An account that is already linked keeps its identity, even if priorities change. For other accounts, their source's
+//! rules look for an existing identity. An account without a match becomes an identity. If a read has several records
+//! of one person, the record with the lowest native identity becomes the identity, and the others wait for it. So the
+//! result is the same as if the records were read one after another. A pass over a profile can decide an account that
+//! an earlier pass left open, so passes are repeated until nothing more is decided. Accounts that are then open stay
+//! open in the next refresh too, so a second refresh changes nothing.
 
 use super::SourceInput;
 use super::correlate::{Rule, match_by};
-use super::extent::Extent;
+use super::incremental::Recompute;
 use super::steps;
 use super::work::Work;
 use crate::error::{EngineError, Result};
@@ -31,7 +31,7 @@ pub(super) struct Profile {
 }
 
 impl Profile {
-    /// What managers are compared with, as `managers` names it.
+    /// What managers are compared with: the `kind` in `managers`.
     pub(super) fn manager_kind(&self) -> String {
         match &self.definition.manager.matched {
             ManagerMatch::Attribute(name) => format!("attribute {name}"),
@@ -40,7 +40,7 @@ impl Profile {
     }
 }
 
-/// The profiles, the one with the highest priority first.
+/// The profiles, by descending priority.
 pub(super) fn profiles_in_order(sources: &[SourceInput]) -> Vec<Profile> {
     let mut profiles: Vec<Profile> = sources
         .iter()
@@ -60,45 +60,45 @@ pub(super) fn profiles_in_order(sources: &[SourceInput]) -> Vec<Profile> {
     profiles
 }
 
-/// Leaves `mapped` (authoritative accounts with their mapped attributes), `owned` (which identity each belongs to), `best`
-/// (the account that decides each identity), `known` (every identity with its attributes), and `open` and `open_decisions`
-/// (the accounts that belong to no identity, and what rules found for them).
-pub(super) async fn make_identities(work: &Work, extent: &Extent, profiles: &[Profile]) -> Result<()> {
+/// Leaves `mapped` (authoritative accounts with their mapped attributes), `owned` (the identity of each account),
+/// `best` (the account that decides each identity), `known` (every identity with its attributes), and `open` and
+/// `open_decisions` (the accounts without an identity, and what rules found for them).
+pub(super) async fn make_identities(work: &Work, recompute: &Recompute, profiles: &[Profile]) -> Result<()> {
     map_attributes(work, profiles).await?;
-    work.run(extent, &[&steps::OWNED_BEFORE]).await?;
-    let mut known = Known { current: false };
+    work.run(recompute, &[&steps::OWNED_BEFORE]).await?;
+    let mut known = KnownIdentities { current: false };
     loop {
         let mut decided = 0;
         for (rank, profile) in (0..).zip(profiles) {
-            decided += decide_all(work, extent, rank, profile, &mut known).await?;
+            decided += decide_all(work, recompute, rank, profile, &mut known).await?;
         }
         if decided == 0 {
             break;
         }
     }
-    known.find(work, extent).await?;
-    work.run(extent, &[&steps::OPEN, &steps::ASKING_OPEN, &steps::ASKED_KNOWN]).await?;
+    known.find(work, recompute).await?;
+    work.run(recompute, &[&steps::OPEN, &steps::ASKING_OPEN, &steps::ASKED_KNOWN]).await?;
     let rules = if work.count("asking").await? > 0 { profiles } else { &[] };
     match_by(work, rules.iter().flat_map(|profile| &profile.rules)).await?;
-    work.run(extent, &[&steps::OPEN_DECISIONS]).await
+    work.run(recompute, &[&steps::OPEN_DECISIONS]).await
 }
 
-/// Whether `best` and `known` say what `owned` says.
-struct Known {
+/// Whether `best` and `known` are up to date with `owned`.
+struct KnownIdentities {
     current: bool,
 }
 
-impl Known {
-    async fn find(&mut self, work: &Work, extent: &Extent) -> Result<()> {
+impl KnownIdentities {
+    async fn find(&mut self, work: &Work, recompute: &Recompute) -> Result<()> {
         if !self.current {
-            work.run(extent, &[&steps::BEST, &steps::KNOWN]).await?;
+            work.run(recompute, &[&steps::BEST, &steps::KNOWN]).await?;
             self.current = true;
         }
         Ok(())
     }
 }
 
-/// `profiles`: the table's rows, with the rank of each.
+/// `profiles`: the rows of the table, with the rank of each profile.
 pub(super) fn profiles_batch(profiles: &[Profile]) -> Result<RecordBatch> {
     let column = |text: &dyn Fn(&Profile) -> &str| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(profiles.iter().map(text)))
@@ -117,7 +117,7 @@ pub(super) fn profiles_batch(profiles: &[Profile]) -> Result<RecordBatch> {
     .map_err(|e| EngineError::data("describing the profiles", e))
 }
 
-/// `map_profile`: what the profiles make of accounts.
+/// Registers `map_profile`, which maps accounts by the profiles.
 pub(super) fn register_mappings(context: &SessionContext, profiles: &[Profile]) {
     let mappings = profiles
         .iter()
@@ -145,61 +145,61 @@ async fn map_attributes(work: &Work, profiles: &[Profile]) -> Result<()> {
     work.run_each(&steps::MAPPED, &values.collect::<Vec<_>>()).await
 }
 
-/// Decides what can be decided of a profile's undecided accounts; returns how many that were.
+/// Decides as many undecided accounts of a profile as possible. Returns their number.
 async fn decide_all(
     work: &Work,
-    extent: &Extent,
+    recompute: &Recompute,
     rank: u64,
     profile: &Profile,
-    known: &mut Known,
+    known: &mut KnownIdentities,
 ) -> Result<u64> {
     let mut decided = 0;
     loop {
-        let passed = pass(work, extent, rank, profile, known, true).await?;
+        let passed = pass(work, recompute, rank, profile, known, true).await?;
         decided += passed.decided;
         if passed.waiting == 0 {
             return Ok(decided);
         }
         if passed.decided == 0 {
-            // Each of them waits for another: none is the first.
-            return Ok(decided + pass(work, extent, rank, profile, known, false).await?.decided);
+            // Each of them waits for another, so none can be first.
+            return Ok(decided + pass(work, recompute, rank, profile, known, false).await?.decided);
         }
     }
 }
 
-/// What became of a profile's undecided accounts.
-struct Passed {
+/// The result of a pass over a profile's undecided accounts.
+struct PassResult {
     decided: u64,
-    /// Accounts that another undecided one goes before.
+    /// Number of accounts that wait for another undecided account.
     waiting: u64,
 }
 
-/// One pass over one profile's undecided accounts; with `wait` those are left that another one goes before.
+/// One pass over one profile's undecided accounts. With `wait`, accounts that wait for another one are skipped.
 async fn pass(
     work: &Work,
-    extent: &Extent,
+    recompute: &Recompute,
     rank: u64,
     profile: &Profile,
-    known: &mut Known,
+    known: &mut KnownIdentities,
     wait: bool,
-) -> Result<Passed> {
+) -> Result<PassResult> {
     work.run_with(&steps::UNDECIDED, &[("rank", Value::Number(rank))]).await?;
-    // An account without a uid cannot be told from others: it is left open for the error report.
-    work.run(extent, &[&steps::MATCHABLE]).await?;
+    // An account without a uid cannot be distinguished from others. It stays open, for the error report.
+    work.run(recompute, &[&steps::MATCHABLE]).await?;
     if work.count("matchable").await? == 0 {
-        return Ok(Passed { decided: 0, waiting: 0 });
+        return Ok(PassResult { decided: 0, waiting: 0 });
     }
     if !profile.rules.is_empty() {
-        known.find(work, extent).await?;
+        known.find(work, recompute).await?;
     }
-    work.run(extent, &[&steps::ASKING_MATCHABLE, &steps::ASKED_KNOWN]).await?;
+    work.run(recompute, &[&steps::ASKING_MATCHABLE, &steps::ASKED_KNOWN]).await?;
     match_by(work, &profile.rules).await?;
-    work.run(extent, &[&steps::DECISIONS, &steps::UNMATCHED]).await?;
+    work.run(recompute, &[&steps::DECISIONS, &steps::UNMATCHED]).await?;
     let rules = if wait { &profile.rules[..] } else { &[] };
     let values: Vec<_> = rules.iter().map(Rule::values).collect();
     work.run_each(&steps::PARTNERS, &values).await?;
-    work.run(extent, &[&steps::WAITING, &steps::DECIDED, &steps::OWNED]).await?;
+    work.run(recompute, &[&steps::WAITING, &steps::DECIDED, &steps::OWNED]).await?;
     let decided = work.count("decided").await?;
     known.current &= decided == 0;
-    Ok(Passed { decided, waiting: work.count("waiting").await? })
+    Ok(PassResult { decided, waiting: work.count("waiting").await? })
 }

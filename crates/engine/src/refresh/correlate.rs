@@ -1,9 +1,9 @@
-//! Correlation: candidates by rules, and step 4, the links of accounts on the other sources.
+//! Correlation: finds candidates by rules. Step 4: links the accounts on the other sources.
 //!
-//! The first rule that matches anything decides: one identity links, two or more dispute the account, and
-//! never is one of several picked.
+//! The first rule with a match decides. One identity links the account; two or more dispute it. Muster never picks one
+//! of several.
 
-use super::extent::Extent;
+use super::incremental::Recompute;
 use super::work::{Work, texts};
 use super::{RefreshRequest, accounts, steps};
 use crate::error::{EngineError, Result};
@@ -47,7 +47,7 @@ impl Rule {
         format!("{} = {}{folded}", self.identity_attribute, self.account_attribute)
     }
 
-    /// What the queries over a rule ask for.
+    /// Values for the queries over a rule.
     pub(super) fn values(&self) -> Vec<(&'static str, Value)> {
         vec![
             ("source", Value::text(&self.source)),
@@ -60,33 +60,37 @@ impl Rule {
     }
 }
 
-/// Leaves `pairs`: those of `asking` and `asked` that these rules match.
+/// Leaves `pairs`: the pairs of `asking` and `asked` that these rules match.
 pub(super) async fn match_by<'a>(work: &Work, rules: impl IntoIterator<Item = &'a Rule>) -> Result<()> {
     let values: Vec<_> = rules.into_iter().map(Rule::values).collect();
     work.run_each(&steps::PAIRS, &values).await
 }
 
-/// Adds to the accounts to be made anew those whose links the identities that changed may change: what such an identity
-/// was matched by or is matched by now, and what belongs to one that found or lost its authoritative account.
-pub(super) async fn recall_others(work: &Work, request: &RefreshRequest, extent: &Extent) -> Result<()> {
-    if extent.everything {
+/// Adds accounts to recompute: those whose links may change because identities changed. These are accounts that such an
+/// identity matched before or matches now, and accounts of an identity that gained or lost its authoritative account.
+pub(super) async fn recall_others(
+    work: &Work,
+    request: &RefreshRequest,
+    recompute: &Recompute,
+) -> Result<()> {
+    if recompute.everything {
         return Ok(());
     }
     let asked = [&steps::MOVED, &steps::IDENTITIES_MOVED, &steps::ASKING_BEFORE, &steps::ASKED_MOVED];
-    work.run(extent, &asked).await?;
+    work.run(recompute, &asked).await?;
     let mut rules = Vec::new();
     if work.count("asked").await? > 0 {
         let others = request.sources.iter().filter(|input| !input.definition.is_authoritative());
         rules.extend(others.flat_map(|input| Rule::of(&input.definition)));
     }
     match_by(work, &rules).await?;
-    work.run(extent, &[&steps::WANTED_BY_IDENTITIES]).await?;
-    accounts::recall(work, extent).await
+    work.run(recompute, &[&steps::WANTED_BY_IDENTITIES]).await?;
+    accounts::recall(work, recompute).await
 }
 
-/// Leaves `links`: for every live account that is made anew its identity, situation, rule, manual link and candidates.
-pub(super) async fn link_others(work: &Work, request: &RefreshRequest, extent: &Extent) -> Result<()> {
-    work.run(extent, &[&steps::OTHER, &steps::MANUAL, &steps::ASKING_OTHER, &steps::ASKED_KNOWN]).await?;
+/// Leaves `links`: identity, situation, rule, manual link and candidates of every live account that is recomputed.
+pub(super) async fn link_others(work: &Work, request: &RefreshRequest, recompute: &Recompute) -> Result<()> {
+    work.run(recompute, &[&steps::OTHER, &steps::MANUAL, &steps::ASKING_OTHER, &steps::ASKED_KNOWN]).await?;
     let with_accounts = work.rows(&steps::SOURCES_TO_CORRELATE, &[]).await?;
     let with_accounts: BTreeSet<String> = texts(&with_accounts, 0).collect();
     let sources = request.sources.iter().filter(|input| with_accounts.contains(&input.definition.id));
@@ -94,10 +98,10 @@ pub(super) async fn link_others(work: &Work, request: &RefreshRequest, extent: &
     match_by(work, &rules).await?;
     let links =
         [&steps::OTHER_DECISIONS, &steps::LINKS_OF_OTHERS, &steps::LINKS_OF_OTHERS_ONLY, &steps::LINKS];
-    work.run(extent, &links).await
+    work.run(recompute, &links).await
 }
 
-/// `manual_links`: every one there is.
+/// `manual_links`: all manual links.
 pub(super) fn manual_links_batch(links: &[ManualLink]) -> Result<RecordBatch> {
     RecordBatch::try_from_iter([
         ("source_id", Arc::new(StringArray::from_iter_values(links.iter().map(|l| l.source.as_str()))) as _),

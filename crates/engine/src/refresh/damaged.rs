@@ -1,8 +1,8 @@
-//! A refresh after a disk lost or changed files of the last snapshot.
+//! A refresh after a disk has lost or changed files of the last snapshot.
 //!
-//! What is made from sources and from the audit trail is made again, as if the last snapshot had never had it. What
-//! only the tables know (since when, who is gone, how many there were) cannot be, and is left out only when that is
-//! asked for.
+//! Tables that can be computed from sources and the audit trail are computed again, as if the last snapshot did not
+//! have them. Some facts exist only in the tables: dates, removed accounts and people, and counts. They cannot be
+//! computed again, so they are left out only on request.
 
 use crate::declared::{ACCOUNTS, IDENTITIES, TABLES, Table};
 use crate::error::{EngineError, Result};
@@ -10,15 +10,15 @@ use crate::session::Engine;
 use muster_reports::SnapshotManifest;
 use std::sync::Arc;
 
-/// The last snapshot without its damaged tables, so that they are made again, and what to tell people of it.
+/// The last snapshot without its damaged tables, so that they are computed again, and messages about them.
 type WithoutDamage = (Arc<SnapshotManifest>, Vec<String>);
 
 impl Engine {
-    /// The last snapshot as a refresh can go on from it: without the tables that are damaged. With `rebuild` also those
-    /// are left out that cannot be made again.
+    /// The last snapshot without its damaged tables, so that a refresh can continue from it. With `rebuild`, tables
+    /// that cannot be computed again are left out, too.
     ///
     /// # Errors
-    /// [`EngineError::Unrecoverable`] where a table cannot be made again; the text says what to do.
+    /// [`EngineError::Unrecoverable`] when a table cannot be computed again. The text says what to do.
     pub async fn without_damage(
         self: &Arc<Self>,
         last: Arc<SnapshotManifest>,
@@ -26,7 +26,7 @@ impl Engine {
     ) -> Result<WithoutDamage> {
         let engine = Arc::clone(self);
         self.run(async move {
-            // Side by side: hashing keeps one processor each.
+            // Concurrently: hashing keeps a processor busy for each table.
             let looked = TABLES.map(|table| engine.damage_of(&last, table));
             let looked = futures_util::future::try_join_all(looked).await?;
             let found = TABLES.into_iter().zip(looked);
@@ -51,14 +51,14 @@ fn leave_out(
         && !rebuild
     {
         return Err(EngineError::Unrecoverable(format!(
-            "table {table:?} of the last snapshot is damaged ({fault}) and sources do not have what is in it: put the file \
-             back from a backup, or run `muster refresh --rebuild`, which begins without it and loses {what}"
+            "table {table:?} of the last snapshot is damaged ({fault}) and the sources do not have its data: put the file \
+             back from a backup, or run `muster refresh --rebuild`, which starts without the table and loses {what}"
         )));
     }
     let mut manifest = (*last).clone();
     let mut notes = Vec::new();
     for (table, fault) in damaged {
-        // People and accounts know each other.
+        // Accounts and identities refer to each other.
         let together = [ACCOUNTS, IDENTITIES];
         let gone = if together.contains(table) { &together[..] } else { std::slice::from_ref(table) };
         for table in gone {
@@ -67,7 +67,7 @@ fn leave_out(
         }
         let loses = lost(table).map_or_else(String::new, |what| format!(", without {what}"));
         notes.push(format!(
-            "table {table:?} of the last snapshot is damaged ({fault}): it was made again{loses}"
+            "table {table:?} of the last snapshot is damaged ({fault}): the table was written again{loses}"
         ));
     }
     Ok((Arc::new(manifest), notes))

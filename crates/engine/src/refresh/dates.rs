@@ -1,8 +1,8 @@
-//! The time that a refresh is of: now, the one that was asked for, or that of the data.
+//! The time of a refresh: now, the requested time, or the date of the data.
 //!
-//! Rules: what is asked for decides. Else, if every source that was read carries a date, the newest of them does; data
-//! without a date is of now. A snapshot is later than the last one, and not to come; a date means the end of its day in
-//! UTC, and today, which has not ended, means now.
+//! Rules: a requested time decides. Otherwise, if all data that was read has a date, the newest date decides; if some
+//! data has none, the time is now. A snapshot is later than the last one and not in the future. A date means the end of
+//! its day in UTC. Today has not ended, so today's date means now.
 
 use super::RefreshRequest;
 use super::stage::StagedSource;
@@ -12,34 +12,34 @@ use muster_reports::ports::Clock;
 use muster_sources::not_to_come;
 use std::sync::Arc;
 
-/// A clock that stands still.
-struct Still(DateTime<Utc>);
+/// A clock that always shows the same time.
+struct FixedClock(DateTime<Utc>);
 
-impl Clock for Still {
+impl Clock for FixedClock {
     fn now(&self) -> DateTime<Utc> {
         self.0
     }
 }
 
-/// Gives the refresh the time that was asked for, if one was.
+/// Sets the refresh to the requested time, if there is one.
 ///
 /// # Errors
-/// It is not after the last snapshot's, or to come.
+/// When the time is in the future, or not after the last snapshot.
 pub(super) fn take_asked(request: &mut RefreshRequest) -> Result<()> {
     let Some(asked) = request.as_of else { return Ok(()) };
     let text = format!("as of {}", asked.to_rfc3339());
     let time = not_to_come(asked, request.clock.now())
         .ok_or_else(|| EngineError::Invalid(format!("{text}: expected no time to come")))?;
     check_order(request, time, &text)?;
-    request.clock = Arc::new(Still(time));
+    request.clock = Arc::new(FixedClock(time));
     Ok(())
 }
 
-/// Gives the refresh the time of the data that was read, if it has one and no time was asked for; fails the sources whose
-/// data is of a time to come.
+/// Sets the refresh to the date of the data that was read, if it has one and no time was requested. Fails the sources
+/// whose data has a date in the future.
 ///
 /// # Errors
-/// The time is not after the last snapshot's.
+/// When the time is not after the last snapshot.
 pub(super) fn take_of_data(
     request: &mut RefreshRequest,
     staged: &mut [StagedSource],
@@ -65,7 +65,7 @@ pub(super) fn take_of_data(
         &format!("the newest data, that of {name:?}, is as of {}", newest.to_rfc3339()),
     )
     .map_err(|error| EngineError::Invalid(format!("{error}; `muster refresh --as-of` gives another time")))?;
-    request.clock = Arc::new(Still(time));
+    request.clock = Arc::new(FixedClock(time));
     for source in staged {
         source.outcome.run.started = time;
         source.outcome.run.ended = time;
@@ -73,7 +73,7 @@ pub(super) fn take_of_data(
     Ok(Some(time))
 }
 
-/// Snapshots follow one another in time.
+/// Each snapshot is later than the one before it.
 fn check_order(request: &RefreshRequest, time: DateTime<Utc>, text: &str) -> Result<()> {
     match request.previous.as_ref().map(|last| last.created) {
         Some(last) if last >= time => Err(EngineError::Invalid(format!(

@@ -1,20 +1,18 @@
-//! Step 9: documents for searching, out of the tables of this refresh, of documents that sources gave, and of
-//! the audit trail.
+//! Step 9: makes search documents from the tables of this refresh, from documents of sources, and from the audit trail.
 //!
-//! A document of a source stands for the one that would be made here under the same id. Arrays are put
-//! together from sorted files, so that memory does not grow with the data; uncorrelated accounts are in no
-//! document.
+//! A document of a source replaces the document with the same id that this module would make. Arrays are built from
+//! sorted files, so memory does not grow with the data. Uncorrelated accounts are in no document.
 
 use super::elements::SortedElements;
-use super::extent::Extent;
+use super::incremental::Recompute;
 use super::steps::{self, Step};
 use super::work::{self, RowsInOrder, Work};
 use super::{RefreshRequest, SourceInput};
 use crate::declared::documents as schema;
 use crate::error::{EngineError, Result};
-use crate::file::ParquetFile;
 use crate::functions::text_lists;
 use crate::order::{Ordered, SortKey};
+use crate::parquet_file::ParquetFile;
 use datafusion::arrow::array::{
     ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray,
 };
@@ -23,27 +21,26 @@ use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
 use datafusion::functions::core::expr_fn::named_struct;
 use datafusion::prelude::{Expr, ParquetReadOptions, cast, ident, lit};
-use muster_reports::ports::AuditEvent;
+use muster_reports::audit::AuditEvent;
 use muster_sources::DocumentType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// Documents in one piece of a file: small, because a document can hold hundreds of elements.
+/// Documents in a row group. It is small because a document can have hundreds of elements.
 const ROW_GROUP_DOCUMENTS: usize = 32 * 1024;
-/// Events read from the trail at once.
+/// Events that are read from the trail at once.
 const EVENTS_PAGE: u32 = 4096;
 
-/// Leaves a step named as each table of documents: all rows of it, or, where not everything is made anew, those of
-/// identities and entitlements that were touched and of events that the last snapshot does not have. Returns the number
-/// of the last event.
-pub(super) async fn make(work: &Work, request: &RefreshRequest, extent: &Extent) -> Result<u64> {
+/// Leaves a step with the name of each table of documents. In a full refresh it has all rows. In an incremental refresh
+/// it has the touched identities and entitlements and the new events. Returns the number of the last event.
+pub(super) async fn make(work: &Work, request: &RefreshRequest, recompute: &Recompute) -> Result<u64> {
     work.memory("document_sources", sources_batch(&request.sources)?)?;
-    work.run(extent, &[&steps::DOCUMENTS_TOUCHED_ALL, &steps::SOURCES_TOUCHED]).await?;
-    work.run(extent, &[&steps::ACCOUNTS_ALL, &steps::ACCOUNTS_SHOWN]).await?;
-    work.run(extent, &[&steps::DOCUMENT_ACCOUNTS_ALL, &steps::DOCUMENT_ACCOUNTS]).await?;
-    work.run(extent, &[&steps::DOCUMENT_RIGHTS, &steps::SOURCE_ACCOUNTS]).await?;
-    work.run(extent, &[&steps::ENTITLEMENT_RIGHTS, &steps::ENTITLEMENT_RIGHTS_ALL]).await?;
-    let known = request.previous.as_ref().filter(|_| !extent.everything).and_then(|last| last.last_event);
+    work.run(recompute, &[&steps::DOCUMENTS_TOUCHED_ALL, &steps::SOURCES_TOUCHED]).await?;
+    work.run(recompute, &[&steps::ACCOUNTS_ALL, &steps::ACCOUNTS_SHOWN]).await?;
+    work.run(recompute, &[&steps::DOCUMENT_ACCOUNTS_ALL, &steps::DOCUMENT_ACCOUNTS]).await?;
+    work.run(recompute, &[&steps::DOCUMENT_RIGHTS, &steps::SOURCE_ACCOUNTS]).await?;
+    work.run(recompute, &[&steps::ENTITLEMENT_RIGHTS, &steps::ENTITLEMENT_RIGHTS_ALL]).await?;
+    let known = request.previous.as_ref().filter(|_| !recompute.everything).and_then(|last| last.last_event);
     let mut last_event = known.unwrap_or(0);
     for document_type in DocumentType::ALL {
         let made = made_of(document_type);
@@ -60,21 +57,21 @@ pub(super) async fn make(work: &Work, request: &RefreshRequest, extent: &Extent)
         }
         unite(work, document_type).await?;
     }
-    work.run(extent, &[&steps::ENTITLEMENTS_TOUCHED]).await?;
+    work.run(recompute, &[&steps::ENTITLEMENTS_TOUCHED]).await?;
     Ok(last_event)
 }
 
-/// The step with the documents of a type that are made here, before those that sources gave stand for some of them.
+/// The step with the documents of a type that Muster makes, before documents of sources replace some of them.
 pub(super) fn made_of(document_type: DocumentType) -> String {
     format!("made_{}", document_type.index_name())
 }
 
-/// The step with the documents of a type that sources gave.
+/// The step with the documents of a type that sources provide.
 pub(super) fn given_of(document_type: DocumentType) -> String {
     format!("given_{}", document_type.index_name())
 }
 
-/// Documents that sources gave, and those that were made here and are of something else.
+/// Combines the documents of sources with the documents that Muster makes for other objects.
 async fn unite(work: &Work, document_type: DocumentType) -> Result<()> {
     let given = work.count(&given_of(document_type)).await?;
     let step = match document_type {
@@ -89,7 +86,7 @@ async fn unite(work: &Work, document_type: DocumentType) -> Result<()> {
     work.run_of(step, &steps::words_of(document_type), &[]).await
 }
 
-/// `document_sources`: what documents say of a source.
+/// `document_sources`: the properties of a source that documents contain.
 pub(super) fn sources_batch(sources: &[SourceInput]) -> Result<RecordBatch> {
     let failed = |e| EngineError::data("describing the sources", e);
     let definitions: Vec<_> = sources.iter().map(|source| &source.definition).collect();
@@ -106,9 +103,9 @@ pub(super) fn sources_batch(sources: &[SourceInput]) -> Result<RecordBatch> {
 }
 
 /// A field of a document and the column it comes from.
-type Known = (&'static str, &'static str);
+type FieldColumn = (&'static str, &'static str);
 
-const ENTITLEMENT_FIELDS: [Known; 9] = [
+const ENTITLEMENT_FIELDS: [FieldColumn; 9] = [
     ("id", "id"),
     ("name", "value"),
     ("displayName", "value"),
@@ -120,7 +117,7 @@ const ENTITLEMENT_FIELDS: [Known; 9] = [
     ("source.type", "source_type"),
 ];
 
-const ACCOUNT_FIELDS: [Known; 13] = [
+const ACCOUNT_FIELDS: [FieldColumn; 13] = [
     ("id", "id"),
     ("name", "name"),
     ("accountId", "native_identity"),
@@ -136,7 +133,7 @@ const ACCOUNT_FIELDS: [Known; 13] = [
     ("created", "created"),
 ];
 
-const ACCESS_FIELDS: [Known; 8] = [
+const ACCESS_FIELDS: [FieldColumn; 8] = [
     ("id", "id"),
     ("name", "value"),
     ("displayName", "value"),
@@ -147,7 +144,7 @@ const ACCESS_FIELDS: [Known; 8] = [
     ("value", "value"),
 ];
 
-const IDENTITY_FIELDS: [Known; 25] = [
+const IDENTITY_FIELDS: [FieldColumn; 25] = [
     ("id", "id"),
     ("name", "name"),
     ("displayName", "display_name"),
@@ -175,15 +172,15 @@ const IDENTITY_FIELDS: [Known; 25] = [
     ("processingState", "processing_state"),
 ];
 
-/// Rows of flat columns as documents.
-fn documents_of(rows: DataFrame, document_type: DocumentType, known: &[Known]) -> Result<DataFrame> {
+/// Converts rows of flat columns into documents.
+fn documents_of(rows: DataFrame, document_type: DocumentType, known: &[FieldColumn]) -> Result<DataFrame> {
     let schema = schema(document_type);
     let columns = fields_of(schema.fields(), "", known)?.into_iter().map(|(name, value)| value.alias(name));
     rows.select(columns.collect::<Vec<_>>()).map_err(|e| EngineError::plan(document_type.index_name(), e))
 }
 
-/// An object's fields as expressions over flat columns; what is not known is null.
-fn fields_of(fields: &Fields, prefix: &str, known: &[Known]) -> Result<Vec<(String, Expr)>> {
+/// The fields of an object as expressions over flat columns. Unknown fields are null.
+fn fields_of(fields: &Fields, prefix: &str, known: &[FieldColumn]) -> Result<Vec<(String, Expr)>> {
     let mut made = Vec::with_capacity(fields.len());
     for field in fields {
         let path = format!("{prefix}{}", field.name());
@@ -203,22 +200,22 @@ fn fields_of(fields: &Fields, prefix: &str, known: &[Known]) -> Result<Vec<(Stri
     Ok(made)
 }
 
-fn object(fields: &Fields, prefix: &str, known: &[Known]) -> Result<Expr> {
+fn object(fields: &Fields, prefix: &str, known: &[FieldColumn]) -> Result<Expr> {
     let made = fields_of(fields, prefix, known)?;
     Ok(named_struct(made.into_iter().flat_map(|(name, value)| [lit(name), value]).collect()))
 }
 
-/// Rows by the identity whose document they go into, `owner`, and then by `keys`. They are sorted flat, each column once:
-/// objects are wider, and are made of a batch when it is read.
+/// Rows sorted by `owner`, the identity whose document they belong to, and then by `keys`. The flat columns are sorted
+/// because objects are wider; objects are built from a batch when it is read.
 async fn by_identity(
     work: &Work,
     name: &str,
     step: &Step,
     identity: &str,
     keys: &[&str],
-    known: &[Known],
+    known: &[FieldColumn],
 ) -> Result<RowsInOrder> {
-    // Texts of the last snapshot may come in another form than those that were read now.
+    // Texts of the last snapshot may have another type than texts that were just read.
     let owner = cast(ident(identity), DataType::Utf8);
     let flat: BTreeSet<&str> = known.iter().map(|(_, column)| *column).collect();
     let flat = flat.into_iter().map(|column| (column.to_owned(), ident(column)));
@@ -229,20 +226,20 @@ async fn by_identity(
     work.in_order(&format!("sorted_{name}"), rows.map_err(|e| EngineError::plan(name, e))?).await
 }
 
-/// The elements of the list `name` of identity documents, by owner and then by `keys`.
+/// The elements of the list `name` in identity documents, by owner and then by `keys`.
 async fn elements(
     work: &Work,
     name: &'static str,
     step: &Step,
     keys: &[&str],
-    known: &[Known],
+    known: &[FieldColumn],
 ) -> Result<SortedElements> {
     let schema = schema(DocumentType::Identities);
     let Ok(DataType::List(item)) = schema.field_with_name(name).map(Field::data_type) else {
-        return Err(EngineError::data("making documents", format!("{name} is no list")));
+        return Err(EngineError::data("making documents", format!("{name} is not a list")));
     };
     let DataType::Struct(fields) = item.data_type() else {
-        return Err(EngineError::data("making documents", format!("{name} holds no objects")));
+        return Err(EngineError::data("making documents", format!("{name} is not a list of objects")));
     };
     let rows = by_identity(work, name, step, "identity_id", keys, known).await?;
     let element = work.over(&rows, object(fields, "", known)?)?;
@@ -277,7 +274,7 @@ async fn identities(work: &Work, step: &str) -> Result<()> {
         let accounts = accounts.lists_for(&owners)?;
         let access = access.lists_for(&owners)?;
         let (account_counts, access_counts) = (lengths(&accounts), lengths(&access));
-        // Access made here is entitlements and nothing else.
+        // Muster makes entitlements only, so other kinds of access count zero.
         let none: ArrayRef = Arc::new(Int64Array::from(vec![0; batch.num_rows()]));
         let mut columns = fields.iter().map(|field| work::made(field, &batch)).collect::<Result<Vec<_>>>()?;
         for (name, column) in [
@@ -325,7 +322,7 @@ impl DocumentFile {
         self.file.write(&batch)
     }
 
-    /// Ends the file and makes its rows known under `step`.
+    /// Closes the file and registers its rows as `step`.
     async fn close(self, work: &Work, step: &str) -> Result<()> {
         let path = self.file.close()?;
         let options = ParquetReadOptions::default().schema(&self.schema);
@@ -336,7 +333,8 @@ impl DocumentFile {
     }
 }
 
-/// The audit trail's events behind the number `after` as documents, page by page; the number of the last one.
+/// Makes documents of the audit trail's events after the number `after`, page by page. Returns the number of the last
+/// event.
 async fn events(work: &Work, request: &RefreshRequest, mut after: u64, step: &str) -> Result<u64> {
     let schema = schema(DocumentType::Events);
     let mut file = DocumentFile::create(work, step, &schema)?;
@@ -381,7 +379,7 @@ fn event_columns(schema: &SchemaRef, events: &[&AuditEvent]) -> Result<Vec<Array
     ]);
     let named = |field: &Field, name: ArrayRef| -> Result<ArrayRef> {
         let DataType::Struct(fields) = field.data_type() else {
-            return Err(EngineError::data("making documents", format!("{} is no object", field.name())));
+            return Err(EngineError::data("making documents", format!("{} is not an object", field.name())));
         };
         let columns = fields.iter().map(|_| Arc::clone(&name)).collect();
         datafusion::arrow::array::StructArray::try_new(fields.clone(), columns, None)

@@ -1,8 +1,8 @@
-//! Lists for their owners, out of one sorted file: how documents get their arrays without a table of all
-//! elements in memory.
+//! Builds a list of elements for each owner from one sorted file, so that the arrays of documents are made without
+//! holding all elements in memory.
 //!
-//! Invariants: owners and elements both come in the order of owners, and whatever does not is an error; every element
-//! gets into the list of its owner, or the whole fails; what is held is a few batches and the elements of one owner.
+//! Invariants: owners and elements are in the order of owners; anything else is an error. Every element gets into the
+//! list of its owner, or the step fails. Memory holds a few batches and the elements of one owner.
 
 use super::work::{self, RowsInOrder};
 use crate::error::{EngineError, Result};
@@ -14,17 +14,17 @@ use datafusion::physical_plan::PhysicalExpr;
 use muster_sources::LIST_ITEM_FIELD;
 use std::sync::Arc;
 
-/// Rows by the owner in their first column, of each of which an element is made when its list is.
+/// Rows sorted by the owner in their first column. Elements are built from rows when their list is needed.
 pub(super) struct SortedElements {
     /// What the elements are, for errors.
     name: &'static str,
     schema: SchemaRef,
     rows: RowsInOrder,
-    /// What an element is made by.
+    /// The expression that builds an element.
     element: Arc<dyn PhysicalExpr>,
     waiting: RecordBatch,
     ended: bool,
-    /// The last owner that was asked for.
+    /// The last owner that was requested.
     last: Option<String>,
 }
 
@@ -39,11 +39,12 @@ impl SortedElements {
         Self { name, schema, rows, element, waiting, ended: false, last: None }
     }
 
-    /// One list for each owner, empty where it has no element. `owners` go on where the last call ended.
+    /// One list for each owner; the list is empty if the owner has no element. `owners` continue after those of the
+    /// last call.
     ///
     /// # Errors
-    /// When the rows cannot be read, an owner is not behind the one before, or an element's owner was not asked for in
-    /// its turn.
+    /// When the rows cannot be read, an owner is not after the one before it, or an element's owner was not requested
+    /// in order.
     pub(super) fn lists_for(&mut self, owners: &StringArray) -> Result<ArrayRef> {
         let failed = |e| EngineError::data("gathering the elements of documents", e);
         self.read_past(owners)?;
@@ -56,7 +57,7 @@ impl SortedElements {
                 return Err(self.disorder("a document has no id"));
             };
             if last.is_some_and(|last| last >= owner) {
-                return Err(self.disorder(&format!("document {owner} is not behind the one before")));
+                return Err(self.disorder(&format!("document {owner} is not after the one before it")));
             }
             last = Some(owner);
             if at < known.len() && known.value(at) < owner {
@@ -69,7 +70,7 @@ impl SortedElements {
             lengths.push(at - first);
         }
         let last = last.map(str::to_owned);
-        // Every row up to here is somebody's.
+        // Every row before this one belongs to an owner.
         let elements = work::made(&self.element, &self.waiting.slice(0, at))?;
         self.waiting = self.waiting.slice(at, self.waiting.num_rows() - at);
         self.last = last;
@@ -78,10 +79,10 @@ impl SortedElements {
         Ok(Arc::new(list.map_err(failed)?))
     }
 
-    /// Ends the lists.
+    /// Checks that no element is left.
     ///
     /// # Errors
-    /// When an element is left whose owner was not asked for in its turn.
+    /// When an element's owner was not requested in order.
     pub(super) fn finish(mut self) -> Result<()> {
         while self.waiting.num_rows() == 0 {
             match self.rows.next()? {
@@ -103,7 +104,7 @@ impl SortedElements {
         ))
     }
 
-    /// Reads until an element of a later owner waits, or there are no more.
+    /// Reads until there is an element of a later owner, or no more rows.
     fn read_past(&mut self, owners: &StringArray) -> Result<()> {
         let Some(last) = owners.iter().flatten().next_back() else { return Ok(()) };
         let mut batches = vec![self.waiting.clone()];
@@ -127,7 +128,7 @@ impl SortedElements {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use crate::file::ParquetFile;
+    use crate::parquet_file::ParquetFile;
     use datafusion::arrow::array::Int64Array;
     use datafusion::physical_expr::expressions::Column;
 
@@ -142,7 +143,7 @@ mod tests {
         SortedElements::new("accounts", rows, Arc::new(Column::new("element", 1)))
     }
 
-    /// The lists of several calls, or the words of the first error.
+    /// The lists of several calls, or the text of the first error.
     fn lists(owners: &[&str], calls: &[&[&str]]) -> Result<Vec<Vec<i64>>, String> {
         let dir = tempfile::tempdir().unwrap();
         let mut elements = elements(dir.path(), owners);
@@ -171,14 +172,14 @@ mod tests {
     #[test]
     fn whatever_is_out_of_order_is_an_error() {
         for (owners, calls, words) in [
-            // Owners that go backwards, within a call and from one to the next.
-            (vec!["b"], vec![vec!["b", "a"]], "document a is not behind the one before"),
-            (vec!["a", "b"], vec![vec!["a", "b"], vec!["a"]], "document a is not behind the one before"),
-            (vec!["a"], vec![vec!["a", "a"]], "document a is not behind the one before"),
-            // Elements that go backwards.
+            // Owners out of order, within a call and between two calls.
+            (vec!["b"], vec![vec!["b", "a"]], "document a is not after the one before it"),
+            (vec!["a", "b"], vec![vec!["a", "b"], vec!["a"]], "document a is not after the one before it"),
+            (vec!["a"], vec![vec!["a", "a"]], "document a is not after the one before it"),
+            // Elements out of order.
             (vec!["b", "a"], vec![vec!["a", "b"]], "an element of a has no document"),
             (vec!["a", "c", "b"], vec![vec!["a"], vec!["b"], vec!["c"]], "an element of b has no document"),
-            // Elements whose owner nobody asked for: before, between and behind.
+            // Elements whose owner is not requested: before, between and after the requested ones.
             (vec!["a", "b"], vec![vec!["b"]], "an element of a has no document"),
             (vec!["a", "b", "c"], vec![vec!["a", "c"]], "an element of b has no document"),
             (vec!["a", "b"], vec![vec!["a"]], "an element of b has no document"),

@@ -1,10 +1,10 @@
-//! Step 6: identities that could not be processed, and why (docs/messages.md has the error codes).
+//! Step 6: finds identities that could not be processed, with the reason (docs/messages.md has the error codes).
 //!
-//! Errors are of the account that decides its identity, of accounts too broken to become one, and of records that were
-//! refused.
+//! An error belongs to the account that decides an identity, to an account that is too incomplete to become an
+//! identity, or to a refused record.
 
 use super::authoritative::Profile;
-use super::extent::Extent;
+use super::incremental::Recompute;
 use super::steps;
 use super::work::Work;
 use crate::error::Result;
@@ -16,8 +16,8 @@ use std::collections::BTreeSet;
 const REQUIRED: [&str; 3] = ["uid", "lastname", "email"];
 
 /// Leaves `identity_errors_next`, the table's rows.
-pub(super) async fn find(work: &Work, extent: &Extent, profiles: &[Profile]) -> Result<()> {
-    work.run(extent, &[&steps::SUBJECTS]).await?;
+pub(super) async fn find(work: &Work, recompute: &Recompute, profiles: &[Profile]) -> Result<()> {
+    work.run(recompute, &[&steps::SUBJECTS]).await?;
     let mut required = Vec::new();
     for (rank, profile) in (0..).zip(profiles) {
         let own = profile.definition.attributes.iter().filter(|a| a.required).map(|a| a.name.as_str());
@@ -30,5 +30,5 @@ pub(super) async fn find(work: &Work, extent: &Extent, profiles: &[Profile]) -> 
     }
     work.run_each(&steps::MISSING_ATTRIBUTES, &required).await?;
     work.run_with(&steps::ERRORS_FOUND, &[("lifecycle", Value::text(lifecycle_attribute()))]).await?;
-    work.run(extent, &[&steps::IDENTITY_ERRORS_NEXT]).await
+    work.run(recompute, &[&steps::IDENTITY_ERRORS_NEXT]).await
 }

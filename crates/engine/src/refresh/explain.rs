@@ -1,7 +1,7 @@
-//! Why an account belongs to whom it belongs to: each rule, what it compared, whom it found, the verdict.
+//! Explains the correlation of an account: each rule, what it compared, which identities it found, and the verdict.
 //!
-//! The rules and the data are those of a snapshot, and the pairs come from the same query that refresh uses.
-//! The verdict is reached here once more and held against what the refresh wrote.
+//! Rules and data are those of a snapshot. The pairs come from the query that refresh uses. The verdict is computed
+//! again here and compared with the one that the refresh wrote.
 
 use super::correlate::Rule;
 use super::steps::{PAIRS, Words};
@@ -18,7 +18,7 @@ use muster_sources::SourceDefinition;
 use serde::Serialize;
 use std::sync::Arc;
 
-/// Candidates of one rule that are named; all are counted.
+/// Most candidates of a rule that are named. All of them are counted.
 const CANDIDATES_NAMED_MAX: usize = 20;
 
 /// An identity that a rule found.
@@ -31,7 +31,7 @@ pub struct Candidate {
     pub name: String,
 }
 
-/// An identity that a rule misses by a difference that people do not see.
+/// An identity that a rule does not match because of a difference that people do not see.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Near {
@@ -41,7 +41,7 @@ pub struct Near {
     pub account_value: String,
     /// The identity's value.
     pub identity_value: String,
-    /// In what they differ, for people.
+    /// The kind of the difference, for people.
     pub differ_in: &'static str,
 }
 
@@ -65,31 +65,32 @@ impl Near {
     }
 }
 
-/// Whether a character leaves nothing to be seen: white space, and what a debug form escapes though it is no sign.
+/// Whether a character is invisible: white space, or a character that a debug form escapes, except quotes and the
+/// backslash.
 pub fn is_unseen(character: char) -> bool {
     let is_sign = matches!(character, '"' | '\'' | '\\');
     character.is_whitespace() || (!is_sign && character.escape_debug().len() > 1)
 }
 
-/// What one rule says of the account.
+/// The result of one rule for the account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct RuleOutcome {
     /// `identity attribute = account attribute`.
     pub rule: String,
-    /// The account's values that were compared, as they stand in the account.
+    /// The account's values that were compared, unchanged.
     pub values: Vec<String>,
-    /// The identities it found by id; the first of them where there are many.
+    /// The identities that the rule found, by id. Only the first are listed.
     pub candidates: Vec<Candidate>,
-    /// How many it found.
+    /// Number of identities that the rule found.
     pub found: u64,
-    /// Where it found none: identities that it would find if texts were compared less strictly, the first of them.
+    /// If the rule found none: the first identities that it would find with a less strict comparison.
     pub near: Vec<Near>,
-    /// Whether it is the first that found anything: it decides, and no later one is asked.
+    /// Whether this rule decides: it is the first that found an identity. Later rules are not evaluated.
     pub decides: bool,
 }
 
-/// To whom an account belongs.
+/// The identity of an account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Verdict {
@@ -113,21 +114,21 @@ pub struct CorrelationExplanation {
     pub native_identity: String,
     /// Whether an identity profile rests on the source.
     pub authoritative: bool,
-    /// When the account was found missing; nobody correlates it since.
+    /// When a refresh found the account missing. Since then, it is not correlated.
     pub missing_since: Option<String>,
-    /// The name in the manual link that holds.
+    /// The identity's name in the manual link of the account.
     pub manual_link: Option<String>,
     /// Each rule of the source, in order.
     pub rules: Vec<RuleOutcome>,
-    /// What follows from manual link and rules.
+    /// The result of the manual link and the rules.
     pub verdict: Verdict,
-    /// Why it follows, for people.
+    /// The reason, for people.
     pub reason: String,
-    /// What the refresh wrote.
+    /// The result that the refresh wrote.
     pub recorded: Verdict,
-    /// The name of the identity that the refresh wrote.
+    /// The name of the recorded identity.
     pub identity_name: Option<String>,
-    /// Whether both say the same.
+    /// Whether the verdict is equal to the recorded one.
     pub agrees: bool,
 }
 
@@ -140,7 +141,7 @@ struct Account {
 }
 
 impl Engine {
-    /// Explains the correlation of one account of a source, which is named by its name or its id.
+    /// Explains the correlation of one account. The source is given by name or id.
     ///
     /// # Errors
     /// `Invalid` when the snapshot has no such source or the source no such account.
@@ -202,17 +203,17 @@ async fn explain(
     })
 }
 
-/// A link that somebody made, else the first rule that finds anything.
+/// The verdict by a manual link, else by the first rule that finds an identity.
 fn other_verdict(account: &Account, rules: &[RuleOutcome]) -> (Verdict, String) {
     if let Some(link) = &account.manual_link {
         let verdict =
             Verdict { situation: "LINKED".into(), identity: account.recorded.identity.clone(), rule: None };
-        return (verdict, format!("a manual link to {link:?} holds, and no rule is asked"));
+        return (verdict, format!("a manual link to {link:?} holds, so no rule is evaluated"));
     }
     by_rules(rules)
 }
 
-/// An authoritative account keeps the identity it was given first; rules are asked only then.
+/// An authoritative account keeps its first identity. Rules are evaluated only when it has none.
 fn authoritative_verdict(account: &Account, rules: &[RuleOutcome], own: &str) -> (Verdict, String) {
     let Some(identity) = &account.recorded.identity else {
         let (verdict, reason) = by_rules(rules);
@@ -220,7 +221,7 @@ fn authoritative_verdict(account: &Account, rules: &[RuleOutcome], own: &str) ->
             return (verdict, reason);
         }
         let verdict = Verdict { situation: "UNMATCHED".into(), identity: None, rule: None };
-        return (verdict, "it makes no identity: its mapped uid is missing".into());
+        return (verdict, "it does not become an identity: its mapped uid is missing".into());
     };
     let kept = Verdict {
         situation: "LINKED".into(),
@@ -228,9 +229,11 @@ fn authoritative_verdict(account: &Account, rules: &[RuleOutcome], own: &str) ->
         rule: account.recorded.rule.clone(),
     };
     let reason = match &kept.rule {
-        Some(rule) => format!("the rule {rule:?} found its identity when it first came, and it keeps it"),
-        None if identity == own => "its identity was made of it".to_owned(),
-        None => "it keeps the identity that it was given first".to_owned(),
+        Some(rule) => {
+            format!("the rule {rule:?} found its identity when it was first read, and it keeps this identity")
+        }
+        None if identity == own => "its identity was made from it".to_owned(),
+        None => "it keeps its first identity".to_owned(),
     };
     (kept, reason)
 }
@@ -252,7 +255,10 @@ fn by_rules(rules: &[RuleOutcome]) -> (Verdict, String) {
         ),
         (_, found) => (
             Verdict { situation: "DISPUTED".into(), identity: None, rule },
-            format!("the rule {:?} finds {found} identities, and none of several is picked", decisive.rule),
+            format!(
+                "the rule {:?} finds {found} identities, and Muster never picks one of several",
+                decisive.rule
+            ),
         ),
     }
 }
@@ -280,7 +286,7 @@ async fn account(context: &SessionContext, source: &SourceDefinition, native: &s
     let known = |column| cell(column).filter(|text| !text.is_empty());
     let id = cell(0).ok_or_else(|| {
         EngineError::Invalid(format!(
-            "source {:?} has no account {native:?}: expected a native identity as it stands in the source",
+            "source {:?} has no account {native:?}: expected a native identity exactly as in the source",
             source.name
         ))
     })?;
@@ -292,7 +298,7 @@ async fn account(context: &SessionContext, source: &SourceDefinition, native: &s
     })
 }
 
-/// Leaves what a refresh leaves before it asks rules: `asking`, here one account, and `asked`.
+/// Leaves the input of rules: `asking`, which is one account here, and `asked`.
 async fn ask(context: &SessionContext, account: &str) -> Result<()> {
     let one = "SELECT id AS account_id, source_id, attributes FROM accounts WHERE id = $account";
     let all = "SELECT id, attributes FROM identities";
@@ -324,11 +330,11 @@ async fn outcome(context: &SessionContext, rule: &Rule, decided: bool) -> Result
     })
 }
 
-/// The account's values that are compared, as they stand in it; one a row, in the account's order.
+/// The account's values that are compared, unchanged, one in each row, in the account's order.
 const VALUES: &str = "SELECT raw FROM (SELECT unnest(attribute(attributes, $account_attribute)) AS raw FROM asking) WHERE trim(raw) <> ''";
 
-/// Identities that a rule would match to the account without regard to case, white space and characters that nobody sees:
-/// `id`, `name`, the account's value and theirs.
+/// Identities that a rule would match if case, white space and invisible characters were ignored: `id`, `name`, the
+/// value of the account and of the identity.
 const NEAR: &str = r"
 SELECT i.id, i.name, a.raw AS account_value, i.raw AS identity_value
 FROM (SELECT *, lower(regexp_replace(raw, '[\s\p{C}]+', '', 'g')) AS v FROM
@@ -349,7 +355,7 @@ async fn near(context: &SessionContext, rule: &Rule) -> Result<Vec<Near>> {
         .collect())
 }
 
-/// The name of an identity, and whether it is correlated.
+/// The name of an identity, and whether the identity is correlated.
 async fn owner(context: &SessionContext, id: Option<&str>) -> Result<Option<(String, bool)>> {
     let Some(id) = id else { return Ok(None) };
     let sql = "SELECT name, correlated FROM identities WHERE id = $identity";

@@ -1,11 +1,13 @@
-//! What a read is worth: how much of it may be used, whom it may mark missing, and when it is refused.
+//! Judges each read: how much of it can be used, which accounts it marks missing, and when it is refused.
 //!
-//! Rules, each by percentages of the source's definition: a read of which all records were refused, or in which no
-//! account that was known is found again, has failed; one of which more than `refused_max_percent` were refused is not
-//! complete; only a complete read whose refused records all say whose they are marks accounts missing, and only within
-//! `delete_threshold_percent`. Accounts that were missing past it are *held*: they stay, are not counted again, and go
-//! when the source is among those whose losses are accepted. Links that are lost by more than that percentage stop the
-//! refresh.
+//! Rules, with the percentages of the source's definition:
+//! - A read has failed if all its records were refused, or if it contains none of the known accounts.
+//! - A read is not complete if more than `refused_max_percent` of its records were refused.
+//! - A read marks accounts missing only if it is complete, if every refused record says whose it is, and if the missing
+//!   accounts are within `delete_threshold_percent`.
+//! - Missing accounts beyond the threshold are *held*: they are kept, are not counted again, and are marked missing
+//!   when the source's losses are accepted.
+//! - Losing more than that percentage of links stops the refresh.
 
 use super::RefreshRequest;
 use super::SourceInput;
@@ -17,14 +19,14 @@ use muster_reports::snapshot::AggregationMode;
 use muster_sources::definition::exceeds;
 use std::collections::BTreeMap;
 
-/// What a source's read does to accounts that it does not have.
+/// What a source's read does to accounts that it does not contain.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Missing {
+pub(super) struct MissingAction {
     /// They are marked missing.
     pub(super) mark: bool,
     /// They are held from now on.
     pub(super) hold: bool,
-    /// Those that were held before are marked, too.
+    /// Accounts that were held before are marked missing, too.
     pub(super) accept: bool,
 }
 
@@ -47,14 +49,14 @@ fn of<const N: usize>(found: &BySource<N>, source: &StagedSource) -> [u64; N] {
 }
 
 impl StagedSource {
-    /// Nothing of the read is used.
+    /// Fails the source: nothing of the read is used.
     pub(super) fn fail(&mut self, reason: String) {
         self.outcome.run.complete = false;
         self.outcome.run.remark = Some(reason.clone());
         self.outcome.failure = Some(reason);
     }
 
-    /// Adds what a reader must know.
+    /// Adds a remark for readers.
     pub(super) fn remark(&mut self, text: String) {
         let remark = &mut self.outcome.run.remark;
         *remark = Some(match remark.take() {
@@ -68,13 +70,13 @@ impl StagedSource {
     }
 }
 
-/// How a source's losses are accepted, for people.
+/// How to accept a source's losses, for people.
 fn way_out(name: &str) -> String {
     format!("`muster refresh --accept-missing {name:?}` accepts it")
 }
 
-/// Fails the sources whose rules name an identity attribute that no identity profile gives: such a rule would silently
-/// link nobody.
+/// Fails the sources whose rules name an identity attribute that no identity profile provides. Such a rule would link
+/// no account, without a message.
 pub(super) fn check_rules(request: &RefreshRequest, staged: &mut [StagedSource]) {
     let all: Vec<_> = request.sources.iter().map(|input| input.definition.clone()).collect();
     for (source, input) in staged.iter_mut().zip(&request.sources) {
@@ -85,7 +87,7 @@ pub(super) fn check_rules(request: &RefreshRequest, staged: &mut [StagedSource])
     }
 }
 
-/// Says of each source whether too many of its records were refused, or whether none of its accounts was known.
+/// For each source, checks whether too many records were refused, and whether any known account was found.
 pub(super) async fn check_reads(
     work: &Work,
     request: &RefreshRequest,
@@ -101,7 +103,7 @@ pub(super) async fn check_reads(
         let may_go = input.definition.delete_threshold_percent == 100 || request.accepts(input);
         if source.was_read() && is_new && !may_go {
             source.fail(format!(
-                "none of its {records} native identities was known, and none of the {live} that were known is there: \
+                "none of its {records} native identities was known, and none of the {live} known ones was read: \
                  has the column of the native identity changed? {}",
                 way_out(&input.definition.name)
             ));
@@ -128,12 +130,12 @@ fn check_refused(source: &mut StagedSource, input: &SourceInput) {
     }
 }
 
-/// Says of each source what becomes of the accounts that it does not have.
+/// For each source, decides what happens to the accounts that the read does not contain.
 pub(super) async fn missing(
     work: &Work,
     request: &RefreshRequest,
     staged: &mut [StagedSource],
-) -> Result<BTreeMap<String, Missing>> {
+) -> Result<BTreeMap<String, MissingAction>> {
     let accounts: BySource<3> = by_source(work, &steps::MISSING_ACCOUNTS).await?;
     let nameless: BySource<1> = by_source(work, &steps::REJECTED_OF_NOBODY).await?;
     let mut found = BTreeMap::new();
@@ -150,20 +152,20 @@ fn what_is_missing(
     input: &SourceInput,
     accept: bool,
     [live, gone, held, nameless]: [u64; 4],
-) -> Missing {
+) -> MissingAction {
     if !source.outcome.run.complete || gone + held == 0 {
-        // Whom an incomplete read does not have is not missing; the remark says why it is none.
-        return Missing::default();
+        // An incomplete read marks nothing missing. Its remark says why it is incomplete.
+        return MissingAction::default();
     }
     if nameless > 0 {
         source.remark(format!(
-            "{} accounts are missing, and {nameless} refused records do not say whose they are: the accounts were kept",
+            "{} accounts are missing, and {nameless} refused records have no native identity: the accounts were kept",
             gone + held
         ));
-        return Missing::default();
+        return MissingAction::default();
     }
     if accept {
-        return Missing { mark: true, hold: false, accept: true };
+        return MissingAction { mark: true, hold: false, accept: true };
     }
     let (name, threshold) = (&input.definition.name, input.definition.delete_threshold_percent);
     let hold = exceeds(gone, threshold, live);
@@ -175,14 +177,14 @@ fn what_is_missing(
     }
     if held > 0 {
         source.remark(format!(
-            "{held} accounts have been missing since an earlier read and were kept: they went past the delete threshold; {}",
+            "{held} accounts have been missing since an earlier read and were kept, because they exceeded the delete threshold; {}",
             way_out(name)
         ));
     }
-    Missing { mark: !hold, hold, accept: false }
+    MissingAction { mark: !hold, hold, accept: false }
 }
 
-/// Fails the sources that lose more of their links than may go at once; says whether there are any.
+/// Fails the sources that lose more links than the threshold allows. Returns whether there are any.
 pub(super) async fn check_links(
     work: &Work,
     request: &RefreshRequest,
@@ -193,7 +195,7 @@ pub(super) async fn check_links(
     for (source, input) in staged.iter_mut().zip(&request.sources) {
         let [before, lost] = of(&links, source);
         let threshold = input.definition.delete_threshold_percent;
-        // One alone is a person's change, whatever part of a small source it is.
+        // A single lost link is a change of one person, even in a small source.
         if lost > 1 && exceeds(lost, threshold, before) && !request.accepts(input) {
             source.outcome.failure = Some(format!(
                 "{lost} of {before} linked accounts would lose their identity, more than the threshold of {threshold} \
@@ -207,7 +209,7 @@ pub(super) async fn check_links(
 }
 
 impl RefreshRequest {
-    /// Whether what this source lost is accepted.
+    /// Whether the losses of this source are accepted.
     fn accepts(&self, input: &SourceInput) -> bool {
         self.accept_missing.contains(&input.definition.id)
     }

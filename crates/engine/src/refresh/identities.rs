@@ -1,10 +1,10 @@
-//! Steps 5 and 7: identities with their attributes, counts and managers; then with what errors say of them, and dates.
+//! Step 5: computes identities with attributes, counts and managers. Step 7: adds errors and dates.
 //!
-//! `status` is what the lifecycle state means and nothing else; errors and warnings stand in `processing_state`. An
-//! identity that lost its authoritative account keeps the last status and manager that it had.
+//! `status` depends on the lifecycle state only; errors and warnings are in `processing_state`. An identity that lost
+//! its authoritative account keeps its last status and manager.
 
 use super::authoritative::Profile;
-use super::extent::Extent;
+use super::incremental::Recompute;
 use super::steps;
 use super::work::Work;
 use crate::error::Result;
@@ -13,16 +13,16 @@ use crate::query::Value;
 use muster_sources::ManagerMatch;
 use std::collections::BTreeSet;
 
-/// Leaves `identities_gathered`: every identity but for what errors say of it, digest and modified.
-pub(super) async fn gather(work: &Work, extent: &Extent, profiles: &[Profile]) -> Result<()> {
-    work.run(extent, &[&steps::ACCOUNT_COUNTS]).await?;
-    find_managers(work, extent, profiles).await?;
+/// Leaves `identities_gathered`: every identity, without processing state, digest and modification time.
+pub(super) async fn gather(work: &Work, recompute: &Recompute, profiles: &[Profile]) -> Result<()> {
+    work.run(recompute, &[&steps::ACCOUNT_COUNTS]).await?;
+    find_managers(work, recompute, profiles).await?;
     work.run_with(&steps::IDENTITIES_GATHERED, &[("lifecycle", Value::text(lifecycle_attribute()))]).await
 }
 
-/// Leaves `managers`: by what is compared (`kind`) and the text that is compared, the only identity that has it.
-/// Native identities that are written in another case are found too, where none is written so exactly.
-async fn find_managers(work: &Work, extent: &Extent, profiles: &[Profile]) -> Result<()> {
+/// Leaves `managers`: for each kind of comparison (`kind`) and text, the only identity that has the text. If no native
+/// identity is written exactly so, one in another case is accepted.
+async fn find_managers(work: &Work, recompute: &Recompute, profiles: &[Profile]) -> Result<()> {
     let mut kinds = BTreeSet::new();
     let (mut by_attribute, mut by_account) = (Vec::new(), Vec::new());
     for (rank, profile) in (0..).zip(profiles) {
@@ -38,10 +38,11 @@ async fn find_managers(work: &Work, extent: &Extent, profiles: &[Profile]) -> Re
     }
     work.run_each(&steps::MANAGERS_BY_ATTRIBUTE, &by_attribute).await?;
     work.run_each(&steps::MANAGERS_BY_ACCOUNT, &by_account).await?;
-    work.run(extent, &[&steps::MANAGERS]).await
+    work.run(recompute, &[&steps::MANAGERS]).await
 }
 
-/// Leaves `identities_next` and `identity_errors_next` as the last snapshot has them, but for the counts of accounts.
-pub(super) async fn keep(work: &Work, extent: &Extent) -> Result<()> {
-    work.run(extent, &[&steps::ACCOUNT_COUNTS, &steps::IDENTITIES_KEPT, &steps::IDENTITY_ERRORS_KEPT]).await
+/// Leaves `identities_next` and `identity_errors_next` as in the last snapshot, with new counts of accounts.
+pub(super) async fn keep(work: &Work, recompute: &Recompute) -> Result<()> {
+    work.run(recompute, &[&steps::ACCOUNT_COUNTS, &steps::IDENTITIES_KEPT, &steps::IDENTITY_ERRORS_KEPT])
+        .await
 }

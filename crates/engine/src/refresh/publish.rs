@@ -1,22 +1,23 @@
-//! The last snapshot in, the next one out: every table that changed gets one new version, and one manifest names them all.
+//! Writes the next snapshot: each changed table gets one new version, and one manifest names the versions of all
+//! tables.
 //!
-//! What a manifest names is whole: a table that did not change is named at its last version, and one in pieces shares the
-//! files of pieces that did not change.
+//! The manifest describes complete tables. A table that did not change keeps its version. The new version of a
+//! partitioned table shares the files of unchanged partitions.
 
 use super::authoritative::Profile;
-use super::extent::{self, Extent};
+use super::consistency::Written;
+use super::incremental::{self, Recompute};
 use super::stage::StagedSource;
 use super::steps;
-use super::sums::Written;
 use super::work::{self, Work};
 use super::{RefreshOutcome, RefreshRequest, SourceOutcome, TableOutcome};
 use crate::declared::{COUNTS, Table, Writing};
 use crate::error::{EngineError, Result};
 use crate::functions::lifecycle_attribute;
-use crate::pieces::{self, Division, Layout};
+use crate::partitions::{self, Partitioning, RewritePlan};
 use crate::query::Value;
 use crate::session::{Engine, within_memory};
-use crate::tables::{self, PieceFile};
+use crate::tables::{self, DataFile};
 use datafusion::arrow::array::{
     ArrayRef, BooleanArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
@@ -26,18 +27,19 @@ use datafusion::dataframe::DataFrame;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::prelude::{Expr, cast, ident, lit};
 use muster_reports::SnapshotManifest;
+use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::snapshot::SourceRun;
-use muster_reports::step::{Step, taken};
 use muster_sources::DocumentType;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Files that a table which only grows may have before they become one.
+/// Most files of a table that only grows. When there are more, they are merged into one.
 const GROWN_FILES_MAX: usize = 16;
 
-/// Makes the last snapshot's tables known; before the first snapshot they are empty. Says whether one of them lacks
-/// columns, being of an older version: those are null then, and nothing can be taken over.
+/// Registers the last snapshot's tables; before the first snapshot, they are empty. Returns whether a table lacks
+/// columns because an older version of the program wrote it. The missing columns are null, and the refresh must be a
+/// full one.
 pub(super) async fn register_previous(
     engine: &Engine,
     work: &Work,
@@ -56,12 +58,12 @@ pub(super) async fn register_previous(
     Ok(lacks)
 }
 
-/// Writes what changed and describes all of it. Readers see none of it before it is published.
+/// Writes the changed tables and describes all tables. Readers see nothing before the manifest is published.
 pub(super) async fn write_tables(
     engine: &Engine,
     work: &Work,
     request: &RefreshRequest,
-    extent: &Extent,
+    recompute: &Recompute,
     staged: Vec<StagedSource>,
     profiles: &[Profile],
     last_event: u64,
@@ -70,7 +72,7 @@ pub(super) async fn write_tables(
     let runs: Vec<SourceRun> = outcomes.iter().map(|o| o.run.clone()).collect();
     work.memory("sources_next", sources_batch(request)?)?;
     work.memory("runs_next", runs_batch(request, &outcomes)?)?;
-    let last = request.previous.as_deref().filter(|_| !extent.everything);
+    let last = request.previous.as_deref().filter(|_| !recompute.everything);
     let mut written = Vec::new();
     let mut versions = BTreeMap::new();
     for declared in Table::all() {
@@ -82,8 +84,8 @@ pub(super) async fn write_tables(
         }
         let rows = in_schema(work.relation(declared.rows).await?, &declared.schema(), table)?;
         let (version, mut outcome) = match (last, previous, declared.writing) {
-            (Some(last), Some(version), _) if is_unchanged(table, extent, &outcomes, last) => {
-                let files_kept = tables::piece_files(engine.tables_dir(), table, version).await?.len() as u64;
+            (Some(last), Some(version), _) if is_unchanged(table, recompute, &outcomes, last) => {
+                let files_kept = tables::data_files(engine.tables_dir(), table, version).await?.len() as u64;
                 (version, TableOutcome { files_kept, ..TableOutcome::of(table) })
             }
             (_, Some(version), Writing::Grows) => {
@@ -95,7 +97,7 @@ pub(super) async fn write_tables(
                     }
                 }
             }
-            // What nobody else knows is taken over even where everything is made anew.
+            // Facts that only this table has are kept, even in a full refresh.
             (_, None, Writing::Grows) if declared.only_here.is_some() => {
                 write_table(engine, work, request, declared, grown(work, table, rows).await?, None).await?
             }
@@ -111,8 +113,8 @@ pub(super) async fn write_tables(
         written.iter().map(|outcome| (outcome.table.to_owned(), outcome.rows)).collect();
     let versions_of = |table: &&str| versions.get(*table) != last.and_then(|last| last.versions.get(*table));
     let changed = ["accounts", "identity_documents", "entitlement_documents"].iter().any(versions_of);
-    Written { work, request, extent, outcomes: &outcomes, rows: &rows, changed }.check().await?;
-    taken(Step::TablesWritten);
+    Written { work, request, recompute, outcomes: &outcomes, rows: &rows, changed }.check().await?;
+    reached(Failpoint::TablesWritten);
     let manifest = SnapshotManifest {
         id: request.snapshot.clone(),
         created: request.clock.now(),
@@ -126,22 +128,27 @@ pub(super) async fn write_tables(
     Ok(RefreshOutcome { manifest: Some(manifest), sources: outcomes, tables: written, totals: Vec::new() })
 }
 
-/// Whether a table that is written whole is what it was.
-fn is_unchanged(table: &str, extent: &Extent, outcomes: &[SourceOutcome], last: &SnapshotManifest) -> bool {
+/// Whether a table that is written whole is unchanged.
+fn is_unchanged(
+    table: &str,
+    recompute: &Recompute,
+    outcomes: &[SourceOutcome],
+    last: &SnapshotManifest,
+) -> bool {
     let runs = || outcomes.iter().map(|outcome| &outcome.run);
     let was_rejected = |run: &SourceRun| last.source(run.id.as_str()).map_or(0, |run| run.rejected);
-    let nobody_gives = |of: DocumentType| runs().chain(&last.sources).all(|run| !extent::gave(run, of));
+    let nobody_gives = |of: DocumentType| runs().chain(&last.sources).all(|run| !incremental::gave(run, of));
     let had = |rows: usize| last.rows.get(table) == Some(&(rows as u64));
     match table {
-        "sources" => extent.redefined.is_empty() && had(outcomes.len()),
+        "sources" => recompute.redefined.is_empty() && had(outcomes.len()),
         "identity_profiles" => {
-            extent.redefined.is_empty() && had(runs().filter(|run| run.authoritative).count())
+            recompute.redefined.is_empty() && had(runs().filter(|run| run.authoritative).count())
         }
-        "identity_errors" => !extent.identities,
+        "identity_errors" => !recompute.identities,
         "rejected_records" => {
             outcomes.iter().all(|o| o.carried || (o.run.rejected == 0 && was_rejected(&o.run) == 0))
         }
-        // Only sources give these.
+        // These documents exist only in sources.
         "access_profile_documents" => nobody_gives(DocumentType::AccessProfiles),
         "account_activity_documents" => nobody_gives(DocumentType::AccountActivities),
         "role_documents" => nobody_gives(DocumentType::Roles),
@@ -149,15 +156,15 @@ fn is_unchanged(table: &str, extent: &Extent, outcomes: &[SourceOutcome], last: 
     }
 }
 
-/// The rows of a table that only grows: those of the last version, and those that came.
+/// The rows of a table that only grows: the rows of the last version and the new rows.
 async fn grown(work: &Work, table: &str, came: DataFrame) -> Result<DataFrame> {
     let schema = Table::of(table).schema();
     let before = in_schema(work.relation(&format!("prev_{table}")).await?, &schema, table)?;
     before.union(came).map_err(|e| EngineError::plan(table, e))
 }
 
-/// A new version of a table that only grows: the files of the last one, and one of the rows that came. `None` where
-/// there are so many files that the table should be written whole.
+/// A new version of a table that only grows: the files of the last version, and one file with the new rows. `None` if
+/// there are so many files that the whole table should be written.
 async fn add_rows(
     engine: &Engine,
     request: &RefreshRequest,
@@ -166,7 +173,7 @@ async fn add_rows(
     version: u64,
 ) -> Result<Option<(u64, TableOutcome)>> {
     let (dir, table) = (engine.tables_dir(), declared.name);
-    let mut files = tables::piece_files(dir, table, version).await?;
+    let mut files = tables::data_files(dir, table, version).await?;
     if files.len() >= GROWN_FILES_MAX {
         return Ok(None);
     }
@@ -177,11 +184,11 @@ async fn add_rows(
     files.push(added.clone());
     let version = tables::commit(dir, table, &files).await?;
     tables::sync(dir, table, version, &[added])?;
-    taken(Step::TableWritten);
+    reached(Failpoint::TableWritten);
     Ok(Some((version, outcome)))
 }
 
-/// A new version of a table: in pieces where it is in pieces, and with those of `previous` that were not touched.
+/// A new version of a table. If the table is partitioned, untouched partitions of `previous` are kept.
 async fn write_table(
     engine: &Engine,
     work: &Work,
@@ -191,91 +198,91 @@ async fn write_table(
     previous: Option<u64>,
 ) -> Result<(u64, TableOutcome)> {
     let (dir, table, schema) = (engine.tables_dir(), declared.name, declared.schema());
-    let Some(layout) = &Layout::of(declared) else {
+    let Some(partitioning) = &Partitioning::of(declared) else {
         let version = tables::replace(&work.context, dir, table, rows).await?;
-        let files = tables::piece_files(dir, table, version).await?;
+        let files = tables::data_files(dir, table, version).await?;
         tables::sync(dir, table, version, &files)?;
-        taken(Step::TableWritten);
+        reached(Failpoint::TableWritten);
         return Ok((version, TableOutcome::written(table, 0, &files)));
     };
-    let division = match previous {
+    let rewrite = match previous {
         Some(version) => {
-            let files = tables::piece_files(dir, table, version).await?;
-            let touched = work.relation(layout.touched).await?;
-            Division::of_touched(layout, files, touched).await?
+            let files = tables::data_files(dir, table, version).await?;
+            let touched = work.relation(partitioning.touched).await?;
+            RewritePlan::of_touched(partitioning, files, touched).await?
         }
         None => None,
     };
-    let (division, frame) = match division {
-        Some(division) => {
-            let frame = revised(work, layout, &schema, dir, &division, rows).await?;
-            (division, frame)
+    let (rewrite, frame) = match rewrite {
+        Some(rewrite) => {
+            let frame = revised(work, partitioning, &schema, dir, &rewrite, rows).await?;
+            (rewrite, frame)
         }
         None if previous.is_some() => {
             let what = format!("reading the files of table {table:?}");
             return Err(EngineError::data(
                 what,
-                "they are in no pieces: expected those that a refresh wrote",
+                "they are not partitioned: expected those that a refresh wrote",
             ));
         }
         None => {
             tables::create(&work.context, dir, table, &schema).await?;
-            let groups = groups_of(layout, rows.clone()).await?;
-            (Division::whole(layout, groups), rows)
+            let groups = groups_of(partitioning, rows.clone()).await?;
+            (RewritePlan::whole(partitioning, groups), rows)
         }
     };
     let snapshot = request.snapshot.as_str();
     let written =
-        within_memory(frame, |frame| pieces::write(layout, dir, snapshot, &division, frame)).await?;
-    let outcome = TableOutcome::written(table, division.kept.len() as u64, &written);
+        within_memory(frame, |frame| partitions::write(partitioning, dir, snapshot, &rewrite, frame)).await?;
+    let outcome = TableOutcome::written(table, rewrite.kept.len() as u64, &written);
     if let Some(version) = previous
         && written.is_empty()
-        && division.rewritten.is_empty()
+        && rewrite.rewritten.is_empty()
     {
         return Ok((version, outcome));
     }
-    let files: Vec<_> = division.kept.into_iter().chain(written.iter().cloned()).collect();
+    let files: Vec<_> = rewrite.kept.into_iter().chain(written.iter().cloned()).collect();
     let version = tables::commit(dir, table, &files).await?;
     tables::sync(dir, table, version, &written)?;
-    taken(Step::TableWritten);
+    reached(Failpoint::TableWritten);
     Ok((version, outcome))
 }
 
-/// The rows of the pieces that are written again: what was not touched as it was, and what was touched as it is now.
+/// The rows of the partitions to write: untouched rows are copied, touched rows are recomputed.
 async fn revised(
     work: &Work,
-    layout: &Layout,
+    partitioning: &Partitioning,
     schema: &SchemaRef,
     dir: &Path,
-    division: &Division,
+    rewrite: &RewritePlan,
     rows: DataFrame,
 ) -> Result<DataFrame> {
-    let table = layout.table;
+    let table = partitioning.table;
     let failed = |e| EngineError::plan(table, e);
-    let touched = work.relation(layout.touched).await?.select_columns(&["id"]).map_err(failed)?;
+    let touched = work.relation(partitioning.touched).await?.select_columns(&["id"]).map_err(failed)?;
     let touched = touched.alias("touched").map_err(failed)?;
     let of_touched =
         |frame: DataFrame, kind| frame.join(touched.clone(), kind, &["id"], &["id"], None).map_err(failed);
     let now = of_touched(rows, JoinType::LeftSemi)?;
-    if division.rewritten.is_empty() {
+    if rewrite.rewritten.is_empty() {
         return Ok(now);
     }
-    let files = division.rewritten.iter().map(|file| dir.join(table).join(&file.name));
+    let files = rewrite.rewritten.iter().map(|file| dir.join(table).join(&file.name));
     let before = format!("before_{table}");
     work.parquet_files(&before, files, schema).await?;
     let before = in_schema(work.relation(&before).await?, schema, table)?;
     of_touched(before, JoinType::LeftAnti)?.union(now).map_err(failed)
 }
 
-/// How many rows each group of a table has.
-async fn groups_of(layout: &Layout, rows: DataFrame) -> Result<Vec<(Option<String>, u64)>> {
-    let failed = |e| EngineError::plan(layout.table, e);
-    let Some(group) = layout.group else {
+/// The number of rows in each group of a table.
+async fn groups_of(partitioning: &Partitioning, rows: DataFrame) -> Result<Vec<(Option<String>, u64)>> {
+    let failed = |e| EngineError::plan(partitioning.table, e);
+    let Some(group) = partitioning.group else {
         return Ok(vec![(None, rows.count().await.map_err(failed)? as u64)]);
     };
     let counted = rows.aggregate(vec![ident(group)], vec![count(lit(1))]).map_err(failed)?;
     let counted = counted.collect().await.map_err(failed)?;
-    Ok(work::texts(&counted, 0).map(Some).zip(work::counts(layout.table, &counted, 1)?).collect())
+    Ok(work::texts(&counted, 0).map(Some).zip(work::counts(partitioning.table, &counted, 1)?).collect())
 }
 
 impl TableOutcome {
@@ -283,7 +290,7 @@ impl TableOutcome {
         Self { table, rows: 0, files_kept: 0, files_written: 0, rows_written: 0, bytes_written: 0 }
     }
 
-    fn written(table: &'static str, files_kept: u64, files: &[PieceFile]) -> Self {
+    fn written(table: &'static str, files_kept: u64, files: &[DataFile]) -> Self {
         Self {
             files_kept,
             files_written: files.len() as u64,
@@ -294,7 +301,7 @@ impl TableOutcome {
     }
 }
 
-/// The frame's columns by name, in the schema's order and types.
+/// The frame's columns by name, in the order and with the types of the schema.
 fn in_schema(frame: DataFrame, schema: &SchemaRef, table: &str) -> Result<DataFrame> {
     let columns: Vec<Expr> = schema
         .fields()

@@ -1,11 +1,11 @@
-//! Step 1: read every source into the work folder, and list what was rejected.
+//! Step 1: reads every source into the work folder, and lists the rejected records.
 
-use super::extent::{Extent, settings_digest};
+use super::incremental::{Recompute, settings_digest};
 use super::steps;
 use super::work::Work;
 use super::{Environment, REJECTIONS_SHOWN_MAX, RefreshRequest, SourceInput, SourceOutcome};
 use crate::error::{EngineError, Result};
-use crate::file::ParquetFile;
+use crate::parquet_file::ParquetFile;
 use crate::query::Value;
 use crate::{declared, tables};
 use datafusion::arrow::array::{
@@ -28,19 +28,19 @@ use std::sync::{Arc, LazyLock};
 pub(super) struct StagedSource {
     pub(super) outcome: SourceOutcome,
     pub(super) merge_rows: bool,
-    /// Whether it is a source of documents.
+    /// Whether the source provides documents.
     pub(super) gives_documents: bool,
-    /// What was read, unless the source failed.
+    /// The files that were read; `None` if the source failed.
     files: Option<StagedFiles>,
 }
 
 /// Files of the work folder.
 struct StagedFiles {
-    /// Account records; none of a source of documents.
+    /// Account records; `None` for a source of documents.
     records: Option<PathBuf>,
-    /// Native identities of accounts that are there, of a read of changes.
+    /// Native identities of accounts that exist, from a read of changes.
     present: Option<PathBuf>,
-    /// Documents of one type with their lines.
+    /// Documents of each type, with their lines.
     documents: Vec<(DocumentType, PathBuf)>,
     rejected: PathBuf,
 }
@@ -74,7 +74,7 @@ fn present_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![source_id(), Field::new("native_identity", DataType::Utf8, false)]))
 }
 
-/// The relations of what was read, without any rows.
+/// The relations of the records, without any rows.
 #[cfg(test)]
 pub(super) fn nothing_read() -> Vec<(String, SchemaRef)> {
     let mut relations = vec![
@@ -88,27 +88,27 @@ pub(super) fn nothing_read() -> Vec<(String, SchemaRef)> {
     relations
 }
 
-/// Reads all sources but those that are as they were, a few at a time; leaves what they gave, and what was refused.
+/// Reads all sources except unchanged ones, a few at a time. Leaves the records and the refused records.
 pub(super) async fn stage_sources(
     work: &Work,
     request: &RefreshRequest,
-    extent: &mut Extent,
+    recompute: &mut Recompute,
 ) -> Result<Vec<StagedSource>> {
     let mut staged: BTreeMap<usize, StagedSource> = BTreeMap::new();
     let (documents, accounts): (Vec<_>, Vec<_>) =
         request.sources.iter().enumerate().partition(|(_, input)| input.definition.reader.gives_documents());
-    stage_some(work, request, extent, &documents, &mut staged).await?;
-    staged.values().for_each(|source| extent.regard_documents(&source.outcome.run));
-    stage_some(work, request, extent, &accounts, &mut staged).await?;
+    stage_some(work, request, recompute, &documents, &mut staged).await?;
+    staged.values().for_each(|source| recompute.check_documents(&source.outcome.run));
+    stage_some(work, request, recompute, &accounts, &mut staged).await?;
     let staged: Vec<_> = staged.into_values().collect();
-    register(work, extent, &staged).await?;
+    register(work, recompute, &staged).await?;
     Ok(staged)
 }
 
 async fn stage_some(
     work: &Work,
     request: &RefreshRequest,
-    extent: &Extent,
+    recompute: &Recompute,
     inputs: &[(usize, &SourceInput)],
     staged: &mut BTreeMap<usize, StagedSource>,
 ) -> Result<()> {
@@ -121,7 +121,7 @@ async fn stage_some(
             let stem = work.dir().join(format!("source-{at}"));
             let environment = Arc::clone(&request.environment);
             let full = request.full;
-            let may_carry = previous.as_ref().is_some_and(|last| extent.may_carry(&input, last));
+            let may_carry = previous.as_ref().is_some_and(|last| recompute.may_carry(&input, last));
             let read = tokio::task::spawn_blocking(move || {
                 if may_carry && let Some(carried) = carry_source(&input, previous.as_ref(), &*clock)? {
                     return Ok(carried);
@@ -138,7 +138,7 @@ async fn stage_some(
     Ok(())
 }
 
-async fn register(work: &Work, extent: &Extent, staged: &[StagedSource]) -> Result<()> {
+async fn register(work: &Work, recompute: &Recompute, staged: &[StagedSource]) -> Result<()> {
     work.memory("staged_names", names_batch(staged)?)?;
     let read = |of: fn(&StagedFiles) -> Vec<&PathBuf>| {
         staged.iter().filter_map(|source| source.files.as_ref()).flat_map(of).cloned()
@@ -155,7 +155,7 @@ async fn register(work: &Work, extent: &Extent, staged: &[StagedSource]) -> Resu
         work.parquet_files(&name, files, &read_schema(document_type)).await?;
         let words = steps::words_of(document_type);
         for step in [steps::REPEATED_DOCUMENTS, steps::REPEATED_DOCUMENTS_REJECTED, steps::GIVEN_DOCUMENTS] {
-            work.run_of(&step, &words, &extent.values()).await?;
+            work.run_of(&step, &words, &recompute.values()).await?;
         }
     }
     let carried = staged.iter().filter(|source| source.outcome.carried);
@@ -182,13 +182,13 @@ fn read_schema(document_type: DocumentType) -> SchemaRef {
     Arc::new(Schema::new(own.into_iter().chain(schema.fields().iter().cloned()).collect::<Fields>()))
 }
 
-/// The id of a source in so many rows.
+/// The id of a source, repeated for a number of rows.
 fn of_source(input: &SourceInput, rows: usize) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(std::iter::repeat_n(&input.definition.id, rows)))
 }
 
-/// The source as it was, if its bytes are those of the last snapshot. What cannot be said without a read is `None`, a
-/// failure among it: the read will tell it.
+/// The result for a source whose bytes are those of the last snapshot; `None` if that is not so, or if only a read can
+/// tell. A failure also gives `None`, because the read will report it.
 fn carry_source(
     input: &SourceInput,
     previous: Option<&SourceRun>,
@@ -251,8 +251,8 @@ fn stage_source(
         missing: 0,
         stale: 0,
         input_digest: None,
-        // A source that fails keeps its accounts, and so their date, their attributes, and what a read of changes goes on
-        // from.
+        // A failed source keeps its accounts. So it also keeps their date, their attributes, and the position of its
+        // read of changes.
         as_of: previous.as_ref().and_then(|run| run.as_of),
         attributes: previous.as_ref().map(|run| run.attributes.clone()).unwrap_or_default(),
         cursor: previous.and_then(|run| run.cursor),
@@ -308,9 +308,9 @@ fn stage_source(
 }
 
 enum StageError {
-    /// The source's fault.
+    /// The source caused it.
     Source(ReadError),
-    /// The work folder's fault.
+    /// The work folder caused it.
     Work(EngineError),
 }
 
@@ -406,7 +406,7 @@ fn staging(error: datafusion::arrow::error::ArrowError) -> StageError {
     StageError::Work(EngineError::data("staging what was read", error))
 }
 
-/// The file of rejected records, and the first of them for people.
+/// The file of rejected records, and the first records for people.
 struct Rejected<'a> {
     input: &'a SourceInput,
     file: ParquetFile,

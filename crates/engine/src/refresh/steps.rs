@@ -1,20 +1,23 @@
-//! The steps of a refresh: every query that it runs, with the relations it reads, the columns it leaves, and when it is
+//! The steps of a refresh: every query, with the relations that it reads, the columns that it leaves, and when it is
 //! needed.
 //!
-//! A step is a file in `steps/`; [`super::work::Work`] runs it. Its rows are known under its name to the steps after it.
-//! Values are `$name` in a file, and are bound (`crate::query`). What is in braces is expanded from declarations:
-//! `{accounts.content}` are the columns of a table that are content, `{s: accounts.content}` the same of `s`,
-//! `{accounts.all but id}` all columns but one, `{n p: accounts.compared}` that one of them differs between `n` and `p`,
-//! and `{type}` and the like the words of a step that is run for several types of document, tables or versions.
-//! `docs/refresh-steps.md` is drawn from this list, and a test plans every step over empty tables.
+//! A step is a file in `steps/`; [`super::work::Work`] runs it. Later steps read its rows under its name. A value is
+//! `$name` in a file and is bound (`crate::query`). Text in braces is expanded from declarations:
+//! - `{accounts.content}`: the columns of a table that are content;
+//! - `{s: accounts.content}`: the same columns of the alias `s`;
+//! - `{accounts.all but id}`: all columns except one;
+//! - `{n p: accounts.compared}`: the condition that one of the columns differs between `n` and `p`;
+//! - `{type}` and similar: the words of a step that runs for several types of document, tables or versions.
+//!
+//! `docs/refresh-steps.md` is generated from this list, and a test plans every step over empty tables.
 
 #[cfg(test)]
 mod page;
 #[cfg(test)]
 mod tests;
 
-use super::extent::Needed::{
-    self, Always, Chosen, Everything, Identities, IdentitiesKept, Part, PartWithIdentities,
+use super::incremental::Needed::{
+    self, Always, Chosen, Full, Identities, IdentitiesCopied, Incremental, IncrementalWithIdentities,
 };
 use crate::declared::{Change, Column, Columns, Holds, Table};
 use crate::query::Value;
@@ -22,16 +25,16 @@ use muster_sources::DocumentType;
 
 /// A query of a refresh.
 pub(crate) struct Step {
-    /// The relation that has its rows; of rows that the program reads itself, what they are called in errors.
+    /// The relation with the rows. If the program reads the rows itself, this is their name in errors.
     pub(crate) name: &'static str,
     /// The file in `steps/`.
     #[cfg_attr(not(test), expect(dead_code, reason = "the page of the steps names it"))]
     pub(crate) file: &'static str,
-    /// What is in it.
+    /// The text of the file.
     sql: &'static str,
-    /// What becomes of its rows.
-    pub(crate) kind: Kind,
-    /// When it is run.
+    /// What happens to the rows.
+    pub(crate) kind: StepKind,
+    /// When the step is run.
     pub(crate) needed: Needed,
     /// The relations that it reads.
     #[cfg_attr(not(test), expect(dead_code, reason = "a test holds it against the file"))]
@@ -43,18 +46,18 @@ pub(crate) struct Step {
     pub(crate) values: &'static [(&'static str, ValueKind)],
 }
 
-/// What becomes of the rows of a step.
+/// What happens to the rows of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// They are kept in the work folder.
+pub(crate) enum StepKind {
+    /// They are written to the work folder.
     Kept,
-    /// They are made wherever they are read.
+    /// They are computed wherever they are read.
     View,
-    /// The program reads them, and no step does.
+    /// The program reads them; no step does.
     Read,
 }
 
-/// What a value is.
+/// The type of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum ValueKind {
     Text,
@@ -64,7 +67,7 @@ pub(crate) enum ValueKind {
 }
 
 impl ValueKind {
-    /// Some value of this kind, for a plan whose rows are not asked for.
+    /// A value of this type, for a plan that is not run.
     pub(crate) fn any(self) -> Value {
         match self {
             Self::Text => Value::text(""),
@@ -75,7 +78,7 @@ impl ValueKind {
     }
 }
 
-/// Words for the braces of a step that is run for several things.
+/// Words that replace the braces of a step that runs for several things.
 pub(crate) type Words = Vec<(&'static str, String)>;
 
 /// The words of a type of document.
@@ -96,13 +99,13 @@ impl Step {
         expanded(self.name, words)
     }
 
-    /// Any values, for a plan whose rows are not asked for.
+    /// Values for a plan that is not run.
     pub(crate) fn any_values(&self) -> Vec<(&'static str, Value)> {
         self.values.iter().map(|(name, kind)| (*name, kind.any())).collect()
     }
 }
 
-/// A text with what is in its braces expanded.
+/// Expands the braces in a text.
 pub(crate) fn expanded(text: &str, words: &Words) -> String {
     let (mut made, mut rest) = (String::new(), text);
     while let Some((before, after)) = rest.split_once('{') {
@@ -117,7 +120,8 @@ pub(crate) fn expanded(text: &str, words: &Words) -> String {
     made + rest
 }
 
-/// `aliases: table.list but column` as columns, or, of two aliases, as the condition that one of them differs.
+/// Expands `aliases: table.list but column` to columns; with two aliases, to the condition that one of the columns
+/// differs.
 fn columns(text: &str) -> String {
     let (aliases, text) = text.split_once(": ").unwrap_or(("", text));
     let (table, list) = text.split_once('.').unwrap_or((text, "all"));
@@ -150,7 +154,7 @@ fn documents(document_type: DocumentType) -> String {
     fields.join(", ")
 }
 
-/// In parentheses: what follows `IS DISTINCT FROM` is read as one expression, an `OR` in it included.
+/// In parentheses: `IS DISTINCT FROM` takes everything after it as one expression, including an `OR`.
 fn differs(column: &Column, one: &str, other: &str) -> String {
     let name = column.name;
     if column.holds == Holds::Texts {
@@ -161,7 +165,7 @@ fn differs(column: &Column, one: &str, other: &str) -> String {
     format!("({one}.{name} IS DISTINCT FROM {other}.{name})")
 }
 
-/// A list of steps, each a constant, and all of them in their order.
+/// Declares steps as constants, and a list of all steps in their order.
 macro_rules! steps {
     (@relation $file:literal) => { $file };
     (@relation $file:literal $relation:literal) => { $relation };
@@ -171,32 +175,32 @@ macro_rules! steps {
             name: steps!(@relation $file $($relation)?),
             file: concat!($file, ".sql"),
             sql: include_str!(concat!("steps/", $file, ".sql")),
-            kind: Kind::$kind,
+            kind: StepKind::$kind,
             needed: $needed,
             reads: $reads,
             leaves: $leaves,
             values: &[$($((stringify!($value), ValueKind::$of)),+)?],
         };)*
 
-        /// Every step, those that a step reads from before it.
+        /// Every step, after the steps that it reads from.
         #[cfg(test)]
         pub(crate) const ALL: &[&Step] = &[$(&$step),*];
     };
 }
 
-/// When several records of a read have one native identity, and when none do.
-const REPEATS: Needed = Chosen("if a native identity stands in several records");
-const NO_REPEATS: Needed = Chosen("if no native identity stands in several records");
-/// Again and again, until no account is decided any more.
-const PASSES: Needed = Chosen("for each profile, until nothing is decided any more");
-/// With identities, and to find accounts to be made again.
-const RULES: Needed = Chosen("wherever rules look for identities");
+/// Whether several records of a read have one native identity.
+const REPEATS: Needed = Chosen("if several records have the same native identity");
+const NO_REPEATS: Needed = Chosen("if no two records have the same native identity");
+/// Repeated until no more accounts are decided.
+const PASSES: Needed = Chosen("for each profile, until nothing more is decided");
+/// Used for identities, and for finding accounts to recompute.
+const RULES: Needed = Chosen("wherever rules search identities");
 /// For each type of document.
-const GIVEN: Needed = Chosen("if sources give documents of the type");
-const NONE_GIVEN: Needed = Chosen("if no source gives documents of the type");
+const GIVEN: Needed = Chosen("if sources provide documents of the type");
+const NONE_GIVEN: Needed = Chosen("if no source provides documents of the type");
 
 steps! {
-    // What was read: documents.
+    // Documents that were read.
     REPEATED_DOCUMENTS: Kept "repeated_documents" as "repeated_{type}", Always, "read_{type}" => "id n";
     REPEATED_DOCUMENTS_REJECTED: View "repeated_documents_rejected" as "rejected_{type}", Always,
         "read_{type} repeated_{type} staged_names" => "source_id source_name line native_identity reason";
@@ -207,7 +211,7 @@ steps! {
          rejected_events rejected_roles prev_rejected_records" =>
         "source_id source_name line native_identity reason", carried: Texts;
 
-    // Which account each record is, and what a read is worth.
+    // Which account each record is, and whether a read can be used.
     PREV_READ: View "prev_read", Always, "prev_accounts" => "{accounts.all}", carried: Texts;
     STAGED: Kept "staged", Always, "staged_raw" =>
         "first_id source_id native_identity line {accounts.content} digest";
@@ -241,38 +245,38 @@ steps! {
         "source_id live gone held";
     REJECTED_OF_NOBODY: Read "rejected_of_nobody", Always, "rejected" => "source_id n";
 
-    // Which accounts are made again.
+    // Accounts to recompute.
     ACCOUNTS_MERGED: View "accounts_merged", Always, "staged_one source_flags prev_read kept_ids" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
          held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise";
-    ACCOUNTS_NOW_ALL: Kept "accounts_now_all" as "accounts_now", Everything, "accounts_merged" =>
+    ACCOUNTS_NOW_ALL: Kept "accounts_now_all" as "accounts_now", Full, "accounts_merged" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
          held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise";
-    ACCOUNT_CHANGES_ALL: View "account_changes_all" as "account_changes", Everything, "accounts_now" =>
+    ACCOUNT_CHANGES_ALL: View "account_changes_all" as "account_changes", Full, "accounts_now" =>
         "id source_id authoritative change changed";
-    CARRIED_ACCOUNTS_NONE: View "carried_accounts_none" as "carried_accounts", Everything, "prev_accounts" =>
+    CARRIED_ACCOUNTS_NONE: View "carried_accounts_none" as "carried_accounts", Full, "prev_accounts" =>
         "{accounts.all}";
-    ACCOUNT_CHANGES: Kept "account_changes", Part, "accounts_merged" =>
+    ACCOUNT_CHANGES: Kept "account_changes", Incremental, "accounts_merged" =>
         "id source_id authoritative change changed";
-    ACCOUNTS_NOW: Kept "accounts_now", Part, "accounts_merged account_changes" =>
+    ACCOUNTS_NOW: Kept "accounts_now", Incremental, "accounts_merged account_changes" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
          held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise",
         redefined: Texts;
     CHANGES_BY_SOURCE: Read "changes_by_source", Always, "account_changes" => "source_id change n";
-    AUTHORITATIVE_CHANGES: Read "authoritative_changes", Part, "account_changes" => "n";
-    WANTED_BY_LINKS: Kept "wanted_by_links" as "wanted", IdentitiesKept, "prev_accounts manual_links" => "id";
-    WANTED_BY_LINKS_AND_SOURCES: Kept "wanted_by_links_and_sources" as "wanted", PartWithIdentities,
+    AUTHORITATIVE_CHANGES: Read "authoritative_changes", Incremental, "account_changes" => "n";
+    WANTED_BY_LINKS: Kept "wanted_by_links" as "wanted", IdentitiesCopied, "prev_accounts manual_links" => "id";
+    WANTED_BY_LINKS_AND_SOURCES: Kept "wanted_by_links_and_sources" as "wanted", IncrementalWithIdentities,
         "prev_accounts manual_links source_flags" => "id";
-    RECALLED: Kept "recalled", Part, "prev_accounts source_flags wanted accounts_now" =>
+    RECALLED: Kept "recalled", Incremental, "prev_accounts source_flags wanted accounts_now" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
          held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise",
         identities: Flag;
-    ACCOUNTS_NOW_RECALLED: View "accounts_now_recalled" as "accounts_now", Part, "accounts_now recalled" =>
+    ACCOUNTS_NOW_RECALLED: View "accounts_now_recalled" as "accounts_now", Incremental, "accounts_now recalled" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
          held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise";
-    CARRIED_ACCOUNTS: View "carried_accounts", Part, "prev_accounts accounts_now" => "{accounts.all}";
+    CARRIED_ACCOUNTS: View "carried_accounts", Incremental, "prev_accounts accounts_now" => "{accounts.all}";
 
-    // Identities out of authoritative accounts.
+    // Identities from authoritative accounts.
     KNOWN_BEFORE: View "known_before" as "known", Always, "prev_identities" => "id uid attributes";
     MAPPED: Kept "mapped", Identities, "accounts_now" =>
         "account_id source_id rank native_identity prev_identity prev_rule account_attributes protected manager \
@@ -303,14 +307,14 @@ steps! {
     OPEN_DECISIONS: Kept "decisions" as "open_decisions", Identities, "pairs" =>
         "account_id identity_id n rule candidates";
 
-    // More accounts to be made again, and the links of the other sources.
-    MOVED: Kept "moved", PartWithIdentities, "known prev_identities best" =>
+    // More accounts to recompute, and the links of the other sources.
+    MOVED: Kept "moved", IncrementalWithIdentities, "known prev_identities best" =>
         "id now before differs changed_hands";
-    IDENTITIES_MOVED: View "identities_moved", PartWithIdentities, "moved" => "id attributes";
-    ASKING_BEFORE: View "asking_before" as "asking", PartWithIdentities, "prev_accounts" =>
+    IDENTITIES_MOVED: View "identities_moved", IncrementalWithIdentities, "moved" => "id attributes";
+    ASKING_BEFORE: View "asking_before" as "asking", IncrementalWithIdentities, "prev_accounts" =>
         "account_id source_id attributes";
-    ASKED_MOVED: View "asked_moved" as "asked", PartWithIdentities, "identities_moved" => "id attributes";
-    WANTED_BY_IDENTITIES: Kept "wanted_by_identities" as "wanted", PartWithIdentities,
+    ASKED_MOVED: View "asked_moved" as "asked", IncrementalWithIdentities, "identities_moved" => "id attributes";
+    WANTED_BY_IDENTITIES: Kept "wanted_by_identities" as "wanted", IncrementalWithIdentities,
         "prev_accounts moved pairs" => "id";
     OTHER: Kept "other", Always, "accounts_now manual_links" =>
         "account_id source_id attributes prev_identity prev_link identity_name linked_as";
@@ -321,12 +325,12 @@ steps! {
         "account_id identity_id n rule candidates";
     LINKS_OF_OTHERS: View "links_of_others", Always, "other manual other_decisions" =>
         "account_id identity_id situation matched_rule manual_link linked_as candidates";
-    LINKS_OF_OTHERS_ONLY: Kept "links_of_others_only" as "links", IdentitiesKept, "links_of_others" =>
+    LINKS_OF_OTHERS_ONLY: Kept "links_of_others_only" as "links", IdentitiesCopied, "links_of_others" =>
         "account_id identity_id situation matched_rule manual_link linked_as candidates";
     LINKS: Kept "links", Identities, "links_of_others owned open open_decisions" =>
         "account_id identity_id situation matched_rule manual_link linked_as candidates";
 
-    // The identities, and what is wrong with them.
+    // Identities and their errors.
     ACCOUNT_COUNTS: Kept "account_counts", Always, "links carried_accounts" => "identity_id n";
     MANAGERS_BY_ATTRIBUTE: View "managers_by_attribute", Identities, "known" => "kind name id",
         manager_kind: Text attribute: Text;
@@ -351,44 +355,44 @@ steps! {
         "{identity_errors.all}";
     IDENTITIES_NEXT: Kept "identities_next", Identities, "identities_gathered identity_errors_next" =>
         "{identities.all}";
-    IDENTITIES_KEPT: View "identities_kept" as "identities_next", IdentitiesKept, "prev_identities account_counts" =>
+    IDENTITIES_KEPT: View "identities_kept" as "identities_next", IdentitiesCopied, "prev_identities account_counts" =>
         "{identities.all but account_count} account_count";
-    IDENTITY_ERRORS_KEPT: View "identity_errors_kept" as "identity_errors_next", IdentitiesKept,
+    IDENTITY_ERRORS_KEPT: View "identity_errors_kept" as "identity_errors_next", IdentitiesCopied,
         "prev_identity_errors" => "{identity_errors.all}";
 
-    // The accounts, and what came out different.
+    // Accounts, and the touched rows.
     ACCOUNTS_NEXT: Kept "accounts_next", Always, "accounts_now links identities_next" =>
         "id source_id source_name native_identity {accounts.content} entitlement_count digest identity_id manual_link \
          linked_as manually_correlated matched_rule situation uncorrelated candidates created modified dead_since \
          held_since";
     LOST_LINKS: Read "lost_links", Always, "prev_accounts source_flags accounts_next" => "source_id linked lost";
-    ACCOUNTS_TOUCHED: Kept "accounts_touched", Part, "accounts_next prev_accounts" =>
+    ACCOUNTS_TOUCHED: Kept "accounts_touched", Incremental, "accounts_next prev_accounts" =>
         "id source_id identity_id prev_identity", redefined: Texts;
-    IDENTITIES_TOUCHED: Kept "identities_touched", Part, "identities_next prev_identities" =>
+    IDENTITIES_TOUCHED: Kept "identities_touched", Incremental, "identities_next prev_identities" =>
         "id manager_id prev_manager";
-    DOCUMENTS_TOUCHED: Kept "documents_touched", Part, "identities_touched accounts_touched identities_next" => "id";
-    DOCUMENTS_TOUCHED_ALL: View "documents_touched_all" as "documents_touched", Everything, "identities_next" => "id";
-    SOURCES_TOUCHED: Kept "sources_touched", Part, "accounts_touched" => "id";
+    DOCUMENTS_TOUCHED: Kept "documents_touched", Incremental, "identities_touched accounts_touched identities_next" => "id";
+    DOCUMENTS_TOUCHED_ALL: View "documents_touched_all" as "documents_touched", Full, "identities_next" => "id";
+    SOURCES_TOUCHED: Kept "sources_touched", Incremental, "accounts_touched" => "id";
 
     // Documents.
     ACCOUNTS_ALL: View "accounts_all", Always, "accounts_next carried_accounts" => "{accounts.all}";
     ACCOUNTS_SHOWN: View "accounts_shown", Always, "accounts_all document_sources" =>
         "id identity_id name native_identity source_id source_name source_type disabled locked privileged \
          manually_correlated attributes entitlements created";
-    DOCUMENT_ACCOUNTS_ALL: Kept "document_accounts_all" as "document_accounts", Everything, "accounts_shown" =>
+    DOCUMENT_ACCOUNTS_ALL: Kept "document_accounts_all" as "document_accounts", Full, "accounts_shown" =>
         "id identity_id name native_identity source_id source_name source_type disabled locked privileged \
          manually_correlated attributes rights created";
-    DOCUMENT_ACCOUNTS: Kept "document_accounts", Part, "accounts_shown documents_touched" =>
+    DOCUMENT_ACCOUNTS: Kept "document_accounts", Incremental, "accounts_shown documents_touched" =>
         "id identity_id name native_identity source_id source_name source_type disabled locked privileged \
          manually_correlated attributes rights created";
     DOCUMENT_RIGHTS: Kept "document_rights", Always, "document_accounts" =>
         "identity_id source_id source_name source_type attribute value";
-    SOURCE_ACCOUNTS: View "source_accounts", Part, "accounts_shown sources_touched" =>
+    SOURCE_ACCOUNTS: View "source_accounts", Incremental, "accounts_shown sources_touched" =>
         "id identity_id name native_identity source_id source_name source_type disabled locked privileged \
          manually_correlated attributes rights created";
-    ENTITLEMENT_RIGHTS: Kept "entitlement_rights", Part, "source_accounts" =>
+    ENTITLEMENT_RIGHTS: Kept "entitlement_rights", Incremental, "source_accounts" =>
         "identity_id source_id source_name source_type attribute value";
-    ENTITLEMENT_RIGHTS_ALL: View "entitlement_rights_all" as "entitlement_rights", Everything, "document_rights" =>
+    ENTITLEMENT_RIGHTS_ALL: View "entitlement_rights_all" as "entitlement_rights", Full, "document_rights" =>
         "identity_id source_id source_name source_type attribute value";
     ENTITLEMENT_ROWS: Read "entitlement_rows", Always, "entitlement_rights prev_entitlement_documents" =>
         "id source_id source_name source_type attribute value created";
@@ -404,7 +408,7 @@ steps! {
     ENTITLEMENTS_UNITED: Kept "entitlements_united" as "entitlement_documents", GIVEN,
         "given_entitlements made_entitlements" =>
         "{entitlement_documents.all}";
-    ENTITLEMENTS_TOUCHED: Kept "entitlements_touched", Part,
+    ENTITLEMENTS_TOUCHED: Kept "entitlements_touched", Incremental,
         "entitlement_documents prev_entitlement_documents sources_touched" => "id", redefined: Texts;
 
     // The tables as they were written.
@@ -415,9 +419,9 @@ steps! {
     SUM_ACCOUNTS: Read "sum_accounts", Always, "written_accounts" => "homeless linked";
     SUM_ACCOUNT_COUNTS: Read "sum_account_counts", Always, "written_identities" => "accounts";
     SUM_STRANGERS: Read "sum_strangers", Always, "written_identity_errors written_identities" => "n";
-    CHECKED_DOCUMENTS_ALL: View "checked_documents_all" as "checked_documents", Everything, "made_identities" =>
+    CHECKED_DOCUMENTS_ALL: View "checked_documents_all" as "checked_documents", Full, "made_identities" =>
         "account_count access_count";
-    CHECKED_DOCUMENTS: View "checked_documents", Part, "written_identity_documents" => "account_count access_count";
+    CHECKED_DOCUMENTS: View "checked_documents", Incremental, "written_identity_documents" => "account_count access_count";
     SUM_DOCUMENTS: Read "sum_documents", Always, "checked_documents" => "documents accounts access";
     SUM_RIGHTS: Read "sum_rights", Always, "written_accounts document_sources" => "rights of_identities";
     TOTALS_OF_ACCOUNTS: Read "totals_of_accounts", Always, "{version}_accounts" =>

@@ -1,5 +1,4 @@
-//! What there is after a refresh, beside what there was before it: the numbers by which a person sees at once whether
-//! something is wrong.
+//! Totals after a refresh and before it. They show a person at once whether something is wrong.
 
 use super::steps::{self, Step};
 use super::work::{self, Work};
@@ -11,13 +10,13 @@ use serde::Serialize;
 pub struct Total {
     /// What is counted.
     pub counted: &'static str,
-    /// How many there are.
+    /// The number now.
     pub now: u64,
-    /// How many the last snapshot had; `None` before the first.
+    /// The number in the last snapshot; `None` before the first.
     pub before: Option<u64>,
 }
 
-/// What is counted, by the steps that count it: each reads one table, and leaves its numbers in this order.
+/// The totals, and the steps that count them. Each step reads one table and returns its numbers in this order.
 const TOTALS: [(&Step, &[&str]); 4] = [
     (&steps::TOTALS_OF_ACCOUNTS, &["linked accounts", "uncorrelated accounts", "disputed accounts"]),
     (&steps::TOTALS_OF_IDENTITIES, &["orphan identities"]),
@@ -25,7 +24,7 @@ const TOTALS: [(&Step, &[&str]); 4] = [
     (&steps::TOTALS_OF_REJECTED, &["refused records"]),
 ];
 
-/// The totals of the tables that were written, and of those before where there are any.
+/// The totals of the written tables, and of the last snapshot if there is one.
 pub(super) async fn count(work: &Work, has_previous: bool) -> Result<Vec<Total>> {
     let now = counts(work, "written").await?;
     let before = if has_previous { Some(counts(work, "prev").await?) } else { None };

@@ -1,14 +1,14 @@
-//! Runs the steps of one refresh: the rows of each are kept as Parquet in a work folder, or planned wherever they are read,
-//! and are known to one session under the step's name.
+//! Runs the steps of one refresh in one session. The rows of a step are kept as Parquet in a work folder, or computed
+//! wherever they are read. Their relation has the step's name.
 //!
-//! In a query, `refresh_time()` is the refresh's time and `no_time()` a null time.
+//! In a query, `refresh_time()` is the time of the refresh and `no_time()` is null.
 
-use super::extent::Extent;
-use super::steps::{Kind, Step, Words};
+use super::incremental::Recompute;
+use super::steps::{Step, StepKind, Words};
 use crate::error::{EngineError, Result};
-use crate::file::ParquetFile;
 use crate::functions::MomentFunction;
 use crate::order::Ordered;
+use crate::parquet_file::ParquetFile;
 use crate::query::{self, Value, Values};
 use crate::session::{BATCH_ROWS, Engine, within_memory};
 use chrono::{DateTime, Utc};
@@ -29,14 +29,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Rows in one piece of a file that is read in order: several are open at a time.
+/// Rows of a row group in a sorted file. Several such files are open at a time.
 const ROW_GROUP_IN_ORDER: usize = 32 * 1024;
 
-/// Removed with all it holds when dropped.
+/// The work folder and its session. Dropping it removes the folder.
 pub(super) struct Work {
     pub(super) context: SessionContext,
     dir: PathBuf,
-    /// Steps kept so far: a step may be run again, and its new rows must not meet the old ones.
+    /// Number of steps so far. A step may run again, and its new files must not have the names of the old ones.
     kept: AtomicU64,
 }
 
@@ -60,7 +60,7 @@ impl Work {
         Ok(work)
     }
 
-    /// Makes `refresh_time()` this time in what is planned from now on.
+    /// Sets the time that `refresh_time()` returns in plans from now on.
     pub(super) fn set_time(&self, time: DateTime<Utc>) {
         let function = MomentFunction::new("refresh_time", Some(time.timestamp_micros()));
         self.context.register_udf(ScalarUDF::from(function));
@@ -71,9 +71,9 @@ impl Work {
     }
 
     /// Runs those of the steps that are needed, in their order.
-    pub(super) async fn run(&self, extent: &Extent, steps: &[&Step]) -> Result<()> {
-        for step in steps.iter().filter(|step| extent.needs(step.needed)) {
-            self.run_with(step, &extent.values()).await?;
+    pub(super) async fn run(&self, recompute: &Recompute, steps: &[&Step]) -> Result<()> {
+        for step in steps.iter().filter(|step| recompute.needs(step.needed)) {
+            self.run_with(step, &recompute.values()).await?;
         }
         Ok(())
     }
@@ -83,13 +83,13 @@ impl Work {
         self.run_of(step, &Words::new(), values).await
     }
 
-    /// Runs a step for one of several things.
+    /// Runs a step for one type of document, table or version.
     pub(super) async fn run_of(&self, step: &Step, words: &Words, values: Values<'_>) -> Result<()> {
         let frame = self.frame_of(step, words, values).await?;
         self.leave(step, &step.relation(words), frame).await
     }
 
-    /// Runs a step once for each of several sets of values, and leaves the rows of all of them.
+    /// Runs a step once for each set of values, and leaves the rows of all runs together.
     pub(super) async fn run_each(&self, step: &Step, sets: &[Vec<(&str, Value)>]) -> Result<()> {
         let failed = |e| EngineError::plan(step.name, e);
         let mut all: Option<DataFrame> = None;
@@ -107,7 +107,7 @@ impl Work {
         self.leave(step, step.name, all).await
     }
 
-    /// The rows of a step for the program, which are not asked for before they are read.
+    /// The rows of a step for the program, as a plan that is not yet run.
     pub(super) async fn frame(&self, step: &Step, values: Values<'_>) -> Result<DataFrame> {
         self.frame_of(step, &Words::new(), values).await
     }
@@ -119,12 +119,12 @@ impl Work {
         planned.map_err(|e| EngineError::plan(&name, e))
     }
 
-    /// All rows of a step for the program; few.
+    /// All rows of a step for the program. There are few.
     pub(super) async fn rows(&self, step: &Step, values: Values<'_>) -> Result<Vec<RecordBatch>> {
         self.rows_of(step, &Words::new(), values).await
     }
 
-    /// The same of a step for one of several things.
+    /// All rows of a step for one type of document, table or version.
     pub(super) async fn rows_of(
         &self,
         step: &Step,
@@ -137,8 +137,8 @@ impl Work {
 
     async fn leave(&self, step: &Step, relation: &str, frame: DataFrame) -> Result<()> {
         match step.kind {
-            Kind::Kept => self.keep(relation, frame).await,
-            Kind::View | Kind::Read => self.view(relation, frame),
+            StepKind::Kept => self.keep(relation, frame).await,
+            StepKind::View | StepKind::Read => self.view(relation, frame),
         }
     }
 
@@ -171,8 +171,8 @@ impl Work {
         self.context.register_listing_table(step, &url, options, Some(schema), None).await.map_err(failed)
     }
 
-    /// Rows in their order, from a file of the work folder: what is sorted needs memory while it is sorted and not
-    /// while it is read, so several can be read side by side.
+    /// Sorted rows, in a file of the work folder. Sorting needs memory; reading the file later does not, so several
+    /// files can be read at the same time.
     pub(super) async fn in_order(&self, step: &str, rows: Ordered) -> Result<RowsInOrder> {
         within_memory(rows.frame().clone(), |frame| self.in_order_once(step, rows.with_frame(frame))).await
     }
@@ -186,7 +186,7 @@ impl Work {
         RowsInOrder::open(file.close()?)
     }
 
-    /// An expression over rows that are read in order.
+    /// An expression over sorted rows.
     pub(super) fn over(&self, rows: &RowsInOrder, expression: Expr) -> Result<Arc<dyn PhysicalExpr>> {
         let schema = DFSchema::try_from(Arc::clone(rows.schema()));
         schema
@@ -194,12 +194,12 @@ impl Work {
             .map_err(|e| EngineError::plan("rows in order", e))
     }
 
-    /// A place in the work folder that nothing had before.
+    /// A new path in the work folder.
     fn place(&self, step: &str) -> PathBuf {
         self.dir.join(format!("{step}-{}", self.kept.fetch_add(1, Ordering::Relaxed)))
     }
 
-    /// Makes `name` stand for a plan, which is run wherever `name` is read.
+    /// Registers a plan as `name`. The plan runs wherever `name` is read.
     pub(super) fn view(&self, name: &str, frame: DataFrame) -> Result<()> {
         let failed = |e| EngineError::plan(name, e);
         self.context.deregister_table(name).map_err(failed)?;
@@ -207,7 +207,7 @@ impl Work {
         Ok(())
     }
 
-    /// Gives the table `name` the columns of `schema` that it lacks, all of them null; says whether it lacked any.
+    /// Adds to the table `name` the columns of `schema` that it lacks, as nulls. Returns whether it lacked any.
     pub(super) async fn complete_columns(&self, name: &str, schema: &SchemaRef) -> Result<bool> {
         let failed = |e| EngineError::plan(name, e);
         let mut frame = self.context.table(name).await.map_err(failed)?;
@@ -224,7 +224,7 @@ impl Work {
         Ok(lacks)
     }
 
-    /// Makes `name` stand for the rows of Parquet files of this schema, of which there may be none.
+    /// Registers Parquet files of this schema as `name`. There may be no files.
     pub(super) async fn parquet_files(
         &self,
         name: &str,
@@ -240,7 +240,7 @@ impl Work {
         self.view(name, read.map_err(|e| EngineError::plan(name, e))?)
     }
 
-    /// A small table from memory.
+    /// Registers a small table from memory.
     pub(super) fn memory(&self, name: &str, batch: RecordBatch) -> Result<()> {
         let failed = |e| EngineError::plan(name, e);
         let table = MemTable::try_new(batch.schema(), vec![vec![batch]]).map_err(failed)?;
@@ -250,7 +250,7 @@ impl Work {
     }
 }
 
-/// Rows of one file of the work folder, from its beginning to its end.
+/// The rows of a sorted file in the work folder.
 pub(super) struct RowsInOrder {
     path: PathBuf,
     schema: SchemaRef,
@@ -279,7 +279,7 @@ impl RowsInOrder {
     }
 }
 
-/// Makes tables of a snapshot known to a session.
+/// Registers tables of a snapshot in a session.
 pub(super) async fn register_tables(
     engine: &Engine,
     context: &SessionContext,
@@ -304,13 +304,13 @@ pub(super) async fn rows_of(
     query::plan(context, sql, values).await.map_err(failed)?.collect().await.map_err(failed)
 }
 
-/// What an expression makes of a batch.
+/// Evaluates an expression over a batch.
 pub(super) fn made(expression: &Arc<dyn PhysicalExpr>, batch: &RecordBatch) -> Result<ArrayRef> {
     let made = expression.evaluate(batch).and_then(|value| value.into_array(batch.num_rows()));
     made.map_err(|e| EngineError::plan("rows in order", e))
 }
 
-/// The numbers of a column of counts of small batches.
+/// The numbers in a column of small batches of counts.
 pub(super) fn counts(step: &str, batches: &[RecordBatch], column: usize) -> Result<Vec<u64>> {
     let numbers = batches.iter().map(|batch| crate::report::whole_numbers(step, batch.column(column)));
     Ok(numbers.collect::<Result<Vec<_>>>()?.concat())

@@ -1,7 +1,7 @@
-//! Cells of a search's files, and its sort keys: one column each, out of a document's column and a path.
+//! Cells of a search's files, and its sort keys: each is a column, derived from a document's column and a path.
 #![expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types, and documents few of them")]
 
-use super::flatten::{Target, Values, index, values};
+use super::flatten::{PathValues, Target, index, values};
 use crate::functions::texts_type;
 use chrono::{DateTime, SecondsFormat};
 use datafusion::arrow::array::{
@@ -16,14 +16,14 @@ use muster_sources::LIST_ITEM_FIELD;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-/// What becomes of the values at a path.
+/// How the values at a path are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Use {
-    /// A cell: the value itself, a list of texts where there may be several, objects as they are.
+    /// In a cell: the value itself, a list of texts if there may be several values, objects unchanged.
     Cell,
-    /// A key to sort by, ascending: the least value of a row.
+    /// As an ascending sort key: the smallest value of a row.
     Least,
-    /// A key to sort by, descending: the greatest value of a row.
+    /// As a descending sort key: the greatest value of a row.
     Greatest,
 }
 
@@ -39,7 +39,7 @@ pub(super) struct CellFunction {
 }
 
 impl CellFunction {
-    /// `path` is what stands after the column's name; `target` where it leads.
+    /// `path` is the part of the name after the column; `target` describes the values at the path.
     pub(super) fn new(name: String, path: &str, target: &Target, usage: Use) -> Self {
         Self {
             name,
@@ -83,7 +83,7 @@ impl ScalarUDFImpl for CellFunction {
 }
 
 impl CellFunction {
-    /// The cells for a column.
+    /// Computes the cells for a column.
     ///
     /// # Errors
     /// When the column is not of the type that the path was made for.
@@ -93,13 +93,13 @@ impl CellFunction {
         Ok(cast(&made, &self.return_type(&[])?)?)
     }
 
-    fn of(&self, found: Values, rows: usize) -> Result<ArrayRef> {
+    fn of(&self, found: PathValues, rows: usize) -> Result<ArrayRef> {
         match (self.usage, is_object(&self.leaf)) {
             (Use::Cell, true) if self.many => Ok(found.into_list()),
             (Use::Cell, false) if self.many => {
-                let Values { offsets, values } = found;
+                let PathValues { offsets, values } = found;
                 let values = texts(&values)?;
-                Ok(Values { offsets, values }.into_list())
+                Ok(PathValues { offsets, values }.into_list())
             }
             (Use::Least | Use::Greatest, true) => Ok(new_null_array(&DataType::Null, rows)),
             (Use::Cell, true) => Ok(referenced(&chosen(&found, Ordering::Less)?)),
@@ -113,7 +113,7 @@ fn is_object(leaf: &DataType) -> bool {
     matches!(leaf, DataType::Struct(_) | DataType::Map(_, _))
 }
 
-/// Objects, where those that hold nothing are null: a reference that is missing is no object.
+/// Objects, with null in place of objects without any value: a missing reference is not an object.
 fn referenced(objects: &ArrayRef) -> ArrayRef {
     match objects.as_struct_opt() {
         Some(object) => {
@@ -124,7 +124,7 @@ fn referenced(objects: &ArrayRef) -> ArrayRef {
     }
 }
 
-/// Which rows hold a value, somewhere in them.
+/// Which rows have a value at any depth.
 fn holds(values: &ArrayRef) -> BooleanBuffer {
     let rows = values.len();
     let there = values.nulls().map_or_else(|| BooleanBuffer::new_set(rows), |nulls| nulls.inner().clone());
@@ -137,8 +137,8 @@ fn holds(values: &ArrayRef) -> BooleanBuffer {
     }
 }
 
-/// One value of each row: the one that is `wanted` against all others.
-fn chosen(found: &Values, wanted: Ordering) -> Result<ArrayRef> {
+/// The smallest or greatest value of each row. `wanted` is its order relative to the others.
+fn chosen(found: &PathValues, wanted: Ordering) -> Result<ArrayRef> {
     if found.offsets.windows(2).all(|row| row[1] - row[0] == 1) {
         return Ok(Arc::clone(&found.values));
     }
@@ -155,7 +155,7 @@ fn chosen(found: &Values, wanted: Ordering) -> Result<ArrayRef> {
     Ok(take(&found.values, &rows, None)?)
 }
 
-/// Values as texts, as a cell would show each of them.
+/// Values as texts, as a cell shows them.
 fn texts(values: &ArrayRef) -> Result<ArrayRef> {
     match values.data_type() {
         DataType::Timestamp(TimeUnit::Microsecond, _) => {

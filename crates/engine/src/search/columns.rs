@@ -1,4 +1,4 @@
-//! The columns of a search's file and its sort keys, out of the names that were asked for.
+//! The columns of a search's file and its sort keys, from the requested names.
 
 use super::cells::{CellFunction, Use};
 use super::fields::DocumentFields;
@@ -14,26 +14,26 @@ use muster_sources::DocumentType;
 use muster_sources::documents::default_columns;
 use std::sync::Arc;
 
-/// What a name ends with whose list is spread.
+/// Suffix of a name whose list is spread.
 const SPREAD: &str = ".spread";
 
 /// A cell of one document.
 enum Cell {
-    /// A column of the table as it is.
+    /// A column of the table, unchanged.
     Column(String, DataType),
     /// A value inside a column.
     Inside { column: String, path: String, target: Target },
-    /// Nothing: no such field.
+    /// An empty cell: there is no such field.
     Empty,
 }
 
-/// A list that is spread, with what is shown of its elements.
+/// A list that is spread, and the shown fields of its elements.
 struct SpreadList {
     name: String,
     elements: Vec<(String, Target)>,
 }
 
-/// What a file shows of a type of document.
+/// The shown columns of a type of document.
 pub(super) struct Selection {
     cells: Vec<Cell>,
     spreads: Vec<SpreadList>,
@@ -42,7 +42,7 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    /// The columns that `names` ask for, or the type's own.
+    /// The columns that `names` requests, or the type's default columns.
     pub(super) fn of(document_type: DocumentType, fields: &DocumentFields, names: &[String]) -> Self {
         let own: Vec<String>;
         let names = if names.is_empty() {
@@ -74,7 +74,7 @@ impl Selection {
         self.spreads.iter().map(|spread| spread.name.as_str()).collect()
     }
 
-    /// The cells as expressions over the table's columns.
+    /// The cells, as expressions over the table's columns.
     pub(super) fn cells(&self) -> Vec<Expr> {
         let cells = self.cells.iter().enumerate();
         cells
@@ -89,7 +89,7 @@ impl Selection {
             .collect()
     }
 
-    /// The schema of the file's batches.
+    /// The schema of the output batches.
     pub(super) fn schema(&self) -> SchemaRef {
         let cells = self.cells.iter().enumerate().map(|(at, cell)| match cell {
             Cell::Column(_, data_type) => data_type.clone(),
@@ -106,7 +106,7 @@ impl Selection {
         ))
     }
 
-    /// The blocks of rows: the list to spread, if any, and how its rows become the file's.
+    /// The blocks of rows: for each, the list to spread, if any, and how rows of the plan become rows of the file.
     pub(super) fn blocks(&self) -> Vec<(Option<&str>, Arrangement)> {
         let (schema, cells) = (self.schema(), self.cells.len());
         if self.spreads.is_empty() {
@@ -139,7 +139,7 @@ fn spread<'a>(fields: &DocumentFields, name: &'a str) -> Option<(&'a str, Fields
     fields.elements(list).map(|elements| (list, elements))
 }
 
-/// Whether a type has a column of this name, a list that is spread included.
+/// Whether a type has a column of this name, including a list to spread.
 pub(super) fn has_column(fields: &DocumentFields, name: &str) -> bool {
     spread(fields, name).is_some() || fields.target(name).is_some()
 }
@@ -157,7 +157,7 @@ fn cell(fields: &DocumentFields, name: &str) -> Cell {
     Cell::Inside { column: column.to_owned(), path: path.to_owned(), target }
 }
 
-/// What is shown of an element: its fields in their order, those of an object in it one by one.
+/// The shown fields of an element, in their order. Fields of a nested object are shown one by one.
 fn shown(elements: &Fields) -> Vec<(String, Target)> {
     let mut paths = Vec::new();
     for field in elements {
@@ -189,7 +189,7 @@ fn output(name: &str, empty: bool) -> OutputColumn {
     }
 }
 
-/// A key's path and whether it ascends.
+/// The path of a key, and whether the key is ascending.
 fn sort_key(name: &str) -> (bool, &str) {
     let (ascending, path) = match name.strip_prefix('-') {
         Some(path) => (false, path),
@@ -204,13 +204,13 @@ pub(super) fn key_path(name: &str) -> &str {
     sort_key(name).1
 }
 
-/// Where a sort key leads; objects have no order.
+/// The values of a sort key; `None` for objects, which have no order.
 pub(super) fn key_target(fields: &DocumentFields, name: &str) -> Option<Target> {
     let found = fields.target(key_path(name))?;
     (!matches!(found.leaf, DataType::Struct(_) | DataType::Map(_, _))).then_some(found)
 }
 
-/// The keys that `names` ask for and that the type has.
+/// The requested keys that the type has.
 pub(super) fn sort_keys(fields: &DocumentFields, names: &[String]) -> Vec<SortKey> {
     let mut keys = Vec::new();
     for name in names {

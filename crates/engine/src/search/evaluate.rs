@@ -1,8 +1,8 @@
-//! Asking values: tests of the search language over whole columns.
+//! Evaluates tests of the search language over whole columns.
 
 use super::fields::Path;
-use super::flatten::{Values, index, split, values};
-use crate::stop::Stop;
+use super::flatten::{PathValues, index, split, values};
+use crate::cancellation::CancelSignal;
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StructArray};
 use datafusion::arrow::buffer::BooleanBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type, TimestampMicrosecondType};
@@ -15,15 +15,15 @@ use std::hash::{Hash, Hasher};
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// Which rows have one value that passes.
-fn any(values: &Values, passing: &BooleanBuffer) -> BooleanBuffer {
+/// Which rows have at least one value that passes.
+fn any(values: &PathValues, passing: &BooleanBuffer) -> BooleanBuffer {
     let offsets = &values.offsets;
     BooleanBuffer::collect_bool(offsets.len() - 1, |row| {
         (index(offsets[row])..index(offsets[row + 1])).any(|at| passing.value(at))
     })
 }
 
-/// Which values pass. What is said of a null means nothing.
+/// Which values pass. The result for a null has no meaning.
 fn passing(values: &ArrayRef, test: &FieldTest) -> Result<BooleanBuffer> {
     let wrong = || exec_datafusion_err!("a test does not fit values of {}", values.data_type());
     match (test, values.data_type()) {
@@ -71,23 +71,23 @@ fn passing(values: &ArrayRef, test: &FieldTest) -> Result<BooleanBuffer> {
     }
 }
 
-/// Objects that are asked, with what was reached in them already: many tests ask the same paths.
+/// The objects under test, with a cache of the values at paths, because many tests use the same paths.
 struct Asked<'a> {
     objects: &'a StructArray,
-    stop: &'a Stop,
-    reached: RefCell<HashMap<&'a str, Rc<Values>>>,
+    signal: &'a CancelSignal,
+    reached: RefCell<HashMap<&'a str, Rc<PathValues>>>,
 }
 
 /// Which of these objects satisfy a predicate over their fields.
 ///
 /// # Errors
-/// The predicate is not of these objects, or the run is over.
+/// When the predicate does not fit these objects, or the run is over.
 pub(super) fn satisfies(
     objects: &StructArray,
     predicate: &Predicate<Path>,
-    stop: &Stop,
+    signal: &CancelSignal,
 ) -> Result<BooleanBuffer> {
-    Asked { objects, stop, reached: RefCell::default() }.satisfy(predicate)
+    Asked { objects, signal, reached: RefCell::default() }.satisfy(predicate)
 }
 
 impl<'a> Asked<'a> {
@@ -126,7 +126,7 @@ impl<'a> Asked<'a> {
             }
             Predicate::Nested { path, element } => {
                 let elements = self.values(path)?;
-                let satisfied = satisfies(elements.values.as_struct(), element, self.stop)?;
+                let satisfied = satisfies(elements.values.as_struct(), element, self.signal)?;
                 Ok(any(&elements, &satisfied))
             }
         }
@@ -134,7 +134,7 @@ impl<'a> Asked<'a> {
 
     /// Which objects have a value at a path that passes.
     fn passes(&self, path: &'a str, test: &FieldTest) -> Result<BooleanBuffer> {
-        self.stop.check()?;
+        self.signal.check()?;
         let (name, rest) = split(path);
         let column = column(self.objects, name)?;
         if rest.is_empty() && !matches!(column.data_type(), DataType::List(_)) {
@@ -149,7 +149,7 @@ impl<'a> Asked<'a> {
         Ok(any(&found, &passing))
     }
 
-    fn values(&self, path: &'a str) -> Result<Rc<Values>> {
+    fn values(&self, path: &'a str) -> Result<Rc<PathValues>> {
         if let Some(known) = self.reached.borrow().get(path) {
             return Ok(Rc::clone(known));
         }
@@ -166,26 +166,31 @@ fn column<'a>(objects: &'a StructArray, name: &str) -> Result<&'a ArrayRef> {
         .ok_or_else(|| exec_datafusion_err!("an object has no field {name:?}: expected one"))
 }
 
-/// `search_N(column, column, ...)`: a predicate over columns of documents as a function. Never null.
+/// `search_N(column, column, ...)`: a predicate over columns of documents as a function. It never returns null.
 #[derive(Debug)]
 pub(super) struct PredicateFunction {
-    /// One name in one plan.
+    /// Unique name within a plan.
     name: String,
     columns: Vec<String>,
     predicate: Predicate<Path>,
-    stop: Stop,
+    signal: CancelSignal,
     signature: Signature,
 }
 
 impl PredicateFunction {
-    /// `columns` are the names of the arguments, in their order.
-    pub(super) fn new(name: String, columns: Vec<String>, predicate: Predicate<Path>, stop: Stop) -> Self {
+    /// `columns` has the names of the arguments, in their order.
+    pub(super) fn new(
+        name: String,
+        columns: Vec<String>,
+        predicate: Predicate<Path>,
+        signal: CancelSignal,
+    ) -> Self {
         let signature = Signature::any(columns.len(), Volatility::Immutable);
-        Self { name, columns, predicate, stop, signature }
+        Self { name, columns, predicate, signal, signature }
     }
 }
 
-// A name stands for one predicate in one plan.
+// Within one plan, a name identifies one predicate.
 impl PartialEq for PredicateFunction {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
@@ -219,11 +224,11 @@ impl ScalarUDFImpl for PredicateFunction {
             .iter()
             .map(|column| column.to_array(arguments.number_rows))
             .collect::<Result<Vec<_>>>()?;
-        // The types as they come: texts may be views.
+        // Keep the types of the input: texts may be views.
         let fields = self.columns.iter().zip(&columns);
         let fields = fields.map(|(name, column)| Field::new(name, column.data_type().clone(), true));
         let documents = StructArray::try_new(fields.collect(), columns, None)?;
-        let found = satisfies(&documents, &self.predicate, &self.stop)?;
+        let found = satisfies(&documents, &self.predicate, &self.signal)?;
         Ok(ColumnarValue::Array(Arc::new(BooleanArray::new(found, None))))
     }
 }
@@ -232,7 +237,7 @@ impl ScalarUDFImpl for PredicateFunction {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
-    use crate::stop::Running;
+    use crate::cancellation::RunGuard;
     use datafusion::arrow::array::StringArray;
 
     #[test]
@@ -240,10 +245,13 @@ mod tests {
         let names: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None]));
         let objects = StructArray::try_from(vec![("name", names)]).unwrap();
         let predicate = Predicate::Test { fields: ["name".to_owned()].into(), test: FieldTest::Exists };
-        let running = Running::default();
-        let stop = running.stop();
-        assert_eq!(satisfies(&objects, &predicate, &stop).unwrap().iter().collect::<Vec<_>>(), [true, false]);
+        let running = RunGuard::default();
+        let signal = running.signal();
+        assert_eq!(
+            satisfies(&objects, &predicate, &signal).unwrap().iter().collect::<Vec<_>>(),
+            [true, false]
+        );
         drop(running);
-        assert!(satisfies(&objects, &predicate, &stop).is_err());
+        assert!(satisfies(&objects, &predicate, &signal).is_err());
     }
 }

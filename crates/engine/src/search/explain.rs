@@ -1,11 +1,11 @@
-//! What a query means, for people: its fields, which of them there are, and what a scan is told.
+//! Explains a query for people: its fields, which of them exist, and which comparisons a scan can use.
 
 use super::column_of;
 use super::fields::{DocumentFields, Path};
 use super::filter::{Compiler, columns};
-use super::remarks::{Known, Warnings};
+use super::warnings::{SearchedFields, Warnings};
+use crate::cancellation::CancelSignal;
 use crate::error::{EngineError, Result};
-use crate::stop::Stop;
 use chrono::{DateTime, Utc};
 use muster_querystring::matching::{FieldKind, Lowering, Predicate, Resolver, tokens_lower_case};
 use muster_querystring::{Clause, Expression, Query, Value};
@@ -16,37 +16,37 @@ use std::collections::HashSet;
 /// A query explained.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
-    /// The query as it was understood, in the language itself.
+    /// The parsed query, written in the query language.
     pub canonical: String,
     /// The tree, one line for each node, indented by two spaces a level.
     pub tree: Vec<String>,
-    /// Each type of document.
+    /// One explanation for each type of document.
     pub indices: Vec<IndexExplanation>,
-    /// What no type of document can have, as the result of a search over all of them says it.
+    /// Names and values that no type of document can have, in the words of the warnings of a search over all types.
     pub warnings: Vec<String>,
 }
 
 /// A query over one type of document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct IndexExplanation {
-    /// The index.
+    /// Name of the index.
     pub index: &'static str,
-    /// Fields that the query names and the type has.
+    /// Fields in the query that the type has.
     pub fields: Vec<String>,
-    /// Fields that the query names and the type does not have: they match nothing.
+    /// Fields in the query that the type does not have. They match nothing.
     pub unknown: Vec<String>,
-    /// Columns of the table that are read to decide.
+    /// Columns of the table that the search reads.
     pub columns: Vec<String>,
-    /// Comparisons by which a scan can leave out pieces of files.
+    /// Comparisons with which a scan can skip parts of files.
     pub pushed: Vec<String>,
-    /// Whether no document of this type can match, whatever it holds.
+    /// Whether no document of this type can match, whatever its content.
     pub nothing: bool,
 }
 
 /// Explains a query without data.
 ///
 /// # Errors
-/// `Invalid` for a query that cannot be read or run.
+/// `Invalid` for a query that cannot be parsed or run.
 pub fn explain(text: &str, now: DateTime<Utc>) -> Result<Explanation> {
     let query = muster_querystring::parse(text).map_err(|e| EngineError::Invalid(e.to_string()))?;
     let mut named = Vec::new();
@@ -62,7 +62,7 @@ pub fn explain(text: &str, now: DateTime<Utc>) -> Result<Explanation> {
         let predicate = lowering.predicate(fields).map_err(|error| {
             EngineError::Invalid(format!("column {}: {error}", column_of(text, error.span.start)))
         })?;
-        let mut compiler = Compiler::new(schema.clone(), Stop::default());
+        let mut compiler = Compiler::new(schema.clone(), CancelSignal::default());
         compiler.compile(&predicate);
         let (known, unknown): (Vec<_>, Vec<_>) = named.iter().partition(|name| name.exists(fields));
         indices.push(IndexExplanation {
@@ -75,12 +75,12 @@ pub fn explain(text: &str, now: DateTime<Utc>) -> Result<Explanation> {
         });
     }
     let mut warnings = Warnings::default();
-    Known::new(&types, None).of_query(text, &query, now, &mut warnings);
+    SearchedFields::new(&types, None).of_query(text, &query, now, &mut warnings);
     let warnings = warnings.texts();
     Ok(Explanation { canonical: query.to_string(), tree, indices, warnings })
 }
 
-/// A field, or an array where `field` is absent.
+/// A field, or an array if `field` is `None`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Name {
     array: Option<String>,
@@ -108,7 +108,7 @@ impl Name {
     }
 }
 
-/// The names of a query, each once and in its order.
+/// The names in a query, each once, in their order.
 fn names(clauses: &[Clause], array: Option<&str>, found: &mut Vec<Name>, known: &mut HashSet<Name>) {
     for clause in clauses {
         let name = |field: Option<&str>, array: Option<&str>| Name {
@@ -177,7 +177,7 @@ fn draw_list(clauses: &[Clause], array: Option<&str>, types: &Types, level: usiz
     }
 }
 
-/// Whether a field of this name is cut into words in some type of document.
+/// Whether a field of this name is analysed (split into words) in some type of document.
 fn is_analysed(name: Option<&str>, array: Option<&str>, types: &Types) -> bool {
     let Some(name) = name else { return true };
     types.iter().any(|(_, fields)| {
@@ -186,11 +186,11 @@ fn is_analysed(name: Option<&str>, array: Option<&str>, types: &Types) -> bool {
     })
 }
 
-/// What an analysed field makes of a term, where that is not the one word that was written.
+/// The words of a term in an analysed field, if they are not just the term itself.
 fn words(value: &Value) -> Option<String> {
     let Value::Term(text) = value else { return None };
     match &tokens_lower_case(text)[..] {
-        [] => Some(", in which there is no word: it is left out".into()),
+        [] => Some(", which has no word: it is left out".into()),
         [_] => None,
         words => {
             let words: Vec<_> = words.iter().map(|word| format!("{word:?}")).collect();

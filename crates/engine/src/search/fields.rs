@@ -1,4 +1,4 @@
-//! The fields of a type of document as the search language asks for them.
+//! The fields of a type of document, for the search language.
 #![expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types, and documents few of them")]
 
 use super::flatten::{Target, fits, target};
@@ -19,7 +19,7 @@ impl DocumentFields {
         Self { document: Arc::new(Field::new("document", document, false)) }
     }
 
-    /// Where a path leads, if it leads anywhere.
+    /// The values at a path, if it exists.
     pub(super) fn target(&self, path: &str) -> Option<Target> {
         if path.is_empty() { None } else { target(&self.document, path) }
     }
@@ -32,7 +32,7 @@ impl DocumentFields {
         }
     }
 
-    /// Every field of a document by its whole name, those of elements with the path of their list before them; a
+    /// The full name of every field of a document. The name of an element's field starts with the path of its list. A
     /// free map ends in `*`.
     pub(super) fn names(&self) -> Vec<String> {
         leaves(&self.scope(None)).into_iter().map(|leaf| leaf.path).collect()
@@ -47,7 +47,7 @@ impl DocumentFields {
     }
 }
 
-/// A path to values; in a free map its last part may be a pattern.
+/// A path to values. In a free map, the last part may be a pattern.
 pub(super) type Path = String;
 
 impl Resolver for DocumentFields {
@@ -76,7 +76,7 @@ impl Resolver for DocumentFields {
 
     fn unnamed(&self, array: Option<&str>) -> Vec<(Path, FieldKind)> {
         let any = |leaf: Leaf| match leaf.kind {
-            // A word is looked for among words, ids included, as the published service's field of all does.
+            // A word in any field is compared with words, in ids too, as in the published service.
             FieldKind::Keyword | FieldKind::Free => (leaf.path, FieldKind::Text),
             kind @ (FieldKind::Text | FieldKind::Integer | FieldKind::Boolean | FieldKind::Date) => {
                 (leaf.path, kind)
@@ -100,7 +100,7 @@ impl Resolver for DocumentFields {
     }
 }
 
-/// A field that holds values; that of a free map ends with `*`.
+/// A field with values. The name of a free map ends in `*`.
 struct Leaf {
     path: Path,
     kind: FieldKind,
@@ -147,8 +147,8 @@ fn kind(target: &Target) -> Option<FieldKind> {
     }
 }
 
-/// What a pattern may still ask of a key when `map` (`attributes.`) has been read: one pattern for each way in
-/// which its stars can take up what was read.
+/// What a pattern still requires of a key after it has matched `map` (`attributes.`): one pattern for each way in which
+/// the stars can match that prefix.
 fn rests(pattern: &str, map: &str) -> Vec<String> {
     let pattern: Vec<char> = pattern.chars().collect();
     let mut states = closed(&pattern, vec![0]);
@@ -164,7 +164,7 @@ fn rests(pattern: &str, map: &str) -> Vec<String> {
         states = closed(&pattern, next);
     }
     let rest = |state: usize| pattern[state..].iter().collect::<String>();
-    // A star that still stands takes up all that the state behind it could.
+    // A star that is still active can match everything that the state after it could.
     let mut rests: Vec<String> =
         states.iter().map(|state| rest(*state)).filter(|rest| !rest.is_empty()).collect();
     rests.sort();
@@ -175,7 +175,7 @@ fn rests(pattern: &str, map: &str) -> Vec<String> {
     rests
 }
 
-/// The states with those behind their stars.
+/// The states, and the states that follow their stars.
 fn closed(pattern: &[char], mut states: Vec<usize>) -> Vec<usize> {
     let mut at = 0;
     while let Some(state) = states.get(at).copied() {

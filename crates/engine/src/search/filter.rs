@@ -1,15 +1,15 @@
-//! A query's predicate as an expression over the columns of a document table.
+//! Compiles a query's predicate into an expression over the columns of a document table.
 //!
-//! Numbers, dates, booleans and whole texts of a document itself become comparisons, by which a scan can leave
-//! out whole pieces of a file; what else is asked of a few columns becomes a function of each, so that a scan reads no
-//! other. What asks many columns, as a word in any field does, and what has many parts, becomes one function of all
-//! of them: the number of expressions has a bound, whatever the query. Every expression here is true or false and
+//! Tests of numbers, dates, booleans and whole texts in a document itself become comparisons, with which a scan can
+//! skip parts of a file. Other tests of a few columns become a function of each column, so the scan reads no other
+//! columns. Tests of many columns (such as a word in any field) and predicates with many parts become one function of
+//! all their columns. So the number of expressions is bounded, whatever the query. Every expression is true or false,
 //! never null.
 
 use super::evaluate::PredicateFunction;
 use super::fields::Path;
 use super::flatten::split;
-use crate::stop::Stop;
+use crate::cancellation::CancelSignal;
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::ScalarUDF;
@@ -17,23 +17,23 @@ use datafusion::prelude::{Expr, ident, lit};
 use muster_querystring::matching::{FieldTest, Predicate, TextBounds};
 use std::collections::HashSet;
 
-/// Columns that one part may ask and still be a function of each of them.
+/// Most columns of a part that is compiled to a function of each column.
 const COLUMNS_MAX: usize = 4;
-/// Parts of one list that are expressions of their own; the others are one function.
+/// Most parts of a list that become expressions of their own. The other parts become one function.
 const PARTS_MAX: usize = 16;
 
-/// Compiles predicates; the functions of one plan have names of their own.
+/// Compiles predicates. The functions of one plan have unique names.
 pub(super) struct Compiler {
     schema: SchemaRef,
-    stop: Stop,
+    signal: CancelSignal,
     functions: usize,
-    /// What a scan is told in comparisons, for people.
+    /// Comparisons that a scan can use, for people.
     pub(super) pushed: Vec<String>,
 }
 
 impl Compiler {
-    pub(super) fn new(schema: SchemaRef, stop: Stop) -> Self {
-        Self { schema, stop, functions: 0, pushed: Vec::new() }
+    pub(super) fn new(schema: SchemaRef, signal: CancelSignal) -> Self {
+        Self { schema, signal, functions: 0, pushed: Vec::new() }
     }
 
     /// The expression that is true for the rows that satisfy `predicate`.
@@ -82,15 +82,15 @@ impl Compiler {
             };
             let question = Predicate::Test { fields: paths.into(), test: test.clone() };
             found.push(match compared {
-                Some(Compared::Whole(expression)) => expression,
-                Some(Compared::Around(expression)) => expression.and(self.asked(&question)),
+                Some(Comparison::Whole(expression)) => expression,
+                Some(Comparison::Around(expression)) => expression.and(self.asked(&question)),
                 None => self.asked(&question),
             });
         }
         found.into_iter().reduce(Expr::or).unwrap_or_else(|| lit(false))
     }
 
-    /// The whole predicate as a function of the columns that it reads.
+    /// The whole predicate as a function of its columns.
     pub(super) fn asked(&mut self, predicate: &Predicate<Path>) -> Expr {
         let columns = columns(predicate, &self.schema);
         if columns.is_empty() {
@@ -99,11 +99,11 @@ impl Compiler {
         self.functions += 1;
         let name = format!("search_{}", self.functions);
         let arguments = columns.iter().map(ident).collect();
-        let function = PredicateFunction::new(name, columns, predicate.clone(), self.stop.clone());
+        let function = PredicateFunction::new(name, columns, predicate.clone(), self.signal.clone());
         ScalarUDF::from(function).call(arguments)
     }
 
-    fn compared(&mut self, column: &str, test: &FieldTest) -> Option<Compared> {
+    fn compared(&mut self, column: &str, test: &FieldTest) -> Option<Comparison> {
         let field = self.schema.field_with_name(column).ok()?;
         let there = || ident(column).is_not_null();
         let compared = match (test, field.data_type()) {
@@ -112,12 +112,12 @@ impl Compiler {
                 DataType::Utf8 | DataType::Int64 | DataType::Boolean | DataType::Timestamp(_, _),
             ) => {
                 self.pushed.push(format!("{column} is not null"));
-                Compared::Whole(there())
+                Comparison::Whole(there())
             }
             (FieldTest::Number(test), DataType::Int64) => {
                 self.pushed.push(format!("{column} from {} to {}", test.least, test.greatest));
                 let (least, greatest) = (lit(test.least), lit(test.greatest));
-                Compared::Whole(there().and(ident(column).gt_eq(least)).and(ident(column).lt_eq(greatest)))
+                Comparison::Whole(there().and(ident(column).gt_eq(least)).and(ident(column).lt_eq(greatest)))
             }
             (FieldTest::Date(test), DataType::Timestamp(_, zone)) => {
                 self.pushed.push(format!(
@@ -125,7 +125,7 @@ impl Compiler {
                     test.range.first.map_or_else(|| "any".to_owned(), |first| first.to_string()),
                     test.range.last.map_or_else(|| "any".to_owned(), |last| last.to_string())
                 ));
-                // A millisecond holds a thousand microseconds.
+                // A millisecond has a thousand microseconds.
                 let time = |at: i64, part: i64| {
                     let micros = at.saturating_mul(1_000).saturating_add(part);
                     lit(ScalarValue::TimestampMicrosecond(Some(micros), zone.clone()))
@@ -137,7 +137,7 @@ impl Compiler {
                 if let Some(last) = test.range.last {
                     expression = expression.and(ident(column).lt_eq(time(last, 999)));
                 }
-                Compared::Whole(expression)
+                Comparison::Whole(expression)
             }
             (FieldTest::Text(test), DataType::Utf8) => {
                 let TextBounds { lower, upper } = test.bounds()?;
@@ -159,7 +159,7 @@ impl Compiler {
                         _ => left.lt(limit),
                     });
                 }
-                Compared::Around(expression)
+                Comparison::Around(expression)
             }
             (
                 FieldTest::Exists
@@ -175,22 +175,22 @@ impl Compiler {
     }
 }
 
-/// What comparisons say of a test.
-enum Compared {
-    /// All of it.
+/// A test as comparisons.
+enum Comparison {
+    /// The comparison is equivalent to the test.
     Whole(Expr),
-    /// A wider one: the test itself has to be asked too.
+    /// The comparison matches more than the test, so the test must also be evaluated.
     Around(Expr),
 }
 
-/// Whether a part asks more columns than can be expressions of their own.
+/// Whether a part has too many columns for functions of single columns.
 fn is_wide(predicate: &Predicate<Path>) -> bool {
     let mut names = HashSet::new();
     collect(predicate, &mut names);
     names.len() > COLUMNS_MAX
 }
 
-/// Names of the columns that a predicate reads, each once.
+/// Names of the columns of a predicate, each once.
 pub(super) fn columns(predicate: &Predicate<Path>, schema: &SchemaRef) -> Vec<String> {
     let mut names = HashSet::new();
     collect(predicate, &mut names);
@@ -220,13 +220,13 @@ mod tests {
     use muster_sources::DocumentType;
     use muster_sources::documents::schema;
 
-    /// How many functions a query becomes, and what a scan is told.
+    /// The number of functions of a compiled query, and its comparisons.
     fn compiled(query: &str) -> (usize, Vec<String>) {
         let schema = schema(DocumentType::Identities);
         let fields = DocumentFields::new(&schema);
         let query = parse(query).expect("a query");
         let predicate = lower(&query, &fields, DateTime::UNIX_EPOCH).expect("nothing complex");
-        let mut compiler = Compiler::new(schema, Stop::default());
+        let mut compiler = Compiler::new(schema, CancelSignal::default());
         compiler.compile(&predicate);
         (compiler.functions, compiler.pushed)
     }
@@ -237,7 +237,7 @@ mod tests {
             (0..count).map(|number| format!("{before}w{number}")).collect::<Vec<_>>().join(between)
         };
         assert_eq!(compiled("name:a AND lastName:b").0, 2);
-        // Many words over the same fields are one test, and many tests that have to hold are one function.
+        // Many words over the same fields are one test. Many tests that must all hold are one function.
         assert_eq!(compiled(&words(1_000, "", " ")).0, 1);
         assert_eq!(compiled(&words(1_000, "", " AND ")).0, 1);
         assert_eq!(compiled(&words(1_000, "name:", " ")).0, 1);

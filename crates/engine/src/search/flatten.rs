@@ -1,10 +1,10 @@
-//! Reaching into documents: from a column and a path to the values that stand there.
+//! Reads values in documents: from a column and a path to the values at the path.
 //!
-//! A path is a field's name with dots (`accounts.source.name`). Every array on the way is entered, so that one
-//! row may give many values. In a free map what is left of the path is the key, dots included; a `*` in it
-//! stands for any characters.
+//! A path is a field's name with dots (`accounts.source.name`). It continues into every element of an array, so a row
+//! can have many values. In a free map, the rest of the path is the key, including dots; a `*` in it matches any
+//! characters.
 //!
-//! Texts come as they lie in the table, which may be as views; nothing is converted on the way.
+//! Texts keep the type of the table, which may be views. Nothing is converted.
 #![expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types, and documents few of them")]
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, UInt32Array};
@@ -14,29 +14,29 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, exec_datafusion_err};
 use std::sync::Arc;
 
-/// What a path leads to.
+/// What a path refers to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Target {
     /// The type of a value; never a list.
     pub(super) leaf: DataType,
-    /// Whether a row may have several values.
+    /// Whether a row can have several values.
     pub(super) many: bool,
     /// Whether the path leads into a free map.
     pub(super) free: bool,
-    /// Metadata of the field that the path ends at.
+    /// The field at the end of the path, with its metadata.
     pub(super) field: FieldRef,
 }
 
-/// The first name of a path and what is left of it.
+/// The first name of a path, and the rest.
 pub(super) fn split(path: &str) -> (&str, &str) {
     path.split_once('.').unwrap_or((path, ""))
 }
 
-/// Where `path` leads from a field, or `None` where there is no such field.
+/// The values at `path` below a field; `None` if there is no such field.
 pub(super) fn target(field: &FieldRef, path: &str) -> Option<Target> {
     match field.data_type() {
         DataType::List(item) => target(item, path).map(|found| Target {
-            // The list itself carries what is said about its texts.
+            // The list has the metadata that describes its texts.
             field: if path.is_empty() { Arc::clone(field) } else { Arc::clone(&found.field) },
             many: true,
             ..found
@@ -57,7 +57,7 @@ pub(super) fn target(field: &FieldRef, path: &str) -> Option<Target> {
     }
 }
 
-/// Whether a key fits a name in which `*` stands for any characters.
+/// Whether a key matches a name in which `*` matches any characters.
 pub(super) fn fits(name: &str, key: &str) -> bool {
     let mut parts = name.split('*');
     let first = parts.next().unwrap_or_default();
@@ -73,13 +73,13 @@ pub(super) fn fits(name: &str, key: &str) -> bool {
     rest.ends_with(last)
 }
 
-/// The values of each row: row `n` has those from `offsets[n]` to `offsets[n + 1]`. No value is null.
-pub(super) struct Values {
+/// The values of each row: row `n` has the values from `offsets[n]` to `offsets[n + 1]`. No value is null.
+pub(super) struct PathValues {
     pub(super) offsets: OffsetBuffer<i32>,
     pub(super) values: ArrayRef,
 }
 
-impl Values {
+impl PathValues {
     fn none(rows: usize, leaf: &DataType) -> Self {
         Self {
             offsets: OffsetBuffer::new_zeroed(rows),
@@ -87,20 +87,21 @@ impl Values {
         }
     }
 
-    /// The values as one list for each row; a row without any has a null.
+    /// The values as one list for each row. A row without values has null.
     pub(super) fn into_list(self) -> ArrayRef {
         let lengths = self.offsets.lengths().map(|length| length > 0).collect::<Vec<_>>();
         let item = Field::new(muster_sources::LIST_ITEM_FIELD, self.values.data_type().clone(), true);
         Arc::new(ListArray::new(Arc::new(item), self.offsets, self.values, Some(NullBuffer::from(lengths))))
     }
 
-    /// Row `n` of the outcome has the values of the rows from `outer[n]` to `outer[n + 1]`, which begin at zero.
+    /// Row `n` of the result has the values of the rows from `outer[n]` to `outer[n + 1]`. The offsets in `outer` begin
+    /// at zero.
     fn regrouped(self, outer: &[i32]) -> Self {
         let offsets: Vec<i32> = outer.iter().map(|at| self.offsets[index(*at)]).collect();
         Self { offsets: OffsetBuffer::new(offsets.into()), values: self.values }
     }
 
-    /// Without the values of the rows that `nulls` says are null.
+    /// Removes the values of the rows that are null in `nulls`.
     fn masked(self, nulls: Option<&NullBuffer>) -> Result<Self> {
         let Some(nulls) = nulls.filter(|nulls| nulls.null_count() > 0) else { return Ok(self) };
         let rows = (0..nulls.len()).flat_map(|row| {
@@ -115,16 +116,16 @@ impl Values {
     }
 }
 
-/// An offset as an index.
+/// Converts an offset into an index.
 pub(super) fn index(offset: i32) -> usize {
     usize::try_from(offset).expect("offsets of Arrow lists are not negative")
 }
 
-/// The values at `path` below `array`; the path is known to lead somewhere.
+/// The values at `path` below `array`. The path must exist.
 ///
 /// # Errors
 /// When the array is not of the type that the path was made for.
-pub(super) fn values(array: &ArrayRef, path: &str) -> Result<Values> {
+pub(super) fn values(array: &ArrayRef, path: &str) -> Result<PathValues> {
     match array.data_type() {
         DataType::List(_) => {
             let list = array.as_list::<i32>();
@@ -140,7 +141,7 @@ pub(super) fn values(array: &ArrayRef, path: &str) -> Result<Values> {
                 0 => Arc::clone(array),
                 _ => take(array, &kept, None)?,
             };
-            Ok(Values { offsets, values })
+            Ok(PathValues { offsets, values })
         }
         DataType::Struct(_) => {
             let (name, rest) = split(path);
@@ -155,7 +156,7 @@ pub(super) fn values(array: &ArrayRef, path: &str) -> Result<Values> {
     }
 }
 
-/// A list's offsets from zero, and the part of its items that they mean.
+/// The offsets of a list, starting at zero, and the slice of items that they refer to.
 pub(super) fn entered(list: &ListArray) -> (Vec<i32>, ArrayRef) {
     let offsets = list.value_offsets();
     let (first, last) =
@@ -164,7 +165,7 @@ pub(super) fn entered(list: &ListArray) -> (Vec<i32>, ArrayRef) {
     (offsets.iter().map(|at| at - first).collect(), child)
 }
 
-fn map_values(map: &MapArray, name: &str) -> Result<Values> {
+fn map_values(map: &MapArray, name: &str) -> Result<PathValues> {
     let keys = map.keys();
     let lists = map.values();
     let entries = map.value_offsets();
@@ -183,13 +184,13 @@ fn map_values(map: &MapArray, name: &str) -> Result<Values> {
         let DataType::List(item) = lists.data_type() else {
             return Err(exec_datafusion_err!("a map holds {}: expected lists", lists.data_type()));
         };
-        return Ok(Values::none(map.len(), item.data_type()));
+        return Ok(PathValues::none(map.len(), item.data_type()));
     }
     let outer = OffsetBuffer::<i32>::from_lengths(lengths);
     Ok(values(&take(lists, &taken, None)?, "")?.regrouped(&outer))
 }
 
-/// Whether the key at `at` fits `name`.
+/// Whether the key at `at` matches `name`.
 fn key_fits(keys: &ArrayRef, at: usize, name: &str) -> bool {
     let key = match keys.data_type() {
         DataType::Utf8View => keys.as_string_view().value(at),

@@ -1,11 +1,11 @@
-//! The search language as a start needs it: whether a query can be read and run.
+//! Checks before a task is started whether a query can be parsed and run.
 //!
-//! Why on threads of their own: patterns take computing to check, and many in one query take long. On the threads that
-//! answer requests they would hold up every client and health with it.
+//! Why on threads of their own: checking many patterns takes long. On the threads that answer requests, it would delay
+//! every client and the health check.
 //!
-//! Invariants: at most [`CHECKS_MAX`] queries are checked at a time, however many ask; a place is free only when its
-//! thread is; a check whose request is gone is not begun, and one that has begun ends at its next step of work. (Between two
-//! such looks there is the reading of at most 16 KiB of text, or one test of a value.)
+//! Invariants: at most [`CHECKS_MAX`] queries are checked at a time. A place becomes free only when its thread ends. A
+//! check is not started if its client has disconnected, and a check that is running then ends at its next step. (A step
+//! parses at most 16 KiB of text, or checks one test of a value.)
 
 use async_trait::async_trait;
 use muster_querystring::{matching, parse};
@@ -17,13 +17,13 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::task::AbortOnDropHandle;
 
-/// Queries that are checked at a time.
+/// Queries that are checked at the same time.
 const CHECKS_MAX: usize = 2;
 
-/// How long a start waits until its query can be checked; then it is refused with 503, to be repeated.
+/// How long a start waits until its query can be checked. After that, it is refused with 503 and can be repeated.
 const CHECK_WAIT_MAX: Duration = Duration::from_secs(3);
 
-/// Reads queries with `muster-querystring`.
+/// Parses queries with `muster-querystring`.
 #[derive(Debug, Clone)]
 pub struct SearchLanguage {
     places: Arc<Semaphore>,
@@ -37,7 +37,7 @@ impl Default for SearchLanguage {
 }
 
 impl SearchLanguage {
-    /// A place among those that check.
+    /// Waits for a free place.
     async fn place(&self) -> Result<OwnedSemaphorePermit> {
         let place = tokio::time::timeout(self.wait, self.places.clone().acquire_owned()).await;
         let place =
@@ -46,7 +46,7 @@ impl SearchLanguage {
     }
 }
 
-/// Sets its sign when it is dropped.
+/// Sets its signal when it is dropped.
 #[derive(Default)]
 struct Waiting(Arc<AtomicBool>);
 
@@ -56,8 +56,8 @@ impl Drop for Waiting {
     }
 }
 
-/// Does `work` where it holds up no request, and keeps `place` until it is done. The work is given the sign that nobody
-/// waits for it any more.
+/// Runs `work` on a thread that answers no requests, and keeps `place` until it ends. `work` gets a signal that tells
+/// it when nobody waits for the result.
 async fn on_a_thread(
     place: OwnedSemaphorePermit,
     work: impl FnOnce(&Arc<AtomicBool>) -> Result<()> + Send + 'static,
@@ -102,7 +102,7 @@ mod tests {
         assert!(error.message.contains("11"), "{}", error.message);
     }
 
-    /// This runtime has one thread: a check on it would be the end of the test.
+    /// This runtime has one thread: a check on that thread would block the test.
     #[tokio::test]
     async fn a_check_that_takes_long_holds_up_nobody_and_its_place_is_taken_until_it_ends() {
         let language = SearchLanguage { places: Arc::new(Semaphore::new(1)), wait: Duration::ZERO };
@@ -116,7 +116,7 @@ mod tests {
         has_begun.await.unwrap();
         let refused = language.check("name:a").await.unwrap_err();
         assert_eq!(refused.category, Category::Unavailable);
-        // Its client goes away: the thread still computes, so the place is still taken.
+        // The client disconnects. The thread still computes, so the place is not free.
         long.abort();
         assert!(long.await.unwrap_err().is_cancelled());
         assert_eq!(language.check("name:a").await.unwrap_err().category, Category::Unavailable);
@@ -125,7 +125,7 @@ mod tests {
         patient.check("name:a").await.unwrap();
     }
 
-    /// A check that looks at its sign ends when its request is gone, and its place is free again.
+    /// A check that reads its signal ends when its client has disconnected. Its place becomes free.
     #[tokio::test]
     async fn a_check_is_told_that_its_request_is_gone() {
         let language =

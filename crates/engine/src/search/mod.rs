@@ -1,9 +1,8 @@
-//! A search over the documents of a snapshot: one part for each type of document, each with its plan, its
-//! rows, and an independent count.
+//! A search over the documents of a snapshot. Each type of document has a plan, rows, and an independent count.
 //!
-//! The query's text and meaning are `muster-querystring`'s; here its predicate becomes a plan over one Delta
-//! table for each type. Names that no type has, in the query, as columns or sort keys, are no error: a warning says
-//! so and what it means.
+//! `muster-querystring` parses the query and decides what it means. This module turns the predicate into a plan over
+//! one Delta table for each type. A name that no type has (in the query, as a column or as a sort key) is not an error;
+//! a warning says what it means for the result.
 
 mod cells;
 mod columns;
@@ -13,20 +12,20 @@ mod fields;
 mod filter;
 mod flatten;
 mod language;
-mod remarks;
 mod spread;
+mod warnings;
 
 pub use explain::{Explanation, IndexExplanation, explain};
 pub use language::SearchLanguage;
 
+use crate::cancellation::RunGuard;
 use crate::declared::Table;
 use crate::error::{EngineError, Result};
 use crate::order::{Ordered, SortKey};
 use crate::report::{OutputColumn, single_count};
-use crate::rows::{ReportRows, Shape};
+use crate::rows::{BatchConverter, ReportRows};
 use crate::scope;
 use crate::session::Engine;
-use crate::stop::Running;
 use chrono::{DateTime, Utc};
 use columns::Selection;
 use datafusion::arrow::array::RecordBatch;
@@ -41,29 +40,29 @@ use muster_reports::cover::{Count, Reconciliation};
 use muster_reports::snapshot::SnapshotManifest;
 use muster_sources::DocumentType;
 use muster_sources::documents::schema;
-use remarks::{Known, Warnings};
 use std::sync::Arc;
+use warnings::{SearchedFields, Warnings};
 
-/// What is searched for.
+/// A search request.
 #[derive(Debug, Clone)]
 pub struct SearchRequest {
     /// The query's text.
     pub query: String,
-    /// The types of document to search, by index name; all of them where it is empty or has `*`.
+    /// The types of document to search, by index name. Empty or `*` means all of them.
     pub indices: Vec<String>,
-    /// Columns in file order, `NAME.spread` among them; each type's own where it is empty.
+    /// Columns in file order, such as `NAME.spread`. If there are none, each type has its default columns.
     pub columns: Vec<String>,
     /// `field`, `+field` or `-field`.
     pub sort: Vec<String>,
-    /// What `now` in the query stands for.
+    /// The time that `now` in the query means.
     pub now: DateTime<Utc>,
 }
 
-/// A search ready to run.
+/// A search that is ready to run.
 pub struct SearchPlan {
-    /// One for each type of document that is searched.
+    /// One part for each type of document.
     pub parts: Vec<SearchPart>,
-    /// What a reader must know: names that there are not, and values that no field can hold.
+    /// Warnings for the reader: names that do not exist, and values that no field can have.
     pub warnings: Vec<String>,
 }
 
@@ -77,15 +76,15 @@ pub struct SearchPart {
     filter: Expr,
     selection: Selection,
     order: Vec<SortKey>,
-    running: Arc<Running>,
+    running: Arc<RunGuard>,
 }
 
 impl Engine {
-    /// Plans a search over what `scope` shows of the snapshot.
+    /// Plans a search over the part of the snapshot that `scope` shows.
     ///
     /// # Errors
-    /// `Invalid` for a query that cannot be read or run, an index that there is not, or a snapshot without
-    /// documents; else a failure of the engine.
+    /// `Invalid` for a query that cannot be parsed or run, an unknown index, or a snapshot without documents. Otherwise
+    /// a failure of the engine.
     pub async fn prepare_search(
         self: &Arc<Self>,
         manifest: &SnapshotManifest,
@@ -95,8 +94,8 @@ impl Engine {
         let query =
             muster_querystring::parse(&request.query).map_err(|e| EngineError::Invalid(e.to_string()))?;
         let types = types(&request.indices)?;
-        let running = Arc::new(Running::default());
-        let context = self.session_until(running.stop());
+        let running = Arc::new(RunGuard::default());
+        let context = self.session_until(running.signal());
         let mut parts = Vec::with_capacity(types.len());
         let mut lowering = Lowering::new(&query, request.now);
         let mut searched = Vec::with_capacity(types.len());
@@ -116,7 +115,7 @@ impl Engine {
                     column_of(&request.query, error.span.start)
                 ))
             })?;
-            let filter = filter::Compiler::new(schema(*document_type), running.stop()).compile(&predicate);
+            let filter = filter::Compiler::new(schema(*document_type), running.signal()).compile(&predicate);
             parts.push(SearchPart {
                 engine: Arc::clone(self),
                 context: context.clone(),
@@ -131,14 +130,14 @@ impl Engine {
             searched.push((*document_type, fields));
         }
         let mut warnings = Warnings::default();
-        let known = Known::new(&searched, Some(manifest));
+        let known = SearchedFields::new(&searched, Some(manifest));
         known.of_query(&request.query, &query, request.now, &mut warnings);
         known.of_names(&request.columns, &request.sort, &mut warnings);
         Ok(SearchPlan { parts, warnings: warnings.texts() })
     }
 }
 
-/// The types of document that are asked for, in their order.
+/// The requested types of document, in their order.
 fn types(indices: &[String]) -> Result<Vec<DocumentType>> {
     if indices.is_empty() || indices.iter().any(|index| index == "*") {
         return Ok(DocumentType::ALL.to_vec());
@@ -147,7 +146,7 @@ fn types(indices: &[String]) -> Result<Vec<DocumentType>> {
         if DocumentType::from_index_name(index).is_none() {
             let known: Vec<_> = DocumentType::ALL.iter().map(|known| known.index_name()).collect();
             return Err(EngineError::Invalid(format!(
-                "{index:?} is no index: expected one of {}, or *",
+                "unknown index {index:?}: expected one of {}, or *",
                 known.join(", ")
             )));
         }
@@ -156,7 +155,7 @@ fn types(indices: &[String]) -> Result<Vec<DocumentType>> {
     Ok(DocumentType::ALL.into_iter().filter(asked).collect())
 }
 
-/// The column, counted from one, of a byte offset.
+/// The column of a byte offset, counted from one.
 fn column_of(text: &str, offset: usize) -> usize {
     text.get(..offset).map_or(1, |before| before.chars().count() + 1)
 }
@@ -172,13 +171,13 @@ impl SearchPart {
         &self.selection.columns
     }
 
-    /// Starts the plan: one block of rows, or one for each list that is spread.
+    /// Starts the plan. It has one block of rows, or one for each list that is spread.
     ///
     /// # Errors
     /// When the columns cannot be planned, or the engine has stopped.
     pub fn start(&self) -> Result<ReportRows> {
         let blocks = self.selection.blocks();
-        let mut frames: Vec<(Ordered, Shape)> = Vec::with_capacity(blocks.len());
+        let mut frames: Vec<(Ordered, BatchConverter)> = Vec::with_capacity(blocks.len());
         let schema = self.selection.schema();
         for (list, arrangement) in blocks {
             let frame = self.rows(list)?;
@@ -187,7 +186,7 @@ impl SearchPart {
         ReportRows::start(&self.engine, self.name(), schema, frames)
     }
 
-    /// Matching documents in order: the cells, then the list to spread.
+    /// The matching documents in order: the cells, and then the list to spread.
     fn rows(&self, list: Option<&str>) -> Result<Ordered> {
         let cells = self.selection.cells().into_iter().chain(list.map(ident)).enumerate();
         let shown = cells.map(|(at, cell)| (format!("c{at}"), cell)).collect();
@@ -209,14 +208,14 @@ impl SearchPart {
         }
     }
 
-    /// Counts all documents and those that do not match, by a plan that shares neither comparisons nor columns
-    /// with that of the rows: it reads whole documents and asks the whole predicate of each.
+    /// Counts all documents and those that do not match. The plan shares neither comparisons nor columns with the plan
+    /// of the rows: it reads whole documents and tests each with the whole predicate.
     ///
     /// # Errors
     /// When the plan fails.
     pub async fn reconcile(&self) -> Result<Reconciliation> {
         let asked =
-            filter::Compiler::new(schema(self.document_type), self.running.stop()).asked(&self.predicate);
+            filter::Compiler::new(schema(self.document_type), self.running.signal()).asked(&self.predicate);
         let population = self.one(self.documents()?, count(lit(1))).await?;
         let lists = self.selection.lists();
         let one_if_not = |error| EngineError::plan(self.name(), error);
@@ -236,7 +235,7 @@ impl SearchPart {
                 when(length.clone().gt(lit(1_i64)), length).otherwise(lit(1_i64)).map_err(one_if_not)?;
             let rows = when(asked.clone(), rows).otherwise(lit(0_i64)).map_err(one_if_not)?;
             let rows = self.one(self.documents()?, coalesce(vec![sum(rows), lit(0_i64)])).await?;
-            // The first block has one row for each document anyway.
+            // The first block has at least one row for each document.
             let beyond = if at == 0 { rows.saturating_sub(matching) } else { rows };
             added.push(Count { label: format!("rows of {list}.spread"), rows: beyond });
         }

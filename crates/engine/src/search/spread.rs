@@ -1,7 +1,8 @@
-//! From the rows of a plan to the rows of a file: names for the columns, and one row for each element of a list
-//! that is spread.
+//! Converts the rows of a plan into rows of a file: names the columns, and writes one row for each element of a spread
+//! list.
 //!
-//! With several spreads the rows of each follow one another, a block for each: never a cross product.
+//! If several lists are spread, the rows of each list form a block. The blocks follow one another. They are never
+//! combined into a cross product.
 
 use super::cells::CellFunction;
 use super::flatten::{entered, index};
@@ -12,24 +13,24 @@ use datafusion::arrow::datatypes::SchemaRef;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// Rows of a batch that comes out of a spread, unless one document alone has more elements.
+/// Rows of an output batch. It has more only if a single document has more elements.
 const ROWS_MAX: usize = 8192;
 
-/// How a plan's batch becomes a file's.
+/// How a batch of the plan becomes a batch of the file.
 pub(super) struct Arrangement {
     /// The file's columns: the cells, then those of each spread.
     pub(super) schema: SchemaRef,
-    /// How many columns of the plan are cells; they come first.
+    /// Number of cells. They are the first columns of the plan.
     pub(super) cells: usize,
-    /// The list that is spread here, in the column after the cells.
+    /// The list that is spread in this block. It is the column after the cells.
     pub(super) spread: Option<Spread>,
 }
 
 /// A list that is spread.
 pub(super) struct Spread {
-    /// Columns of other spreads, between the cells and this one's: they stay empty here.
+    /// Number of columns of other spread lists between the cells and this list's columns. They are empty in this block.
     pub(super) before: usize,
-    /// What to show of an element, in file order.
+    /// The shown fields of an element, in file order.
     pub(super) elements: Vec<CellFunction>,
 }
 
@@ -99,7 +100,7 @@ impl Arrangement {
     }
 }
 
-/// Ranges of rows whose elements together are few enough for one batch.
+/// Ranges of rows that have few enough elements for one batch.
 fn pieces(list: &ArrayRef) -> Vec<Range<usize>> {
     let offsets = list.as_list::<i32>().value_offsets();
     let mut pieces = Vec::new();

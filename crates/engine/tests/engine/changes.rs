@@ -1,5 +1,5 @@
-//! A source of which only the changes are read, over a real directory server: its tables are those of an installation
-//! that reads all of it.
+//! Reads only the changes of a real directory server. The tables must equal those of an installation that reads the
+//! whole directory.
 
 use crate::house::House;
 use muster_reports::snapshot::{AggregationMode, SourceRun};
@@ -84,7 +84,7 @@ fn house(slapd: &Slapd, changes: &str) -> House {
     house
 }
 
-/// The run of the directory in the refresh that is made now.
+/// The directory's run in a refresh that is made now.
 fn refresh(house: &mut House) -> SourceRun {
     let outcome = house.refresh();
     let source = outcome.sources.iter().find(|source| source.run.name == "Directory").unwrap();
@@ -96,7 +96,7 @@ fn counts(run: &SourceRun) -> [u64; 5] {
     [run.created, run.updated, run.unchanged, run.missing, run.loaded]
 }
 
-/// What an installation says of the directory's accounts and of those without an owner.
+/// The directory's accounts in an installation, and the accounts without an owner.
 fn reports(house: &House) -> [String; 2] {
     [house.accounts("Directory").csv, house.report("UNCORRELATED_ACCOUNTS", &[]).csv]
 }
@@ -111,7 +111,7 @@ fn a_read_of_changes_comes_to_what_a_read_of_everything_comes_to() {
     refresh(&mut thorough);
     assert_eq!(reports(&sparing), reports(&thorough));
 
-    // One has another owner, one is deleted, one moved away, one renamed, one is new and has an owner.
+    // One account has another owner, one is deleted, one was moved, one was renamed, one is new and has an owner.
     slapd.change(&format!(
         "dn: uid=u1,ou=People,{SUFFIX}\nchangetype: modify\nreplace: employeeNumber\nemployeeNumber: 4\n\n\
          dn: uid=u2,ou=People,{SUFFIX}\nchangetype: delete\n\n\
@@ -133,7 +133,7 @@ fn a_read_of_changes_comes_to_what_a_read_of_everything_comes_to() {
     let owned: Vec<_> = owners.iter().filter(|(_, owner)| !owner.is_empty()).collect();
     assert_eq!(owned, [&("u1", "4"), &("u3", "3"), &("u4", "4"), &("u99", "2")]);
 
-    // Nothing changes in the directory; a person leaves, whose account is not read.
+    // Nothing changes in the directory. A person leaves whose account is not read.
     for house in [&mut sparing, &mut thorough] {
         house.source(HR, "hr.csv", "id,name\n1,One\n2,Two\n4,Four\n");
     }
@@ -142,7 +142,7 @@ fn a_read_of_changes_comes_to_what_a_read_of_everything_comes_to() {
     refresh(&mut thorough);
     assert_eq!(reports(&sparing), reports(&thorough));
 
-    // Everything is read when that is asked for, and changes again after it.
+    // A requested full refresh reads everything. The next refresh reads changes again.
     sparing.full = true;
     let run = refresh(&mut sparing);
     assert_eq!((run.mode, run.read, counts(&run)), (AggregationMode::Full, 19, [0, 0, 19, 0, 19]));
@@ -155,7 +155,7 @@ fn changes_to_accounts_that_are_not_known_are_not_believed() {
     let Some(slapd) = Slapd::start_changeable(SUFFIX, &people()) else { return };
     let mut other = house(&slapd, "[ldap.changes]");
     refresh(&mut other);
-    // As if a snapshot had been mixed up: what is gone on from is there, the accounts are not.
+    // As if a snapshot had been mixed up: the cursor exists, the accounts do not.
     let mut mixed = house(&slapd, "[ldap.changes]");
     let directory = mixed.sources.pop().unwrap();
     mixed.refresh();
@@ -166,7 +166,10 @@ fn changes_to_accounts_that_are_not_known_are_not_believed() {
     let run = refresh(&mut mixed);
     assert_eq!((run.mode, run.complete), (AggregationMode::Partial, false));
     let remark = run.remark.unwrap();
-    assert!(remark.starts_with("19 accounts are said to be unchanged and were not known before"), "{remark}");
+    assert!(
+        remark.starts_with("the source says that 19 accounts are unchanged, but they are not known"),
+        "{remark}"
+    );
     let run = refresh(&mut mixed);
     assert_eq!((run.mode, run.complete, counts(&run)), (AggregationMode::Full, true, [19, 0, 1, 0, 20]));
     let names = |house: &House| house.accounts("Directory").column("nativeIdentity").join(" ");

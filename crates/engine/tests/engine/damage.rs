@@ -1,4 +1,4 @@
-//! Files of tables that a disk lost or changed: nothing is read from them, and a refresh goes on as far as it can.
+//! Files of tables that a disk lost or changed: nothing is read from them, and a refresh continues as far as it can.
 
 use crate::house::{House, block_on};
 use muster_engine::digests::Checked;
@@ -49,7 +49,7 @@ fn flip(path: &PathBuf) {
     std::fs::write(path, content).unwrap();
 }
 
-/// What a report of people says, or why there is none.
+/// The report of people, or the reason why there is none.
 fn people(house: &House) -> Result<Vec<String>, String> {
     let catalogue = Catalogue::built_in();
     let definition = catalogue.get(&ReportId::new("IDENTITIES")).unwrap();
@@ -67,7 +67,7 @@ fn check(house: &House, manifest: &SnapshotManifest) -> Checked {
     block_on(house.engine.check(std::slice::from_ref(manifest))).unwrap()
 }
 
-/// Begins the next refresh as the service does.
+/// Prepares the next refresh as the service does.
 fn go_on(house: &mut House, rebuild: bool) -> Result<Vec<String>, String> {
     let last = Arc::clone(house.manifest.as_ref().unwrap());
     let (last, notes) =
@@ -88,12 +88,16 @@ fn a_flipped_bit_is_found_before_anything_is_read() {
     let path = file_of(&house, "identities");
     let whole = std::fs::read(&path).unwrap();
     flip(&path);
-    // Known to be sound in this process, and read by another for the first time.
+    // This process has found the file intact; another process reads it for the first time.
     assert_eq!(check(&house, house.manifest()).damaged.len(), 1);
     let other = house.opened_anew();
     assert!(other.engine.apparent_damage(other.manifest()).is_none(), "its size is right");
     let error = people(&other).unwrap_err();
-    assert!(error.contains("table \"identities\"") && error.contains("another content"), "{error}");
+    assert!(
+        error.contains("table \"identities\"")
+            && error.contains("does not have the content that was written"),
+        "{error}"
+    );
     assert_eq!(other.engine.apparent_damage(other.manifest()).unwrap().table, "identities");
 
     std::fs::write(&path, whole).unwrap();
@@ -114,7 +118,7 @@ fn a_lost_table_that_sources_give_again_is_made_again() {
         }
         assert_eq!(house.engine.apparent_damage(house.manifest()).unwrap().table, table);
         let notes = go_on(&mut house, false).unwrap();
-        assert!(notes.len() == 1 && notes[0].contains(table) && notes[0].contains("is gone"), "{notes:?}");
+        assert!(notes.len() == 1 && notes[0].contains(table) && notes[0].contains("is missing"), "{notes:?}");
         assert!(check(&house, house.manifest()).damaged.is_empty());
         assert_eq!(people(&house).unwrap(), before);
         assert_eq!(house.manifest().rows["identity_documents"], 3);
@@ -126,12 +130,16 @@ fn what_only_the_tables_know_is_not_dropped_unasked() {
     let mut house = house();
     flip(&file_of(&house, "accounts"));
     let error = go_on(&mut house, false).unwrap_err();
-    for expected in ["table \"accounts\"", "back from a backup", "`muster refresh --rebuild`", "who is gone"]
-    {
+    for expected in [
+        "table \"accounts\"",
+        "back from a backup",
+        "`muster refresh --rebuild`",
+        "which of them were removed",
+    ] {
         assert!(error.contains(expected), "{error}");
     }
     let notes = go_on(&mut house, true).unwrap();
-    assert!(notes[0].contains("it was made again, without since when"), "{notes:?}");
+    assert!(notes[0].contains("the table was written again, without the dates"), "{notes:?}");
     assert!(check(&house, house.manifest()).damaged.is_empty());
     assert_eq!(people(&house).unwrap(), ["Ann", "Bea", "Cid"]);
     assert_eq!((house.manifest().rows["accounts"], house.manifest().rows["identities"]), (3, 3));

@@ -1,12 +1,12 @@
-//! The time of a refresh: now, the one that was asked for, or the one that the data carries.
+//! The time of a refresh: now, the requested time, or the date of the data.
 
 use crate::house::{HR, House};
 use muster_engine::refresh::RefreshOutcome;
 
-/// When the data of March is of.
+/// The date of the data of March.
 const MARCH: &str = "2025-03-31T23:59:59.999+00:00";
 
-/// The house's clock stands on 1 January 2026, an hour later with each refresh.
+/// The clock shows 1 January 2026 at first, and an hour more with each refresh.
 fn house() -> House {
     let mut house = House::new();
     people(&mut house, "2025-03-31", 2);
@@ -14,7 +14,7 @@ fn house() -> House {
     house
 }
 
-/// So many people, in an export that says of each of them when it was made.
+/// An export with this many people, and a date of export in each row.
 fn people(house: &mut House, exported: &str, count: u32) {
     let rows: String = (1..=count).map(|n| format!("{n},N{n},m{n}@x,{exported}\n")).collect();
     let dated = HR.replace("path =", "as_of = { column = \"exported\" }\npath =");
@@ -48,7 +48,7 @@ fn the_newest_date_of_the_data_is_the_snapshots() {
     let february = "2025-02-28T23:59:59.999+00:00";
     assert_eq!(dates(&outcome), [Some(february.to_owned()), Some(MARCH.to_owned())]);
     assert_eq!(created(&house), MARCH);
-    // What the snapshot says is of that time, and so are its runs.
+    // The times in the snapshot and of its runs are that time.
     assert!(
         outcome.sources.iter().all(|s| s.run.started.to_rfc3339() == MARCH && s.run.ended == s.run.started)
     );
@@ -59,7 +59,7 @@ fn the_newest_date_of_the_data_is_the_snapshots() {
     let outcome = house.refresh();
     assert_eq!(created(&house), "2025-04-30T12:00:00+00:00");
     let run = |name: &str| outcome.sources.iter().find(|source| source.run.name == name).unwrap();
-    // That the export is of another day changes nobody.
+    // A new date of export changes no person.
     let hr = &run("HR").run;
     assert_eq!((hr.created, hr.updated, hr.unchanged), (1, 0, 2));
     assert!(run("Apps").carried);
@@ -94,7 +94,7 @@ fn a_snapshot_is_later_than_the_last_one() {
         assert_eq!(error, expected);
         assert_eq!(created(&house), MARCH);
     }
-    // The time that is asked for decides, and the data keeps its own.
+    // The requested time decides. The data keeps its own date.
     house.as_of = Some("2025-06-30T00:00:00Z".parse().unwrap());
     let outcome = house.refresh();
     assert_eq!(created(&house), "2025-06-30T00:00:00+00:00");
@@ -129,14 +129,14 @@ fn data_of_a_time_to_come_fails_its_source_and_today_is_now() {
     let expected = "its data is as of 2026-01-02T23:59:59.999+00:00: expected no time to come";
     assert_eq!(failures, [None, Some(expected)]);
     assert!(outcome.manifest.is_none());
-    // The other source goes on without it, and has a date.
+    // The other source continues without it, and has a date.
     house.publish_incomplete = true;
     house.refresh();
     assert_eq!(created(&house), "2025-02-28T23:59:59.999+00:00");
     people(&mut house, "2026-01-01", 2);
     house.refresh();
     assert_eq!(created(&house), "2026-01-01T03:00:00+00:00");
-    // Asked for, today is now, too.
+    // Today as the requested date means now, too.
     house.as_of = Some("2026-01-01T23:59:59.999Z".parse().unwrap());
     house.refresh();
     assert_eq!(created(&house), "2026-01-01T04:00:00+00:00");

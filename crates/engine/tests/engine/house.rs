@@ -1,4 +1,4 @@
-//! A throw-away installation of the engine: sources as files, refresh, reports as CSV text.
+//! A temporary installation of the engine: sources as files, refreshes, and reports as CSV text.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_engine::refresh::{RefreshOutcome, RefreshRequest, SourceInput};
@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock};
 use tempfile::TempDir;
 
-/// A clock that stands still until it is moved.
+/// A clock that shows the same time until it is moved.
 pub struct StillClock(AtomicI64);
 
 impl Clock for StillClock {
@@ -29,7 +29,7 @@ impl Clock for StillClock {
     }
 }
 
-/// One runtime for all tests: an engine brings its own threads besides.
+/// One runtime for all tests. Each engine also has threads of its own.
 pub fn block_on<T>(work: impl Future<Output = T>) -> T {
     static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
     RUNTIME
@@ -48,9 +48,9 @@ pub struct House {
     pub audit: Arc<MemoryStore>,
     pub manifest: Option<Arc<SnapshotManifest>>,
     pub publish_incomplete: bool,
-    /// Whether refreshes make everything anew.
+    /// Whether refreshes recompute everything.
     pub full: bool,
-    /// The time that the next refresh is asked to be of.
+    /// The requested time of the next refresh.
     pub as_of: Option<DateTime<Utc>>,
     threads: usize,
     memory: usize,
@@ -96,9 +96,9 @@ name = "email"
 from = "mail"
 "#;
 
-/// Little, so that plans must do with it.
+/// A small limit, so that plans must spill.
 const MEMORY: usize = 256 << 20;
-/// What the service takes at least unless it is told otherwise.
+/// The smallest default limit of the service.
 const MEMORY_OF_SERVICE: usize = 1 << 30;
 
 fn opened(dir: &Path, threads: usize, memory: usize) -> Arc<Engine> {
@@ -116,7 +116,7 @@ impl House {
         Self::with(2, MEMORY)
     }
 
-    /// For many rows: each thread sorts for itself.
+    /// Needed for many rows, because each thread has memory for its sort.
     pub fn with_threads(threads: usize) -> Self {
         Self::with(threads, MEMORY_OF_SERVICE)
     }
@@ -142,7 +142,7 @@ impl House {
         }
     }
 
-    /// The same installation with an engine that remembers no table.
+    /// The same installation with an engine that has no open tables.
     pub fn opened_anew(&self) -> Self {
         Self {
             dir: Arc::clone(&self.dir),
@@ -157,7 +157,7 @@ impl House {
         }
     }
 
-    /// Writes a source's file and takes its definition; a definition with the same name is replaced.
+    /// Writes a source's file and registers its definition. A definition with the same name is replaced.
     pub fn source(&mut self, definition: &str, file: &str, content: &str) {
         std::fs::write(self.dir.path().join(file), content).unwrap();
         let dir = self.dir.path().to_owned();
@@ -183,12 +183,12 @@ impl House {
         block_on(self.audit.record(&build::audit_event(event, self.clock.now()))).unwrap();
     }
 
-    /// Moves the clock an hour, refreshes, and publishes what comes of it.
+    /// Moves the clock an hour, refreshes, and publishes the snapshot.
     pub fn refresh(&mut self) -> RefreshOutcome {
         self.try_refresh().unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The same; an error of the refresh itself is given in words.
+    /// The same; returns an error of the refresh as text.
     pub fn try_refresh(&mut self) -> Result<RefreshOutcome, String> {
         self.clock.0.fetch_add(3600, Ordering::SeqCst);
         self.refreshes += 1;
@@ -225,7 +225,7 @@ impl House {
         self.scoped_report(manifest, kind, arguments, &DataScope::Everything)
     }
 
-    /// A report of a caller who may see these rows only.
+    /// A report for a caller with this data scope.
     pub fn scoped_report(
         &self,
         manifest: &SnapshotManifest,
@@ -267,7 +267,7 @@ impl House {
         self.scoped_search(query, &DataScope::Everything, more)
     }
 
-    /// A search of a caller who may see these rows only.
+    /// A search for a caller with this data scope.
     pub fn scoped_search(
         &self,
         query: &str,
@@ -318,7 +318,7 @@ impl House {
     }
 }
 
-/// What a search came to.
+/// The result of a search.
 pub struct Found {
     pub files: BTreeMap<&'static str, Ran>,
     pub warnings: Vec<String>,
@@ -342,7 +342,7 @@ async fn written(columns: &[OutputColumn], mut rows: ReportRows, counted: Reconc
     Ran { csv, rows: records, header, reconciliation }
 }
 
-/// Where the shared real data is, or `None` with a line that says so.
+/// The folder of the shared real data, or `None` with a printed line that says that it is missing.
 pub fn shared_data() -> Option<PathBuf> {
     let data = std::env::current_dir().unwrap().join("../../../shared/data");
     if data.join("hris/people.csv").exists() {

@@ -1,6 +1,6 @@
-//! Real input that nobody here wrote: an HR export of 50 people and a directory of 43 accounts.
+//! Real data from elsewhere: an HR export of 50 people and a directory of 43 accounts.
 //!
-//! What must come out is worked out by a few lines of Python over the same files.
+//! A few lines of Python over the same files compute the expected results.
 
 use crate::house::{House, shared_data};
 use std::collections::BTreeSet;
@@ -58,7 +58,7 @@ identity_attribute = "uid"
 account_attribute = "employeeNumber"
 "#;
 
-/// Runs Python over the two files; gives its lines.
+/// Runs Python over the two files; returns its lines.
 fn python(program: &str, people: &str, directory: &str) -> Option<Vec<String>> {
     let mut child = Command::new("python3")
         .args(["-c", program, people, directory])
@@ -98,7 +98,7 @@ fn fifty_people_and_a_directory() {
         assert_eq!(source.run.rejected, 0, "{:?}", source.rejections);
     }
 
-    // The counts that were worked out by hand when the files were chosen.
+    // These counts were computed by hand when the files were chosen.
     assert_eq!(house.report("IDENTITIES", &[]).rows.len(), 50);
     let accounts = house.accounts("Directory");
     assert_eq!(accounts.rows.len(), 43);
@@ -106,7 +106,7 @@ fn fifty_people_and_a_directory() {
     assert_eq!(house.report("UNCORRELATED_ACCOUNTS", &[]).rows.len(), 5);
     assert_eq!(house.report("ORPHAN_IDENTITIES", &[]).rows.len(), 0);
     assert_eq!(house.errors("HR").rows.len(), 0);
-    // 38 linked directory accounts and 50 of HR: one row each, and no identity is without an account.
+    // 38 linked directory accounts and 50 accounts of HR: one row each. Every identity has an account.
     assert_eq!(house.report("IDENTITIES_DETAILS", &[]).rows.len(), 88);
     let first = house.report("IDENTITIES", &[]);
     assert_eq!(first.column("displayName")[0], "Geena Green");

@@ -1,4 +1,4 @@
-//! A refresh that takes over what did not change gives the tables that one from nothing gives, and writes little.
+//! An incremental refresh gives the same tables as a full one, and writes few rows.
 
 use crate::house::{House, block_on};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -37,7 +37,7 @@ identity_attribute = "email"
 account_attribute = "mail"
 "#;
 
-/// As [`STAFF`], with another priority, or without a profile and so not authoritative.
+/// Like [`STAFF`], with another priority, or without a profile, which makes the source not authoritative.
 fn contractors(priority: Option<u32>) -> String {
     let renamed = STAFF.replace("\"Staff\"", "\"Contractors\"").replace("staff.csv", "contractors.csv");
     let (source, rest) = renamed.split_once("[profile]").unwrap();
@@ -83,7 +83,7 @@ ignore_case = {ignore_case}
     )
 }
 
-/// Small numbers, so that clashes, disputes, moves and blanks come often.
+/// Small numbers, so that conflicts, disputes, moves and blanks are frequent.
 #[derive(Debug, Clone)]
 struct Row {
     id: u8,
@@ -196,7 +196,7 @@ fn edit() -> impl Strategy<Value = Edit> {
 }
 
 /// Every row of a table as text, sorted.
-fn content(house: &House, table: &str) -> Vec<String> {
+pub fn content(house: &House, table: &str) -> Vec<String> {
     let version = house.manifest().versions[table];
     let path = house.dir.path().join("tables").join(table);
     block_on(async {
@@ -253,7 +253,7 @@ proptest! {
     }
 }
 
-/// 3 people, and a directory of 40,000 accounts without owners but for those of the three.
+/// 3 people, and a directory of 40,000 accounts. Only three of them have an owner.
 fn large(house: &mut House, changed: Option<u32>) {
     let staff = "id,uid,name,mail,manager\n1,u1,Ada,a@x,\n2,u2,Bob,b@x,u1\n3,u3,Cyd,c@x,u1\n";
     house.source(STAFF, "staff.csv", staff);
@@ -272,7 +272,7 @@ fn one_changed_account_writes_one_piece_and_reads_one_source() {
     let mut house = House::new();
     large(&mut house, None);
     let first = house.refresh();
-    // 40,000 accounts are in three pieces of at most 16,384, the other two sources in one each.
+    // 40,000 accounts are in three partitions of at most 16,384. The other two sources have one partition each.
     assert_eq!(written(&first, "accounts").files_written, 5);
     assert!(first.sources.iter().all(|source| !source.carried));
     let before = house.manifest().clone();
@@ -288,7 +288,7 @@ fn one_changed_account_writes_one_piece_and_reads_one_source() {
     let accounts = written(&outcome, "accounts");
     assert_eq!((accounts.rows, accounts.files_written, accounts.files_kept), (40_004, 1, 4));
     assert!((12_000..15_000).contains(&accounts.rows_written), "{accounts:?}");
-    // Nobody's identity changed, but Bob's document has the new entitlement, and `admins` is new.
+    // No identity changed, but Bob's document has the new entitlement, and `admins` is new.
     assert_eq!((written(&outcome, "identities").files_written, written(&outcome, "identities").rows), (0, 3));
     assert_eq!(written(&outcome, "identity_documents").files_written, 1);
     assert_eq!(written(&outcome, "entitlement_documents").rows, 3);
@@ -300,7 +300,7 @@ fn one_changed_account_writes_one_piece_and_reads_one_source() {
         3,
         "users and admins of the directory, door of the badges"
     );
-    // The old snapshot is what it was.
+    // The old snapshot is unchanged.
     let of_directory =
         [("application", house.source_id("Directory")), ("sourceName", RawValue::Text("Directory".into()))];
     let old = house.report_of(&before, "ACCOUNTS", &of_directory);
@@ -335,14 +335,14 @@ fn tables_that_only_grow_are_added_to_and_now_and_then_become_one_file() {
     let outcome = house.refresh();
     assert_eq!(written(&outcome, "event_documents").files_written, 0);
     assert_eq!(house.manifest().versions["event_documents"], before["event_documents"]);
-    // A snapshot that was never published has read an event; the next one has it all the same, once.
+    // A snapshot that was never published has read an event. The next snapshot still has it, once.
     let published = house.manifest.clone();
     house.record("event-20");
     house.refresh();
     house.manifest = published;
     house.refresh();
     assert_eq!(content(&house, "event_documents").len(), 21);
-    // A manifest of old says nothing of events.
+    // A manifest of an older version has no number of an event.
     let mut old = house.manifest().clone();
     old.last_event = None;
     house.manifest = Some(old.into());
@@ -350,7 +350,7 @@ fn tables_that_only_grow_are_added_to_and_now_and_then_become_one_file() {
     assert_eq!(content(&house, "event_documents").len(), 21);
 }
 
-/// Badges match nobody's address until Bob's changes, and Ada's badge is hers no more when hers does.
+/// Badges match nobody's address until Bob's changes. Ada's badge loses its owner when her address changes.
 #[test]
 fn an_identity_that_changes_moves_accounts_of_sources_that_were_not_read() {
     let mut house = House::new();
@@ -384,12 +384,12 @@ fn a_source_that_did_not_change_is_read_when_it_had_something_to_say() {
     house.source(&badges(false), "badges.csv", "dn,emp,mail,groups\nd1,,a@x,door\nd2,,,\nd3,,,\n");
     house.refresh();
     let outcome = house.refresh();
-    // Refused records are carried with their reasons.
+    // Refused records are copied with their reasons.
     let staff = outcome.sources.iter().find(|s| s.run.name == "Staff").unwrap();
     assert_eq!((staff.carried, staff.run.rejected, staff.rejections.len()), (true, 1, 1));
     assert_eq!(content(&house, "rejected_records").len(), 1);
 
-    // A delete threshold that was exceeded is said again as long as it is.
+    // The message about an exceeded delete threshold is repeated while it applies.
     let strict = badges(false).replace("delete_threshold_percent = 100", "delete_threshold_percent = 10");
     house.source(&strict, "badges.csv", "dn,emp,mail,groups\nd3,,a@x,door\nd4,,,\n");
     for _ in 0..2 {

@@ -1,14 +1,17 @@
 //! The engine from files to rows: refresh and reports over real Delta tables.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cases;
 mod changes;
 mod damage;
 mod dates;
+mod guards;
 mod house;
 mod hris;
 mod incremental;
 mod order;
 mod properties;
+mod records;
 mod refresh;
 mod reports;
 mod scope;
@@ -16,5 +19,3 @@ mod search;
 mod search_reference;
 mod snapshots;
 mod upgrade;
-mod whose;
-mod worth;

@@ -1,14 +1,14 @@
-//! Tables of several batches (8,192 rows each), by one to four threads, several times each: the same bytes, in order, and
-//! every sum as it follows from how the organisation is made.
+//! Tables of several batches (8,192 rows each), computed by one to four threads, several times each: the same bytes, in
+//! order, with all sums as expected from the organisation's construction.
 
 use crate::house::{HR, House, Ran};
 use muster_reports::DataScope;
 use muster_reports::ids::SourceId;
 use muster_sources::SourceDefinition;
 
-/// Three batches and a bit.
+/// A little more than three batches.
 const PEOPLE: usize = 25_000;
-/// Accounts whose owner nobody knows: more than a batch.
+/// Accounts without a known owner: more than a batch.
 const STRANGERS: usize = 9_000;
 
 const DIRECTORY: &str = r#"
@@ -26,9 +26,9 @@ identity_attribute = "uid"
 account_attribute = "owner"
 "#;
 
-/// The number of the person who stands in row `row`: no file is in the order of anything.
+/// The number of the person in row `row`. No file is sorted.
 fn shuffled(row: usize, of: usize) -> usize {
-    // A prime that divides no number used here.
+    // A prime that divides none of the numbers used here.
     row * 7_919 % of
 }
 
@@ -36,8 +36,8 @@ fn uid(person: usize) -> String {
     format!("u{person:05}")
 }
 
-/// What a person has in the directory: the groups of each account. One of five has none, one of ten has two, of which
-/// one group is in both.
+/// The groups of each account of a person in the directory. One person of five has no account, one of ten has two
+/// accounts, which have one group in common.
 fn accounts_of(person: usize) -> Vec<Vec<String>> {
     if person.is_multiple_of(5) {
         return Vec::new();
@@ -54,7 +54,7 @@ fn people() -> impl Iterator<Item = usize> {
     (0..PEOPLE).map(|row| shuffled(row, PEOPLE))
 }
 
-/// The files, without the directory's accounts of the person `without`.
+/// The files, without the directory accounts of the person `without`.
 fn write_sources(house: &mut House, without: Option<usize>) {
     let mut hr = "id,name,mail\n".to_owned();
     for person in people() {
@@ -65,7 +65,7 @@ fn write_sources(house: &mut House, without: Option<usize>) {
     for person in people().filter(|person| Some(*person) != without) {
         for (at, groups) in accounts_of(person).iter().enumerate() {
             let uid = uid(person);
-            // Several accounts have one name: the native identity decides.
+            // Several accounts have the same name: the native identity decides.
             directory += &format!("cn={uid}-{at},l{:03},{uid},{}\n", person % 500, groups.join("|"));
         }
     }
@@ -87,7 +87,7 @@ fn pairs<'a>(ran: &'a Ran, columns: [&str; 2]) -> impl Iterator<Item = (String, 
     first.into_iter().zip(second).map(|(first, second)| (first.to_owned(), second.to_owned()))
 }
 
-/// Every file that a snapshot of the whole organisation gives, after looking at its order and its sums.
+/// Every report file over a snapshot of the whole organisation, after a check of its order and its sums.
 fn files(house: &House) -> Vec<String> {
     let directory_accounts: usize = (0..PEOPLE).map(|person| accounts_of(person).len()).sum();
     let identities = house.report("IDENTITIES", &[]);
@@ -122,7 +122,7 @@ fn files(house: &House) -> Vec<String> {
         let mut rights: Vec<String> = accounts.concat();
         rights.sort();
         rights.dedup();
-        // Its account of HR is one, too.
+        // The account on HR counts, too.
         let expected =
             [uid(person), (accounts.len() + 1).to_string(), rights.len().to_string(), rights.join("; ")];
         assert_eq!(row[..], expected);
@@ -156,8 +156,8 @@ fn any_number_of_threads_gives_the_same_bytes_in_order() {
     }
 }
 
-/// Documents are put together of sorted streams, which once were taken for sorted and were not: a refresh may then have
-/// left thousands of people without accounts.
+/// Documents are built from sorted streams. Once, streams were not sorted although the code assumed it; then a refresh
+/// could leave thousands of people without accounts.
 #[test]
 fn every_refresh_gives_documents_all_accounts_and_rights() {
     for threads in [2, 3, 4] {
@@ -168,7 +168,7 @@ fn every_refresh_gives_documents_all_accounts_and_rights() {
             house.refresh();
             assert_eq!(sums(&house), (47_500, 42_500), "{threads} threads");
         }
-        // A refresh that takes over the rest: one person's accounts are gone, one account and its two rights.
+        // An incremental refresh: one person has lost their accounts, that is one account and its two rights.
         house.full = false;
         write_sources(&mut house, Some(2));
         house.refresh();
@@ -176,7 +176,7 @@ fn every_refresh_gives_documents_all_accounts_and_rights() {
     }
 }
 
-/// Accounts and rights in documents, added up.
+/// The sums of accounts and rights in documents.
 fn sums(house: &House) -> (u64, u64) {
     let found = house.search("*", |request| {
         request.indices = vec!["identities".into()];

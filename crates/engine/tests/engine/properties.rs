@@ -1,4 +1,4 @@
-//! What must hold on any input (docs/identity-model.md).
+//! Properties for any input (docs/identity-model.md).
 
 use crate::house::{House, Ran};
 use muster_reports::arguments::RawValue;
@@ -52,7 +52,7 @@ account_attribute = "mail"
 ignore_case = true
 "#;
 
-/// Small alphabets, so that clashes, disputes and blanks come often.
+/// Small alphabets, so that conflicts, disputes and blanks are frequent.
 #[derive(Debug, Clone)]
 struct Person {
     id: u8,
@@ -162,7 +162,7 @@ fn files(reports: &BTreeMap<String, Ran>) -> BTreeMap<&str, &str> {
     reports.iter().map(|(name, ran)| (name.as_str(), ran.csv.as_str())).collect()
 }
 
-/// What the rules say of a directory account, from the identities as reported: brute force, no joins.
+/// The result of the rules for a directory account, from the reported identities, by brute force without joins.
 fn expected_link(
     account: &Account,
     link: Option<(u8, u8)>,

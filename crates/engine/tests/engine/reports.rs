@@ -82,7 +82,7 @@ pub fn house() -> House {
     house
 }
 
-/// Replaces ids (32 hex digits) by letters in order of appearance, so that the expectation is readable.
+/// Replaces ids (32 hex digits) with letters in order of appearance, so that the expected text is readable.
 fn readable(csv: &str) -> String {
     let mut names = std::collections::BTreeMap::new();
     let mut out = String::new();
@@ -202,14 +202,14 @@ identityId,identityName,displayName,nativeIdentity,identityProfile,errorCode,att
 fn every_report_reconciles() {
     let house = house();
     let uncorrelated = house.report("UNCORRELATED_ACCOUNTS", &[]).reconciliation;
-    // HR: 3 live and 1 gone; AD: 5, one of them a system account. 1, 2 and 4 own 5 live accounts.
+    // HR: 3 live accounts and 1 missing. AD: 5, one of them a system account. 1, 2 and 4 own 5 live accounts.
     assert_eq!(uncorrelated.population, 9);
     let excluded: Vec<u64> = uncorrelated.excluded.iter().map(|c| c.rows).collect();
     assert_eq!(excluded, [1, 1, 5]);
     assert_eq!((uncorrelated.expected, uncorrelated.reported), (2, 2));
 }
 
-/// Attributes may be called like columns of the report, like each other but for case, and by any sign.
+/// Attributes may have the name of a report column, names that differ by case only, and any characters.
 #[test]
 fn attributes_of_any_name_are_columns_of_their_own() {
     let mut house = House::new();
@@ -238,7 +238,7 @@ fn attributes_of_any_name_are_columns_of_their_own() {
     assert_eq!(ran.column("situation"), ["UNMATCHED"]);
 }
 
-/// A custom report over the accounts, with these texts; its rows, or the words of what is wrong.
+/// A custom report over the accounts, with these texts. Returns its rows or the text of the error.
 fn custom(
     house: &House,
     query: &str,
@@ -294,7 +294,7 @@ fn a_custom_report_reads_the_tables_of_the_snapshot_and_nothing_else() {
         "SELECT id AS n FROM written_accounts".to_owned(),
         format!("{names}; {names}"),
     ] {
-        // As a population: a count, which nothing but the rule refuses.
+        // As the population query: a count, which only this rule refuses.
         let counting =
             ["native_identity", "table_name", "value", "id"].iter().fold(sql.clone(), |sql, name| {
                 sql.replace(&format!("SELECT {name} AS n"), "SELECT count(*) AS n")
@@ -305,7 +305,7 @@ fn a_custom_report_reads_the_tables_of_the_snapshot_and_nothing_else() {
         }
     }
     assert!(!outside.exists());
-    // Whose sources are none sees none, however the table is named.
+    // A caller without sources sees no rows, however the table is named.
     for name in ["accounts", "public.accounts", "datafusion.public.accounts", "\"accounts\""] {
         let names = format!("SELECT native_identity AS n FROM {name}");
         assert_eq!(custom(&house, &names, COUNT, "\"n\"", &nobody), Ok(0), "{name}");
@@ -319,7 +319,7 @@ fn a_custom_report_whose_keys_do_not_tell_rows_apart_fails_in_words() {
     let names = "SELECT native_identity AS n, source_name AS s FROM accounts";
     let refused = custom(&house, names, COUNT, "\"s\"", &all).unwrap_err();
     assert!(refused.contains("mine: row 2 has the same sort keys as row 1"), "{refused}");
-    // Rows that are equal in all that is shown have one order.
+    // Rows that are equal in all shown columns have one order.
     assert_eq!(custom(&house, "SELECT source_name AS n FROM accounts", COUNT, "\"n\"", &all), Ok(9));
 }
 
@@ -339,8 +339,8 @@ fn a_count_that_is_none_fails() {
     }
 }
 
-/// A view holds all the text that it was cut from, and a sort counts it for each batch: with them, organisations of a
-/// hundred thousand people did not fit into memory.
+/// A view holds the whole text that it was cut from, and a sort counts that text for each batch. With views,
+/// organisations of a hundred thousand people did not fit into memory.
 #[test]
 fn tables_are_read_as_plain_texts() {
     let types = house().types("IDENTITIES_DETAILS");

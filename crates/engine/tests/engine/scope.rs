@@ -1,5 +1,5 @@
-//! Callers who may see the rows of some sources only, over the organisations of the other tests; what they see is
-//! worked out by hand.
+//! Callers whose data scope is limited to some sources, over the organisations of the other tests. The expected rows
+//! were derived by hand.
 
 use crate::house::{House, Ran};
 use crate::{reports, search};
@@ -17,7 +17,7 @@ fn report(house: &House, kind: &str, sources: &[&str]) -> Ran {
     house.scoped_report(house.manifest(), kind, &[], &of(sources))
 }
 
-/// What was reported is what there is less what is left out.
+/// The reported rows are the population minus the exclusions.
 fn counts(ran: &Ran) -> (u64, Vec<u64>, u64) {
     let counted = &ran.reconciliation;
     assert_eq!(counted.expected, counted.reported, "{counted:?}");
@@ -49,7 +49,7 @@ fn accounts_of_other_sources_are_neither_shown_nor_counted() {
     assert_eq!(uncorrelated.column("account"), ["cn=cid", "cn=lost"]);
     // Five accounts: a system account, and those of Ann and Bob.
     assert_eq!(counts(&uncorrelated), (5, vec![0, 1, 2], 2));
-    // Three live accounts of identities, and the one that is gone.
+    // Three live accounts of identities, and the missing one.
     assert_eq!(counts(&report(&house, "UNCORRELATED_ACCOUNTS", &[HR])), (4, vec![1, 0, 3], 0));
 
     let orphans = report(&house, "ORPHAN_IDENTITIES", &[AD]);
@@ -91,7 +91,7 @@ fn documents_have_what_is_of_the_sources_in_view() {
     };
     assert_eq!(names("*", &[AD]), ["e1 2 2 2 ann; adm-ann", "e2 1 1 1 bob", "e3 1 0 0 cid"]);
     assert_eq!(names("*", &[HR]), ["e1 1 0 0 e1", "e2 1 0 0 e2", "e3 1 0 0 e3", "e4 1 0 0 e4"]);
-    // What is out of view cannot be asked for either.
+    // Rows outside the view cannot be queried either.
     assert_eq!(names("sales", &[HR]), Vec::<String>::new());
     assert_eq!(names("sales", &[AD]), ["e1 2 2 2 ann; adm-ann", "e2 1 1 1 bob"]);
     assert_eq!(names("@accounts(source.name:\"HR Global\")", &[AD]), Vec::<String>::new());

@@ -1,4 +1,4 @@
-//! Searches over one small organisation, with what they find worked out by hand.
+//! Searches over one small organisation. The expected results were derived by hand.
 
 use crate::house::{Found, House};
 
@@ -51,8 +51,8 @@ identity_attribute = "uid"
 account_attribute = "emp"
 "#;
 
-/// Four people. Ann has two directory accounts, of which the second is off; Bob has one that is off; Cid has one;
-/// Dee has none. One account belongs to nobody.
+/// Four people. Ann has two directory accounts, the second of them disabled. Bob has one, which is disabled. Cid has
+/// one. Dee has none. One account has no owner.
 pub fn house() -> House {
     let mut house = House::new();
     house.source(
@@ -78,7 +78,7 @@ pub fn house() -> House {
     house
 }
 
-/// The names of the identities that a query finds.
+/// The names of the identities that a query matches.
 fn names(house: &House, query: &str) -> Vec<String> {
     let found = house.search(query, |request| {
         request.indices = vec!["identities".into()];
@@ -123,7 +123,7 @@ fn queries_find_the_people_they_should() {
         ("access.name:admins", "e1"),
         ("access.name.exact:\"Sales Team\"", "e1"),
         ("access.name:sales AND attributes.city:york", "e1 e2"),
-        // Ann has an account that is on and one that is off; which is which matters only inside one element.
+        // Ann has an enabled account and a disabled one. Which is which matters only inside one element.
         ("accounts.name:ann AND accounts.disabled:true", "e1"),
         ("@accounts(name.exact:ann AND disabled:true)", ""),
         ("@accounts(name.exact:adm-ann AND disabled:true)", "e1"),
@@ -138,7 +138,7 @@ fn queries_find_the_people_they_should() {
         ("london", "e3"),
         ("york AND smith", "e2"),
         ("admins", "e1"),
-        // As many clauses as Lucene lets one list have.
+        // As many clauses as Lucene allows in one list.
         (&format!("name:({})", "e1 ".repeat(1024)), "e1"),
         // Ids are compared whole with and without `.exact`.
         ("@accounts(source.id.exact:\"000000000000000000000000000000a2\")", "e1 e2 e3"),
@@ -146,7 +146,7 @@ fn queries_find_the_people_they_should() {
         ("source.id.exact:000000000000000000000000000000a1", "e1 e2 e3 e4"),
         ("@accounts(accountAttributes.emp:e2)", "e2"),
         ("accounts.accountAttributes.sam.exact:adm-ann", "e1"),
-        // What is made here has entitlements alone.
+        // Documents that are made here have entitlements as access only.
         ("roleCount:0 AND accessProfileCount:0 AND appCount:0", "e1 e2 e3 e4"),
         ("zzz", ""),
         ("email:/[ab].*/", "e1 e2"),
@@ -206,7 +206,7 @@ fn columns_are_as_asked_for() {
     );
     assert_eq!(
         found.warnings,
-        ["column \"nothing\" is no field of the documents that were searched: it is empty"],
+        ["column \"nothing\": the searched documents have no such field, so it is empty"],
     );
 }
 
@@ -239,7 +239,7 @@ fn a_list_is_spread_and_several_follow_one_another() {
         ]
     );
     assert_eq!(file.header[..3], ["name", "access.id", "access.name"]);
-    // Three documents and eight rows more.
+    // Three documents, with eight more rows.
     let added: Vec<_> = file.reconciliation.added.iter().map(|count| count.rows).collect();
     assert_eq!((file.reconciliation.expected, added), (11, vec![1, 7]));
 }
@@ -266,9 +266,9 @@ fn a_sort_key_that_there_is_not_is_warned_about() {
     assert_eq!(
         found.warnings,
         [
-            "sort key \"access\" is no field of the documents that were searched: it was ignored: \
-             it holds fields, as \"access.attribute\"",
-            "sort key \"nothing\" is no field of the documents that were searched: it was ignored"
+            "sort key \"access\": the searched documents have no such field, so it was ignored: \
+             it is an object with fields such as \"access.attribute\"",
+            "sort key \"nothing\": the searched documents have no such field, so it was ignored"
         ]
     );
 }
@@ -286,56 +286,56 @@ fn names_and_values_that_nothing_fits_are_warned_about() {
             .warnings
     };
     let of_names = [
-        "column \"attributes.ctiy\" is no field of the documents that were searched: it is empty: \
+        "column \"attributes.ctiy\": the searched documents have no such field, so it is empty: \
          the nearest name is \"attributes.city\"",
-        "sort key \"-displayNmae\" is no field of the documents that were searched: it was ignored: \
+        "sort key \"-displayNmae\": the searched documents have no such field, so it was ignored: \
          the nearest name is \"displayName\"",
     ];
     for (query, index, expected) in [
         ("name:e1 AND NOT accounts.disabled:true", "identities", vec![]),
-        // Known in one of the types that are searched.
+        // The name exists in one of the searched types.
         ("accountCount:>1 OR stage:x", "*", vec![]),
         (
             "NOT stauts:x",
             "*",
             vec![
-                "\"stauts\" is no field of the documents that were searched: it matches nothing: the nearest name is \"status\"",
+                "\"stauts\": the searched documents have no such field, so it matches nothing: the nearest name is \"status\"",
             ],
         ),
         (
             "@accounts(nmae:x) AND @acounts(name:x)",
             "*",
             vec![
-                "\"nmae\" is no field of the elements of \"accounts\": it matches nothing: the nearest name is \"name\"",
-                "\"@acounts\" is no list of objects of the documents that were searched: it matches nothing: the nearest name is \"accounts\"",
+                "\"nmae\": the elements of \"accounts\" have no such field, so it matches nothing: the nearest name is \"name\"",
+                "\"@acounts\": the searched documents have no such list of objects, so it matches nothing: the nearest name is \"accounts\"",
             ],
         ),
         (
             "accounts:x",
             "identities",
             vec![
-                "\"accounts\" is no field of the documents that were searched: it matches nothing: it holds fields, as \"accounts.accountId\"",
+                "\"accounts\": the searched documents have no such field, so it matches nothing: it is an object with fields such as \"accounts.accountId\"",
             ],
         ),
         (
             "city:x",
             "identities",
             vec![
-                "\"city\" is no field of the documents that were searched: it matches nothing: the nearest name is \"attributes.city\"",
+                "\"city\": the searched documents have no such field, so it matches nothing: the nearest name is \"attributes.city\"",
             ],
         ),
         (
             "attributes.citty.exact:x",
             "identities",
             vec![
-                "\"attributes.citty\" is no field of the documents that were searched: it matches nothing: the nearest name is \"attributes.city\"",
+                "\"attributes.citty\": the searched documents have no such field, so it matches nothing: the nearest name is \"attributes.city\"",
             ],
         ),
         (
             "@accounts(accountAttributes.empp:e1)",
             "identities",
             vec![
-                "\"accountAttributes.empp\" is no field of the elements of \"accounts\": it matches nothing",
+                "\"accountAttributes.empp\": the elements of \"accounts\" have no such field, so it matches nothing",
             ],
         ),
         (
@@ -353,10 +353,11 @@ fn names_and_values_that_nothing_fits_are_warned_about() {
     let many: Vec<String> = (0..100).map(|number| format!("unheard{number}:x")).collect();
     let warnings = house.search(&many.join(" "), |_| {}).warnings;
     assert_eq!(warnings.len(), 21);
-    assert_eq!(warnings[20], "and 80 more names or values that nothing fits");
+    assert_eq!(warnings[20], "and 80 more names or values that match nothing");
 }
 
-/// People whose attributes hold dates, numbers and other texts, worked out by hand for the first of July 2026.
+/// People whose attributes have dates, numbers and other texts. The expected results were derived by hand for 1 July
+/// 2026.
 #[test]
 fn attributes_compare_as_what_they_are() {
     let mut house = House::new();
@@ -376,12 +377,12 @@ fn attributes_compare_as_what_they_are() {
     );
     house.refresh();
     for (query, expected) in [
-        // What is neither date nor, among numbers, a number is text, as it always was.
+        // A value that is neither a date nor, among numbers, a number is still text.
         ("attributes.startDate:<2016-01-01", "p1 p4"),
         ("attributes.startDate:[2015-01-01 TO 2015-12-31]", "p1"),
         ("attributes.startDate:2015-03-01", "p1"),
         ("attributes.startDate:[2016-07-15 TO *]", "p2 p3 p5"),
-        // The clock of the tests shows one o'clock on the first of January 2026.
+        // The clock of the tests shows one o'clock on 1 January 2026.
         ("attributes.endDate:<now", "p1"),
         ("attributes.endDate:>now", "p2 p3"),
         ("attributes.endDate:[now TO now+4h]", "p3"),
@@ -407,7 +408,7 @@ fn cells_show_single_texts_and_missing_references_as_they_are() {
     );
 }
 
-/// Documents of a source beside those that are made here.
+/// Documents of a source, together with documents that are made here.
 const MODEL: &str = r#"
 id = "000000000000000000000000000000a3"
 name = "Access model"
@@ -427,7 +428,7 @@ fn documents_of_a_source_are_found_and_replace_those_made_here() {
     });
     let others = &others.files["entitlements"].rows;
     assert_eq!(others.len(), 2);
-    // Under the ids of the system that they come from; the second knows the source by its name.
+    // The ids are those of the other system. The second document names the source by its name.
     let of_other = |id: &str, row: &[String], source: &str| {
         format!(
             r#"{{"_type":"entitlement","id":"{id}","name":"{id}","attribute":"{}","value":"{}","source":{source}}}"#,
@@ -464,7 +465,7 @@ fn documents_of_a_source_are_found_and_replace_those_made_here() {
     let mut all = found.files["entitlements"].column("id");
     all.sort_unstable();
     assert_eq!(all, ids);
-    // Refreshing again changes nothing.
+    // A second refresh changes nothing.
     house.refresh();
     assert_eq!(house.search("*", |_| {}).files["entitlements"].rows.len(), 3);
 }
@@ -478,7 +479,7 @@ fn the_published_examples_load_unchanged() {
     let found = house.search("*", |request| request.columns = vec!["id".into(), "name".into()]);
     let rows: Vec<_> = found.files.values().map(|file| file.rows.len()).collect();
     assert_eq!(rows, [1, 1, 1, 1, 1, 1]);
-    // The example has four accounts, one of them of the directory, which is not disabled.
+    // The example has four accounts. One of them is on the directory and is not disabled.
     let laura = |query: &str| house.search(query, |_| {}).files["identities"].rows.len();
     assert_eq!(laura("name:laura AND attributes.city:brussels"), 1);
     assert_eq!(laura("@accounts(source.name:\"Active Directory\" AND manuallyCorrelated:true)"), 1);

@@ -1,7 +1,8 @@
-//! Generated queries over generated documents: what plans find against what reading one document at a time finds.
+//! Generated queries over generated documents: the results of plans must equal the results of reading one document at a
+//! time.
 //!
-//! The documents come in as a source of documents, so that the reference reads what was written and not what the
-//! engine made of it.
+//! A source provides the documents, so the reference reads the original documents and not what the engine derives from
+//! them.
 
 use crate::house::House;
 use muster_querystring::matching::FieldKind;
@@ -19,7 +20,7 @@ index = "identities"
 const DOCUMENTS: u64 = 250;
 const QUERIES: usize = 1_200;
 
-/// Numbers that follow from a seed (splitmix64).
+/// Pseudo-random numbers from a seed (splitmix64).
 struct Draw(u64);
 
 impl Draw {
@@ -198,7 +199,7 @@ fn clause(draw: &mut Draw, depth: u64, nested: bool) -> String {
         4 => format!("_exists_:{}", draw.one(fields)),
         5 => {
             let word = value(draw);
-            // Bare signs of comparison are for fields alone.
+            // A comparison sign without quotes is allowed after a field only.
             word.trim_start_matches(['>', '<', '=']).to_owned()
         }
         _ => format!("{}:{}", draw.one(fields), value(draw)),

@@ -1,5 +1,5 @@
-//! The life of snapshots: compared, removed, read by other programs; and correlation explained. Expectations
-//! are worked out by hand from the few rows, and which files a version reads is taken from the log's own JSON.
+//! Snapshots: comparison, removal, reading by other programs, and explained correlation. The expected results were
+//! derived by hand from the few rows. The log's own JSON says which files a version reads.
 
 use crate::house::{House, block_on};
 use datafusion::arrow::array::{Array, AsArray};
@@ -71,7 +71,7 @@ fn two_snapshots() -> (House, SnapshotManifest, SnapshotManifest) {
     (house, old, new)
 }
 
-/// The rows of a comparison, `|` between the cells, without ids and without what a null and an empty text share.
+/// The rows of a comparison, with `|` between the cells, without ids. Null and empty text look the same.
 fn compared(house: &House, old: &SnapshotManifest, new: &SnapshotManifest) -> Vec<String> {
     block_on(async {
         let mut rows = house.engine.compare(old, new).await.unwrap_or_else(|e| panic!("{}", error_chain(&e)));
@@ -99,7 +99,7 @@ fn a_comparison_says_what_was_added_removed_and_changed() {
         "identity|changed||1|accountCount|2|3".to_owned(),
         "identity|changed||1|attributes.email|ann@x|ann@y".into(),
         "identity|changed||1|email|ann@x|ann@y".into(),
-        // Bob has left: he is not gone, but has lost what he had.
+        // Bob has left: his identity is not removed, but has lost its accounts.
         "identity|changed||2|accountCount|2|0".into(),
         "identity|changed||2|authoritativeSource|HR|".into(),
         "identity|changed||2|correlated|true|false".into(),
@@ -118,7 +118,7 @@ fn a_comparison_says_what_was_added_removed_and_changed() {
     assert_eq!(compared(&house, &old, &new), expected);
     assert!(compared(&house, &new, &new).is_empty(), "a snapshot does not differ from itself");
 
-    // Backwards, what was added is removed, and every pair is turned.
+    // In the other direction, added rows are removed, and every pair is exchanged.
     let turned = |line: &String| {
         let mut cells: Vec<&str> = line.split('|').collect();
         cells.swap(5, 6);
@@ -151,7 +151,7 @@ fn data_files(house: &House) -> BTreeSet<String> {
     files
 }
 
-/// The files of which the tables of a snapshot consist, by the entries of their logs up to its versions.
+/// The files of a snapshot's tables, according to the log entries up to each version.
 fn named(house: &House, manifest: &SnapshotManifest) -> BTreeSet<String> {
     let mut files = BTreeSet::new();
     for (table, version) in &manifest.versions {
@@ -197,7 +197,7 @@ fn what_no_kept_snapshot_reads_is_removed_and_nothing_else() {
     let expected = (all.len() - wanted.len()) as u64;
     assert!(wanted.is_subset(&all) && expected > 0);
 
-    // A log that cannot say what is kept removes nothing.
+    // If a log cannot say what is kept, nothing is removed.
     let mut unreadable = third.clone();
     unreadable.versions.insert("accounts".into(), 99);
     let removal = Removal { trash: trash(&house), expired: 1, all: false };
@@ -207,14 +207,14 @@ fn what_no_kept_snapshot_reads_is_removed_and_nothing_else() {
 
     assert_eq!(remove(&house, &kept, true), expected);
     assert_eq!(data_files(&house), all, "a dry run removes nothing");
-    // One that was interrupted has removed some of them.
+    // An interrupted run has removed some of them.
     let gone = all.difference(&wanted).next().unwrap();
     std::fs::remove_file(tables(&house).join(gone)).unwrap();
     let opened_anew = house.opened_anew();
     assert_eq!(report(&opened_anew, &first), of_first);
     assert_eq!(remove(&house, &kept, false), expected - 1);
     assert_eq!(data_files(&house), wanted);
-    // What went can be moved back.
+    // Removed files can be moved back.
     let in_trash = |name: &&String| trash(&house).join(name).is_file();
     assert_eq!(all.difference(&wanted).filter(in_trash).count() as u64, expected - 1);
     assert_eq!(remove(&house, &kept, false), 0);
@@ -228,7 +228,7 @@ fn what_no_kept_snapshot_reads_is_removed_and_nothing_else() {
         Ok::<_, muster_engine::EngineError>(())
     });
     assert!(reads_second.is_err(), "what expired is gone");
-    // The next refresh goes on from the newest, and the pinned one stays as it was.
+    // The next refresh continues from the newest snapshot. The pinned one is unchanged.
     let fourth = opened_anew.refresh().manifest.unwrap();
     assert_eq!(report(&opened_anew, &fourth), of_third);
     assert_eq!(report(&opened_anew, &first), of_first);
@@ -240,7 +240,7 @@ fn explained(house: &House, source: &str, native_identity: &str) -> CorrelationE
         .unwrap_or_else(|e| panic!("{}", error_chain(&e)))
 }
 
-/// Each rule: what was compared, whom it found, and a star where it decides.
+/// Each rule: the values that it compared, whom it found, and a star if it decides.
 fn rules(explanation: &CorrelationExplanation) -> Vec<String> {
     let rule = |rule: &muster_engine::explain::RuleOutcome| {
         let mut names: Vec<_> = rule.candidates.iter().map(|candidate| candidate.name.as_str()).collect();
@@ -282,7 +282,7 @@ fn correlation_is_explained_as_the_refresh_decided_it() {
     let own = explained(&house, "HR", "1");
     assert!(own.authoritative && own.agrees, "{own:?}");
     assert_eq!((own.verdict.situation.as_str(), own.identity_name.as_deref()), ("LINKED", Some("1")));
-    assert_eq!(own.reason, "its identity was made of it");
+    assert_eq!(own.reason, "its identity was made from it");
 
     let manifest = house.manifest.clone().unwrap();
     for (source, native, word) in [("Fax", "a", "no source"), ("AD", "zzz", "no account")] {
@@ -294,7 +294,7 @@ fn correlation_is_explained_as_the_refresh_decided_it() {
 #[test]
 fn accounts_that_are_missing_or_whose_owner_lost_his_source_agree_too() {
     let (mut house, _, _) = two_snapshots();
-    // Bob's directory account comes back; Bob himself has left.
+    // Bob's directory account exists again. Bob himself has left.
     set(&mut house, SECOND[0], "a,1,\nb,2,\nd,1,\n");
     house.refresh();
     let back = explained(&house, "AD", "b");
@@ -307,7 +307,7 @@ fn accounts_that_are_missing_or_whose_owner_lost_his_source_agree_too() {
     assert!(missing.agrees && missing.missing_since.is_some(), "{missing:?}");
 }
 
-/// A Python that has the packages, or `None` with a line that says so.
+/// A Python that has the packages, or `None` with a printed line that says that it is missing.
 fn python() -> Option<String> {
     let python = std::env::var("MUSTER_DELTA_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let asked = Command::new(&python).args(["-c", "import deltalake, polars"]).output();
@@ -324,9 +324,9 @@ fn python() -> Option<String> {
     None
 }
 
-/// Account names with their owners' names, read by both packages; they must agree.
+/// Account names with their owners' names. Both packages read them and must agree.
 ///
-/// It ends without the packages' clean-up, in which their threads sometimes abort a process that has said all it had to.
+/// The script ends without the packages' clean-up: their threads sometimes abort a process at its end.
 const READ: &str = r#"
 import os, sys
 import deltalake, polars
@@ -366,7 +366,7 @@ fn other_programs_read_the_tables_at_an_old_version_too() {
     let after = "AD a 1\nAD c 3\nAD d 1\nHR 1 1\nHR 3 3\nHR 4 4\nHR 5 5\n";
     assert_eq!(read_by_python(&python, &tables(&house), &old), before);
     assert_eq!(read_by_python(&python, &tables(&house), &new), after);
-    // Also once the files of another version are gone.
+    // Also after the files of another version have been removed.
     remove(&house, std::slice::from_ref(&old), false);
     assert_eq!(read_by_python(&python, &tables(&house), &old), before);
 }

@@ -1,4 +1,4 @@
-//! A snapshot that an older version of the program made: its tables lack columns, and the next refresh goes on from it.
+//! A snapshot of an older version of the program: its tables lack columns. The next refresh continues from it.
 
 use crate::house::{HR, House, block_on};
 use datafusion::prelude::SessionContext;
@@ -20,7 +20,7 @@ identity_attribute = "uid"
 account_attribute = "emp"
 "#;
 
-/// The newest snapshot's table without these columns, under a version of its own.
+/// The newest snapshot's table without these columns, as a version of its own.
 fn strip(house: &mut House, table: &str, columns: &[&str]) {
     let path = house.dir.path().join("tables").join(table);
     let mut manifest = house.manifest().clone();
@@ -55,7 +55,7 @@ fn a_snapshot_of_an_older_version_is_read_and_gone_on_from() {
     strip(&mut house, "accounts", &["linked_as", "held_since"]);
     strip(&mut house, "identities", &["account_id", "processing_state"]);
     let old = house.opened_anew();
-    // A caller who may see one source reads it by the columns that it has.
+    // A caller with a scope of one source reads the table with the columns that it has.
     let of_ad = [SourceId::new(old.sources[1].definition.id.clone())].into_iter().collect();
     let seen = old.scoped_report(old.manifest(), "IDENTITIES", &[], &DataScope::Sources(of_ad));
     assert_eq!(seen.column("name"), ["2"]);

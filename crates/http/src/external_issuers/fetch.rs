@@ -1,24 +1,26 @@
 //! Where the keys of an outside issuer come from: a file, or an address.
 //!
-//! What bounds a fetch stands here: no redirects, no more bytes than a set may have, and HTTPS unless the address is on
-//! this machine.
+//! What bounds a fetch is in this file: no redirects, no more bytes than a set may have, and HTTPS unless the address is
+//! on this machine. `crates/runs/src/evidence/authority.rs` has the same client, because the only crate that both may
+//! name, `reports`, does no IO.
 
 use super::keys::{KEY_SET_BYTES_MAX, KeySource};
 use async_trait::async_trait;
 use muster_reports::error::{Error, Result};
-use reqwest::{Client, Url, redirect};
+use reqwest::header::ACCEPT;
+use reqwest::{Client, RequestBuilder, Url, redirect};
 use std::io::Read;
 use std::path::PathBuf;
 use std::time::Duration;
 
-type Bytes = Result<Vec<u8>, Box<dyn std::error::Error + Send + Sync>>;
+type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 /// A JWK set in a file; read anew each time, so that it can be replaced.
 pub struct FileKeys(pub PathBuf);
 
 #[async_trait]
 impl KeySource for FileKeys {
-    async fn fetch(&self) -> Bytes {
+    async fn fetch(&self) -> Result<Vec<u8>, Fault> {
         let path = self.0.clone();
         let read = move || -> std::io::Result<Vec<u8>> {
             let mut bytes = Vec::new();
@@ -53,35 +55,45 @@ impl UrlKeys {
                 "jwks_url {address:?} is not safe: expected https, or http on this machine"
             )));
         }
-        let client = Client::builder()
-            .redirect(redirect::Policy::none())
-            .https_only(url.scheme() == "https")
-            .timeout(timeout)
-            .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| Error::internal("an HTTP client cannot be made", error))?;
+        let client = bounded_client(&url, timeout)?;
         Ok(Self { client, url })
     }
 }
 
 #[async_trait]
 impl KeySource for UrlKeys {
-    async fn fetch(&self) -> Bytes {
-        let request = self.client.get(self.url.clone()).header("accept", "application/json");
-        let mut response = request.send().await?;
-        if response.status() != 200 {
-            return Err(format!("{} answers {}: expected 200", self.url, response.status()).into());
-        }
-        let mut bytes = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            if bytes.len() + chunk.len() > KEY_SET_BYTES_MAX {
-                let limit = KEY_SET_BYTES_MAX;
-                return Err(format!("{} sends more than {limit} bytes", self.url).into());
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(bytes)
+    async fn fetch(&self) -> Result<Vec<u8>, Fault> {
+        let request = self.client.get(self.url.clone()).header(ACCEPT, "application/json");
+        bounded_answer(request, KEY_SET_BYTES_MAX).await
     }
+}
+
+/// A client that follows no redirect and waits no longer than this.
+fn bounded_client(url: &Url, timeout: Duration) -> Result<Client> {
+    Client::builder()
+        .redirect(redirect::Policy::none())
+        .https_only(url.scheme() == "https")
+        .timeout(timeout)
+        .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| Error::internal("an HTTP client cannot be made", error))
+}
+
+/// Sends a request and reads its answer: a status of 200 with at most `bytes_max` bytes.
+async fn bounded_answer(request: RequestBuilder, bytes_max: usize) -> Result<Vec<u8>, Fault> {
+    let mut response = request.send().await?;
+    let url = response.url().clone();
+    if response.status() != 200 {
+        return Err(format!("{url} answers {}: expected 200", response.status()).into());
+    }
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if bytes.len() + chunk.len() > bytes_max {
+            return Err(format!("{url} sends more than {bytes_max} bytes").into());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use chrono::TimeDelta;
 use muster_reports::Caller;
 use muster_reports::audit::AuditOperation;
 use muster_reports::ids::TenantId;
-use muster_reports::task::Message;
+use muster_reports::message::Message;
 use muster_testkit::build;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering;

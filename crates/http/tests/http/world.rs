@@ -11,9 +11,10 @@ use muster_http::{
 };
 use muster_reports::ids::{ClientId, WorkerId, hex};
 use muster_reports::made::{Compared, Comparer, ComparisonCounts, ComparisonForm, EvidenceMaker, MadeFile};
+use muster_reports::message::Message;
 use muster_reports::ports::{Clock, Credential, FileOpener, Readiness, TaskStore};
 use muster_reports::service::{Download, Limits};
-use muster_reports::task::{AttemptEnd, Message, PublishedFile, Task, TaskResult};
+use muster_reports::task::{AttemptEnd, PublishedFile, Task, TaskResult};
 use muster_reports::{Caller, Catalogue, Error, FileFormat, ReportDefinition, Reports};
 use muster_testkit::{AnyQuery, CountingIds, MemoryStore, TestClock, build};
 use serde_json::Value;

@@ -18,8 +18,8 @@ Examples:
   muster report run SEARCH_EXPORT --argument 'query=name:\"John Doe\"' --argument indices=identities
   muster report run IDENTITIES --format xlsx --format parquet --wait
 
-A value is what the report's definition says: true or false, a text as it stands, or for a list
-items with commas between them, or a JSON list. `muster report list-kinds` shows the arguments.")]
+A value has the type that the report's definition says: true or false, a text, taken literally, or for a
+list, items with commas between them or a JSON list. `muster report list-kinds` shows the arguments.")]
     Run {
         /// The kind of report, or the id of a custom one; `muster report list-kinds` lists them
         kind: String,
@@ -30,7 +30,7 @@ items with commas between them, or a JSON list. `muster report list-kinds` shows
         /// newest snapshot]
         #[arg(long, value_name = "SNAPSHOT|DATE|TIME")]
         as_of: Option<String>,
-        /// A format to write beside those that the report has anyway: xlsx, ndjson or parquet; may be repeated
+        /// A format to write in addition to those of the report: xlsx, ndjson or parquet; may be repeated
         #[arg(long = "format", value_name = "FORMAT", value_parser = extra_format)]
         formats: Vec<FileFormat>,
         /// Wait until it has ended; the status is 1 if it did not succeed. If the wait is interrupted, the report runs on
@@ -49,7 +49,7 @@ items with commas between them, or a JSON list. `muster report list-kinds` shows
         #[command(flatten)]
         service: Service,
     },
-    /// List the reports that were started last: how each ended, and why
+    /// List the reports that were started last, how each ended, and why
     #[command(after_help = "Example:\n  muster report list")]
     List {
         /// How the service is reached
@@ -79,7 +79,7 @@ Examples:
         #[command(flatten)]
         service: Service,
     },
-    /// Fetch a report's evidence package: its files with all that shows where they came from, signed
+    /// Fetch a report's evidence package: its files, signed, with the records of their origin
     #[command(after_help = "\
 Examples:
   muster report evidence a248c16fe22222b2bd49615481311111
@@ -107,8 +107,8 @@ Examples:
   muster report compare january.csv february.csv --key id
   muster report compare january.csv february.csv --key source --key nativeIdentity --to changes.csv
 
-Two task result ids are compared by the service, two files here. Rows are told apart by the key
-columns, in whatever order they stand. The file that --to names has a line for each row that was
+The service compares two task result ids; two files are compared here. The key columns identify a
+row, whatever the order of the rows. The file that --to names has a line for each row that was
 added or removed and for each cell that changed; of two runs, one that ends in .html is a page to read.")]
     Compare(CompareArgs),
     /// Cancel a running report
@@ -134,7 +134,7 @@ pub struct CompareArgs {
     /// The later run's task result id, or the later file
     #[arg(value_name = "NEW")]
     pub new: PathBuf,
-    /// A column that, with the others, tells rows apart; may be repeated [default: of two runs, what their report says]
+    /// A key column: the key columns together identify a row; may be repeated [default: for two runs, those of their report]
     #[arg(long = "key", value_name = "COLUMN")]
     pub keys: Vec<String>,
     /// Where to write what differs [default: only the counts are printed]

@@ -24,13 +24,13 @@ pub enum SourceCommand {
 Example:
   muster source remove \"Old directory\"
 
-Snapshots that there are keep what they have of it, and the audit trail records who removed it.
-Identities that rest on it are without an authoritative account from the next refresh on.")]
+Existing snapshots keep its data, and the audit trail records who removed it. Identities that were made
+from its accounts have no authoritative account from the next refresh on.")]
     Remove {
         /// The source's name or id
         #[arg(value_name = "SOURCE")]
         source: String,
-        /// Remove the links too that were made by hand on its accounts; `muster source links` writes them to a file
+        /// Also remove the links that were made by hand for its accounts; `muster source links` writes them to a file
         #[arg(long)]
         links: bool,
     },
@@ -39,9 +39,9 @@ Identities that rest on it are without an authoritative account from the next re
 Example:
   muster source check hr.toml --rejected 100
 
-The exit status is 1 if a record would be refused (two that differ and name one account, too), if a column that the
-definition names is not there, if the read is incomplete, if there is no record, if the data is of a time to come, and if
-so many accounts of the last snapshot are missing that a refresh would keep them.")]
+The exit status is 1 if a record would be refused (also two records of one account that differ), if a column that the
+definition names is missing, if the read is incomplete, if there is no record, if the data has a date in the future, and
+if so many accounts of the last snapshot are missing that a refresh would keep them.")]
     Check {
         /// The source's definition
         #[arg(value_name = "FILE.toml")]
@@ -50,7 +50,7 @@ so many accounts of the last snapshot are missing that a refresh would keep them
         #[arg(long, value_name = "N", default_value_t = 20)]
         rejected: usize,
     },
-    /// Register all sources of an Identity Security Cloud tenant, or bring those up to date that are registered
+    /// Register all sources of an Identity Security Cloud tenant, or update those that are registered
     #[command(after_help = "\
 Examples:
   muster source mirror --name Acme --tenant https://acme.api.identitynow.com \\
@@ -59,7 +59,7 @@ Examples:
       --client-id b61429f5-203d-494c-94c3-04f54e17bc5c --secret-env ACME_SECRET --dry-run
 
 Reads the tenant's sources, account schemas and identity profiles, registers a source for each, and
-one for each search index, prints what changed, and names what could not be taken over. Nothing is
+one for each search index, prints what changed, and names what could not be copied. Nothing is
 registered unless all of it could be read. Accounts are read by the next `muster refresh`.")]
     Mirror(Box<MirrorArgs>),
     /// Link accounts to identities by hand, from a file
@@ -69,7 +69,7 @@ Example:
 
 The file has the columns account,displayName,userName,type of the uncorrelated accounts report:
 `account` is the native identity, `userName` the name (uid) of the identity, `type` the source's
-name. Rows without a userName are passed over; the links hold from the next refresh on.")]
+name. Rows without a userName are ignored; the links take effect with the next refresh.")]
     Link {
         /// The file
         #[arg(value_name = "FILE.csv")]
@@ -87,7 +87,7 @@ name. Rows without a userName are passed over; the links hold from the next refr
 /// `source mirror`
 #[derive(Debug, Args)]
 pub struct MirrorArgs {
-    /// Names what has no name of the tenant's: `Acme roles`
+    /// Begins the names of what has no name in the tenant: `Acme roles`
     #[arg(long)]
     pub name: String,
     /// The tenant's API

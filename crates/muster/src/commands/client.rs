@@ -91,7 +91,7 @@ impl NewClient {
             }),
             ClientKind::Application if !args.levels.is_empty() || args.identity_id.is_some() => {
                 return Err(Failure::usage(
-                    "--level and --identity-id are a user's: expected --kind user beside them",
+                    "--level and --identity-id are a user's: expected --kind user with them",
                 ));
             }
             ClientKind::Application => None,
@@ -104,7 +104,7 @@ impl NewClient {
         let data_scope = match sources {
             [] if user.as_ref().is_some_and(UserIdentity::is_source_administrator) => {
                 return Err(Failure::usage(
-                    "a source administrator sees rows of named sources only: expected --source beside the level",
+                    "a source administrator sees rows of named sources only: expected --source with the level",
                 ));
             }
             [] => DataScope::Everything,

@@ -102,7 +102,7 @@ mod tests {
     fn what_matches_nothing_is_said() {
         let explained = explain("-stauts:x created:[now-2D TO now]", SystemClock.now()).expect("a query");
         let text = as_text(&explained);
-        assert!(text.contains("warning: \"stauts\" is no field"), "{text}");
+        assert!(text.contains("warning: \"stauts\": the searched documents have no such field"), "{text}");
         assert!(text.contains("the nearest name is \"status\""), "{text}");
         assert!(
             text.contains("warning: \"created:[now-2D TO now]\" matches nothing: expected date math"),

@@ -1,97 +1,88 @@
-//! `[[auth.issuers]]`: issuers whose access tokens are accepted beside our own.
+//! `[[auth.issuers]]`: external issuers whose access tokens are accepted.
 //!
 //! A secret is not among the keys: an issuer's tokens are checked with its public keys, and symmetric
 //! algorithms cannot be named.
 
+use super::declared::keys;
 use muster_http::SignatureAlgorithm;
 use muster_reports::caller::{Scope, UserLevel};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// `[[auth.issuers]]`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Issuer {
-    /// A short name; client ids of its callers begin with it.
-    pub name: String,
-    /// `iss` of its tokens.
-    pub issuer: String,
-    /// What `aud` of a token for this service names; one of them is enough.
-    pub audience: Vec<String>,
-    /// The algorithms that it signs with.
-    pub algorithms: Vec<SignatureAlgorithm>,
-    /// Address of its JWK set; HTTPS, or HTTP on this machine.
-    #[serde(default)]
-    pub jwks_url: Option<String>,
-    /// A file with its JWK set; a relative path starts from the data directory.
-    #[serde(default)]
-    pub jwks_file: Option<PathBuf>,
-    /// How far its clock may differ.
-    #[serde(default = "defaults::leeway_s")]
-    pub leeway_s: u32,
-    /// Keys are fetched again once they are this old.
-    #[serde(default = "defaults::keys_refresh_s")]
-    pub keys_refresh_s: u32,
-    /// Least time between two fetches, whatever tokens ask for.
-    #[serde(default = "defaults::keys_floor_s")]
-    pub keys_floor_s: u32,
-    /// Keys that cannot be fetched again are used until they are this old.
-    #[serde(default = "defaults::keys_keep_s")]
-    pub keys_keep_s: u32,
-    /// How long a fetch may take.
-    #[serde(default = "defaults::keys_timeout_ms")]
-    pub keys_timeout_ms: u64,
-    /// The tenant of all its tokens; no claim is read then.
-    #[serde(default)]
-    pub tenant: Option<String>,
-    /// Claims that name the tenant.
-    #[serde(default = "defaults::tenant_claims")]
-    pub tenant_claims: Vec<String>,
-    /// Other names of the tenant: what a claim says, and the tenant that it stands for.
-    #[serde(default)]
-    pub tenants: BTreeMap<String, String>,
-    /// How applications are told from users.
-    #[serde(default)]
-    pub callers: Callers,
-    /// With `callers = "claim"`: the claim that tells.
-    #[serde(default)]
-    pub application_claim: Option<String>,
-    /// With `callers = "claim"`: its value in tokens of applications.
-    #[serde(default)]
-    pub application_value: Option<String>,
-    /// Claims that name the client.
-    #[serde(default = "defaults::client_claims")]
-    pub client_claims: Vec<String>,
-    /// Claims that name a user's identity.
-    #[serde(default = "defaults::identity_claims")]
-    pub identity_claims: Vec<String>,
-    /// Claims that hold a user's name.
-    #[serde(default = "defaults::user_name_claims")]
-    pub user_name_claims: Vec<String>,
-    /// Claims that list scopes.
-    #[serde(default = "defaults::scope_claims")]
-    pub scope_claims: Vec<String>,
-    /// Claims that list user levels.
-    #[serde(default = "defaults::level_claims")]
-    pub level_claims: Vec<String>,
-    /// Claims that list the sources whose rows the caller may see.
-    #[serde(default = "defaults::source_claims")]
-    pub source_claims: Vec<String>,
-    /// Further names of scopes.
-    #[serde(default)]
-    pub scopes: BTreeMap<String, Scope>,
-    /// Further names of user levels.
-    #[serde(default)]
-    pub levels: BTreeMap<String, UserLevel>,
+keys! {
+    /// `[[auth.issuers]]`
+    Issuer {
+        /// A short name: letters, digits, `-`, `_`, `.`. Tasks, limits and the audit trail call its clients
+        /// `name:client`.
+        name: String = String::new(),
+        /// `iss` of its tokens, character by character.
+        issuer: String = String::new(),
+        /// A token's `aud` must name one of these.
+        audience: Vec<String> = Vec::new(),
+        /// The algorithms that it signs with, of `EdDSA`, `ES256`, `ES384`, `RS256`, `RS384`, `RS512`,
+        /// `PS256`, `PS384`, `PS512`.
+        algorithms: Vec<SignatureAlgorithm> = Vec::new(),
+        /// Address of its JWK set: HTTPS, or HTTP on this machine. Redirects are not followed. An issuer has
+        /// this or `jwks_file`.
+        jwks_url: Option<String> = None,
+        /// A file with its JWK set instead; a relative path starts from the data directory.
+        jwks_file: Option<PathBuf> = None,
+        /// How far its clock may differ; at most 300.
+        leeway_s: u32 = 30,
+        /// Keys of this age are fetched again, so a withdrawn key becomes invalid.
+        keys_refresh_s: u32 = 300,
+        /// Least time between two fetches, even if tokens name unknown keys.
+        keys_floor_s: u32 = 30,
+        /// Keys that cannot be fetched again are used until this age.
+        keys_keep_s: u32 = 3_600,
+        /// How long a fetch may take.
+        keys_timeout_ms: u64 = 5_000,
+        /// The tenant of all its tokens; must be `tenant.id`. Without it, a claim must name the tenant.
+        tenant: Option<String> = None,
+        /// Claims that name the tenant.
+        tenant_claims: Vec<String> = names(&["tenant_id"]),
+        /// Other names of the tenant: `{ "f81d4fae" = "default" }`.
+        tenants: BTreeMap<String, String> = BTreeMap::new(),
+        /// How applications and users are told apart. (Only users may cancel, and only they need a level to
+        /// start.) `subject`: an application's `sub` is its client; `claim`: its token has the claim
+        /// `application_claim` with the value `application_value`; `users`: all are users; `applications`:
+        /// all are applications.
+        callers: Callers = Callers::Subject,
+        /// With `callers = "claim"`: the claim that tells applications from users.
+        application_claim: Option<String> = None,
+        /// With `callers = "claim"`: the value of that claim in tokens of applications.
+        application_value: Option<String> = None,
+        /// Claims that name the client.
+        client_claims: Vec<String> = names(&["client_id", "azp"]),
+        /// Claims that name a user's identity.
+        identity_claims: Vec<String> = names(&["identity_id", "sub"]),
+        /// Claims with a user's name; if there is none, the identity.
+        user_name_claims: Vec<String> = names(&["user_name", "preferred_username"]),
+        /// Claims with a list of scopes: a list, or a text with spaces.
+        scope_claims: Vec<String> = names(&["scope", "scp"]),
+        /// Claims with a list of user levels, in the same forms.
+        level_claims: Vec<String> = names(&["levels", "authorities"]),
+        /// Claims with a list of the ids of the sources whose rows the caller may see, in the same forms.
+        /// Without such a claim the caller sees all rows; if it is null or empty, none.
+        source_claims: Vec<String> = names(&["source_ids"]),
+        /// Further names of scopes. The published names are always valid, and names without a meaning are
+        /// ignored.
+        scopes: BTreeMap<String, Scope> = BTreeMap::new(),
+        /// Further names of user levels, in the same way.
+        levels: BTreeMap<String, UserLevel> = BTreeMap::new(),
+    }
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
 }
 
 /// How applications are told from users.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Callers {
     /// An application's subject is its client.
-    #[default]
     Subject,
     /// An application's token has a claim with a value.
     Claim,
@@ -101,60 +92,6 @@ pub enum Callers {
     Applications,
 }
 
-mod defaults {
-    pub fn leeway_s() -> u32 {
-        30
-    }
-
-    pub fn keys_refresh_s() -> u32 {
-        300
-    }
-
-    pub fn keys_floor_s() -> u32 {
-        30
-    }
-
-    pub fn keys_keep_s() -> u32 {
-        3_600
-    }
-
-    pub fn keys_timeout_ms() -> u64 {
-        5_000
-    }
-
-    fn names(names: &[&str]) -> Vec<String> {
-        names.iter().map(|name| (*name).to_owned()).collect()
-    }
-
-    pub fn tenant_claims() -> Vec<String> {
-        names(&["tenant_id"])
-    }
-
-    pub fn client_claims() -> Vec<String> {
-        names(&["client_id", "azp"])
-    }
-
-    pub fn identity_claims() -> Vec<String> {
-        names(&["identity_id", "sub"])
-    }
-
-    pub fn user_name_claims() -> Vec<String> {
-        names(&["user_name", "preferred_username"])
-    }
-
-    pub fn scope_claims() -> Vec<String> {
-        names(&["scope", "scp"])
-    }
-
-    pub fn level_claims() -> Vec<String> {
-        names(&["levels", "authorities"])
-    }
-
-    pub fn source_claims() -> Vec<String> {
-        names(&["source_ids"])
-    }
-}
-
 /// A clock that differs by more is wrong.
 const LEEWAY_S_MAX: u32 = 300;
 
@@ -162,6 +99,15 @@ impl Issuer {
     /// What no single value shows to be wrong. `tenant` is the tenant of this service.
     pub(super) fn fault(&self, tenant: &str) -> Option<String> {
         let fault = |key: &str, reason: &str| Some(format!("{:?}: {key}: {reason}", self.name));
+        let required = [
+            ("name", self.name.is_empty()),
+            ("issuer", self.issuer.is_empty()),
+            ("audience", self.audience.is_empty()),
+            ("algorithms", self.algorithms.is_empty()),
+        ];
+        if let Some((key, _)) = required.into_iter().find(|(_, is_empty)| *is_empty) {
+            return fault(key, "missing");
+        }
         match (&self.jwks_url, &self.jwks_file) {
             (Some(_), Some(_)) => return fault("jwks_file", "jwks_url is there too: expected one of them"),
             (None, None) => return fault("jwks_url", "missing: expected it or jwks_file"),
@@ -186,7 +132,7 @@ impl Issuer {
         let told = self.application_claim.is_some() && self.application_value.is_some();
         match self.callers {
             Callers::Claim if !told => {
-                fault("callers", "claim: expected application_claim and application_value beside it")
+                fault("callers", "claim: expected application_claim and application_value too")
             }
             Callers::Subject | Callers::Users | Callers::Applications
                 if self.application_claim.is_some() || self.application_value.is_some() =>

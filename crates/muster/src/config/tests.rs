@@ -183,7 +183,7 @@ fn issuers_that_trust_too_much_or_too_little_are_refused() {
         (ISSUER.replace("RS256", "HS256"), "unknown variant: found `HS256`, expected"),
         (ISSUER.replace("RS256", "none"), "unknown variant: found `none`, expected"),
         (format!("{ISSUER}colour = 1\n"), "unknown field: found `colour`"),
-        (ISSUER.replace("audience", "# audience"), "missing field `audience`"),
+        (ISSUER.replace("audience", "# audience"), "auth.issuers: \"corp\": audience: missing"),
         (ISSUER.replace("jwks_url", "# jwks_url"), "auth.issuers: \"corp\": jwks_url: missing"),
         (format!("{ISSUER}jwks_file = \"k\"\n"), "auth.issuers: \"corp\": jwks_file: jwks_url is there too"),
         (format!("{ISSUER}leeway_s = 301\n"), "leeway_s: 301: expected at most 300"),

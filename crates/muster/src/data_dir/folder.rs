@@ -73,7 +73,7 @@ fn check_name(path: &Path) -> Result {
             REFUSED.iter().map(char::to_string).collect::<Vec<_>>().join(" ")
         )))
     };
-    let Some(text) = path.to_str() else { return refuse("bytes that are no UTF-8".into()) };
+    let Some(text) = path.to_str() else { return refuse("bytes that are not UTF-8".into()) };
     match text.chars().find(|character| character.is_control() || REFUSED.contains(character)) {
         Some(character) => refuse(format!("{character:?}")),
         None => Ok(()),
@@ -130,7 +130,7 @@ pub fn secret(path: &Path) -> Result<Option<String>> {
     let mode = metadata.permissions().mode() & 0o777;
     if mode & OTHERS != 0 {
         return Err(Failure::new(format!(
-            "others may read the key {} (mode {mode:o}): expected mode 600; if others can have read it, it is no secret \
+            "others may read the key {} (mode {mode:o}): expected mode 600; if others can have read it, it is not secret \
              any more, otherwise `chmod 600` it",
             path.display()
         )));

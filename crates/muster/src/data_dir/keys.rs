@@ -8,9 +8,9 @@
 use super::folder;
 use crate::failure::{Context, Failure, Result};
 use crate::ids::{SystemIds, random_bytes};
+use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::hex;
 use muster_reports::ports::Ids;
-use muster_reports::step::{Step, taken};
 use std::fs::{File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -59,9 +59,9 @@ pub fn replace(dir: &Path, name: &str, line: &str) -> Result {
     let draft = dir.join(format!("draft-{}", SystemIds.fresh()));
     let written = (|| {
         write_draft(&draft, line)?;
-        taken(Step::KeyDrafted);
+        reached(Failpoint::KeyDrafted);
         std::fs::rename(&draft, dir.join(name))?;
-        taken(Step::KeyNamed);
+        reached(Failpoint::KeyNamed);
         File::open(dir)?.sync_all()
     })();
     if written.is_err() {
@@ -84,11 +84,11 @@ pub fn put_once(dir: &Path, name: &str, line: &str) -> Result {
     let draft = dir.join(format!("draft-{}", SystemIds.fresh()));
     let written = (|| {
         write_draft(&draft, line)?;
-        taken(Step::KeyDrafted);
+        reached(Failpoint::KeyDrafted);
         match std::fs::hard_link(&draft, &path) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
             Ok(()) | Err(_) => {
-                taken(Step::KeyNamed);
+                reached(Failpoint::KeyNamed);
                 File::open(dir)?.sync_all()
             }
         }

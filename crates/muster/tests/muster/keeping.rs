@@ -54,7 +54,7 @@ fn a_service_makes_no_folder_unless_it_is_told_to() {
     let data = dir.path().join("data");
     let refused = fails(&muster(&data, &SERVE), 1);
     assert!(
-        refused.contains("is no data directory: `muster source add` and `muster serve --init` make one"),
+        refused.contains("is not a data directory: `muster source add` and `muster serve --init` make one"),
         "{refused}"
     );
     assert!(!data.exists());

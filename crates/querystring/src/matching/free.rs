@@ -14,20 +14,30 @@ use std::cmp::Ordering;
 use chrono::{DateTime, Utc};
 
 use super::decimal;
-use super::text::TextTest;
 use super::typed::DateTest;
 use crate::dates::{date_range, date_term, has_math, iso_moment};
 use crate::tree::{Bound, Value};
 
-/// A test that depends on what a value is.
+/// A test of values that are dates or numbers.
 #[derive(Debug)]
 pub(super) struct Free {
     /// For a date. `None`: the query's value is not a date, and dates are words too. `Some(None)`: no date passes.
     date: Option<Option<DateTest>>,
     /// For a number, where the limits are numbers.
     number: Option<NumberRange>,
-    /// For everything else, where anything else can pass.
-    words: Option<TextTest>,
+}
+
+/// How the values are tested that [`Free`] does not decide.
+#[derive(Debug)]
+pub(super) enum OtherValues {
+    /// None passes.
+    Fail,
+    /// By the words of the query's value.
+    Words,
+    /// By the words of this phrase: those of the query's value in their order.
+    InOrder(Value),
+    /// As the text that the value is.
+    Exact,
 }
 
 /// A range of numbers by their decimal digits.
@@ -39,7 +49,7 @@ struct NumberRange {
 
 impl Free {
     /// `None` where every value is compared by its words.
-    pub(super) fn new(value: &Value, words: TextTest, now: DateTime<Utc>) -> Option<Free> {
+    pub(super) fn new(value: &Value, now: DateTime<Utc>) -> Option<(Free, OtherValues)> {
         match value {
             Value::Term(text) | Value::Phrase { text, .. } => {
                 if iso_moment(text).is_none() && !has_math(text) {
@@ -47,8 +57,8 @@ impl Free {
                 }
                 let range = date_term(text, now).ok()?;
                 let in_order = Value::Phrase { text: text.clone(), slop: 0 };
-                let words = TextTest::analysed(&in_order).ok().flatten();
-                Some(Free { date: Some(DateTest::within(range)), number: None, words })
+                let free = Free { date: Some(DateTest::within(range)), number: None };
+                Some((free, OtherValues::InOrder(in_order)))
             }
             Value::Range { lower, upper } => {
                 let date = date_range(lower, upper, now).ok().map(DateTest::within);
@@ -58,31 +68,28 @@ impl Free {
                 if date.is_none() && number.is_none() {
                     return None;
                 }
-                let words = if limits().any(|limit| limit == "now" || has_math(limit)) {
-                    Some(words).filter(|_| date.is_none())
+                let others = if limits().any(|limit| limit == "now" || has_math(limit)) {
+                    if date.is_none() { OtherValues::Words } else { OtherValues::Fail }
                 } else if limits().any(|limit| iso_moment(limit).is_some()) {
-                    TextTest::exact(value).ok()
+                    OtherValues::Exact
                 } else {
-                    Some(words)
+                    OtherValues::Words
                 };
-                Some(Free { date, number, words })
+                Some((Free { date, number }, others))
             }
             Value::Prefix(_) | Value::Wildcard(_) | Value::Fuzzy { .. } | Value::Regex(_) => None,
         }
     }
 
-    pub(super) fn matches(&self, text: &str) -> bool {
+    /// Whether a value passes that is a date or a number; `None` for every other value.
+    pub(super) fn passes(&self, text: &str) -> Option<bool> {
         if let Some(date) = &self.date
             && let Some(moment) = iso_moment(text)
         {
-            return date.is_some_and(|date| date.matches(moment));
+            return Some(date.is_some_and(|date| date.matches(moment)));
         }
-        if let Some(range) = &self.number
-            && decimal::is_number(text)
-        {
-            return range.matches(text);
-        }
-        self.words.as_ref().is_some_and(|words| words.matches(text))
+        let range = self.number.as_ref().filter(|_| decimal::is_number(text))?;
+        Some(range.matches(text))
     }
 }
 
@@ -101,6 +108,7 @@ impl NumberRange {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::matching::TextTest;
     use crate::{Expression, parse};
 
     /// 2026-06-15T12:00:00Z.

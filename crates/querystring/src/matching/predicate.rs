@@ -174,10 +174,10 @@ pub fn check(query: &Query) -> Result<(), LowerError> {
 /// As [`check`]; any where it is abandoned, which says nothing of the query.
 pub fn check_unless(query: &Query, abandoned: &Arc<AtomicBool>) -> Result<(), LowerError> {
     let work = Work::unless(Arc::clone(abandoned));
-    check_list(&query.clauses, &mut Tests { work, ..Tests::new(DateTime::UNIX_EPOCH) })
+    check_list(&query.clauses, &mut TextTests { work, ..TextTests::new(DateTime::UNIX_EPOCH) })
 }
 
-fn check_list(clauses: &[Clause], tests: &mut Tests) -> Result<(), LowerError> {
+fn check_list(clauses: &[Clause], tests: &mut TextTests) -> Result<(), LowerError> {
     clauses.iter().try_for_each(|clause| match &clause.expression {
         Expression::All | Expression::Exists(_) => Ok(()),
         Expression::Group(clauses) | Expression::Nested { clauses, .. } => check_list(clauses, tests),
@@ -194,14 +194,14 @@ fn check_list(clauses: &[Clause], tests: &mut Tests) -> Result<(), LowerError> {
 #[derive(Debug)]
 pub struct Lowering<'q> {
     query: &'q Query,
-    tests: Tests,
+    tests: TextTests,
 }
 
 impl<'q> Lowering<'q> {
     /// Nothing is made yet.
     #[must_use]
     pub fn new(query: &'q Query, now: DateTime<Utc>) -> Lowering<'q> {
-        Lowering { query, tests: Tests::new(now) }
+        Lowering { query, tests: TextTests::new(now) }
     }
 
     /// The predicate over one kind of document.
@@ -216,15 +216,15 @@ impl<'q> Lowering<'q> {
 
 /// The tests of text that a query's values were made into, by the place of the value.
 #[derive(Debug)]
-struct Tests {
+struct TextTests {
     now: DateTime<Utc>,
     work: Work,
     made: HashMap<(usize, FieldKind), Option<TextTest>>,
 }
 
-impl Tests {
-    fn new(now: DateTime<Utc>) -> Tests {
-        Tests { now, work: Work::new(), made: HashMap::new() }
+impl TextTests {
+    fn new(now: DateTime<Utc>) -> TextTests {
+        TextTests { now, work: Work::new(), made: HashMap::new() }
     }
 
     /// The test of a clause's value for a kind of text; `None` where analysis leaves nothing.
@@ -263,7 +263,7 @@ type Named<'q> = (Option<&'q str>, Option<&'q str>);
 /// One kind of document.
 struct Pass<'a, 'q, R: Resolver> {
     resolver: &'a R,
-    tests: &'a mut Tests,
+    tests: &'a mut TextTests,
     /// What was found: many clauses ask for the same.
     fields: HashMap<Named<'q>, Kinds<R::Field>>,
 }

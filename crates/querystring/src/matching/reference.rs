@@ -30,21 +30,21 @@ pub trait Fields {
 pub struct Reference<'a, F> {
     fields: &'a F,
     clauses: &'a [Clause],
-    nodes: Vec<Node<'a>>,
+    nodes: Vec<QueryNode<'a>>,
     now: DateTime<Utc>,
 }
 
 /// A clause with its tests.
-enum Node<'a> {
+enum QueryNode<'a> {
     All,
     Exists(&'a str),
-    Match { name: Option<&'a str>, tests: Box<Tests> },
-    Group(&'a [Clause], Vec<Node<'a>>),
-    Nested(&'a str, &'a [Clause], Vec<Node<'a>>),
+    Match { name: Option<&'a str>, tests: Box<ValueTests> },
+    Group(&'a [Clause], Vec<QueryNode<'a>>),
+    Nested(&'a str, &'a [Clause], Vec<QueryNode<'a>>),
 }
 
 /// The tests of one value for every kind of field.
-struct Tests {
+struct ValueTests {
     analysed: Option<TextTest>,
     free: Option<TextTest>,
     exact: TextTest,
@@ -73,7 +73,7 @@ impl<'a, F: Fields> Reference<'a, F> {
         !self.list_vanishes(&self.nodes, "") && self.list(self.clauses, &self.nodes, &scope)
     }
 
-    fn list(&self, clauses: &[Clause], nodes: &[Node<'_>], scope: &Scope<'_>) -> bool {
+    fn list(&self, clauses: &[Clause], nodes: &[QueryNode<'_>], scope: &Scope<'_>) -> bool {
         let mut vanishing = nodes.iter().map(|node| self.vanishes(node, &scope.path));
         let asked = occurs(clauses, |_| vanishing.next().unwrap_or(false));
         let kept = nodes.iter().filter(|node| !self.vanishes(node, &scope.path));
@@ -94,30 +94,32 @@ impl<'a, F: Fields> Reference<'a, F> {
         required || !optional || optional_matches
     }
 
-    fn list_vanishes(&self, nodes: &[Node<'_>], path: &str) -> bool {
+    fn list_vanishes(&self, nodes: &[QueryNode<'_>], path: &str) -> bool {
         nodes.iter().all(|node| self.vanishes(node, path))
     }
 
-    fn vanishes(&self, node: &Node<'_>, path: &str) -> bool {
+    fn vanishes(&self, node: &QueryNode<'_>, path: &str) -> bool {
         match node {
-            Node::All | Node::Exists(_) => false,
-            Node::Match { name, tests } => {
+            QueryNode::All | QueryNode::Exists(_) => false,
+            QueryNode::Match { name, tests } => {
                 tests.analysed.is_none() && self.kinds(*name, path).iter().any(|kind| is_analysed(*kind))
             }
-            Node::Group(_, nodes) => self.list_vanishes(nodes, path),
-            Node::Nested(array, _, nodes) => self.list_vanishes(nodes, &format!("{array}.")),
+            QueryNode::Group(_, nodes) => self.list_vanishes(nodes, path),
+            QueryNode::Nested(array, _, nodes) => self.list_vanishes(nodes, &format!("{array}.")),
         }
     }
 
-    fn node(&self, node: &Node<'_>, scope: &Scope<'_>) -> bool {
+    fn node(&self, node: &QueryNode<'_>, scope: &Scope<'_>) -> bool {
         match node {
-            Node::All => true,
-            Node::Exists(name) => leaves(scope).iter().any(|(path, _)| self.exists(name, path, &scope.path)),
-            Node::Match { name, tests } => leaves(scope).iter().any(|(path, value)| {
+            QueryNode::All => true,
+            QueryNode::Exists(name) => {
+                leaves(scope).iter().any(|(path, _)| self.exists(name, path, &scope.path))
+            }
+            QueryNode::Match { name, tests } => leaves(scope).iter().any(|(path, value)| {
                 self.kind(*name, path, &scope.path).is_some_and(|kind| self.passes(tests, kind, value))
             }),
-            Node::Group(clauses, nodes) => self.list(clauses, nodes, scope),
-            Node::Nested(array, clauses, nodes) => {
+            QueryNode::Group(clauses, nodes) => self.list(clauses, nodes, scope),
+            QueryNode::Nested(array, clauses, nodes) => {
                 let mut elements = Vec::new();
                 if self.fields.is_array(array) {
                     collect_elements(scope.object, array, &mut elements);
@@ -175,7 +177,7 @@ impl<'a, F: Fields> Reference<'a, F> {
         known && (below || self.kind(Some(name), leaf, path).is_some())
     }
 
-    fn passes(&self, tests: &Tests, kind: FieldKind, value: &Json) -> bool {
+    fn passes(&self, tests: &ValueTests, kind: FieldKind, value: &Json) -> bool {
         match kind {
             FieldKind::Text | FieldKind::Keyword | FieldKind::Free => {
                 let test = match kind {
@@ -205,28 +207,28 @@ impl<'a, F: Fields> Reference<'a, F> {
     }
 }
 
-fn nodes(clauses: &[Clause], now: DateTime<Utc>) -> Result<Vec<Node<'_>>, LowerError> {
+fn nodes(clauses: &[Clause], now: DateTime<Utc>) -> Result<Vec<QueryNode<'_>>, LowerError> {
     clauses.iter().map(|clause| node(clause, now)).collect()
 }
 
-fn node(clause: &Clause, now: DateTime<Utc>) -> Result<Node<'_>, LowerError> {
+fn node(clause: &Clause, now: DateTime<Utc>) -> Result<QueryNode<'_>, LowerError> {
     Ok(match &clause.expression {
-        Expression::All => Node::All,
-        Expression::Exists(field) => Node::Exists(&field.name),
+        Expression::All => QueryNode::All,
+        Expression::Exists(field) => QueryNode::Exists(&field.name),
         Expression::Match { field, value } => {
             let tests =
-                Tests::new(value, now).map_err(|problem| LowerError { span: clause.body, problem })?;
-            Node::Match { name: field.as_ref().map(|field| field.name.as_str()), tests: Box::new(tests) }
+                ValueTests::new(value, now).map_err(|problem| LowerError { span: clause.body, problem })?;
+            QueryNode::Match { name: field.as_ref().map(|field| field.name.as_str()), tests: Box::new(tests) }
         }
-        Expression::Group(clauses) => Node::Group(clauses, nodes(clauses, now)?),
-        Expression::Nested { path, clauses } => Node::Nested(&path.name, clauses, nodes(clauses, now)?),
+        Expression::Group(clauses) => QueryNode::Group(clauses, nodes(clauses, now)?),
+        Expression::Nested { path, clauses } => QueryNode::Nested(&path.name, clauses, nodes(clauses, now)?),
     })
 }
 
-impl Tests {
-    fn new(value: &Value, now: DateTime<Utc>) -> Result<Tests, super::TooComplex> {
+impl ValueTests {
+    fn new(value: &Value, now: DateTime<Utc>) -> Result<ValueTests, super::TooComplex> {
         let analysed = TextTest::analysed(value)?;
-        Ok(Tests {
+        Ok(ValueTests {
             free: analysed.clone().map(|analysed| TextTest::free(value, analysed, now)),
             analysed,
             exact: TextTest::exact(value)?,

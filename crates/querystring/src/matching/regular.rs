@@ -82,7 +82,7 @@ const EMPTY: Id = 1;
 const ANY_TEXT: Id = 2;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-enum Node {
+enum RegularNode {
     Nothing,
     Empty,
     AnyText,
@@ -98,17 +98,17 @@ enum Node {
 }
 
 struct Expressions<'a> {
-    nodes: Vec<Node>,
+    nodes: Vec<RegularNode>,
     /// Whether each matches the empty text.
     matches_empty: Vec<bool>,
-    ids: HashMap<Node, Id>,
+    ids: HashMap<RegularNode, Id>,
     derivatives: HashMap<(Id, usize), Id>,
     work: &'a mut Work,
 }
 
 impl<'a> Expressions<'a> {
     fn new(work: &'a mut Work) -> Expressions<'a> {
-        let nodes = vec![Node::Nothing, Node::Empty, Node::AnyText];
+        let nodes = vec![RegularNode::Nothing, RegularNode::Empty, RegularNode::AnyText];
         let ids = nodes.iter().cloned().zip(0..).collect();
         let matches_empty = vec![false, true, true];
         Expressions { nodes, matches_empty, ids, derivatives: HashMap::new(), work }
@@ -122,19 +122,19 @@ impl<'a> Expressions<'a> {
         self.matches_empty[id as usize]
     }
 
-    fn id(&mut self, node: Node) -> Result<Id, TooComplex> {
+    fn id(&mut self, node: RegularNode) -> Result<Id, TooComplex> {
         if let Some(id) = self.ids.get(&node) {
             return Ok(*id);
         }
         self.works(1)?;
         let matches_empty = match &node {
-            Node::Nothing | Node::Set(_) => false,
-            Node::Empty | Node::AnyText => true,
-            Node::Concatenation(first, second) => self.empty(*first) && self.empty(*second),
-            Node::Union(parts) => parts.iter().any(|part| self.empty(*part)),
-            Node::Intersection(parts) => parts.iter().all(|part| self.empty(*part)),
-            Node::Repeat(part, least, _) => *least == 0 || self.empty(*part),
-            Node::Complement(part) => !self.empty(*part),
+            RegularNode::Nothing | RegularNode::Set(_) => false,
+            RegularNode::Empty | RegularNode::AnyText => true,
+            RegularNode::Concatenation(first, second) => self.empty(*first) && self.empty(*second),
+            RegularNode::Union(parts) => parts.iter().any(|part| self.empty(*part)),
+            RegularNode::Intersection(parts) => parts.iter().all(|part| self.empty(*part)),
+            RegularNode::Repeat(part, least, _) => *least == 0 || self.empty(*part),
+            RegularNode::Complement(part) => !self.empty(*part),
         };
         let id = Id::try_from(self.nodes.len()).map_err(|_| TooComplex)?;
         self.nodes.push(node.clone());
@@ -191,7 +191,7 @@ impl<'a> Expressions<'a> {
 
     fn set(&mut self, classes: Vec<u16>) -> Result<Id, TooComplex> {
         self.works(classes.len())?;
-        if classes.is_empty() { Ok(NOTHING) } else { self.id(Node::Set(classes)) }
+        if classes.is_empty() { Ok(NOTHING) } else { self.id(RegularNode::Set(classes)) }
     }
 
     fn text(&mut self, text: &str, alphabet: &Alphabet) -> Result<Id, TooComplex> {
@@ -217,7 +217,7 @@ impl<'a> Expressions<'a> {
         match (first, second) {
             (NOTHING, _) | (_, NOTHING) => Ok(NOTHING),
             (EMPTY, other) | (other, EMPTY) => Ok(other),
-            _ => self.id(Node::Concatenation(first, second)),
+            _ => self.id(RegularNode::Concatenation(first, second)),
         }
     }
 
@@ -225,15 +225,15 @@ impl<'a> Expressions<'a> {
         let mut flat = Vec::with_capacity(parts.len());
         for part in parts {
             match &self.nodes[part as usize] {
-                Node::Nothing => {}
-                Node::AnyText => return Ok(ANY_TEXT),
-                Node::Union(inner) => flat.extend(inner),
-                Node::Empty
-                | Node::Set(_)
-                | Node::Concatenation(..)
-                | Node::Intersection(_)
-                | Node::Repeat(..)
-                | Node::Complement(_) => flat.push(part),
+                RegularNode::Nothing => {}
+                RegularNode::AnyText => return Ok(ANY_TEXT),
+                RegularNode::Union(inner) => flat.extend(inner),
+                RegularNode::Empty
+                | RegularNode::Set(_)
+                | RegularNode::Concatenation(..)
+                | RegularNode::Intersection(_)
+                | RegularNode::Repeat(..)
+                | RegularNode::Complement(_) => flat.push(part),
             }
         }
         self.works(flat.len())?;
@@ -242,7 +242,7 @@ impl<'a> Expressions<'a> {
         match flat.as_slice() {
             [] => Ok(NOTHING),
             [part] => Ok(*part),
-            _ => self.id(Node::Union(flat)),
+            _ => self.id(RegularNode::Union(flat)),
         }
     }
 
@@ -250,15 +250,15 @@ impl<'a> Expressions<'a> {
         let mut flat = Vec::with_capacity(parts.len());
         for part in parts {
             match &self.nodes[part as usize] {
-                Node::Nothing => return Ok(NOTHING),
-                Node::AnyText => {}
-                Node::Intersection(inner) => flat.extend(inner),
-                Node::Empty
-                | Node::Set(_)
-                | Node::Concatenation(..)
-                | Node::Union(_)
-                | Node::Repeat(..)
-                | Node::Complement(_) => flat.push(part),
+                RegularNode::Nothing => return Ok(NOTHING),
+                RegularNode::AnyText => {}
+                RegularNode::Intersection(inner) => flat.extend(inner),
+                RegularNode::Empty
+                | RegularNode::Set(_)
+                | RegularNode::Concatenation(..)
+                | RegularNode::Union(_)
+                | RegularNode::Repeat(..)
+                | RegularNode::Complement(_) => flat.push(part),
             }
         }
         self.works(flat.len())?;
@@ -267,21 +267,21 @@ impl<'a> Expressions<'a> {
         match flat.as_slice() {
             [] => Ok(ANY_TEXT),
             [part] => Ok(*part),
-            _ => self.id(Node::Intersection(flat)),
+            _ => self.id(RegularNode::Intersection(flat)),
         }
     }
 
     fn complement(&mut self, part: Id) -> Result<Id, TooComplex> {
         match &self.nodes[part as usize] {
-            Node::Nothing => Ok(ANY_TEXT),
-            Node::AnyText => Ok(NOTHING),
-            Node::Complement(inner) => Ok(*inner),
-            Node::Empty
-            | Node::Set(_)
-            | Node::Concatenation(..)
-            | Node::Union(_)
-            | Node::Intersection(_)
-            | Node::Repeat(..) => self.id(Node::Complement(part)),
+            RegularNode::Nothing => Ok(ANY_TEXT),
+            RegularNode::AnyText => Ok(NOTHING),
+            RegularNode::Complement(inner) => Ok(*inner),
+            RegularNode::Empty
+            | RegularNode::Set(_)
+            | RegularNode::Concatenation(..)
+            | RegularNode::Union(_)
+            | RegularNode::Intersection(_)
+            | RegularNode::Repeat(..) => self.id(RegularNode::Complement(part)),
         }
     }
 
@@ -298,7 +298,7 @@ impl<'a> Expressions<'a> {
         }
         // What may be empty need not be there.
         let least = if self.empty(part) { 0 } else { least };
-        self.id(Node::Repeat(part, least, most))
+        self.id(RegularNode::Repeat(part, least, most))
     }
 
     /// The expression of what may follow a character of the class.
@@ -308,27 +308,27 @@ impl<'a> Expressions<'a> {
         }
         self.works(1)?;
         let derivative = match self.nodes[id as usize].clone() {
-            Node::Nothing | Node::Empty => NOTHING,
-            Node::AnyText => ANY_TEXT,
-            Node::Set(classes) => {
+            RegularNode::Nothing | RegularNode::Empty => NOTHING,
+            RegularNode::AnyText => ANY_TEXT,
+            RegularNode::Set(classes) => {
                 let inside = u16::try_from(class).is_ok_and(|class| classes.binary_search(&class).is_ok());
                 if inside { EMPTY } else { NOTHING }
             }
-            Node::Concatenation(..) => self.derivative_of_sequence(id, class)?,
-            Node::Union(parts) => {
+            RegularNode::Concatenation(..) => self.derivative_of_sequence(id, class)?,
+            RegularNode::Union(parts) => {
                 let parts = self.derivatives(&parts, class)?;
                 self.union(parts)?
             }
-            Node::Intersection(parts) => {
+            RegularNode::Intersection(parts) => {
                 let parts = self.derivatives(&parts, class)?;
                 self.intersection(parts)?
             }
-            Node::Repeat(part, least, most) => {
+            RegularNode::Repeat(part, least, most) => {
                 let first = self.derivative(part, class)?;
                 let rest = self.repeat(part, least.saturating_sub(1), most.map(|most| most - 1))?;
                 self.concatenation(first, rest)?
             }
-            Node::Complement(part) => {
+            RegularNode::Complement(part) => {
                 let part = self.derivative(part, class)?;
                 self.complement(part)?
             }
@@ -346,7 +346,7 @@ impl<'a> Expressions<'a> {
     fn derivative_of_sequence(&mut self, sequence: Id, class: usize) -> Result<Id, TooComplex> {
         let mut alternatives = Vec::new();
         let mut rest = sequence;
-        while let Node::Concatenation(first, second) = self.nodes[rest as usize] {
+        while let RegularNode::Concatenation(first, second) = self.nodes[rest as usize] {
             let after_first = self.derivative(first, class)?;
             alternatives.push(self.concatenation(after_first, second)?);
             rest = second;

@@ -6,7 +6,7 @@ use std::ops::Bound as Limit;
 use std::sync::Arc;
 
 use super::dfa::{Dfa, TooComplex, Work};
-use super::free::Free;
+use super::free::{Free, OtherValues};
 use super::fuzzy::Fuzzy;
 use super::phrase::Phrase;
 use super::regular;
@@ -51,7 +51,11 @@ enum Test {
         bounds: TextBounds,
     },
     /// A value of a free map, by what it is itself.
-    Free(Free),
+    Free {
+        typed: Free,
+        /// For what `typed` does not decide; `None` where nothing else passes.
+        others: Option<TextTest>,
+    },
     /// One of these passes.
     AnyOf(Vec<TextTest>),
 }
@@ -151,10 +155,14 @@ impl TextTest {
     /// is the test of words for the same value.
     #[must_use]
     pub fn free(value: &Value, analysed: TextTest, now: DateTime<Utc>) -> TextTest {
-        match Free::new(value, analysed.clone(), now) {
-            Some(free) => Test::Free(free).into(),
-            None => analysed,
-        }
+        let Some((typed, others)) = Free::new(value, now) else { return analysed };
+        let others = match others {
+            OtherValues::Fail => None,
+            OtherValues::Words => Some(analysed),
+            OtherValues::InOrder(phrase) => Self::analysed(&phrase).ok().flatten(),
+            OtherValues::Exact => Self::exact(value).ok(),
+        };
+        Test::Free { typed, others }.into()
     }
 
     /// One test that passes what one of the tests passes; words and whole texts are looked up all at once.
@@ -170,7 +178,7 @@ impl TextTest {
                 }
                 Test::ManyWhole { texts: of_one, .. } => texts.extend(of_one.iter().cloned()),
                 Test::AnyOf(of_one) => others.extend(of_one.iter().cloned()),
-                Test::Phrase(_) | Test::Word { .. } | Test::Whole { .. } | Test::Free(_) => {
+                Test::Phrase(_) | Test::Word { .. } | Test::Whole { .. } | Test::Free { .. } => {
                     others.push(one.clone());
                 }
             }
@@ -209,7 +217,9 @@ impl TextTest {
             }
             Test::Whole { shape, .. } => shape.matches(text),
             Test::ManyWhole { texts, .. } => texts.contains(text),
-            Test::Free(free) => free.matches(text),
+            Test::Free { typed, others } => typed
+                .passes(text)
+                .unwrap_or_else(|| others.as_ref().is_some_and(|others| others.matches(text))),
             Test::AnyOf(tests) => tests.iter().any(|test| test.matches(text)),
         }
     }
@@ -223,7 +233,7 @@ impl TextTest {
             | Test::ManyWords(_)
             | Test::Phrase(_)
             | Test::Word { .. }
-            | Test::Free(_)
+            | Test::Free { .. }
             | Test::AnyOf(_) => None,
             Test::Whole { bounds, .. } => bounds.clone(),
             Test::ManyWhole { bounds, .. } => Some(bounds.clone()),
@@ -241,7 +251,7 @@ impl TextTest {
             | Test::ManyWords(_)
             | Test::Phrase(_)
             | Test::Word { .. }
-            | Test::Free(_)
+            | Test::Free { .. }
             | Test::AnyOf(_) => None,
         }
     }

@@ -2,7 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
-use super::SAME_KEY_ROWS_MAX;
+/// Most rows of the old file with one key.
+pub const SAME_KEY_ROWS_MAX: usize = 1_000;
 
 /// Half of a SHA-256: two different cells or rows never meet in one by chance.
 pub(super) type Half = [u64; 2];

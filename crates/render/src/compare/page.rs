@@ -7,7 +7,8 @@
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 
-use super::Comparison;
+use muster_reports::made::ComparisonCounts;
+
 use crate::chart::numbers::grouped;
 use crate::file::{Digested, RenderError, Written};
 
@@ -51,28 +52,33 @@ pub struct Facts {
     pub old: Run,
     /// The later run.
     pub new: Run,
-    /// The columns that rows were told apart by.
-    pub keys: Vec<String>,
 }
 
-/// Writes the page of a comparison. `changes` is the file that it wrote, without a formula guard.
+/// Writes the page of a comparison. `changes` is the file that it wrote, without a formula guard, and has `changes_rows`
+/// lines after its header.
 ///
 /// # Errors
 /// When `changes` cannot be read, or the sink refuses.
 pub fn write<W: Write>(
     facts: &Facts,
-    comparison: &Comparison,
+    counts: &ComparisonCounts,
     changes: impl Read,
+    changes_rows: u64,
     sink: W,
 ) -> Result<Written, RenderError> {
-    let page = page(facts, comparison, changes)?;
+    let page = page(facts, counts, changes, changes_rows)?;
     let mut sink = Digested::new(sink);
     sink.write_all(page.as_bytes())?;
     sink.flush()?;
-    Ok(sink.written(comparison.written.rows.min(LINES_MAX as u64)))
+    Ok(sink.written(changes_rows.min(LINES_MAX as u64)))
 }
 
-fn page(facts: &Facts, comparison: &Comparison, changes: impl Read) -> io::Result<String> {
+fn page(
+    facts: &Facts,
+    counts: &ComparisonCounts,
+    changes: impl Read,
+    changes_rows: u64,
+) -> io::Result<String> {
     let mut page = String::new();
     let title = format!("{}: two runs compared", facts.title);
     page.push_str("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
@@ -81,10 +87,10 @@ fn page(facts: &Facts, comparison: &Comparison, changes: impl Read) -> io::Resul
     let _ = write!(page, "</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<h1>");
     escape(&mut page, &title);
     page.push_str("</h1>\n");
-    runs(&mut page, facts);
-    counts(&mut page, comparison);
+    runs(&mut page, facts, &counts.keys);
+    rows(&mut page, counts);
     for (what, names) in
-        [("the later run", &comparison.columns_added), ("the earlier run", &comparison.columns_removed)]
+        [("the later run", &counts.columns_added), ("the earlier run", &counts.columns_removed)]
     {
         if !names.is_empty() {
             let _ = write!(page, "<p>Columns that only {what} has, and that are not compared: ");
@@ -92,13 +98,13 @@ fn page(facts: &Facts, comparison: &Comparison, changes: impl Read) -> io::Resul
             page.push_str(".</p>\n");
         }
     }
-    lines(&mut page, facts, comparison, changes)?;
+    lines(&mut page, &counts.keys, changes, changes_rows)?;
     page.push_str("</body>\n</html>\n");
     Ok(page)
 }
 
-fn runs(page: &mut String, facts: &Facts) {
-    let Facts { tenant, old, new, keys, .. } = facts;
+fn runs(page: &mut String, facts: &Facts, keys: &[String]) {
+    let Facts { tenant, old, new, .. } = facts;
     page.push_str("<table>\n<thead>\n");
     row(page, "", "th", ["", "Earlier run", "Later run"]);
     page.push_str("</thead>\n<tbody>\n");
@@ -119,8 +125,8 @@ fn runs(page: &mut String, facts: &Facts) {
     page.push_str(".</p>\n");
 }
 
-fn counts(page: &mut String, comparison: &Comparison) {
-    let Comparison { added, removed, changed, unchanged, .. } = comparison;
+fn rows(page: &mut String, counts: &ComparisonCounts) {
+    let ComparisonCounts { added, removed, changed, unchanged, .. } = counts;
     page.push_str("<h2>Rows</h2>\n<table>\n<thead>\n");
     row(page, "", "th", ["Added", "Removed", "Changed", "Unchanged"]);
     page.push_str("</thead>\n<tbody>\n<tr>");
@@ -130,8 +136,7 @@ fn counts(page: &mut String, comparison: &Comparison) {
     page.push_str("</tr>\n</tbody>\n</table>\n");
 }
 
-fn lines(page: &mut String, facts: &Facts, comparison: &Comparison, changes: impl Read) -> io::Result<()> {
-    let all = comparison.written.rows;
+fn lines(page: &mut String, keys: &[String], changes: impl Read, all: u64) -> io::Result<()> {
     page.push_str("<h2>Differences</h2>\n");
     if all == 0 {
         page.push_str("<p>There are none.</p>\n");
@@ -146,7 +151,7 @@ fn lines(page: &mut String, facts: &Facts, comparison: &Comparison, changes: imp
         );
     }
     page.push_str("<table>\n<thead>\n");
-    let heads = facts.keys.iter().map(String::as_str);
+    let heads = keys.iter().map(String::as_str);
     row(page, "", "th", ["Change"].into_iter().chain(heads).chain(["Column", "Old", "New"]));
     page.push_str("</thead>\n<tbody>\n");
     let mut reader = csv::ReaderBuilder::new().from_reader(changes);

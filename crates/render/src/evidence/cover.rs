@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use super::finding::Finding;
 use super::measure::{Measured, Rows};
-use super::verify::Finding;
 
 /// A file as its cover describes it.
 #[derive(Clone, Debug, PartialEq, Eq)]

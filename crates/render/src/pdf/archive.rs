@@ -4,7 +4,7 @@ use chrono::{DateTime, Datelike, Timelike, Utc};
 use xmp_writer::XmpWriter;
 use xmp_writer::pdfa::PdfUAIdDescriptionMode;
 
-use super::PdfSettings;
+use super::settings::PdfSettings;
 
 /// The program that made the file.
 pub(super) const PRODUCER: &str = "Muster";

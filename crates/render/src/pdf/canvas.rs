@@ -3,8 +3,10 @@
 //! Coordinates are points from the upper left corner of the box, and are rounded to a twentieth of a point: the eye does
 //! not see less, and the numbers in the page stay short.
 
-use super::page::{Rgb, Sheet};
-use super::typeset::{Typesetter, Weight, printable};
+use super::faces::Weight;
+use super::page::Sheet;
+use super::style::Rgb;
+use super::typeset::{Typesetter, printable};
 
 /// Size of the text.
 const TEXT: f32 = 8.0;
@@ -13,7 +15,7 @@ const PARTS: f64 = 20.0;
 
 /// Where a text is, seen from its point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Side {
+pub(super) enum TextSide {
     /// The text begins at the point.
     Left,
     Center,
@@ -65,16 +67,16 @@ impl<'a> Canvas<'a> {
     }
 
     /// A text on one line, the middle of its capitals at the height of a point.
-    pub(super) fn text(&mut self, text: &str, x: f64, y: f64, colour: Rgb, side: Side, weight: Weight) {
+    pub(super) fn text(&mut self, text: &str, x: f64, y: f64, colour: Rgb, side: TextSide, weight: Weight) {
         let (x, y) = self.at(x, y);
         let text = printable(text);
         let lines = self.setter.set(&text, weight, f32::INFINITY);
         let Some(line) = lines.first() else { return };
         let width = line.width * TEXT / 1000.0;
         let x = match side {
-            Side::Left => x,
-            Side::Right => x - width,
-            Side::Center => x - width / 2.0,
+            TextSide::Left => x,
+            TextSide::Right => x - width,
+            TextSide::Center => x - width / 2.0,
         };
         // Capitals are 0.7 of the size high.
         let baseline = y + 0.36 * TEXT;

@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
-use super::typeset::{Line, Typesetter, Weight, printable};
+use super::faces::Weight;
+use super::glyphs::Line;
+use super::typeset::{Typesetter, printable};
 
 /// A text longer than this is not laid out to its end before it is cut.
 const TEXT_BYTES_MAX: usize = 16 << 10;

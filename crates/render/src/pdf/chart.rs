@@ -1,8 +1,8 @@
 //! Draws charts: bars, stacked bars, shares and lines, with their axes and legends.
 
-use super::canvas::{Canvas, Side};
-use super::page::Rgb;
-use super::typeset::Weight;
+use super::canvas::{Canvas, TextSide};
+use super::faces::Weight;
+use super::style::Rgb;
 use crate::chart::numbers::{number, ticks};
 use crate::chart::{Chart, ChartKind};
 
@@ -57,7 +57,7 @@ fn legend(canvas: &mut Canvas<'_>, chart: &Chart) -> f64 {
     let mut x = 0.0;
     for (place, series) in chart.series.iter().enumerate() {
         canvas.rectangle(x, 3.0, x + 8.0, 11.0, colour(place));
-        canvas.text(&series.name, x + 11.0, 7.0, MUTED, Side::Left, Weight::Regular);
+        canvas.text(&series.name, x + 11.0, 7.0, MUTED, TextSide::Left, Weight::Regular);
         x += 11.0 + canvas.text_width(&series.name) + 16.0;
     }
     LEGEND
@@ -92,10 +92,10 @@ fn bars(canvas: &mut Canvas<'_>, chart: &Chart, top: f64) {
     for tick in &ticks {
         canvas.line(x(*tick), top, x(*tick), bottom, if *tick == 0.0 { AXIS } else { GRID }, 0.6);
         let text = if share { format!("{} %", number(*tick)) } else { number(*tick) };
-        canvas.text(&text, x(*tick), bottom + 8.0, MUTED, Side::Center, Weight::Regular);
+        canvas.text(&text, x(*tick), bottom + 8.0, MUTED, TextSide::Center, Weight::Regular);
     }
     let caption = if share { format!("share of {}", chart.unit) } else { chart.unit.clone() };
-    canvas.text(&caption, (left + right) / 2.0, bottom + 19.0, MUTED, Side::Center, Weight::Regular);
+    canvas.text(&caption, (left + right) / 2.0, bottom + 19.0, MUTED, TextSide::Center, Weight::Regular);
 
     #[expect(clippy::cast_precision_loss, reason = "a chart has few categories")]
     let row = (bottom - top) / sums.len().max(1) as f64;
@@ -103,7 +103,7 @@ fn bars(canvas: &mut Canvas<'_>, chart: &Chart, top: f64) {
     let mut middle = top + row / 2.0;
     for (category, sum) in sums.iter().enumerate() {
         let name = canvas.shortened(&chart.categories[category], left - 8.0);
-        canvas.text(&name, left - 6.0, middle, INK, Side::Right, Weight::Regular);
+        canvas.text(&name, left - 6.0, middle, INK, TextSide::Right, Weight::Regular);
         let mut from = 0.0;
         for (place, series) in series.iter().enumerate() {
             let value = series.values[category];
@@ -124,7 +124,7 @@ fn bars(canvas: &mut Canvas<'_>, chart: &Chart, top: f64) {
         let width = canvas.text_width(&label(*sum));
         let end = x(from) + 3.0;
         canvas.rectangle(end, middle - 5.0, end + width + 5.0, middle + 5.0, PAPER);
-        canvas.text(&label(*sum), end + 2.0, middle, INK, Side::Left, Weight::Bold);
+        canvas.text(&label(*sum), end + 2.0, middle, INK, TextSide::Left, Weight::Bold);
         middle += row;
     }
 }
@@ -143,7 +143,7 @@ fn lines(canvas: &mut Canvas<'_>, chart: &Chart, top: f64) {
     let y = |value: f64| bottom - (bottom - top) * value / last;
     for tick in &ticks {
         canvas.line(left, y(*tick), right, y(*tick), if *tick == 0.0 { AXIS } else { GRID }, 0.6);
-        canvas.text(&number(*tick), left - 6.0, y(*tick), MUTED, Side::Right, Weight::Regular);
+        canvas.text(&number(*tick), left - 6.0, y(*tick), MUTED, TextSide::Right, Weight::Regular);
     }
     let count = chart.categories.len();
     #[expect(clippy::cast_precision_loss, reason = "a chart has few moments")]
@@ -166,13 +166,13 @@ fn lines(canvas: &mut Canvas<'_>, chart: &Chart, top: f64) {
         canvas.line(x(moment), bottom, x(moment), bottom + 3.0, AXIS, 0.6);
         let half = widest / 2.0;
         let side = match x(moment) {
-            at if count == 1 || (left + half..=right - half).contains(&at) => Side::Center,
-            at if at < left + half => Side::Left,
-            _ => Side::Right,
+            at if count == 1 || (left + half..=right - half).contains(&at) => TextSide::Center,
+            at if at < left + half => TextSide::Left,
+            _ => TextSide::Right,
         };
         canvas.text(name, x(moment), bottom + 9.0, MUTED, side, Weight::Regular);
     }
-    canvas.text(&chart.unit, (left + right) / 2.0, bottom + 20.0, MUTED, Side::Center, Weight::Regular);
+    canvas.text(&chart.unit, (left + right) / 2.0, bottom + 20.0, MUTED, TextSide::Center, Weight::Regular);
     for (place, series) in chart.series.iter().enumerate() {
         let points: Vec<(f64, f64)> =
             series.values.iter().enumerate().map(|(moment, value)| (x(moment), y(*value))).collect();

@@ -5,15 +5,15 @@ use std::io::Write;
 use chrono::{DateTime, Utc};
 use muster_reports::caller::CallerKind;
 use muster_reports::cover::Cover;
-use muster_reports::task::Severity;
+use muster_reports::message::Severity;
 
-use super::PdfError;
 use super::chart;
 use super::document::Document;
+use super::error::PdfError;
+use super::faces::Weight;
 use super::flow::{BELOW_CHART, Field, Flow, SUBHEADING, left, right};
 use super::page::Role;
 use super::style::{ACCENT, BODY, INK, MUTED};
-use super::typeset::Weight;
 use crate::chart::numbers::{grouped, number};
 use crate::chart::{Chart, ChartKind};
 

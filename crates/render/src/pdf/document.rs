@@ -10,10 +10,13 @@ use pdf_writer::{Finish, Name, Rect, Ref, TextStr};
 
 use super::archive;
 use super::embed::write_fonts;
+use super::error::PdfError;
+use super::faces::Weight;
+use super::glyphs::to_u32;
 use super::objects::{Finished, OBJECTS_MAX, Objects, Packed, number, reference, to_i32};
 use super::page::{Parent, Sheet, push_element};
-use super::typeset::{Typesetter, Weight};
-use super::{PdfError, PdfSettings};
+use super::settings::PdfSettings;
+use super::typeset::Typesetter;
 
 /// Pages under one node of the page tree, and entries under one of the parent tree.
 const FAN: usize = 64;
@@ -199,9 +202,9 @@ impl<W: Write> Document<W> {
         self.objects.stream(content, &sheet.content, |_| {})?;
 
         // The page, its entry of the parent tree, then its elements.
-        let count = super::typeset::to_u32(sheet.elements.len()) + 2;
+        let count = to_u32(sheet.elements.len()) + 2;
         let first = number(self.objects.allocate_many(count));
-        let of = |place: usize| first + 2 + super::typeset::to_u32(place);
+        let of = |place: usize| first + 2 + to_u32(place);
         let (width, height) = self.settings.paper.landscape();
         let mut group = Packed::default();
         group.begin();
@@ -259,7 +262,7 @@ impl<W: Write> Document<W> {
         self.total(Part::Table)?;
         self.write_page_tree()?;
         self.write_structure()?;
-        let fonts = write_fonts(&mut self.objects, &self.setter)?;
+        let fonts = write_fonts(&mut self.objects, &self.setter.faces.loaded)?;
         let (resources, forms) = (self.resources, &self.forms);
         self.objects.object(|chunk| {
             let mut dict = chunk.indirect(resources).dict();
@@ -405,8 +408,8 @@ impl<W: Write> Document<W> {
         }
         self.bookmarks.sort_by_key(|bookmark| bookmark.part != Part::Cover);
         let root = self.objects.allocate();
-        let first = number(self.objects.allocate_many(super::typeset::to_u32(self.bookmarks.len())));
-        let of = |place: usize| reference(first + super::typeset::to_u32(place));
+        let first = number(self.objects.allocate_many(to_u32(self.bookmarks.len())));
+        let of = |place: usize| reference(first + to_u32(place));
         let last = self.bookmarks.len() - 1;
         for (place, bookmark) in self.bookmarks.iter().enumerate() {
             self.objects.object(|chunk| {

@@ -2,16 +2,18 @@
 
 use std::io::Write;
 
-use super::PdfError;
 use super::canvas::Canvas;
 use super::chart;
 use super::document::{COVER, Document, Part};
-use super::page::{Align, Kid, Parent, Rgb, Role, Sheet};
+use super::error::PdfError;
+use super::faces::Weight;
+use super::glyphs::Line;
+use super::page::{Align, Kid, Parent, Role, Sheet};
 use super::style::{
-    ACCENT, BODY, BOTTOM, HEAD, INK, MARGIN, MUTED, RULE, STRONG_RULE, TOP, WARNING, WARNING_EDGE,
+    ACCENT, BODY, BOTTOM, HEAD, INK, MARGIN, MUTED, RULE, Rgb, STRONG_RULE, TOP, WARNING, WARNING_EDGE,
 };
 use super::table::furniture;
-use super::typeset::{Line, Weight, printable};
+use super::typeset::printable;
 use crate::chart::Chart;
 
 const LEADING: f32 = 1.35;

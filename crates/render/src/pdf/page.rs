@@ -7,11 +7,11 @@
 
 use std::io::Write as _;
 
-use super::embed::{CurrentFont, push_text_string};
-use super::typeset::{Line, Typesetter};
-
-/// A colour.
-pub(super) type Rgb = (u8, u8, u8);
+use super::glyphs::{Line, advance, to_u32};
+use super::operators::{push_number, push_text_string};
+use super::show::CurrentFont;
+use super::style::Rgb;
+use super::typeset::Typesetter;
 
 /// What an element is, by its standard structure type (ISO 32000-1, 14.8.4).
 #[derive(Debug, Clone, PartialEq)]
@@ -120,7 +120,7 @@ impl Sheet {
         let mark = self.marks.len();
         self.marks.push(element);
         let element = &mut self.elements[element];
-        element.marks.push(super::typeset::to_u32(mark));
+        element.marks.push(to_u32(mark));
         let name = element.role.name();
         writeln!(self.content, "/{name}<</MCID {mark}>>BDC").expect("a vector takes every write");
     }
@@ -223,7 +223,7 @@ impl Sheet {
             let right = (align == Align::Right) != line.rtl;
             let used = line.width * size / 1000.0;
             // Spaces at the end of a right-to-left line are drawn first, to the left of it.
-            let all = super::embed::advance(&line.glyphs) * size / 1000.0;
+            let all = advance(&line.glyphs) * size / 1000.0;
             let hanging = if line.rtl { all - used } else { 0.0 };
             let x = if right { left + width - used } else { left };
             self.text(setter, text, line, size, (x - hanging, y), colour);
@@ -250,30 +250,6 @@ fn push_colour(out: &mut Vec<u8>, (red, green, blue): Rgb) {
     for part in [red, green, blue] {
         push_number(out, f32::from(part) / 255.0);
         out.push(b' ');
-    }
-}
-
-/// A number with at most three decimals.
-pub(super) fn push_number(out: &mut Vec<u8>, value: f32) {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "positions and adjustments are far below 2^31 thousandths"
-    )]
-    let thousandths = (f64::from(value) * 1000.0).round() as i64;
-    if thousandths < 0 {
-        out.push(b'-');
-    }
-    let magnitude = thousandths.unsigned_abs();
-    crate::scalar::push_integer(out, (magnitude / 1000).into());
-    let mut decimals = magnitude % 1000;
-    if decimals > 0 {
-        out.push(b'.');
-        let mut unit = 100;
-        while decimals > 0 {
-            out.push(b'0' + u8::try_from(decimals / unit).expect("a digit"));
-            decimals %= unit;
-            unit /= 10;
-        }
     }
 }
 
@@ -322,26 +298,4 @@ pub(super) fn push_element(
         }
     };
     out.extend_from_slice(b">>");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_short() {
-        let cases = [
-            (0.0, "0"),
-            (-0.0001, "0"),
-            (7.5, "7.5"),
-            (-12.34, "-12.34"),
-            (0.005, "0.005"),
-            (841.8898, "841.89"),
-        ];
-        for (value, expected) in cases {
-            let mut out = Vec::new();
-            push_number(&mut out, value);
-            assert_eq!(String::from_utf8(out).expect("digits"), expected);
-        }
-    }
 }

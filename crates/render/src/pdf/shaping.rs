@@ -7,8 +7,9 @@ use rustybuzz::{BufferClusterLevel, Direction, ShapePlan};
 use unicode_bidi::{BidiInfo, Level};
 use unicode_script::{Script, UnicodeScript};
 
+use super::faces::{Faces, REGULAR, Weight};
+use super::glyphs::{Glyph, Line, to_u32};
 use super::line_breaks::Unit;
-use super::typeset::{Glyph, Line, REGULAR, Typesetter, Weight, to_u32};
 
 /// A piece of a paragraph that is shaped at once.
 #[derive(Debug, Clone)]
@@ -21,7 +22,7 @@ pub(super) struct Item {
 }
 
 /// The items of a paragraph in the order of the text.
-pub(super) fn items(setter: &mut Typesetter, text: &str, levels: &[Level], weight: Weight) -> Vec<Item> {
+pub(super) fn items(faces: &mut Faces, text: &str, levels: &[Level], weight: Weight) -> Vec<Item> {
     let mut items: Vec<Item> = Vec::new();
     let mut script = first_script(text);
     for (at, character) in text.char_indices() {
@@ -32,7 +33,7 @@ pub(super) fn items(setter: &mut Typesetter, text: &str, levels: &[Level], weigh
         }
         let level = levels[at];
         let last = items.last().and_then(|item| item.face);
-        let has = |face: &u8| setter.faces[usize::from(*face)].glyph(character).is_some();
+        let has = |face: &u8| faces.loaded[usize::from(*face)].glyph(character).is_some();
         let face = match last {
             // Joiners and variation selectors belong to the letter before them; marks, digits and spaces too, where
             // its font has them.
@@ -41,7 +42,7 @@ pub(super) fn items(setter: &mut Typesetter, text: &str, levels: &[Level], weigh
                 if is_ignorable(character) {
                     Some(last.unwrap_or(weight.face()))
                 } else {
-                    setter.face_for(character, weight)
+                    faces.face_for(character, weight)
                 }
             }
         };
@@ -90,10 +91,10 @@ fn is_ignorable(character: char) -> bool {
 }
 
 /// The pieces that line breaks leave whole, in the order of the text.
-pub(super) fn units(setter: &mut Typesetter, text: &str, items: &[Item], units: &mut Vec<Unit>) {
+pub(super) fn units(faces: &mut Faces, text: &str, items: &[Item], units: &mut Vec<Unit>) {
     for item in items {
         let mut glyphs = Vec::new();
-        shape(setter, text, item, item.bytes.clone(), &mut glyphs);
+        shape(faces, text, item, item.bytes.clone(), &mut glyphs);
         glyphs.sort_by_key(|glyph| glyph.start);
         let mut rest = glyphs.as_slice();
         while let Some(first) = rest.first() {
@@ -124,7 +125,7 @@ fn is_mark(character: char) -> bool {
 
 /// A line of the paragraph: its glyphs from left to right.
 pub(super) fn line(
-    setter: &mut Typesetter,
+    faces: &mut Faces,
     text: &str,
     bidi: &BidiInfo<'_>,
     items: &[Item],
@@ -144,19 +145,19 @@ pub(super) fn line(
             let cut = item.bytes.start.max(run.start)..item.bytes.end.min(run.end);
             // Spaces at the end of a line take the paragraph's direction there.
             let item = Item { level, ..item.clone() };
-            shape(setter, text, &item, cut, &mut glyphs);
+            shape(faces, text, &item, cut, &mut glyphs);
         }
     }
     Line { glyphs, width: 0.0, end: 0, rtl: paragraph.level.is_rtl() }
 }
 
 /// The sign that is drawn where no font has what these bytes of an item need.
-fn replacement(setter: &Typesetter, item: &Item, bytes: Range<u32>) -> Glyph {
-    let id = setter.replacement;
+fn replacement(faces: &Faces, item: &Item, bytes: Range<u32>) -> Glyph {
+    let id = faces.replacement;
     Glyph {
         face: REGULAR,
         id,
-        advance: setter.faces[usize::from(REGULAR)].natural(id),
+        advance: faces.loaded[usize::from(REGULAR)].natural(id),
         dx: 0.0,
         dy: 0.0,
         plain: true,
@@ -167,12 +168,12 @@ fn replacement(setter: &Typesetter, item: &Item, bytes: Range<u32>) -> Glyph {
 }
 
 /// Shapes some bytes of an item; glyphs come from left to right.
-fn shape(setter: &mut Typesetter, text: &str, item: &Item, bytes: Range<usize>, out: &mut Vec<Glyph>) {
+fn shape(faces: &mut Faces, text: &str, item: &Item, bytes: Range<usize>, out: &mut Vec<Glyph>) {
     let Some(face_number) = item.face else {
-        out.push(replacement(setter, item, to_u32(bytes.start)..to_u32(bytes.end)));
+        out.push(replacement(faces, item, to_u32(bytes.start)..to_u32(bytes.end)));
         return;
     };
-    let mut buffer = setter.buffer.take().unwrap_or_default();
+    let mut buffer = faces.buffer.take().unwrap_or_default();
     buffer.push_str(&text[bytes.clone()]);
     // Marks of their own are found by readers where they are drawn; those of Indic letters are part of one shape.
     buffer.set_cluster_level(if is_indic(item.script) {
@@ -186,10 +187,10 @@ fn shape(setter: &mut Typesetter, text: &str, item: &Item, bytes: Range<usize>, 
         buffer.set_script(script);
     }
     buffer.guess_segment_properties();
-    let loaded = &setter.faces[usize::from(face_number)];
+    let loaded = &faces.loaded[usize::from(face_number)];
     let (direction, script) = (buffer.direction(), buffer.script());
     let key = (face_number, direction == Direction::RightToLeft, script.tag().0);
-    let plan = setter
+    let plan = faces
         .plans
         .entry(key)
         .or_insert_with(|| ShapePlan::new(&loaded.face, direction, Some(script), None, &[]));
@@ -206,7 +207,7 @@ fn shape(setter: &mut Typesetter, text: &str, item: &Item, bytes: Range<usize>, 
         if info.glyph_id == 0 {
             // The font has the letter but not what shaping makes of it.
             let start = to_u32(bytes.start);
-            out.push(replacement(setter, item, start + info.cluster..start + end));
+            out.push(replacement(faces, item, start + info.cluster..start + end));
             continue;
         }
         out.push(Glyph {
@@ -221,5 +222,5 @@ fn shape(setter: &mut Typesetter, text: &str, item: &Item, bytes: Range<usize>, 
             end: to_u32(bytes.start) + end,
         });
     }
-    setter.buffer = Some(shaped.clear());
+    faces.buffer = Some(shaped.clear());
 }

@@ -1,6 +1,7 @@
 //! How pages look: sizes in points, colours. Text has a contrast of at least 7 to 1 on its ground.
 
-use super::page::Rgb;
+/// A colour.
+pub(super) type Rgb = (u8, u8, u8);
 
 /// Free space at the left and right of a page.
 pub(super) const MARGIN: f32 = 36.0;

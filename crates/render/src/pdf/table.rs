@@ -7,16 +7,18 @@ use std::io::Write;
 
 use pdf_writer::Rect;
 
-use super::PdfError;
 use super::cell;
 use super::columns::Fitted;
 use super::document::{Document, Part, TABLE};
+use super::error::PdfError;
+use super::faces::Weight;
+use super::glyphs::{Line, advance};
 use super::page::{Align, Kid, Parent, Role, Sheet};
 use super::style::{
     ACCENT, BOTTOM, CELL_ABOVE, CELL_SIDE, FOOTER, HEAD, HEADER_BASELINE, INK, MARGIN, MUTED, RULE, SMALL,
     STRONG_RULE, TOP,
 };
-use super::typeset::{Line, Weight, printable};
+use super::typeset::printable;
 
 /// Distance of baselines, in sizes of the text.
 const LEADING: f32 = 1.25;
@@ -32,7 +34,7 @@ const HEAD_FORM: &str = "Head";
 const HEADING: f32 = 13.0;
 
 /// A column as it is drawn.
-struct Column {
+struct TableColumn {
     label: String,
     lines: Vec<Line>,
     left: f32,
@@ -50,7 +52,7 @@ pub(super) struct ColumnKind {
 
 /// The table being written.
 pub(super) struct Table {
-    columns: Vec<Column>,
+    columns: Vec<TableColumn>,
     size: f32,
     head_height: f32,
     lines_max: usize,
@@ -80,7 +82,7 @@ impl Table {
             let label = printable(label).into_owned();
             let lines = document.setter.set(&label, Weight::Bold, inner(*width, size));
             let align = if kind.number { Align::Right } else { Align::Left };
-            columns.push(Column { label, lines, left, width: *width, list: kind.list, align });
+            columns.push(TableColumn { label, lines, left, width: *width, list: kind.list, align });
             left += width;
         }
         let tallest = columns.iter().map(|column| column.lines.len()).max().unwrap_or(1).max(1);
@@ -308,7 +310,7 @@ pub(super) fn furniture<W: Write>(document: &mut Document<W>, sheet: &mut Sheet,
         let x = if right { page_width - MARGIN - width } else { MARGIN };
         let colour = if weight == Weight::Bold { ACCENT } else { MUTED };
         sheet.text(setter, text, line, SMALL, (x, y), colour);
-        super::embed::advance(&line.glyphs) * SMALL / 1000.0
+        advance(&line.glyphs) * SMALL / 1000.0
     };
     if part == Part::Table || page > 1 {
         put(sheet, &title, Weight::Bold, false, HEADER_BASELINE);

@@ -10,10 +10,11 @@ use arrow::datatypes::{
     TimestampMillisecondType, TimestampNanosecondType, TimestampSecondType,
 };
 
-use super::TEXT_UNITS_MAX;
 use crate::csv::cells::join_list;
 use crate::json::{is_scalar, is_text, is_writable, push_json, push_scalar, text};
 
+/// Most UTF-16 units of a text.
+const TEXT_UNITS_MAX: usize = 32_767;
 /// Largest whole number that a spreadsheet shows with all its digits.
 const EXACT_MAX: u64 = 999_999_999_999_999;
 /// Digits that a spreadsheet keeps of a number.
@@ -38,7 +39,7 @@ pub(super) enum Cell<'a> {
 }
 
 /// A column.
-pub(super) struct Column<'a> {
+pub(super) struct SheetColumn<'a> {
     array: &'a dyn Array,
     kind: CellKind,
 }
@@ -60,7 +61,7 @@ enum CellKind {
     Json,
 }
 
-impl<'a> Column<'a> {
+impl<'a> SheetColumn<'a> {
     /// `None` for a type that has no form in a spreadsheet.
     pub(super) fn new(array: &'a dyn Array) -> Option<Self> {
         let kind = match array.data_type() {
@@ -216,7 +217,7 @@ mod tests {
     use super::*;
 
     fn cells(array: &ArrayRef) -> Vec<Cell<'_>> {
-        let column = Column::new(array.as_ref()).expect("a type that is written");
+        let column = SheetColumn::new(array.as_ref()).expect("a type that is written");
         (0..array.len()).map(|row| column.cell(row)).collect()
     }
 

@@ -15,8 +15,8 @@ use muster_reports::cover::{
     Reconciliation,
 };
 use muster_reports::ids::{SourceId, TaskId};
+use muster_reports::message::Message;
 use muster_reports::snapshot::{AggregationMode, SourceRun};
-use muster_reports::task::Message;
 
 /// Named rows.
 pub struct Rows {

@@ -2,11 +2,14 @@
 //!
 //! An answer is taken only if it stamps the asked digest and answers this request. Who signed it is for those who
 //! check the package, with the authority's certificate; so the address may be plain HTTP, as most of them are.
+//!
+//! `crates/http/src/external_issuers/fetch.rs` has the same client, because the only crate that both may name,
+//! `reports`, does no IO.
 
 use muster_render::evidence::{TimeStampDue, TimeStampResponse, time_stamp_request};
 use muster_reports::error::{Error, Result, error_chain};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
-use reqwest::{Client, Url, redirect};
+use reqwest::{Client, RequestBuilder, Url, redirect};
 use std::time::Duration;
 
 /// Longest answer that is taken, in bytes.
@@ -37,13 +40,7 @@ impl Authority {
         if !url.username().is_empty() || url.password().is_some() {
             return Err(refuse("has a user name or a password in it"));
         }
-        let client = Client::builder()
-            .redirect(redirect::Policy::none())
-            .https_only(url.scheme() == "https")
-            .timeout(timeout)
-            .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|error| Error::internal("an HTTP client cannot be made", error))?;
+        let client = bounded_client(&url, timeout)?;
         Ok(Self { client, url, required })
     }
 
@@ -78,18 +75,36 @@ impl Authority {
             .header(CONTENT_TYPE, "application/timestamp-query")
             .header(ACCEPT, "application/timestamp-reply")
             .body(time_stamp_request(sha256, nonce));
-        let mut response = request.send().await?;
-        if response.status() != 200 {
-            return Err(format!("{} answers {}: expected 200", self.url, response.status()).into());
-        }
-        let mut answer = Vec::new();
-        while let Some(chunk) = response.chunk().await? {
-            if answer.len() + chunk.len() > ANSWER_BYTES_MAX {
-                return Err(format!("{} sends more than {ANSWER_BYTES_MAX} bytes", self.url).into());
-            }
-            answer.extend_from_slice(&chunk);
-        }
+        let answer = bounded_answer(request, ANSWER_BYTES_MAX).await?;
         TimeStampResponse::read(&answer)?.check(sha256, Some(nonce))?;
         Ok(answer)
     }
+}
+
+/// A client that follows no redirect and waits no longer than this.
+fn bounded_client(url: &Url, timeout: Duration) -> Result<Client> {
+    Client::builder()
+        .redirect(redirect::Policy::none())
+        .https_only(url.scheme() == "https")
+        .timeout(timeout)
+        .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|error| Error::internal("an HTTP client cannot be made", error))
+}
+
+/// Sends a request and reads its answer: a status of 200 with at most `bytes_max` bytes.
+async fn bounded_answer(request: RequestBuilder, bytes_max: usize) -> Result<Vec<u8>, Fault> {
+    let mut response = request.send().await?;
+    let url = response.url().clone();
+    if response.status() != 200 {
+        return Err(format!("{url} answers {}: expected 200", response.status()).into());
+    }
+    let mut bytes = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        if bytes.len() + chunk.len() > bytes_max {
+            return Err(format!("{url} sends more than {bytes_max} bytes").into());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(bytes)
 }

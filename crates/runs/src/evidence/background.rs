@@ -69,7 +69,7 @@ async fn definitions(
     snapshot: &CataloguedSnapshot,
     scope: &DataScope,
 ) -> Result<Vec<Value>> {
-    let rows = engine.rows_of(&snapshot.manifest, "sources", scope, "name, id", SOURCES_MAX).await?;
+    let rows = engine.table_rows(&snapshot.manifest, "sources", scope, "name, id", SOURCES_MAX).await?;
     let lines = lines(&rows)?;
     let mut definitions = Vec::new();
     for line in lines.0.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
@@ -121,7 +121,8 @@ fn correlation(definitions: &[Value]) -> Vec<Value> {
 /// The records that were refused, one JSON object a line.
 async fn refused(engine: &Arc<Engine>, snapshot: &CataloguedSnapshot, scope: &DataScope) -> Result<Vec<u8>> {
     let order = "source_name, source_id, line, native_identity, reason";
-    let rows = engine.rows_of(&snapshot.manifest, "rejected_records", scope, order, REFUSED_MAX + 1).await?;
+    let rows =
+        engine.table_rows(&snapshot.manifest, "rejected_records", scope, order, REFUSED_MAX + 1).await?;
     let (mut text, rows) = lines(&rows)?;
     if rows > REFUSED_MAX {
         let last = text[..text.len() - 1].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);

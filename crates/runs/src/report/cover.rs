@@ -7,7 +7,8 @@ use muster_reports::cover::{
     CountingQuery, Cover, CoverFile, CoverPart, CoverReport, CoverRequester, CoverSnapshot, Reconciliation,
 };
 use muster_reports::error::{Error, Result};
-use muster_reports::task::{Message, PublishedFile, Task};
+use muster_reports::message::Message;
+use muster_reports::task::{PublishedFile, Task};
 use muster_reports::{FileFormat, ReportDefinition, SnapshotManifest};
 
 /// Version of the cover's shape.

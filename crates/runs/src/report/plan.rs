@@ -9,7 +9,8 @@ use muster_render::chart::{Chart, ChartKind, Series};
 use muster_reports::cover::{CoverColumn, Reconciliation};
 use muster_reports::definition::{ChartForm, ChartSpec};
 use muster_reports::error::Result;
-use muster_reports::task::{Message, Task};
+use muster_reports::message::Message;
+use muster_reports::task::Task;
 use muster_reports::{ReportDefinition, SnapshotManifest};
 use std::sync::Arc;
 

@@ -135,7 +135,7 @@ impl Case {
         let catalogue = Catalogue::built_in();
         let definition = catalogue.get(&self.claim.task.report).unwrap();
         let started = self.writing.clock.now();
-        let run = Run { claim: &self.claim, definition, manifest: &self.manifest, started };
+        let run = ReportRun { claim: &self.claim, definition, manifest: &self.manifest, started };
         self.writing.publish(&run, self.fixed.prepared(), progress).await
     }
 }

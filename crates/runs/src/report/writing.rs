@@ -16,7 +16,8 @@ use muster_reports::FileFormat;
 use muster_reports::cover::Cover;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::TaskId;
-use muster_reports::task::{Message, PublishedFile};
+use muster_reports::message::Message;
+use muster_reports::task::PublishedFile;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,7 +49,7 @@ pub(super) struct Table {
 }
 
 /// Where and how to write.
-pub(super) struct Job {
+pub(super) struct WritingJob {
     pub(super) files: ResultFiles,
     pub(super) task: TaskId,
     pub(super) epoch: u64,
@@ -127,7 +128,7 @@ fn stopped() -> Error {
 /// # Errors
 /// When a file cannot be written, or the run was dropped.
 pub(super) fn write(
-    job: Job,
+    job: WritingJob,
     mut sent: mpsc::Receiver<ToFile>,
     tables: oneshot::Sender<WrittenTables>,
 ) -> Result<WrittenFiles> {
@@ -135,7 +136,7 @@ pub(super) fn write(
 }
 
 fn write_table(
-    job: Job,
+    job: WritingJob,
     sent: &mut mpsc::Receiver<ToFile>,
     tables: oneshot::Sender<WrittenTables>,
 ) -> Result<WrittenFiles> {
@@ -211,7 +212,7 @@ enum Open {
     Pdf(Box<PdfWriter<Lent>>),
 }
 
-impl Job {
+impl WritingJob {
     fn writer(&self, format: FileFormat, sink: Lent, columns: Vec<ColumnFormat>) -> Result<Open> {
         Ok(match format {
             FileFormat::Csv => Open::File(Box::new(CsvWriter::with_options(sink, columns, self.csv))),
@@ -325,7 +326,7 @@ impl Write for Lent {
 }
 
 fn write_archive(
-    job: Job,
+    job: WritingJob,
     sent: &mut mpsc::Receiver<ToFile>,
     tables: oneshot::Sender<WrittenTables>,
 ) -> Result<WrittenFiles> {

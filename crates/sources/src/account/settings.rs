@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::ndjson::values::texts;
+use crate::json_values::texts;
 
 /// The `account` table of a kind's table in a definition file.
 ///
@@ -121,17 +121,12 @@ impl AccountSettings {
         }
     }
 
-    /// The attributes that are kept, where they are listed, with the key that says so.
-    pub(crate) fn listed(&self, key: &'static str) -> Option<(&'static str, &[String])> {
-        Some((key, self.attributes.as_deref()?))
-    }
-
-    /// The attributes that must be among the listed ones, with their keys in the definition of a `kind`.
-    pub(crate) fn marked(&self, kind: &str) -> Vec<(String, &str)> {
+    /// The attributes that must be among the listed ones, with their keys.
+    pub(crate) fn marked(&self) -> Vec<(String, &str)> {
         let lists = [("entitlements", &self.entitlements), ("multi_valued", &self.multi_valued)];
         let keyed = lists.into_iter().flat_map(|(key, names)| {
             let names = names.iter().enumerate();
-            names.map(move |(index, name)| (format!("{kind}.account.{key}[{index}]"), name.as_str()))
+            names.map(move |(index, name)| (format!("account.{key}[{index}]"), name.as_str()))
         });
         keyed.collect()
     }
@@ -182,9 +177,9 @@ impl AccountSettings {
         named
     }
 
-    /// The attributes that a record of the source must be able to have, with their keys in the definition of a `kind`.
-    /// A condition of presence is no such need: that nobody has the attribute is an answer.
-    pub(crate) fn needed(&self, kind: &str) -> Vec<(String, &str)> {
+    /// The attributes that a record of the source must be able to have, with their keys. A condition of presence is no
+    /// such need: that nobody has the attribute is an answer.
+    pub(crate) fn needed(&self) -> Vec<(String, &str)> {
         let is_presence = |key: &str| {
             let flags = self.flags();
             flags.iter().any(|(flag, condition)| {
@@ -193,11 +188,7 @@ impl AccountSettings {
         };
         let named = self.named().into_iter().filter(|(key, _)| !is_presence(key));
         let native_identity = ("account.native_identity".to_owned(), self.native_identity.as_str());
-        [native_identity]
-            .into_iter()
-            .chain(named)
-            .map(|(key, name)| (format!("{kind}.{key}"), name))
-            .collect()
+        [native_identity].into_iter().chain(named).collect()
     }
 
     /// Whether an attribute is named anywhere.

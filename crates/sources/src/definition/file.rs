@@ -11,53 +11,48 @@ use serde::Deserialize;
 use super::{
     AttributeMapping, CorrelationRule, DEFAULT_DELETE_THRESHOLD_PERCENT, DEFAULT_REFUSED_MAX_PERCENT,
     DefinitionError, IdentityStatus, LifecycleDefinition, ManagerDefinition, ManagerMatch, PreferDefinition,
-    ProfileDefinition, ReaderSettings, SourceDefinition,
+    ProfileDefinition, SourceDefinition,
 };
-use crate::delimited::DelimitedSettings;
-use crate::delta::DeltaSettings;
-use crate::documents::DocumentsSettings;
-use crate::files::FileSettings;
-use crate::ldap::LdapSettings;
-use crate::named::{Named, nearest};
-use crate::scim::ScimSettings;
-use crate::sql::SqlSettings;
-use crate::tenant::TenantSettings;
-use crate::withheld::is_password;
+use crate::kinds::{ReaderSettings, for_each_kind};
+use crate::named_columns::nearest;
+use crate::passwords::is_password;
+use crate::source_kind::Fault;
 
 /// The identity attribute without which nothing can be linked.
 const UID: &str = "uid";
 
-/// What `kind` may say; each has a table of the same name.
-const KINDS: [&str; 9] =
-    ["delimited", "delta", "documents", "ldap", "ndjson", "parquet", "scim", "sql", "tenant"];
+macro_rules! declare_file {
+    ($($(#[$doc:meta])* $kind:ident: $variant:ident($settings:ident),)*) => {
+        /// The file as written.
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct DefinitionFile {
+            id: Option<String>,
+            name: String,
+            kind: String,
+            delete_threshold_percent: Option<i64>,
+            refused_max_percent: Option<i64>,
+            $($kind: Option<crate::kinds::$kind::$settings>,)*
+            profile: Option<ProfileTable>,
+            #[serde(default)]
+            correlation: Vec<CorrelationRule>,
+            lifecycle: Option<LifecycleTable>,
+            #[serde(default)]
+            optional: Vec<String>,
+            #[serde(default)]
+            never_kept: Vec<String>,
+        }
 
-/// The file as written.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct DefinitionFile {
-    id: Option<String>,
-    name: String,
-    kind: String,
-    delete_threshold_percent: Option<i64>,
-    refused_max_percent: Option<i64>,
-    delimited: Option<DelimitedSettings>,
-    delta: Option<DeltaSettings>,
-    documents: Option<DocumentsSettings>,
-    ldap: Option<Box<LdapSettings>>,
-    ndjson: Option<FileSettings>,
-    parquet: Option<FileSettings>,
-    scim: Option<Box<ScimSettings>>,
-    sql: Option<Box<SqlSettings>>,
-    tenant: Option<Box<TenantSettings>>,
-    profile: Option<ProfileTable>,
-    #[serde(default)]
-    correlation: Vec<CorrelationRule>,
-    lifecycle: Option<LifecycleTable>,
-    #[serde(default)]
-    optional: Vec<String>,
-    #[serde(default)]
-    never_kept: Vec<String>,
+        impl DefinitionFile {
+            /// Takes out the tables of kinds that the file has.
+            fn take_readers(&mut self) -> Vec<ReaderSettings> {
+                let readers = [$(self.$kind.take().map(ReaderSettings::from)),*];
+                readers.into_iter().flatten().collect()
+            }
+        }
+    };
 }
+for_each_kind!(declare_file);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -89,9 +84,6 @@ struct KindOnly {
     kind: Option<String>,
 }
 
-/// A fault of meaning: the key and what is wrong with it.
-type Fault = (String, String);
-
 pub(super) fn parse(text: &str, path: &Path) -> Result<SourceDefinition, DefinitionError> {
     let path = path.display().to_string();
     if let Ok(KindOnly { kind: Some(kind) }) = toml::from_str(text)
@@ -109,10 +101,10 @@ pub(super) fn parse(text: &str, path: &Path) -> Result<SourceDefinition, Definit
 }
 
 fn readable_kind(kind: &str) -> Result<(), Fault> {
-    if KINDS.contains(&kind) {
+    if ReaderSettings::KINDS.contains(&kind) {
         return Ok(());
     }
-    let kinds: Vec<_> = KINDS.iter().map(|kind| format!("{kind:?}")).collect();
+    let kinds: Vec<_> = ReaderSettings::KINDS.iter().map(|kind| format!("{kind:?}")).collect();
     let wanted = format!("{kind:?} cannot be read: this version reads {}", kinds.join(", "));
     Err(("kind".to_owned(), wanted))
 }
@@ -123,9 +115,10 @@ fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-fn check(file: DefinitionFile) -> Result<SourceDefinition, Fault> {
+fn check(mut file: DefinitionFile) -> Result<SourceDefinition, Fault> {
     readable_kind(&file.kind)?;
     not_blank("name", &file.name)?;
+    let readers = file.take_readers();
     let id = match file.id {
         None => SourceDefinition::derived_id(&file.name),
         Some(id) if id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()) => {
@@ -137,20 +130,7 @@ fn check(file: DefinitionFile) -> Result<SourceDefinition, Fault> {
         percent("delete_threshold_percent", file.delete_threshold_percent, DEFAULT_DELETE_THRESHOLD_PERCENT)?;
     let refused_max_percent =
         percent("refused_max_percent", file.refused_max_percent, DEFAULT_REFUSED_MAX_PERCENT)?;
-    let reader = reader(
-        &file.kind,
-        [
-            file.delimited.map(ReaderSettings::Delimited),
-            file.delta.map(ReaderSettings::Delta),
-            file.documents.map(ReaderSettings::Documents),
-            file.ldap.map(ReaderSettings::Ldap),
-            file.ndjson.map(ReaderSettings::Ndjson),
-            file.parquet.map(ReaderSettings::Parquet),
-            file.scim.map(ReaderSettings::Scim),
-            file.sql.map(ReaderSettings::Sql),
-            file.tenant.map(ReaderSettings::Tenant),
-        ],
-    )?;
+    let reader = reader(&file.kind, readers)?;
     let profile = file.profile.map(check_profile).transpose()?;
     for (index, rule) in file.correlation.iter().enumerate() {
         not_blank(&format!("correlation[{index}].identity_attribute"), &rule.identity_attribute)?;
@@ -182,9 +162,8 @@ fn percent(key: &str, written: Option<i64>, default: u8) -> Result<u8, Fault> {
 }
 
 /// The settings of the kind; a table of another kind would be read by nobody.
-fn reader<const N: usize>(kind: &str, tables: [Option<ReaderSettings>; N]) -> Result<ReaderSettings, Fault> {
-    let (own, others): (Vec<_>, Vec<_>) =
-        tables.into_iter().flatten().partition(|reader| reader.kind() == kind);
+fn reader(kind: &str, readers: Vec<ReaderSettings>) -> Result<ReaderSettings, Fault> {
+    let (own, others): (Vec<_>, Vec<_>) = readers.into_iter().partition(|reader| reader.kind() == kind);
     let Some(reader) = own.into_iter().next() else {
         return Err((kind.to_owned(), format!("expected this table, for the kind is {kind:?}")));
     };
@@ -192,7 +171,7 @@ fn reader<const N: usize>(kind: &str, tables: [Option<ReaderSettings>; N]) -> Re
         return Err((other.kind().to_owned(), format!("expected no such table, for the kind is {kind:?}")));
     }
     match reader.fault() {
-        Some((key, reason)) => Err((format!("{kind}.{key}"), reason)),
+        Some(fault) => Err(fault),
         None => Ok(reader),
     }
 }
@@ -312,8 +291,9 @@ fn check_listed(definition: &SourceDefinition) -> Result<(), Fault> {
     let Some((listing, listed)) = definition.reader.listed() else { return Ok(()) };
     let mut named = definition.reader.marked();
     named.extend(definition.account_attributes());
-    let is_kept =
-        |name: &str| listed.iter().any(|attribute| attribute == name) || definition.reader.adds(name);
+    let is_kept = |name: &str| {
+        listed.iter().any(|attribute| attribute == name) || definition.reader.settings().adds(name)
+    };
     match named.into_iter().find(|(_, name)| !is_kept(name)) {
         Some((key, name)) => Err((key, format!("account attribute {name:?} is not among {listing}"))),
         None => Ok(()),
@@ -335,7 +315,7 @@ fn check_names(definition: &SourceDefinition) -> Result<(), Fault> {
     for (index, name) in definition.never_kept.iter().enumerate() {
         not_blank(&format!("never_kept[{index}]"), name)?;
     }
-    let withheld = Named::of(definition);
+    let withheld = definition.named_columns();
     // A flag may be told by such a column: only true or false is kept of it.
     let is_flag =
         |key: &str| ["disabled", "locked", "system", "privileged"].iter().any(|flag| key.ends_with(flag));

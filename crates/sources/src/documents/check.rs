@@ -120,7 +120,7 @@ fn text_of(path: &[Step<'_>]) -> String {
 }
 
 /// The kind of a value, as a reason names it.
-pub(super) fn kind(value: &Value) -> &'static str {
+pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a boolean",

@@ -1,12 +1,11 @@
-//! Search documents: the six published kinds of them as Arrow data, and files of such documents as a source.
+//! Search documents: the six published kinds of them as Arrow data, and the reader of sources that give them.
 //!
-//! A document is one JSON object of a published shape, such as an identity with its accounts and access. Other
-//! sources give account records, from which refresh makes such documents; this one gives documents that
-//! another system has made.
+//! A document is one JSON object of a published shape, such as an identity with its accounts and access. Most
+//! sources give account records, from which refresh makes such documents; some give documents that another
+//! system has made.
 //!
-//! A file goes through these stages: `lines` (one JSON text a line) or `examples` (a YAML file of named
-//! examples), `value` (JSON within bounds), `recognise` (which kind of document), `check` (does it fit its
-//! kind), `build` (rows).
+//! A document goes through these stages: `value` (JSON within bounds), `recognise` (which kind of document),
+//! `check` (does it fit its kind), `build` (rows). `reader` takes documents from a kind of source.
 //!
 //! Invariants:
 //! - names are the published ones, unchanged, and every field is nullable;
@@ -15,23 +14,20 @@
 //! - null is the same as absent, also in lists, as in the search indices that the documents are for.
 
 mod build;
-mod check;
-mod examples;
+pub(crate) mod check;
 mod json;
 mod kind;
-mod lines;
 mod reader;
 mod recognise;
 mod schema;
-mod settings;
 mod shape;
-mod value;
+pub(crate) mod value;
 
 pub use json::to_json;
 pub use kind::DocumentType;
 pub use reader::{DocumentBatch, DocumentReader, TypedBatch};
+pub(crate) use reader::{DocumentInput, InputEnd, Met};
 pub use schema::{FIELD_KIND, FIELD_KIND_KEYWORD, default_columns, schema};
-pub use settings::DocumentsSettings;
 
 use arrow::record_batch::RecordBatch;
 use serde_json::Value;

@@ -1,22 +1,13 @@
-//! Files of search documents, and a tenant's indices of them, read in order.
-
-use std::path::Path;
+//! Search documents, read in order from whatever gives them.
 
 use arrow::record_batch::RecordBatch;
-use encoding_rs::UTF_8;
 use serde_json::Value;
 
 use super::build::DocumentBuilder;
 use super::check::{Unknown, check};
-use super::examples::{self, Example};
-use super::lines::Lines;
 use super::recognise::recognise;
-use super::value::parse;
-use super::{DocumentType, DocumentsSettings, id_of, not_an_object, schema};
-use crate::input::Input;
+use super::{DocumentType, id_of, not_an_object, schema};
 use crate::reader::{ReadError, ReadSummary, Rejection};
-use crate::secret::Environment;
-use crate::tenant::{Mirror, TenantSettings};
 
 /// Documents, rejected ones included, in a batch at most.
 const BATCH_DOCUMENTS: usize = 4096;
@@ -43,34 +34,56 @@ pub struct TypedBatch {
     pub lines: Vec<u64>,
 }
 
-/// A read of a file of documents in progress. Memory does not grow with the file, but for one of named examples,
-/// which is small.
+/// What gives the documents of one read, such as a file.
+pub(crate) trait DocumentInput: Send {
+    /// The next document; `None` after the last.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the whole source has failed.
+    fn next(&mut self) -> Result<Option<Met>, ReadError>;
+
+    /// Ends the read.
+    ///
+    /// # Errors
+    /// [`ReadError`] when the source cannot be examined any more.
+    fn end(self: Box<Self>) -> Result<InputEnd, ReadError>;
+}
+
+/// A document that was met.
+pub(crate) struct Met {
+    /// The line on which it begins, counted from 1.
+    pub(crate) line: u64,
+    /// Bytes of its text that count for the size of a batch.
+    pub(crate) bytes: usize,
+    /// The name that its file gives it.
+    pub(crate) hint: Option<String>,
+    /// The document, or why it cannot be read.
+    pub(crate) value: Result<Value, String>,
+}
+
+/// What an input came to.
+pub(crate) struct InputEnd {
+    /// What a message calls the input: `file`, `index`.
+    pub(crate) what: &'static str,
+    /// Why its documents are not all of them, though it was read to its end.
+    pub(crate) incomplete_reason: Option<&'static str>,
+    /// How many documents the source says it has, where it says so.
+    pub(crate) reported_total: Option<u64>,
+    /// Bytes that were read.
+    pub(crate) bytes: u64,
+    /// Their SHA-256.
+    pub(crate) digest_sha256: String,
+}
+
+/// A read of search documents in progress. Its memory is that of a batch and of the input.
 pub struct DocumentReader {
-    input: Documents,
+    input: Box<dyn DocumentInput>,
     index: Option<DocumentType>,
     unknown: Unknown,
     read: u64,
     rejected: u64,
     rejected_without_key: u64,
     ended: bool,
-    /// The file ends in the middle of a document.
-    cut_off: bool,
-}
-
-/// Where documents come from.
-enum Documents {
-    Lines(Lines),
-    Mirror { mirror: Mirror, lines: u64 },
-    Examples { input: Input, examples: std::vec::IntoIter<Example> },
-}
-
-/// A document that was met.
-struct Met {
-    line: u64,
-    bytes: usize,
-    /// The name that stands before it.
-    hint: Option<String>,
-    value: Result<Value, String>,
 }
 
 /// The documents of one kind that a batch has so far.
@@ -80,44 +93,10 @@ struct Rows {
 }
 
 impl DocumentReader {
-    /// Opens the file; a relative path is taken from `base_dir`.
-    ///
-    /// # Errors
-    /// [`ReadError`] when the settings have a fault, when the file cannot be opened, and when a file of named
-    /// examples is not one.
-    pub fn open(settings: &DocumentsSettings, base_dir: &Path) -> Result<Self, ReadError> {
-        let path = base_dir.join(&settings.path);
-        let name = path.display().to_string();
-        if let Some((key, reason)) = settings.fault() {
-            return Err(ReadError::Settings { path: name, reason: format!("{key}: {reason}") });
-        }
-        let mut input = Input::open(&path, UTF_8)?;
-        let input = if settings.is_yaml() {
-            let examples = examples::read(&mut input, &name)?.into_iter();
-            Documents::Examples { input, examples }
-        } else {
-            Documents::Lines(Lines::new(input))
-        };
-        Ok(Self::of(input, settings.index))
-    }
-
-    /// Opens an index of a tenant.
-    ///
-    /// # Errors
-    /// [`ReadError`] when the settings have a fault or the secret cannot be had; all else comes with the documents.
-    pub(crate) fn mirror(
-        settings: &TenantSettings,
-        base_dir: &Path,
-        environment: Environment<'_>,
-    ) -> Result<Self, ReadError> {
-        let mirror = Mirror::start(settings, base_dir, environment)?;
-        Ok(Self::of(Documents::Mirror { mirror, lines: 0 }, settings.index))
-    }
-
-    fn of(input: Documents, index: Option<DocumentType>) -> Self {
+    /// Before the first document; with `index` every document is of that kind, else each says or shows its own.
+    pub(crate) fn new(input: Box<dyn DocumentInput>, index: Option<DocumentType>) -> Self {
         let unknown = Unknown::default();
-        let (read, rejected, rejected_without_key) = (0, 0, 0);
-        Self { input, index, unknown, read, rejected, rejected_without_key, ended: false, cut_off: false }
+        Self { input, index, unknown, read: 0, rejected: 0, rejected_without_key: 0, ended: false }
     }
 
     /// The next documents; `None` after the last.
@@ -129,7 +108,7 @@ impl DocumentReader {
         let mut rejections = Vec::new();
         let (mut documents, mut bytes) = (0, 0);
         while documents < BATCH_DOCUMENTS && bytes < BATCH_BYTES {
-            let Some(met) = self.next()? else {
+            let Some(met) = self.input.next()? else {
                 self.ended = true;
                 break;
             };
@@ -157,78 +136,29 @@ impl DocumentReader {
     /// none. Before [`DocumentReader::next_batch`] has given `None` the read is incomplete.
     ///
     /// # Errors
-    /// [`ReadError`] when the file cannot be examined any more.
+    /// [`ReadError`] when the source cannot be examined any more.
     pub fn finish(self) -> Result<ReadSummary, ReadError> {
-        let mut mirrored = None;
-        let input = match self.input {
-            Documents::Lines(lines) => Some(lines.into_input()),
-            Documents::Examples { input, .. } => Some(input),
-            Documents::Mirror { mirror, .. } => {
-                mirrored = mirror.summary();
-                None
-            }
-        };
-        let unchanged = input.as_ref().map_or(Ok(true), Input::unchanged)?;
-        let incomplete_reason = if !self.ended {
-            let unread = ["the index was not read to its end", "the file was not read to its end"];
-            Some(unread[usize::from(input.is_some())])
-        } else if self.cut_off {
-            Some("the file ends in the middle of a document")
-        } else if !unchanged {
-            Some("the file changed while it was read")
+        let end = self.input.end()?;
+        let incomplete_reason = if self.ended {
+            end.incomplete_reason.map(str::to_owned)
         } else {
-            None
-        };
-        let reported_total = mirrored.as_ref().and_then(|summary| summary.reported_total);
-        let (bytes, digest_sha256) = match (input, mirrored) {
-            (Some(input), _) => input.digest(),
-            (None, mirrored) => {
-                mirrored.map_or_else(Default::default, |summary| (summary.bytes, summary.digest_sha256))
-            }
+            Some(format!("the {} was not read to its end", end.what))
         };
         Ok(ReadSummary {
             read: self.read,
             rejected: self.rejected,
             rejected_without_key: self.rejected_without_key,
-            reported_total,
+            reported_total: end.reported_total,
             complete: incomplete_reason.is_none(),
-            incomplete_reason: incomplete_reason.map(str::to_owned),
-            digest_sha256,
-            bytes,
+            incomplete_reason,
+            digest_sha256: end.digest_sha256,
+            bytes: end.bytes,
             schema: Vec::new(),
             warnings: self.unknown.warnings(),
             as_of: None,
             changes_only: false,
             cursor: None,
         })
-    }
-
-    fn next(&mut self) -> Result<Option<Met>, ReadError> {
-        match &mut self.input {
-            Documents::Lines(lines) => {
-                let Some(line) = lines.next()? else { return Ok(None) };
-                let bytes = line.text.as_ref().map_or(0, Vec::len);
-                let value = line.text.and_then(|text| {
-                    parse(&text).map_err(|fault| {
-                        self.cut_off |= fault.ends_early && !line.ended;
-                        fault.reason
-                    })
-                });
-                Ok(Some(Met { line: line.number, bytes, hint: None, value }))
-            }
-            Documents::Mirror { mirror, lines } => {
-                let Some(text) = mirror.next()? else { return Ok(None) };
-                *lines += 1;
-                let value = parse(&text).map_err(|fault| fault.reason);
-                Ok(Some(Met { line: *lines, bytes: text.len(), hint: None, value }))
-            }
-            Documents::Examples { examples, .. } => Ok(examples.next().map(|example| Met {
-                line: example.line,
-                bytes: 0,
-                hint: Some(example.name),
-                value: example.document,
-            })),
-        }
     }
 
     /// Makes a document a row of its kind, or says why it is none.

@@ -12,7 +12,7 @@ use serde_json::{Map, Number, Value};
 use super::{MAX_DEPTH, MAX_VALUES, shown};
 
 /// A value with at most [`MAX_DEPTH`] objects and lists inside one another, and [`MAX_VALUES`] values in all.
-pub(super) struct Bounded(pub(super) Value);
+pub(crate) struct Bounded(pub(crate) Value);
 
 impl<'de> Deserialize<'de> for Bounded {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -25,7 +25,7 @@ impl<'de> Deserialize<'de> for Bounded {
 ///
 /// # Errors
 /// What is wrong with it and where, without any of its content but names.
-pub(super) fn parse(text: &[u8]) -> Result<Value, ParseFault> {
+pub(crate) fn parse(text: &[u8]) -> Result<Value, ParseFault> {
     serde_json::from_slice::<Bounded>(text).map(|Bounded(value)| value).map_err(|error| {
         let message = error.to_string();
         let end = message.rfind(" at line ").unwrap_or(message.len());
@@ -37,10 +37,10 @@ pub(super) fn parse(text: &[u8]) -> Result<Value, ParseFault> {
 }
 
 /// Why a text is no JSON value within bounds.
-pub(super) struct ParseFault {
-    pub(super) reason: String,
+pub(crate) struct ParseFault {
+    pub(crate) reason: String,
     /// The text is the beginning of a JSON value.
-    pub(super) ends_early: bool,
+    pub(crate) ends_early: bool,
 }
 
 /// One value being read.

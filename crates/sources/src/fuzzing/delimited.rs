@@ -6,9 +6,8 @@ use sha2::{Digest, Sha256};
 
 use super::rows::{Outcome, check_line, drain};
 use super::scratch::with_file;
-use crate::definition::FlagRule;
-use crate::delimited::{DelimitedReader, DelimitedSettings};
-use crate::named::Named;
+use crate::kinds::delimited::{DelimitedReader, DelimitedSettings, FlagRule};
+use crate::named_columns::NamedColumns;
 use crate::reader::{ReadError, hex};
 
 const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
@@ -60,7 +59,7 @@ fn settings() -> DelimitedSettings {
 fn read(settings: &DelimitedSettings, bytes: &[u8]) -> Result<Outcome, ReadError> {
     with_file(bytes, |path| {
         let settings = DelimitedSettings { path: path.display().to_string(), ..settings.clone() };
-        drain(Box::new(DelimitedReader::open(&settings, path, &Named::default())?))
+        drain(Box::new(DelimitedReader::open(&settings, path, &NamedColumns::default())?))
     })
 }
 

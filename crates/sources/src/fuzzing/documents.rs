@@ -5,8 +5,10 @@ use serde_json::Value;
 
 use super::rows::check_reason;
 use super::scratch::with_file;
-use crate::documents::{DocumentReader, DocumentType, DocumentsSettings, to_json};
+use crate::documents::{DocumentType, to_json};
+use crate::kinds::documents::DocumentsSettings;
 use crate::reader::ReadError;
+use crate::source_kind::{Opening, SourceKind};
 
 /// A byte that chooses the kind of document, or that each says its own, and a file with one on each line.
 ///
@@ -28,7 +30,8 @@ type Taken = Vec<(DocumentType, Vec<Value>)>;
 fn read(index: Option<DocumentType>, file: &[u8]) -> Result<Taken, ReadError> {
     with_file(file, |path| {
         let settings = DocumentsSettings { path: path.display().to_string(), index };
-        let mut reader = DocumentReader::open(&settings, path)?;
+        let opening = Opening { base_dir: path, environment: &|_| None, cursor: None };
+        let mut reader = settings.open_documents(&opening)?.expect("the kind gives documents");
         let (mut taken, mut rejected) = (Taken::new(), 0);
         while let Some(batch) = reader.next_batch()? {
             for typed in batch.documents {

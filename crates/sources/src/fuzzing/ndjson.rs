@@ -6,8 +6,9 @@ use super::rows::drain;
 use super::scratch::with_file;
 use crate::account::{AccountSettings, FlagCondition};
 use crate::files::FileSettings;
-use crate::named::Named;
-use crate::ndjson;
+use crate::kinds::ndjson::NdjsonSettings;
+use crate::named_columns::NamedColumns;
+use crate::source_kind::{Opening, SourceKind};
 
 /// A file.
 ///
@@ -21,8 +22,10 @@ pub fn json_lines(data: &[u8]) {
         ..AccountSettings::new("id")
     };
     let outcome = with_file(data, |path| {
-        let settings = FileSettings { path: path.display().to_string(), as_of: None, account };
-        drain(ndjson::open(&settings, path, Named::default()).expect("a file that is there is opened"))
+        let settings =
+            NdjsonSettings(FileSettings { path: path.display().to_string(), as_of: None, account });
+        let opening = Opening { base_dir: path, environment: &|_| None, cursor: None };
+        drain(settings.open(NamedColumns::default(), &opening).expect("a file that is there is opened"))
     });
     let lines = data.split(|byte| *byte == b'\n').zip(1..);
     let lines = lines.map(|(line, number)| (line.strip_prefix(b"\xef\xbb\xbf").unwrap_or(line), number));

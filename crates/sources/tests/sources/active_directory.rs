@@ -1,7 +1,7 @@
 //! Active Directory, with Samba as a real domain controller: one controller, one test, because provisioning takes
 //! longer than all that is asked of it.
 
-use muster_sources::{ChangeSettings, GroupSettings, LdapSettings, ReaderSettings};
+use muster_sources::{ChangeSettings, GroupSettings, LdapSettings};
 
 use crate::servers::samba::{PASSWORD, Samba};
 use crate::support;
@@ -44,7 +44,7 @@ member: CN=Anna Adams,CN=Users,DC=example,DC=org
 fn a_domain_controller_is_read() {
     let Some(samba) = Samba::start(ENTRIES) else { return };
     let read = |settings: LdapSettings| {
-        let definition = support::definition_of(ReaderSettings::Ldap(Box::new(settings)));
+        let definition = support::definition_of(settings);
         support::read(&definition, samba.folder.path())
     };
     let mut settings = samba.settings();
@@ -118,7 +118,7 @@ fn changes(samba: &Samba) {
     settings.changes = Some(ChangeSettings { full_every: 20 });
     settings.account.entitlements = vec!["memberOf".to_owned()];
     settings.account.attributes = Some(vec!["mail".to_owned(), "memberOf".to_owned()]);
-    let definition = support::definition_of(ReaderSettings::Ldap(Box::new(settings)));
+    let definition = support::definition_of(settings);
     let read = |cursor: &Option<String>| {
         let outcome = support::read_after(&definition, samba.folder.path(), cursor.as_deref()).unwrap();
         assert_eq!(outcome.summary.incomplete_reason, None);

@@ -98,7 +98,7 @@ fn whole() -> SourceDefinition {
         name: "Employees".to_owned(),
         delete_threshold_percent: 25,
         refused_max_percent: 5,
-        reader: ReaderSettings::Delimited(DelimitedSettings {
+        reader: ReaderSettings::from(DelimitedSettings {
             path: "people.tsv".to_owned(),
             as_of: Some(DatePlace::FileName("people-{date}.tsv".to_owned())),
             delimiter: '\t',
@@ -188,7 +188,7 @@ fn the_least_definition_has_the_documented_defaults() {
     // printf 'source:A' | sha256sum
     assert_eq!(definition.id, "da707149bfe23f484cedec68c1dfcaa3");
     assert_eq!((definition.delete_threshold_percent, definition.refused_max_percent), (10, 10));
-    assert_eq!(definition.reader, ReaderSettings::Delimited(DelimitedSettings::new("a.csv", "id")));
+    assert_eq!(definition.reader, ReaderSettings::from(DelimitedSettings::new("a.csv", "id")));
     assert!(!definition.is_authoritative());
 }
 
@@ -380,12 +380,12 @@ const DOCUMENTS: &str = "name = \"Roles\"\nkind = \"documents\"\n[documents]\npa
 fn a_source_of_documents() {
     let definition = parse(DOCUMENTS).unwrap();
     let settings = DocumentsSettings { path: "roles.ndjson".to_owned(), index: None };
-    assert_eq!(definition.reader, ReaderSettings::Documents(settings));
+    assert_eq!(definition.reader, ReaderSettings::from(settings));
     assert_eq!(definition.reader.kind(), "documents");
     let of_one_kind = parse(&format!("{DOCUMENTS}index = \"accountactivities\"\n")).unwrap();
     let settings =
         DocumentsSettings { path: "roles.ndjson".to_owned(), index: Some(DocumentType::AccountActivities) };
-    assert_eq!(of_one_kind.reader, ReaderSettings::Documents(settings));
+    assert_eq!(of_one_kind.reader, ReaderSettings::from(settings));
     let json = serde_json::to_string(&of_one_kind).unwrap();
     let reader = r#""reader":{"documents":{"path":"roles.ndjson","index":"accountactivities"}}"#;
     assert!(json.contains(reader), "{json}");

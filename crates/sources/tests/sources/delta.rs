@@ -16,7 +16,7 @@ fn settings(native_identity: &str, version: Option<u64>) -> DeltaSettings {
 }
 
 fn read(folder: &Path, version: Option<u64>) -> Result<Outcome, ReadError> {
-    support::read(&support::definition_of(ReaderSettings::Delta(settings("id", version))), folder)
+    support::read(&support::definition_of(settings("id", version)), folder)
 }
 
 fn refusal(folder: &Path, version: Option<u64>) -> String {
@@ -293,7 +293,7 @@ fn a_definition_of_a_table() {
     let mut expected = settings("id", Some(7));
     expected.path = "people".to_owned();
     expected.account.entitlements = vec!["groups".to_owned()];
-    assert_eq!(definition.reader, ReaderSettings::Delta(expected));
+    assert_eq!(definition.reader, ReaderSettings::from(expected));
     let text = text.replace("people", "s3://bucket/people");
     let error = SourceDefinition::from_toml(&text, Path::new("x.toml")).unwrap_err().to_string();
     assert!(error.contains("delta.path: expected a folder of this machine"), "{error}");

@@ -8,6 +8,8 @@ use muster_sources::documents::{
 use muster_sources::{DocumentType, DocumentsSettings, ReadError, ReadSummary, Rejection};
 use serde_json::{Value, json};
 
+use crate::support::definition_of;
+
 /// All that one read of a file of documents gave.
 pub struct Read {
     /// Line, kind and document, in the order of the lines.
@@ -18,9 +20,15 @@ pub struct Read {
     pub batches: Vec<usize>,
 }
 
+fn open(settings: &DocumentsSettings, base_dir: &Path) -> Result<DocumentReader, ReadError> {
+    let definition = definition_of(settings.clone());
+    let reader = muster_sources::open_documents(&definition, base_dir, &|_| None)?;
+    Ok(reader.expect("a source of documents"))
+}
+
 /// Reads a file to its end and checks what holds for every read.
 pub fn read_file(settings: &DocumentsSettings, base_dir: &Path) -> Result<Read, ReadError> {
-    let mut reader = DocumentReader::open(settings, base_dir)?;
+    let mut reader = open(settings, base_dir)?;
     let (mut documents, mut rejections, mut batches) = (Vec::new(), Vec::new(), Vec::new());
     while let Some(batch) = reader.next_batch()? {
         let rows = batch.documents.iter().map(|typed| typed.records.num_rows()).sum::<usize>();
@@ -180,7 +188,7 @@ fn a_read_that_was_broken_off_is_not_complete() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.ndjson"), ROLE).unwrap();
     let settings = DocumentsSettings { path: "a.ndjson".to_owned(), index: None };
-    let reader = DocumentReader::open(&settings, folder.path()).unwrap();
+    let reader = open(&settings, folder.path()).unwrap();
     let summary = reader.finish().unwrap();
     assert_eq!(summary.incomplete_reason.as_deref(), Some("the file was not read to its end"));
 }

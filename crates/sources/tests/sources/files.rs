@@ -8,7 +8,9 @@ use arrow::array::{
     Int64Array, ListArray, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, Field, Int32Type, Int64Type};
-use muster_sources::{AccountSettings, FileSettings, FlagCondition, ReadError, ReaderSettings};
+use muster_sources::{
+    AccountSettings, FileSettings, FlagCondition, NdjsonSettings, ParquetSettings, ReadError, ReaderSettings,
+};
 use parquet::arrow::ArrowWriter;
 
 use crate::support::{self, Outcome};
@@ -17,7 +19,7 @@ fn settings(path: &str, native_identity: &str) -> FileSettings {
     FileSettings { path: path.to_owned(), as_of: None, account: AccountSettings::new(native_identity) }
 }
 
-fn read(reader: ReaderSettings, folder: &Path) -> Result<Outcome, ReadError> {
+fn read(reader: impl Into<ReaderSettings>, folder: &Path) -> Result<Outcome, ReadError> {
     support::read(&support::definition_of(reader), folder)
 }
 
@@ -42,7 +44,7 @@ fn lines_of_json() {
         values: Some(vec!["false".to_owned()]),
         present: false,
     });
-    let outcome = read(ReaderSettings::Ndjson(settings.clone()), folder.path()).unwrap();
+    let outcome = read(NdjsonSettings(settings.clone()), folder.path()).unwrap();
     let expected = [
         "1 a {active=true, age=41, id=a, mail=a@x|b@x}",
         "3 7 [d] {active=false, id=7, name={\"first\":\"Ü\"}}",
@@ -69,7 +71,7 @@ fn lines_of_json() {
     assert_eq!(outcome.summary.digest_sha256, digest.split(' ').next().unwrap());
 
     settings.path = "nothing-*.ndjson".to_owned();
-    let text = read(ReaderSettings::Ndjson(settings), folder.path()).err().unwrap().to_string();
+    let text = read(NdjsonSettings(settings), folder.path()).err().unwrap().to_string();
     assert!(text.ends_with("nothing-*.ndjson: expected at least one file of this pattern"), "{text}");
 }
 
@@ -80,7 +82,7 @@ fn a_json_array_is_refused_as_a_whole() {
     let long = format!("[{}]", "{\"id\": \"a\"}, ".repeat(1_300_000));
     for text in ["[\n{\"id\": \"a\"},\n{\"id\": \"b\"}\n]\n", "\u{feff}\n [{\"id\": \"a\"}]", "[]", &long] {
         std::fs::write(folder.path().join("a.ndjson"), text).unwrap();
-        let error = read(ReaderSettings::Ndjson(settings("a.ndjson", "id")), folder.path()).err().unwrap();
+        let error = read(NdjsonSettings(settings("a.ndjson", "id")), folder.path()).err().unwrap();
         let line = if text.starts_with('[') { 1 } else { 2 };
         let expected = format!(
             "a.ndjson:{line}:1: the file is a JSON array: expected an object on each line, as `jq -c '.[]'` writes them"
@@ -89,7 +91,7 @@ fn a_json_array_is_refused_as_a_whole() {
     }
     // Behind the first object an array is a line like any other.
     std::fs::write(folder.path().join("a.ndjson"), "{\"id\": \"a\"}\n[1]\n").unwrap();
-    let outcome = read(ReaderSettings::Ndjson(settings("a.ndjson", "id")), folder.path()).unwrap();
+    let outcome = read(NdjsonSettings(settings("a.ndjson", "id")), folder.path()).unwrap();
     assert_eq!((outcome.records.len(), outcome.rejections.len()), (1, 1));
 }
 
@@ -143,7 +145,7 @@ fn a_file_of_lines_that_grows_is_incomplete() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.ndjson");
     std::fs::write(&path, "{\"id\": 1}\n".repeat(5000)).unwrap();
-    let definition = support::definition_of(ReaderSettings::Ndjson(settings("a.ndjson", "id")));
+    let definition = support::definition_of(NdjsonSettings(settings("a.ndjson", "id")));
     let mut reader = muster_sources::open(&definition, folder.path()).unwrap();
     assert!(reader.next_batch().unwrap().is_some());
     let summary = reader.finish().unwrap();
@@ -211,7 +213,7 @@ fn columns_of_parquet() {
         values: Some(vec!["false".to_owned()]),
         present: false,
     });
-    let outcome = read(ReaderSettings::Parquet(settings.clone()), folder.path()).unwrap();
+    let outcome = read(ParquetSettings(settings.clone()), folder.path()).unwrap();
     let expected = [
         "0 10 zoe/-/- {id=10, login=zoe, groups=3|1, active=true, ratio=0.1, salary=1234.50, hired=2020-02-29, \
          seen=2024-01-15T08:30:00Z, photo=/9j/, name={\"given\":\"Zoë\",\"number\":1}, colour=red} 3|1",
@@ -222,7 +224,7 @@ fn columns_of_parquet() {
     assert_eq!(outcome.summary.reported_total, Some(2));
 
     settings.account.locked.as_mut().unwrap().attribute = "retired".to_owned();
-    let text = read(ReaderSettings::Parquet(settings), folder.path()).err().unwrap().to_string();
+    let text = read(ParquetSettings(settings), folder.path()).err().unwrap().to_string();
     assert!(text.ends_with("parquet.account.locked: there is no column \"retired\": expected one of \"id\", \"login\", \"groups\", \"active\", \"ratio\", \"salary\", \"hired\", \"seen\", \"photo\", \"name\", \"colour\", or the name among `optional`"), "{text}");
 }
 
@@ -232,7 +234,7 @@ fn several_parquet_files_with_the_same_columns() {
     let ids = |range: std::ops::Range<i64>| -> ArrayRef { Arc::new(Int64Array::from_iter_values(range)) };
     write(&folder.path().join("2.parquet"), vec![("id", ids(5000..9000))]);
     write(&folder.path().join("1.parquet"), vec![("id", ids(0..5000))]);
-    let outcome = read(ReaderSettings::Parquet(settings("?.parquet", "id")), folder.path()).unwrap();
+    let outcome = read(ParquetSettings(settings("?.parquet", "id")), folder.path()).unwrap();
     assert_eq!(outcome.records.len(), 9000);
     assert_eq!(
         (outcome.records[0].as_str(), outcome.records[8999].as_str()),
@@ -241,12 +243,10 @@ fn several_parquet_files_with_the_same_columns() {
     assert_eq!((outcome.summary.complete, outcome.summary.reported_total), (true, Some(9000)));
 
     write(&folder.path().join("3.parquet"), vec![("id", ids(0..1)), ("more", ids(0..1))]);
-    let text =
-        read(ReaderSettings::Parquet(settings("?.parquet", "id")), folder.path()).err().unwrap().to_string();
+    let text = read(ParquetSettings(settings("?.parquet", "id")), folder.path()).err().unwrap().to_string();
     assert!(text.ends_with("3.parquet: expected the columns of the first file"), "{text}");
     std::fs::write(folder.path().join("3.parquet"), "no such file").unwrap();
-    let text =
-        read(ReaderSettings::Parquet(settings("?.parquet", "id")), folder.path()).err().unwrap().to_string();
+    let text = read(ParquetSettings(settings("?.parquet", "id")), folder.path()).err().unwrap().to_string();
     assert!(text.contains("3.parquet: expected a Parquet file"), "{text}");
 }
 
@@ -259,7 +259,7 @@ fn identifiers_that_became_floating_point_numbers() {
         numbers(vec![Some(1001.0), Some(-2.0), None, Some(3.5), Some(9_007_199_254_740_992.0), Some(1e20)]);
     let managers = numbers(vec![Some(7.0), None, None, None, Some(9_007_199_254_740_992.0), None]);
     write(&folder.path().join("a.parquet"), vec![("id", ids), ("manager", managers)]);
-    let outcome = read(ReaderSettings::Parquet(settings("a.parquet", "id")), folder.path()).unwrap();
+    let outcome = read(ParquetSettings(settings("a.parquet", "id")), folder.path()).unwrap();
     assert_eq!(outcome.records, ["0 1001 {id=1001, manager=7}", "0 -2 {id=-2}"]);
     let fault = "\"id\" is a floating-point number: expected a whole number below 2^53, or text";
     let expected = [
@@ -286,7 +286,7 @@ fn a_column_of_two_kinds_in_one_source_is_refused() {
     write(&folder.path().join("1.parquet"), vec![("id", ids()), ("number", whole())]);
     for (piece, refused) in pieces {
         write(&folder.path().join("2.parquet"), vec![("id", ids()), ("number", piece)]);
-        let outcome = read(ReaderSettings::Parquet(settings("?.parquet", "id")), folder.path());
+        let outcome = read(ParquetSettings(settings("?.parquet", "id")), folder.path());
         let expected = refused.map(|kind| {
             format!("2.parquet: column \"number\" is {kind}: expected a whole number, as in the files before")
         });
@@ -305,7 +305,7 @@ fn passwords_are_kept_in_no_depth() {
     let line =
         "{\"id\": 1, \"Password\": \"s3cret\", \"logins\": [{\"name\": \"a\", \"passwd\": \"s3cret\"}]}\n";
     std::fs::write(folder.path().join("a.ndjson"), line).unwrap();
-    let outcome = read(ReaderSettings::Ndjson(settings("a.ndjson", "id")), folder.path()).unwrap();
+    let outcome = read(NdjsonSettings(settings("a.ndjson", "id")), folder.path()).unwrap();
     assert_eq!(outcome.records, ["1 1 {id=1, logins={\"name\":\"a\"}}"]);
     assert_eq!(outcome.summary.schema, ["id", "logins"]);
     assert_eq!(outcome.summary.warnings, ["\"Password\" is never kept"]);
@@ -339,8 +339,8 @@ fn passwords_are_not_kept_and_can_tell_flags() {
         settings
     };
     for (reader, lines) in [
-        (ReaderSettings::Ndjson(with_flag("a.ndjson")), [1, 2]),
-        (ReaderSettings::Parquet(with_flag("a.parquet")), [0, 0]),
+        (ReaderSettings::from(NdjsonSettings(with_flag("a.ndjson"))), [1, 2]),
+        (ReaderSettings::from(ParquetSettings(with_flag("a.parquet"))), [0, 0]),
     ] {
         let mut definition = support::definition_of(reader);
         definition.never_kept = vec!["pin".to_owned()];
@@ -363,9 +363,9 @@ fn a_pipe_is_no_file_and_nobody_waits_for_it() {
     assert!(made.success());
     let delimited = muster_sources::DelimitedSettings::new("pipe", "id");
     for reader in [
-        ReaderSettings::Ndjson(settings("pipe", "id")),
-        ReaderSettings::Parquet(settings("pipe", "id")),
-        ReaderSettings::Delimited(delimited),
+        ReaderSettings::from(NdjsonSettings(settings("pipe", "id"))),
+        ReaderSettings::from(ParquetSettings(settings("pipe", "id"))),
+        ReaderSettings::from(delimited),
     ] {
         let text = read(reader, folder.path()).err().unwrap().to_string();
         assert!(text.ends_with("pipe: expected a file"), "{text}");

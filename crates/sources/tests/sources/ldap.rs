@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use muster_sources::{FlagCondition, GroupSettings, LdapSettings, ReadError, ReaderSettings, SearchScope};
+use muster_sources::{FlagCondition, GroupSettings, LdapSettings, ReadError, SearchScope};
 
 use crate::servers::certificates;
 use crate::servers::slapd::{self, PASSWORD, Slapd};
@@ -71,7 +71,7 @@ fn people() -> Option<Slapd> {
 }
 
 fn read(slapd: &Slapd, settings: LdapSettings) -> Result<Outcome, ReadError> {
-    support::read(&support::definition_of(ReaderSettings::Ldap(Box::new(settings))), slapd.folder.path())
+    support::read(&support::definition_of(settings), slapd.folder.path())
 }
 
 /// Reads what fails, and gives the whole text of the error.
@@ -263,7 +263,7 @@ fn the_password_may_be_in_the_environment() {
         password_env: Some("DIRECTORY".to_owned()),
         ..slapd::settings(&slapd)
     };
-    let definition = support::definition_of(ReaderSettings::Ldap(Box::new(settings)));
+    let definition = support::definition_of(settings);
     let environment = |name: &str| (name == "DIRECTORY").then(|| PASSWORD.to_owned());
     let reader = muster_sources::open_source(&definition, Path::new("."), &environment);
     let text = reader.map(support::read_all).unwrap().err().map(|error| error.to_string());
@@ -306,7 +306,7 @@ fn a_size_limit_makes_the_read_incomplete() {
 #[test]
 fn a_reader_that_is_left_early_is_incomplete() {
     let Some(slapd) = Slapd::start("dc=example,dc=org", &many(9000), "sizelimit unlimited") else { return };
-    let definition = support::definition_of(ReaderSettings::Ldap(Box::new(slapd::settings(&slapd))));
+    let definition = support::definition_of(slapd::settings(&slapd));
     let mut reader = muster_sources::open(&definition, slapd.folder.path()).unwrap();
     assert!(reader.next_batch().unwrap().is_some());
     let summary = reader.finish().unwrap();
@@ -423,7 +423,7 @@ fn without_attributes(ldif: &str, names: &[&str]) -> String {
 fn twenty_thousand_entries_in_pages() {
     let Some(slapd) = Slapd::start("dc=example,dc=org", &many(20_000), "sizelimit unlimited") else { return };
     let start = std::time::Instant::now();
-    let definition = support::definition_of(ReaderSettings::Ldap(Box::new(slapd::settings(&slapd))));
+    let definition = support::definition_of(slapd::settings(&slapd));
     let mut reader = muster_sources::open(&definition, slapd.folder.path()).unwrap();
     let (mut rows, mut largest) = (0, 0);
     while let Some(batch) = reader.next_batch().unwrap() {

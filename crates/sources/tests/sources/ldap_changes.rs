@@ -1,6 +1,6 @@
 //! Reads of what changed in a directory since the last read: slapd with real changes in between.
 
-use muster_sources::{ChangeSettings, GroupSettings, LdapSettings, ReaderSettings};
+use muster_sources::{ChangeSettings, GroupSettings, LdapSettings};
 
 use crate::servers::slapd::{self, PASSWORD, Slapd};
 use crate::support::{self, Outcome};
@@ -47,7 +47,7 @@ fn settings(slapd: &Slapd) -> LdapSettings {
 }
 
 fn read(slapd: &Slapd, settings: &LdapSettings, cursor: Option<&str>) -> Outcome {
-    let definition = support::definition_of(ReaderSettings::Ldap(Box::new(settings.clone())));
+    let definition = support::definition_of(settings.clone());
     let outcome = support::read_after(&definition, slapd.folder.path(), cursor).unwrap();
     assert_eq!(outcome.summary.incomplete_reason, None);
     let warned =
@@ -161,7 +161,7 @@ fn a_read_with_rejected_records_is_followed_by_a_full_one() {
     ));
     let mut settings = settings(&slapd);
     settings.account.native_identity = "employeeNumber".to_owned();
-    let definition = support::definition_of(ReaderSettings::Ldap(Box::new(settings)));
+    let definition = support::definition_of(settings);
     let outcome = support::read_after(&definition, slapd.folder.path(), None).unwrap();
     assert_eq!((outcome.summary.rejected, outcome.summary.cursor), (19, None));
 }

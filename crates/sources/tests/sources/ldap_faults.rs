@@ -1,6 +1,6 @@
 //! Directories that break off, limit, refer or talk nonsense.
 
-use muster_sources::{LdapSettings, ReadError, ReaderSettings};
+use muster_sources::{LdapSettings, ReadError};
 
 use crate::servers::scripted_ldap::{Reply, start};
 use crate::support::{self, Outcome};
@@ -11,7 +11,7 @@ fn read(
 ) -> Result<Outcome, ReadError> {
     let mut settings = LdapSettings::new(start(answer), "dc=x");
     adjust(&mut settings);
-    let definition = support::definition_of(ReaderSettings::Ldap(Box::new(settings)));
+    let definition = support::definition_of(settings);
     support::read(&definition, std::path::Path::new("."))
 }
 
@@ -131,7 +131,7 @@ fn a_server_that_is_not_there() {
     let nobody = crate::servers::ReservedPort::new();
     let mut settings = LdapSettings::new(format!("ldap://127.0.0.1:{}", nobody.number()), "dc=x");
     settings.connect_timeout_s = 2;
-    let definition = support::definition_of(ReaderSettings::Ldap(Box::new(settings)));
+    let definition = support::definition_of(settings);
     let text = support::read(&definition, std::path::Path::new(".")).err().unwrap().to_string();
     assert!(text.contains("no connection: I/O error: Connection refused"), "{text}");
 }

@@ -13,7 +13,6 @@ mod files;
 mod ldap;
 mod ldap_changes;
 mod ldap_faults;
-mod organisation;
 mod properties;
 mod real_data;
 mod scim;

@@ -1,13 +1,13 @@
 //! SCIM services: the Python package scim2-server as a real one, and a scripted one for faults.
 
-use muster_sources::{GroupsFrom, Paging, ReadError, ReaderSettings, ScimSettings};
+use muster_sources::{GroupsFrom, Paging, ReadError, ScimSettings};
 
 use crate::servers::scim::{Scim, TOKEN};
 use crate::servers::scripted_http;
 use crate::support::{self, Outcome};
 
 pub fn read(settings: ScimSettings, folder: &std::path::Path) -> Result<Outcome, ReadError> {
-    support::read(&support::definition_of(ReaderSettings::Scim(Box::new(settings))), folder)
+    support::read(&support::definition_of(settings), folder)
 }
 
 pub fn settings(url: String) -> ScimSettings {
@@ -95,7 +95,7 @@ fn pages_by_cursor_of_a_real_service() {
     settings.token_env = Some("TOKEN".to_owned());
     settings.paging = Paging::Cursor;
     settings.page_size = 10;
-    let definition = support::definition_of(ReaderSettings::Scim(Box::new(settings)));
+    let definition = support::definition_of(settings);
     let environment = |name: &str| (name == "TOKEN").then(|| TOKEN.to_owned());
     let reader = muster_sources::open_source(&definition, service.folder.path(), &environment).unwrap();
     let outcome = support::read_all(reader).unwrap();

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use muster_sources::{ChangeSettings, GroupsFrom, Paging, ReaderSettings, ScimSettings, SourceDefinition};
+use muster_sources::{ChangeSettings, GroupsFrom, Paging, ScimSettings, SourceDefinition};
 
 use crate::scim::{USER, read, settings};
 use crate::servers::scim::Scim;
@@ -157,7 +157,7 @@ fn definition(url: String, adjust: impl FnOnce(&mut ScimSettings)) -> SourceDefi
     wanted.page_size = 2;
     wanted.changes = Some(ChangeSettings { full_every: 2 });
     adjust(&mut wanted);
-    support::definition_of(ReaderSettings::Scim(Box::new(wanted)))
+    support::definition_of(wanted)
 }
 
 fn read_after(definition: &SourceDefinition, cursor: Option<&str>) -> Outcome {

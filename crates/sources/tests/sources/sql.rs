@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use muster_sources::{AccountSettings, FlagCondition, ReadError, ReaderSettings, SqlSettings};
+use muster_sources::{AccountSettings, FlagCondition, ReadError, SqlSettings};
 
 use crate::servers::postgres::{PASSWORD, Postgres};
 use crate::support::{self, Outcome};
 
 fn read(server: &Postgres, settings: SqlSettings) -> Result<Outcome, ReadError> {
-    support::read(&support::definition_of(ReaderSettings::Sql(Box::new(settings))), server.folder.path())
+    support::read(&support::definition_of(settings), server.folder.path())
 }
 
 fn failure(server: &Postgres, settings: SqlSettings) -> String {

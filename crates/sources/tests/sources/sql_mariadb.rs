@@ -1,6 +1,6 @@
 //! Queries, on a real MariaDB.
 
-use muster_sources::{AccountSettings, ReadError, ReaderSettings, SqlSettings};
+use muster_sources::{AccountSettings, ReadError, SqlSettings};
 
 use crate::servers::mariadb::{MariaDb, PASSWORD};
 use crate::support::{self, Outcome};
@@ -29,8 +29,7 @@ fn codes_and_lists(server: &MariaDb) {
         let mut account = AccountSettings::new("id");
         adjust(&mut account);
         let settings = server.settings(query, account);
-        support::read(&support::definition_of(ReaderSettings::Sql(Box::new(settings))), server.folder.path())
-            .unwrap()
+        support::read(&support::definition_of(settings), server.folder.path()).unwrap()
     };
     let outcome = read("SELECT * FROM logins ORDER BY id", |account| {
         account.multi_valued = vec!["groups".to_owned()];
@@ -62,7 +61,7 @@ fn codes_and_lists(server: &MariaDb) {
 fn queries_on_mariadb() {
     let Some(server) = MariaDb::start(TABLES) else { return };
     let read = |settings: SqlSettings| -> Result<Outcome, ReadError> {
-        support::read(&support::definition_of(ReaderSettings::Sql(Box::new(settings))), server.folder.path())
+        support::read(&support::definition_of(settings), server.folder.path())
     };
     let query = |query: &str| server.settings(query, AccountSettings::new("id"));
     let outcome = read(query("SELECT * FROM people ORDER BY id")).unwrap();

@@ -33,17 +33,17 @@ impl Outcome {
 
 /// A definition around settings.
 pub fn definition(settings: DelimitedSettings) -> SourceDefinition {
-    definition_of(ReaderSettings::Delimited(settings))
+    definition_of(settings)
 }
 
 /// A definition around settings of any kind.
-pub fn definition_of(reader: ReaderSettings) -> SourceDefinition {
+pub fn definition_of(reader: impl Into<ReaderSettings>) -> SourceDefinition {
     SourceDefinition {
         id: SourceDefinition::derived_id("Test"),
         name: "Test".to_owned(),
         delete_threshold_percent: 10,
         refused_max_percent: 10,
-        reader,
+        reader: reader.into(),
         profile: None,
         correlation: Vec::new(),
         lifecycle: None,

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use muster_sources::{
-    DocumentType, FlagCondition, ReadError, ReaderSettings, TenantObjects, TenantSettings, documents,
-    open_documents, open_source,
+    DocumentType, FlagCondition, ReadError, TenantObjects, TenantSettings, documents, open_documents,
+    open_source,
 };
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ pub fn settings(tenant: &Tenant) -> TenantSettings {
 }
 
 pub fn read(settings: TenantSettings) -> Result<Outcome, ReadError> {
-    let definition = support::definition_of(ReaderSettings::Tenant(Box::new(settings)));
+    let definition = support::definition_of(settings);
     support::read_all(open_source(&definition, Path::new("."), &environment)?)
 }
 
@@ -273,7 +273,7 @@ fn documents_of_an_index_as_lines() {
         ..settings(&tenant)
     };
     let read_index = |index| {
-        let definition = support::definition_of(ReaderSettings::Tenant(Box::new(wanted(index))));
+        let definition = support::definition_of(wanted(index));
         let mut reader = open_documents(&definition, Path::new("."), &environment).unwrap().unwrap();
         let mut names = Vec::new();
         while let Some(batch) = reader.next_batch().unwrap() {
@@ -316,7 +316,7 @@ fn a_part_of_an_index_is_worth_nothing() {
         source: None,
         ..settings(&tenant)
     };
-    let definition = support::definition_of(ReaderSettings::Tenant(Box::new(wanted)));
+    let definition = support::definition_of(wanted);
     let mut reader = open_documents(&definition, Path::new("."), &environment).unwrap().unwrap();
     let error = loop {
         match reader.next_batch() {
@@ -374,7 +374,7 @@ fn definitions_of_a_tenant() {
 fn twenty_thousand_accounts() {
     for search_backed in [false, true] {
         let tenant = Tenant::start(Data { search_backed, ..directory(20_000) });
-        let definition = support::definition_of(ReaderSettings::Tenant(Box::new(settings(&tenant))));
+        let definition = support::definition_of(settings(&tenant));
         // Linux forgets the peak so far; what the emulator holds is not the reader's.
         std::fs::write("/proc/self/clear_refs", "5").unwrap();
         let before = memory("VmRSS");

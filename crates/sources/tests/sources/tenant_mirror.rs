@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use muster_sources::{
-    DocumentType, MirrorRequest, ReadError, ReaderSettings, SourceDefinition, TenantMirror, TenantSettings,
-    mirror_tenant,
+    DocumentType, MirrorRequest, ReadError, SourceDefinition, TenantMirror, TenantSettings, mirror_tenant,
 };
 use serde_json::{Value, json};
 
@@ -190,10 +189,7 @@ fn a_second_time_keeps_ids_and_names_what_is_gone() {
     let by_hand = SourceDefinition {
         id: "0".repeat(32),
         name: "Our people".to_owned(),
-        ..support::definition_of(ReaderSettings::Tenant(Box::new(TenantSettings {
-            source: Some("HR".to_owned()),
-            ..settings(&tenant)
-        })))
+        ..support::definition_of(TenantSettings { source: Some("HR".to_owned()), ..settings(&tenant) })
     };
     let foreign = SourceDefinition {
         id: "1".repeat(32),
@@ -203,10 +199,7 @@ fn a_second_time_keeps_ids_and_names_what_is_gone() {
     let lost = SourceDefinition {
         id: "2".repeat(32),
         name: "Lost".to_owned(),
-        ..support::definition_of(ReaderSettings::Tenant(Box::new(TenantSettings {
-            source: Some("not there".to_owned()),
-            ..settings(&tenant)
-        })))
+        ..support::definition_of(TenantSettings { source: Some("not there".to_owned()), ..settings(&tenant) })
     };
     let again = mirror(&tenant, &[by_hand.clone(), foreign, lost.clone()]).unwrap();
     let names: Vec<_> =

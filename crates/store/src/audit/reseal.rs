@@ -10,11 +10,10 @@ use crate::failure::failed;
 use crate::rows;
 use crate::session::{Read, Session, values};
 use crate::store::Store;
-use muster_reports::audit::{AuditHead, Findings, KnownThings, ResealDetails, Resealed, Walk};
+use muster_reports::audit::{AuditEvent, AuditHead, Findings, KnownThings, ResealDetails, Resealed, Walk};
 use muster_reports::error::{Error, Result};
+use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::TenantId;
-use muster_reports::ports::AuditEvent;
-use muster_reports::step::{Step, taken};
 use std::sync::Arc;
 
 const WHAT: &str = "reseal the audit trail";
@@ -58,7 +57,7 @@ impl Store {
             })
         })
         .await?;
-        taken(Step::EventKept);
+        reached(Failpoint::EventKept);
         Ok(number)
     }
 

@@ -6,7 +6,8 @@
 //!
 //! After every connection, the first included, it is asked what may have been missed meanwhile.
 
-use super::Pauses;
+use super::pauses::Pauses;
+use crate::failure::too_slow;
 use crate::signals::Signals;
 use muster_reports::ids::TaskId;
 use muster_reports::task::TaskState;
@@ -120,7 +121,7 @@ async fn hear(pool: &PgPool, names: &Names, signals: &Signals) -> Result<(), sql
             Ok(Err(error)) => return Err(error),
             Err(_) => {
                 let tried = timeout(TRY_MOST, sqlx::query("SELECT 1").execute(&mut listener)).await;
-                tried.unwrap_or_else(|_| Err(super::too_slow()))?;
+                tried.unwrap_or_else(|_| Err(too_slow()))?;
             }
         }
     }

@@ -8,13 +8,14 @@
 //! work counts, or is tried again. So nothing is done twice, whatever the work is. Only if the database does not
 //! come back in time is the outcome not known, and the error says so.
 
-use super::{Pauses, Postgres, too_slow};
-use crate::failure::{failed, is_broken, is_undone, unavailable};
+use super::Postgres;
+use super::pauses::Pauses;
+use crate::failure::{failed, is_broken, is_undone, too_slow, unavailable};
 use crate::session::{Moment, Session, Work};
-use crate::store::Deciding;
+use crate::settings::Deciding;
 use chrono::{DateTime, Utc};
 use muster_reports::error::{Error, Result};
-use muster_reports::step::{Step, taken};
+use muster_reports::failpoint::{Failpoint, reached};
 use sqlx::pool::PoolConnection;
 use sqlx::{PgConnection, Postgres as Database, Row as _};
 use std::sync::Arc;
@@ -190,11 +191,11 @@ impl Postgres {
                 undone_or_over(error)
             }
             Ok(Ok(value)) => {
-                taken(Step::CommitDue);
+                reached(Failpoint::CommitDue);
                 let committed = timeout_at(end, execute(&mut connection, "COMMIT")).await;
                 match committed.unwrap_or_else(|_| Err(too_slow())) {
                     Ok(()) => {
-                        taken(Step::Committed);
+                        reached(Failpoint::Committed);
                         Try::Over(Ok(value))
                     }
                     Err(error) => {

@@ -10,7 +10,7 @@
 use crate::failure::failed;
 use crate::session::Work;
 use muster_reports::error::{Error, Result};
-use muster_reports::step::{Step, taken};
+use muster_reports::failpoint::{Failpoint, reached};
 use sqlx::{Connection, SqliteConnection};
 use std::future::Future;
 use std::pin::Pin;
@@ -136,17 +136,17 @@ impl WeakWriter {
         C: FnOnce() + Send + 'static,
     {
         if let Some(queue) = self.queue.upgrade() {
-            let _ = queue.try_send(Box::new(Unattended { work, committed }));
+            let _ = queue.try_send(Box::new(UnattendedJob { work, committed }));
         }
     }
 }
 
-struct Unattended<F, C> {
+struct UnattendedJob<F, C> {
     work: F,
     committed: C,
 }
 
-impl<F, C> Job for Unattended<F, C>
+impl<F, C> Job for UnattendedJob<F, C>
 where
     F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, ()> + Send + 'static,
     C: FnOnce() + Send + 'static,
@@ -234,10 +234,10 @@ async fn transact(connection: &mut SqliteConnection, jobs: &mut Vec<Box<dyn Job>
         }
     }
     if failure.is_none() && any_kept {
-        taken(Step::CommitDue);
+        reached(Failpoint::CommitDue);
         failure = execute(connection, "COMMIT").await.err();
         if failure.is_none() {
-            taken(Step::Committed);
+            reached(Failpoint::Committed);
         }
     }
     if failure.is_some() || !any_kept {

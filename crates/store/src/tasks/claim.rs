@@ -5,12 +5,13 @@ use crate::failure::failed;
 use crate::rows;
 use crate::session::{Moment, Session, Sql, values};
 use crate::store::{Announcer, Unattended};
-use crate::tasks::{end, entering, lease_end};
+use crate::tasks::end;
+use crate::tasks::transition::entering;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::Result;
+use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::WorkerId;
 use muster_reports::ports::LeaseState;
-use muster_reports::step::{Step, taken};
 use muster_reports::task::{Claim, Lease, Progress, TaskState};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
@@ -137,7 +138,7 @@ pub(super) async fn step(
         let claimed = claimed
             .and_then(|row| rows::task_row(&row.ok_or(sqlx::Error::RowNotFound)?))
             .map_err(|error| failed(WHAT, error))?;
-        taken(Step::TaskClaimed);
+        reached(Failpoint::TaskClaimed);
         let lease = Lease {
             task: claimed.task.id.clone(),
             tenant: claimed.task.tenant.clone(),
@@ -182,6 +183,12 @@ pub(super) async fn heartbeat(
     let until = renewed
         .and_then(|row| row.map(|row| rows::as_time("due", row.integer("due")?)).transpose())
         .map_err(|error| failed("renew a lease", error))?;
-    taken(Step::LeaseRenewed);
+    reached(Failpoint::LeaseRenewed);
     Ok(until.map_or(LeaseState::Lost, |until| LeaseState::Held(moment.told(until))))
+}
+
+/// When a lease that is taken or renewed now runs out: never past the deadline.
+fn lease_end(now: DateTime<Utc>, lease: Duration, deadline: DateTime<Utc>) -> DateTime<Utc> {
+    let end = TimeDelta::from_std(lease).ok().and_then(|lease| now.checked_add_signed(lease));
+    end.map_or(deadline, |end| end.min(deadline))
 }

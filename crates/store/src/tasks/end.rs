@@ -5,13 +5,15 @@ use crate::failure::failed;
 use crate::messages;
 use crate::rows::{self, TaskRow};
 use crate::session::{Moment, Read, Session, locking, values};
-use crate::tasks::{entering, held};
+use crate::tasks::transition::entering;
 use chrono::{DateTime, Utc};
+use muster_reports::audit::AuditEvent;
 use muster_reports::error::{Error, Result};
+use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::{TaskId, TenantId};
-use muster_reports::ports::{AuditEvent, Cancelled};
-use muster_reports::step::{Step, taken};
-use muster_reports::task::{AttemptEnd, Lease, Message, Severity, TaskResult, TaskState};
+use muster_reports::message::{Message, Severity};
+use muster_reports::ports::Cancelled;
+use muster_reports::task::{AttemptEnd, Lease, TaskResult, TaskState};
 use std::sync::{Arc, LazyLock};
 
 const FILES_MAX: usize = 100;
@@ -44,11 +46,7 @@ static WAIT: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// Terminates the task of `entry` if it is live, and then records `entry`.
-pub(super) async fn cancel_recorded(
-    mut session: Session<'_>,
-    entry: Arc<Entry>,
-    moment: Moment,
-) -> Result<Cancelled> {
+pub(super) async fn cancel(mut session: Session<'_>, entry: Arc<Entry>, moment: Moment) -> Result<Cancelled> {
     let (tenant, id) = (&entry.event.caller.tenant, &entry.event.task);
     let cancelled = terminate(&mut session, tenant, id, moment).await?;
     match cancelled {
@@ -85,7 +83,7 @@ async fn terminate(
     let now = moment.after_waiting(session).await.map_err(wrong)?.now;
     let done = session.change(TERMINATE.as_str(), values![rows::micros(now), row.seq]).await;
     changed_one(WHAT, done)?;
-    taken(Step::TaskTerminated);
+    reached(Failpoint::TaskTerminated);
     Ok(Cancelled::Now)
 }
 
@@ -181,7 +179,7 @@ async fn fail(
         )
         .await;
     changed_one("fail a task", done)?;
-    taken(Step::FailureRecorded);
+    reached(Failpoint::FailureRecorded);
     (row.task.state, row.task.completed) = (TaskState::Failed, Some(now));
     Ok(row.task.ending())
 }
@@ -219,7 +217,7 @@ async fn publish(
         )
         .await;
     changed_one("publish a result", done)?;
-    taken(Step::ResultRecorded);
+    reached(Failpoint::ResultRecorded);
     (row.task.state, row.task.completed) = (state, Some(now));
     row.task.result = Some(result.clone());
     Ok(row.task.ending())
@@ -247,6 +245,22 @@ async fn wait(
         )
         .await;
     changed_one("put a task back", done)
+}
+
+/// The running task of a lease that still holds: its epoch is the newest and its deadline is to come.
+async fn held(session: &mut Session<'_>, lease: &Lease, moment: Moment) -> Result<Option<TaskRow>> {
+    const WHAT: &str = "read a leased task";
+    let epoch = rows::signed("the epoch of a lease", lease.epoch)?;
+    let found = session
+        .first(
+            locking!(
+                "SELECT * FROM tasks WHERE id = $1 AND tenant = $2 AND epoch = $3 AND state = 'running'
+                 AND deadline > $4"
+            ),
+            values![lease.task.as_str(), lease.tenant.as_str(), epoch, rows::micros(moment.now)],
+        )
+        .await;
+    found.and_then(|row| row.as_ref().map(rows::task_row).transpose()).map_err(|error| failed(WHAT, error))
 }
 
 /// The row was read, and locked, in the same transaction, so the update must have found it.

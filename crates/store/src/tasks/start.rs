@@ -7,9 +7,10 @@ use crate::rows::{self, TaskRow};
 use crate::session::{Moment, Read, Row, Session, Sql, locking, values};
 use crate::tasks::end;
 use chrono::TimeDelta;
+use muster_reports::audit::AuditEvent;
 use muster_reports::error::{Error, Result};
-use muster_reports::ports::{AuditEvent, Started};
-use muster_reports::step::{Step, taken};
+use muster_reports::failpoint::{Failpoint, reached};
+use muster_reports::ports::Started;
 use muster_reports::task::{NewTask, place_in_line};
 use std::sync::Arc;
 
@@ -179,7 +180,7 @@ async fn accept(
             .await;
         let inserted = inserted.and_then(|row| row.as_ref().map(rows::task).transpose());
         if let Some(task) = inserted.map_err(wrong)? {
-            taken(Step::TaskInserted);
+            reached(Failpoint::TaskInserted);
             return Ok(Started::New(task));
         }
         let live = session.first(LIVE, values![live_max]).await;

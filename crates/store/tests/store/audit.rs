@@ -3,10 +3,10 @@
 //! The tampering is done as somebody with all rights in the database would do it: triggers and constraints off.
 
 use crate::postgres;
-use muster_reports::audit::{AuditHead, AuditOperation, AuditRecord, Finding};
+use muster_reports::audit::{AuditEvent, AuditHead, AuditOperation, AuditRecord, Finding};
 use muster_reports::error::Category;
 use muster_reports::ids::{TaskId, TenantId};
-use muster_reports::ports::{AuditEvent, AuditTrail, Credentials, SnapshotCatalogue, TaskStore};
+use muster_reports::ports::{AuditTrail, Credentials, SnapshotCatalogue, TaskStore};
 use muster_store::{Place, SealKey, Settings, Store};
 use muster_testkit::build;
 use muster_testkit::postgres::PostgresServer;
@@ -393,7 +393,7 @@ pub(crate) async fn beginnings(store: &Store, number: u64) {
     store.start(new).await.unwrap();
     let snapshot = format!("snapshot-{number}");
     let published = event(AuditOperation::SnapshotPublished, &snapshot, "");
-    store.publish_recorded(&published, &build::manifest(&snapshot, at)).await.unwrap();
+    store.publish(&published, &build::manifest(&snapshot, at)).await.unwrap();
     let client = format!("client-{number}");
     let created = event(AuditOperation::CredentialCreated, &client, "");
     store.create(&build::credential(&client, at), &created).await.unwrap();

@@ -191,7 +191,7 @@ async fn the_clock_of_the_database_decides() {
         "the old epoch changes nothing"
     );
     // Put back for an hour, by a node whose clock is wrong: not due now, whoever asks.
-    let message = muster_reports::task::Message::error("k", "t");
+    let message = muster_reports::message::Message::error("k", "t");
     let not_before = early + TimeDelta::hours(1);
     let retry = AttemptEnd::Retry { message, not_before };
     assert!(one.end_attempt(&taken.lease, retry, early).await.unwrap());

@@ -1,9 +1,9 @@
 //! A broken trail goes on because a person says so, over both databases; the break is told for ever.
 
 use crate::audit::{beginnings, forge, sealed, sqlite, ten_events, unrecorded};
-use muster_reports::audit::{AuditOperation, Finding, ResealDetails, Verification};
+use muster_reports::audit::{AuditEvent, AuditOperation, Finding, ResealDetails, Verification};
 use muster_reports::error::Category;
-use muster_reports::ports::{AuditEvent, AuditTrail};
+use muster_reports::ports::AuditTrail;
 use muster_store::{Place, SealKey, Settings, Store};
 use muster_testkit::build;
 use muster_testkit::postgres::PostgresServer;

@@ -135,7 +135,7 @@ async fn a_reopened_store_has_everything() {
     assert_eq!(store.published_names().await.unwrap(), [format!("{}.1.report.csv", ended.id)]);
     assert_eq!(store.live_attempts().await.unwrap(), [(running.task.id.clone(), 1)].into());
     // The worker that was running goes on where nobody took its lease.
-    let failed = AttemptEnd::Failed { message: muster_reports::task::Message::error("k", "t") };
+    let failed = AttemptEnd::Failed { message: muster_reports::message::Message::error("k", "t") };
     assert!(store.end_attempt(&running.lease, failed, now).await.unwrap());
     // Work from before is announced.
     tokio::time::timeout(LEASE, store.work_or(Duration::from_secs(3_600))).await.unwrap();

@@ -1,11 +1,11 @@
-//! The suites of the catalogue of snapshots and of the audit trail.
+//! Test suites for the catalogue of snapshots and for the audit trail.
 
 use super::at;
 use crate::{acts, build};
-use muster_reports::audit::{AuditHead, AuditOperation, AuditRecord};
+use muster_reports::audit::{AuditEvent, AuditHead, AuditOperation, AuditRecord};
 use muster_reports::error::{Category, Result};
 use muster_reports::ids::{SnapshotId, TenantId};
-use muster_reports::ports::{AuditEvent, AuditTrail, SnapshotCatalogue};
+use muster_reports::ports::{AuditTrail, SnapshotCatalogue};
 use muster_reports::retention::AsOf;
 use muster_reports::snapshot::SnapshotManifest;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(super) fn refused<T>(outcome: Result<T>, text: &str) {
     assert!(error.message.contains(text), "{:?} names {text:?}", error.message);
 }
 
-/// Everything that is promised of a [`SnapshotCatalogue`].
+/// Everything that a [`SnapshotCatalogue`] promises.
 pub async fn snapshot_catalogue_contract(make: impl AsyncFn() -> Arc<dyn SnapshotCatalogue>) {
     let store = make().await;
     let (acme, globex) = (build::tenant(), TenantId::new("globex"));
@@ -48,7 +48,7 @@ pub async fn snapshot_catalogue_contract(make: impl AsyncFn() -> Arc<dyn Snapsho
     assert_eq!(newest(&acme).await.as_deref(), Some(&second), "a published snapshot never changes");
 }
 
-/// Everything that is promised of an [`AuditTrail`].
+/// Everything that an [`AuditTrail`] promises.
 pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
     let store = make().await;
     let (acme, globex) = (build::tenant(), TenantId::new("globex"));
@@ -60,7 +60,7 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
     };
     assert!(events(&acme).await.is_empty());
     let mut expected = Vec::new();
-    // A reseal is recorded by nothing else than a reseal.
+    // Only a reseal records a reseal.
     let operations =
         || AuditOperation::ALL.into_iter().filter(|operation| *operation != AuditOperation::Resealed);
     for (number, operation) in (1..).zip(operations()) {
@@ -70,7 +70,7 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
         if operation == AuditOperation::Start {
             event.caller = build::application();
         }
-        // Some callers have a trace, some a trace with a state, and some none: they are older than traces.
+        // Some callers have a trace, some a trace with a state. Events from before traces have none.
         event.caller.trace = match operation {
             AuditOperation::Start | AuditOperation::Cancel => {
                 Some(build::trace(Some("rojo=00f067aa0ba902b7")))
@@ -101,7 +101,7 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
     refused(store.record(&other).await, "event-1");
     assert_eq!(events(&acme).await, expected, "an event never changes");
 
-    // Each tenant's chain counts for itself, and a page goes on where the last one ended.
+    // Each tenant's chain has its own numbers, and a page continues after the last one.
     let all = page(&acme, 0, 100).await;
     let count = operations().count() as u64;
     assert_eq!(all.iter().map(|event| event.sequence).collect::<Vec<_>>(), (1..=count).collect::<Vec<_>>());
@@ -111,7 +111,7 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
     assert_eq!(page(&acme, 2, 2).await, all[2..4]);
     assert!(page(&acme, count, 2).await.is_empty());
 
-    // The events of one task are those of the chain, with all that their hashes cover.
+    // The events of one task are those of the chain, with everything that their hashes cover.
     let mut elsewhere = build::audit_event("of another task", at(0));
     elsewhere.task = build::task_id(2);
     store.record(&elsewhere).await.expect("it is recorded");
@@ -139,7 +139,7 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
     store.can_go_on(&acme).await.expect("it holds at its end");
     assert!(store.holds_from(&acme, count + 2).await.is_err(), "there is no such event");
 
-    // The chain is the same wherever it is kept.
+    // Every store has the same chain.
     let mut head = AuditHead::empty();
     for chained in all {
         let caller = serde_json::to_string(&chained.event.caller).expect("a caller has a JSON form");

@@ -1,25 +1,26 @@
-//! Random commands on two task stores at once: every answer must be the same.
+//! Random commands on two task stores. Every answer must be the same.
 
 use super::{at, worker};
 use crate::{acts, build};
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::Result;
 use muster_reports::ids::{TaskDefinitionId, TaskId, TenantId};
+use muster_reports::message::Message;
 use muster_reports::ports::{ResultOrder, TaskStore};
-use muster_reports::task::{AttemptEnd, Lease, Message, NewTask, Progress};
+use muster_reports::task::{AttemptEnd, Lease, NewTask, Progress};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use std::fmt::Debug;
 use std::time::Duration;
 
-/// One step. Tasks and leases are named by their place among those there are so far, round and round.
+/// A command. Numbers select a task or lease among the existing ones, modulo their count.
 #[derive(Debug, Clone)]
 pub enum Command {
-    /// Start a task about one of a few things, with a deadline in so many seconds.
+    /// Start a task for one of a few reports, with a deadline.
     Start {
         /// Which tenant.
         tenant: u8,
-        /// About what.
+        /// Which report.
         about: u8,
         /// Seconds until the deadline.
         seconds: i64,
@@ -33,7 +34,7 @@ pub enum Command {
         /// Which task.
         task: usize,
     },
-    /// Claim a task for so many seconds.
+    /// Claim a task.
     Claim {
         /// Length of the lease.
         seconds: u64,
@@ -44,19 +45,19 @@ pub enum Command {
         lease: usize,
         /// Rows written.
         rows: u64,
-        /// For so many seconds.
+        /// New length of the lease.
         seconds: u64,
     },
     /// End an attempt: 0 done, 1 done with a warning, 2 failed, 3 retry, 4 released.
     End {
         /// Which lease.
         lease: usize,
-        /// How.
+        /// Which end.
         how: u8,
         /// Seconds until the retry.
         seconds: i64,
     },
-    /// Let time go by.
+    /// Let time pass.
     Wait {
         /// Seconds.
         seconds: i64,
@@ -72,14 +73,14 @@ pub enum Command {
     LookByDefinition {
         /// In which tenant.
         tenant: u8,
-        /// About what.
+        /// Which report.
         about: u8,
-        /// Whether ended ones come first.
+        /// Whether ended tasks are first.
         completed: bool,
     },
 }
 
-/// Sequences of commands that meet: few tenants, few things, leases and deadlines that run out.
+/// Sequences of commands that affect each other: few tenants, few reports, leases and deadlines that run out.
 pub fn commands() -> impl Strategy<Value = Vec<Command>> {
     let command = prop_oneof![
         4 => (0..2_u8, 0..3_u8, 1..120_i64, any::<bool>())
@@ -101,7 +102,7 @@ pub fn commands() -> impl Strategy<Value = Vec<Command>> {
 /// Runs the same commands on two empty stores.
 ///
 /// # Errors
-/// At the first command whose answers differ, and where the tasks differ at the end.
+/// At the first command with different answers, or if the tasks differ at the end.
 pub async fn compare_task_stores(
     left: &dyn TaskStore,
     right: &dyn TaskStore,
@@ -123,7 +124,7 @@ pub async fn compare_task_stores(
                 let Some(id) = around(&tasks, *task) else { continue };
                 let tenant = tenant_of(*tenant);
                 let event = acts::cancel_event(&tenant, id, now);
-                same(&place, left.cancel_recorded(&event).await, right.cancel_recorded(&event).await)?;
+                same(&place, left.cancel(&event).await, right.cancel(&event).await)?;
             }
             Command::Claim { seconds } => {
                 let (worker, lease) = (worker(1), Duration::from_secs(*seconds));
@@ -167,7 +168,7 @@ pub async fn compare_task_stores(
 }
 
 fn same<T: Debug>(place: &str, left: Result<T>, right: Result<T>) -> Result<(), TestCaseError> {
-    // Errors agree in what kind they are; their texts are each store's own.
+    // The kinds of errors must agree. Each store has its own texts.
     let [left, right] = [left, right].map(|answer| format!("{:?}", answer.map_err(|error| error.category)));
     prop_assert_eq!(left, right, "{}", place);
     Ok(())

@@ -1,26 +1,24 @@
-//! The suites of what administrators do: credentials, registered sources and manual links, each change with its event.
+//! Test suites for changes by administrators: credentials, registered sources and manual links, each with its event.
 
 use super::administration::refused;
 use super::at;
 use crate::{acts, build};
-use muster_reports::audit::AuditOperation;
+use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::ids::{ClientId, SourceId, TenantId};
-use muster_reports::ports::{
-    AuditEvent, AuditTrail, Credential, Credentials, ManualLink, RegisteredSource, Registry,
-};
+use muster_reports::ports::{AuditTrail, Credential, Credentials, ManualLink, RegisteredSource, Registry};
 use std::sync::Arc;
 
-/// A store of what administrators change, with the trail that their changes are recorded in.
+/// A store of what administrators change, with the audit trail that records the changes.
 pub trait Administered: AuditTrail + Credentials + Registry {}
 impl<T: AuditTrail + Credentials + Registry> Administered for T {}
 
-/// Everything that is promised of [`Credentials`].
+/// Everything that [`Credentials`] promises.
 pub async fn credentials_contract(make: impl AsyncFn() -> Arc<dyn Administered>) {
     credentials_are_found_and_listed(&*make().await).await;
     credentials_change_with_their_events(&*make().await).await;
 }
 
-/// Everything that is promised of a [`Registry`].
+/// Everything that a [`Registry`] promises.
 pub async fn registry_contract(make: impl AsyncFn() -> Arc<dyn Administered>) {
     let store = make().await;
     let (acme, globex) = (build::tenant(), TenantId::new("globex"));
@@ -30,7 +28,7 @@ pub async fn registry_contract(make: impl AsyncFn() -> Arc<dyn Administered>) {
     a_source_is_removed_with_its_links(&*make().await).await;
 }
 
-/// An event of the tenant of every test, to be recorded with a change.
+/// An event of the tests' tenant, recorded with a change.
 fn event(id: &str) -> AuditEvent {
     AuditEvent { operation: AuditOperation::ConfigurationChanged, ..build::audit_event(id, at(0)) }
 }
@@ -146,7 +144,7 @@ async fn links(store: &dyn Administered, acme: &TenantId, globex: &TenantId) {
     refused(store.put_links(&[link("s2", "a", "anna")], &event("links")).await, "links");
     assert_eq!(found(acme).await[2], link("s2", "a", "alan"), "neither the link nor its event");
     assert!(found(globex).await.is_empty(), "another tenant sees nothing");
-    // More than one statement's worth, backwards.
+    // More links than one statement takes, in reverse order.
     let thousands: Vec<_> =
         (0..2_345).rev().map(|n| link("s", &format!("{n:05}"), &format!("i{n}"))).collect();
     acts::put_links(store, globex, &thousands).await.expect("they are kept");
@@ -154,7 +152,7 @@ async fn links(store: &dyn Administered, acme: &TenantId, globex: &TenantId) {
     assert_eq!((found.len(), &found[2_344]), (2_345, &link("s", "02344", "i2344")));
 }
 
-/// All of them or none, whichever names they exchange.
+/// Either all of them are registered or none, even if they exchange names.
 async fn several_sources_are_registered_at_once(store: &dyn Administered) {
     let tenant = build::tenant();
     let names = async || -> Vec<(String, String)> {
@@ -172,7 +170,7 @@ async fn several_sources_are_registered_at_once(store: &dyn Administered) {
         .map(|(id, name)| (id.to_owned(), name.to_owned()));
     assert_eq!(names().await, expected);
 
-    // The last of them takes the name of one that keeps it: nothing of all this is kept.
+    // The last one takes the name of a source that keeps it, so nothing is registered.
     let doubled = [source("s1", "One"), source("s5", "Five"), source("s2", "Payroll")];
     refused(store.put_sources(&doubled, &event("three")).await, "another source is named \"Payroll\"");
     refused(store.put_sources(&[source("s6", "Six")], &event("two")).await, "two");
@@ -181,7 +179,7 @@ async fn several_sources_are_registered_at_once(store: &dyn Administered) {
     store.put_sources(&[], &event("four")).await.expect("an empty list of sources is accepted");
 }
 
-/// A source goes with its links or not at all, and nobody else's.
+/// A source is removed together with its links, or not at all. Links of other sources stay.
 async fn a_source_is_removed_with_its_links(store: &dyn Administered) {
     let (tenant, other) = (build::tenant(), TenantId::new("other"));
     let source = build::registered_source;

@@ -1,12 +1,13 @@
-//! Claiming tasks, keeping and losing them.
+//! Claiming tasks, and keeping and losing leases.
 
 use super::{
     LEASE, at, claim, done, end, failed, keys, look, retry, start, started_and_claimed, within, worker,
 };
 use crate::build;
 use chrono::TimeDelta;
+use muster_reports::message::Severity;
 use muster_reports::ports::{LeaseState, TaskStore};
-use muster_reports::task::{AttemptEnd, NewTask, Progress, Severity, TaskState};
+use muster_reports::task::{AttemptEnd, NewTask, Progress, TaskState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,10 +31,10 @@ pub(super) async fn tasks_are_claimed_in_order_and_once(store: Arc<dyn TaskStore
     assert_eq!(look(&*store, &claim.task.id).await, claim.task);
 }
 
-/// What was accepted, put back or claimed while the clock was ahead waits for no time that is far away now.
+/// After the clock is set back, no task that was accepted, put back or claimed earlier waits for a distant time.
 pub(super) async fn a_clock_that_is_set_back_holds_nothing_up(store: Arc<dyn TaskStore>) {
     const DAY: i64 = 24 * 3_600;
-    // The first task's worker dies with its lease, the second's attempt is to be made again, the third waits.
+    // The worker of the first task is lost with its lease, the second task is to be retried, and the third waits.
     let lost = started_and_claimed(&*store, 1, at(DAY)).await;
     let again = started_and_claimed(&*store, 2, at(DAY)).await;
     assert!(end(&*store, &again, retry(at(DAY + 60)), at(DAY)).await);
@@ -51,7 +52,7 @@ pub(super) async fn a_clock_that_is_set_back_holds_nothing_up(store: Arc<dyn Tas
     assert!(!end(&*store, &lost, done(&lost, 1), at(3)).await, "the lost lease does not hold");
 }
 
-/// A lease of another length does not mean that the clock was set back.
+/// A lease of another length is not a sign that the clock was set back.
 pub(super) async fn a_longer_lease_is_not_taken(store: Arc<dyn TaskStore>) {
     started_and_claimed(&*store, 1, at(0)).await;
     let shorter = store.claim(&worker(2), at(1), LEASE / 10).await.expect("the store answers");
@@ -115,7 +116,7 @@ pub(super) async fn a_renewed_lease_is_not_taken(store: Arc<dyn TaskStore>) {
         assert_eq!(renewed.expect("the store answers"), LeaseState::Held(at(seconds + 30)));
         assert!(claim(&*store, 2, at(seconds + 29)).await.is_none());
     }
-    // Late, but nobody has taken it yet.
+    // The heartbeat is late, but nobody has claimed the task yet.
     let late = store.heartbeat(&claimed.lease, Progress::default(), at(95), LEASE).await;
     assert_eq!(late.expect("the store answers"), LeaseState::Held(at(125)));
     assert_eq!(look(&*store, &claimed.task.id).await.attempts, 1);

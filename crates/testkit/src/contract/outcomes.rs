@@ -2,12 +2,13 @@
 
 use super::{LEASE, at, claim, done, end, failed, keys, look, retry, start, started_and_claimed, within};
 use crate::{acts, build};
+use muster_reports::message::{Message, Severity};
 use muster_reports::ports::{Cancelled, LeaseState, TaskStore};
-use muster_reports::task::{AttemptEnd, Message, Progress, Severity, TaskState};
+use muster_reports::task::{AttemptEnd, Progress, TaskState};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Each end state against everything that could be tried on it.
+/// Every operation that could be tried, on each end state.
 pub(super) async fn end_states_never_change(make: impl AsyncFn() -> Arc<dyn TaskStore>) {
     for state in TaskState::ALL.into_iter().filter(|state| !state.is_live()) {
         let store = make().await;
@@ -57,7 +58,7 @@ pub(super) async fn end_states_never_change(make: impl AsyncFn() -> Arc<dyn Task
 pub(super) async fn remarks_make_a_result_warned(store: Arc<dyn TaskStore>) {
     let info = || Message { severity: Severity::Info, key: "note".into(), text: "by the way".into() };
     let warning = || Message::warn("source_stale", "old");
-    // Known at the start, found in the run, and what the task ends as.
+    // Known at the start, found in the run, and the state in which the task ends.
     let cases = [
         (vec![], vec![], TaskState::Succeeded),
         (vec![info()], vec![info()], TaskState::Succeeded),
@@ -124,7 +125,7 @@ pub(super) async fn published_names_are_those_of_results(store: Arc<dyn TaskStor
     assert_eq!(names().await, [one, two, "another".into()]);
 }
 
-/// Whoever comes first wins, and the other is told; both happen at once, many times.
+/// A cancel and a finish happen at once, many times. The first wins, and the other is told.
 pub(super) async fn cancel_and_finish_have_one_winner(store: Arc<dyn TaskStore>) {
     let mut finished = 0;
     for number in 1..=200 {
@@ -148,7 +149,7 @@ pub(super) async fn cancel_and_finish_have_one_winner(store: Arc<dyn TaskStore>)
             _ => panic!("round {number}: {seen:?}"),
         }
     }
-    // No share is promised, but the names published are those of the rounds that the finish won.
+    // Either may win any number of rounds. The published names are those of the rounds that the finish won.
     assert_eq!(store.published_names().await.expect("the store answers").len(), finished);
 }
 

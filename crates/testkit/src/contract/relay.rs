@@ -1,11 +1,11 @@
-//! The suite of what a relay of the audit trail remembers, and of the events that changes leave.
+//! Test suites for the memory of an audit relay, and for the events that changes record.
 
 use super::{at, claim, done, end, failed, retry, start, started_and_claimed};
 use crate::{acts, build};
-use muster_reports::audit::AuditOperation;
+use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::ids::{TenantId, WorkerId};
 use muster_reports::ports::{
-    AuditEvent, AuditTrail, Backlog, Cancelled, ParkedEvent, RelayLog, SnapshotCatalogue, Started, TaskStore,
+    AuditTrail, Backlog, Cancelled, ParkedEvent, RelayLog, SnapshotCatalogue, Started, TaskStore,
 };
 use muster_reports::retention::RetentionPolicy;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use std::time::Duration;
 pub trait Trail: AuditTrail + RelayLog + SnapshotCatalogue + TaskStore {}
 impl<T: AuditTrail + RelayLog + SnapshotCatalogue + TaskStore> Trail for T {}
 
-/// Everything that is promised of a [`RelayLog`], and of events that are recorded with a change.
+/// Everything that a [`RelayLog`] promises, and the events that are recorded with a change.
 pub async fn relay_log_contract(make: impl AsyncFn() -> Arc<dyn Trail>) {
     one_relay_leads_at_a_time(&*make().await).await;
     marks_only_move_forward(&*make().await).await;
@@ -75,7 +75,7 @@ async fn marks_only_move_forward(store: &dyn Trail) {
     }
 }
 
-/// Operation, task or thing, details and client of every event of the trail.
+/// Operation, task or object, details and client of every event of the trail.
 async fn told(store: &dyn Trail) -> Vec<String> {
     let events = store.events(&build::tenant(), 0, 100).await.expect("it answers");
     let line = |event: &AuditEvent| {
@@ -94,7 +94,7 @@ async fn ends_leave_events(store: &dyn Trail) {
     );
     let broken = started_and_claimed(store, 2, at(2)).await;
     assert!(end(store, &broken, failed(), at(3)).await);
-    // Put back, and then past its deadline. And one that is cancelled.
+    // One task is retried and then passes its deadline. Another one is cancelled.
     let late = started_and_claimed(store, 3, at(4)).await;
     assert!(end(store, &late, retry(at(5)), at(5)).await);
     assert!(claim(store, 1, at(7 * 3_600)).await.is_none());
@@ -124,19 +124,16 @@ async fn snapshots_leave_events(store: &dyn Trail) {
     };
     for (number, name) in [(1, "s1"), (2, "s2"), (3, "s3")] {
         let published = event(name, AuditOperation::SnapshotPublished, name);
-        store
-            .publish_recorded(&published, &build::manifest(name, at(number)))
-            .await
-            .expect("it is published");
+        store.publish(&published, &build::manifest(name, at(number))).await.expect("it is published");
     }
     let again = event("s3", AuditOperation::SnapshotPublished, "s4");
-    assert!(store.publish_recorded(&again, &build::manifest("s4", at(4))).await.is_err());
+    assert!(store.publish(&again, &build::manifest("s4", at(4))).await.is_err());
     let newest = store.newest(&build::tenant()).await.expect("it answers").expect("there is one");
     assert_eq!(newest.id.as_str(), "s3", "neither or both");
     let policy = |keep_last| RetentionPolicy { keep_last, keep_days: 0 };
     let expire = async |id: &str, keep_last| {
         let event = event(id, AuditOperation::SnapshotExpired, "snapshots");
-        store.expire_recorded(&event, policy(keep_last)).await.expect("it answers").len()
+        store.expire(&event, policy(keep_last)).await.expect("it answers").len()
     };
     assert_eq!((expire("e1", 3).await, expire("e1", 1).await, expire("e2", 1).await), (0, 2, 0));
     let by = &build::user().client;
@@ -166,11 +163,11 @@ async fn starts_and_cancels_leave_events(store: &dyn Trail) {
     };
     assert!(matches!(start(1, 1, "s1").await, Ok(Started::New(_))));
     assert!(matches!(start(2, 1, "s2").await, Ok(Started::Live(_))));
-    // A start whose event cannot be kept is not accepted.
+    // A start whose event cannot be recorded is not accepted.
     assert!(start(3, 3, "s1").await.is_err());
     let third = store.task(&tenant, &build::task_id(3)).await.expect("it answers");
     assert!(third.is_none(), "neither or both");
-    let cancel = async |id: &str, task| store.cancel_recorded(&event(id, AuditOperation::Cancel, task)).await;
+    let cancel = async |id: &str, task| store.cancel(&event(id, AuditOperation::Cancel, task)).await;
     assert!(cancel("s1", 1).await.is_err());
     let first = store.task(&tenant, &build::task_id(1)).await.expect("it answers");
     assert!(first.is_some_and(|task| task.state.is_live()), "neither or both");

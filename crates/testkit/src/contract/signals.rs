@@ -27,7 +27,7 @@ pub(super) async fn a_cancel_wakes_its_waiters(store: Arc<dyn TaskStore>) {
     within("the other waiter", other).await.expect("no waiter panics");
 }
 
-/// Waiting and cancelling begin at once, many times: the wait ends however they fall.
+/// A wait and a cancel start at once, many times. The wait ends in every order.
 pub(super) async fn no_cancel_is_missed(store: Arc<dyn TaskStore>) {
     for number in 1..=200 {
         let id = started_and_claimed(&*store, number, at(0)).await.task.id;
@@ -41,7 +41,7 @@ pub(super) async fn no_cancel_is_missed(store: Arc<dyn TaskStore>) {
 }
 
 pub(super) async fn starts_wake_workers(store: Arc<dyn TaskStore>) {
-    // A worker that waits already, many times over: it finds what it was woken for.
+    // A worker that waits finds the task that it was woken for, many times.
     for number in 1..=50 {
         let waiter = tokio::spawn({
             let store = store.clone();
@@ -58,7 +58,7 @@ pub(super) async fn starts_wake_workers(store: Arc<dyn TaskStore>) {
         let claimed = within("a worker that waits", waiter).await.expect("no worker panics");
         assert_eq!(claimed.task.id, task.id);
     }
-    // Workers that come later: one wake-up for each task, though both were started before.
+    // Workers that start later: each task wakes one, although both tasks were started before.
     for number in [101, 102] {
         start(&*store, build::new_task(number, at(0))).await;
     }
@@ -75,7 +75,7 @@ pub(super) async fn tasks_put_back_wake_workers(store: Arc<dyn TaskStore>) {
         within("work", store.work_or(FOR_EVER)).await;
         let mut claimed = claim(&*store, 1, at(0)).await;
         if claimed.is_none() {
-            // A wake-up may come once too often, never once too seldom.
+            // There may be one wake-up too many, but never one too few.
             within("work", store.work_or(FOR_EVER)).await;
             claimed = claim(&*store, 1, at(0)).await;
         }

@@ -1,4 +1,4 @@
-//! The life of snapshots: pinned, expired, asked for as of a moment.
+//! Snapshots that are pinned, expire, and are read as of a time.
 
 use super::{at, end, failed, start};
 use crate::{acts, build};
@@ -35,7 +35,7 @@ async fn states(store: &dyn SnapshotCatalogue) -> String {
     listed(store).await.into_iter().map(state).collect::<Vec<_>>().join(" ")
 }
 
-/// Everything that is promised of the life of snapshots in a store that keeps tasks too.
+/// Everything about pins and expiry that a store of tasks and snapshots promises.
 pub async fn snapshot_life_contract<S: SnapshotCatalogue + TaskStore>(make: impl AsyncFn() -> Arc<S>) {
     pins_and_expiry(&*make().await).await;
     what_a_live_task_reads_is_kept(&*make().await).await;
@@ -82,7 +82,7 @@ async fn pins_and_expiry(store: &dyn SnapshotCatalogue) {
     let error = refusal(store.pin(&acme, &id("s3"), Some(&pin)).await);
     assert!(error.message.contains("expired"), "{error}");
 
-    // Another tenant's snapshots are kept in the same tables.
+    // The same tables keep other tenants' snapshots.
     let kept = store.kept().await.expect("the store answers");
     let kept: Vec<_> = kept.iter().map(|manifest| manifest.id.as_str()).collect();
     assert_eq!(kept, ["s2", "s4", "s5", "s1"]);
@@ -129,7 +129,7 @@ async fn moments_find_the_last_published(store: &dyn SnapshotCatalogue) {
         found.map(|snapshot| snapshot.manifest.id.to_string())
     };
     assert_eq!(find(day(9)).await, None);
-    // The second of day 2 was published after that of day 3: a refresh on a clock that was set back.
+    // Snapshot c, of day 2, was published after b, of day 3: the clock of the refresh was set back.
     for (name, number) in [("a", 1), ("b", 3), ("c", 2)] {
         acts::publish(store, &acme, &build::manifest(name, day(number))).await.expect("it is published");
     }

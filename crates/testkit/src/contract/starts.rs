@@ -4,8 +4,9 @@ use super::{at, claim, done, end, failed, keys, look, start, within};
 use crate::{acts, build};
 use chrono::TimeDelta;
 use muster_reports::ids::{TaskDefinitionId, TenantId};
+use muster_reports::message::{Message, Severity};
 use muster_reports::ports::{Cancelled, ResultOrder, Started, TaskStore};
-use muster_reports::task::{Message, NewTask, Progress, Severity, Task, TaskState};
+use muster_reports::task::{NewTask, Progress, Task, TaskState};
 use std::sync::Arc;
 
 pub(super) async fn two_hundred_equal_starts_are_one_task(store: Arc<dyn TaskStore>) {
@@ -27,7 +28,7 @@ pub(super) async fn two_hundred_equal_starts_are_one_task(store: Arc<dyn TaskSto
     assert_eq!((accepted, ids.len()), (1, 1), "one task, whose id all starts got");
     assert!(claim(&*store, 1, at(0)).await.is_some());
     assert!(claim(&*store, 2, at(0)).await.is_none(), "there is no second task");
-    // Running, it is still the live one.
+    // A running task is still the live one.
     let again = store.start(build::same_as(1, build::new_task(201, at(1)))).await.expect("the store answers");
     assert!(matches!(&again, Started::Live(task) if task.id == ids[0] && task.state == TaskState::Running));
 }
@@ -118,13 +119,13 @@ pub(super) async fn another_tenant_sees_nothing(store: Arc<dyn TaskStore>) {
     let cancelled = acts::cancel(&*store, &other, &task.id, at(1)).await.expect("the store answers");
     assert_eq!(cancelled, Cancelled::Unknown);
     assert_eq!(look(&*store, &task.id).await, task, "the other tenant's cancel did nothing");
-    // A lease that names the wrong tenant holds nothing.
+    // A lease with the wrong tenant is not valid.
     let mut claim = claim(&*store, 1, at(1)).await.expect("a task is due");
     claim.lease.tenant = other;
     assert!(!end(&*store, &claim, failed(), at(1)).await);
 }
 
-/// Six runs of one definition: ended at 29, ended at 20, cancelled at 25, and three that wait.
+/// Six runs of one definition: one ended at 29, one ended at 20, one was cancelled at 25, and three wait.
 pub(super) async fn results_of_a_definition_are_ordered(store: Arc<dyn TaskStore>) {
     let tenant = build::tenant();
     let first = async |order| {
@@ -135,7 +136,7 @@ pub(super) async fn results_of_a_definition_are_ordered(store: Arc<dyn TaskStore
     let [completed, created] = [ResultOrder::CompletedFirst, ResultOrder::CreatedLast];
     assert_eq!((first(completed).await, first(created).await), (None, None));
 
-    // Different keys, as other data scopes would have, so that all can be live at once.
+    // Different keys, as with different data scopes, so that all can be live at once.
     let new = |number, seconds| NewTask {
         definition: build::new_task(1, at(0)).definition,
         ..build::new_task(number, at(seconds))
@@ -176,7 +177,7 @@ pub(super) async fn messages_are_bounded(store: Arc<dyn TaskStore>) {
     let note = &task.messages[1_000];
     assert_eq!((note.severity, note.key.as_str()), (Severity::Warn, "messages_left_out"));
     assert_eq!(note.text, "500 more messages were left out");
-    // 4,000 bytes are kept: 2,000 letters of two bytes each, and the mark.
+    // 4,000 bytes are kept: 2,000 letters of two bytes each, and the ellipsis.
     assert_eq!(task.messages[7].text, format!("{}…", "é".repeat(2_000)));
     let claim = claim(&*store, 1, at(0)).await.expect("a task is due");
     assert!(end(&*store, &claim, failed(), at(1)).await);

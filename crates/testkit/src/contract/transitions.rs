@@ -2,15 +2,16 @@
 
 use super::{at, claim, done, end, failed, look, retry, start};
 use crate::{acts, build};
+use muster_reports::message::Message;
 use muster_reports::ports::TaskStore;
-use muster_reports::task::{AttemptEnd, Claim, Message, TaskState};
+use muster_reports::task::{AttemptEnd, Claim, TaskState};
 use std::collections::HashSet;
 use std::sync::Arc;
 
-/// Everything that can be tried on a task.
+/// Every operation on a task.
 #[derive(Debug, Clone, Copy)]
 enum Act {
-    /// Once its lease has run out.
+    /// A claim after the lease has run out.
     Claim,
     ClaimAfterDeadline,
     StartEqualAfterDeadline,
@@ -36,10 +37,10 @@ impl Act {
     ];
 }
 
-/// A day for each case: what the case before left is past its deadline.
+/// Each case has a day of its own, so tasks of earlier cases are past their deadline.
 const DAY: i64 = 86_400;
 
-/// Each act on a task in each state: the changes that happen are those that are declared, no more and no fewer.
+/// Each operation on a task in each state: exactly the declared changes happen.
 pub(super) async fn states_change_exactly_as_declared(store: Arc<dyn TaskStore>) {
     let mut happened = HashSet::new();
     let cases = TaskState::ALL.into_iter().flat_map(|from| Act::ALL.map(|act| (from, act)));
@@ -61,7 +62,7 @@ pub(super) async fn states_change_exactly_as_declared(store: Arc<dyn TaskStore>)
     }
 }
 
-/// A task that was claimed and brought to a state, with the lease of its claim.
+/// A task that was claimed and brought into a state, with the lease of its claim.
 async fn brought_to(store: &dyn TaskStore, state: TaskState, number: u64) -> Claim {
     let day = number.cast_signed() * DAY;
     let task = start(store, build::new_task(number, at(day))).await;

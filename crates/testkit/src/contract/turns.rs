@@ -1,4 +1,4 @@
-//! Who goes first of those that wait.
+//! Which of the waiting tasks is claimed first.
 
 use super::{at, claim, done, end, start};
 use crate::build;
@@ -36,8 +36,8 @@ pub(super) async fn a_client_that_starts_many_holds_up_nobody(store: Arc<dyn Tas
         [1, 1_001, 2_001, 2, 1_002, 3].map(build::task_id),
         "the first of each, then the second"
     );
-    // Others that come again and again, each time as a client with nothing ahead, do not keep it waiting for ever:
-    // its fourth report gives way for three minutes and not longer.
+    // Other clients start reports repeatedly, each without tasks ahead of it. They do not delay this client for ever:
+    // its fourth report waits for them for three minutes and not longer.
     start(&*store, of("late", 3_001, 179)).await;
     start(&*store, of("later", 3_002, 181)).await;
     let order = next(&*store, 3, 181).await;

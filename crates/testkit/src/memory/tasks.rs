@@ -3,18 +3,18 @@
 use super::{MemoryStore, State};
 use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
+use muster_reports::audit::AuditEvent;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{TaskDefinitionId, TaskId, TenantId, WorkerId};
-use muster_reports::ports::{AuditEvent, Cancelled, LeaseState, ResultOrder, Started, TaskStore};
-use muster_reports::task::{
-    AttemptEnd, Claim, Lease, Message, NewTask, Progress, Severity, Task, TaskState, place_in_line,
-};
+use muster_reports::message::{Message, Severity};
+use muster_reports::ports::{Cancelled, LeaseState, ResultOrder, Started, TaskStore};
+use muster_reports::task::{AttemptEnd, Claim, Lease, NewTask, Progress, Task, TaskState, place_in_line};
 use std::collections::HashSet;
 use std::time::Duration;
 
-/// Messages kept per task, besides the notes on what was left out and the errors that end it.
+/// Most messages of a task, without the note on omitted ones and the errors that end the task.
 const MESSAGES_MAX: usize = 1_000;
-/// Bytes kept of one message text.
+/// Most bytes of a message text.
 const MESSAGE_TEXT_MAX: usize = 4_000;
 
 #[derive(Debug)]
@@ -22,7 +22,7 @@ pub(super) struct Entry {
     pub(super) task: Task,
     dedup_key: String,
     deadline: DateTime<Utc>,
-    /// When a claim may take it: not before this while pending, the end of the lease while running.
+    /// When a claim may take the task: the earliest time while it is pending, the end of the lease while it is running.
     due: DateTime<Utc>,
     place: DateTime<Utc>,
 }
@@ -54,7 +54,7 @@ impl Entry {
         Message::error("attempts_exhausted", text)
     }
 
-    /// What waits for a time that the clock was set back from is due now.
+    /// Makes tasks due that wait for a distant time because the clock was set back.
     fn set_back(&mut self, now: DateTime<Utc>, lease: Duration) {
         let later = |time: Option<DateTime<Utc>>| time.is_some_and(|time| time > now);
         let waits_in_vain = match self.task.state {
@@ -79,7 +79,7 @@ impl Entry {
     }
 }
 
-/// Adds messages up to the limit; a note says how many were left out.
+/// Adds messages up to the limit. A note has the number of omitted messages.
 fn add(messages: &mut Vec<Message>, more: Vec<Message>) {
     let room = MESSAGES_MAX.saturating_sub(messages.len());
     let left_out = more.get(room..).unwrap_or_default();
@@ -115,7 +115,7 @@ impl State {
         self.tasks.iter_mut().find(|e| e.task.tenant == *tenant && e.task.id == *id)
     }
 
-    /// The task of a lease that still holds.
+    /// The task of a lease that is still valid.
     fn held(&mut self, lease: &Lease, now: DateTime<Utc>) -> Option<&mut Entry> {
         self.find(&lease.tenant, &lease.task)
             .filter(|e| e.task.state == TaskState::Running && e.task.epoch == lease.epoch && e.deadline > now)
@@ -242,7 +242,7 @@ impl TaskStore for MemoryStore {
             .map(|e| &e.task)
             .enumerate()
             .filter(|(_, t)| t.tenant == *tenant && t.definition == *definition);
-        // `None` sorts before any `Some`, so the greatest is an ended one where there is one.
+        // `None` is less than any `Some`, so the greatest is an ended task if there is one.
         let first = match order {
             ResultOrder::CompletedFirst => tasks.max_by_key(|(at, t)| (t.completed, t.created, *at)),
             ResultOrder::CreatedLast => tasks.max_by_key(|(at, t)| (Some(t.created), t.created, *at)),
@@ -250,7 +250,7 @@ impl TaskStore for MemoryStore {
         Ok(first.map(|(_, t)| t.clone()))
     }
 
-    async fn cancel_recorded(&self, event: &AuditEvent) -> Result<Cancelled> {
+    async fn cancel(&self, event: &AuditEvent) -> Result<Cancelled> {
         self.accepts_audit()?;
         let mut state = self.state();
         state.knows_not(event)?;
@@ -266,7 +266,7 @@ impl TaskStore for MemoryStore {
         loop {
             state.tasks.iter_mut().for_each(|entry| entry.set_back(now, lease));
             let due = state.tasks.iter_mut().filter(|e| e.task.state.is_live() && e.due <= now);
-            // The first of equals is the one accepted first.
+            // Of equal ones, the first is the one that was accepted first.
             let Some(entry) = due.min_by_key(|e| e.place) else { return Ok(None) };
             if entry.deadline <= now {
                 entry.fail_overdue(now);
@@ -353,12 +353,12 @@ impl TaskStore for MemoryStore {
     }
 
     async fn work_or(&self, at_most: Duration) {
-        // A permit left by an earlier notification ends the wait at once.
+        // A permit from an earlier notification ends the wait at once.
         let _ = tokio::time::timeout(at_most, self.work.notified()).await;
     }
 
     async fn cancelled(&self, id: &TaskId) {
-        // Subscribed before looking, so that no cancel falls between.
+        // Subscribe before looking, so that no cancel is missed in between.
         let mut cancels = self.cancels.subscribe();
         loop {
             let cancelled =

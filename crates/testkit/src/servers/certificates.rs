@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Files of one authority.
+/// Files of a certificate authority and a server.
 #[derive(Debug)]
 pub struct Certificates {
     /// The authority's certificate.
@@ -14,7 +14,7 @@ pub struct Certificates {
     pub key: PathBuf,
 }
 
-/// Makes them in `folder`, the server's for `localhost` and `address`.
+/// Makes the files in `folder`. The server's certificate is for `localhost` and `address`.
 ///
 /// # Panics
 /// When OpenSSL cannot.

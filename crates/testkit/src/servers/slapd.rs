@@ -18,21 +18,21 @@ const MODIFY: &str = "/usr/bin/ldapmodify";
 /// A running slapd.
 #[derive(Debug)]
 pub struct Slapd {
-    /// Its folder: `ca.pem` is the authority of its certificate, `password` the administrator's.
+    /// Its folder. `ca.pem` is the authority of its certificate; `password` has the administrator's password.
     pub folder: tempfile::TempDir,
     /// Port of LDAP, on 127.0.0.1.
     pub port: u16,
     /// Port of LDAPS.
     pub tls_port: u16,
-    /// The tree that it holds.
+    /// The suffix of its tree.
     pub suffix: String,
     _server: Server,
     _ports: [ReservedPort; 2],
 }
 
 impl Slapd {
-    /// Starts slapd over `suffix` with the entries of `ldif`; `limits` are further lines of its database's
-    /// configuration. `None` where it is not installed.
+    /// Starts slapd over `suffix` with the entries of `ldif`. `limits` are more lines of its database's configuration.
+    /// Returns `None` if it is not installed.
     ///
     /// # Panics
     /// When it cannot be started.
@@ -46,7 +46,7 @@ impl Slapd {
         write_configuration(folder.path(), &certificates, suffix, limits);
         let configuration = folder.path().join("slapd.conf");
         let load = Command::new("/usr/sbin/slapadd")
-            // Public directories were made for servers with other schemas.
+            // Public test directories may have other schemas.
             .args(["-q", "-s", "-f"])
             .arg(&configuration)
             .arg("-l")
@@ -56,7 +56,7 @@ impl Slapd {
         assert!(load.status.success(), "{}", String::from_utf8_lossy(&load.stderr));
         let ports = [ReservedPort::new(), ReservedPort::new()];
         let [port, tls_port] = [ports[0].number(), ports[1].number()];
-        // 127.0.0.2 is the address for which the certificate is not.
+        // The certificate is not for 127.0.0.2.
         let urls =
             format!("ldap://127.0.0.1:{port} ldaps://127.0.0.1:{tls_port} ldaps://127.0.0.2:{tls_port}");
         let log = std::fs::File::create(folder.path().join("log")).expect(WRITABLE);
@@ -74,7 +74,7 @@ impl Slapd {
         Some(Self { folder, port, tls_port, suffix: suffix.to_owned(), _server: server, _ports: ports })
     }
 
-    /// Starts one that takes changes. `None` where it or ldapmodify is not installed.
+    /// Starts a server that accepts changes. Returns `None` if it or ldapmodify is not installed.
     ///
     /// # Panics
     /// When it cannot be started.
@@ -83,10 +83,10 @@ impl Slapd {
         Self::start(suffix, ldif, &format!("rootpw {PASSWORD}"))
     }
 
-    /// Applies changes written as LDIF; the server notes their time.
+    /// Applies changes, written as LDIF. The server records their times.
     ///
     /// # Panics
-    /// When the server refuses, as one does that was not started for changes.
+    /// When the server refuses, for example because it was not started for changes.
     pub fn change(&self, ldif: &str) {
         let mut child = Command::new(MODIFY)
             .args(["-x", "-H", &format!("ldap://127.0.0.1:{}", self.port)])

@@ -1,16 +1,16 @@
 //! A model of the task protocol, small enough to try every order of steps.
 //!
-//! It has the rules that `crates/reports/src/ports.rs` asks of a store and `crates/store/src/tasks` keeps:
-//! one live task for each key, a claim that raises the epoch, every write of a worker under its epoch, a cancel
-//! that wins over whatever comes after it, bounded attempts. Two clients start the same report, anybody may
-//! cancel at any moment, three workers claim, run and finish, each may crash at every step, and each lease may
-//! run out at every step, also while its worker goes on working and does not know.
+//! It has the rules that `crates/reports/src/ports.rs` requires of a store and that `crates/store/src/tasks`
+//! implements: one live task for each key; a claim raises the epoch; every write of a worker names its epoch; a cancel
+//! wins over later writes; attempts are bounded. Two clients start the same report. Anybody may cancel at any moment.
+//! Three workers claim, run and finish. Each worker may crash at every step. Each lease may run out at every step, also
+//! while its worker continues and does not know.
 //!
-//! Time is left out: a lease may run out whenever it is held, which covers every clock. What a step writes is
-//! one transaction of the store, so it happens whole or not at all. A crash forgets what the worker held;
-//! the store keeps what it has. Files that nobody published are not part of it.
+//! Time is not modelled: a lease may run out at any moment, which covers every clock. A step is one transaction of the
+//! store, so it happens completely or not at all. A crash forgets what the worker held; the store keeps its rows. Files
+//! that nobody published are not modelled.
 //!
-//! [`Breakage`] takes one check out, to show that the checker finds what the check is there for.
+//! [`Breakage`] removes one check, to show that the checker finds the fault that this check prevents.
 
 use stateright::{Model, Property};
 
@@ -19,36 +19,36 @@ const WORKERS: usize = 3;
 /// Clients that start the report, each once.
 const STARTS: usize = 2;
 
-/// A check that is left out.
+/// A check that is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Breakage {
-    /// Nothing is left out: the protocol as it is.
+    /// No check is removed.
     Nothing,
-    /// A finish does not ask whether the epoch is still its own, nor whether its task still runs for it.
+    /// A finish does not check whether the epoch is still its own, nor whether its task is still running.
     FinishWithoutEpoch,
-    /// A finish does not ask whether the task was cancelled.
+    /// A finish does not check whether the task was cancelled.
     FinishAfterCancel,
     /// A start does not look for a live task of its key.
     StartWithoutLooking,
 }
 
-/// The protocol, its bounds and what is broken in it.
+/// The protocol, its bounds and the removed check.
 #[derive(Debug, Clone)]
 pub struct Protocol {
-    /// Attempts at one task.
+    /// Most attempts at a task.
     pub attempts_max: u8,
-    /// Crashes of all workers together.
+    /// Most crashes of all workers together.
     pub crashes_max: u8,
-    /// What is left out.
+    /// The removed check.
     pub breakage: Breakage,
 }
 
-/// Where a task is, as its row says.
+/// The state of a task in its row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TaskState {
     /// Waits for a worker.
     Pending,
-    /// Held under a lease.
+    /// Claimed under a lease.
     Running,
     /// Ended with a result.
     Succeeded,
@@ -67,7 +67,7 @@ impl TaskState {
     }
 }
 
-/// A task's row, and what the checker remembers of it.
+/// A task's row, and the facts that the checker records about it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Task {
     state: TaskState,
@@ -75,15 +75,15 @@ pub struct Task {
     attempts: u8,
     /// The lease has run out: a claim may take it.
     lease_over: bool,
-    /// Results that were published. The row has one place; the checker counts.
+    /// Number of published results. The row has one place; the checker counts.
     published: u8,
     /// A client was told that it is cancelled.
     cancel_confirmed: bool,
-    /// It had ended and is in another state now.
+    /// The task had ended, and its state changed after that.
     end_changed: bool,
 }
 
-/// What a worker holds in memory.
+/// The memory of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Worker {
     /// Nothing.
@@ -104,24 +104,24 @@ pub enum Worker {
     },
 }
 
-/// Everything.
+/// The state of the whole system.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct State {
     tasks: Vec<Task>,
     workers: [Worker; WORKERS],
-    /// The task that each start was answered with.
+    /// The task in the answer to each start.
     accepted: [Option<usize>; STARTS],
     crashes: u8,
 }
 
-/// A step. Each is one transaction, or something that happens to a process.
+/// A step: a transaction, or an event of a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Step {
     /// A client starts the report.
     Start(usize),
     /// Somebody cancels a task.
     Cancel(usize),
-    /// A worker claims a task, or fails it where its attempts are used up.
+    /// A worker claims a task, or fails it if its attempts are used up.
     Claim(usize, usize),
     /// A worker has written its files.
     Write(usize),
@@ -161,7 +161,7 @@ impl Protocol {
         }
     }
 
-    /// Whether some step other than a cancel concerns this task: nothing live may be stuck.
+    /// Whether a step other than a cancel is possible for this task: a live task must not be stuck.
     fn can_move(&self, state: &State, index: usize) -> bool {
         let mut steps = Vec::new();
         self.actions(state, &mut steps);

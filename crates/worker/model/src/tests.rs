@@ -1,9 +1,9 @@
-//! The protocol holds in every order of steps, and what is taken out of it is found.
+//! The protocol is correct in every order of steps, and the checker finds each removed check.
 
 use super::*;
 use stateright::Checker;
 
-/// Tries everything; prints how much that was, because a small number would mean that little was tried.
+/// Tries every order. Prints the number of states, because a small number would mean that little was tried.
 fn checked(protocol: Protocol) -> impl Checker<Protocol> {
     let name = format!("{:?}", protocol.breakage);
     let checker = protocol.checker().spawn_bfs().join();
@@ -19,9 +19,9 @@ fn the_protocol_keeps_every_property() {
     checker.assert_properties();
 }
 
-/// `eventually` alone would not do: the checker looks at one way to each state. But no step can be taken for
-/// ever, since attempts, crashes and starts are bounded, and whatever is live can move (a property above); so
-/// every way ends, and ends with nothing live.
+/// `eventually` alone would not be enough, because the checker looks at only one path to each state. But attempts,
+/// crashes and starts are bounded, so no step can repeat for ever, and every live task can move (a property above). So
+/// every path ends, and at its end no task is live.
 #[test]
 fn a_way_ends_with_nothing_live() {
     let protocol = Protocol::sound();
@@ -44,7 +44,7 @@ fn a_way_ends_with_nothing_live() {
     assert!(ends > 1, "there are several ways to end");
 }
 
-/// The way to the broken rule, and where it leads.
+/// The path to the broken rule, and its last state.
 fn found(breakage: Breakage, rule: &'static str) -> (Vec<Step>, State) {
     let path = checked(Protocol::broken(breakage)).discovery(rule).expect("the checker finds it");
     let last = path.last_state().clone();

@@ -1,2 +1,2 @@
--- Accounts as elements of the documents of their identities.
+-- Accounts as elements of identity documents.
 SELECT * FROM document_accounts WHERE identity_id IS NOT NULL

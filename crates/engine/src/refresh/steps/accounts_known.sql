@@ -1,2 +1,2 @@
--- How many live accounts of each source were known.
+-- The number of known live accounts of each source.
 SELECT source_id, count(*) AS live FROM prev_read WHERE dead_since IS NULL GROUP BY source_id

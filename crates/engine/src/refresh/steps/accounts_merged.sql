@@ -1,5 +1,5 @@
--- Every account of the sources that were read, as it is now, with what the last snapshot knew of it. A record that says
--- what the account's last one said, under the same name, changes nothing.
+-- Every account of the sources that were read, with its state in the last snapshot. A record with the same content and
+-- native identity as the account's last record changes nothing.
 SELECT s.id, s.source_id, f.source_name, f.authoritative, s.native_identity, {s: accounts.content}, s.digest,
   coalesce(p.created, refresh_time()) AS created,
   CASE WHEN p.digest = s.digest AND p.native_identity = s.native_identity AND p.dead_since IS NULL

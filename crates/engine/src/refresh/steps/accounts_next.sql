@@ -1,4 +1,4 @@
--- The accounts that are made again, with their owners.
+-- The recomputed accounts, with their owners.
 SELECT a.id, a.source_id, a.source_name, a.native_identity, {a: accounts.content},
   CAST(coalesce(array_length(a.entitlements), 0) AS INT) AS entitlement_count, a.digest,
   CASE WHEN a.dead_since IS NULL THEN l.identity_id ELSE a.prev_identity END AS identity_id,

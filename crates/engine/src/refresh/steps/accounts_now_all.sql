@@ -1,2 +1,2 @@
--- The accounts that are made again: all of them.
+-- The accounts to recompute: all.
 SELECT * FROM accounts_merged

@@ -1,2 +1,2 @@
--- The accounts that are made again, with those that were recalled.
+-- The accounts to recompute, including the recalled ones.
 SELECT * FROM accounts_now UNION ALL SELECT * FROM recalled

@@ -1,2 +1,2 @@
--- The identities among which the rules look: all.
+-- The identities that rules search: all.
 SELECT id, attributes FROM known

@@ -1,2 +1,2 @@
--- The identities among which the rules look: those that changed, as they were and as they are.
+-- The identities that rules search: those that changed, with their old and their new attributes.
 SELECT id, attributes FROM identities_moved

@@ -1,2 +1,2 @@
--- The accounts for which the rules look for an identity: undecided ones of a profile.
+-- The accounts for which rules search an identity: undecided ones of a profile.
 SELECT account_id, source_id, attributes FROM matchable

@@ -1,2 +1,2 @@
--- How many authoritative accounts changed.
+-- The number of authoritative accounts that changed.
 SELECT count(*) AS n FROM account_changes WHERE authoritative AND changed

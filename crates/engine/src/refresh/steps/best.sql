@@ -1,5 +1,5 @@
--- For each identity the account that decides what it is: of the highest-priority profile, then the one that the profile
--- prefers, then the lowest native identity.
+-- The account that decides each identity: of the highest-priority profile, then the one that the profile prefers, then
+-- the lowest native identity.
 SELECT identity_id, account_id FROM (
   SELECT o.identity_id, o.account_id,
     row_number() OVER (PARTITION BY o.identity_id

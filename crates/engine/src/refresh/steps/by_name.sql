@@ -1,5 +1,5 @@
--- Records with the account that has their native identity; `taken` is the id that a new account would have, where another
--- account has it.
+-- Records with the account that has the same native identity. `taken` is the id that a new account would get, if
+-- another account has this id.
 SELECT s.first_id, s.source_id, s.native_identity, s.uuid, c.id AS taken,
   CASE WHEN c.native_identity = s.native_identity
             AND (c.dead_since IS NULL OR r.dead_since IS NOT NULL OR r.id IS NULL)

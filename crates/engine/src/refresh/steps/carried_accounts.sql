@@ -1,2 +1,2 @@
--- The accounts that remain as they were.
+-- The accounts that stay unchanged.
 SELECT p.* FROM prev_accounts p LEFT ANTI JOIN (SELECT id FROM accounts_now) n ON n.id = p.id

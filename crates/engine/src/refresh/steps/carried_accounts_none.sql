@@ -1,2 +1,2 @@
--- No account remains as it was without being looked at.
+-- No accounts: in a full refresh, none stays unchanged without being recomputed.
 SELECT * FROM prev_accounts WHERE false

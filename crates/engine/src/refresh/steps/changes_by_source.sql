@@ -1,2 +1,2 @@
--- What became of how many accounts of each source.
+-- The number of accounts of each source, by change.
 SELECT source_id, change, count(*) AS n FROM account_changes GROUP BY source_id, change

@@ -1,2 +1,2 @@
--- The documents of identities that are checked: all, for none are given where not everything is made again.
+-- The identity documents to check: all. In an incremental refresh, sources provide none.
 SELECT "accountCount" AS account_count, "accessCount" AS access_count FROM written_identity_documents

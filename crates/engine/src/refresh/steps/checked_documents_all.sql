@@ -1,2 +1,2 @@
--- The documents of identities that are checked: those that were made here.
+-- The identity documents to check: those that are made here.
 SELECT "accountCount" AS account_count, "accessCount" AS access_count FROM made_identities

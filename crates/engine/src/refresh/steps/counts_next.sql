@@ -1,4 +1,4 @@
--- The numbers of this snapshot, as the reports count them. A source without any keeps its row, so that a trend comes down
+-- The counts of this snapshot, as the reports count. A source without any rows has a count of 0, so that a trend falls
 -- to zero.
 SELECT $snapshot AS snapshot_id, refresh_time() AS taken, counted, source_id, number FROM (
   SELECT 'identities' AS counted, CAST(NULL AS VARCHAR) AS source_id, count(*) AS number FROM written_identities

@@ -1,4 +1,5 @@
--- Undecided accounts that now belong to an identity: the only one that a rule finds, or one that is made of the account.
+-- Undecided accounts that now belong to an identity: the only one that a rule finds, or a new one made from the
+-- account.
 SELECT m.account_id,
   CASE WHEN d.n = 1 THEN d.identity_id ELSE stable_id('identity', m.source_id, m.native_identity) END AS identity_id,
   d.rule AS matched_rule

@@ -1,4 +1,5 @@
--- For each account that a rule matches, what the first such rule finds: `identity_id` is the only identity, or one of `n`.
+-- For each account that a rule matches, the result of the first such rule: `n` identities, and the lowest of their ids
+-- in `identity_id`.
 SELECT p.account_id, min(p.identity_id) AS identity_id, count(*) AS n, min(p.rule) AS rule,
   array_sort(array_agg(p.identity_id)) AS candidates
 FROM pairs p

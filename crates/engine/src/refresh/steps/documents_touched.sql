@@ -1,4 +1,4 @@
--- Identities whose documents depend on any of it.
+-- Identities whose documents depend on a touched identity or account.
 SELECT DISTINCT id FROM (
   SELECT id FROM identities_touched
   UNION ALL SELECT identity_id FROM accounts_touched

@@ -1,2 +1,2 @@
--- Identities whose documents are made again: all.
+-- Identities whose documents are recomputed: all.
 SELECT id FROM identities_next

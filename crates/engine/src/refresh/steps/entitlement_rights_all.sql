@@ -1,2 +1,2 @@
--- The rights of which documents of entitlements are made: all.
+-- The rights for which entitlement documents are made: all.
 SELECT * FROM document_rights

@@ -1,4 +1,4 @@
--- Each right as the document of an entitlement has it.
+-- Each right, with the columns of an entitlement document.
 SELECT r.*, coalesce(p.created, refresh_time()) AS created
 FROM (SELECT DISTINCT stable_id('entitlement', source_id, attribute, value) AS id, source_id, source_name, source_type,
         attribute, value FROM entitlement_rights) r

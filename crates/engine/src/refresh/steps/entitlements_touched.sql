@@ -1,5 +1,5 @@
--- Entitlements that are new, gone, or of a source that is defined otherwise. One is gone when nobody on its source has it
--- any more.
+-- Entitlements that are new, removed, or of a source whose definition changed. An entitlement is removed when no
+-- account of its source has it.
 SELECT n.id FROM entitlement_documents n
 LEFT ANTI JOIN (SELECT id FROM prev_entitlement_documents) p ON p.id = n.id
 UNION ALL

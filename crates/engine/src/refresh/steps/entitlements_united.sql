@@ -1,5 +1,6 @@
--- The documents of entitlements: those that sources give, and those that are made here and are of something else.
--- Entitlements have other ids where they come from: the same value of the same source's attribute is the same one.
+-- The entitlement documents: those that sources provide, and those that are made here for other entitlements. The ids
+-- of provided documents differ from ours: two documents with the same source, attribute and value are of the same
+-- entitlement.
 SELECT * FROM given_entitlements
 UNION ALL
 SELECT m.* FROM made_entitlements m

@@ -1,4 +1,4 @@
--- Every error. It stays the same one as long as its record has it.
+-- Every error. An error keeps its id while its record has the error.
 WITH found AS (
   SELECT source_id, native_identity, attribute AS which, identity_id, uid, display_name, profile,
     'ERROR' AS severity, 'MISSING_REQUIRED_ATTRIBUTE' AS error_code, attribute, CAST(NULL AS VARCHAR) AS value,
@@ -27,7 +27,7 @@ WITH found AS (
   UNION ALL
   SELECT s.source_id, s.native_identity, s.manager_attribute AS which, s.identity_id, s.uid, s.display_name, s.profile,
     'WARN' AS severity, 'MANAGER_UNRESOLVED' AS error_code, s.manager_attribute AS attribute, s.manager AS value,
-    concat('manager ', s.manager, ' is the ', s.manager_means, ' of no identity, or of several') AS message
+    concat('no identity, or more than one, has the manager''s ', s.manager_means, ' ', s.manager) AS message
   FROM subjects s JOIN (SELECT id, manager_id FROM identities_gathered) g ON g.id = s.identity_id
   WHERE s.manager IS NOT NULL AND g.manager_id IS NULL
   UNION ALL

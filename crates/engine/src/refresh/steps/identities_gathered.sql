@@ -1,5 +1,5 @@
--- Every identity but for what errors say of it, its digest, and when it was modified. One that lost its authoritative account
--- keeps the last status and manager that it had.
+-- Every identity without processing state, digest and modification time. An identity that lost its authoritative
+-- account keeps its last status and manager.
 SELECT g.*, coalesce(c.n, 0) AS account_count, w.uid AS manager_name
 FROM (
   SELECT b.identity_id AS id, m.attributes, m.uid AS name,

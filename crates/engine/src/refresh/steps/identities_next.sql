@@ -1,4 +1,4 @@
--- The identities, with what errors say of them, their digest, and when they were modified.
+-- The identities, with processing state, digest and modification time.
 SELECT {identities.all but modified}, CASE WHEN prev_digest = digest THEN prev_modified ELSE refresh_time() END AS modified
 FROM (
   SELECT *, content_digest({identities.content}) AS digest

@@ -1,4 +1,4 @@
--- Identities as their documents have them, but for the elements.
+-- Identities, with the columns of their documents except the elements.
 SELECT i.*, m.display_name AS manager_display_name, r.manager_id IS NOT NULL AS is_manager,
   i.status IN ('DISABLED', 'TERMINATED') AS inactive, a.disabled, a.locked,
   attribute_first(i.attributes, 'employeeNumber') AS employee_number, attribute_first(i.attributes, 'phone') AS phone

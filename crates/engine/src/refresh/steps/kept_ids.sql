@@ -1,4 +1,4 @@
--- Accounts that are there though their records cannot be used or did not change.
+-- Accounts that still exist although their records cannot be used or did not change.
 SELECT p.id, bool_or(n.present) AS present
 FROM (SELECT source_id, native_identity, false AS present FROM rejected WHERE native_identity IS NOT NULL
       UNION ALL SELECT source_id, native_identity, true AS present FROM present_raw) n

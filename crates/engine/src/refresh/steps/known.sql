@@ -1,4 +1,4 @@
--- Every identity with the attributes that it has now.
+-- Every identity with its current attributes.
 SELECT b.identity_id AS id, m.uid, m.attributes FROM mapped m JOIN best b ON b.account_id = m.account_id
 UNION ALL
 SELECT p.id, p.name AS uid, p.attributes FROM prev_identities p

@@ -1,2 +1,2 @@
--- Every identity as the last snapshot has it.
+-- Every identity with its attributes in the last snapshot.
 SELECT id, name AS uid, attributes FROM prev_identities

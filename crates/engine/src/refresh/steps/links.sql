@@ -1,4 +1,4 @@
--- The links of the accounts that are made again, with those of authoritative accounts.
+-- The links of the recomputed accounts, including authoritative accounts.
 SELECT * FROM links_of_others
 UNION ALL
 SELECT account_id, identity_id, situation, matched_rule, manual_link, linked_as,

@@ -1,4 +1,4 @@
--- For every live account of the other sources that is made again its identity, situation, rule, link and candidates.
+-- Identity, situation, rule, manual link and candidates of every recomputed live account of the other sources.
 SELECT account_id, identity_id, situation, matched_rule, manual_link, linked_as,
   CASE WHEN situation = 'DISPUTED' THEN candidates END AS candidates
 FROM (

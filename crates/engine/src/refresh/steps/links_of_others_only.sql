@@ -1,2 +1,2 @@
--- The links of the accounts that are made again.
+-- The links of the recomputed accounts.
 SELECT * FROM links_of_others

@@ -1,5 +1,5 @@
--- Identities by the native identities of their accounts of a profile, which managers are named by: as they are written,
--- and in lower case.
+-- Identities by the native identities of their accounts of a profile, which name managers: unchanged, and in lower
+-- case.
 WITH accounts_of_profile AS (
   SELECT m.native_identity, o.identity_id FROM mapped m
   JOIN (SELECT account_id, identity_id FROM owned) o ON o.account_id = m.account_id WHERE m.rank = $rank)

@@ -1,2 +1,2 @@
--- Identities by an attribute that managers are named by.
+-- Identities by an attribute that names managers.
 SELECT $manager_kind AS kind, attribute_first(attributes, $attribute) AS name, id FROM known

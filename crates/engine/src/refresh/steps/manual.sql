@@ -1,4 +1,4 @@
--- Manual links that hold. One that was resolved once stays with its identity, whatever that identity is called now.
+-- Manual links that take effect. Once a link has found its identity, it keeps it, even if the identity is renamed.
 SELECT o.account_id, coalesce(k.id, u.id) AS identity_id, o.identity_name
 FROM other o
 LEFT JOIN (SELECT id FROM known) k ON k.id = o.prev_identity AND o.prev_link = o.identity_name

@@ -1,4 +1,4 @@
--- Live authoritative accounts with the identity attributes that their profile makes of them.
+-- Live authoritative accounts with the identity attributes that their profile maps.
 SELECT account_id, source_id, rank, native_identity, prev_identity, prev_rule, account_attributes, protected,
   attribute_first(get_field(m, 'attributes'), $manager) AS manager, $manager AS manager_attribute,
   $manager_kind AS manager_kind, $manager_means AS manager_means,

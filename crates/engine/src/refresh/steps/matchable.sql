@@ -1,2 +1,3 @@
--- Those with a uid: an account without one cannot be told from others, and is left for the error report.
+-- Undecided accounts with a uid. An account without a uid cannot be distinguished from others; it is left for the error
+-- report.
 SELECT * FROM undecided WHERE uid IS NOT NULL

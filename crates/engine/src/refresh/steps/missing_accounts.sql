@@ -1,4 +1,5 @@
--- Of each source: its live accounts, those of them that are missing, and those that were missing before and held.
+-- For each source, the number of its live accounts, of those that are missing, and of those that were missing before
+-- and are held.
 SELECT p.source_id, sum(CASE WHEN p.held_since IS NULL THEN 1 ELSE 0 END) AS live,
   sum(CASE WHEN p.held_since IS NULL AND s.id IS NULL AND k.id IS NULL THEN 1 ELSE 0 END) AS gone,
   sum(CASE WHEN p.held_since IS NOT NULL AND s.id IS NULL AND k.id IS NULL THEN 1 ELSE 0 END) AS held

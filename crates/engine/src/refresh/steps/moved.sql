@@ -1,4 +1,4 @@
--- Identities whose attributes changed, or that found or lost their authoritative account.
+-- Identities whose attributes changed, or that gained or lost their authoritative account.
 SELECT k.id, k.attributes AS now, p.attributes AS before,
   p.id IS NULL OR content_digest(k.attributes) <> content_digest(p.attributes) AS differs,
   coalesce(p.correlated, false) <> (b.identity_id IS NOT NULL) AS changed_hands

@@ -1,4 +1,4 @@
--- Records whose uuid is another account's, or nobody's, than that of the account with their native identity.
+-- Records whose uuid is not that of the account with their native identity, with the account that has this uuid.
 SELECT u.first_id, coalesce(p.live, p.dead) AS id
 FROM (SELECT first_id, source_id, uuid FROM by_name
       WHERE uuid IS NOT NULL AND uuid IS DISTINCT FROM known_uuid) u

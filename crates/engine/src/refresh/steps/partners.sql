@@ -1,6 +1,7 @@
--- Which unmatched accounts a rule would match to the identity that another of them would become, and whether they go
--- after that one. Each value is sought by an account and held by the identity that it would become. Of those that do both,
--- the lowest goes first, but after one that only holds the value; one that only seeks it goes after all that hold it.
+-- Unmatched accounts that a rule would match to the identity that another of them would become, and whether they wait
+-- for that one. An account seeks a value; the identity that it would become holds a value. Among accounts that do both,
+-- the one with the lowest native identity is first, but after accounts that only hold the value. Accounts that only
+-- seek it wait for all that hold it.
 WITH sought AS (
   SELECT id, CASE WHEN $ignore_case THEN lower(trim(raw)) ELSE trim(raw) END AS v
   FROM (SELECT account_id AS id, unnest(attribute(attributes, $account_attribute)) AS raw FROM unmatched)

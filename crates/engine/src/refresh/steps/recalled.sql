@@ -1,4 +1,4 @@
--- Live accounts of the last snapshot that are wanted and are not made again yet.
+-- Live accounts of the last snapshot that are wanted and not yet among those to recompute.
 SELECT p.id, p.source_id, p.source_name, f.authoritative, p.native_identity, {p: accounts.content}, p.digest,
   p.created, p.modified, p.dead_since, p.held_since, p.identity_id AS prev_identity,
   p.matched_rule AS prev_rule, p.manual_link AS prev_link,

@@ -1,4 +1,4 @@
--- Records that were refused when they were read, and those of sources that were not read again.
+-- Records that were refused when they were read, and refused records of sources that were not read again.
 SELECT source_id, source_name, line, native_identity, reason FROM rejected_read
 UNION ALL SELECT * FROM rejected_identities
 UNION ALL SELECT * FROM rejected_accessprofiles

@@ -1,4 +1,4 @@
--- Accounts whose native identity is not the first one that they had, and the live one of those that share one.
+-- Accounts whose native identity is not their first one. If several share one, the live account.
 SELECT source_id, native_identity, id, uuid, dead_since FROM (
   SELECT source_id, native_identity, id, uuid, dead_since, row_number() OVER (
     PARTITION BY source_id, native_identity ORDER BY dead_since DESC NULLS FIRST, id) AS k

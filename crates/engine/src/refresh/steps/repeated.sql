@@ -1,4 +1,7 @@
--- Native identities that stand in several records.
+-- Native identities that occur in several records. Only their digests are compared: a set of digests for every account
+-- would cost more than all other steps of a refresh.
 SELECT s.first_id, bool_or(f.merge_rows) AS merge_rows, count(*) AS n, count(DISTINCT s.digest) AS kinds
-FROM staged s JOIN source_flags f ON f.source_id = s.source_id
-GROUP BY s.first_id HAVING count(*) > 1
+FROM staged s
+JOIN (SELECT first_id FROM staged GROUP BY first_id HAVING count(*) > 1) r ON r.first_id = s.first_id
+JOIN source_flags f ON f.source_id = s.source_id
+GROUP BY s.first_id

@@ -1,2 +1,2 @@
--- Sources with accounts to be linked.
+-- Sources with accounts to link.
 SELECT DISTINCT source_id FROM other

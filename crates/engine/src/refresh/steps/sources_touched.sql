@@ -1,2 +1,2 @@
--- Sources with accounts that came out different.
+-- Sources with touched accounts.
 SELECT DISTINCT source_id AS id FROM accounts_touched

@@ -1,4 +1,4 @@
--- The records with the ids of the accounts that they are.
+-- The records with the ids of their accounts.
 SELECT coalesce(m.id, CASE WHEN c.id IS NULL THEN n.id END, CASE WHEN n.taken IS NULL THEN s.first_id
     ELSE stable_id('account', s.source_id, s.native_identity, CAST(refresh_time() AS VARCHAR)) END) AS id,
   s.source_id, s.native_identity, s.line, {s: accounts.content}, s.digest

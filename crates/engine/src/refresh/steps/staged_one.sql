@@ -1,2 +1,2 @@
--- The records that can be used.
+-- The usable records.
 SELECT * FROM staged_known WHERE NOT (source_id IN ($failed))

@@ -1,4 +1,4 @@
--- One record for each native identity: united, or the first of several that are equal.
+-- One record for each native identity: the merged record, or the first of several equal ones.
 SELECT first_id, source_id, native_identity, line, {accounts.content}, digest
 FROM staged s WHERE NOT EXISTS (SELECT 1 FROM repeated r WHERE r.first_id = s.first_id)
 UNION ALL

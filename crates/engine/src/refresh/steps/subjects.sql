@@ -1,4 +1,4 @@
--- Accounts that errors can be about: those that decide their identity, and those too broken to become one.
+-- Accounts that errors can refer to: those that decide their identity, and those that are too incomplete to become one.
 SELECT m.account_id, m.source_id, m.rank, m.native_identity, m.uid, m.attributes, m.failures, m.unmapped,
   m.manager, m.manager_attribute, m.manager_means, b.identity_id,
   attribute_first(m.attributes, 'displayName') AS display_name, f.profile, l.situation, l.candidates

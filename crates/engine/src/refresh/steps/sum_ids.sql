@@ -1,2 +1,2 @@
--- How many ids a table has.
+-- The number of ids in a table.
 SELECT count(DISTINCT id) AS ids FROM written_{table}

@@ -1,5 +1,5 @@
--- How many rights somebody has, and how many all identities have together: each right of each once. Rights of an account
--- without an owner are of nobody.
+-- The number of rights that any account has, and the number of rights of all identities together: each right of each
+-- identity once. Rights of an account without an owner belong to no identity.
 SELECT count(*) AS rights, coalesce(sum(owners), 0) AS of_identities FROM (
   SELECT source_id, attribute, value, count(identity_id) AS owners FROM (
     SELECT DISTINCT identity_id, source_id, e['name'] AS attribute, e['value'] AS value FROM (

@@ -1,7 +1,7 @@
-//! Every step is planned over empty tables: a wrong name is found without data.
+//! Plans every step over empty tables, so that a wrong name is found without data.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use super::{ALL, Kind, Step, Words, expanded, words_of};
+use super::{ALL, Step, StepKind, Words, expanded, words_of};
 use crate::declared::{Table, documents as schema_of};
 use crate::functions::MomentFunction;
 use crate::query;
@@ -15,7 +15,8 @@ use muster_sources::DocumentType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-/// What the program itself makes known: the last snapshot, what was read, what is told of sources, and tables as written.
+/// The relations that the program registers: the last snapshot, the records, the properties of sources, and the written
+/// tables.
 pub(super) fn inputs() -> Vec<(String, SchemaRef)> {
     let mut inputs = stage::nothing_read();
     for table in Table::all() {
@@ -39,7 +40,7 @@ pub(super) fn inputs() -> Vec<(String, SchemaRef)> {
     inputs
 }
 
-/// What a step is run for.
+/// The words of each run of a step.
 fn words(step: &Step) -> Vec<Words> {
     let names = [step.name, step.reads].concat();
     let each = |word: &'static str, of: &[&str]| of.iter().map(|of| vec![(word, (*of).to_owned())]).collect();
@@ -95,13 +96,13 @@ fn every_step_is_planned_over_empty_tables() {
         });
         let plan = plan.unwrap_or_else(|e| panic!("{}: {e}", step.file));
         let schema = Arc::clone(plan.schema().inner());
-        // Columns are read by name: their order is that of the query.
+        // Columns are compared by name. Their order is that of the query.
         let columns: BTreeMap<_, _> =
             schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect();
         assert_eq!(columns.len(), schema.fields().len(), "{} leaves a column twice", step.file);
         let declared: BTreeSet<_> = names(&expanded(step.leaves, &words)).into_iter().collect();
         assert_eq!(columns.keys().cloned().collect::<BTreeSet<_>>(), declared, "{} leaves", step.file);
-        if step.kind != Kind::Read {
+        if step.kind != StepKind::Read {
             let name = step.relation(&words);
             register(&context, &name, &schema);
             let before = left.insert(name, columns.clone());

@@ -1,2 +1,2 @@
--- The same, of refused records.
+-- The total of refused records.
 SELECT count(*) AS refused_records FROM {version}_rejected_records

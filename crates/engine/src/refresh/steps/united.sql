@@ -1,4 +1,4 @@
--- Several records of one account made one, where the source says so.
+-- Several records of one account, merged into one if the source says so.
 SELECT s.first_id, min(s.source_id) AS source_id, min(s.native_identity) AS native_identity, min(s.line) AS line,
   min(s.name) AS name, min(s.display_name) AS display_name, min(s.uuid) AS uuid,
   bool_or(s.disabled) AS disabled, bool_or(s.locked) AS locked, bool_or(s.system) AS system,

@@ -1,4 +1,4 @@
--- How many accounts of each source a read of changes says to be there that nobody knows.
+-- For each source, the number of accounts that a read of changes lists as existing and that are unknown.
 SELECT n.source_id, count(*) AS n
 FROM (SELECT DISTINCT source_id, native_identity FROM present_raw) n
 LEFT ANTI JOIN (SELECT source_id, native_identity FROM staged_one) s

@@ -1,4 +1,5 @@
--- Accounts to be made again because a manual link is or was on them: one that came, went, or waits for its identity.
+-- Accounts to recompute because a manual link is or was on them: one that is new, was removed, or waits for its
+-- identity.
 SELECT DISTINCT id FROM (
   SELECT id FROM prev_accounts WHERE manual_link IS NOT NULL OR linked_as IS NOT NULL
   UNION ALL

@@ -1,4 +1,4 @@
--- The same, and all accounts of authoritative sources.
+-- Accounts to recompute because a manual link is or was on them, and all accounts of authoritative sources.
 SELECT DISTINCT id FROM (
   SELECT id FROM prev_accounts WHERE manual_link IS NOT NULL OR linked_as IS NOT NULL
   UNION ALL

@@ -7,7 +7,8 @@ use crate::failure::{Context, Failure, Result};
 use crate::output::{Output, count, json, number, print, table};
 use muster_client::ComparisonFile;
 use muster_render::FormulaGuard;
-use muster_render::compare::{Compared, Comparison, compare};
+use muster_render::compare::{Compared, compare};
+use muster_reports::made::ComparisonCounts;
 use serde_json::json;
 use std::fs::File;
 use std::io::Write;
@@ -27,11 +28,11 @@ pub async fn run(args: &CompareArgs, output: Output) -> Result {
     if args.keys.is_empty() {
         return Err(Failure::usage("two files are compared by columns that tell rows apart: expected --key"));
     }
-    let comparison = match &args.to {
+    let counts = match &args.to {
         None => compare_to(args, std::io::sink())?,
         Some(path) => to_file(args, path)?,
     };
-    show(&comparison, args.to.as_deref(), output)
+    show(&counts, args.to.as_deref(), output)
 }
 
 /// The task result id that an argument is, unless it is a file's name.
@@ -54,16 +55,16 @@ async fn of_runs(args: &CompareArgs, old: &str, new: &str, output: Output) -> Re
     let api = Api::new(&args.base_url, id, secret, args.ca_file.as_deref())?;
     let Some(to) = &args.to else {
         let counts = api.compare(old, new, &args.keys).await?;
-        let comparison = Comparison {
+        let counts = ComparisonCounts {
+            keys: counts.keys,
             added: counts.added,
             removed: counts.removed,
             changed: counts.changed,
             unchanged: counts.unchanged,
             columns_added: counts.columns_added,
             columns_removed: counts.columns_removed,
-            ..Comparison::default()
         };
-        return show(&comparison, None, output);
+        return show(&counts, None, output);
     };
     let is_page = to.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("html"));
     let file = if is_page { ComparisonFile::Html } else { ComparisonFile::Csv };
@@ -71,13 +72,13 @@ async fn of_runs(args: &CompareArgs, old: &str, new: &str, output: Output) -> Re
     show_place(fetched.as_deref())
 }
 
-fn to_file(args: &CompareArgs, path: &Path) -> Result<Comparison> {
+fn to_file(args: &CompareArgs, path: &Path) -> Result<ComparisonCounts> {
     let unwritable = || format!("{} cannot be written", path.display());
     let partial = partial(path);
     let file = File::create(&partial).context(unwritable)?;
-    let written = compare_to(args, file).and_then(|comparison| {
+    let written = compare_to(args, file).and_then(|counts| {
         std::fs::rename(&partial, path).context(unwritable)?;
-        Ok(comparison)
+        Ok(counts)
     });
     if written.is_err() {
         // What cannot be removed is not under the asked name.
@@ -86,10 +87,11 @@ fn to_file(args: &CompareArgs, path: &Path) -> Result<Comparison> {
     written
 }
 
-fn compare_to(args: &CompareArgs, sink: impl Write) -> Result<Comparison> {
+fn compare_to(args: &CompareArgs, sink: impl Write) -> Result<ComparisonCounts> {
     let (old, new) = (opened(&args.old, args.old_raw)?, opened(&args.new, args.new_raw)?);
     let keys: Vec<&str> = args.keys.iter().map(String::as_str).collect();
     compare(old, new, &keys, sink, FormulaGuard::On)
+        .map(|(counts, _)| counts)
         .context(|| format!("{} and {} cannot be compared", args.old.display(), args.new.display()))
 }
 
@@ -98,9 +100,9 @@ fn opened(path: &Path, raw: bool) -> Result<Compared<File>> {
     Ok(Compared { content, formula_guard: if raw { FormulaGuard::Off } else { FormulaGuard::On } })
 }
 
-fn show(comparison: &Comparison, to: Option<&Path>, output: Output) -> Result {
-    let Comparison { added, removed, changed, unchanged, columns_added, columns_removed, written: _ } =
-        comparison;
+fn show(counts: &ComparisonCounts, to: Option<&Path>, output: Output) -> Result {
+    let ComparisonCounts { keys: _, added, removed, changed, unchanged, columns_added, columns_removed } =
+        counts;
     if output == Output::Json {
         return json(&json!({
             "added": added,

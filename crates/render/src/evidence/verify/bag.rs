@@ -9,10 +9,11 @@ use ::zip::ZipArchive;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{Finding, layout};
+use super::layout;
 use crate::evidence::audit;
 use crate::evidence::bag::TimeStampDue;
 use crate::evidence::cover::{self, Described};
+use crate::evidence::finding::Finding;
 use crate::evidence::manifest::{self, Digests};
 use crate::evidence::measure::{Measured, measure};
 use crate::evidence::time_stamp::{RESPONSE_BYTES_MAX, TimeStampResponse};

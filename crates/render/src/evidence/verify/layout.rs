@@ -129,7 +129,7 @@ fn find_directory_64(archive: &mut (impl Read + Seek), end: u64) -> Checked<(Dir
 }
 
 /// A member as the directory has it.
-struct Member {
+struct DirectoryMember {
     name: Vec<u8>,
     flags: u16,
     method: u16,
@@ -139,7 +139,7 @@ struct Member {
     header: u64,
 }
 
-fn read_directory(archive: &mut (impl Read + Seek), directory: &Directory) -> Checked<Vec<Member>> {
+fn read_directory(archive: &mut (impl Read + Seek), directory: &Directory) -> Checked<Vec<DirectoryMember>> {
     archive.seek(SeekFrom::Start(directory.start)).map_err(unread)?;
     let mut bytes = BufReader::new(archive.take(directory.bytes));
     let (mut members, mut names) = (Vec::new(), BTreeSet::new());
@@ -157,7 +157,7 @@ fn read_directory(archive: &mut (impl Read + Seek), directory: &Directory) -> Ch
     Ok(members)
 }
 
-fn read_member(bytes: &mut impl Read) -> Checked<Member> {
+fn read_member(bytes: &mut impl Read) -> Checked<DirectoryMember> {
     let mut fields = Fields::read(bytes, 46)?;
     if fields.four() != CENTRAL {
         return Err("the archive's directory is malformed".to_owned());
@@ -169,7 +169,7 @@ fn read_member(bytes: &mut impl Read) -> Checked<Member> {
     let (disk, _inner, attributes, header) = (fields.two(), fields.two(), fields.four(), fields.four());
     let name = Fields::read(bytes, name.into())?.bytes;
     let extra = Fields::read(bytes, extra.into())?;
-    let mut member = Member {
+    let mut member = DirectoryMember {
         name,
         flags,
         method,
@@ -199,7 +199,7 @@ fn read_member(bytes: &mut impl Read) -> Checked<Member> {
     Ok(member)
 }
 
-impl Member {
+impl DirectoryMember {
     fn fault(&self, text: &str) -> String {
         format!("{}: {text}", self.name.escape_ascii())
     }

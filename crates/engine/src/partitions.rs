@@ -1,0 +1,415 @@
+//! Large tables are divided into partitions. Each file holds the rows of one partition. The partition of a row depends
+//! only on the row's id, so a refresh that changes few rows writes few files and keeps the others.
+//!
+//! Accounts are divided by source first: the rows of one source are a *group*. The number of partitions of a group
+//! changes only when the whole group is written. The name of a file contains group, partition, number of partitions and
+//! snapshot. Other programs do not need these names: the table's log lists the files.
+//!
+//! Invariants: the rows of a group and partition are in files of that name and nowhere else; memory is bounded,
+//! whatever the number of partitions.
+
+use crate::declared::{Table, Writing};
+use crate::error::{EngineError, Result};
+use crate::tables::{DataFile, ROW_GROUP_ROWS};
+use datafusion::arrow::array::{AsArray, RecordBatch, UInt32Array};
+use datafusion::arrow::compute::{concat_batches, take_record_batch};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::dataframe::DataFrame;
+use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::file::properties::WriterProperties;
+use futures_util::StreamExt;
+use muster_reports::ids::stable_id;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// How a table is divided.
+pub(crate) struct Partitioning {
+    /// Name of the table.
+    pub(crate) table: &'static str,
+    /// The column by which the table is divided first. Each value is a group.
+    pub(crate) group: Option<&'static str>,
+    /// The relation of the refresh that has the ids of the rows that were added, changed or removed.
+    pub(crate) touched: &'static str,
+    /// Target number of rows of a partition.
+    rows: u64,
+}
+
+/// Most partitions of a group. This many files may be open at a time.
+const PARTITIONS_MAX: u32 = 128;
+/// A group is divided into more partitions when it has more than this many times the target number of rows.
+const GROWTH_MAX: u64 = 4;
+/// Rows that are collected before they are distributed, as a multiple of the target size of a partition. Distributing
+/// small batches would be slow.
+const PARTITIONS_AT_ONCE: u64 = 4;
+/// Most bytes that open files may hold in memory together.
+const OPEN_BYTES_MAX: usize = 256 << 20;
+
+/// A group and the number of a partition in it.
+pub(crate) type PartitionKey = (String, u32);
+
+impl Partitioning {
+    /// The partitioning of a table; `None` if the table is not partitioned.
+    pub(crate) fn of(table: &Table) -> Option<Self> {
+        match table.writing {
+            Writing::Partitioned { group, rows, touched } => {
+                Some(Self { table: table.name, group, touched, rows })
+            }
+            Writing::Whole | Writing::Grows => None,
+        }
+    }
+
+    /// The number of partitions for a number of rows.
+    fn partitions(&self, rows: u64) -> u32 {
+        u32::try_from(rows.div_ceil(self.rows)).unwrap_or(u32::MAX).clamp(1, PARTITIONS_MAX)
+    }
+
+    /// Whether a group has too many rows for its number of partitions.
+    fn outgrown(&self, rows: u64, partitions: u32) -> bool {
+        partitions < PARTITIONS_MAX && rows > GROWTH_MAX * self.rows * u64::from(partitions)
+    }
+}
+
+/// The name of a group in file names.
+fn group_name(value: Option<&str>) -> String {
+    value.map_or_else(|| "all".to_owned(), |value| stable_id(["group", value])[..16].to_owned())
+}
+
+/// The partition of an id. It follows from the first digits of the id, so partitions are in the order of ids.
+fn partition_of(id: &str, partitions: u32) -> u32 {
+    let digits = id.bytes().take(8).fold((0u64, 0), |(number, length), byte| {
+        (number * 16 + u64::from(char::from(byte).to_digit(16).unwrap_or(0)), length + 1)
+    });
+    let number = digits.0 << (4 * (8 - digits.1));
+    u32::try_from((number * u64::from(partitions)) >> 32).expect("a 32-bit fraction of a u32 is one")
+}
+
+/// The parts of a file name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct FileName {
+    group: String,
+    partition: u32,
+    partitions: u32,
+}
+
+impl FileName {
+    fn parse(name: &str) -> Option<Self> {
+        let mut parts = name.split('-');
+        let group = parts.next()?.to_owned();
+        let partition = parts.next()?.parse().ok()?;
+        let partitions = parts.next()?.strip_prefix("of")?.parse().ok()?;
+        (partition < partitions).then_some(Self { group, partition, partitions })
+    }
+
+    fn text(&self, snapshot: &str) -> String {
+        format!("{}-{:03}-of{:03}-{snapshot}.parquet", self.group, self.partition, self.partitions)
+    }
+}
+
+/// Which files of a version are kept and which are written again.
+pub(crate) struct RewritePlan {
+    /// Files that are kept.
+    pub(crate) kept: Vec<DataFile>,
+    /// Files to write again: their rows without the touched ones are copied.
+    pub(crate) rewritten: Vec<DataFile>,
+    /// Number of partitions of each group.
+    partitions: BTreeMap<String, u32>,
+}
+
+impl RewritePlan {
+    /// Writes the whole table. `groups` has the number of rows of each group.
+    pub(crate) fn whole(
+        partitioning: &Partitioning,
+        groups: impl IntoIterator<Item = (Option<String>, u64)>,
+    ) -> Self {
+        let partitions = groups
+            .into_iter()
+            .map(|(group, rows)| (group_name(group.as_deref()), partitioning.partitions(rows)))
+            .collect();
+        Self { kept: Vec::new(), rewritten: Vec::new(), partitions }
+    }
+
+    /// Writes only the partitions with rows in `touched`, which has their group and id. `None` if the existing files
+    /// are not partitioned.
+    pub(crate) async fn of_touched(
+        partitioning: &Partitioning,
+        files: Vec<DataFile>,
+        touched: DataFrame,
+    ) -> Result<Option<Self>> {
+        let mut known: BTreeMap<String, (u32, u64)> = BTreeMap::new();
+        for file in &files {
+            let Some(name) = FileName::parse(&file.name) else { return Ok(None) };
+            let group = known.entry(name.group).or_insert((name.partitions, 0));
+            if group.0 != name.partitions {
+                return Ok(None);
+            }
+            group.1 += file.rows;
+        }
+        let ids = TouchedIds::read(partitioning, touched, &known).await?;
+        let mut partitions = BTreeMap::new();
+        let mut repartitioned = BTreeSet::new();
+        for (group, (count, rows)) in &known {
+            let rows = rows + ids.rows.get(group).copied().unwrap_or(0);
+            if partitioning.outgrown(rows, *count) {
+                repartitioned.insert(group.clone());
+            }
+            partitions.insert(
+                group.clone(),
+                if repartitioned.contains(group) { partitioning.partitions(rows) } else { *count },
+            );
+        }
+        for (group, rows) in &ids.rows {
+            partitions.entry(group.clone()).or_insert_with(|| partitioning.partitions(*rows));
+        }
+        let (rewritten, kept) = files.into_iter().partition(|file| {
+            FileName::parse(&file.name).is_some_and(|name| {
+                repartitioned.contains(&name.group) || ids.partitions.contains(&(name.group, name.partition))
+            })
+        });
+        Ok(Some(Self { kept, rewritten, partitions }))
+    }
+}
+
+/// The partitions that contain touched rows.
+struct TouchedIds {
+    /// Number of touched rows in each group.
+    rows: BTreeMap<String, u64>,
+    /// Partitions to write, of groups that exist already.
+    partitions: BTreeSet<PartitionKey>,
+}
+
+impl TouchedIds {
+    async fn read(
+        partitioning: &Partitioning,
+        touched: DataFrame,
+        known: &BTreeMap<String, (u32, u64)>,
+    ) -> Result<Self> {
+        let failed = |e| EngineError::plan(partitioning.table, e);
+        let mut found = Self { rows: BTreeMap::new(), partitions: BTreeSet::new() };
+        let mut batches = touched.execute_stream().await.map_err(failed)?;
+        while let Some(batch) = batches.next().await {
+            let batch = batch.map_err(failed)?;
+            let keys = RowKeys::of(partitioning, &batch)?;
+            for row in 0..batch.num_rows() {
+                let (group, id) = keys.of_row(row);
+                if let Some((count, _)) = known.get(&group) {
+                    found.partitions.insert((group.clone(), partition_of(id, *count)));
+                }
+                *found.rows.entry(group).or_default() += 1;
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Groups and ids of the rows of a batch.
+struct RowKeys<'a> {
+    ids: &'a datafusion::arrow::array::StringArray,
+    groups: Option<&'a datafusion::arrow::array::StringArray>,
+    /// Cache of group names: hashing the value of each row would take longer than writing the row.
+    names: std::cell::RefCell<BTreeMap<String, String>>,
+}
+
+impl<'a> RowKeys<'a> {
+    fn of(partitioning: &Partitioning, batch: &'a RecordBatch) -> Result<Self> {
+        let column = |name: &str| {
+            batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>()).ok_or_else(|| {
+                EngineError::data("dividing a table", format!("{name} is not a column of texts"))
+            })
+        };
+        Ok(Self {
+            ids: column("id")?,
+            groups: partitioning.group.map(column).transpose()?,
+            names: std::cell::RefCell::default(),
+        })
+    }
+
+    fn of_row(&self, row: usize) -> (String, &'a str) {
+        let Some(groups) = self.groups else { return (group_name(None), self.ids.value(row)) };
+        let value = groups.value(row);
+        let mut names = self.names.borrow_mut();
+        let name = match names.get(value) {
+            Some(name) => name.clone(),
+            None => names.entry(value.to_owned()).or_insert_with(|| group_name(Some(value))).clone(),
+        };
+        (name, self.ids.value(row))
+    }
+}
+
+/// Writes the rows of a frame into the files of their partitions. Returns the files.
+pub(crate) async fn write(
+    partitioning: &Partitioning,
+    dir: &Path,
+    snapshot: &str,
+    plan: &RewritePlan,
+    rows: DataFrame,
+) -> Result<Vec<DataFile>> {
+    let failed = |e| EngineError::plan(partitioning.table, e);
+    let mut batches = rows.execute_stream().await.map_err(failed)?;
+    let mut writer = PartitionWriter {
+        partitioning,
+        schema: batches.schema(),
+        dir: dir.join(partitioning.table),
+        snapshot,
+        plan,
+        open: BTreeMap::new(),
+        waiting: Vec::new(),
+        waiting_rows: 0,
+    };
+    let rows_at_once = usize::try_from(PARTITIONS_AT_ONCE * partitioning.rows).unwrap_or(usize::MAX);
+    while let Some(batch) = batches.next().await {
+        let batch = batch.map_err(failed)?;
+        writer.waiting_rows += batch.num_rows();
+        writer.waiting.push(batch);
+        if writer.waiting_rows >= rows_at_once {
+            writer.divide()?;
+        }
+    }
+    writer.divide()?;
+    writer.close()
+}
+
+struct PartitionWriter<'a> {
+    partitioning: &'a Partitioning,
+    schema: SchemaRef,
+    dir: PathBuf,
+    snapshot: &'a str,
+    plan: &'a RewritePlan,
+    open: BTreeMap<PartitionKey, (String, u64, ArrowWriter<File>)>,
+    waiting: Vec<RecordBatch>,
+    waiting_rows: usize,
+}
+
+impl Drop for PartitionWriter<'_> {
+    /// Removes files that were not closed: they are incomplete.
+    fn drop(&mut self) {
+        for (name, _, _) in self.open.values() {
+            let path = self.dir.join(name);
+            if let Err(error) = std::fs::remove_file(&path) {
+                tracing::warn!(file = %path.display(), %error, "an unfinished file could not be removed");
+            }
+        }
+    }
+}
+
+impl PartitionWriter<'_> {
+    fn failed(&self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> EngineError {
+        EngineError::data(format!("writing the files of table {:?}", self.partitioning.table), error)
+    }
+
+    /// Distributes the collected rows to their partitions.
+    fn divide(&mut self) -> Result<()> {
+        let batches = std::mem::take(&mut self.waiting);
+        self.waiting_rows = 0;
+        let rows = concat_batches(&self.schema, &batches).map_err(|e| self.failed(e))?;
+        drop(batches);
+        let mut of_partitions: BTreeMap<PartitionKey, Vec<u32>> = BTreeMap::new();
+        let keys = RowKeys::of(self.partitioning, &rows)?;
+        for row in 0..rows.num_rows() {
+            let (group, id) = keys.of_row(row);
+            let partition = partition_of(id, self.plan.partitions.get(&group).copied().unwrap_or(1));
+            of_partitions
+                .entry((group, partition))
+                .or_default()
+                .push(u32::try_from(row).expect("few rows are gathered"));
+        }
+        for (key, indices) in of_partitions {
+            let count = indices.len() as u64;
+            let partition =
+                take_record_batch(&rows, &UInt32Array::from(indices)).map_err(|e| self.failed(e))?;
+            if !self.open.contains_key(&key) {
+                let opened = self.create(&key)?;
+                self.open.insert(key.clone(), opened);
+            }
+            let Some((_, written, writer)) = self.open.get_mut(&key) else { continue };
+            *written += count;
+            let outcome = writer.write(&partition);
+            outcome.map_err(|e| self.failed(e))?;
+        }
+        self.release()
+    }
+
+    fn create(&self, (group, partition): &PartitionKey) -> Result<(String, u64, ArrowWriter<File>)> {
+        let partitions = self.plan.partitions.get(group).copied().unwrap_or(1);
+        let name = FileName { group: group.clone(), partition: *partition, partitions }.text(self.snapshot);
+        let path = self.dir.join(&name);
+        let file = File::create_new(&path)
+            .map_err(|e| EngineError::io(format!("creating {}", path.display()), e))?;
+        let properties =
+            WriterProperties::builder().set_max_row_group_row_count(Some(ROW_GROUP_ROWS)).build();
+        let writer = ArrowWriter::try_new(file, self.schema.clone(), Some(properties));
+        Ok((name, 0, writer.map_err(|e| self.failed(e))?))
+    }
+
+    /// Flushes open files, the largest first, until their memory is within the limit.
+    fn release(&mut self) -> Result<()> {
+        let mut held: usize = self.open.values().map(|(_, _, writer)| writer.memory_size()).sum();
+        while held > OPEN_BYTES_MAX {
+            let largest = self.open.iter_mut().max_by_key(|(_, (_, _, writer))| writer.memory_size());
+            let Some((_, (_, _, writer))) = largest else { break };
+            let before = writer.memory_size();
+            let outcome = writer.flush();
+            let after = writer.memory_size();
+            outcome.map_err(|e| self.failed(e))?;
+            if after >= before {
+                break;
+            }
+            held -= before - after;
+        }
+        Ok(())
+    }
+
+    fn close(mut self) -> Result<Vec<DataFile>> {
+        let mut written = Vec::with_capacity(self.open.len());
+        for (name, rows, writer) in std::mem::take(&mut self.open).into_values() {
+            let file = writer.into_inner().map_err(|e| self.failed(e))?;
+            let metadata = file
+                .metadata()
+                .map_err(|e| EngineError::io(format!("writing {}", self.dir.join(&name).display()), e))?;
+            written.push(DataFile { name, bytes: metadata.len(), rows });
+        }
+        Ok(written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_fall_into_partitions_in_their_order() {
+        // A quarter of all ids begins with the digits 0 to 3, the next quarter with 4 to 7.
+        for (id, partition) in
+            [("00000000", 0), ("3fffffffff", 0), ("40000000", 1), ("7f", 1), ("80", 2), ("ffffffff", 3)]
+        {
+            assert_eq!(partition_of(id, 4), partition, "{id}");
+        }
+        assert_eq!(
+            (partition_of("", 128), partition_of("ffffffffffff", 128), partition_of("user-1", 1)),
+            (0, 127, 0)
+        );
+    }
+
+    #[test]
+    fn names_of_files_say_what_they_hold() {
+        let name = FileName { group: "all".into(), partition: 7, partitions: 64 };
+        assert_eq!(name.text("5a5a"), "all-007-of064-5a5a.parquet");
+        assert_eq!(FileName::parse("all-007-of064-5a5a.parquet"), Some(name));
+        for other in
+            ["part-00000-6f7a-c000.snappy.parquet", "all-9-of3-a.parquet", "all", "all-1-3-a.parquet"]
+        {
+            assert_eq!(FileName::parse(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn a_group_gets_more_partitions_only_when_it_has_grown_manifold() {
+        let partitioning = Partitioning { table: "identities", group: None, touched: "", rows: 1_000 };
+        assert_eq!([0, 1_000, 1_001, 10_000_000].map(|rows| partitioning.partitions(rows)), [1, 1, 2, 128]);
+        assert!(
+            !partitioning.outgrown(8_000, 2)
+                && partitioning.outgrown(8_001, 2)
+                && !partitioning.outgrown(1 << 40, 128)
+        );
+    }
+}

@@ -1,0 +1,185 @@
+//! Restricts the SQL of report definitions to reading the tables of one snapshot.
+//!
+//! The author of a definition must not be able to write files or tables, change settings, or read outside the caller's
+//! data scope. So each text must be one query, and its plan may not define, change or copy anything. It can name only
+//! the tables that the session has registered: file names are not accepted as tables, and functions that make tables
+//! are removed from the session.
+
+use crate::declared::TABLES;
+use crate::error::{EngineError, Result};
+use datafusion::dataframe::DataFrame;
+use datafusion::error::DataFusionError;
+use datafusion::execution::context::SQLOptions;
+use datafusion::prelude::SessionContext;
+use datafusion::sql::parser::{DFParser, Statement};
+use datafusion::sql::resolve::resolve_table_references;
+use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
+use muster_reports::ReportDefinition;
+use std::collections::BTreeSet;
+
+/// Checks the SQL texts of a definition without a snapshot. Returns the snapshot tables that they name.
+///
+/// # Errors
+/// `Invalid`, which names the text, if a text is not exactly one query.
+pub fn check(definition: &ReportDefinition) -> Result<BTreeSet<&'static str>> {
+    let mut named = BTreeSet::new();
+    if definition.search {
+        return Ok(named);
+    }
+    let own = [("query", &definition.query), ("population", &definition.population)];
+    let exclusions =
+        definition.exclusions.iter().map(|exclusion| (exclusion.reason.as_str(), &exclusion.query));
+    let subtotals = definition.subtotals.iter().map(|subtotal| (subtotal.by.as_str(), &subtotal.query));
+    let charts = definition.charts.iter().map(|chart| (chart.title.as_str(), &chart.query));
+    for (place, sql) in own.into_iter().chain(exclusions).chain(subtotals).chain(charts) {
+        let fault = |what| EngineError::Invalid(format!("report {}: {place}: {what}", definition.id));
+        let query = one_query(sql).map_err(fault)?;
+        let (tables, _) =
+            resolve_table_references(&query, true).map_err(|error| fault(error.strip_backtrace()))?;
+        let is_named = |table: &&str| tables.iter().any(|named| named.table() == *table);
+        named.extend(TABLES.into_iter().filter(is_named));
+    }
+    Ok(named)
+}
+
+/// Removes all table functions from a session, so that its queries can read registered tables only.
+pub(crate) fn limit(context: &SessionContext) {
+    let functions: Vec<_> = context.state().table_functions().keys().cloned().collect();
+    functions.iter().for_each(|name| context.deregister_udtf(name));
+}
+
+/// Plans a query in a session that [`limit`] has restricted.
+///
+/// # Errors
+/// If the text is not exactly one query, or does not fit the tables.
+pub(crate) async fn plan(context: &SessionContext, sql: &str) -> datafusion::error::Result<DataFrame> {
+    one_query(sql).map_err(DataFusionError::Plan)?;
+    // A query can contain other statements.
+    let reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
+    context.sql_with_options(sql, reading).await
+}
+
+fn one_query(sql: &str) -> std::result::Result<Statement, String> {
+    let mut statements = DFParser::parse_sql(sql).map_err(|error| error.strip_backtrace())?;
+    let is_query = |statement: &Statement| match statement {
+        Statement::Statement(statement) => matches!(**statement, SqlStatement::Query(_)),
+        Statement::CreateExternalTable(_)
+        | Statement::CopyTo(_)
+        | Statement::Explain(_)
+        | Statement::Reset(_) => false,
+    };
+    let count = statements.len();
+    match statements.pop_front() {
+        Some(statement) if count == 1 && is_query(&statement) => Ok(statement),
+        Some(_) if count == 1 => {
+            Err("it is not a query: expected one SELECT over the snapshot's tables".into())
+        }
+        Some(_) | None => {
+            Err(format!("it is {count} statements: expected one SELECT over the snapshot's tables"))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+
+    /// Statements that are refused before planning.
+    const NO_QUERIES: [&str; 14] = [
+        "COPY (SELECT 1) TO '/tmp/muster-copy.csv'",
+        "COPY accounts TO 'x.parquet' STORED AS PARQUET",
+        "CREATE EXTERNAL TABLE t STORED AS PARQUET LOCATION 'tables/accounts'",
+        "CREATE TABLE t AS SELECT 1",
+        "CREATE VIEW v AS SELECT 1",
+        "DROP TABLE accounts",
+        "INSERT INTO accounts SELECT * FROM accounts",
+        "DELETE FROM accounts",
+        "SET datafusion.catalog.information_schema = true",
+        "RESET datafusion.execution.batch_size",
+        "EXPLAIN ANALYZE INSERT INTO accounts SELECT * FROM accounts",
+        "SHOW TABLES",
+        "SELECT 1; SELECT 2",
+        "",
+    ];
+
+    /// Queries that read something other than the tables, or change something.
+    const MORE_THAN_READING: [&str; 10] = [
+        "SELECT n INTO t FROM accounts",
+        "WITH w AS (INSERT INTO accounts SELECT 2) SELECT * FROM w",
+        "SELECT * FROM '/etc/passwd'",
+        "SELECT * FROM \"/etc/passwd.csv\"",
+        "SELECT * FROM 'tables/accounts/x.parquet'",
+        "SELECT * FROM information_schema.tables",
+        "SELECT * FROM information_schema.df_settings",
+        "SELECT * FROM generate_series(1, 3)",
+        "SELECT * FROM range(1, 1000000000000)",
+        "SELECT * FROM read_csv('/etc/passwd')",
+    ];
+
+    fn session() -> SessionContext {
+        let context = SessionContext::new();
+        let accounts: datafusion::arrow::array::ArrayRef =
+            std::sync::Arc::new(datafusion::arrow::array::Int64Array::from(vec![1, 2]));
+        let batch = datafusion::arrow::array::RecordBatch::try_from_iter([("n", accounts)]).unwrap();
+        context.register_batch("accounts", batch).unwrap();
+        limit(&context);
+        context
+    }
+
+    fn block_on<T>(work: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+    }
+
+    #[test]
+    fn only_queries_over_known_tables_are_planned() {
+        let context = session();
+        for sql in NO_QUERIES {
+            assert!(one_query(sql).is_err(), "{sql}");
+            assert!(block_on(plan(&context, sql)).is_err(), "{sql}");
+        }
+        for sql in MORE_THAN_READING {
+            assert!(block_on(plan(&context, sql)).is_err(), "{sql}");
+        }
+        for sql in [
+            "SELECT n FROM accounts",
+            "WITH a AS (SELECT n FROM accounts) SELECT count(*) FROM a WHERE n < $most",
+            "SELECT n FROM (VALUES (1)) v(n) WHERE n IN (SELECT n FROM accounts)",
+            "SELECT unnest([1, 2])",
+        ] {
+            one_query(sql).unwrap();
+            block_on(plan(&context, sql)).unwrap();
+        }
+        assert!(!context.table_exist("t").unwrap());
+    }
+
+    #[test]
+    fn every_text_of_a_definition_is_checked() {
+        let wrong = "DROP TABLE accounts";
+        let definition = |place: &str| {
+            let text = |at: &str| if at == place { wrong } else { "SELECT count(*) FROM accounts" };
+            let toml = format!(
+                "id = \"mine\"\nversion = 1\nname = \"Mine\"\ndescription = \"d\"\nrow = \"r\"\nformats = [\"CSV\"]\n\
+                 order_by = [\"n\"]\nquery = \"{}\"\npopulation = \"{}\"\n\
+                 [[columns]]\nname = \"n\"\nlabel = \"N\"\nmeaning = \"m\"\n\
+                 [[exclusions]]\nreason = \"gone\"\nquery = \"{}\"\n\
+                 [[subtotals]]\nby = \"kind\"\nquery = \"{}\"\n\
+                 [[charts]]\ntitle = \"bars\"\ndescription = \"d\"\nunit = \"u\"\nform = \"bars\"\nquery = \"{}\"\n",
+                text("query"),
+                text("population"),
+                text("gone"),
+                text("kind"),
+                text("bars")
+            );
+            ReportDefinition::from_toml(&toml, "mine.toml").unwrap()
+        };
+        assert!(check(&definition("nowhere")).unwrap().into_iter().eq(["accounts"]));
+        for place in ["query", "population", "gone", "kind", "bars"] {
+            let refused = check(&definition(place)).unwrap_err().to_string();
+            assert!(refused.contains("report mine") && refused.contains(place), "{refused}");
+        }
+        for built_in in muster_reports::Catalogue::built_in().iter() {
+            check(built_in).unwrap();
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Programs that the harness needs in addition to the Rust toolchain, installed on demand.
+//!
+//! Python packages are installed into virtual environments, npm packages into a folder, and the broker into another, all
+//! below the target directory. Each folder gets a mark when its installation is complete, so an interrupted
+//! installation starts again. Debian packages are installed only as root, and only if one of their programs is missing.
+
+use crate::command;
+use crate::failure::{Context, Failure, Result};
+use crate::workspace::{Workspace, cargo};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// Versions of the published Python client that are driven.
+pub const PYTHON_SDK_VERSIONS: [&str; 2] = ["2.1.72", "1.4.2"];
+/// Version of the published TypeScript client that is driven.
+pub const TYPESCRIPT_SDK_VERSION: &str = "1.4.15";
+
+/// Version of schemathesis, which makes hostile requests.
+const SCHEMATHESIS_VERSION: &str = "4.32.5";
+/// The packages of the relay's tests: Kafka's client reads what was sent, and moto is the object store in which the broker
+/// keeps it.
+const KAFKA_PACKAGES: &str = "confluent-kafka==2.16.1 moto[server,s3]==5.2.5";
+/// Version of the broker that the relay's long tests send to.
+const TANSU_VERSION: &str = "0.6.0";
+
+/// A Python interpreter with this version of the published client.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn python_with_sdk(workspace: &Workspace, version: &str) -> Result<PathBuf> {
+    python_with(workspace, "sailpoint", &format!("sailpoint=={version}"), version)
+}
+
+/// A Python interpreter with schemathesis.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn python_with_schemathesis(workspace: &Workspace) -> Result<PathBuf> {
+    python_with(
+        workspace,
+        "schemathesis",
+        &format!("schemathesis=={SCHEMATHESIS_VERSION}"),
+        SCHEMATHESIS_VERSION,
+    )
+}
+
+/// A Python interpreter with Kafka's client and an object store.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn python_with_kafka(workspace: &Workspace) -> Result<PathBuf> {
+    python_with(workspace, "kafka", KAFKA_PACKAGES, "2.16.1")
+}
+
+/// The `node_modules` folder with the published TypeScript client.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn node_modules_with_sdk(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.cache()?.join(format!("npm-sailpoint-{TYPESCRIPT_SDK_VERSION}"));
+    installed_once(&folder, || {
+        if !command::is_there("node") || !command::is_there("npm") {
+            debian_packages(&["nodejs", "npm"])?;
+        }
+        std::fs::create_dir_all(&folder).context(|| format!("{} cannot be made", folder.display()))?;
+        command::run(
+            Command::new("npm")
+                .args(["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix"])
+                .arg(&folder)
+                .arg(format!("sailpoint-api-client@{TYPESCRIPT_SDK_VERSION}")),
+        )
+    })?;
+    Ok(folder.join("node_modules"))
+}
+
+/// A PostgreSQL server, which those who need it start and stop themselves.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn postgres() -> Result<()> {
+    if has_postgres() { Ok(()) } else { debian_packages(&["postgresql"]) }
+}
+
+/// A broker that speaks Kafka's protocol and keeps its messages in an object store.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn broker(workspace: &Workspace) -> Result<PathBuf> {
+    let folder = workspace.cache()?.join(format!("tansu-{TANSU_VERSION}"));
+    installed_once(&folder, || {
+        let built = folder.join("build");
+        command::run(
+            cargo()
+                .args(["install", "tansu", "--version", TANSU_VERSION, "--locked"])
+                .args(["--features", "dynostore", "--root"])
+                .arg(&folder)
+                .env("CARGO_TARGET_DIR", &built),
+        )?;
+        std::fs::remove_dir_all(&built).context(|| format!("{} cannot be removed", built.display()))
+    })?;
+    Ok(folder.join("bin").join("tansu"))
+}
+
+/// `stunnel`, which asks clients for certificates.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn stunnel() -> Result<()> {
+    // It does not know `--version`.
+    let mut ask = Command::new("stunnel");
+    if command::output(ask.arg("-version")).is_ok() { Ok(()) } else { debian_packages(&["stunnel4"]) }
+}
+
+/// `strace`, which makes system calls fail.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn strace() -> Result<()> {
+    if command::is_there("strace") { Ok(()) } else { debian_packages(&["strace"]) }
+}
+
+/// A Python interpreter with these packages, in a folder of this name and version.
+///
+/// # Errors
+/// When it cannot be installed.
+pub fn python_with(workspace: &Workspace, name: &str, packages: &str, version: &str) -> Result<PathBuf> {
+    let folder = workspace.cache()?.join(format!("python-{name}-{version}"));
+    let python = folder.join("bin").join("python");
+    installed_once(&folder, || {
+        if !has_python_venv() {
+            debian_packages(&["python3", "python3-venv"])?;
+        }
+        command::run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+        command::run(
+            Command::new(&python)
+                .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+                .args(packages.split(' ')),
+        )
+    })?;
+    Ok(python)
+}
+
+/// Whether Debian's package of PostgreSQL is installed.
+fn has_postgres() -> bool {
+    let Ok(versions) = std::fs::read_dir("/usr/lib/postgresql") else { return false };
+    versions.flatten().any(|version| version.path().join("bin/postgres").is_file())
+}
+
+/// Runs `install` unless an earlier run completed; it starts from an empty folder.
+///
+/// # Errors
+/// Those of `install`, or when the folder cannot be changed.
+pub fn installed_once(folder: &Path, install: impl FnOnce() -> Result<()>) -> Result<()> {
+    let mark = folder.join("complete");
+    if mark.is_file() {
+        return Ok(());
+    }
+    if folder.exists() {
+        std::fs::remove_dir_all(folder).context(|| format!("{} cannot be emptied", folder.display()))?;
+    }
+    install()?;
+    std::fs::write(&mark, "").context(|| format!("{} cannot be written", mark.display()))
+}
+
+/// A virtual environment needs `ensurepip`, which Debian leaves out of python3.
+fn has_python_venv() -> bool {
+    let mut ask = Command::new("python3");
+    ask.args(["-c", "import venv, ensurepip"]);
+    command::output(&mut ask).is_ok()
+}
+
+/// Installs Debian packages; the package lists are updated once in a run.
+///
+/// # Errors
+/// When they cannot be installed, or we are not root.
+pub fn debian_packages(names: &[&str]) -> Result<()> {
+    static UPDATED: OnceLock<()> = OnceLock::new();
+    let needed = names.join(" ");
+    if !command::is_there("apt-get") {
+        return Err(Failure::new(format!(
+            "needs {needed}, and this system has no apt-get to install it with"
+        )));
+    }
+    let user = command::output(Command::new("id").arg("-u"))?;
+    if user.trim() != "0" {
+        return Err(Failure::new(format!("needs {needed}: only root may run apt-get install {needed}")));
+    }
+    if UPDATED.get().is_none() {
+        command::run(Command::new("apt-get").args(["update", "--quiet"]))?;
+        let _ = UPDATED.set(());
+    }
+    command::run(
+        Command::new("apt-get")
+            .args(["install", "--yes", "--quiet", "--no-install-recommends"])
+            .args(names)
+            .env("DEBIAN_FRONTEND", "noninteractive"),
+    )
+}

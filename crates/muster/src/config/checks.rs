@@ -1,0 +1,112 @@
+//! What no single setting shows to be wrong.
+
+use super::{Server, Settings, Worker};
+
+impl Settings {
+    /// What no single value shows to be wrong: the key and the reason.
+    pub(super) fn fault(&self) -> Option<(&'static str, String)> {
+        let Server { listen, behind_proxy, tls_certificate, tls_key, .. } = &self.server;
+        let reachable = !listen.ip().is_loopback() && !behind_proxy && tls_certificate.is_none();
+        let slow_heart = self.worker.heartbeat_ms.saturating_mul(3) > self.worker.lease_ms;
+        let positive = [
+            ("server.header_timeout_ms", self.server.header_timeout_ms),
+            ("server.body_timeout_ms", self.server.body_timeout_ms),
+            ("server.idle_timeout_ms", self.server.idle_timeout_ms),
+            ("server.request_timeout_ms", self.server.request_timeout_ms),
+            ("server.write_timeout_ms", self.server.write_timeout_ms),
+            ("server.connections_max", self.server.connections_max as u64),
+            ("auth.token_lifetime_s", self.auth.token_lifetime_s),
+            ("rate_limit.requests", u64::from(self.rate_limit.requests)),
+            ("rate_limit.tenant_requests", u64::from(self.rate_limit.tenant_requests)),
+            ("rate_limit.token_requests", u64::from(self.rate_limit.token_requests)),
+            ("rate_limit.window_s", self.rate_limit.window_s),
+            ("pdf.pages_max", u64::from(self.pdf.pages_max)),
+            ("evidence.time_stamp_timeout_ms", self.evidence.time_stamp_timeout_ms),
+            ("snapshots.keep_last", u64::from(self.snapshots.keep_last)),
+            ("store.connections", u64::from(self.store.connections)),
+            ("worker.heartbeat_ms", self.worker.heartbeat_ms),
+            ("worker.poll_ms", self.worker.poll_ms),
+            ("worker.deadline_s", self.worker.deadline_s),
+            ("worker.attempts_max", u64::from(self.worker.attempts_max)),
+            ("worker.retry_first_ms", self.worker.retry_first_ms),
+            ("worker.retry_most_ms", self.worker.retry_most_ms),
+        ];
+        if reachable {
+            return Some((
+                "server.listen",
+                format!(
+                    "{listen} can be reached by others and this service speaks plain HTTP: expected a loopback \
+                     address, server.tls_certificate and server.tls_key, or server.behind_proxy = true behind a \
+                     proxy that terminates TLS"
+                ),
+            ));
+        }
+        match (tls_certificate, tls_key) {
+            (Some(_), None) => {
+                return Some(("server.tls_key", "absent: expected the key of the certificate".into()));
+            }
+            (None, Some(_)) => {
+                return Some((
+                    "server.tls_certificate",
+                    "absent: expected the certificate of the key".into(),
+                ));
+            }
+            (Some(_), Some(_)) | (None, None) => {}
+        }
+        if let Some((key, _)) = positive.into_iter().find(|(_, value)| *value == 0) {
+            return Some((key, "0: expected at least 1".into()));
+        }
+        if self.server.body_timeout_ms >= self.server.request_timeout_ms {
+            let Server { body_timeout_ms, request_timeout_ms, .. } = self.server;
+            return Some((
+                "server.body_timeout_ms",
+                format!(
+                    "{body_timeout_ms}: expected less than server.request_timeout_ms, which is {request_timeout_ms}"
+                ),
+            ));
+        }
+        if slow_heart {
+            let Worker { heartbeat_ms, lease_ms, .. } = self.worker;
+            return Some((
+                "worker.heartbeat_ms",
+                format!("{heartbeat_ms}: expected at most a third of worker.lease_ms, which is {lease_ms}"),
+            ));
+        }
+        if let Some(fault) = self.auth.issuers.iter().find_map(|issuer| issuer.fault(&self.tenant.id)) {
+            return Some(("auth.issuers", fault));
+        }
+        if let Some(fault) = self.audit.fault() {
+            return Some(fault);
+        }
+        if self.data.shared.is_some() && self.store.url.is_none() {
+            let reason =
+                "set without store.url: expected it only where processes share a PostgreSQL database";
+            return Some(("data.shared", reason.into()));
+        }
+        // Longer ones could not be added to a time.
+        for (key, seconds) in [
+            ("worker.deadline_s", self.worker.deadline_s),
+            ("auth.token_lifetime_s", self.auth.token_lifetime_s),
+        ] {
+            if seconds > 366 * 86_400 {
+                return Some((key, "longer than a year: expected at most 31622400".into()));
+            }
+        }
+        for (key, text) in [
+            ("tenant.id", &self.tenant.id),
+            ("tenant.org", &self.tenant.org),
+            ("tenant.pod", &self.tenant.pod),
+        ] {
+            if text.trim().is_empty() {
+                return Some((key, "blank: expected a name".into()));
+            }
+        }
+        if (1..64 << 20).contains(&self.engine.memory_limit.0) {
+            return Some((
+                "engine.memory_limit",
+                format!("{}: expected at least 64MiB, or 0", self.engine.memory_limit),
+            ));
+        }
+        None
+    }
+}

@@ -1,0 +1,113 @@
+//! The fonts that are ready to be drawn with, and which of them draws a character.
+
+use std::collections::BTreeMap;
+
+use rustybuzz::{ShapePlan, UnicodeBuffer};
+
+use super::fonts::{FontData, FontSet, bundled};
+use super::usage::Usage;
+
+/// Place of the regular font among the faces.
+pub(super) const REGULAR: u8 = 0;
+/// Place of the bold font.
+pub(super) const BOLD: u8 = 1;
+
+/// Which of the two main fonts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Weight {
+    Regular,
+    Bold,
+}
+
+impl Weight {
+    pub(super) fn face(self) -> u8 {
+        match self {
+            Self::Regular => REGULAR,
+            Self::Bold => BOLD,
+        }
+    }
+}
+
+/// A font that is ready to be shaped with.
+pub(super) struct LoadedFace {
+    pub(super) data: FontData,
+    pub(super) face: rustybuzz::Face<'static>,
+    /// Thousandths of an em for each unit of the font.
+    pub(super) scale: f32,
+    pub(super) usage: Usage,
+}
+
+impl LoadedFace {
+    pub(super) fn glyph(&self, character: char) -> Option<u16> {
+        self.face.glyph_index(character).map(|id| id.0).filter(|id| *id != 0)
+    }
+
+    pub(super) fn natural(&self, id: u16) -> f32 {
+        let units = self.face.glyph_hor_advance(rustybuzz::ttf_parser::GlyphId(id)).unwrap_or(0);
+        f32::from(units) * self.scale
+    }
+}
+
+/// The faces by their numbers: those of the program, then those of fonts found in folders.
+pub(super) struct Faces {
+    fonts: FontSet,
+    pub(super) loaded: Vec<LoadedFace>,
+    /// Faces of fonts found in folders, by their number there.
+    found: BTreeMap<usize, u8>,
+    /// The regular font's glyph for a character that no font has.
+    pub(super) replacement: u16,
+    pub(super) buffer: Option<UnicodeBuffer>,
+    /// How to shape with a face, from right to left or not, in a script: making a plan takes longer than using it.
+    pub(super) plans: BTreeMap<(u8, bool, u32), ShapePlan>,
+}
+
+impl Faces {
+    pub(super) fn new(fonts: FontSet) -> Self {
+        let loaded: Vec<LoadedFace> =
+            bundled().map(|data| load(data).expect("the fonts in the program are fonts")).collect();
+        let replacement = loaded[usize::from(REGULAR)].glyph('\u{fffd}').expect("Noto Sans has U+FFFD");
+        Self {
+            fonts,
+            loaded,
+            found: BTreeMap::new(),
+            replacement,
+            buffer: Some(UnicodeBuffer::new()),
+            plans: BTreeMap::new(),
+        }
+    }
+
+    /// The face that draws a character, and `None` where no font has it.
+    pub(super) fn face_for(&mut self, character: char, weight: Weight) -> Option<u8> {
+        let main = weight.face();
+        if self.loaded[usize::from(main)].glyph(character).is_some() {
+            return Some(main);
+        }
+        let count = bundled().count();
+        let other =
+            |face: &usize| *face != usize::from(BOLD) && self.loaded[*face].glyph(character).is_some();
+        if let Some(face) = (0..count).find(other) {
+            return u8::try_from(face).ok();
+        }
+        if let Some((place, data)) = self.fonts.search(character) {
+            if let Some(face) = self.found.get(&place) {
+                return Some(*face);
+            }
+            let face = u8::try_from(self.loaded.len()).ok()?;
+            if let Some(loaded) = load(data)
+                && loaded.glyph(character).is_some()
+            {
+                self.loaded.push(loaded);
+                self.found.insert(place, face);
+                return Some(face);
+            }
+        }
+        None
+    }
+}
+
+fn load(data: FontData) -> Option<LoadedFace> {
+    let face = data.face()?;
+    #[expect(clippy::cast_precision_loss, reason = "a font has at most 16,384 units")]
+    let scale = 1000.0 / face.units_per_em() as f32;
+    Some(LoadedFace { data, face, scale, usage: Usage::default() })
+}

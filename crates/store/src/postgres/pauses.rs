@@ -1,0 +1,31 @@
+//! Pauses between tries.
+
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Pause before what broke is tried again; doubled up to the longest.
+const PAUSE_FIRST: Duration = Duration::from_millis(5);
+const PAUSE_MOST: Duration = Duration::from_millis(250);
+
+/// Pauses that grow, until a deadline.
+pub(super) struct Pauses {
+    next: Duration,
+    deadline: Instant,
+}
+
+impl Pauses {
+    pub(super) fn until(deadline: Instant) -> Self {
+        Self { next: PAUSE_FIRST, deadline }
+    }
+
+    /// Waits a little longer than the last time; `false`, at once, where the deadline comes first.
+    pub(super) async fn pause(&mut self) -> bool {
+        let end = Instant::now() + self.next;
+        if end >= self.deadline {
+            return false;
+        }
+        self.next = (self.next * 2).min(PAUSE_MOST);
+        tokio::time::sleep_until(end).await;
+        true
+    }
+}

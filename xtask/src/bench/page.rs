@@ -1,0 +1,225 @@
+//! docs/performance.md: the table of everything that was measured, and what is kept of it between runs.
+
+use super::data::{read_json, write_json};
+use super::entry::{Entry, OURS, Unit};
+use super::ground::Row;
+use muster_harness::command;
+use muster_harness::failure::Result;
+use serde_json::{Map, Value, json};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const HEAD: &str = "\
+# Performance
+
+`cargo xtask bench` writes this page; change `xtask/src/bench/page.rs` for the text.
+
+The benchmark runs Muster and other programs in turn on one machine, on equal data, and compares what they wrote.
+
+- **Data.** The sample organisation of `muster demo` (seed 1): five accounts for each person, in sources whose sizes fall as one \
+over their rank, and ten access items for each person. It is made once and kept below the target folder.
+- **Time.** Seconds of the clock. The time of a report of Muster's is that from its start to the SUCCESS that a client sees over HTTP: \
+the second count, the hash, the sync and the records are in it. The other programs write a CSV file and do none of this; a second \
+line has their time with `sync -f` of that file. The start of a Python interpreter is not counted.
+- **Median, lowest, highest** of at least three runs of each program, in turn. *Ratio* is Muster's median divided by the program's: \
+below 1, Muster is faster, or for requests in a second, slower.
+- **Processor.** The median of the seconds of processor; for a service, of the server alone.
+- **Memory.** The sum of `VmHWM` over the processes of the tree: the most that each process ever held. For Muster's reports it is \
+that of the server since its start, warm-up included.
+- **Equal rows.** Refreshes must give the same number of rows in each table. Reports must give the same cells: the sum of the hashes \
+of all rows, in any order, with times compared to the millisecond. A program that gives other rows has failed.
+- **Failures.** A row that could not be measured says why.
+
+";
+
+/// The key of what the organisation has, among those of rows.
+const ORGANISATION: &str = "organisation";
+
+/// What is kept of the runs on one organisation.
+pub struct Kept {
+    file: PathBuf,
+    rows: Map<String, Value>,
+}
+
+impl Kept {
+    /// Reads what earlier runs left in this file, if there is one.
+    pub fn read(file: PathBuf) -> Result<Self> {
+        let rows = if file.is_file() { read_json(&file)?.as_object().cloned() } else { None };
+        Ok(Self { file, rows: rows.unwrap_or_default() })
+    }
+
+    /// Replaces what is kept of a row.
+    pub fn put(&mut self, row: &str, entries: &[Entry]) -> Result<()> {
+        let date = command::output(Command::new("date").args(["-u", "+%Y-%m-%d"]))?;
+        let entries: Vec<Value> = entries.iter().map(Entry::to_json).collect();
+        self.rows.insert(row.to_owned(), json!({"date": date.trim(), "entries": entries}));
+        write_json(&self.file, &Value::Object(self.rows.clone()))
+    }
+
+    /// Replaces what is kept of the organisation.
+    pub fn put_organisation(&mut self, about: &str) -> Result<()> {
+        self.rows.insert(ORGANISATION.to_owned(), json!(about));
+        write_json(&self.file, &Value::Object(self.rows.clone()))
+    }
+
+    fn of(&self, row: &str) -> Result<(String, Vec<Entry>)> {
+        let Some(kept) = self.rows.get(row) else { return Ok((String::new(), Vec::new())) };
+        let entries = kept["entries"].as_array().into_iter().flatten().map(Entry::from_json);
+        Ok((kept["date"].as_str().unwrap_or_default().to_owned(), entries.collect::<Result<_>>()?))
+    }
+}
+
+/// The page; `flags` are those that repeat a row on this organisation.
+pub fn text(kept: &Kept, rows: &[&Row], flags: &str) -> Result<String> {
+    let mut text = HEAD.to_owned();
+    let about = kept.rows.get(ORGANISATION).and_then(Value::as_str).unwrap_or("Organisation: not made yet.");
+    text.push_str(&format!("{}\n\n{about}\n\n", machine()));
+    text.push_str(
+        "| repeat with | measured | what | program | rows | median | lowest | highest | ratio | processor | peak memory | remarks |\n\
+         |---|---|---|---|---|---|---|---|---|---|---|---|\n",
+    );
+    for row in rows {
+        let repeat = format!("`cargo xtask bench{flags} --only {}`", row.name);
+        let (date, entries) = kept.of(row.name)?;
+        if entries.is_empty() {
+            text.push_str(&format!("| {repeat} | not measured yet | {} | | | | | | | | | |\n", row.what));
+        }
+        for (number, entry) in entries.iter().enumerate() {
+            let (repeat, date) = if number == 0 { (repeat.as_str(), date.as_str()) } else { ("", "") };
+            text.push_str(&line(repeat, date, row, entry, &entries));
+        }
+    }
+    Ok(text)
+}
+
+fn line(repeat: &str, date: &str, row: &Row, entry: &Entry, all: &[Entry]) -> String {
+    let what = if entry.what.is_empty() { row.what } else { entry.what.as_str() };
+    let cell = |number: Option<f64>| number.map_or_else(String::new, |number| figure(number, entry.unit));
+    let of = |choose: fn(f64, f64) -> f64| entry.samples.iter().copied().reduce(choose);
+    let processor = super::entry::median(&entry.processor);
+    let cells = match &entry.failed {
+        Some(why) => ["", "", "", "", ""]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([format!("**failed**: {}", one_line(why))]),
+        None => [
+            cell(entry.median()),
+            cell(of(f64::min)),
+            cell(of(f64::max)),
+            ratio(entry, all).map_or_else(String::new, |ratio| format!("{ratio:.2}")),
+            processor.map_or_else(String::new, |seconds| figure(seconds, Unit::Seconds)),
+        ]
+        .into_iter()
+        .chain([entry.note.clone()]),
+    };
+    let mut cells: Vec<String> = cells.collect();
+    let peak = entry.peak_kib.map_or_else(String::new, |kib| format!("{} MiB", grouped(kib.div_ceil(1_024))));
+    cells.insert(5, peak);
+    let rows = entry.rows.map_or_else(String::new, grouped);
+    format!("| {repeat} | {date} | {what} | {} | {rows} | {} |\n", entry.who, cells.join(" | "))
+}
+
+/// Our median divided by that of another program that did the same.
+fn ratio(entry: &Entry, all: &[Entry]) -> Option<f64> {
+    let ours =
+        all.iter().find(|ours| ours.who == OURS && ours.what == entry.what && ours.unit == entry.unit)?;
+    if entry.who == OURS || ours.failed.is_some() {
+        return None;
+    }
+    Some(ours.median()? / entry.median()?)
+}
+
+/// A figure with its unit.
+pub fn figure(number: f64, unit: Unit) -> String {
+    let text = match unit {
+        Unit::Seconds => format!("{number:.2}"),
+        Unit::Milliseconds => format!("{number:.1}"),
+        Unit::PerSecond | Unit::Mebibytes => format!("{number:.0}"),
+    };
+    format!("{text} {}", unit.sign())
+}
+
+/// A whole number in groups of three digits.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A text as a cell has it.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+}
+
+/// Processors and memory of this machine.
+fn machine() -> String {
+    let value = |file: &str, name: &str| {
+        let text = std::fs::read_to_string(Path::new("/proc").join(file)).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix(name)?.split_once(':'));
+        line.map(|(_, value)| value.trim().to_owned()).unwrap_or_default()
+    };
+    let kib = value("meminfo", "MemTotal");
+    let gib = kib.trim_end_matches("kB").trim().parse::<f64>().unwrap_or_default() / f64::from(1 << 20);
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("Machine: {processors} processors ({}), {gib:.0} GiB.", value("cpuinfo", "model name"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bench::entry::Sample;
+
+    const ROW: Row = Row { name: "a", what: "the row", is_extra: false, measure: |_, _| Ok(Vec::new()) };
+
+    fn entry(who: &str, samples: &[f64]) -> Entry {
+        let mut entry = Entry::new("the row", who, Unit::Seconds);
+        for figure in samples {
+            entry.add(&Sample { figure: *figure, rows: Some(1_234_567), ..Sample::default() });
+        }
+        entry
+    }
+
+    #[test]
+    fn a_line_has_the_figures_and_the_ratio_of_medians() {
+        let entries = [entry(OURS, &[3.0, 1.0, 2.0]), entry("DuckDB", &[4.0, 4.0, 5.0])];
+        assert_eq!(
+            line("", "", &ROW, &entries[1], &entries),
+            "|  |  | the row | DuckDB | 1,234,567 | 4.00 s | 4.00 s | 5.00 s | 0.50 |  |  |  |\n"
+        );
+        assert_eq!(
+            line("`x`", "d", &ROW, &entries[0], &entries),
+            "| `x` | d | the row | Muster | 1,234,567 | 2.00 s | 1.00 s | 3.00 s |  |  |  |  |\n"
+        );
+    }
+
+    #[test]
+    fn a_failure_says_why_and_has_no_figure() {
+        let mut failed = entry("Polars", &[1.0]);
+        failed.failed = Some("out of\nmemory".into());
+        assert_eq!(
+            line("", "", &ROW, &failed, &[]),
+            "|  |  | the row | Polars | 1,234,567 |  |  |  |  |  |  | **failed**: out of memory |\n"
+        );
+    }
+
+    #[test]
+    fn rows_that_were_not_measured_are_on_the_page() {
+        let kept = Kept { file: PathBuf::new(), rows: Map::new() };
+        let text = text(&kept, &[&ROW], " --identities 3").expect("it is written");
+        assert!(
+            text.contains("| `cargo xtask bench --identities 3 --only a` | not measured yet | the row |"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn numbers_are_grouped() {
+        assert_eq!([0, 999, 1_000, 12_345_678].map(grouped), ["0", "999", "1,000", "12,345,678"]);
+    }
+}

@@ -1,0 +1,303 @@
+//! What clients of the service wait for: downloads over TLS, answers to requests, small reports.
+
+use super::entry::{Contender, Entry, OURS, Sample, Unit, in_turn, percentile};
+use super::ground::{Ground, PATIENCE, Row, fetch, run_report};
+use super::process::{self, Running, TICKS_PER_SECOND};
+use super::reports::report_of;
+use crate::setup;
+use muster_harness::api::{Api, Report};
+use muster_harness::command;
+use muster_harness::failure::{Context, Failure, Result};
+use muster_harness::installation::Installation as House;
+use muster_harness::port::ReservedPort;
+use std::path::Path;
+use std::process::Command;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+/// The rows.
+pub const ROWS: [Row; 4] = [
+    Row::new("download", "a download of 1 GB (a range of the file of IDENTITIES_DETAILS) over TLS", download),
+    Row::new("requests-result", "requests for a task's result, sixteen connections", requests),
+    Row::new("requests-start", "starts of a report that is waiting already, sixteen connections", requests),
+    Row::new("small-report", "a small report from start to SUCCESS, idle", small_report),
+];
+/// The last byte of the part that is downloaded; a smaller file is downloaded whole.
+const LAST_BYTE: &str = "0-999999999";
+/// How long a server may take to answer for the first time.
+const START: Duration = Duration::from_secs(60);
+
+fn download(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
+    let data = ground.data()?;
+    let folder = ground.folder(row)?;
+    let files = folder.join("files");
+    std::fs::create_dir_all(&files).context(|| format!("{} cannot be made", files.display()))?;
+    make_certificate(&folder)?;
+
+    // The report is made over plain HTTP; its token stays valid when the service starts again with TLS.
+    let server = data.house.serve(&[])?;
+    let api = server.connect(&data.house.user)?;
+    let (id, _) = run_report(&api, &report_of(&data.house, "details")?)?;
+    fetch(&server, &api, &id, &files.join("result.csv"))?;
+    server.stop()?;
+
+    let [certificate, key] =
+        ["certificate.pem", "key.pem"].map(|name| folder.join(name).display().to_string());
+    let tls = [("MUSTER__SERVER__TLS_CERTIFICATE", &*certificate), ("MUSTER__SERVER__TLS_KEY", &*key)];
+    let server = data.house.spawn(&tls)?;
+    let base = server.base.replacen("http://", "https://", 1);
+    let header = format!("Authorization: {}", api.bearer());
+    let ours_url = format!("{base}/v2024/reports/{id}?fileFormat=csv");
+    wait_for(&format!("{base}/health/ready"), || Ok(()))?;
+
+    let port = ReservedPort::new()?;
+    let mut nginx = nginx(&folder, port.number())?;
+    let peer_url = format!("https://127.0.0.1:{}/result.csv", port.number());
+    wait_for(&peer_url, || nginx.check("nginx"))?;
+
+    let pieces = [("ours", &ours_url), ("peer", &peer_url)].map(|(name, url)| (folder.join(name), url));
+    for (piece, url) in &pieces {
+        curl(url, &header, piece, &folder)?;
+    }
+    let [(ours, _), (peer, _)] = &pieces;
+    command::output(Command::new("cmp").arg(ours).arg(peer))?;
+    let bytes = std::fs::metadata(ours).context(|| ours.display().to_string())?.len();
+
+    let sink = Path::new("/dev/null");
+    let once_ours = || -> Result<Sample> {
+        let before = server.busy_ticks()?;
+        let seconds = curl(&ours_url, &header, sink, &folder)?;
+        let ticks = server.busy_ticks()? - before;
+        Ok(served(seconds, ticks, server.peak_memory_kib()?))
+    };
+    let once_peer = || -> Result<Sample> {
+        let before = process::busy_ticks(nginx.id())?;
+        let seconds = curl(&peer_url, &header, sink, &folder)?;
+        let ticks = process::busy_ticks(nginx.id())? - before;
+        Ok(served(seconds, ticks, muster_harness::server::peak_memory_kib(nginx.id())?))
+    };
+    let entry = |who: &str| Entry::new(row.what, who, Unit::Seconds);
+    let contenders = vec![Contender::new(entry(OURS), once_ours), Contender::new(entry("nginx"), once_peer)];
+    let mut entries = in_turn(ground.numbers.runs, contenders);
+    for entry in &mut entries {
+        entry.remark(&format!("{bytes} bytes; processor time of the server"));
+    }
+    server.stop()?;
+    drop(nginx);
+    std::fs::remove_dir_all(&folder).context(|| format!("{} cannot be removed", folder.display()))?;
+    Ok(entries)
+}
+
+fn served(seconds: f64, ticks: u64, peak_kib: u64) -> Sample {
+    Sample {
+        figure: seconds,
+        processor: Some(ticks as f64 / TICKS_PER_SECOND),
+        peak_kib: Some(peak_kib),
+        ..Sample::default()
+    }
+}
+
+/// A key and a certificate for 127.0.0.1, `key.pem` and `certificate.pem`.
+fn make_certificate(folder: &Path) -> Result<()> {
+    let mut make = Command::new(setup::debian_program("openssl", "openssl")?);
+    make.args([
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:prime256v1",
+        "-nodes",
+        "-days",
+        "2",
+    ])
+    .args(["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout"])
+    .arg(folder.join("key.pem"))
+    .arg("-out")
+    .arg(folder.join("certificate.pem"));
+    command::output(&mut make).map(|_| ())
+}
+
+/// nginx in one process, which serves `files` with the same certificate.
+fn nginx(folder: &Path, port: u16) -> Result<Running> {
+    let program = setup::debian_program("nginx", "nginx")?;
+    let here = folder.display();
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|name| format!("    {name}_temp_path {here}/{name};\n"))
+        .concat();
+    let configuration = format!(
+        "daemon off;\nmaster_process off;\npid {here}/nginx.pid;\nerror_log {here}/nginx.log;\nevents {{}}\nhttp {{\n\
+         {temporary}    access_log off;\n    sendfile on;\n    server {{\n        listen 127.0.0.1:{port} ssl;\n        \
+         ssl_certificate {here}/certificate.pem;\n        ssl_certificate_key {here}/key.pem;\n        \
+         root {here}/files;\n    }}\n}}\n"
+    );
+    let file = folder.join("nginx.conf");
+    std::fs::write(&file, configuration).context(|| format!("{} cannot be written", file.display()))?;
+    Running::start(
+        Command::new(program)
+            .arg("-p")
+            .arg(folder)
+            .arg("-c")
+            .arg(&file)
+            .arg("-e")
+            .arg(folder.join("nginx.log")),
+    )
+}
+
+/// Waits until an address answers a request for its head.
+fn wait_for(url: &str, mut is_there: impl FnMut() -> Result<()>) -> Result<()> {
+    let program = setup::debian_program("curl", "curl")?;
+    let begun = Instant::now();
+    loop {
+        let mut ask = Command::new(&program);
+        ask.args([
+            "--silent",
+            "--insecure",
+            "--noproxy",
+            "*",
+            "--fail",
+            "--range",
+            "0-0",
+            "--output",
+            "/dev/null",
+            url,
+        ]);
+        if command::output(&mut ask).is_ok() {
+            return Ok(());
+        }
+        is_there()?;
+        if begun.elapsed() > START {
+            return Err(Failure::new(format!("{url} does not answer after {START:?}")));
+        }
+        sleep(Duration::from_millis(50));
+    }
+}
+
+/// Downloads the part of a file; seconds of the clock.
+fn curl(url: &str, header: &str, to: &Path, folder: &Path) -> Result<f64> {
+    let mut command = Command::new(setup::debian_program("curl", "curl")?);
+    command.args([
+        "--silent",
+        "--show-error",
+        "--insecure",
+        "--noproxy",
+        "*",
+        "--fail",
+        "--range",
+        LAST_BYTE,
+    ]);
+    command.args(["--header", header, "--output"]).arg(to).arg(url);
+    Ok(process::run(&mut command, folder, PATIENCE)?.or_fail("curl")?.seconds)
+}
+
+/// How long requests are sent for one sample.
+const WRK_SECONDS: &str = "5s";
+
+fn requests(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
+    let folder = ground.folder(row)?;
+    let house = ground.small(&folder)?;
+    let is_start = row.name == "requests-start";
+    // Without a worker the report that is started stays waiting, and each start finds it.
+    let settings: &[(&str, &str)] = if is_start { &[("MUSTER__WORKER__COUNT", "0")] } else { &[] };
+    let server = house.serve(settings)?;
+    let api = server.connect(&house.user)?;
+    let path = if is_start {
+        "v2024/reports/run".to_owned()
+    } else {
+        format!("v2024/reports/{}/result", run_report(&api, &smallest(&house)?)?.0)
+    };
+    let script = folder.join("requests.lua");
+    let text =
+        wrk_script(&api, is_start.then_some(r#"{"reportType": "ORPHAN_IDENTITIES", "arguments": {}}"#));
+    std::fs::write(&script, text).context(|| format!("{} cannot be written", script.display()))?;
+
+    let route = ground.examples("muster-http", &["bare_route"])?.join("bare_route");
+    let port = ReservedPort::new()?;
+    let bare_base = format!("http://127.0.0.1:{}", port.number());
+    let mut bare = Running::start(Command::new(route).arg(format!("127.0.0.1:{}", port.number())))?;
+    wait_for(&format!("{bare_base}/{path}"), || bare.check("the bare route"))?;
+
+    let [ours_url, bare_url] = [&server.base, &bare_base].map(|base| format!("{base}/{path}"));
+    let entry = |who: &str| Entry::new(row.what, who, Unit::PerSecond);
+    let once_ours = || -> Result<Sample> {
+        let sample = wrk(&ours_url, &script, &folder)?;
+        Ok(Sample { peak_kib: Some(server.peak_memory_kib()?), ..sample })
+    };
+    let once_bare = || wrk(&bare_url, &script, &folder);
+    let contenders =
+        vec![Contender::new(entry(OURS), once_ours), Contender::new(entry("a bare axum route"), once_bare)];
+    let entries = in_turn(ground.numbers.runs, contenders);
+    server.stop()?;
+    drop(bare);
+    std::fs::remove_dir_all(&folder).context(|| format!("{} cannot be removed", folder.display()))?;
+    Ok(entries)
+}
+
+/// What wrk sends: a GET, or a POST with this body.
+fn wrk_script(api: &Api, body: Option<&str>) -> String {
+    let mut text = format!("wrk.headers[\"Authorization\"] = \"{}\"\n", api.bearer());
+    if let Some(body) = body {
+        text.push_str("wrk.method = \"POST\"\nwrk.headers[\"Content-Type\"] = \"application/json\"\n");
+        text.push_str(&format!("wrk.body = '{body}'\n"));
+    }
+    text
+}
+
+/// Sends requests for some seconds: requests in a second. An answer that is not a success is a failure.
+fn wrk(url: &str, script: &Path, folder: &Path) -> Result<Sample> {
+    let mut command = Command::new(setup::debian_program("wrk", "wrk")?);
+    command.args(["--threads", "1", "--connections", "16", "--duration", WRK_SECONDS, "--script"]);
+    let took = process::run(command.arg(script).arg(url), folder, PATIENCE)?.or_fail("wrk")?;
+    Ok(Sample { figure: rate_told(&took.printed)?, ..Sample::default() })
+}
+
+/// The rate in what wrk prints.
+fn rate_told(printed: &str) -> Result<f64> {
+    let bad = ["Non-2xx", "Socket errors"];
+    if let Some(line) = printed.lines().find(|line| bad.iter().any(|word| line.contains(word))) {
+        return Err(Failure::new(format!("requests failed: {}", line.trim())));
+    }
+    let rate =
+        printed.lines().find_map(|line| line.trim().strip_prefix("Requests/sec:")?.trim().parse().ok());
+    rate.ok_or_else(|| Failure::new(format!("wrk told no rate: {printed:?}")))
+}
+
+/// The report with the fewest rows.
+fn smallest(house: &House) -> Result<Report> {
+    let found = house.reports().into_iter().find(|report| report.kind == "ORPHAN_IDENTITIES");
+    found.ok_or_else(|| Failure::new("the sample organisation has no report ORPHAN_IDENTITIES"))
+}
+
+fn small_report(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
+    let folder = ground.folder(row)?;
+    let house = ground.small(&folder)?;
+    let server = house.serve(&[])?;
+    let api = server.connect(&house.user)?;
+    let report = smallest(&house)?;
+    let mut entry = Entry::new(row.what, OURS, Unit::Milliseconds);
+    for _ in 0..ground.numbers.starts {
+        let begun = Instant::now();
+        run_report(&api, &report)?;
+        let figure = begun.elapsed().as_secs_f64() * 1_000.0;
+        entry.add(&Sample { figure, peak_kib: Some(server.peak_memory_kib()?), ..Sample::default() });
+    }
+    let late = percentile(&entry.samples, 99).unwrap_or_default();
+    entry.remark(&format!("99th percentile {late:.1} ms, {} starts", ground.numbers.starts));
+    server.stop()?;
+    std::fs::remove_dir_all(&folder).context(|| format!("{} cannot be removed", folder.display()))?;
+    Ok(vec![entry])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_of_wrk_is_read_and_failed_requests_are_seen() {
+        let good = "Running 5s test\n  1000 requests in 5.00s\nRequests/sec:    200.50\nTransfer/sec: 1MB\n";
+        assert_eq!(rate_told(good).ok(), Some(200.5));
+        let refused = "  Non-2xx or 3xx responses: 12\nRequests/sec:    200.50\n";
+        assert!(rate_told(refused).is_err_and(|failure| failure.to_string().contains("12")));
+        assert!(rate_told("").is_err());
+    }
+}
