@@ -47,7 +47,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engine/cases");
+const FOLDER: &str = "tests/engine/cases";
 
 /// The accounts that are in their sources, with the names of their identities.
 const LIVE_ACCOUNTS: &str = "CREATE VIEW live_accounts AS SELECT a.*, i.name AS owner \
