@@ -140,9 +140,12 @@ pub struct ReportDefinition {
     /// SHA-256 of the definition file, 64 hex digits.
     #[serde(skip)]
     pub digest: String,
-    /// The published kind, `None` for a custom report.
+    /// The published kind, `None` for a report that the published API does not know.
     #[serde(skip)]
     pub kind: Option<ReportKind>,
+    /// Whether the program brings it. A custom report comes from a file of the installation.
+    #[serde(skip)]
+    pub built_in: bool,
 }
 
 impl ReportDefinition {
@@ -264,8 +267,9 @@ impl Catalogue {
     /// The built-in reports.
     pub fn built_in() -> Self {
         let by_id = BUILT_IN.into_iter().map(|(place, text)| {
-            let definition =
+            let mut definition =
                 ReportDefinition::from_toml(text, place).expect("built-in definitions are tested");
+            definition.built_in = true;
             (definition.id.clone(), Arc::new(definition))
         });
         Self { by_id: by_id.collect() }

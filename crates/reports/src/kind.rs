@@ -144,9 +144,11 @@ impl FromStr for FileFormat {
 
     /// Any case, as clients send it (docs/contract.md, tolerances).
     fn from_str(text: &str) -> Result<Self, String> {
-        let known = Self::PUBLISHED.into_iter().chain(Self::EXTRA);
-        known.into_iter().find(|format| text.eq_ignore_ascii_case(format.as_str())).ok_or_else(|| {
-            format!("fileFormat is {}: expected csv, pdf, xlsx, ndjson or parquet", shown(text))
+        let known: Vec<_> = Self::PUBLISHED.into_iter().chain(Self::EXTRA).collect();
+        let found = known.iter().copied().find(|format| text.eq_ignore_ascii_case(format.as_str()));
+        found.ok_or_else(|| {
+            let names: Vec<_> = known.iter().map(|format| format.extension()).collect();
+            format!("fileFormat is {}: expected one of {}", shown(text), names.join(", "))
         })
     }
 }

@@ -87,6 +87,16 @@ macro_rules! declare_settings {
 for_each_kind!(declare_settings);
 
 impl ReaderSettings {
+    /// Where a record is, in the words of the kind. A record whose number is not known is `a record`.
+    #[must_use]
+    pub fn place(&self, number: u64) -> String {
+        match (self.settings().counts(), number) {
+            ("line", line) => format!("line {line}"),
+            (_, 0) => "a record".to_owned(),
+            (counted, number) => format!("{counted} {number}"),
+        }
+    }
+
     /// Whether it gives search documents, and no accounts.
     #[must_use]
     pub fn gives_documents(&self) -> bool {
@@ -132,5 +142,20 @@ impl ReaderSettings {
     /// A key of the kind's table as the whole definition has it.
     fn key(&self, key: &str) -> String {
         format!("{}.{key}", self.kind())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Stored definitions name the variant, and definition files name the kind: they must be the same word.
+    #[test]
+    fn a_kind_is_stored_under_its_own_name() {
+        let error =
+            serde_json::from_str::<ReaderSettings>(r#"{"fax": {}}"#).expect_err("there is no such kind");
+        let error = error.to_string();
+        let stored: Vec<_> = error.split('`').skip(3).step_by(2).collect();
+        assert_eq!(stored, ReaderSettings::KINDS, "{error}");
     }
 }

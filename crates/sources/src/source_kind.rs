@@ -21,6 +21,11 @@ pub(crate) trait SourceSettings {
     /// The first fault.
     fn fault(&self) -> Option<Fault>;
 
+    /// What the number of a record counts: `line`, `row` or `record`.
+    fn counts(&self) -> &'static str {
+        "record"
+    }
+
     /// What the values of a record mean, for kinds with a table `account`.
     fn account(&self) -> Option<&AccountSettings> {
         None

@@ -58,7 +58,7 @@ fn description(definition: &ReportDefinition) -> ReportDescription {
         version: definition.version,
         name: definition.name.clone(),
         description: definition.description.clone(),
-        built_in: definition.kind.is_some(),
+        built_in: definition.built_in,
         row: definition.row.clone(),
         digest: definition.digest.clone(),
         formats: definition.formats.iter().map(|format| format.as_str().to_owned()).collect(),

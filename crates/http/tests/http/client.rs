@@ -110,7 +110,7 @@ async fn files_of_any_format_are_fetched() {
     assert_eq!(world.store.recorded(AuditOperation::Download).len(), 1);
     for (format, status, text) in [
         ("xlsx", 404, format!("report result {id} has no XLSX file: it has CSV")),
-        ("doc", 400, "fileFormat is \"doc\": expected csv, pdf, xlsx, ndjson or parquet".to_owned()),
+        ("doc", 400, "fileFormat is \"doc\": expected one of csv, pdf, xlsx, ndjson, parquet".to_owned()),
     ] {
         let error = api.get_file(&id, format, &options, &mut Vec::new()).await.unwrap_err();
         let refusal = error.refusal().unwrap();

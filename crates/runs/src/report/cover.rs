@@ -111,7 +111,7 @@ fn cover_report(definition: &ReportDefinition) -> CoverReport {
         name: definition.name.clone(),
         version: definition.version,
         digest: definition.digest.clone(),
-        built_in: definition.kind.is_some(),
+        built_in: definition.built_in,
     }
 }
 

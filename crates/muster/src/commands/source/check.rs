@@ -10,7 +10,7 @@ use muster_reports::error::error_chain;
 use muster_reports::ports::{Clock, SnapshotCatalogue};
 use muster_reports::snapshot::SourceRun;
 use muster_runs::CheckedSource;
-use muster_sources::SourceCheck;
+use muster_sources::{SourceCheck, SourceDefinition};
 use std::path::Path;
 
 /// Does it. What a refresh would not take as it is is a failure.
@@ -27,7 +27,7 @@ pub async fn run(file: &Path, rejected_max: usize, settings: &Settings, output: 
     }
     match output {
         Output::Json => json(&checked)?,
-        Output::Table => print_text(&checked.source)?,
+        Output::Table => print_text(&checked.source, &definition)?,
     }
     Ok(checked.verdict(SystemClock.now())?)
 }
@@ -39,7 +39,7 @@ async fn last_run(settings: &Settings, id: &str) -> Result<Option<SourceRun>> {
     Ok(newest.and_then(|snapshot| snapshot.source(id).cloned()))
 }
 
-fn print_text(source: &SourceCheck) -> Result {
+fn print_text(source: &SourceCheck, definition: &SourceDefinition) -> Result {
     let columns =
         [text("source"), text("id"), number("read"), number("accepted"), number("rejected"), number("bytes")];
     let row = vec![
@@ -68,23 +68,13 @@ fn print_text(source: &SourceCheck) -> Result {
     }
     for record in &source.rejections {
         let who = record.native_identity.as_ref().map_or_else(String::new, |id| format!(" ({id})"));
-        print(&format!("{}{who}: {}", place(source.kind, record.line), record.reason))?;
+        print(&format!("{}{who}: {}", definition.reader.place(record.line), record.reason))?;
     }
     let listed = source.rejections.len() as u64;
     if listed < source.rejected {
         print(&format!("{} more rejected records", count(source.rejected - listed)))?;
     }
     Ok(())
-}
-
-/// Where a record is, in the words of the kind of source.
-fn place(kind: &str, line: u64) -> String {
-    match kind {
-        "delimited" | "documents" | "ndjson" => format!("line {line}"),
-        _ if line == 0 => "a record".to_owned(),
-        "delta" | "parquet" | "sql" => format!("row {line}"),
-        _ => format!("record {line}"),
-    }
 }
 
 #[cfg(test)]

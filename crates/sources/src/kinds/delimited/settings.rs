@@ -176,6 +176,10 @@ impl DelimitedSettings {
 }
 
 impl SourceSettings for DelimitedSettings {
+    fn counts(&self) -> &'static str {
+        "line"
+    }
+
     fn fault(&self) -> Option<Fault> {
         let blank = |key: &str| Some((key.to_owned(), "must not be blank".to_owned()));
         let dates = || self.as_of.as_ref().and_then(DatePlace::fault);

@@ -19,6 +19,10 @@ pub struct DeltaSettings {
 }
 
 impl SourceSettings for DeltaSettings {
+    fn counts(&self) -> &'static str {
+        "row"
+    }
+
     fn fault(&self) -> Option<Fault> {
         if self.path.trim().is_empty() {
             return Some(("path".to_owned(), "must not be blank".to_owned()));

@@ -20,6 +20,10 @@ pub struct DocumentsSettings {
 }
 
 impl SourceSettings for DocumentsSettings {
+    fn counts(&self) -> &'static str {
+        "line"
+    }
+
     fn fault(&self) -> Option<Fault> {
         let blank = self.path.trim().is_empty();
         blank.then(|| ("path".to_owned(), "must not be blank".to_owned()))

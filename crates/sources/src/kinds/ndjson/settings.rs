@@ -12,6 +12,10 @@ use crate::source_kind::{Fault, SourceSettings};
 pub struct NdjsonSettings(pub FileSettings);
 
 impl SourceSettings for NdjsonSettings {
+    fn counts(&self) -> &'static str {
+        "line"
+    }
+
     fn fault(&self) -> Option<Fault> {
         self.0.fault()
     }

@@ -12,6 +12,10 @@ use crate::source_kind::{Fault, SourceSettings};
 pub struct ParquetSettings(pub FileSettings);
 
 impl SourceSettings for ParquetSettings {
+    fn counts(&self) -> &'static str {
+        "row"
+    }
+
     fn fault(&self) -> Option<Fault> {
         self.0.fault()
     }

@@ -109,6 +109,10 @@ impl SqlSettings {
 }
 
 impl SourceSettings for SqlSettings {
+    fn counts(&self) -> &'static str {
+        "row"
+    }
+
     fn fault(&self) -> Option<Fault> {
         let fault = |key: &str, reason: &str| Some((key.to_owned(), reason.to_owned()));
         if self.place().is_none() {
