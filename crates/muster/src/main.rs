@@ -23,7 +23,7 @@ mod wiring;
 
 use clap::Parser;
 use cli::{Cli, Command, DemoArgs, ServeArgs};
-use config::{Effective, Given, LogFormat, Settings};
+use config::{Effective, Given, Log, LogFormat, Settings};
 use failure::{Context, Failure, Result};
 use muster_http::connections::open_files;
 use std::io::IsTerminal;
@@ -90,9 +90,11 @@ fn effective(cli: &Cli) -> Result<Effective> {
     Ok(Effective::load(&given, environment)?)
 }
 
-/// Log lines go to standard error. Commands that end by themselves log what is wrong only.
+/// Log lines go to standard error. Unless a filter is set, commands that end by themselves log only what is wrong.
 fn start_log(settings: &Settings, command: &Command) -> Result {
-    let filter = if let Command::Serve(_) = command { settings.log.filter.as_str() } else { "warn" };
+    let is_default = settings.log.filter == Log::default().filter;
+    let quiet = is_default && !matches!(command, Command::Serve(_));
+    let filter = if quiet { "warn" } else { settings.log.filter.as_str() };
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| Failure::usage(format!("log.filter is {filter:?}: {error}")))?;
     let log = tracing_subscriber::fmt()

@@ -94,6 +94,20 @@ impl DigestedColumn {
     }
 }
 
+/// The digests of rows of these columns, as `content_digest` gives them.
+pub(crate) fn content_digests(columns: &[ArrayRef], rows: usize) -> Result<StringArray> {
+    let columns: Vec<DigestedColumn> = columns.iter().map(DigestedColumn::open).collect::<Result<_>>()?;
+    let mut digests = StringBuilder::with_capacity(rows, rows * 32);
+    for row in 0..rows {
+        let mut hash = Sha256::new();
+        for column in &columns {
+            column.feed(row, &mut hash);
+        }
+        digests.append_value(hex(&hash.finalize()[..16]));
+    }
+    Ok(digests.finish())
+}
+
 fn feed_text(hash: &mut Sha256, tag: u8, text: &str) {
     hash.update([tag]);
     hash.update((text.len() as u64).to_be_bytes());
@@ -116,16 +130,7 @@ impl ScalarUDFImpl for DigestFunction {
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let rows = arguments.number_rows;
         let arrays = ColumnarValue::values_to_arrays(&arguments.args)?;
-        let columns: Vec<DigestedColumn> = arrays.iter().map(DigestedColumn::open).collect::<Result<_>>()?;
-        let mut digests = StringBuilder::with_capacity(rows, rows * 32);
-        for row in 0..rows {
-            let mut hash = Sha256::new();
-            for column in &columns {
-                column.feed(row, &mut hash);
-            }
-            digests.append_value(hex(&hash.finalize()[..16]));
-        }
-        Ok(ColumnarValue::Array(Arc::new(digests.finish())))
+        Ok(ColumnarValue::Array(Arc::new(content_digests(&arrays, rows)?)))
     }
 }
 

@@ -19,6 +19,7 @@ use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::SessionContext;
 
 pub(crate) use attributes::cell;
+pub(crate) use digest::content_digests;
 pub(crate) use entitlements::text_lists;
 pub(crate) use fixed_time::MomentFunction;
 pub(crate) use mapping::{MappingFunction, lifecycle_attribute};

@@ -23,6 +23,9 @@ pub(super) async fn unite_repeated_rows(work: &Work, recompute: &Recompute) -> R
 
 /// Leaves `staged_known`: the records with `id`, the id of their account.
 pub(super) async fn name_accounts(work: &Work, recompute: &Recompute) -> Result<()> {
-    work.run(recompute, &[&steps::RENAMED, &steps::BY_NAME, &steps::MOVED_ACCOUNTS, &steps::STAGED_KNOWN])
-        .await
+    work.run(
+        recompute,
+        &[&steps::RENAMED, &steps::BY_NAME, &steps::MOVED_ACCOUNTS, &steps::STAGED_IDS, &steps::STAGED_KNOWN],
+    )
+    .await
 }

@@ -45,6 +45,7 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Rejected records in an outcome, for people. The table `rejected_records` has all of them.
 pub const REJECTIONS_SHOWN_MAX: usize = 20;
@@ -162,7 +163,9 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
     if publish::register_previous(engine, &work, request.previous.as_deref()).await? {
         recompute.make_full();
     }
+    let began = Instant::now();
     let mut staged = stage::stage_sources(&work, &request, &mut recompute).await?;
+    work::took("reading the sources", began);
     if let Some(time) = dates::take_of_data(&mut request, &mut staged)? {
         work.set_time(time);
     }

@@ -33,6 +33,7 @@ use muster_sources::DocumentType;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Most files of a table that only grows. When there are more, they are merged into one.
 const GROWN_FILES_MAX: usize = 16;
@@ -82,6 +83,7 @@ pub(super) async fn write_tables(
             let snapshot = Value::text(request.snapshot.as_str());
             work.run_with(&steps::COUNTS_NEXT, &[("snapshot", snapshot)]).await?;
         }
+        let began = Instant::now();
         let rows = in_schema(work.relation(declared.rows).await?, &declared.schema(), table)?;
         let (version, mut outcome) = match (last, previous, declared.writing) {
             (Some(last), Some(version), _) if is_unchanged(table, recompute, &outcomes, last) => {
@@ -106,6 +108,7 @@ pub(super) async fn write_tables(
         let alias = format!("written_{table}");
         tables::register(&work.context, engine.tables_dir(), table, version, &alias).await?;
         outcome.rows = work.count(&alias).await?;
+        work::took(&alias, began);
         versions.insert(table.to_owned(), version);
         written.push(outcome);
     }

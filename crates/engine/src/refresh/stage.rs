@@ -4,7 +4,9 @@ use super::incremental::{Recompute, settings_digest};
 use super::steps;
 use super::work::Work;
 use super::{Environment, REJECTIONS_SHOWN_MAX, RefreshRequest, SourceInput, SourceOutcome};
+use crate::declared::{Change, Table};
 use crate::error::{EngineError, Result};
+use crate::functions::{content_digests, strings};
 use crate::parquet_file::ParquetFile;
 use crate::query::Value;
 use crate::{declared, tables};
@@ -14,7 +16,7 @@ use datafusion::arrow::array::{
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use muster_reports::error::error_chain;
-use muster_reports::ids::SourceId;
+use muster_reports::ids::{SourceId, stable_id};
 use muster_reports::ports::Clock;
 use muster_reports::snapshot::{AggregationMode, SourceRun};
 use muster_sources::documents::DocumentReader;
@@ -62,12 +64,34 @@ fn source_id() -> Field {
     Field::new("source_id", DataType::Utf8, false)
 }
 
-/// Records with their sources.
+/// Records with their sources, the ids that their accounts get if they are new, and digests of their content.
 fn records_schema() -> SchemaRef {
+    let text = |name: &str| Field::new(name, DataType::Utf8, false);
+    let own = [source_id(), text("first_id"), text("digest")].map(Arc::new);
     let fields = record_schema();
-    Arc::new(Schema::new(
-        [Arc::new(source_id())].into_iter().chain(fields.fields().iter().cloned()).collect::<Fields>(),
-    ))
+    Arc::new(Schema::new(own.into_iter().chain(fields.fields().iter().cloned()).collect::<Fields>()))
+}
+
+/// Records as they are kept in the work folder. Ids and digests are made here, on the threads that read, so that the wide
+/// rows need not be written once more with them.
+fn record_rows(input: &SourceInput, records: &RecordBatch) -> Result<RecordBatch> {
+    let failed = |e| EngineError::plan("reading the records of a source", e);
+    let column = |name: &str| {
+        let column = records.column_by_name(name).cloned();
+        column
+            .ok_or_else(|| EngineError::data("reading the records of a source", format!("no column {name}")))
+    };
+    let native = strings(&column("native_identity")?).map_err(failed)?;
+    let id = input.definition.id.as_str();
+    let first = native.iter().map(|name| stable_id(["account", id, name.unwrap_or_default()]));
+    let first: ArrayRef = Arc::new(StringArray::from_iter_values(first));
+    let content = Table::of("accounts").changing(Change::Content).map(|content| column(content.name));
+    let digests =
+        content_digests(&content.collect::<Result<Vec<_>>>()?, records.num_rows()).map_err(failed)?;
+    let mut columns = vec![of_source(input, records.num_rows()), first, Arc::new(digests)];
+    columns.extend_from_slice(records.columns());
+    RecordBatch::try_new(records_schema(), columns)
+        .map_err(|e| EngineError::data("reading the records of a source", e))
 }
 
 fn present_schema() -> SchemaRef {
@@ -344,9 +368,7 @@ fn read(
     let mut records = create(path, records_schema())?;
     let mut present: Option<ParquetFile> = None;
     while let Some(batch) = reader.next_batch()? {
-        let mut columns = vec![of_source(input, batch.records.num_rows())];
-        columns.extend_from_slice(batch.records.columns());
-        records.write(&RecordBatch::try_new(records_schema(), columns).map_err(staging)?)?;
+        records.write(&record_rows(input, &batch.records)?)?;
         rejected.write(batch.rejections)?;
         if !batch.present.is_empty() {
             let source = of_source(input, batch.present.len());

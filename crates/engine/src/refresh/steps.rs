@@ -213,12 +213,12 @@ steps! {
 
     // Which account each record is, and whether a read can be used.
     PREV_READ: View "prev_read", Always, "prev_accounts" => "{accounts.all}", carried: Texts;
-    STAGED: Kept "staged", Always, "staged_raw" =>
+    STAGED: View "staged", Always, "staged_raw" =>
         "first_id source_id native_identity line {accounts.content} digest";
     REPEATED: Kept "repeated", Always, "staged source_flags" => "first_id merge_rows n kinds";
     UNITED: Kept "united", REPEATS, "staged repeated" =>
         "first_id source_id native_identity line {accounts.content}";
-    STAGED_SINGLE: Kept "staged_single", REPEATS, "staged repeated united" =>
+    STAGED_SINGLE: View "staged_single", REPEATS, "staged repeated united" =>
         "first_id source_id native_identity line {accounts.content} digest";
     STAGED_SINGLE_AS_READ: View "staged_single_as_read" as "staged_single", NO_REPEATS, "staged" =>
         "first_id source_id native_identity line {accounts.content} digest";
@@ -233,7 +233,8 @@ steps! {
     BY_NAME: Kept "by_name", Always, "staged_single prev_read renamed" =>
         "first_id source_id native_identity uuid taken id known_uuid";
     MOVED_ACCOUNTS: Kept "moved_accounts", Always, "by_name prev_read" => "first_id id";
-    STAGED_KNOWN: Kept "staged_known", Always, "staged_single by_name moved_accounts" =>
+    STAGED_IDS: Kept "staged_ids", Always, "by_name moved_accounts" => "first_id id";
+    STAGED_KNOWN: View "staged_known", Always, "staged_single staged_ids" =>
         "id source_id native_identity line {accounts.content} digest";
     RECORDS_KNOWN: Read "records_known", Always, "staged_known prev_read" => "source_id records known";
     ACCOUNTS_KNOWN: Read "accounts_known", Always, "prev_read" => "source_id live";

@@ -28,9 +28,15 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 /// Rows of a row group in a sorted file. Several such files are open at a time.
 const ROW_GROUP_IN_ORDER: usize = 32 * 1024;
+
+/// Logs how long a part of the refresh took.
+pub(super) fn took(part: &str, began: Instant) {
+    tracing::debug!(part, milliseconds = began.elapsed().as_millis(), "a part of the refresh is complete");
+}
 
 /// The work folder and its session. Dropping it removes the folder.
 pub(super) struct Work {
@@ -114,7 +120,6 @@ impl Work {
 
     async fn frame_of(&self, step: &Step, words: &Words, values: Values<'_>) -> Result<DataFrame> {
         let name = step.relation(words);
-        tracing::debug!(step = %name, "planning a step of the refresh");
         let planned = query::plan(&self.context, &step.sql(words), values).await;
         planned.map_err(|e| EngineError::plan(&name, e))
     }
@@ -131,8 +136,11 @@ impl Work {
         words: &Words,
         values: Values<'_>,
     ) -> Result<Vec<RecordBatch>> {
+        let began = Instant::now();
         let frame = self.frame_of(step, words, values).await?;
-        frame.collect().await.map_err(|e| EngineError::plan(step.name, e))
+        let rows = frame.collect().await.map_err(|e| EngineError::plan(step.name, e))?;
+        took(&step.relation(words), began);
+        Ok(rows)
     }
 
     async fn leave(&self, step: &Step, relation: &str, frame: DataFrame) -> Result<()> {
@@ -155,7 +163,10 @@ impl Work {
 
     /// Keeps the rows of a frame under `step`.
     pub(super) async fn keep(&self, step: &str, frame: DataFrame) -> Result<()> {
-        within_memory(frame, |frame| self.keep_once(step, frame)).await
+        let began = Instant::now();
+        within_memory(frame, |frame| self.keep_once(step, frame)).await?;
+        took(step, began);
+        Ok(())
     }
 
     async fn keep_once(&self, step: &str, frame: DataFrame) -> Result<()> {
@@ -174,7 +185,12 @@ impl Work {
     /// Sorted rows, in a file of the work folder. Sorting needs memory; reading the file later does not, so several
     /// files can be read at the same time.
     pub(super) async fn in_order(&self, step: &str, rows: Ordered) -> Result<RowsInOrder> {
-        within_memory(rows.frame().clone(), |frame| self.in_order_once(step, rows.with_frame(frame))).await
+        let began = Instant::now();
+        let sorted =
+            within_memory(rows.frame().clone(), |frame| self.in_order_once(step, rows.with_frame(frame)));
+        let sorted = sorted.await?;
+        took(step, began);
+        Ok(sorted)
     }
 
     async fn in_order_once(&self, step: &str, rows: Ordered) -> Result<RowsInOrder> {
