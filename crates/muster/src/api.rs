@@ -4,6 +4,7 @@
 //! repeated is the SDK's concern.
 
 use crate::failure::{Context as _, Failure, Result};
+use crate::part_file::PartFile;
 use muster_client::wire::{
     FileFormat, ReportComparison, ReportDescription, ReportResults, TaskResultDetails,
 };
@@ -46,13 +47,6 @@ enum Wanted<'a> {
     Evidence,
     /// What differs from a later run.
     Comparison { new: &'a str, keys: &'a [String], file: ComparisonFile },
-}
-
-/// Where a file stands until it is whole.
-pub fn partial(path: &Path) -> PathBuf {
-    let mut partial = path.to_path_buf().into_os_string();
-    partial.push(".part");
-    partial.into()
 }
 
 /// A name from outside that names a file in the working directory and nothing else; `None` where it does not.
@@ -209,32 +203,20 @@ impl Api {
                 return Ok(None);
             }
         };
-        let partial = partial(&meant);
-        let written = async {
-            let file = std::fs::File::create(&partial)
-                .context(|| format!("{} cannot be written", partial.display()))?;
-            let given = self.download(id, wanted, file).await?.file_name;
-            let path = match target {
-                Target::ItsName { force } => {
-                    let path = given.as_deref().and_then(plain_name).map_or(meant, PathBuf::from);
-                    if !force {
-                        claim(&path)?;
-                    }
-                    path
+        let (part, file) = PartFile::create(&meant)?;
+        let given = self.download(id, wanted, file).await?.file_name;
+        let path = match target {
+            Target::ItsName { force } => {
+                let path = given.as_deref().and_then(plain_name).map_or(meant, PathBuf::from);
+                if !force {
+                    claim(&path)?;
                 }
-                Target::File(_) | Target::StandardOutput => meant,
-            };
-            std::fs::rename(&partial, &path).context(|| format!("{} cannot be written", path.display()))?;
-            Ok(path)
-        };
-        match written.await {
-            Ok(path) => Ok(Some(path)),
-            Err(failure) => {
-                // It may not have been made.
-                let _ = std::fs::remove_file(&partial);
-                Err(failure)
+                path
             }
-        }
+            Target::File(_) | Target::StandardOutput => meant,
+        };
+        part.finish(&path)?;
+        Ok(Some(path))
     }
 
     async fn download(&self, id: &str, wanted: &Wanted<'_>, to: impl Write + Unpin) -> Result<Download> {
