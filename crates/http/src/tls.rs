@@ -86,7 +86,7 @@ mod tests {
                 "-addext",
                 "subjectAltName=DNS:localhost,IP:127.0.0.1",
                 "-addext",
-                // As OpenSSL makes it, it would be an authority's, which is no server.
+                // By default OpenSSL makes the certificate of an authority, which no server may have.
                 "basicConstraints=critical,CA:FALSE",
                 "-keyout",
             ])

@@ -60,7 +60,7 @@ pub fn json(value: &impl Serialize) -> Result {
     print(&text)
 }
 
-/// Prints a text and ends its line. A reader that has gone away (`| head`) is no failure.
+/// Prints a text and ends its line. A reader that has gone away (`| head`) is not a failure.
 pub fn print(text: &str) -> Result {
     let mut out = std::io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {

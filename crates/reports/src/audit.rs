@@ -208,7 +208,7 @@ pub enum Finding {
         /// Its number.
         sequence: u64,
     },
-    /// What lies before a reseal is not what lay there when it was made, or the event is no reseal of this chain.
+    /// The events before a reseal are not those that were there when it was made, or the event does not reseal this chain.
     ChangedBeforeReseal {
         /// The reseal's number.
         sequence: u64,

@@ -46,7 +46,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 const AT_A_TIME: usize = 2;
 /// How old a package may be that another request gets too.
 const SHARED_FOR: TimeDelta = TimeDelta::minutes(1);
-/// Room for what a package has beside its files and texts.
+/// Room for what a package has in addition to its files and texts.
 const OVERHEAD_BYTES: u64 = 1 << 20;
 /// Events that are read at once.
 const EVENTS_PAGE: u32 = 1_000;
@@ -168,7 +168,7 @@ fn nonce(ids: &dyn Ids) -> Result<u64> {
     let id = ids.fresh();
     id.get(..16)
         .and_then(|digits| u64::from_str_radix(digits, 16).ok())
-        .ok_or_else(|| unmade(format!("{id:?} is no fresh id: expected 32 hex digits")))
+        .ok_or_else(|| unmade(format!("{id:?} is not a fresh id: expected 32 hex digits")))
 }
 
 /// What goes into a package.

@@ -66,7 +66,7 @@ impl ManualLinks {
 /// The links of a file, and the rows that were refused; these keep no other row out.
 ///
 /// # Errors
-/// Says why it is no file of links.
+/// Says why it is not a file of links.
 pub fn read_links(bytes: &[u8], sources: &[RegisteredSource]) -> std::result::Result<ManualLinks, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);

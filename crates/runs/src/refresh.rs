@@ -44,7 +44,7 @@ pub struct Refreshes {
 /// How to refresh.
 #[derive(Debug, Clone, Default)]
 pub struct RefreshOptions {
-    /// Make everything anew, whatever has changed.
+    /// Compute everything again, whatever has changed.
     pub full: bool,
     /// Go on without what is damaged and cannot be made again.
     pub rebuild: bool,

@@ -130,9 +130,9 @@ impl ResultWriting {
             formula_guard: self.formula_guard(definition, &task.arguments),
         };
         let mut cover = cover::make(&facts, &counted, self.clock.now());
-        let mut beside = cover.clone();
-        beside.files = tables.iter().map(|table| cover::member(&table.name, &table.written)).collect();
-        let mut written = files.finish(beside, charts).await?;
+        let mut unfinished = cover.clone();
+        unfinished.files = tables.iter().map(|table| cover::member(&table.name, &table.written)).collect();
+        let mut written = files.finish(unfinished, charts).await?;
         let late = std::mem::take(&mut written.messages);
         cover.messages.extend(late.iter().cloned());
         messages.extend(late);

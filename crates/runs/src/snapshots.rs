@@ -45,7 +45,7 @@ pub struct Snapshots {
 pub struct Expiry {
     /// Snapshots that expired, the last published first.
     pub expired: Vec<SnapshotId>,
-    /// Files that went to the trash.
+    /// Files that were moved to the trash.
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,

@@ -378,7 +378,7 @@ impl Store {
         Box::pin(self.verified(tenant, walked)).await.map_err(wrong)
     }
 
-    /// What a walk along a whole chain showed, and what the things beside it show.
+    /// What a walk along a whole chain showed, and what the objects of the tenant show.
     async fn verified(
         &self,
         tenant: &TenantId,

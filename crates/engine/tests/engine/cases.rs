@@ -183,7 +183,7 @@ fn text(error: impl Display) -> String {
     error.to_string()
 }
 
-/// Whether a refresh went as it should and has nothing to say.
+/// Whether a refresh published a snapshot and has nothing to say.
 fn is_quiet(outcome: &Result<RefreshOutcome, String>) -> bool {
     let is_sound = |source: &SourceOutcome| {
         let run = &source.run;

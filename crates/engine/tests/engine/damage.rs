@@ -32,7 +32,7 @@ fn house() -> House {
     house.refresh();
     house.source(HR, "hr.csv", "id,name\n1,Ann\n2,Bea\n3,Cid\n");
     house.refresh();
-    house.opened_anew()
+    house.reopened()
 }
 
 /// The first file of a table of the newest snapshot.
@@ -90,7 +90,7 @@ fn a_flipped_bit_is_found_before_anything_is_read() {
     flip(&path);
     // This process has found the file intact; another process reads it for the first time.
     assert_eq!(check(&house, house.manifest()).damaged.len(), 1);
-    let other = house.opened_anew();
+    let other = house.reopened();
     assert!(other.engine.apparent_damage(other.manifest()).is_none(), "its size is right");
     let error = people(&other).unwrap_err();
     assert!(
@@ -114,7 +114,7 @@ fn a_lost_table_that_sources_give_again_is_made_again() {
         std::fs::remove_file(file_of(&house, table)).unwrap();
         if table == "identity_documents" {
             // A report opens the tables that it names.
-            assert_eq!(people(&house.opened_anew()).unwrap(), before);
+            assert_eq!(people(&house.reopened()).unwrap(), before);
         }
         assert_eq!(house.engine.apparent_damage(house.manifest()).unwrap().table, table);
         let notes = go_on(&mut house, false).unwrap();

@@ -39,7 +39,7 @@ fn ad(house: &mut House, rows: &str) {
 }
 
 #[test]
-fn what_there_is_stands_beside_what_there_was() {
+fn totals_are_given_with_those_of_the_last_refresh() {
     let mut house = house(10);
     let totals = |outcome: &RefreshOutcome| -> Vec<_> {
         outcome.totals.iter().map(|total| (total.counted, total.now, total.before)).collect()

@@ -143,7 +143,7 @@ impl House {
     }
 
     /// The same installation with an engine that has no open tables.
-    pub fn opened_anew(&self) -> Self {
+    pub fn reopened(&self) -> Self {
         Self {
             dir: Arc::clone(&self.dir),
             engine: opened(self.dir.path(), self.threads, self.memory),
@@ -348,6 +348,6 @@ pub fn shared_data() -> Option<PathBuf> {
     if data.join("hris/people.csv").exists() {
         return Some(data);
     }
-    println!("SKIPPED: the shared data is not beside this checkout");
+    println!("SKIPPED: the shared data was not found");
     None
 }

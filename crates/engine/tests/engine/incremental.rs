@@ -231,7 +231,7 @@ proptest! {
     #![proptest_config(Config { cases: 10, max_shrink_iters: 40, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn taking_over_gives_the_tables_that_making_anew_gives(
+    fn incremental_refreshes_give_the_tables_of_full_ones(
         organisation in organisation(),
         changes in proptest::collection::vec(proptest::collection::vec(edit(), 1..4), 1..4),
     ) {

@@ -210,8 +210,8 @@ fn what_no_kept_snapshot_reads_is_removed_and_nothing_else() {
     // An interrupted run has removed some of them.
     let gone = all.difference(&wanted).next().unwrap();
     std::fs::remove_file(tables(&house).join(gone)).unwrap();
-    let opened_anew = house.opened_anew();
-    assert_eq!(report(&opened_anew, &first), of_first);
+    let reopened = house.reopened();
+    assert_eq!(report(&reopened, &first), of_first);
     assert_eq!(remove(&house, &kept, false), expected - 1);
     assert_eq!(data_files(&house), wanted);
     // Removed files can be moved back.
@@ -219,19 +219,19 @@ fn what_no_kept_snapshot_reads_is_removed_and_nothing_else() {
     assert_eq!(all.difference(&wanted).filter(in_trash).count() as u64, expected - 1);
     assert_eq!(remove(&house, &kept, false), 0);
 
-    let mut opened_anew = house.opened_anew();
-    assert_eq!(report(&opened_anew, &first), of_first);
-    assert_eq!(report(&opened_anew, &third), of_third);
+    let mut reopened = house.reopened();
+    assert_eq!(report(&reopened, &first), of_first);
+    assert_eq!(report(&reopened, &third), of_third);
     let reads_second = block_on(async {
-        let mut rows = opened_anew.engine.compare(&second, &third).await?;
+        let mut rows = reopened.engine.compare(&second, &third).await?;
         while rows.next().await?.is_some() {}
         Ok::<_, muster_engine::EngineError>(())
     });
     assert!(reads_second.is_err(), "what expired is gone");
     // The next refresh continues from the newest snapshot. The pinned one is unchanged.
-    let fourth = opened_anew.refresh().manifest.unwrap();
-    assert_eq!(report(&opened_anew, &fourth), of_third);
-    assert_eq!(report(&opened_anew, &first), of_first);
+    let fourth = reopened.refresh().manifest.unwrap();
+    assert_eq!(report(&reopened, &fourth), of_third);
+    assert_eq!(report(&reopened, &first), of_first);
 }
 
 fn explained(house: &House, source: &str, native_identity: &str) -> CorrelationExplanation {

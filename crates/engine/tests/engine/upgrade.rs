@@ -54,13 +54,13 @@ fn a_snapshot_of_an_older_version_is_read_and_gone_on_from() {
     house.refresh();
     strip(&mut house, "accounts", &["linked_as", "held_since"]);
     strip(&mut house, "identities", &["account_id", "processing_state"]);
-    let old = house.opened_anew();
+    let old = house.reopened();
     // A caller with a scope of one source reads the table with the columns that it has.
     let of_ad = [SourceId::new(old.sources[1].definition.id.clone())].into_iter().collect();
     let seen = old.scoped_report(old.manifest(), "IDENTITIES", &[], &DataScope::Sources(of_ad));
     assert_eq!(seen.column("name"), ["2"]);
 
-    let mut house = house.opened_anew();
+    let mut house = house.reopened();
     // The linked account moves in the same refresh.
     house.source(AD, "ad.csv", "dn,guid,emp\nz,g1,1\ny,g2,2\n");
     let outcome = house.refresh();

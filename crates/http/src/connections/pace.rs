@@ -134,7 +134,7 @@ mod tests {
         let first = paced.end.deadline();
         take(&mut paced, PIECE_BYTES - 1);
         assert!(wait(&mut paced).is_pending());
-        assert_eq!(paced.end.deadline(), first, "less than a piece is no reason to wait longer");
+        assert_eq!(paced.end.deadline(), first, "less than a piece does not extend the wait");
         take(&mut paced, 1);
         let now = Instant::now();
         assert!(wait(&mut paced).is_pending());

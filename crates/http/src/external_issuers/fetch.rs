@@ -15,7 +15,7 @@ use std::time::Duration;
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
-/// A JWK set in a file; read anew each time, so that it can be replaced.
+/// A JWK set in a file; read each time, so that it can be replaced.
 pub struct FileKeys(pub PathBuf);
 
 #[async_trait]
@@ -47,7 +47,7 @@ impl UrlKeys {
     pub fn new(address: &str, timeout: Duration) -> Result<Self> {
         let url = Url::parse(address).map_err(|error| Error {
             source: Some(Box::new(error)),
-            ..Error::invalid(format!("jwks_url {address:?} is no address"))
+            ..Error::invalid(format!("jwks_url {address:?} is not an address"))
         })?;
         let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
         if url.scheme() != "https" && !(url.scheme() == "http" && local) {
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_is_read_anew_each_time() {
+    async fn a_file_is_read_each_time() {
         let dir = tempfile::tempdir().unwrap();
         let keys = FileKeys(dir.path().join("keys.json"));
         assert!(keys.fetch().await.unwrap_err().to_string().contains("keys.json"));

@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_empty_database_beside_files_is_refused() {
+    async fn an_empty_database_for_a_folder_with_files_is_refused() {
         let ground = Ground::new();
         let lost = ground.database("lost.db").await;
         let folder = ground.folder("used", true);
@@ -176,7 +176,7 @@ mod tests {
         pair(&store, &folder, false).await.unwrap();
         let mark = std::fs::read_to_string(folder.join(MARK)).unwrap();
         assert_eq!(store.installation().await.unwrap().id.as_deref(), Some(mark.trim_end()));
-        // A database from before, put back beside a folder that has its mark.
+        // A database from before, restored for a folder that has its mark.
         let older = ground.database("older.db").await;
         use_it(&older).await;
         refused(&older, &folder, "belong to different installations").await;

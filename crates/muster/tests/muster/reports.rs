@@ -83,7 +83,7 @@ fn arguments_are_what_the_definition_says() {
     succeeds(&ran);
     let told = String::from_utf8(ran.stderr).unwrap();
     assert_eq!(succeeds(&house.report(&["get", started(&told)])), "Search Export.zip\n");
-    // No word, but a text all the same: it is no fault of the request that a number was typed.
+    // A number is a text too: a request in which somebody types one is valid.
     succeeds(&house.report(&["run", "SEARCH_EXPORT", "--argument", "query=5", "--wait"]));
     let unknown = "0".repeat(32);
     assert!(fails(&house.report(&["result", &unknown]), 1).contains("there is no report"));

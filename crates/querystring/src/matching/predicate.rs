@@ -416,7 +416,7 @@ fn not<F>(part: Predicate<F>) -> Predicate<F> {
     }
 }
 
-/// All of the parts; an empty list is no condition.
+/// All of the parts; an empty list means no condition.
 fn and<F>(parts: Vec<Predicate<F>>) -> Predicate<F> {
     let mut kept = Vec::with_capacity(parts.len());
     for part in parts {

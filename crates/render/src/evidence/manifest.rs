@@ -22,7 +22,7 @@ pub(super) fn to_text(digests: &Digests) -> String {
 /// Lines that are read of a manifest.
 const LINES_MAX: usize = 10_000;
 
-/// Reads a manifest; besides, what is wrong with it, in words that begin with the line.
+/// Reads a manifest. Returns the digests, and what is wrong with it, in words that begin with the line.
 pub(super) fn from_text(text: &str) -> (Digests, Vec<String>) {
     let (mut digests, mut faults) = (Digests::new(), Vec::new());
     for (index, line) in text.lines().enumerate() {

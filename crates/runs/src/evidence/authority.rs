@@ -32,7 +32,7 @@ impl Authority {
     /// `Invalid` when the address cannot be one: the text goes on from the address's name.
     pub fn at(address: &str, timeout: Duration, required: bool) -> Result<Self> {
         let refuse = |what: &str| Error::invalid(format!("{what}: expected http://host or https://host"));
-        let url = Url::parse(address).map_err(|_| refuse("is no address"))?;
+        let url = Url::parse(address).map_err(|_| refuse("is not an address"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(refuse("is of another scheme"));
         }

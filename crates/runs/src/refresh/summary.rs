@@ -76,7 +76,8 @@ impl RefreshReport {
 impl<'a> SourceSummary<'a> {
     fn of(source: &'a SourceOutcome, rejected_max: usize) -> Self {
         let run = &source.run;
-        let remark = run.remark.as_deref().and_then(|remark| besides(source.failure.as_deref(), remark));
+        let remark =
+            run.remark.as_deref().and_then(|remark| rest_of_remark(source.failure.as_deref(), remark));
         let remarks: Vec<_> = remark.into_iter().chain(run.warnings.iter().map(String::as_str)).collect();
         Self {
             name: &run.name,
@@ -108,7 +109,7 @@ impl<'a> SourceSummary<'a> {
 }
 
 /// The rest of a remark after the reason why the read failed, which is said once; `None` where that is all.
-fn besides<'a>(failure: Option<&str>, remark: &'a str) -> Option<&'a str> {
+fn rest_of_remark<'a>(failure: Option<&str>, remark: &'a str) -> Option<&'a str> {
     let rest = failure.and_then(|failure| remark.strip_prefix(failure)).unwrap_or(remark);
     let rest = rest.trim_start_matches("; ");
     (!rest.is_empty()).then_some(rest)
@@ -163,10 +164,10 @@ mod tests {
 
     #[test]
     fn why_a_source_failed_is_said_once() {
-        assert_eq!(besides(Some("no such file"), "no such file"), None);
-        assert_eq!(besides(Some("no such file"), "no such file; it is late"), Some("it is late"));
-        assert_eq!(besides(Some("too many links"), "cut"), Some("cut"));
-        assert_eq!(besides(None, "cut"), Some("cut"));
+        assert_eq!(rest_of_remark(Some("no such file"), "no such file"), None);
+        assert_eq!(rest_of_remark(Some("no such file"), "no such file; it is late"), Some("it is late"));
+        assert_eq!(rest_of_remark(Some("too many links"), "cut"), Some("cut"));
+        assert_eq!(rest_of_remark(None, "cut"), Some("cut"));
     }
 
     #[test]

@@ -18,7 +18,7 @@ const HOW_TO_VERIFY: &str = "Compute the SHA-256 of a file (sha256sum FILE) and 
     cover gives. Count the file's records without its header: they equal reconciliation.reported, which equals \
     reconciliation.population less everything in reconciliation.excluded, with everything in reconciliation.added.";
 
-/// What a cover is made of, beside the outcome.
+/// What a cover is made of, in addition to the outcome.
 pub(super) struct Facts<'a> {
     pub(super) task: &'a Task,
     pub(super) definition: &'a ReportDefinition,
@@ -142,7 +142,7 @@ fn cover_snapshot(definition: &ReportDefinition, task: &Task, manifest: &Snapsho
     }
 }
 
-/// A table inside an archive, for the cover that lies beside it.
+/// A table inside an archive, for the cover in the same archive.
 pub(super) fn member(name: &str, written: &Written) -> CoverFile {
     CoverFile {
         name: name.to_owned(),

@@ -175,7 +175,7 @@ impl Part for TablePart {
     async fn charts(&self) -> Result<Vec<Chart>> {
         let numbers = self.plan.charts().await?;
         let charts = self.charts.iter().zip(&numbers).map(|(spec, numbers)| chart(spec, numbers));
-        // One moment is no trend.
+        // One moment does not make a trend.
         Ok(charts.filter(|chart| chart.kind != ChartKind::Line || chart.categories.len() > 1).collect())
     }
 }

@@ -61,7 +61,7 @@ pub(super) struct WritingJob {
     pub(super) pdf: PdfSettings,
     /// How CSV is written.
     pub(super) csv: CsvOptions,
-    /// Formats of a report that is no archive.
+    /// Formats of a report that is not an archive.
     pub(super) formats: Vec<FileFormat>,
     /// For files that do not outlive the run.
     pub(super) folder: PathBuf,
@@ -140,7 +140,7 @@ fn write_table(
     sent: &mut mpsc::Receiver<ToFile>,
     tables: oneshot::Sender<WrittenTables>,
 ) -> Result<WrittenFiles> {
-    let table = job.tables.first().expect("a report that is no archive has one table");
+    let table = job.tables.first().expect("a report that is not an archive has one table");
     let mut open = Vec::with_capacity(job.formats.len());
     for format in &job.formats {
         let name = format!("report.{}", format.extension());
@@ -183,7 +183,7 @@ fn write_table(
     let _ = tables.send(WrittenTables { tables: written, messages });
     let (cover, charts) = cover(sent)?;
     let mut cover = *cover;
-    // A document shows the digests of the files beside it, but cannot hold its own.
+    // A document shows the digests of the other files, but cannot hold its own.
     cover.files = finished
         .iter()
         .map(|(kind, _, written)| super::cover::finished(&job.title, kind.format, written))

@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn totals_stand_beside_those_of_before_with_their_change() {
+    fn totals_are_shown_with_those_of_before_and_their_change() {
         let total = |counted, now, before| Total { counted, now, before };
         let totals = vec![
             total("linked accounts", 1_200, Some(1_250)),
