@@ -53,7 +53,7 @@ impl fmt::Display for TokenRefusal {
     }
 }
 
-/// No token is larger than this, in bytes; a larger one is refused unread.
+/// Largest token, in bytes. A larger one is refused unread.
 pub(crate) const TOKEN_BYTES_MAX: usize = 16 * 1024;
 
 /// Claims of an access token.

@@ -55,17 +55,18 @@ pub enum Transport {
     Tls(TlsAcceptor),
 }
 
-/// A request's head is no longer than this, in bytes; it is also what a connection buffers at most.
+/// Longest head of a request, in bytes. This is also the most that a connection buffers.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
-/// Wait after an accept that failed: the cause (no file descriptors) does not pass at once.
+/// Pause after a failed accept, because its cause (no free file descriptor) rarely ends at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// An idle connection is kept for this much longer than is said, for requests that were sent in time.
 const IDLE_LEEWAY: Duration = Duration::from_secs(2);
 
-/// What the system keeps of an answer for one connection, in bytes, as it is asked for: Linux takes twice as much for its
-/// own bookkeeping. Without it this grows to 4 MiB, and a client may read for minutes before anything shows here.
+/// Size of the system's send buffer for one connection, in bytes, as requested: Linux doubles it for its own
+/// bookkeeping. Without this limit, the buffer grows to 4 MiB, and a client may read from it for minutes before the
+/// service sees any progress.
 const SEND_BUFFER_BYTES: u32 = 64 * 1024;
 
 /// Connections that wait to be accepted.

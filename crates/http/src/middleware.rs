@@ -19,11 +19,10 @@ use tower::ServiceExt;
 use tracing::Instrument;
 use tracing::field::Empty;
 
-/// No address, query included, is longer than this, in bytes.
+/// Longest address of a request, including its query, in bytes.
 const ADDRESS_BYTES_MAX: usize = 8 * 1024;
 
-/// Names and values of a request's headers together are no longer than this, in bytes: a token of the largest
-/// size and as much again.
+/// Most bytes of the names and values of a request's headers together: the largest token and as much again.
 const HEADERS_BYTES_MAX: usize = 32 * 1024;
 
 /// Answers one request through `routes`.

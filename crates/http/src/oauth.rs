@@ -82,7 +82,7 @@ pub(crate) async fn create_token(
     Ok(uncached(json(StatusCode::OK, &answer)))
 }
 
-/// No client id is longer than this, in bytes.
+/// Longest client id, in bytes.
 const CLIENT_ID_BYTES_MAX: usize = 256;
 
 /// The caller with this client id and secret, and how long its tokens are valid. An unknown client causes the same

@@ -20,9 +20,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::AsyncWrite;
 
-/// First wait between two questions for a result; doubled up to [`WAIT_MOST`].
+/// First wait between two requests for a result. It is doubled up to [`WAIT_MOST`].
 const WAIT_FIRST: Duration = Duration::from_millis(10);
-/// Longest wait between two questions for a result.
+/// Longest wait between two requests for a result.
 const WAIT_MOST: Duration = Duration::from_secs(1);
 
 /// Where a file goes.

@@ -186,7 +186,7 @@ impl Service {
     }
 }
 
-/// Wait for what has been told to let go.
+/// How long a stop waits after the grace until running reports have been given back.
 const RELEASE_WAIT: Duration = Duration::from_secs(5);
 
 fn worker(data: &DataDir, files: Arc<ResultFiles>, runner: Arc<dyn ReportRunner>) -> Worker {
@@ -234,7 +234,7 @@ fn relay(data: &DataDir) -> Result<Option<Relay>> {
 const RELAY_BATCH_MAX: u32 = 500;
 /// How long an event waits at most before the relay looks for it.
 const RELAY_POLL: Duration = Duration::from_millis(500);
-/// Longest pause of a relay whose events are not taken.
+/// Longest pause of the relay while its events are not accepted.
 const RELAY_PAUSE_MOST: Duration = Duration::from_secs(30);
 
 fn state(

@@ -39,7 +39,7 @@ pub use index::SAME_KEY_ROWS_MAX;
 /// Most rows of the old file.
 pub const ROWS_MAX: usize = 10_000_000;
 
-/// Bytes gathered before they go to the sink.
+/// Bytes that are collected before they are written.
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// One of the two files.

@@ -12,7 +12,7 @@ use arrow::record_batch::RecordBatch;
 use crate::file::{ColumnFormat, Digested, FileWriter, RenderError, Written, check_columns, unpack};
 use crate::json::{is_writable, push_json};
 
-/// Bytes gathered before they go to the sink.
+/// Bytes that are collected before they are written.
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// Writes one NDJSON file to a sink.

@@ -21,8 +21,9 @@ use crate::file::{
 };
 use crate::json::is_writable;
 
+/// Rows of a batch that is encoded at once.
 const BATCH_ROWS: usize = 8_192;
-/// A group is in memory, compressed, until it is whole.
+/// Rows of a row group. A group is held in memory, compressed, until it is complete.
 const GROUP_ROWS: usize = 8 * BATCH_ROWS;
 /// The form that readers parse; the version is that of this writer, not of the product.
 const CREATED_BY: &str = "muster version 1 (build 1)";

@@ -57,11 +57,11 @@ use faces::Weight;
 use table::{ColumnKind, Table};
 use typeset::printable;
 
-/// Rows that are looked at before the widths of the columns are fixed.
+/// Rows that decide the widths of the columns.
 const SAMPLE_ROWS: usize = 2000;
-/// And bytes of their texts: a row that passes this is the last that is looked at.
+/// Bytes of the texts of these rows. The row that exceeds this is the last one.
 const SAMPLE_BYTES: usize = 4 << 20;
-/// A sampled text is measured no further than this.
+/// Bytes of a text in these rows that are measured.
 const MEASURED_BYTES: usize = 2000;
 
 /// What a finished PDF is.

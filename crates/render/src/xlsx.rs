@@ -33,15 +33,16 @@ use crate::file::{
 };
 use cells::{Cell, SheetColumn};
 
-/// Most rows of a sheet, the header among them.
+/// Most rows of a sheet, including the header.
 const SHEET_ROWS_MAX: u32 = 1_048_576;
-/// Content after which a sheet ends: below the 4 GiB that a member of the file may have, with room for markup.
+/// Bytes of content after which a sheet ends. A member of the file may have 4 GiB; the rest is for markup.
 const SHEET_BYTES: usize = 2 << 30;
-/// Markup of a cell, about.
+/// Approximate bytes of the markup of a cell.
 const CELL_BYTES: usize = 48;
 /// Rows whose content decides the widths of the columns.
 const SAMPLE_ROWS: u64 = 200;
 const WIDTH_MIN: usize = 8;
+/// Widest column, in characters.
 const WIDTH_MAX: usize = 60;
 const SHEET_NAME: &str = "Rows";
 

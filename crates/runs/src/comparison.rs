@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 
 /// Most rows of the earlier run: 40 bytes of memory each.
 const ROWS_MAX: u64 = 5_000_000;
-/// Most bytes of what differs.
+/// Most bytes of the differences.
 const BYTES_MAX: u64 = 2 << 30;
 
 /// Compares runs.

@@ -20,11 +20,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// Files made for answers that are held at a time.
+/// Most files for answers at a time.
 const COPIES_MAX: usize = 16;
-/// Bytes that they have together.
+/// Most bytes of these files together.
 const COPIES_BYTES_MAX: u64 = 4 << 30;
-/// Of them, files for one client.
+/// Most of these files for one client.
 const COPIES_OF_CLIENT_MAX: usize = 4;
 /// How long a request waits for room.
 const WAIT: Duration = Duration::from_secs(20);

@@ -44,7 +44,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Packages that are made at a time.
 const AT_A_TIME: usize = 2;
-/// How old a package may be that another request gets too.
+/// How old a package may be if another request gets it, too.
 const SHARED_FOR: TimeDelta = TimeDelta::minutes(1);
 /// Room for what a package has in addition to its files and texts.
 const OVERHEAD_BYTES: u64 = 1 << 20;

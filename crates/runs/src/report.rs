@@ -33,7 +33,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use writing::{Table, ToFile, WritingJob, WrittenFiles, WrittenTable, WrittenTables};
 
-/// Batches between the plan and the file; the plan pauses when they are not taken.
+/// Batches that may wait for the writer. The plan pauses when the queue is full.
 const BATCHES_WAITING_MAX: usize = 2;
 
 /// Runs reports.

@@ -21,6 +21,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 const TEMPORARY: &str = ".tmp";
+/// Longest name of a file, in bytes.
 const NAME_MAX: usize = 200;
 const BUFFER: usize = 64 * 1_024;
 

@@ -26,7 +26,7 @@ pub struct CheckedSource {
     kept: Option<String>,
 }
 
-/// Accepted records below which a file may have been cut or filtered by mistake.
+/// With fewer accepted records than this, a file may have been cut or filtered by mistake.
 const FEW_RECORDS: u64 = 10;
 
 impl CheckedSource {

@@ -26,10 +26,13 @@ use muster_reports::ports::AuditTrail;
 use std::fmt;
 use std::sync::Arc;
 
+/// Longest id of an event, in bytes.
 const ID_MAX: usize = 256;
+/// Longest caller of an event, in bytes of its JSON.
 const CALLER_MAX: usize = 65_536;
+/// Longest details of an event, in bytes.
 const DETAILS_MAX: usize = 65_536;
-/// Rows that a walk reads at once.
+/// Rows that a check of the trail reads at once.
 const PAGE: i64 = 1_000;
 /// What fails where an event cannot be recorded.
 const RECORD: &str = "record an audit event";

@@ -2,7 +2,7 @@
 
 use muster_reports::message::{Message, Severity};
 
-/// Messages kept for a task. A note on what was left out and the errors that end it are kept in addition.
+/// Messages kept for a task, in addition to a note about omitted messages and to the errors that end the task.
 const MESSAGES_MAX: usize = 1_000;
 /// Bytes kept of one message text.
 const TEXT_MAX: usize = 4_000;

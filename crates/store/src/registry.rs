@@ -13,8 +13,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+/// Longest id or name of a source, and longest identity name of a link, in bytes.
 const NAME_MAX: usize = 1_024;
+/// Longest folder of a source, and longest native identity of a link, in bytes.
 const PATH_MAX: usize = 4_096;
+/// Longest definition of a source, in bytes.
 const DEFINITION_MAX: usize = 1_024 * 1_024;
 /// Sources of one tenant.
 const SOURCES_MAX: i64 = 10_000;

@@ -45,14 +45,14 @@ impl fmt::Debug for Deciding {
 pub struct Settings {
     /// Attempts after which a task fails; at least one.
     pub attempts_max: u32,
-    /// Pending and running tasks of all tenants; a start beyond is refused as `Unavailable`. Of starts at
-    /// the same moment on PostgreSQL a few more may pass.
+    /// Pending and running tasks of all tenants. Further starts are refused as `Unavailable`. On PostgreSQL, starts at
+    /// the same moment may exceed this by a few.
     pub live_max: u32,
-    /// Those of one client: it cannot take every place. As for all of them, a few more may pass.
+    /// Pending and running tasks of one client, so that it cannot take every place. This may be exceeded by a few, too.
     pub client_live_max: u32,
-    /// SQLite: connections that read.
+    /// SQLite: connections for reading.
     pub readers: u32,
-    /// PostgreSQL: connections at most, besides the one that listens.
+    /// PostgreSQL: most connections, in addition to the one that listens.
     pub connections: u32,
     /// How long a call waits for another process that is writing, for a free connection, or for a database
     /// that is away, before it answers `Unavailable`.

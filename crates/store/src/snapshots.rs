@@ -19,7 +19,9 @@ use std::sync::Arc;
 
 /// The lock of everything that changes the catalogue.
 const CATALOGUE: &str = "snapshots";
+/// Longest pin, in bytes of its JSON.
 const PIN_MAX: usize = 4_096;
+/// Longest manifest of a snapshot, in bytes of its JSON.
 const MANIFEST_MAX: usize = 16 * 1_024 * 1_024;
 #[async_trait]
 impl SnapshotCatalogue for Store {

@@ -5,7 +5,7 @@
 //!
 //! Invariants: connections never take what reports, the database and the log need.
 
-/// Open files that are asked for; fewer are taken where the system's hard limit says so.
+/// Open files that the process asks for. It gets fewer if the system's hard limit is lower.
 const WANTED_MAX: u64 = 65_536;
 
 /// Open files that connections leave to reports, the database and the log.

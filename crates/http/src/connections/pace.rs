@@ -15,8 +15,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// What must be taken within the limit, in bytes, or all that waits if that is less. The system takes no more before a
-/// third of its buffer is free, which is somewhat more than this; on one machine both ends together let it be 134 KB.
+/// Bytes that the client must take within the time limit, or all waiting bytes if these are fewer. The system accepts
+/// more only when a third of its buffer is free, which is somewhat more than this; on one machine, both ends together
+/// made it 134 KB.
 pub const PIECE_BYTES: usize = 32 * 1024;
 
 /// A stream that fails when its other end does not take in time what is written.

@@ -11,7 +11,7 @@ use muster_reports::ids::{ClientId, TenantId};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// No client id, user name or identity id is longer than this, in bytes.
+/// Longest client id, user name or identity id, in bytes.
 const TEXT_BYTES_MAX: usize = 256;
 
 /// How applications are told from users.

@@ -24,10 +24,10 @@ use std::time::Duration;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::JoinSet;
 
-/// No JWK set is larger than this, in bytes.
+/// Largest JWK set, in bytes.
 pub const KEY_SET_BYTES_MAX: usize = 256 * 1024;
 
-/// No JWK set has more keys than this.
+/// Most keys of a JWK set.
 const KEYS_MAX: usize = 100;
 
 /// Size of an RSA modulus, in bytes: at least what RFC 7518, section 3.3, asks for.
@@ -46,7 +46,7 @@ pub trait KeySource: Send + Sync {
 /// How long keys are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyTimes {
-    /// Keys are fetched again once they are this old. Twice as old, a request waits for the fetch.
+    /// Keys are fetched again when they are this old. When they are twice as old, a request waits for the fetch.
     pub refresh: TimeDelta,
     /// Least time between the beginnings of two fetches.
     pub floor: TimeDelta,

@@ -16,7 +16,7 @@ use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 use std::convert::Infallible;
 
-/// No token request is larger than this, in bytes.
+/// Largest token request, in bytes.
 const BODY_BYTES_MAX: usize = 16 * 1024;
 
 /// The parameters that count; others are ignored (RFC 6749, section 3.2).

@@ -8,7 +8,8 @@ use axum::http::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt::Write;
 
-/// Room for an extension and for what a client adds, in the 255 bytes that file systems allow.
+/// Longest name without its extension, in bytes. File systems allow 255; the rest is for the extension and for what a
+/// client adds.
 const NAME_BYTES_MAX: usize = 200;
 
 /// The characters that RFC 8187 allows in an extended value: `attr-char`.

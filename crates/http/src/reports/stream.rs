@@ -22,7 +22,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use tokio::task::JoinError;
 
-/// Read at once, in bytes.
+/// Bytes that are read at once.
 const CHUNK_BYTES: usize = 128 * 1024;
 
 /// The bytes `range` of `published`.

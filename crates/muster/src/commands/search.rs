@@ -74,6 +74,7 @@ fn as_text(explained: &Explanation) -> String {
 
 /// A few names, or how many there are.
 fn short(names: &[String]) -> String {
+    /// Most names that are shown; of more, only the number is shown.
     const SHOWN_MAX: usize = 6;
     if names.len() > SHOWN_MAX { format!("{} columns", names.len()) } else { names.join("\n") }
 }

@@ -16,7 +16,7 @@ use muster_runs::ExpiryExtent;
 use serde::Serialize;
 use serde_json::json;
 
-/// Snapshots that a list holds at most.
+/// Most snapshots of a list.
 const LISTED_MAX: u32 = 1_000;
 
 #[derive(Serialize)]

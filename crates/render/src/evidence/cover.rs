@@ -24,7 +24,7 @@ impl Described {
     }
 }
 
-/// Files that a cover may list, and faults that are told of it.
+/// Most files that a cover may list, and most faults of a cover that are listed.
 const LISTED_MAX: usize = 10_000;
 
 /// The files of a cover; an error in words where it has none.

@@ -19,7 +19,7 @@ pub(super) fn to_text(digests: &Digests) -> String {
     text
 }
 
-/// Lines that are read of a manifest.
+/// Most lines of a manifest that are read.
 const LINES_MAX: usize = 10_000;
 
 /// Reads a manifest. Returns the digests, and what is wrong with it, in words that begin with the line.

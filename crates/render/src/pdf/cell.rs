@@ -6,7 +6,7 @@ use super::faces::Weight;
 use super::glyphs::Line;
 use super::typeset::{Typesetter, printable};
 
-/// A text longer than this is not laid out to its end before it is cut.
+/// Bytes of a text that are laid out before it is cut.
 const TEXT_BYTES_MAX: usize = 16 << 10;
 
 /// Takes back the quoting of a field that was written for CSV: a field that begins with a quote is a quoted one.

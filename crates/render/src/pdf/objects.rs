@@ -14,7 +14,7 @@ use flate2::write::ZlibEncoder;
 use pdf_writer::{Chunk, Filter, Finish, Name, Ref};
 use sha2::{Digest, Sha256};
 
-/// Bytes gathered before they go to the sink.
+/// Bytes that are collected before they are written.
 const BUFFER_BYTES: usize = 256 << 10;
 /// Bytes of one row of the cross-reference stream: kind, place, index.
 const ROW_BYTES: usize = 8;

@@ -12,7 +12,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Client, RequestBuilder, Url, redirect};
 use std::time::Duration;
 
-/// Longest answer that is taken, in bytes.
+/// Longest answer that is accepted, in bytes.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 /// Most definitions of sources.
 const SOURCES_MAX: usize = 10_000;
-/// Most refused records that are listed; the source runs say how many there were.
+/// Most refused records that are listed. The source runs have the total.
 const REFUSED_MAX: usize = 100_000;
 /// Words in the names of settings that say where a secret is.
 const SECRETS: [&str; 4] = ["password", "secret", "token", "credential"];

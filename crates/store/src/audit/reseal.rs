@@ -17,7 +17,7 @@ use muster_reports::ids::TenantId;
 use std::sync::Arc;
 
 const WHAT: &str = "reseal the audit trail";
-/// Faults that the event tells in words; more are counted.
+/// Faults that the event describes; further ones are only counted.
 const FAULTS_TOLD_MAX: usize = 100;
 /// Longest reason, in bytes.
 const REASON_MAX: usize = 4_096;

@@ -19,13 +19,13 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout};
 
-/// Cancels that wait to be told; one more is left to the heartbeats.
+/// Cancels that wait to be announced. Beyond this, the workers learn of a cancel by their heartbeats.
 const CANCELS_MAX: usize = 1_024;
-/// How long a connection may be silent before it is tried.
+/// How long a connection may be silent before it is tested.
 const SILENCE_MOST: Duration = Duration::from_secs(30);
-/// How long the try may take.
+/// How long the test may take, or one announcement.
 const TRY_MOST: Duration = Duration::from_secs(5);
-/// Pause after a connection that did not come about, at most.
+/// While connections fail, the pauses between them grow for this long. Then they begin small again.
 const PAUSE_MOST: Duration = Duration::from_secs(1);
 
 const WORK: &str = "work";

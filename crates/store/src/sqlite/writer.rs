@@ -18,7 +18,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-/// Writes that may wait; more callers than this wait for a place.
+/// Writes in the queue. Further callers wait for a place.
 const QUEUE_MAX: usize = 1_024;
 /// Writes of one transaction.
 const BATCH_MAX: usize = 64;

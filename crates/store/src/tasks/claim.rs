@@ -16,7 +16,7 @@ use muster_reports::task::{Claim, Lease, Progress, TaskState};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-/// A lease that ends more leases from now than this was given when the clock was ahead.
+/// A lease that ends later than this many leases from now was given when the clock was ahead.
 const LEASES_AHEAD_MAX: u32 = 20;
 
 /// What waits for a time that the clock has been set back from: tasks that were accepted or launched later than now,

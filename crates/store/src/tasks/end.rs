@@ -16,8 +16,11 @@ use muster_reports::ports::Cancelled;
 use muster_reports::task::{AttemptEnd, Lease, TaskResult, TaskState};
 use std::sync::{Arc, LazyLock};
 
+/// Most files of a result.
 const FILES_MAX: usize = 100;
+/// Longest list of these files, in bytes of its JSON.
 const FILES_TEXT_MAX: usize = 256 * 1_024;
+/// Longest cover, in bytes.
 const COVER_MAX: usize = 16 * 1_024 * 1_024;
 /// Holds any list of messages that `messages::add` lets through.
 const MESSAGES_TEXT_MAX: usize = 64 * 1_024 * 1_024;

@@ -14,15 +14,20 @@ use muster_reports::ports::Started;
 use muster_reports::task::{NewTask, place_in_line};
 use std::sync::Arc;
 
+/// Longest id of a task, and of its tenant, key, definition and snapshot, in bytes.
 const ID_MAX: usize = 256;
+/// Longest name of a task, and of its report and parent, in bytes.
 const NAME_MAX: usize = 1_024;
+/// Longest description of a task, in bytes.
 const DESCRIPTION_MAX: usize = 4_096;
+/// Longest arguments, in bytes of their JSON.
 const ARGUMENTS_MAX: usize = 256 * 1_024;
+/// Longest caller of a start, in bytes of its JSON.
 const CALLER_MAX: usize = 65_536;
 /// Holds any list of messages that `messages::add` lets through.
 const MESSAGES_MAX: usize = 64 * 1_024 * 1_024;
 
-/// Times that a start looks again after another start has intervened.
+/// How often a start looks again after another start has intervened.
 const LOOKS_MAX: u32 = 100;
 
 /// Inserts a task unless an equal one is live or too many are.

@@ -23,11 +23,11 @@ use crate::evidence::{
 };
 use crate::path::check_name;
 
-/// Longest text that is taken into memory but for the audit events: covers, manifests.
+/// Longest text that is held in memory, such as a cover or a manifest. Audit events have a limit of their own.
 const TEXT_BYTES_MAX: u64 = 16 << 20;
 /// Longest text of audit events.
 const EVENTS_BYTES_MAX: u64 = 256 << 20;
-/// Faults that are told; one more says that there are others.
+/// Most faults that are listed. One more says that there are others.
 const FAULTS_MAX: usize = 1_000;
 
 /// Checks a package, as far as it is one.

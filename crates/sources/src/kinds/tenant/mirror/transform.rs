@@ -11,7 +11,7 @@ use super::super::source::AccountSchema;
 use super::tenant_source::TenantSource;
 use crate::definition::{AttributeMapping, MappingSource, Template, Transform};
 
-/// Levels that a mapping may have, references followed.
+/// Levels that a mapping may have, including the transforms that it refers to.
 pub(super) const MAPPING_DEPTH_MAX: usize = 16;
 
 /// What a mapping is made of.
