@@ -65,7 +65,7 @@ impl AuditTrail for Store {
             sequence: sequence.saturating_sub(1),
             hash: previous.ok_or_else(|| broken(format!("event {sequence} is missing")))?,
         };
-        let walked = self.walk(tenant, Walk::behind(before), (number.saturating_sub(1), i64::MAX)).await;
+        let walked = self.walk(tenant, Walk::after(before), (number.saturating_sub(1), i64::MAX)).await;
         let (walk, head, seal) = walked.map_err(wrong)?;
         let found = walk.finish(head, seal, 0).findings.told;
         // The trail itself goes on, and these events will never be as they were recorded.
@@ -254,7 +254,7 @@ async fn put(session: &mut Session<'_>, entry: &Entry, head: &AuditHead) -> Resu
     let Entry { event, caller, key } = entry;
     let wrong = |error| failed(RECORD, error);
     let tenant = &event.caller.tenant;
-    let record = AuditRecord::behind(head, event, caller.clone());
+    let record = AuditRecord::after(head, event, caller.clone());
     let sequence = rows::signed("the number of an audit event", record.sequence)?;
     session
         .change(

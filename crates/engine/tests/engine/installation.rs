@@ -39,7 +39,7 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> T {
         .block_on(work)
 }
 
-pub struct House {
+pub struct Installation {
     pub dir: Arc<TempDir>,
     pub engine: Arc<Engine>,
     pub clock: Arc<StillClock>,
@@ -111,7 +111,7 @@ fn opened(dir: &Path, threads: usize, memory: usize) -> Arc<Engine> {
     Arc::new(Engine::open(settings).unwrap())
 }
 
-impl House {
+impl Installation {
     pub fn new() -> Self {
         Self::with(2, MEMORY)
     }
