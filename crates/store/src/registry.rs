@@ -89,7 +89,7 @@ impl Registry for Store {
                 links.len()
             )));
         }
-        // The last link of an account counts, as if they had been put one by one.
+        // The last link of an account counts, as if the links had been put one by one.
         let mut by_account = BTreeMap::new();
         for link in links {
             rows::bounded("the native identity of a link", &link.native_identity, PATH_MAX)?;
@@ -140,7 +140,7 @@ async fn put_sources(
     tenant: &TenantId,
     sources: &[RegisteredSource],
 ) -> Result<()> {
-    // One source by itself exchanges its name with no other.
+    // A single source cannot exchange its name with another.
     let exchanging = if sources.len() > 1 { sources } else { &[] };
     for source in exchanging {
         session

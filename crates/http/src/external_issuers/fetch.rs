@@ -1,8 +1,8 @@
-//! Where the keys of an outside issuer come from: a file, or an address.
+//! Where the keys of an external issuer come from: a file or an address.
 //!
-//! What bounds a fetch is in this file: no redirects, no more bytes than a set may have, and HTTPS unless the address is
-//! on this machine. `crates/runs/src/evidence/authority.rs` has the same client, because the only crate that both may
-//! name, `reports`, does no IO.
+//! This file has the limits of a fetch: no redirects, no more bytes than a set may have, and HTTPS unless the address
+//! is on this machine. `crates/runs/src/evidence/authority.rs` has the same client, because the only crate that both
+//! may name, `reports`, does no IO.
 
 use super::keys::{KEY_SET_BYTES_MAX, KeySource};
 use async_trait::async_trait;
@@ -40,7 +40,7 @@ pub struct UrlKeys {
 }
 
 impl UrlKeys {
-    /// The set at this address, which may take so long. Nothing is sent yet.
+    /// The set at this address. A fetch may take up to `timeout`. Nothing is sent yet.
     ///
     /// # Errors
     /// `Invalid` when the address cannot be one, or others could change the answer on its way.

@@ -1,8 +1,8 @@
 //! Time stamps (RFC 3161): the request for a digest, and what a response says.
 //!
-//! The response is read as far as it takes to know that it is a time stamp for this digest, that one signer signed it
-//! and that this content is what was signed. Whether the signature is right and the signer an authority is not checked
-//! here: that needs its certificates, and `openssl ts -verify` does it.
+//! The response is read far enough to know that it is a time stamp for this digest, that one signer signed it, and that
+//! the signed content is this one. Whether the signature is valid and the signer is an authority is not checked here:
+//! this needs certificates, and `openssl ts -verify` does it.
 
 use sha2::{Digest, Sha256, Sha384, Sha512};
 

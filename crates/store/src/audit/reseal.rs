@@ -26,9 +26,8 @@ impl Store {
     /// Lets a tenant's broken trail continue: records `event` after all events, whatever is wrong with them. The
     /// details of `event` are the reason; what was wrong is added to them. Returns the number of the event.
     ///
-    /// # Errors
-    /// `Invalid` where nothing is wrong, or without a reason; `Unavailable` where something was recorded meanwhile; when the
-    /// store fails.
+    /// # Errors `Invalid` if nothing is wrong or there is no reason; `Unavailable` if something was recorded meanwhile;
+    /// when the store fails.
     pub async fn reseal_audit(&self, event: &AuditEvent) -> Result<u64> {
         rows::bounded("the reason", &event.details, REASON_MAX)?;
         if event.details.trim().is_empty() {
@@ -120,9 +119,9 @@ fn details(reason: &str, findings: &Findings, known: KnownThings) -> Result<Stri
     rows::to_json("the details of a reseal", &details, super::DETAILS_MAX)
 }
 
-/// What was there when the chain was resealed.
+/// What existed when the chain was resealed.
 pub(super) fn known(resealed: &Resealed) -> Read<KnownThings> {
-    // The event is as it was recorded, or it would be none.
+    // The event is unchanged; otherwise it would not count as a reseal.
     let details: ResealDetails =
         serde_json::from_str(&resealed.record.details).map_err(|error| sqlx::Error::Decode(error.into()))?;
     Ok(details.known)

@@ -49,7 +49,7 @@ pub(super) const LIVE: &str = "SELECT count(*) AS live FROM
 pub(super) const OF_CLIENT: &str = "SELECT count(*) AS ahead FROM
     (SELECT 1 FROM tasks WHERE tenant = $1 AND client = $2 AND state IN ('pending', 'running') LIMIT $3) AS ahead";
 
-/// How long the last run of a definition took that ended with a result.
+/// How long the last run of a definition with a result took.
 pub(super) const LAST_RUN: &str = "SELECT completed - launched AS took FROM tasks
     WHERE tenant = $1 AND definition = $2 AND state IN ('succeeded', 'warned') ORDER BY seq DESC LIMIT 1";
 
@@ -120,7 +120,7 @@ pub(super) async fn start(
     Ok(started)
 }
 
-/// Inserts the task, or returns the live one; a live one that is past its deadline fails first, whose event is added
+/// Inserts the task, or returns the live one. A live task that is past its deadline fails first, and its event is added
 /// to `overdue_events`.
 async fn accept(
     session: &mut Session<'_>,
@@ -195,7 +195,7 @@ async fn accept(
                 "{live_max} reports are waiting or running: expected fewer before another starts"
             )));
         }
-        // A node that does not take turns has intervened.
+        // A node that does not wait for its turn has intervened.
     }
     Err(Error::unavailable(
         "equal reports start and end all the time: expected a pause before another starts",
@@ -210,7 +210,7 @@ async fn ahead(session: &mut Session<'_>, new: &NewTask, most: u32) -> Read<u32>
     Ok(u32::try_from(ahead).unwrap_or(most))
 }
 
-/// How long the last run of the same definition took that ended with a result.
+/// How long the last run of the same definition with a result took.
 async fn last_run(session: &mut Session<'_>, new: &NewTask) -> Read<Option<TimeDelta>> {
     let found = session.first(LAST_RUN, values![new.tenant.as_str(), new.definition.as_str()]).await?;
     Ok(found.map(|row| row.integer("took")).transpose()?.map(TimeDelta::microseconds))

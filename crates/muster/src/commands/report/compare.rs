@@ -1,4 +1,5 @@
-//! `muster report compare`: two runs of one report, by the service, or two CSV files of it, here.
+//! `muster report compare`: compares two runs of one report, which the service does, or two of its CSV files, which
+//! this command does.
 
 use super::{show_place, target};
 use crate::api::Api;
@@ -15,7 +16,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-/// Compares, and writes what differs where `args` ask for it. A file that is not whole is not left behind.
+/// Compares, and writes the differences if `args` name a file. An incomplete file is removed.
 pub async fn run(args: &CompareArgs, output: Output) -> Result {
     match (task(&args.old), task(&args.new)) {
         (Some(old), Some(new)) => return of_runs(args, old, new, output).await,

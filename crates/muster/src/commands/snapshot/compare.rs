@@ -1,4 +1,4 @@
-//! `muster snapshot compare`: what differs between two snapshots, as counts and as a file of rows.
+//! `muster snapshot compare`: the differences between two snapshots, as counts and as a file of rows.
 
 use crate::data_dir::DataDir;
 use crate::failure::Result;

@@ -1,5 +1,4 @@
-//! `muster source link` and `muster source links`: links from accounts to identities that people make, from a file and
-//! to one.
+//! `muster source link` and `muster source links`: read manual links from a file, and write them to one.
 
 use crate::data_dir::DataDir;
 use crate::failure::{Context, Failure, Result};
@@ -11,13 +10,13 @@ use muster_runs::{read_links, written_links};
 use std::io::Write;
 use std::path::Path;
 
-/// Imports the links of `file`; refused rows keep no other row out.
+/// Imports the links of `file`. Refused rows do not prevent the others.
 pub async fn import(file: &Path, data: &DataDir, output: Output) -> Result {
     let bytes = std::fs::read(file).context(|| format!("{} cannot be read", file.display()))?;
     let sources = data.store.sources(&data.tenant).await?;
     let mut links = read_links(&bytes, &sources)
         .map_err(|reason| Failure::new(format!("{}: {reason}", file.display())))?;
-    // Before the first snapshot nobody knows who is there.
+    // Before the first snapshot, no identities are known.
     if let Some(newest) = data.store.newest(&data.tenant).await? {
         links.refuse_by(&data.engine()?, newest).await?;
     }
