@@ -4,10 +4,10 @@
 //! others are measured nevertheless. What is measured is kept below the target folder, so that one row can be measured again
 //! and the page still has the others.
 
+mod benchmark;
 mod data;
 mod entry;
 mod files;
-mod ground;
 mod growth;
 mod load;
 mod page;
@@ -60,8 +60,8 @@ const IDENTITIES: u64 = 1_000_000;
 const DOCUMENT: &str = "docs/performance.md";
 
 /// Every row, in the order of the page.
-fn rows() -> Vec<&'static ground::Row> {
-    let groups: [&[ground::Row]; 8] = [
+fn rows() -> Vec<&'static benchmark::Row> {
+    let groups: [&[benchmark::Row]; 8] = [
         &refresh::ROWS,
         &reports::ROWS,
         &files::ROWS,
@@ -84,24 +84,25 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
     if let Some(unknown) = options.only.iter().find(|name| all.iter().all(|row| row.name != **name)) {
         return Err(Failure::new(format!("there is no row {unknown}: --list shows them")));
     }
-    let is_wanted = |row: &ground::Row| match options.only.as_slice() {
+    let is_wanted = |row: &benchmark::Row| match options.only.as_slice() {
         [] => !row.is_extra || options.growth,
         only => only.iter().any(|name| name == row.name),
     };
-    let numbers = ground::Numbers {
+    let numbers = benchmark::Numbers {
         identities: options.identities,
         runs: options.runs,
         starts: options.starts,
         cancels: options.cancels,
         pdf_rows: options.pdf_rows,
     };
-    let ground = ground::Ground::new(workspace, workspace.binary(options.binary.as_deref())?, numbers);
+    let benchmark =
+        benchmark::Benchmark::new(workspace, workspace.binary(options.binary.as_deref())?, numbers);
     let mut kept =
         page::Kept::read(workspace.cache()?.join(format!("bench-{}-results.json", options.identities)))?;
     let mut succeeded = true;
     for row in all.iter().copied().filter(|row| is_wanted(row)) {
         println!("{}: {}", row.name, row.what);
-        let entries = match (row.measure)(&ground, row) {
+        let entries = match (row.measure)(&benchmark, row) {
             Ok(entries) if entries.is_empty() => vec![entry::Entry::failed("nothing was measured")],
             Ok(entries) => entries,
             Err(failure) => vec![entry::Entry::failed(failure.to_string())],
@@ -109,7 +110,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
         entries.iter().for_each(print);
         succeeded &= row.name == load::LIMITS_ROW || entries.iter().all(|entry| entry.failed.is_none());
         kept.put(row.name, &entries)?;
-        write(workspace, &ground, &mut kept, &all)?;
+        write(workspace, &benchmark, &mut kept, &all)?;
     }
     Ok(succeeded)
 }
@@ -117,18 +118,18 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
 /// Writes the page with all that is kept.
 fn write(
     workspace: &Workspace,
-    ground: &ground::Ground<'_>,
+    benchmark: &benchmark::Benchmark<'_>,
     kept: &mut page::Kept,
-    all: &[&ground::Row],
+    all: &[&benchmark::Row],
 ) -> Result<()> {
-    let identities = ground.numbers.identities;
+    let identities = benchmark.numbers.identities;
     let (file, flags) = if identities == IDENTITIES {
         (workspace.root.join(DOCUMENT), String::new())
     } else {
         let file = workspace.cache()?.join(format!("bench-{identities}-performance.md"));
         (file, format!(" --identities {identities}"))
     };
-    if let Some(data) = ground.data_if_made() {
+    if let Some(data) = benchmark.data_if_made() {
         kept.put_organisation(&format!(
             "Organisation: {} people, {} accounts, {} access items.",
             page::grouped(data.facts["live"]["identities"].as_u64().unwrap_or(0)),

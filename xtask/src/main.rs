@@ -52,7 +52,7 @@ enum Task {
     Hostile(hostile::Options),
     /// Fuzz everything that hostile input reaches, with coverage as the guide
     Fuzz(fuzz::Options),
-    /// Time and memory on a large organisation, beside other programs that do the same
+    /// Time and memory on a large organisation, compared with other programs that do the same
     Bench(bench::Options),
 }
 

@@ -30,13 +30,13 @@ fn cluster() -> Cluster {
     cluster
 }
 
-/// Relays of one store.
-struct House {
+/// An installation whose relays pass on the events of one store.
+struct Installation {
     store: Arc<MemoryStore>,
     clock: Arc<TestClock>,
 }
 
-impl House {
+impl Installation {
     fn new() -> Self {
         Self { store: Arc::default(), clock: Arc::default() }
     }
@@ -183,9 +183,9 @@ fn the_relay_passes_over_a_gap_only_where_the_trail_was_resealed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_download_arrives_as_the_published_document() {
-    let (house, cluster) = (House::new(), cluster());
-    house.record([1], "acme").await;
-    house.drain(&cluster, "one").await;
+    let (installation, cluster) = (Installation::new(), cluster());
+    installation.record([1], "acme").await;
+    installation.drain(&cluster, "one").await;
     let seen = consume(&cluster);
     assert_eq!(seen.len(), 1);
     assert_eq!((seen[0].key.as_str(), seen[0].id()), ("acme", "acme-1"));
@@ -207,16 +207,16 @@ async fn a_download_arrives_as_the_published_document() {
 /// As the specification has the headers for HTTP: a trace id that goes on, a span of ours, and the state as it was brought.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_trace_arrives_in_the_headers() {
-    let (house, cluster) = (House::new(), cluster());
+    let (installation, cluster) = (Installation::new(), cluster());
     for (id, trace) in [
         ("brought", build::trace(Some("rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"))),
         ("begun", Trace::begin("00112233445566778899aabbccddeeff")),
     ] {
         let mut event = build::audit_event(id, build::start_of_time());
         event.caller.trace = Some(trace);
-        house.store.record(&event).await.unwrap();
+        installation.store.record(&event).await.unwrap();
     }
-    house.drain(&cluster, "one").await;
+    installation.drain(&cluster, "one").await;
     let headers: Vec<_> = consume(&cluster).into_iter().map(|message| message.headers).collect();
     let expected = |headers: &[(&str, &str)]| -> Vec<(String, String)> {
         headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -239,9 +239,9 @@ async fn a_trace_arrives_in_the_headers() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn refused_requests_lose_nothing() {
-    let (house, cluster) = (House::new(), cluster());
-    house.record(1..=450, "acme").await;
-    house.record(1..=250, "globex").await;
+    let (installation, cluster) = (Installation::new(), cluster());
+    installation.record(1..=450, "acme").await;
+    installation.record(1..=250, "globex").await;
     use RDKafkaRespErr as E;
     cluster.request_errors(
         RDKafkaApiKey::Produce,
@@ -253,7 +253,7 @@ async fn refused_requests_lose_nothing() {
             E::RD_KAFKA_RESP_ERR__TRANSPORT,
         ],
     );
-    house.drain(&cluster, "one").await;
+    installation.drain(&cluster, "one").await;
     let seen = consume(&cluster);
     assert_eq!(ids(&seen, "acme"), expected("acme", 1..=450), "in their order");
     assert_eq!(ids(&seen, "globex"), expected("globex", 1..=250));
@@ -262,22 +262,23 @@ async fn refused_requests_lose_nothing() {
 /// A refusal because of a missing right ends the delivery at once; the event is not given up.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_people_can_mend_is_waited_for() {
-    let (house, cluster) = (House::new(), cluster());
-    house.record(1..=3, "acme").await;
+    let (installation, cluster) = (Installation::new(), cluster());
+    installation.record(1..=3, "acme").await;
     let refusals = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; 2];
     cluster.request_errors(RDKafkaApiKey::Produce, &refusals);
-    house.drain(&cluster, "one").await;
-    assert!(house.store.parked(&build::tenant()).await.unwrap().is_empty());
+    installation.drain(&cluster, "one").await;
+    assert!(installation.store.parked(&build::tenant()).await.unwrap().is_empty());
     assert_eq!(ids(&consume(&cluster), "acme"), expected("acme", 1..=3));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_says_what_is_wrong_with_the_broker() {
-    let house = House::new();
-    house.record([1], "acme").await;
+    let installation = Installation::new();
+    installation.record([1], "acme").await;
     let nobody = ReservedPort::new();
-    let relay = house.relay_to(format!("127.0.0.1:{}", nobody.number()), "one", Duration::from_secs(2));
-    let events = house.store.events(&build::tenant(), 0, 10).await.unwrap();
+    let relay =
+        installation.relay_to(format!("127.0.0.1:{}", nobody.number()), "one", Duration::from_secs(2));
+    let events = installation.store.events(&build::tenant(), 0, 10).await.unwrap();
     let outcomes = relay.producer.send(&build::tenant(), &events, &CancellationToken::new()).await;
     let DeliveryOutcome::NotNow(reason) = &outcomes[0] else { panic!("{outcomes:?}") };
     assert!(reason.contains("the last error of a broker") && reason.contains("refused"), "{reason}");
@@ -285,28 +286,28 @@ async fn what_waits_says_what_is_wrong_with_the_broker() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_event_that_is_too_large_is_parked_and_the_next_goes_on() {
-    let (house, cluster) = (House::new(), cluster());
-    house.record([1], "acme").await;
+    let (installation, cluster) = (Installation::new(), cluster());
+    installation.record([1], "acme").await;
     let large =
         AuditEvent { details: "x".repeat(2_000_000), ..build::audit_event("large", build::start_of_time()) };
-    house.store.record(&large).await.unwrap();
-    house.record([3], "acme").await;
-    house.drain(&cluster, "one").await;
+    installation.store.record(&large).await.unwrap();
+    installation.record([3], "acme").await;
+    installation.drain(&cluster, "one").await;
     assert_eq!(ids(&consume(&cluster), "acme"), expected("acme", [1, 3]));
-    let parked = house.store.parked(&build::tenant()).await.unwrap();
+    let parked = installation.store.parked(&build::tenant()).await.unwrap();
     assert_eq!((parked.len(), parked[0].sequence, parked[0].id.as_str()), (1, 2, "large"));
     assert!(parked[0].reason.contains("too large"), "{}", parked[0].reason);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn another_relay_waits_until_the_lead_is_free() {
-    let (house, cluster) = (House::new(), cluster());
-    house.record(1..=3, "acme").await;
+    let (installation, cluster) = (Installation::new(), cluster());
+    installation.record(1..=3, "acme").await;
     let two = WorkerId::new("two");
-    assert!(house.store.lead(&two, house.clock.now(), Duration::from_secs(60)).await.unwrap());
-    let mut one = house.relay(&cluster, "one");
+    assert!(installation.store.lead(&two, installation.clock.now(), Duration::from_secs(60)).await.unwrap());
+    let mut one = installation.relay(&cluster, "one");
     assert_eq!(one.look(&CancellationToken::new()).await.unwrap(), Look::Idle);
-    house.clock.advance(TimeDelta::seconds(60));
+    installation.clock.advance(TimeDelta::seconds(60));
     assert_eq!(one.look(&CancellationToken::new()).await.unwrap(), Look::Busy);
     assert_eq!(ids(&consume(&cluster), "acme"), expected("acme", 1..=3));
 }

@@ -9,8 +9,6 @@ mod declared;
 pub mod digests;
 mod error;
 mod functions;
-#[cfg(test)]
-mod generated_docs;
 pub mod memory;
 mod order;
 mod parquet_file;

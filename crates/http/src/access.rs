@@ -1,7 +1,7 @@
-//! Who calls and whether they may: the first thing that happens on every route that is not open.
+//! Who calls, and whether the caller has the right. This is checked first on every route that is not open.
 //!
-//! Order: token (401), rate limit (429), right (403). A handler states its right in its signature:
-//! `Allowed<Start>` can only be made here.
+//! Order: token (401), rate limit (429), right (403). A handler states its right in its signature; only this module
+//! makes an `Allowed<Start>`.
 
 use crate::access_tokens::{TOKEN_BYTES_MAX, TokenRefusal, TokenRefused};
 use crate::api_version::ApiVersion;

@@ -1,7 +1,7 @@
 //! Access tokens of our own: JWTs signed with Ed25519.
 //!
-//! The algorithm is pinned, the time comes from the caller, and a refused token says no more than
-//! that it has expired or is not valid.
+//! The algorithm is fixed, and the time comes from the caller. A refusal says only that the token has expired or is not
+//! valid.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use jsonwebtoken::jwk::Jwk;
@@ -32,12 +32,12 @@ pub enum TokenRefused {
     Invalid,
 }
 
-/// A refused token: what its bearer is told, and what the log says.
+/// A refused token: the reason for its bearer, and the one for the log.
 #[derive(Debug)]
 pub(crate) struct TokenRefusal {
     /// For the bearer.
     pub(crate) told: TokenRefused,
-    /// For the log; quotes nothing of the token.
+    /// For the log. It quotes no part of the token.
     pub(crate) reason: &'static str,
 }
 
@@ -53,7 +53,7 @@ impl fmt::Display for TokenRefusal {
     }
 }
 
-/// No token is larger than this, in bytes; a larger one is refused unread.
+/// Largest token, in bytes. A larger one is refused unread.
 pub(crate) const TOKEN_BYTES_MAX: usize = 16 * 1024;
 
 /// Claims of an access token.
@@ -83,7 +83,7 @@ pub type TokenSeed = [u8; 32];
 pub struct TokenKeys {
     /// Signs, and checks.
     pub current: TokenSeed,
-    /// The one before it, which only checks, and until when.
+    /// The previous key, which only checks, and the time until which it does.
     pub previous: Option<(TokenSeed, DateTime<Utc>)>,
 }
 
@@ -93,8 +93,7 @@ pub trait KeyRing: Send + Sync {
     ///
     /// Asked before every signature and for every token, so it must be quick when nothing has changed.
     ///
-    /// # Errors
-    /// When they cannot be read; the issuer then goes on with those it has.
+    /// # Errors When they cannot be read; the issuer then keeps the keys that it has.
     fn changed_keys(&self) -> Result<Option<TokenKeys>>;
 }
 
@@ -141,7 +140,7 @@ impl TokenIssuer {
         Self::of(&TokenKeys { current: *seed, previous: None }, None)
     }
 
-    /// An issuer that takes its keys from `ring`.
+    /// An issuer that gets its keys from `ring`.
     ///
     /// # Errors
     /// When they cannot be read, or the cryptographic library refuses them.
@@ -159,7 +158,7 @@ impl TokenIssuer {
         Ok(Self { keys: Arc::new(RwLock::new(Keys::of(keys)?)), ring, validation })
     }
 
-    /// Takes over keys that were exchanged.
+    /// Loads keys that were exchanged.
     fn load_changed_keys(&self) {
         let Some(ring) = &self.ring else { return };
         match ring.changed_keys().and_then(|keys| keys.as_ref().map(Keys::of).transpose()) {
@@ -172,11 +171,11 @@ impl TokenIssuer {
     }
 
     fn keys(&self) -> RwLockReadGuard<'_, Keys> {
-        // They are only exchanged as a whole.
+        // They are only replaced as a whole, so a panic cannot leave them half changed.
         self.keys.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A token for `caller` that holds from `now` for `lifetime`, whole seconds.
+    /// A token for `caller`, valid from `now` for `lifetime` in whole seconds.
     ///
     /// # Errors
     /// `Internal` when signing fails.
@@ -210,7 +209,7 @@ impl TokenIssuer {
     /// # Errors
     /// [`TokenRefused`]; `Expired` only for a token that is otherwise valid.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Caller, TokenRefused> {
-        // Another process may have signed with a key that is newer than ours, or ours may be withdrawn.
+        // Another process may have signed with a newer key, or our key may have been withdrawn.
         self.load_changed_keys();
         let claims = self.claims(token, now).ok_or(TokenRefused::Invalid)?;
         if claims.exp <= now.timestamp() {

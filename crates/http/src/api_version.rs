@@ -1,6 +1,6 @@
 //! Versions of the published API, and the paths under which each is served.
 
-/// A version of the published API: what the rate limit counts apart.
+/// A version of the published API. The rate limit counts each version separately.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum ApiVersion {
     /// `/v3/...`.
@@ -18,7 +18,7 @@ pub enum ApiVersion {
 }
 
 impl ApiVersion {
-    /// What the ids of its operations end with: ids are unique in an OpenAPI document, so each version has its own.
+    /// The end of the ids of its operations. Ids are unique in an OpenAPI document, so each version has its own.
     pub(crate) fn operation_suffix(self) -> &'static str {
         match self {
             Self::V3 => "V3",

@@ -1,6 +1,6 @@
 //! Client secrets: 256 random bits each, kept as HMAC-SHA-256 under the service's key.
 //!
-//! A password hash that is slow on purpose would add nothing: there is no dictionary of such secrets.
+//! A slow password hash would add nothing, because such secrets are in no dictionary.
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
@@ -21,13 +21,13 @@ impl SecretKey {
         mac
     }
 
-    /// Whether `kept` is the HMAC of `secret`, in a time that does not depend on where they differ.
+    /// Whether `kept` is the HMAC of `secret`. The time does not depend on where they differ.
     pub(crate) fn matches(&self, secret: &str, kept: &[u8; 32]) -> bool {
         self.mac(secret).verify_slice(kept).is_ok()
     }
 }
 
-/// What is kept of a client secret: its HMAC-SHA-256 under `key`.
+/// What the store keeps of a client secret: its HMAC-SHA-256 under `key`.
 pub fn hmac_secret(key: &SecretKey, secret: &str) -> [u8; 32] {
     key.mac(secret).finalize().into_bytes().into()
 }

@@ -1,7 +1,7 @@
 //! The connection loop: accepts, bounds, times out and ends connections.
 //!
-//! Why not `axum::serve`: it has no time-out for a request's head or for an answer that is not taken, so that
-//! anybody could hold a connection with one byte a minute, and no bound on connections.
+//! Why not `axum::serve`: it has no time-out for the head of a request or for an answer that the client does not read,
+//! so anybody could hold a connection with one byte a minute. It also has no bound on connections.
 //!
 //! Invariants: every connection is owned by [`serve`]; when it returns none is left.
 
@@ -33,48 +33,49 @@ use tokio_util::sync::CancellationToken;
 /// Limits of the loop.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// A request's head must have arrived within this time from its first byte; the first one of a connection, from
+    /// A request's head must arrive within this time from its first byte; for the first request of a connection, from
     /// the connection's start.
     pub header_timeout: Duration,
-    /// An idle connection is kept for this time, and answers say so.
+    /// How long an idle connection is kept. Answers say so.
     pub idle_timeout: Duration,
-    /// Each 32 KiB of an answer must have been taken within this time.
+    /// The client must take each 32 KiB of an answer within this time.
     pub write_timeout: Duration,
     /// Connections at a time; further ones wait in the system's queue.
     pub connections_max: usize,
-    /// How long a stop waits for answers that are on their way.
+    /// How long a stop waits for answers that are being sent.
     pub grace: Duration,
 }
 
-/// How connections are spoken on.
+/// The protocol of connections.
 #[derive(Clone)]
 pub enum Transport {
-    /// HTTP as it is.
+    /// HTTP without TLS.
     Plain,
-    /// HTTP within TLS.
+    /// HTTP over TLS.
     Tls(TlsAcceptor),
 }
 
-/// A request's head is no longer than this, in bytes; it is also what a connection buffers at most.
+/// Longest head of a request, in bytes. This is also the most that a connection buffers.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 
-/// Wait after an accept that failed: the cause (no file descriptors) does not pass at once.
+/// Pause after a failed accept, because its cause (no free file descriptor) rarely ends at once.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// An idle connection is kept for this much longer than is said, for requests that were sent in time.
+/// An idle connection is kept longer than answers say by this time, for requests that were sent in time.
 const IDLE_LEEWAY: Duration = Duration::from_secs(2);
 
-/// What the system keeps of an answer for one connection, in bytes, as it is asked for: Linux takes twice as much for its
-/// own bookkeeping. Without it this grows to 4 MiB, and a client may read for minutes before anything shows here.
+/// Size of the system's send buffer for one connection, in bytes, as requested: Linux doubles it for its own
+/// bookkeeping. Without this limit, the buffer grows to 4 MiB, and a client may read from it for minutes before the
+/// service sees any progress.
 const SEND_BUFFER_BYTES: u32 = 64 * 1024;
 
 /// Connections that wait to be accepted.
 const BACKLOG_MAX: u32 = 1024;
 
-/// Listens on `address`; the connections keep little of an answer, so that it shows how fast a client takes it.
+/// Listens on `address`. The connections buffer little of an answer, so that the service sees how fast a client takes
+/// it.
 ///
-/// # Errors
-/// When the address cannot be had.
+/// # Errors When the address cannot be used.
 pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
@@ -84,7 +85,7 @@ pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG_MAX)
 }
 
-/// Serves `router` on `listener` until `stop`, then lets answers on their way end within the grace.
+/// Serves `router` on `listener` until `stop`. After that, answers that are being sent may end within the grace.
 pub async fn serve(
     listener: TcpListener,
     transport: Transport,
@@ -127,7 +128,7 @@ pub async fn serve(
     }
 }
 
-/// The router, with the idle time said in the answers after which a connection stays.
+/// The router, with the idle time in each answer after which the connection stays open.
 fn with_idle_time_said(router: Router, idle: Duration) -> Router {
     const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
     let said = HeaderValue::from_str(&format!("timeout={}", idle.as_secs()));
@@ -158,14 +159,14 @@ async fn accepted(
     limits: &Limits,
     stop: CancellationToken,
 ) {
-    // Answers are small and wanted at once.
+    // Most answers are small, and clients wait for them.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection could not be set up");
         return;
     }
     match transport {
         Transport::Plain => one(stream, router, limits, stop).await,
-        // A handshake that does not come is a head that does not come.
+        // The time limit of a head applies to the handshake, too.
         Transport::Tls(acceptor) => {
             match tokio::time::timeout(limits.header_timeout, acceptor.accept(stream)).await {
                 Ok(Ok(stream)) => one(stream, router, limits, stop).await,
@@ -186,7 +187,7 @@ async fn one(
     let idle = limits.idle_timeout.saturating_add(IDLE_LEEWAY);
     let connection = http1::Builder::new()
         .timer(HeadTimer::new(begun.clone(), idle, limits.header_timeout))
-        // Only that there is one: the timer says how long.
+        // This only enables the limit; the timer decides how long it is.
         .header_read_timeout(idle)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(
@@ -202,7 +203,7 @@ async fn one(
         }
     };
     if let Err(error) = ended {
-        // Clients go away; that is their right.
+        // Clients may disconnect at any time.
         tracing::debug!(%error, "a connection ended early");
     }
 }

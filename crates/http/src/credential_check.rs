@@ -1,6 +1,6 @@
 //! Whether the credential that a token was issued to is still valid.
 //!
-//! Why remembered: a token is checked on every request, and the store need not be asked each time.
+//! Why the answer is remembered: every request has a token, and the store need not be asked each time.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::ids::ClientId;

@@ -1,15 +1,15 @@
 //! Access tokens of external issuers: JWTs that an identity provider signed, checked with its published keys.
 //!
-//! Why here: a token is read before anything else of a request, and the same routes take our own tokens and
-//! these. How keys are fetched is not decided here: that is a [`KeySource`], which the binary wires.
+//! Why here: a token is read before anything else of a request, and the same routes accept our own tokens and these.
+//! How keys are fetched is decided by a [`KeySource`], which the binary provides.
 //!
 //! Invariants:
-//! - an issuer's algorithms are pinned by its settings, and none of them is symmetric: the token's own word
-//!   on its algorithm can only be refused, never followed;
-//! - a key is chosen from the issuer's own set by the token's `kid` and must fit the algorithm; keys and
-//!   addresses that a token brings along (`jwk`, `jku`, `x5c`, `x5u`) are never looked at;
-//! - no claim but `iss`, which only chooses the issuer, is believed before the signature holds;
-//! - a caller is told that a token has expired or is not valid; which check failed goes to the log.
+//! - an issuer's settings fix its algorithms, and none of them is symmetric: a token that names another algorithm is
+//!   refused;
+//! - a key is chosen from the issuer's own set by the token's `kid` and must fit the algorithm; keys and addresses in a
+//!   token (`jwk`, `jku`, `x5c`, `x5u`) are ignored;
+//! - before the signature is verified, no claim is used but `iss`, which only chooses the issuer;
+//! - a caller learns that a token has expired or is not valid; the log has the check that failed.
 
 mod algorithm;
 mod claims;
@@ -37,7 +37,7 @@ pub struct ExternalIssuer {
     pub name: String,
     /// `iss` of its tokens, compared byte for byte.
     pub issuer: String,
-    /// Audiences that mean this service; a token must name one of them.
+    /// Audiences of this service; a token must name one of them.
     pub audiences: Vec<String>,
     /// The algorithms that it signs with.
     pub algorithms: Vec<SignatureAlgorithm>,
@@ -108,7 +108,7 @@ impl ExternalIssuers {
         Ok(Self(made))
     }
 
-    /// The issuer that `token` names, if it is one of these. Nothing of the token is believed yet.
+    /// The issuer that `token` names, if it is one of these. The token is not verified yet.
     pub(crate) fn issuer_of(&self, token: &str) -> Option<&Issuer> {
         if self.0.is_empty() {
             return None;
@@ -126,8 +126,7 @@ impl Issuer {
 
     /// The caller that `token` identifies.
     ///
-    /// # Errors
-    /// [`TokenRefusal`]; `Expired` only for a token that is otherwise this issuer's, for us.
+    /// # Errors [`TokenRefusal`]; `Expired` only for a token of this issuer that is otherwise valid here.
     pub(crate) async fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Caller, TokenRefusal> {
         let compact = Compact::read(token)?;
         let algorithm = SignatureAlgorithm::named(&compact.head.alg)
@@ -187,7 +186,7 @@ fn seconds(delta: TimeDelta) -> f64 {
     delta.as_seconds_f64()
 }
 
-/// A time claim in seconds since the epoch, fractions permitted: absent, or there and not a number, or one.
+/// A time claim in seconds since the epoch, with fractions allowed: absent, not a number, or a number.
 fn time(claims: &Map<String, Value>, name: &str) -> Option<Option<f64>> {
     claims.get(name).map(|value| value.as_f64().filter(|seconds| seconds.is_finite()))
 }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub(crate) struct Failure {
     status: StatusCode,
-    /// What exactly was wrong; for the caller only, since it may quote the request.
+    /// What exactly was wrong. Only for the caller, because it may quote the request.
     cause: String,
     headers: Vec<(HeaderName, HeaderValue)>,
     /// What the log should have.
@@ -28,7 +28,7 @@ pub(crate) struct Failure {
 /// What the log has of a refusal.
 #[derive(Debug, Clone)]
 enum Logged {
-    /// There was too much to do, or the service drains: nothing is wrong.
+    /// There was too much to do, or the service is stopping. Nothing is wrong.
     Refused,
     /// Something failed; what only the log should have.
     Failed(Arc<dyn StdError + Send + Sync>),
@@ -60,7 +60,7 @@ impl Failure {
         Error::internal(what, source).into()
     }
 
-    /// What was wrong, where the caller lacked a right.
+    /// What was wrong, if the caller lacked a right.
     pub(crate) fn forbidden_reason(&self) -> Option<&str> {
         (self.status == StatusCode::FORBIDDEN).then_some(&self.cause)
     }
@@ -181,7 +181,7 @@ pub(crate) fn render(mut response: Response, tracking_id: &str) -> Response {
             json(status, &RateLimited { message: " Rate Limit Exceeded ".into() })
         }
         _ => {
-            // Of a fault of the service the caller gets the tracking id and nothing else.
+            // For a fault of the service, the caller gets only the tracking id.
             let hidden = status == StatusCode::INTERNAL_SERVER_ERROR || failure.cause.is_empty();
             let dto = ErrorResponseDto {
                 detail_code: Some(code),

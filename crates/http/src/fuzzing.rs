@@ -1,10 +1,10 @@
 //! What holds for every request, however hostile. Fuzzing calls these functions, and tests with kept inputs.
 //!
-//! Why in here: they ask functions that nobody outside of the crate may call. They are only there in tests and under
-//! `cfg(fuzzing)`, which `cargo fuzz` sets, so the crate shows nothing more for their sake.
+//! Why here: they call functions that are private to the crate. They exist only in tests and under `cfg(fuzzing)`,
+//! which `cargo fuzz` sets, so they make nothing more public.
 //!
-//! Expectations are worked out in another way than the code's: from the JSON as a generic reader gives it, by writing
-//! what was read and reading it again, or from the few tokens that were really issued.
+//! Expectations do not come from the code under test. They come from a generic JSON reader, from writing what was read
+//! and reading it again, or from the few tokens that were issued.
 
 mod arguments;
 mod download;
@@ -20,7 +20,7 @@ pub use tokens::own_token;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-/// No text that tells a caller what was wrong is longer, in bytes.
+/// Longest reason for a caller, in bytes.
 const REASON_BYTES_MAX: usize = 1024;
 
 /// The time at which everything happens.

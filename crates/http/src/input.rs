@@ -13,7 +13,7 @@ use muster_reports::arguments::{RawArguments, RawValue};
 use muster_reports::error::shown;
 use serde_json::Value;
 
-/// What a handler takes besides the caller, read after the right has been checked.
+/// What a handler takes in addition to the caller. It is read after the right has been checked.
 pub(crate) trait Input: Sized + Send {
     /// Reads the request.
     fn read(state: &AppState, parts: Parts, body: Body)
@@ -99,7 +99,7 @@ pub(crate) async fn body_bytes(
         .map(<[u8]>::trim_ascii)
         .any(|coding| !coding.is_empty() && !coding.eq_ignore_ascii_case(b"identity"));
     if coded && !axum::body::HttpBody::is_end_stream(&body) {
-        // RFC 9110, section 12.5.3: the answer says which codings would have been taken.
+        // RFC 9110, section 12.5.3: the answer says which codings are accepted.
         return Err(Failure::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "the body is compressed (Content-Encoding): expected an uncompressed body",
@@ -144,7 +144,7 @@ pub(crate) async fn json_object(
         ));
     }
     let bytes = body_bytes(state, &parts.headers, body, state.settings().body_bytes_max).await?;
-    // Some clients write a byte order mark, which JSON has not (RFC 8259, section 8.1) and a reader may pass over.
+    // Some clients write a byte order mark. JSON has none, but a reader may ignore it (RFC 8259, section 8.1).
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&bytes);
     if bytes.trim_ascii().is_empty() {
         return Ok(None);

@@ -1,18 +1,17 @@
 //! The HTTP API of the service: routes, tokens, rate limit, bodies and errors.
 //!
-//! [`router`] takes an [`AppState`] and gives an [`axum::Router`]; the `muster` binary serves it.
-//! What happens is decided in `muster-reports`; here requests are read, the use case is called, and
-//! its answer becomes the published JSON of `muster-wire`.
+//! [`router`] takes an [`AppState`] and gives an [`axum::Router`]; the `muster` binary serves it. `muster-reports`
+//! decides what happens. This crate reads requests, calls the use case, and turns its answer into the published JSON of
+//! `muster-wire`.
 //!
 //! Invariants:
-//! - Every route but the open ones (`route.rs` lists them) is registered with a handler whose first
-//!   parameter is [`access::Allowed`]: nothing of the request but its head is read before the
-//!   token, the rate limit and the right have been checked.
-//! - A refusal is a [`failure::Failure`] and becomes a body in one place, with the tracking id that the
-//!   log has too.
+//! - Every route but the open ones (`route.rs` lists them) is registered with a handler whose first parameter is
+//!   [`access::Allowed`]: only the head of the request is read before the token, the rate limit and the right have been
+//!   checked.
+//! - A refusal is a [`failure::Failure`]. One place turns it into a body, with the tracking id that the log also has.
 //! - No token, secret, query string or cause of a refusal (it may quote the request) is logged.
 //! - A file's body never ends cleanly when it is incomplete.
-//! - No clock and no randomness but those of the state; no settings but those of the state.
+//! - Clock, randomness and settings come only from the state.
 
 mod access;
 mod access_tokens;

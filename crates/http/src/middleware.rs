@@ -19,17 +19,16 @@ use tower::ServiceExt;
 use tracing::Instrument;
 use tracing::field::Empty;
 
-/// No address, query included, is longer than this, in bytes.
+/// Longest address of a request, including its query, in bytes.
 const ADDRESS_BYTES_MAX: usize = 8 * 1024;
 
-/// Names and values of a request's headers together are no longer than this, in bytes: a token of the largest
-/// size and as much again.
+/// Most bytes of the names and values of a request's headers together: the largest token and as much again.
 const HEADERS_BYTES_MAX: usize = 32 * 1024;
 
 /// Answers one request through `routes`.
 ///
-/// The span has the route's pattern and never the path or the query, which the client chose; of a trace only its id, which
-/// is hex digits whoever chose it.
+/// The span has the route's pattern and never the path or the query, which the client chose. Of a trace it has only the
+/// id, which always consists of hex digits.
 pub(crate) async fn answer(state: AppState, routes: Router, mut request: Request) -> Response {
     let begun = Instant::now();
     let tracking_id = state.inner().wiring.ids.fresh();
@@ -82,11 +81,11 @@ fn oversized(request: &Request) -> Option<Failure> {
     None
 }
 
-/// The refusal of a request that does not name one host (RFC 9112, section 3.2): a proxy in front may have
-/// decided by another one.
+/// The refusal of a request that does not name exactly one host (RFC 9112, section 3.2): a proxy may have decided by
+/// another one.
 fn without_one_host(request: &Request) -> Option<Failure> {
     let hosts = request.headers().get_all(HOST).iter().count();
-    // Before HTTP/1.1 there was none, and HTTP/2 has it in the address.
+    // HTTP before 1.1 has no host, and HTTP/2 has it in the address.
     let expected = usize::from(request.version() == Version::HTTP_11);
     (hosts > 1 || hosts < expected)
         .then(|| Failure::invalid(format!("the request has {hosts} Host headers: expected one")))

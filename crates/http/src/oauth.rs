@@ -82,7 +82,7 @@ pub(crate) async fn create_token(
     Ok(uncached(json(StatusCode::OK, &answer)))
 }
 
-/// No client id is longer than this, in bytes.
+/// Longest client id, in bytes.
 const CLIENT_ID_BYTES_MAX: usize = 256;
 
 /// The caller with this client id and secret, and how long its tokens are valid. An unknown client causes the same
@@ -91,7 +91,7 @@ async fn authenticate(
     state: &AppState,
     request: &TokenRequest,
 ) -> Result<(Caller, TimeDelta), TokenRequestRefused> {
-    // What is counted below must be small, and no client is called like that.
+    // The id is counted below, so it must be short. No client has a longer one.
     if request.client_id.len() > CLIENT_ID_BYTES_MAX {
         return Err(TokenRequestRefused::client());
     }
@@ -144,7 +144,7 @@ pub(crate) fn granted(held: &[Scope], asked: Option<&str>) -> Result<Vec<Scope>,
         }
     }
     if scopes.is_empty() {
-        // RFC 6749 permits no quotes in a description, and not every character that a scope may have here.
+        // RFC 6749 does not permit quotes in a description, nor every character that a scope may have here.
         let known = Scope::ALL.map(Scope::as_str).join(", ");
         return Err(refuse(format!(
             "scope names no known scope: expected one or more of {known}, {DEFAULT_SCOPE}"

@@ -27,7 +27,7 @@ use utoipa::{Modify, OpenApi};
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "http://127.0.0.1:8080", description = "A service with its default settings, on this machine.")),
-    // What answers of the operations name only through `IntoResponses` or as a parameter.
+    // Schemas that operations name only through `IntoResponses` or as a parameter.
     components(schemas(Unauthorized, FileFormatParameter)),
     tags(
         (name = "Reports Data Extraction", description = "The four published operations."),
@@ -91,8 +91,8 @@ pub(crate) fn security(operation: Operation) -> Vec<SecurityRequirement> {
     possible.map(|(scheme, scopes)| SecurityRequirement::new(scheme, scopes)).collect()
 }
 
-/// Puts enumerations where they are used and takes their names away: of named ones generators of clients make
-/// constants of one package, where values that two enumerations share would be declared twice.
+/// Replaces references to enumerations by the enumerations. From named ones, client generators make constants of one
+/// package, in which a value of two enumerations would be declared twice.
 fn place_enumerations(document: &mut Document) {
     let components = document.components.get_or_insert_default();
     let mut named = BTreeMap::new();

@@ -1,8 +1,7 @@
 //! An exact sliding window: at most so many admitted requests in any window of that length.
 //!
-//! Refused requests are not counted, so a client that waits as `Retry-After` says gets in. The
-//! number of keys counted at one time is bounded; when it is reached the one that has been quiet for
-//! longest is forgotten.
+//! Refused requests are not counted, so a client that waits as `Retry-After` says gets in. The number of keys counted
+//! at one time is bounded; at the limit, the key without requests for the longest time is forgotten.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::{HashMap, VecDeque};
@@ -52,8 +51,8 @@ impl<K: Clone + Eq + Hash> RateLimiter<K> {
         }
     }
 
-    /// Whether a request admitted at `at` lies in the window that ends now. One from the future does
-    /// not: the clock was set back, and nobody should wait for it to catch up.
+    /// Whether a request that was admitted at `at` is in the window that ends now. A request from the future is not:
+    /// the clock was set back, and nobody should wait for it to catch up.
     fn counts(&self, at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
         at <= now && now - at < self.limit.window
     }

@@ -1,7 +1,7 @@
 //! Refused access in the audit trail, without letting a flood of requests fill it.
 //!
-//! Of one client's refusals of one operation the first in each minute becomes an event; it says how many followed since
-//! the one before. Refusals of those who are not known (401) belong to no tenant and are in the log only.
+//! For each client and operation, the first refusal in a minute becomes an event. The event says how many refusals
+//! there were since the previous event. Refusals of unknown callers (401) belong to no tenant and are only in the log.
 
 use chrono::{DateTime, Utc};
 use muster_reports::audit::AuditOperation;
@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 const REASON_MAX: usize = 1_000;
 const MINUTE_MS: i64 = 60_000;
 
-/// What was refused lately.
+/// Recent refusals.
 pub(crate) struct RefusalEvents {
     clients_max: usize,
     /// The minute of the last event, and refusals since.
@@ -27,7 +27,7 @@ impl RefusalEvents {
         Self { clients_max, seen: Mutex::default() }
     }
 
-    /// How many more refusals an event now would report, besides its own; `None` if there is to be no event.
+    /// How many earlier refusals an event now would report; `None` if there is to be no event.
     fn count(&self, client: &ClientId, operation: Operation, now: DateTime<Utc>) -> Option<u64> {
         let minute = now.timestamp_millis().div_euclid(MINUTE_MS);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
@@ -42,7 +42,7 @@ impl RefusalEvents {
                 Some(std::mem::take(since))
             }
             None => {
-                // What is older than this minute makes room; where all are of this minute, there are events enough.
+                // Entries from before this minute are removed. If all are from this minute, there are enough events.
                 if seen.len() >= self.clients_max {
                     seen.retain(|_, (last, _)| *last == minute);
                 }
@@ -52,8 +52,8 @@ impl RefusalEvents {
         }
     }
 
-    /// Records that `caller` was refused, unless an event of this minute did. That it could not be recorded does not
-    /// change the answer: the caller got nothing.
+    /// Records that `caller` was refused, unless there is an event of this minute already. If this fails, the answer
+    /// does not change, because the caller got nothing.
     pub(crate) async fn note(
         &self,
         reports: &Reports,

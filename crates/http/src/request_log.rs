@@ -1,6 +1,6 @@
-//! The log line of a request, written when its answer has been taken or given up.
+//! The log line of a request, written when its answer has been sent or abandoned.
 //!
-//! Why not when the answer begins: only then are its duration and size known, which for a download are what one asks.
+//! Why not earlier: only at the end are duration and size known, which matter for a download.
 
 use axum::body::Body;
 use axum::http::StatusCode;

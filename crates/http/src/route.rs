@@ -1,11 +1,11 @@
 //! How a route is registered: once, from its handler.
 //!
-//! Path, method and description are what `utoipa::path` says above the handler; the right is what the handler's
-//! signature asks for. Router, OpenAPI document and the list of routes are made from these and from nothing else.
+//! `utoipa::path` above the handler gives path, method and description; the handler's signature gives the right. The
+//! router, the OpenAPI document and the list of routes are made only from these.
 //!
 //! Invariants:
 //! - a handler of [`Routes::needs`] takes an [`Allowed`] first, so a route without a right cannot be registered;
-//! - a route for anybody is in the list [`OPEN`], or the service does not start.
+//! - a route for anybody is in the list [`OPEN`]; otherwise the service does not start.
 
 use crate::access::{Allowed, Right};
 use crate::api_version::ApiVersion;
@@ -26,7 +26,7 @@ use utoipa::IntoResponses;
 use utoipa::openapi::path::Operation as OperationObject;
 use utoipa::openapi::{Components, HttpMethod, OpenApi as Document};
 
-/// Routes for anybody. No other can be opened: this list is the review of them.
+/// Routes for anybody. No other route can be opened without a change to this list.
 const OPEN: [(&str, &str); 4] =
     [("POST", "/oauth/token"), ("GET", "/openapi.json"), ("GET", "/health/live"), ("GET", "/health/ready")];
 
@@ -181,7 +181,7 @@ impl Routes {
         T: 'static,
     {
         let Description { verb, path, mut operation, components } = description;
-        // An empty list says that a route is open; an absent one, that nobody thought of it.
+        // An empty list says that the route is open. An absent one would say nothing.
         operation.security = Some(match access {
             Access::Open => Vec::new(),
             Access::Needs(needed) => security(needed),

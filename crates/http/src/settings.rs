@@ -11,13 +11,14 @@ pub struct Settings {
     pub org: String,
     /// `pod` of token answers.
     pub pod: String,
-    /// How long an access token holds unless its credential says otherwise. Three published clients never renew theirs.
+    /// How long an access token is valid unless its credential says otherwise. Three published clients never renew
+    /// theirs.
     pub token_lifetime: TimeDelta,
-    /// Whether the token endpoint takes a client secret in the query, where it ends in logs.
+    /// Whether the token endpoint accepts a client secret in the query, which is often written to logs.
     pub allow_credentials_in_query: bool,
     /// Requests of one client to one API version.
     pub rate_limit: RateLimit,
-    /// Tokens granted to one client, and refused requests in one client's name, each.
+    /// Tokens granted to one client, and, counted separately, refused requests in one client's name.
     pub token_rate_limit: RateLimit,
     /// Requests of all clients of one tenant together.
     pub tenant_rate_limit: RateLimit,

@@ -54,7 +54,7 @@ pub(crate) struct Inner {
     /// Of all clients of a tenant.
     pub(crate) tenants: RateLimiter<TenantId>,
     pub(crate) tokens: RateLimiter<ClientId>,
-    /// Apart from `tokens`, so that requests in made-up names push no client out.
+    /// Separate from `tokens`, so that requests with invented names do not displace clients.
     pub(crate) token_failures: RateLimiter<ClientId>,
     pub(crate) credential_check: CredentialCheck,
     pub(crate) refusals: RefusalEvents,

@@ -46,7 +46,7 @@ fn message(message: &Message) -> TaskResultDetailsMessagesInner {
     }
 }
 
-/// Absent while the task is live, whatever became of earlier attempts.
+/// Absent while the task is live, whatever the outcome of earlier attempts.
 fn completion_status(state: TaskState) -> Option<CompletionStatus> {
     match state {
         TaskState::Pending | TaskState::Running => None,
@@ -74,7 +74,7 @@ fn progress(task: &Task) -> String {
     }
 }
 
-/// What is searched for, each value a text as the published example has it.
+/// The parameters of a search. Each value is a text, as in the published example.
 fn search_parameters(task: &Task) -> Map<String, Value> {
     let text = |name: &str| task.arguments.text(name).unwrap_or_default().to_owned();
     let list = |name: &str| task.arguments.texts(name).unwrap_or_default().join(",");
@@ -125,7 +125,7 @@ pub(crate) fn task_result_details(task: &Task, settings: &Settings) -> TaskResul
     }
 }
 
-/// The answer of get-report-result; for a live task, only what is known already.
+/// The answer of get-report-result. For a live task it has only what is known already.
 pub(crate) fn report_results(task: &Task) -> ReportResults {
     let rows = |result: &TaskResult| i64::try_from(result.rows).unwrap_or(i64::MAX);
     let formats = |result: &TaskResult| {

@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 /// Mode bits of those who are neither the owner nor in the group.
 const EVERYBODY: u32 = 0o007;
 
-/// TLS with the certificate of this file, those between it and its root, and the key of the other file; both are PEM.
+/// TLS with the certificate chain of one PEM file and the key of the other.
 ///
 /// # Errors
 /// When a file cannot be read, holds no certificate or key, the two do not belong together, or every user can read the key.
@@ -28,7 +28,7 @@ pub fn transport(certificate: &Path, key: &Path) -> Result<Transport> {
     if chain.is_empty() {
         return Err(Error::invalid(format!("{} has no certificate in PEM", certificate.display())));
     }
-    // That a group may read it is usual where a tool renews certificates.
+    // A group may read the key: this is usual if a tool renews certificates.
     if let Ok(metadata) = key.metadata()
         && metadata.permissions().mode() & EVERYBODY != 0
     {
@@ -86,7 +86,7 @@ mod tests {
                 "-addext",
                 "subjectAltName=DNS:localhost,IP:127.0.0.1",
                 "-addext",
-                // As OpenSSL makes it, it would be an authority's, which is no server.
+                // By default OpenSSL makes the certificate of an authority, which no server may have.
                 "basicConstraints=critical,CA:FALSE",
                 "-keyout",
             ])

@@ -1,6 +1,6 @@
 //! Published files whose content this process has compared with their records.
 //!
-//! Why: a part of a file can only be sent once the digest of the whole is known to be right.
+//! Why: a part of a file may be sent only after the digest of the whole file was verified.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,11 +9,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// Published files that are remembered as verified.
 const VERIFIED_MAX: usize = 4_096;
 
-/// Names of published files whose content was found to be that of their records; the oldest are forgotten. A name is
-/// never given to another file.
+/// Names of published files whose content equals their records. The oldest names are forgotten. A name is never given
+/// to another file.
 pub(crate) struct VerifiedFiles {
     names: Mutex<VecDeque<String>>,
-    /// Held while a file is read for its digest alone: many parts of one file are asked for at once.
+    /// Held while a file is read for its digest alone, because clients request many parts of one file at once.
     turn: Arc<Semaphore>,
 }
 
@@ -22,7 +22,7 @@ impl VerifiedFiles {
         Self { names: Mutex::default(), turn: Arc::new(Semaphore::new(1)) }
     }
 
-    /// The turn to look at a file that is not known yet; `None` where it is known.
+    /// The turn to verify a file; `None` if it is verified already.
     pub(crate) async fn turn(&self, name: &str) -> Option<OwnedSemaphorePermit> {
         if self.has(name) {
             return None;

@@ -1,9 +1,9 @@
-//! The service as the commands call it: the operations through the Rust SDK.
+//! The service as the commands call it, through the Rust SDK.
 //!
-//! Why here and thin: commands need a refusal as one line and a file at a place; how requests are made and
-//! repeated is the SDK's concern.
+//! Why: commands need a refusal as one line, and a file at a place. The SDK makes and repeats requests.
 
 use crate::failure::{Context as _, Failure, Result};
+use crate::part_file::PartFile;
 use muster_client::wire::{
     FileFormat, ReportComparison, ReportDescription, ReportResults, TaskResultDetails,
 };
@@ -19,15 +19,15 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::AsyncWrite;
 
-/// First wait between two questions for a result; doubled up to [`WAIT_MOST`].
+/// First wait between two requests for a result. It is doubled up to [`WAIT_MOST`].
 const WAIT_FIRST: Duration = Duration::from_millis(10);
-/// Longest wait between two questions for a result.
+/// Longest wait between two requests for a result.
 const WAIT_MOST: Duration = Duration::from_secs(1);
 
-/// Where a file goes.
+/// Where a file is written.
 #[derive(Debug, Clone, Copy)]
 pub enum Target<'a> {
-    /// To this path; a file that is there is replaced.
+    /// To this path. An existing file is replaced.
     File(&'a Path),
     /// To the working directory, under the name that the service gives it.
     ItsName {
@@ -48,21 +48,14 @@ enum Wanted<'a> {
     Comparison { new: &'a str, keys: &'a [String], file: ComparisonFile },
 }
 
-/// Where a file stands until it is whole.
-pub fn partial(path: &Path) -> PathBuf {
-    let mut partial = path.to_path_buf().into_os_string();
-    partial.push(".part");
-    partial.into()
-}
-
-/// A name from outside that names a file in the working directory and nothing else; `None` where it does not.
+/// The name from outside, if it names a file in the working directory and nothing else.
 fn plain_name(name: &str) -> Option<&str> {
     let safe =
         !name.contains(['/', '\\', ':']) && !name.chars().any(char::is_control) && !name.starts_with('.');
     (safe && !name.trim().is_empty()).then_some(name)
 }
 
-/// Makes sure that nobody's file has this name, and takes it.
+/// Creates an empty file of this name, so that no existing file is replaced.
 fn claim(path: &Path) -> Result {
     let Err(error) = std::fs::File::create_new(path) else { return Ok(()) };
     if error.kind() == std::io::ErrorKind::AlreadyExists {
@@ -83,8 +76,7 @@ pub struct Api {
 impl Api {
     /// A service. Nothing is sent yet: the SDK fetches a token when it needs one.
     ///
-    /// # Errors
-    /// When the address cannot be one, or `ca_file` has no certificates.
+    /// # Errors When the address is not valid, or `ca_file` has no certificates.
     pub fn new(base_url: &str, id: &str, secret: &str, ca_file: Option<&Path>) -> Result<Self> {
         let mut configuration = Configuration::new(base_url, Credentials::client(id, secret));
         if let Some(file) = ca_file {
@@ -104,11 +96,10 @@ impl Api {
         self.sdk.definitions().await.map_err(|error| self.one_line(&error))
     }
 
-    /// Starts a report by the id of its definition, which for a published kind is its name; with `as_of` over a past
-    /// snapshot. Not by the published operation, which has to let pass what published clients send.
+    /// Starts a report by the id of its definition, which for a published kind is its name. With `as_of`, the report is
+    /// over a past snapshot. This is not the published operation, which must accept whatever published clients send.
     ///
-    /// # Errors
-    /// What the service refuses, in one line.
+    /// # Errors The refusal of the service, in one line.
     pub async fn start(
         &self,
         report: &str,
@@ -151,8 +142,8 @@ impl Api {
         }
     }
 
-    /// Fetches a task's file; returns where it is, unless that is standard output. A file that did not come
-    /// whole is not left behind.
+    /// Fetches a task's file. Returns its path, unless it was written to standard output. An incomplete file is
+    /// removed.
     ///
     /// # Errors
     /// As [`Api::start`]; when the transfer breaks off or the file cannot be written.
@@ -170,7 +161,7 @@ impl Api {
         self.fetch_to(id, &Wanted::Evidence, &format!("evidence-{id}.zip"), target).await
     }
 
-    /// How two runs of one report differ, counted.
+    /// The differences between two runs of one report, as counts.
     ///
     /// # Errors
     /// As [`Api::start`].
@@ -178,7 +169,7 @@ impl Api {
         self.sdk.compare(old, new, keys).await.map_err(|error| self.one_line(&error))
     }
 
-    /// Fetches what differs between two runs, as [`Api::fetch`] does a file.
+    /// Fetches the differences between two runs, as [`Api::fetch`] does a file.
     ///
     /// # Errors
     /// As [`Api::fetch`].
@@ -209,32 +200,20 @@ impl Api {
                 return Ok(None);
             }
         };
-        let partial = partial(&meant);
-        let written = async {
-            let file = std::fs::File::create(&partial)
-                .context(|| format!("{} cannot be written", partial.display()))?;
-            let given = self.download(id, wanted, file).await?.file_name;
-            let path = match target {
-                Target::ItsName { force } => {
-                    let path = given.as_deref().and_then(plain_name).map_or(meant, PathBuf::from);
-                    if !force {
-                        claim(&path)?;
-                    }
-                    path
+        let (part, file) = PartFile::create(&meant)?;
+        let given = self.download(id, wanted, file).await?.file_name;
+        let path = match target {
+            Target::ItsName { force } => {
+                let path = given.as_deref().and_then(plain_name).map_or(meant, PathBuf::from);
+                if !force {
+                    claim(&path)?;
                 }
-                Target::File(_) | Target::StandardOutput => meant,
-            };
-            std::fs::rename(&partial, &path).context(|| format!("{} cannot be written", path.display()))?;
-            Ok(path)
-        };
-        match written.await {
-            Ok(path) => Ok(Some(path)),
-            Err(failure) => {
-                // It may not have been made.
-                let _ = std::fs::remove_file(&partial);
-                Err(failure)
+                path
             }
-        }
+            Target::File(_) | Target::StandardOutput => meant,
+        };
+        part.finish(&path)?;
+        Ok(Some(path))
     }
 
     async fn download(&self, id: &str, wanted: &Wanted<'_>, to: impl Write + Unpin) -> Result<Download> {
@@ -262,7 +241,7 @@ impl Api {
         self.sdk.cancel_report(id).await.map_err(|error| self.one_line(&error))
     }
 
-    /// What the service says, or what kept it from saying anything.
+    /// What the service answers, or why it did not answer.
     fn one_line(&self, error: &Error) -> Failure {
         match error.refusal() {
             Some(refusal) => Failure::new(format!("{} ({})", refusal.text, refusal.status)),
@@ -271,7 +250,7 @@ impl Api {
     }
 }
 
-/// A blocking writer where an asynchronous one is asked for: a command has nothing else to do meanwhile.
+/// A blocking writer as an asynchronous one. A command has nothing else to do meanwhile.
 struct Blocking<W>(W);
 
 impl<W: Write + Unpin> AsyncWrite for Blocking<W> {

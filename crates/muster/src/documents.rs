@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const OTHERS: [&str; 4] = ["refresh.lock", "tenant.created", "tenant.modified", "tenant.name"];
 
 /// The repository.
-pub fn root() -> PathBuf {
+fn root() -> PathBuf {
     let muster = std::env::var("CARGO_MANIFEST_DIR").expect("cargo runs the tests");
     Path::new(&muster).join("../..")
 }

@@ -17,6 +17,7 @@ mod failure;
 mod ids;
 mod issuers;
 mod output;
+mod part_file;
 mod person;
 mod serve;
 mod wiring;

@@ -1,7 +1,7 @@
 //! What commands print: a table for people, or JSON for programs.
 //!
-//! Results go to standard output and everything else to standard error, so that a command can stand
-//! in a pipe. Tables have no colour, and no line under their head when nobody looks.
+//! Results are written to standard output and everything else to standard error, so that a command can be part of a
+//! pipe. Tables have no colour, and a line under their header only on a terminal.
 
 use crate::failure::{Context, Result};
 use comfy_table::{CellAlignment, ContentArrangement, Table, TableComponent, presets};
@@ -22,9 +22,9 @@ pub enum Output {
 /// One column of a table.
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
-    /// What stands over it.
+    /// Its title.
     pub title: &'static str,
-    /// Whether its cells are numbers, which stand at the right.
+    /// Whether its cells are numbers, which are aligned right.
     pub number: bool,
 }
 
@@ -39,7 +39,7 @@ pub const fn number(title: &'static str) -> Column {
 }
 
 impl Output {
-    /// Prints `items`: as JSON as they are, or as a table of what `cells` makes of each.
+    /// Prints `items`: as JSON, or as a table with the `cells` of each.
     pub fn list<T: Serialize>(
         self,
         items: &[T],
@@ -60,7 +60,7 @@ pub fn json(value: &impl Serialize) -> Result {
     print(&text)
 }
 
-/// Prints a text and ends its line. A reader that has gone away (`| head`) is no failure.
+/// Prints a text and ends its line. A reader that has gone away (`| head`) is not a failure.
 pub fn print(text: &str) -> Result {
     let mut out = std::io::stdout().lock();
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
@@ -74,7 +74,7 @@ pub fn print(text: &str) -> Result {
 /// A table as text.
 pub fn table(columns: &[Column], rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
-    // Cells are never folded: an id that spans two lines cannot be copied.
+    // Cells are never wrapped, because an id on two lines cannot be copied.
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     if std::io::stdout().is_terminal() {
         table.set_style(TableComponent::HeaderLines, '─');

@@ -1,8 +1,8 @@
 //! `muster serve`: the API, the worker, and their orderly end.
 //!
-//! A stop goes in this order: no new connections and no new claims; answers on their way and running
-//! reports may end within the grace; what still runs is given back unharmed; the store is closed. A
-//! second signal ends the grace at once.
+//! A stop has these steps: no new connections and no new claims; answers that are being sent and running reports may
+//! end within the grace; reports that still run are given back; the store is closed. A second signal ends the grace at
+//! once.
 
 use crate::cli::ServeArgs;
 use crate::clock::SystemClock;
@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 /// Serves until SIGTERM or Ctrl-C.
 pub async fn run(args: &ServeArgs, settings: &Settings) -> Result {
-    // Before anything else, so that an early signal is not the end of a half-made start.
+    // Before anything else, so that an early signal does not end the process in the middle of its start.
     let mut signals = Signals::listen()?;
     let data = DataDir::open_as(settings, Opening { make: args.init, adopt: args.adopt }).await?;
     let lock = data.lock_service()?;
@@ -56,7 +56,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Takes them over from now on.
+    /// Handles the signals from now on.
     pub fn listen() -> Result<Self> {
         let listen = |kind| signal(kind).context(|| "signals cannot be listened to".into());
         Ok(Self { terminate: listen(SignalKind::terminate())?, interrupt: listen(SignalKind::interrupt())? })
@@ -71,8 +71,8 @@ impl Signals {
     }
 }
 
-/// Where a service will answer. It is taken before anything that takes long, so that a port which is in use is told at
-/// once.
+/// The address at which a service will answer. It is taken before anything that takes long, so that a port in use is
+/// reported at once.
 pub struct Face {
     listener: TcpListener,
     transport: Transport,
@@ -82,8 +82,7 @@ pub struct Face {
 impl Face {
     /// Takes the address of the settings.
     ///
-    /// # Errors
-    /// When it cannot be had, or the certificate not be used.
+    /// # Errors When the address or the certificate cannot be used.
     pub fn listen(settings: &Settings) -> Result<Self> {
         let server = &settings.server;
         let dir = &settings.data.dir;
@@ -109,7 +108,7 @@ pub struct Service {
 }
 
 impl Service {
-    /// Sweeps what no result names, answers, and starts the worker. `lock` is the one of serving.
+    /// Sweeps files that no result names, begins to answer, and starts the worker. `lock` is the one of serving.
     ///
     /// # Errors
     /// When the data directory cannot be read.
@@ -175,8 +174,7 @@ impl Service {
             () = &mut ended => {}
             () = end_of_grace => {
                 self.worker_stop.release.cancel();
-                // Long enough to write down what was given back; whoever still hangs is cut off, and
-                // its lease runs out.
+                // Long enough to record what was given back. A run that still hangs is cut off, and its lease runs out.
                 if tokio::time::timeout(RELEASE_WAIT, ended).await.is_err() {
                     tracing::warn!("some parts did not stop in time");
                 }
@@ -186,7 +184,7 @@ impl Service {
     }
 }
 
-/// Wait for what has been told to let go.
+/// How long a stop waits after the grace until running reports have been given back.
 const RELEASE_WAIT: Duration = Duration::from_secs(5);
 
 fn worker(data: &DataDir, files: Arc<ResultFiles>, runner: Arc<dyn ReportRunner>) -> Worker {
@@ -208,7 +206,7 @@ fn worker(data: &DataDir, files: Arc<ResultFiles>, runner: Arc<dyn ReportRunner>
     }
 }
 
-/// What passes the audit trail on, where that is set.
+/// The relay of the audit trail, if the settings have one.
 fn relay(data: &DataDir) -> Result<Option<Relay>> {
     let Settings { audit, tenant, .. } = &data.settings;
     if audit.kafka.0.is_empty() {
@@ -230,11 +228,11 @@ fn relay(data: &DataDir) -> Result<Option<Relay>> {
     relay.map(Some).map_err(wrong)
 }
 
-/// Audit events sent at a time.
+/// Most audit events that are sent at a time.
 const RELAY_BATCH_MAX: u32 = 500;
-/// How long an event waits at most before the relay looks for it.
+/// How often the relay looks for new events.
 const RELAY_POLL: Duration = Duration::from_millis(500);
-/// Longest pause of a relay whose events are not taken.
+/// Longest pause of the relay while its events are not accepted.
 const RELAY_PAUSE_MOST: Duration = Duration::from_secs(30);
 
 fn state(

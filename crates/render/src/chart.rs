@@ -68,9 +68,9 @@ pub enum ChartError {
 }
 
 impl Chart {
-    /// Categories shown by themselves before the rest becomes one.
+    /// Categories that are shown separately. The others are shown as one.
     pub const CATEGORIES_MAX: usize = 12;
-    /// Moments of a line that are shown.
+    /// Most moments of a line.
     pub const MOMENTS_MAX: usize = 60;
 
     /// Whether each series has a value for each category, and each value can be drawn.

@@ -1,14 +1,13 @@
 //! Two CSV files of the same report: which rows were added, removed and changed.
 //!
-//! Rows are told apart by key columns. The old file is read once to index it, the new one once to look its rows up,
-//! and the old one again for removed rows; only rows that changed are looked at a third time. Reports are in an order
-//! of their own, so nothing is asked of the order of either.
+//! Key columns identify rows. The old file is read once to index it, the new file once to look up its rows, and the old
+//! file again for removed rows. Only changed rows are read a third time. Either file may be in any order.
 //!
-//! Memory: 40 bytes for each row of the old file, whatever its cells hold, twice that for a moment while the index
-//! grows. [`ROWS_MAX`] rows, some 400 MB, are the bound; a longer file is an error.
+//! Memory: 40 bytes for each row of the old file, whatever its cells contain, and twice as much for a moment while the
+//! index grows. At most [`ROWS_MAX`] rows, some 400 MB, are allowed; a longer file is an error.
 //!
-//! Several rows may have one key, as errors of one identity do. Then a row is matched with an equal one where there
-//! is one, else with the first that is left; more than [`SAME_KEY_ROWS_MAX`] rows of one key are an error.
+//! Several rows may have one key, as errors of one identity do. Then a row is matched with an equal row, or else with
+//! the first one that is left. More than [`SAME_KEY_ROWS_MAX`] rows with one key are an error.
 //!
 //! The result is a CSV file: `change`, the key columns, `column`, `old`, `new`.
 //!
@@ -18,8 +17,8 @@
 //! | `ADDED`, `REMOVED` | a row that only the new or only the old file has |
 //! | `CHANGED` | one cell of a row that both have; a line for each cell |
 //!
-//! Columns first, then rows in the order of the new file, then removed rows in the order of the old. Columns that
-//! only one file has are not compared.
+//! Columns are listed first, then rows in the order of the new file, then removed rows in the order of the old file.
+//! Columns that only one file has are not compared.
 
 mod index;
 pub mod page;
@@ -39,7 +38,7 @@ pub use index::SAME_KEY_ROWS_MAX;
 /// Most rows of the old file.
 pub const ROWS_MAX: usize = 10_000_000;
 
-/// Bytes gathered before they go to the sink.
+/// Bytes that are collected before they are written.
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// One of the two files.
@@ -80,7 +79,7 @@ pub enum CompareError {
         #[source]
         source: csv::Error,
     },
-    /// There is nothing to tell rows apart by.
+    /// No key column is given.
     #[error("no key column was named: expected at least one")]
     NoKey,
     /// A key column is missing.
@@ -102,7 +101,7 @@ pub enum CompareError {
     /// The old file is too long.
     #[error("the old file has more than {ROWS_MAX} rows: expected no more")]
     TooManyRows,
-    /// The key tells too few rows apart.
+    /// Too many rows have one key.
     #[error(
         "more than {SAME_KEY_ROWS_MAX} rows of the old file have the same key: expected columns that tell rows apart"
     )]
@@ -120,10 +119,10 @@ pub fn columns<R: Read>(side: Side, file: Compared<R>) -> Result<Vec<String>, Co
     ComparedTable::open(side, file, &[]).map(|table| table.names)
 }
 
-/// Compares two files by key columns, and writes what differs, guarded or not: the counts, and what was written.
+/// Compares two files by key columns, and writes the differences, with or without the formula guard. Returns the
+/// counts, and what was written.
 ///
-/// # Errors
-/// [`CompareError`]; what was written by then is not a whole result.
+/// # Errors [`CompareError`]; what was written until then is incomplete.
 pub fn compare<O: Read + Seek, N: Read, W: Write>(
     old: Compared<O>,
     new: Compared<N>,

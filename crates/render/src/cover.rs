@@ -11,7 +11,7 @@ pub fn to_json(cover: &Value) -> Vec<u8> {
     text
 }
 
-/// `serde_json` keeps members sorted only as long as no crate of the build asks for insertion order.
+/// `serde_json` keeps members sorted only if no crate of the build enables insertion order.
 pub(crate) fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(members) => {

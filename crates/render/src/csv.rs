@@ -28,7 +28,7 @@ use crate::file::{ColumnFormat, Digested, FileWriter, RenderError, Written, chec
 use crate::guard::FormulaGuard;
 use cells::{Cells, Scratch};
 
-/// Bytes gathered before they go to the sink.
+/// Bytes that are collected before they are written.
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// What the header holds.

@@ -1,4 +1,4 @@
-//! What every format has in common: columns, batches in, what was written, what can fail.
+//! What all formats have in common: columns, batches, results and errors.
 
 use std::io::{self, Write};
 
@@ -11,9 +11,9 @@ use sha2::{Digest, Sha256};
 
 /// One file of a result, written from the report's batches in one pass.
 ///
-/// A writer is made with its sink and its columns. After a failed call it is broken: no further call succeeds.
-/// A PDF is not one of these, because it cannot end before the cover and the charts are known: its writer takes the
-/// same batches and has its own end.
+/// A writer is made with its sink and its columns. After a failed call it is broken: no further call succeeds. The
+/// writer of a PDF does not implement this, because a PDF cannot end before the cover and the charts are known. It
+/// takes the same batches and has its own `finish`.
 pub trait FileWriter {
     /// Writes the rows of a batch, whose columns must be the file's by name and order.
     ///
@@ -143,8 +143,7 @@ impl<W: Write> Write for Digested<W> {
     }
 }
 
-/// For libraries that lose the error with which a sink refused: keeps it, and keeps from the sink what they still
-/// write after it.
+/// For libraries that lose the error of a sink. Keeps the error, and does not pass on what the library writes after it.
 pub(crate) struct UpToError<W> {
     pub(crate) sink: W,
     error: Option<io::Error>,
@@ -155,7 +154,7 @@ impl<W> UpToError<W> {
         Self { sink, error: None }
     }
 
-    /// What a library answered, or the sink's error where there was one.
+    /// The library's result, or the sink's error if there was one.
     pub(crate) fn tell_apart<T>(&mut self, answer: Result<T, RenderError>) -> Result<T, RenderError> {
         match self.error.take() {
             Some(error) => Err(RenderError::Sink(error)),

@@ -1,10 +1,10 @@
 //! Text cells that a spreadsheet would run as a formula, and how to make them plain text without losing a letter.
 //!
-//! A spreadsheet that opens a CSV file takes a cell for a formula by its first character; some pass over white space
-//! first, or take a full-width sign for the plain one. A text *begins as a formula* when its first character is a
-//! control character (NUL, tab, line feed and so on), or its first character that is neither white space nor invisible
-//! is a *sign*: `=`, `+`, `-`, `@`, one of their full-width and small forms (`＝`, `﹦`), or the minus sign `−`. So text
-//! gets a leading apostrophe when
+//! A spreadsheet that opens a CSV file decides by a cell's first character whether the cell is a formula. Some ignore
+//! white space before it, or treat a full-width sign as the plain one. A text *begins as a formula* when its first
+//! character is a control character (NUL, tab, line feed and so on), or its first character that is neither white space
+//! nor invisible is a *sign*: `=`, `+`, `-`, `@`, one of their full-width and small forms (`＝`, `﹦`), or the minus sign
+//! `−`. So text gets a leading apostrophe when
 //!
 //! 1. it begins as a formula, unless what follows the white space is a number or a telephone number as a whole; or
 //! 2. it begins with one or more apostrophes, and what follows them begins as a formula: text that looks guarded
@@ -15,11 +15,11 @@
 //! allows), each after at most two of space, `-`, `.`, `/`, `(`, `)`: `+49 (0)30 901820`, `+1-555-010-9999`.
 //! Neither can name a cell, a function or a program; a spreadsheet may at worst show a telephone number as a sum.
 //!
-//! To undo it, take one apostrophe away where rule 2 holds. It needs to know nothing of numbers, and it is exact:
-//! what was guarded by rule 1 fits rule 2 afterwards, and what was not guarded does not fit it.
+//! To undo the guard, remove one apostrophe if rule 2 applies. This needs no rule about numbers, and it is exact: rule
+//! 2 applies to every guarded text, and to no other text of a guarded file.
 //!
-//! Only text is guarded, with the header's cells and joined lists, each as the one cell that it is: numbers,
-//! booleans and times that are typed as such are written as they are.
+//! Only text is guarded, including the header's cells and joined lists, each as one cell. Values of the types number,
+//! boolean and time are not guarded.
 
 use std::borrow::Cow;
 
@@ -60,7 +60,8 @@ pub fn unguard(cell: &str) -> &str {
 #[inline]
 pub(crate) fn needs_guard(text: &str) -> bool {
     match text.as_bytes().first() {
-        // Most texts, at once: what is left is an apostrophe, a sign, or what may precede a sign.
+        // A short cut for most texts. Other texts begin with an apostrophe, a sign, or something that may precede a
+        // sign.
         Some(b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z') | None => false,
         Some(b'\'') => looks_guarded(text),
         Some(_) => begins_as_formula(text) && !is_harmless(text),
@@ -77,7 +78,7 @@ fn begins_as_formula(text: &str) -> bool {
     text.starts_with(char::is_control) || text.trim_start_matches(is_unseen).starts_with(SIGNS)
 }
 
-/// Whether all of it is a number or a telephone number, but for white space before it.
+/// Whether the text is a number or a telephone number, apart from white space before it.
 fn is_harmless(text: &str) -> bool {
     let seen = text.trim_start_matches(is_unseen);
     !text.starts_with(char::is_control) && (is_number(seen) || is_telephone_number(seen))

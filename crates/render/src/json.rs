@@ -1,7 +1,7 @@
 //! A nested value as JSON text, for the cells that CSV has no form for.
 //!
-//! Members are in stored order, without white space; a time is the text that its own cell would have; a number
-//! that JSON has not (NaN, infinity) is null.
+//! Members are in stored order, without white space; a time is the text that its own cell would have; a number that
+//! JSON cannot express (NaN, infinity) is null.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "Arrow's list of types is not ours")]
 

@@ -1,9 +1,9 @@
 //! Record batches to NDJSON: one JSON object a line, members in column order under their technical names, LF after
 //! each, no white space.
 //!
-//! A null is `null`, so that every line has every column; a list is an array, a struct or map an object, a time
-//! RFC 3339 in UTC with milliseconds, a date `YYYY-MM-DD`; a number that JSON has not (NaN, infinity) is null.
-//! Text is as it is: no formula guard, because nothing runs JSON.
+//! A null is `null`, so that every line has every column; a list is an array, a struct or map an object, a time RFC
+//! 3339 in UTC with milliseconds, a date `YYYY-MM-DD`; a number that JSON cannot express (NaN, infinity) is null. Text
+//! is as it is: no formula guard, because nothing runs JSON.
 
 use std::io::Write;
 
@@ -12,7 +12,7 @@ use arrow::record_batch::RecordBatch;
 use crate::file::{ColumnFormat, Digested, FileWriter, RenderError, Written, check_columns, unpack};
 use crate::json::{is_writable, push_json};
 
-/// Bytes gathered before they go to the sink.
+/// Bytes that are collected before they are written.
 const BUFFER_BYTES: usize = 256 << 10;
 
 /// Writes one NDJSON file to a sink.

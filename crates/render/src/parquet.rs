@@ -21,8 +21,9 @@ use crate::file::{
 };
 use crate::json::is_writable;
 
+/// Rows of a batch that is encoded at once.
 const BATCH_ROWS: usize = 8_192;
-/// A group is in memory, compressed, until it is whole.
+/// Rows of a row group. A group is held in memory, compressed, until it is complete.
 const GROUP_ROWS: usize = 8 * BATCH_ROWS;
 /// The form that readers parse; the version is that of this writer, not of the product.
 const CREATED_BY: &str = "muster version 1 (build 1)";
@@ -30,7 +31,7 @@ const CREATED_BY: &str = "muster version 1 (build 1)";
 /// Writes one Parquet file to a sink.
 pub struct ParquetWriter<W: Write + Send> {
     columns: Vec<ColumnFormat>,
-    /// Until the first batch comes, or for good when none does.
+    /// The sink until the first batch is written, or until the end if there is none.
     sink: Option<UpToError<Digested<W>>>,
     body: Option<Body<W>>,
     rows: u64,
@@ -44,7 +45,7 @@ struct Body<W: Write + Send> {
 }
 
 impl<W: Write + Send> ParquetWriter<W> {
-    /// Begins a file. Its types are those of the first batch; a file that never gets one has columns of text.
+    /// Begins a file. Its types are those of the first batch. A file without a batch has columns of text.
     #[must_use]
     pub fn new(sink: W, columns: Vec<ColumnFormat>) -> Self {
         Self { columns, sink: Some(UpToError::new(Digested::new(sink))), body: None, rows: 0, broken: false }

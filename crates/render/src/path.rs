@@ -1,4 +1,4 @@
-//! Which paths an archive may have: those that every system unpacks to the same place below its folder.
+//! Which paths an archive may have: paths that every system unpacks to the same place below its folder.
 
 /// Longest path, in bytes.
 const PATH_BYTES_MAX: usize = 1_024;

@@ -7,7 +7,7 @@
 //! Invariants:
 //! - the same batches, settings, cover and charts give the same bytes, however the rows are cut into batches;
 //! - memory grows by some hundred bytes a page, and not with the rows;
-//! - a table is whole or there is no file: past a limit, writing fails.
+//! - there is no file without the whole table: past a limit, writing fails.
 
 mod archive;
 mod canvas;
@@ -57,11 +57,11 @@ use faces::Weight;
 use table::{ColumnKind, Table};
 use typeset::printable;
 
-/// Rows that are looked at before the widths of the columns are fixed.
+/// Rows that decide the widths of the columns.
 const SAMPLE_ROWS: usize = 2000;
-/// And bytes of their texts: a row that passes this is the last that is looked at.
+/// Bytes of the texts of these rows. The row that exceeds this is the last one.
 const SAMPLE_BYTES: usize = 4 << 20;
-/// A sampled text is measured no further than this.
+/// Bytes of a text in these rows that are measured.
 const MEASURED_BYTES: usize = 2000;
 
 /// What a finished PDF is.
@@ -111,7 +111,7 @@ impl Texts {
 }
 
 enum Stage {
-    /// The first rows are gathered, for their widths.
+    /// The first rows are collected to decide the widths.
     Sampling(Texts),
     Writing(Box<Table>),
 }
@@ -193,8 +193,8 @@ impl<W: Write> PdfWriter<W> {
         Ok(())
     }
 
-    /// Writes the rows that are still held back: no others come. What a reader must know of the table, in words for
-    /// people, so that the cover can say it.
+    /// Writes the rows that are still held back. No rows follow. Returns what a reader must know of the table, in words
+    /// for people, so that the cover can say it.
     ///
     /// # Errors
     /// As [`write`](Self::write).
@@ -208,7 +208,7 @@ impl<W: Write> PdfWriter<W> {
         Ok(self.take_warnings())
     }
 
-    /// What is to be told and was not yet.
+    /// Warnings that were not returned yet.
     fn take_warnings(&mut self) -> Vec<String> {
         let characters = std::mem::take(&mut self.document.setter.replaced);
         let cells = match &mut self.stage {
@@ -219,7 +219,7 @@ impl<W: Write> PdfWriter<W> {
     }
 
     /// Writes the cover and the charts, whose pages precede the table, and the end of the file. Its warnings are those
-    /// that [`end_rows`](Self::end_rows) has not told.
+    /// that [`end_rows`](Self::end_rows) has not returned.
     ///
     /// # Errors
     /// [`PdfError`]; there is no file then.
@@ -238,7 +238,7 @@ impl<W: Write> PdfWriter<W> {
         Ok(WrittenPdf { rows: self.rows, bytes: finished.bytes, sha256: finished.sha256, pages, warnings })
     }
 
-    /// Fixes the widths of the columns and writes the rows they were fixed by.
+    /// Decides the widths of the columns, and writes the rows that decided them.
     fn begin_table(&mut self) -> Result<(), PdfError> {
         let Stage::Sampling(sample) = &mut self.stage else { return Ok(()) };
         let sample = std::mem::take(sample);
@@ -302,7 +302,7 @@ fn kind(data_type: &DataType) -> ColumnKind {
     ColumnKind { list, number: data_type.is_numeric() }
 }
 
-/// What to say of characters that no font has, drawn in this many cells of the table or elsewhere.
+/// The warning about characters that no font has, which are drawn in this many cells of the table, or elsewhere.
 fn replaced(characters: &std::collections::BTreeSet<char>, cells: u64) -> Vec<String> {
     if characters.is_empty() {
         return Vec::new();

@@ -16,8 +16,8 @@
 //! [`Written::warnings`]. Each sheet has the header, bold, frozen and with filters; past 1,048,576 rows, or about
 //! 2 GiB of content, the next sheet begins, which is reported too.
 //!
-//! The rows of a sheet are in a temporary file until the end, in a folder that the caller names. The library panics
-//! when that folder is full; here that is caught and an error, after which the writer is broken.
+//! The rows of a sheet are in a temporary file until the end, in a folder that the caller names. The library panics if
+//! that folder is full. The panic is caught and becomes an error, after which the writer is broken.
 
 mod cells;
 
@@ -33,15 +33,16 @@ use crate::file::{
 };
 use cells::{Cell, SheetColumn};
 
-/// Most rows of a sheet, the header among them.
+/// Most rows of a sheet, including the header.
 const SHEET_ROWS_MAX: u32 = 1_048_576;
-/// Content after which a sheet ends: below the 4 GiB that a member of the file may have, with room for markup.
+/// Bytes of content after which a sheet ends. A member of the file may have 4 GiB; the rest is for markup.
 const SHEET_BYTES: usize = 2 << 30;
-/// Markup of a cell, about.
+/// Approximate bytes of the markup of a cell.
 const CELL_BYTES: usize = 48;
 /// Rows whose content decides the widths of the columns.
 const SAMPLE_ROWS: u64 = 200;
 const WIDTH_MIN: usize = 8;
+/// Widest column, in characters.
 const WIDTH_MAX: usize = 60;
 const SHEET_NAME: &str = "Rows";
 
@@ -283,8 +284,7 @@ fn display_width(text: &str) -> usize {
     lines.max().unwrap_or(0)
 }
 
-/// What the library panics with when a temporary file refuses, as an error. Whatever it was doing is given up, so
-/// nothing half done is seen.
+/// Turns the library's panic over a temporary file into an error. The work is abandoned, so nothing half done is used.
 fn caught<T>(work: impl FnOnce() -> Result<T, RenderError>) -> Result<T, RenderError> {
     let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
     done.unwrap_or_else(|panic| {
@@ -294,7 +294,7 @@ fn caught<T>(work: impl FnOnce() -> Result<T, RenderError>) -> Result<T, RenderE
     })
 }
 
-/// A sink that refused stays what it is.
+/// The error of a sink stays that error.
 fn xlsx_error(error: XlsxError) -> RenderError {
     if let XlsxError::IoError(error) | XlsxError::TempFileError(_, error) = error {
         return RenderError::Sink(error);

@@ -5,10 +5,10 @@
 //! pass 4 GiB.
 //!
 //! Invariants:
-//! - the same members give the same bytes: the time stamp is 1980-01-01, the permissions are `rw-r--r--`, and
-//!   nothing tells of the machine;
-//! - an archive that is not finished has no directory at its end, so no reader takes it for a whole one;
-//! - names are relative paths that lead nowhere else ([`check_name`]), and no name is there twice.
+//! - the same members give the same bytes: the time stamp is 1980-01-01, the permissions are `rw-r--r--`, and nothing
+//!   depends on the machine;
+//! - an unfinished archive has no directory at its end, so no reader accepts it as complete;
+//! - names are relative paths that lead nowhere else ([`check_name`]), and no name occurs twice.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};

@@ -192,8 +192,8 @@ pub fn check_names<'a>(
         match (specs.iter().find(|spec| spec.name == *name), value) {
             (None, value) => strangers.push((name.clone(), value)),
             (Some(ArgumentSpec { kind: ArgumentKind::Query, .. }), RawValue::Object(members)) => {
-                let beside = members.iter().filter(|(member, _)| *member != "query");
-                strangers.extend(beside.map(|(member, value)| (format!("query.{member}"), value)));
+                let others = members.iter().filter(|(member, _)| *member != "query");
+                strangers.extend(others.map(|(member, value)| (format!("query.{member}"), value)));
             }
             (Some(_), _) => {}
         }
@@ -405,15 +405,15 @@ mod tests {
     fn what_would_narrow_a_report_is_refused_unless_it_says_nothing() {
         let specs = [spec("query", ArgumentKind::Query, true)];
         let text = |text: &str| RawValue::Text(text.into());
-        let beside = |name: &str, value: RawValue| {
+        let with_member = |name: &str, value: RawValue| {
             raw([("query", RawValue::Object(raw([("query", text("a:b")), (name, value)])))])
         };
         let list = RawValue::List(vec![text("name")]);
         let object = RawValue::Object(raw([("type", text("access"))]));
         for given in [
-            beside("fields", list.clone()),
-            beside("innerHit", object.clone()),
-            beside("timeZone", text("Europe/London")),
+            with_member("fields", list.clone()),
+            with_member("innerHit", object.clone()),
+            with_member("timeZone", text("Europe/London")),
             raw([("filters", object)]),
             raw([("correlatedOnly", RawValue::Boolean(true))]),
             raw([("searchAfter", list)]),
@@ -424,15 +424,15 @@ mod tests {
             }
         }
         for given in [
-            beside("fields", RawValue::List(Vec::new())),
-            beside("innerHit", RawValue::Null),
+            with_member("fields", RawValue::List(Vec::new())),
+            with_member("innerHit", RawValue::Null),
             raw([("filters", RawValue::Object(RawArguments::new()))]),
             raw([("correlatedOnly", RawValue::Boolean(false))]),
-            beside("timeZone", text("UTC")),
+            with_member("timeZone", text("UTC")),
         ] {
             assert_eq!(check_names(&specs, &given, UnknownNames::Warn).unwrap(), [], "{given:?}");
         }
-        let other = beside("fuzziness", text("2"));
+        let other = with_member("fuzziness", text("2"));
         let messages = check_names(&specs, &other, UnknownNames::Warn).unwrap();
         assert_eq!(messages[0].text, "argument \"query.fuzziness\" does not exist and was left out");
     }

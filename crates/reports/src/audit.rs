@@ -83,7 +83,7 @@ pub struct AuditRecord {
 
 impl AuditRecord {
     /// The record of `event` after `head`. `caller` is the event's caller as JSON text.
-    pub fn behind(head: &AuditHead, event: &AuditEvent, caller: String) -> Self {
+    pub fn after(head: &AuditHead, event: &AuditEvent, caller: String) -> Self {
         let mut record = Self {
             sequence: head.sequence + 1,
             previous: head.hash.clone(),
@@ -208,7 +208,7 @@ pub enum Finding {
         /// Its number.
         sequence: u64,
     },
-    /// What lies before a reseal is not what lay there when it was made, or the event is no reseal of this chain.
+    /// The events before a reseal are not those that were there when it was made, or the event does not reseal this chain.
     ChangedBeforeReseal {
         /// The reseal's number.
         sequence: u64,
@@ -386,7 +386,7 @@ impl Walk {
     }
 
     /// Begins a walk in the middle of a chain, after this event.
-    pub fn behind(head: AuditHead) -> Self {
+    pub fn after(head: AuditHead) -> Self {
         Self { at: head, seen: None, ..Self::new(Vec::new()) }
     }
 

@@ -133,7 +133,7 @@ pub enum DataScope {
 }
 
 impl DataScope {
-    /// No scope names more sources than this: a token carries it.
+    /// Most sources of a scope. A scope is part of a token.
     pub const SOURCES_MAX: usize = 200;
 
     /// The scope of these sources; order and repetition say nothing.

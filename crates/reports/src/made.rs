@@ -26,8 +26,8 @@ pub struct MadeFile {
 /// Makes evidence packages.
 #[async_trait]
 pub trait EvidenceMaker: Send + Sync {
-    /// The package of a task that has a result, for `client`: made anew, since the task's audit events go on, unless one
-    /// was made a moment ago and is still being sent.
+    /// The package of a task that has a result, for `client`. It is made again, because the task has new audit events,
+    /// unless one was made a moment ago and is still being sent.
     ///
     /// # Errors
     /// `Unavailable` when another attempt may succeed; `Internal` when what belongs into it is damaged or gone.

@@ -1,6 +1,6 @@
 //! The name that somebody probably meant who wrote another one.
 
-/// Longer names are compared with nothing, in characters: the work grows with the square.
+/// Longest name that is compared, in characters. The work grows with the square of the length.
 const NAME_CHARACTERS_MAX: usize = 64;
 
 /// The one of `names` that is nearest to `given`: the same but for case, or at most a third of its characters

@@ -337,7 +337,7 @@ pub trait FileOpener: Send + Sync {
 /// What removes files that were written for a result and will never be published.
 #[async_trait]
 pub trait DiscardFiles: Send + Sync {
-    /// Removes `files`; a file that is not there is no error.
+    /// Removes `files`; a missing file is not an error.
     async fn discard(&self, files: &[PublishedFile]) -> Result<()>;
 }
 

@@ -19,7 +19,7 @@ use chrono::TimeDelta;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// A list of tasks looks at no more of them.
+/// Most tasks that a list of results reads.
 pub const LISTED_MAX: u32 = 100;
 
 /// Limits of the use cases.

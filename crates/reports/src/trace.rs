@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub const STATE_BYTES_MAX: usize = 512;
 /// Members of a `tracestate` list; a longer list is not valid.
 const STATE_MEMBERS_MAX: usize = 32;
-/// Members longer than this go first when the list has to become shorter.
+/// Members longer than this are removed first when the list must become shorter.
 const MEMBER_BYTES_LARGE: usize = 128;
 /// Bytes of a member's key, and of its value.
 const MEMBER_PART_BYTES_MAX: usize = 256;

@@ -3,10 +3,10 @@
 //! Why here: it joins result files and covers with the renderer that compares, which knows neither.
 //!
 //! Invariants:
-//! - one comparison is made at a time, of at most [`ROWS_MAX`] rows and [`BYTES_MAX`] bytes of result, so that what
-//!   callers ask for can fill neither memory nor disk, and what is sent takes room of [`Copies`];
+//! - one comparison is made at a time, of at most [`ROWS_MAX`] rows and [`BYTES_MAX`] bytes of result, so that requests
+//!   cannot fill memory or disk; a comparison that is being sent takes room of [`Copies`];
 //! - a file is compared only with the digest that its record has;
-//! - what is written has no name and is gone with its last reader.
+//! - the written file has no name and is gone with its last reader.
 
 use crate::copies::{Copies, unnamed_file};
 use crate::result_files::ResultFiles;
@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 
 /// Most rows of the earlier run: 40 bytes of memory each.
 const ROWS_MAX: u64 = 5_000_000;
-/// Most bytes of what differs.
+/// Most bytes of the differences.
 const BYTES_MAX: u64 = 2 << 30;
 
 /// Compares runs.
@@ -43,8 +43,8 @@ pub struct Comparisons {
 }
 
 impl Comparisons {
-    /// Comparisons of these results. They are written to `work_dir`, which must be there, and take room of
-    /// `copies` while they are sent.
+    /// Comparisons of these results. They are written to `work_dir`, which must exist, and take room of `copies` while
+    /// they are sent.
     pub fn new(
         files: ResultFiles,
         catalogue: Catalogue,
@@ -75,7 +75,8 @@ impl Comparer for Comparisons {
         }
         let keys = if keys.is_empty() { self.keys(old)? } else { keys };
         let (old, new) = (ComparedRun::of(old)?, ComparedRun::of(new)?);
-        // Before the one place, which a client that holds all of its copies would keep from others.
+        // Room is taken before the one place. Otherwise a client that holds all of its copies would keep the place from
+        // others.
         let mut room = match form {
             ComparisonForm::Counts => None,
             ComparisonForm::Csv | ComparisonForm::Page => Some(self.copies.room(client, 0).await?),
@@ -92,7 +93,7 @@ impl Comparer for Comparisons {
         };
         let made = tokio::task::spawn_blocking(move || {
             let made = job.run();
-            // Given back by whoever does the work, also when nobody waits for it any more.
+            // The work gives it back, even if nobody waits for it any more.
             (made, place)
         });
         let (made, place) = made.await.map_err(unmade)?;
@@ -101,7 +102,7 @@ impl Comparer for Comparisons {
             room.grow(file.bytes).await?;
             file.held = Some(Arc::new(room));
         }
-        // Not before: the next one is written only when this one has its room.
+        // Not earlier: the next comparison is written only when this one has its room.
         drop(place);
         Ok(made)
     }
@@ -266,7 +267,7 @@ impl<W: Write> Write for Bounded<W> {
     }
 }
 
-/// What the request can change is told; the rest is a fault of ours.
+/// Reports what the request can change. Anything else is a fault of the service.
 fn refused(error: CompareError) -> Error {
     match error {
         CompareError::Write(RenderError::Sink(error)) if error.kind() == io::ErrorKind::FileTooLarge => {

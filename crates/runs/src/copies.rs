@@ -1,13 +1,12 @@
 //! Room on the disk for files that are made for one answer: evidence packages and comparisons.
 //!
-//! They lie on the disk without a name while they are sent, and a reader may be slow. Without a bound, one client that
+//! They are on the disk without a name while they are sent, and a reader may be slow. Without a bound, one client that
 //! asks often and reads slowly fills the disk.
 //!
 //! Invariants:
-//! - no more than [`COPIES_MAX`] of them are held, of [`COPIES_BYTES_MAX`] bytes together, however they are asked for; a
-//!   larger one is alone;
+//! - at most [`COPIES_MAX`] of them exist, with [`COPIES_BYTES_MAX`] bytes together; a larger one is the only one;
 //! - one client holds no more than [`COPIES_OF_CLIENT_MAX`], so that it cannot keep others out;
-//! - who finds no room waits [`WAIT`], then is told to come again.
+//! - a request that finds no room waits [`WAIT`] and is then refused for now.
 
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::ClientId;
@@ -20,11 +19,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
-/// Files made for answers that are held at a time.
+/// Most files for answers at a time.
 const COPIES_MAX: usize = 16;
-/// Bytes that they have together.
+/// Most bytes of these files together.
 const COPIES_BYTES_MAX: u64 = 4 << 30;
-/// Of them, files for one client.
+/// Most of these files for one client.
 const COPIES_OF_CLIENT_MAX: usize = 4;
 /// How long a request waits for room.
 const WAIT: Duration = Duration::from_secs(20);
@@ -59,7 +58,7 @@ pub struct Room {
 }
 
 impl Copies {
-    /// Room for a file of this size; waits for it a while.
+    /// Room for a file of this size. Waits up to [`WAIT`] for it.
     ///
     /// # Errors
     /// `Unavailable` when there is none.
@@ -72,7 +71,7 @@ impl Copies {
         let taken = async {
             loop {
                 let mut freed = std::pin::pin!(self.freed.notified());
-                // Before the look, so that nothing given back after it is missed.
+                // Before the look, so that room which is given back after it is not missed.
                 freed.as_mut().enable();
                 if let Some(taken) = take() {
                     return taken;
@@ -107,7 +106,7 @@ impl Copies {
 }
 
 impl Room {
-    /// Takes room for so many more bytes; waits for it a while.
+    /// Takes room for so many more bytes. Waits up to [`WAIT`] for it.
     ///
     /// # Errors
     /// `Unavailable` when there is none.

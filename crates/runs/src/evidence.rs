@@ -4,13 +4,12 @@
 //! time-stamping authority, none of which knows the others.
 //!
 //! Invariants:
-//! - a file goes in only with the digest that its record has, and under the name that the cover gives it;
-//! - what a task's data scope hides is not in its package;
+//! - a package contains a file only with the digest of its record, under the name that the cover gives it;
+//! - nothing that a task's data scope hides is in its package;
 //! - its audit events are as they were recorded, up to the trail's sealed head;
 //! - a package is written to a file without a name, which is gone with its last reader;
-//! - only [`AT_A_TIME`] packages are made at a time, however many are asked for, and they take no more room than
-//!   [`Copies`] has;
-//! - who asks for a package that was made in the last [`SHARED_FOR`] and is still being sent gets the same one.
+//! - only [`AT_A_TIME`] packages are made at a time, and they take no more room than [`Copies`] has;
+//! - a request for a package that was made in the last [`SHARED_FOR`] and is still being sent gets the same one.
 
 mod authority;
 mod background;
@@ -44,9 +43,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Packages that are made at a time.
 const AT_A_TIME: usize = 2;
-/// How old a package may be that another request gets too.
+/// How old a package may be if another request gets it, too.
 const SHARED_FOR: TimeDelta = TimeDelta::minutes(1);
-/// Room for what a package has beside its files and texts.
+/// Room for what a package has in addition to its files and texts.
 const OVERHEAD_BYTES: u64 = 1 << 20;
 /// Events that are read at once.
 const EVENTS_PAGE: u32 = 1_000;
@@ -69,7 +68,7 @@ pub struct PackageParts {
     pub clock: Arc<dyn Clock>,
     /// Names and nonces.
     pub ids: Arc<dyn Ids>,
-    /// Where packages are written; it must be there.
+    /// Where packages are written; it must exist.
     pub work_dir: PathBuf,
     /// The room that they take.
     pub copies: Arc<Copies>,
@@ -84,7 +83,7 @@ pub struct Packages {
     shared: Mutex<HashMap<TaskId, Arc<Shared>>>,
 }
 
-/// The package of one task, for those who want it now. Its lock is held while it is made.
+/// The package of one task, for the requests that want it now. The lock is held while the package is made.
 type Shared = tokio::sync::Mutex<Weak<Package>>;
 
 /// A package as it is sent to whoever asked for it.
@@ -109,7 +108,7 @@ impl Packages {
     fn shared(&self, task: &TaskId) -> Arc<Shared> {
         // A panic cannot leave the table half changed.
         let mut shared = self.shared.lock().unwrap_or_else(PoisonError::into_inner);
-        // What nobody makes or sends any more.
+        // Removes packages that nobody makes or sends any more.
         shared.retain(|_, one| {
             Arc::strong_count(one) > 1 || one.try_lock().is_ok_and(|copy| copy.strong_count() > 0)
         });
@@ -119,14 +118,14 @@ impl Packages {
     async fn make(&self, client: &ClientId, task: &Task) -> Result<Package> {
         let gathering = self.places.clone().acquire_owned().await.map_err(unmade)?;
         let contents = self.contents(task).await?;
-        // Whoever waits for room holds up nobody.
+        // A request that waits for room does not delay others.
         drop(gathering);
         let room = self.parts.copies.room(client, contents.bytes()).await?;
         let place = self.places.clone().acquire_owned().await.map_err(unmade)?;
         let PackageParts { files, work_dir, ids, .. } = &self.parts;
         let (files, work_dir, ids) = (files.clone(), work_dir.clone(), ids.clone());
         let key = self.key.clone();
-        // The room is taken for as long as something is written, also when nobody waits for it any more.
+        // The room is taken while something is written, even if nobody waits for it any more.
         let sealed = move || {
             let file = unnamed_file(&work_dir, &*ids).map_err(unmade)?;
             Ok((seal(&contents, &files, file, &key, place)?, room))
@@ -163,12 +162,12 @@ impl EvidenceMaker for Packages {
     }
 }
 
-/// A number that nobody can guess, by which an answer is known to be the answer to this request.
+/// A number that nobody can guess. It shows that an answer belongs to this request.
 fn nonce(ids: &dyn Ids) -> Result<u64> {
     let id = ids.fresh();
     id.get(..16)
         .and_then(|digits| u64::from_str_radix(digits, 16).ok())
-        .ok_or_else(|| unmade(format!("{id:?} is no fresh id: expected 32 hex digits")))
+        .ok_or_else(|| unmade(format!("{id:?} is not a fresh id: expected 32 hex digits")))
 }
 
 /// What goes into a package.
@@ -180,7 +179,7 @@ struct Contents {
 }
 
 impl Contents {
-    /// No fewer bytes than the package will have.
+    /// At least as many bytes as the package will have.
     fn bytes(&self) -> u64 {
         let files: u64 = self.files.iter().map(|file| file.published.bytes).sum();
         let texts: usize = self.texts.iter().map(|(_, text)| text.len()).sum();
@@ -279,7 +278,8 @@ fn named(cover: &Cover, published: &PublishedFile) -> Result<NamedFile> {
     }
 }
 
-/// What a data scope shows of a snapshot: other sources and the sizes of whole tables are not the requester's to see.
+/// The part of a snapshot's manifest that a data scope shows. The requester must not see other sources, nor the sizes
+/// of whole tables.
 fn visible(manifest: &SnapshotManifest, scope: &DataScope) -> SnapshotManifest {
     let mut visible = manifest.clone();
     match scope {
@@ -307,7 +307,7 @@ struct Sealed {
     bag: SealedEvidence<File>,
     /// What the bag is written to.
     file: File,
-    /// Given back when the package is whole, or given up.
+    /// Given back when the package is complete or abandoned.
     place: OwnedSemaphorePermit,
 }
 
@@ -341,7 +341,7 @@ impl Sealed {
     }
 }
 
-/// Does what blocks away from the request runtime.
+/// Runs blocking work outside the request runtime.
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     tokio::task::spawn_blocking(work).await.map_err(unmade)?
 }
@@ -350,7 +350,7 @@ fn unmade(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::internal("the evidence package could not be made", error)
 }
 
-/// A name that no archive can have is the definition's fault, and its author is told.
+/// A name that no archive can have is a fault of the definition, and its author is told.
 fn refused(error: RenderError) -> Error {
     let is_name = matches!(error, RenderError::MemberName { .. });
     if is_name { Error::invalid(error.to_string()) } else { unmade(error) }

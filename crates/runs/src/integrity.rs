@@ -29,7 +29,7 @@ impl FoundFiles {
     /// Hashes every file of the snapshots that are kept, and compares it with the manifests.
     ///
     /// # Errors
-    /// When that could not be done. What is damaged is no error but an outcome.
+    /// When that could not be done. Damage is an outcome and not an error.
     pub async fn of_tables(engine: &Arc<Engine>, catalogue: &dyn SnapshotCatalogue) -> Result<Self> {
         let mut tables = engine.check(&catalogue.kept().await?).await?;
         // A snapshot that expired meanwhile has no files to miss.

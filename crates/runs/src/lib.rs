@@ -12,8 +12,9 @@
 //! The binary gives it plain values, and prints what comes of them.
 //!
 //! Invariants:
-//! - no clock, no randomness and no variable of the environment but those that are given;
-//! - a result exists once its row is committed, which is not done here: until then its files are a run's to remove.
+//! - the only clock, randomness and environment are those that the caller gives;
+//! - a result exists once its row is committed, which this crate does not do; until then the run removes its files if
+//!   it fails.
 
 mod comparison;
 mod copies;
@@ -54,6 +55,6 @@ pub use work::clear_work;
 
 use muster_reports::audit::{AuditEvent, AuditOperation};
 
-/// Makes an event of the audit trail that happens now: what is done, about what, and the details. Who does it is for
-/// whoever gives this to know.
+/// Makes an audit event with the present time, from the operation, its object and the details. The giver of this
+/// function decides who the caller is.
 pub type Events = dyn Fn(AuditOperation, &str, String) -> AuditEvent + Send + Sync;

@@ -11,7 +11,7 @@ use std::path::Path;
 #[must_use]
 pub struct Lock {
     _file: File,
-    /// None on file systems that lock no folders.
+    /// `None` on file systems that cannot lock folders.
     _folder: Option<File>,
 }
 
@@ -23,7 +23,7 @@ pub fn lock_refresh(shared: &Path, tables: &Path) -> Result<Lock> {
     lock(shared, "refresh.lock", tables, "another process refreshes this data directory")
 }
 
-/// Takes the lock of this name in `dir`, and that of `folder`. `taken` says what it means that another process has it.
+/// Takes the lock of this name in `dir`, and that of `folder`. `taken` is the message if another process has it.
 ///
 /// # Errors
 /// `Unavailable` when another process has it; `Internal` when it cannot be taken.
@@ -49,7 +49,7 @@ pub fn lock(dir: &Path, name: &str, folder: &Path, taken: &str) -> Result<Lock> 
     match opened.try_lock() {
         Ok(()) => Ok(Lock { _file: file, _folder: Some(opened) }),
         Err(TryLockError::WouldBlock) => Err(refused()),
-        // Some file systems on a network lock no folders.
+        // Some network file systems cannot lock folders.
         Err(TryLockError::Error(_)) => Ok(Lock { _file: file, _folder: None }),
     }
 }

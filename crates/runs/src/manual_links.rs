@@ -1,8 +1,8 @@
 //! Links from accounts to identities that people make, as a file: read, checked, and written again.
 //!
-//! The file is the uncorrelated accounts report with its `userName` column filled in, so that the way
-//! from the report to its cure is one edit. Further columns of that report are passed over. Cells are written as they
-//! stand, without the guard against formulas: a link that comes back from the file must name the same account.
+//! The file is the uncorrelated accounts report with its `userName` column filled in, so that the way from the report
+//! to its cure is one edit. Further columns of that report are passed over. Cells are written unchanged, without the
+//! guard against formulas: a link that is read again from the file must name the same account.
 
 use muster_engine::Engine;
 use muster_reports::SnapshotManifest;
@@ -22,21 +22,21 @@ pub struct RefusedLink {
     pub reason: String,
 }
 
-/// What a file of links came to.
+/// The result of reading a file of links.
 #[derive(Debug, Default)]
 pub struct ManualLinks {
     /// The links.
     pub links: Vec<ManualLink>,
     /// The line of each link.
     lines: Vec<u64>,
-    /// Rows without a `userName`: nobody has said yet whose the account is.
+    /// Rows without a `userName`, whose accounts are not linked yet.
     pub open: u64,
     /// Rows that were refused, by line.
     pub refused: Vec<RefusedLink>,
 }
 
 impl ManualLinks {
-    /// Takes out the links of accounts and identities that the snapshot shows to be wrong.
+    /// Refuses links to accounts or identities that the snapshot does not have.
     ///
     /// # Errors
     /// When the snapshot cannot be read.
@@ -46,7 +46,7 @@ impl ManualLinks {
         Ok(())
     }
 
-    /// Takes out the links at these places.
+    /// Refuses the links at these places.
     fn refuse(&mut self, reasons: &BTreeMap<usize, String>) {
         let lines = std::mem::take(&mut self.lines);
         let made = std::mem::take(&mut self.links);
@@ -66,7 +66,7 @@ impl ManualLinks {
 /// The links of a file, and the rows that were refused; these keep no other row out.
 ///
 /// # Errors
-/// Says why it is no file of links.
+/// Says why it is not a file of links.
 pub fn read_links(bytes: &[u8], sources: &[RegisteredSource]) -> std::result::Result<ManualLinks, String> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bytes);
@@ -94,7 +94,7 @@ pub fn read_links(bytes: &[u8], sources: &[RegisteredSource]) -> std::result::Re
             refuse(format!("{} fields: expected {}, as in the header", row.len(), header.len()));
             continue;
         }
-        // A native identity is compared as it stands; names that people typed may have spaces around them.
+        // A native identity is compared unchanged. Names that people typed may have spaces around them.
         let (account, user, kind) = (&row[account], row[user].trim(), row[kind].trim());
         let Some(source) = sources.iter().find(|source| source.name == kind) else {
             refuse(format!("type is {kind:?}: expected the name of a registered source"));
@@ -123,7 +123,8 @@ pub fn read_links(bytes: &[u8], sources: &[RegisteredSource]) -> std::result::Re
     Ok(links)
 }
 
-/// The text of a file of these links. Nobody knows the display names here, and reading the file asks for none.
+/// The text of a file of these links. It has no display names, which are not known here and not needed for reading the
+/// file.
 ///
 /// # Errors
 /// When the source of a link is not among `sources`.
@@ -148,7 +149,7 @@ fn unwritten(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Erro
     Error::internal("the links cannot be written", error)
 }
 
-/// Lines of records, counted by their ends: the reader's own count is one behind where lines end in `\r\n`.
+/// Lines of records, counted by their ends. The reader's own count is too low by one where lines end in `\r\n`.
 struct Lines<'a> {
     bytes: &'a [u8],
     at: usize,

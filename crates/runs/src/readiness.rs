@@ -1,5 +1,5 @@
-//! Whether the service can do its work now: it does not stop, its disks have room, its audit trail can go on, and its newest
-//! snapshot looks whole.
+//! Whether the service can work now: it is not stopping, its disks have room, its audit trail can continue, and its
+//! newest snapshot looks complete.
 
 use async_trait::async_trait;
 use muster_engine::Engine;
@@ -20,11 +20,11 @@ pub struct ServiceReadiness {
     pub snapshots: Arc<dyn SnapshotCatalogue>,
     /// What knows their tables.
     pub engine: Arc<Engine>,
-    /// Whose they are.
+    /// The tenant of the trail and the snapshots.
     pub tenant: TenantId,
-    /// What has to have room; each may be a file system of its own.
+    /// Folders whose disks must have room; each may be a file system of its own.
     pub folders: Vec<PathBuf>,
-    /// Whether the service stops.
+    /// Cancelled when the service stops.
     pub stopping: CancellationToken,
 }
 
@@ -57,13 +57,13 @@ impl Readiness for ServiceReadiness {
             return Err(Error::unavailable("the service is stopping"));
         }
         let folders = self.folders.clone();
-        // A file system on a network may take its time.
+        // A network file system may be slow.
         tokio::task::spawn_blocking(move || folders.iter().try_for_each(|folder| has_room(folder)))
             .await
             .map_err(|error| Error::internal("the disks cannot be looked at", error))??;
         // It also shows whether the store answers.
         self.audit.can_go_on(&self.tenant).await?;
-        // Reports of a snapshot that is not whole fail.
+        // Reports over an incomplete snapshot fail.
         if let Some(newest) = self.snapshots.newest(&self.tenant).await?
             && let Some(damage) = apparent_damage(&self.engine, newest).await?
         {
@@ -76,7 +76,7 @@ impl Readiness for ServiceReadiness {
     }
 }
 
-/// What is wrong with a snapshot as far as a look at its files shows it.
+/// Damage of a snapshot that a look at its files shows.
 async fn apparent_damage(engine: &Arc<Engine>, manifest: Arc<SnapshotManifest>) -> Result<Option<Damage>> {
     let engine = engine.clone();
     let looked = tokio::task::spawn_blocking(move || engine.apparent_damage(&manifest)).await;

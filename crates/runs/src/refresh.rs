@@ -37,33 +37,33 @@ pub struct Refreshes {
     pub ids: Arc<dyn Ids>,
     /// Looks up the variables that definitions name as the places of secrets.
     pub environment: Arc<Environment>,
-    /// Publish although a source could not be read: its accounts then stay as they were.
+    /// Publish even if a source could not be read. Its accounts stay as they were.
     pub publish_incomplete: bool,
 }
 
 /// How to refresh.
 #[derive(Debug, Clone, Default)]
 pub struct RefreshOptions {
-    /// Make everything anew, whatever has changed.
+    /// Compute everything again, whatever has changed.
     pub full: bool,
     /// Go on without what is damaged and cannot be made again.
     pub rebuild: bool,
     /// Names or ids of the sources whose losses are accepted.
     pub accept_missing: Vec<String>,
-    /// What the sources are of, where that is neither now nor what their data says.
+    /// The date of the sources' data, if it is neither now nor the date that the data has.
     pub as_of: Option<DateTime<Utc>>,
 }
 
-/// What a refresh came to.
+/// The result of a refresh.
 #[derive(Debug)]
 pub struct RefreshReport {
-    /// What became of the sources and the tables. Without a manifest the last snapshot stays in force.
+    /// The outcome of the sources and the tables. Without a manifest, the last snapshot stays in force.
     pub outcome: RefreshOutcome,
-    /// The time that the refresh was told the data is of.
+    /// The date of the data that was given to the refresh.
     pub as_of: Option<DateTime<Utc>>,
     /// What of the last snapshot was damaged, and what is lost with it.
     pub damaged: Vec<String>,
-    /// What expired after it; absent where nothing was published.
+    /// What expired after it; absent if nothing was published.
     pub expiry: Option<Result<Expiry>>,
 }
 
@@ -88,8 +88,8 @@ impl RefreshReport {
 }
 
 impl Refreshes {
-    /// Refreshes what changed of everything that is registered, or all of it, under the lock of refreshing. A snapshot
-    /// is published when every source was read, or `publish_incomplete` says that it may be short of some.
+    /// Refreshes all registered sources, or what changed in them, under the lock of refreshing. A snapshot is published
+    /// if every source was read, or if `publish_incomplete` permits that some were not.
     ///
     /// # Errors
     /// When no source is registered, another process refreshes, or the refresh itself failed; nothing was published then.
@@ -116,7 +116,7 @@ impl Refreshes {
         };
         if let Some(mut why) = failed {
             why.truncate(why.floor_char_boundary(REASON_MAX));
-            // Where that fails too, what failed first is told.
+            // If this fails too, the first failure is reported.
             if let Err(error) = self.record(AuditOperation::RefreshFailed, why).await {
                 tracing::error!(error = error_chain(&error), "the end of the refresh cannot be recorded");
             }
@@ -163,7 +163,7 @@ impl Refreshes {
                 clock: clock.clone(),
                 as_of: options.as_of,
                 publish_incomplete: self.publish_incomplete,
-                // What is made again is read again, also from sources that can say what changed.
+                // Everything that is made again is read again, also from sources that can tell what changed.
                 full: options.full || !damaged.is_empty(),
                 accept_missing,
             })
@@ -178,7 +178,7 @@ impl Refreshes {
     }
 }
 
-/// The ids of the sources whose losses are accepted, which people name as they like.
+/// The ids of the sources whose losses are accepted. People name them by name or id.
 fn accepted(named: &[String], sources: &[RegisteredSource]) -> Result<BTreeSet<String>> {
     let id = |named: &String| {
         let found = nearest::source(named, sources, RegisteredSource::id_and_name);

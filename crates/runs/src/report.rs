@@ -4,7 +4,7 @@
 //!
 //! Invariants:
 //! - a result whose rows do not equal the independent counts, or its subtotals, is never published;
-//! - rows are rendered away from the request runtime, with a bounded number of batches on the way;
+//! - rows are rendered outside the request runtime, with a bounded number of batches in between;
 //! - dropping the run stops the plan and leaves no file.
 
 mod cover;
@@ -33,7 +33,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 use writing::{Table, ToFile, WritingJob, WrittenFiles, WrittenTable, WrittenTables};
 
-/// Batches between the plan and the file; the plan pauses when they are not taken.
+/// Batches that may wait for the writer. The plan pauses when the queue is full.
 const BATCHES_WAITING_MAX: usize = 2;
 
 /// Runs reports.
@@ -130,9 +130,9 @@ impl ResultWriting {
             formula_guard: self.formula_guard(definition, &task.arguments),
         };
         let mut cover = cover::make(&facts, &counted, self.clock.now());
-        let mut beside = cover.clone();
-        beside.files = tables.iter().map(|table| cover::member(&table.name, &table.written)).collect();
-        let mut written = files.finish(beside, charts).await?;
+        let mut unfinished = cover.clone();
+        unfinished.files = tables.iter().map(|table| cover::member(&table.name, &table.written)).collect();
+        let mut written = files.finish(unfinished, charts).await?;
         let late = std::mem::take(&mut written.messages);
         cover.messages.extend(late.iter().cloned());
         messages.extend(late);
@@ -204,7 +204,7 @@ fn check_subtotals(counted: &Reconciliation) -> Result<()> {
     Ok(())
 }
 
-/// Files that a thread is writing. Dropping it leaves none.
+/// Files that a thread is writing. Dropping this removes them.
 struct Files {
     sender: mpsc::Sender<ToFile>,
     tables: Option<oneshot::Receiver<WrittenTables>>,
@@ -271,24 +271,24 @@ impl Files {
 
     /// Hands over the cover and waits for the files.
     async fn finish(self, cover: Cover, charts: Vec<Chart>) -> Result<WrittenFiles> {
-        // When the thread has ended early its own error says why.
+        // If the thread has ended early, its own error says why.
         let _ = self.sender.send(ToFile::Cover(Box::new(cover), charts)).await;
         let written = self.thread.await;
         drop(self.sender);
         written.map_err(|error| Error::internal("the result file could not be written", error))?
     }
 
-    /// Gives the files up and waits until they are gone.
+    /// Abandons the files and waits until they are removed.
     async fn abandon(self) {
         drop(self.sender);
-        // The run has failed already; what the thread says comes of that.
+        // The run has failed already, and the thread's error is a consequence.
         let _ = self.thread.await;
     }
 
     /// Why the thread has ended before its time.
     async fn error(&mut self) -> Error {
         let ended = (&mut self.thread).await;
-        // It can be waited for once only.
+        // A thread can be waited for only once.
         self.thread = tokio::spawn(async { Err(Error::unavailable("the files were given up")) });
         match ended {
             Ok(Err(error)) => error,

@@ -1,11 +1,10 @@
-//! Result files on a local folder: written aside, synced, then renamed to the name that a record
-//! may commit.
+//! Result files in a folder: written under a temporary name, synced, then renamed to the name that a record may commit.
 //!
-//! A name is `<task>.<epoch>.<file name>`, with `.tmp` behind it until published. The epoch keeps
-//! a worker that lost its lease from touching what its successor writes. Names are ours alone: of
-//! no part may a user choose the text, and anything but letters, digits, `-`, `_` and single dots
-//! is refused. Whether a file is a result is decided by the committed record, not by its being here. What no record
-//! names is moved away and not removed: the record may be in another database.
+//! A name is `<task>.<epoch>.<file name>`, with `.tmp` after it until the file is published. The epoch keeps a worker
+//! that lost its lease from touching the files of its successor. The service alone chooses names: a user chooses no
+//! part of them, and anything but letters, digits, `-`, `_` and single dots is refused. The committed record decides
+//! whether a file is a result; the file alone does not. A file that no record names is moved away and not removed,
+//! because the record may be in another database.
 
 use async_trait::async_trait;
 use muster_reports::error::{Error, Result};
@@ -21,6 +20,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 const TEMPORARY: &str = ".tmp";
+/// Longest name of a file, in bytes.
 const NAME_MAX: usize = 200;
 const BUFFER: usize = 64 * 1_024;
 
@@ -45,8 +45,7 @@ impl ResultFiles {
 
     /// Begins a file of one attempt at a task. `file_name` is the last part of its stored name.
     ///
-    /// # Errors
-    /// `Internal`, also where the attempt has a file of this name already.
+    /// # Errors `Internal`, also if the attempt has a file of this name already.
     pub fn create(&self, task: &TaskId, epoch: u64, file_name: &str) -> Result<PendingFile> {
         let stored_name = format!("{task}.{epoch}.{file_name}");
         let target = self.path(&stored_name)?;
@@ -70,17 +69,15 @@ impl ResultFiles {
 
     /// Opens a published file for reading.
     ///
-    /// # Errors
-    /// `Internal`: a committed record named it, so it has to be there.
+    /// # Errors `Internal`: a committed record named the file, so it must exist.
     pub fn open_published(&self, stored_name: &str) -> Result<File> {
         let path = self.path(stored_name)?;
         File::open(&path).map_err(|error| wrong("open", &path, error))
     }
 
-    /// Whether a published file has the bytes and the SHA-256 of its record. Reads it whole.
+    /// Whether a published file has the bytes and the SHA-256 of its record. Reads the whole file.
     ///
-    /// # Errors
-    /// `Internal` where it has not, or cannot be read.
+    /// # Errors `Internal` if it differs or cannot be read.
     pub fn check_published(&self, published: &PublishedFile) -> Result<()> {
         let path = self.path(&published.stored_name)?;
         let mut file = self.open_published(&published.stored_name)?;
@@ -134,7 +131,7 @@ impl ResultFiles {
         let list = || {
             let mut names = Vec::new();
             for entry in std::fs::read_dir(&self.dir)? {
-                // What we would not have named is not ours to remove.
+                // The service does not remove files with names that it would not give.
                 if let Ok(name) = entry?.file_name().into_string()
                     && Attempt::of(&name).is_some()
                 {
@@ -182,9 +179,9 @@ pub struct Survey {
 impl Survey {
     /// The files that no committed record names and no live attempt writes.
     ///
-    /// The order matters: survey first, then ask which attempts are `live`, then which names are
-    /// `named`. An attempt that ends between the last two is then in one of them; one that begins
-    /// after the survey has no file in it.
+    /// The order matters: survey first, then ask which attempts are `live`, then which names are `named`. An attempt
+    /// that ends between the last two steps is then in one of them. An attempt that begins after the survey has no file
+    /// in it.
     pub fn left_over(self, named: &HashSet<String>, live: impl Fn(&TaskId, u64) -> bool) -> LeftOver {
         let Self { files, names } = self;
         let mut left_over = LeftOver { files, unfinished: Vec::new(), published: Vec::new(), of: 0 };
@@ -214,13 +211,13 @@ pub struct LeftOver {
 }
 
 impl LeftOver {
-    /// Removes what was never finished, and moves the rest to the folder `trash`, which is made if it is needed.
+    /// Removes unfinished files, and moves the others to the folder `trash`, which is created if it is needed.
     ///
     /// # Errors
     /// `Internal` with the path of the first file that could not be moved.
     pub fn discard(self, trash: &Path) -> Result<()> {
         let gone = |act: &str, path: &Path, done: std::io::Result<()>| match done {
-            // Its writer, or another process's sweep, was first.
+            // Its writer or the sweep of another process has done it already.
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             Err(error) => Err(wrong(act, path, error)),
             Ok(()) => {
@@ -296,9 +293,9 @@ impl Write for PendingFile {
 impl Drop for PendingFile {
     fn drop(&mut self) {
         if let Some(writer) = self.file.take() {
-            // Without writing out what is still buffered.
+            // Without writing what is still buffered.
             let _ = writer.into_parts();
-            // What cannot be removed now is swept later.
+            // A file that cannot be removed now is swept later.
             let _ = std::fs::remove_file(&self.path);
         }
     }

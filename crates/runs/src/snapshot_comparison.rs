@@ -1,4 +1,4 @@
-//! What differs between two snapshots, counted, and as a file of rows where one is wanted.
+//! The differences between two snapshots: as counts and, if wanted, as a file of rows.
 
 use arrow::array::{Array, AsArray};
 use arrow::record_batch::RecordBatch;

@@ -1,4 +1,4 @@
-//! Snapshots beyond reading reports off them: which one a person means, and what keeps their tables from growing for ever.
+//! Which snapshot a person means, and how snapshots expire, so that the tables do not grow for ever.
 
 use crate::Events;
 use crate::lock::{Lock, lock_refresh};
@@ -23,11 +23,11 @@ pub struct Snapshots {
     pub catalogue: Arc<dyn SnapshotCatalogue>,
     /// The audit trail.
     pub audit: Arc<dyn AuditTrail>,
-    /// What its events are made by.
+    /// Makes the events.
     pub events: Arc<Events>,
     /// Time.
     pub clock: Arc<dyn Clock>,
-    /// Whose they are.
+    /// The tenant.
     pub tenant: TenantId,
     /// The folder that all processes share, which has the lock of refreshing.
     pub shared_dir: PathBuf,
@@ -39,13 +39,13 @@ pub struct Snapshots {
     pub trash_days: u32,
 }
 
-/// What the policy came to.
+/// The result of an expiry.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Expiry {
     /// Snapshots that expired, the last published first.
     pub expired: Vec<SnapshotId>,
-    /// Files that went to the trash.
+    /// Files that were moved to the trash.
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
@@ -54,11 +54,11 @@ pub struct Expiry {
 /// How far an expiry goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExpiryExtent {
-    /// It says what would be.
+    /// Only says what would happen.
     DryRun,
-    /// Files that are left over go unless they are too many.
+    /// Removes left-over files unless they are too many.
     ByPolicy,
-    /// All files that are left over go.
+    /// Removes all left-over files.
     All,
 }
 
@@ -71,15 +71,15 @@ impl Snapshots {
         lock_refresh(&self.shared_dir, &self.tables_dir)
     }
 
-    /// Lets snapshots expire by the policy, moves what only they read to the trash, and empties that of what has been
-    /// there for long. The lock is the one of refreshing.
+    /// Lets snapshots expire by the policy, moves the files that only they read to the trash, and removes files that
+    /// have been in the trash for long. The lock is the one of refreshing.
     ///
     /// # Errors
     /// When the store or a table cannot be read or written. Calling it again finishes what was begun.
     pub async fn expire(&self, _lock: &Lock, extent: ExpiryExtent) -> Result<Expiry> {
         let (catalogue, now) = (&self.catalogue, self.clock.now());
-        // First the catalogue, then the files: whoever asks is told that a snapshot has expired, and never
-        // finds one that is half there.
+        // First the catalogue, then the files: a caller learns that a snapshot has expired, and never finds one with
+        // missing files.
         if extent == ExpiryExtent::DryRun {
             let expired = catalogue.expiring(&self.tenant, self.policy, now).await?;
             let mut kept = catalogue.kept().await?;

@@ -1,4 +1,5 @@
-//! What a refresh would make of a source: it is read to its end and compared with the last snapshot, and nothing is kept.
+//! How a refresh would judge a source. The source is read to its end and compared with the last snapshot, and nothing
+//! is kept.
 
 use crate::thousands::thousands;
 use chrono::{DateTime, Utc};
@@ -21,12 +22,12 @@ pub struct CheckedSource {
     pub accounts_before: Option<u64>,
     #[serde(skip)]
     delete_threshold_percent: u8,
-    /// What of the last snapshot's accounts a refresh would keep for being too many to go.
+    /// A message if too many of the last snapshot's accounts are missing, so that a refresh would keep them.
     #[serde(skip)]
     kept: Option<String>,
 }
 
-/// Accepted records below which a file may have been cut or filtered by mistake.
+/// With fewer accepted records than this, a file may have been cut or filtered by mistake.
 const FEW_RECORDS: u64 = 10;
 
 impl CheckedSource {
@@ -47,9 +48,9 @@ impl CheckedSource {
         Ok(Self { source, accounts_before: None, delete_threshold_percent, kept: None })
     }
 
-    /// Says whether there is little, compared with the last snapshot where that has the source.
+    /// Warns if the source has few records, also compared with the last snapshot if that has the source.
     ///
-    /// Who is missing is not looked up: at least so many are as the numbers differ.
+    /// Missing accounts are not looked up. At least as many are missing as the numbers differ.
     pub fn compare(&mut self, last: Option<&SourceRun>) {
         let (Some(last), Some(accounts)) = (last, self.source.accounts) else {
             if self.source.accepted < FEW_RECORDS {
@@ -66,7 +67,7 @@ impl CheckedSource {
         if !self.source.complete {
             return;
         }
-        // Accounts that an earlier read lacked and kept are not counted again.
+        // Accounts that were missing in an earlier read and were kept are not counted again.
         let missing = before.saturating_sub(last.stale).saturating_sub(accounts);
         let (shown, percent) = (thousands(before), self.delete_threshold_percent);
         if exceeds(missing, percent, before) {
@@ -88,7 +89,7 @@ impl CheckedSource {
         }
     }
 
-    /// Whether a refresh at the time `now` would take the source as it is.
+    /// Whether a refresh at the time `now` would accept the source as it is.
     ///
     /// # Errors
     /// With the first reason why not.

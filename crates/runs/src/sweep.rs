@@ -1,9 +1,9 @@
-//! Sweeping: takes result files of earlier processes away that no record names.
+//! Sweeping: removes result files of earlier processes that no record names.
 //!
 //! Invariants:
-//! - what was never finished goes for good; what a record of another database could name goes to the trash, and the audit
-//!   trail says so before;
-//! - too many of those are left, with an alarm: this may be the wrong database.
+//! - unfinished files are removed for good; files that a record of another database could name are moved to the trash,
+//!   after an audit event says so;
+//! - if there are too many of the latter, they stay and an error is logged: this may be the wrong database.
 
 use crate::Events;
 use crate::result_files::ResultFiles;
@@ -19,10 +19,10 @@ use std::sync::Arc;
 /// File names in the event of a sweep.
 const NAMED_MAX: usize = 200;
 
-/// How many result files that no record names go to the trash.
+/// How many result files without a record are moved to the trash.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Swept {
-    /// As many as processes leave that were killed.
+    /// As many as killed processes leave.
     Few,
     /// All of them.
     All,
@@ -32,7 +32,7 @@ impl Swept {
     /// Files that are never too many.
     const FEW: usize = 16;
 
-    /// Whether so many of all result files may go.
+    /// Whether so many of all result files may be moved.
     fn permits(self, unnamed: usize, of: usize) -> bool {
         self == Self::All || unnamed <= Self::FEW || unnamed * 10 <= of
     }
@@ -50,7 +50,7 @@ pub struct Sweep {
     pub tasks: Arc<dyn TaskStore>,
     /// The audit trail.
     pub audit: Arc<dyn AuditTrail>,
-    /// What its events are made by.
+    /// Makes the events.
     pub events: Arc<Events>,
     /// Time.
     pub clock: Arc<dyn Clock>,
@@ -59,15 +59,15 @@ pub struct Sweep {
 }
 
 impl Sweep {
-    /// Takes away what is left over, and empties the trash of what has been there for long. To be called under the lock of
-    /// serving, before a worker starts.
+    /// Removes left-over files, and files that have been in the trash for long. To be called under the lock of serving,
+    /// before a worker starts.
     ///
     /// # Errors
     /// When the store or the folder cannot be read, or a file cannot be moved.
     pub async fn run(self, swept: Swept) -> Result<()> {
-        // In this order: what is published in between is named then.
+        // In this order: a file that is published in between has a name in the records by then.
         let survey = self.files.survey()?;
-        // Without a shared folder nothing writes.
+        // If the folder is not shared, nothing writes.
         let live = if self.shared { self.tasks.live_attempts().await? } else { HashSet::new() };
         let named = self.tasks.published_names().await?.into_iter().collect();
         let is_live = move |task: &TaskId, epoch| live.contains(&(task.clone(), epoch));

@@ -1,22 +1,23 @@
-//! Where files go that nothing names any more: a folder beside them, until a time has passed.
+//! The trash: a folder for files that nothing names any more. It is in the folder that had them, and keeps them for a
+//! time.
 //!
-//! Why: what a sweep takes for left over may be somebody's, when the database is not the one that named it. Then it can be
-//! moved back.
+//! Why: if the database is not the one that names the files, a sweep moves files that somebody needs. They can be moved
+//! back.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::{Error, Result};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// The folder's name, beside the files that go to it.
+/// The name of the trash, in the folder that had the files.
 pub const FOLDER: &str = "trash";
 
-/// The folder in the trash of `dir` for what goes there now.
+/// The folder in the trash of `dir` for files that are moved there now.
 pub fn place(dir: &Path, now: DateTime<Utc>) -> PathBuf {
     dir.join(FOLDER).join(stamp(now))
 }
 
-/// Removes for good what has been in the trash of `dir` for `days`.
+/// Removes the files that have been in the trash of `dir` for `days`.
 ///
 /// # Errors
 /// With the folder that cannot be read or removed.

@@ -1,4 +1,4 @@
-//! The folder of what does not outlive a run.
+//! The folder for files that are removed with their run.
 
 use crate::lock::lock_refresh;
 use muster_reports::error::{Error, Result};
@@ -8,8 +8,8 @@ use std::path::Path;
 /// What a file system keeps in its first folder.
 const LOST_AND_FOUND: &str = "lost+found";
 
-/// Removes what runs of a process that was killed have left in the folder `work`, unless a refresh uses it, which holds the
-/// lock of refreshing on the folders `shared` and `tables`.
+/// Removes files that runs of a killed process left in the folder `work`. Does nothing while a refresh uses the folder:
+/// it holds the lock of refreshing on the folders `shared` and `tables`.
 ///
 /// # Errors
 /// When something cannot be removed.
@@ -21,7 +21,7 @@ pub fn clear_work(shared: &Path, tables: &Path, work: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Removes what is in a folder. The folder stays: it may be a link's end, or where a file system is mounted.
+/// Removes the content of a folder. The folder stays, because it may be the target of a link or a mount point.
 fn clear(folder: &Path) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let entry = entry?;

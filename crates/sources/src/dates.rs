@@ -130,7 +130,7 @@ impl ReadDate {
     /// Takes what a record has in the column; `cell` looks it up, and `place` names the record in messages.
     ///
     /// # Errors
-    /// It is no date, or another than that of the first record.
+    /// It is not a date, or it differs from that of the first record.
     pub(crate) fn see<'a>(
         &mut self,
         cell: impl FnOnce(&str) -> Option<&'a str>,
@@ -143,7 +143,7 @@ impl ReadDate {
         }
         let (name, place) = (shown(column), place());
         let Some(at) = moment(text) else {
-            return Err(format!("as_of.column: {name} of {place} is no date: {EXPECTED}"));
+            return Err(format!("as_of.column: {name} of {place} is not a date: {EXPECTED}"));
         };
         let earlier = found.get_or_insert_with(|| Found { text: text.to_owned(), at, place: place.clone() });
         if earlier.at == at {

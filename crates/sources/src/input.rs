@@ -11,7 +11,9 @@ use sha2::{Digest, Sha256};
 use crate::files::open_file;
 use crate::reader::{ReadError, hex};
 
+/// Bytes of the buffer for input.
 const RAW_BYTES: usize = 128 << 10;
+/// Bytes of the buffer for decoded text.
 const TEXT_BYTES: usize = 256 << 10;
 /// The longest byte order mark.
 const BOM_BYTES: usize = 3;

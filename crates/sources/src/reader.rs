@@ -137,6 +137,7 @@ pub trait RecordReader: Send {
 /// A name from outside as a message shows it: quoted, and not longer than a line, for there may be a message for each
 /// record.
 pub(crate) fn shown(name: &str) -> String {
+    /// Most characters of a name that are shown.
     const CHARACTERS_MAX: usize = 80;
     match name.char_indices().nth(CHARACTERS_MAX) {
         Some((end, _)) => format!("{:?}...", &name[..end]),

@@ -3,10 +3,10 @@
 //! Invariants:
 //! - a tenant's events are recorded one at a time: the number, the hash before and the head change in one
 //!   transaction, so events become visible in the order of their numbers and no number is missing;
-//! - rows never change and are never deleted; triggers hold that whoever writes;
-//! - a chain is extended only where its last event is the one of its head and the head's seal holds. Otherwise whoever
-//!   may write to the database could change events, and the next seal would cover them. A person can have a broken chain
-//!   go on, by an event that says so ([`reseal`]).
+//! - rows never change and are never deleted; triggers enforce this for every writer;
+//! - a chain is extended only if its last event is the one of its head and the head's seal is valid. Otherwise anybody
+//!   who may write to the database could change events, and the next seal would cover the change. A person can let a
+//!   broken chain continue, by an event that says so ([`reseal`]).
 
 mod reseal;
 
@@ -26,12 +26,15 @@ use muster_reports::ports::AuditTrail;
 use std::fmt;
 use std::sync::Arc;
 
+/// Longest id of an event, in bytes.
 const ID_MAX: usize = 256;
+/// Longest caller of an event, in bytes of its JSON.
 const CALLER_MAX: usize = 65_536;
+/// Longest details of an event, in bytes.
 const DETAILS_MAX: usize = 65_536;
-/// Rows that a walk reads at once.
+/// Rows that a check of the trail reads at once.
 const PAGE: i64 = 1_000;
-/// What fails where an event cannot be recorded.
+/// What fails if an event cannot be recorded.
 const RECORD: &str = "record an audit event";
 
 #[async_trait]
@@ -62,10 +65,10 @@ impl AuditTrail for Store {
             sequence: sequence.saturating_sub(1),
             hash: previous.ok_or_else(|| broken(format!("event {sequence} is missing")))?,
         };
-        let walked = self.walk(tenant, Walk::behind(before), (number.saturating_sub(1), i64::MAX)).await;
+        let walked = self.walk(tenant, Walk::after(before), (number.saturating_sub(1), i64::MAX)).await;
         let (walk, head, seal) = walked.map_err(wrong)?;
         let found = walk.finish(head, seal, 0).findings.told;
-        // The trail itself goes on, and these events will never be as they were recorded.
+        // The trail itself continues, and these events are changed for ever.
         if let Some(reseal) = found.iter().find(|finding| matches!(finding, Finding::Resealed { .. })) {
             return Err(Error::not_found(format!("{reseal}, so no evidence can be made of it")));
         }
@@ -87,7 +90,7 @@ impl AuditTrail for Store {
             )
             .await;
         let backlog = counted.and_then(|row| row.map_or(Ok(0), |row| row.integer("backlog")));
-        // Negative where somebody else removed events from the database.
+        // Negative if somebody removed events from the database.
         backlog
             .map(|backlog| u64::try_from(backlog).unwrap_or(0))
             .map_err(|error| failed("read the audit trail", error))
@@ -127,7 +130,8 @@ impl AuditTrail for Store {
     }
 }
 
-/// Nothing may be done that must be recorded: whoever could change the trail could also make it hold again.
+/// The refusal of everything that must be recorded. The trail is not repaired: whoever could change it could also forge
+/// a valid one.
 fn broken(fault: impl fmt::Display) -> Error {
     Error::broken(format!(
         "the audit trail is broken ({fault}): nothing is recorded, and nothing is done that must be recorded, until it \
@@ -150,7 +154,7 @@ impl Recorder {
         Ok(Entry { event: event.clone(), caller, key: self.key.clone() })
     }
 
-    /// Records events, in whichever transaction the session is; as [`append`], the last thing there.
+    /// Records an event in the session's transaction. As with [`append`], nothing may follow it in the transaction.
     pub(crate) async fn append(&self, session: &mut Session<'_>, events: &[AuditEvent]) -> Result<()> {
         for event in events {
             append(session, &self.entry(event)?).await?;
@@ -168,8 +172,8 @@ struct End {
 }
 
 impl End {
-    /// One statement, so that it sees one state. Events are limited before they are joined, so that the index of numbers is
-    /// taken however many there are.
+    /// One statement, so that it sees one state. Events are limited before they are joined, so that the database uses
+    /// the index of numbers, however many events there are.
     const SQL: &str = "SELECT h.sequence AS head_sequence, h.hash AS head_hash, h.seal AS head_seal, e.sequence AS sequence,
              e.id AS id, e.at AS at, e.operation AS operation, e.tenant AS tenant, e.caller AS caller, e.task AS task,
              e.report AS report, e.details AS details, coalesce(e.previous, '') AS previous, coalesce(e.hash, '') AS hash
@@ -230,8 +234,8 @@ impl Entry {
     }
 }
 
-/// Puts an event at the end of its tenant's chain, in whichever transaction the session is. The last thing there:
-/// whoever holds a chain waits for nothing else, so that no two wait for each other.
+/// Puts an event at the end of its tenant's chain, in the session's transaction. Nothing may follow it in the
+/// transaction: a transaction that holds a chain waits for nothing else, so that no two wait for each other.
 pub(crate) async fn append(session: &mut Session<'_>, entry: &Entry) -> Result<()> {
     let Entry { event, key, .. } = entry;
     let wrong = |error| failed(RECORD, error);
@@ -246,12 +250,12 @@ pub(crate) async fn append(session: &mut Session<'_>, entry: &Entry) -> Result<(
     put(session, entry, &head).await
 }
 
-/// Puts an event behind `head` and moves the head to it. The session has the chain for itself.
+/// Puts an event after `head` and moves the head to it. The session has the chain for itself.
 async fn put(session: &mut Session<'_>, entry: &Entry, head: &AuditHead) -> Result<()> {
     let Entry { event, caller, key } = entry;
     let wrong = |error| failed(RECORD, error);
     let tenant = &event.caller.tenant;
-    let record = AuditRecord::behind(head, event, caller.clone());
+    let record = AuditRecord::after(head, event, caller.clone());
     let sequence = rows::signed("the number of an audit event", record.sequence)?;
     session
         .change(
@@ -293,9 +297,9 @@ async fn put(session: &mut Session<'_>, entry: &Entry, head: &AuditHead) -> Resu
 /// The number of the last thing of a kind that a reseal covers.
 type LastKnown = fn(&KnownThings) -> i64;
 
-/// Everything whose beginning is recorded in the transaction that makes it, but for what was there before the version
-/// that began to; of that what was counted behind $2 and up to $3. By EXCEPT, which PostgreSQL sorts or hashes: it walks a
-/// `NOT IN` that is larger than its working memory once for each row.
+/// Objects whose creation is recorded in the transaction that creates them, with numbers after $2 and up to $3. Objects
+/// from before the version that began to record are left out. EXCEPT is used because PostgreSQL sorts or hashes it; it
+/// would walk a `NOT IN` that is larger than its working memory once for each row.
 const UNRECORDED: [(&str, LastKnown, &str); 3] = [
     (
         "tasks",
@@ -340,8 +344,8 @@ impl Store {
         Recorder { key: self.settings.seal_key.clone() }
     }
 
-    /// As [`Store::write`]. Where there is an event and `counts` says that the outcome is worth it, it is recorded
-    /// in the same transaction.
+    /// As [`Store::write`]. If there is an event, and `counts` says so of the outcome, the event is recorded in the
+    /// same transaction.
     pub(crate) async fn write_recorded<T, F>(
         &self,
         event: &AuditEvent,
@@ -367,18 +371,17 @@ impl Store {
         .await
     }
 
-    /// Walks along a tenant's whole audit trail and says what is wrong with it. `noted` are heads that earlier
-    /// walks showed and that were kept elsewhere: each must still be in the chain.
+    /// Checks a tenant's whole audit trail and says what is wrong with it. `noted` are heads that earlier checks showed
+    /// and that were kept elsewhere: each must still be in the chain.
     ///
-    /// # Errors
-    /// When the store fails. What was done to the trail is a finding and not an error.
+    /// # Errors When the store fails. Damage to the trail is a finding and not an error.
     pub async fn verify_audit(&self, tenant: &TenantId, noted: Vec<AuditHead>) -> Result<Verification> {
         let wrong = |error| failed("verify the audit trail", error);
         let walked = Box::pin(self.walk(tenant, Walk::new(noted), (0, 0))).await.map_err(wrong)?;
         Box::pin(self.verified(tenant, walked)).await.map_err(wrong)
     }
 
-    /// What a walk along a whole chain showed, and what the things beside it show.
+    /// What a walk along a whole chain showed, and what the objects of the tenant show.
     async fn verified(
         &self,
         tenant: &TenantId,
@@ -418,7 +421,7 @@ impl Store {
         let (head, seal) = loop {
             self.walk_to_end(tenant, &mut walk, &mut place).await?;
             let (head, seal) = self.kept_head(tenant).await?;
-            // Where the head stays, nothing was recorded meanwhile.
+            // If the head is the same, nothing was recorded meanwhile.
             let is_ahead = head.as_ref().is_some_and(|head| head.sequence > walk.head().sequence);
             if !is_ahead || head == before {
                 break (head, seal);
@@ -434,7 +437,7 @@ impl Store {
         Ok((walk, head, seal))
     }
 
-    /// Things that are there without the event that was recorded in the same transaction.
+    /// Objects without the event that their transaction recorded.
     async fn unrecorded(
         &self,
         tenant: &TenantId,
@@ -481,8 +484,8 @@ impl Store {
         }
     }
 
-    /// How many events are in no chain although they were recorded after the chain had begun, behind one place and up to
-    /// another.
+    /// How many events are in no chain although they were recorded after the chain had begun. Counts events after one
+    /// place and up to another.
     async fn unchained(&self, tenant: &TenantId, (after, last): (i64, i64)) -> Read<u64> {
         let counted = self
             .read_first(

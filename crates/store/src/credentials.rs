@@ -11,8 +11,11 @@ use muster_reports::ids::{ClientId, TenantId};
 use muster_reports::ports::{Credential, Credentials};
 use std::sync::Arc;
 
+/// Longest client id, in bytes.
 const CLIENT_MAX: usize = 256;
+/// Longest caller of a credential, in bytes of its JSON.
 const CALLER_MAX: usize = 65_536;
+/// Longest description of a credential, in bytes.
 const DESCRIPTION_MAX: usize = 4_096;
 
 #[async_trait]

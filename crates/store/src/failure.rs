@@ -1,4 +1,5 @@
-//! What becomes of a database's failure: busy or away is `Unavailable`, the rest a fault of ours.
+//! Failures of the database as errors: a busy or unreachable database is `Unavailable`, anything else is a fault of the
+//! service.
 
 use muster_reports::error::Error;
 
@@ -26,7 +27,7 @@ pub(crate) fn failed(what: &str, error: sqlx::Error) -> Error {
         return unavailable(format!("the store could not {what}: {why}"), error);
     }
     if is_busy(&error) {
-        // Without the database's words: nothing has failed, and the log is to tell the two apart.
+        // Without the database's text: nothing has failed, and the log must distinguish the two.
         return Error::unavailable(format!("the store is busy and could not {what}"));
     }
     if is_away(&error) {
@@ -74,7 +75,7 @@ fn is_away(error: &sqlx::Error) -> bool {
     is_broken(error) || postgres_code(error).is_some_and(|code| starts_with_any(&code, &POSTGRES_AWAY))
 }
 
-/// Whether the connection is of no use any more: what ran on it may or may not have happened.
+/// Whether the connection is broken: what ran on it may or may not have happened.
 pub(crate) fn is_broken(error: &sqlx::Error) -> bool {
     let without_answer = matches!(
         error,
@@ -88,7 +89,7 @@ pub(crate) fn is_broken(error: &sqlx::Error) -> bool {
     without_answer || postgres_code(error).is_some_and(|code| starts_with_any(&code, &POSTGRES_ENDED))
 }
 
-/// Whether PostgreSQL undid the transaction for the sake of another one: the same may be tried again.
+/// Whether PostgreSQL undid the transaction in favour of another one, so that it can be tried again.
 pub(crate) fn is_undone(error: &sqlx::Error) -> bool {
     postgres_code(error).is_some_and(|code| ["40001", "40P01"].contains(&code.as_str()))
 }

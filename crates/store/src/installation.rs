@@ -1,5 +1,5 @@
-//! Which installation a database belongs to. The folder of files that belongs to it has the same mark, so that neither is used
-//! with another's: what no record names would be taken for left over.
+//! Which installation a database belongs to. Its folder of files has the same mark. So neither is used with the other
+//! half of another installation, where files that no record names would look left over.
 
 use crate::failure::failed;
 use crate::session::{Read, values};
@@ -9,7 +9,7 @@ use muster_reports::error::Result;
 /// What a database says of the installation that it belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Installation {
-    /// Its mark; nothing before it has one.
+    /// Its mark; `None` before it gets one.
     pub id: Option<String>,
     /// Whether nothing has ever been kept in it.
     pub is_empty: bool,
@@ -40,8 +40,8 @@ impl Store {
             .map_err(|error: sqlx::Error| failed("say which installation it belongs to", error))
     }
 
-    /// Gives the database this mark, unless it has one; returns the one that it has then. With `replace` it gets
-    /// this one in any case.
+    /// Gives the database this mark, unless it has one. Returns the mark that it has afterwards. With `replace`, it
+    /// gets this mark in any case.
     ///
     /// # Errors
     /// When the store cannot be written.

@@ -3,10 +3,12 @@
 //! [`Store`] implements the store ports of `muster-reports` over one SQLite file or one PostgreSQL database.
 //!
 //! Invariants:
-//! - What a method acknowledged is on the disk: SQLite writes through a log with full synchronisation, over
-//!   one connection; PostgreSQL's commit is waited for, and asked for where its answer was lost.
-//! - A task changes its state only as `muster-reports` declares: the `WHERE` of each update is made from the declaration.
-//!   That of a worker's write has the epoch too, so that a worker which lost its lease changes nothing.
+//! - What a method acknowledged is on the disk. SQLite writes through a log with full synchronisation, over one
+//!   connection. With PostgreSQL, the store waits for the commit, and asks the database about it if the answer was
+//!   lost.
+//! - A task changes its state only as `muster-reports` declares: the `WHERE` of each update is made from the
+//!   declaration. The `WHERE` of a worker's write also has the epoch, so that a worker without a valid lease changes
+//!   nothing.
 //! - What the store does is written once, over a session of either database; only opening, transactions and
 //!   signals between processes differ.
 //! - It knows no report's content and no file.

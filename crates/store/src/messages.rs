@@ -2,14 +2,14 @@
 
 use muster_reports::message::{Message, Severity};
 
-/// Messages kept for a task. A note on what was left out and the errors that end it are kept in addition.
+/// Messages kept for a task, in addition to a note about omitted messages and to the errors that end the task.
 const MESSAGES_MAX: usize = 1_000;
 /// Bytes kept of one message text.
 const TEXT_MAX: usize = 4_000;
 /// Bytes kept of one message key.
 const KEY_MAX: usize = 100;
 
-/// Adds messages as far as there is room; a note says how many were left out.
+/// Adds messages while there is room. A note says how many were left out.
 pub(crate) fn add(messages: &mut Vec<Message>, more: Vec<Message>) {
     let mut left_out = 0_usize;
     let mut severity = Severity::Info;
@@ -34,7 +34,7 @@ pub(crate) fn add_last(messages: &mut Vec<Message>, message: Message) {
     messages.push(shortened(message));
 }
 
-/// Whether a reader must know it: it makes a result `Warned`.
+/// Whether a reader must know this message. Such a message makes a result `Warned`.
 pub(crate) fn is_remark(message: &Message) -> bool {
     match message.severity {
         Severity::Info => false,

@@ -10,8 +10,7 @@ const CACHED_MAX: usize = 256;
 
 /// The newest manifest of each tenant with its place in the order of publication.
 ///
-/// Another process may publish, so the place is asked for every time; only reading the manifest
-/// again is saved.
+/// Another process may publish, so the caller reads the place every time. Only the manifest is not read again.
 #[derive(Debug, Default)]
 pub(crate) struct NewestSnapshots(Mutex<HashMap<TenantId, (i64, Arc<SnapshotManifest>)>>);
 

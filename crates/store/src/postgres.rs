@@ -2,7 +2,7 @@
 //!
 //! Invariants:
 //! - what a commit acknowledged is durable: a database that answers before it has written is refused;
-//! - a call ends: connections, statements and locks are waited for as long as the settings say;
+//! - every call ends: the waits for connections, statements and locks are as long as the settings say;
 //! - the URL's password is in no error and no log line.
 
 pub(crate) mod escaping;
@@ -103,7 +103,7 @@ impl Postgres {
         self.announcements.cancelled(id);
     }
 
-    /// The rows of a statement that only reads; it is repeated over a new connection where one breaks.
+    /// The rows of a statement that only reads. If the connection breaks, the statement is repeated over a new one.
     pub(crate) async fn read(&self, sql: Sql, values: &[Value<'_>]) -> Read<Vec<Row>> {
         let mut pauses = Pauses::until(Instant::now() + self.busy_wait);
         loop {
@@ -134,7 +134,7 @@ fn pool(connections: u32, wait: Duration) -> PgPoolOptions {
     PgPoolOptions::new()
         .max_connections(connections.max(2))
         .acquire_timeout(wait)
-        // A broken connection shows at its first statement, which then goes over another.
+        // A broken connection is noticed at its first statement, which is then repeated over another one.
         .test_before_acquire(false)
         .idle_timeout(Duration::from_secs(600))
 }
@@ -154,7 +154,7 @@ fn connect_options(url: &PostgresUrl, settings: &Settings) -> PgConnectOptions {
     ])
 }
 
-/// Connects; a server that is starting or restarting is waited for.
+/// Connects, and waits while the server starts or restarts.
 async fn connect(url: &PostgresUrl, options: &PgConnectOptions, settings: &Settings) -> Result<PgConnection> {
     let mut pauses = Pauses::until(Instant::now() + settings.busy_wait);
     loop {

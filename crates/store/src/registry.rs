@@ -13,8 +13,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
+/// Longest id or name of a source, and longest identity name of a link, in bytes.
 const NAME_MAX: usize = 1_024;
+/// Longest folder of a source, and longest native identity of a link, in bytes.
 const PATH_MAX: usize = 4_096;
+/// Longest definition of a source, in bytes.
 const DEFINITION_MAX: usize = 1_024 * 1_024;
 /// Sources of one tenant.
 const SOURCES_MAX: i64 = 10_000;
@@ -86,7 +89,7 @@ impl Registry for Store {
                 links.len()
             )));
         }
-        // The last link of an account counts, as if they had been put one by one.
+        // The last link of an account counts, as if the links had been put one by one.
         let mut by_account = BTreeMap::new();
         for link in links {
             rows::bounded("the native identity of a link", &link.native_identity, PATH_MAX)?;
@@ -137,7 +140,7 @@ async fn put_sources(
     tenant: &TenantId,
     sources: &[RegisteredSource],
 ) -> Result<()> {
-    // One source by itself exchanges its name with no other.
+    // A single source cannot exchange its name with another.
     let exchanging = if sources.len() > 1 { sources } else { &[] };
     for source in exchanging {
         session

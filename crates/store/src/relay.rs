@@ -13,6 +13,7 @@ use muster_reports::ports::{Backlog, ParkedEvent, RelayLog};
 use std::sync::Arc;
 use std::time::Duration;
 
+/// Longest reason why an event was parked, in bytes.
 const REASON_MAX: usize = 4_096;
 
 #[async_trait]

@@ -4,8 +4,8 @@
 //! Both databases take `$1`, so most statements have one text; where the databases differ, a [`Sql`]
 //! holds both texts side by side.
 //!
-//! Invariant: whoever works on a session passes on the failure of a statement. PostgreSQL undoes the
-//! whole transaction then, and would answer a later commit as if all were well.
+//! Invariant: code that uses a session returns the failure of a statement. After a failure PostgreSQL undoes the whole
+//! transaction, but would still answer a later commit without an error.
 
 use crate::postgres::escaping;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -111,7 +111,7 @@ impl Session<'_> {
         }
     }
 
-    /// As [`Session::change`], with a text that was put together: of our own parts, never of values.
+    /// As [`Session::change`], with a text that is built from our own parts, never from values.
     pub(crate) async fn change_built(&mut self, sql: String, values: &[Value<'_>]) -> Read<u64> {
         let sql = AssertSqlSafe(sql);
         match self {
@@ -144,7 +144,7 @@ impl Session<'_> {
         Ok(self.all(sql, values).await?.into_iter().next())
     }
 
-    /// Lets no other transaction be in a part of this name until this one has ended.
+    /// Takes the lock of this name until the transaction ends, so that no other transaction has it.
     pub(crate) async fn alone_in(&mut self, part: &str) -> Read<()> {
         match self {
             // There is one writer.
@@ -247,19 +247,19 @@ const CLOCK: &str = "SELECT floor(extract(epoch FROM clock_timestamp()) * 100000
 
 /// When a write happens, on the clock that decides, and how far that clock is ahead of the caller's.
 ///
-/// Over PostgreSQL the database's clock decides, so that nodes whose clocks differ agree on leases and
-/// deadlines. What a caller names (a deadline, a time to wait until) is a distance from its own now; what
-/// it gets back is told in its own time, so that its timers fit.
+/// Over PostgreSQL the database's clock decides, so that nodes whose clocks differ agree on leases and deadlines. A
+/// time from a caller (a deadline, a time to wait until) is taken as a distance from the caller's now. A time that the
+/// caller gets back is converted to the caller's clock, so that its timers are right.
 ///
-/// Invariant: it is read inside the change's transaction, when the turn of the change has come. So the times of rows
-/// are in the order in which they were committed, as long as the clock does not go back.
+/// Invariant: the time is read inside the change's transaction, when it is the turn of the change. So the times of rows
+/// are in the order of their commits, unless the clock is set back.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
     /// Now, on the clock that decides.
     pub(crate) now: DateTime<Utc>,
     /// How far that clock is ahead of the caller's.
     ahead: TimeDelta,
-    /// Whether it is read from the database, which goes on while a change waits for a lock.
+    /// Whether it is read from the database, whose time advances while a change waits for a lock.
     of_database: bool,
 }
 
@@ -274,8 +274,8 @@ impl Moment {
         Self { now, ahead: now - caller_now, of_database: true }
     }
 
-    /// The moment at which the locks that a change had to wait for are held: what it says of itself is then later
-    /// than what those said that it waited for. Over SQLite there is one lock, and it was held before.
+    /// The moment at which a change has the locks that it waited for. So its time is later than the times of the
+    /// changes that held them. Over SQLite there is one lock, and the change has had it from the start.
     pub(crate) async fn after_waiting(self, session: &mut Session<'_>) -> Read<Self> {
         if !self.of_database {
             return Ok(self);
@@ -286,12 +286,12 @@ impl Moment {
         Ok(Self { now, ..self })
     }
 
-    /// A time on the caller's clock, as the deciding clock will show it.
+    /// A time on the caller's clock, converted to the deciding clock.
     pub(crate) fn kept(self, callers: DateTime<Utc>) -> DateTime<Utc> {
         callers.checked_add_signed(self.ahead).unwrap_or(callers)
     }
 
-    /// A time on the deciding clock, as the caller's will show it.
+    /// A time on the deciding clock, converted to the caller's clock.
     pub(crate) fn told(self, kept: DateTime<Utc>) -> DateTime<Utc> {
         kept.checked_sub_signed(self.ahead).unwrap_or(kept)
     }

@@ -1,4 +1,4 @@
-//! Limits of a store, and whose clock it takes.
+//! Limits of a store, and which clock it uses.
 
 use crate::seal::SealKey;
 use crate::session::Moment;
@@ -8,20 +8,21 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Whose clock says when a change happens, and so decides about leases and deadlines.
+/// Which clock says when a change happens, and so decides about leases and deadlines.
 #[derive(Clone)]
 pub enum Deciding {
-    /// The database's where it has one (PostgreSQL), so that nodes whose clocks differ agree; else this one, the
-    /// same as the callers'. Either is read inside the change's transaction, when its turn has come.
+    /// The database's clock if it has one (PostgreSQL), so that nodes whose clocks differ agree; otherwise this one,
+    /// which the callers use, too. The clock is read inside the change's transaction, when it is the turn of the
+    /// change.
     DatabaseOr(Arc<dyn Clock>),
-    /// The database's where it has one, else the caller's: for tests.
+    /// The database's clock if it has one, otherwise the caller's: for tests.
     Database,
-    /// The caller's, whatever the database: for tests that say what time it is.
+    /// The caller's clock with any database: for tests that set the time.
     Caller,
 }
 
 impl Deciding {
-    /// When a change over SQLite happens whose turn has come.
+    /// The time of a change over SQLite when it is its turn.
     pub(crate) fn on_sqlite(&self, caller_now: DateTime<Utc>) -> Moment {
         Moment::of_caller(match self {
             Self::DatabaseOr(clock) => clock.now(),
@@ -45,21 +46,21 @@ impl fmt::Debug for Deciding {
 pub struct Settings {
     /// Attempts after which a task fails; at least one.
     pub attempts_max: u32,
-    /// Pending and running tasks of all tenants; a start beyond is refused as `Unavailable`. Of starts at
-    /// the same moment on PostgreSQL a few more may pass.
+    /// Pending and running tasks of all tenants. Further starts are refused as `Unavailable`. On PostgreSQL, starts at
+    /// the same moment may exceed this by a few.
     pub live_max: u32,
-    /// Those of one client: it cannot take every place. As for all of them, a few more may pass.
+    /// Pending and running tasks of one client, so that it cannot take every place. This may be exceeded by a few, too.
     pub client_live_max: u32,
-    /// SQLite: connections that read.
+    /// SQLite: connections for reading.
     pub readers: u32,
-    /// PostgreSQL: connections at most, besides the one that listens.
+    /// PostgreSQL: most connections, in addition to the one that listens.
     pub connections: u32,
-    /// How long a call waits for another process that is writing, for a free connection, or for a database
-    /// that is away, before it answers `Unavailable`.
+    /// How long a call waits for another process that is writing, for a free connection, or for an unreachable
+    /// database, before it returns `Unavailable`.
     pub busy_wait: Duration,
     /// PostgreSQL: how long one statement may take.
     pub statement_wait: Duration,
-    /// Whose clock says when a change happens.
+    /// Which clock says when a change happens.
     pub deciding: Deciding,
     /// Key of the seals on the heads of audit trails; without one they are not sealed.
     pub seal_key: Option<SealKey>,

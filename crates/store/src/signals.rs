@@ -24,14 +24,14 @@ impl Signals {
         signals
     }
 
-    /// A task may be due. Wakes one waiter, or the next one to come.
+    /// A task may be due. Wakes one waiter, or else the next one.
     pub(crate) fn work(&self) {
         self.work.notify_one();
     }
 
     /// Waits for [`Signals::work`], at most this long.
     pub(crate) async fn work_or(&self, at_most: Duration) {
-        // Either way the caller looks for work.
+        // The caller looks for work in both cases.
         let _ = tokio::time::timeout(at_most, self.work.notified()).await;
     }
 

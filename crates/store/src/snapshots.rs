@@ -1,6 +1,6 @@
 //! The catalogue of published snapshots. A row is inserted once; only its pin and its end may change.
 //!
-//! Pinning and expiring exclude each other, so that a snapshot whose pin was acknowledged has its data.
+//! Pins and expiries cannot happen at the same time, so that a snapshot whose pin was acknowledged has its data.
 
 use crate::failure::{failed, is_taken};
 use crate::rows;
@@ -19,7 +19,9 @@ use std::sync::Arc;
 
 /// The lock of everything that changes the catalogue.
 const CATALOGUE: &str = "snapshots";
+/// Longest pin, in bytes of its JSON.
 const PIN_MAX: usize = 4_096;
+/// Longest manifest of a snapshot, in bytes of its JSON.
 const MANIFEST_MAX: usize = 16 * 1_024 * 1_024;
 #[async_trait]
 impl SnapshotCatalogue for Store {
@@ -33,7 +35,8 @@ impl SnapshotCatalogue for Store {
                 let kept = kept.clone();
                 Box::pin(async move {
                     let (tenant, id, created, text) = &*kept;
-                    // Numbers are given before they are committed: only one at a time keeps their order.
+                    // A number is given before its transaction commits. Only one transaction at a time keeps the
+                    // numbers in order.
                     let inserted = match session.alone_in(CATALOGUE).await {
                         Ok(()) => session
                             .change(
@@ -189,7 +192,8 @@ fn listed(expired: &[SnapshotId]) -> String {
     format!("{}{more}", ids.join(" "))
 }
 
-/// What a policy asks of the snapshots that have not expired. Live tasks read theirs, also after a retry.
+/// What a policy needs to know of the snapshots that have not expired. Live tasks read their snapshots, also after a
+/// retry.
 const FACTS: &str = "SELECT s.id, s.created, s.pin,
         EXISTS (SELECT 1 FROM tasks t WHERE t.tenant = s.tenant AND t.snapshot = s.id
             AND t.state IN ('pending', 'running')) AS needed

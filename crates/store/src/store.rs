@@ -1,10 +1,10 @@
 //! The store: one set of ports over either database.
 //!
 //! Invariants:
-//! - what a write returned is durable, whichever database holds it, and an error changed nothing, unless it
-//!   says that this is not known;
-//! - accepted work runs to its end even when its caller is gone; work whose caller was gone before it
-//!   began is skipped.
+//! - what a write returned is durable in either database; a write that returned an error changed nothing, unless the
+//!   error says that the outcome is not known;
+//! - work that has begun runs to its end even if its caller has gone; work whose caller has gone before it begins is
+//!   skipped.
 
 use crate::newest_snapshots::NewestSnapshots;
 use crate::postgres::{Postgres, PostgresUrl};
@@ -21,16 +21,16 @@ use std::sync::{Arc, Weak};
 /// Where a store is.
 #[derive(Debug, Clone)]
 pub enum Place {
-    /// A file; made where it is missing.
+    /// A file, which is created if it is missing.
     Sqlite(PathBuf),
-    /// A database that is there, to be shared by any number of processes.
+    /// An existing database, which any number of processes may share.
     Postgres(PostgresUrl),
 }
 
 /// All store ports over one SQLite file or one PostgreSQL database.
 ///
-/// Several processes may have it open. Over SQLite signals (`work_or`, `cancelled`) stay inside one
-/// process; over PostgreSQL they reach all.
+/// Several processes may have it open. Over SQLite, signals (`work_or`, `cancelled`) stay inside one process; over
+/// PostgreSQL, they reach all processes.
 #[derive(Debug)]
 pub struct Store {
     pub(crate) backend: Backend,
@@ -49,8 +49,8 @@ impl Store {
     /// Opens the store and brings its tables up to date. Needs a Tokio runtime, on which tasks of the store
     /// run until it is closed or dropped.
     ///
-    /// A new SQLite file is made readable by its owner only; its folder must exist. Of a PostgreSQL database
-    /// the tables are made in the first schema of the connection's search path.
+    /// Only its owner can read a new SQLite file, and its folder must exist. In a PostgreSQL database, the tables are
+    /// created in the first schema of the connection's search path.
     ///
     /// # Errors
     /// `Internal` with the place when it cannot be opened, is not a store, does not keep what it commits, or was
@@ -72,8 +72,8 @@ impl Store {
         }
     }
 
-    /// Runs `work` in a transaction, possibly several times of which one counts. What it returns is durable;
-    /// an error undoes it.
+    /// Runs `work` in a transaction, possibly several times, of which one counts. The result is durable; an error
+    /// undoes the work.
     pub(crate) async fn write<T, F>(&self, work: F) -> Result<T>
     where
         T: Send + 'static,
@@ -82,8 +82,8 @@ impl Store {
         self.write_then(DateTime::UNIX_EPOCH, move |session, _| work(session), |_| ()).await
     }
 
-    /// As [`Store::write`], for work that depends on the time; and calls `committed` once the work is
-    /// durable, whether or not the caller is still there.
+    /// As [`Store::write`], for work that depends on the time. Calls `committed` when the work is durable, even if the
+    /// caller has gone.
     pub(crate) async fn write_then<T, F, C>(
         &self,
         caller_now: DateTime<Utc>,

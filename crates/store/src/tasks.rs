@@ -194,13 +194,13 @@ impl TaskStore for Store {
     }
 
     async fn cancelled(&self, id: &TaskId) {
-        // Registered before looking, so that no cancel falls between.
+        // Registered before the look, so that no cancel is missed in between.
         let waiter = self.signals.wait_for_cancel(id);
         let state = self
             .read_first("SELECT state FROM tasks WHERE id = $1", values![id.as_str()])
             .await
             .and_then(|row| row.map(|row| row.text("state")).transpose());
-        // Where the store cannot tell, the signal and the next heartbeat still will.
+        // If the store cannot tell, the signal or the next heartbeat will.
         if !matches!(state, Ok(Some(name)) if name == TaskState::Terminated.as_str()) {
             waiter.wait().await;
         }
@@ -240,7 +240,7 @@ impl Store {
     }
 }
 
-/// The first condition is that of the index; SQLite does not see that the second implies it.
+/// The first condition is the one of the index. SQLite does not see that the second one implies it.
 const LIVE_ATTEMPTS: &str =
     "SELECT id, epoch FROM tasks WHERE state IN ('pending', 'running') AND state = 'running'";
 

@@ -55,7 +55,7 @@ impl State {
         });
         let caller = serde_json::to_string(&event.caller)
             .map_err(|error| Error::internal("the caller could not be written as JSON", error))?;
-        self.audit.push((AuditRecord::behind(&head, event, caller), event.clone()));
+        self.audit.push((AuditRecord::after(&head, event, caller), event.clone()));
         Ok(())
     }
 

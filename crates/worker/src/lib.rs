@@ -70,7 +70,7 @@ pub struct Worker {
     pub settings: WorkerSettings,
 }
 
-/// How often an end is written to a store that does not answer.
+/// How often the end of an attempt is offered to a store that does not answer.
 const END_OFFERS_MAX: u32 = 3;
 
 /// Why a run is over.

@@ -146,13 +146,13 @@ impl DiscardFiles for Folder {
     }
 }
 
-struct House {
+struct Installation {
     store: Arc<Store>,
     clock: Arc<TestClock>,
     folder: Arc<Folder>,
 }
 
-impl House {
+impl Installation {
     fn new(store: Store) -> Self {
         let folder = Folder(tempfile::tempdir().unwrap(), Mutex::default());
         Self { store: Arc::new(store), clock: Arc::new(TestClock::default()), folder: Arc::new(folder) }
@@ -208,26 +208,27 @@ impl House {
 
 #[tokio::test(start_paused = true)]
 async fn a_run_that_succeeds_is_published() {
-    let house = House::new(Store::default());
-    let task = house.one_attempt(house.fake(FakeRun::Rows(3, Vec::new()))).await;
+    let installation = Installation::new(Store::default());
+    let task = installation.one_attempt(installation.fake(FakeRun::Rows(3, Vec::new()))).await;
     assert_eq!(task.state, TaskState::Succeeded);
     assert_eq!(task.result.unwrap().rows, 3);
-    assert_eq!(house.files(), [format!("{}.1.report.csv", task_id(1))]);
+    assert_eq!(installation.files(), [format!("{}.1.report.csv", task_id(1))]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_warning_makes_the_task_warned() {
-    let house = House::new(Store::default());
+    let installation = Installation::new(Store::default());
     let warning = Message::warn("source_incomplete", "half of it");
-    let task = house.one_attempt(house.fake(FakeRun::Rows(3, vec![warning.clone()]))).await;
+    let task = installation.one_attempt(installation.fake(FakeRun::Rows(3, vec![warning.clone()]))).await;
     assert_eq!(task.state, TaskState::Warned);
     assert_eq!(task.messages, [warning]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_fault_fails_the_task_and_keeps_its_cause_out_of_the_message() {
-    let house = House::new(Store::default());
-    let task = house.one_attempt(house.fake(FakeRun::Broken("the rows do not add up".into()))).await;
+    let installation = Installation::new(Store::default());
+    let task =
+        installation.one_attempt(installation.fake(FakeRun::Broken("the rows do not add up".into()))).await;
     assert_eq!(task.state, TaskState::Failed);
     assert_eq!(task.messages, [Message::error("internal_fault", "the rows do not add up")]);
 }
@@ -248,18 +249,18 @@ impl ReportRunner for NotOpened {
 async fn a_run_without_a_free_file_is_tried_again() {
     // EMFILE, ENFILE and EACCES of Linux.
     for (number, state) in [(24, TaskState::Pending), (23, TaskState::Pending), (13, TaskState::Failed)] {
-        let house = House::new(Store::default());
-        let task = house.one_attempt(Arc::new(NotOpened(number))).await;
+        let installation = Installation::new(Store::default());
+        let task = installation.one_attempt(Arc::new(NotOpened(number))).await;
         assert_eq!((task.state, task.attempts), (state, 1), "{number}");
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_panic_fails_the_task() {
-    let house = House::new(Store::default());
+    let installation = Installation::new(Store::default());
     let runner =
         First { first: || panic!("told to panic"), then: FakeRunner::new("unused", FakeRun::Forever(0)) };
-    let task = house.one_attempt(Arc::new(runner)).await;
+    let task = installation.one_attempt(Arc::new(runner)).await;
     assert_eq!(task.state, TaskState::Failed);
     assert_eq!(task.messages.len(), 1);
     assert_eq!(
@@ -271,26 +272,26 @@ async fn a_panic_fails_the_task() {
 
 #[tokio::test(start_paused = true)]
 async fn an_attempt_is_repeated_after_growing_delays_and_at_most_three_times() {
-    let house = House::new(Store::default());
-    let runner = house.fake(FakeRun::Unavailable("the disk is full".into()));
-    let worker = house.worker(runner.clone());
-    let task = house.one_attempt(runner).await;
+    let installation = Installation::new(Store::default());
+    let runner = installation.fake(FakeRun::Unavailable("the disk is full".into()));
+    let worker = installation.worker(runner.clone());
+    let task = installation.one_attempt(runner).await;
     assert_eq!((task.state, task.attempts), (TaskState::Pending, 1));
     for (delay_ms, attempt) in [(1_000, 2), (2_000, 3)] {
-        house.clock.advance(TimeDelta::milliseconds(delay_ms - 1));
-        assert_eq!(house.claim("worker-1").await, None, "attempt {attempt} is too early");
-        house.clock.advance(TimeDelta::milliseconds(1));
-        let claim = house.claim("worker-1").await.unwrap();
+        installation.clock.advance(TimeDelta::milliseconds(delay_ms - 1));
+        assert_eq!(installation.claim("worker-1").await, None, "attempt {attempt} is too early");
+        installation.clock.advance(TimeDelta::milliseconds(1));
+        let claim = installation.claim("worker-1").await.unwrap();
         assert_eq!(claim.task.attempts, attempt);
         worker.attempt(claim, &CancellationToken::new()).await;
     }
-    assert_eq!(house.task(1).await.state, TaskState::Failed);
+    assert_eq!(installation.task(1).await.state, TaskState::Failed);
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_delay_has_a_limit() {
-    let house = House::new(Store::default());
-    let worker = house.worker(house.fake(FakeRun::Forever(0)));
+    let installation = Installation::new(Store::default());
+    let worker = installation.worker(installation.fake(FakeRun::Forever(0)));
     assert_eq!(worker.back_off(1), TimeDelta::seconds(1));
     assert_eq!(worker.back_off(6), TimeDelta::seconds(32));
     assert_eq!(worker.back_off(7), TimeDelta::seconds(60));
@@ -299,127 +300,130 @@ async fn the_delay_has_a_limit() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cancel_drops_the_run_without_waiting_for_a_heartbeat() {
-    let house = House::new(Store::default());
+    let installation = Installation::new(Store::default());
     let (runner, mut begins, mut drops) = endless();
-    house.start(1).await;
-    let claim = house.claim("worker-1").await.unwrap();
-    let worker = house.worker(runner);
+    installation.start(1).await;
+    let claim = installation.claim("worker-1").await.unwrap();
+    let worker = installation.worker(runner);
     let attempt = tokio::spawn(async move { worker.attempt(claim, &CancellationToken::new()).await });
     begins.recv().await.unwrap();
     let before = Instant::now();
     assert_eq!(
-        acts::cancel(&*house.store, &tenant(), &task_id(1), house.clock.now()).await.unwrap(),
+        acts::cancel(&*installation.store, &tenant(), &task_id(1), installation.clock.now()).await.unwrap(),
         Cancelled::Now
     );
     assert_eq!(drops.recv().await.unwrap(), task_id(1));
     assert!(before.elapsed() < Duration::from_millis(100), "{:?}", before.elapsed());
     attempt.await.unwrap();
-    assert_eq!(house.task(1).await.state, TaskState::Terminated);
+    assert_eq!(installation.task(1).await.state, TaskState::Terminated);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_heartbeat_shows_progress_and_renews_the_lease() {
-    let house = House::new(Store::default());
+    let installation = Installation::new(Store::default());
     let (runner, mut begins, _drops) = endless();
-    house.start(1).await;
-    let claim = house.claim("worker-1").await.unwrap();
-    let (lease, worker) = (claim.lease.clone(), house.worker(runner));
+    installation.start(1).await;
+    let claim = installation.claim("worker-1").await.unwrap();
+    let (lease, worker) = (claim.lease.clone(), installation.worker(runner));
     let attempt = tokio::spawn(async move { worker.attempt(claim, &CancellationToken::new()).await });
     begins.recv().await.unwrap();
-    house.clock.advance(TimeDelta::seconds(20));
+    installation.clock.advance(TimeDelta::seconds(20));
     // Two heartbeats of virtual time.
     tokio::time::advance(Duration::from_secs(5)).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
-    assert_eq!(house.task(1).await.progress, Progress { rows: 5, rows_expected: Some(8) });
+    assert_eq!(installation.task(1).await.progress, Progress { rows: 5, rows_expected: Some(8) });
     // After the first lease, but within the renewed one.
-    house.clock.set(lease.until + TimeDelta::seconds(1));
-    assert_eq!(house.claim("worker-2").await, None);
+    installation.clock.set(lease.until + TimeDelta::seconds(1));
+    assert_eq!(installation.claim("worker-2").await, None);
     attempt.abort();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_worker_that_lost_its_lease_stops_and_changes_nothing() {
-    let house = House::new(Store::default());
+    let installation = Installation::new(Store::default());
     let (runner, mut begins, mut drops) = endless();
-    house.start(1).await;
-    let claim = house.claim("worker-1").await.unwrap();
-    let worker = house.worker(runner);
+    installation.start(1).await;
+    let claim = installation.claim("worker-1").await.unwrap();
+    let worker = installation.worker(runner);
     let attempt = tokio::spawn(async move { worker.attempt(claim, &CancellationToken::new()).await });
     begins.recv().await.unwrap();
-    house.clock.advance(TimeDelta::seconds(31));
-    let taken = house.claim("worker-2").await.unwrap();
+    installation.clock.advance(TimeDelta::seconds(31));
+    let taken = installation.claim("worker-2").await.unwrap();
     assert_eq!(taken.lease.epoch, 2);
     attempt.await.unwrap();
     assert_eq!(drops.recv().await.unwrap(), task_id(1));
-    assert_eq!(house.task(1).await, taken.task);
+    assert_eq!(installation.task(1).await, taken.task);
 }
 
 #[tokio::test(start_paused = true)]
 async fn files_of_a_run_that_ended_too_late_are_removed() {
-    let house = House::new(Store::default());
-    let clock = house.clock.clone();
+    let installation = Installation::new(Store::default());
+    let clock = installation.clock.clone();
     // More than six hours pass while it runs: no lease is valid after the deadline.
     let runner = First {
         first: move || {
             clock.advance(TimeDelta::hours(7));
         },
-        then: FakeRunner::new(house.folder.0.path(), FakeRun::Rows(2, Vec::new())),
+        then: FakeRunner::new(installation.folder.0.path(), FakeRun::Rows(2, Vec::new())),
     };
-    let task = house.one_attempt(Arc::new(runner)).await;
+    let task = installation.one_attempt(Arc::new(runner)).await;
     assert_eq!((task.state, task.result), (TaskState::Running, None));
-    assert_eq!(*house.folder.1.lock().unwrap(), [format!("{}.1.report.csv", task_id(1))]);
-    assert!(house.files().is_empty());
+    assert_eq!(*installation.folder.1.lock().unwrap(), [format!("{}.1.report.csv", task_id(1))]);
+    assert!(installation.files().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
 async fn files_are_kept_when_the_store_took_them_without_saying_so() {
-    let house = House::new(Store { silent_ends: AtomicU32::new(1), ..Store::default() });
-    let task = house.one_attempt(house.fake(FakeRun::Rows(2, Vec::new()))).await;
+    let installation = Installation::new(Store { silent_ends: AtomicU32::new(1), ..Store::default() });
+    let task = installation.one_attempt(installation.fake(FakeRun::Rows(2, Vec::new()))).await;
     assert_eq!(task.state, TaskState::Succeeded);
-    assert_eq!(house.files(), [format!("{}.1.report.csv", task_id(1))]);
+    assert_eq!(installation.files(), [format!("{}.1.report.csv", task_id(1))]);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_stops_when_its_lease_ran_out_unrenewed() {
     let clock = Arc::new(TestClock::default());
-    let house = House { clock: clock.clone(), ..House::new(Store { deaf: Some(clock), ..Store::default() }) };
+    let installation = Installation {
+        clock: clock.clone(),
+        ..Installation::new(Store { deaf: Some(clock), ..Store::default() })
+    };
     let (runner, _begins, mut drops) = endless();
-    let task = house.one_attempt(runner).await;
+    let task = installation.one_attempt(runner).await;
     assert_eq!(drops.recv().await.unwrap(), task_id(1));
     assert_eq!(task.state, TaskState::Running);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_run_stops_at_its_deadline() {
-    let house = House::new(Store::default());
+    let installation = Installation::new(Store::default());
     let (runner, _begins, mut drops) = endless();
     let before = Instant::now();
-    house.one_attempt(runner).await;
+    installation.one_attempt(runner).await;
     assert_eq!(drops.recv().await.unwrap(), task_id(1));
     assert_eq!(before.elapsed(), Duration::from_secs(6 * 3_600));
-    house.clock.advance(TimeDelta::hours(6));
-    assert_eq!(house.claim("worker-1").await, None);
-    assert_eq!(house.task(1).await.state, TaskState::Failed);
+    installation.clock.advance(TimeDelta::hours(6));
+    assert_eq!(installation.claim("worker-1").await, None);
+    assert_eq!(installation.task(1).await.state, TaskState::Failed);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_drain_gives_running_tasks_back_uncounted() {
-    let house = House::new(Store::default());
+    let installation = Installation::new(Store::default());
     let (runner, mut begins, mut drops) = endless();
-    house.start(1).await;
+    installation.start(1).await;
     let stop = Stop::default();
-    let worker = tokio::spawn(house.worker(runner).run(stop.clone()));
+    let worker = tokio::spawn(installation.worker(runner).run(stop.clone()));
     begins.recv().await.unwrap();
     stop.drain.cancel();
-    house.start(2).await;
+    installation.start(2).await;
     stop.release.cancel();
     worker.await.unwrap();
     assert_eq!(drops.recv().await.unwrap(), task_id(1));
-    let task = house.task(1).await;
+    let task = installation.task(1).await;
     assert_eq!((task.state, task.attempts), (TaskState::Pending, 0));
-    assert_eq!(house.task(2).await.attempts, 0, "nothing is claimed after a drain has begun");
+    assert_eq!(installation.task(2).await.attempts, 0, "nothing is claimed after a drain has begun");
     // The next worker takes it with the next epoch.
-    assert_eq!(house.claim("worker-2").await.unwrap().lease.epoch, 2);
+    assert_eq!(installation.claim("worker-2").await.unwrap().lease.epoch, 2);
 }
 
 /// Counts concurrent runs, and drains the worker with the last run.
@@ -448,21 +452,21 @@ impl ReportRunner for Crowd {
 
 #[tokio::test(start_paused = true)]
 async fn every_task_runs_and_never_more_than_count_at_a_time() {
-    let house = House::new(Store::default());
+    let installation = Installation::new(Store::default());
     let stop = Stop::default();
     let crowd = Arc::new(Crowd {
         now: AtomicUsize::new(0),
         most: AtomicUsize::new(0),
         left: AtomicUsize::new(7),
         stop: stop.clone(),
-        then: FakeRunner::new(house.folder.0.path(), FakeRun::Rows(1, Vec::new())),
+        then: FakeRunner::new(installation.folder.0.path(), FakeRun::Rows(1, Vec::new())),
     });
     for number in 1..=7 {
-        house.start(number).await;
+        installation.start(number).await;
     }
-    house.worker(crowd.clone()).run(stop).await;
+    installation.worker(crowd.clone()).run(stop).await;
     for number in 1..=7 {
-        assert_eq!(house.task(number).await.state, TaskState::Succeeded, "task {number}");
+        assert_eq!(installation.task(number).await.state, TaskState::Succeeded, "task {number}");
     }
     assert_eq!(crowd.most.load(Ordering::SeqCst), 2);
 }

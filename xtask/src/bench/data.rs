@@ -6,7 +6,7 @@
 
 use muster_harness::command;
 use muster_harness::failure::{Context, Failure, Result};
-use muster_harness::installation::{Installation as House, muster};
+use muster_harness::installation::{Installation, muster};
 use muster_harness::random::Random;
 use muster_harness::workspace::Workspace;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ const UNCHANGED: &str = "unchanged";
 /// An organisation in a data directory.
 pub struct Data {
     /// The data directory with credentials.
-    pub house: House,
+    pub installation: Installation,
     /// The folder with the sources' definitions and files.
     pub sources: PathBuf,
     /// What it has: `rows` of each table, `access_items`.
@@ -63,17 +63,17 @@ impl Data {
         if !mark.is_file() {
             println!("making an organisation of {identities} people in {}", folder.display());
             let folder = workspace.fresh_folder(&name)?;
-            let house = House::with_demo_and(binary, &data, identities, settings())?;
+            let installation = Installation::with_demo_and(binary, &data, identities, settings())?;
             let had = count(&data)?["access_items"].as_u64().unwrap_or(0);
             let wanted = (identities * ACCESS_ITEMS).saturating_sub(had);
             add_groups(&data.join("sources/active-directory.csv"), wanted)?;
-            refresh(&house)?;
+            refresh(&installation)?;
             let facts = count(&data)?;
-            write_json(&folder.join("house.json"), &json_of(&house))?;
+            write_json(&folder.join("house.json"), &json_of(&installation))?;
             write_json(&mark, &facts)?;
         }
-        let house = house_of(binary, &data, &read_json(&folder.join("house.json"))?)?;
-        let this = Self { house, sources: data.join("sources"), facts: read_json(&mark)? };
+        let installation = installation_of(binary, &data, &read_json(&folder.join("house.json"))?)?;
+        let this = Self { installation, sources: data.join("sources"), facts: read_json(&mark)? };
         this.put_back()?;
         Ok(this)
     }
@@ -100,7 +100,7 @@ impl Data {
                 changed = true;
             }
         }
-        if changed { refresh(&self.house) } else { Ok(()) }
+        if changed { refresh(&self.installation) } else { Ok(()) }
     }
 
     fn copy_of(&self, name: &str) -> PathBuf {
@@ -108,9 +108,9 @@ impl Data {
     }
 }
 
-fn refresh(house: &House) -> Result<()> {
-    let mut refresh = muster(&house.binary, &house.data);
-    command::output(refresh.envs(house.settings.iter().cloned()).arg("refresh")).map(|_| ())
+fn refresh(installation: &Installation) -> Result<()> {
+    let mut refresh = muster(&installation.binary, &installation.data);
+    command::output(refresh.envs(installation.settings.iter().cloned()).arg("refresh")).map(|_| ())
 }
 
 /// Adds memberships to the accounts of the directory's file: `wanted` together, as many to each as to the others.
@@ -162,18 +162,18 @@ fn each_line(
     Ok(())
 }
 
-fn json_of(house: &House) -> Value {
+fn json_of(installation: &Installation) -> Value {
     let client =
         |client: &muster_harness::api::Credentials| json!({"id": client.id, "secret": client.secret});
     json!({
-        "user": client(&house.user),
-        "application": client(&house.application),
-        "stranger": client(&house.stranger),
-        "authoritative_source": house.authoritative_source,
+        "user": client(&installation.user),
+        "application": client(&installation.application),
+        "stranger": client(&installation.stranger),
+        "authoritative_source": installation.authoritative_source,
     })
 }
 
-fn house_of(binary: &Path, data: &Path, kept: &Value) -> Result<House> {
+fn installation_of(binary: &Path, data: &Path, kept: &Value) -> Result<Installation> {
     let text = |value: &Value| {
         let text = value.as_str().map(str::to_owned);
         text.ok_or_else(|| Failure::new("the kept organisation lacks a credential: remove its folder"))
@@ -184,7 +184,7 @@ fn house_of(binary: &Path, data: &Path, kept: &Value) -> Result<House> {
             secret: text(&kept[name]["secret"])?,
         })
     };
-    Ok(House {
+    Ok(Installation {
         binary: binary.into(),
         data: data.into(),
         log: data.with_extension("serve.log"),

@@ -1,7 +1,7 @@
 //! Writers of PDF files and spreadsheets: examples of the crate `render`, and Python packages on equal rows.
 
+use super::benchmark::{Benchmark, PATIENCE, Row};
 use super::entry::{Contender, Entry, OURS, Sample, Unit, in_turn};
-use super::ground::{Ground, PATIENCE, Row};
 use super::process;
 use muster_harness::failure::{Context, Failure, Result};
 use std::path::Path;
@@ -14,10 +14,10 @@ pub const ROWS: [Row; 2] = [
 ];
 const SPREADSHEET_ROWS: &str = "1000000";
 
-fn pdf(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
-    let folder = ground.folder(row)?;
-    let program = ground.examples("muster-render", &["pdf_bench"])?.join("pdf_bench");
-    let number = ground.numbers.pdf_rows.to_string();
+fn pdf(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
+    let folder = benchmark.folder(row)?;
+    let program = benchmark.examples("muster-render", &["pdf_bench"])?.join("pdf_bench");
+    let number = benchmark.numbers.pdf_rows.to_string();
     let rows = folder.join("rows.csv");
     process::run(Command::new(&program).arg(&number).arg(&rows), &folder, PATIENCE)?.or_fail("pdf_bench")?;
     let ours = || written(Command::new(&program).arg(&number).arg(folder.join("ours.pdf")), &folder);
@@ -26,32 +26,32 @@ fn pdf(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
     for (peer, name) in [("typst", "Typst"), ("reportlab", "ReportLab")] {
         let (rows, folder) = (&rows, &folder);
         let once = move || -> Result<Sample> {
-            let mut script = ground.script("pdf_peers.py")?;
+            let mut script = benchmark.script("pdf_peers.py")?;
             script.arg(peer).arg(rows).arg(folder.join(format!("{peer}.pdf")));
-            Ok(ground.peer(&mut script, folder)?.1)
+            Ok(benchmark.peer(&mut script, folder)?.1)
         };
         contenders.push(Contender::new(entry(name), once));
     }
-    finished(ground, &folder, contenders)
+    finished(benchmark, &folder, contenders)
 }
 
-fn xlsx(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
-    let folder = ground.folder(row)?;
-    let program = ground.examples("muster-render", &["file_rate"])?.join("file_rate");
+fn xlsx(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
+    let folder = benchmark.folder(row)?;
+    let program = benchmark.examples("muster-render", &["file_rate"])?.join("file_rate");
     let ours = || written(Command::new(&program).args(["xlsx", SPREADSHEET_ROWS]), &folder);
     let peer = || -> Result<Sample> {
-        let mut script = ground.script("xlsx_xlsxwriter.py")?;
+        let mut script = benchmark.script("xlsx_xlsxwriter.py")?;
         script.arg(SPREADSHEET_ROWS).arg(folder.join("peer.xlsx"));
-        Ok(ground.peer(&mut script, &folder)?.1)
+        Ok(benchmark.peer(&mut script, &folder)?.1)
     };
     let entry = |who: &str| Entry::new(row.what, who, Unit::Seconds);
     let contenders = vec![Contender::new(entry(OURS), ours), Contender::new(entry("xlsxwriter"), peer)];
-    finished(ground, &folder, contenders)
+    finished(benchmark, &folder, contenders)
 }
 
 /// Runs them all, and compares the numbers of rows.
-fn finished(ground: &Ground<'_>, folder: &Path, contenders: Vec<Contender<'_>>) -> Result<Vec<Entry>> {
-    let mut entries = in_turn(ground.numbers.runs, contenders);
+fn finished(benchmark: &Benchmark<'_>, folder: &Path, contenders: Vec<Contender<'_>>) -> Result<Vec<Entry>> {
+    let mut entries = in_turn(benchmark.numbers.runs, contenders);
     let ours = entries.first().and_then(|entry| entry.rows);
     for entry in &mut entries {
         if entry.failed.is_none() && entry.rows != ours {

@@ -1,14 +1,14 @@
 //! Many reports at once, and little memory.
 
+use super::benchmark::{Benchmark, PATIENCE, Row, run_report, wait};
 use super::data::Data;
 use super::entry::{Contender, Entry, OURS, Sample, Unit, in_turn};
-use super::ground::{Ground, PATIENCE, Row, run_report, wait};
 use super::process;
 use super::reports::report_of;
 use muster_harness::api::{Api, Report};
 use muster_harness::command;
 use muster_harness::failure::{Context, Failure, Result};
-use muster_harness::installation::{Installation as House, muster};
+use muster_harness::installation::{Installation, muster};
 use muster_harness::server::Server;
 use serde_json::{Value, json};
 use std::cell::RefCell;
@@ -27,12 +27,12 @@ const JOINS_AFTER: Duration = Duration::from_millis(500);
 /// Reports of the crowd. Each has a worker, and so has the small report.
 const CROWD: usize = 16;
 
-fn crowd(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
-    let data = ground.data()?;
-    let reports = many_reports(&data.house)?;
-    let small = report_of_kind(&data.house, "ORPHAN_IDENTITIES")?;
-    let server = data.house.serve(&[("MUSTER__WORKER__COUNT", "17")])?;
-    let api = server.connect(&data.house.user)?;
+fn crowd(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
+    let data = benchmark.data()?;
+    let reports = many_reports(&data.installation)?;
+    let small = report_of_kind(&data.installation, "ORPHAN_IDENTITIES")?;
+    let server = data.installation.serve(&[("MUSTER__WORKER__COUNT", "17")])?;
+    let api = server.connect(&data.installation.user)?;
     // The first of each opens tables; that is not what is measured.
     one_after_another(&api, &reports)?;
     run_report(&api, &small)?;
@@ -69,7 +69,7 @@ fn crowd(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
         Contender::new(entry("all started at once"), together),
         Contender::new(Entry::new("the small report alone", OURS, Unit::Milliseconds), alone),
     ];
-    let mut entries = in_turn(ground.numbers.runs, contenders);
+    let mut entries = in_turn(benchmark.numbers.runs, contenders);
     server.stop()?;
     for entry in &mut entries {
         entry.remark("17 workers");
@@ -93,15 +93,15 @@ fn one_after_another(api: &Api, reports: &[Report]) -> Result<()> {
     reports.iter().try_for_each(|report| run_report(api, report).map(|_| ()))
 }
 
-fn report_of_kind(house: &House, kind: &str) -> Result<Report> {
-    let found = house.reports().into_iter().find(|report| report.kind == kind);
+fn report_of_kind(installation: &Installation, kind: &str) -> Result<Report> {
+    let found = installation.reports().into_iter().find(|report| report.kind == kind);
     found.ok_or_else(|| Failure::new(format!("the sample organisation has no report {kind}")))
 }
 
 /// Sixteen reports of which no two are equal: equal ones would share one task.
-fn many_reports(house: &House) -> Result<Vec<Report>> {
-    let mut list = muster(&house.binary, &house.data);
-    list.envs(house.settings.iter().cloned()).args(["source", "list", "--output", "json"]);
+fn many_reports(installation: &Installation) -> Result<Vec<Report>> {
+    let mut list = muster(&installation.binary, &installation.data);
+    list.envs(installation.settings.iter().cloned()).args(["source", "list", "--output", "json"]);
     let sources: Value = serde_json::from_str(&command::output(&mut list)?)
         .context(|| "the list of sources cannot be read".into())?;
     let accounts =
@@ -130,15 +130,15 @@ const LIMITS: [&str; 4] = ["256MiB", "512MiB", "1GiB", "2GiB"];
 
 /// An entry for each limit and each of the eight things that are done: seconds, or why it did not pass. A refusal for lack
 /// of memory is a result, not a fault of the benchmark; so is every other end.
-fn limits(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
-    let data = ground.data()?;
+fn limits(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
+    let data = benchmark.data()?;
     let mut entries = Vec::new();
     for limit in LIMITS {
-        entries.push(refresh_within(ground, row, data, limit)?);
-        let server = data.house.serve(&[("MUSTER__ENGINE__MEMORY_LIMIT", limit)])?;
-        let api = server.connect(&data.house.user)?;
-        let mut reports = data.house.reports();
-        reports.push(report_of(&data.house, "search-costliest")?);
+        entries.push(refresh_within(benchmark, row, data, limit)?);
+        let server = data.installation.serve(&[("MUSTER__ENGINE__MEMORY_LIMIT", limit)])?;
+        let api = server.connect(&data.installation.user)?;
+        let mut reports = data.installation.reports();
+        reports.push(report_of(&data.installation, "search-costliest")?);
         for report in &reports {
             let mut entry = Entry::new(format!("{} with {limit}", report.kind), OURS, Unit::Seconds);
             let begun = Instant::now();
@@ -161,10 +161,10 @@ fn limits(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
     Ok(entries)
 }
 
-fn refresh_within(ground: &Ground<'_>, row: &Row, data: &Data, limit: &str) -> Result<Entry> {
-    let folder = ground.folder(row)?;
-    let mut refresh = muster(&ground.binary, &data.house.data);
-    refresh.envs(data.house.settings.iter().cloned()).env("MUSTER__ENGINE__MEMORY_LIMIT", limit);
+fn refresh_within(benchmark: &Benchmark<'_>, row: &Row, data: &Data, limit: &str) -> Result<Entry> {
+    let folder = benchmark.folder(row)?;
+    let mut refresh = muster(&benchmark.binary, &data.installation.data);
+    refresh.envs(data.installation.settings.iter().cloned()).env("MUSTER__ENGINE__MEMORY_LIMIT", limit);
     let took = process::run(refresh.args(["refresh", "--full"]), &folder, PATIENCE)
         .and_then(|took| took.or_fail("muster refresh"));
     let mut entry = Entry::new(format!("refresh with {limit}"), OURS, Unit::Seconds);

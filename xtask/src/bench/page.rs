@@ -1,8 +1,8 @@
 //! docs/performance.md: the table of everything that was measured, and what is kept of it between runs.
 
+use super::benchmark::Row;
 use super::data::{read_json, write_json};
 use super::entry::{Entry, OURS, Unit};
-use super::ground::Row;
 use muster_harness::command;
 use muster_harness::failure::Result;
 use serde_json::{Map, Value, json};

@@ -137,7 +137,7 @@ pub fn held_kib(process: u32) -> Result<u64> {
     number.ok_or_else(|| Failure::new(format!("{path} has no VmRSS")))
 }
 
-/// A program that runs beside a measurement. It is killed when dropped.
+/// A program that runs during a measurement. It is killed when dropped.
 #[derive(Debug)]
 pub struct Running(Child);
 

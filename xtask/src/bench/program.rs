@@ -1,7 +1,7 @@
 //! The binary itself: its size, how fast it starts, what it holds when it has nothing to do.
 
+use super::benchmark::{Benchmark, PATIENCE, Row};
 use super::entry::{Entry, OURS, Sample, Unit};
-use super::ground::{Ground, PATIENCE, Row};
 use super::process::{self, Running};
 use crate::setup;
 use muster_harness::api;
@@ -25,11 +25,11 @@ const AT_REST: Duration = Duration::from_secs(3);
 /// Starts are short: they are repeated more often than other runs.
 const STARTS: u32 = 10;
 
-fn size(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
-    let folder = ground.folder(row)?;
+fn size(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
+    let folder = benchmark.folder(row)?;
     let stripped = folder.join("muster");
     let strip = setup::debian_program("strip", "binutils")?;
-    command::output(Command::new(strip).arg("-o").arg(&stripped).arg(&ground.binary))?;
+    command::output(Command::new(strip).arg("-o").arg(&stripped).arg(&benchmark.binary))?;
     let bytes = std::fs::metadata(&stripped).context(|| stripped.display().to_string())?.len();
     std::fs::remove_dir_all(&folder).context(|| format!("{} cannot be removed", folder.display()))?;
     let mut entry = Entry::new(row.what, OURS, Unit::Mebibytes);
@@ -37,22 +37,22 @@ fn size(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
     Ok(vec![entry])
 }
 
-fn start(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
-    let folder = ground.folder(row)?;
-    let house = ground.small(&folder)?;
+fn start(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
+    let folder = benchmark.folder(row)?;
+    let installation = benchmark.small(&folder)?;
     let entry = |what: &str, unit| Entry::new(what, OURS, unit);
     let mut version = entry("muster --version", Unit::Milliseconds);
     let mut ready = entry("muster serve until it is ready, 200 people", Unit::Milliseconds);
     let mut held = entry("memory of muster serve at rest (`VmRSS`), 200 people", Unit::Mebibytes);
-    for _ in 0..STARTS.max(ground.numbers.runs) {
+    for _ in 0..STARTS.max(benchmark.numbers.runs) {
         let begun = Instant::now();
-        command::output(Command::new(&ground.binary).arg("--version"))?;
+        command::output(Command::new(&benchmark.binary).arg("--version"))?;
         version.add(&Sample { figure: milliseconds(begun), ..Sample::default() });
 
         let port = ReservedPort::new()?;
         let base = format!("http://127.0.0.1:{}", port.number());
-        let mut serve = muster(&house.binary, &house.data);
-        serve.envs(house.settings.iter().cloned());
+        let mut serve = muster(&installation.binary, &installation.data);
+        serve.envs(installation.settings.iter().cloned());
         serve.args(["serve", "--listen", &format!("127.0.0.1:{}", port.number())]);
         let begun = Instant::now();
         let mut running = Running::start(&mut serve)?;
@@ -64,7 +64,7 @@ fn start(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
             sleep(Duration::from_millis(1));
         }
         ready.add(&Sample { figure: milliseconds(begun), ..Sample::default() });
-        if held.samples.len() < ground.numbers.runs as usize {
+        if held.samples.len() < benchmark.numbers.runs as usize {
             sleep(AT_REST);
             let kib = process::held_kib(running.id())?;
             held.add(&Sample { figure: kib as f64 / 1_024.0, ..Sample::default() });

@@ -1,8 +1,8 @@
 //! Refreshes. The peer is a script in DuckDB that reads the same files and writes the same tables; it always makes all of
 //! them.
 
+use super::benchmark::{Benchmark, PATIENCE, Row};
 use super::entry::{Contender, Entry, OURS, Sample, Unit, in_turn};
-use super::ground::{Ground, PATIENCE, Row};
 use super::process;
 use muster_harness::command;
 use muster_harness::failure::{Context, Failure, Result};
@@ -20,35 +20,35 @@ pub const ROWS: [Row; 5] = [
     Row::new("refresh-unchanged", "a refresh after nothing changed", again),
 ];
 
-fn first(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
-    let data = ground.data()?;
-    let folder = ground.folder(row)?;
+fn first(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
+    let data = benchmark.data()?;
+    let folder = benchmark.folder(row)?;
     let counted = RefCell::new(None);
     let ours = || -> Result<Sample> {
         let made = folder.join("data");
         remove(&made)?;
-        add_sources(ground, &data.sources, &made)?;
-        let mut refresh = muster(&ground.binary, &made);
-        refresh.envs(data.house.settings.iter().cloned()).arg("refresh");
+        add_sources(benchmark, &data.sources, &made)?;
+        let mut refresh = muster(&benchmark.binary, &made);
+        refresh.envs(data.installation.settings.iter().cloned()).arg("refresh");
         let sample = refreshed(&mut refresh, &folder)?;
         if counted.borrow().is_none() {
-            *counted.borrow_mut() = Some(ground.count(&made)?["rows"].clone());
+            *counted.borrow_mut() = Some(benchmark.count(&made)?["rows"].clone());
         }
         Ok(sample)
     };
-    let peer = || peer(ground, &data.sources, &folder, counted.borrow().as_ref());
-    let entries = compared(ground, row, ours, peer);
+    let peer = || peer(benchmark, &data.sources, &folder, counted.borrow().as_ref());
+    let entries = compared(benchmark, row, ours, peer);
     remove(&folder)?;
     Ok(entries)
 }
 
-fn again(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
-    let data = ground.data()?;
-    let folder = ground.folder(row)?;
+fn again(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
+    let data = benchmark.data()?;
+    let folder = benchmark.folder(row)?;
     let counted = RefCell::new(None);
     let ours = || -> Result<Sample> {
-        let mut refresh = muster(&ground.binary, &data.house.data);
-        refresh.envs(data.house.settings.iter().cloned()).arg("refresh");
+        let mut refresh = muster(&benchmark.binary, &data.installation.data);
+        refresh.envs(data.installation.settings.iter().cloned()).arg("refresh");
         match row.name {
             "refresh-full" => {
                 refresh.arg("--full");
@@ -59,25 +59,25 @@ fn again(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
         }
         let sample = refreshed(&mut refresh, &folder)?;
         // What has gone stays in our tables, and the peer never knew it.
-        *counted.borrow_mut() = Some(ground.count(&data.house.data)?["live"].clone());
+        *counted.borrow_mut() = Some(benchmark.count(&data.installation.data)?["live"].clone());
         Ok(sample)
     };
-    let peer = || peer(ground, &data.sources, &folder, counted.borrow().as_ref());
-    let entries = compared(ground, row, ours, peer);
+    let peer = || peer(benchmark, &data.sources, &folder, counted.borrow().as_ref());
+    let entries = compared(benchmark, row, ours, peer);
     data.put_back()?;
     remove(&folder)?;
     Ok(entries)
 }
 
 fn compared<'a>(
-    ground: &Ground<'_>,
+    benchmark: &Benchmark<'_>,
     row: &Row,
     ours: impl FnMut() -> Result<Sample> + 'a,
     peer: impl FnMut() -> Result<Sample> + 'a,
 ) -> Vec<Entry> {
     let entry = |who: &str| Entry::new(row.what, who, Unit::Seconds);
     let contenders = vec![Contender::new(entry(OURS), ours), Contender::new(entry("DuckDB"), peer)];
-    let mut entries = in_turn(ground.numbers.runs, contenders);
+    let mut entries = in_turn(benchmark.numbers.runs, contenders);
     if let Some(peer) = entries.get_mut(1).filter(|peer| peer.failed.is_none()) {
         peer.remark("everything again, with equal rows in each table");
     }
@@ -96,11 +96,11 @@ fn refreshed(refresh: &mut std::process::Command, folder: &Path) -> Result<Sampl
 }
 
 /// The peer's refresh; a failure if its tables have other numbers of rows than ours.
-fn peer(ground: &Ground<'_>, sources: &Path, folder: &Path, ours: Option<&Value>) -> Result<Sample> {
+fn peer(benchmark: &Benchmark<'_>, sources: &Path, folder: &Path, ours: Option<&Value>) -> Result<Sample> {
     let made = folder.join("peer");
     remove(&made)?;
-    let mut script = ground.script("refresh_duckdb.py")?;
-    let (said, sample) = ground.peer(script.arg("make").arg(sources).arg(&made), folder)?;
+    let mut script = benchmark.script("refresh_duckdb.py")?;
+    let (said, sample) = benchmark.peer(script.arg("make").arg(sources).arg(&made), folder)?;
     let ours = ours.ok_or_else(|| Failure::new("our own refresh gave no rows to compare with"))?;
     let theirs = said["rows"].as_object().ok_or_else(|| Failure::new("the peer told no rows"))?;
     let differing: Vec<_> = theirs
@@ -116,7 +116,7 @@ fn peer(ground: &Ground<'_>, sources: &Path, folder: &Path, ours: Option<&Value>
 }
 
 /// Registers the definitions of a folder in a new data directory.
-fn add_sources(ground: &Ground<'_>, sources: &Path, data: &Path) -> Result<()> {
+fn add_sources(benchmark: &Benchmark<'_>, sources: &Path, data: &Path) -> Result<()> {
     let entries = std::fs::read_dir(sources).context(|| sources.display().to_string())?;
     let mut files = Vec::new();
     for entry in entries {
@@ -125,7 +125,7 @@ fn add_sources(ground: &Ground<'_>, sources: &Path, data: &Path) -> Result<()> {
     files.retain(|file| file.extension().is_some_and(|extension| extension == "toml"));
     files.sort();
     for file in files {
-        command::output(muster(&ground.binary, data).args(["source", "add"]).arg(file))?;
+        command::output(muster(&benchmark.binary, data).args(["source", "add"]).arg(file))?;
     }
     Ok(())
 }

@@ -1,11 +1,11 @@
 //! Reports and searches. The peers run equal queries over the same Parquet files and write CSV. They do not sync, count a
 //! second time or hash; a second figure has a sync of their file.
 
+use super::benchmark::{Benchmark, Row, fetch, first_line, sample_report};
 use super::entry::{Contender, Entry, OURS, Sample, Unit, in_turn};
-use super::ground::{Ground, Row, fetch, first_line, sample_report};
 use muster_harness::api::{Api, Report};
 use muster_harness::failure::{Context, Failure, Result};
-use muster_harness::installation::{DIRECTORY_ID, Installation as House};
+use muster_harness::installation::{DIRECTORY_ID, Installation};
 use muster_harness::server::Server;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -32,7 +32,7 @@ const PEERS: [(&str, &str); 4] =
 const FIXED: [(&str, usize); 2] = [("accounts", 16), ("identities", 15)];
 
 /// The report of a row.
-pub fn report_of(house: &House, name: &str) -> Result<Report> {
+pub fn report_of(installation: &Installation, name: &str) -> Result<Report> {
     let kind = match name {
         "accounts" => "ACCOUNTS",
         "identities" => "IDENTITIES",
@@ -40,7 +40,7 @@ pub fn report_of(house: &House, name: &str) -> Result<Report> {
         "uncorrelated" => "UNCORRELATED_ACCOUNTS",
         _ => return search_of(name),
     };
-    let found = house.reports().into_iter().find(|report| report.kind == kind);
+    let found = installation.reports().into_iter().find(|report| report.kind == kind);
     found.ok_or_else(|| Failure::new(format!("the sample organisation has no report {kind}")))
 }
 
@@ -65,18 +65,21 @@ fn search_of(name: &str) -> Result<Report> {
     })
 }
 
-fn measure(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
-    let data = ground.data()?;
-    let folder = ground.folder(row)?;
-    let server = data.house.serve(&[])?;
-    let api = server.connect(&data.house.user)?;
-    let report = report_of(&data.house, row.name)?;
+fn measure(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
+    let data = benchmark.data()?;
+    let folder = benchmark.folder(row)?;
+    let server = data.installation.serve(&[])?;
+    let api = server.connect(&data.installation.user)?;
+    let report = report_of(&data.installation, row.name)?;
     // The service hashes the files of a table when it first opens them: not what is measured here.
     let file = folder.join(if row.name.starts_with("search") { "ours.zip" } else { "ours.csv" });
     keep_file(&server, &api, &report, &file)?;
     let attributes = attributes_of(row, &file)?;
     let tables = folder.join("tables");
-    ground.ask(ground.script("report_peers.py")?.arg("link").arg(&data.house.data).arg(&tables), &folder)?;
+    benchmark.ask(
+        benchmark.script("report_peers.py")?.arg("link").arg(&data.installation.data).arg(&tables),
+        &folder,
+    )?;
 
     let entry = |who: &str| Entry::new(row.what, who, Unit::Seconds);
     let ours = Contender::new(entry(OURS), || Ok(sample_report(&server, &api, &report)?.1));
@@ -84,15 +87,15 @@ fn measure(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
     for (peer, name) in PEERS {
         let (folder, tables, attributes) = (&folder, &tables, &attributes);
         let once = move || -> Result<Sample> {
-            let mut script = ground.script("report_peers.py")?;
+            let mut script = benchmark.script("report_peers.py")?;
             script.args([peer, row.name]).arg(tables).arg(written_by(folder, peer));
-            Ok(ground.peer(script.arg(DIRECTORY_ID).args(attributes), folder)?.1)
+            Ok(benchmark.peer(script.arg(DIRECTORY_ID).args(attributes), folder)?.1)
         };
         contenders.push(Contender::new(entry(name), once));
     }
-    let mut entries = in_turn(ground.numbers.runs, contenders);
+    let mut entries = in_turn(benchmark.numbers.runs, contenders);
     server.stop()?;
-    compare(ground, &folder, &file, &mut entries)?;
+    compare(benchmark, &folder, &file, &mut entries)?;
     std::fs::remove_dir_all(&folder).context(|| format!("{} cannot be removed", folder.display()))?;
     Ok(entries)
 }
@@ -117,9 +120,9 @@ fn attributes_of(row: &Row, file: &Path) -> Result<Vec<String>> {
 }
 
 /// Holds the rows of the peers against ours. A peer that wrote other rows has failed.
-fn compare(ground: &Ground<'_>, folder: &Path, file: &Path, entries: &mut [Entry]) -> Result<()> {
+fn compare(benchmark: &Benchmark<'_>, folder: &Path, file: &Path, entries: &mut [Entry]) -> Result<()> {
     let digest = |file: &Path| -> Result<Value> {
-        Ok(ground.ask(ground.script("report_peers.py")?.arg("digest").arg(file), folder)?.0)
+        Ok(benchmark.ask(benchmark.script("report_peers.py")?.arg("digest").arg(file), folder)?.0)
     };
     let ours = digest(file)?;
     let mut all_equal = true;

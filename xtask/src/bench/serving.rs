@@ -1,14 +1,14 @@
 //! What clients of the service wait for: downloads over TLS, answers to requests, small reports.
 
+use super::benchmark::{Benchmark, PATIENCE, Row, fetch, run_report};
 use super::entry::{Contender, Entry, OURS, Sample, Unit, in_turn, percentile};
-use super::ground::{Ground, PATIENCE, Row, fetch, run_report};
 use super::process::{self, Running, TICKS_PER_SECOND};
 use super::reports::report_of;
 use crate::setup;
 use muster_harness::api::{Api, Report};
 use muster_harness::command;
 use muster_harness::failure::{Context, Failure, Result};
-use muster_harness::installation::Installation as House;
+use muster_harness::installation::Installation;
 use muster_harness::port::ReservedPort;
 use std::path::Path;
 use std::process::Command;
@@ -27,24 +27,24 @@ const LAST_BYTE: &str = "0-999999999";
 /// How long a server may take to answer for the first time.
 const START: Duration = Duration::from_secs(60);
 
-fn download(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
-    let data = ground.data()?;
-    let folder = ground.folder(row)?;
+fn download(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
+    let data = benchmark.data()?;
+    let folder = benchmark.folder(row)?;
     let files = folder.join("files");
     std::fs::create_dir_all(&files).context(|| format!("{} cannot be made", files.display()))?;
     make_certificate(&folder)?;
 
     // The report is made over plain HTTP; its token stays valid when the service starts again with TLS.
-    let server = data.house.serve(&[])?;
-    let api = server.connect(&data.house.user)?;
-    let (id, _) = run_report(&api, &report_of(&data.house, "details")?)?;
+    let server = data.installation.serve(&[])?;
+    let api = server.connect(&data.installation.user)?;
+    let (id, _) = run_report(&api, &report_of(&data.installation, "details")?)?;
     fetch(&server, &api, &id, &files.join("result.csv"))?;
     server.stop()?;
 
     let [certificate, key] =
         ["certificate.pem", "key.pem"].map(|name| folder.join(name).display().to_string());
     let tls = [("MUSTER__SERVER__TLS_CERTIFICATE", &*certificate), ("MUSTER__SERVER__TLS_KEY", &*key)];
-    let server = data.house.spawn(&tls)?;
+    let server = data.installation.spawn(&tls)?;
     let base = server.base.replacen("http://", "https://", 1);
     let header = format!("Authorization: {}", api.bearer());
     let ours_url = format!("{base}/v2024/reports/{id}?fileFormat=csv");
@@ -78,7 +78,7 @@ fn download(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
     };
     let entry = |who: &str| Entry::new(row.what, who, Unit::Seconds);
     let contenders = vec![Contender::new(entry(OURS), once_ours), Contender::new(entry("nginx"), once_peer)];
-    let mut entries = in_turn(ground.numbers.runs, contenders);
+    let mut entries = in_turn(benchmark.numbers.runs, contenders);
     for entry in &mut entries {
         entry.remark(&format!("{bytes} bytes; processor time of the server"));
     }
@@ -193,25 +193,25 @@ fn curl(url: &str, header: &str, to: &Path, folder: &Path) -> Result<f64> {
 /// How long requests are sent for one sample.
 const WRK_SECONDS: &str = "5s";
 
-fn requests(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
-    let folder = ground.folder(row)?;
-    let house = ground.small(&folder)?;
+fn requests(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
+    let folder = benchmark.folder(row)?;
+    let installation = benchmark.small(&folder)?;
     let is_start = row.name == "requests-start";
     // Without a worker the report that is started stays waiting, and each start finds it.
     let settings: &[(&str, &str)] = if is_start { &[("MUSTER__WORKER__COUNT", "0")] } else { &[] };
-    let server = house.serve(settings)?;
-    let api = server.connect(&house.user)?;
+    let server = installation.serve(settings)?;
+    let api = server.connect(&installation.user)?;
     let path = if is_start {
         "v2024/reports/run".to_owned()
     } else {
-        format!("v2024/reports/{}/result", run_report(&api, &smallest(&house)?)?.0)
+        format!("v2024/reports/{}/result", run_report(&api, &smallest(&installation)?)?.0)
     };
     let script = folder.join("requests.lua");
     let text =
         wrk_script(&api, is_start.then_some(r#"{"reportType": "ORPHAN_IDENTITIES", "arguments": {}}"#));
     std::fs::write(&script, text).context(|| format!("{} cannot be written", script.display()))?;
 
-    let route = ground.examples("muster-http", &["bare_route"])?.join("bare_route");
+    let route = benchmark.examples("muster-http", &["bare_route"])?.join("bare_route");
     let port = ReservedPort::new()?;
     let bare_base = format!("http://127.0.0.1:{}", port.number());
     let mut bare = Running::start(Command::new(route).arg(format!("127.0.0.1:{}", port.number())))?;
@@ -226,7 +226,7 @@ fn requests(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
     let once_bare = || wrk(&bare_url, &script, &folder);
     let contenders =
         vec![Contender::new(entry(OURS), once_ours), Contender::new(entry("a bare axum route"), once_bare)];
-    let entries = in_turn(ground.numbers.runs, contenders);
+    let entries = in_turn(benchmark.numbers.runs, contenders);
     server.stop()?;
     drop(bare);
     std::fs::remove_dir_all(&folder).context(|| format!("{} cannot be removed", folder.display()))?;
@@ -263,26 +263,26 @@ fn rate_told(printed: &str) -> Result<f64> {
 }
 
 /// The report with the fewest rows.
-fn smallest(house: &House) -> Result<Report> {
-    let found = house.reports().into_iter().find(|report| report.kind == "ORPHAN_IDENTITIES");
+fn smallest(installation: &Installation) -> Result<Report> {
+    let found = installation.reports().into_iter().find(|report| report.kind == "ORPHAN_IDENTITIES");
     found.ok_or_else(|| Failure::new("the sample organisation has no report ORPHAN_IDENTITIES"))
 }
 
-fn small_report(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
-    let folder = ground.folder(row)?;
-    let house = ground.small(&folder)?;
-    let server = house.serve(&[])?;
-    let api = server.connect(&house.user)?;
-    let report = smallest(&house)?;
+fn small_report(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
+    let folder = benchmark.folder(row)?;
+    let installation = benchmark.small(&folder)?;
+    let server = installation.serve(&[])?;
+    let api = server.connect(&installation.user)?;
+    let report = smallest(&installation)?;
     let mut entry = Entry::new(row.what, OURS, Unit::Milliseconds);
-    for _ in 0..ground.numbers.starts {
+    for _ in 0..benchmark.numbers.starts {
         let begun = Instant::now();
         run_report(&api, &report)?;
         let figure = begun.elapsed().as_secs_f64() * 1_000.0;
         entry.add(&Sample { figure, peak_kib: Some(server.peak_memory_kib()?), ..Sample::default() });
     }
     let late = percentile(&entry.samples, 99).unwrap_or_default();
-    entry.remark(&format!("99th percentile {late:.1} ms, {} starts", ground.numbers.starts));
+    entry.remark(&format!("99th percentile {late:.1} ms, {} starts", benchmark.numbers.starts));
     server.stop()?;
     std::fs::remove_dir_all(&folder).context(|| format!("{} cannot be removed", folder.display()))?;
     Ok(vec![entry])

@@ -1,7 +1,7 @@
 //! Cancels: how long the processors go on working after the answer.
 
+use super::benchmark::{Benchmark, Row};
 use super::entry::{Entry, OURS, Sample, Unit, percentile};
-use super::ground::{Ground, Row};
 use super::reports::report_of;
 use muster_harness::api::{Api, Report};
 use muster_harness::failure::{Failure, Result};
@@ -21,19 +21,20 @@ const RESTING: Duration = Duration::from_millis(500);
 /// How long it may take to come to rest.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-fn measure(ground: &Ground<'_>, row: &Row) -> Result<Vec<Entry>> {
-    let house = &ground.data()?.house;
-    let report = report_of(house, if row.name == "cancel-report" { "details" } else { "search-costliest" })?;
-    let server = house.serve(&[])?;
-    let api = server.connect(&house.user)?;
+fn measure(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
+    let installation = &benchmark.data()?.installation;
+    let report =
+        report_of(installation, if row.name == "cancel-report" { "details" } else { "search-costliest" })?;
+    let server = installation.serve(&[])?;
+    let api = server.connect(&installation.user)?;
     let mut entry = Entry::new(row.what, OURS, Unit::Milliseconds);
-    for _ in 0..ground.numbers.cancels {
+    for _ in 0..benchmark.numbers.cancels {
         let rested = cancel(&api, &server, &report)?;
         let peak_kib = Some(server.peak_memory_kib()?);
         entry.add(&Sample { figure: rested.as_secs_f64() * 1_000.0, peak_kib, ..Sample::default() });
     }
     let late = percentile(&entry.samples, 99).unwrap_or_default();
-    entry.remark(&format!("99th percentile {late:.0} ms, {} cancels", ground.numbers.cancels));
+    entry.remark(&format!("99th percentile {late:.0} ms, {} cancels", benchmark.numbers.cancels));
     server.stop()?;
     Ok(vec![entry])
 }

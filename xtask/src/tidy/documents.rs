@@ -25,7 +25,7 @@ pub fn faults(files: &Files) -> Vec<String> {
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         for link in markdown::linked_paths(text) {
             if !exists(&joined(folder, &link.text), files) {
-                faults.push(format!("{} is no file here", place(&link)));
+                faults.push(format!("{} is not a file here", place(&link)));
             }
         }
     }

@@ -107,7 +107,7 @@ fn compare(allowed: &BTreeMap<String, Names>, manifests: &BTreeMap<String, Names
         }
     }
     let gone = allowed.keys().filter(|name| !manifests.contains_key(*name));
-    faults.extend(gone.map(|name| format!("{DOCUMENT} has a row for {name}, which is no crate")));
+    faults.extend(gone.map(|name| format!("{DOCUMENT} has a row for {name}, which is not a crate")));
     faults
 }
 
@@ -139,7 +139,7 @@ mod tests {
                 "crate fresh has no row in ARCHITECTURE.md",
                 "the row of store has reports: its manifest has not",
                 "crate store names axum: its row does not",
-                "ARCHITECTURE.md has a row for gone, which is no crate",
+                "ARCHITECTURE.md has a row for gone, which is not a crate",
             ]
         );
     }

@@ -79,5 +79,5 @@ fn type_words(data_type: &DataType) -> String {
 
 #[test]
 fn the_page_of_tables_is_what_is_declared() {
-    crate::generated_docs::check("docs/tables.md", &page());
+    muster_testkit::generated_docs::check("docs/tables.md", &page());
 }

@@ -235,7 +235,8 @@ const ACCOUNT_COLUMNS: &[Column] = &[
         Text,
         ByItself,
         None,
-        "Native identity in that manual link. It is an earlier one if the account has been renamed since.",
+        "Native identity in the manual link of this account, whether or not the link is in effect. It is an earlier one if \
+         the account has been renamed since. Null if no manual link names the account.",
     ),
     column("manually_correlated", Flag, Follows, None, "Whether a manual link is in effect."),
     column(

@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_scan_is_told_what_stands_beside_many_words() {
+    fn a_scan_gets_the_comparisons_among_many_words() {
         let (functions, pushed) = compiled("a AND b AND accountCount:>3 AND id:x");
         assert_eq!(functions, 2);
         assert_eq!(pushed, ["accountCount from 4 to 9223372036854775807", "id >= \"x\"", "id <= \"x\""]);

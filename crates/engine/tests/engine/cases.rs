@@ -35,8 +35,8 @@
 
 mod script;
 
-use crate::house::{House, block_on};
 use crate::incremental::content;
+use crate::installation::{Installation, block_on};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::prelude::{SessionConfig, SessionContext};
 use muster_engine::TABLES;
@@ -55,19 +55,19 @@ const LIVE_ACCOUNTS: &str = "CREATE VIEW live_accounts AS SELECT a.*, i.name AS 
 
 /// Both installations of a case.
 struct Play {
-    sparing: House,
-    thorough: House,
+    sparing: Installation,
+    thorough: Installation,
     ids: Ids,
 }
 
 impl Play {
     fn new() -> Self {
-        let (sparing, mut thorough) = (House::new(), House::new());
+        let (sparing, mut thorough) = (Installation::new(), Installation::new());
         thorough.full = true;
         Self { sparing, thorough, ids: Ids::default() }
     }
 
-    fn houses(&mut self) -> [&mut House; 2] {
+    fn installations(&mut self) -> [&mut Installation; 2] {
         [&mut self.sparing, &mut self.thorough]
     }
 
@@ -75,46 +75,48 @@ impl Play {
     fn take(&mut self, action: &Action) -> Result<(), String> {
         match action {
             Action::Source(definition) => {
-                for house in self.houses() {
-                    let dir = house.dir.path().to_owned();
-                    house.source_at(definition, &dir);
+                for installation in self.installations() {
+                    let dir = installation.dir.path().to_owned();
+                    installation.source_at(definition, &dir);
                 }
             }
             Action::NoSource(name) => {
-                for house in self.houses() {
-                    let before = house.sources.len();
-                    house.sources.retain(|source| source.definition.name != *name);
-                    if house.sources.len() == before {
+                for installation in self.installations() {
+                    let before = installation.sources.len();
+                    installation.sources.retain(|source| source.definition.name != *name);
+                    if installation.sources.len() == before {
                         return Err(format!("there is no source {name:?}"));
                     }
                 }
             }
             Action::File { name, content } => {
-                for house in self.houses() {
-                    std::fs::write(house.dir.path().join(name), content).map_err(text)?;
+                for installation in self.installations() {
+                    std::fs::write(installation.dir.path().join(name), content).map_err(text)?;
                 }
             }
             Action::NoFile(name) => {
-                for house in self.houses() {
-                    std::fs::remove_file(house.dir.path().join(name)).map_err(text)?;
+                for installation in self.installations() {
+                    std::fs::remove_file(installation.dir.path().join(name)).map_err(text)?;
                 }
             }
             Action::Links(links) => {
-                for house in self.houses() {
-                    house.links.clear();
-                    links.iter().for_each(|link| house.link(&link.source, &link.account, &link.identity));
+                for installation in self.installations() {
+                    installation.links.clear();
+                    links
+                        .iter()
+                        .for_each(|link| installation.link(&link.source, &link.account, &link.identity));
                 }
             }
             Action::Refresh { accept, publish_incomplete, expected } => {
-                for (which, house) in
-                    ["the refresh", "the refresh with --full"].into_iter().zip(self.houses())
+                for (which, installation) in
+                    ["the refresh", "the refresh with --full"].into_iter().zip(self.installations())
                 {
-                    house.accept =
+                    installation.accept =
                         accept.iter().map(|name| -> &'static str { name.clone().leak() }).collect();
-                    house.publish_incomplete = *publish_incomplete;
-                    let outcome = house.try_refresh();
+                    installation.publish_incomplete = *publish_incomplete;
+                    let outcome = installation.try_refresh();
                     let is_quiet = is_quiet(&outcome);
-                    let found = lines_of(house, outcome);
+                    let found = lines_of(installation, outcome);
                     match expected {
                         Some(expected) => compare(which, expected, &found)?,
                         None if is_quiet => {}
@@ -140,8 +142,8 @@ impl Play {
         if self.sparing.manifest.is_none() {
             return Ok(());
         }
-        let rows = |house: &House, table| -> Vec<String> {
-            content(house, table).iter().map(|row| without_folder(house, row)).collect()
+        let rows = |installation: &Installation, table| -> Vec<String> {
+            content(installation, table).iter().map(|row| without_folder(installation, row)).collect()
         };
         for table in TABLES {
             let (sparing, thorough) = (rows(&self.sparing, table), rows(&self.thorough, table));
@@ -183,7 +185,7 @@ fn text(error: impl Display) -> String {
     error.to_string()
 }
 
-/// Whether a refresh went as it should and has nothing to say.
+/// Whether a refresh published a snapshot and has nothing to say.
 fn is_quiet(outcome: &Result<RefreshOutcome, String>) -> bool {
     let is_sound = |source: &SourceOutcome| {
         let run = &source.run;
@@ -193,12 +195,12 @@ fn is_quiet(outcome: &Result<RefreshOutcome, String>) -> bool {
 }
 
 /// A text in which files are named without the folder of the installation.
-fn without_folder(house: &House, text: &str) -> String {
-    text.replace(&format!("{}/", house.dir.path().display()), "")
+fn without_folder(installation: &Installation, text: &str) -> String {
+    text.replace(&format!("{}/", installation.dir.path().display()), "")
 }
 
 /// What a refresh has to say, as cases write it.
-fn lines_of(house: &House, outcome: Result<RefreshOutcome, String>) -> Vec<String> {
+fn lines_of(installation: &Installation, outcome: Result<RefreshOutcome, String>) -> Vec<String> {
     let outcome = match outcome {
         Ok(outcome) => outcome,
         Err(error) => return vec!["not published".to_owned(), format!("  {error}")],
@@ -227,7 +229,7 @@ fn lines_of(house: &House, outcome: Result<RefreshOutcome, String>) -> Vec<Strin
         }
         lines.push(line);
         let reason = source.failure.as_ref().or(run.remark.as_ref());
-        lines.extend(reason.map(|reason| format!("  {}", without_folder(house, reason))));
+        lines.extend(reason.map(|reason| format!("  {}", without_folder(installation, reason))));
         let refused = source.rejections.iter();
         lines.extend(refused.map(|refused| format!("  line {}: {}", refused.line, refused.reason)));
     }
@@ -235,8 +237,10 @@ fn lines_of(house: &House, outcome: Result<RefreshOutcome, String>) -> Vec<Strin
 }
 
 /// The rows of a query over the newest snapshot, as cases write them.
-fn rows(house: &House, sql: &str) -> Result<Vec<String>, String> {
-    let Some(manifest) = &house.manifest else { return Err("no snapshot has been published".to_owned()) };
+fn rows(installation: &Installation, sql: &str) -> Result<Vec<String>, String> {
+    let Some(manifest) = &installation.manifest else {
+        return Err("no snapshot has been published".to_owned());
+    };
     block_on(async {
         // Texts as texts, not as views: attributes are looked up by their names.
         let config =
@@ -247,7 +251,7 @@ fn rows(house: &House, sql: &str) -> Result<Vec<String>, String> {
             if !is_viewed && !sql.contains(table.as_str()) {
                 continue;
             }
-            let path = house.dir.path().join("tables").join(table);
+            let path = installation.dir.path().join("tables").join(table);
             let url = deltalake::ensure_table_uri(path.to_string_lossy()).map_err(text)?;
             let opened = deltalake::open_table_with_version(url, *version).await.map_err(text)?;
             let rows = opened.table_provider().with_session(Arc::new(context.state())).await.map_err(text)?;

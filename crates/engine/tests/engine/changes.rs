@@ -1,7 +1,7 @@
 //! Reads only the changes of a real directory server. The tables must equal those of an installation that reads the
 //! whole directory.
 
-use crate::house::House;
+use crate::installation::Installation;
 use muster_reports::snapshot::{AggregationMode, SourceRun};
 use muster_testkit::servers::slapd::{PASSWORD, Slapd};
 use std::sync::Arc;
@@ -77,16 +77,16 @@ account_attribute = "employeeNumber"
 }
 
 /// An installation over the people 1 to 4 and the directory.
-fn house(slapd: &Slapd, changes: &str) -> House {
-    let mut house = House::new();
-    house.source(HR, "hr.csv", "id,name\n1,One\n2,Two\n3,Three\n4,Four\n");
-    house.source_at(&directory(slapd, changes), slapd.folder.path());
-    house
+fn installation(slapd: &Slapd, changes: &str) -> Installation {
+    let mut installation = Installation::new();
+    installation.source(HR, "hr.csv", "id,name\n1,One\n2,Two\n3,Three\n4,Four\n");
+    installation.source_at(&directory(slapd, changes), slapd.folder.path());
+    installation
 }
 
 /// The directory's run in a refresh that is made now.
-fn refresh(house: &mut House) -> SourceRun {
-    let outcome = house.refresh();
+fn refresh(installation: &mut Installation) -> SourceRun {
+    let outcome = installation.refresh();
     let source = outcome.sources.iter().find(|source| source.run.name == "Directory").unwrap();
     assert_eq!(source.failure, None);
     source.run.clone()
@@ -97,15 +97,15 @@ fn counts(run: &SourceRun) -> [u64; 5] {
 }
 
 /// The directory's accounts in an installation, and the accounts without an owner.
-fn reports(house: &House) -> [String; 2] {
-    [house.accounts("Directory").csv, house.report("UNCORRELATED_ACCOUNTS", &[]).csv]
+fn reports(installation: &Installation) -> [String; 2] {
+    [installation.accounts("Directory").csv, installation.report("UNCORRELATED_ACCOUNTS", &[]).csv]
 }
 
 #[test]
 fn a_read_of_changes_comes_to_what_a_read_of_everything_comes_to() {
     let Some(slapd) = Slapd::start_changeable(SUFFIX, &people()) else { return };
-    let mut sparing = house(&slapd, "[ldap.changes]");
-    let mut thorough = house(&slapd, "");
+    let mut sparing = installation(&slapd, "[ldap.changes]");
+    let mut thorough = installation(&slapd, "");
     let run = refresh(&mut sparing);
     assert_eq!((run.mode, run.complete, counts(&run)), (AggregationMode::Full, true, [20, 0, 0, 0, 20]));
     refresh(&mut thorough);
@@ -134,8 +134,8 @@ fn a_read_of_changes_comes_to_what_a_read_of_everything_comes_to() {
     assert_eq!(owned, [&("u1", "4"), &("u3", "3"), &("u4", "4"), &("u99", "2")]);
 
     // Nothing changes in the directory. A person leaves whose account is not read.
-    for house in [&mut sparing, &mut thorough] {
-        house.source(HR, "hr.csv", "id,name\n1,One\n2,Two\n4,Four\n");
+    for installation in [&mut sparing, &mut thorough] {
+        installation.source(HR, "hr.csv", "id,name\n1,One\n2,Two\n4,Four\n");
     }
     let run = refresh(&mut sparing);
     assert_eq!((run.mode, counts(&run)), (AggregationMode::Partial, [0, 0, 19, 0, 19]));
@@ -153,10 +153,10 @@ fn a_read_of_changes_comes_to_what_a_read_of_everything_comes_to() {
 #[test]
 fn changes_to_accounts_that_are_not_known_are_not_believed() {
     let Some(slapd) = Slapd::start_changeable(SUFFIX, &people()) else { return };
-    let mut other = house(&slapd, "[ldap.changes]");
+    let mut other = installation(&slapd, "[ldap.changes]");
     refresh(&mut other);
     // As if a snapshot had been mixed up: the cursor exists, the accounts do not.
-    let mut mixed = house(&slapd, "[ldap.changes]");
+    let mut mixed = installation(&slapd, "[ldap.changes]");
     let directory = mixed.sources.pop().unwrap();
     mixed.refresh();
     let mut manifest = mixed.manifest().clone();
@@ -172,6 +172,7 @@ fn changes_to_accounts_that_are_not_known_are_not_believed() {
     );
     let run = refresh(&mut mixed);
     assert_eq!((run.mode, run.complete, counts(&run)), (AggregationMode::Full, true, [19, 0, 1, 0, 20]));
-    let names = |house: &House| house.accounts("Directory").column("nativeIdentity").join(" ");
+    let names =
+        |installation: &Installation| installation.accounts("Directory").column("nativeIdentity").join(" ");
     assert_eq!(names(&mixed), names(&other));
 }

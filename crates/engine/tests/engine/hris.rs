@@ -2,7 +2,7 @@
 //!
 //! A few lines of Python over the same files compute the expected results.
 
-use crate::house::{House, shared_data};
+use crate::installation::{Installation, shared_data};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -89,29 +89,29 @@ for a in csv.DictReader(open(sys.argv[2], encoding="utf-8")):
 fn fifty_people_and_a_directory() {
     let Some(data) = shared_data() else { return };
     let (people, directory) = (data.join("hris/people.csv"), data.join("hris/directory.csv"));
-    let mut house = House::new();
-    house.source(PEOPLE, "people.csv", &std::fs::read_to_string(&people).unwrap());
-    house.source(DIRECTORY, "directory.csv", &std::fs::read_to_string(&directory).unwrap());
-    let outcome = house.refresh();
+    let mut installation = Installation::new();
+    installation.source(PEOPLE, "people.csv", &std::fs::read_to_string(&people).unwrap());
+    installation.source(DIRECTORY, "directory.csv", &std::fs::read_to_string(&directory).unwrap());
+    let outcome = installation.refresh();
     for source in &outcome.sources {
         assert_eq!(source.failure, None);
         assert_eq!(source.run.rejected, 0, "{:?}", source.rejections);
     }
 
     // These counts were computed by hand when the files were chosen.
-    assert_eq!(house.report("IDENTITIES", &[]).rows.len(), 50);
-    let accounts = house.accounts("Directory");
+    assert_eq!(installation.report("IDENTITIES", &[]).rows.len(), 50);
+    let accounts = installation.accounts("Directory");
     assert_eq!(accounts.rows.len(), 43);
     assert_eq!(accounts.column("situation").iter().filter(|s| **s == "LINKED").count(), 38);
-    assert_eq!(house.report("UNCORRELATED_ACCOUNTS", &[]).rows.len(), 5);
-    assert_eq!(house.report("ORPHAN_IDENTITIES", &[]).rows.len(), 0);
-    assert_eq!(house.errors("HR").rows.len(), 0);
+    assert_eq!(installation.report("UNCORRELATED_ACCOUNTS", &[]).rows.len(), 5);
+    assert_eq!(installation.report("ORPHAN_IDENTITIES", &[]).rows.len(), 0);
+    assert_eq!(installation.errors("HR").rows.len(), 0);
     // 38 linked directory accounts and 50 accounts of HR: one row each. Every identity has an account.
-    assert_eq!(house.report("IDENTITIES_DETAILS", &[]).rows.len(), 88);
-    let first = house.report("IDENTITIES", &[]);
+    assert_eq!(installation.report("IDENTITIES_DETAILS", &[]).rows.len(), 88);
+    let first = installation.report("IDENTITIES", &[]);
     assert_eq!(first.column("displayName")[0], "Geena Green");
     assert_eq!(first.column("jobTitle")[0], "CEO");
-    let details = house.report("IDENTITIES_DETAILS", &[]);
+    let details = installation.report("IDENTITIES_DETAILS", &[]);
     let lopez = details.column("accountName").iter().position(|n| *n == "alopez").unwrap();
     assert_eq!(
         details.column("entitlements")[lopez],
@@ -139,21 +139,21 @@ fn fifty_people_and_a_directory() {
     let all = std::fs::read_to_string(&people).unwrap();
     let without: String =
         all.split_inclusive('\n').filter(|line| !line.contains("Former employee")).collect();
-    std::fs::File::create(house.dir.path().join("people.csv"))
+    std::fs::File::create(installation.dir.path().join("people.csv"))
         .unwrap()
         .write_all(without.as_bytes())
         .unwrap();
-    house.refresh();
-    let orphans = house.report("ORPHAN_IDENTITIES", &[]);
+    installation.refresh();
+    let orphans = installation.report("ORPHAN_IDENTITIES", &[]);
     let names: BTreeSet<String> = orphans.column("name").iter().map(|n| (*n).to_owned()).collect();
     assert_eq!(names, expected("orphan"));
     assert_eq!(orphans.column("cause"), ["LOST_AUTHORITATIVE", "LOST_AUTHORITATIVE"]);
     assert_eq!(orphans.column("lastAuthoritativeSource"), ["HR", "HR"]);
-    let uncorrelated = house.report("UNCORRELATED_ACCOUNTS", &[]);
+    let uncorrelated = installation.report("UNCORRELATED_ACCOUNTS", &[]);
     let natives: BTreeSet<String> = uncorrelated.column("account").iter().map(|n| (*n).to_owned()).collect();
     assert_eq!(natives, expected("uncorrelated"));
     // An identity is never deleted: all 50 are still reported, 48 of them correlated.
-    assert_eq!(house.report("IDENTITIES", &[]).rows.len(), 50);
+    assert_eq!(installation.report("IDENTITIES", &[]).rows.len(), 50);
     let correlated = [("correlatedOnly", muster_reports::arguments::RawValue::Boolean(true))];
-    assert_eq!(house.report("IDENTITIES", &correlated).rows.len(), 48);
+    assert_eq!(installation.report("IDENTITIES", &correlated).rows.len(), 48);
 }

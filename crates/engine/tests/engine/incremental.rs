@@ -1,6 +1,6 @@
 //! An incremental refresh gives the same tables as a full one, and writes few rows.
 
-use crate::house::{House, block_on};
+use crate::installation::{Installation, block_on};
 use datafusion::arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::prelude::SessionContext;
 use muster_engine::TABLES;
@@ -120,7 +120,7 @@ fn text(value: Option<u8>, prefix: &str) -> String {
 }
 
 impl Organisation {
-    fn install(&self, house: &mut House) {
+    fn install(&self, installation: &mut Installation) {
         let priority = if self.contractors_first { 5 } else { 20 };
         let priority = self.contractors_decide.then_some(priority);
         let definitions =
@@ -136,11 +136,11 @@ impl Organisation {
                     format!("d{},{uid},{mail},{}\n", row.id, text(row.other, "g"))
                 }
             });
-            house.source(definition, FILES[at], &content);
+            installation.source(definition, FILES[at], &content);
         }
-        house.links.clear();
+        installation.links.clear();
         if let Some((dn, uid)) = self.link {
-            house.link("Directory", &format!("d{dn}"), &format!("u{uid}"));
+            installation.link("Directory", &format!("d{dn}"), &format!("u{uid}"));
         }
     }
 
@@ -196,9 +196,9 @@ fn edit() -> impl Strategy<Value = Edit> {
 }
 
 /// Every row of a table as text, sorted.
-pub fn content(house: &House, table: &str) -> Vec<String> {
-    let version = house.manifest().versions[table];
-    let path = house.dir.path().join("tables").join(table);
+pub fn content(installation: &Installation, table: &str) -> Vec<String> {
+    let version = installation.manifest().versions[table];
+    let path = installation.dir.path().join("tables").join(table);
     block_on(async {
         let url = deltalake::ensure_table_uri(path.to_string_lossy()).unwrap();
         let opened = deltalake::open_table_with_version(url, version).await.unwrap();
@@ -231,20 +231,20 @@ proptest! {
     #![proptest_config(Config { cases: 10, max_shrink_iters: 40, failure_persistence: None, ..Config::default() })]
 
     #[test]
-    fn taking_over_gives_the_tables_that_making_anew_gives(
+    fn incremental_refreshes_give_the_tables_of_full_ones(
         organisation in organisation(),
         changes in proptest::collection::vec(proptest::collection::vec(edit(), 1..4), 1..4),
     ) {
-        let mut sparing = House::new();
-        let mut thorough = House::new();
+        let mut sparing = Installation::new();
+        let mut thorough = Installation::new();
         thorough.full = true;
         let mut organisation = organisation;
         for (time, edits) in std::iter::once(&Vec::new()).chain(&changes).enumerate() {
             edits.iter().for_each(|edit| organisation.edit(edit));
-            for house in [&mut sparing, &mut thorough] {
-                organisation.install(house);
-                house.record(&format!("event-{time}"));
-                house.refresh();
+            for installation in [&mut sparing, &mut thorough] {
+                organisation.install(installation);
+                installation.record(&format!("event-{time}"));
+                installation.refresh();
             }
             for table in TABLES {
                 prop_assert_eq!(content(&sparing, table), content(&thorough, table), "{} after {:?}", table, edits);
@@ -254,31 +254,31 @@ proptest! {
 }
 
 /// 3 people, and a directory of 40,000 accounts. Only three of them have an owner.
-fn large(house: &mut House, changed: Option<u32>) {
+fn large(installation: &mut Installation, changed: Option<u32>) {
     let staff = "id,uid,name,mail,manager\n1,u1,Ada,a@x,\n2,u2,Bob,b@x,u1\n3,u3,Cyd,c@x,u1\n";
-    house.source(STAFF, "staff.csv", staff);
+    installation.source(STAFF, "staff.csv", staff);
     let mut directory = "dn,emp,mail,groups\n".to_owned();
     for n in 1..=40_000u32 {
         let owner = if n <= 3 { format!("u{n}") } else { String::new() };
         let group = if changed == Some(n) { "admins" } else { "users" };
         directory += &format!("d{n},{owner},,{group}\n");
     }
-    house.source(DIRECTORY, "directory.csv", &directory);
-    house.source(&badges(false), "badges.csv", "dn,emp,mail,groups\nd1,,a@x,door\n");
+    installation.source(DIRECTORY, "directory.csv", &directory);
+    installation.source(&badges(false), "badges.csv", "dn,emp,mail,groups\nd1,,a@x,door\n");
 }
 
 #[test]
 fn one_changed_account_writes_one_piece_and_reads_one_source() {
-    let mut house = House::new();
-    large(&mut house, None);
-    let first = house.refresh();
+    let mut installation = Installation::new();
+    large(&mut installation, None);
+    let first = installation.refresh();
     // 40,000 accounts are in three partitions of at most 16,384. The other two sources have one partition each.
     assert_eq!(written(&first, "accounts").files_written, 5);
     assert!(first.sources.iter().all(|source| !source.carried));
-    let before = house.manifest().clone();
+    let before = installation.manifest().clone();
 
-    large(&mut house, Some(2));
-    let outcome = house.refresh();
+    large(&mut installation, Some(2));
+    let outcome = installation.refresh();
     let carried: Vec<_> = outcome.sources.iter().map(|s| (s.run.name.as_str(), s.carried)).collect();
     assert_eq!(carried, [("Badges", true), ("Directory", false), ("Staff", true)]);
     let directory = &outcome.sources[1].run;
@@ -293,29 +293,31 @@ fn one_changed_account_writes_one_piece_and_reads_one_source() {
     assert_eq!(written(&outcome, "identity_documents").files_written, 1);
     assert_eq!(written(&outcome, "entitlement_documents").rows, 3);
     for table in ["sources", "identities", "identity_errors", "identity_profiles", "role_documents"] {
-        assert_eq!(house.manifest().versions[table], before.versions[table], "{table}");
+        assert_eq!(installation.manifest().versions[table], before.versions[table], "{table}");
     }
     assert_eq!(
-        content(&house, "entitlement_documents").len(),
+        content(&installation, "entitlement_documents").len(),
         3,
         "users and admins of the directory, door of the badges"
     );
     // The old snapshot is unchanged.
-    let of_directory =
-        [("application", house.source_id("Directory")), ("sourceName", RawValue::Text("Directory".into()))];
-    let old = house.report_of(&before, "ACCOUNTS", &of_directory);
+    let of_directory = [
+        ("application", installation.source_id("Directory")),
+        ("sourceName", RawValue::Text("Directory".into())),
+    ];
+    let old = installation.report_of(&before, "ACCOUNTS", &of_directory);
     assert!(!old.csv.contains("admins") && old.rows.len() == 40_000);
 }
 
 /// The history of runs and of counts, and the events of the audit trail.
 #[test]
 fn tables_that_only_grow_are_added_to_and_now_and_then_become_one_file() {
-    let mut house = House::new();
-    house.source(STAFF, "staff.csv", "id,uid,name,mail,manager\n1,u1,Ada,a@x,\n");
+    let mut installation = Installation::new();
+    installation.source(STAFF, "staff.csv", "id,uid,name,mail,manager\n1,u1,Ada,a@x,\n");
     let mut whole = 0;
     for time in 0..20 {
-        house.record(&format!("event-{time:02}"));
-        let outcome = house.refresh();
+        installation.record(&format!("event-{time:02}"));
+        let outcome = installation.refresh();
         let events = written(&outcome, "event_documents");
         assert_eq!(events.rows, time + 1);
         assert!(events.files_kept + events.files_written <= 17, "{events:?}");
@@ -324,76 +326,76 @@ fn tables_that_only_grow_are_added_to_and_now_and_then_become_one_file() {
         assert_eq!(written(&outcome, "aggregations").rows, time + 1);
     }
     assert!((2..=3).contains(&whole), "written whole {whole} times: the first, and one or two of 19 others");
-    let events = content(&house, "event_documents");
+    let events = content(&installation, "event_documents");
     assert_eq!(events.len(), 20);
     for (at, event) in events.iter().enumerate() {
         assert!(event.contains(&format!("event-{at:02}")), "{event}");
     }
 
     // Nothing has happened.
-    let before = house.manifest().versions.clone();
-    let outcome = house.refresh();
+    let before = installation.manifest().versions.clone();
+    let outcome = installation.refresh();
     assert_eq!(written(&outcome, "event_documents").files_written, 0);
-    assert_eq!(house.manifest().versions["event_documents"], before["event_documents"]);
+    assert_eq!(installation.manifest().versions["event_documents"], before["event_documents"]);
     // A snapshot that was never published has read an event. The next snapshot still has it, once.
-    let published = house.manifest.clone();
-    house.record("event-20");
-    house.refresh();
-    house.manifest = published;
-    house.refresh();
-    assert_eq!(content(&house, "event_documents").len(), 21);
+    let published = installation.manifest.clone();
+    installation.record("event-20");
+    installation.refresh();
+    installation.manifest = published;
+    installation.refresh();
+    assert_eq!(content(&installation, "event_documents").len(), 21);
     // A manifest of an older version has no number of an event.
-    let mut old = house.manifest().clone();
+    let mut old = installation.manifest().clone();
     old.last_event = None;
-    house.manifest = Some(old.into());
-    house.refresh();
-    assert_eq!(content(&house, "event_documents").len(), 21);
+    installation.manifest = Some(old.into());
+    installation.refresh();
+    assert_eq!(content(&installation, "event_documents").len(), 21);
 }
 
 /// Badges match nobody's address until Bob's changes. Ada's badge loses its owner when her address changes.
 #[test]
 fn an_identity_that_changes_moves_accounts_of_sources_that_were_not_read() {
-    let mut house = House::new();
+    let mut installation = Installation::new();
     let staff =
         |ada: &str, bob: &str| format!("id,uid,name,mail,manager\n1,u1,Ada,{ada},\n2,u2,Bob,{bob},u1\n");
-    house.source(STAFF, "staff.csv", &staff("a@x", "b@x"));
-    house.source(&badges(false), "badges.csv", "dn,emp,mail,groups\nd1,,a@x,door\nd2,,new@x,gate\n");
-    house.refresh();
-    let owners = |house: &House| -> Vec<String> {
-        let badges = house.accounts("Badges");
+    installation.source(STAFF, "staff.csv", &staff("a@x", "b@x"));
+    installation.source(&badges(false), "badges.csv", "dn,emp,mail,groups\nd1,,a@x,door\nd2,,new@x,gate\n");
+    installation.refresh();
+    let owners = |installation: &Installation| -> Vec<String> {
+        let badges = installation.accounts("Badges");
         let of = badges.column("nativeIdentity").into_iter().zip(badges.column("identityName"));
         of.map(|(badge, owner)| format!("{badge} {owner}")).collect()
     };
-    assert_eq!(owners(&house), ["d1 u1", "d2 "]);
-    house.source(STAFF, "staff.csv", &staff("a@x", "new@x"));
-    let outcome = house.refresh();
-    assert_eq!(owners(&house), ["d1 u1", "d2 u2"]);
+    assert_eq!(owners(&installation), ["d1 u1", "d2 "]);
+    installation.source(STAFF, "staff.csv", &staff("a@x", "new@x"));
+    let outcome = installation.refresh();
+    assert_eq!(owners(&installation), ["d1 u1", "d2 u2"]);
     assert!(outcome.sources.iter().any(|source| source.run.name == "Badges" && source.carried));
-    house.source(STAFF, "staff.csv", &staff("other@x", "new@x"));
-    house.refresh();
-    assert_eq!(owners(&house), ["d1 ", "d2 u2"]);
+    installation.source(STAFF, "staff.csv", &staff("other@x", "new@x"));
+    installation.refresh();
+    assert_eq!(owners(&installation), ["d1 ", "d2 u2"]);
 }
 
 #[test]
 fn a_source_that_did_not_change_is_read_when_it_had_something_to_say() {
-    let mut house = House::new();
+    let mut installation = Installation::new();
     let staff = "id,uid,name,mail,manager\n1,u1,Ada,a@x,\n,u2,Bob,b@x,u1\n";
     let lenient =
         STAFF.replace("delete_threshold_percent", "refused_max_percent = 50\ndelete_threshold_percent");
-    house.source(&lenient, "staff.csv", staff);
-    house.source(&badges(false), "badges.csv", "dn,emp,mail,groups\nd1,,a@x,door\nd2,,,\nd3,,,\n");
-    house.refresh();
-    let outcome = house.refresh();
+    installation.source(&lenient, "staff.csv", staff);
+    installation.source(&badges(false), "badges.csv", "dn,emp,mail,groups\nd1,,a@x,door\nd2,,,\nd3,,,\n");
+    installation.refresh();
+    let outcome = installation.refresh();
     // Refused records are copied with their reasons.
     let staff = outcome.sources.iter().find(|s| s.run.name == "Staff").unwrap();
     assert_eq!((staff.carried, staff.run.rejected, staff.rejections.len()), (true, 1, 1));
-    assert_eq!(content(&house, "rejected_records").len(), 1);
+    assert_eq!(content(&installation, "rejected_records").len(), 1);
 
     // The message about an exceeded delete threshold is repeated while it applies.
     let strict = badges(false).replace("delete_threshold_percent = 100", "delete_threshold_percent = 10");
-    house.source(&strict, "badges.csv", "dn,emp,mail,groups\nd3,,a@x,door\nd4,,,\n");
+    installation.source(&strict, "badges.csv", "dn,emp,mail,groups\nd3,,a@x,door\nd4,,,\n");
     for _ in 0..2 {
-        let outcome = house.refresh();
+        let outcome = installation.refresh();
         let badges = outcome.sources.iter().find(|s| s.run.name == "Badges").unwrap();
         assert!(
             !badges.carried && badges.run.remark.as_ref().is_some_and(|r| r.contains("delete threshold"))
@@ -404,16 +406,16 @@ fn a_source_that_did_not_change_is_read_when_it_had_something_to_say() {
 
 #[test]
 fn a_refresh_that_was_never_published_leaves_no_trace_in_the_next() {
-    let mut house = House::new();
-    large(&mut house, None);
-    house.refresh();
-    let published = house.manifest.clone();
-    large(&mut house, Some(3));
-    house.refresh();
-    house.manifest = published;
-    large(&mut house, Some(2));
-    house.refresh();
-    let accounts = content(&house, "accounts");
+    let mut installation = Installation::new();
+    large(&mut installation, None);
+    installation.refresh();
+    let published = installation.manifest.clone();
+    large(&mut installation, Some(3));
+    installation.refresh();
+    installation.manifest = published;
+    large(&mut installation, Some(2));
+    installation.refresh();
+    let accounts = content(&installation, "accounts");
     assert_eq!(accounts.len(), 40_004);
     let admins: Vec<_> = accounts.iter().filter(|line| line.contains("admins")).collect();
     assert!(admins.len() == 1 && admins[0].contains(" | d2 | "), "{admins:?}");

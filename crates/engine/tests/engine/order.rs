@@ -1,7 +1,7 @@
 //! Tables of several batches (8,192 rows each), computed by one to four threads, several times each: the same bytes, in
 //! order, with all sums as expected from the organisation's construction.
 
-use crate::house::{HR, House, Ran};
+use crate::installation::{HR, Installation, Ran};
 use muster_reports::DataScope;
 use muster_reports::ids::SourceId;
 use muster_sources::SourceDefinition;
@@ -55,12 +55,12 @@ fn people() -> impl Iterator<Item = usize> {
 }
 
 /// The files, without the directory accounts of the person `without`.
-fn write_sources(house: &mut House, without: Option<usize>) {
+fn write_sources(installation: &mut Installation, without: Option<usize>) {
     let mut hr = "id,name,mail\n".to_owned();
     for person in people() {
         hr += &format!("{uid},Name {0},{uid}@example.com\n", person % 100, uid = uid(person));
     }
-    house.source(HR, "hr.csv", &hr);
+    installation.source(HR, "hr.csv", &hr);
     let mut directory = "dn,login,owner,groups\n".to_owned();
     for person in people().filter(|person| Some(*person) != without) {
         for (at, groups) in accounts_of(person).iter().enumerate() {
@@ -72,7 +72,7 @@ fn write_sources(house: &mut House, without: Option<usize>) {
     for stranger in (0..STRANGERS).map(|row| shuffled(row, STRANGERS)) {
         directory += &format!("cn=x{stranger:05},x{stranger:05},nobody,\n");
     }
-    house.source(DIRECTORY, "directory.csv", &directory);
+    installation.source(DIRECTORY, "directory.csv", &directory);
 }
 
 fn assert_sorted<K: Ord + std::fmt::Debug>(what: &str, keys: impl Iterator<Item = K>, rows: usize) {
@@ -88,30 +88,30 @@ fn pairs<'a>(ran: &'a Ran, columns: [&str; 2]) -> impl Iterator<Item = (String, 
 }
 
 /// Every report file over a snapshot of the whole organisation, after a check of its order and its sums.
-fn files(house: &House) -> Vec<String> {
+fn files(installation: &Installation) -> Vec<String> {
     let directory_accounts: usize = (0..PEOPLE).map(|person| accounts_of(person).len()).sum();
-    let identities = house.report("IDENTITIES", &[]);
+    let identities = installation.report("IDENTITIES", &[]);
     let expected: Vec<String> = (0..PEOPLE).map(uid).collect();
     assert_eq!(identities.column("name"), expected);
 
-    let accounts = house.accounts("Directory");
+    let accounts = installation.accounts("Directory");
     assert_sorted("ACCOUNTS", pairs(&accounts, ["name", "nativeIdentity"]), directory_accounts + STRANGERS);
 
-    let details = house.report("IDENTITIES_DETAILS", &[]);
+    let details = installation.report("IDENTITIES_DETAILS", &[]);
     let keys = pairs(&details, ["name", "sourceName"]).zip(pairs(&details, ["nativeIdentity", "id"]));
     assert_sorted("IDENTITIES_DETAILS", keys, PEOPLE + directory_accounts);
 
-    let uncorrelated = house.report("UNCORRELATED_ACCOUNTS", &[]);
+    let uncorrelated = installation.report("UNCORRELATED_ACCOUNTS", &[]);
     let expected: Vec<String> = (0..STRANGERS).map(|stranger| format!("cn=x{stranger:05}")).collect();
     assert_eq!(uncorrelated.column("account"), expected);
 
     let directory = DataScope::Sources([SourceId::new(SourceDefinition::derived_id("Directory"))].into());
-    let limited = house.scoped_report(house.manifest(), "IDENTITIES", &[], &directory);
+    let limited = installation.scoped_report(installation.manifest(), "IDENTITIES", &[], &directory);
     let expected: Vec<String> =
         (0..PEOPLE).filter(|person| !accounts_of(*person).is_empty()).map(uid).collect();
     assert_eq!(limited.column("name"), expected, "of a caller who sees the directory only");
 
-    let found = house.search("*", |request| {
+    let found = installation.search("*", |request| {
         request.indices = vec!["identities".into()];
         request.columns = ["name", "accountCount", "accessCount", "access.value"].map(str::to_owned).to_vec();
         request.sort = vec!["-name".into()];
@@ -127,7 +127,7 @@ fn files(house: &House) -> Vec<String> {
             [uid(person), (accounts.len() + 1).to_string(), rights.len().to_string(), rights.join("; ")];
         assert_eq!(row[..], expected);
     }
-    let spread = house.search("@accounts(source.name:Directory)", |request| {
+    let spread = installation.search("@accounts(source.name:Directory)", |request| {
         request.indices = vec!["identities".into()];
         request.columns = ["id", "name", "access.spread"].map(str::to_owned).to_vec();
     });
@@ -143,11 +143,11 @@ fn files(house: &House) -> Vec<String> {
 fn any_number_of_threads_gives_the_same_bytes_in_order() {
     let mut first: Option<Vec<String>> = None;
     for threads in [1, 2, 3, 4] {
-        let mut house = House::with_threads(threads);
-        write_sources(&mut house, None);
-        house.refresh();
+        let mut installation = Installation::with_threads(threads);
+        write_sources(&mut installation, None);
+        installation.refresh();
         for run in 0..3 {
-            let files = files(&house);
+            let files = files(&installation);
             let expected = first.get_or_insert_with(|| files.clone());
             for (at, (file, expected)) in files.iter().zip(expected.iter()).enumerate() {
                 assert!(file == expected, "{threads} threads, run {run}: file {at} differs");
@@ -161,24 +161,24 @@ fn any_number_of_threads_gives_the_same_bytes_in_order() {
 #[test]
 fn every_refresh_gives_documents_all_accounts_and_rights() {
     for threads in [2, 3, 4] {
-        let mut house = House::with_threads(threads);
-        house.full = true;
-        write_sources(&mut house, None);
+        let mut installation = Installation::with_threads(threads);
+        installation.full = true;
+        write_sources(&mut installation, None);
         for _ in 0..3 {
-            house.refresh();
-            assert_eq!(sums(&house), (47_500, 42_500), "{threads} threads");
+            installation.refresh();
+            assert_eq!(sums(&installation), (47_500, 42_500), "{threads} threads");
         }
         // An incremental refresh: one person has lost their accounts, that is one account and its two rights.
-        house.full = false;
-        write_sources(&mut house, Some(2));
-        house.refresh();
-        assert_eq!(sums(&house), (47_499, 42_498), "{threads} threads");
+        installation.full = false;
+        write_sources(&mut installation, Some(2));
+        installation.refresh();
+        assert_eq!(sums(&installation), (47_499, 42_498), "{threads} threads");
     }
 }
 
 /// The sums of accounts and rights in documents.
-fn sums(house: &House) -> (u64, u64) {
-    let found = house.search("*", |request| {
+fn sums(installation: &Installation) -> (u64, u64) {
+    let found = installation.search("*", |request| {
         request.indices = vec!["identities".into()];
         request.columns = ["accountCount", "accessCount"].map(str::to_owned).to_vec();
     });

@@ -1,6 +1,6 @@
 //! Properties for any input (docs/identity-model.md).
 
-use crate::house::{House, Ran};
+use crate::installation::{Installation, Ran};
 use muster_reports::arguments::RawValue;
 use proptest::prelude::*;
 use proptest::test_runner::Config;
@@ -82,19 +82,19 @@ fn text(value: Option<u8>, prefix: &str) -> String {
 }
 
 impl Organisation {
-    fn install(&self, house: &mut House, priorities: (u32, u32)) {
+    fn install(&self, installation: &mut Installation, priorities: (u32, u32)) {
         let people = |people: &[Person], prefix: &str| {
             people.iter().fold("id,uid,name,mail\n".to_owned(), |file, p| {
                 let (uid, name, mail) = (text(p.uid, prefix), text(p.name, "N"), text(p.mail, "m"));
                 file + &format!("{prefix}{},{uid},{name},{mail}\n", p.id)
             })
         };
-        house.source(
+        installation.source(
             &authoritative("Staff", "staff.csv", priorities.0),
             "staff.csv",
             &people(&self.staff, "s"),
         );
-        house.source(
+        installation.source(
             &authoritative("Contractors", "contractors.csv", priorities.1),
             "contractors.csv",
             &people(&self.contractors, "c"),
@@ -102,10 +102,10 @@ impl Organisation {
         let accounts = self.accounts.iter().fold("dn,emp,mail,system\n".to_owned(), |file, a| {
             file + &format!("d{},{},{},{}\n", a.dn, text(a.emp, "s"), text(a.mail, "M"), a.system)
         });
-        house.source(DIRECTORY, "directory.csv", &accounts);
-        house.links.clear();
+        installation.source(DIRECTORY, "directory.csv", &accounts);
+        installation.links.clear();
         if let Some((dn, uid)) = self.link {
-            house.link("Directory", &format!("d{dn}"), &format!("s{uid}"));
+            installation.link("Directory", &format!("d{dn}"), &format!("s{uid}"));
         }
     }
 }
@@ -142,18 +142,18 @@ fn organisation() -> impl Strategy<Value = Organisation> {
         })
 }
 
-fn all_reports(house: &House) -> BTreeMap<String, Ran> {
+fn all_reports(installation: &Installation) -> BTreeMap<String, Ran> {
     let mut reports = BTreeMap::new();
     for kind in ["IDENTITIES", "IDENTITIES_DETAILS", "ORPHAN_IDENTITIES", "UNCORRELATED_ACCOUNTS"] {
-        reports.insert(kind.to_owned(), house.report(kind, &[]));
+        reports.insert(kind.to_owned(), installation.report(kind, &[]));
     }
     let correlated = [("correlatedOnly", RawValue::Boolean(true))];
-    reports.insert("correlated".into(), house.report("IDENTITIES_DETAILS", &correlated));
+    reports.insert("correlated".into(), installation.report("IDENTITIES_DETAILS", &correlated));
     for source in ["Staff", "Contractors", "Directory"] {
-        reports.insert(format!("accounts of {source}"), house.accounts(source));
+        reports.insert(format!("accounts of {source}"), installation.accounts(source));
     }
     for source in ["Staff", "Contractors"] {
-        reports.insert(format!("errors of {source}"), house.errors(source));
+        reports.insert(format!("errors of {source}"), installation.errors(source));
     }
     reports
 }
@@ -193,10 +193,10 @@ proptest! {
 
     #[test]
     fn accounts_are_linked_as_the_rules_say_and_reports_add_up(organisation in organisation()) {
-        let mut house = House::new();
-        organisation.install(&mut house, (10, 20));
-        house.refresh();
-        let reports = all_reports(&house);
+        let mut installation = Installation::new();
+        organisation.install(&mut installation, (10, 20));
+        installation.refresh();
+        let reports = all_reports(&installation);
         for (name, ran) in &reports {
             prop_assert_eq!(ran.reconciliation.expected, ran.reconciliation.reported, "{}", name);
             for subtotal in &ran.reconciliation.subtotals {
@@ -227,27 +227,27 @@ proptest! {
 
     #[test]
     fn refreshing_twice_changes_nothing(organisation in organisation()) {
-        let mut house = House::new();
-        organisation.install(&mut house, (10, 20));
-        house.refresh();
-        let first = all_reports(&house);
-        house.refresh();
-        let second = all_reports(&house);
+        let mut installation = Installation::new();
+        organisation.install(&mut installation, (10, 20));
+        installation.refresh();
+        let first = all_reports(&installation);
+        installation.refresh();
+        let second = all_reports(&installation);
         prop_assert_eq!(files(&first), files(&second));
     }
 
     #[test]
     fn the_order_of_rows_is_irrelevant(organisation in organisation(), turn in 1..5usize) {
-        let mut house = House::new();
-        organisation.install(&mut house, (10, 20));
-        house.refresh();
-        let first = all_reports(&house);
+        let mut installation = Installation::new();
+        organisation.install(&mut installation, (10, 20));
+        installation.refresh();
+        let first = all_reports(&installation);
         let mut turned = organisation.clone();
         turned.staff.reverse();
         turned.contractors.reverse();
         let most = turned.accounts.len().max(1);
         turned.accounts.rotate_left(turn % most);
-        let mut other = House::new();
+        let mut other = Installation::new();
         turned.install(&mut other, (10, 20));
         other.refresh();
         let second = all_reports(&other);
@@ -256,21 +256,21 @@ proptest! {
 
     #[test]
     fn priorities_move_profiles_and_never_ids(organisation in organisation()) {
-        let mut house = House::new();
-        organisation.install(&mut house, (10, 20));
-        house.refresh();
-        let owners = |house: &House| -> BTreeMap<String, String> {
+        let mut installation = Installation::new();
+        organisation.install(&mut installation, (10, 20));
+        installation.refresh();
+        let owners = |installation: &Installation| -> BTreeMap<String, String> {
             ["Staff", "Contractors"].into_iter().flat_map(|source| {
-                let accounts = house.accounts(source);
+                let accounts = installation.accounts(source);
                 let natives: Vec<String> = accounts.column("nativeIdentity").into_iter().map(str::to_owned).collect();
                 let ids: Vec<String> = accounts.column("identityId").into_iter().map(str::to_owned).collect();
                 natives.into_iter().zip(ids).filter(|(_, id)| !id.is_empty()).collect::<Vec<_>>()
             }).collect()
         };
-        let before = owners(&house);
-        organisation.install(&mut house, (20, 10));
-        house.refresh();
-        let after = owners(&house);
+        let before = owners(&installation);
+        organisation.install(&mut installation, (20, 10));
+        installation.refresh();
+        let after = owners(&installation);
         for (native, id) in &before {
             prop_assert_eq!(after.get(native), Some(id), "{}", native);
         }
@@ -278,17 +278,17 @@ proptest! {
 
     #[test]
     fn an_incomplete_run_never_raises_the_orphan_count(organisation in organisation(), kept in 0..9usize) {
-        let mut house = House::new();
-        organisation.install(&mut house, (10, 20));
-        house.refresh();
-        let before = house.report("ORPHAN_IDENTITIES", &[]).rows.len();
-        let path = house.dir.path().join("staff.csv");
+        let mut installation = Installation::new();
+        organisation.install(&mut installation, (10, 20));
+        installation.refresh();
+        let before = installation.report("ORPHAN_IDENTITIES", &[]).rows.len();
+        let path = installation.dir.path().join("staff.csv");
         let whole = std::fs::read_to_string(&path).unwrap();
         let cut: String = whole.split_inclusive('\n').take(1 + kept).collect();
         std::fs::write(&path, format!("{cut}\"never closed")).unwrap();
-        let outcome = house.refresh();
+        let outcome = installation.refresh();
         let staff = outcome.sources.iter().find(|s| s.run.name == "Staff").unwrap();
         prop_assert!(!staff.run.complete);
-        prop_assert!(house.report("ORPHAN_IDENTITIES", &[]).rows.len() <= before);
+        prop_assert!(installation.report("ORPHAN_IDENTITIES", &[]).rows.len() <= before);
     }
 }

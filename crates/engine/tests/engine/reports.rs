@@ -1,6 +1,6 @@
 //! The six reports over one small organisation, as whole files that a person can check by eye.
 
-use crate::house::{House, block_on};
+use crate::installation::{Installation, block_on};
 use muster_engine::EngineError;
 use muster_reports::error::error_chain;
 use muster_reports::{Arguments, DataScope, ReportDefinition};
@@ -55,14 +55,14 @@ identity_attribute = "uid"
 account_attribute = "emp"
 "#;
 
-pub fn house() -> House {
-    let mut house = House::new();
-    house.source(
+pub fn installation() -> Installation {
+    let mut installation = Installation::new();
+    installation.source(
         HR,
         "hr.csv",
         "id,given,name,mail,status\n1,Ann,\"O'Hara, Dr.\",ann@x,A\n2,Bob,Ωmega,bob@x,T\n3,Cid,Leaver,cid@x,A\n4,Dee,,dee@x,A\n",
     );
-    house.source(
+    installation.source(
         AD,
         "ad.csv",
         "dn,sam,emp,off,kind,groups\n\
@@ -72,14 +72,14 @@ pub fn house() -> House {
          cn=lost,lost,99,no,person,\n\
          cn=robot,robot,,no,service,\n",
     );
-    house.refresh();
-    house.source(
+    installation.refresh();
+    installation.source(
         HR,
         "hr.csv",
         "id,given,name,mail,status\n1,Ann,\"O'Hara, Dr.\",ann@x,A\n2,Bob,Ωmega,bob@x,T\n4,Dee,,dee@x,A\n",
     );
-    house.refresh();
-    house
+    installation.refresh();
+    installation
 }
 
 /// Replaces ids (32 hex digits) with letters in order of appearance, so that the expected text is readable.
@@ -111,7 +111,7 @@ fn check(csv: &str, expected: &str) {
 #[test]
 fn accounts_of_a_source() {
     check(
-        &house().accounts("AD").csv,
+        &installation().accounts("AD").csv,
         "
 nativeIdentity,name,sourceId,sourceName,identityId,identityName,identityDisplayName,correlated,manuallyCorrelated,situation,disabled,locked,systemAccount,entitlementCount,created,modified,dn,sam,emp,off,kind,groups
 \"cn=ann,o=x\",ann,000000000000000000000000000000a2,AD,<0>,1,\"Ann O'Hara, Dr.\",true,false,LINKED,false,false,false,2,2026-01-01T01:00:00.000Z,2026-01-01T01:00:00.000Z,\"cn=ann,o=x\",ann,1,no,person,a;;b; c
@@ -126,7 +126,7 @@ cn=robot,robot,000000000000000000000000000000a2,AD,,,,false,false,UNMATCHED,fals
 #[test]
 fn identities() {
     check(
-        &house().report("IDENTITIES", &[]).csv,
+        &installation().report("IDENTITIES", &[]).csv,
         "
 id,name,displayName,firstName,lastName,email,identityProfile,authoritativeSource,lifecycleState,status,correlated,managerName,accountCount,created,modified,uid,firstname,lastname,attributes.email,attributes.displayName,cloudLifecycleState
 <0>,1,\"Ann O'Hara, Dr.\",Ann,\"O'Hara, Dr.\",ann@x,Employees,HR,active,ACTIVE,true,,2,2026-01-01T01:00:00.000Z,2026-01-01T01:00:00.000Z,1,Ann,\"O'Hara, Dr.\",ann@x,\"Ann O'Hara, Dr.\",active
@@ -139,7 +139,7 @@ id,name,displayName,firstName,lastName,email,identityProfile,authoritativeSource
 
 #[test]
 fn identities_details() {
-    let ran = house().report("IDENTITIES_DETAILS", &[]);
+    let ran = installation().report("IDENTITIES_DETAILS", &[]);
     let rows: Vec<String> = ran
         .column("name")
         .iter()
@@ -167,7 +167,7 @@ fn identities_details() {
 #[test]
 fn orphan_identities() {
     check(
-        &house().report("ORPHAN_IDENTITIES", &[]).csv,
+        &installation().report("ORPHAN_IDENTITIES", &[]).csv,
         "
 id,name,displayName,email,cause,lostSince,lastAuthoritativeSource,accountCount,accounts,created,modified
 <0>,3,Cid Leaver,cid@x,LOST_AUTHORITATIVE,2026-01-01T02:00:00.000Z,HR,1,AD:cn=cid,2026-01-01T01:00:00.000Z,2026-01-01T02:00:00.000Z
@@ -178,7 +178,7 @@ id,name,displayName,email,cause,lostSince,lastAuthoritativeSource,accountCount,a
 #[test]
 fn uncorrelated_accounts() {
     check(
-        &house().report("UNCORRELATED_ACCOUNTS", &[]).csv,
+        &installation().report("UNCORRELATED_ACCOUNTS", &[]).csv,
         "
 account,displayName,userName,type,sourceId,sourceName,situation,candidates,disabled,created,modified
 cn=cid,,3,AD,000000000000000000000000000000a2,AD,PLACEHOLDER_OWNER,,false,2026-01-01T01:00:00.000Z,2026-01-01T01:00:00.000Z
@@ -190,7 +190,7 @@ cn=lost,,,AD,000000000000000000000000000000a2,AD,UNMATCHED,,false,2026-01-01T01:
 #[test]
 fn identity_errors() {
     check(
-        &house().errors("HR").csv,
+        &installation().errors("HR").csv,
         "
 identityId,identityName,displayName,nativeIdentity,identityProfile,errorCode,attribute,value,message,detected
 <0>,4,,4,Employees,MISSING_REQUIRED_ATTRIBUTE,lastname,,attribute lastname is empty after mapping: the identity profile requires it,2026-01-01T01:00:00.000Z
@@ -200,8 +200,8 @@ identityId,identityName,displayName,nativeIdentity,identityProfile,errorCode,att
 
 #[test]
 fn every_report_reconciles() {
-    let house = house();
-    let uncorrelated = house.report("UNCORRELATED_ACCOUNTS", &[]).reconciliation;
+    let installation = installation();
+    let uncorrelated = installation.report("UNCORRELATED_ACCOUNTS", &[]).reconciliation;
     // HR: 3 live accounts and 1 missing. AD: 5, one of them a system account. 1, 2 and 4 own 5 live accounts.
     assert_eq!(uncorrelated.population, 9);
     let excluded: Vec<u64> = uncorrelated.excluded.iter().map(|c| c.rows).collect();
@@ -212,14 +212,14 @@ fn every_report_reconciles() {
 /// Attributes may have the name of a report column, names that differ by case only, and any characters.
 #[test]
 fn attributes_of_any_name_are_columns_of_their_own() {
-    let mut house = House::new();
-    house.source(
+    let mut installation = Installation::new();
+    installation.source(
         "name = \"Odd\"\nkind = \"delimited\"\n[delimited]\npath = \"odd.csv\"\nnative_identity = \"dn\"\n",
         "odd.csv",
         "dn,name,attributes.name,Name,NAME,a.b,\"quo\"\"te\",$x,it's,situation,\"c0\"\nd1,v1,v2,v3,v4,v5,v6,v7,v8,v9,v10\n",
     );
-    house.refresh();
-    let ran = house.accounts("Odd");
+    installation.refresh();
+    let ran = installation.accounts("Odd");
     let headers = [
         "dn",
         "attributes.attributes.name",
@@ -240,7 +240,7 @@ fn attributes_of_any_name_are_columns_of_their_own() {
 
 /// A custom report over the accounts, with these texts. Returns its rows or the text of the error.
 fn custom(
-    house: &House,
+    installation: &Installation,
     query: &str,
     population: &str,
     order: &str,
@@ -254,7 +254,10 @@ fn custom(
     let definition = ReportDefinition::from_toml(&definition, "mine.toml").unwrap();
     let words = |error: EngineError| error_chain(&error);
     block_on(async {
-        let plan = house.engine.prepare(house.manifest(), &definition, &Arguments::default(), scope).await;
+        let plan = installation
+            .engine
+            .prepare(installation.manifest(), &definition, &Arguments::default(), scope)
+            .await;
         let plan = plan.map_err(words)?;
         let counted = plan.reconcile().await.map_err(words)?;
         let mut rows = plan.start().map_err(words)?;
@@ -271,14 +274,14 @@ const COUNT: &str = "SELECT count(*) FROM accounts";
 
 #[test]
 fn a_custom_report_reads_the_tables_of_the_snapshot_and_nothing_else() {
-    let house = house();
+    let installation = installation();
     let all = DataScope::Everything;
     let names = "SELECT native_identity AS n FROM accounts";
-    assert_eq!(custom(&house, names, COUNT, "\"n\"", &all), Ok(9));
-    let tables = house.dir.path().join("tables/accounts").display().to_string();
+    assert_eq!(custom(&installation, names, COUNT, "\"n\"", &all), Ok(9));
+    let tables = installation.dir.path().join("tables/accounts").display().to_string();
     let mut files = std::fs::read_dir(&tables).unwrap().map(|entry| entry.unwrap().path());
     let file = files.find(|path| path.extension().is_some_and(|end| end == "parquet")).unwrap();
-    let outside = house.dir.path().join("outside.csv");
+    let outside = installation.dir.path().join("outside.csv");
     let nobody = DataScope::Sources([].into());
     for sql in [
         format!("COPY (SELECT * FROM accounts) TO '{}'", outside.display()),
@@ -300,32 +303,32 @@ fn a_custom_report_reads_the_tables_of_the_snapshot_and_nothing_else() {
                 sql.replace(&format!("SELECT {name} AS n"), "SELECT count(*) AS n")
             });
         for scope in [&all, &nobody] {
-            assert!(custom(&house, &sql, COUNT, "\"n\"", scope).is_err(), "{sql}");
-            assert!(custom(&house, names, &counting, "\"n\"", scope).is_err(), "{counting}");
+            assert!(custom(&installation, &sql, COUNT, "\"n\"", scope).is_err(), "{sql}");
+            assert!(custom(&installation, names, &counting, "\"n\"", scope).is_err(), "{counting}");
         }
     }
     assert!(!outside.exists());
     // A caller without sources sees no rows, however the table is named.
     for name in ["accounts", "public.accounts", "datafusion.public.accounts", "\"accounts\""] {
         let names = format!("SELECT native_identity AS n FROM {name}");
-        assert_eq!(custom(&house, &names, COUNT, "\"n\"", &nobody), Ok(0), "{name}");
+        assert_eq!(custom(&installation, &names, COUNT, "\"n\"", &nobody), Ok(0), "{name}");
     }
 }
 
 #[test]
 fn a_custom_report_whose_keys_do_not_tell_rows_apart_fails_in_words() {
-    let house = house();
+    let installation = installation();
     let all = DataScope::Everything;
     let names = "SELECT native_identity AS n, source_name AS s FROM accounts";
-    let refused = custom(&house, names, COUNT, "\"s\"", &all).unwrap_err();
+    let refused = custom(&installation, names, COUNT, "\"s\"", &all).unwrap_err();
     assert!(refused.contains("mine: row 2 has the same sort keys as row 1"), "{refused}");
     // Rows that are equal in all shown columns have one order.
-    assert_eq!(custom(&house, "SELECT source_name AS n FROM accounts", COUNT, "\"n\"", &all), Ok(9));
+    assert_eq!(custom(&installation, "SELECT source_name AS n FROM accounts", COUNT, "\"n\"", &all), Ok(9));
 }
 
 #[test]
 fn a_count_that_is_none_fails() {
-    let house = house();
+    let installation = installation();
     let names = "SELECT native_identity AS n FROM accounts";
     for count in [
         "SELECT CAST(NULL AS BIGINT)",
@@ -334,7 +337,7 @@ fn a_count_that_is_none_fails() {
         "SELECT 9.5",
         "SELECT 9 UNION ALL SELECT 9",
     ] {
-        let refused = custom(&house, names, count, "\"n\"", &DataScope::Everything).unwrap_err();
+        let refused = custom(&installation, names, count, "\"n\"", &DataScope::Everything).unwrap_err();
         assert!(refused.contains("counting \"population\""), "{count}: {refused}");
     }
 }
@@ -343,7 +346,7 @@ fn a_count_that_is_none_fails() {
 /// organisations of a hundred thousand people did not fit into memory.
 #[test]
 fn tables_are_read_as_plain_texts() {
-    let types = house().types("IDENTITIES_DETAILS");
+    let types = installation().types("IDENTITIES_DETAILS");
     assert_eq!((types["name"].as_str(), types["accountName"].as_str()), ("Utf8", "Utf8"));
     assert!(!types.values().any(|name| name.contains("View")), "{types:?}");
 }

@@ -1,7 +1,7 @@
 //! Callers whose data scope is limited to some sources, over the organisations of the other tests. The expected rows
 //! were derived by hand.
 
-use crate::house::{House, Ran};
+use crate::installation::{Installation, Ran};
 use crate::{reports, search};
 use muster_reports::DataScope;
 use muster_reports::arguments::RawValue;
@@ -13,8 +13,8 @@ fn of(sources: &[&str]) -> DataScope {
     DataScope::of_sources(sources.iter().copied()).unwrap()
 }
 
-fn report(house: &House, kind: &str, sources: &[&str]) -> Ran {
-    house.scoped_report(house.manifest(), kind, &[], &of(sources))
+fn report(installation: &Installation, kind: &str, sources: &[&str]) -> Ran {
+    installation.scoped_report(installation.manifest(), kind, &[], &of(sources))
 }
 
 /// The reported rows are the population minus the exclusions.
@@ -26,60 +26,65 @@ fn counts(ran: &Ran) -> (u64, Vec<u64>, u64) {
 
 #[test]
 fn reports_have_the_identities_with_an_account_in_view() {
-    let house = reports::house();
-    let identities = report(&house, "IDENTITIES", &[AD]);
+    let installation = reports::installation();
+    let identities = report(&installation, "IDENTITIES", &[AD]);
     assert_eq!(identities.column("name"), ["1", "2", "3"]);
     // Ann and Bob have an account in HR too.
     assert_eq!(identities.column("accountCount"), ["1", "1", "1"]);
     assert_eq!(counts(&identities), (3, vec![0], 3));
 
-    let details = report(&house, "IDENTITIES_DETAILS", &[AD]);
+    let details = report(&installation, "IDENTITIES_DETAILS", &[AD]);
     assert_eq!(details.column("nativeIdentity"), ["cn=ann,o=x", "cn=bob", "cn=cid"]);
     assert_eq!(counts(&details), (3, vec![0], 3));
-    let details = report(&house, "IDENTITIES_DETAILS", &[HR]);
+    let details = report(&installation, "IDENTITIES_DETAILS", &[HR]);
     assert_eq!(details.column("nativeIdentity"), ["1", "2", "4"]);
-    let both = report(&house, "IDENTITIES_DETAILS", &[AD, HR]);
-    assert_eq!(both.csv, house.report("IDENTITIES_DETAILS", &[]).csv);
+    let both = report(&installation, "IDENTITIES_DETAILS", &[AD, HR]);
+    assert_eq!(both.csv, installation.report("IDENTITIES_DETAILS", &[]).csv);
 }
 
 #[test]
 fn accounts_of_other_sources_are_neither_shown_nor_counted() {
-    let house = reports::house();
-    let uncorrelated = report(&house, "UNCORRELATED_ACCOUNTS", &[AD]);
+    let installation = reports::installation();
+    let uncorrelated = report(&installation, "UNCORRELATED_ACCOUNTS", &[AD]);
     assert_eq!(uncorrelated.column("account"), ["cn=cid", "cn=lost"]);
     // Five accounts: a system account, and those of Ann and Bob.
     assert_eq!(counts(&uncorrelated), (5, vec![0, 1, 2], 2));
     // Three live accounts of identities, and the missing one.
-    assert_eq!(counts(&report(&house, "UNCORRELATED_ACCOUNTS", &[HR])), (4, vec![1, 0, 3], 0));
+    assert_eq!(counts(&report(&installation, "UNCORRELATED_ACCOUNTS", &[HR])), (4, vec![1, 0, 3], 0));
 
-    let orphans = report(&house, "ORPHAN_IDENTITIES", &[AD]);
+    let orphans = report(&installation, "ORPHAN_IDENTITIES", &[AD]);
     assert_eq!((orphans.column("name"), orphans.column("accounts")), (vec!["3"], vec!["AD:cn=cid"]));
-    assert_eq!(counts(&report(&house, "ORPHAN_IDENTITIES", &[HR])).2, 0);
+    assert_eq!(counts(&report(&installation, "ORPHAN_IDENTITIES", &[HR])).2, 0);
 
     let errors = |scope: &[&str]| {
         let source = [("authoritativeSource", RawValue::Text(HR.into()))];
-        house.scoped_report(house.manifest(), "IDENTITY_PROFILE_IDENTITY_ERROR", &source, &of(scope))
+        installation.scoped_report(
+            installation.manifest(),
+            "IDENTITY_PROFILE_IDENTITY_ERROR",
+            &source,
+            &of(scope),
+        )
     };
     assert_eq!((errors(&[HR]).rows.len(), errors(&[AD]).rows.len()), (1, 0));
 }
 
 #[test]
 fn without_a_known_source_there_is_no_row() {
-    let house = reports::house();
+    let installation = reports::installation();
     for scope in [&[][..], &["000000000000000000000000000000ff"]] {
         for kind in ["IDENTITIES", "IDENTITIES_DETAILS", "ORPHAN_IDENTITIES", "UNCORRELATED_ACCOUNTS"] {
-            assert_eq!(counts(&report(&house, kind, scope)).2, 0, "{kind}");
+            assert_eq!(counts(&report(&installation, kind, scope)).2, 0, "{kind}");
         }
-        let found = search::house().scoped_search("*", &of(scope), |_| {});
+        let found = search::installation().scoped_search("*", &of(scope), |_| {});
         assert!(found.files.values().all(|file| file.rows.is_empty()));
     }
 }
 
 #[test]
 fn documents_have_what_is_of_the_sources_in_view() {
-    let house = search::house();
+    let installation = search::installation();
     let names = |query: &str, sources: &[&str]| -> Vec<String> {
-        let found = house.scoped_search(query, &of(sources), |request| {
+        let found = installation.scoped_search(query, &of(sources), |request| {
             request.indices = vec!["identities".into()];
             request.columns = "name,accountCount,accessCount,entitlementCount,accounts.name"
                 .split(',')
@@ -97,8 +102,8 @@ fn documents_have_what_is_of_the_sources_in_view() {
     assert_eq!(names("@accounts(source.name:\"HR Global\")", &[AD]), Vec::<String>::new());
     assert_eq!(names("accountCount:3", &[AD]), Vec::<String>::new());
     let entitlements = |sources: &[&str]| {
-        let found =
-            house.scoped_search("*", &of(sources), |request| request.indices = vec!["entitlements".into()]);
+        let found = installation
+            .scoped_search("*", &of(sources), |request| request.indices = vec!["entitlements".into()]);
         found.files["entitlements"].rows.len()
     };
     assert_eq!((entitlements(&[AD]), entitlements(&[HR])), (3, 0));

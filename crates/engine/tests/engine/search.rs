@@ -1,6 +1,6 @@
 //! Searches over one small organisation. The expected results were derived by hand.
 
-use crate::house::{Found, House};
+use crate::installation::{Found, Installation};
 
 const HR: &str = r#"
 id = "000000000000000000000000000000a1"
@@ -53,9 +53,9 @@ account_attribute = "emp"
 
 /// Four people. Ann has two directory accounts, the second of them disabled. Bob has one, which is disabled. Cid has
 /// one. Dee has none. One account has no owner.
-pub fn house() -> House {
-    let mut house = House::new();
-    house.source(
+pub fn installation() -> Installation {
+    let mut installation = Installation::new();
+    installation.source(
         HR,
         "hr.csv",
         "id,given,name,mail,city\n\
@@ -64,7 +64,7 @@ pub fn house() -> House {
          e3,Cid,Müller,cid@x.org,London\n\
          e4,Dee,Smith,dee@x.org,\n",
     );
-    house.source(
+    installation.source(
         AD,
         "ad.csv",
         "dn,sam,emp,off,groups\n\
@@ -74,13 +74,13 @@ pub fn house() -> House {
          cn=cid,cid,e3,false,\n\
          cn=nobody,nobody,zzz,true,Admins\n",
     );
-    house.refresh();
-    house
+    installation.refresh();
+    installation
 }
 
 /// The names of the identities that a query matches.
-fn names(house: &House, query: &str) -> Vec<String> {
-    let found = house.search(query, |request| {
+fn names(installation: &Installation, query: &str) -> Vec<String> {
+    let found = installation.search(query, |request| {
         request.indices = vec!["identities".into()];
         request.columns = vec!["name".into()];
         request.sort = vec!["name".into()];
@@ -90,7 +90,7 @@ fn names(house: &House, query: &str) -> Vec<String> {
 
 #[test]
 fn queries_find_the_people_they_should() {
-    let house = house();
+    let installation = installation();
     for (query, expected) in [
         ("*", "e1 e2 e3 e4"),
         ("", ""),
@@ -155,14 +155,14 @@ fn queries_find_the_people_they_should() {
         ("created:[now-1h TO now]", "e1 e2 e3 e4"),
         ("protected:false AND name:e4", "e4"),
     ] {
-        assert_eq!(names(&house, query).join(" "), expected, "{query}");
+        assert_eq!(names(&installation, query).join(" "), expected, "{query}");
     }
 }
 
 #[test]
 fn every_index_has_a_file() {
-    let house = house();
-    let found = house.search("sales", |_| {});
+    let installation = installation();
+    let found = installation.search("sales", |_| {});
     let rows: Vec<_> = found.files.iter().map(|(name, file)| (*name, file.rows.len())).collect();
     // Identities: Ann and Bob by their groups. Entitlements: "Sales Team" and "Sales; East".
     assert_eq!(
@@ -182,8 +182,8 @@ fn every_index_has_a_file() {
     assert_eq!((entitlements.population, entitlements.excluded[0].rows), (3, 1));
 }
 
-fn exported(house: &House, columns: &str, sort: &[&str]) -> Found {
-    house.search("NOT name:e4", |request| {
+fn exported(installation: &Installation, columns: &str, sort: &[&str]) -> Found {
+    installation.search("NOT name:e4", |request| {
         request.indices = vec!["identities".into()];
         request.columns = columns.split(',').map(str::to_owned).collect();
         request.sort = sort.iter().map(|key| (*key).to_owned()).collect();
@@ -193,7 +193,7 @@ fn exported(house: &House, columns: &str, sort: &[&str]) -> Found {
 #[test]
 fn columns_are_as_asked_for() {
     let found = exported(
-        &house(),
+        &installation(),
         "displayName,attributes.city,accountCount,accounts.name,accounts.disabled,source,nothing,name",
         &["-name"],
     );
@@ -212,7 +212,7 @@ fn columns_are_as_asked_for() {
 
 #[test]
 fn a_list_is_spread_and_several_follow_one_another() {
-    let found = exported(&house(), "name,access.spread,accounts.spread", &["name"]);
+    let found = exported(&installation(), "name,access.spread,accounts.spread", &["name"]);
     let file = &found.files["identities"];
     let shown: Vec<_> = file
         .column("name")
@@ -246,9 +246,9 @@ fn a_list_is_spread_and_several_follow_one_another() {
 
 #[test]
 fn documents_without_a_value_come_last_either_way() {
-    let house = house();
+    let installation = installation();
     let order = |key: &str| {
-        let found = house.search("*", |request| {
+        let found = installation.search("*", |request| {
             request.indices = vec!["identities".into()];
             request.columns = vec!["name".into()];
             request.sort = vec![key.into()];
@@ -262,7 +262,7 @@ fn documents_without_a_value_come_last_either_way() {
 
 #[test]
 fn a_sort_key_that_there_is_not_is_warned_about() {
-    let found = house().search("*", |request| request.sort = vec!["nothing".into(), "access".into()]);
+    let found = installation().search("*", |request| request.sort = vec!["nothing".into(), "access".into()]);
     assert_eq!(
         found.warnings,
         [
@@ -275,9 +275,9 @@ fn a_sort_key_that_there_is_not_is_warned_about() {
 
 #[test]
 fn names_and_values_that_nothing_fits_are_warned_about() {
-    let house = house();
+    let installation = installation();
     let warned = |query: &str, index: &str| {
-        house
+        installation
             .search(query, |request| {
                 request.indices = vec![index.into()];
                 request.columns = vec!["name".into(), "attributes.ctiy".into()];
@@ -351,7 +351,7 @@ fn names_and_values_that_nothing_fits_are_warned_about() {
         assert_eq!(warned(query, index), expected, "{query}");
     }
     let many: Vec<String> = (0..100).map(|number| format!("unheard{number}:x")).collect();
-    let warnings = house.search(&many.join(" "), |_| {}).warnings;
+    let warnings = installation.search(&many.join(" "), |_| {}).warnings;
     assert_eq!(warnings.len(), 21);
     assert_eq!(warnings[20], "and 80 more names or values that match nothing");
 }
@@ -360,12 +360,12 @@ fn names_and_values_that_nothing_fits_are_warned_about() {
 /// 2026.
 #[test]
 fn attributes_compare_as_what_they_are() {
-    let mut house = House::new();
+    let mut installation = Installation::new();
     let hr = HR.replace(
         "name = \"city\"\nfrom = \"city\"",
         "name = \"startDate\"\nfrom = \"start\"\n[[profile.attributes]]\nname = \"endDate\"\nfrom = \"end\"",
     );
-    house.source(
+    installation.source(
         &hr,
         "hr.csv",
         "id,given,name,mail,start,end\n\
@@ -375,7 +375,7 @@ fn attributes_compare_as_what_they_are() {
          p4,Dana,Fox,d@x.org,12,\n\
          p5,Evan,Odd,e@x.org,9.5,unknown\n",
     );
-    house.refresh();
+    installation.refresh();
     for (query, expected) in [
         // A value that is neither a date nor, among numbers, a number is still text.
         ("attributes.startDate:<2016-01-01", "p1 p4"),
@@ -392,13 +392,13 @@ fn attributes_compare_as_what_they_are() {
         ("attributes.startDate.exact:\"2015-03-01\"", "p1"),
         ("attributes.endDate:unknown", "p5"),
     ] {
-        assert_eq!(names(&house, query).join(" "), expected, "{query}");
+        assert_eq!(names(&installation, query).join(" "), expected, "{query}");
     }
 }
 
 #[test]
 fn cells_show_single_texts_and_missing_references_as_they_are() {
-    let found = exported(&house(), "name,access.name,manager,roleCount,ownsCount", &["name"]);
+    let found = exported(&installation(), "name,access.name,manager,roleCount,ownsCount", &["name"]);
     assert_eq!(
         found.files["identities"].csv,
         "name,access.name,manager,roleCount,ownsCount\r\n\
@@ -419,11 +419,12 @@ path = "model.ndjson"
 
 #[test]
 fn documents_of_a_source_are_found_and_replace_those_made_here() {
-    let mut house = house();
-    let sales =
-        house.search("name.exact:\"Sales Team\"", |_| {}).files["entitlements"].column("id")[0].to_owned();
+    let mut installation = installation();
+    let sales = installation.search("name.exact:\"Sales Team\"", |_| {}).files["entitlements"].column("id")
+        [0]
+    .to_owned();
     let columns = ["attribute", "value", "source.id", "source.name"];
-    let others = house.search("NOT name.exact:\"Sales Team\"", |request| {
+    let others = installation.search("NOT name.exact:\"Sales Team\"", |request| {
         request.columns = columns.map(str::to_owned).into();
     });
     let others = &others.files["entitlements"].rows;
@@ -449,44 +450,44 @@ fn documents_of_a_source_are_found_and_replace_those_made_here() {
             r#"{{"_type":"entitlement","id":"{sales}","name":"Sales Team","description":"Sells things","privileged":true}}"#
         ),
     ];
-    house.source(MODEL, "model.ndjson", &lines.join("\n"));
-    let outcome = house.refresh();
+    installation.source(MODEL, "model.ndjson", &lines.join("\n"));
+    let outcome = installation.refresh();
     let source = outcome.sources.iter().find(|source| source.run.name == "Access model").unwrap();
     // The role without an id, and both that share one.
     assert_eq!((source.run.read, source.run.rejected), (7, 3), "{:?}", source.rejections);
-    let roles =
-        house.search("*", |request| request.columns = vec!["id".into(), "name".into(), "owner.name".into()]);
+    let roles = installation
+        .search("*", |request| request.columns = vec!["id".into(), "name".into(), "owner.name".into()]);
     assert_eq!(roles.files["roles"].csv, "id,name,owner.name\r\nr1,Sales Manager,Ann\r\n");
-    let entitlements = house.search("description:sells AND privileged:true", |_| {});
+    let entitlements = installation.search("description:sells AND privileged:true", |_| {});
     assert_eq!(entitlements.files["entitlements"].column("id"), [sales.as_str()]);
     let mut ids = vec!["theirs-1", "theirs-2", &sales];
     ids.sort_unstable();
-    let found = house.search("*", |_| {});
+    let found = installation.search("*", |_| {});
     let mut all = found.files["entitlements"].column("id");
     all.sort_unstable();
     assert_eq!(all, ids);
     // A second refresh changes nothing.
-    house.refresh();
-    assert_eq!(house.search("*", |_| {}).files["entitlements"].rows.len(), 3);
+    installation.refresh();
+    assert_eq!(installation.search("*", |_| {}).files["entitlements"].rows.len(), 3);
 }
 
 #[test]
 fn the_published_examples_load_unchanged() {
-    let mut house = House::new();
+    let mut installation = Installation::new();
     let definition = MODEL.replace("model.ndjson", "search-document-examples.yaml");
-    house.source_at(&definition, std::path::Path::new("../../tests/published"));
-    house.refresh();
-    let found = house.search("*", |request| request.columns = vec!["id".into(), "name".into()]);
+    installation.source_at(&definition, std::path::Path::new("../../tests/published"));
+    installation.refresh();
+    let found = installation.search("*", |request| request.columns = vec!["id".into(), "name".into()]);
     let rows: Vec<_> = found.files.values().map(|file| file.rows.len()).collect();
     assert_eq!(rows, [1, 1, 1, 1, 1, 1]);
     // The example has four accounts. One of them is on the directory and is not disabled.
-    let laura = |query: &str| house.search(query, |_| {}).files["identities"].rows.len();
+    let laura = |query: &str| installation.search(query, |_| {}).files["identities"].rows.len();
     assert_eq!(laura("name:laura AND attributes.city:brussels"), 1);
     assert_eq!(laura("@accounts(source.name:\"Active Directory\" AND manuallyCorrelated:true)"), 1);
     assert_eq!(laura("@accounts(source.name:\"HR Global\" AND manuallyCorrelated:true)"), 0);
     assert_eq!(laura("id:2c9180865c45e7e3015c46c434a80622"), 1);
     assert_eq!(laura("id:2C9180865C45E7E3015C46C434A80622"), 0);
-    let spread = house.search("*", |request| {
+    let spread = installation.search("*", |request| {
         request.indices = vec!["identities".into()];
         request.columns = vec!["name".into(), "accounts.spread".into()];
     });
@@ -495,12 +496,12 @@ fn the_published_examples_load_unchanged() {
 
 #[test]
 fn an_unreadable_source_of_documents_leaves_the_last_snapshot() {
-    let mut house = house();
-    house.publish_incomplete = true;
-    house.source(MODEL, "model.ndjson", "{\"_type\":\"role\",\"id\":\"r1\",\"name\":\"Kept\"}\n");
-    house.refresh();
-    std::fs::remove_file(house.dir.path().join("model.ndjson")).unwrap();
-    let outcome = house.refresh();
+    let mut installation = installation();
+    installation.publish_incomplete = true;
+    installation.source(MODEL, "model.ndjson", "{\"_type\":\"role\",\"id\":\"r1\",\"name\":\"Kept\"}\n");
+    installation.refresh();
+    std::fs::remove_file(installation.dir.path().join("model.ndjson")).unwrap();
+    let outcome = installation.refresh();
     assert!(outcome.manifest.is_none());
-    assert_eq!(house.search("name:kept", |_| {}).files["roles"].rows.len(), 1);
+    assert_eq!(installation.search("name:kept", |_| {}).files["roles"].rows.len(), 1);
 }

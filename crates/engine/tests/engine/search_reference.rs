@@ -4,7 +4,7 @@
 //! A source provides the documents, so the reference reads the original documents and not what the engine derives from
 //! them.
 
-use crate::house::House;
+use crate::installation::Installation;
 use muster_querystring::matching::FieldKind;
 use muster_querystring::matching::reference::{Fields, Reference};
 use muster_reports::ports::Clock;
@@ -223,22 +223,22 @@ fn plans_find_what_reading_every_document_finds() {
     let mut draw = Draw(20_261_124);
     let documents: Vec<Value> = (0..DOCUMENTS).map(|number| document(number, &mut draw)).collect();
     let lines: Vec<_> = documents.iter().map(Value::to_string).collect();
-    let mut house = House::new();
-    house.source(SOURCE, "people.ndjson", &lines.join("\n"));
-    let outcome = house.refresh();
+    let mut installation = Installation::new();
+    installation.source(SOURCE, "people.ndjson", &lines.join("\n"));
+    let outcome = installation.refresh();
     assert_eq!((outcome.sources[0].run.read, outcome.sources[0].run.rejected), (DOCUMENTS, 0));
     let (mut compared, mut found_some) = (0, 0);
     while compared < QUERIES {
         let text = list(&mut draw, 2, false);
         let Ok(query) = muster_querystring::parse(&text) else { continue };
-        let reference = Reference::new(&query, &Known, house.clock.now()).unwrap();
+        let reference = Reference::new(&query, &Known, installation.clock.now()).unwrap();
         let mut expected: Vec<_> = documents
             .iter()
             .filter(|document| reference.matches(document))
             .map(|document| document["id"].as_str().unwrap())
             .collect();
         expected.sort_unstable();
-        let found = house.search(&text, |request| request.indices = vec!["identities".into()]);
+        let found = installation.search(&text, |request| request.indices = vec!["identities".into()]);
         assert_eq!(found.files["identities"].column("id"), expected, "{text}");
         compared += 1;
         found_some += usize::from(!expected.is_empty() && expected.len() < documents.len());

@@ -1,7 +1,7 @@
 //! Snapshots: comparison, removal, reading by other programs, and explained correlation. The expected results were
 //! derived by hand from the few rows. The log's own JSON says which files a version reads.
 
-use crate::house::{House, block_on};
+use crate::installation::{Installation, block_on};
 use datafusion::arrow::array::{Array, AsArray};
 use muster_engine::compare::COLUMNS;
 use muster_engine::explain::CorrelationExplanation;
@@ -52,9 +52,9 @@ account_attribute = "mail"
 ignore_case = true
 "#;
 
-fn set(house: &mut House, hr: &str, ad: &str) {
-    house.source(HR, "hr.csv", &format!("id,name,mail,boss\n{hr}"));
-    house.source(AD, "ad.csv", &format!("dn,emp,mail\n{ad}"));
+fn set(installation: &mut Installation, hr: &str, ad: &str) {
+    installation.source(HR, "hr.csv", &format!("id,name,mail,boss\n{hr}"));
+    installation.source(AD, "ad.csv", &format!("dn,emp,mail\n{ad}"));
 }
 
 const FIRST: [&str; 2] =
@@ -62,19 +62,20 @@ const FIRST: [&str; 2] =
 const SECOND: [&str; 2] =
     ["1,Ann,ann@y,\n3,Cid,cid@x,1\n4,Dee,dee@x,1\n5,Eve,eve@x,1\n", "a,1,\nc,3,\nd,1,\n"];
 
-fn two_snapshots() -> (House, SnapshotManifest, SnapshotManifest) {
-    let mut house = House::new();
-    set(&mut house, FIRST[0], FIRST[1]);
-    let old = house.refresh().manifest.unwrap();
-    set(&mut house, SECOND[0], SECOND[1]);
-    let new = house.refresh().manifest.unwrap();
-    (house, old, new)
+fn two_snapshots() -> (Installation, SnapshotManifest, SnapshotManifest) {
+    let mut installation = Installation::new();
+    set(&mut installation, FIRST[0], FIRST[1]);
+    let old = installation.refresh().manifest.unwrap();
+    set(&mut installation, SECOND[0], SECOND[1]);
+    let new = installation.refresh().manifest.unwrap();
+    (installation, old, new)
 }
 
 /// The rows of a comparison, with `|` between the cells, without ids. Null and empty text look the same.
-fn compared(house: &House, old: &SnapshotManifest, new: &SnapshotManifest) -> Vec<String> {
+fn compared(installation: &Installation, old: &SnapshotManifest, new: &SnapshotManifest) -> Vec<String> {
     block_on(async {
-        let mut rows = house.engine.compare(old, new).await.unwrap_or_else(|e| panic!("{}", error_chain(&e)));
+        let mut rows =
+            installation.engine.compare(old, new).await.unwrap_or_else(|e| panic!("{}", error_chain(&e)));
         let mut lines = Vec::new();
         while let Some(batch) = rows.next().await.unwrap_or_else(|e| panic!("{}", error_chain(&e))) {
             for row in 0..batch.num_rows() {
@@ -91,8 +92,8 @@ fn compared(house: &House, old: &SnapshotManifest, new: &SnapshotManifest) -> Ve
 
 #[test]
 fn a_comparison_says_what_was_added_removed_and_changed() {
-    let (house, old, new) = two_snapshots();
-    let identities = house.report("IDENTITIES", &[]);
+    let (installation, old, new) = two_snapshots();
+    let identities = installation.report("IDENTITIES", &[]);
     let at = identities.column("name").iter().position(|name| *name == "3").unwrap();
     let cid = identities.column("id")[at].to_owned();
     let expected = [
@@ -115,8 +116,8 @@ fn a_comparison_says_what_was_added_removed_and_changed() {
         "account|removed|HR|2|||".into(),
         "account|added|HR|3|||".into(),
     ];
-    assert_eq!(compared(&house, &old, &new), expected);
-    assert!(compared(&house, &new, &new).is_empty(), "a snapshot does not differ from itself");
+    assert_eq!(compared(&installation, &old, &new), expected);
+    assert!(compared(&installation, &new, &new).is_empty(), "a snapshot does not differ from itself");
 
     // In the other direction, added rows are removed, and every pair is exchanged.
     let turned = |line: &String| {
@@ -129,17 +130,17 @@ fn a_comparison_says_what_was_added_removed_and_changed() {
         };
         cells.join("|")
     };
-    assert_eq!(compared(&house, &new, &old), expected.iter().map(turned).collect::<Vec<_>>());
+    assert_eq!(compared(&installation, &new, &old), expected.iter().map(turned).collect::<Vec<_>>());
 }
 
-fn tables(house: &House) -> PathBuf {
-    house.dir.path().join("tables")
+fn tables(installation: &Installation) -> PathBuf {
+    installation.dir.path().join("tables")
 }
 
 /// Every data file, as `table/file`.
-fn data_files(house: &House) -> BTreeSet<String> {
+fn data_files(installation: &Installation) -> BTreeSet<String> {
     let mut files = BTreeSet::new();
-    for table in std::fs::read_dir(tables(house)).unwrap() {
+    for table in std::fs::read_dir(tables(installation)).unwrap() {
         let table = table.unwrap();
         for file in std::fs::read_dir(table.path()).unwrap() {
             let name = file.unwrap().file_name().into_string().unwrap();
@@ -152,11 +153,11 @@ fn data_files(house: &House) -> BTreeSet<String> {
 }
 
 /// The files of a snapshot's tables, according to the log entries up to each version.
-fn named(house: &House, manifest: &SnapshotManifest) -> BTreeSet<String> {
+fn named(installation: &Installation, manifest: &SnapshotManifest) -> BTreeSet<String> {
     let mut files = BTreeSet::new();
     for (table, version) in &manifest.versions {
         for entry in 0..=*version {
-            let log = tables(house).join(table).join("_delta_log").join(format!("{entry:020}.json"));
+            let log = tables(installation).join(table).join("_delta_log").join(format!("{entry:020}.json"));
             for line in std::fs::read_to_string(log).unwrap().lines() {
                 let action: serde_json::Value = serde_json::from_str(line).unwrap();
                 let name = |action: &serde_json::Value| {
@@ -172,71 +173,72 @@ fn named(house: &House, manifest: &SnapshotManifest) -> BTreeSet<String> {
     files
 }
 
-fn trash(house: &House) -> PathBuf {
-    tables(house).with_file_name("trash")
+fn trash(installation: &Installation) -> PathBuf {
+    tables(installation).with_file_name("trash")
 }
 
-fn remove(house: &House, kept: &[SnapshotManifest], dry_run: bool) -> u64 {
-    let removal = Removal { trash: trash(house), expired: 1, all: false };
-    block_on(house.engine.remove_unkept(kept, (!dry_run).then_some(&removal)))
+fn remove(installation: &Installation, kept: &[SnapshotManifest], dry_run: bool) -> u64 {
+    let removal = Removal { trash: trash(installation), expired: 1, all: false };
+    block_on(installation.engine.remove_unkept(kept, (!dry_run).then_some(&removal)))
         .unwrap_or_else(|e| panic!("{}", error_chain(&e)))
         .files
 }
 
 #[test]
 fn what_no_kept_snapshot_reads_is_removed_and_nothing_else() {
-    let (mut house, first, second) = two_snapshots();
-    set(&mut house, FIRST[0], SECOND[1]);
-    let third = house.refresh().manifest.unwrap();
-    let report =
-        |house: &House, manifest: &SnapshotManifest| house.report_of(manifest, "IDENTITIES", &[]).csv;
-    let (of_first, of_third) = (report(&house, &first), report(&house, &third));
+    let (mut installation, first, second) = two_snapshots();
+    set(&mut installation, FIRST[0], SECOND[1]);
+    let third = installation.refresh().manifest.unwrap();
+    let report = |installation: &Installation, manifest: &SnapshotManifest| {
+        installation.report_of(manifest, "IDENTITIES", &[]).csv
+    };
+    let (of_first, of_third) = (report(&installation, &first), report(&installation, &third));
     let kept = [first.clone(), third.clone()];
-    let all = data_files(&house);
-    let wanted: BTreeSet<String> = kept.iter().flat_map(|manifest| named(&house, manifest)).collect();
+    let all = data_files(&installation);
+    let wanted: BTreeSet<String> = kept.iter().flat_map(|manifest| named(&installation, manifest)).collect();
     let expected = (all.len() - wanted.len()) as u64;
     assert!(wanted.is_subset(&all) && expected > 0);
 
     // If a log cannot say what is kept, nothing is removed.
     let mut unreadable = third.clone();
     unreadable.versions.insert("accounts".into(), 99);
-    let removal = Removal { trash: trash(&house), expired: 1, all: false };
-    let refused = block_on(house.engine.remove_unkept(&[first.clone(), unreadable], Some(&removal)));
+    let removal = Removal { trash: trash(&installation), expired: 1, all: false };
+    let refused = block_on(installation.engine.remove_unkept(&[first.clone(), unreadable], Some(&removal)));
     assert!(refused.is_err());
-    assert_eq!(data_files(&house), all);
+    assert_eq!(data_files(&installation), all);
 
-    assert_eq!(remove(&house, &kept, true), expected);
-    assert_eq!(data_files(&house), all, "a dry run removes nothing");
+    assert_eq!(remove(&installation, &kept, true), expected);
+    assert_eq!(data_files(&installation), all, "a dry run removes nothing");
     // An interrupted run has removed some of them.
     let gone = all.difference(&wanted).next().unwrap();
-    std::fs::remove_file(tables(&house).join(gone)).unwrap();
-    let opened_anew = house.opened_anew();
-    assert_eq!(report(&opened_anew, &first), of_first);
-    assert_eq!(remove(&house, &kept, false), expected - 1);
-    assert_eq!(data_files(&house), wanted);
+    std::fs::remove_file(tables(&installation).join(gone)).unwrap();
+    let reopened = installation.reopened();
+    assert_eq!(report(&reopened, &first), of_first);
+    assert_eq!(remove(&installation, &kept, false), expected - 1);
+    assert_eq!(data_files(&installation), wanted);
     // Removed files can be moved back.
-    let in_trash = |name: &&String| trash(&house).join(name).is_file();
+    let in_trash = |name: &&String| trash(&installation).join(name).is_file();
     assert_eq!(all.difference(&wanted).filter(in_trash).count() as u64, expected - 1);
-    assert_eq!(remove(&house, &kept, false), 0);
+    assert_eq!(remove(&installation, &kept, false), 0);
 
-    let mut opened_anew = house.opened_anew();
-    assert_eq!(report(&opened_anew, &first), of_first);
-    assert_eq!(report(&opened_anew, &third), of_third);
+    let mut reopened = installation.reopened();
+    assert_eq!(report(&reopened, &first), of_first);
+    assert_eq!(report(&reopened, &third), of_third);
     let reads_second = block_on(async {
-        let mut rows = opened_anew.engine.compare(&second, &third).await?;
+        let mut rows = reopened.engine.compare(&second, &third).await?;
         while rows.next().await?.is_some() {}
         Ok::<_, muster_engine::EngineError>(())
     });
     assert!(reads_second.is_err(), "what expired is gone");
     // The next refresh continues from the newest snapshot. The pinned one is unchanged.
-    let fourth = opened_anew.refresh().manifest.unwrap();
-    assert_eq!(report(&opened_anew, &fourth), of_third);
-    assert_eq!(report(&opened_anew, &first), of_first);
+    let fourth = reopened.refresh().manifest.unwrap();
+    assert_eq!(report(&reopened, &fourth), of_third);
+    assert_eq!(report(&reopened, &first), of_first);
 }
 
-fn explained(house: &House, source: &str, native_identity: &str) -> CorrelationExplanation {
-    let manifest = house.manifest.clone().unwrap();
-    block_on(house.engine.explain_correlation(manifest, source, native_identity))
+fn explained(installation: &Installation, source: &str, native_identity: &str) -> CorrelationExplanation {
+    let manifest = installation.manifest.clone().unwrap();
+    block_on(installation.engine.explain_correlation(manifest, source, native_identity))
         .unwrap_or_else(|e| panic!("{}", error_chain(&e)))
 }
 
@@ -253,15 +255,15 @@ fn rules(explanation: &CorrelationExplanation) -> Vec<String> {
 
 #[test]
 fn correlation_is_explained_as_the_refresh_decided_it() {
-    let mut house = House::new();
+    let mut installation = Installation::new();
     let hr = "1,Ann,ann@x,\n2,Bob,bob@x,1\n3,Cid,same@x,1\n4,Dee,same@x,1\n";
-    set(&mut house, hr, "a,1,BOB@X\nb,, bob@X \nc,9,nobody@x\nd,,\ne,,same@x\nf,1,\ng,1,\n");
-    house.link("AD", "f", "2");
-    house.link("AD", "g", "nobody");
-    house.refresh();
+    set(&mut installation, hr, "a,1,BOB@X\nb,, bob@X \nc,9,nobody@x\nd,,\ne,,same@x\nf,1,\ng,1,\n");
+    installation.link("AD", "f", "2");
+    installation.link("AD", "g", "nobody");
+    installation.refresh();
 
     let seen = |native: &str| {
-        let e = explained(&house, "AD", native);
+        let e = explained(&installation, "AD", native);
         assert!(e.agrees, "{e:?}");
         assert_eq!(e.verdict, e.recorded);
         let rule = e.verdict.rule.clone().unwrap_or_default();
@@ -276,34 +278,35 @@ fn correlation_is_explained_as_the_refresh_decided_it() {
     assert_eq!(seen("d"), (rows(" -> ", " -> "), "UNMATCHED  ".into()));
     assert_eq!(seen("e"), (rows(" -> ", "same@x -> 3+4*"), format!("DISPUTED  {email}")));
     assert_eq!(seen("f"), (rows("1 -> 1*", " -> "), "LINKED 2 ".into()));
-    assert_eq!(explained(&house, "AD", "f").manual_link.as_deref(), Some("2"));
+    assert_eq!(explained(&installation, "AD", "f").manual_link.as_deref(), Some("2"));
     assert_eq!(seen("g").1, format!("LINKED 1 {uid}"), "a link to nobody does not hold");
 
-    let own = explained(&house, "HR", "1");
+    let own = explained(&installation, "HR", "1");
     assert!(own.authoritative && own.agrees, "{own:?}");
     assert_eq!((own.verdict.situation.as_str(), own.identity_name.as_deref()), ("LINKED", Some("1")));
     assert_eq!(own.reason, "its identity was made from it");
 
-    let manifest = house.manifest.clone().unwrap();
+    let manifest = installation.manifest.clone().unwrap();
     for (source, native, word) in [("Fax", "a", "no source"), ("AD", "zzz", "no account")] {
-        let error = block_on(house.engine.explain_correlation(manifest.clone(), source, native)).unwrap_err();
+        let error =
+            block_on(installation.engine.explain_correlation(manifest.clone(), source, native)).unwrap_err();
         assert!(error.to_string().contains(word), "{error}");
     }
 }
 
 #[test]
 fn accounts_that_are_missing_or_whose_owner_lost_his_source_agree_too() {
-    let (mut house, _, _) = two_snapshots();
+    let (mut installation, _, _) = two_snapshots();
     // Bob's directory account exists again. Bob himself has left.
-    set(&mut house, SECOND[0], "a,1,\nb,2,\nd,1,\n");
-    house.refresh();
-    let back = explained(&house, "AD", "b");
+    set(&mut installation, SECOND[0], "a,1,\nb,2,\nd,1,\n");
+    installation.refresh();
+    let back = explained(&installation, "AD", "b");
     assert!(back.agrees, "{back:?}");
     assert_eq!(
         (back.verdict.situation.as_str(), back.identity_name.as_deref()),
         ("PLACEHOLDER_OWNER", Some("2"))
     );
-    let missing = explained(&house, "AD", "c");
+    let missing = explained(&installation, "AD", "c");
     assert!(missing.agrees && missing.missing_since.is_some(), "{missing:?}");
 }
 
@@ -361,12 +364,12 @@ fn read_by_python(python: &str, folder: &Path, manifest: &SnapshotManifest) -> S
 #[test]
 fn other_programs_read_the_tables_at_an_old_version_too() {
     let Some(python) = python() else { return };
-    let (house, old, new) = two_snapshots();
+    let (installation, old, new) = two_snapshots();
     let before = "AD a 1\nAD b 2\nAD c -\nHR 1 1\nHR 2 2\nHR 4 4\nHR 5 5\n";
     let after = "AD a 1\nAD c 3\nAD d 1\nHR 1 1\nHR 3 3\nHR 4 4\nHR 5 5\n";
-    assert_eq!(read_by_python(&python, &tables(&house), &old), before);
-    assert_eq!(read_by_python(&python, &tables(&house), &new), after);
+    assert_eq!(read_by_python(&python, &tables(&installation), &old), before);
+    assert_eq!(read_by_python(&python, &tables(&installation), &new), after);
     // Also after the files of another version have been removed.
-    remove(&house, std::slice::from_ref(&old), false);
-    assert_eq!(read_by_python(&python, &tables(&house), &old), before);
+    remove(&installation, std::slice::from_ref(&old), false);
+    assert_eq!(read_by_python(&python, &tables(&installation), &old), before);
 }

@@ -1,6 +1,6 @@
 //! A snapshot of an older version of the program: its tables lack columns. The next refresh continues from it.
 
-use crate::house::{HR, House, block_on};
+use crate::installation::{HR, Installation, block_on};
 use datafusion::prelude::SessionContext;
 use deltalake::operations::write::SchemaMode;
 use deltalake::protocol::SaveMode;
@@ -21,9 +21,9 @@ account_attribute = "emp"
 "#;
 
 /// The newest snapshot's table without these columns, as a version of its own.
-fn strip(house: &mut House, table: &str, columns: &[&str]) {
-    let path = house.dir.path().join("tables").join(table);
-    let mut manifest = house.manifest().clone();
+fn strip(installation: &mut Installation, table: &str, columns: &[&str]) {
+    let path = installation.dir.path().join("tables").join(table);
+    let mut manifest = installation.manifest().clone();
     let version = block_on(async {
         let url = deltalake::ensure_table_uri(path.to_string_lossy()).unwrap();
         let opened = deltalake::open_table_with_version(url.clone(), manifest.versions[table]).await.unwrap();
@@ -42,35 +42,35 @@ fn strip(house: &mut House, table: &str, columns: &[&str]) {
     });
     manifest.versions.insert(table.to_owned(), version);
     manifest.files.clear();
-    house.manifest = Some(Arc::new(manifest));
+    installation.manifest = Some(Arc::new(manifest));
 }
 
 #[test]
 fn a_snapshot_of_an_older_version_is_read_and_gone_on_from() {
-    let mut house = House::new();
-    house.source(HR, "hr.csv", "id,name,mail\n1,Ada,Ada\n2,Bob,Bob\n");
-    house.source(AD, "ad.csv", "dn,guid,emp\nx,g1,1\ny,g2,2\n");
-    house.link("AD", "x", "2");
-    house.refresh();
-    strip(&mut house, "accounts", &["linked_as", "held_since"]);
-    strip(&mut house, "identities", &["account_id", "processing_state"]);
-    let old = house.opened_anew();
+    let mut installation = Installation::new();
+    installation.source(HR, "hr.csv", "id,name,mail\n1,Ada,Ada\n2,Bob,Bob\n");
+    installation.source(AD, "ad.csv", "dn,guid,emp\nx,g1,1\ny,g2,2\n");
+    installation.link("AD", "x", "2");
+    installation.refresh();
+    strip(&mut installation, "accounts", &["linked_as", "held_since"]);
+    strip(&mut installation, "identities", &["account_id", "processing_state"]);
+    let old = installation.reopened();
     // A caller with a scope of one source reads the table with the columns that it has.
     let of_ad = [SourceId::new(old.sources[1].definition.id.clone())].into_iter().collect();
     let seen = old.scoped_report(old.manifest(), "IDENTITIES", &[], &DataScope::Sources(of_ad));
     assert_eq!(seen.column("name"), ["2"]);
 
-    let mut house = house.opened_anew();
+    let mut installation = installation.reopened();
     // The linked account moves in the same refresh.
-    house.source(AD, "ad.csv", "dn,guid,emp\nz,g1,1\ny,g2,2\n");
-    let outcome = house.refresh();
+    installation.source(AD, "ad.csv", "dn,guid,emp\nz,g1,1\ny,g2,2\n");
+    let outcome = installation.refresh();
     let run = &outcome.sources.iter().find(|source| source.run.name == "AD").unwrap().run;
     assert_eq!((run.created, run.updated, run.unchanged, run.missing), (0, 1, 1, 0));
     for _ in 0..2 {
-        let accounts = house.accounts("AD");
+        let accounts = installation.accounts("AD");
         assert_eq!(accounts.column("nativeIdentity"), ["y", "z"]);
         assert_eq!(accounts.column("identityName"), ["2", "2"]);
         assert_eq!(accounts.column("manuallyCorrelated"), ["false", "true"]);
-        house.refresh();
+        installation.refresh();
     }
 }

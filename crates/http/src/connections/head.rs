@@ -1,11 +1,11 @@
-//! How long a connection waits for the head of a request: as long as the idle time before the first byte of it, and
-//! a short time from then on.
+//! How long a connection waits for the head of a request: the idle time before the first byte, and a short time from
+//! then on.
 //!
-//! Why: hyper has one limit for both. As an idle time it breaks clients that ask every few seconds; as a limit of a
-//! head it lets anybody hold a connection with one byte a minute.
+//! Why: hyper has one limit for both. If it is short, it breaks clients that ask every few seconds. If it is long, it
+//! lets anybody hold a connection with one byte a minute.
 //!
-//! Invariants: the first head of a connection has the short time from the start, for nothing has been said to its
-//! client about an idle time.
+//! Invariants: the first head of a connection has the short time from the start, because the client has not been told
+//! of an idle time yet.
 
 use hyper::rt::{Sleep, Timer};
 use std::pin::Pin;
@@ -15,18 +15,18 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::time::sleep;
 
-/// Whether bytes have come since the head of a request is waited for.
+/// Whether bytes have arrived since the connection began to wait for the head of a request.
 #[derive(Debug, Clone, Default)]
 pub struct Begun(Arc<AtomicBool>);
 
 impl Begun {
-    /// Bytes have come.
+    /// Bytes have arrived.
     pub fn note(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
-/// The timer of one connection; hyper asks it for a wait each time it begins to wait for a head.
+/// The timer of one connection. hyper asks it for a wait whenever it begins to wait for a head.
 #[derive(Debug)]
 pub struct HeadTimer {
     begun: Begun,
@@ -36,7 +36,7 @@ pub struct HeadTimer {
 }
 
 impl HeadTimer {
-    /// Waits `idle` for the first byte of a head, and `head` for the rest. What reads from the connection tells `begun`.
+    /// Waits `idle` for the first byte of a head, and `head` for the rest. The reader of the connection sets `begun`.
     pub fn new(begun: Begun, idle: Duration, head: Duration) -> Self {
         Self { begun, idle, head, answered: AtomicBool::new(false) }
     }
@@ -62,10 +62,10 @@ impl Timer for HeadTimer {
     }
 }
 
-/// Ends when a head has been waited for too long. hyper asks it after each read that does not complete one.
+/// Ends when the wait for a head has been too long. hyper polls it after each read that does not complete a head.
 struct HeadWait {
     begun: Begun,
-    /// The time for the rest; `None` once it runs.
+    /// The time for the rest of the head; `None` when it is running.
     head: Option<Duration>,
     end: Pin<Box<tokio::time::Sleep>>,
 }

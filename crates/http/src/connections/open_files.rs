@@ -5,7 +5,7 @@
 //!
 //! Invariants: connections never take what reports, the database and the log need.
 
-/// Open files that are asked for; fewer are taken where the system's hard limit says so.
+/// Open files that the process asks for. It gets fewer if the system's hard limit is lower.
 const WANTED_MAX: u64 = 65_536;
 
 /// Open files that connections leave to reports, the database and the log.
@@ -14,10 +14,10 @@ const KEPT_FOR_WORK: u64 = 512;
 /// Open files of a connection: its own, and that of the result it downloads.
 const OF_A_CONNECTION: u64 = 2;
 
-/// What is assumed where the system does not say, which is what it usually allows.
+/// The assumed limit if the system does not tell one: the usual limit.
 const USUAL: u64 = 1_024;
 
-/// Raises the limit as far as it may be; returns how many files may be open.
+/// Raises the limit as far as possible. Returns how many files may be open.
 pub fn raise() -> u64 {
     rlimit::increase_nofile_limit(WANTED_MAX).unwrap_or_else(|error| {
         tracing::warn!(%error, "the limit of open files cannot be raised");

@@ -1,11 +1,11 @@
 //! A connection whose client must take what it asked for.
 //!
-//! Why: an answer waits in memory, and its file stays open, for as long as the client does not read it. hyper has
-//! no limit for that.
+//! Why: while the client does not read an answer, the answer waits in memory and its file stays open. hyper has no
+//! limit for this.
 //!
-//! Invariants: the time runs only while something waits to be written, and begins again with each piece that has
-//! been taken, so the limit is one of speed, however long an answer is. What the system has taken counts as taken,
-//! so its buffer must be small against a piece's time, see `connections::listen`.
+//! Invariants: the time runs only while something waits to be written, and starts again with each piece that was taken.
+//! So this is a limit of speed, however long an answer is. Bytes count as taken when the system has them, so the
+//! system's buffer must be small (`connections::listen`).
 
 use super::head::Begun;
 use std::io::{self, ErrorKind};
@@ -15,30 +15,31 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// What must be taken within the limit, in bytes, or all that waits if that is less. The system takes no more before a
-/// third of its buffer is free, which is somewhat more than this; on one machine both ends together let it be 134 KB.
+/// Bytes that the client must take within the time limit, or all waiting bytes if these are fewer. The system accepts
+/// more only when a third of its buffer is free, which is somewhat more than this; on one machine, both ends together
+/// made it 134 KB.
 pub const PIECE_BYTES: usize = 32 * 1024;
 
-/// A stream that fails when its other end does not take in time what is written.
+/// A stream that fails if the other end does not take the written bytes in time.
 pub struct Paced<S> {
     stream: S,
-    /// Told of every byte that comes.
+    /// Set by every byte that arrives.
     begun: Begun,
     limit: Duration,
-    /// Ends when what waits has waited too long.
+    /// Ends when bytes have waited too long.
     end: Pin<Box<Sleep>>,
     waiting: bool,
-    /// Bytes taken since it began to wait.
+    /// Bytes taken since the wait began.
     taken: usize,
 }
 
 impl<S> Paced<S> {
-    /// What is written to `stream` must be taken within `limit`; `begun` is told when bytes come from it.
+    /// Bytes that are written to `stream` must be taken within `limit`. `begun` is set when bytes arrive from it.
     pub fn new(stream: S, begun: Begun, limit: Duration) -> Self {
         Self { stream, begun, limit, end: Box::pin(sleep(limit)), waiting: false, taken: 0 }
     }
 
-    /// Passes on what came of a write; fails where it has to wait and has waited too long.
+    /// Returns the result of a write. Fails if the write must wait and has waited too long.
     fn paced(
         &mut self,
         context: &mut Context<'_>,
@@ -134,7 +135,7 @@ mod tests {
         let first = paced.end.deadline();
         take(&mut paced, PIECE_BYTES - 1);
         assert!(wait(&mut paced).is_pending());
-        assert_eq!(paced.end.deadline(), first, "less than a piece is no reason to wait longer");
+        assert_eq!(paced.end.deadline(), first, "less than a piece does not extend the wait");
         take(&mut paced, 1);
         let now = Instant::now();
         assert!(wait(&mut paced).is_pending());

@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Signature algorithms that an issuer may be trusted with (RFC 7518, section 3.1; RFC 8037). There is no
-/// symmetric one and no `none`: they cannot be asked for.
+/// Signature algorithms that an issuer may be trusted with (RFC 7518, section 3.1; RFC 8037). Symmetric algorithms and
+/// `none` are missing, so settings cannot name them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SignatureAlgorithm {
     /// Ed25519.

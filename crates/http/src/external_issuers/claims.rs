@@ -1,8 +1,8 @@
 //! What an issuer's claims mean: from claims to a [`Caller`].
 //!
-//! Whatever is not understood gives fewer rights, never more: a scope or level of an unknown name is left out,
-//! a caller who is not shown to be an application is a user (who needs a level to start reports), and a
-//! tenant that is not ours or translated into ours is refused.
+//! A claim that is not understood gives fewer rights, never more. A scope or level with an unknown name is ignored. A
+//! caller who is not shown to be an application is a user, who needs a level to start reports. A tenant that is neither
+//! ours nor translated into ours is refused.
 
 use crate::access_tokens::TokenRefusal;
 use muster_reports::Caller;
@@ -11,26 +11,25 @@ use muster_reports::ids::{ClientId, TenantId};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// No client id, user name or identity id is longer than this, in bytes.
+/// Longest client id, user name or identity id, in bytes.
 const TEXT_BYTES_MAX: usize = 256;
 
 /// How applications are told from users.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum CallerRule {
-    /// A token is an application's when its subject is its client (RFC 9068, section 2.2); any other
-    /// token is a user's.
+    /// A token belongs to an application if its subject is its client (RFC 9068, section 2.2), and otherwise to a user.
     #[default]
     Subject,
-    /// A token is an application's when this claim has this value; any other token is a user's.
+    /// A token belongs to an application if this claim has this value, and otherwise to a user.
     Claim {
         /// The claim.
         claim: String,
         /// Its value.
         value: String,
     },
-    /// Every token is a user's.
+    /// Every token belongs to a user.
     Users,
-    /// Every token is an application's.
+    /// Every token belongs to an application.
     Applications,
 }
 
@@ -43,7 +42,7 @@ pub enum TenantRule {
     Claim {
         /// Claims that name the tenant; the first that is there counts.
         claims: Vec<String>,
-        /// The tenants of this service; a token that names one of them is its.
+        /// The tenants of this service. A token that names one of them belongs to it.
         ours: Vec<TenantId>,
         /// Other names, and the tenant of this service that each means.
         names: BTreeMap<String, TenantId>,
@@ -64,8 +63,9 @@ pub struct ClaimRules {
     pub scopes: Vec<String>,
     /// User levels, as a list or as one text with spaces.
     pub levels: Vec<String>,
-    /// Ids of the sources whose rows the caller may see, as a list or as one text with spaces; all rows of the
-    /// tenant only where there is no such claim. One that is null or empty names no source: no row.
+    /// Ids of the sources whose rows the caller may see, as a list or as one text with spaces. Without such a claim,
+    /// the caller sees all rows of the tenant. A claim that is null or empty names no source, so the caller sees no
+    /// row.
     pub sources: Vec<String>,
     /// How applications are told from users.
     pub callers: CallerRule,
@@ -119,7 +119,7 @@ impl ClaimRules {
     pub(super) fn caller(&self, issuer: &str, claims: &Map<String, Value>) -> Result<Caller, TokenRefusal> {
         let client = text(claims, &self.client, "the token's client is not a short text")?
             .ok_or(TokenRefusal::invalid("no claim of the token names a client"))?;
-        // The one claim whose absence gives more: so what is there and says nothing must not count as absent.
+        // The only claim whose absence gives more rights. So an empty claim must not count as absent.
         let data_scope = match self.sources.iter().find_map(|name| value_at(claims, name)) {
             None => DataScope::Everything,
             Some(value) => {
@@ -177,8 +177,8 @@ impl ClaimRules {
     }
 }
 
-/// The value of a claim, a null included. A pointer that leads into something without members finds null:
-/// the claim's parent is there and does not hold what it should.
+/// The value of a claim, which may be null. A pointer that leads into a value without members finds null: the claim's
+/// parent exists but has another form than it should.
 fn value_at<'a>(claims: &'a Map<String, Value>, name: &str) -> Option<&'a Value> {
     let Some(pointer) = name.strip_prefix('/') else { return claims.get(name) };
     let mut segments = pointer.split('/').map(|segment| segment.replace("~1", "/").replace("~0", "~"));
@@ -201,7 +201,7 @@ fn first<'a>(claims: &'a Map<String, Value>, names: &[String]) -> Option<&'a Val
     names.iter().find_map(|name| lookup(claims, name))
 }
 
-/// A short text without control characters; it ends in logs, tasks and covers.
+/// A short text without control characters, because it is written to logs, tasks and covers.
 fn text(
     claims: &Map<String, Value>,
     names: &[String],

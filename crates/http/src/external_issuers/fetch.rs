@@ -1,8 +1,8 @@
-//! Where the keys of an outside issuer come from: a file, or an address.
+//! Where the keys of an external issuer come from: a file or an address.
 //!
-//! What bounds a fetch is in this file: no redirects, no more bytes than a set may have, and HTTPS unless the address is
-//! on this machine. `crates/runs/src/evidence/authority.rs` has the same client, because the only crate that both may
-//! name, `reports`, does no IO.
+//! This file has the limits of a fetch: no redirects, no more bytes than a set may have, and HTTPS unless the address
+//! is on this machine. `crates/runs/src/evidence/authority.rs` has the same client, because the only crate that both
+//! may name, `reports`, does no IO.
 
 use super::keys::{KEY_SET_BYTES_MAX, KeySource};
 use async_trait::async_trait;
@@ -15,7 +15,7 @@ use std::time::Duration;
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
-/// A JWK set in a file; read anew each time, so that it can be replaced.
+/// A JWK set in a file; read each time, so that it can be replaced.
 pub struct FileKeys(pub PathBuf);
 
 #[async_trait]
@@ -40,14 +40,14 @@ pub struct UrlKeys {
 }
 
 impl UrlKeys {
-    /// The set at this address, which may take so long. Nothing is sent yet.
+    /// The set at this address. A fetch may take up to `timeout`. Nothing is sent yet.
     ///
     /// # Errors
     /// `Invalid` when the address cannot be one, or others could change the answer on its way.
     pub fn new(address: &str, timeout: Duration) -> Result<Self> {
         let url = Url::parse(address).map_err(|error| Error {
             source: Some(Box::new(error)),
-            ..Error::invalid(format!("jwks_url {address:?} is no address"))
+            ..Error::invalid(format!("jwks_url {address:?} is not an address"))
         })?;
         let local = matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
         if url.scheme() != "https" && !(url.scheme() == "http" && local) {
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_is_read_anew_each_time() {
+    async fn a_file_is_read_each_time() {
         let dir = tempfile::tempdir().unwrap();
         let keys = FileKeys(dir.path().join("keys.json"));
         assert!(keys.fetch().await.unwrap_err().to_string().contains("keys.json"));

@@ -1,4 +1,4 @@
-//! The compact form of a signed token (RFC 7515, section 3.1): read strictly, before anything is believed.
+//! The compact form of a signed token (RFC 7515, section 3.1). It is read strictly, before anything in it is used.
 
 use crate::access_tokens::{TOKEN_BYTES_MAX, TokenRefusal};
 use base64::Engine;
@@ -7,10 +7,10 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
-/// Types of token that are taken; others (`logout+jwt`, `dpop+jwt`, ...) were signed for another purpose.
+/// Types of tokens that are accepted. Others (`logout+jwt`, `dpop+jwt`, ...) were signed for another purpose.
 const TYPES: [&str; 4] = ["jwt", "at+jwt", "application/jwt", "application/at+jwt"];
 
-/// What counts of a token's header. A repeated name is an error of the reader.
+/// The members of a token's header that are used. A repeated name is an error.
 #[derive(Deserialize)]
 pub(super) struct Head {
     pub(super) alg: String,
@@ -18,7 +18,7 @@ pub(super) struct Head {
     pub(super) kid: Option<String>,
     #[serde(default)]
     typ: Option<String>,
-    /// Whether there is a `crit`: extensions that must be understood, and none is.
+    /// Whether there is a `crit`: extensions that must be understood. None is.
     #[serde(default, deserialize_with = "present")]
     crit: bool,
 }
@@ -37,7 +37,7 @@ pub(super) struct Compact<'a> {
 }
 
 impl<'a> Compact<'a> {
-    /// Takes a token apart and reads its header.
+    /// Splits a token and reads its header.
     pub(super) fn read(token: &'a str) -> Result<Self, TokenRefusal> {
         if token.len() > TOKEN_BYTES_MAX {
             return Err(TokenRefusal::invalid("the token is too large"));
@@ -50,7 +50,7 @@ impl<'a> Compact<'a> {
             return Err(damaged());
         }
         let head = BASE64.decode(head).map_err(|_| damaged())?;
-        // A derived reader would take a list of the fields as well.
+        // A derived deserializer would also accept a list of the fields.
         if !head.trim_ascii_start().starts_with(b"{") {
             return Err(damaged());
         }
@@ -66,7 +66,7 @@ impl<'a> Compact<'a> {
         Ok(Self { head, payload, signed, signature })
     }
 
-    /// The claims, to be read once the signature holds.
+    /// The claims. To be read only after the signature is verified.
     pub(super) fn claims(&self) -> Result<Map<String, Value>, TokenRefusal> {
         let payload = BASE64.decode(self.payload).ok();
         payload
@@ -75,7 +75,7 @@ impl<'a> Compact<'a> {
     }
 }
 
-/// `iss` of a token whose signature nobody has looked at: only to choose who looks.
+/// `iss` of a token whose signature is not verified. Used only to choose the issuer that verifies it.
 pub(super) fn unverified_issuer(token: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Named {

@@ -1,10 +1,9 @@
 //! An issuer's keys: read from its JWK set, kept for a while, fetched again when a key is missing.
 //!
 //! Invariants:
-//! - one fetch at a time, and none sooner after the last than the floor, however many tokens name a key
-//!   that is not there;
-//! - a fetch, once begun, goes on although the request that asked for it has gone away, so that nobody can
-//!   keep keys from being renewed by hanging up; it is cut off by its time-out, or when the cache goes;
+//! - there is one fetch at a time, and at least the floor between two, however many tokens name an unknown key;
+//! - a fetch continues even if the request that began it has gone, so that nobody can prevent the renewal of keys by
+//!   disconnecting; it ends with its time-out, or when the cache is dropped;
 //! - keys that could not be renewed are used for a bounded time and no longer.
 
 use super::algorithm::SignatureAlgorithm;
@@ -24,10 +23,10 @@ use std::time::Duration;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::task::JoinSet;
 
-/// No JWK set is larger than this, in bytes.
+/// Largest JWK set, in bytes.
 pub const KEY_SET_BYTES_MAX: usize = 256 * 1024;
 
-/// No JWK set has more keys than this.
+/// Most keys of a JWK set.
 const KEYS_MAX: usize = 100;
 
 /// Size of an RSA modulus, in bytes: at least what RFC 7518, section 3.3, asks for.
@@ -36,17 +35,16 @@ const RSA_BYTES: RangeInclusive<usize> = 256..=1024;
 /// Where an issuer's JWK set (RFC 7517, section 5) comes from.
 #[async_trait]
 pub trait KeySource: Send + Sync {
-    /// The set's JSON text. An adapter reads no more than [`KEY_SET_BYTES_MAX`] bytes and one more.
+    /// The set's JSON text. An adapter reads at most [`KEY_SET_BYTES_MAX`] + 1 bytes.
     ///
-    /// # Errors
-    /// When the set cannot be had now; the text goes to the log.
+    /// # Errors When the set cannot be fetched now; the text is for the log.
     async fn fetch(&self) -> Result<Vec<u8>, Box<dyn StdError + Send + Sync>>;
 }
 
 /// How long keys are used.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyTimes {
-    /// Keys are fetched again once they are this old. Twice as old, a request waits for the fetch.
+    /// Keys are fetched again when they are this old. When they are twice as old, a request waits for the fetch.
     pub refresh: TimeDelta,
     /// Least time between the beginnings of two fetches.
     pub floor: TimeDelta,
@@ -121,7 +119,7 @@ fn library_algorithm(algorithm: SignatureAlgorithm) -> Algorithm {
 pub(super) struct Key {
     kid: Option<String>,
     key_type: KeyType,
-    /// The one algorithm it is meant for, where the set says so.
+    /// The only algorithm of the key, if the set names one.
     algorithm: Option<SignatureAlgorithm>,
     public: DecodingKey,
 }
@@ -131,7 +129,7 @@ impl Key {
         self.key_type.fits(algorithm) && self.algorithm.is_none_or(|only| only == algorithm)
     }
 
-    /// Whether the signature of `token` is of this key.
+    /// Whether this key made the signature of `token`.
     pub(super) fn verifies(&self, token: &Compact<'_>, algorithm: SignatureAlgorithm) -> bool {
         let signed = token.signed.as_bytes();
         jsonwebtoken::crypto::verify(token.signature, signed, &self.public, library_algorithm(algorithm))
@@ -190,7 +188,7 @@ impl KeySet {
 }
 
 fn usable(value: Value, pinned: &[SignatureAlgorithm]) -> Option<Key> {
-    // Of a name that this program does not know, so not one that is pinned.
+    // A name that this program does not know is not among the issuer's algorithms.
     let named = match value.get("alg") {
         None => None,
         Some(name) => Some(SignatureAlgorithm::named(name.as_str()?)?),
@@ -234,9 +232,9 @@ struct KeyFetcher {
 /// The keys of one issuer.
 pub(super) struct KeyCache {
     fetcher: Arc<KeyFetcher>,
-    /// Held while a fetch goes on.
+    /// Held while a fetch is running.
     fetching: Arc<AsyncMutex<()>>,
-    /// Owns the fetch that goes on.
+    /// Owns the running fetch.
     fetches: Mutex<JoinSet<()>>,
 }
 
@@ -266,13 +264,13 @@ impl KeyCache {
                     self.begin(now);
                     return Ok(key.clone());
                 }
-                // A set that is due says more than an old one.
+                // A set that is due is fetched again first, because the new set may have another answer.
                 Err(Missing::Never(refusal)) if age < times.refresh => return Err(refusal),
                 Ok(_) | Err(Missing::Unknown | Missing::Never(_)) => {}
             }
         }
         self.begin(now);
-        // Waits for the fetch that goes on, whoever began it; its time-out bounds the wait.
+        // Waits for the running fetch, whoever began it. Its time-out bounds the wait.
         drop(self.fetching.lock().await);
         let (set, _) = self
             .fetcher
@@ -284,12 +282,12 @@ impl KeyCache {
         })
     }
 
-    /// Begins a fetch unless one goes on or the last one was too recently.
+    /// Begins a fetch unless one is running or the last one was too recent.
     fn begin(&self, now: DateTime<Utc>) {
         let Ok(turn) = self.fetching.clone().try_lock_owned() else { return };
         {
             let mut fetched = self.fetcher.fetched();
-            // A clock that was set back keeps nobody waiting for it to catch up.
+            // If the clock was set back, nobody waits for it to catch up.
             let recent = |at: DateTime<Utc>| at <= now && now - at < self.fetcher.times.floor;
             if fetched.attempted.is_some_and(recent) {
                 return;

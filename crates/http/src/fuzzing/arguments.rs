@@ -12,8 +12,9 @@ static DEFINITIONS: LazyLock<Catalogue> = LazyLock::new(Catalogue::built_in);
 
 /// The JSON of `arguments`, checked against every report of the product.
 ///
-/// What is taken is written as a text that reads back as the same arguments and, given again as arguments, is the same
-/// again; every required argument is there. What is refused, and what is warned of, has a reason of one short line.
+/// Accepted arguments are written as a text that reads back as the same arguments, and the same text given again as
+/// arguments is accepted unchanged; every required argument is present. Each refusal and each warning has a reason of
+/// one short line.
 pub fn report_arguments(data: &[u8]) {
     let Ok(given) = serde_json::from_slice::<Value>(data) else { return };
     let raw = match input::arguments(Some(&given)) {
@@ -50,7 +51,7 @@ pub fn report_arguments(data: &[u8]) {
         for error in [&warned, &refused].into_iter().filter_map(|checked| checked.as_ref().err()) {
             check_reason(&error.message);
         }
-        // What is worth a warning is refused where names are strict, and nothing is told there in any other way.
+        // With strict names, everything that would give a warning is refused.
         assert!(
             refused
                 .as_ref()

@@ -15,8 +15,8 @@ const NAME_BYTES_MAX: usize = 255;
 
 /// A byte that chooses the extension, the requested name, and after a zero byte the report's own name.
 ///
-/// The header is one that can be sent. Both names in it end with the extension, are no hidden file, hold nothing that
-/// leads out of a folder or changes how they are shown, and fit a file system. Asking for the name that came out gives
+/// The header can be sent. Both names in it end with the extension, do not name a hidden file, contain nothing that
+/// leads out of a folder or changes how they are shown, and fit a file system. A request for the resulting name gives
 /// the same header.
 pub fn file_name(data: &[u8]) {
     let Some((choice, text)) = data.split_first() else { return };
@@ -63,9 +63,9 @@ const ETAG: &str = "\"abc\"";
 
 /// A line with the method and the file's size (`GET 100`), and header lines.
 ///
-/// A part lies within the file and is only given where one was asked for with GET; HEAD is answered as GET without a
-/// range. 412 and 304 have a condition that asks for them, and a condition that does not hold is never passed over.
-/// Several lines of a list are as one. Dates are read as they are written.
+/// A part is inside the file and is only given if a GET requested one; HEAD is answered like a GET without a range. 412
+/// and 304 are answered only if a condition demands them, and a condition that does not hold is never ignored. Several
+/// lines of a list count as one line. A date that is written is read as the same date.
 pub fn conditional_headers(data: &[u8]) {
     let mut lines = data.split(|byte| *byte == b'\n');
     let first = lines.next().map(String::from_utf8_lossy).unwrap_or_default();

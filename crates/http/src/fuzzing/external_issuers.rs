@@ -63,7 +63,7 @@ impl Service {
         Self { external, own: TokenIssuer::new(&[9; 32]).expect("any 32 bytes are a key") }
     }
 
-    /// As a request's token is checked: by the issuer that it names, else by ourselves.
+    /// Checks a token like that of a request: by the issuer that it names, or else by the service's own.
     fn verify(&self, runtime: &Runtime, token: &str) -> Result<Caller, TokenRefusal> {
         match self.external.issuer_of(token) {
             Some(issuer) => runtime.block_on(issuer.verify(token, now())),
@@ -114,7 +114,7 @@ fn genuine(seed: u8) -> String {
     signed(seed, head.as_bytes(), payload.to_string().as_bytes())
 }
 
-/// A token: only the one that the issuer signed is taken.
+/// A token: only the one that the issuer signed is accepted.
 pub fn external_token(data: &[u8]) {
     let Ok(token) = std::str::from_utf8(data) else { return };
     match verified(token) {
@@ -128,11 +128,12 @@ pub fn external_token(data: &[u8]) {
 
 /// A line with the header and one with the claims of a token that the issuer really signed.
 ///
-/// One that is taken is for us, of now, and gives no more rights than it names, in a tenant that is ours.
+/// An accepted token is for this service, valid now, in a tenant of this service, and gives no more rights than it
+/// names.
 pub fn external_claims(data: &[u8]) {
     let Some(at) = data.iter().position(|byte| *byte == b'\n') else { return };
     let (head, payload) = (&data[..at], &data[at + 1..]);
-    // Another's signature is never good enough, whatever it is of.
+    // The signature of another key is never accepted.
     assert!(verified(&signed(SEEDS[1], head, payload)).is_err(), "a foreign signature was taken");
     let Ok(caller) = verified(&signed(SEEDS[0], head, payload)) else { return };
     let object = |bytes| serde_json::from_slice::<Map<String, Value>>(bytes).expect("an object was taken");
@@ -161,7 +162,7 @@ pub fn external_claims(data: &[u8]) {
     }
 }
 
-/// A key set, asked for the keys of two tokens: each is only taken where its own key is in the set.
+/// A key set, and two tokens: each is accepted only if its own key is in the set.
 pub fn key_set(data: &[u8]) {
     let service = Service::new(data.to_vec());
     for seed in SEEDS {

@@ -18,9 +18,9 @@ const BOUNDARY: &str = "-muster-parts-9f2c1d";
 
 /// A request: a line with the query, one with `Authorization`, one with `Content-Type`, and the body.
 ///
-/// What is taken is the same request in each of the three encodings. Credentials of HTTP Basic without `%` and `+`
-/// are taken as they stand. Scopes are never more than the client has. What is refused has a reason that RFC 6749
-/// permits, and that holds nothing secret.
+/// An accepted request is the same in each of the three encodings. Credentials of HTTP Basic without `%` and `+` are
+/// taken literally. The scopes are never more than those of the client. A refusal has a reason that RFC 6749 permits
+/// and that contains no secret.
 pub fn token_form(data: &[u8]) {
     let mut lines = data.splitn(4, |byte| *byte == b'\n');
     let mut line = || lines.next().unwrap_or_default();
@@ -47,12 +47,12 @@ pub fn token_form(data: &[u8]) {
 
 fn read(query: &str, headers: &HeaderMap, body: &[u8]) -> Result<TokenRequest, TokenRequestRefused> {
     let query = query_fields(query, false)?;
-    // All of the body is there, so nothing is waited for.
+    // The whole body is there, so nothing waits.
     let read = TokenRequest::of(query, headers, Bytes::copy_from_slice(body)).now_or_never();
     read.expect("a request in memory is read at once")
 }
 
-/// HTTP Basic that is not encoded beyond base64 says what it says.
+/// HTTP Basic without another encoding than base64 is taken literally.
 fn check_literal(headers: &HeaderMap, request: &TokenRequest) {
     let Some(header) = headers.get(AUTHORIZATION).and_then(|header| header.to_str().ok()) else { return };
     let Some((scheme, encoded)) = header.split_once(' ') else { return };

@@ -42,7 +42,8 @@ static ISSUED: LazyLock<Issued> = LazyLock::new(|| {
 
 /// The value of an `Authorization` header.
 ///
-/// A token is taken if and only if it was issued and has not expired; of no other token it is said that it has expired.
+/// A token is accepted if and only if it was issued and has not expired. Only a token that was issued is refused as
+/// expired.
 pub fn own_token(data: &[u8]) {
     let Ok(header) = HeaderValue::from_bytes(data) else { return };
     let Ok(token) = bearer(&header) else { return };

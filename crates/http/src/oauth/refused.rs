@@ -17,7 +17,7 @@ impl TokenRequestRefused {
         Self::OAuth(OAuthErrorCode::InvalidRequest, description.into())
     }
 
-    /// One text for every reason: unknown clients and wrong secrets are not told apart.
+    /// One text for every reason, so that a caller cannot tell unknown clients from wrong secrets.
     pub(super) fn client() -> Self {
         Self::OAuth(OAuthErrorCode::InvalidClient, "unknown client, wrong secret, or disabled client".into())
     }
@@ -59,7 +59,7 @@ impl IntoResponse for TokenRequestRefused {
     }
 }
 
-/// RFC 6749, section 5.1: no answer that holds a token may be kept.
+/// RFC 6749, section 5.1: an answer with a token must not be stored.
 pub(super) fn uncached(mut response: Response) -> Response {
     let no_store: [(HeaderName, &str); 2] = [(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")];
     for (name, value) in no_store {

@@ -16,7 +16,7 @@ use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 use std::convert::Infallible;
 
-/// No token request is larger than this, in bytes.
+/// Largest token request, in bytes.
 const BODY_BYTES_MAX: usize = 16 * 1024;
 
 /// The parameters that count; others are ignored (RFC 6749, section 3.2).
@@ -43,7 +43,7 @@ impl TokenRequest {
         Self::of(query, &parts.headers, body).await
     }
 
-    /// Puts together what query, headers and body say.
+    /// Reads the request from query, headers and body.
     pub(crate) async fn of(
         query: Pairs,
         headers: &HeaderMap,
@@ -118,13 +118,13 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, TokenRequestRe
     };
     let (scheme, encoded) = header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(refuse)?;
     if !scheme.eq_ignore_ascii_case("basic") {
-        // Some clients send their old bearer token along.
+        // Some clients also send their old bearer token.
         return Ok(None);
     }
     let bytes = BASE64.decode(encoded.trim()).map_err(|_| refuse())?;
     let text = String::from_utf8(bytes).map_err(|_| refuse())?;
     let (id, secret) = text.split_once(':').ok_or_else(refuse)?;
-    // Not as a query: there `&` would end the secret.
+    // Not decoded like a query, in which `&` would end the secret.
     let decode = |text: &str| {
         let spaced = text.replace('+', " ");
         percent_decode_str(&spaced).decode_utf8().ok().map(Cow::into_owned)

@@ -62,10 +62,10 @@ impl Input for ComparisonRequest {
 /// Compare two runs of a report
 ///
 /// The rows that were added, removed or changed between two runs of one report, from their CSV files. Rows are told
-/// apart by the report's own key columns, or by those that the request names. `{other}` is the id of the later run; with
-/// `.html` behind it the answer is a page to read, with `.json` the counts alone, with `.csv` or nothing a CSV file of
-/// the columns `change`, the keys, `column`, `old`, `new`. It is made anew for each request, so there are no ranges,
-/// and recorded in the audit trail, for both runs, before its first byte.
+/// apart by the report's own key columns, or by those that the request names. `{other}` is the id of the later run. With
+/// `.html` after the id, the answer is a page to read; with `.json`, the counts alone; with `.csv` or nothing, a CSV file
+/// of the columns `change`, the keys, `column`, `old`, `new`. It is made for each request, so there are no ranges. It is
+/// recorded in the audit trail, for both runs, before its first byte.
 #[utoipa::path(
     get,
     path = "/muster/v1/reports/{id}/compare/{other}",

@@ -37,7 +37,7 @@ pub(crate) enum Selection {
 /// Decides from the headers of a request.
 pub(crate) fn select(method: &Method, headers: &HeaderMap, file: &Validators) -> Selection {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    // A condition that cannot be read is one that does not hold, not one that is not there.
+    // An unreadable condition counts as one that does not hold, not as an absent one.
     let condition = |name: HeaderName| {
         let mut lines = headers.get_all(name).iter().map(|line| String::from_utf8_lossy(line.as_bytes()));
         let first = lines.next()?.into_owned();
@@ -95,7 +95,7 @@ fn byte_range(text: &str, bytes: u64) -> Selection {
     if !unit.trim().eq_ignore_ascii_case("bytes") {
         return Selection::Whole;
     }
-    // Digits only: `parse` alone would take a sign. Past the largest integer is past the end.
+    // Digits only: `parse` alone would accept a sign. A number above the largest integer is past the end.
     let number = |text: &str| {
         let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         digits.then(|| text.parse().unwrap_or(u64::MAX))

@@ -33,7 +33,7 @@ pub(crate) struct CustomReportDetails {
     as_of: Option<String>,
 }
 
-/// What a body may have. Here a misspelt name is refused: without its arguments a report has other rows.
+/// The members of a body. A misspelt name is refused, because a report without its arguments has other rows.
 const MEMBERS: [&str; 2] = ["arguments", "asOf"];
 
 /// Which definition to run.

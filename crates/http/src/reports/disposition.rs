@@ -1,14 +1,15 @@
 //! `Content-Disposition` of a download.
 //!
-//! A published client writes the name to its working directory unchecked, so nothing in it may lead
-//! elsewhere or break out of the quotes: control characters, quotes, slashes and backslashes are
-//! removed, as are leading dots and the marks that reverse the reading direction.
+//! A published client writes the file under this name to its working directory, without a check. So the name must not
+//! lead elsewhere or break out of the quotes. Control characters, quotes, slashes and backslashes are removed, and so
+//! are leading dots and the marks that reverse the reading direction.
 
 use axum::http::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt::Write;
 
-/// Room for an extension and for what a client adds, in the 255 bytes that file systems allow.
+/// Longest name without its extension, in bytes. File systems allow 255; the rest is for the extension and for what a
+/// client adds.
 const NAME_BYTES_MAX: usize = 200;
 
 /// The characters that RFC 8187 allows in an extended value: `attr-char`.
@@ -26,7 +27,7 @@ const EXTENDED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'|')
     .remove(b'~');
 
-/// The header for a file called `asked`, or `otherwise` where nothing of `asked` is left.
+/// The header for a file called `asked`, or `otherwise` if nothing of `asked` is left.
 pub(crate) fn content_disposition(asked: Option<&str>, otherwise: &str, extension: &str) -> HeaderValue {
     let name = [asked.unwrap_or_default(), otherwise, "report"]
         .into_iter()

@@ -17,7 +17,7 @@ use muster_reports::ids::TaskId;
 /// What the file is called in the log.
 const PACKAGE: &str = "an evidence package";
 
-/// Whose package; a HEAD makes none.
+/// Which task's package. A HEAD makes none.
 pub(crate) struct EvidenceRequest {
     id: TaskId,
     method: Method,
@@ -61,7 +61,7 @@ pub(crate) async fn get_evidence(
     EvidenceRequest { id, method }: EvidenceRequest,
 ) -> Result<Response, Failure> {
     let task = state.reports().evidence(&caller, &id).await?;
-    // Our own ids are plain; the name is made safe all the same.
+    // Our own ids are harmless. The name is made safe nevertheless.
     let name = content_disposition(Some(&format!("evidence-{}", task.id)), "evidence", "zip");
     let answer = FileAnswer { media_type: "application/zip", disposition: Some(name), caching: NO_STORE };
     if method == Method::HEAD {

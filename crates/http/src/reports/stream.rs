@@ -1,9 +1,9 @@
-//! A published file as a response body that never ends cleanly unless it is whole and what its record says.
+//! A published file as a response body. The body ends cleanly only if the file is complete and equals its record.
 //!
 //! Invariants:
-//! - the last bytes of a whole file are sent only when the digest of all of them is that of the record; a disk that
-//!   gives other bytes breaks the connection;
-//! - a part is sent only of a file whose digest this process has found right once: a part alone shows nothing.
+//! - the last bytes of a whole file are sent only if the digest of all bytes is that of the record; if the disk gives
+//!   other bytes, the connection is broken;
+//! - a part is sent only from a file whose digest this process has verified once, because a part alone proves nothing.
 
 use crate::failure::Failure;
 use crate::state::AppState;
@@ -22,13 +22,12 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use tokio::task::JoinError;
 
-/// Read at once, in bytes.
+/// Bytes that are read at once.
 const CHUNK_BYTES: usize = 128 * 1024;
 
 /// The bytes `range` of `published`.
 ///
-/// # Errors
-/// When the file cannot be opened or is not what its record says: no byte has been sent then.
+/// # Errors When the file cannot be opened or differs from its record. No byte has been sent then.
 pub(crate) async fn open(
     state: &AppState,
     published: &PublishedFile,
@@ -41,7 +40,7 @@ pub(crate) async fn open(
         false => state.inner().verified.turn(&published.stored_name).await,
     };
     let opened = tokio::task::spawn_blocking(move || {
-        // The reader gives it back, also when nobody waits for the answer any more.
+        // The reader gives it back, even if nobody waits for the answer any more.
         let _turn = turn;
         let name = published.stored_name;
         let file = Arc::new(state.inner().wiring.files.open(&name)?);
@@ -64,8 +63,7 @@ pub(crate) async fn open(
 
 /// The whole of a file that was made for this answer.
 ///
-/// # Errors
-/// When it has not its size: no byte has been sent then.
+/// # Errors When its size is wrong. No byte has been sent then.
 pub(crate) async fn of_made(made: MadeFile, name: &'static str) -> Result<Body, Failure> {
     let opened = tokio::task::spawn_blocking(move || {
         let MadeFile { file, bytes, sha256, held } = made;
@@ -79,7 +77,7 @@ struct Sending {
     file: Arc<File>,
     name: String,
     left: Range<u64>,
-    /// The digest so far, and what it must come to.
+    /// The digest so far, and the expected one.
     check: Option<(Sha256, String)>,
     /// Given back when nothing more is sent.
     #[expect(dead_code, reason = "it is held as long as something is sent")]
@@ -101,7 +99,7 @@ impl Sending {
         Self { file, name, left: range, check: None, held: None }
     }
 
-    /// The next bytes and what is left; an error where the file ends too early or was changed.
+    /// The next bytes and what is left. An error if the file ends too early or was changed.
     fn read(mut self) -> io::Result<Option<(Bytes, Self)>> {
         if self.left.is_empty() {
             return Ok(None);

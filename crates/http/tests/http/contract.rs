@@ -107,7 +107,7 @@ async fn messages_carry_booleans_and_make_a_warning() {
     let keys = ["source_stale", "format_left_out"];
     let of =
         |messages: &Value| messages.as_array().unwrap().iter().map(|m| m["key"].clone()).collect::<Vec<_>>();
-    assert_eq!(of(&ended["messages"]), keys, "beside the published members");
+    assert_eq!(of(&ended["messages"]), keys, "in addition to the published members");
     assert_eq!(ended["messages"][0], started["messages"][0]);
     let task = world.ask_as_user(&format!("GET /muster/v1/reports/{id}/result"), "").await.json();
     assert_eq!((&task["id"], &task["completionStatus"]), (&started["id"], &json!("WARNING")));

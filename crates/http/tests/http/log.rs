@@ -43,7 +43,7 @@ fn log() -> (Captured, impl Sized) {
     (captured, (tracing::subscriber::set_default(subscriber), another))
 }
 
-/// Too much to do is no fault: one line that warns, with the reason.
+/// A refusal because there is too much to do is not a fault: it gives one line that warns, with the reason.
 #[tokio::test]
 async fn a_refusal_for_now_warns_and_a_fault_is_an_error() {
     let (captured, _kept) = log();

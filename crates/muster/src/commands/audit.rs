@@ -1,4 +1,4 @@
-//! `muster audit`: the audit trail, walked and listed.
+//! `muster audit`: checks and lists the audit trail.
 
 use crate::cli::AuditCommand;
 use crate::config::Settings;
@@ -120,7 +120,7 @@ fn resealed_by(resealed: &Resealed) -> String {
     caller.map_or_else(|_| resealed.record.caller.clone(), |caller| caller.launcher().to_owned())
 }
 
-/// Who had the trail go on, why, what was wrong then, and what is to be seen of it.
+/// Who let the trail continue, why, what was wrong then, and what a check finds of it now.
 fn tell_of(resealed: &Resealed) -> Result {
     let details = serde_json::from_str::<ResealDetails>(&resealed.record.details)
         .context(|| "the details of the reseal cannot be read".into())?;
@@ -140,7 +140,7 @@ fn tell_of(resealed: &Resealed) -> Result {
     tell("before", &resealed.before)
 }
 
-/// Has a broken trail go on, or says what is wrong with it.
+/// Lets a broken trail continue, or says what is wrong with it.
 async fn reseal(data: &DataDir, reason: &str, confirm: bool, output: Output) -> Result {
     if confirm {
         let event = data.event(AuditOperation::Resealed, "audit trail", reason.trim().to_owned());
@@ -172,7 +172,7 @@ struct Listed {
     about: String,
     details: String,
     id: String,
-    /// `traceparent` of the request; nothing for events from before there were traces.
+    /// `traceparent` of the request; `None` for events of versions without traces.
     trace: Option<String>,
     hash: String,
 }

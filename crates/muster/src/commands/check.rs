@@ -8,8 +8,7 @@ use muster_runs::FoundFiles;
 
 /// Checks everything, and prints what was found.
 ///
-/// # Errors
-/// When something is damaged, or could not be looked at.
+/// # Errors When something is damaged, or could not be checked.
 pub async fn run(settings: &Settings, output: Output) -> Result {
     let data = DataDir::open(settings).await?;
     let found = FoundFiles::of_tables(&data.engine()?, &*data.store).await?;

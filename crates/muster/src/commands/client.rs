@@ -28,7 +28,7 @@ pub async fn run(command: &ClientCommand, settings: &Settings, output: Output) -
     }
 }
 
-/// A credential to be made.
+/// A credential to create.
 pub struct NewClient {
     /// The user, for a personal access token.
     pub user: Option<UserIdentity>,
@@ -38,11 +38,11 @@ pub struct NewClient {
     pub data_scope: DataScope,
     /// What it is for.
     pub description: String,
-    /// How long its tokens hold, in seconds; as the settings say where there is none.
+    /// How long its tokens are valid, in seconds; `None` means as long as the settings say.
     pub token_lifetime_s: Option<u32>,
 }
 
-/// A credential just made. Its secret is shown this once.
+/// A new credential. Its secret is shown only now.
 #[derive(Serialize)]
 pub struct Created {
     /// Client id.
@@ -55,13 +55,13 @@ pub struct Created {
     pub name: String,
     /// What it grants.
     pub scopes: Vec<muster_reports::caller::Scope>,
-    /// How long its tokens hold, in seconds.
+    /// How long its tokens are valid, in seconds.
     #[serde(rename = "accessTokenValiditySeconds")]
     pub token_lifetime_s: u64,
 }
 
-/// The ids of the sources that a person named, by name or id. One that does not exist would be a client that sees
-/// nothing, so it is refused.
+/// The ids of the sources that a person gave by name or id. An unknown source is refused, because the client would see
+/// nothing.
 async fn sources(data: &DataDir, named: &[String]) -> Result<Vec<String>> {
     let mut known: Vec<(String, String)> = Vec::new();
     if !named.is_empty() {
@@ -116,7 +116,7 @@ impl NewClient {
     }
 }
 
-/// Makes a credential.
+/// Creates a credential.
 pub async fn create(data: &DataDir, new: NewClient) -> Result<Created> {
     let (id, secret) = (SystemIds.fresh(), fresh_secret());
     let caller = Caller {

@@ -1,4 +1,4 @@
-//! `muster correlate`: why accounts belong to whom they belong to.
+//! `muster correlate`: why an account belongs to its identity, or to none.
 
 use crate::cli::CorrelateCommand;
 use crate::config::Settings;
@@ -88,7 +88,7 @@ fn shown(explanation: &CorrelationExplanation) -> String {
     lines.join("\n")
 }
 
-/// A value as it stands where all of it can be seen, else with what cannot be seen written out.
+/// A value, with its invisible characters written as escapes.
 fn visible(value: &str) -> String {
     let is_plain =
         value.trim() == value && !value.contains("  ") && !value.chars().any(|c| c != ' ' && is_unseen(c));

@@ -18,7 +18,7 @@ fn key(data: &DataDir, output: Output) -> Result {
     let key = data.evidence_key()?.public();
     match output {
         Output::Json => json(&json!({ "publicKey": key.to_pem(), "fingerprint": key.fingerprint() })),
-        // What stands outside of a PEM block is passed over by those who read it.
+        // Readers of PEM ignore text outside the block.
         Output::Table => print(&format!("{}SHA-256 of its DER form: {}", key.to_pem(), key.fingerprint())),
     }
 }

@@ -60,7 +60,7 @@ async fn start(
     wait: bool,
     output: Output,
 ) -> Result {
-    // From now on a signal ends the wait and not this process, which then could not say what runs on.
+    // From now on a signal ends the wait and not the process, so that the command can still say which report continues.
     let mut signals = Signals::listen()?;
     let task = tokio::select! {
         task = api.start(kind, arguments, as_of) => task?,
@@ -75,7 +75,7 @@ async fn start(
             Output::Table => print(&id),
         };
     }
-    // Not on standard output, which has the result and nothing else.
+    // Not on standard output, which has only the result.
     let _ = writeln!(std::io::stderr(), "report {id} is started");
     let ended = tokio::select! {
         ended = api.wait(&id) => ended,
@@ -114,7 +114,7 @@ fn show(result: &ReportResults, id: &str, output: Output) -> Result {
     print(&shown)
 }
 
-/// The results of several reports, each with its weightiest message.
+/// The results of several reports, each with its most important message.
 fn list(results: &[ReportResults], output: Output) -> Result {
     let columns = [&[text("created")], &RESULT[..], &[text("message")]].concat();
     output.list(results, &columns, |result| {
@@ -160,7 +160,7 @@ fn target(to: Option<&Path>, force: bool) -> Target<'_> {
     }
 }
 
-/// Prints where a file was written, unless that is standard output.
+/// Prints the path of a file, unless it was written to standard output.
 fn show_place(file: Option<&Path>) -> Result {
     file.map_or(Ok(()), |file| print(&file.display().to_string()))
 }

@@ -1,4 +1,4 @@
-//! `muster search`: what a query means, without running it.
+//! `muster search`: shows what a query means, without running it.
 
 use crate::cli::SearchCommand;
 use crate::clock::SystemClock;
@@ -33,7 +33,7 @@ fn check(query: &str, output: Output) -> Result {
 fn pointed(query: &str, column: usize) -> String {
     let line: String = query.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let before: String = line.chars().take(column.saturating_sub(1)).collect();
-    // The place of what is behind the end of the query is behind its last character.
+    // A place after the end of the query is shown after its last character.
     let missing = column.saturating_sub(1).saturating_sub(before.chars().count());
     format!("{line}\n{}^", " ".repeat(before.width() + missing))
 }
@@ -74,6 +74,7 @@ fn as_text(explained: &Explanation) -> String {
 
 /// A few names, or how many there are.
 fn short(names: &[String]) -> String {
+    /// Most names that are shown; of more, only the number is shown.
     const SHOWN_MAX: usize = 6;
     if names.len() > SHOWN_MAX { format!("{} columns", names.len()) } else { names.join("\n") }
 }

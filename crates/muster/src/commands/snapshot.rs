@@ -16,7 +16,7 @@ use muster_runs::ExpiryExtent;
 use serde::Serialize;
 use serde_json::json;
 
-/// Snapshots that a list holds at most.
+/// Most snapshots of a list.
 const LISTED_MAX: u32 = 1_000;
 
 #[derive(Serialize)]
@@ -64,7 +64,7 @@ pub async fn run(command: &SnapshotCommand, settings: &Settings, output: Output)
     }
 }
 
-/// Before it is done: what is done and not recorded is worse than what is recorded and not done.
+/// Called before the action. An action without an event is worse than an event without an action.
 async fn record(data: &DataDir, snapshot: &CataloguedSnapshot, details: String) -> Result {
     let about = snapshot.manifest.id.to_string();
     Ok(data.store.record(&data.event(AuditOperation::ConfigurationChanged, &about, details)).await?)

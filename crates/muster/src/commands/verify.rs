@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
-/// Checks, and prints everything that was looked at.
+/// Checks, and prints everything that was checked.
 ///
 /// # Errors
 /// When something does not hold, or a file cannot be read.

@@ -2,7 +2,6 @@
 
 use super::declared::Key;
 use super::{Issuer, Settings};
-use crate::documents;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -82,12 +81,7 @@ fn meaning(key: &Key) -> String {
 
 #[test]
 fn the_page_of_settings() {
-    let (path, page) = (documents::root().join("docs/settings.md"), page());
-    if std::env::var_os("UPDATE_PAGES").is_some() {
-        std::fs::write(&path, &page).expect("the repository can be written");
-    }
-    let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == page, "docs/settings.md is stale: run cargo xtask docs");
+    muster_testkit::generated_docs::check("docs/settings.md", &page());
 }
 
 #[test]

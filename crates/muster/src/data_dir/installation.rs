@@ -101,9 +101,10 @@ mod tests {
     use muster_testkit::{acts, build};
     use std::path::PathBuf;
 
-    struct Ground(tempfile::TempDir);
+    /// A temporary folder for databases and the folders that belong to them.
+    struct TestFolders(tempfile::TempDir);
 
-    impl Ground {
+    impl TestFolders {
         fn new() -> Self {
             Self(tempfile::tempdir().unwrap())
         }
@@ -134,18 +135,18 @@ mod tests {
 
     #[tokio::test]
     async fn a_pair_finds_itself_again_and_refuses_others() {
-        let ground = Ground::new();
-        let (one, two) = (ground.database("one.db").await, ground.database("two.db").await);
-        let (first, second) = (ground.folder("first", false), ground.folder("second", false));
+        let folders = TestFolders::new();
+        let (one, two) = (folders.database("one.db").await, folders.database("two.db").await);
+        let (first, second) = (folders.folder("first", false), folders.folder("second", false));
         pair(&one, &first, false).await.unwrap();
         pair(&two, &second, false).await.unwrap();
         use_it(&one).await;
         use_it(&two).await;
-        ground.folder("first", true);
+        folders.folder("first", true);
         pair(&one, &first, false).await.unwrap();
         refused(&one, &second, "belong to different installations").await;
         refused(&two, &first, "belong to different installations").await;
-        refused(&one, &ground.folder("third", false), "belongs to an installation whose folder is another")
+        refused(&one, &folders.folder("third", false), "belongs to an installation whose folder is another")
             .await;
         pair(&two, &first, true).await.unwrap();
         pair(&two, &first, false).await.unwrap();
@@ -153,14 +154,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_empty_database_beside_files_is_refused() {
-        let ground = Ground::new();
-        let lost = ground.database("lost.db").await;
-        let folder = ground.folder("used", true);
+    async fn an_empty_database_for_a_folder_with_files_is_refused() {
+        let folders = TestFolders::new();
+        let lost = folders.database("lost.db").await;
+        let folder = folders.folder("used", true);
         refused(&lost, &folder, "the database is empty").await;
         assert!(!folder.join(MARK).exists(), "nothing was written");
         // A first start that ended between the two marks.
-        let begun = ground.folder("begun", false);
+        let begun = folders.folder("begun", false);
         keys::put_once(&begun, MARK, "0123456789abcdef0123456789abcdef").unwrap();
         pair(&lost, &begun, false).await.unwrap();
         assert_eq!(lost.installation().await.unwrap().id.unwrap(), "0123456789abcdef0123456789abcdef");
@@ -169,15 +170,15 @@ mod tests {
     /// A database and a folder of the version before there were marks.
     #[tokio::test]
     async fn what_has_no_mark_yet_gets_one() {
-        let ground = Ground::new();
-        let store = ground.database("one.db").await;
+        let folders = TestFolders::new();
+        let store = folders.database("one.db").await;
         use_it(&store).await;
-        let folder = ground.folder("used", true);
+        let folder = folders.folder("used", true);
         pair(&store, &folder, false).await.unwrap();
         let mark = std::fs::read_to_string(folder.join(MARK)).unwrap();
         assert_eq!(store.installation().await.unwrap().id.as_deref(), Some(mark.trim_end()));
-        // A database from before, put back beside a folder that has its mark.
-        let older = ground.database("older.db").await;
+        // A database from before, restored for a folder that has its mark.
+        let older = folders.database("older.db").await;
         use_it(&older).await;
         refused(&older, &folder, "belong to different installations").await;
     }

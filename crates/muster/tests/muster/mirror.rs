@@ -70,7 +70,7 @@ fn acme() -> Data {
     }
 }
 
-/// A data directory and the secret beside it.
+/// A data directory and the secret's file in the same folder.
 struct Place {
     _dir: tempfile::TempDir,
     data: PathBuf,

@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 /// A data directory with a snapshot of [`people`], and a service over it.
-struct House {
+struct Installation {
     dir: tempfile::TempDir,
     data: PathBuf,
     source: String,
     service: Serving,
 }
 
-impl House {
+impl Installation {
     fn new(workers: u32) -> Self {
         let dir = people();
         let data = dir.path().join("data");
@@ -46,54 +46,54 @@ fn started(line: &str) -> &str {
 
 #[test]
 fn a_report_says_why_it_warns_and_its_file_replaces_no_other() {
-    let house = House::new(2);
-    let application = format!("application={}", house.source);
+    let installation = Installation::new(2);
+    let application = format!("application={}", installation.source);
     let run = ["run", "ACCOUNTS", "--argument", &application, "--argument", "sourceName=Pets", "--wait"];
-    let ran = house.report(&run);
+    let ran = installation.report(&run);
     let told = String::from_utf8(ran.stderr.clone()).unwrap();
     let id = started(&told);
     let why = "warning: argument \"sourceName\" is \"Pets\", but the source";
     assert!(succeeds(&ran).contains(why), "{ran:?}");
-    assert!(succeeds(&house.report(&["result", id])).contains(why));
-    assert!(succeeds(&house.report(&["list"])).contains(why));
-    let result = json(&house.report(&["result", id, "--output", "json"]));
+    assert!(succeeds(&installation.report(&["result", id])).contains(why));
+    assert!(succeeds(&installation.report(&["list"])).contains(why));
+    let result = json(&installation.report(&["result", id, "--output", "json"]));
     let keys: Vec<_> = result["messages"].as_array().unwrap().iter().map(|message| &message["key"]).collect();
     assert!(keys.contains(&&"source_name_differs".into()), "{result}");
 
-    assert_eq!(succeeds(&house.report(&["get", id])), "Account Export.csv\n");
-    let file = house.dir.path().join("Account Export.csv");
+    assert_eq!(succeeds(&installation.report(&["get", id])), "Account Export.csv\n");
+    let file = installation.dir.path().join("Account Export.csv");
     assert!(std::fs::read_to_string(&file).unwrap().contains("Ada"));
     std::fs::write(&file, "mine").unwrap();
-    assert!(fails(&house.report(&["get", id]), 1).contains("is there already and stays as it is"));
+    assert!(fails(&installation.report(&["get", id]), 1).contains("is there already and stays as it is"));
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine");
-    succeeds(&house.report(&["get", id, "--force"]));
+    succeeds(&installation.report(&["get", id, "--force"]));
     assert!(std::fs::read_to_string(&file).unwrap().contains("Ada"));
-    let left = std::fs::read_dir(house.dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let left = std::fs::read_dir(installation.dir.path()).unwrap().map(|entry| entry.unwrap().file_name());
     let parts: Vec<_> = left.filter(|name| name.to_string_lossy().ends_with(".part")).collect();
     assert!(parts.is_empty(), "{parts:?}");
 }
 
 #[test]
 fn arguments_are_what_the_definition_says() {
-    let house = House::new(2);
-    let wrong = house.report(&["run", "IDENTITIES", "--argument", "correlatedonly=true"]);
+    let installation = Installation::new(2);
+    let wrong = installation.report(&["run", "IDENTITIES", "--argument", "correlatedonly=true"]);
     assert!(fails(&wrong, 2).contains("the nearest name is \"correlatedOnly\""));
     let query = ["run", "SEARCH_EXPORT", "--argument", "query=\"Ada\"", "--wait"];
-    let ran = house.report(&query);
+    let ran = installation.report(&query);
     succeeds(&ran);
     let told = String::from_utf8(ran.stderr).unwrap();
-    assert_eq!(succeeds(&house.report(&["get", started(&told)])), "Search Export.zip\n");
-    // No word, but a text all the same: it is no fault of the request that a number was typed.
-    succeeds(&house.report(&["run", "SEARCH_EXPORT", "--argument", "query=5", "--wait"]));
+    assert_eq!(succeeds(&installation.report(&["get", started(&told)])), "Search Export.zip\n");
+    // A number is a text too: a request in which somebody types one is valid.
+    succeeds(&installation.report(&["run", "SEARCH_EXPORT", "--argument", "query=5", "--wait"]));
     let unknown = "0".repeat(32);
-    assert!(fails(&house.report(&["result", &unknown]), 1).contains("there is no report"));
+    assert!(fails(&installation.report(&["result", &unknown]), 1).contains("there is no report"));
 }
 
 /// No worker: the report waits for ever.
 #[test]
 fn an_interrupted_wait_says_that_the_report_runs_on() {
-    let house = House::new(0);
-    let mut waiting = house
+    let installation = Installation::new(0);
+    let mut waiting = installation
         .command(&["run", "IDENTITIES", "--wait"])
         .stderr(Stdio::piped())
         .stdout(Stdio::null())
@@ -115,6 +115,6 @@ fn an_interrupted_wait_says_that_the_report_runs_on() {
              ends it): the wait was interrupted\n"
         )
     );
-    let result = json(&house.report(&["result", &id, "--output", "json"]));
+    let result = json(&installation.report(&["result", &id, "--output", "json"]));
     assert!(result["status"].is_null(), "{result}");
 }

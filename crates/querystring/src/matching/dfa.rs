@@ -12,7 +12,8 @@ use thiserror::Error;
 /// The most states of an automaton, which is Lucene's default for regular expressions.
 pub(super) const STATES_MAX: usize = 10_000;
 
-/// How much work may go into the automata of one query: transitions and expressions made, and alternatives looked at.
+/// Most steps of work for the automata of one query. A step makes a transition or an expression, or looks at an
+/// alternative.
 const WORK_MAX: usize = 1_000_000;
 
 /// A regular expression whose automaton would be too large.

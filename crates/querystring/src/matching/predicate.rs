@@ -18,8 +18,8 @@ use crate::tree::{Clause, Expression, Occur, Query, Span, Value, occurs};
 /// The suffix of a name by which a text field is compared whole and with case.
 pub(super) const EXACT: &str = ".exact";
 
-/// So many tests of whole values over the same fields stay apart when they are ORed, because a scan can leave out
-/// what none of them can hold; more become one.
+/// Most tests of whole values over the same fields that stay separate when they are combined by OR. A scan can then
+/// skip parts of files that match none of them. More tests than this become one.
 const APART_MAX: usize = 16;
 
 /// How the values of a field are compared.
@@ -416,7 +416,7 @@ fn not<F>(part: Predicate<F>) -> Predicate<F> {
     }
 }
 
-/// All of the parts; an empty list is no condition.
+/// All of the parts; an empty list means no condition.
 fn and<F>(parts: Vec<Predicate<F>>) -> Predicate<F> {
     let mut kept = Vec::with_capacity(parts.len());
     for part in parts {

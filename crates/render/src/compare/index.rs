@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 /// Most rows of the old file with one key.
 pub const SAME_KEY_ROWS_MAX: usize = 1_000;
 
-/// Half of a SHA-256: two different cells or rows never meet in one by chance.
+/// Half of a SHA-256: different cells or rows do not have the same one by chance.
 pub(super) type Half = [u64; 2];
 
 /// The digest of cells, each with its length before it.
@@ -27,7 +27,7 @@ struct Entry {
     place: u64,
 }
 
-/// What a row of the new file meets.
+/// The match for a row of the new file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Match {
     /// No row with its key, or none that is left.

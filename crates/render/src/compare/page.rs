@@ -1,8 +1,8 @@
-//! A comparison as a page of HTML: whose runs, the counts, and the first lines of what differs.
+//! A comparison as a page of HTML: the runs, the counts, and the first lines of the differences.
 //!
 //! The content of cells comes from sources, and anybody who can name an account chooses it. So everything is escaped,
-//! there are no scripts, links, forms or pictures, and [`POLICY`] forbids a browser all of them. The page is bounded
-//! whatever differs; the CSV file has everything.
+//! there are no scripts, links, forms or pictures, and [`POLICY`] forbids a browser all of them. The size of the page
+//! is bounded; the CSV file has all differences.
 
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
@@ -31,7 +31,7 @@ tr.ADDED td:first-child{color:#0b5d1e}tr.REMOVED td:first-child{color:#8c1d18}tr
 pub struct Run {
     /// Its task result id.
     pub id: String,
-    /// When the data was read that it shows.
+    /// When its data was read.
     pub data_of: String,
     /// When it ended.
     pub completed: String,
@@ -41,7 +41,7 @@ pub struct Run {
     pub rows: u64,
 }
 
-/// What a page says besides the differences.
+/// What a page says in addition to the differences.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Facts {
     /// The report's name.
@@ -189,7 +189,7 @@ fn row<'a>(page: &mut String, class: &str, tag: &str, cells: impl IntoIterator<I
     page.push_str("</tr>\n");
 }
 
-/// Text that is nothing but text, in an element as in an attribute. What HTML cannot hold becomes `�`.
+/// Escapes text for elements and attributes. Characters that HTML cannot contain become `�`.
 fn escape(page: &mut String, text: &str) {
     for character in text.chars() {
         match character {

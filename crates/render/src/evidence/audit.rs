@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::cover::sorted;
 
-/// Longest line that is read: a caller's name and the like, far below this.
+/// Longest line that is read. Real lines, with a caller's name and the like, are far shorter.
 const LINE_BYTES_MAX: usize = 4 << 20;
 
 /// An event as a line of [`super::AUDIT_EVENTS`], with its end: a JSON object.

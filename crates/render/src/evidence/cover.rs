@@ -1,4 +1,4 @@
-//! A cover against itself and against the files it names.
+//! Compares a cover with itself and with the files that it names.
 
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ impl Described {
     }
 }
 
-/// Files that a cover may list, and faults that are told of it.
+/// Most files that a cover may list, and most faults of a cover that are listed.
 const LISTED_MAX: usize = 10_000;
 
 /// The files of a cover; an error in words where it has none.
@@ -49,7 +49,7 @@ pub(super) fn files(cover: &Value) -> Result<Vec<Described>, String> {
         .ok_or_else(|| "the cover does not give name, format, bytes, rows and sha256 of each file".to_owned())
 }
 
-/// A file against its description.
+/// Compares a file with its description.
 pub(super) fn compare(described: &Described, file: &Measured, findings: &mut Vec<Finding>) {
     let name = &described.name;
     let mut same = true;

@@ -1,4 +1,4 @@
-//! As much of DER (ITU-T X.690) as a time-stamp request and its response need.
+//! The part of DER (ITU-T X.690) that a time-stamp request and its response need.
 
 /// Tags.
 pub(super) const BOOLEAN: u8 = 0x01;
@@ -53,7 +53,7 @@ impl<'a> Values<'a> {
                 let (bytes, rest) = rest.split_at_checked(usize::from(*length & 0x7f))?;
                 (bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), rest)
             }
-            // 0x80 is an indefinite length, which DER has not.
+            // 0x80 is an indefinite length, which DER does not allow.
             0x80 | 0x85..=0xff => return None,
         };
         let (content, rest) = rest.split_at_checked(length)?;

@@ -1,4 +1,4 @@
-//! Ed25519 keys: the one that signs, and the one that everybody may have.
+//! Ed25519 keys: the private key, which signs, and the public key.
 
 use std::fmt;
 
@@ -16,7 +16,7 @@ const PEM_END: &str = "-----END PUBLIC KEY-----";
 /// Why a text is not a public key.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// It has not the form.
+    /// It does not have the form of a PEM block.
     #[error("the public key is not in PEM: expected one block `PUBLIC KEY`")]
     NotPem,
     /// It is a key of another kind.
@@ -79,7 +79,7 @@ impl PublicKey {
         format!("{PEM_BEGIN}\n{}\n{PEM_END}\n", BASE64_STANDARD.encode(self.info()))
     }
 
-    /// SHA-256 of the DER form, in lower-case hex: what people compare.
+    /// SHA-256 of the DER form, in lower-case hex. People compare it.
     #[must_use]
     pub fn fingerprint(&self) -> String {
         hex(Sha256::digest(self.info()))

@@ -19,10 +19,10 @@ pub(super) fn to_text(digests: &Digests) -> String {
     text
 }
 
-/// Lines that are read of a manifest.
+/// Most lines of a manifest that are read.
 const LINES_MAX: usize = 10_000;
 
-/// Reads a manifest; besides, what is wrong with it, in words that begin with the line.
+/// Reads a manifest. Returns the digests, and what is wrong with it, in words that begin with the line.
 pub(super) fn from_text(text: &str) -> (Digests, Vec<String>) {
     let (mut digests, mut faults) = (Digests::new(), Vec::new());
     for (index, line) in text.lines().enumerate() {

@@ -1,8 +1,8 @@
 //! Time stamps (RFC 3161): the request for a digest, and what a response says.
 //!
-//! The response is read as far as it takes to know that it is a time stamp for this digest, that one signer signed it
-//! and that this content is what was signed. Whether the signature is right and the signer an authority is not checked
-//! here: that needs its certificates, and `openssl ts -verify` does it.
+//! The response is read far enough to know that it is a time stamp for this digest, that one signer signed it, and that
+//! the signed content is this one. Whether the signature is valid and the signer is an authority is not checked here:
+//! this needs certificates, and `openssl ts -verify` does it.
 
 use sha2::{Digest, Sha256, Sha384, Sha512};
 
@@ -25,7 +25,7 @@ const MESSAGE_DIGEST: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09,
 const SIGNED_DATA: [u8; 9] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
 /// 1.2.840.113549.1.9.16.1.4
 const TIME_STAMP_INFO: [u8; 11] = [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x01, 0x04];
-/// Longest response that is looked at.
+/// Longest response that is read.
 pub(super) const RESPONSE_BYTES_MAX: u64 = 1 << 20;
 
 /// Why a response is not a time stamp for a digest.

@@ -1,7 +1,7 @@
-//! Checks a package, or one file against its cover, and says in plain words what holds and what does not.
+//! Checks a package, or compares one file with its cover, and says in plain words what holds and what does not.
 //!
-//! Nothing is unpacked: members are read one after another. Everything is checked even when something failed, so
-//! that one look tells all.
+//! Nothing is unpacked: members are read one after another. Everything is checked even if something fails, so that one
+//! check shows all faults.
 
 mod bag;
 mod layout;
@@ -16,10 +16,10 @@ use super::cover::{self, Described};
 use super::finding::{CheckOutcome, Finding};
 use super::measure::measure;
 
-/// Everything that was looked at.
+/// Everything that was checked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Verification {
-    /// In the order in which it was looked at.
+    /// In the order of the checks.
     pub findings: Vec<Finding>,
 }
 
@@ -84,7 +84,7 @@ fn check_file(
         serde_json::from_slice(cover).map_err(|error| format!("the cover is not JSON: {error}"))?;
     let described = cover::files(&cover)?;
     let unread = |error| format!("{name}: it cannot be read: {error}");
-    // A file that was renamed is known by its digest, but then its format must be known to count its rows.
+    // A renamed file is recognised by its digest. To count its rows, its format must be known.
     let by_name = described.iter().find(|file| file.name == name);
     let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
     let measured = measure(content, by_name.map_or(ending, Described::measured_as)).map_err(unread)?;

@@ -1,4 +1,4 @@
-//! The text of a cell, and what is done where it is too long for the page.
+//! The text of a cell, and how a text that is too long for the page is cut.
 
 use std::borrow::Cow;
 
@@ -6,10 +6,10 @@ use super::faces::Weight;
 use super::glyphs::Line;
 use super::typeset::{Typesetter, printable};
 
-/// A text longer than this is not laid out to its end before it is cut.
+/// Bytes of a text that are laid out before it is cut.
 const TEXT_BYTES_MAX: usize = 16 << 10;
 
-/// Takes back the quoting of a field that was written for CSV: a field that begins with a quote is a quoted one.
+/// Removes the quotes of a field that was written for CSV. A field that begins with a quote is quoted.
 pub(super) fn unquote(field: &mut Vec<u8>, start: usize) {
     if field.get(start) != Some(&b'"') {
         return;

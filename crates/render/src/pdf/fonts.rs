@@ -26,11 +26,11 @@ static BUNDLED: [&[u8]; 9] = [
     include_bytes!("../../assets/fonts/NotoSansCJKsc-Regular.ttf"),
 ];
 
-/// How deep below a configured folder fonts are looked for.
+/// How many levels below a configured folder are searched for fonts.
 const DEPTH_MAX: usize = 6;
-/// The most font files that are looked at.
+/// Most font files that are read.
 const FILES_MAX: usize = 10_000;
-/// The most bytes of one font file.
+/// Most bytes of one font file.
 const FILE_BYTES_MAX: u64 = 64 << 20;
 
 /// A font: the bytes of its file, and which of the file's fonts it is.

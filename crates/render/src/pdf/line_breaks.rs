@@ -82,11 +82,11 @@ fn line_end(units: &[Unit], start: usize, width: f32) -> usize {
             between = index + 1;
             continue;
         }
-        let beside_ideograph = index > start
+        let next_to_ideograph = index > start
             && (unit.kind == BreakKind::Ideograph
                 || matches!(units[index - 1].kind, BreakKind::Ideograph | BreakKind::Closing))
             && unit.kind != BreakKind::Closing;
-        if beside_ideograph {
+        if next_to_ideograph {
             between = index;
         }
         if pen + unit.advance > width && index > start {

@@ -1,7 +1,7 @@
 //! The objects of a PDF file, written one after the other; only their places are kept.
 //!
-//! Why not a library's document: those hold every object until the end. Here an object leaves memory when it is
-//! written. What stays is one entry for each stream and one for each packed group, so a page costs some forty bytes.
+//! Why not the document of a library: it would hold every object until the end. Here an object leaves memory when it is
+//! written. One entry remains for each stream and each packed group, so a page costs some forty bytes.
 //!
 //! Invariants:
 //! - every number given out by [`Objects::allocate`] is written exactly once before [`Objects::finish`];
@@ -14,7 +14,7 @@ use flate2::write::ZlibEncoder;
 use pdf_writer::{Chunk, Filter, Finish, Name, Ref};
 use sha2::{Digest, Sha256};
 
-/// Bytes gathered before they go to the sink.
+/// Bytes that are collected before they are written.
 const BUFFER_BYTES: usize = 256 << 10;
 /// Bytes of one row of the cross-reference stream: kind, place, index.
 const ROW_BYTES: usize = 8;

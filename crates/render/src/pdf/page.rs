@@ -1,7 +1,7 @@
 //! One page: what is drawn on it and how it is tagged.
 //!
-//! Everything a page needs besides fonts is known when it is full: its content, the structure elements on it and its
-//! entry of the parent tree. They are written together and forgotten.
+//! When a page is full, everything that it needs except fonts is known: its content, its structure elements and its
+//! entry in the parent tree. They are written together and not kept.
 //!
 //! Measures are points from the upper left corner of the page, downwards, as text is laid out.
 

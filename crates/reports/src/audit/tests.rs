@@ -56,10 +56,10 @@ fn resealed() -> Vec<AuditRecord> {
     (1..).zip(&records).for_each(|(place, record)| walk.see(place, record));
     // The head that is kept is that of an event which is gone.
     let gone = AuditHead { sequence: 5, hash: "5".repeat(64) };
-    let behind = walk.to_reseal(Some(&gone)).expect("it began at the first");
-    assert_eq!(behind.sequence, 5);
+    let end = walk.to_reseal(Some(&gone)).expect("it began at the first");
+    assert_eq!(end.sequence, 5);
     let operation = AuditOperation::Resealed.name().to_owned();
-    let mut reseal = AuditRecord { operation, ..record(6, &behind.hash) };
+    let mut reseal = AuditRecord { operation, ..record(6, &end.hash) };
     reseal.hash = reseal.content_hash();
     let mut last = record(7, &reseal.hash);
     last.hash = last.content_hash();
@@ -130,7 +130,7 @@ fn a_walk_from_the_middle_stops_at_a_reseal() {
     let records = resealed();
     let from = |at: usize| {
         let before = AuditHead { sequence: records[at].sequence - 1, hash: records[at].previous.clone() };
-        let mut walk = Walk::behind(before);
+        let mut walk = Walk::after(before);
         (1..).zip(&records[at..]).for_each(|(place, record)| walk.see(place, record));
         let head = walk.head().clone();
         walk.finish(Some(head), Seal::Good, 0).findings.told

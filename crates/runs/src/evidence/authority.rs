@@ -1,7 +1,7 @@
 //! A time-stamping authority (RFC 3161), asked over HTTP.
 //!
-//! An answer is taken only if it stamps the asked digest and answers this request. Who signed it is for those who
-//! check the package, with the authority's certificate; so the address may be plain HTTP, as most of them are.
+//! An answer is accepted only if it stamps the requested digest and answers this request. Those who check the package
+//! find out who signed it, with the authority's certificate. So the address may be plain HTTP, as most are.
 //!
 //! `crates/http/src/external_issuers/fetch.rs` has the same client, because the only crate that both may name,
 //! `reports`, does no IO.
@@ -12,7 +12,7 @@ use reqwest::header::{ACCEPT, CONTENT_TYPE};
 use reqwest::{Client, RequestBuilder, Url, redirect};
 use std::time::Duration;
 
-/// Longest answer that is taken, in bytes.
+/// Longest answer that is accepted, in bytes.
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 
 type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -32,11 +32,11 @@ impl Authority {
     /// `Invalid` when the address cannot be one: the text goes on from the address's name.
     pub fn at(address: &str, timeout: Duration, required: bool) -> Result<Self> {
         let refuse = |what: &str| Error::invalid(format!("{what}: expected http://host or https://host"));
-        let url = Url::parse(address).map_err(|_| refuse("is no address"))?;
+        let url = Url::parse(address).map_err(|_| refuse("is not an address"))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(refuse("is of another scheme"));
         }
-        // Settings are shown, so no secret may stand in one.
+        // Settings are shown, so the address must not contain a secret.
         if !url.username().is_empty() || url.password().is_some() {
             return Err(refuse("has a user name or a password in it"));
         }
@@ -49,7 +49,8 @@ impl Authority {
         if self.required { TimeStampDue::Required } else { TimeStampDue::Asked }
     }
 
-    /// The authority's answer for a digest, in DER; `nonce` is of this request alone. Without one, `None` where that is allowed.
+    /// The authority's answer for a digest, in DER; `nonce` belongs to this request alone. `None` if there is no answer
+    /// and none is required.
     ///
     /// # Errors
     /// `Unavailable` when there is no time stamp and the settings require one.

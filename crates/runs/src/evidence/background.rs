@@ -2,9 +2,9 @@
 //! which of their records were refused, and by which queries the rows were counted a second time.
 //!
 //! Invariants:
-//! - definitions are those of the snapshot, not those of today, and hold no secret nor where one is kept;
+//! - definitions are those of the snapshot, not those of today, and contain neither a secret nor its place;
 //! - what the task's data scope hides is left out;
-//! - what is not kept any more, or is too much, is said in the package.
+//! - the package says what is not kept any more and what is too much.
 
 use super::{json, unmade};
 use arrow::record_batch::RecordBatch;
@@ -22,11 +22,11 @@ use std::sync::Arc;
 
 /// Most definitions of sources.
 const SOURCES_MAX: usize = 10_000;
-/// Most refused records that are listed; the source runs say how many there were.
+/// Most refused records that are listed. The source runs have the total.
 const REFUSED_MAX: usize = 100_000;
 /// Words in the names of settings that say where a secret is.
 const SECRETS: [&str; 4] = ["password", "secret", "token", "credential"];
-/// What stands in their place.
+/// The text in place of a secret.
 const HIDDEN: &str = "[removed]";
 
 /// A text of a package.
@@ -82,7 +82,7 @@ async fn definitions(
     Ok(definitions)
 }
 
-/// Takes secrets out, and what says where they are.
+/// Removes secrets, and settings that say where secrets are.
 fn hide(value: &mut Value) {
     match value {
         Value::Object(members) => {

@@ -1,4 +1,4 @@
-//! A refresh as it is told: its sources, its tables, its totals, and notes.
+//! The summary of a refresh for people and programs: its sources, tables, totals and notes.
 
 use super::RefreshReport;
 use crate::thousands::thousands;
@@ -9,12 +9,12 @@ use muster_reports::error::error_chain;
 use muster_sources::Rejection;
 use serde::Serialize;
 
-/// A refresh as people and programs are told of it.
+/// A refresh as people and programs see it.
 #[derive(Serialize)]
 pub struct RefreshSummary<'a> {
     /// Each source, by name.
     pub sources: Vec<SourceSummary<'a>>,
-    /// The snapshot that is in force now because of it; `None` when the last one stays in force.
+    /// The snapshot that it published; `None` if the last one stays in force.
     pub snapshot: Option<&'a SnapshotManifest>,
     /// Each table of that snapshot.
     pub tables: &'a [TableOutcome],
@@ -46,10 +46,10 @@ pub struct SourceSummary<'a> {
     pub missing: u64,
     /// Accounts that are as of an earlier read.
     pub stale: u64,
-    /// The time that its data says it is of.
+    /// The date that its data has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub as_of: Option<DateTime<Utc>>,
-    /// Whether everything that it holds was read.
+    /// Whether all of the source was read.
     pub complete: bool,
     /// What people must know, without the error.
     pub remark: Option<String>,
@@ -60,7 +60,7 @@ pub struct SourceSummary<'a> {
 }
 
 impl RefreshReport {
-    /// What is told of it, with at most `rejected_max` refused records of each source.
+    /// Its summary, with at most `rejected_max` refused records of each source.
     pub fn summary(&self, rejected_max: usize) -> RefreshSummary<'_> {
         let outcome = &self.outcome;
         RefreshSummary {
@@ -76,7 +76,8 @@ impl RefreshReport {
 impl<'a> SourceSummary<'a> {
     fn of(source: &'a SourceOutcome, rejected_max: usize) -> Self {
         let run = &source.run;
-        let remark = run.remark.as_deref().and_then(|remark| besides(source.failure.as_deref(), remark));
+        let remark =
+            run.remark.as_deref().and_then(|remark| rest_of_remark(source.failure.as_deref(), remark));
         let remarks: Vec<_> = remark.into_iter().chain(run.warnings.iter().map(String::as_str)).collect();
         Self {
             name: &run.name,
@@ -96,7 +97,7 @@ impl<'a> SourceSummary<'a> {
         }
     }
 
-    /// What became of it, in a word or two.
+    /// Its outcome, in a word or two.
     pub fn state(&self) -> &'static str {
         match (self.error, self.complete) {
             (Some(_), _) => "failed",
@@ -107,14 +108,14 @@ impl<'a> SourceSummary<'a> {
     }
 }
 
-/// The rest of a remark after the reason why the read failed, which is said once; `None` where that is all.
-fn besides<'a>(failure: Option<&str>, remark: &'a str) -> Option<&'a str> {
+/// A remark without the reason why the read failed, which is said separately; `None` if nothing is left.
+fn rest_of_remark<'a>(failure: Option<&str>, remark: &'a str) -> Option<&'a str> {
     let rest = failure.and_then(|failure| remark.strip_prefix(failure)).unwrap_or(remark);
     let rest = rest.trim_start_matches("; ");
     (!rest.is_empty()).then_some(rest)
 }
 
-/// That the dates of some data do not decide the snapshot's time, because other data has none.
+/// A note that the dates of some data do not decide the snapshot's time, because other data has no date.
 fn undated(sources: &[SourceOutcome]) -> Option<String> {
     let read = sources.iter().filter(|source| source.failure.is_none());
     let (dated, undated): (Vec<_>, Vec<_>) = read.partition(|source| source.run.as_of.is_some());
@@ -126,7 +127,7 @@ fn undated(sources: &[SourceOutcome]) -> Option<String> {
     Some(format!("the snapshot is of now, for the data of {:?} {others} no date", first.run.name))
 }
 
-/// What expired after a refresh; a failure takes nothing from the refresh.
+/// What expired after a refresh. If that failed, the refresh is still valid.
 fn expired(report: &RefreshReport) -> Option<String> {
     match report.expiry.as_ref()? {
         Ok(expiry) if expiry.expired.is_empty() && expiry.files == 0 => None,
@@ -163,10 +164,10 @@ mod tests {
 
     #[test]
     fn why_a_source_failed_is_said_once() {
-        assert_eq!(besides(Some("no such file"), "no such file"), None);
-        assert_eq!(besides(Some("no such file"), "no such file; it is late"), Some("it is late"));
-        assert_eq!(besides(Some("too many links"), "cut"), Some("cut"));
-        assert_eq!(besides(None, "cut"), Some("cut"));
+        assert_eq!(rest_of_remark(Some("no such file"), "no such file"), None);
+        assert_eq!(rest_of_remark(Some("no such file"), "no such file; it is late"), Some("it is late"));
+        assert_eq!(rest_of_remark(Some("too many links"), "cut"), Some("cut"));
+        assert_eq!(rest_of_remark(None, "cut"), Some("cut"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The cover of a run: what was asked, of what, and what came of it.
+//! The cover of a run: the request, the data, and the outcome.
 
 use super::plan::Prepared;
 use chrono::{DateTime, Utc};
@@ -18,7 +18,7 @@ const HOW_TO_VERIFY: &str = "Compute the SHA-256 of a file (sha256sum FILE) and 
     cover gives. Count the file's records without its header: they equal reconciliation.reported, which equals \
     reconciliation.population less everything in reconciliation.excluded, with everything in reconciliation.added.";
 
-/// What a cover is made of, beside the outcome.
+/// What a cover is made of, in addition to the outcome.
 pub(super) struct Facts<'a> {
     pub(super) task: &'a Task,
     pub(super) definition: &'a ReportDefinition,
@@ -83,7 +83,7 @@ fn counted_by(definition: &ReportDefinition) -> Vec<CountingQuery> {
         .collect()
 }
 
-/// The counts of all parts in one: a part alone as it is, of several the sums.
+/// The counts of all parts: those of the only part, or the sums of several.
 fn total(counted: &[Reconciliation]) -> Reconciliation {
     if let [only] = counted {
         return only.clone();
@@ -142,7 +142,7 @@ fn cover_snapshot(definition: &ReportDefinition, task: &Task, manifest: &Snapsho
     }
 }
 
-/// A table inside an archive, for the cover that lies beside it.
+/// A table inside an archive, for the cover in the same archive.
 pub(super) fn member(name: &str, written: &Written) -> CoverFile {
     CoverFile {
         name: name.to_owned(),
@@ -164,7 +164,7 @@ pub(super) fn finished(title: &str, format: FileFormat, written: &Written) -> Co
     }
 }
 
-/// The name of a file: the report's, with `_` for what cannot stand in a path of every system.
+/// The name of a file: the report's name, with `_` for characters that some system does not allow in a path.
 fn file_name(report: &str, extension: &str) -> String {
     let plain = |c: char| if c.is_control() || matches!(c, '/' | '\\' | ':' | '%') { '_' } else { c };
     format!("{}.{extension}", report.chars().map(plain).collect::<String>())
@@ -183,8 +183,7 @@ pub(super) fn file(task: &Task, file: &PublishedFile) -> CoverFile {
 
 /// The cover's text.
 ///
-/// # Errors
-/// `Internal`, if a cover were no JSON.
+/// # Errors `Internal`, if a cover cannot be written as JSON.
 pub(super) fn to_json(cover: &Cover) -> Result<String> {
     serde_json::to_value(cover)
         .map(|value| String::from_utf8_lossy(&muster_render::cover::to_json(&value)).into_owned())

@@ -29,8 +29,8 @@ pub(super) type Rows = BoxStream<'static, Result<RecordBatch>>;
 
 /// A table of the result.
 ///
-/// Why a trait: the table of a report and the documents of a search are planned differently. Tests put in their place what
-/// the engine never gives: counts that differ from the rows, and rows that never end.
+/// Why a trait: the table of a report and the documents of a search are planned differently. Tests implement it with
+/// what the engine never gives: counts that differ from the rows, and rows that never end.
 #[async_trait]
 pub(super) trait Part: Send + Sync {
     /// What it is called inside an archive, without extension.
@@ -72,7 +72,7 @@ pub(super) async fn prepare(
 ) -> Result<Prepared> {
     let (planning, manifest) = (engine.clone(), manifest.clone());
     let (definition, task) = (definition.clone(), task.clone());
-    // Planning computes: on the engine's threads it holds up no request.
+    // Planning computes. On the engine's threads it does not delay requests.
     let planned = async move {
         Ok(match definition.search {
             true => search(&planning, &manifest, &definition, &task).await,
@@ -115,7 +115,7 @@ async fn search(
         indices: texts("indices"),
         columns: columns.unwrap_or_default(),
         sort: texts("sort"),
-        // A second attempt finds what the first one found.
+        // So a second attempt finds the same rows.
         now: task.created,
     };
     let plan = engine.prepare_search(manifest, &request, &task.requester.data_scope).await?;
@@ -175,7 +175,7 @@ impl Part for TablePart {
     async fn charts(&self) -> Result<Vec<Chart>> {
         let numbers = self.plan.charts().await?;
         let charts = self.charts.iter().zip(&numbers).map(|(spec, numbers)| chart(spec, numbers));
-        // One moment is no trend.
+        // One moment does not make a trend.
         Ok(charts.filter(|chart| chart.kind != ChartKind::Line || chart.categories.len() > 1).collect())
     }
 }

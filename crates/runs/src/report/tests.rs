@@ -246,7 +246,7 @@ fn a_run_that_is_dropped_leaves_no_file() {
 }
 
 #[tokio::test]
-async fn further_formats_are_written_beside_the_published_ones() {
+async fn further_formats_are_written_in_addition_to_the_published_ones() {
     let mut case = case(Fixed { parts: 1, expected: 4, subtotals: None, hangs: None }).await;
     let extra = RawValue::List(vec![
         RawValue::Text("NDJSON".into()),

@@ -1,8 +1,8 @@
 //! The thread that writes a run's files: rows in, then the cover, then names.
 //!
 //! Invariants:
-//! - nothing has its name before the cover was sent, which the run does only when every count agrees;
-//! - a run that is dropped leaves no file: the thread finds its sender gone.
+//! - no file has its name before the cover was sent, and the run sends it only if every count agrees;
+//! - a run that is dropped leaves no file: the thread notices that its sender is gone.
 
 use crate::result_files::{PendingFile, ResultFiles};
 use arrow::record_batch::RecordBatch;
@@ -27,7 +27,7 @@ use tokio::sync::{mpsc, oneshot};
 const ZIP_NAME: &str = "report.zip";
 /// The cover inside an archive.
 const COVER_NAME: &str = "cover.json";
-/// What the writing thread says to nobody: its run was dropped.
+/// The thread's error when its run was dropped. Nobody reads it.
 const STOPPED: &str = "the run was stopped";
 
 /// What the thread is sent, in this order: rows and the end of each part, then the cover.
@@ -61,13 +61,13 @@ pub(super) struct WritingJob {
     pub(super) pdf: PdfSettings,
     /// How CSV is written.
     pub(super) csv: CsvOptions,
-    /// Formats of a report that is no archive.
+    /// Formats of a report that is not an archive.
     pub(super) formats: Vec<FileFormat>,
     /// For files that do not outlive the run.
     pub(super) folder: PathBuf,
     /// The tables, one after another.
     pub(super) tables: Vec<Table>,
-    /// Whether they go into one archive; else there is one table.
+    /// Whether they are written to one archive; otherwise there is one table.
     pub(super) archive: bool,
 }
 
@@ -89,17 +89,17 @@ pub(super) struct WrittenTables {
     pub(super) messages: Vec<Message>,
 }
 
-/// Files that are written, synced and named, and that no record names yet. Dropping it removes them, wherever the run is
-/// given up, unless they are [kept](Self::keep).
+/// Files that are written, synced and named, and that no record names yet. Dropping this removes them, unless they are
+/// [kept](Self::keep).
 pub(super) struct WrittenFiles {
     files: ResultFiles,
     pub(super) published: Vec<PublishedFile>,
-    /// What a reader must know of them that was found after the cover was handed over.
+    /// What a reader must know of them and the cover could not say any more.
     pub(super) messages: Vec<Message>,
 }
 
 impl WrittenFiles {
-    /// Hands them over: from here on somebody else removes them or records them.
+    /// Hands the files over. From here on, the caller removes or records them.
     pub(super) fn keep(mut self) -> Vec<PublishedFile> {
         std::mem::take(&mut self.published)
     }
@@ -123,7 +123,7 @@ fn stopped() -> Error {
     Error::unavailable(STOPPED)
 }
 
-/// Writes what is sent. `tables` is told what was written before the cover is waited for.
+/// Writes what is sent. `tables` gets what was written before the thread waits for the cover.
 ///
 /// # Errors
 /// When a file cannot be written, or the run was dropped.
@@ -140,7 +140,7 @@ fn write_table(
     sent: &mut mpsc::Receiver<ToFile>,
     tables: oneshot::Sender<WrittenTables>,
 ) -> Result<WrittenFiles> {
-    let table = job.tables.first().expect("a report that is no archive has one table");
+    let table = job.tables.first().expect("a report that is not an archive has one table");
     let mut open = Vec::with_capacity(job.formats.len());
     for format in &job.formats {
         let name = format!("report.{}", format.extension());
@@ -183,7 +183,7 @@ fn write_table(
     let _ = tables.send(WrittenTables { tables: written, messages });
     let (cover, charts) = cover(sent)?;
     let mut cover = *cover;
-    // A document shows the digests of the files beside it, but cannot hold its own.
+    // A document shows the digests of the other files, but cannot hold its own.
     cover.files = finished
         .iter()
         .map(|(kind, _, written)| super::cover::finished(&job.title, kind.format, written))
@@ -255,7 +255,7 @@ fn write_to_all(
     leave_out(open, left_out, messages)
 }
 
-/// Has every PDF write the rows that it held back, while the cover can still say what became of them.
+/// Lets every PDF write the rows that it has held back, while the cover can still report on them.
 fn end_rows(open: &mut Vec<(FileFormat, Lent, Open)>, messages: &mut Vec<Message>) -> Result<()> {
     let mut left_out = None;
     for (at, (format, _, writer)) in open.iter_mut().enumerate() {
@@ -398,7 +398,7 @@ fn publish(
     let published = Vec::with_capacity(finished.len());
     let mut all = WrittenFiles { files: files.clone(), published, messages: Vec::new() };
     for (kind, pending, written) in finished {
-        // The sender is dropped with the run. Then nobody is there to remove a file that has its name.
+        // The sender is dropped with the run. After that, nobody would remove a file that has its name.
         if sent.is_closed() {
             return Err(stopped());
         }

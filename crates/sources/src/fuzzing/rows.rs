@@ -92,7 +92,7 @@ pub(crate) fn check_reason(text: &str) {
 /// A line, of which a source has one.
 pub(crate) fn check_line(text: &str) {
     assert!(text.len() <= WARNING_BYTES_MAX, "a line of {} bytes", text.len());
-    assert!(!text.is_empty() && !text.chars().any(char::is_control), "{text:?} is no line");
+    assert!(!text.is_empty() && !text.chars().any(char::is_control), "{text:?} is not a line");
 }
 
 fn row(records: &RecordBatch, at: usize) -> Row {

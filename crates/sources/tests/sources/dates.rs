@@ -146,7 +146,7 @@ fn columns_of_parquet_have_the_date() {
     write(days);
     let error = read().err().unwrap();
     assert!(
-        error.contains("as_of.column: \"exported\" of record 2501 is no date: expected a date such as"),
+        error.contains("as_of.column: \"exported\" of record 2501 is not a date: expected a date such as"),
         "{error}"
     );
 }
@@ -163,12 +163,12 @@ fn two_dates_or_none_in_the_column_fail_the_read() {
         (
             DELIMITED,
             "exported,id\n2024-01-31,1\n,2\n",
-            ":3:1: as_of.column: \"exported\" of line 3 is no date: expected ",
+            ":3:1: as_of.column: \"exported\" of line 3 is not a date: expected ",
         ),
         (
             DELIMITED,
             "id,exported\n1,31.01.2024\n",
-            ":2:2: as_of.column: \"exported\" of line 2 is no date: expected ",
+            ":2:2: as_of.column: \"exported\" of line 2 is not a date: expected ",
         ),
         (DELIMITED, "id,exported\n", ": as_of.column: no record tells the date, which \"exported\" should"),
         (
@@ -179,7 +179,7 @@ fn two_dates_or_none_in_the_column_fail_the_read() {
         (
             NDJSON,
             "{\"id\": 1, \"exported\": \"2024-01-31\"}\n{\"id\": 2}\n",
-            ": as_of.column: \"exported\" of record 2 is no date: expected ",
+            ": as_of.column: \"exported\" of record 2 is not a date: expected ",
         ),
         (
             NDJSON,

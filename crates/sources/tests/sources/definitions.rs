@@ -447,7 +447,7 @@ fn faults_of_a_directory() {
         ("url = \"ldaps://me:secret@x\"", "ldap.url: expected nothing but host and port"),
         (
             "url = \"ldaps://x\"\nbind_dn = \"cn=a\"",
-            "ldap.bind_dn: expected `password_file` or `password_env` beside it",
+            "ldap.bind_dn: expected `password_file` or `password_env` with it",
         ),
         (
             "url = \"ldap://x\"\nbind_dn = \"cn=a\"\npassword_env = \"P\"",

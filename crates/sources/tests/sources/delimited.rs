@@ -76,7 +76,7 @@ fn faults_of_a_row_reject_that_row_and_reading_goes_on() {
             "2 1: too few fields: found 2 of 3",
             "3 2: too many fields: found 4 of 3",
             "4 -: field 1 (\"id\") is blank: expected the native identity",
-            "5 -: field 1 (\"id\") has text behind its closing quote: expected the delimiter or the line's end",
+            "5 -: field 1 (\"id\") has text after its closing quote: expected the delimiter or the line's end",
             "6 5: field 2 (\"n\") is not valid UTF-8",
             "7 -: field 1 (\"id\") is not valid UTF-8",
         ]
@@ -348,7 +348,7 @@ fn long_names_of_columns_are_cut_in_messages() {
     let name = "n".repeat(100_000);
     let cut = format!("\"{}\"...", "n".repeat(80));
     let outcome = read_bytes(format!("id,{name}\n1,\"x\"y\n").as_bytes(), |_| {}).unwrap();
-    let behind = "has text behind its closing quote: expected the delimiter or the line's end";
+    let behind = "has text after its closing quote: expected the delimiter or the line's end";
     assert_eq!(outcome.rejection_texts(), [format!("2 1: field 2 ({cut}) {behind}")]);
     let listed = |settings: &mut DelimitedSettings| settings.attributes = Some(vec!["id".to_owned()]);
     let outcome = read_bytes(format!("id,{name}\n").as_bytes(), listed).unwrap();

@@ -270,7 +270,7 @@ fn what_is_no_table_is_refused() {
     std::fs::create_dir_all(&log).unwrap();
     assert!(refusal(folder.path(), None).ends_with("its folder _delta_log has no commit"));
     std::fs::write(log.join(format!("{:020}.json", 0)), "{\"add\": 7}\n").unwrap();
-    assert!(refusal(folder.path(), None).ends_with("commit 0: line 1 is no action of a Delta log"));
+    assert!(refusal(folder.path(), None).ends_with("commit 0: line 1 is not an action of a Delta log"));
     std::fs::write(log.join(format!("{:020}.json", 0)), "{\"commitInfo\": {}}\n").unwrap();
     assert!(refusal(folder.path(), None).ends_with("the log does not say what a reader must know"));
     // The checkpoint that would close the gap is of the second version.

@@ -77,7 +77,7 @@ fn only_what_changed_is_read_and_what_is_gone_is_not_there() {
     let cursor = full.summary.cursor.clone().expect("the directory tells when entries were changed");
     assert!(!cursor.contains(PASSWORD));
 
-    // One is changed, one deleted, one moved away, one renamed, one is no person any more, one is new.
+    // One is changed, one deleted, one moved away, one renamed, one stops being a person, one is new.
     slapd.change(&format!(
             "dn: uid=u1,ou=People,{SUFFIX}\nchangetype: modify\nreplace: cn\ncn: changed\n\n\
              dn: uid=u2,ou=People,{SUFFIX}\nchangetype: delete\n\n\

@@ -59,7 +59,7 @@ fn a_version_that_is_no_entity_tag_is_not_kept() {
     wanted.account.attributes = Some(vec!["meta.version".to_owned()]);
     let outcome = read(wanted, Path::new(".")).unwrap();
     assert_eq!(outcome.records, ["0 a {}", "0 b {meta.version=W/\"8\"}"]);
-    let warned = ["meta.version of some users is no entity tag: expected \"text\" or W/\"text\""];
+    let warned = ["meta.version of some users is not an entity tag: expected \"text\" or W/\"text\""];
     assert_eq!(outcome.summary.warnings, warned);
 }
 
@@ -277,7 +277,7 @@ fn an_unchanged_page_must_be_the_one_that_was_asked_for() {
     assert_eq!(reason("304 Not Modified", "W/\"1\""), None);
     let expected = "URL: the service answered 304 Not Modified with another entity tag";
     assert_eq!(reason("304 Not Modified", "\"2\"").as_deref(), Some(expected));
-    // To a read without a cursor 304 is no answer.
+    // A read without a cursor cannot use the answer 304.
     let url = scripted_http::start(|_, _| ("304 Not Modified", "", String::new()));
     let text = read(settings(url), Path::new(".")).err().unwrap().to_string();
     assert!(text.ends_with("the service answered 304 Not Modified: "), "{text}");

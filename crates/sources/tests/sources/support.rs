@@ -146,7 +146,7 @@ pub fn real_data(folder: &str) -> Option<PathBuf> {
         .map(|outside| outside.join("shared").join(&path))
         .find(|candidate| candidate.exists());
     if found.is_none() {
-        println!("SKIPPED: there is no ../shared/{path} beside the repository");
+        println!("SKIPPED: ../shared/{path} does not exist next to the repository");
     }
     found
 }

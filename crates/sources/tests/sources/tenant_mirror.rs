@@ -163,7 +163,7 @@ fn each_source_is_a_definition_with_its_profile() {
     let expected = [
         "Directory: delete threshold: 200: expected 0 to 100; 10 is taken",
         "Empty: accounts: the source has no account schema",
-        "HR: identity attribute \"email\": a transform of type \"rule\" cannot be said here",
+        "HR: identity attribute \"email\": a transform of type \"rule\" is not supported",
     ];
     assert_eq!(left_out(&mirror), expected);
     assert_eq!((mirror.identities, mirror.identities_correlated), (Some(2), Some(1)));
@@ -314,7 +314,7 @@ fn what_cannot_be_read_fails_all_of_it() {
     );
     assert_eq!(
         error(|path| path.ends_with("/schemas").then(|| Fault::Answer("200 OK", "", "{}".to_owned()))),
-        "URL: source \"Directory\": the tenant's answer is no list of schemas"
+        "URL: source \"Directory\": the tenant's answer is not a list of schemas"
     );
     assert_eq!(
         error(|path| (path == "/transforms").then(|| Fault::Answer("404 Not Found", "", String::new()))),

@@ -1,9 +1,9 @@
-//! A broken chain goes on because a person says so, and says so for ever.
+//! A person lets a broken chain continue. The chain shows this for ever.
 //!
-//! Why not by mending it: nobody knows what the events were, and whoever could mend them could forge them. So nothing that is
-//! there changes. An event behind everything that was recorded has, as the hash before it, a digest of all of it, and says
-//! who had the chain go on, why, and what was wrong. From there on the chain is as good as any; what lies before stays
-//! broken for every walk, and can be changed no further unnoticed.
+//! Why the chain is not repaired: nobody knows what the events were, and whoever could repair them could forge them. So
+//! the recorded events do not change. A new event is recorded after all of them. The hash before it is a digest of all
+//! of them, and its details say who let the chain continue, why, and what was wrong. From there on the chain is as good
+//! as any. The events before it stay broken for every check, and cannot be changed again without being noticed.
 
 use super::{Entry, put};
 use crate::failure::failed;
@@ -17,18 +17,17 @@ use muster_reports::ids::TenantId;
 use std::sync::Arc;
 
 const WHAT: &str = "reseal the audit trail";
-/// Faults that the event tells in words; more are counted.
+/// Faults that the event describes; further ones are only counted.
 const FAULTS_TOLD_MAX: usize = 100;
 /// Longest reason, in bytes.
 const REASON_MAX: usize = 4_096;
 
 impl Store {
-    /// Has a tenant's broken trail go on: `event` is recorded behind everything there is, whatever is wrong with it. Its
-    /// details are the reason; what was wrong is added. The number of the event.
+    /// Lets a tenant's broken trail continue: records `event` after all events, whatever is wrong with them. The
+    /// details of `event` are the reason; what was wrong is added to them. Returns the number of the event.
     ///
-    /// # Errors
-    /// `Invalid` where nothing is wrong, or without a reason; `Unavailable` where something was recorded meanwhile; when the
-    /// store fails.
+    /// # Errors `Invalid` if nothing is wrong or there is no reason; `Unavailable` if something was recorded meanwhile;
+    /// when the store fails.
     pub async fn reseal_audit(&self, event: &AuditEvent) -> Result<u64> {
         rows::bounded("the reason", &event.details, REASON_MAX)?;
         if event.details.trim().is_empty() {
@@ -39,7 +38,7 @@ impl Store {
         let (walk, kept, seal) =
             Box::pin(self.walk(tenant, Walk::new(Vec::new()), (0, 0))).await.map_err(wrong)?;
         let seen = Seen { events: walk.events(), last: walk.head().sequence, kept: kept.clone() };
-        let behind = walk.to_reseal(kept.as_ref()).expect("the walk began at the first event");
+        let end = walk.to_reseal(kept.as_ref()).expect("the walk began at the first event");
         let verification = Box::pin(self.verified(tenant, (walk, kept, seal))).await.map_err(wrong)?;
         if verification.is_sound() {
             return Err(Error::invalid("nothing is wrong with the audit trail: expected one that is broken"));
@@ -47,13 +46,13 @@ impl Store {
         let known = self.known_things(tenant).await.map_err(wrong)?;
         let details = details(&event.details, &verification.findings, known)?;
         let entry = self.entry(&AuditEvent { details, ..event.clone() })?;
-        let kept = Arc::new((entry, seen, behind));
+        let kept = Arc::new((entry, seen, end));
         let number = kept.2.sequence + 1;
         self.write(move |mut session| {
             let kept = kept.clone();
             Box::pin(async move {
-                let (entry, seen, behind) = &*kept;
-                record(&mut session, entry, seen, behind).await
+                let (entry, seen, end) = &*kept;
+                record(&mut session, entry, seen, end).await
             })
         })
         .await?;
@@ -88,7 +87,7 @@ struct Seen {
 }
 
 /// Records the event, if the chain is still what the walk saw.
-async fn record(session: &mut Session<'_>, entry: &Entry, seen: &Seen, behind: &AuditHead) -> Result<()> {
+async fn record(session: &mut Session<'_>, entry: &Entry, seen: &Seen, end: &AuditHead) -> Result<()> {
     let wrong = |error| failed(WHAT, error);
     let tenant = &entry.event.caller.tenant;
     session.alone_in(&format!("audit {tenant}")).await.map_err(wrong)?;
@@ -110,7 +109,7 @@ async fn record(session: &mut Session<'_>, entry: &Entry, seen: &Seen, behind: &
             "something was recorded in the audit trail meanwhile: expected none, so stop the service and try again",
         ));
     }
-    put(session, entry, behind).await
+    put(session, entry, end).await
 }
 
 fn details(reason: &str, findings: &Findings, known: KnownThings) -> Result<String> {
@@ -120,9 +119,9 @@ fn details(reason: &str, findings: &Findings, known: KnownThings) -> Result<Stri
     rows::to_json("the details of a reseal", &details, super::DETAILS_MAX)
 }
 
-/// What was there when the chain was resealed.
+/// What existed when the chain was resealed.
 pub(super) fn known(resealed: &Resealed) -> Read<KnownThings> {
-    // The event is as it was recorded, or it would be none.
+    // The event is unchanged; otherwise it would not count as a reseal.
     let details: ResealDetails =
         serde_json::from_str(&resealed.record.details).map_err(|error| sqlx::Error::Decode(error.into()))?;
     Ok(details.known)

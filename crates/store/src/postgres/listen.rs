@@ -1,10 +1,10 @@
 //! Wake-ups between processes, through LISTEN and NOTIFY.
 //!
-//! They only make things faster: work is also looked for in the workers' own rhythm, and a cancel is also
-//! seen by the next heartbeat. So a notice may be lost, and is sent outside the transaction that it is
-//! about: a transaction that notifies commits one at a time.
+//! They only save time: the workers also look for work at intervals, and the next heartbeat also finds a cancel. So a
+//! notice may be lost. It is sent after its transaction and not inside it, because PostgreSQL commits transactions that
+//! notify one at a time.
 //!
-//! After every connection, the first included, it is asked what may have been missed meanwhile.
+//! After every connection, including the first, the listener looks for what it may have missed.
 
 use super::pauses::Pauses;
 use crate::failure::too_slow;
@@ -19,13 +19,13 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, timeout};
 
-/// Cancels that wait to be told; one more is left to the heartbeats.
+/// Cancels that wait to be announced. Beyond this, the workers learn of a cancel by their heartbeats.
 const CANCELS_MAX: usize = 1_024;
-/// How long a connection may be silent before it is tried.
+/// How long a connection may be silent before it is tested.
 const SILENCE_MOST: Duration = Duration::from_secs(30);
-/// How long the try may take.
+/// How long the test may take, or one announcement.
 const TRY_MOST: Duration = Duration::from_secs(5);
-/// Pause after a connection that did not come about, at most.
+/// While connections fail, the pauses between them grow for this long. Then they begin small again.
 const PAUSE_MOST: Duration = Duration::from_secs(1);
 
 const WORK: &str = "work";
@@ -66,7 +66,7 @@ impl Announcements {
 
     /// A task has been cancelled.
     pub(super) fn cancelled(&self, id: &TaskId) {
-        // Where the queue is full, the heartbeat tells.
+        // If the queue is full, the heartbeat finds the cancel.
         let _ = self.cancels.try_send(id.clone());
     }
 }
@@ -88,14 +88,14 @@ pub(super) fn announce(pool: PgPool, names: &Names) -> (Announcements, impl Futu
                 () = work.notified() => format!("{WORK} {}", names.node),
             };
             let sent = sqlx::query("SELECT pg_notify($1, $2)").bind(&names.channel).bind(notice);
-            // What cannot be told is found out.
+            // What cannot be announced is found by polling.
             let _ = timeout(TRY_MOST, sent.execute(&pool)).await;
         }
     };
     (announcements, sending)
 }
 
-/// Receives what other processes announce, for ever.
+/// Receives the announcements of other processes, for ever.
 pub(super) async fn listen(pool: PgPool, names: Names, signals: Arc<Signals>) {
     loop {
         // The pauses grow within one outage.
@@ -104,7 +104,7 @@ pub(super) async fn listen(pool: PgPool, names: Names, signals: Arc<Signals>) {
     }
 }
 
-/// Hears over one connection, until it breaks.
+/// Listens on one connection until it breaks.
 async fn hear(pool: &PgPool, names: &Names, signals: &Signals) -> Result<(), sqlx::Error> {
     let mut listener = PgListener::connect_with(pool).await?;
     listener.eager_reconnect(false);

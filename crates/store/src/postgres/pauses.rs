@@ -3,8 +3,9 @@
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// Pause before what broke is tried again; doubled up to the longest.
+/// Pause before the first repetition. It is doubled for each later one, up to [`PAUSE_MOST`].
 const PAUSE_FIRST: Duration = Duration::from_millis(5);
+/// Longest pause between two tries.
 const PAUSE_MOST: Duration = Duration::from_millis(250);
 
 /// Pauses that grow, until a deadline.
@@ -18,7 +19,7 @@ impl Pauses {
         Self { next: PAUSE_FIRST, deadline }
     }
 
-    /// Waits a little longer than the last time; `false`, at once, where the deadline comes first.
+    /// Waits twice as long as the last time. Returns `false` at once if the deadline is earlier.
     pub(super) async fn pause(&mut self) -> bool {
         let end = Instant::now() + self.next;
         if end >= self.deadline {

@@ -1,12 +1,12 @@
 //! Transactions on PostgreSQL that end in a known way.
 //!
-//! Each transaction leaves a marker and learns its own number and the database's time when it begins. What broke
-//! before the commit was sent changed nothing and is tried again. Where the connection breaks while the commit
-//! is under way, the database is asked whether it happened: the number says when the transaction is over
-//! (`pg_xact_status`), and the marker whether it was kept. The number alone would not do: after a crash, numbers
-//! that were given out and left no trace are given out again, to transactions that may well be committed. Then the
-//! work counts, or is tried again. So nothing is done twice, whatever the work is. Only if the database does not
-//! come back in time is the outcome not known, and the error says so.
+//! Each transaction leaves a marker. When it begins, it reads its own number and the database's time. A transaction
+//! that breaks before its commit is sent has changed nothing and is tried again. If the connection breaks during the
+//! commit, the store asks the database: the number shows when the transaction is over (`pg_xact_status`), and the
+//! marker shows whether it was committed. The number alone would mislead: after a crash, PostgreSQL gives numbers that
+//! left no trace to other transactions, which may be committed. A transaction that was committed counts; any other is
+//! tried again. So nothing is done twice, whatever the work is. The outcome is not known only if the database does not
+//! come back in time, and the error says so.
 
 use super::Postgres;
 use super::pauses::Pauses;
@@ -22,8 +22,8 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-/// Begins, leaves a marker, and says marker, number and the time in microseconds, in one exchange. Every hundredth
-/// transaction removes what is older than an hour: no fate is asked for so late.
+/// Begins, leaves a marker, and returns marker, number and the time in microseconds, in one exchange. Every hundredth
+/// transaction removes markers that are older than an hour, because nobody asks for them so late.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
     DELETE FROM commit_markers WHERE pg_current_xact_id()::text LIKE '%00'
         AND at < floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint - 3600000000;
@@ -34,17 +34,17 @@ const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;
 /// What names a transaction.
 #[derive(Debug, Clone)]
 struct Marker {
-    /// Its number: says whether it is over.
+    /// Its number, which shows whether it is over.
     number: String,
-    /// Its row: says whether it was kept.
+    /// Its row, which shows whether it was committed.
     token: String,
 }
 
 /// How one try ended.
 enum Try<T> {
-    /// The transaction is over: kept, or undone by its own error.
+    /// The transaction is over: committed, or undone by its own error.
     Over(Result<T>),
-    /// Nothing is kept, through no fault of the work.
+    /// The transaction was undone, and the work was not the cause.
     Undone(sqlx::Error),
     /// The commit was sent and its answer did not come.
     Unknown { marker: Marker, value: T, error: sqlx::Error },
@@ -96,7 +96,7 @@ impl Postgres {
     {
         let postgres = self.clone();
         let transaction = async move {
-            // Both ends of the channel live here, so that the work is wanted.
+            // Both ends of the channel are kept here, so that the work does not look abandoned.
             let (reply, _answer) = oneshot::channel();
             if postgres.transact(caller_now, &work, &reply).await.is_ok() {
                 committed();
@@ -218,7 +218,7 @@ impl Postgres {
             match self.status(marker).await {
                 Ok(Status { kept: true, .. }) => return Fate::Kept,
                 Ok(Status { over: true, kept: false }) => return Fate::Undone,
-                // Its process has not noticed yet that we have gone, or the database is away.
+                // Its process has not noticed yet that the connection broke, or the database is unreachable.
                 Ok(Status { over: false, .. }) | Err(_) => {}
             }
             if !pauses.pause().await {
@@ -228,7 +228,8 @@ impl Postgres {
     }
 
     async fn status(&self, marker: &Marker) -> std::result::Result<Status, sqlx::Error> {
-        // In this order: what is over when the first is asked has its marker when the second is, or never.
+        // In this order: a transaction that is over at the first question has its marker at the second, or never gets
+        // one.
         const OVER: &str = "SELECT coalesce(pg_xact_status($1::text::xid8) <> 'in progress', true)";
         const KEPT: &str = "SELECT EXISTS (SELECT 1 FROM commit_markers WHERE token = $1)";
         let mut connection = self.pool.acquire().await?;
@@ -248,13 +249,13 @@ impl Postgres {
 
 /// What is known of a transaction.
 struct Status {
-    /// It goes on no more.
+    /// It is over.
     over: bool,
     /// Its marker is there.
     kept: bool,
 }
 
-/// What the work's own error means: undone for another's sake, or for good.
+/// What the error of the work means: undone in favour of another transaction, or for good.
 fn undone_or_over<T>(mut error: Error) -> Try<T> {
     match error.source.take().map(|source| source.downcast::<sqlx::Error>()) {
         Some(Ok(cause)) if is_broken(&cause) || is_undone(&cause) => return Try::Undone(*cause),

@@ -4,8 +4,8 @@
 //! `BEGIN IMMEDIATE` transaction, commits once and only then answers all of them. So every answer
 //! is durable, a failed piece undoes itself alone, and many small writes share one sync.
 //!
-//! Accepted work runs to its end even when its caller has gone; work whose caller has gone before
-//! it began is skipped.
+//! Work that has begun runs to its end even if its caller has gone. Work whose caller has gone before it begins is
+//! skipped.
 
 use crate::failure::failed;
 use crate::session::Work;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-/// Writes that may wait; more callers than this wait for a place.
+/// Writes in the queue. Further callers wait for a place.
 const QUEUE_MAX: usize = 1_024;
 /// Writes of one transaction.
 const BATCH_MAX: usize = 64;
@@ -93,7 +93,7 @@ pub(crate) struct WeakWriter {
 }
 
 impl Writer {
-    /// Starts the task that owns `connection`; it also ends, its queue done, when told by `closing`.
+    /// Starts the task that owns `connection`. When `closing` says so, the task finishes its queue and ends.
     pub(crate) fn start(connection: SqliteConnection, closing: Arc<Notify>) -> (Self, JoinHandle<()>) {
         let (queue, waiting) = mpsc::channel(QUEUE_MAX);
         (Self { queue }, tokio::spawn(own(connection, waiting, closing)))
@@ -129,7 +129,7 @@ impl Writer {
 }
 
 impl WeakWriter {
-    /// Queues `work` unless the store is closed or the queue is full; nobody waits for it.
+    /// Queues `work` unless the store is closed or the queue is full. Nobody waits for the outcome.
     pub(crate) fn write_unattended<F, C>(&self, work: F, committed: C)
     where
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, ()> + Send + 'static,
@@ -186,7 +186,7 @@ async fn own(
                 0 => break,
                 _ => transact(&mut connection, &mut jobs).await,
             },
-            // What has queued by now is still done.
+            // What is in the queue now is still done.
             () = closing.notified() => waiting.close(),
         }
     }
@@ -225,7 +225,7 @@ async fn transact(connection: &mut SqliteConnection, jobs: &mut Vec<Box<dyn Job>
         any_kept |= keep;
         answers.push(answer);
         if !alone {
-            // A statement that failed may have ended the whole transaction; then these fail too.
+            // A failed statement may have ended the whole transaction. Then these statements fail, too.
             let undo = if keep { Ok(()) } else { execute(connection, "ROLLBACK TO job").await };
             failure = match undo {
                 Ok(()) => execute(connection, "RELEASE job").await.err(),
@@ -241,7 +241,7 @@ async fn transact(connection: &mut SqliteConnection, jobs: &mut Vec<Box<dyn Job>
         }
     }
     if failure.is_some() || !any_kept {
-        // Fails only where the engine has rolled back by itself.
+        // Fails only if the database has rolled back by itself.
         let _ = execute(connection, "ROLLBACK").await;
     }
     let failure = failure.map(|error| error.to_string());

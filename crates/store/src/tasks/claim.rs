@@ -16,19 +16,19 @@ use muster_reports::task::{Claim, Lease, Progress, TaskState};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-/// A lease that ends more leases from now than this was given when the clock was ahead.
+/// A lease that ends later than this many leases from now was given when the clock was ahead.
 const LEASES_AHEAD_MAX: u32 = 20;
 
-/// What waits for a time that the clock has been set back from: tasks that were accepted or launched later than now,
-/// and leases that end later than any that is given now ($2). They are due now, and those that were accepted later are in
-/// line as of now.
+/// Tasks that wait for a time from before the clock was set back: those that were accepted or launched later than now,
+/// and those whose leases end later than any lease that is given now ($2). They are due now. Those that were accepted
+/// later are in line as if they were accepted now.
 pub(super) const SET_BACK: &str =
     "UPDATE tasks SET due = $1, place = CASE WHEN created > $1 AND place > $1 THEN $1 ELSE place END
      WHERE state IN ('pending', 'running') AND due > $1
      AND ((state = 'pending' AND (created > $1 OR launched > $1)) OR (state = 'running' AND due > $2))";
 
-/// The first in line of the tasks that are due; over PostgreSQL, of those that nobody else is claiming now. Over SQLite the
-/// sign keeps the index of `due` out of it: all that are due would be sorted.
+/// The first in line of the tasks that are due. PostgreSQL skips those that somebody else is claiming now. In SQLite,
+/// the sign prevents the use of the index on `due`, with which all due tasks would be sorted.
 pub(super) const DUE: Sql = Sql {
     sqlite: "SELECT * FROM tasks WHERE state IN ('pending', 'running') AND +due <= $1 ORDER BY place, seq LIMIT 1",
     postgres:
@@ -51,8 +51,8 @@ pub(super) enum ClaimStep {
     More,
 }
 
-/// A claim on its way to the worker. If the worker has gone when it arrives, the task is released,
-/// so that it need not wait for the lease to run out.
+/// A claim on its way to the worker. If the worker has gone, the task is released at once and need not wait for the end
+/// of the lease.
 pub(super) struct Delivery {
     claim: Option<Box<Claim>>,
     release: Option<Release>,
@@ -65,7 +65,7 @@ struct Release {
 }
 
 impl Delivery {
-    /// The claim is durable: from here on it is released unless taken.
+    /// The claim is durable. From here on it is released unless the worker takes it.
     pub(super) fn committed(
         &mut self,
         unattended: Unattended,
@@ -96,8 +96,8 @@ impl Drop for Delivery {
     }
 }
 
-/// Claims the first in line of the tasks that are due, or fails it if it cannot run any more. One that fails is the
-/// transaction's only one: its event holds its tenant's chain, and who holds one waits for nothing.
+/// Claims the first in line of the tasks that are due, or fails it if it cannot run any more. A transaction fails only
+/// one task, because its event holds the tenant's chain, and a transaction that holds a chain waits for nothing else.
 pub(super) async fn step(
     mut session: Session<'_>,
     worker: WorkerId,

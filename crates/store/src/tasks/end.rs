@@ -16,8 +16,11 @@ use muster_reports::ports::Cancelled;
 use muster_reports::task::{AttemptEnd, Lease, TaskResult, TaskState};
 use std::sync::{Arc, LazyLock};
 
+/// Most files of a result.
 const FILES_MAX: usize = 100;
+/// Longest list of these files, in bytes of its JSON.
 const FILES_TEXT_MAX: usize = 256 * 1_024;
+/// Longest cover, in bytes.
 const COVER_MAX: usize = 16 * 1_024 * 1_024;
 /// Holds any list of messages that `messages::add` lets through.
 const MESSAGES_TEXT_MAX: usize = 64 * 1_024 * 1_024;
@@ -87,7 +90,7 @@ async fn terminate(
     Ok(Cancelled::Now)
 }
 
-/// Ends an attempt whose lease still holds; otherwise changes nothing and says `false`.
+/// Ends an attempt whose lease is valid. Otherwise changes nothing and returns `false`.
 pub(super) async fn end_attempt(
     mut session: Session<'_>,
     ending: Arc<(Lease, AttemptEnd)>,
@@ -108,7 +111,7 @@ pub(super) async fn end_attempt(
             fail(session, row, [message.clone(), exhausted], now).await?
         }
         AttemptEnd::Retry { message, not_before } => {
-            // Why an attempt failed is history once another succeeds: it must not make a result `Warned`.
+            // When another attempt succeeds, the reason of the failed one must not make the result `Warned`.
             let text = format!("attempt {} of {attempts_max}: {}", row.task.attempts, message.text);
             let message = Message { severity: Severity::Info, key: message.key.clone(), text };
             wait(session, row, Some(message), moment.kept(*not_before), 0).await?;
@@ -123,7 +126,7 @@ pub(super) async fn end_attempt(
     Ok(true)
 }
 
-/// Gives a task back whose claim nobody took, if its lease still holds.
+/// Gives back a task whose claim nobody took, if its lease is valid.
 pub(super) async fn release(mut session: Session<'_>, lease: &Lease, moment: Moment) -> Result<()> {
     let session = &mut session;
     let Some(row) = held(session, lease, moment).await? else { return Ok(()) };
@@ -131,8 +134,7 @@ pub(super) async fn release(mut session: Session<'_>, lease: &Lease, moment: Mom
     wait(session, row, None, moment.now, 1).await
 }
 
-/// Fails a live task whose deadline has passed. What ends a task gives the event to be recorded at the end of the
-/// transaction.
+/// Fails a live task whose deadline has passed. Returns the event, which is recorded at the end of the transaction.
 pub(super) async fn fail_overdue(
     session: &mut Session<'_>,
     row: TaskRow,
@@ -223,7 +225,7 @@ async fn publish(
     Ok(row.task.ending())
 }
 
-/// Puts a running task back to wait, and takes back `uncounted` attempts.
+/// Lets a running task wait again, and does not count `uncounted` of its attempts.
 async fn wait(
     session: &mut Session<'_>,
     mut row: TaskRow,
@@ -247,7 +249,7 @@ async fn wait(
     changed_one("put a task back", done)
 }
 
-/// The running task of a lease that still holds: its epoch is the newest and its deadline is to come.
+/// The running task of a valid lease: its epoch is the newest and its deadline has not passed.
 async fn held(session: &mut Session<'_>, lease: &Lease, moment: Moment) -> Result<Option<TaskRow>> {
     const WHAT: &str = "read a leased task";
     let epoch = rows::signed("the epoch of a lease", lease.epoch)?;

@@ -14,15 +14,20 @@ use muster_reports::ports::Started;
 use muster_reports::task::{NewTask, place_in_line};
 use std::sync::Arc;
 
+/// Longest id of a task, and of its tenant, key, definition and snapshot, in bytes.
 const ID_MAX: usize = 256;
+/// Longest name of a task, and of its report and parent, in bytes.
 const NAME_MAX: usize = 1_024;
+/// Longest description of a task, in bytes.
 const DESCRIPTION_MAX: usize = 4_096;
+/// Longest arguments, in bytes of their JSON.
 const ARGUMENTS_MAX: usize = 256 * 1_024;
+/// Longest caller of a start, in bytes of its JSON.
 const CALLER_MAX: usize = 65_536;
 /// Holds any list of messages that `messages::add` lets through.
 const MESSAGES_MAX: usize = 64 * 1_024 * 1_024;
 
-/// Times that a start looks again after another start has intervened.
+/// How often a start looks again after another start has intervened.
 const LOOKS_MAX: u32 = 100;
 
 /// Inserts a task unless an equal one is live or too many are.
@@ -44,7 +49,7 @@ pub(super) const LIVE: &str = "SELECT count(*) AS live FROM
 pub(super) const OF_CLIENT: &str = "SELECT count(*) AS ahead FROM
     (SELECT 1 FROM tasks WHERE tenant = $1 AND client = $2 AND state IN ('pending', 'running') LIMIT $3) AS ahead";
 
-/// How long the last run of a definition took that ended with a result.
+/// How long the last run of a definition with a result took.
 pub(super) const LAST_RUN: &str = "SELECT completed - launched AS took FROM tasks
     WHERE tenant = $1 AND definition = $2 AND state IN ('succeeded', 'warned') ORDER BY seq DESC LIMIT 1";
 
@@ -115,7 +120,7 @@ pub(super) async fn start(
     Ok(started)
 }
 
-/// Inserts the task, or returns the live one; a live one that is past its deadline fails first, whose event is added
+/// Inserts the task, or returns the live one. A live task that is past its deadline fails first, and its event is added
 /// to `overdue_events`.
 async fn accept(
     session: &mut Session<'_>,
@@ -190,7 +195,7 @@ async fn accept(
                 "{live_max} reports are waiting or running: expected fewer before another starts"
             )));
         }
-        // A node that does not take turns has intervened.
+        // A node that does not wait for its turn has intervened.
     }
     Err(Error::unavailable(
         "equal reports start and end all the time: expected a pause before another starts",
@@ -205,7 +210,7 @@ async fn ahead(session: &mut Session<'_>, new: &NewTask, most: u32) -> Read<u32>
     Ok(u32::try_from(ahead).unwrap_or(most))
 }
 
-/// How long the last run of the same definition took that ended with a result.
+/// How long the last run of the same definition with a result took.
 async fn last_run(session: &mut Session<'_>, new: &NewTask) -> Read<Option<TimeDelta>> {
     let found = session.first(LAST_RUN, values![new.tenant.as_str(), new.definition.as_str()]).await?;
     Ok(found.map(|row| row.integer("took")).transpose()?.map(TimeDelta::microseconds))

@@ -151,7 +151,7 @@ async fn over_postgres_a_change_that_waited_is_later_than_what_it_waited_for() {
 /// A start does not wait for an end that another node has not committed: the task is live until then. The next start
 /// is later than the end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn over_postgres_a_start_beside_an_end_finds_the_task_live() {
+async fn over_postgres_a_start_during_an_end_finds_the_task_live() {
     let Some(server) = PostgresServer::shared() else { return };
     let url = server.fresh_url();
     let schema = PostgresServer::schema_of(&url).to_owned();
@@ -164,8 +164,8 @@ async fn over_postgres_a_start_beside_an_end_finds_the_task_live() {
     run(&mut other, &format!("BEGIN; UPDATE tasks SET state = 'terminated', completed = {ended}")).await;
     let again = || store.start(build::same_as(1, build::new_task(2, now)));
     // If it waited, the store would refuse it after `busy_wait`.
-    let beside = again().await.unwrap();
-    assert!(matches!(&beside, Started::Live(task) if task.id == first.id), "{beside:?}");
+    let during = again().await.unwrap();
+    assert!(matches!(&during, Started::Live(task) if task.id == first.id), "{during:?}");
     run(&mut other, "COMMIT").await;
     let Started::New(second) = again().await.unwrap() else { panic!("the first has ended") };
     assert!(second.created.timestamp_micros() >= ended);

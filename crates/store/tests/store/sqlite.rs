@@ -162,7 +162,7 @@ async fn opening_names_the_place_that_is_wrong() {
     let error = open(&missing).await.unwrap_err();
     assert!(error.message.contains("nowhere/muster.db"), "{}", error.message);
     let text = dir.path().join("text.db");
-    std::fs::write(&text, "this is no database, only some text that is long enough ".repeat(20)).unwrap();
+    std::fs::write(&text, "this is not a database, only some text that is long enough ".repeat(20)).unwrap();
     let error = open(&text).await.unwrap_err();
     assert!(error.message.contains("text.db"), "{}", error.message);
 }

@@ -143,7 +143,7 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
     let mut head = AuditHead::empty();
     for chained in all {
         let caller = serde_json::to_string(&chained.event.caller).expect("a caller has a JSON form");
-        let record = AuditRecord::behind(&head, &chained.event, caller);
+        let record = AuditRecord::after(&head, &chained.event, caller);
         assert_eq!((record.sequence, &record.hash), (chained.sequence, &chained.hash));
         head = AuditHead { sequence: record.sequence, hash: record.hash };
     }

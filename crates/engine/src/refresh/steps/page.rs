@@ -95,5 +95,5 @@ fn is_one_of(name: &str, family: &str) -> bool {
 
 #[test]
 fn the_page_of_steps_is_what_is_declared() {
-    crate::generated_docs::check("docs/refresh-steps.md", &page());
+    muster_testkit::generated_docs::check("docs/refresh-steps.md", &page());
 }

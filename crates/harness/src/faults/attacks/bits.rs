@@ -98,7 +98,7 @@ pub fn before_refreshes(installation: &Installation, seed: u64) -> Result<()> {
         }
     }
     match (again, told) {
-        (0, _) | (_, 0) => Err(Failure::new(format!("{again} refreshes went on, {told} told the way out"))),
+        (0, _) | (_, 0) => Err(Failure::new(format!("{again} refreshes continued, {told} said what to do"))),
         _ => Ok(()),
     }
 }

@@ -121,7 +121,7 @@ pub fn idle_connections(installation: &Installation) -> Result<()> {
         let outcome = api.ended(&id, PATIENCE)?;
         if !outcome.has_file() {
             return Err(Failure::new(format!(
-                "{} ended with {} beside {IDLE} connections",
+                "{} ended with {} while {IDLE} connections were idle",
                 report.kind, outcome.status
             )));
         }

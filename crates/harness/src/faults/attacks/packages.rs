@@ -34,7 +34,7 @@ def pack(name, members, modes={}):
 def changed(path, content):
     return [(name, content if name == top + path else old) for name, old in members]
 
-pack("anew", members)
+pack("repacked", members)
 keep("trailing", whole + b"more")
 keep("comment", whole[:-2] + struct.pack("<H", 4) + b"more")
 pack("folder", members + [(top + "hidden/", b"content")], {top + "hidden/": 0o040755})
@@ -115,7 +115,7 @@ pub fn made_up(installation: &Installation) -> Result<()> {
         let arguments = ["verify", &*file.to_string_lossy(), "--key", &*pem.to_string_lossy()];
         said(installation, &["prlimit", SECONDS], &arguments)
     };
-    for name in ["sound", "anew"] {
+    for name in ["sound", "repacked"] {
         let (status, text) = verify(name)?;
         if status != Some(0) {
             return Err(Failure::new(format!("package {name} ended verify with {status:?}: {text}")));

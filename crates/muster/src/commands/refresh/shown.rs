@@ -1,4 +1,4 @@
-//! What a refresh tells people, and programs.
+//! What `muster refresh` prints for people and for programs.
 
 use crate::failure::Result;
 use crate::output::{Output, count, json, number, print, table, text};
@@ -90,7 +90,7 @@ fn described(summary: &RefreshSummary<'_>, verbose: bool) -> String {
     text
 }
 
-/// What there is now, and how it changed, for people.
+/// The totals and how they changed, for people.
 fn counted(summary: &RefreshSummary<'_>) -> String {
     let columns = [text("in all"), number("now"), number("before"), number("change")];
     let rows = summary.totals.iter().map(|total| {
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn totals_stand_beside_those_of_before_with_their_change() {
+    fn totals_are_shown_with_those_of_before_and_their_change() {
         let total = |counted, now, before| Total { counted, now, before };
         let totals = vec![
             total("linked accounts", 1_200, Some(1_250)),

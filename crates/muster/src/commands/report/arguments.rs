@@ -1,7 +1,7 @@
-//! `--argument NAME=VALUE`: texts of a command line as the values that a report's definition asks for.
+//! `--argument NAME=VALUE`: texts of a command line as the values that a report's definition expects.
 //!
-//! The definition says what a text means, never the text itself: `query=5` and `query="John Doe"` are texts as they
-//! stand, quotes and all.
+//! The definition decides what a text means, never the text itself: `query=5` and `query="John Doe"` are texts,
+//! including the quotes.
 
 use crate::failure::{Failure, Result};
 use muster_client::wire::{ArgumentDescription, ReportDescription};
@@ -10,8 +10,8 @@ use serde_json::{Map, Value};
 
 /// The arguments of the report `kind`.
 ///
-/// # Errors
-/// Where the report or an argument does not exist, one is given twice, or a value cannot be what it must be.
+/// # Errors When the report or an argument does not exist, an argument is given twice, or a value has another type than
+/// expected.
 pub fn typed(reports: &[ReportDescription], kind: &str, given: &[String]) -> Result<Map<String, Value>> {
     let report = reports.iter().find(|report| report.id == kind).ok_or_else(|| {
         let near = hint(kind, reports.iter().map(|report| report.id.as_str()));
@@ -40,7 +40,7 @@ pub fn typed(reports: &[ReportDescription], kind: &str, given: &[String]) -> Res
     Ok(arguments)
 }
 
-/// `None` where the text cannot be such a value.
+/// `None` if the text cannot be a value of the argument's type.
 fn value_of(argument: &ArgumentDescription, text: &str) -> Option<Value> {
     let list = || serde_json::from_str::<Value>(text).ok().filter(Value::is_array);
     match argument.kind.as_str() {

@@ -1,10 +1,12 @@
-//! `muster report compare`: two runs of one report, by the service, or two CSV files of it, here.
+//! `muster report compare`: compares two runs of one report, which the service does, or two of its CSV files, which
+//! this command does.
 
 use super::{show_place, target};
-use crate::api::{Api, partial};
+use crate::api::Api;
 use crate::cli::CompareArgs;
 use crate::failure::{Context, Failure, Result};
 use crate::output::{Output, count, json, number, print, table};
+use crate::part_file::PartFile;
 use muster_client::ComparisonFile;
 use muster_render::FormulaGuard;
 use muster_render::compare::{Compared, compare};
@@ -14,7 +16,7 @@ use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
-/// Compares, and writes what differs where `args` ask for it. A file that is not whole is not left behind.
+/// Compares, and writes the differences if `args` name a file. An incomplete file is removed.
 pub async fn run(args: &CompareArgs, output: Output) -> Result {
     match (task(&args.old), task(&args.new)) {
         (Some(old), Some(new)) => return of_runs(args, old, new, output).await,
@@ -73,18 +75,10 @@ async fn of_runs(args: &CompareArgs, old: &str, new: &str, output: Output) -> Re
 }
 
 fn to_file(args: &CompareArgs, path: &Path) -> Result<ComparisonCounts> {
-    let unwritable = || format!("{} cannot be written", path.display());
-    let partial = partial(path);
-    let file = File::create(&partial).context(unwritable)?;
-    let written = compare_to(args, file).and_then(|counts| {
-        std::fs::rename(&partial, path).context(unwritable)?;
-        Ok(counts)
-    });
-    if written.is_err() {
-        // What cannot be removed is not under the asked name.
-        let _ = std::fs::remove_file(&partial);
-    }
-    written
+    let (part, file) = PartFile::create(path)?;
+    let counts = compare_to(args, file)?;
+    part.finish(path)?;
+    Ok(counts)
 }
 
 fn compare_to(args: &CompareArgs, sink: impl Write) -> Result<ComparisonCounts> {

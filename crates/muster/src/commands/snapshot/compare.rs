@@ -1,13 +1,12 @@
-//! `muster snapshot compare`: what differs between two snapshots, as counts and as a file of rows.
+//! `muster snapshot compare`: the differences between two snapshots, as counts and as a file of rows.
 
-use crate::api::partial;
 use crate::data_dir::DataDir;
-use crate::failure::{Context, Result};
+use crate::failure::Result;
 use crate::output::{Output, count, json, number, print, table, text};
+use crate::part_file::PartFile;
 use muster_engine::Engine;
 use muster_reports::{FileFormat, SnapshotManifest};
 use muster_runs::{CountedDifference, compare_snapshots};
-use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
 use std::sync::Arc;
@@ -37,26 +36,17 @@ pub async fn run(data: &DataDir, old: &str, new: &str, to: Option<&Path>, output
     print(&table(&columns, cells))
 }
 
-/// A file that is not whole is not left behind.
+/// Writes the differences to `path`.
 async fn to_file(
     path: &Path,
     engine: &Arc<Engine>,
     old: &SnapshotManifest,
     new: &SnapshotManifest,
 ) -> Result<Vec<CountedDifference>> {
-    let unwritable = || format!("{} cannot be written", path.display());
-    let partial = partial(path);
-    let file = BufWriter::new(File::create(&partial).context(unwritable)?);
+    let (part, file) = PartFile::create(path)?;
     let is_ndjson = path.extension().is_some_and(|extension| extension == "ndjson");
     let format = if is_ndjson { FileFormat::Ndjson } else { FileFormat::Csv };
-    let counted = compare_snapshots(engine, old, new, Some((format, Box::new(file)))).await;
-    let renamed = counted.map_err(Into::into).and_then(|counted| {
-        std::fs::rename(&partial, path).context(unwritable)?;
-        Ok(counted)
-    });
-    if renamed.is_err() {
-        // What cannot be removed is not under the asked name.
-        let _ = std::fs::remove_file(&partial);
-    }
-    renamed
+    let counted = compare_snapshots(engine, old, new, Some((format, Box::new(BufWriter::new(file))))).await?;
+    part.finish(path)?;
+    Ok(counted)
 }

@@ -13,7 +13,7 @@ use muster_runs::CheckedSource;
 use muster_sources::{SourceCheck, SourceDefinition};
 use std::path::Path;
 
-/// Does it. What a refresh would not take as it is is a failure.
+/// Checks the source. The command fails if a refresh would not accept the source as it is.
 pub async fn run(file: &Path, rejected_max: usize, settings: &Settings, output: Output) -> Result {
     let (definition, base_dir) = definition(file)?;
     let environment = |name: &str| std::env::var(name).ok();
@@ -32,7 +32,7 @@ pub async fn run(file: &Path, rejected_max: usize, settings: &Settings, output: 
     Ok(checked.verdict(SystemClock.now())?)
 }
 
-/// What the last snapshot has of a source, where there is one that has it.
+/// What the last snapshot has of a source, if it has the source.
 async fn last_run(settings: &Settings, id: &str) -> Result<Option<SourceRun>> {
     let Some(data) = DataDir::open_if_there(settings).await? else { return Ok(None) };
     let newest = data.store.newest(&data.tenant).await?;

@@ -1,22 +1,22 @@
-//! `muster source link` and `muster source links`: links from accounts to identities that people make, from a file and
-//! to one.
+//! `muster source link` and `muster source links`: read manual links from a file, and write them to one.
 
-use crate::api::partial;
 use crate::data_dir::DataDir;
 use crate::failure::{Context, Failure, Result};
 use crate::output::{Output, count, json, number, print, table};
+use crate::part_file::PartFile;
 use muster_reports::audit::AuditOperation;
 use muster_reports::ports::{Registry, SnapshotCatalogue};
 use muster_runs::{read_links, written_links};
+use std::io::Write;
 use std::path::Path;
 
-/// Imports the links of `file`; refused rows keep no other row out.
+/// Imports the links of `file`. Refused rows do not prevent the others.
 pub async fn import(file: &Path, data: &DataDir, output: Output) -> Result {
     let bytes = std::fs::read(file).context(|| format!("{} cannot be read", file.display()))?;
     let sources = data.store.sources(&data.tenant).await?;
     let mut links = read_links(&bytes, &sources)
         .map_err(|reason| Failure::new(format!("{}: {reason}", file.display())))?;
-    // Before the first snapshot nobody knows who is there.
+    // Before the first snapshot, no identities are known.
     if let Some(newest) = data.store.newest(&data.tenant).await? {
         links.refuse_by(&data.engine()?, newest).await?;
     }
@@ -49,8 +49,7 @@ pub async fn export(to: &Path, data: &DataDir) -> Result {
     if to.as_os_str() == "-" {
         return print(text.trim_end());
     }
-    let unwritable = || format!("{} cannot be written", to.display());
-    let partial = partial(to);
-    std::fs::write(&partial, text).context(unwritable)?;
-    std::fs::rename(&partial, to).context(unwritable)
+    let (part, mut file) = PartFile::create(to)?;
+    file.write_all(text.as_bytes()).context(|| format!("{} cannot be written", to.display()))?;
+    part.finish(to)
 }

@@ -18,7 +18,7 @@ use muster_sources::{
 use serde::Serialize;
 use std::path::Path;
 
-/// Mirrors what `args` say.
+/// Mirrors the tenant that `args` name.
 pub async fn run(args: &MirrorArgs, settings: &Settings, output: Output) -> Result {
     let data = DataDir::open_or_make(settings).await?;
     let before = data.store.sources(&data.tenant).await?;
@@ -44,7 +44,7 @@ pub async fn run(args: &MirrorArgs, settings: &Settings, output: Output) -> Resu
     Mirrored::of(mirror, sources, args.dry_run).print(output)
 }
 
-/// How the tenant is reached. Files are named by their whole paths, for a refresh may run anywhere.
+/// How the tenant is reached. Files have absolute paths, because a refresh may run in any folder.
 fn reached(args: &MirrorArgs) -> Result<TenantSettings> {
     let whole = |path: &Path| -> Result<String> {
         let whole = path.canonicalize().context(|| format!("{} cannot be found", path.display()))?;
@@ -62,7 +62,7 @@ fn reached(args: &MirrorArgs) -> Result<TenantSettings> {
     })
 }
 
-/// What mirroring came to.
+/// The result of mirroring.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Mirrored {

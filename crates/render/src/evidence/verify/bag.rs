@@ -1,6 +1,6 @@
 //! Checks of a package, member by member.
 //!
-//! Its time is in proportion to what is in the package, and its memory is bounded, whoever made it.
+//! The time of a check is proportional to the size of the package, and its memory is bounded, whoever made the package.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{Read, Seek};
@@ -23,16 +23,16 @@ use crate::evidence::{
 };
 use crate::path::check_name;
 
-/// Longest text that is taken into memory but for the audit events: covers, manifests.
+/// Longest text that is held in memory, such as a cover or a manifest. Audit events have a limit of their own.
 const TEXT_BYTES_MAX: u64 = 16 << 20;
 /// Longest text of audit events.
 const EVENTS_BYTES_MAX: u64 = 256 << 20;
-/// Faults that are told; one more says that there are others.
+/// Most faults that are listed. One more says that there are others.
 const FAULTS_MAX: usize = 1_000;
 
 /// Checks a package, as far as it is one.
 pub(super) fn check(mut bag: impl Read + Seek, key: &PublicKey, findings: &mut Vec<Finding>) {
-    // What is not laid out as a package is not unpacked.
+    // An archive with another layout than a package is not unpacked.
     if let Err(fault) = layout::check(&mut bag) {
         findings.push(Finding::fails(format!(
             "the package is not a zip archive of members and nothing else: {fault}"
@@ -96,7 +96,7 @@ struct Bag<'a, R> {
     findings: &'a mut Vec<Finding>,
     /// The faults among them.
     said: HashSet<String>,
-    /// How many faults there were, told or not.
+    /// How many faults there were, listed or not.
     faults: usize,
 }
 
@@ -128,7 +128,7 @@ impl<R: Read + Seek> Bag<'_, R> {
         self.check_audit_events(task);
     }
 
-    /// Says it once, however often it comes up.
+    /// Lists the fault, but only once.
     fn fails(&mut self, text: impl Into<String>) {
         let text = text.into();
         self.faults += 1;
@@ -146,7 +146,7 @@ impl<R: Read + Seek> Bag<'_, R> {
         self.findings.push(Finding::holds(text));
     }
 
-    /// A member's content; `None`, with a finding, where it is not there, too long, or cannot be unpacked.
+    /// A member's content. `None`, with a finding, if it is missing, too long, or cannot be unpacked.
     fn read(&mut self, path: &str, bytes_max: u64) -> Option<Vec<u8>> {
         let Some(index) = self.members.get(path) else {
             self.fails(format!("{path}: it is not there"));
@@ -307,7 +307,7 @@ impl<R: Read + Seek> Bag<'_, R> {
         let read = TimeStampResponse::read(&response)
             .and_then(|response| response.check(&Sha256::digest(stamped).into(), None).map(|()| response));
         match read {
-            // Anybody can sign a time: what it is worth depends on who did.
+            // Anybody can sign a time. Its value depends on the signer.
             Ok(response) => self.findings.push(Finding::unchecked(format!(
                 "{TIME_STAMP}: it says that {TAG_MANIFEST} was there at {}; whether an authority signed that is for \
                  openssl ts -verify, with the authority's certificate",
@@ -317,7 +317,7 @@ impl<R: Read + Seek> Bag<'_, R> {
         }
     }
 
-    /// Whether a time stamp was due. Packages of old do not say.
+    /// Whether a time stamp was due. Packages of earlier versions do not say.
     fn check_absent_time_stamp(&mut self) {
         let info = self.read_text(INFO, TEXT_BYTES_MAX).unwrap_or_default();
         let told = info.lines().find_map(|line| line.strip_prefix(TimeStampDue::LABEL)).map(str::trim);

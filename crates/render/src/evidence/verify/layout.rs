@@ -1,12 +1,12 @@
-//! The archive byte by byte: that it holds its members and nothing else.
+//! Checks byte by byte that the archive contains its members and nothing else.
 //!
-//! Readers of zip archives forgive much, and each forgives something else; what one passes over another unpacks. So
-//! before a member is unpacked, this walks the archive from its first byte to its last.
+//! Readers of zip archives tolerate faults, and each tolerates other ones: what one reader ignores, another unpacks. So
+//! this reads the archive from its first byte to its last before a member is unpacked.
 //!
 //! Invariants:
 //! - every byte belongs to a member's header, its content, what may follow the content, or the directory at the end;
-//! - no two members share a byte, so what can be unpacked is in proportion to the archive;
-//! - the time it takes is in proportion to the archive, whatever is in it.
+//! - no two members share a byte, so the unpacked size is proportional to that of the archive;
+//! - the time is proportional to the size of the archive, whatever is in it.
 
 use std::collections::BTreeSet;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
@@ -44,8 +44,7 @@ type Checked<T> = Result<T, String>;
 
 /// Checks an archive.
 ///
-/// # Errors
-/// The first thing that a package's archive may not have.
+/// # Errors The first fault.
 pub(super) fn check(archive: &mut (impl Read + Seek)) -> Checked<()> {
     let directory = find_directory(archive)?;
     let mut members = read_directory(archive, &directory)?;
@@ -204,7 +203,7 @@ impl DirectoryMember {
         format!("{}: {text}", self.name.escape_ascii())
     }
 
-    /// Takes what the extra field of the directory says in place of the sizes.
+    /// Reads the sizes from the extra field of the directory.
     fn extra(&mut self, mut extra: Fields) -> Checked<()> {
         while let Some((kind, mut content)) = extra.record(&self.name)? {
             if kind == EXTRA[0] {
@@ -221,7 +220,7 @@ impl DirectoryMember {
         Ok(())
     }
 
-    /// Passes over the member in the archive. Returns where the member ends.
+    /// Skips the member in the archive. Returns where it ends.
     fn walk(&self, archive: &mut (impl Read + Seek)) -> Checked<u64> {
         let mut local = fields(archive, self.header, LOCAL_SIZE)?;
         if local.four() != LOCAL {
@@ -245,7 +244,7 @@ impl DirectoryMember {
         if descriptor { self.descriptor(archive, end) } else { Ok(end) }
     }
 
-    /// Passes over the sizes that follow the content: of 32 or 64 bits, with a signature or without.
+    /// Skips the sizes that follow the content: 32 or 64 bits, with or without a signature.
     fn descriptor(&self, archive: &mut (impl Read + Seek), at: u64) -> Checked<u64> {
         archive.seek(SeekFrom::Start(at)).map_err(unread)?;
         let mut found = Vec::new();
@@ -267,7 +266,7 @@ impl DirectoryMember {
     }
 }
 
-/// Numbers one after another, lowest byte first. What is not there reads as 0 and makes it `short`.
+/// Numbers one after another, lowest byte first. Missing bytes are read as 0 and set `short`.
 struct Fields {
     bytes: Vec<u8>,
     at: usize,

@@ -93,7 +93,7 @@ fn stored(members: &[(&str, &[u8], u32)]) -> Vec<u8> {
 }
 
 #[test]
-fn a_package_packed_anew_holds_and_its_folders_are_empty() {
+fn a_repacked_package_holds_and_its_folders_are_empty() {
     let members = unpack(&sample());
     let mut all: Vec<(&str, &[u8], u32)> = vec![("evidence-1/data/", b"", 0o040_755)];
     all.extend(members.iter().map(|(name, content)| (name.as_str(), &content[..], 0o100_644)));

@@ -274,7 +274,7 @@ fn fault_text(fault: Fault, place: &str, encoding: &str) -> String {
     match fault.kind {
         FaultKind::Malformed => format!("{place} is not valid {encoding}"),
         FaultKind::TextAfterQuote => {
-            format!("{place} has text behind its closing quote: expected the delimiter or the line's end")
+            format!("{place} has text after its closing quote: expected the delimiter or the line's end")
         }
         FaultKind::UnclosedQuote => {
             format!("{place} begins with a quote that is not closed before the end of the file")

@@ -1,7 +1,7 @@
 //! Characters to records: quotes, line ends, line numbers and bounds.
 //!
 //! The rules are RFC 4180's, with what real files need: a line ends with LF, CR LF or CR alone; a line without
-//! any character is no record; a quote inside an unquoted field is itself. Text behind a closing quote is a
+//! any character is not a record; a quote inside an unquoted field is itself. Text after a closing quote is a
 //! fault, because every way to read it is a guess.
 //!
 //! Input comes in pieces of any size; a record may lie in many of them.

@@ -223,7 +223,7 @@ impl State {
                 continue;
             }
             let action = serde_json::from_slice(&line)
-                .map_err(|_| Fault::Content(format!("line {at} is no action of a Delta log")))?;
+                .map_err(|_| Fault::Content(format!("line {at} is not an action of a Delta log")))?;
             self.take(action).map_err(Fault::Content)?;
         }
         Ok(())
@@ -276,8 +276,7 @@ impl State {
         let mut files = VecDeque::with_capacity(self.files.len());
         for add in self.files.into_values() {
             if add.deletion_vector.is_some() {
-                let reason =
-                    "the table marks deleted rows beside its files (deletion vectors), which is not read";
+                let reason = "the table marks deleted rows outside its data files (deletion vectors), which is not read";
                 return Err(reason.to_owned());
             }
             let rows = add.rows();

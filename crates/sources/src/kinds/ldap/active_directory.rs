@@ -44,7 +44,7 @@ pub(super) fn is_time(description: &str) -> bool {
     TIMES.contains(&description.to_ascii_lowercase().as_str())
 }
 
-/// A FILETIME in RFC 3339, to the second; 0 and the greatest value are [`NEVER`]. `None` for what is no such time.
+/// A FILETIME in RFC 3339, to the second; 0 and the greatest value are [`NEVER`]. `None` for anything else.
 pub(super) fn time_text(value: &str) -> Option<String> {
     let ticks: i64 = value.trim().parse().ok()?;
     if ticks == 0 || ticks == i64::MAX {

@@ -6,8 +6,8 @@
 //!
 //! Active Directory numbers every change; numbers are its controller's own, so the cursor has the controller's
 //! invocation id with them. Other directories note times of their own clocks; those are compared with some seconds to
-//! spare. What an account is a member of stands in groups and not in the account: when any group came, went or
-//! changed, everything is read. So it is when the definition has changed, and after some reads in any case.
+//! spare. The groups list their members, and the account does not: when any group was added, removed or
+//! changed, everything is read. The same happens when the definition has changed, and after some reads in any case.
 
 use std::collections::BTreeMap;
 
@@ -162,8 +162,8 @@ async fn entry(ldap: &mut Ldap, search: &Search, dn: &str, attributes: &[&str]) 
     page(ldap, &search, Vec::new()).await.entries.into_iter().next()
 }
 
-/// A text that is another one when a group came, went or changed, whatever the order in which they are given; and the
-/// last change's time, where a second change within that second would leave the text as it is.
+/// A text that changes when a group is added, removed or changed, whatever the order in which the groups are given; and
+/// the time of the last change, if a second change within that second would leave the text as it is.
 async fn fingerprint(
     ldap: &mut Ldap,
     search: &Search,

@@ -9,7 +9,7 @@ use super::search::{Next, Page, Search, page};
 use super::settings::{DN, GroupSettings};
 use super::values;
 
-/// Parts of one attribute's values that are asked for at most.
+/// Most parts in which the values of one attribute are requested.
 const PARTS_MAX: usize = 100_000;
 
 /// The groups that name the account, as `settings.value` tells them, and the referrals met.

@@ -241,9 +241,9 @@ impl SourceSettings for LdapSettings {
         }
         let has_password = self.password_file.is_some() || self.password_env.is_some();
         match &self.bind_dn {
-            None if has_password => return fault("bind_dn", "expected beside a password"),
+            None if has_password => return fault("bind_dn", "expected with a password"),
             Some(_) if !has_password => {
-                return fault("bind_dn", "expected `password_file` or `password_env` beside it");
+                return fault("bind_dn", "expected `password_file` or `password_env` with it");
             }
             Some(_) if !self.is_secured() && !self.allow_plaintext => {
                 let reason = "expected ldaps or `starttls`: the password would be sent in plain text";
@@ -287,7 +287,7 @@ impl SourceSettings for LdapSettings {
         }
         if self.changes.is_some() && self.directory == Directory::Generic && self.wants(MEMBER_OF) {
             let reason =
-                "expected no `memberOf` beside it: a directory does not note its change; use `[ldap.groups]`";
+                "expected no `memberOf` with it: a directory does not note its change; use `[ldap.groups]`";
             return fault("changes", reason);
         }
         self.account.fault()

@@ -225,7 +225,7 @@ impl Read<'_> {
         query
     }
 
-    /// A total that changes means users that came or went between two pages, and with them places.
+    /// If the total changes, users were added or removed between two pages, and the places of others have moved.
     fn check_total(&mut self, total: Option<u64>, feed: &mut Feed) -> Result<(), Stop> {
         if self.total_is == TotalIs::OfThePage {
             if self.total.take().is_some() {
@@ -278,7 +278,7 @@ impl Read<'_> {
             (false, Some(index)) => drop(fields.remove(index)),
             (true, None) if has_version => {
                 let wanted = "expected \"text\" or W/\"text\"";
-                feed.sink.warn(format!("{} of some users is no entity tag: {wanted}", values::VERSION));
+                feed.sink.warn(format!("{} of some users is not an entity tag: {wanted}", values::VERSION));
             }
             (true, Some(_) | None) | (false, None) => {}
         }

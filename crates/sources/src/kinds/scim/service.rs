@@ -18,8 +18,9 @@ use crate::tls;
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// Times that a request is made before the read gives up.
 const ATTEMPTS: u32 = 6;
-/// Longest wait that a service may ask for between two of them, and the first where it asks for none.
+/// Longest wait that a service may ask for between two attempts.
 const WAIT_MAX: Duration = Duration::from_secs(300);
+/// First wait between two attempts, if the service asks for none.
 const WAIT_FIRST: Duration = Duration::from_secs(1);
 
 /// Characters of the service's own words that an error shows.

@@ -12,7 +12,7 @@ const TAG_BYTES_MAX: usize = 512;
 pub(super) struct EntityTag<'a>(&'a str);
 
 impl<'a> EntityTag<'a> {
-    /// `"text"`, or `W/"text"` for a weak one; anything else, such as a bare number, is no tag.
+    /// `"text"`, or `W/"text"` for a weak one; anything else, such as a bare number, is not a tag.
     pub(super) fn parse(text: &'a str) -> Option<Self> {
         let quoted = text.strip_prefix("W/").unwrap_or(text);
         let opaque = quoted.strip_prefix('"')?.strip_suffix('"')?;

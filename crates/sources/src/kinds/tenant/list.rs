@@ -1,7 +1,7 @@
 //! The pages of a list, in order, each element once, with proof that none is missing.
 //!
-//! By offset, a page begins with the last element of the page before: if another one is there, elements came or
-//! went meanwhile and the places of all have moved. Search-backed lists refuse places beyond 10,000; there the list
+//! By offset, a page begins with the last element of the page before: if another one is there, elements were added or
+//! removed meanwhile and the places of all have moved. Search-backed lists refuse places beyond 10,000; there the list
 //! goes on after the last id. The end of a list is a page that brings nothing new, never a total alone, for a total
 //! may itself be cut off at 10,000.
 
@@ -92,7 +92,7 @@ impl Pages {
             }
         };
         let Value::Array(mut elements) = answer.body else {
-            return Err("the answer is no list".to_owned());
+            return Err("the answer is not a list".to_owned());
         };
         if !self.begun {
             self.begun = true;

@@ -8,7 +8,7 @@
 //!
 //! Invariants:
 //! - lists are read in a fixed order, page by page; by offset each page begins with the last element of the page
-//!   before, so that elements which came or went between two pages are noticed and not repeated or skipped;
+//!   before, so that elements which are added or removed between two pages are noticed and not repeated or skipped;
 //! - a read is complete only when as many elements came as the tenant reported before, and it reports the same after;
 //! - redirects are not followed, and no error holds the client secret or the token, not even when the tenant says it;
 //! - every answer, every wait and every read has a bound.

@@ -110,7 +110,7 @@ impl Making {
         Self { objects, known, unlisted: BTreeSet::new(), disguised: BTreeSet::new() }
     }
 
-    /// The record of an element; `None` when it is no object.
+    /// The record of an element; `None` when it is not an object.
     pub(super) fn record(&mut self, element: Value) -> Option<Record> {
         let Value::Object(object) = element else { return None };
         let (record, left_out) = match self.objects {

@@ -14,14 +14,14 @@ use crate::secret::{self, Environment, Secret};
 use crate::source_kind::SourceSettings;
 use crate::tls;
 
-/// Longest answer that is read, in bytes; pages that are longer are asked for in smaller parts.
+/// Longest answer that is read, in bytes. Longer pages are requested in smaller parts.
 const ANSWER_BYTES_MAX: usize = 32 << 20;
 /// Times that a request is made before the read gives up.
 const ATTEMPTS: u32 = 8;
 /// Tokens in a row that may be refused before the read gives up. One that lives for seconds may have expired when the
 /// request arrives, and a tenant's nodes may learn of a new one late.
 const TOKENS: u32 = 4;
-/// The wait before the second of them, where the tenant does not say how long; it doubles each time.
+/// First wait between two attempts, if the tenant asks for none. It doubles each time.
 const WAIT_FIRST: Duration = Duration::from_millis(250);
 /// Longest wait that the tenant may ask for.
 const WAIT_MAX: Duration = Duration::from_secs(300);

@@ -37,7 +37,7 @@ pub(super) async fn find(service: &mut Service, root: &str, wanted: &str) -> Res
     let request = Request { path: format!("{root}/sources"), query, body: None };
     let answer = service.ask(&request).await.map_err(failed)?;
     let Value::Array(found) = answer.body else {
-        return Err("the tenant's answer is no list of sources".to_owned());
+        return Err("the tenant's answer is not a list of sources".to_owned());
     };
     let text = |source: &Value, name: &str| source.get(name).and_then(Value::as_str).map(str::to_owned);
     let mut ids: Vec<String> = found
@@ -74,7 +74,7 @@ pub(super) async fn account_schema(
 /// The answer is not a list.
 pub(super) fn of_accounts(schemas: &Value) -> Result<Option<AccountSchema>, String> {
     let Value::Array(schemas) = schemas else {
-        return Err("the tenant's answer is no list of schemas".to_owned());
+        return Err("the tenant's answer is not a list of schemas".to_owned());
     };
     Ok(schemas.iter().find(|schema| schema.get("name").and_then(Value::as_str) == Some("account")).map(read))
 }

@@ -55,7 +55,7 @@ pub struct Asked {
 impl Asked {
     fn count(&self, name: &str, default: usize) -> Result<usize, String> {
         let Some(text) = self.query.get(name) else { return Ok(default) };
-        text.parse().map_err(|_| format!("{name} is no number"))
+        text.parse().map_err(|_| format!("{name} is not a number"))
     }
 }
 

@@ -293,7 +293,7 @@ async fn states(
     let query = vec![("limit", STATES_MAX.to_string())];
     let answer = service.ask(&Request { path, query, body: None }).await;
     let answer = answer.map_err(|refusal: Refusal| failed(refusal.reason()))?;
-    let Value::Array(states) = answer.body else { return Err(failed("the answer is no list".to_owned())) };
+    let Value::Array(states) = answer.body else { return Err(failed("the answer is not a list".to_owned())) };
     if states.len() >= STATES_MAX {
         return Err(failed(format!("there are {STATES_MAX} of them or more")));
     }
@@ -313,7 +313,7 @@ async fn transform(service: &mut Service, root: &str, name: &str) -> Result<Valu
     let query = vec![("filters", format!("name eq {}", quoted(name))), ("limit", "250".to_owned())];
     let request = Request { path: format!("{root}/transforms"), query, body: None };
     let answer = service.ask(&request).await.map_err(|refusal: Refusal| failed(refusal.reason()))?;
-    let Value::Array(found) = answer.body else { return Err(failed("the answer is no list".to_owned())) };
+    let Value::Array(found) = answer.body else { return Err(failed("the answer is not a list".to_owned())) };
     let is_wanted = |found: &Value| found.get("name").and_then(Value::as_str) == Some(name);
     Ok(found.into_iter().find(is_wanted).unwrap_or_default())
 }

@@ -11,7 +11,7 @@ use super::super::source::AccountSchema;
 use super::tenant_source::TenantSource;
 use crate::definition::{AttributeMapping, MappingSource, Template, Transform};
 
-/// Levels that a mapping may have, references followed.
+/// Levels that a mapping may have, including the transforms that it refers to.
 pub(super) const MAPPING_DEPTH_MAX: usize = 16;
 
 /// What a mapping is made of.
@@ -52,7 +52,7 @@ impl Context<'_> {
     /// The chain that a mapping is.
     ///
     /// # Errors
-    /// What in it cannot be said here.
+    /// What in it is not supported.
     pub(super) fn chain(&self, definition: &Value) -> Result<Chain, String> {
         self.at(definition, None, MAPPING_DEPTH_MAX)
     }
@@ -97,7 +97,7 @@ impl Context<'_> {
                 self.at(referred, input, depth).map_err(|reason| format!("transform {name:?}: {reason}"))
             }
             "" => Err("it has no definition".to_owned()),
-            other => Err(format!("a transform of type {other:?} cannot be said here")),
+            other => Err(format!("a transform of type {other:?} is not supported")),
         }
     }
 
@@ -154,7 +154,7 @@ impl Context<'_> {
                     text += &format!("{{{name}}}");
                 }
                 Chain { .. } => {
-                    return Err("\"concat\" of what is transformed cannot be said here".to_owned());
+                    return Err("\"concat\" of transformed values is not supported".to_owned());
                 }
             }
         }
@@ -190,7 +190,7 @@ fn nothing_else(kind: &str, attributes: &Map<String, Value>, known: &[&str]) -> 
     let other = attributes.iter().find(|(key, value)| {
         !value.is_null() && !known.contains(&key.as_str()) && !harmless.contains(&key.as_str())
     });
-    other.map_or(Ok(()), |(key, _)| Err(format!("{kind:?} with {key:?} cannot be said here")))
+    other.map_or(Ok(()), |(key, _)| Err(format!("{kind:?} with {key:?} is not supported")))
 }
 
 fn plain(kind: &str, attributes: &Map<String, Value>, key: &str) -> Result<String, String> {
@@ -200,7 +200,7 @@ fn plain(kind: &str, attributes: &Map<String, Value>, key: &str) -> Result<Strin
 
 fn without_variable(kind: &str, text: &str) -> Result<String, String> {
     if text.contains('$') {
-        Err(format!("{kind:?} with a variable cannot be said here"))
+        Err(format!("{kind:?} with a variable is not supported"))
     } else {
         Ok(text.to_owned())
     }
@@ -210,7 +210,7 @@ fn without_variable(kind: &str, text: &str) -> Result<String, String> {
 fn literal(kind: &str, attributes: &Map<String, Value>, key: &str) -> Result<String, String> {
     let text = attributes.get(key).and_then(Value::as_str).unwrap_or_default();
     if text.is_empty() || text.contains(|c: char| r"\.[]{}()*+?^$|".contains(c)) {
-        return Err(format!("{kind:?} by a regular expression cannot be said here"));
+        return Err(format!("{kind:?} by a regular expression is not supported"));
     }
     Ok(text.to_owned())
 }
@@ -224,7 +224,7 @@ fn split(attributes: &Map<String, Value>) -> Result<Transform, String> {
     });
     let index = index.ok_or("\"split\" has no index")?;
     if attributes.get("throws").is_none_or(|throws| *throws != true && *throws != "true") {
-        return Err("\"split\" that gives nothing where there are fewer parts cannot be said here".to_owned());
+        return Err("\"split\" that gives nothing where there are fewer parts is not supported".to_owned());
     }
     Ok(Transform::Split { separator, index })
 }
@@ -233,7 +233,7 @@ fn replace(attributes: &Map<String, Value>) -> Result<Transform, String> {
     let pattern = literal("replace", attributes, "regex")?;
     let with = plain("replace", attributes, "replacement")?;
     if with.contains('\\') {
-        return Err("\"replace\" by an escaped text cannot be said here".to_owned());
+        return Err("\"replace\" by an escaped text is not supported".to_owned());
     }
     Ok(Transform::Replace { pattern, with })
 }
@@ -242,7 +242,7 @@ fn lookup(attributes: &Map<String, Value>) -> Result<Transform, String> {
     let entries = attributes.get("table").and_then(Value::as_object).ok_or("\"lookup\" has no table")?;
     let mut table = BTreeMap::new();
     for (key, value) in entries {
-        let value = value.as_str().ok_or("\"lookup\" of what is no text cannot be said here")?;
+        let value = value.as_str().ok_or("\"lookup\" with a value that is not text is not supported")?;
         table.insert(key.clone(), without_variable("lookup", value)?);
     }
     let default = table.remove("default");
@@ -330,7 +330,7 @@ mod tests {
         let deep = (0..20).fold(account("login"), |input, _| of("trim", json!({"input": input})));
         let cases = [
             (json!(null), "it has no definition"),
-            (of("rule", json!({"name": "Secret"})), "a transform of type \"rule\" cannot be said here"),
+            (of("rule", json!({"name": "Secret"})), "a transform of type \"rule\" is not supported"),
             (account("mail"), "the account schema has no attribute \"mail\""),
             (
                 json!({"type": "accountAttribute", "attributes": {"attributeName": "login", "sourceName": "AD"}}),
@@ -338,35 +338,38 @@ mod tests {
             ),
             (
                 json!({"type": "accountAttribute", "attributes": {"attributeName": "login", "accountFilter": "x"}}),
-                "\"accountAttribute\" with \"accountFilter\" cannot be said here",
+                "\"accountAttribute\" with \"accountFilter\" is not supported",
             ),
             (json!({"type": "lower", "attributes": {}}), "\"lower\" has no input"),
             (
                 json!({"type": "static", "attributes": {"value": "$a"}}),
-                "\"static\" with a variable cannot be said here",
+                "\"static\" with a variable is not supported",
             ),
             (
                 of("split", json!({"delimiter": "\\s", "index": 0, "throws": true})),
-                "\"split\" by a regular expression cannot be said here",
+                "\"split\" by a regular expression is not supported",
             ),
             (
                 of("split", json!({"delimiter": ",", "index": 0})),
-                "\"split\" that gives nothing where there are fewer parts cannot be said here",
+                "\"split\" that gives nothing where there are fewer parts is not supported",
             ),
             (of("split", json!({"delimiter": ",", "index": -1, "throws": true})), "\"split\" has no index"),
             (
                 of("replace", json!({"regex": "[a-z]", "replacement": ""})),
-                "\"replace\" by a regular expression cannot be said here",
+                "\"replace\" by a regular expression is not supported",
             ),
-            (of("lookup", json!({"table": {"A": 1}})), "\"lookup\" of what is no text cannot be said here"),
+            (
+                of("lookup", json!({"table": {"A": 1}})),
+                "\"lookup\" with a value that is not text is not supported",
+            ),
             (of("reference", json!({"id": "Gone"})), "the tenant has no transform \"Gone\""),
             (
                 json!({"type": "concat", "attributes": {"values": [of("trim", json!({}))]}}),
-                "\"concat\" of what is transformed cannot be said here",
+                "\"concat\" of transformed values is not supported",
             ),
             (
                 json!({"type": "concat", "attributes": {"values": [account("odd{")]}}),
-                "\"concat\" of what is transformed cannot be said here",
+                "\"concat\" of transformed values is not supported",
             ),
             (deep, "it has more than 16 levels"),
         ];

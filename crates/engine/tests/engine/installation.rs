@@ -39,7 +39,7 @@ pub fn block_on<T>(work: impl Future<Output = T>) -> T {
         .block_on(work)
 }
 
-pub struct House {
+pub struct Installation {
     pub dir: Arc<TempDir>,
     pub engine: Arc<Engine>,
     pub clock: Arc<StillClock>,
@@ -111,7 +111,7 @@ fn opened(dir: &Path, threads: usize, memory: usize) -> Arc<Engine> {
     Arc::new(Engine::open(settings).unwrap())
 }
 
-impl House {
+impl Installation {
     pub fn new() -> Self {
         Self::with(2, MEMORY)
     }
@@ -143,7 +143,7 @@ impl House {
     }
 
     /// The same installation with an engine that has no open tables.
-    pub fn opened_anew(&self) -> Self {
+    pub fn reopened(&self) -> Self {
         Self {
             dir: Arc::clone(&self.dir),
             engine: opened(self.dir.path(), self.threads, self.memory),
@@ -348,6 +348,6 @@ pub fn shared_data() -> Option<PathBuf> {
     if data.join("hris/people.csv").exists() {
         return Some(data);
     }
-    println!("SKIPPED: the shared data is not beside this checkout");
+    println!("SKIPPED: the shared data was not found");
     None
 }

@@ -1,6 +1,7 @@
-//! Several records of one person in any order, which of them decides, and searches for what a state means.
+//! Several records of one person: the same one decides in any order, the profile says which one, and a search finds the
+//! status that its state means.
 
-use crate::house::House;
+use crate::installation::Installation;
 
 const HR: &str = r#"
 name = "HR"
@@ -36,20 +37,24 @@ identity_attribute = "employeeNumber"
 account_attribute = "emp"
 "#;
 
-fn hr(house: &mut House, definition: &str, rows: &[&str]) {
-    house.source(definition, "hr.csv", &format!("rec,uid,emp,state,start,boss\n{}\n", rows.join("\n")));
+fn hr(installation: &mut Installation, definition: &str, rows: &[&str]) {
+    installation.source(
+        definition,
+        "hr.csv",
+        &format!("rec,uid,emp,state,start,boss\n{}\n", rows.join("\n")),
+    );
 }
 
 /// `uid state status manager`, one for each identity.
-fn people(house: &House) -> Vec<String> {
-    let found = house.report("IDENTITIES", &[]);
+fn people(installation: &Installation) -> Vec<String> {
+    let found = installation.report("IDENTITIES", &[]);
     let columns = ["name", "lifecycleState", "status", "managerName"].map(|name| found.column(name));
     (0..found.rows.len()).map(|at| columns.each_ref().map(|column| column[at]).join(" ")).collect()
 }
 
 /// `native code attribute value`, one for each error.
-fn errors(house: &House) -> Vec<String> {
-    let found = house.errors("HR");
+fn errors(installation: &Installation) -> Vec<String> {
+    let found = installation.errors("HR");
     let columns = ["nativeIdentity", "errorCode", "attribute", "value"].map(|name| found.column(name));
     (0..found.rows.len()).map(|at| columns.each_ref().map(|column| column[at]).join(" ")).collect()
 }
@@ -62,9 +67,9 @@ const KIM: [&str; 4] = [
 ];
 
 #[test]
-fn of_several_records_of_one_person_the_current_one_decides_in_whatever_order_they_come() {
+fn the_current_record_of_a_person_decides_in_any_order() {
     let expected = ["boss1 active ACTIVE ", "boss2 active ACTIVE ", "kim active ACTIVE boss2"];
-    let mut at_once = House::new();
+    let mut at_once = Installation::new();
     hr(&mut at_once, HR, &KIM);
     at_once.refresh();
     assert_eq!(people(&at_once), expected);
@@ -74,24 +79,24 @@ fn of_several_records_of_one_person_the_current_one_decides_in_whatever_order_th
         message,
         "the person has 2 records, whose states differ: R-100 (terminated), R-200 (active); R-200 decides"
     );
-    let id = |house: &House| {
-        let found = house.report("IDENTITIES", &[]);
+    let id = |installation: &Installation| {
+        let found = installation.report("IDENTITIES", &[]);
         let at = found.column("name").iter().position(|name| *name == "kim").unwrap();
         found.column("id")[at].to_owned()
     };
     // The rows in another order; the old record first; a third record later.
-    let mut turned = House::new();
+    let mut turned = Installation::new();
     hr(&mut turned, HR, &[KIM[3], KIM[1], KIM[0], KIM[2]]);
     turned.refresh();
     assert_eq!((people(&turned), id(&turned)), (people(&at_once), id(&at_once)));
-    let mut later = House::new();
+    let mut later = Installation::new();
     hr(&mut later, HR, &[KIM[0], KIM[2], KIM[3]]);
     later.refresh();
     assert_eq!(people(&later)[2], "kim terminated TERMINATED boss1");
     hr(&mut later, HR, &KIM);
     later.refresh();
     assert_eq!((people(&later), id(&later)), (people(&at_once), id(&at_once)));
-    let mut newest = House::new();
+    let mut newest = Installation::new();
     hr(&mut newest, HR, &KIM[1..]);
     newest.refresh();
     hr(&mut newest, HR, &KIM);
@@ -102,7 +107,7 @@ fn of_several_records_of_one_person_the_current_one_decides_in_whatever_order_th
 }
 
 #[test]
-fn what_is_preferred_is_the_profiles_word() {
+fn the_profile_says_which_record_is_preferred() {
     let rows = [
         "R-1,kim,500,A,2015-01-01,",
         "R-2,kim,500,A,2024-03-01,",
@@ -117,11 +122,11 @@ fn what_is_preferred_is_the_profiles_word() {
         ("prefer = { states = [\"terminated\"], newest = \"start\" }", "R-4"),
         ("prefer = { states = [\"active\"] }", "R-1"),
     ] {
-        let mut house = House::new();
-        hr(&mut house, &HR.replace("priority = 10", &format!("priority = 10\n{prefer}")), &rows);
-        house.refresh();
-        assert_eq!(people(&house).len(), 1, "{prefer}");
-        let found = errors(&house);
+        let mut installation = Installation::new();
+        hr(&mut installation, &HR.replace("priority = 10", &format!("priority = 10\n{prefer}")), &rows);
+        installation.refresh();
+        assert_eq!(people(&installation).len(), 1, "{prefer}");
+        let found = errors(&installation);
         assert!(
             found.len() == 1 && found[0].starts_with(&format!("{decides} MULTIPLE_RECORDS")),
             "{prefer}: {found:?}"
@@ -132,11 +137,11 @@ fn what_is_preferred_is_the_profiles_word() {
 #[test]
 fn a_status_can_be_searched_for() {
     let rows = ["1,ada,1,A,,", "2,bob,2,T,,gone", "3,cid,3,L,,", "4,dee,4,X,,", "5,eve,5,,,"];
-    let mut house = House::new();
-    hr(&mut house, HR, &rows);
-    house.refresh();
+    let mut installation = Installation::new();
+    hr(&mut installation, HR, &rows);
+    installation.refresh();
     let names = |query: &str| {
-        let found = house.search(query, |request| {
+        let found = installation.search(query, |request| {
             request.columns = vec!["name".into()];
             request.indices = vec!["identities".into()];
             request.sort = vec!["name".into()];

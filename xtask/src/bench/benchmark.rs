@@ -1,4 +1,4 @@
-//! What all rows share: the numbers of the run, the data, the peers, and a folder to work in.
+//! What all rows share: their form, the numbers of the run, the data, the peers, and a folder to work in.
 
 use super::data::Data;
 use super::entry::{Entry, Sample, last_line};
@@ -6,7 +6,7 @@ use super::process::{self, Took};
 use crate::setup;
 use muster_harness::api::{Api, Report};
 use muster_harness::failure::{Context, Failure, Result};
-use muster_harness::installation::Installation as House;
+use muster_harness::installation::Installation;
 use muster_harness::server::Server;
 use muster_harness::workspace::{Workspace, cargo};
 use serde_json::Value;
@@ -30,7 +30,7 @@ pub struct Row {
     /// Whether it is measured only when it is asked for.
     pub is_extra: bool,
     /// Measures it: an entry for each figure of each program.
-    pub measure: fn(&Ground<'_>, &Row) -> Result<Vec<Entry>>,
+    pub measure: fn(&Benchmark<'_>, &Row) -> Result<Vec<Entry>>,
 }
 
 impl Row {
@@ -38,7 +38,7 @@ impl Row {
     pub const fn new(
         name: &'static str,
         what: &'static str,
-        measure: fn(&Ground<'_>, &Self) -> Result<Vec<Entry>>,
+        measure: fn(&Benchmark<'_>, &Self) -> Result<Vec<Entry>>,
     ) -> Self {
         Self { name, what, is_extra: false, measure }
     }
@@ -59,8 +59,8 @@ pub struct Numbers {
     pub pdf_rows: u32,
 }
 
-/// What all rows share.
-pub struct Ground<'a> {
+/// The benchmark that rows are part of.
+pub struct Benchmark<'a> {
     /// The repository.
     pub workspace: &'a Workspace,
     /// The service's binary.
@@ -71,7 +71,7 @@ pub struct Ground<'a> {
     python: OnceCell<std::result::Result<PathBuf, String>>,
 }
 
-impl<'a> Ground<'a> {
+impl<'a> Benchmark<'a> {
     /// Nothing is made or installed before a row needs it.
     pub fn new(workspace: &'a Workspace, binary: PathBuf, numbers: Numbers) -> Self {
         Self { workspace, binary, numbers, data: OnceCell::new(), python: OnceCell::new() }
@@ -136,8 +136,8 @@ impl<'a> Ground<'a> {
     }
 
     /// A small organisation in this folder.
-    pub fn small(&self, folder: &Path) -> Result<House> {
-        House::with_demo_and(&self.binary, &folder.join("small"), SMALL, super::data::settings())
+    pub fn small(&self, folder: &Path) -> Result<Installation> {
+        Installation::with_demo_and(&self.binary, &folder.join("small"), SMALL, super::data::settings())
     }
 
     /// Builds examples of crates with the features that everything is built with; where they are.
