@@ -34,6 +34,9 @@ from pathlib import Path
 
 from sailpoint.configuration import Configuration, ConfigurationParams
 
+sys.dont_write_bytecode = True  # The checks beside this script are in a repository.
+import python_search  # noqa: E402
+
 COLUMNS = json.loads((Path(__file__).parent / "columns.json").read_text())
 SOURCE_ID = os.environ.get("MUSTER_SOURCE_ID", "2c9180897e7742b2017e781782f705b9")
 SOURCE_NAME = os.environ.get("MUSTER_SOURCE_NAME", "Active Directory")
@@ -155,6 +158,7 @@ class Face:
     def __init__(self, name, package, suffix, argument_models):
         self.name = name
         self.suffix = suffix
+        self.search = python_search.of_face(name, package, suffix)
         self.models_module = f"{package}.models"
         self.api_module = f"{package}.api.reports_data_extraction_api"
         self.client_module = f"{package}.api_client"
@@ -572,6 +576,11 @@ def main():
                 check_errors(tally, label, face, user, application)
             with tally.group(f"{label} SEARCH_EXPORT"):
                 check_search(tally, f"{label} SEARCH_EXPORT", user)
+            with tally.group(f"{label} search"):
+                stranger = configuration(access_token="not-a-token")
+                python_search.check(
+                    tally, f"{label} search", face.search, user, user_configuration, application_configuration, stranger, is_error
+                )
             with tally.group(f"{label} names"):
                 check_names(tally, label, user)
             with tally.group(f"{label} examples"):

@@ -256,6 +256,57 @@ async function checkSearch(label, user) {
   );
 }
 
+/** The search operations, compared with an export of the same query. `key` is what the SDK calls the body. */
+async function checkSearchOperations(label, user, api, key, stranger) {
+  const query = "name:* AND NOT name:a*";
+  const body = (more = {}) => ({ indices: ["identities"], query: { query }, ...more });
+  const calls = new Calls(label, api, key);
+  const started = await user.start("SEARCH_EXPORT", { query, indices: ["identities"], columns: "id" });
+  const { rows } = await user.ended(started.data.id);
+
+  const count = await calls.call("searchCount", { [key]: body() });
+  check(`${label} count`, count.status === 204 && count.headers["x-total-count"] === String(rows) && rows > 500, count.status, count.headers);
+  const page = await calls.call("searchPost", { [key]: body({ sort: ["-displayName", "id"] }), limit: 10, count: true });
+  const shown = page.data.map((one) => one.displayName);
+  check(
+    `${label} a page`,
+    page.status === 200 && shown.length === 10 && page.headers["x-total-count"] === String(rows) && shown.every((name, at) => at === 0 || shown[at - 1] >= name),
+    page.status,
+    shown,
+  );
+  const last = page.data[9];
+  const next = await calls.call("searchPost", { [key]: body({ sort: ["-displayName", "id"], searchAfter: [last.displayName, last.id] }), limit: 10 });
+  const twenty = await calls.call("searchPost", { [key]: body({ sort: ["-displayName", "id"] }), limit: 20 });
+  const ids = (found) => found.map((one) => one.id).join();
+  check(`${label} searchAfter`, ids([...page.data, ...next.data]) === ids(twenty.data), next.status, next.data);
+  const counted = await calls.call("searchPost", { [key]: body({ sort: ["accountCount", "id"] }), limit: 10 });
+  const after = [counted.data[9].accountCount, counted.data[9].id];
+  const continued = await calls.call("searchPost", { [key]: body({ sort: ["accountCount", "id"], searchAfter: after }), limit: 10 });
+  check(`${label} searchAfter with a number`, typeof after[0] === "number" && continued.status === 200, after, continued.data);
+
+  const document = await calls.call("searchGet", { index: "identities", id: last.id });
+  check(`${label} the document of an id`, document.status === 200 && document.data.displayName === last.displayName && Array.isArray(document.data.accounts), document.data);
+  const dsl = await calls.call("searchPost", { [key]: body({ queryType: "DSL" }) });
+  check(`${label} DSL is refused`, dsl.status === 400 && isError(dsl.data, "400.1", "queryType"), dsl.status, dsl.data);
+  const refused = await new Calls(label, stranger, key).call("searchCount", { [key]: body() });
+  check(`${label} count with a bad token`, refused.status === 401, refused.status, refused.data);
+
+  if (key !== "search") return; // The paginator knows the first version only.
+  for (const sort of ["id", "-id"]) {
+    const quiet = console.log;
+    console.log = () => {};
+    let found;
+    try {
+      found = await sdk.Paginator.paginateSearchApi(api, body({ sort: [sort] }), 250, 0);
+    } finally {
+      console.log = quiet;
+    }
+    const all = found.data.map((one) => one.id);
+    const inOrder = all.every((id, at) => at === 0 || (sort === "id" ? all[at - 1] < id : all[at - 1] > id));
+    check(`${label} paginator by ${sort}`, all.length === rows && inOrder, all.length, rows);
+  }
+}
+
 async function checkErrors(label, user, application, stranger) {
   for (const [kind, argument] of [
     ["ACCOUNTS", "application"],
@@ -339,10 +390,10 @@ check("token of an application", Boolean(await applicationConfiguration.accessTo
 const strangerConfiguration = configuration("none", "none", "not-a-token");
 
 const faces = [
-  ["v3", (configured) => new sdk.ReportsDataExtractionApi(configured), "reportDetails"],
-  ["v2024", (configured) => new sdk.ReportsDataExtractionV2024Api(configured), "reportDetailsV2024"],
+  ["v3", (configured) => new sdk.ReportsDataExtractionApi(configured), "reportDetails", sdk.SearchApi, "search"],
+  ["v2024", (configured) => new sdk.ReportsDataExtractionV2024Api(configured), "reportDetailsV2024", sdk.SearchV2024Api, "searchV2024"],
 ];
-for (const [version, make, bodyKey] of faces) {
+for (const [version, make, bodyKey, SearchApi, searchKey] of faces) {
   const label = `typescript ${sdkVersion} ${version}`;
   const user = new Calls(label, make(userConfiguration), bodyKey);
   const application = new Calls(label, make(applicationConfiguration), bodyKey);
@@ -351,6 +402,9 @@ for (const [version, make, bodyKey] of faces) {
     await group(`${label} ${kind}`, () => checkKind(`${label} ${kind}`, user, application, kind));
   }
   await group(`${label} SEARCH_EXPORT`, () => checkSearch(`${label} SEARCH_EXPORT`, user));
+  await group(`${label} search`, () =>
+    checkSearchOperations(`${label} search`, user, new SearchApi(userConfiguration), searchKey, new SearchApi(strangerConfiguration)),
+  );
   await group(`${label} errors`, () => checkErrors(label, user, application, stranger));
   await group(`${label} rate limit`, () => checkRateLimit(label, application));
 }

@@ -38,6 +38,10 @@ rights! {
     Download;
     /// The right to cancel.
     Cancel;
+    /// The right to search.
+    Search;
+    /// The right to count what a search finds.
+    CountSearch;
 }
 
 /// A caller with the right `R`.

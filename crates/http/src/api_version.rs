@@ -11,7 +11,7 @@ pub enum ApiVersion {
     V2025,
     /// `/v2026/...`.
     V2026,
-    /// `/reports/v1/...`.
+    /// `/reports/v1/...` and `/search/v1/...`.
     V1,
     /// Routes of our own, `/muster/v1/...`.
     Muster,
@@ -33,10 +33,19 @@ impl ApiVersion {
 
 /// The prefixes under which published clients look for the report operations. The description of an operation has the
 /// rest of its path.
-pub(crate) const PUBLISHED: [(&str, ApiVersion); 5] = [
+pub(crate) const REPORTS: [(&str, ApiVersion); 5] = [
     ("/v3/reports", ApiVersion::V3),
     ("/v2024/reports", ApiVersion::V2024),
     ("/v2025/reports", ApiVersion::V2025),
     ("/v2026/reports", ApiVersion::V2026),
     ("/reports/v1", ApiVersion::V1),
+];
+
+/// As [`REPORTS`], for the search operations.
+pub(crate) const SEARCH: [(&str, ApiVersion); 5] = [
+    ("/v3/search", ApiVersion::V3),
+    ("/v2024/search", ApiVersion::V2024),
+    ("/v2025/search", ApiVersion::V2025),
+    ("/v2026/search", ApiVersion::V2026),
+    ("/search/v1", ApiVersion::V1),
 ];

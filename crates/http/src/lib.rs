@@ -34,6 +34,8 @@ mod reports;
 mod request_log;
 mod route;
 mod router;
+mod search;
+mod search_answers;
 mod settings;
 mod state;
 mod task_json;

@@ -23,7 +23,8 @@ use utoipa::{Modify, OpenApi};
         title = "Muster",
         description = "Reports Data Extraction over identity data that its users hold. The report operations \
             answer under /v3/reports, /v2024/reports, /v2025/reports, /v2026/reports and /reports/v1 alike; a \
-            doubled slash is one, and one at the end is none.",
+            doubled slash is one, and one at the end is none. The search operations answer under /v3/search, \
+            /v2024/search, /v2025/search, /v2026/search and /search/v1 alike.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "http://127.0.0.1:8080", description = "A service with its default settings, on this machine.")),
@@ -31,6 +32,7 @@ use utoipa::{Modify, OpenApi};
     components(schemas(Unauthorized, FileFormatParameter)),
     tags(
         (name = "Reports Data Extraction", description = "The four published operations."),
+        (name = "Search", description = "Three of the published operations."),
         (name = "Muster", description = "Operations of our own."),
         (name = "Authentication", description = "Access tokens."),
     ),
@@ -52,6 +54,7 @@ impl Modify for Security {
             Scopes::from_iter([
                 ("sp:report:read", "Read results and files."),
                 ("sp:report:manage", "Start and cancel reports, and read their results."),
+                ("sp:search:read", "Search documents, and count them."),
                 ("sp:scopes:all", "Everything."),
             ])
         };
@@ -83,7 +86,7 @@ pub(crate) fn security(operation: Operation) -> Vec<SecurityRequirement> {
             data_scope: DataScope::Everything,
             trace: None,
         };
-        let scopes = [Scope::ReportRead, Scope::ReportManage].into_iter();
+        let scopes = [Scope::ReportRead, Scope::ReportManage, Scope::SearchRead].into_iter();
         let enough = scopes.filter(|scope| caller(*scope).authorise(operation).is_ok());
         (scheme, enough.map(Scope::as_str).collect::<Vec<_>>())
     });

@@ -4,7 +4,6 @@
 //! there were since the previous event. Refusals of unknown callers (401) belong to no tenant and are only in the log.
 
 use chrono::{DateTime, Utc};
-use muster_reports::audit::AuditOperation;
 use muster_reports::error::error_chain;
 use muster_reports::ids::ClientId;
 use muster_reports::{Caller, Operation, Reports};
@@ -63,7 +62,7 @@ impl RefusalEvents {
         reason: &str,
     ) {
         let Some(since) = self.count(&caller.client, operation, now) else { return };
-        let mut details = format!("{}: {reason}", AuditOperation::from(operation).name());
+        let mut details = format!("{}: {reason}", operation.name());
         let end = (0..=REASON_MAX).rev().find(|at| details.is_char_boundary(*at)).unwrap_or(0);
         details.truncate(end);
         if since > 0 {

@@ -1,11 +1,11 @@
 //! Every route, a line each.
 
-use crate::api_version::{ApiVersion, PUBLISHED};
+use crate::api_version::{ApiVersion, REPORTS, SEARCH};
 use crate::failure::{Failure, json_bytes};
 use crate::reports::{cancel, compare, cover, custom, definitions, evidence, file, result, run};
 use crate::route::{RouteEntry, Routes, described};
 use crate::state::AppState;
-use crate::{health, middleware, oauth, openapi};
+use crate::{health, middleware, oauth, openapi, search};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
@@ -19,12 +19,17 @@ const OWN: (&str, ApiVersion) = ("", ApiVersion::Muster);
 
 fn routes() -> Routes {
     let mut routes = Routes::default();
-    for published in PUBLISHED {
+    for published in REPORTS {
         routes.needs(published, described!(run::start_report));
         routes.needs(published, described!(result::get_report_result));
         routes.needs(published, described!(file::get_report));
         routes.needs(published, described!(cancel::cancel_report));
         routes.needs(published, described!(cover::get_cover));
+    }
+    for published in SEARCH {
+        routes.needs(published, described!(search::search_documents));
+        routes.needs(published, described!(search::count_documents));
+        routes.needs(published, described!(search::get_document));
     }
     routes.needs(OWN, described!(definitions::list_reports));
     routes.needs(OWN, described!(custom::start_custom_report));

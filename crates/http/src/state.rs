@@ -7,6 +7,7 @@ use crate::credential_check::CredentialCheck;
 use crate::external_issuers::ExternalIssuers;
 use crate::rate_limit::RateLimiter;
 use crate::refusal_events::RefusalEvents;
+use crate::search_answers::AnswerRoom;
 use crate::settings::Settings;
 use crate::verified_files::VerifiedFiles;
 use muster_reports::Reports;
@@ -59,6 +60,7 @@ pub(crate) struct Inner {
     pub(crate) credential_check: CredentialCheck,
     pub(crate) refusals: RefusalEvents,
     pub(crate) verified: VerifiedFiles,
+    pub(crate) search_answers: AnswerRoom,
 }
 
 impl AppState {
@@ -74,6 +76,7 @@ impl AppState {
             credential_check: CredentialCheck::new(clients_max),
             refusals: RefusalEvents::new(clients_max),
             verified: VerifiedFiles::new(),
+            search_answers: AnswerRoom::default(),
             wiring,
         }))
     }

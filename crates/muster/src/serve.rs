@@ -259,6 +259,7 @@ fn state(
         snapshots: data.store.clone(),
         audit: data.store.clone(),
         queries: Arc::new(SearchLanguage::default()),
+        documents: Arc::new(data.searches(engine.clone())),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
         limits,

@@ -10,8 +10,8 @@ use muster_render::pdf::{FontSet, Paper, PdfSettings};
 use muster_render::{CsvOptions, FormulaGuard, Header};
 use muster_reports::{Catalogue, Category};
 use muster_runs::{
-    Authority, Comparisons, Copies, PackageParts, Packages, Refreshes, ReportRuns, ResultWriting, Snapshots,
-    Sweep,
+    Authority, Comparisons, Copies, PackageParts, Packages, Refreshes, ReportRuns, ResultWriting, Searches,
+    Snapshots, Sweep,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -68,6 +68,11 @@ impl DataDir {
             clock: Arc::new(SystemClock),
         };
         Ok(ReportRuns { engine, catalogue, snapshots: self.store.clone(), writing })
+    }
+
+    /// What searches documents for requests.
+    pub fn searches(&self, engine: Arc<Engine>) -> Searches {
+        Searches::new(engine, self.store.clone(), Arc::new(SystemClock))
     }
 
     /// The snapshots.

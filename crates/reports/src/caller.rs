@@ -18,7 +18,7 @@ pub enum CallerKind {
     Application,
 }
 
-/// User levels that may start reports (docs/contract.md, routes and rights).
+/// User levels that may start reports and search (docs/contract.md, routes and rights).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum UserLevel {
@@ -94,11 +94,14 @@ pub enum Scope {
     /// Results and files.
     #[serde(rename = "sp:report:read")]
     ReportRead,
+    /// Searches.
+    #[serde(rename = "sp:search:read")]
+    SearchRead,
 }
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 3] = [Self::All, Self::ReportManage, Self::ReportRead];
+    pub const ALL: [Self; 4] = [Self::All, Self::ReportManage, Self::ReportRead, Self::SearchRead];
 
     /// The published name.
     pub fn as_str(self) -> &'static str {
@@ -106,6 +109,7 @@ impl Scope {
             Self::All => "sp:scopes:all",
             Self::ReportManage => "sp:report:manage",
             Self::ReportRead => "sp:report:read",
+            Self::SearchRead => "sp:search:read",
         }
     }
 }
@@ -237,6 +241,10 @@ pub enum Operation {
     Download,
     /// cancel-report.
     Cancel,
+    /// search, and the document of an id.
+    Search,
+    /// The number of documents that a search finds.
+    CountSearch,
 }
 
 /// What an operation asks of a caller.
@@ -262,15 +270,31 @@ const STARTERS: &[UserLevel] = &[
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 4] = [Self::Start, Self::ReadResult, Self::Download, Self::Cancel];
+    pub const ALL: [Self; 6] =
+        [Self::Start, Self::ReadResult, Self::Download, Self::Cancel, Self::Search, Self::CountSearch];
+
+    /// Its name in the audit trail.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::ReadResult => "read_result",
+            Self::Download => "download",
+            Self::Cancel => "cancel",
+            Self::Search => "search",
+            Self::CountSearch => "count_search",
+        }
+    }
 
     fn rule(self) -> Rule {
         const MANAGE: &[Scope] = &[Scope::All, Scope::ReportManage];
         const READ: &[Scope] = &[Scope::All, Scope::ReportManage, Scope::ReportRead];
+        const SEARCH: &[Scope] = &[Scope::All, Scope::SearchRead];
         match self {
             Self::Start => Rule { scopes: MANAGE, levels: STARTERS, applications: true },
             Self::ReadResult | Self::Download => Rule { scopes: READ, levels: &[], applications: true },
             Self::Cancel => Rule { scopes: MANAGE, levels: &[], applications: false },
+            Self::Search => Rule { scopes: SEARCH, levels: STARTERS, applications: true },
+            Self::CountSearch => Rule { scopes: SEARCH, levels: &[], applications: true },
         }
     }
 }
@@ -287,6 +311,19 @@ impl Caller {
     /// The name tasks carry as `launcher`.
     pub fn launcher(&self) -> &str {
         self.user.as_ref().map_or(self.client.as_str(), |user| &user.name)
+    }
+
+    /// [`Caller::scope`], where it has rows.
+    ///
+    /// # Errors
+    /// `Forbidden` where the caller may see rows of named sources only, and the credential names none.
+    pub fn scope_with_rows(&self) -> Result<DataScope> {
+        match self.scope() {
+            DataScope::Sources(sources) if sources.is_empty() => Err(Error::forbidden(
+                "the caller may see rows of named sources only, and its credential names none",
+            )),
+            scope => Ok(scope),
+        }
     }
 
     /// The rows this caller may see: those of the credential's sources; for a source administrator whose
@@ -419,8 +456,13 @@ mod tests {
         for operation in Operation::ALL {
             for scope in Scope::ALL {
                 let scope_fits = match operation {
-                    Operation::ReadResult | Operation::Download => true,
-                    Operation::Start | Operation::Cancel => scope != Scope::ReportRead,
+                    Operation::ReadResult | Operation::Download => scope != Scope::SearchRead,
+                    Operation::Start | Operation::Cancel => {
+                        matches!(scope, Scope::All | Scope::ReportManage)
+                    }
+                    Operation::Search | Operation::CountSearch => {
+                        matches!(scope, Scope::All | Scope::SearchRead)
+                    }
                 };
                 assert_eq!(
                     caller(scope, None).authorise(operation).is_ok(),
@@ -428,7 +470,8 @@ mod tests {
                     "application {scope:?} {operation:?}"
                 );
                 for level in UserLevel::ALL {
-                    let level_fits = operation != Operation::Start || level != UserLevel::User;
+                    let level_fits = !matches!(operation, Operation::Start | Operation::Search)
+                        || level != UserLevel::User;
                     assert_eq!(
                         caller(scope, Some(&[level])).authorise(operation).is_ok(),
                         scope_fits && level_fits,

@@ -24,6 +24,8 @@ pub mod message;
 pub mod nearest;
 pub mod ports;
 pub mod retention;
+pub mod search;
+mod searching;
 pub mod service;
 pub mod snapshot;
 pub mod task;

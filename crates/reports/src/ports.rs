@@ -3,11 +3,12 @@
 //! Every adapter of a port passes the same contract suite (in `testkit`), the in-memory fake included.
 
 use crate::audit::{AuditEvent, AuditRecord, ChainedEvent};
-use crate::caller::Caller;
+use crate::caller::{Caller, DataScope};
 use crate::error::Result;
 use crate::ids::{ClientId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
 use crate::message::Message;
 use crate::retention::{AsOf, CataloguedSnapshot, Pin, RetentionPolicy};
+use crate::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
 use crate::snapshot::SnapshotManifest;
 use crate::task::{AttemptEnd, Claim, Lease, NewTask, Progress, PublishedFile, Task, TaskResult, TaskState};
 use async_trait::async_trait;
@@ -34,6 +35,45 @@ pub trait QueryLanguage: Send + Sync {
     /// # Errors
     /// `Invalid` with the position and what was expected there; `Unavailable` where too many are being checked.
     async fn check(&self, query: &str) -> Result<()>;
+}
+
+/// Searches documents for requests that wait for the answer.
+///
+/// At most a few searches run at a time. A search ends when its future is dropped.
+#[async_trait]
+pub trait DocumentSearcher: Send + Sync {
+    /// One page of the documents that a search finds in the part of the tenant's data that `scope` shows.
+    ///
+    /// The first page reads the newest snapshot. The following pages read the snapshot of the first one.
+    ///
+    /// # Errors
+    /// `Invalid` for a search that cannot be run, and for a following page whose first page is not known any more;
+    /// `NotFound` before the first snapshot; `Unavailable` where too many searches run.
+    async fn page(
+        &self,
+        caller: &Caller,
+        scope: &DataScope,
+        search: &DocumentSearch,
+        page: &DocumentPage,
+    ) -> Result<FoundPage>;
+
+    /// The number of documents that a search finds in the newest snapshot.
+    ///
+    /// # Errors
+    /// As [`DocumentSearcher::page`].
+    async fn count(&self, caller: &Caller, scope: &DataScope, search: &DocumentSearch) -> Result<u64>;
+
+    /// The document of an index with this id, in the newest snapshot.
+    ///
+    /// # Errors
+    /// As [`DocumentSearcher::page`].
+    async fn document(
+        &self,
+        caller: &Caller,
+        scope: &DataScope,
+        index: &str,
+        id: &str,
+    ) -> Result<Option<FoundDocument>>;
 }
 
 /// Fresh ids.

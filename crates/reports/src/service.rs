@@ -10,13 +10,13 @@ use crate::kind::{FileFormat, ReportKind};
 use crate::message::Message;
 use crate::nearest::hint;
 use crate::ports::{
-    AuditTrail, Cancelled, Clock, Ids, QueryLanguage, ResultOrder, SnapshotCatalogue, TaskStore,
+    AuditTrail, Cancelled, Clock, DocumentSearcher, Ids, QueryLanguage, ResultOrder, SnapshotCatalogue,
+    TaskStore,
 };
 use crate::retention::AsOf;
 use crate::snapshot::SnapshotManifest;
 use crate::task::{NewTask, PublishedFile, Task, TaskState, dedup_key, task_definition_id};
 use chrono::TimeDelta;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Most tasks that a list of results reads.
@@ -58,6 +58,8 @@ pub struct Reports {
     pub audit: Arc<dyn AuditTrail>,
     /// The search language.
     pub queries: Arc<dyn QueryLanguage>,
+    /// Searches that are answered at once.
+    pub documents: Arc<dyn DocumentSearcher>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Ids.
@@ -113,12 +115,7 @@ impl Reports {
         as_of: Option<&AsOf>,
     ) -> Result<Task> {
         caller.authorise(Operation::Start)?;
-        let scope = caller.scope();
-        if scope == DataScope::Sources(BTreeSet::new()) {
-            return Err(Error::forbidden(
-                "the caller may see rows of named sources only, and its credential names none",
-            ));
-        }
+        let scope = caller.scope_with_rows()?;
         let definition = self.definition(report)?;
         let specs = || definition.arguments.iter().chain(COMMON_ARGUMENTS.iter());
         let arguments = Arguments::check(specs(), raw)?;

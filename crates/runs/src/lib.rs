@@ -2,6 +2,7 @@
 //!
 //! - A report is planned, written, counted a second time, and published ([`ReportRuns`]).
 //! - A refresh reads the sources, publishes a snapshot, and lets old ones expire ([`Refreshes`], [`Snapshots`]).
+//! - A search is answered at once, page by page ([`Searches`]).
 //! - A source is checked as a refresh would read it ([`CheckedSource`]), and a folder of reports as the service would run
 //!   them ([`catalogue`]).
 //! - Two runs are compared ([`Comparisons`]), and a run's evidence is packed ([`Packages`]).
@@ -27,6 +28,7 @@ mod readiness;
 mod refresh;
 mod report;
 mod result_files;
+mod search;
 mod snapshot_comparison;
 mod snapshots;
 mod source_check;
@@ -46,6 +48,7 @@ pub use readiness::ServiceReadiness;
 pub use refresh::{RefreshOptions, RefreshReport, RefreshSummary, Refreshes, SourceSummary};
 pub use report::{ReportRuns, ResultWriting};
 pub use result_files::{LeftOver, PendingFile, ResultFiles, Survey};
+pub use search::Searches;
 pub use snapshot_comparison::{CountedDifference, compare_snapshots};
 pub use snapshots::{Expiry, ExpiryExtent, Snapshots, find_snapshot};
 pub use source_check::CheckedSource;

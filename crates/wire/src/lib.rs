@@ -1,4 +1,4 @@
-//! The published JSON of the Reports Data Extraction API, exactly.
+//! The published JSON of the Reports Data Extraction API and of the Search API, exactly.
 //!
 //! These types are the shapes that clients and services exchange, with the published names, and
 //! the schemas of our OpenAPI document. They are here, apart from the server, so that the Rust SDK
@@ -17,6 +17,7 @@ mod definition;
 mod enumeration;
 mod error;
 mod report;
+mod search;
 mod token;
 
 pub use arguments::{
@@ -34,6 +35,7 @@ pub use report::{
     ReportDetails, ReportResults, TaskResultDetails, TaskResultDetailsMessagesInner,
     TaskResultDetailsReturnsInner,
 };
+pub use search::{QueryResultFilter, Search, SearchDocument, SearchQuery};
 pub use token::{OAuthError, OAuthErrorCode, TokenAnswer};
 
 /// Reads a `null` as the field's default: services write one where they have nothing to say.

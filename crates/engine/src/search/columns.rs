@@ -214,17 +214,23 @@ pub(super) fn key_target(fields: &DocumentFields, name: &str) -> Option<Target> 
 pub(super) fn sort_keys(fields: &DocumentFields, names: &[String]) -> Vec<SortKey> {
     let mut keys = Vec::new();
     for name in names {
-        let Some(target) = key_target(fields, name) else { continue };
-        let (ascending, path) = sort_key(name);
-        let (column, rest) = split(path);
-        let expression = if rest.is_empty() && !target.many {
-            ident(column)
-        } else {
-            let usage = if ascending { Use::Least } else { Use::Greatest };
-            let function = CellFunction::new(format!("search_key_{}", keys.len()), rest, &target, usage);
-            ScalarUDF::from(function).call(vec![ident(column)])
-        };
-        keys.push(SortKey { ascending, ..SortKey::ascending(expression) });
+        keys.extend(type_key(fields, name, keys.len()).map(|(key, _)| key));
     }
     keys
+}
+
+/// A requested key, and the type of its values. `None` if the type of document does not have it. `at` is the number of
+/// the key in its plan.
+pub(super) fn type_key(fields: &DocumentFields, name: &str, at: usize) -> Option<(SortKey, DataType)> {
+    let target = key_target(fields, name)?;
+    let (ascending, path) = sort_key(name);
+    let (column, rest) = split(path);
+    let expression = if rest.is_empty() && !target.many {
+        ident(column)
+    } else {
+        let usage = if ascending { Use::Least } else { Use::Greatest };
+        let function = CellFunction::new(format!("search_key_{at}"), rest, &target, usage);
+        ScalarUDF::from(function).call(vec![ident(column)])
+    };
+    Some((SortKey { ascending, ..SortKey::ascending(expression) }, target.leaf))
 }

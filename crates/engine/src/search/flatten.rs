@@ -58,7 +58,7 @@ pub(super) fn target(field: &FieldRef, path: &str) -> Option<Target> {
 }
 
 /// Whether a key matches a name in which `*` matches any characters.
-pub(super) fn fits(name: &str, key: &str) -> bool {
+pub fn fits(name: &str, key: &str) -> bool {
     let mut parts = name.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = key.strip_prefix(first) else { return false };

@@ -12,11 +12,14 @@ mod fields;
 mod filter;
 mod flatten;
 mod language;
+mod page;
 mod spread;
 mod warnings;
 
 pub use explain::{Explanation, IndexExplanation, explain};
+pub use flatten::fits;
 pub use language::SearchLanguage;
+pub use page::{Position, ShownColumns};
 
 use crate::cancellation::RunGuard;
 use crate::declared::Table;

@@ -18,5 +18,6 @@ mod matrix;
 mod openapi;
 mod rights;
 mod scope;
+mod search;
 mod token;
 mod world;

@@ -21,12 +21,22 @@ compare sp:scopes:all,sp:report:manage,sp:report:read any yes
 key     sp:scopes:all,sp:report:manage,sp:report:read any yes
 cover   sp:scopes:all,sp:report:manage,sp:report:read any yes
 list    sp:scopes:all,sp:report:manage,sp:report:read any yes
+search  sp:scopes:all,sp:search:read                  ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
+document sp:scopes:all,sp:search:read                 ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
+count   sp:scopes:all,sp:search:read                  any yes
 custom  sp:scopes:all,sp:report:manage                ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
 ";
 
 /// Which row of the table a route is; a route that is not known here fails the test.
 fn operation(route: &RouteEntry) -> &'static str {
     let published = ["/v3/reports", "/v2024/reports", "/v2025/reports", "/v2026/reports", "/reports/v1"];
+    let searches = ["/v3/search", "/v2024/search", "/v2025/search", "/v2026/search", "/search/v1"];
+    match (route.method, searches.iter().find_map(|prefix| route.path.strip_prefix(prefix))) {
+        ("POST", Some("")) => return "search",
+        ("POST", Some("/count")) => return "count",
+        ("GET", Some("/{index}/{id}")) => return "document",
+        _ => {}
+    }
     let rest = published.iter().find_map(|prefix| route.path.strip_prefix(prefix));
     match (route.method, rest, route.path.as_str()) {
         ("POST", Some("/run"), _) => "start",
@@ -105,6 +115,7 @@ async fn ask(world: &World, route: &RouteEntry, id: &str, caller: &Caller) -> An
     let body = match operation {
         "start" => ACCOUNTS,
         "custom" => r#"{"arguments":{"since":"2026"}}"#,
+        "search" | "count" => r#"{"query":{"query":"*"}}"#,
         _ => "",
     };
     let bearer = world.bearer(caller);
@@ -120,8 +131,9 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         .into_iter()
         .chain(UserLevel::ALL.into_iter().map(|level| Some(Some(level))))
         .collect();
-    let scopes: [&[Scope]; 5] = [
+    let scopes: [&[Scope]; 6] = [
         &[],
+        &[Scope::SearchRead],
         &[Scope::ReportRead],
         &[Scope::ReportManage],
         &[Scope::All],
@@ -147,6 +159,8 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
                                 404
                             }
                         }
+                        "count" => 204,
+                        "document" => 404,
                         "file" | "package" | "compare" | "cover" => {
                             if ours {
                                 200
@@ -170,11 +184,11 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
             }
         }
     }
-    // 5 prefixes × 5 operations and 8 of our own; 10 levels or kinds, 5 sets of scopes, 2 tenants.
-    assert_eq!(asked, 33 * 10 * 5 * 2);
-    // By hand: start 8 callers × 3 sets × 2 tenants, cancel 9 × 3 × 2, the others 10 × 4 × 2;
-    // start on 6 routes, cancel on 5, the others on 22.
-    assert_eq!(allowed, 48 * 6 + 54 * 5 + 80 * 22);
+    // 5 prefixes × 8 operations and 8 of our own; 10 levels or kinds, 6 sets of scopes, 2 tenants.
+    assert_eq!(asked, 48 * 10 * 6 * 2);
+    // By hand: start 8 callers × 3 sets × 2 tenants, cancel 9 × 3 × 2, search and document 8 × 2 × 2, count 10 × 2 × 2,
+    // the others 10 × 4 × 2; start on 6 routes, cancel on 5, search and document on 10, count on 5, the others on 22.
+    assert_eq!(allowed, 48 * 6 + 54 * 5 + 32 * 10 + 40 * 5 + 80 * 22);
 }
 
 /// What an answer shows, less what differs between any two answers.
@@ -232,7 +246,7 @@ async fn what_one_may_not_see_answers_as_what_is_not_there() {
                 compared += 1;
             }
         }
-        // 5 prefixes × 4 operations, and 4 of our own.
-        assert_eq!(compared, (5 * 4 + 4) * 3 * 2);
+        // 5 prefixes × 5 operations, and 4 of our own.
+        assert_eq!(compared, (5 * 5 + 4) * 3 * 2);
     }
 }

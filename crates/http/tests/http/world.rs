@@ -12,12 +12,13 @@ use muster_http::{
 use muster_reports::ids::{ClientId, WorkerId, hex};
 use muster_reports::made::{Compared, Comparer, ComparisonCounts, ComparisonForm, EvidenceMaker, MadeFile};
 use muster_reports::message::Message;
-use muster_reports::ports::{Clock, Credential, FileOpener, Readiness, TaskStore};
+use muster_reports::ports::{Clock, Credential, DocumentSearcher, FileOpener, Readiness, TaskStore};
+use muster_reports::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
 use muster_reports::service::{Download, Limits};
 use muster_reports::task::{AttemptEnd, PublishedFile, Task, TaskResult};
-use muster_reports::{Caller, Catalogue, Error, FileFormat, ReportDefinition, Reports};
+use muster_reports::{Caller, Catalogue, DataScope, Error, FileFormat, ReportDefinition, Reports};
 use muster_testkit::{AnyQuery, CountingIds, MemoryStore, TestClock, build};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::io::Write;
 use std::sync::Arc;
@@ -35,7 +36,8 @@ pub fn line_of(route: &RouteEntry, id: &str) -> String {
 /// As [`line_of`], the path alone.
 pub fn path_of(route: &RouteEntry, id: &str) -> String {
     let ids = ["{taskResultId}", "{id}", "{other}"];
-    ids.iter().fold(route.path.replace("{format}", "csv"), |path, name| path.replace(name, id))
+    let path = route.path.replace("{format}", "csv").replace("{index}", "identities");
+    ids.iter().fold(path, |path, name| path.replace(name, id))
 }
 
 /// A header, name and value.
@@ -95,6 +97,47 @@ impl EvidenceMaker for Maker {
 
     fn public_key_pem(&self) -> String {
         KEY_PEM.into()
+    }
+}
+
+/// Finds documents that repeat what was asked, and says that it finds 7.
+#[async_trait::async_trait]
+impl DocumentSearcher for Maker {
+    async fn page(
+        &self,
+        caller: &Caller,
+        scope: &DataScope,
+        search: &DocumentSearch,
+        page: &DocumentPage,
+    ) -> muster_reports::Result<FoundPage> {
+        if self.refuses.load(Ordering::SeqCst) {
+            return Err(Error::unavailable("too many searches run"));
+        }
+        let fields = json!({
+            "id": "i1", "name": "ann", "caller": caller.client.as_str(), "scope": scope.to_string(),
+            "search": format!("{search:?}"), "page": format!("{page:?}"),
+        });
+        let person = FoundDocument { type_name: "identity", fields: fields.as_object().unwrap().clone() };
+        let event = json!({"id": "v1", "type": "AUTH"});
+        let event = FoundDocument { type_name: "event", fields: event.as_object().unwrap().clone() };
+        Ok(FoundPage { documents: vec![person, event], total: page.counted.then_some(7) })
+    }
+
+    async fn count(&self, _: &Caller, _: &DataScope, _: &DocumentSearch) -> muster_reports::Result<u64> {
+        Ok(7)
+    }
+
+    /// The only one is `i1` of the identities.
+    async fn document(
+        &self,
+        _: &Caller,
+        _: &DataScope,
+        index: &str,
+        id: &str,
+    ) -> muster_reports::Result<Option<FoundDocument>> {
+        let fields = json!({"id": "i1", "name": "ann"});
+        let found = FoundDocument { type_name: "identity", fields: fields.as_object().unwrap().clone() };
+        Ok((index == "identities" && id == "i1").then_some(found))
     }
 }
 
@@ -229,6 +272,7 @@ impl World {
             snapshots: store.clone(),
             audit: store.clone(),
             queries: Arc::new(AnyQuery),
+            documents: maker.clone(),
             clock: clock.clone(),
             ids: Arc::new(CountingIds::default()),
             limits,

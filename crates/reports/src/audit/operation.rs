@@ -2,8 +2,6 @@
 //!
 //! Why here: the trail, search documents and messages to Kafka name an act alike.
 
-use crate::caller::Operation;
-
 /// What was done, or refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum AuditOperation {
@@ -170,16 +168,5 @@ impl AuditOperation {
             ),
         };
         PublishedOperation { action, name, operation, kind, status }
-    }
-}
-
-impl From<Operation> for AuditOperation {
-    fn from(operation: Operation) -> Self {
-        match operation {
-            Operation::Start => Self::Start,
-            Operation::ReadResult => Self::ReadResult,
-            Operation::Download => Self::Download,
-            Operation::Cancel => Self::Cancel,
-        }
     }
 }
