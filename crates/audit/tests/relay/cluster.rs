@@ -11,6 +11,11 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use std::time::Duration;
 
 const BROKERS: i32 = 3;
+/// What a producer asks for, all of which is refused during an outage.
+const REFUSED: [RDKafkaApiKey; 3] =
+    [RDKafkaApiKey::Produce, RDKafkaApiKey::Metadata, RDKafkaApiKey::InitProducerId];
+/// More requests of a kind than an outage of a second sees.
+const REQUESTS_REFUSED: usize = 10_000;
 
 pub struct Cluster(MockCluster<'static, DefaultProducerContext>);
 
@@ -42,12 +47,15 @@ impl Breakable for Cluster {
         self.0.request_errors(RDKafkaApiKey::Produce, &errors);
     }
 
+    /// The brokers close each connection that asks for something. The mock's own way, `broker_down`, gives its port up and
+    /// ends the process if it does not get it back: a child that another test starts at that moment still has it.
     fn down(&self) {
-        (1..=BROKERS).for_each(|broker| self.0.broker_down(broker).unwrap());
+        let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR__TRANSPORT; REQUESTS_REFUSED];
+        REFUSED.into_iter().for_each(|request| self.0.request_errors(request, &errors));
     }
 
     fn up(&self) {
-        (1..=BROKERS).for_each(|broker| self.0.broker_up(broker).unwrap());
+        REFUSED.into_iter().for_each(|request| self.0.clear_request_errors(request));
     }
 }
 
