@@ -16,12 +16,14 @@ use datafusion::arrow::compute::{concat_batches, take_record_batch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::dataframe::DataFrame;
 use datafusion::parquet::arrow::ArrowWriter;
+use datafusion::parquet::errors::ParquetError;
 use datafusion::parquet::file::properties::WriterProperties;
 use futures_util::StreamExt;
 use muster_reports::ids::stable_id;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 /// How a table is divided.
 pub(crate) struct Partitioning {
@@ -275,7 +277,7 @@ struct PartitionWriter<'a> {
     dir: PathBuf,
     snapshot: &'a str,
     plan: &'a RewritePlan,
-    open: BTreeMap<PartitionKey, (String, u64, ArrowWriter<File>)>,
+    open: BTreeMap<PartitionKey, OpenFile>,
     waiting: Vec<RecordBatch>,
     waiting_rows: usize,
 }
@@ -313,23 +315,20 @@ impl PartitionWriter<'_> {
                 .or_default()
                 .push(u32::try_from(row).expect("few rows are gathered"));
         }
-        for (key, indices) in of_partitions {
-            let count = indices.len() as u64;
-            let partition =
-                take_record_batch(&rows, &UInt32Array::from(indices)).map_err(|e| self.failed(e))?;
-            if !self.open.contains_key(&key) {
-                let opened = self.create(&key)?;
+        for key in of_partitions.keys() {
+            if !self.open.contains_key(key) {
+                let opened = self.create(key)?;
                 self.open.insert(key.clone(), opened);
             }
-            let Some((_, written, writer)) = self.open.get_mut(&key) else { continue };
-            *written += count;
-            let outcome = writer.write(&partition);
-            outcome.map_err(|e| self.failed(e))?;
         }
+        let files = self.open.iter_mut();
+        let parts = files.filter_map(|(key, file)| Some((file, of_partitions.remove(key)?))).collect();
+        let outcome = write_parts(&rows, parts);
+        outcome.map_err(|e| self.failed(e))?;
         self.release()
     }
 
-    fn create(&self, (group, partition): &PartitionKey) -> Result<(String, u64, ArrowWriter<File>)> {
+    fn create(&self, (group, partition): &PartitionKey) -> Result<OpenFile> {
         let partitions = self.plan.partitions.get(group).copied().unwrap_or(1);
         let name = FileName { group: group.clone(), partition: *partition, partitions }.text(self.snapshot);
         let path = self.dir.join(&name);
@@ -370,6 +369,36 @@ impl PartitionWriter<'_> {
         }
         Ok(written)
     }
+}
+
+/// A file that is being written: its name, the rows in it so far, its writer.
+type OpenFile = (String, u64, ArrowWriter<File>);
+
+/// Writes parts of `rows` into their files, on as many threads as there are processors. One thread writes all rows of a
+/// part, so the rows of a file keep their order.
+fn write_parts(
+    rows: &RecordBatch,
+    parts: Vec<(&mut OpenFile, Vec<u32>)>,
+) -> std::result::Result<(), ParquetError> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(parts.len());
+    let parts = Mutex::new(parts.into_iter());
+    let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let write = || {
+        while let Some(((_, written, writer), indices)) = next() {
+            *written += indices.len() as u64;
+            writer.write(&take_record_batch(rows, &UInt32Array::from(indices))?)?;
+        }
+        Ok(())
+    };
+    std::thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(write)).collect();
+        let mut outcome = write();
+        for other in others {
+            let stopped = |_| Err(ParquetError::General("a thread that writes a file panicked".into()));
+            outcome = outcome.and(other.join().unwrap_or_else(stopped));
+        }
+        outcome
+    })
 }
 
 #[cfg(test)]
