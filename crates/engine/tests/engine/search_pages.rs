@@ -1,32 +1,37 @@
 //! Pages of searches, over the organisation of the other tests. The expected results were derived by hand, or are those
 //! of an export.
 
-use crate::house::{House, block_on};
+use crate::installation::{Installation, block_on};
 use crate::search;
 use muster_engine::search::{Position, SearchPlan, SearchRequest, ShownColumns};
 use muster_reports::DataScope;
 use muster_reports::ports::Clock;
 
-fn request(house: &House, query: &str, indices: &[&str], sort: &[&str]) -> SearchRequest {
+fn request(installation: &Installation, query: &str, indices: &[&str], sort: &[&str]) -> SearchRequest {
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
     SearchRequest {
         query: query.to_owned(),
         indices: texts(indices),
         columns: vec!["id".into()],
         sort: texts(sort),
-        now: house.clock.now(),
+        now: installation.clock.now(),
     }
 }
 
-async fn plan(house: &House, request: &SearchRequest, scope: &DataScope) -> SearchPlan {
-    house.engine.prepare_search(house.manifest(), request, scope).await.unwrap()
+async fn plan(installation: &Installation, request: &SearchRequest, scope: &DataScope) -> SearchPlan {
+    installation.engine.prepare_search(installation.manifest(), request, scope).await.unwrap()
 }
 
 /// All positions, read in pages of so many.
-async fn all(house: &House, request: &SearchRequest, scope: &DataScope, rows: usize) -> Vec<Position> {
+async fn all(
+    installation: &Installation,
+    request: &SearchRequest,
+    scope: &DataScope,
+    rows: usize,
+) -> Vec<Position> {
     let mut found: Vec<Position> = Vec::new();
     loop {
-        let plan = plan(house, request, scope).await;
+        let plan = plan(installation, request, scope).await;
         let page = plan.positions(&request.sort, found.last(), 0, rows).await.unwrap();
         let is_last = page.len() < rows;
         found.extend(page);
@@ -46,7 +51,7 @@ fn values(positions: &[Position]) -> String {
 
 #[test]
 fn pages_have_the_documents_of_an_export_in_its_order() {
-    let house = search::house();
+    let installation = search::installation();
     for (query, sort) in [
         ("*", &["name"][..]),
         ("", &["name"]),
@@ -64,11 +69,11 @@ fn pages_have_the_documents_of_an_export_in_its_order() {
         ("created:[now-1h TO now]", &["created"]),
         ("attributes.nothing:x", &["name"]),
     ] {
-        let request = request(&house, query, &["identities"], sort);
-        let exported = house.search(query, |export| *export = request.clone());
+        let request = request(&installation, query, &["identities"], sort);
+        let exported = installation.search(query, |export| *export = request.clone());
         let exported = exported.files["identities"].column("id");
         for rows in [1, 2, 3, 250] {
-            let found = block_on(all(&house, &request, &DataScope::Everything, rows));
+            let found = block_on(all(&installation, &request, &DataScope::Everything, rows));
             let found: Vec<_> = found.iter().map(Position::id).collect();
             assert_eq!(found, exported, "{query} {sort:?}, {rows} at a time");
         }
@@ -77,10 +82,10 @@ fn pages_have_the_documents_of_an_export_in_its_order() {
 
 #[test]
 fn documents_without_a_value_are_last_in_pages_too() {
-    let house = search::house();
+    let installation = search::installation();
     let cities = |key: &str, rows| {
-        let request = request(&house, "*", &["identities"], &[key, "name"]);
-        let found = block_on(all(&house, &request, &DataScope::Everything, rows));
+        let request = request(&installation, "*", &["identities"], &[key, "name"]);
+        let found = block_on(all(&installation, &request, &DataScope::Everything, rows));
         found.iter().map(|position| position.values()[1].clone().unwrap()).collect::<Vec<_>>().join(" ")
     };
     for rows in 1..5 {
@@ -91,11 +96,16 @@ fn documents_without_a_value_are_last_in_pages_too() {
 
 #[test]
 fn all_types_of_document_are_in_one_order() {
-    let house = search::house();
+    let installation = search::installation();
     // Four identities, e1 to e4, and the entitlements "Admins", "Sales Team" and "Sales; East".
     for rows in [1, 2, 250] {
         let names = |sort: &[&str]| {
-            values(&block_on(all(&house, &request(&house, "*", &[], sort), &DataScope::Everything, rows)))
+            values(&block_on(all(
+                &installation,
+                &request(&installation, "*", &[], sort),
+                &DataScope::Everything,
+                rows,
+            )))
         };
         assert_eq!(names(&["name"]), "Admins Sales Team Sales; East e1 e2 e3 e4");
         assert_eq!(names(&["-name"]), "e4 e3 e2 e1 Sales; East Sales Team Admins");
@@ -106,11 +116,11 @@ fn all_types_of_document_are_in_one_order() {
 
 #[test]
 fn an_offset_leaves_out_the_first_documents() {
-    let house = search::house();
-    let request = request(&house, "*", &["identities"], &["name"]);
+    let installation = search::installation();
+    let request = request(&installation, "*", &["identities"], &["name"]);
     let found = |skipped, rows| {
         let positions = async {
-            let plan = plan(&house, &request, &DataScope::Everything).await;
+            let plan = plan(&installation, &request, &DataScope::Everything).await;
             plan.positions(&request.sort, None, skipped, rows).await.unwrap()
         };
         values(&block_on(positions))
@@ -123,21 +133,21 @@ fn an_offset_leaves_out_the_first_documents() {
 
 #[test]
 fn pages_show_what_the_scope_shows() {
-    let house = search::house();
+    let installation = search::installation();
     let directory = DataScope::of_sources(["000000000000000000000000000000a2"]).unwrap();
-    let request = request(&house, "*", &[], &["-accountCount", "name"]);
+    let request = request(&installation, "*", &[], &["-accountCount", "name"]);
     // Dee has no account there. Accounts of other sources are not counted.
-    assert_eq!(values(&block_on(all(&house, &request, &directory, 1))), "2 1 1 - - -");
+    assert_eq!(values(&block_on(all(&installation, &request, &directory, 1))), "2 1 1 - - -");
     let nothing = DataScope::of_sources([]).unwrap();
-    assert_eq!(values(&block_on(all(&house, &request, &nothing, 1))), "");
+    assert_eq!(values(&block_on(all(&installation, &request, &nothing, 1))), "");
 }
 
 #[test]
 fn documents_are_read_by_their_positions() {
-    let house = search::house();
-    let request = request(&house, "name:(e1 e3 admins)", &[], &["name"]);
+    let installation = search::installation();
+    let request = request(&installation, "name:(e1 e3 admins)", &[], &["name"]);
     block_on(async {
-        let plan = plan(&house, &request, &DataScope::Everything).await;
+        let plan = plan(&installation, &request, &DataScope::Everything).await;
         let positions = plan.positions(&request.sort, None, 0, 250).await.unwrap();
         let shown = ShownColumns { includes: vec!["name".into(), "source.name".into()], nested: true };
         let found = plan.documents(&positions, &shown).await.unwrap();
@@ -155,7 +165,7 @@ fn documents_are_read_by_their_positions() {
 
 #[test]
 fn a_sort_key_that_there_is_not_is_refused() {
-    let house = search::house();
+    let installation = search::installation();
     for (sort, expected) in [
         (
             "displayNmae",
@@ -164,9 +174,9 @@ fn a_sort_key_that_there_is_not_is_refused() {
         ("-accounts", "sort has \"-accounts\": the searched documents have no such field to sort by"),
         ("", "sort has \"\": the searched documents have no such field to sort by"),
     ] {
-        let request = request(&house, "*", &["identities"], &[sort]);
+        let request = request(&installation, "*", &["identities"], &[sort]);
         let refused = block_on(async {
-            let plan = plan(&house, &request, &DataScope::Everything).await;
+            let plan = plan(&installation, &request, &DataScope::Everything).await;
             plan.positions(&request.sort, None, 0, 1).await.unwrap_err()
         });
         assert!(refused.to_string().starts_with(expected), "{refused}");
