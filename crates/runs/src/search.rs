@@ -133,7 +133,7 @@ impl DocumentSearcher for Searches {
             now: view.now,
         };
         let (asked, is_first) = (page.clone(), after.is_none());
-        let (found, last) = self.run(async move { job.page(&asked, after).await }).await?;
+        let (found, last) = Box::pin(self.run(async move { job.page(&asked, after).await })).await?;
         let is_full = u32::try_from(found.documents.len()).is_ok_and(|rows| rows == page.limit);
         match last.filter(|_| is_full && !search.sort.is_empty()) {
             Some(last) => {
@@ -156,7 +156,7 @@ impl DocumentSearcher for Searches {
             search: search.clone(),
             now: self.clock.now(),
         };
-        self.run(async move { Ok(job.plan().await?.count().await?) }).await
+        Box::pin(self.run(async move { Ok(job.plan().await?.count().await?) })).await
     }
 
     async fn document(
@@ -176,14 +176,14 @@ impl DocumentSearcher for Searches {
             now: self.clock.now(),
         };
         let id = id.to_owned();
-        self.run(async move {
+        Box::pin(self.run(async move {
             let Some((document_type, batch)) = job.plan().await?.document(&id).await? else {
                 return Ok(None);
             };
             let fields = document::documents(&batch, &ShownFields::default())?;
             let fields = fields.into_iter().next().map(|(_, fields)| fields);
             Ok(fields.map(|fields| FoundDocument { type_name: document_type.type_name(), fields }))
-        })
+        }))
         .await
     }
 }

@@ -309,14 +309,11 @@ fn key_column(at: usize) -> String {
 
 /// A value as the document's JSON has it; `None` for no value.
 fn text_of(value: &ScalarValue) -> Option<String> {
-    match value {
-        ScalarValue::TimestampMicrosecond(at, _) => {
-            let at = DateTime::from_timestamp_micros((*at)?)?;
-            Some(at.to_rfc3339_opts(SecondsFormat::Millis, true))
-        }
-        value if value.is_null() => None,
-        value => Some(value.to_string()),
+    if let ScalarValue::TimestampMicrosecond(at, _) = value {
+        let at = DateTime::from_timestamp_micros((*at)?)?;
+        return Some(at.to_rfc3339_opts(SecondsFormat::Millis, true));
     }
+    (!value.is_null()).then(|| value.to_string())
 }
 
 #[cfg(test)]

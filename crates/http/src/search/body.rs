@@ -191,9 +191,9 @@ impl<'a> Members<'a> {
     }
 
     fn texts(&self, name: &str) -> Result<Vec<String>, Failure> {
-        let text = |(at, item): (usize, &Value)| match item {
-            Value::String(text) => Ok(text.clone()),
-            other => Err(self.wrong(&format!("{name}, item {at},"), other, "a text")),
+        let text = |(at, item): (usize, &Value)| {
+            let text = item.as_str().map(str::to_owned);
+            text.ok_or_else(|| self.wrong(&format!("{name}, item {at},"), item, "a text"))
         };
         self.list(name)?.iter().enumerate().map(text).collect()
     }
