@@ -27,6 +27,7 @@ pub mod retention;
 pub mod service;
 pub mod snapshot;
 pub mod task;
+pub mod task_list;
 pub mod trace;
 
 pub use arguments::{ArgumentValue, Arguments, RawArguments};

@@ -378,7 +378,7 @@ impl Reports {
             None => Cancelled::Unknown,
             Some(task) => {
                 let event = self.event(caller, AuditOperation::Cancel, id, &task.name, String::new());
-                self.tasks.cancel(&event).await?
+                self.tasks.cancel(&event, None).await?
             }
         };
         match cancelled {
