@@ -38,6 +38,10 @@ rights! {
     Download;
     /// The right to cancel.
     Cancel;
+    /// The right to see the list of tasks.
+    ReadTasks;
+    /// The right to end a task through the list.
+    UpdateTask;
 }
 
 /// A caller with the right `R`.

@@ -11,7 +11,7 @@ pub enum ApiVersion {
     V2025,
     /// `/v2026/...`.
     V2026,
-    /// `/reports/v1/...`.
+    /// `/reports/v1/...` and `/task-status/v1/...`.
     V1,
     /// Routes of our own, `/muster/v1/...`.
     Muster,
@@ -33,10 +33,19 @@ impl ApiVersion {
 
 /// The prefixes under which published clients look for the report operations. The description of an operation has the
 /// rest of its path.
-pub(crate) const PUBLISHED: [(&str, ApiVersion); 5] = [
+pub(crate) const REPORTS: [(&str, ApiVersion); 5] = [
     ("/v3/reports", ApiVersion::V3),
     ("/v2024/reports", ApiVersion::V2024),
     ("/v2025/reports", ApiVersion::V2025),
     ("/v2026/reports", ApiVersion::V2026),
     ("/reports/v1", ApiVersion::V1),
+];
+
+/// As [`REPORTS`], for the list of tasks.
+pub(crate) const TASK_STATUS: [(&str, ApiVersion); 5] = [
+    ("/v3/task-status", ApiVersion::V3),
+    ("/v2024/task-status", ApiVersion::V2024),
+    ("/v2025/task-status", ApiVersion::V2025),
+    ("/v2026/task-status", ApiVersion::V2026),
+    ("/task-status/v1", ApiVersion::V1),
 ];

@@ -18,6 +18,7 @@ mod access;
 mod access_tokens;
 mod api_version;
 mod client_secret;
+mod collection;
 pub mod connections;
 mod credential_check;
 mod external_issuers;
@@ -38,6 +39,7 @@ mod router;
 mod settings;
 mod state;
 mod task_json;
+mod task_status;
 pub mod tls;
 mod verified_files;
 

@@ -22,8 +22,9 @@ use utoipa::{Modify, OpenApi};
     info(
         title = "Muster",
         description = "Reports Data Extraction over identity data that its users hold. The report operations \
-            answer under /v3/reports, /v2024/reports, /v2025/reports, /v2026/reports and /reports/v1 alike; a \
-            doubled slash is one, and one at the end is none.",
+            answer under /v3/reports, /v2024/reports, /v2025/reports, /v2026/reports and /reports/v1 alike, the list \
+            of tasks under /v3/task-status, /v2024/task-status, /v2025/task-status, /v2026/task-status and \
+            /task-status/v1; a doubled slash is one, and one at the end is none.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "http://127.0.0.1:8080", description = "A service with its default settings, on this machine.")),
@@ -31,6 +32,7 @@ use utoipa::{Modify, OpenApi};
     components(schemas(Unauthorized, FileFormatParameter)),
     tags(
         (name = "Reports Data Extraction", description = "The four published operations."),
+        (name = "Task Management", description = "The published list of tasks."),
         (name = "Muster", description = "Operations of our own."),
         (name = "Authentication", description = "Access tokens."),
     ),
@@ -52,6 +54,8 @@ impl Modify for Security {
             Scopes::from_iter([
                 ("sp:report:read", "Read results and files."),
                 ("sp:report:manage", "Start and cancel reports, and read their results."),
+                ("idn:task-management:read", "Read the list of tasks."),
+                ("idn:task-management:write", "End tasks, and read the list of them."),
                 ("sp:scopes:all", "Everything."),
             ])
         };
@@ -83,8 +87,9 @@ pub(crate) fn security(operation: Operation) -> Vec<SecurityRequirement> {
             data_scope: DataScope::Everything,
             trace: None,
         };
-        let scopes = [Scope::ReportRead, Scope::ReportManage].into_iter();
-        let enough = scopes.filter(|scope| caller(*scope).authorise(operation).is_ok());
+        let scopes =
+            [Scope::ReportRead, Scope::ReportManage, Scope::TaskManagementRead, Scope::TaskManagementWrite];
+        let enough = scopes.into_iter().filter(|scope| caller(*scope).authorise(operation).is_ok());
         (scheme, enough.map(Scope::as_str).collect::<Vec<_>>())
     });
     let possible = requirements.filter(|(_, scopes)| !scopes.is_empty());
@@ -105,7 +110,7 @@ fn place_enumerations(document: &mut Document) {
     });
     components.schemas.values_mut().for_each(|schema| place(schema, &named));
     for item in document.paths.paths.values_mut() {
-        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+        for operation in [&mut item.get, &mut item.post, &mut item.patch].into_iter().flatten() {
             let schemas = operation.parameters.iter_mut().flatten().filter_map(|parameter| match parameter {
                 RefOr::T(parameter) => parameter.schema.as_mut(),
                 RefOr::Ref(_) => None,

@@ -1,10 +1,11 @@
 //! Every route, a line each.
 
-use crate::api_version::{ApiVersion, PUBLISHED};
+use crate::api_version::{ApiVersion, REPORTS, TASK_STATUS};
 use crate::failure::{Failure, json_bytes};
 use crate::reports::{cancel, compare, cover, custom, definitions, evidence, file, result, run};
 use crate::route::{RouteEntry, Routes, described};
 use crate::state::AppState;
+use crate::task_status::{list, status, update};
 use crate::{health, middleware, oauth, openapi};
 use axum::Router;
 use axum::extract::Request;
@@ -19,12 +20,18 @@ const OWN: (&str, ApiVersion) = ("", ApiVersion::Muster);
 
 fn routes() -> Routes {
     let mut routes = Routes::default();
-    for published in PUBLISHED {
+    for published in REPORTS {
         routes.needs(published, described!(run::start_report));
         routes.needs(published, described!(result::get_report_result));
         routes.needs(published, described!(file::get_report));
         routes.needs(published, described!(cancel::cancel_report));
         routes.needs(published, described!(cover::get_cover));
+    }
+    for published in TASK_STATUS {
+        routes.needs(published, described!(list::get_task_status_list));
+        routes.needs(published, described!(list::get_pending_tasks));
+        routes.needs(published, described!(status::get_task_status));
+        routes.needs(published, described!(update::update_task_status));
     }
     routes.needs(OWN, described!(definitions::list_reports));
     routes.needs(OWN, described!(custom::start_custom_report));

@@ -1,5 +1,9 @@
 //! The use cases: start, result, open, cancel. Rights are checked here, first, for every interface.
 
+mod task_status;
+
+pub use task_status::ClearedAs;
+
 use crate::arguments::{ArgumentKind, ArgumentValue, Arguments, RawArguments, UnknownNames, check_names};
 use crate::audit::{AuditEvent, AuditOperation};
 use crate::caller::{Caller, DataScope, Operation};

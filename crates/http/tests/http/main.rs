@@ -18,5 +18,6 @@ mod matrix;
 mod openapi;
 mod rights;
 mod scope;
+mod task_status;
 mod token;
 mod world;

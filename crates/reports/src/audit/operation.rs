@@ -177,9 +177,9 @@ impl From<Operation> for AuditOperation {
     fn from(operation: Operation) -> Self {
         match operation {
             Operation::Start => Self::Start,
-            Operation::ReadResult => Self::ReadResult,
+            Operation::ReadResult | Operation::ReadTasks => Self::ReadResult,
             Operation::Download => Self::Download,
-            Operation::Cancel => Self::Cancel,
+            Operation::Cancel | Operation::UpdateTask => Self::Cancel,
         }
     }
 }
