@@ -42,6 +42,10 @@ rights! {
     Search;
     /// The right to count what a search finds.
     CountSearch;
+    /// The right to see the list of tasks.
+    ReadTasks;
+    /// The right to end a task through the list.
+    UpdateTask;
 }
 
 /// A caller with the right `R`.

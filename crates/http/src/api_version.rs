@@ -11,7 +11,7 @@ pub enum ApiVersion {
     V2025,
     /// `/v2026/...`.
     V2026,
-    /// `/reports/v1/...` and `/search/v1/...`.
+    /// `/reports/v1/...`, `/search/v1/...` and `/task-status/v1/...`.
     V1,
     /// Routes of our own, `/muster/v1/...`.
     Muster,
@@ -48,4 +48,13 @@ pub(crate) const SEARCH: [(&str, ApiVersion); 5] = [
     ("/v2025/search", ApiVersion::V2025),
     ("/v2026/search", ApiVersion::V2026),
     ("/search/v1", ApiVersion::V1),
+];
+
+/// As [`REPORTS`], for the list of tasks.
+pub(crate) const TASK_STATUS: [(&str, ApiVersion); 5] = [
+    ("/v3/task-status", ApiVersion::V3),
+    ("/v2024/task-status", ApiVersion::V2024),
+    ("/v2025/task-status", ApiVersion::V2025),
+    ("/v2026/task-status", ApiVersion::V2026),
+    ("/task-status/v1", ApiVersion::V1),
 ];

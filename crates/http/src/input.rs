@@ -133,6 +133,22 @@ pub(crate) async fn json_object(
     parts: &Parts,
     body: Body,
 ) -> Result<Option<serde_json::Map<String, Value>>, Failure> {
+    match json_body(state, parts, body, "an object").await? {
+        None => Ok(None),
+        Some(Value::Object(object)) => Ok(Some(object)),
+        Some(other) => {
+            Err(Failure::invalid(format!("the body is {}: expected an object", json_type(&other))))
+        }
+    }
+}
+
+/// JSON from a body; an empty body gives `None`. `expected` is for error texts.
+pub(crate) async fn json_body(
+    state: &AppState,
+    parts: &Parts,
+    body: Body,
+    expected: &str,
+) -> Result<Option<Value>, Failure> {
     if let Some(given) = media_type(&parts.headers)
         && given != "application/json"
         && !(given.starts_with("application/") && given.ends_with("+json"))
@@ -149,15 +165,14 @@ pub(crate) async fn json_object(
     if bytes.trim_ascii().is_empty() {
         return Ok(None);
     }
-    match serde_json::from_slice(bytes) {
-        Ok(Value::Object(object)) => Ok(Some(object)),
-        Ok(other) => Err(Failure::invalid(format!("the body is {}: expected an object", json_type(&other)))),
-        Err(error) => Err(Failure::invalid(format!(
-            "the body is not JSON, line {}, column {}: expected an object",
+    let value = serde_json::from_slice(bytes).map_err(|error| {
+        Failure::invalid(format!(
+            "the body is not JSON, line {}, column {}: expected {expected}",
             error.line(),
             error.column()
-        ))),
-    }
+        ))
+    })?;
+    Ok(Some(value))
 }
 
 /// The `arguments` of a body: absent and null are the same as none.

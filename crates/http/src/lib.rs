@@ -17,6 +17,7 @@ mod access;
 mod access_tokens;
 mod api_version;
 mod client_secret;
+mod collection;
 pub mod connections;
 mod credential_check;
 mod external_issuers;
@@ -39,6 +40,7 @@ mod search_answers;
 mod settings;
 mod state;
 mod task_json;
+mod task_status;
 pub mod tls;
 mod verified_files;
 

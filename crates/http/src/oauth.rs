@@ -135,7 +135,8 @@ pub(crate) fn granted(held: &[Scope], asked: Option<&str>) -> Result<Vec<Scope>,
         let Ok(scope) = text.parse::<Scope>() else { continue };
         let covered = held.contains(&scope)
             || held.contains(&Scope::All)
-            || (scope == Scope::ReportRead && held.contains(&Scope::ReportManage));
+            || (scope == Scope::ReportRead && held.contains(&Scope::ReportManage))
+            || (scope == Scope::TaskManagementRead && held.contains(&Scope::TaskManagementWrite));
         if !covered {
             return Err(refuse(format!("the client does not have the scope {}", scope.as_str())));
         }

@@ -24,7 +24,8 @@ use utoipa::{Modify, OpenApi};
         description = "Reports Data Extraction over identity data that its users hold. The report operations \
             answer under /v3/reports, /v2024/reports, /v2025/reports, /v2026/reports and /reports/v1 alike; a \
             doubled slash is one, and one at the end is none. The search operations answer under /v3/search, \
-            /v2024/search, /v2025/search, /v2026/search and /search/v1 alike.",
+            /v2024/search, /v2025/search, /v2026/search and /search/v1 alike, the list of tasks under \
+            /v3/task-status, /v2024/task-status, /v2025/task-status, /v2026/task-status and /task-status/v1.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "http://127.0.0.1:8080", description = "A service with its default settings, on this machine.")),
@@ -33,6 +34,7 @@ use utoipa::{Modify, OpenApi};
     tags(
         (name = "Reports Data Extraction", description = "The four published operations."),
         (name = "Search", description = "Three of the published operations."),
+        (name = "Task Management", description = "The published list of tasks."),
         (name = "Muster", description = "Operations of our own."),
         (name = "Authentication", description = "Access tokens."),
     ),
@@ -55,6 +57,8 @@ impl Modify for Security {
                 ("sp:report:read", "Read results and files."),
                 ("sp:report:manage", "Start and cancel reports, and read their results."),
                 ("sp:search:read", "Search documents, and count them."),
+                ("idn:task-management:read", "Read the list of tasks."),
+                ("idn:task-management:write", "End tasks, and read the list of them."),
                 ("sp:scopes:all", "Everything."),
             ])
         };
@@ -86,8 +90,14 @@ pub(crate) fn security(operation: Operation) -> Vec<SecurityRequirement> {
             data_scope: DataScope::Everything,
             trace: None,
         };
-        let scopes = [Scope::ReportRead, Scope::ReportManage, Scope::SearchRead].into_iter();
-        let enough = scopes.filter(|scope| caller(*scope).authorise(operation).is_ok());
+        let scopes = [
+            Scope::ReportRead,
+            Scope::ReportManage,
+            Scope::SearchRead,
+            Scope::TaskManagementRead,
+            Scope::TaskManagementWrite,
+        ];
+        let enough = scopes.into_iter().filter(|scope| caller(*scope).authorise(operation).is_ok());
         (scheme, enough.map(Scope::as_str).collect::<Vec<_>>())
     });
     let possible = requirements.filter(|(_, scopes)| !scopes.is_empty());
@@ -108,7 +118,7 @@ fn place_enumerations(document: &mut Document) {
     });
     components.schemas.values_mut().for_each(|schema| place(schema, &named));
     for item in document.paths.paths.values_mut() {
-        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+        for operation in [&mut item.get, &mut item.post, &mut item.patch].into_iter().flatten() {
             let schemas = operation.parameters.iter_mut().flatten().filter_map(|parameter| match parameter {
                 RefOr::T(parameter) => parameter.schema.as_mut(),
                 RefOr::Ref(_) => None,

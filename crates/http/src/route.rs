@@ -78,10 +78,10 @@ impl<F> Described<F> {
     /// `document` describes `handler` and nothing else.
     pub(crate) fn new(handler: F, mut document: Document) -> Self {
         let (path, item) = document.paths.paths.pop_first().expect("a described handler has a path");
-        let (verb, operation) = match (item.get, item.post) {
-            (Some(operation), None) => (Verb::Get, operation),
-            (None, Some(operation)) => (Verb::Post, operation),
-            (Some(_), Some(_)) | (None, None) => panic!("{path}: expected one method, GET or POST"),
+        let verbs = [(Verb::Get, item.get), (Verb::Post, item.post), (Verb::Patch, item.patch)];
+        let mut described = verbs.into_iter().filter_map(|(verb, operation)| Some((verb, operation?)));
+        let (Some((verb, operation)), None) = (described.next(), described.next()) else {
+            panic!("{path}: expected one method, GET, POST or PATCH")
         };
         let description = Description { verb, path, operation, components: document.components };
         Self { handler, description }
@@ -93,6 +93,7 @@ enum Verb {
     /// HEAD as well.
     Get,
     Post,
+    Patch,
 }
 
 impl Verb {
@@ -100,6 +101,7 @@ impl Verb {
         match self {
             Self::Get => MethodFilter::GET,
             Self::Post => MethodFilter::POST,
+            Self::Patch => MethodFilter::PATCH,
         }
     }
 
@@ -107,6 +109,7 @@ impl Verb {
         match self {
             Self::Get => HttpMethod::Get,
             Self::Post => HttpMethod::Post,
+            Self::Patch => HttpMethod::Patch,
         }
     }
 
@@ -114,6 +117,7 @@ impl Verb {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Patch => "PATCH",
         }
     }
 }

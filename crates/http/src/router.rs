@@ -1,10 +1,11 @@
 //! Every route, a line each.
 
-use crate::api_version::{ApiVersion, REPORTS, SEARCH};
+use crate::api_version::{ApiVersion, REPORTS, SEARCH, TASK_STATUS};
 use crate::failure::{Failure, json_bytes};
 use crate::reports::{cancel, compare, cover, custom, definitions, evidence, file, result, run};
 use crate::route::{RouteEntry, Routes, described};
 use crate::state::AppState;
+use crate::task_status::{list, status, update};
 use crate::{health, middleware, oauth, openapi, search};
 use axum::Router;
 use axum::extract::Request;
@@ -30,6 +31,12 @@ fn routes() -> Routes {
         routes.needs(published, described!(search::search_documents));
         routes.needs(published, described!(search::count_documents));
         routes.needs(published, described!(search::get_document));
+    }
+    for published in TASK_STATUS {
+        routes.needs(published, described!(list::get_task_status_list));
+        routes.needs(published, described!(list::get_pending_tasks));
+        routes.needs(published, described!(status::get_task_status));
+        routes.needs(published, described!(update::update_task_status));
     }
     routes.needs(OWN, described!(definitions::list_reports));
     routes.needs(OWN, described!(custom::start_custom_report));

@@ -31,16 +31,20 @@ fn report_type(task: &Task) -> Option<ReportType> {
     })
 }
 
+/// How weighty a message is.
+pub(crate) fn message_type(severity: Severity) -> MessageType {
+    match severity {
+        Severity::Info => MessageType::Info,
+        Severity::Warn => MessageType::Warn,
+        Severity::Error => MessageType::Error,
+    }
+}
+
 fn message(message: &Message) -> TaskResultDetailsMessagesInner {
-    let (kind, error, warning) = match message.severity {
-        Severity::Info => (MessageType::Info, false, false),
-        Severity::Warn => (MessageType::Warn, false, true),
-        Severity::Error => (MessageType::Error, true, false),
-    };
     TaskResultDetailsMessagesInner {
-        kind: Some(kind),
-        error,
-        warning,
+        kind: Some(message_type(message.severity)),
+        error: message.severity == Severity::Error,
+        warning: message.severity == Severity::Warn,
         key: Some(message.key.clone()),
         localized_text: Some(message.text.clone()),
     }
@@ -67,7 +71,7 @@ fn result_status(state: TaskState) -> Option<ResultStatus> {
     }
 }
 
-fn progress(task: &Task) -> String {
+pub(crate) fn progress(task: &Task) -> String {
     match &task.result {
         Some(result) => Progress { rows: result.rows, rows_expected: Some(result.rows) }.text(),
         None => task.progress.text(),
@@ -91,13 +95,12 @@ fn search_parameters(task: &Task) -> Map<String, Value> {
     .collect()
 }
 
-/// The answer of start-report.
-pub(crate) fn task_result_details(task: &Task, settings: &Settings) -> TaskResultDetails {
-    let report_type = report_type(task);
+/// What both answers about a task have beyond their own members.
+pub(crate) fn attributes(task: &Task, settings: &Settings) -> Map<String, Value> {
     let mut attributes = Map::new();
     attributes.insert("org".into(), Value::from(settings.org.as_str()));
     attributes.insert("taskDefinitionId".into(), Value::from(task.definition.as_str()));
-    if report_type.is_none() {
+    if report_type(task).is_none() {
         attributes.insert("reportId".into(), Value::from(task.report.as_str()));
     }
     if task.report.as_str() == ReportKind::SearchExport.as_str() {
@@ -106,10 +109,15 @@ pub(crate) fn task_result_details(task: &Task, settings: &Settings) -> TaskResul
         attributes.insert("queryHash".into(), Value::from(sha256_hex([text.as_str()])));
         attributes.insert("queryParams".into(), Value::from(query));
     }
+    attributes
+}
+
+/// The answer of start-report.
+pub(crate) fn task_result_details(task: &Task, settings: &Settings) -> TaskResultDetails {
     TaskResultDetails {
         kind: Some(TaskType::Quartz),
         id: Some(task.id.as_str().to_owned()),
-        report_type,
+        report_type: report_type(task),
         task_def_name: Some(task.name.clone()),
         description: Some(task.description.clone()),
         parent_name: task.parent.clone(),
@@ -120,7 +128,7 @@ pub(crate) fn task_result_details(task: &Task, settings: &Settings) -> TaskResul
         completion_status: completion_status(task.state),
         messages: task.messages.iter().map(message).collect(),
         returns: Vec::new(),
-        attributes,
+        attributes: attributes(task, settings),
         progress: Some(progress(task)),
     }
 }

@@ -164,8 +164,8 @@ Examples:
   muster client create --kind application --name nightly-export --scope sp:report:manage
 
 Levels: ORG_ADMIN, CERT_ADMIN, REPORT_ADMIN, ROLE_ADMIN, ROLE_SUBADMIN, SOURCE_ADMIN,
-SOURCE_SUBADMIN, USER. Scopes: sp:scopes:all, sp:report:manage, sp:report:read,
-sp:search:read.")]
+SOURCE_SUBADMIN, HELPDESK, USER. Scopes: sp:scopes:all, sp:report:manage, sp:report:read,
+sp:search:read, idn:task-management:write, idn:task-management:read.")]
     Create(ClientCreateArgs),
     /// List credentials, without secrets
     #[command(after_help = "Example:\n  muster client list --output json")]

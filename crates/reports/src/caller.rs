@@ -18,7 +18,7 @@ pub enum CallerKind {
     Application,
 }
 
-/// User levels that may start reports and search (docs/contract.md, routes and rights).
+/// User levels (docs/contract.md, routes and rights).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum UserLevel {
@@ -36,13 +36,15 @@ pub enum UserLevel {
     SourceAdmin,
     /// Source sub-administrator.
     SourceSubadmin,
+    /// Help desk: may read results and the list of tasks, not start.
+    Helpdesk,
     /// Any other user: may read, not start.
     User,
 }
 
 impl UserLevel {
     /// All levels.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::OrgAdmin,
         Self::CertAdmin,
         Self::ReportAdmin,
@@ -50,6 +52,7 @@ impl UserLevel {
         Self::RoleSubadmin,
         Self::SourceAdmin,
         Self::SourceSubadmin,
+        Self::Helpdesk,
         Self::User,
     ];
 
@@ -63,6 +66,7 @@ impl UserLevel {
             Self::RoleSubadmin => "ROLE_SUBADMIN",
             Self::SourceAdmin => "SOURCE_ADMIN",
             Self::SourceSubadmin => "SOURCE_SUBADMIN",
+            Self::Helpdesk => "HELPDESK",
             Self::User => "USER",
         }
     }
@@ -97,11 +101,24 @@ pub enum Scope {
     /// Searches.
     #[serde(rename = "sp:search:read")]
     SearchRead,
+    /// End tasks, and all of `TaskManagementRead`.
+    #[serde(rename = "idn:task-management:write")]
+    TaskManagementWrite,
+    /// The list of tasks.
+    #[serde(rename = "idn:task-management:read")]
+    TaskManagementRead,
 }
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 4] = [Self::All, Self::ReportManage, Self::ReportRead, Self::SearchRead];
+    pub const ALL: [Self; 6] = [
+        Self::All,
+        Self::ReportManage,
+        Self::ReportRead,
+        Self::SearchRead,
+        Self::TaskManagementWrite,
+        Self::TaskManagementRead,
+    ];
 
     /// The published name.
     pub fn as_str(self) -> &'static str {
@@ -110,6 +127,8 @@ impl Scope {
             Self::ReportManage => "sp:report:manage",
             Self::ReportRead => "sp:report:read",
             Self::SearchRead => "sp:search:read",
+            Self::TaskManagementWrite => "idn:task-management:write",
+            Self::TaskManagementRead => "idn:task-management:read",
         }
     }
 }
@@ -245,6 +264,10 @@ pub enum Operation {
     Search,
     /// The number of documents that a search finds.
     CountSearch,
+    /// The list of tasks, and one of it.
+    ReadTasks,
+    /// Ending a task through the list of tasks.
+    UpdateTask,
 }
 
 /// What an operation asks of a caller.
@@ -268,10 +291,30 @@ const STARTERS: &[UserLevel] = &[
     UserLevel::SourceSubadmin,
 ];
 
+/// Levels of which a user needs one to see the list of tasks.
+const TASK_READERS: &[UserLevel] = &[
+    UserLevel::OrgAdmin,
+    UserLevel::Helpdesk,
+    UserLevel::CertAdmin,
+    UserLevel::ReportAdmin,
+    UserLevel::RoleAdmin,
+    UserLevel::RoleSubadmin,
+    UserLevel::SourceAdmin,
+    UserLevel::SourceSubadmin,
+];
+
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 6] =
-        [Self::Start, Self::ReadResult, Self::Download, Self::Cancel, Self::Search, Self::CountSearch];
+    pub const ALL: [Self; 8] = [
+        Self::Start,
+        Self::ReadResult,
+        Self::Download,
+        Self::Cancel,
+        Self::Search,
+        Self::CountSearch,
+        Self::ReadTasks,
+        Self::UpdateTask,
+    ];
 
     /// Its name in the audit trail.
     pub fn name(self) -> &'static str {
@@ -282,6 +325,8 @@ impl Operation {
             Self::Cancel => "cancel",
             Self::Search => "search",
             Self::CountSearch => "count_search",
+            Self::ReadTasks => "read_tasks",
+            Self::UpdateTask => "update_task",
         }
     }
 
@@ -289,12 +334,16 @@ impl Operation {
         const MANAGE: &[Scope] = &[Scope::All, Scope::ReportManage];
         const READ: &[Scope] = &[Scope::All, Scope::ReportManage, Scope::ReportRead];
         const SEARCH: &[Scope] = &[Scope::All, Scope::SearchRead];
+        const WRITE_TASKS: &[Scope] = &[Scope::All, Scope::TaskManagementWrite];
+        const READ_TASKS: &[Scope] = &[Scope::All, Scope::TaskManagementRead, Scope::TaskManagementWrite];
         match self {
             Self::Start => Rule { scopes: MANAGE, levels: STARTERS, applications: true },
             Self::ReadResult | Self::Download => Rule { scopes: READ, levels: &[], applications: true },
             Self::Cancel => Rule { scopes: MANAGE, levels: &[], applications: false },
             Self::Search => Rule { scopes: SEARCH, levels: STARTERS, applications: true },
             Self::CountSearch => Rule { scopes: SEARCH, levels: &[], applications: true },
+            Self::ReadTasks => Rule { scopes: READ_TASKS, levels: TASK_READERS, applications: true },
+            Self::UpdateTask => Rule { scopes: WRITE_TASKS, levels: STARTERS, applications: false },
         }
     }
 }
@@ -456,22 +505,34 @@ mod tests {
         for operation in Operation::ALL {
             for scope in Scope::ALL {
                 let scope_fits = match operation {
-                    Operation::ReadResult | Operation::Download => scope != Scope::SearchRead,
-                    Operation::Start | Operation::Cancel => {
-                        matches!(scope, Scope::All | Scope::ReportManage)
-                    }
                     Operation::Search | Operation::CountSearch => {
                         matches!(scope, Scope::All | Scope::SearchRead)
                     }
+                    Operation::ReadResult | Operation::Download => {
+                        matches!(scope, Scope::All | Scope::ReportManage | Scope::ReportRead)
+                    }
+                    Operation::Start | Operation::Cancel => matches!(scope, Scope::All | Scope::ReportManage),
+                    Operation::ReadTasks => {
+                        !matches!(scope, Scope::ReportManage | Scope::ReportRead | Scope::SearchRead)
+                    }
+                    Operation::UpdateTask => matches!(scope, Scope::All | Scope::TaskManagementWrite),
                 };
                 assert_eq!(
                     caller(scope, None).authorise(operation).is_ok(),
-                    scope_fits && operation != Operation::Cancel,
+                    scope_fits && !matches!(operation, Operation::Cancel | Operation::UpdateTask),
                     "application {scope:?} {operation:?}"
                 );
                 for level in UserLevel::ALL {
-                    let level_fits = !matches!(operation, Operation::Start | Operation::Search)
-                        || level != UserLevel::User;
+                    let level_fits = match operation {
+                        Operation::ReadResult
+                        | Operation::Download
+                        | Operation::Cancel
+                        | Operation::CountSearch => true,
+                        Operation::ReadTasks => level != UserLevel::User,
+                        Operation::Start | Operation::Search | Operation::UpdateTask => {
+                            !matches!(level, UserLevel::Helpdesk | UserLevel::User)
+                        }
+                    };
                     assert_eq!(
                         caller(scope, Some(&[level])).authorise(operation).is_ok(),
                         scope_fits && level_fits,

@@ -29,6 +29,7 @@ mod searching;
 pub mod service;
 pub mod snapshot;
 pub mod task;
+pub mod task_list;
 pub mod trace;
 
 pub use arguments::{ArgumentValue, Arguments, RawArguments};

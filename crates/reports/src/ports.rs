@@ -11,6 +11,7 @@ use crate::retention::{AsOf, CataloguedSnapshot, Pin, RetentionPolicy};
 use crate::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
 use crate::snapshot::SnapshotManifest;
 use crate::task::{AttemptEnd, Claim, Lease, NewTask, Progress, PublishedFile, Task, TaskResult, TaskState};
+use crate::task_list::{TaskPage, VisibleTasks};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use std::collections::HashSet;
@@ -103,7 +104,7 @@ impl Started {
 /// What a cancel led to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cancelled {
-    /// It was live and is terminated now.
+    /// It was live and has ended now.
     Now,
     /// It had been cancelled before.
     Before,
@@ -141,12 +142,16 @@ pub trait TaskStore: Send + Sync {
     /// The task with this id in this tenant.
     async fn task(&self, tenant: &TenantId, id: &TaskId) -> Result<Option<Task>>;
 
-    /// Terminates the event's task at the event's time, if it is live. Then the event is recorded in the same
-    /// transaction. A cancel wins over a retry and over a later finish.
-    async fn cancel(&self, event: &AuditEvent) -> Result<Cancelled>;
+    /// Terminates the event's task at the event's time, if it is live; with `failure` it fails instead, for that
+    /// reason, which is recorded as in [`TaskStore::end_attempt`]. Then the event is recorded in the same transaction. A
+    /// cancel wins over a retry and over a later finish.
+    async fn cancel(&self, event: &AuditEvent, failure: Option<&Message>) -> Result<Cancelled>;
 
     /// The tasks of this tenant that were accepted last, the last of all first, at most `count`.
     async fn last_tasks(&self, tenant: &TenantId, count: u32) -> Result<Vec<Task>>;
+
+    /// Part of the tasks of this tenant that `wanted` names. Their results have no cover: an empty text.
+    async fn list(&self, tenant: &TenantId, wanted: &VisibleTasks) -> Result<TaskPage>;
 
     /// The first task of a definition in the given order.
     async fn task_of_definition(
@@ -178,7 +183,7 @@ pub trait TaskStore: Send + Sync {
     /// Returns when a task may have become due in this process, or after `at_most`.
     async fn work_or(&self, at_most: Duration);
 
-    /// Returns when this task has been cancelled through this process.
+    /// Returns when this task has been cancelled through this process, whichever end that was.
     async fn cancelled(&self, id: &TaskId);
 
     /// The stored names of all published files, for sweeping what no record names.

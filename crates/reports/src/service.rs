@@ -1,5 +1,9 @@
 //! The use cases: start, result, open, cancel. Rights are checked here, first, for every interface.
 
+mod task_status;
+
+pub use task_status::ClearedAs;
+
 use crate::arguments::{ArgumentKind, ArgumentValue, Arguments, RawArguments, UnknownNames, check_names};
 use crate::audit::{AuditEvent, AuditOperation};
 use crate::caller::{Caller, DataScope, Operation};
@@ -375,7 +379,7 @@ impl Reports {
             None => Cancelled::Unknown,
             Some(task) => {
                 let event = self.event(caller, AuditOperation::Cancel, id, &task.name, String::new());
-                self.tasks.cancel(&event).await?
+                self.tasks.cancel(&event, None).await?
             }
         };
         match cancelled {

@@ -5,7 +5,7 @@
 //! Pending ─────────► Running ────────► Succeeded | Warned | Failed
 //!    │  ▲               │
 //!    │  └── retry ──────┤      (bounded attempts; every claim raises the epoch)
-//!    └──────── cancel ──┴────► Terminated
+//!    └──────── cancel ──┴────► Terminated (or Failed, where who cancels says so)
 //! ```
 //! An end state never changes. [`TaskState::entered_from`] declares every change. A store executes that declaration in
 //! the `WHERE` of its updates; the epoch there keeps a worker that lost its lease from writing anything.
@@ -65,6 +65,15 @@ impl TaskState {
         match self {
             Self::Pending | Self::Running => true,
             Self::Succeeded | Self::Warned | Self::Failed | Self::Terminated => false,
+        }
+    }
+
+    /// Whether a task in this state has an end to which a worker's run leads only by an error: somebody may have given
+    /// it that end while it runs.
+    pub fn ends_a_run(self) -> bool {
+        match self {
+            Self::Failed | Self::Terminated => true,
+            Self::Pending | Self::Running | Self::Succeeded | Self::Warned => false,
         }
     }
 
@@ -226,6 +235,22 @@ impl Task {
             report: self.name.clone(),
             details,
         })
+    }
+
+    /// How much of it is done, in percent: rows written of rows expected. It is 100 when there is a result and not
+    /// before: until then there are no files, however many rows are written.
+    pub fn percent_complete(&self) -> u8 {
+        if self.result.is_some() {
+            return 100;
+        }
+        let Some(expected) = self.progress.rows_expected.filter(|rows| *rows > 0) else { return 0 };
+        let percent = u128::from(self.progress.rows) * 100 / u128::from(expected);
+        u8::try_from(percent.min(99)).unwrap_or(99)
+    }
+
+    /// When its state last changed, as far as it is kept.
+    pub fn modified(&self) -> DateTime<Utc> {
+        self.completed.or(self.launched).unwrap_or(self.created)
     }
 
     /// ` (why)` of a task that failed; empty where nothing was kept of it.

@@ -7,6 +7,7 @@
 
 mod claim;
 mod end;
+mod list;
 mod start;
 mod transition;
 
@@ -21,8 +22,10 @@ use muster_reports::audit::AuditEvent;
 use muster_reports::error::Result;
 use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::{TaskDefinitionId, TaskId, TenantId, WorkerId};
+use muster_reports::message::Message;
 use muster_reports::ports::{Cancelled, LeaseState, ResultOrder, Started, TaskStore};
 use muster_reports::task::{AttemptEnd, Claim, Lease, NewTask, Progress, PublishedFile, Task, TaskState};
+use muster_reports::task_list::{TaskPage, VisibleTasks};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,6 +75,10 @@ impl TaskStore for Store {
             .map_err(|error| failed("read the last tasks", error))
     }
 
+    async fn list(&self, tenant: &TenantId, wanted: &VisibleTasks) -> Result<TaskPage> {
+        list::list(self, tenant, wanted).await
+    }
+
     async fn task_of_definition(
         &self,
         tenant: &TenantId,
@@ -97,13 +104,16 @@ impl TaskStore for Store {
             .map_err(|error| failed("read a task", error))
     }
 
-    async fn cancel(&self, event: &AuditEvent) -> Result<Cancelled> {
-        let announcer = self.announcer();
-        let entry = Arc::new(self.entry(event)?);
+    async fn cancel(&self, event: &AuditEvent, failure: Option<&Message>) -> Result<Cancelled> {
+        let (announcer, recorder) = (self.announcer(), self.recorder());
+        let cancel = Arc::new((self.entry(event)?, failure.cloned()));
         let waiting = event.task.clone();
         self.write_then(
             event.at,
-            move |session, moment| Box::pin(end::cancel(session, entry.clone(), moment)),
+            move |session, moment| {
+                let (cancel, recorder) = (cancel.clone(), recorder.clone());
+                Box::pin(async move { end::cancel(session, cancel, moment, &recorder).await })
+            },
             move |cancelled| match cancelled {
                 Cancelled::Now => {
                     reached(Failpoint::CancelKept);
@@ -201,7 +211,8 @@ impl TaskStore for Store {
             .await
             .and_then(|row| row.map(|row| row.text("state")).transpose());
         // If the store cannot tell, the signal or the next heartbeat will.
-        if !matches!(state, Ok(Some(name)) if name == TaskState::Terminated.as_str()) {
+        if !matches!(state, Ok(Some(name)) if TaskState::from_name(&name).is_some_and(TaskState::ends_a_run))
+        {
             waiter.wait().await;
         }
     }
@@ -267,6 +278,9 @@ mod tests {
             start::OF_CLIENT,
             start::LAST_RUN,
             LIVE_ATTEMPTS,
+            list::LAST_FIRST.sqlite,
+            list::FIRST_FIRST.sqlite,
+            list::COUNT.sqlite,
         ] {
             let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
             let rows = sqlx::query(explain).fetch_all(&sqlite.readers).await.unwrap();

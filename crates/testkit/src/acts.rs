@@ -44,7 +44,7 @@ pub async fn cancel<S: TaskStore + ?Sized>(
     task: &TaskId,
     now: DateTime<Utc>,
 ) -> Result<Cancelled> {
-    store.cancel(&cancel_event(tenant, task, now)).await
+    store.cancel(&cancel_event(tenant, task, now), None).await
 }
 
 /// Publishes a snapshot at the time in its manifest.

@@ -8,6 +8,7 @@ mod administration;
 mod commands;
 mod configuration;
 mod leases;
+mod lists;
 mod outcomes;
 mod relay;
 mod signals;
@@ -48,6 +49,10 @@ pub async fn task_store_contract(make: impl AsyncFn() -> Arc<dyn TaskStore>) {
     starts::results_of_a_definition_are_ordered(make().await).await;
     starts::messages_are_bounded(make().await).await;
 
+    lists::every_condition_is_met(make().await).await;
+    lists::pages_join_to_the_whole_list(make().await).await;
+    lists::a_list_has_what_its_caller_may_see(make().await).await;
+
     leases::tasks_are_claimed_in_order_and_once(make().await).await;
     turns::a_client_that_starts_many_holds_up_nobody(make().await).await;
     turns::a_report_that_took_long_gives_way(make().await).await;
@@ -70,6 +75,7 @@ pub async fn task_store_contract(make: impl AsyncFn() -> Arc<dyn TaskStore>) {
     outcomes::published_names_are_those_of_results(make().await).await;
     outcomes::cancel_and_finish_have_one_winner(make().await).await;
     outcomes::cancel_answers_by_state(make().await).await;
+    outcomes::a_task_can_be_failed_from_outside(make().await).await;
 
     transitions::states_change_exactly_as_declared(make().await).await;
 

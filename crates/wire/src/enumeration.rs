@@ -128,6 +128,62 @@ enumeration! {
 }
 
 enumeration! {
+    /// Which machinery carries a task of the list. This service always says `QUARTZ`.
+    TaskStatusType {
+        /// A scheduled task.
+        Quartz = "QUARTZ",
+        /// A QPOC job.
+        Qpoc = "QPOC",
+        /// A queued task.
+        QueuedTask = "QUEUED_TASK",
+    }
+}
+
+enumeration! {
+    /// How a task of the list ended.
+    TaskCompletionStatus {
+        /// Complete, nothing to remark.
+        Success = "SUCCESS",
+        /// Complete, with something a reader must know.
+        Warning = "WARNING",
+        /// No result.
+        Error = "ERROR",
+        /// Cancelled.
+        Terminated = "TERMINATED",
+        /// An attempt failed and another is due. This service never says it.
+        TempError = "TEMPERROR",
+    }
+}
+
+enumeration! {
+    /// What a task is about.
+    TargetType {
+        /// A source.
+        Application = "APPLICATION",
+        /// An identity.
+        Identity = "IDENTITY",
+    }
+}
+
+enumeration! {
+    /// What an operation of a JSON patch does.
+    JsonPatchOp {
+        /// Adds a member, or replaces it.
+        Add = "add",
+        /// Removes a member.
+        Remove = "remove",
+        /// Replaces a member.
+        Replace = "replace",
+        /// Moves a member.
+        Move = "move",
+        /// Copies a member.
+        Copy = "copy",
+        /// Compares a member.
+        Test = "test",
+    }
+}
+
+enumeration! {
     /// How weighty a message is.
     MessageType {
         /// For information.

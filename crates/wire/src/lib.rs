@@ -1,4 +1,4 @@
-//! The published JSON of the Reports Data Extraction API and of the Search API, exactly.
+//! The published JSON of the Reports Data Extraction API, of the Search API and of the list of tasks, exactly.
 //!
 //! These types are the shapes that clients and services exchange, with the published names, and
 //! the schemas of our OpenAPI document. They are here, apart from the server, so that the Rust SDK
@@ -7,7 +7,7 @@
 //! Invariants:
 //! - No behaviour and no knowledge of the core: conversions live in the `http` crate.
 //! - A field is written as an explicit `null` only where the published document says `nullable` and has no
-//!   enumeration, which a null would not be one of; every other absent field is left out.
+//!   enumeration, or one with a null; every other absent field is left out.
 //! - Enumerations hold the published values only. Reading keeps an unknown value as `Other`, so
 //!   that a client does not break on a newer service; a service never writes `Other`.
 
@@ -18,6 +18,7 @@ mod enumeration;
 mod error;
 mod report;
 mod search;
+mod task_status;
 mod token;
 
 pub use arguments::{
@@ -28,7 +29,8 @@ pub use arguments::{
 pub use comparison::ReportComparison;
 pub use definition::{ArgumentDescription, ColumnDescription, ReportDescription};
 pub use enumeration::{
-    CompletionStatus, FileFormat, LocaleOrigin, MessageType, ReportType, ResultStatus, SearchIndex, TaskType,
+    CompletionStatus, FileFormat, JsonPatchOp, LocaleOrigin, MessageType, ReportType, ResultStatus,
+    SearchIndex, TargetType, TaskCompletionStatus, TaskStatusType, TaskType,
 };
 pub use error::{ErrorMessageDto, ErrorResponseDto, RateLimited, Unauthorized};
 pub use report::{
@@ -36,6 +38,10 @@ pub use report::{
     TaskResultDetailsReturnsInner,
 };
 pub use search::{QueryResultFilter, Search, SearchDocument, SearchQuery};
+pub use task_status::{
+    JsonPatchOperation, JsonPatchValue, LocalizedMessage, Target, TaskDefinitionSummary, TaskReturnDetails,
+    TaskStatus, TaskStatusMessage,
+};
 pub use token::{OAuthError, OAuthErrorCode, TokenAnswer};
 
 /// Reads a `null` as the field's default: services write one where they have nothing to say.

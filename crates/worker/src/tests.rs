@@ -9,6 +9,7 @@ use muster_reports::ids::{TaskDefinitionId, TaskId, TenantId};
 use muster_reports::message::Severity;
 use muster_reports::ports::{Cancelled, ResultOrder, Started};
 use muster_reports::task::{NewTask, Progress, Task, TaskState};
+use muster_reports::task_list::{TaskPage, VisibleTasks};
 use muster_testkit::build::{new_task, task_id, tenant};
 use muster_testkit::{FakeRun, FakeRunner, MemoryStore, TestClock, acts};
 use std::collections::HashSet;
@@ -48,8 +49,11 @@ impl TaskStore for Store {
     ) -> Result<Option<Task>> {
         self.inner.task_of_definition(tenant, definition, order).await
     }
-    async fn cancel(&self, event: &AuditEvent) -> Result<Cancelled> {
-        self.inner.cancel(event).await
+    async fn list(&self, tenant: &TenantId, wanted: &VisibleTasks) -> Result<TaskPage> {
+        self.inner.list(tenant, wanted).await
+    }
+    async fn cancel(&self, event: &AuditEvent, failure: Option<&Message>) -> Result<Cancelled> {
+        self.inner.cancel(event, failure).await
     }
     async fn claim(&self, worker: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<Option<Claim>> {
         self.inner.claim(worker, now, lease).await

@@ -113,13 +113,16 @@ fn check_same(request: &TokenRequest, headers: &HeaderMap, body: &[u8]) {
 }
 
 fn check_scopes(request: &TokenRequest) {
-    for held in [&[Scope::ReportRead][..], &[Scope::ReportManage], &[Scope::All]] {
+    for held in
+        [&[Scope::ReportRead][..], &[Scope::ReportManage], &[Scope::TaskManagementWrite], &[Scope::All]]
+    {
         match granted(held, request.scope.as_deref()) {
             Ok(scopes) => {
                 let may = |scope: &Scope| {
                     held.contains(scope)
                         || held == [Scope::All]
                         || (held == [Scope::ReportManage] && *scope == Scope::ReportRead)
+                        || (held == [Scope::TaskManagementWrite] && *scope == Scope::TaskManagementRead)
                 };
                 assert!(!scopes.is_empty() && scopes.iter().all(may), "{scopes:?} of {held:?}");
             }

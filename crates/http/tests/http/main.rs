@@ -19,5 +19,6 @@ mod openapi;
 mod rights;
 mod scope;
 mod search;
+mod task_status;
 mod token;
 mod world;

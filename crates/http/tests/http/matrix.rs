@@ -25,6 +25,9 @@ search  sp:scopes:all,sp:search:read                  ORG_ADMIN,CERT_ADMIN,REPOR
 document sp:scopes:all,sp:search:read                 ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
 count   sp:scopes:all,sp:search:read                  any yes
 custom  sp:scopes:all,sp:report:manage                ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
+tasks   sp:scopes:all,idn:task-management:read,idn:task-management:write ORG_ADMIN,HELPDESK,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
+one     sp:scopes:all,idn:task-management:read,idn:task-management:write ORG_ADMIN,HELPDESK,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
+clear   sp:scopes:all,idn:task-management:write       ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN no
 ";
 
 /// Which row of the table a route is; a route that is not known here fails the test.
@@ -38,6 +41,21 @@ fn operation(route: &RouteEntry) -> &'static str {
         _ => {}
     }
     let rest = published.iter().find_map(|prefix| route.path.strip_prefix(prefix));
+    let lists = [
+        "/v3/task-status",
+        "/v2024/task-status",
+        "/v2025/task-status",
+        "/v2026/task-status",
+        "/task-status/v1",
+    ];
+    if let Some(rest) = lists.iter().find_map(|prefix| route.path.strip_prefix(prefix)) {
+        return match (route.method, rest) {
+            ("GET", "" | "/pending-tasks") => "tasks",
+            ("GET", "/{id}") => "one",
+            ("PATCH", "/{id}") => "clear",
+            other => panic!("{other:?} has no row in the table"),
+        };
+    }
     match (route.method, rest, route.path.as_str()) {
         ("POST", Some("/run"), _) => "start",
         ("GET", Some("/{taskResultId}/result"), _) => "result",
@@ -53,6 +71,23 @@ fn operation(route: &RouteEntry) -> &'static str {
         ("GET", None, "/muster/v1/results") => "list",
         ("POST", None, "/muster/v1/reports/{id}/run") => "custom",
         other => panic!("{other:?} has no row in the table"),
+    }
+}
+
+/// The rows of the list of tasks are those of the published document.
+#[test]
+fn the_levels_of_the_list_of_tasks_are_the_published_ones() {
+    let text = std::fs::read_to_string("../../tests/published/task-status-v1.yaml").unwrap();
+    let published: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+    for (path, method, operation) in [
+        ("/task-status/v1", "get", "tasks"),
+        ("/task-status/v1/{id}", "get", "one"),
+        ("/task-status/v1/{id}", "patch", "clear"),
+    ] {
+        let levels = published["paths"][path][method]["x-sailpoint-userLevels"].as_array().unwrap();
+        let levels: Vec<_> = levels.iter().map(|level| level.as_str().unwrap()).collect();
+        let row = TABLE.lines().find(|row| row.starts_with(operation)).unwrap();
+        assert_eq!(row.split_whitespace().nth(2), Some(&*levels.join(",")), "{method} {path}");
     }
 }
 
@@ -116,6 +151,7 @@ async fn ask(world: &World, route: &RouteEntry, id: &str, caller: &Caller) -> An
         "start" => ACCOUNTS,
         "custom" => r#"{"arguments":{"since":"2026"}}"#,
         "search" | "count" => r#"{"query":{"query":"*"}}"#,
+        "clear" => r#"[{"op":"replace","path":"/completionStatus","value":"TERMINATED"}]"#,
         _ => "",
     };
     let bearer = world.bearer(caller);
@@ -131,13 +167,15 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         .into_iter()
         .chain(UserLevel::ALL.into_iter().map(|level| Some(Some(level))))
         .collect();
-    let scopes: [&[Scope]; 6] = [
+    let scopes: [&[Scope]; 8] = [
         &[],
         &[Scope::SearchRead],
         &[Scope::ReportRead],
         &[Scope::ReportManage],
         &[Scope::All],
         &[Scope::ReportRead, Scope::ReportManage],
+        &[Scope::TaskManagementRead],
+        &[Scope::TaskManagementWrite],
     ];
     let (mut asked, mut allowed) = (0, 0);
     for route in route_table() {
@@ -152,7 +190,7 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
                     let expected = match operation {
                         _ if !may => 403,
                         // The report has ended, so it can be cancelled no more; who may not is told before that.
-                        "cancel" => {
+                        "cancel" | "clear" => {
                             if ours {
                                 400
                             } else {
@@ -161,7 +199,7 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
                         }
                         "count" => 204,
                         "document" => 404,
-                        "file" | "package" | "compare" | "cover" => {
+                        "file" | "package" | "compare" | "cover" | "one" => {
                             if ours {
                                 200
                             } else {
@@ -184,11 +222,13 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
             }
         }
     }
-    // 5 prefixes × 8 operations and 8 of our own; 10 levels or kinds, 6 sets of scopes, 2 tenants.
-    assert_eq!(asked, 48 * 10 * 6 * 2);
-    // By hand: start 8 callers × 3 sets × 2 tenants, cancel 9 × 3 × 2, search and document 8 × 2 × 2, count 10 × 2 × 2,
-    // the others 10 × 4 × 2; start on 6 routes, cancel on 5, search and document on 10, count on 5, the others on 22.
-    assert_eq!(allowed, 48 * 6 + 54 * 5 + 32 * 10 + 40 * 5 + 80 * 22);
+    // 5 prefixes × 5 operations on reports, 5 × 3 on searches, 5 × 4 on tasks, and 8 of our own; 11 levels or kinds, 8 sets
+    // of scopes, 2 tenants.
+    assert_eq!(asked, 68 * 11 * 8 * 2);
+    // By hand: start 8 callers × 3 sets × 2 tenants, cancel 10 × 3 × 2, search and document 8 × 2 × 2, count 11 × 2 × 2, the
+    // others on reports 11 × 4 × 2, reading tasks 9 × 3 × 2, clearing one 7 × 2 × 2; start on 6 routes, cancel on 5, search
+    // and document on 10, count on 5, the others on 22, reading on 15, clearing on 5.
+    assert_eq!(allowed, 48 * 6 + 60 * 5 + 32 * 10 + 44 * 5 + 88 * 22 + 54 * 15 + 28 * 5);
 }
 
 /// What an answer shows, less what differs between any two answers.
@@ -246,7 +286,7 @@ async fn what_one_may_not_see_answers_as_what_is_not_there() {
                 compared += 1;
             }
         }
-        // 5 prefixes × 5 operations, and 4 of our own.
-        assert_eq!(compared, (5 * 5 + 4) * 3 * 2);
+        // 5 prefixes × 5 operations on reports and searches and 2 on tasks, and 4 of our own.
+        assert_eq!(compared, (5 * 7 + 4) * 3 * 2);
     }
 }

@@ -135,7 +135,7 @@ async fn catch_up(listener: &mut PgListener, signals: &Signals) -> Result<(), sq
             .bind(id.as_str())
             .fetch_optional(&mut *listener)
             .await?;
-        if state.as_deref() == Some(TaskState::Terminated.as_str()) {
+        if state.as_deref().and_then(TaskState::from_name).is_some_and(TaskState::ends_a_run) {
             signals.cancelled(&id);
         }
     }

@@ -48,24 +48,34 @@ static WAIT: LazyLock<String> = LazyLock::new(|| {
     entering(TaskState::Pending, set, "seq = $4 AND epoch = $5")
 });
 
-/// Terminates the task of `entry` if it is live, and then records `entry`.
-pub(super) async fn cancel(mut session: Session<'_>, entry: Arc<Entry>, moment: Moment) -> Result<Cancelled> {
+/// Terminates the task of an entry if it is live, or fails it where there is a reason, and then records the entry.
+pub(super) async fn cancel(
+    mut session: Session<'_>,
+    cancel: Arc<(Entry, Option<Message>)>,
+    moment: Moment,
+    recorder: &Recorder,
+) -> Result<Cancelled> {
+    let (entry, failure) = &*cancel;
     let (tenant, id) = (&entry.event.caller.tenant, &entry.event.task);
-    let cancelled = terminate(&mut session, tenant, id, moment).await?;
+    let (cancelled, ending) = end_live(&mut session, tenant, id, failure.as_ref(), moment).await?;
     match cancelled {
-        Cancelled::Now => audit::append(&mut session, &entry).await?,
+        Cancelled::Now => {
+            audit::append(&mut session, entry).await?;
+            recorder.append(&mut session, ending.as_slice()).await?;
+        }
         Cancelled::Before | Cancelled::TooLate(_) | Cancelled::Unknown => {}
     }
     Ok(cancelled)
 }
 
-/// Terminates the task if it is live.
-async fn terminate(
+/// Ends the task if it is live. What it leads to, and the event of a failure.
+async fn end_live(
     session: &mut Session<'_>,
     tenant: &TenantId,
     id: &TaskId,
+    failure: Option<&Message>,
     moment: Moment,
-) -> Result<Cancelled> {
+) -> Result<(Cancelled, Option<AuditEvent>)> {
     const WHAT: &str = "cancel a task";
     let wrong = |error| failed(WHAT, error);
     let found = session
@@ -75,19 +85,22 @@ async fn terminate(
         )
         .await;
     let found = found.and_then(|row| row.as_ref().map(rows::task_row).transpose()).map_err(wrong)?;
-    let Some(row) = found else { return Ok(Cancelled::Unknown) };
+    let Some(row) = found else { return Ok((Cancelled::Unknown, None)) };
     match row.task.state {
-        TaskState::Terminated => return Ok(Cancelled::Before),
+        TaskState::Terminated => return Ok((Cancelled::Before, None)),
         state @ (TaskState::Succeeded | TaskState::Warned | TaskState::Failed) => {
-            return Ok(Cancelled::TooLate(state));
+            return Ok((Cancelled::TooLate(state), None));
         }
         TaskState::Pending | TaskState::Running => {}
     }
     let now = moment.after_waiting(session).await.map_err(wrong)?.now;
+    if let Some(failure) = failure {
+        return Ok((Cancelled::Now, fail(session, row, [failure.clone()], now).await?));
+    }
     let done = session.change(TERMINATE.as_str(), values![rows::micros(now), row.seq]).await;
     changed_one(WHAT, done)?;
     reached(Failpoint::TaskTerminated);
-    Ok(Cancelled::Now)
+    Ok((Cancelled::Now, None))
 }
 
 /// Ends an attempt whose lease is valid. Otherwise changes nothing and returns `false`.

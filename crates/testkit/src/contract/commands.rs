@@ -124,7 +124,7 @@ pub async fn compare_task_stores(
                 let Some(id) = around(&tasks, *task) else { continue };
                 let tenant = tenant_of(*tenant);
                 let event = acts::cancel_event(&tenant, id, now);
-                same(&place, left.cancel(&event).await, right.cancel(&event).await)?;
+                same(&place, left.cancel(&event, None).await, right.cancel(&event, None).await)?;
             }
             Command::Claim { seconds } => {
                 let (worker, lease) = (worker(1), Duration::from_secs(*seconds));

@@ -174,3 +174,40 @@ pub(super) async fn cancel_answers_by_state(store: Arc<dyn TaskStore>) {
     assert_eq!(late.expect("the store answers"), None);
     assert_eq!(keys(&look(&*store, &claimed.task.id).await), ["disk_full"]);
 }
+
+/// A live task fails for a reason that somebody gave. Then it is as one that failed in its run.
+pub(super) async fn a_task_can_be_failed_from_outside(store: Arc<dyn TaskStore>) {
+    let (tenant, reason) = (build::tenant(), Message::error("task_cleared", "it was ended"));
+    let fail = async |number, seconds| {
+        let event = acts::cancel_event(&tenant, &build::task_id(number), at(seconds));
+        store.cancel(&event, Some(&reason)).await.expect("the store answers")
+    };
+    assert_eq!(fail(1, 0).await, Cancelled::Unknown);
+    start(&*store, build::new_task(1, at(0))).await;
+    assert_eq!(fail(1, 1).await, Cancelled::Now, "one that waits");
+    assert_eq!(fail(1, 2).await, Cancelled::TooLate(TaskState::Failed));
+    let task = look(&*store, &build::task_id(1)).await;
+    assert_eq!(
+        (task.state, task.completed, task.messages),
+        (TaskState::Failed, Some(at(1)), vec![reason.clone()])
+    );
+
+    let claimed = started_and_claimed(&*store, 2, at(2)).await;
+    let waiter = tokio::spawn({
+        let (store, id) = (store.clone(), claimed.task.id.clone());
+        async move { store.cancelled(&id).await }
+    });
+    assert_eq!(fail(2, 3).await, Cancelled::Now, "one that runs");
+    within("a worker that runs it", waiter).await.expect("no waiter panics");
+    within("a late waiter", store.cancelled(&claimed.task.id)).await;
+    let renewed = store.heartbeat(&claimed.lease, Progress::default(), at(4), LEASE).await;
+    assert_eq!(renewed.expect("the store answers"), LeaseState::Lost);
+    assert!(!end(&*store, &claimed, done(&claimed, 5), at(4)).await);
+    let task = look(&*store, &claimed.task.id).await;
+    assert_eq!((task.state, keys(&task)), (TaskState::Failed, vec!["task_cleared"]));
+    assert_eq!(task.result, None);
+
+    start(&*store, build::new_task(3, at(5))).await;
+    acts::cancel(&*store, &tenant, &build::task_id(3), at(6)).await.expect("the store answers");
+    assert_eq!(fail(3, 7).await, Cancelled::Before);
+}

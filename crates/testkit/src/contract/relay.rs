@@ -3,7 +3,8 @@
 use super::{at, claim, done, end, failed, retry, start, started_and_claimed};
 use crate::{acts, build};
 use muster_reports::audit::{AuditEvent, AuditOperation};
-use muster_reports::ids::{TenantId, WorkerId};
+use muster_reports::ids::{TenantId, WorkerId, stable_id};
+use muster_reports::message::Message;
 use muster_reports::ports::{
     AuditTrail, Backlog, Cancelled, ParkedEvent, RelayLog, SnapshotCatalogue, Started, TaskStore,
 };
@@ -167,20 +168,32 @@ async fn starts_and_cancels_leave_events(store: &dyn Trail) {
     assert!(start(3, 3, "s1").await.is_err());
     let third = store.task(&tenant, &build::task_id(3)).await.expect("it answers");
     assert!(third.is_none(), "neither or both");
-    let cancel = async |id: &str, task| store.cancel(&event(id, AuditOperation::Cancel, task)).await;
+    let cancel = async |id: &str, task| store.cancel(&event(id, AuditOperation::Cancel, task), None).await;
     assert!(cancel("s1", 1).await.is_err());
     let first = store.task(&tenant, &build::task_id(1)).await.expect("it answers");
     assert!(first.is_some_and(|task| task.state.is_live()), "neither or both");
     assert!(matches!(cancel("c9", 9).await, Ok(Cancelled::Unknown)));
     assert!(matches!(cancel("c1", 1).await, Ok(Cancelled::Now)));
     assert!(matches!(cancel("c2", 1).await, Ok(Cancelled::Before)));
+    assert!(matches!(start(4, 4, "s4").await, Ok(Started::New(_))));
+    let reason = Message::error("task_cleared", "it was ended");
+    let failed = store.cancel(&event("c4", AuditOperation::Cancel, 4), Some(&reason)).await;
+    assert!(matches!(failed, Ok(Cancelled::Now)));
     let events = store.events(&tenant, 0, 100).await.expect("it answers");
     let seen: Vec<_> =
         events.iter().map(|chained| (chained.event.id.as_str(), &chained.event.task)).collect();
-    let first = build::task_id(1);
+    let (first, fourth) = (build::task_id(1), build::task_id(4));
+    let ended = stable_id(["ended", fourth.as_str()]);
     assert_eq!(
         seen,
-        [("s1", &first), ("s2", &first), ("c1", &first)],
-        "a joined start is about the live task"
+        [
+            ("s1", &first),
+            ("s2", &first),
+            ("c1", &first),
+            ("s4", &fourth),
+            ("c4", &fourth),
+            (&*ended, &fourth)
+        ],
+        "a joined start is about the live task, and a failure has two events"
     );
 }

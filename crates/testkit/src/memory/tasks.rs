@@ -5,10 +5,11 @@ use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::audit::AuditEvent;
 use muster_reports::error::{Error, Result};
-use muster_reports::ids::{TaskDefinitionId, TaskId, TenantId, WorkerId};
+use muster_reports::ids::{SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
 use muster_reports::message::{Message, Severity};
 use muster_reports::ports::{Cancelled, LeaseState, ResultOrder, Started, TaskStore};
 use muster_reports::task::{AttemptEnd, Claim, Lease, NewTask, Progress, Task, TaskState, place_in_line};
+use muster_reports::task_list::{TaskOrder, TaskPage, VisibleTasks};
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -110,6 +111,24 @@ fn lease_end(now: DateTime<Utc>, lease: Duration, deadline: DateTime<Utc>) -> Da
         .map_or(deadline, |end| end.min(deadline))
 }
 
+fn is_wanted(task: &Task, wanted: &VisibleTasks) -> bool {
+    fn meets<T: PartialEq>(condition: Option<&Vec<T>>, value: &T) -> bool {
+        condition.is_none_or(|values| values.contains(value))
+    }
+    let filter = &wanted.query.filter;
+    let names_one = |sources: &Vec<SourceId>| {
+        let arguments = wanted.source_arguments.iter().filter(|(report, _)| *report == task.report);
+        let mut named = arguments.filter_map(|(_, argument)| task.arguments.text(argument));
+        named.any(|named| sources.iter().any(|source| source.as_str() == named))
+    };
+    task.created >= wanted.since
+        && wanted.scope.covers(&task.requester.data_scope)
+        && meets(filter.ids.as_ref(), &task.id)
+        && meets(filter.states.as_ref(), &task.state)
+        && meets(filter.launchers.as_ref(), &task.requester.launcher().to_owned())
+        && filter.sources.as_ref().is_none_or(names_one)
+}
+
 impl State {
     fn find(&mut self, tenant: &TenantId, id: &TaskId) -> Option<&mut Entry> {
         self.tasks.iter_mut().find(|e| e.task.tenant == *tenant && e.task.id == *id)
@@ -123,11 +142,14 @@ impl State {
 }
 
 impl MemoryStore {
-    fn terminate(&self, state: &mut State, tenant: &TenantId, id: &TaskId, now: DateTime<Utc>) -> Cancelled {
-        let Some(entry) = state.find(tenant, id) else { return Cancelled::Unknown };
+    fn end_live(&self, state: &mut State, event: &AuditEvent, failure: Option<&Message>) -> Cancelled {
+        let Some(entry) = state.find(&event.caller.tenant, &event.task) else { return Cancelled::Unknown };
         match entry.task.state {
             TaskState::Pending | TaskState::Running => {
-                entry.end(TaskState::Terminated, now);
+                match failure {
+                    None => entry.end(TaskState::Terminated, event.at),
+                    Some(failure) => entry.fail(event.at, [failure.clone()]),
+                }
                 self.cancels.send_modify(|count| *count += 1);
                 Cancelled::Now
             }
@@ -250,13 +272,34 @@ impl TaskStore for MemoryStore {
         Ok(first.map(|(_, t)| t.clone()))
     }
 
-    async fn cancel(&self, event: &AuditEvent) -> Result<Cancelled> {
+    async fn list(&self, tenant: &TenantId, wanted: &VisibleTasks) -> Result<TaskPage> {
+        let state = self.state();
+        let tasks = state.tasks.iter().map(|entry| &entry.task);
+        let mut listed: Vec<_> =
+            tasks.filter(|task| task.tenant == *tenant && is_wanted(task, wanted)).collect();
+        // Stable: tasks of one time stay in the order of acceptance.
+        listed.sort_by_key(|task| task.created);
+        let query = &wanted.query;
+        match query.order {
+            TaskOrder::FirstFirst => {}
+            TaskOrder::LastFirst => listed.reverse(),
+        }
+        let total = query.counted.then_some(listed.len() as u64);
+        let part = listed.into_iter().skip(query.offset as usize).take(query.limit as usize);
+        let mut tasks: Vec<_> = part.cloned().collect();
+        tasks.iter_mut().filter_map(|task| task.result.as_mut()).for_each(|result| result.cover.clear());
+        Ok(TaskPage { tasks, total })
+    }
+
+    async fn cancel(&self, event: &AuditEvent, failure: Option<&Message>) -> Result<Cancelled> {
         self.accepts_audit()?;
         let mut state = self.state();
         state.knows_not(event)?;
-        let cancelled = self.terminate(&mut state, &event.caller.tenant, &event.task, event.at);
+        let cancelled = self.end_live(&mut state, event, failure);
         if cancelled == Cancelled::Now {
             state.append(event)?;
+            let ending = state.find(&event.caller.tenant, &event.task).and_then(|entry| entry.task.ending());
+            state.append_ending(ending)?;
         }
         Ok(cancelled)
     }
@@ -361,8 +404,7 @@ impl TaskStore for MemoryStore {
         // Subscribe before looking, so that no cancel is missed in between.
         let mut cancels = self.cancels.subscribe();
         loop {
-            let cancelled =
-                self.state().tasks.iter().any(|e| e.task.id == *id && e.task.state == TaskState::Terminated);
+            let cancelled = self.state().tasks.iter().any(|e| e.task.id == *id && e.task.state.ends_a_run());
             if cancelled {
                 return;
             }
