@@ -13,8 +13,8 @@
 demo organisation's "Active Directory". Prints one line for each check, then `N passed, N failed`, and exits
 with 1 when one failed. It starts and cancels reports and fills the rate limit of its two clients: point it at
 a demo, not at a service that people use.
-
 Version 2.x of the SDK speaks /reports/v1 only; 1.4.2 speaks /v3, /v2024 and /v2025, and each is driven.
+python_search.py and python_task_status.py drive the search and the list of tasks; python_examples.py has the examples.
 """
 
 import contextlib
@@ -36,6 +36,8 @@ from sailpoint.configuration import Configuration, ConfigurationParams
 
 sys.dont_write_bytecode = True  # The checks beside this script are in a repository.
 import python_search  # noqa: E402
+import python_task_status  # noqa: E402
+from python_examples import EXAMPLES  # noqa: E402
 
 COLUMNS = json.loads((Path(__file__).parent / "columns.json").read_text())
 SOURCE_ID = os.environ.get("MUSTER_SOURCE_ID", "2c9180897e7742b2017e781782f705b9")
@@ -46,87 +48,6 @@ UNKNOWN_ID = "0123456789abcdef0123456789abcdef"
 DEADLINE_SECONDS = 120
 # A cancel races the report it cancels: this many starts before "it always ended first" is a failure.
 CANCEL_ATTEMPTS = 20
-
-# The four examples of the SDK's documentation page for version 2024. The names in braces are the module
-# paths and the method suffix, which is all that differs between the versions of the SDK.
-EXAMPLES = {
-    "start": """
-from {api_module} import ReportsDataExtractionApi
-from {client_module} import ApiClient
-from {models_module}.report_details import ReportDetails
-from {models_module}.task_result_details import TaskResultDetails
-from sailpoint.configuration import Configuration
-configuration = Configuration()
-
-with ApiClient(configuration) as api_client:
-    report_details = '''{{
-          "reportType" : "ACCOUNTS",
-          "arguments" : {{
-            "application" : "2c9180897e7742b2017e781782f705b9",
-            "sourceName" : "Active Directory"
-          }}
-        }}''' # ReportDetails |
-    try:
-        # Run Report
-        new_report_details = ReportDetails.from_json(report_details)
-        results = ReportsDataExtractionApi(api_client).start_report{suffix}(report_details=new_report_details)
-        print("The response of ReportsDataExtractionApi->start_report:\\n")
-        print(results.model_dump_json(by_alias=True, indent=4))
-    except Exception as e:
-        print("Exception when calling ReportsDataExtractionApi->start_report: %s\\n" % e)
-""",
-    "result": """
-from {api_module} import ReportsDataExtractionApi
-from {client_module} import ApiClient
-from {models_module}.report_results import ReportResults
-from sailpoint.configuration import Configuration
-configuration = Configuration()
-
-with ApiClient(configuration) as api_client:
-    task_result_id = '{id}' # str | Unique identifier of the task result which handled report
-    completed = False # bool | state of task result to apply ordering when results are fetching from the DB
-    try:
-        # Get Report Result
-        results = ReportsDataExtractionApi(api_client).get_report_result{suffix}(task_result_id=task_result_id)
-        print("The response of ReportsDataExtractionApi->get_report_result:\\n")
-        print(results.model_dump_json(by_alias=True, indent=4))
-    except Exception as e:
-        print("Exception when calling ReportsDataExtractionApi->get_report_result: %s\\n" % e)
-""",
-    "download": """
-from {api_module} import ReportsDataExtractionApi
-from {client_module} import ApiClient
-from sailpoint.configuration import Configuration
-configuration = Configuration()
-
-with ApiClient(configuration) as api_client:
-    task_result_id = '{id}' # str | Unique identifier of the task result which handled report
-    file_format = 'csv' # str | Output format of the requested report file
-    name = 'Identities Details Report' # str | preferred Report file name
-    auditable = False # bool | Enables auditing for current report download
-    try:
-        # Get Report File
-        results = ReportsDataExtractionApi(api_client).get_report{suffix}(task_result_id=task_result_id, file_format=file_format)
-        print("The response of ReportsDataExtractionApi->get_report:\\n")
-        print(results.model_dump_json(by_alias=True, indent=4))
-    except Exception as e:
-        print("Exception when calling ReportsDataExtractionApi->get_report: %s\\n" % e)
-""",
-    "cancel": """
-from {api_module} import ReportsDataExtractionApi
-from {client_module} import ApiClient
-from sailpoint.configuration import Configuration
-configuration = Configuration()
-
-with ApiClient(configuration) as api_client:
-    id = '{id}' # str | ID of the running Report to cancel
-    try:
-        # Cancel Report
-        ReportsDataExtractionApi(api_client).cancel_report{suffix}(id=id)
-    except Exception as e:
-        print("Exception when calling ReportsDataExtractionApi->cancel_report: %s\\n" % e)
-""",
-}
 
 
 class Tally:
@@ -208,7 +129,7 @@ def named(headers):
 
 
 class Calls:
-    """The four operations; waits out a 429 as its `Retry-After` says, and gives back the status too."""
+    """The operations; waits out a 429 as its `Retry-After` says, and gives back the status too."""
 
     def __init__(self, face, api):
         self.face = face
@@ -559,6 +480,7 @@ def main():
     )
     tally.check("token of a user", user_configuration.access_token is not None)
     tally.check("token of an application", application_configuration.access_token is not None)
+    stranger_configuration = configuration(access_token="not-a-token")
     with contextlib.redirect_stdout(io.StringIO()):
         refused = configuration(os.environ["SAIL_CLIENT_ID"], "wrong")
     tally.check("no token for a wrong secret", refused.access_token is None, refused.access_token)
@@ -577,16 +499,21 @@ def main():
             with tally.group(f"{label} SEARCH_EXPORT"):
                 check_search(tally, f"{label} SEARCH_EXPORT", user)
             with tally.group(f"{label} search"):
-                stranger = configuration(access_token="not-a-token")
-                python_search.check(
-                    tally, f"{label} search", face.search, user, user_configuration, application_configuration, stranger, is_error
-                )
+                configurations = user_configuration, application_configuration, stranger_configuration
+                python_search.check(tally, f"{label} search", face.search, user, *configurations, is_error)
             with tally.group(f"{label} names"):
                 check_names(tally, label, user)
             with tally.group(f"{label} examples"):
                 check_examples(tally, label, face, user)
             with tally.group(f"{label} rate limit"):
                 check_rate_limit(tally, label, application)
+            reports = user
+        for face in python_task_status.faces():
+            label = f"python {version('sailpoint')} {face.name} task status"
+            configurations = user_configuration, application_configuration, stranger_configuration
+            user, application, stranger = [Calls(face, face.make(each)) for each in configurations]
+            with tally.group(label):
+                python_task_status.check(tally, label, user, reports, application, stranger, is_error)
         os.chdir("/")
 
     print(f"{tally.passed} passed, {tally.failed} failed")

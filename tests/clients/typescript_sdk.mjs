@@ -12,7 +12,7 @@
  * with 1 when one failed. It starts and cancels reports and fills the rate limit of its two clients: point it
  * at a demo, not at a service that people use.
  *
- * The SDK speaks /v3 and /v2024; each is driven.
+ * The SDK speaks /v3 and /v2024; each is driven. It has the list of tasks in /v2024 only.
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -66,7 +66,7 @@ async function group(name, body) {
   }
 }
 
-/** The four operations of one API class; waits out a 429 as its Retry-After says. */
+/** The operations of one API class; waits out a 429 as its Retry-After says. */
 class Calls {
   constructor(name, api, bodyKey) {
     this.name = name;
@@ -358,6 +358,71 @@ async function checkErrors(label, user, application, stranger) {
   }
 }
 
+/** The list of tasks, next to what the report operations say. */
+async function checkTasks(label, tasks, reports, application) {
+  const started = (await reports.start("IDENTITIES", argumentsOf.IDENTITIES)).data;
+  const result = await reports.ended(started.id);
+  const one = await tasks.call("getTaskStatus", { id: started.id });
+  const task = one.data;
+  check(
+    `${label} of an ended report`,
+    one.status === 200 &&
+      task.type === "QUARTZ" &&
+      task.uniqueName === result.taskDefName &&
+      task.launcher === started.launcher &&
+      task.completionStatus === result.status &&
+      task.percentComplete === 100 &&
+      task.progress === `${result.rows} of ${result.rows} rows written` &&
+      task.attributes.taskDefinitionId === started.attributes.taskDefinitionId,
+    task,
+  );
+  const filters = `id eq "${started.id}" and type eq "QUARTZ" and launcher in ("nobody", "${started.launcher}")`;
+  const listed = await tasks.call("getTaskStatusList", { filters, sorters: "-created", limit: 250, offset: 0, count: true });
+  check(
+    `${label} list with filters`,
+    listed.status === 200 && listed.headers["x-total-count"] === "1" && JSON.stringify(listed.data) === JSON.stringify([task]),
+    listed.data,
+  );
+
+  let live;
+  let patched;
+  let pending;
+  let head;
+  let id;
+  for (let attempt = 0; attempt < cancelAttempts; attempt += 1) {
+    if (attempt >= 3) await reports.occupyWorkers();
+    id = (await reports.start("IDENTITIES_DETAILS", argumentsOf.IDENTITIES_DETAILS)).data.id;
+    live = (await tasks.call("getTaskStatus", { id })).data;
+    pending = await tasks.call("getPendingTasks", { count: true });
+    head = await tasks.call("getPendingTaskHeaders", { count: true });
+    const operations = [{ op: "replace", path: "/completionStatus", value: "TERMINATED" }];
+    patched = await tasks.call("updateTaskStatus", { id, jsonPatchOperationV2024: operations });
+    if (patched.status === 200 && live.completionStatus === null) break;
+  }
+  check(
+    `${label} of a report that has not ended`,
+    live.completionStatus === null && live.completed === null && live.percentComplete >= 0 && live.percentComplete < 100,
+    live,
+  );
+  check(
+    `${label} pending tasks`,
+    pending.status === 200 &&
+      /^[0-9]+$/.test(pending.headers["x-total-count"]) &&
+      pending.data.every((each) => each.completionStatus === null),
+    pending.data,
+  );
+  check(`${label} pending tasks, headers only`, head.status === 200 && /^[0-9]+$/.test(head.headers["x-total-count"]) && head.data === "", head.status);
+  check(`${label} patch ends it`, patched.status === 200 && patched.data.completionStatus === "TERMINATED", patched.status, patched.data);
+  check(`${label} patch ends the report`, (await reports.ended(id)).status === "TERMINATED");
+
+  const unknown = await tasks.call("getTaskStatus", { id: unknownId });
+  check(`${label} unknown id is a 404`, unknown.status === 404 && isError(unknown.data, "404", unknownId), unknown.data);
+  const wrong = await tasks.call("getTaskStatusList", { filters: 'created gt "2020-01-01T00:00:00Z"' });
+  check(`${label} unknown filter is a 400`, wrong.status === 400 && isError(wrong.data, "400.1", "created"), wrong.data);
+  const refused = await application.call("getTaskStatusList", {});
+  check(`${label} without the scope is a 403`, refused.status === 403 && isError(refused.data, "403", "idn:task-management:read"), refused.data);
+}
+
 /** Calls until the limit answers; bounded in count. */
 async function checkRateLimit(label, application) {
   let answer;
@@ -407,6 +472,14 @@ for (const [version, make, bodyKey, SearchApi, searchKey] of faces) {
   );
   await group(`${label} errors`, () => checkErrors(label, user, application, stranger));
   await group(`${label} rate limit`, () => checkRateLimit(label, application));
+}
+
+{
+  const label = `typescript ${sdkVersion} v2024 task status`;
+  const reports = new Calls(label, new sdk.ReportsDataExtractionV2024Api(userConfiguration), "reportDetailsV2024");
+  const tasks = new Calls(label, new sdk.TaskManagementV2024Api(userConfiguration));
+  const application = new Calls(label, new sdk.TaskManagementV2024Api(applicationConfiguration));
+  await group(label, () => checkTasks(label, tasks, reports, application));
 }
 
 console.log(`${passed} passed, ${failed} failed`);
