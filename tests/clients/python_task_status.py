@@ -33,6 +33,8 @@ class Face:
         self.operation = importlib.import_module(f"{package}.models.json_patch_operation").JsonPatchOperation
 
     def make(self, configuration):
+        # The SDK calls the operations of /v2026 experimental, and refuses them without this.
+        configuration.experimental = True
         return self.api_class(self.client_class(configuration))
 
 
