@@ -477,6 +477,8 @@ for (const [version, make, bodyKey, SearchApi, searchKey] of faces) {
 {
   const label = `typescript ${sdkVersion} v2024 task status`;
   const reports = new Calls(label, new sdk.ReportsDataExtractionV2024Api(userConfiguration), "reportDetailsV2024");
+  // The SDK calls these operations experimental, and refuses them without this.
+  for (const each of [userConfiguration, applicationConfiguration]) each.experimental = true;
   const tasks = new Calls(label, new sdk.TaskManagementV2024Api(userConfiguration));
   const application = new Calls(label, new sdk.TaskManagementV2024Api(applicationConfiguration));
   await group(label, () => checkTasks(label, tasks, reports, application));
