@@ -171,7 +171,7 @@ impl<'t> Reader<'t> {
         rest.is_some()
     }
 
-    /// A text in double quotes; a backslash stands before a quote or a backslash of the text.
+    /// A text in double quotes, in which a quote or a backslash follows a backslash.
     fn quoted(&mut self) -> Result<String, Failure> {
         let place = self.place();
         if !self.takes('"') {
