@@ -21,7 +21,9 @@ mod ndjson;
 mod parquet;
 mod path;
 pub mod pdf;
+mod rows;
 mod scalar;
+mod workers;
 mod xlsx;
 mod zip;
 
