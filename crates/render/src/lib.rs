@@ -11,8 +11,10 @@
 
 pub mod chart;
 pub mod compare;
+mod container;
 pub mod cover;
 mod csv;
+mod deflate;
 pub mod evidence;
 mod file;
 mod guard;
