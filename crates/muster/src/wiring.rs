@@ -23,10 +23,6 @@ impl DataDir {
     /// When its folders cannot be made or its threads not started.
     pub fn engine(&self) -> Result<Arc<Engine>> {
         let settings = &self.settings.engine;
-        let threads = match settings.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
         let memory_limit = match settings.memory_limit.0 {
             0 => memory::for_plans(),
             bytes => bytes,
@@ -35,9 +31,17 @@ impl DataDir {
             tables_dir: self.own_tables_dir()?,
             work_dir: self.work_dir()?,
             memory_limit_bytes: usize::try_from(memory_limit).unwrap_or(usize::MAX),
-            threads,
+            threads: self.threads(),
         };
         Ok(Arc::new(Engine::open(settings).map_err(muster_reports::Error::from)?))
+    }
+
+    /// On how many threads one plan runs, and one format of a result is encoded.
+    fn threads(&self) -> usize {
+        match self.settings.engine.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
     }
 
     /// What runs these reports.
@@ -65,6 +69,7 @@ impl DataDir {
                 formula_guard: if csv.formula_guard { FormulaGuard::On } else { FormulaGuard::Off },
             },
             work_dir: self.work_dir()?,
+            threads: self.threads(),
             clock: Arc::new(SystemClock),
         };
         Ok(ReportRuns { engine, catalogue, snapshots: self.store.clone(), writing })

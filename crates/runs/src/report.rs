@@ -58,6 +58,8 @@ pub struct ResultWriting {
     pub csv: CsvOptions,
     /// For files that do not outlive a run.
     pub work_dir: PathBuf,
+    /// On how many threads a format is encoded or compressed, at least one.
+    pub threads: usize,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -234,6 +236,7 @@ impl ResultWriting {
             csv: csv_options(self.csv, &claim.task.arguments),
             formats: formats_wanted(definition, &claim.task.arguments),
             folder: self.work_dir.clone(),
+            threads: self.threads,
             tables: tables.collect(),
             archive: definition.search,
         };

@@ -125,6 +125,7 @@ async fn case_of(kind: ReportKind, fixed: Fixed) -> Case {
         pdf: PdfSettings::new(""),
         csv: CsvOptions::default(),
         work_dir: dir.path().to_owned(),
+        threads: 2,
         clock,
     };
     Case { writing, claim, manifest, fixed, dir }
