@@ -198,10 +198,8 @@ fn known_keys(plan: &Arc<dyn ExecutionPlan>, keys: &LexOrdering) -> Result<usize
 
 /// About how many bytes a row has in memory.
 fn row_bytes(schema: &Schema) -> usize {
-    let bytes = |data_type: &DataType| match data_type {
-        DataType::Boolean => 1,
-        nested if nested.is_nested() => NESTED_BYTES,
-        other => other.primitive_width().unwrap_or(TEXT_BYTES),
+    let bytes = |data_type: &DataType| {
+        if data_type.is_nested() { NESTED_BYTES } else { data_type.primitive_width().unwrap_or(TEXT_BYTES) }
     };
     schema.fields().iter().map(|field| bytes(field.data_type())).sum()
 }

@@ -192,13 +192,8 @@ fn groups_of(filter: &Expr, column: &str) -> Option<BTreeSet<String>> {
 }
 
 fn group_of(value: &Expr) -> Option<String> {
-    match value {
-        Expr::Literal(
-            ScalarValue::Utf8(Some(text))
-            | ScalarValue::Utf8View(Some(text))
-            | ScalarValue::LargeUtf8(Some(text)),
-            _,
-        ) => Some(group_name(Some(text))),
-        _ => None,
-    }
+    let Expr::Literal(ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)), _) = value else {
+        return None;
+    };
+    Some(group_name(Some(text)))
 }

