@@ -8,7 +8,9 @@ pub mod compare;
 mod declared;
 pub mod digests;
 mod error;
+mod file_name;
 mod functions;
+mod in_order;
 pub mod memory;
 mod order;
 mod parquet_file;
@@ -23,6 +25,7 @@ mod rows;
 mod scope;
 pub mod search;
 mod session;
+mod stored_table;
 mod table_rows;
 mod tables;
 
