@@ -15,6 +15,7 @@ use self::claim::ClaimStep;
 use crate::failure::failed;
 use crate::rows;
 use crate::session::values;
+use crate::sqlite::Kept;
 use crate::store::Store;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -127,15 +128,18 @@ impl TaskStore for Store {
 
     async fn claim(&self, worker: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<Option<Claim>> {
         let attempts_max = self.settings.attempts_max;
+        // A run that the machine takes with it needs no claim.
+        let mut kept = Kept::WithTheNext;
         loop {
             let (worker, announcer) = (worker.clone(), self.announcer());
             let (unattended, recorder) = (self.unattended(), self.recorder());
-            let step = self.write_then(
+            let step = self.write_kept(
+                kept,
                 now,
                 move |session, moment| {
                     let (worker, recorder) = (worker.clone(), recorder.clone());
                     Box::pin(async move {
-                        claim::step(session, worker, moment, lease, attempts_max, &recorder).await
+                        claim::step(session, worker, moment, lease, kept, attempts_max, &recorder).await
                     })
                 },
                 move |step| {
@@ -150,6 +154,7 @@ impl TaskStore for Store {
             match step.await? {
                 ClaimStep::Claimed(delivery) => return Ok(Some(delivery.take())),
                 ClaimStep::Nothing => return Ok(None),
+                ClaimStep::ToFail => kept = Kept::Now,
                 ClaimStep::More => {}
             }
         }

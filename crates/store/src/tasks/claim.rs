@@ -4,6 +4,7 @@ use crate::audit::Recorder;
 use crate::failure::failed;
 use crate::rows;
 use crate::session::{Moment, Session, Sql, values};
+use crate::sqlite::Kept;
 use crate::store::{Announcer, Unattended};
 use crate::tasks::end;
 use crate::tasks::transition::entering;
@@ -47,6 +48,8 @@ static CLAIM: LazyLock<String> = LazyLock::new(|| {
 pub(super) enum ClaimStep {
     Claimed(Delivery),
     Nothing,
+    /// The first in line is to be failed, which has to be durable when it is told of. Nothing was changed.
+    ToFail,
     /// It failed a task; there may be more that are due.
     More,
 }
@@ -103,6 +106,7 @@ pub(super) async fn step(
     worker: WorkerId,
     moment: Moment,
     lease: Duration,
+    kept: Kept,
     attempts_max: u32,
     recorder: &Recorder,
 ) -> Result<ClaimStep> {
@@ -118,7 +122,11 @@ pub(super) async fn step(
     let due = session.first(DUE, values![rows::micros(now)]).await;
     let due = due.and_then(|row| row.as_ref().map(rows::task_row).transpose());
     let Some(due) = due.map_err(|error| failed(WHAT, error))? else { return Ok(ClaimStep::Nothing) };
-    let ending = if due.deadline <= now {
+    let is_overdue = due.deadline <= now;
+    if kept != Kept::Now && (is_overdue || due.task.attempts >= attempts_max) {
+        return Ok(ClaimStep::ToFail);
+    }
+    let ending = if is_overdue {
         end::fail_overdue(&mut session, due, now).await?
     } else if due.task.attempts >= attempts_max {
         end::fail_exhausted(&mut session, due, now).await?
