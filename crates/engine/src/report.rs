@@ -153,25 +153,30 @@ impl ReportPlan {
     /// # Errors
     /// When a plan fails.
     pub async fn charts(&self) -> Result<Vec<Vec<ChartNumber>>> {
-        let mut charts = Vec::with_capacity(self.definition.charts.len());
-        for chart in &self.definition.charts {
-            charts.push(numbers(&chart.title, &self.collect(&chart.title, &chart.query).await?)?);
-        }
-        Ok(charts)
+        let charts =
+            self.definition.charts.iter().map(|chart| async {
+                numbers(&chart.title, &self.collect(&chart.title, &chart.query).await?)
+            });
+        futures_util::future::try_join_all(charts).await
     }
 
     async fn count(&self, step: &str, sql: &str) -> Result<u64> {
         single_count(step, &self.collect(step, sql).await?)
     }
 
+    /// The rows of a query. It is planned on the engine's threads, too, so that several queries are planned side by side.
     async fn collect(&self, step: &str, sql: &str) -> Result<Vec<RecordBatch>> {
-        let failed = |e| EngineError::plan(step, e);
-        let frame = parameterised(&self.context, sql, &self.parameters).await.map_err(failed)?;
-        let step = step.to_owned();
-        let collected = within_memory(frame, move |frame| {
-            let step = step.clone();
-            async move { order::collect(&step, frame).await }
-        });
+        let (context, parameters) = (self.context.clone(), self.parameters.clone());
+        let (step, sql) = (step.to_owned(), sql.to_owned());
+        let collected = async move {
+            let frame = parameterised(&context, &sql, &parameters).await;
+            let frame = frame.map_err(|e| EngineError::plan(&step, e))?;
+            let attempt = |frame| {
+                let step = step.clone();
+                async move { order::collect(&step, frame).await }
+            };
+            within_memory(frame, attempt).await
+        };
         self.engine.run(collected).await
     }
 }

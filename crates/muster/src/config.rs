@@ -129,7 +129,7 @@ settings! {
 
     /// Report runs.
     worker: Worker {
-        /// Reports that run at a time; 0 runs none in this process.
+        /// Reports that run at a time, and one more whose last run was short; 0 runs none in this process.
         count: usize = 2,
         /// How long a worker may run a report without a heartbeat. After a crash, the report is taken up
         /// again when this time has passed.

@@ -167,6 +167,15 @@ pub trait TaskStore: Send + Sync {
     /// accepted or launched later than now, and a lease that ends later than any could, are due too: the clock was set back.
     async fn claim(&self, worker: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<Option<Claim>>;
 
+    /// As [`TaskStore::claim`], but takes only tasks that are expected to be short
+    /// ([`SHORT_RUN`](crate::task::SHORT_RUN)). So a place that is kept for them is never held by a long one for long.
+    async fn claim_short(
+        &self,
+        worker: &WorkerId,
+        now: DateTime<Utc>,
+        lease: Duration,
+    ) -> Result<Option<Claim>>;
+
     /// Renews a lease and records progress; never past the deadline.
     async fn heartbeat(
         &self,
@@ -182,6 +191,9 @@ pub trait TaskStore: Send + Sync {
 
     /// Returns when a task may have become due in this process, or after `at_most`.
     async fn work_or(&self, at_most: Duration);
+
+    /// As [`TaskStore::work_or`], for one that claims short tasks. It is told of the same work as those that claim all.
+    async fn short_work_or(&self, at_most: Duration);
 
     /// Returns when this task has been cancelled through this process, whichever end that was.
     async fn cancelled(&self, id: &TaskId);

@@ -11,10 +11,11 @@ mod list;
 mod start;
 mod transition;
 
-use self::claim::ClaimStep;
+use self::claim::{ClaimStep, Claimed, Terms};
 use crate::failure::failed;
 use crate::rows;
 use crate::session::values;
+use crate::sqlite::Kept;
 use crate::store::Store;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -29,6 +30,47 @@ use muster_reports::task_list::{TaskPage, VisibleTasks};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
+
+impl Store {
+    /// Claims the first in line of these tasks.
+    async fn claim_of(
+        &self,
+        claimed: Claimed,
+        worker: &WorkerId,
+        now: DateTime<Utc>,
+        lease: Duration,
+    ) -> Result<Option<Claim>> {
+        let attempts_max = self.settings.attempts_max;
+        // A run that the machine takes with it needs no claim.
+        let mut terms = Terms { claimed, lease, attempts_max, kept: Kept::WithTheNext };
+        loop {
+            let (worker, announcer) = (worker.clone(), self.announcer());
+            let (unattended, recorder) = (self.unattended(), self.recorder());
+            let step = self.write_kept(
+                terms.kept,
+                now,
+                move |session, moment| {
+                    let (worker, recorder) = (worker.clone(), recorder.clone());
+                    Box::pin(async move { claim::step(session, worker, moment, terms, &recorder).await })
+                },
+                move |step| {
+                    if let ClaimStep::Claimed(delivery) = step {
+                        reached(Failpoint::ClaimKept);
+                        // There may be more to do for another worker that waits.
+                        announcer.work_here();
+                        delivery.committed(unattended, announcer, now);
+                    }
+                },
+            );
+            match step.await? {
+                ClaimStep::Claimed(delivery) => return Ok(Some(delivery.take())),
+                ClaimStep::Nothing => return Ok(None),
+                ClaimStep::ToFail => terms.kept = Kept::Now,
+                ClaimStep::More => {}
+            }
+        }
+    }
+}
 
 #[async_trait]
 impl TaskStore for Store {
@@ -126,33 +168,16 @@ impl TaskStore for Store {
     }
 
     async fn claim(&self, worker: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<Option<Claim>> {
-        let attempts_max = self.settings.attempts_max;
-        loop {
-            let (worker, announcer) = (worker.clone(), self.announcer());
-            let (unattended, recorder) = (self.unattended(), self.recorder());
-            let step = self.write_then(
-                now,
-                move |session, moment| {
-                    let (worker, recorder) = (worker.clone(), recorder.clone());
-                    Box::pin(async move {
-                        claim::step(session, worker, moment, lease, attempts_max, &recorder).await
-                    })
-                },
-                move |step| {
-                    if let ClaimStep::Claimed(delivery) = step {
-                        reached(Failpoint::ClaimKept);
-                        // There may be more to do for another worker that waits.
-                        announcer.work_here();
-                        delivery.committed(unattended, announcer, now);
-                    }
-                },
-            );
-            match step.await? {
-                ClaimStep::Claimed(delivery) => return Ok(Some(delivery.take())),
-                ClaimStep::Nothing => return Ok(None),
-                ClaimStep::More => {}
-            }
-        }
+        self.claim_of(Claimed::All, worker, now, lease).await
+    }
+
+    async fn claim_short(
+        &self,
+        worker: &WorkerId,
+        now: DateTime<Utc>,
+        lease: Duration,
+    ) -> Result<Option<Claim>> {
+        self.claim_of(Claimed::Short, worker, now, lease).await
     }
 
     async fn heartbeat(
@@ -201,6 +226,10 @@ impl TaskStore for Store {
 
     async fn work_or(&self, at_most: Duration) {
         self.signals.work_or(at_most).await;
+    }
+
+    async fn short_work_or(&self, at_most: Duration) {
+        self.signals.short_work_or(at_most).await;
     }
 
     async fn cancelled(&self, id: &TaskId) {
@@ -272,6 +301,7 @@ mod tests {
         let Backend::Sqlite(sqlite) = &store.backend else { panic!("it is a file") };
         for statement in [
             claim::DUE.sqlite,
+            claim::DUE_SHORT.sqlite,
             claim::SET_BACK,
             start::INSERT,
             start::LIVE,

@@ -85,6 +85,7 @@ pub struct MemoryStore {
     refuses_audit: AtomicBool,
     /// Has a permit if a task may have become due since the last claim.
     work: Notify,
+    short_work: Notify,
     /// Changes with every cancel.
     cancels: watch::Sender<u64>,
 }
@@ -103,6 +104,7 @@ impl MemoryStore {
             attempts_max,
             refuses_audit: AtomicBool::new(false),
             work: Notify::new(),
+            short_work: Notify::new(),
             cancels: watch::Sender::new(0),
         }
     }

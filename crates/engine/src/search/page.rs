@@ -9,6 +9,7 @@
 use super::columns::{key_path, type_key};
 use super::fields::DocumentFields;
 use super::flatten::split;
+use super::narrow::Uses;
 use super::{SearchPart, SearchPlan};
 use crate::error::{EngineError, Result};
 use crate::order::{Ordered, SortKey};
@@ -101,9 +102,8 @@ impl SearchPlan {
     pub async fn count(&self) -> Result<u64> {
         let mut found = 0;
         for part in &self.parts {
-            let documents =
-                part.documents()?.filter(part.filter.clone()).map_err(|e| EngineError::plan(STEP, e))?;
-            found += part.one(documents, count(lit(1))).await?;
+            let numbers = part.numbers(part.found([])?, vec![count(lit(1))]).await?;
+            found += numbers.into_iter().sum::<u64>();
         }
         Ok(found)
     }
@@ -280,8 +280,8 @@ impl SearchPart {
         let mut columns: Vec<_> = sort.iter().zip(keys).enumerate().map(key).collect();
         let number = i64::try_from(number).unwrap_or(i64::MAX);
         columns.extend([ident(ID).alias(ID), lit(number).alias(TYPE)]);
-        let documents = self.documents()?.filter(self.filter.clone());
-        documents.and_then(|found| found.select(columns)).map_err(|e| EngineError::plan(STEP, e))
+        let found = self.found(sort.iter().map(|name| key_path(name)).chain([ID]))?;
+        found.select(columns).map_err(|e| EngineError::plan(STEP, e))
     }
 
     /// The documents with these ids.
@@ -296,8 +296,8 @@ impl SearchPart {
         let columns = columns.fields().iter().filter(|column| shown.has(column));
         let columns: Vec<_> = columns.map(|column| ident(column.name())).collect();
         let failed = |e| EngineError::plan(STEP, e);
-        let frame =
-            self.documents()?.filter(wanted).and_then(|found| found.select(columns)).map_err(failed)?;
+        let documents = self.documents(&Uses::default())?;
+        let frame = documents.filter(wanted).and_then(|found| found.select(columns)).map_err(failed)?;
         frame.collect().await.map_err(failed)
     }
 }

@@ -8,7 +8,7 @@
 //!   gone, each after at most [`PIECE_ROWS`] rows;
 //! - what is sent waits in queues of bounded length.
 
-use crate::result_files::{PendingFile, ResultFiles};
+use crate::result_files::{PendingFile, ResultFiles, publish_together};
 use arrow::record_batch::RecordBatch;
 use muster_render::chart::Chart;
 use muster_render::pdf::{PdfError, PdfSettings, PdfWriter};
@@ -491,24 +491,26 @@ fn publish(
     finished: Vec<(Kind, PendingFile, Written)>,
     sent: &mpsc::Receiver<ToFile>,
 ) -> Result<WrittenFiles> {
-    let published = Vec::with_capacity(finished.len());
-    let mut all = WrittenFiles { files: files.clone(), published, messages: Vec::new() };
+    // The sender is dropped with the run. After that, nobody would remove files that have their names.
+    if sent.is_closed() {
+        return Err(stopped());
+    }
+    let mut published = Vec::with_capacity(finished.len());
+    let mut files_to_name = Vec::with_capacity(finished.len());
     for (kind, pending, written) in finished {
-        // The sender is dropped with the run. After that, nobody would remove a file that has its name.
-        if sent.is_closed() {
-            return Err(stopped());
-        }
-        all.published.push(PublishedFile {
+        published.push(PublishedFile {
             format: kind.format,
-            stored_name: pending.publish()?,
+            stored_name: pending.stored_name().to_owned(),
             media_type: kind.media_type.into(),
             extension: kind.extension.into(),
             bytes: written.bytes,
             rows: written.rows,
             sha256: written.sha256,
         });
+        files_to_name.push(pending);
     }
-    Ok(all)
+    publish_together(files_to_name)?;
+    Ok(WrittenFiles { files: files.clone(), published, messages: Vec::new() })
 }
 
 #[cfg(test)]
