@@ -26,11 +26,12 @@ impl Engine {
     ) -> Result<WithoutDamage> {
         let engine = Arc::clone(self);
         self.run(async move {
-            // Concurrently: hashing keeps a processor busy for each table.
-            let looked = TABLES.map(|table| engine.damage_of(&last, table));
-            let looked = futures_util::future::try_join_all(looked).await?;
-            let found = TABLES.into_iter().zip(looked);
-            let damaged: Vec<_> = found.filter_map(|(table, damage)| Some((table, damage?.fault))).collect();
+            let mut damaged = Vec::new();
+            for table in TABLES {
+                // Every processor hashes files of the table.
+                let damage = engine.damage_of(&last, table).await?;
+                damaged.extend(damage.map(|damage| (table, damage.fault)));
+            }
             leave_out(last, &damaged, rebuild)
         })
         .await
