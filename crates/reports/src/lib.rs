@@ -24,6 +24,7 @@ pub mod message;
 pub mod nearest;
 pub mod ports;
 pub mod retention;
+pub mod schedule;
 pub mod search;
 mod searching;
 pub mod service;
