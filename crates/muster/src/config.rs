@@ -22,6 +22,7 @@ pub use issuers::{Callers, Issuer};
 pub use layers::{Effective, Given};
 
 use declared::{keys, settings};
+use muster_reports::result_life::ResultPolicy;
 use muster_reports::retention::RetentionPolicy;
 use muster_store::PostgresUrl;
 use serde::{Deserialize, Serialize};
@@ -164,6 +165,15 @@ settings! {
         keep_days: u32 = 0,
     }
 
+    /// How long the files of results are kept. Their records are kept for ever.
+    results: Results {
+        /// Files of results that ended this many days ago are removed; if absent, files are kept for ever.
+        /// docs/files.md says which others are kept.
+        keep_days: Option<u32> = None,
+        /// This many of the newest results of each report with the same arguments are kept, whatever their age.
+        keep_last: u32 = 1,
+    }
+
     /// Reports.
     reports: Reports {
         /// A folder with definitions of custom reports (`*.toml`); a relative path starts from the data
@@ -246,6 +256,13 @@ impl Snapshots {
     /// The policy, as the store takes it.
     pub fn policy(&self) -> RetentionPolicy {
         RetentionPolicy { keep_last: self.keep_last, keep_days: self.keep_days }
+    }
+}
+
+impl Results {
+    /// The policy, as the store takes it.
+    pub fn policy(&self) -> ResultPolicy {
+        ResultPolicy { keep_days: self.keep_days, keep_last: self.keep_last }
     }
 }
 

@@ -17,10 +17,11 @@ use muster_engine::Engine;
 use muster_engine::search::SearchLanguage;
 use muster_http::connections::{self, Limits, Transport, open_files};
 use muster_http::{AppState, RateLimit, Wiring, tls};
+use muster_reports::error::error_chain;
 use muster_reports::ids::WorkerId;
 use muster_reports::ports::{Ids, ReportRunner};
 use muster_reports::{Catalogue, Reports, service};
-use muster_runs::{Copies, Lock, ResultFiles, ServiceReadiness, Swept};
+use muster_runs::{Copies, Lock, ResultExpiry, ResultFiles, ServiceReadiness, Swept};
 use muster_worker::{Stop, Worker, WorkerSettings};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -145,6 +146,7 @@ impl Service {
         if settings.worker.count > 0 {
             parts.spawn(worker(data, files, runner).run(worker_stop.clone()));
         }
+        parts.spawn(expire_results(data.result_expiry()?, stopping.clone()));
         if let Some(relay) = relay(data)? {
             parts.spawn(relay.run(stopping.clone()));
         }
@@ -206,6 +208,26 @@ fn worker(data: &DataDir, files: Arc<ResultFiles>, runner: Arc<dyn ReportRunner>
     }
 }
 
+/// How often results that are due expire.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(600);
+
+/// Lets results expire again and again, and finishes at the start what a process that was killed has begun.
+async fn expire_results(expiry: ResultExpiry, stopping: CancellationToken) {
+    while !stopping.is_cancelled() {
+        match expiry.run().await {
+            Ok(expired) if expired.files > 0 => {
+                tracing::info!(results = expired.results, files = expired.files, "files of results expired");
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(error = error_chain(&error), "results cannot expire"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(EXPIRY_INTERVAL) => {}
+            () = stopping.cancelled() => {}
+        }
+    }
+}
+
 /// The relay of the audit trail, if the settings have one.
 fn relay(data: &DataDir) -> Result<Option<Relay>> {
     let Settings { audit, tenant, .. } = &data.settings;
@@ -248,6 +270,7 @@ fn state(
         stale_after: TimeDelta::days(i64::from(reports.stale_after_days)),
         audit_every_download: audit.downloads == AuditedDownloads::Always,
         audit_backlog_max: (!audit.kafka.0.is_empty()).then_some(audit.relay_backlog_max),
+        results: data.settings.results.policy(),
     };
     let window = TimeDelta::seconds(i64::try_from(rate_limit.window_s).unwrap_or(i64::MAX));
     let limit = |requests: u32| RateLimit { requests: requests as usize, window };
@@ -256,6 +279,7 @@ fn state(
     let use_cases = Reports {
         catalogue,
         tasks: data.store.clone(),
+        retention: data.store.clone(),
         snapshots: data.store.clone(),
         audit: data.store.clone(),
         queries: Arc::new(SearchLanguage::default()),

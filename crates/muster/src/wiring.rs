@@ -10,8 +10,8 @@ use muster_render::pdf::{FontSet, Paper, PdfSettings};
 use muster_render::{CsvOptions, FormulaGuard, Header};
 use muster_reports::{Catalogue, Category};
 use muster_runs::{
-    Authority, Comparisons, Copies, PackageParts, Packages, Refreshes, ReportRuns, ResultWriting, Searches,
-    Snapshots, Sweep,
+    Authority, Comparisons, Copies, PackageParts, Packages, Refreshes, ReportRuns, ResultExpiry,
+    ResultWriting, Searches, Snapshots, Sweep,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,6 +99,17 @@ impl DataDir {
             ids: Arc::new(SystemIds),
             environment: Arc::new(|name| std::env::var(name).ok()),
             publish_incomplete: self.settings.refresh.publish_incomplete,
+        })
+    }
+
+    /// What lets results expire.
+    pub fn result_expiry(&self) -> Result<ResultExpiry> {
+        Ok(ResultExpiry {
+            retention: self.store.clone(),
+            files: self.files()?,
+            clock: Arc::new(SystemClock),
+            tenant: self.tenant.clone(),
+            policy: self.settings.results.policy(),
         })
     }
 

@@ -95,6 +95,10 @@ failpoints! {
     SnapshotKept = "snapshot-kept",
     /// Snapshots have expired in the catalogue; their files still exist.
     SnapshotsExpired = "snapshots-expired",
+    /// Results have expired in the records; their files still exist.
+    ResultsExpired = "results-expired",
+    /// One file of a result that has expired is removed, and no record says so.
+    ExpiredFileRemoved = "expired-file-removed",
 }
 
 impl Failpoint {

@@ -23,6 +23,7 @@ pub mod made;
 pub mod message;
 pub mod nearest;
 pub mod ports;
+pub mod result_life;
 pub mod retention;
 pub mod schedule;
 pub mod search;

@@ -7,6 +7,7 @@ use crate::caller::{Caller, DataScope};
 use crate::error::Result;
 use crate::ids::{ClientId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
 use crate::message::Message;
+use crate::result_life::{ExpiredResult, ResultFacts, ResultPolicy};
 use crate::retention::{AsOf, CataloguedSnapshot, Pin, RetentionPolicy};
 use crate::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
 use crate::snapshot::SnapshotManifest;
@@ -14,7 +15,7 @@ use crate::task::{AttemptEnd, Claim, Lease, NewTask, Progress, PublishedFile, Ta
 use crate::task_list::{TaskPage, VisibleTasks};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -186,11 +187,48 @@ pub trait TaskStore: Send + Sync {
     /// Returns when this task has been cancelled through this process, whichever end that was.
     async fn cancelled(&self, id: &TaskId);
 
-    /// The stored names of all published files, for sweeping what no record names.
+    /// The stored names of all published files that were not removed after an expiry, for sweeping what no record names.
     async fn published_names(&self) -> Result<Vec<String>>;
 
     /// The attempts that a worker of any process holds now, as task and epoch: their files are not to be swept.
     async fn live_attempts(&self) -> Result<HashSet<(TaskId, u64)>>;
+}
+
+/// How long the files of results are kept ([`crate::result_life`]).
+///
+/// A hold and an expiry cannot happen at the same time, so that a result whose hold was acknowledged has its files.
+#[async_trait]
+pub trait ResultRetention: Send + Sync {
+    /// What is known of the lives of these tasks' results; nothing of tasks without a result. Newer results are counted
+    /// up to `keep_last`.
+    async fn lives(
+        &self,
+        tenant: &TenantId,
+        tasks: &[TaskId],
+        keep_last: u32,
+    ) -> Result<HashMap<TaskId, ResultFacts>>;
+
+    /// Keeps the files of the event's task from expiring, or with `None` lets them expire again; a hold replaces the one
+    /// before. The event is recorded in the same transaction. `NotFound` for a task without a result, and for a hold on
+    /// files that have expired.
+    async fn hold(&self, event: &AuditEvent, hold: Option<&Pin>) -> Result<()>;
+
+    /// Lets the files of at most `limit` results expire that are due at `now` by `policy`, and returns the tasks. The
+    /// event of each ([`crate::result_life::expiry_event`]) is recorded in the same transaction. The files are the
+    /// caller's to remove, once this has returned.
+    async fn expire_results(
+        &self,
+        tenant: &TenantId,
+        policy: ResultPolicy,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<TaskId>>;
+
+    /// At most `limit` results that had expired by `by` and whose files are not recorded as removed; of every tenant.
+    async fn to_remove(&self, by: DateTime<Utc>, limit: u32) -> Result<Vec<ExpiredResult>>;
+
+    /// Records that the files of an expired result are removed.
+    async fn removed(&self, tenant: &TenantId, task: &TaskId, now: DateTime<Utc>) -> Result<()>;
 }
 
 /// Published snapshots.

@@ -1,5 +1,6 @@
 //! The use cases: start, result, open, cancel. Rights are checked here, first, for every interface.
 
+mod result_lives;
 mod task_status;
 
 pub use task_status::ClearedAs;
@@ -14,9 +15,10 @@ use crate::kind::{FileFormat, ReportKind};
 use crate::message::Message;
 use crate::nearest::hint;
 use crate::ports::{
-    AuditTrail, Cancelled, Clock, DocumentSearcher, Ids, QueryLanguage, ResultOrder, SnapshotCatalogue,
-    TaskStore,
+    AuditTrail, Cancelled, Clock, DocumentSearcher, Ids, QueryLanguage, ResultOrder, ResultRetention,
+    SnapshotCatalogue, TaskStore,
 };
+use crate::result_life::ResultPolicy;
 use crate::retention::AsOf;
 use crate::snapshot::SnapshotManifest;
 use crate::task::{NewTask, PublishedFile, Task, TaskState, dedup_key, task_definition_id};
@@ -37,6 +39,8 @@ pub struct Limits {
     pub audit_every_download: bool,
     /// Where the trail is passed on: a download that is to be recorded is refused while more events than this wait.
     pub audit_backlog_max: Option<u64>,
+    /// How long the files of results are kept.
+    pub results: ResultPolicy,
 }
 
 impl Default for Limits {
@@ -46,6 +50,7 @@ impl Default for Limits {
             stale_after: TimeDelta::days(7),
             audit_every_download: false,
             audit_backlog_max: None,
+            results: ResultPolicy::default(),
         }
     }
 }
@@ -56,6 +61,8 @@ pub struct Reports {
     pub catalogue: Catalogue,
     /// Tasks.
     pub tasks: Arc<dyn TaskStore>,
+    /// How long files of results are kept.
+    pub retention: Arc<dyn ResultRetention>,
     /// Snapshots.
     pub snapshots: Arc<dyn SnapshotCatalogue>,
     /// Audit trail.
@@ -228,6 +235,7 @@ impl Reports {
         auditable: bool,
     ) -> Result<Download> {
         let task = self.ended(caller, id).await?;
+        self.refuse_expired(&task).await?;
         let files = task.result.as_ref().map_or(&[][..], |result| &result.files);
         let Some(file) = files.iter().find(|file| file.format == format).cloned() else {
             let text = match (task.state, files) {
@@ -252,6 +260,7 @@ impl Reports {
     /// `Forbidden`; `NotFound` with what is missing.
     pub async fn evidence(&self, caller: &Caller, id: &TaskId) -> Result<Task> {
         let task = self.ended(caller, id).await?;
+        self.refuse_expired(&task).await?;
         match (&task.result, task.state) {
             (Some(_), _) => Ok(task),
             (None, TaskState::Terminated) => {

@@ -23,6 +23,7 @@ mod newest_snapshots;
 mod postgres;
 mod registry;
 mod relay;
+mod results;
 mod rows;
 mod seal;
 mod session;

@@ -34,7 +34,7 @@ pub use enumeration::{
 };
 pub use error::{ErrorMessageDto, ErrorResponseDto, RateLimited, Unauthorized};
 pub use report::{
-    ReportDetails, ReportResults, TaskResultDetails, TaskResultDetailsMessagesInner,
+    Hold, ListedResult, ReportDetails, ReportResults, TaskResultDetails, TaskResultDetailsMessagesInner,
     TaskResultDetailsReturnsInner,
 };
 pub use search::{QueryResultFilter, Search, SearchDocument, SearchQuery};

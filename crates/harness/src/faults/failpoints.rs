@@ -9,7 +9,7 @@ use super::cycle::{Prepared, run_cycle};
 use crate::copies::copy_installation;
 use crate::failure::{Context, Failure, Result};
 use crate::history::{History, Phase, RecordingClient, Reply};
-use crate::inspection::{inspect, unnamed_files};
+use crate::inspection::{inspect, result_names, unnamed_files};
 use crate::installation::{Installation, SETTINGS, TENANT, muster};
 use crate::postgres::Postgres;
 use crate::progress::UnitOutcome;
@@ -45,12 +45,14 @@ enum Scenario {
     Full(&'static [u64]),
     /// `muster snapshot expire`, with two snapshots that nothing needs.
     Expire(&'static [u64]),
+    /// `muster report expire`, with results that nothing keeps and one that is held.
+    ExpireResults(&'static [u64]),
     /// `muster keys rotate`.
     Rotate(&'static [u64]),
 }
 
 /// Every failpoint and its scenarios, over SQLite.
-const SQLITE: [(&str, Scenario); 33] = [
+const SQLITE: [(&str, Scenario); 35] = [
     ("result-begun", Scenario::Serve(&[1])),
     ("result-written", Scenario::Serve(&[1, 2])),
     ("result-synced", Scenario::Serve(&[1, 2])),
@@ -84,10 +86,12 @@ const SQLITE: [(&str, Scenario); 33] = [
     ("snapshot-inserted", Scenario::Refresh(&[1])),
     ("snapshot-kept", Scenario::Refresh(&[1])),
     ("snapshots-expired", Scenario::Expire(&[1])),
+    ("results-expired", Scenario::ExpireResults(&[1])),
+    ("expired-file-removed", Scenario::ExpireResults(&[1, 2])),
 ];
 
 /// The same over PostgreSQL: every commit there, and what is done in the shared folder.
-const POSTGRES: [(&str, Scenario); 28] = [
+const POSTGRES: [(&str, Scenario); 30] = [
     ("result-named", Scenario::Serve(&[1])),
     ("file-swept", Scenario::Stray),
     ("commit-due", Scenario::Serve(&[1, 2, 4])),
@@ -110,6 +114,8 @@ const POSTGRES: [(&str, Scenario); 28] = [
     ("snapshot-kept", Scenario::Refresh(&[1])),
     ("commit-due", Scenario::Expire(&[1])),
     ("snapshots-expired", Scenario::Expire(&[1])),
+    ("results-expired", Scenario::ExpireResults(&[1])),
+    ("expired-file-removed", Scenario::ExpireResults(&[1])),
     ("task-claimed", Scenario::Rescue),
     ("claim-kept", Scenario::Rescue),
     ("result-begun", Scenario::Rescue),
@@ -150,6 +156,7 @@ impl CrashPoint {
                 | Scenario::Refresh(times)
                 | Scenario::Full(times)
                 | Scenario::Expire(times)
+                | Scenario::ExpireResults(times)
                 | Scenario::Rotate(times) => times,
                 Scenario::Heartbeat
                 | Scenario::Stray
@@ -224,6 +231,7 @@ impl CrashRun<'_> {
         }
         let history = History::after(self.prepared.recorded.clone());
         let mut tasks = vec![self.prepared.task.clone()];
+        let mut held = None;
         match scenario {
             Scenario::Serve(_) => self.serve(&installation, &history, &mut tasks, &[])?,
             Scenario::Heartbeat => {
@@ -258,6 +266,13 @@ impl CrashRun<'_> {
                 }
                 command(&installation, EXPIRE, Some(&self.at)).map(drop)?;
             }
+            Scenario::ExpireResults(_) => {
+                let of_task = result_names(&installation)?.into_iter().next();
+                let task = of_task.as_deref().and_then(|name| name.split('.').next()).unwrap_or_default();
+                self.must(&installation, &["report", "hold", task, "--reason", "a test"])?;
+                held = Some(task.to_owned());
+                command(&installation, EXPIRE_RESULTS, Some(&self.at)).map(drop)?;
+            }
             Scenario::Rotate(_) => command(&installation, ROTATE, Some(&self.at)).map(drop)?,
             Scenario::Fresh => {}
         }
@@ -266,6 +281,19 @@ impl CrashRun<'_> {
         match scenario {
             Scenario::Refresh(_) | Scenario::Full(_) => self.must(&installation, REFRESH)?,
             Scenario::Expire(_) => self.must(&installation, EXPIRE)?,
+            Scenario::ExpireResults(_) => {
+                self.must(&installation, EXPIRE_RESULTS)?;
+                // What is held is there, and nothing else.
+                self.must(&installation, &["check"])?;
+                let names = result_names(&installation)?;
+                let held = held.as_deref().unwrap_or_default();
+                if let Some(other) = names.iter().find(|name| !name.starts_with(held)) {
+                    return Err(Failure::new(format!("the expired file {other} is still there")));
+                }
+                if names.is_empty() {
+                    return Err(Failure::new("the files that are held are gone"));
+                }
+            }
             Scenario::Rotate(_) => self.must(&installation, ROTATE)?,
             Scenario::Serve(_)
             | Scenario::Heartbeat
@@ -364,6 +392,7 @@ const REFRESH: &[&str] = &["refresh"];
 const FULL: &[&str] = &["refresh", "--full"];
 const ROTATE: &[&str] = &["keys", "rotate"];
 const EXPIRE: &[&str] = &["snapshot", "expire"];
+const EXPIRE_RESULTS: &[&str] = &["report", "expire", "--keep-days", "0", "--keep-last", "0"];
 
 /// Runs a command on an installation, which may end at a failpoint. Whether it succeeded.
 fn command(installation: &Installation, arguments: &[&str], at: Option<&str>) -> Result<bool> {

@@ -16,6 +16,7 @@ mod limits;
 mod log;
 mod matrix;
 mod openapi;
+mod retention;
 mod rights;
 mod scope;
 mod search;

@@ -269,6 +269,7 @@ impl World {
         let reports = Reports {
             catalogue,
             tasks: store.clone(),
+            retention: store.clone(),
             snapshots: store.clone(),
             audit: store.clone(),
             queries: Arc::new(AnyQuery),

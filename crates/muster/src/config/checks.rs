@@ -31,6 +31,12 @@ impl Settings {
             ("worker.retry_first_ms", self.worker.retry_first_ms),
             ("worker.retry_most_ms", self.worker.retry_most_ms),
         ];
+        if self.results.keep_days == Some(0) {
+            return Some((
+                "results.keep_days",
+                "0: expected at least 1, or no value to keep files for ever".into(),
+            ));
+        }
         if reachable {
             return Some((
                 "server.listen",

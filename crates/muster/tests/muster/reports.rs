@@ -118,3 +118,47 @@ fn an_interrupted_wait_says_that_the_report_runs_on() {
     let result = json(&installation.report(&["result", &id, "--output", "json"]));
     assert!(result["status"].is_null(), "{result}");
 }
+
+impl Installation {
+    fn muster(&self, arguments: &[&str]) -> Output {
+        muster(&self.data, arguments)
+    }
+
+    fn results(&self) -> usize {
+        let entries = std::fs::read_dir(self.data.join("results")).unwrap();
+        entries.filter(|entry| entry.as_ref().unwrap().path().is_file()).count()
+    }
+}
+
+/// What is held stays, what has expired is gone, and its record stays.
+#[test]
+fn files_are_held_and_expire() {
+    let installation = Installation::new(2);
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let ran = installation.report(&["run", "IDENTITIES", "--wait", "--output", "json"]);
+        ids.push(json(&ran)["id"].as_str().unwrap().to_owned());
+    }
+    let expire = |arguments: &[&str]| {
+        json(&installation.muster(&[&["report", "expire", "--output", "json"], arguments].concat()))["results"].clone()
+    };
+    assert_eq!(expire(&[]), 0, "files are kept for ever unless the settings say otherwise");
+    let held = installation.muster(&["report", "hold", &ids[0], "--reason", "case 7"]);
+    assert!(succeeds(&held).contains("are held by"), "{held:?}");
+    let files = installation.results();
+    assert_eq!(expire(&["--keep-days", "0", "--keep-last", "1"]), 1);
+    assert_eq!(installation.results(), files / 3 * 2, "the held one and the newest stay");
+    let gone = fails(&installation.report(&["get", &ids[1]]), 1);
+    assert!(gone.contains("expired at") && gone.contains("its files are not kept any more"), "{gone}");
+    let list = succeeds(&installation.report(&["list"]));
+    assert!(list.contains("held: case 7") && list.contains("expired at 20"), "{list}");
+    succeeds(&installation.report(&["get", &ids[0], "--to", "-"]));
+    succeeds(&installation.muster(&["check"]));
+    succeeds(&installation.muster(&["report", "release", &ids[0]]));
+    assert_eq!(expire(&["--keep-days", "0", "--keep-last", "1"]), 1);
+    let late = fails(&installation.muster(&["report", "hold", &ids[0], "--reason", "late"]), 1);
+    assert!(late.contains("expired at"), "{late}");
+    assert_eq!(installation.results(), files / 3);
+    succeeds(&installation.muster(&["check"]));
+    succeeds(&installation.muster(&["audit", "verify"]));
+}
