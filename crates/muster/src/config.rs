@@ -183,6 +183,19 @@ settings! {
         stale_after_days: u32 = 7,
     }
 
+    /// Schedules.
+    schedules: Schedules {
+        /// Whether this process makes the runs of schedules that are due. Of several processes on one database,
+        /// each run is made by one.
+        run: bool = true,
+        /// The time zone of schedules that name none: a name of the IANA time zone database.
+        time_zone: String = "UTC".into(),
+        /// Attempts before a run has failed.
+        attempts_max: u32 = 3,
+        /// Delay before the second attempt; doubled before each later one.
+        retry_s: u64 = 60,
+    }
+
     /// The query engine.
     engine: Engine {
         /// Memory that plans may use together; beyond it they write to disk. A text such as `512MiB`, or

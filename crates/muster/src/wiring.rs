@@ -8,10 +8,11 @@ use crate::ids::SystemIds;
 use muster_engine::{Engine, EngineSettings, memory};
 use muster_render::pdf::{FontSet, Paper, PdfSettings};
 use muster_render::{CsvOptions, FormulaGuard, Header};
+use muster_reports::ids::ClientId;
 use muster_reports::{Catalogue, Category};
 use muster_runs::{
     Authority, Comparisons, Copies, PackageParts, Packages, Refreshes, ReportRuns, ResultExpiry,
-    ResultWriting, Searches, Snapshots, Sweep,
+    ResultWriting, ScheduledRefreshes, Searches, Snapshots, Sweep,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,6 +101,19 @@ impl DataDir {
             environment: Arc::new(|name| std::env::var(name).ok()),
             publish_incomplete: self.settings.refresh.publish_incomplete,
         })
+    }
+
+    /// What refreshes for schedules, in the name of the service.
+    pub fn scheduled_refreshes(&self, engine: Arc<Engine>) -> Result<ScheduledRefreshes> {
+        let mut refreshes = self.refreshes(engine)?;
+        let events = self.events();
+        refreshes.snapshots.events = Arc::new(move |operation, about: &str, details| {
+            let mut event = events(operation, about, details);
+            event.caller.client = ClientId::new("schedules");
+            event.caller.user = None;
+            event
+        });
+        Ok(ScheduledRefreshes(Arc::new(refreshes)))
     }
 
     /// What lets results expire.

@@ -26,6 +26,7 @@ pub mod ports;
 pub mod result_life;
 pub mod retention;
 pub mod schedule;
+pub mod scheduled;
 pub mod search;
 mod searching;
 pub mod service;

@@ -5,10 +5,11 @@
 use crate::audit::{AuditEvent, AuditRecord, ChainedEvent};
 use crate::caller::{Caller, DataScope};
 use crate::error::Result;
-use crate::ids::{ClientId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
+use crate::ids::{ClientId, ScheduleId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
 use crate::message::Message;
 use crate::result_life::{ExpiredResult, ResultFacts, ResultPolicy};
 use crate::retention::{AsOf, CataloguedSnapshot, Pin, RetentionPolicy};
+use crate::scheduled::{FallenDue, RunClaim, RunStep, ScheduledEntry, ScheduledRun};
 use crate::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
 use crate::snapshot::SnapshotManifest;
 use crate::task::{AttemptEnd, Claim, Lease, NewTask, Progress, PublishedFile, Task, TaskResult, TaskState};
@@ -269,6 +270,67 @@ pub trait SnapshotCatalogue: Send + Sync {
 
     /// How many snapshots of the tenant have expired. Their entries are kept for ever.
     async fn expired_count(&self, tenant: &TenantId) -> Result<usize>;
+}
+
+/// Schedules and their runs ([`crate::scheduled`]). There is one run of a schedule and a due time, however many nodes ask.
+#[async_trait]
+pub trait ScheduleStore: Send + Sync {
+    /// Keeps a new schedule, and records the event in the same transaction. `Invalid` when the tenant has one of this name,
+    /// or too many.
+    async fn add_schedule(&self, entry: &ScheduledEntry, event: &AuditEvent) -> Result<()>;
+
+    /// The schedules of a tenant, by name.
+    async fn schedules(&self, tenant: &TenantId) -> Result<Vec<ScheduledEntry>>;
+
+    /// Pauses a schedule of the event's tenant, or lets it go on. `due` is when it is due next. Returns whether the tenant
+    /// has it; then the event is recorded in the same transaction.
+    async fn pause_schedule(
+        &self,
+        id: &ScheduleId,
+        paused: bool,
+        due: Option<DateTime<Utc>>,
+        event: &AuditEvent,
+    ) -> Result<bool>;
+
+    /// Removes a schedule of the event's tenant with what is known of its runs; a live task goes on. Returns whether the
+    /// tenant has it; then the event is recorded in the same transaction.
+    async fn remove_schedule(&self, id: &ScheduleId, event: &AuditEvent) -> Result<bool>;
+
+    /// The last runs of a schedule, the last due first, at most `limit`.
+    async fn runs_of(&self, tenant: &TenantId, id: &ScheduleId, limit: u32) -> Result<Vec<ScheduledRun>>;
+
+    /// Makes the run of one schedule, of any tenant, whose time has come ([`ScheduledEntry::falls_due`]), and sets its next
+    /// time, in one transaction. While an earlier run of the schedule goes on, the new one is skipped. `None` where no
+    /// schedule is due.
+    async fn fall_due(&self, now: DateTime<Utc>) -> Result<Option<ScheduledRun>>;
+
+    /// Makes a run now, whatever the schedule says, and records the event in the same transaction. `NotFound` where the
+    /// event's tenant has no such schedule; `Invalid` while a run of it goes on.
+    async fn run_schedule(
+        &self,
+        id: &ScheduleId,
+        fallen: FallenDue,
+        event: &AuditEvent,
+    ) -> Result<ScheduledRun>;
+
+    /// Takes a live run whose time to look at it has come, and keeps other nodes from it for `lease`.
+    async fn claim_run(&self, now: DateTime<Utc>, lease: Duration) -> Result<Option<RunClaim>>;
+
+    /// Keeps other nodes from a run for `lease` from now. Returns whether the claim still held.
+    async fn renew_run(&self, claim: &RunClaim, now: DateTime<Utc>, lease: Duration) -> Result<bool>;
+
+    /// Keeps what a node found out about its run. Returns whether the claim still held: if not, nothing was changed.
+    async fn step_run(&self, claim: &RunClaim, step: &RunStep, now: DateTime<Utc>) -> Result<bool>;
+}
+
+/// Makes refreshes for schedules.
+#[async_trait]
+pub trait Refresher: Send + Sync {
+    /// Makes a refresh whose snapshot has this id, unless there is such a snapshot already.
+    ///
+    /// # Errors
+    /// When nothing was published, with the reason.
+    async fn refresh(&self, snapshot: &SnapshotId) -> Result<()>;
 }
 
 /// A credential as it is kept: the secret only as a keyed hash.

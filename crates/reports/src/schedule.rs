@@ -172,7 +172,8 @@ impl Schedule {
     pub fn check(form: &ScheduleForm, zone: Tz) -> Result<Self> {
         let zone = match form.time_zone_id.as_deref() {
             None => zone,
-            Some(name) => time_zone(name)?,
+            Some(name) => time_zone(name)
+                .map_err(|error| Error::invalid(format!("schedule.timeZoneId: {}", error.message)))?,
         };
         let (days, hours, minutes) = match (&form.cron, form.kind) {
             (Some(cron), None) => {
@@ -288,7 +289,7 @@ impl fmt::Display for ScheduleForm {
 pub fn time_zone(name: &str) -> Result<Tz> {
     name.parse().map_err(|_| {
         Error::invalid(format!(
-            "timeZoneId is {}: expected a name of the IANA time zone database, such as Europe/Berlin",
+            "{} is not a time zone: expected a name of the IANA time zone database, such as Europe/Berlin",
             shown(name)
         ))
     })

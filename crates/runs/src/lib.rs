@@ -48,7 +48,7 @@ pub use lock::{Lock, lock, lock_refresh};
 pub use manual_links::{ManualLinks, RefusedLink, read_links, written_links};
 pub use readiness::ServiceReadiness;
 pub use refresh::{
-    RefreshOptions, RefreshReport, RefreshSummary, Refreshes, SourceSummary,
+    RefreshOptions, RefreshReport, RefreshSummary, Refreshes, ScheduledRefreshes, SourceSummary,
 };
 pub use report::{ReportRuns, ResultWriting};
 pub use result_expiry::{ExpiredResults, ResultExpiry};

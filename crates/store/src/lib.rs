@@ -25,6 +25,7 @@ mod registry;
 mod relay;
 mod results;
 mod rows;
+mod schedules;
 mod seal;
 mod session;
 mod settings;

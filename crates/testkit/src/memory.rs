@@ -4,6 +4,7 @@
 //! service, and random sequences of commands compare them with it.
 
 mod results;
+mod schedules;
 mod tasks;
 
 use async_trait::async_trait;
@@ -28,6 +29,7 @@ struct State {
     /// In the order of acceptance.
     tasks: Vec<tasks::Entry>,
     lives: results::Lives,
+    schedules: schedules::Schedules,
     /// In the order of publication.
     snapshots: Vec<(TenantId, CataloguedSnapshot)>,
     credentials: BTreeMap<ClientId, Credential>,

@@ -17,6 +17,7 @@ mod definition;
 mod enumeration;
 mod error;
 mod report;
+mod schedule;
 mod search;
 mod task_status;
 mod token;
@@ -37,6 +38,7 @@ pub use report::{
     Hold, ListedResult, ReportDetails, ReportResults, TaskResultDetails, TaskResultDetailsMessagesInner,
     TaskResultDetailsReturnsInner,
 };
+pub use schedule::{NewScheduleDetails, ScheduleChange, ScheduleDescription, ScheduleRun};
 pub use search::{QueryResultFilter, Search, SearchDocument, SearchQuery};
 pub use task_status::{
     JsonPatchOperation, JsonPatchValue, LocalizedMessage, Target, TaskDefinitionSummary, TaskReturnDetails,

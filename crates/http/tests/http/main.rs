@@ -18,6 +18,7 @@ mod matrix;
 mod openapi;
 mod retention;
 mod rights;
+mod schedules;
 mod scope;
 mod search;
 mod task_status;

@@ -178,7 +178,10 @@ fn what_makes_no_sense_is_refused_with_its_place() {
         (r#"{"cron":"0/0 6 * * *"}"#.to_owned(), "\"0/0\" is not valid as minute"),
         (r#"{"cron":"*5 6 * * *"}"#.to_owned(), "\"*5\" is not valid as minute"),
         (r#"{"cron":"0 6 *x * *"}"#.to_owned(), "\"*x\" is not valid as day of month"),
-        (r#"{"cron":"0 6 * * *","timeZoneId":"Mars/Base"}"#.to_owned(), "timeZoneId is \"Mars/Base\""),
+        (
+            r#"{"cron":"0 6 * * *","timeZoneId":"Mars/Base"}"#.to_owned(),
+            "schedule.timeZoneId: \"Mars/Base\" is not a time zone",
+        ),
         (r#"{"type":"DAILY"}"#.to_owned(), "schedule.hours: a DAILY schedule needs it"),
         (format!(r#"{{"type":"WEEKLY",{hours}}}"#), "schedule.days: a WEEKLY schedule needs it"),
         (
