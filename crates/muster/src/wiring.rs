@@ -8,10 +8,11 @@ use crate::ids::SystemIds;
 use muster_engine::{Engine, EngineSettings, memory};
 use muster_render::pdf::{FontSet, Paper, PdfSettings};
 use muster_render::{CsvOptions, FormulaGuard, Header};
+use muster_reports::ids::ClientId;
 use muster_reports::{Catalogue, Category};
 use muster_runs::{
-    Authority, Comparisons, Copies, PackageParts, Packages, Refreshes, ReportRuns, ResultWriting, Searches,
-    Snapshots, Sweep,
+    Authority, Comparisons, Copies, PackageParts, Packages, Refreshes, ReportRuns, ResultExpiry,
+    ResultWriting, ScheduledRefreshes, Searches, Snapshots, Sweep,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -104,6 +105,30 @@ impl DataDir {
             ids: Arc::new(SystemIds),
             environment: Arc::new(|name| std::env::var(name).ok()),
             publish_incomplete: self.settings.refresh.publish_incomplete,
+        })
+    }
+
+    /// What refreshes for schedules, in the name of the service.
+    pub fn scheduled_refreshes(&self, engine: Arc<Engine>) -> Result<ScheduledRefreshes> {
+        let mut refreshes = self.refreshes(engine)?;
+        let events = self.events();
+        refreshes.snapshots.events = Arc::new(move |operation, about: &str, details| {
+            let mut event = events(operation, about, details);
+            event.caller.client = ClientId::new("schedules");
+            event.caller.user = None;
+            event
+        });
+        Ok(ScheduledRefreshes(Arc::new(refreshes)))
+    }
+
+    /// What lets results expire.
+    pub fn result_expiry(&self) -> Result<ResultExpiry> {
+        Ok(ResultExpiry {
+            retention: self.store.clone(),
+            files: self.files()?,
+            clock: Arc::new(SystemClock),
+            tenant: self.tenant.clone(),
+            policy: self.settings.results.policy(),
         })
     }
 

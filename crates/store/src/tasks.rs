@@ -247,7 +247,8 @@ impl TaskStore for Store {
     }
 
     async fn published_names(&self) -> Result<Vec<String>> {
-        Ok(self.published_files().await?.into_iter().map(|file| file.stored_name).collect())
+        let files = self.files_of_results(NOT_REMOVED).await?;
+        Ok(files.into_iter().map(|file| file.stored_name).collect())
     }
 
     async fn live_attempts(&self) -> Result<HashSet<(TaskId, u64)>> {
@@ -264,13 +265,17 @@ impl TaskStore for Store {
 }
 
 impl Store {
-    /// The files of all results.
+    /// The files of all results that have not expired.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn published_files(&self) -> Result<Vec<PublishedFile>> {
+        self.files_of_results(NOT_EXPIRED).await
+    }
+
+    async fn files_of_results(&self, statement: &'static str) -> Result<Vec<PublishedFile>> {
         const WHAT: &str = "read the published files";
-        let found = self.read("SELECT files FROM tasks WHERE files IS NOT NULL", &[]).await;
+        let found = self.read(statement, &[]).await;
         let mut all = Vec::new();
         for row in found.map_err(|error| failed(WHAT, error))? {
             let files: Vec<PublishedFile> = rows::json(&row, "files").map_err(|error| failed(WHAT, error))?;
@@ -279,6 +284,12 @@ impl Store {
         Ok(all)
     }
 }
+
+const NOT_EXPIRED: &str = "SELECT files FROM tasks t WHERE files IS NOT NULL AND NOT EXISTS
+    (SELECT 1 FROM result_lives l WHERE l.tenant = t.tenant AND l.task = t.id AND l.expired IS NOT NULL)";
+
+const NOT_REMOVED: &str = "SELECT files FROM tasks t WHERE files IS NOT NULL AND NOT EXISTS
+    (SELECT 1 FROM result_lives l WHERE l.tenant = t.tenant AND l.task = t.id AND l.removed IS NOT NULL)";
 
 /// The first condition is the one of the index. SQLite does not see that the second one implies it.
 const LIVE_ATTEMPTS: &str =

@@ -11,6 +11,8 @@ mod leases;
 mod lists;
 mod outcomes;
 mod relay;
+mod result_life;
+mod schedules;
 mod signals;
 mod snapshot_life;
 mod starts;
@@ -21,6 +23,8 @@ pub use administration::{audit_trail_contract, snapshot_catalogue_contract};
 pub use commands::{Command, commands, compare_task_stores};
 pub use configuration::{Administered, credentials_contract, registry_contract};
 pub use relay::relay_log_contract;
+pub use result_life::result_life_contract;
+pub use schedules::schedule_store_contract;
 pub use snapshot_life::snapshot_life_contract;
 
 use crate::build;

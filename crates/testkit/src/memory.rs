@@ -3,6 +3,8 @@
 //! One lock around everything replaces transactions. The fake passes the same contract suites as the stores of the
 //! service, and random sequences of commands compare them with it.
 
+mod results;
+mod schedules;
 mod tasks;
 
 use async_trait::async_trait;
@@ -26,6 +28,8 @@ use tokio::sync::{Notify, watch};
 struct State {
     /// In the order of acceptance.
     tasks: Vec<tasks::Entry>,
+    lives: results::Lives,
+    schedules: schedules::Schedules,
     /// In the order of publication.
     snapshots: Vec<(TenantId, CataloguedSnapshot)>,
     credentials: BTreeMap<ClientId, Credential>,

@@ -13,6 +13,10 @@
 //! - The end of an attempt is written under its lease, so a late worker changes nothing.
 //! - Files are removed only if it is certain that no record names them.
 
+mod scheduler;
+
+pub use scheduler::{Scheduler, SchedulerSettings};
+
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::{Category, Error, error_chain};
 use muster_reports::ids::WorkerId;

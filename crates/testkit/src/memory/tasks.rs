@@ -452,7 +452,8 @@ impl TaskStore for MemoryStore {
 
     async fn published_names(&self) -> Result<Vec<String>> {
         let state = self.state();
-        let results = state.tasks.iter().filter_map(|e| e.task.result.as_ref());
+        let kept = state.tasks.iter().filter(|e| !state.lives.is_removed(&e.task));
+        let results = kept.filter_map(|e| e.task.result.as_ref());
         Ok(results.flat_map(|r| &r.files).map(|f| f.stored_name.clone()).collect())
     }
 
