@@ -35,7 +35,6 @@ pub use totals::Total;
 use crate::error::Result;
 use crate::session::Engine;
 use chrono::{DateTime, Utc};
-use incremental::IdentitiesToRecompute;
 use muster_reports::SnapshotManifest;
 use muster_reports::ids::{SnapshotId, TenantId};
 use muster_reports::ports::{AuditTrail, Clock, ManualLink};
@@ -179,12 +178,12 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
     work.memory("profiles", authoritative::profiles_batch(&profiles)?)?;
     work.run(&recompute, &[&steps::KNOWN_BEFORE]).await?;
     match recompute.identities {
-        IdentitiesToRecompute::Copied => {
+        incremental::IdentitiesToRecompute::Copied => {
             correlate::link_others(&work, &request, &recompute).await?;
             identities::keep(&work, &recompute).await?;
         }
-        IdentitiesToRecompute::Some | IdentitiesToRecompute::All => {
-            if recompute.identities == IdentitiesToRecompute::Some {
+        incremental::IdentitiesToRecompute::Some | incremental::IdentitiesToRecompute::All => {
+            if recompute.identities == incremental::IdentitiesToRecompute::Some {
                 authoritative::make_some_identities(&work, &request, &mut recompute, &profiles).await?;
             } else {
                 authoritative::make_identities(&work, &recompute, &profiles).await?;
