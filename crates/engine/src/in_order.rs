@@ -66,7 +66,7 @@ impl PhysicalOptimizerRule for InOrder {
         let search = Search {
             held_bytes_max: self.held_bytes_max,
             batch_rows_max: config.execution.batch_size.into(),
-            partitions: config.execution.target_partitions.into(),
+            partitions: config.execution.target_partitions,
         };
         let changed = plan.transform_up(|node| {
             let merged = node.downcast_ref::<SortExec>().map(|sort| search.merged(sort)).transpose()?;

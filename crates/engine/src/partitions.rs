@@ -425,6 +425,9 @@ impl Part {
     }
 }
 
+/// A spill file, and what writes rows to it.
+type Spilled = (Arc<dyn SpillFile>, StreamWriter<Box<dyn SpillWriter>>);
+
 /// The rows of a partition that are not sorted yet.
 #[derive(Default)]
 struct Gathered {
@@ -432,7 +435,7 @@ struct Gathered {
     /// Bytes of the batches.
     bytes: usize,
     /// Rows that had no room in memory, in a file that is removed when it is dropped.
-    released: Option<(Arc<dyn SpillFile>, StreamWriter<Box<dyn SpillWriter>>)>,
+    released: Option<Spilled>,
 }
 
 impl Gathered {

@@ -54,10 +54,10 @@ fn people() -> Vec<Person> {
 fn logins() -> Vec<Login> {
     let login = |number: usize| Login {
         id: stable_id(["login", &number.to_string()]),
-        source: if number % 5 == 0 { "small" } else { "large" },
+        source: if number.is_multiple_of(5) { "small" } else { "large" },
         native: format!("cn={:06}", number * 104_729 % 1_000_003),
         name: (number % 50 != 3).then(|| format!("l{}", number % 700)),
-        owner: (number % 9 != 0).then_some(number * 31 % (PEOPLE - 50)),
+        owner: (!number.is_multiple_of(9)).then_some(number * 31 % (PEOPLE - 50)),
     };
     (0..LOGINS).map(login).collect()
 }
