@@ -19,6 +19,7 @@ use crate::error::{EngineError, Result};
 use crate::session::Engine;
 use crate::tables;
 use files::{hash, look_at, path_of};
+use futures_util::future::BoxFuture;
 use muster_reports::SnapshotManifest;
 use muster_reports::snapshot::TableFile;
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,28 +77,30 @@ impl Engine {
     ///
     /// # Errors
     /// When the engine has stopped.
-    pub async fn check(self: &Arc<Self>, kept: &[SnapshotManifest]) -> Result<Checked> {
-        let (engine, kept) = (Arc::clone(self), kept.to_vec());
-        self.run(async move {
-            let (mut checked, mut seen) = (Checked::default(), BTreeSet::new());
-            engine.known().forget();
-            for manifest in &kept {
-                checked.unchecked += u64::from(manifest.files.is_empty());
-                for table in TABLES {
-                    // Snapshots share files, so a file may have been seen already.
-                    for (name, file) in manifest.files.get(table).into_iter().flatten() {
-                        if seen.insert((table, name.clone())) {
-                            checked.files += 1;
-                            checked.bytes += file.bytes;
+    pub fn check<'a>(self: &'a Arc<Self>, kept: &'a [SnapshotManifest]) -> BoxFuture<'a, Result<Checked>> {
+        Box::pin(async move {
+            let (engine, kept) = (Arc::clone(self), kept.to_vec());
+            self.run(async move {
+                let (mut checked, mut seen) = (Checked::default(), BTreeSet::new());
+                engine.known().forget();
+                for manifest in &kept {
+                    checked.unchecked += u64::from(manifest.files.is_empty());
+                    for table in TABLES {
+                        // Snapshots share files, so a file may have been seen already.
+                        for (name, file) in manifest.files.get(table).into_iter().flatten() {
+                            if seen.insert((table, name.clone())) {
+                                checked.files += 1;
+                                checked.bytes += file.bytes;
+                            }
                         }
+                        let damage = engine.damage_of(manifest, table).await?;
+                        checked.damaged.extend(damage.map(|damage| (manifest.id.to_string(), damage)));
                     }
-                    let damage = engine.damage_of(manifest, table).await?;
-                    checked.damaged.extend(damage.map(|damage| (manifest.id.to_string(), damage)));
                 }
-            }
-            Ok(checked)
+                Ok(checked)
+            })
+            .await
         })
-        .await
     }
 
     /// Damage to a snapshot that can be seen without hashing: files that are missing, have another size, or were found

@@ -2,6 +2,9 @@
 //!
 //! No other crate names DataFusion or Delta. Callers pass source definitions and a manifest of table versions. They get
 //! record batches and the next manifest.
+//!
+//! Public functions that wait return boxed futures. The body of an `async fn` is compiled in each crate that awaits it;
+//! a boxed future is compiled once, here.
 
 mod cancellation;
 pub mod compare;

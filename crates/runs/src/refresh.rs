@@ -15,6 +15,7 @@ use crate::Events;
 use crate::snapshots::{Expiry, ExpiryExtent, Snapshots};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 use muster_engine::refresh::{Environment, RefreshOutcome, RefreshRequest, SourceInput};
 use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::error::{Error, Result, error_chain};
@@ -100,34 +101,37 @@ impl Refreshes {
     /// # Errors
     /// When no source is registered, another process refreshes, or the refresh itself failed; nothing was published then.
     /// A source that could not be read is in the report.
-    pub async fn refresh(&self, options: &RefreshOptions) -> Result<RefreshReport> {
-        let lock = self.snapshots.lock()?;
-        let mut details = if options.full { "everything" } else { "what changed" }.to_owned();
-        if !options.accept_missing.is_empty() {
-            details.push_str(&format!("; accepting what was lost of {}", options.accept_missing.join(", ")));
-        }
-        if let Some(moment) = options.as_of {
-            details.push_str(&format!("; as of {}", moment.to_rfc3339()));
-        }
-        self.record(AuditOperation::RefreshStarted, details).await?;
-        let mut report = Box::pin(self.publish(options)).await;
-        if let Ok(RefreshReport { outcome, expiry, .. }) = &mut report
-            && outcome.manifest.is_some()
-        {
-            *expiry = Some(self.snapshots.expire(&lock, ExpiryExtent::ByPolicy).await);
-        }
-        let failed = match &report {
-            Ok(report) => report.verdict().err().map(|error| error_chain(&error)),
-            Err(error) => Some(error_chain(error)),
-        };
-        if let Some(mut why) = failed {
-            why.truncate(why.floor_char_boundary(REASON_MAX));
-            // If this fails too, the first failure is reported.
-            if let Err(error) = self.record(AuditOperation::RefreshFailed, why).await {
-                tracing::error!(error = error_chain(&error), "the end of the refresh cannot be recorded");
+    pub fn refresh<'a>(&'a self, options: &'a RefreshOptions) -> BoxFuture<'a, Result<RefreshReport>> {
+        Box::pin(async move {
+            let lock = self.snapshots.lock()?;
+            let mut details = if options.full { "everything" } else { "what changed" }.to_owned();
+            if !options.accept_missing.is_empty() {
+                details
+                    .push_str(&format!("; accepting what was lost of {}", options.accept_missing.join(", ")));
             }
-        }
-        report
+            if let Some(moment) = options.as_of {
+                details.push_str(&format!("; as of {}", moment.to_rfc3339()));
+            }
+            self.record(AuditOperation::RefreshStarted, details).await?;
+            let mut report = Box::pin(self.publish(options)).await;
+            if let Ok(RefreshReport { outcome, expiry, .. }) = &mut report
+                && outcome.manifest.is_some()
+            {
+                *expiry = Some(self.snapshots.expire(&lock, ExpiryExtent::ByPolicy).await);
+            }
+            let failed = match &report {
+                Ok(report) => report.verdict().err().map(|error| error_chain(&error)),
+                Err(error) => Some(error_chain(error)),
+            };
+            if let Some(mut why) = failed {
+                why.truncate(why.floor_char_boundary(REASON_MAX));
+                // If this fails too, the first failure is reported.
+                if let Err(error) = self.record(AuditOperation::RefreshFailed, why).await {
+                    tracing::error!(error = error_chain(&error), "the end of the refresh cannot be recorded");
+                }
+            }
+            report
+        })
     }
 
     async fn record(&self, operation: AuditOperation, details: String) -> Result<()> {

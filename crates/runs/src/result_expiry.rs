@@ -5,6 +5,7 @@
 //! expired, or none, and the next run removes the others. So a reader learns that a result has expired, and never finds a
 //! result without its files.
 
+use futures_util::future::BoxFuture;
 use muster_reports::error::Result;
 use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::TenantId;
@@ -49,18 +50,20 @@ impl ResultExpiry {
     ///
     /// # Errors
     /// When the store fails, or a file cannot be removed. Calling it again finishes what was begun.
-    pub async fn run(&self) -> Result<ExpiredResults> {
-        let mut done = ExpiredResults::default();
-        loop {
-            self.remove(&mut done).await?;
-            let now = self.clock.now();
-            let expired = self.retention.expire_results(&self.tenant, self.policy, now, BATCH).await?;
-            if expired.is_empty() {
-                return Ok(done);
+    pub fn run(&self) -> BoxFuture<'_, Result<ExpiredResults>> {
+        Box::pin(async move {
+            let mut done = ExpiredResults::default();
+            loop {
+                self.remove(&mut done).await?;
+                let now = self.clock.now();
+                let expired = self.retention.expire_results(&self.tenant, self.policy, now, BATCH).await?;
+                if expired.is_empty() {
+                    return Ok(done);
+                }
+                reached(Failpoint::ResultsExpired);
+                done.results += expired.len() as u64;
             }
-            reached(Failpoint::ResultsExpired);
-            done.results += expired.len() as u64;
-        }
+        })
     }
 
     /// Removes the files of results that have expired.

@@ -35,6 +35,7 @@ pub use totals::Total;
 use crate::error::Result;
 use crate::session::Engine;
 use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 use muster_reports::SnapshotManifest;
 use muster_reports::ids::{SnapshotId, TenantId};
 use muster_reports::ports::{AuditTrail, Clock, ManualLink};
@@ -138,9 +139,11 @@ impl Engine {
     ///
     /// # Errors
     /// A failure of the engine itself. A source that cannot be read is not an error; its outcome says so.
-    pub async fn refresh(self: &Arc<Self>, request: RefreshRequest) -> Result<RefreshOutcome> {
-        let engine = Arc::clone(self);
-        self.run(async move { Box::pin(refresh(&engine, request)).await }).await
+    pub fn refresh(self: &Arc<Self>, request: RefreshRequest) -> BoxFuture<'_, Result<RefreshOutcome>> {
+        Box::pin(async move {
+            let engine = Arc::clone(self);
+            self.run(async move { Box::pin(refresh(&engine, request)).await }).await
+        })
     }
 }
 

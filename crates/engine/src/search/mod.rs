@@ -39,6 +39,7 @@ use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::functions_nested::expr_fn::array_length;
 use datafusion::prelude::{Expr, SessionContext, cast, coalesce, ident, lit, when};
 use fields::{DocumentFields, Path};
+use futures_util::future::BoxFuture;
 use muster_querystring::matching::{Lowering, Predicate};
 use muster_reports::caller::DataScope;
 use muster_reports::cover::{Count, Reconciliation};
@@ -93,56 +94,59 @@ impl Engine {
     /// # Errors
     /// `Invalid` for a query that cannot be parsed or run, an unknown index, or a snapshot without documents. Otherwise
     /// a failure of the engine.
-    pub async fn prepare_search(
-        self: &Arc<Self>,
-        manifest: &SnapshotManifest,
-        request: &SearchRequest,
-        scope: &DataScope,
-    ) -> Result<SearchPlan> {
-        let query =
-            muster_querystring::parse(&request.query).map_err(|e| EngineError::Invalid(e.to_string()))?;
-        let types = types(&request.indices)?;
-        let running = Arc::new(RunGuard::default());
-        let context = self.session_until(running.signal());
-        let mut parts = Vec::with_capacity(types.len());
-        let mut lowering = Lowering::new(&query, request.now);
-        let mut searched = Vec::with_capacity(types.len());
-        for document_type in &types {
-            let table = Table::of_documents(*document_type).name;
-            if !manifest.versions.contains_key(table) {
-                return Err(EngineError::Invalid(format!(
-                    "snapshot {} has no documents to search: refresh the sources first",
-                    manifest.id
-                )));
+    pub fn prepare_search<'a>(
+        self: &'a Arc<Self>,
+        manifest: &'a SnapshotManifest,
+        request: &'a SearchRequest,
+        scope: &'a DataScope,
+    ) -> BoxFuture<'a, Result<SearchPlan>> {
+        Box::pin(async move {
+            let query =
+                muster_querystring::parse(&request.query).map_err(|e| EngineError::Invalid(e.to_string()))?;
+            let types = types(&request.indices)?;
+            let running = Arc::new(RunGuard::default());
+            let context = self.session_until(running.signal());
+            let mut parts = Vec::with_capacity(types.len());
+            let mut lowering = Lowering::new(&query, request.now);
+            let mut searched = Vec::with_capacity(types.len());
+            for document_type in &types {
+                let table = Table::of_documents(*document_type).name;
+                if !manifest.versions.contains_key(table) {
+                    return Err(EngineError::Invalid(format!(
+                        "snapshot {} has no documents to search: refresh the sources first",
+                        manifest.id
+                    )));
+                }
+                scope::register(self, &context, manifest, scope, &[table]).await?;
+                let fields = DocumentFields::new(&schema(*document_type));
+                let predicate = lowering.predicate(&fields).map_err(|error| {
+                    EngineError::Invalid(format!(
+                        "column {}: {error}",
+                        column_of(&request.query, error.span.start)
+                    ))
+                })?;
+                let filter =
+                    filter::Compiler::new(schema(*document_type), running.signal()).compile(&predicate);
+                parts.push(SearchPart {
+                    engine: Arc::clone(self),
+                    context: context.clone(),
+                    table,
+                    document_type: *document_type,
+                    predicate,
+                    filter,
+                    selection: Selection::of(*document_type, &fields, &request.columns),
+                    order: columns::sort_keys(&fields, &request.sort),
+                    sorted_by: request.sort.iter().map(|name| columns::key_path(name).to_owned()).collect(),
+                    running: Arc::clone(&running),
+                });
+                searched.push((*document_type, fields));
             }
-            scope::register(self, &context, manifest, scope, &[table]).await?;
-            let fields = DocumentFields::new(&schema(*document_type));
-            let predicate = lowering.predicate(&fields).map_err(|error| {
-                EngineError::Invalid(format!(
-                    "column {}: {error}",
-                    column_of(&request.query, error.span.start)
-                ))
-            })?;
-            let filter = filter::Compiler::new(schema(*document_type), running.signal()).compile(&predicate);
-            parts.push(SearchPart {
-                engine: Arc::clone(self),
-                context: context.clone(),
-                table,
-                document_type: *document_type,
-                predicate,
-                filter,
-                selection: Selection::of(*document_type, &fields, &request.columns),
-                order: columns::sort_keys(&fields, &request.sort),
-                sorted_by: request.sort.iter().map(|name| columns::key_path(name).to_owned()).collect(),
-                running: Arc::clone(&running),
-            });
-            searched.push((*document_type, fields));
-        }
-        let mut warnings = Warnings::default();
-        let known = SearchedFields::new(&searched, Some(manifest));
-        known.of_query(&request.query, &query, request.now, &mut warnings);
-        known.of_names(&request.columns, &request.sort, &mut warnings);
-        Ok(SearchPlan { parts, warnings: warnings.texts() })
+            let mut warnings = Warnings::default();
+            let known = SearchedFields::new(&searched, Some(manifest));
+            known.of_query(&request.query, &query, request.now, &mut warnings);
+            known.of_names(&request.columns, &request.sort, &mut warnings);
+            Ok(SearchPlan { parts, warnings: warnings.texts() })
+        })
     }
 }
 
@@ -232,48 +236,51 @@ impl SearchPart {
     ///
     /// # Errors
     /// When a plan fails.
-    pub async fn reconcile(&self) -> Result<Reconciliation> {
-        let failed = |error| EngineError::plan(self.name(), error);
-        let asked =
-            filter::Compiler::new(schema(self.document_type), self.running.signal()).asked(&self.predicate);
-        let missed = when(asked.clone(), lit(0_i64)).otherwise(lit(1_i64)).map_err(failed)?;
-        let mut sums = vec![missed];
-        let mut uses = Uses::of(&self.predicate);
-        let lists = self.selection.lists();
-        for list in &lists {
-            uses.add_lengths(list);
-            let length = coalesce(vec![cast(array_length(ident(*list)), DataType::Int64), lit(0_i64)]);
-            // A document without elements has one row, too.
-            let rows = when(length.clone().gt(lit(1_i64)), length).otherwise(lit(1_i64)).map_err(failed)?;
-            sums.push(when(asked.clone(), rows).otherwise(lit(0_i64)).map_err(failed)?);
-        }
-        let sums = sums.into_iter().map(|numbers| coalesce(vec![sum(numbers), lit(0_i64)])).collect();
-        let (population, sums) = futures_util::future::try_join(
-            self.numbers(self.documents(&Uses::default())?, vec![count(lit(1))]),
-            self.numbers(self.documents(&uses)?, sums),
-        )
-        .await?;
-        let (Some(population), Some((missed, rows))) = (population.first(), sums.split_first()) else {
-            return Err(EngineError::data("counting documents", "the plans returned no numbers"));
-        };
-        let matching = population.checked_sub(*missed).ok_or_else(|| {
-            EngineError::data("counting documents", format!("{missed} of {population} do not match"))
-        })?;
-        let added = lists.iter().zip(rows).enumerate().map(|(at, (list, rows))| {
-            // The first block has at least one row for each document.
-            let beyond = if at == 0 { rows.saturating_sub(matching) } else { *rows };
-            Count { label: format!("rows of {list}.spread"), rows: beyond }
-        });
-        let added: Vec<_> = added.collect();
-        let excluded = vec![Count { label: "not found by the query".into(), rows: *missed }];
-        let expected = matching + added.iter().map(|count| count.rows).sum::<u64>();
-        Ok(Reconciliation {
-            population: *population,
-            excluded,
-            added,
-            expected,
-            reported: 0,
-            subtotals: Vec::new(),
+    pub fn reconcile(&self) -> BoxFuture<'_, Result<Reconciliation>> {
+        Box::pin(async move {
+            let failed = |error| EngineError::plan(self.name(), error);
+            let asked = filter::Compiler::new(schema(self.document_type), self.running.signal())
+                .asked(&self.predicate);
+            let missed = when(asked.clone(), lit(0_i64)).otherwise(lit(1_i64)).map_err(failed)?;
+            let mut sums = vec![missed];
+            let mut uses = Uses::of(&self.predicate);
+            let lists = self.selection.lists();
+            for list in &lists {
+                uses.add_lengths(list);
+                let length = coalesce(vec![cast(array_length(ident(*list)), DataType::Int64), lit(0_i64)]);
+                // A document without elements has one row, too.
+                let rows =
+                    when(length.clone().gt(lit(1_i64)), length).otherwise(lit(1_i64)).map_err(failed)?;
+                sums.push(when(asked.clone(), rows).otherwise(lit(0_i64)).map_err(failed)?);
+            }
+            let sums = sums.into_iter().map(|numbers| coalesce(vec![sum(numbers), lit(0_i64)])).collect();
+            let (population, sums) = futures_util::future::try_join(
+                self.numbers(self.documents(&Uses::default())?, vec![count(lit(1))]),
+                self.numbers(self.documents(&uses)?, sums),
+            )
+            .await?;
+            let (Some(population), Some((missed, rows))) = (population.first(), sums.split_first()) else {
+                return Err(EngineError::data("counting documents", "the plans returned no numbers"));
+            };
+            let matching = population.checked_sub(*missed).ok_or_else(|| {
+                EngineError::data("counting documents", format!("{missed} of {population} do not match"))
+            })?;
+            let added = lists.iter().zip(rows).enumerate().map(|(at, (list, rows))| {
+                // The first block has at least one row for each document.
+                let beyond = if at == 0 { rows.saturating_sub(matching) } else { *rows };
+                Count { label: format!("rows of {list}.spread"), rows: beyond }
+            });
+            let added: Vec<_> = added.collect();
+            let excluded = vec![Count { label: "not found by the query".into(), rows: *missed }];
+            let expected = matching + added.iter().map(|count| count.rows).sum::<u64>();
+            Ok(Reconciliation {
+                population: *population,
+                excluded,
+                added,
+                expected,
+                reported: 0,
+                subtotals: Vec::new(),
+            })
         })
     }
 
