@@ -5,7 +5,7 @@
 use crate::api::{ReportsDataExtractionApi, json};
 use crate::download::{self, Download, DownloadOptions, Source};
 use crate::error::Error;
-use muster_wire::{ReportComparison, ReportDescription, ReportResults, TaskResultDetails};
+use muster_wire::{ListedResult, ReportComparison, ReportDescription, TaskResultDetails};
 use tokio::io::AsyncWrite;
 
 /// In which form two reports are compared.
@@ -31,7 +31,7 @@ impl ReportsDataExtractionApi {
     ///
     /// # Errors
     /// [`Error::Refused`] and what comes before an answer.
-    pub async fn last_results(&self) -> Result<Vec<ReportResults>, Error> {
+    pub async fn last_results(&self) -> Result<Vec<ListedResult>, Error> {
         json(self.transport.send(|http| http.get(self.transport.results.clone())).await?).await
     }
 

@@ -14,6 +14,7 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, RecordBatch, StringArra
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::dataframe::DataFrame;
 use datafusion::prelude::{SessionContext, ident};
+use futures_util::future::BoxFuture;
 use muster_reports::SnapshotManifest;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -57,29 +58,31 @@ impl Engine {
     ///
     /// # Errors
     /// When a table of either snapshot cannot be opened, or the engine has stopped.
-    pub async fn compare(
-        self: &Arc<Self>,
-        old: &SnapshotManifest,
-        new: &SnapshotManifest,
-    ) -> Result<ReportRows> {
-        let context = self.session();
-        let mut frames = Vec::new();
-        for kind in COMPARED_TABLES.into_iter().filter_map(|table| ComparedTable::of(Table::of(table))) {
-            for (side, manifest) in [("old", old), ("new", new)] {
-                let provider = self.table_of(manifest, kind.table).await?;
-                let alias = format!("{side}_{}", kind.table);
-                context.register_table(&alias, provider).map_err(|e| EngineError::plan(&alias, e))?;
+    pub fn compare<'a>(
+        self: &'a Arc<Self>,
+        old: &'a SnapshotManifest,
+        new: &'a SnapshotManifest,
+    ) -> BoxFuture<'a, Result<ReportRows>> {
+        Box::pin(async move {
+            let context = self.session();
+            let mut frames = Vec::new();
+            for kind in COMPARED_TABLES.into_iter().filter_map(|table| ComparedTable::of(Table::of(table))) {
+                for (side, manifest) in [("old", old), ("new", new)] {
+                    let provider = self.table_of(manifest, kind.table).await?;
+                    let alias = format!("{side}_{}", kind.table);
+                    context.register_table(&alias, provider).map_err(|e| EngineError::plan(&alias, e))?;
+                }
+                let differing = with_spilling_joins(kind.differing(&context).await?);
+                let columns = differing.schema().fields().iter().map(|field| field.name().clone());
+                let columns = columns.map(|name| (name.clone(), ident(name))).collect();
+                let keys = ["in_source", "known_as", "id"].map(SortKey::column).to_vec();
+                let frame =
+                    Ordered::new(differing, columns, keys).map_err(|e| EngineError::plan("comparison", e))?;
+                let convert: BatchConverter = Box::new(move |batch| Ok(vec![kind.changes(&batch)?]));
+                frames.push((frame, convert));
             }
-            let differing = with_spilling_joins(kind.differing(&context).await?);
-            let columns = differing.schema().fields().iter().map(|field| field.name().clone());
-            let columns = columns.map(|name| (name.clone(), ident(name))).collect();
-            let keys = ["in_source", "known_as", "id"].map(SortKey::column).to_vec();
-            let frame =
-                Ordered::new(differing, columns, keys).map_err(|e| EngineError::plan("comparison", e))?;
-            let convert: BatchConverter = Box::new(move |batch| Ok(vec![kind.changes(&batch)?]));
-            frames.push((frame, convert));
-        }
-        ReportRows::start(self, "comparison", schema(), frames)
+            ReportRows::start(self, "comparison", schema(), frames)
+        })
     }
 }
 

@@ -138,6 +138,9 @@ pub(crate) enum Writing {
         rows: u64,
         /// The relation of the refresh that has the ids of rows that were added, changed or removed.
         touched: &'static str,
+        /// The columns by which the rows of each file are sorted, ascending, nulls last. The last one is the key. Empty
+        /// if the rows have no order.
+        order: &'static [&'static str],
     },
 }
 
@@ -292,6 +295,9 @@ mod tests {
                 assert_eq!(is_whole, !is_compared, "{}.{}", table.name, column.name);
                 assert!(column.meaning.ends_with('.'), "{}.{}", table.name, column.name);
                 assert!(column.shown.is_none() || table.compared.is_some(), "{}.{}", table.name, column.name);
+            }
+            if let Writing::Partitioned { order, .. } = table.writing {
+                assert!(order.last().is_none_or(|last| *last == "id"), "{}", table.name);
             }
             if is_compared {
                 assert_eq!(names(table.name, Change::Key), ["id"]);

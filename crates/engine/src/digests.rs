@@ -10,6 +10,7 @@
 //! - Manifests of older versions of the program have no digests. Their tables are opened without this check.
 
 pub(crate) mod files;
+pub(crate) mod sums;
 
 pub use crate::error::Damage;
 
@@ -18,11 +19,11 @@ use crate::error::{EngineError, Result};
 use crate::session::Engine;
 use crate::tables;
 use files::{hash, look_at, path_of};
+use futures_util::future::BoxFuture;
 use muster_reports::SnapshotManifest;
 use muster_reports::snapshot::TableFile;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// The result of a check of all files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,39 +67,40 @@ impl Engine {
             }
             Ok(_) => {}
         }
-        let (dir, known, files) = (self.tables_dir().join(table), Arc::clone(self.known()), files.clone());
-        let hashed = tokio::task::spawn_blocking(move || {
-            files.iter().find_map(|(name, file)| known.fault(&dir, table, name, file))
-        });
-        Ok(hashed.await.map_err(|_| EngineError::Stopped)?.and_then(damage))
+        let (dir, known) = (self.tables_dir().join(table), Arc::clone(self.known()));
+        let fault = move |(name, file): (String, TableFile)| known.fault(&dir, table, &name, &file);
+        let faults = on_threads(files.clone().into_iter().collect(), fault).await?;
+        Ok(faults.into_iter().flatten().next().and_then(damage))
     }
 
     /// Hashes every file of these snapshots once.
     ///
     /// # Errors
     /// When the engine has stopped.
-    pub async fn check(self: &Arc<Self>, kept: &[SnapshotManifest]) -> Result<Checked> {
-        let (engine, kept) = (Arc::clone(self), kept.to_vec());
-        self.run(async move {
-            let (mut checked, mut seen) = (Checked::default(), BTreeSet::new());
-            engine.known().forget();
-            for manifest in &kept {
-                checked.unchecked += u64::from(manifest.files.is_empty());
-                for table in TABLES {
-                    // Snapshots share files, so a file may have been seen already.
-                    for (name, file) in manifest.files.get(table).into_iter().flatten() {
-                        if seen.insert((table, name.clone())) {
-                            checked.files += 1;
-                            checked.bytes += file.bytes;
+    pub fn check<'a>(self: &'a Arc<Self>, kept: &'a [SnapshotManifest]) -> BoxFuture<'a, Result<Checked>> {
+        Box::pin(async move {
+            let (engine, kept) = (Arc::clone(self), kept.to_vec());
+            self.run(async move {
+                let (mut checked, mut seen) = (Checked::default(), BTreeSet::new());
+                engine.known().forget();
+                for manifest in &kept {
+                    checked.unchecked += u64::from(manifest.files.is_empty());
+                    for table in TABLES {
+                        // Snapshots share files, so a file may have been seen already.
+                        for (name, file) in manifest.files.get(table).into_iter().flatten() {
+                            if seen.insert((table, name.clone())) {
+                                checked.files += 1;
+                                checked.bytes += file.bytes;
+                            }
                         }
+                        let damage = engine.damage_of(manifest, table).await?;
+                        checked.damaged.extend(damage.map(|damage| (manifest.id.to_string(), damage)));
                     }
-                    let damage = engine.damage_of(manifest, table).await?;
-                    checked.damaged.extend(damage.map(|damage| (manifest.id.to_string(), damage)));
                 }
-            }
-            Ok(checked)
+                Ok(checked)
+            })
+            .await
         })
-        .await
     }
 
     /// Damage to a snapshot that can be seen without hashing: files that are missing, have another size, or were found
@@ -119,36 +121,61 @@ impl Engine {
     }
 }
 
-/// The files of each table of a new snapshot, with sizes and digests. Files shared with `previous` keep their
-/// description; the others are hashed.
+/// The files of a table of a new snapshot, with sizes, digests and numbers. Files shared with `previous` keep their
+/// description; the others are hashed and counted.
 pub(crate) async fn describe(
     engine: &Engine,
-    manifest: &SnapshotManifest,
+    table: &'static str,
+    version: u64,
     previous: Option<&SnapshotManifest>,
-) -> Result<BTreeMap<String, BTreeMap<String, TableFile>>> {
-    let mut described = BTreeMap::new();
-    for (table, version) in &manifest.versions {
-        if let Some(last) = previous.filter(|last| last.versions.get(table) == Some(version))
-            && let Some(files) = last.files.get(table)
-        {
-            described.insert(table.clone(), files.clone());
-            continue;
-        }
-        let names = tables::files(engine.tables_dir(), table, Some(*version)).await?;
-        let known = previous.and_then(|previous| previous.files.get(table)).cloned().unwrap_or_default();
-        let (dir, failed) =
-            (engine.tables_dir().join(table), format!("hashing the files of table {table:?}"));
-        let files = tokio::task::spawn_blocking(move || {
-            let describe = |name: String| -> io::Result<(String, TableFile)> {
-                let file = known.get(&name).cloned().map_or_else(|| hash(&path_of(&dir, &name)), Ok)?;
-                Ok((name, file))
-            };
-            names.into_iter().map(describe).collect::<io::Result<BTreeMap<_, _>>>()
-        });
-        let files = files.await.map_err(|_| EngineError::Stopped)?;
-        described.insert(table.clone(), files.map_err(|error| EngineError::io(failed, error))?);
+) -> Result<BTreeMap<String, TableFile>> {
+    let known = previous.and_then(|previous| previous.files.get(table));
+    let is_described = |file: &TableFile| !sums::is_counted(table) || !file.sums.is_empty();
+    if let Some(known) = known
+        && previous.and_then(|last| last.versions.get(table)) == Some(&version)
+        && known.values().all(is_described)
+    {
+        return Ok(known.clone());
     }
-    Ok(described)
+    let names = tables::files(engine.tables_dir(), table, Some(version)).await?;
+    let files: Vec<_> =
+        names.into_iter().map(|name| (known.and_then(|known| known.get(&name)).cloned(), name)).collect();
+    let dir = engine.tables_dir().join(table);
+    let describe = move |(known, name): (Option<TableFile>, String)| -> Result<(String, TableFile)> {
+        let mut file = match known {
+            Some(known) => known,
+            None => hash(&path_of(&dir, &name))
+                .map_err(|error| EngineError::io(format!("hashing file {name} of table {table:?}"), error))?,
+        };
+        if file.sums.is_empty() {
+            file.sums = sums::count(&dir, table, &name)?;
+        }
+        Ok((name, file))
+    };
+    on_threads(files, describe).await?.into_iter().collect()
+}
+
+/// Applies a function to all items, on as many threads as there are processors. The results have the order of the items.
+async fn on_threads<I, O>(items: Vec<I>, apply: impl Fn(I) -> O + Send + Sync + 'static) -> Result<Vec<O>>
+where
+    I: Send + 'static,
+    O: Send + 'static,
+{
+    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(items.len());
+    let (waiting, apply) = (Arc::new(Mutex::new(items.into_iter().enumerate())), Arc::new(apply));
+    let mut tasks = tokio::task::JoinSet::new();
+    for _ in 0..threads {
+        let (waiting, apply) = (Arc::clone(&waiting), Arc::clone(&apply));
+        let next = move || waiting.lock().unwrap_or_else(PoisonError::into_inner).next();
+        tasks.spawn_blocking(move || {
+            std::iter::from_fn(next).map(|(at, item)| (at, apply(item))).collect::<Vec<_>>()
+        });
+    }
+    let mut made = BTreeMap::new();
+    while let Some(done) = tasks.join_next().await {
+        made.extend(done.map_err(|_| EngineError::Stopped)?);
+    }
+    Ok(made.into_values().collect())
 }
 
 fn chain(error: &EngineError) -> String {

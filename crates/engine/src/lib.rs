@@ -2,13 +2,18 @@
 //!
 //! No other crate names DataFusion or Delta. Callers pass source definitions and a manifest of table versions. They get
 //! record batches and the next manifest.
+//!
+//! Public functions that wait return boxed futures. The body of an `async fn` is compiled in each crate that awaits it;
+//! a boxed future is compiled once, here.
 
 mod cancellation;
 pub mod compare;
 mod declared;
 pub mod digests;
 mod error;
+mod file_name;
 mod functions;
+mod in_order;
 pub mod memory;
 mod order;
 mod parquet_file;
@@ -23,6 +28,7 @@ mod rows;
 mod scope;
 pub mod search;
 mod session;
+mod stored_table;
 mod table_rows;
 mod tables;
 

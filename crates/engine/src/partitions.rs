@@ -5,25 +5,37 @@
 //! changes only when the whole group is written. The name of a file contains group, partition, number of partitions and
 //! snapshot. Other programs do not need these names: the table's log lists the files.
 //!
+//! If the declaration of the table gives an order, each file is sorted by it and says so in its footer
+//! (`sorting_columns`). A report in this order then merges the files and sorts nothing (`in_order`). The rows of a
+//! partition are gathered until the last one has come, in memory as far as there is room, and sorted when the file is
+//! written.
+//!
 //! Invariants: the rows of a group and partition are in files of that name and nowhere else; memory is bounded,
 //! whatever the number of partitions.
 
 use crate::declared::{Table, Writing};
 use crate::error::{EngineError, Result};
+use crate::file_name::{FileName, group_name};
+use crate::parquet_file;
 use crate::tables::{DataFile, ROW_GROUP_ROWS};
 use datafusion::arrow::array::{AsArray, RecordBatch, UInt32Array};
-use datafusion::arrow::compute::{concat_batches, take_record_batch};
+use datafusion::arrow::compute::{SortOptions, concat_batches, take_record_batch};
 use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::error::ArrowError;
+use datafusion::arrow::ipc::reader::StreamReader;
+use datafusion::arrow::ipc::writer::StreamWriter;
+use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::dataframe::DataFrame;
+use datafusion::execution::disk_manager::DiskManager;
+use datafusion::execution::{SpillFile, SpillWriter};
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::errors::ParquetError;
 use datafusion::parquet::file::properties::WriterProperties;
 use futures_util::StreamExt;
-use muster_reports::ids::stable_id;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How a table is divided.
 pub(crate) struct Partitioning {
@@ -33,6 +45,9 @@ pub(crate) struct Partitioning {
     pub(crate) group: Option<&'static str>,
     /// The relation of the refresh that has the ids of the rows that were added, changed or removed.
     pub(crate) touched: &'static str,
+    /// The columns by which the rows of a file are sorted. Not empty, its last column is a key; empty if the rows have
+    /// no order.
+    order: &'static [&'static str],
     /// Target number of rows of a partition.
     rows: u64,
 }
@@ -46,6 +61,8 @@ const GROWTH_MAX: u64 = 4;
 const PARTITIONS_AT_ONCE: u64 = 4;
 /// Most bytes that open files may hold in memory together.
 const OPEN_BYTES_MAX: usize = 256 << 20;
+/// Rows of a row group of a sorted file. A merge holds one row group of each file.
+const SORTED_GROUP_ROWS: usize = 8 * 1024;
 
 /// A group and the number of a partition in it.
 pub(crate) type PartitionKey = (String, u32);
@@ -54,8 +71,8 @@ impl Partitioning {
     /// The partitioning of a table; `None` if the table is not partitioned.
     pub(crate) fn of(table: &Table) -> Option<Self> {
         match table.writing {
-            Writing::Partitioned { group, rows, touched } => {
-                Some(Self { table: table.name, group, touched, rows })
+            Writing::Partitioned { group, rows, touched, order } => {
+                Some(Self { table: table.name, group, touched, order, rows })
             }
             Writing::Whole | Writing::Grows => None,
         }
@@ -72,11 +89,6 @@ impl Partitioning {
     }
 }
 
-/// The name of a group in file names.
-fn group_name(value: Option<&str>) -> String {
-    value.map_or_else(|| "all".to_owned(), |value| stable_id(["group", value])[..16].to_owned())
-}
-
 /// The partition of an id. It follows from the first digits of the id, so partitions are in the order of ids.
 fn partition_of(id: &str, partitions: u32) -> u32 {
     let digits = id.bytes().take(8).fold((0u64, 0), |(number, length), byte| {
@@ -84,28 +96,6 @@ fn partition_of(id: &str, partitions: u32) -> u32 {
     });
     let number = digits.0 << (4 * (8 - digits.1));
     u32::try_from((number * u64::from(partitions)) >> 32).expect("a 32-bit fraction of a u32 is one")
-}
-
-/// The parts of a file name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct FileName {
-    group: String,
-    partition: u32,
-    partitions: u32,
-}
-
-impl FileName {
-    fn parse(name: &str) -> Option<Self> {
-        let mut parts = name.split('-');
-        let group = parts.next()?.to_owned();
-        let partition = parts.next()?.parse().ok()?;
-        let partitions = parts.next()?.strip_prefix("of")?.parse().ok()?;
-        (partition < partitions).then_some(Self { group, partition, partitions })
-    }
-
-    fn text(&self, snapshot: &str) -> String {
-        format!("{}-{:03}-of{:03}-{snapshot}.parquet", self.group, self.partition, self.partitions)
-    }
 }
 
 /// Which files of a version are kept and which are written again.
@@ -247,14 +237,19 @@ pub(crate) async fn write(
     rows: DataFrame,
 ) -> Result<Vec<DataFile>> {
     let failed = |e| EngineError::plan(partitioning.table, e);
+    let context = rows.task_ctx();
     let mut batches = rows.execute_stream().await.map_err(failed)?;
     let mut writer = PartitionWriter {
         partitioning,
+        properties: properties(partitioning, &batches.schema())?,
         schema: batches.schema(),
         dir: dir.join(partitioning.table),
         snapshot,
         plan,
+        threads: context.session_config().target_partitions(),
+        disk: Arc::clone(&context.runtime_env().disk_manager),
         open: BTreeMap::new(),
+        unfinished: Vec::new(),
         waiting: Vec::new(),
         waiting_rows: 0,
     };
@@ -267,28 +262,45 @@ pub(crate) async fn write(
             writer.divide()?;
         }
     }
+    drop(batches);
     writer.divide()?;
     writer.close()
+}
+
+/// Properties of the files of a table.
+fn properties(partitioning: &Partitioning, schema: &SchemaRef) -> Result<WriterProperties> {
+    if partitioning.order.is_empty() {
+        return Ok(parquet_file::of_tables(ROW_GROUP_ROWS).build());
+    }
+    let sorted = parquet_file::sorting_columns(schema, partitioning.order)
+        .map_err(|e| EngineError::data(format!("ordering table {:?}", partitioning.table), e))?;
+    Ok(parquet_file::of_tables(SORTED_GROUP_ROWS).set_sorting_columns(Some(sorted)).build())
 }
 
 struct PartitionWriter<'a> {
     partitioning: &'a Partitioning,
     schema: SchemaRef,
+    properties: WriterProperties,
     dir: PathBuf,
     snapshot: &'a str,
     plan: &'a RewritePlan,
-    open: BTreeMap<PartitionKey, OpenFile>,
+    threads: usize,
+    disk: Arc<DiskManager>,
+    open: BTreeMap<PartitionKey, Part>,
+    /// The files that were made. Dropping the writer removes them: they are incomplete.
+    unfinished: Vec<PathBuf>,
     waiting: Vec<RecordBatch>,
     waiting_rows: usize,
 }
 
 impl Drop for PartitionWriter<'_> {
-    /// Removes files that were not closed: they are incomplete.
     fn drop(&mut self) {
-        for (name, _, _) in self.open.values() {
-            let path = self.dir.join(name);
-            if let Err(error) = std::fs::remove_file(&path) {
-                tracing::warn!(file = %path.display(), %error, "an unfinished file could not be removed");
+        for path in &self.unfinished {
+            match std::fs::remove_file(path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    tracing::warn!(file = %path.display(), %error, "an unfinished file could not be removed");
+                }
+                Ok(()) | Err(_) => {}
             }
         }
     }
@@ -321,34 +333,36 @@ impl PartitionWriter<'_> {
                 self.open.insert(key.clone(), opened);
             }
         }
-        let files = self.open.iter_mut();
-        let parts = files.filter_map(|(key, file)| Some((file, of_partitions.remove(key)?))).collect();
-        let outcome = write_parts(&rows, parts);
-        outcome.map_err(|e| self.failed(e))?;
+        let parts = self.open.iter_mut();
+        let parts = parts.filter_map(|(key, part)| Some((part, of_partitions.remove(key)?))).collect();
+        let add = |(part, indices): (&mut Part, Vec<u32>)| {
+            part.add(take_record_batch(&rows, &UInt32Array::from(indices))?)
+        };
+        let added = on_threads(self.threads, parts, &add);
+        added.map_err(|e| self.failed(e))?;
         self.release()
     }
 
-    fn create(&self, (group, partition): &PartitionKey) -> Result<OpenFile> {
+    fn create(&mut self, (group, partition): &PartitionKey) -> Result<Part> {
         let partitions = self.plan.partitions.get(group).copied().unwrap_or(1);
         let name = FileName { group: group.clone(), partition: *partition, partitions }.text(self.snapshot);
         let path = self.dir.join(&name);
         let file = File::create_new(&path)
             .map_err(|e| EngineError::io(format!("creating {}", path.display()), e))?;
-        let properties =
-            WriterProperties::builder().set_max_row_group_row_count(Some(ROW_GROUP_ROWS)).build();
-        let writer = ArrowWriter::try_new(file, self.schema.clone(), Some(properties));
-        Ok((name, 0, writer.map_err(|e| self.failed(e))?))
+        self.unfinished.push(path);
+        let writer = ArrowWriter::try_new(file, Arc::clone(&self.schema), Some(self.properties.clone()));
+        let gathered = (!self.partitioning.order.is_empty()).then(Gathered::default);
+        Ok(Part { name, rows: 0, writer: writer.map_err(|e| self.failed(e))?, gathered })
     }
 
-    /// Flushes open files, the largest first, until their memory is within the limit.
+    /// Moves rows of open files out of memory, the largest first, until their memory is within the limit.
     fn release(&mut self) -> Result<()> {
-        let mut held: usize = self.open.values().map(|(_, _, writer)| writer.memory_size()).sum();
+        let mut held: usize = self.open.values().map(Part::held).sum();
         while held > OPEN_BYTES_MAX {
-            let largest = self.open.iter_mut().max_by_key(|(_, (_, _, writer))| writer.memory_size());
-            let Some((_, (_, _, writer))) = largest else { break };
-            let before = writer.memory_size();
-            let outcome = writer.flush();
-            let after = writer.memory_size();
+            let Some(largest) = self.open.values_mut().max_by_key(|part| part.held()) else { break };
+            let before = largest.held();
+            let outcome = largest.release(&self.schema, &self.disk);
+            let after = largest.held();
             outcome.map_err(|e| self.failed(e))?;
             if after >= before {
                 break;
@@ -359,46 +373,190 @@ impl PartitionWriter<'_> {
     }
 
     fn close(mut self) -> Result<Vec<DataFile>> {
-        let mut written = Vec::with_capacity(self.open.len());
-        for (name, rows, writer) in std::mem::take(&mut self.open).into_values() {
-            let file = writer.into_inner().map_err(|e| self.failed(e))?;
-            let metadata = file
-                .metadata()
-                .map_err(|e| EngineError::io(format!("writing {}", self.dir.join(&name).display()), e))?;
-            written.push(DataFile { name, bytes: metadata.len(), rows });
-        }
+        let parts = std::mem::take(&mut self.open).into_values().collect();
+        let close = |part: Part| part.close(&self.schema, self.partitioning.order);
+        let written = on_threads(self.threads, parts, &close).map_err(|e| self.failed(e))?;
+        self.unfinished.clear();
         Ok(written)
     }
 }
 
-/// A file that is being written: its name, the rows in it so far, its writer.
-type OpenFile = (String, u64, ArrowWriter<File>);
+/// A file that is being written.
+struct Part {
+    name: String,
+    /// Its rows so far.
+    rows: u64,
+    writer: ArrowWriter<File>,
+    /// The rows that will be sorted; `None` if rows are written as they come.
+    gathered: Option<Gathered>,
+}
 
-/// Writes parts of `rows` into their files, on as many threads as there are processors. One thread writes all rows of a
-/// part, so the rows of a file keep their order.
-fn write_parts(
-    rows: &RecordBatch,
-    parts: Vec<(&mut OpenFile, Vec<u32>)>,
-) -> std::result::Result<(), ParquetError> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(parts.len());
-    let parts = Mutex::new(parts.into_iter());
-    let next = || parts.lock().unwrap_or_else(PoisonError::into_inner).next();
-    let write = || {
-        while let Some(((_, written, writer), indices)) = next() {
-            *written += indices.len() as u64;
-            writer.write(&take_record_batch(rows, &UInt32Array::from(indices))?)?;
+impl Part {
+    fn add(&mut self, rows: RecordBatch) -> std::result::Result<(), ParquetError> {
+        self.rows += rows.num_rows() as u64;
+        match &mut self.gathered {
+            None => self.writer.write(&rows)?,
+            Some(gathered) => {
+                gathered.bytes += rows.get_array_memory_size();
+                gathered.batches.push(rows);
+            }
         }
         Ok(())
+    }
+
+    /// Bytes that it holds in memory.
+    fn held(&self) -> usize {
+        self.gathered.as_ref().map_or_else(|| self.writer.memory_size(), |gathered| gathered.bytes)
+    }
+
+    fn release(&mut self, schema: &SchemaRef, disk: &Arc<DiskManager>) -> datafusion::error::Result<()> {
+        match &mut self.gathered {
+            None => Ok(self.writer.flush()?),
+            Some(gathered) => gathered.release(schema, disk),
+        }
+    }
+
+    fn close(mut self, schema: &SchemaRef, order: &[&str]) -> datafusion::error::Result<DataFile> {
+        if let Some(gathered) = self.gathered.take() {
+            self.writer.write(&sorted(&gathered.all(schema)?, order)?)?;
+        }
+        let file = self.writer.into_inner()?;
+        Ok(DataFile { name: self.name, bytes: file.metadata()?.len(), rows: self.rows })
+    }
+}
+
+/// A spill file, and what writes rows to it.
+type Spilled = (Arc<dyn SpillFile>, StreamWriter<Box<dyn SpillWriter>>);
+
+/// The rows of a partition that are not sorted yet.
+#[derive(Default)]
+struct Gathered {
+    batches: Vec<RecordBatch>,
+    /// Bytes of the batches.
+    bytes: usize,
+    /// Rows that had no room in memory, in a file that is removed when it is dropped.
+    released: Option<Spilled>,
+}
+
+impl Gathered {
+    /// Moves the batches to a file.
+    fn release(&mut self, schema: &SchemaRef, disk: &Arc<DiskManager>) -> datafusion::error::Result<()> {
+        let (_, writer) = match &mut self.released {
+            Some(released) => released,
+            None => {
+                let file = disk.create_tmp_file("sorting the rows of a table")?;
+                let writer = StreamWriter::try_new(file.open_writer()?, schema)?;
+                self.released.insert((file, writer))
+            }
+        };
+        for batch in self.batches.drain(..) {
+            writer.write(&batch)?;
+        }
+        self.bytes = 0;
+        Ok(())
+    }
+
+    /// All rows, in any order.
+    fn all(self, schema: &SchemaRef) -> datafusion::error::Result<RecordBatch> {
+        let mut batches = self.batches;
+        if let Some((file, mut writer)) = self.released {
+            writer.finish()?;
+            writer.get_mut().finish()?;
+            let path = file.path().ok_or_else(|| {
+                ArrowError::IoError(
+                    "a file of the work folder has no path".into(),
+                    std::io::ErrorKind::Unsupported.into(),
+                )
+            })?;
+            for batch in StreamReader::try_new_buffered(File::open(path)?, None)? {
+                batches.push(batch?);
+            }
+        }
+        Ok(concat_batches(schema, &batches)?)
+    }
+}
+
+/// The rows sorted by these columns, ascending, nulls last.
+fn sorted(rows: &RecordBatch, order: &[&str]) -> std::result::Result<RecordBatch, ArrowError> {
+    let keys = order.iter().map(|name| {
+        let at = rows.schema_ref().index_of(name)?;
+        Ok(Arc::clone(rows.column(at)))
+    });
+    let keys = keys.collect::<std::result::Result<Vec<_>, ArrowError>>()?;
+    let ascending = SortOptions { descending: false, nulls_first: false };
+    let fields = keys.iter().map(|key| SortField::new_with_options(key.data_type().clone(), ascending));
+    let keys = RowConverter::new(fields.collect())?.convert_columns(&keys)?;
+    let mut places: Vec<u32> =
+        (0..rows.num_rows()).map(|row| u32::try_from(row).expect("few rows are gathered")).collect();
+    places.sort_unstable_by_key(|place| keys.row(*place as usize));
+    take_record_batch(rows, &UInt32Array::from(places))
+}
+
+/// Does the work for each item on so many threads. One thread does all of the work for an item, so the rows of a file
+/// keep their order.
+fn on_threads<I: Send, T: Send, E: From<ParquetError> + Send>(
+    threads: usize,
+    items: Vec<I>,
+    work: &(impl Fn(I) -> std::result::Result<T, E> + Sync),
+) -> std::result::Result<Vec<T>, E> {
+    let threads = threads.min(items.len());
+    let items = Mutex::new(items.into_iter());
+    let next = || items.lock().unwrap_or_else(PoisonError::into_inner).next();
+    let work = || {
+        let mut done = Vec::new();
+        while let Some(item) = next() {
+            done.push(work(item)?);
+        }
+        Ok(done)
     };
     std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(write)).collect();
-        let mut outcome = write();
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let mut done = work();
         for other in others {
-            let stopped = |_| Err(ParquetError::General("a thread that writes a file panicked".into()));
-            outcome = outcome.and(other.join().unwrap_or_else(stopped));
+            let stopped =
+                |_| Err(ParquetError::General("a thread that writes a file panicked".into()).into());
+            let more = other.join().unwrap_or_else(stopped);
+            done = done.and_then(|mut done| {
+                done.extend(more?);
+                Ok(done)
+            });
         }
-        outcome
+        done
     })
+}
+
+/// Whether a file has rows of a group, by its name.
+pub(crate) fn is_of_group(file: &str, group: &str) -> bool {
+    FileName::parse(file).is_some_and(|name| name.group == group_name(Some(group)))
+}
+
+/// The rows that belong into a file, by its name.
+pub(crate) struct RowsOfFile {
+    /// `None` if the file is not of a partitioned table, so that any row may be in it.
+    name: Option<FileName>,
+    /// The last group that was asked for, and whether it is the file's: to hash the group of each row would take long.
+    group: Option<(String, bool)>,
+}
+
+impl RowsOfFile {
+    /// The rows of the file with this name.
+    pub(crate) fn of(name: &str) -> Self {
+        Self { name: FileName::parse(name), group: None }
+    }
+
+    /// Whether a row with this group and id belongs into the file.
+    pub(crate) fn has(&mut self, group: Option<&str>, id: &str) -> bool {
+        let Some(name) = &self.name else { return true };
+        let of_group = match &self.group {
+            Some((known, of_group)) if group == Some(known.as_str()) => *of_group,
+            Some(_) | None => {
+                let of_group = group_name(group) == name.group;
+                self.group = Some((group.unwrap_or_default().to_owned(), of_group));
+                of_group
+            }
+        };
+        of_group && partition_of(id, name.partitions) == name.partition
+    }
 }
 
 #[cfg(test)]
@@ -420,20 +578,9 @@ mod tests {
     }
 
     #[test]
-    fn names_of_files_say_what_they_hold() {
-        let name = FileName { group: "all".into(), partition: 7, partitions: 64 };
-        assert_eq!(name.text("5a5a"), "all-007-of064-5a5a.parquet");
-        assert_eq!(FileName::parse("all-007-of064-5a5a.parquet"), Some(name));
-        for other in
-            ["part-00000-6f7a-c000.snappy.parquet", "all-9-of3-a.parquet", "all", "all-1-3-a.parquet"]
-        {
-            assert_eq!(FileName::parse(other), None, "{other}");
-        }
-    }
-
-    #[test]
     fn a_group_gets_more_partitions_only_when_it_has_grown_manifold() {
-        let partitioning = Partitioning { table: "identities", group: None, touched: "", rows: 1_000 };
+        let partitioning =
+            Partitioning { table: "identities", group: None, touched: "", order: &[], rows: 1_000 };
         assert_eq!([0, 1_000, 1_001, 10_000_000].map(|rows| partitioning.partitions(rows)), [1, 1, 2, 128]);
         assert!(
             !partitioning.outgrown(8_000, 2)

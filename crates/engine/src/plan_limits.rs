@@ -56,7 +56,7 @@ impl PhysicalOptimizerRule for PlanLimits {
 
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         let limited = plan.transform_up(|node| {
-            // A leaf yields by itself. Delta's scan looks for its own leaf, so the leaf must not be wrapped.
+            // A leaf yields by itself.
             if node.children().is_empty() || node.is::<CooperativeExec>() {
                 return Ok(Transformed::no(node));
             }

@@ -15,7 +15,8 @@ use datafusion::sql::parser::{DFParser, Statement};
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::Statement as SqlStatement;
 use muster_reports::ReportDefinition;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// Checks the SQL texts of a definition without a snapshot. Returns the snapshot tables that they name.
 ///
@@ -53,13 +54,37 @@ pub(crate) fn limit(context: &SessionContext) {
 /// # Errors
 /// If the text is not exactly one query, or does not fit the tables.
 pub(crate) async fn plan(context: &SessionContext, sql: &str) -> datafusion::error::Result<DataFrame> {
-    one_query(sql).map_err(DataFusionError::Plan)?;
+    let query = one_query(sql).map_err(DataFusionError::Plan)?;
+    let state = context.state();
+    let plan = state.statement_to_plan(query).await?;
     // A query can contain other statements.
     let reading = SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).with_allow_statements(false);
-    context.sql_with_options(sql, reading).await
+    reading.verify_plan(&plan)?;
+    Ok(DataFrame::new(state, plan))
 }
 
+/// Most texts whose statements are kept. When there are more, all are parsed again.
+const PARSED_MAX: usize = 1_024;
+
+/// Statements by their texts. A service runs the same few definitions again and again.
+static PARSED: LazyLock<Mutex<HashMap<String, Statement>>> = LazyLock::new(Mutex::default);
+
 fn one_query(sql: &str) -> std::result::Result<Statement, String> {
+    // A panic cannot leave this map half changed.
+    let parsed = || PARSED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = parsed().get(sql) {
+        return Ok(known.clone());
+    }
+    let query = parse_one_query(sql)?;
+    let mut parsed = parsed();
+    if parsed.len() >= PARSED_MAX {
+        parsed.clear();
+    }
+    parsed.insert(sql.to_owned(), query.clone());
+    Ok(query)
+}
+
+fn parse_one_query(sql: &str) -> std::result::Result<Statement, String> {
     let mut statements = DFParser::parse_sql(sql).map_err(|error| error.strip_backtrace())?;
     let is_query = |statement: &Statement| match statement {
         Statement::Statement(statement) => matches!(**statement, SqlStatement::Query(_)),

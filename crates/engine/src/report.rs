@@ -13,6 +13,7 @@ use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
 use datafusion::prelude::{Expr, SessionContext, ident, lit};
+use futures_util::future::BoxFuture;
 use muster_reports::arguments::{ArgumentValue, Arguments};
 use muster_reports::caller::DataScope;
 use muster_reports::cover::{Breakdown, Count, Reconciliation};
@@ -61,37 +62,42 @@ impl Engine {
     ///
     /// # Errors
     /// `Invalid` when the definition's query does not fit the tables, otherwise a failure of the engine.
-    pub async fn prepare(
-        self: &Arc<Self>,
-        manifest: &SnapshotManifest,
-        definition: &ReportDefinition,
-        arguments: &Arguments,
-        scope: &DataScope,
-    ) -> Result<ReportPlan> {
-        let named: Vec<_> = read_only_sql::check(definition)?.into_iter().collect();
-        let running = RunGuard::default();
-        let context = self.session_until(running.signal());
-        read_only_sql::limit(&context);
-        // If the query names a table that the snapshot does not have, this returns an error that says so.
-        scope::register(self, &context, manifest, scope, &named).await?;
-        let parameters = parameters(arguments);
-        let attributes = attribute_columns(manifest, definition, arguments)?;
-        let query = parameterised(&context, &definition.query, &parameters).await.map_err(|error| {
-            EngineError::Invalid(format!("the query of report {} cannot be planned: {error}", definition.id))
-        })?;
-        let (columns, expressions) = output(&context, definition, &attributes, &query)?;
-        let keys = definition.order_by.iter().map(|key| SortKey::column(key)).collect();
-        let shown = columns.iter().map(|column| column.name.clone()).zip(expressions).collect();
-        let rows = Ordered::new(query, shown, keys)
-            .map_err(|error| EngineError::Invalid(format!("report {}: {error}", definition.id)))?;
-        Ok(ReportPlan {
-            engine: Arc::clone(self),
-            context,
-            definition: definition.clone(),
-            parameters,
-            columns,
-            rows,
-            _running: running,
+    pub fn prepare<'a>(
+        self: &'a Arc<Self>,
+        manifest: &'a SnapshotManifest,
+        definition: &'a ReportDefinition,
+        arguments: &'a Arguments,
+        scope: &'a DataScope,
+    ) -> BoxFuture<'a, Result<ReportPlan>> {
+        Box::pin(async move {
+            let named: Vec<_> = read_only_sql::check(definition)?.into_iter().collect();
+            let running = RunGuard::default();
+            let context = self.session_until(running.signal());
+            read_only_sql::limit(&context);
+            // If the query names a table that the snapshot does not have, this returns an error that says so.
+            scope::register(self, &context, manifest, scope, &named).await?;
+            let parameters = parameters(arguments);
+            let attributes = attribute_columns(manifest, definition, arguments)?;
+            let query = parameterised(&context, &definition.query, &parameters).await.map_err(|error| {
+                EngineError::Invalid(format!(
+                    "the query of report {} cannot be planned: {error}",
+                    definition.id
+                ))
+            })?;
+            let (columns, expressions) = output(&context, definition, &attributes, &query)?;
+            let keys = definition.order_by.iter().map(|key| SortKey::column(key)).collect();
+            let shown = columns.iter().map(|column| column.name.clone()).zip(expressions).collect();
+            let rows = Ordered::new(query, shown, keys)
+                .map_err(|error| EngineError::Invalid(format!("report {}: {error}", definition.id)))?;
+            Ok(ReportPlan {
+                engine: Arc::clone(self),
+                context,
+                definition: definition.clone(),
+                parameters,
+                columns,
+                rows,
+                _running: running,
+            })
         })
     }
 }
@@ -124,54 +130,63 @@ impl ReportPlan {
     ///
     /// # Errors
     /// When a plan fails, or the exclusions exceed the population.
-    pub async fn reconcile(&self) -> Result<Reconciliation> {
-        let population = self.count("population", &self.definition.population);
-        let exclusions =
-            futures_util::future::try_join_all(self.definition.exclusions.iter().map(|exclusion| async {
-                let rows = self.count(&exclusion.reason, &exclusion.query).await?;
-                Ok::<_, EngineError>(Count { label: exclusion.reason.clone(), rows })
-            }));
-        let subtotals =
-            futures_util::future::try_join_all(self.definition.subtotals.iter().map(|subtotal| async {
-                let batches = self.collect(&subtotal.by, &subtotal.query).await?;
-                Ok::<_, EngineError>(Breakdown {
-                    by: subtotal.by.clone(),
-                    parts: counts(&subtotal.by, &batches)?,
-                })
-            }));
-        let (population, excluded, subtotals) =
-            futures_util::future::try_join3(population, exclusions, subtotals).await?;
-        let left_out: u64 = excluded.iter().map(|count| count.rows).sum();
-        let expected = population
-            .checked_sub(left_out)
-            .ok_or_else(|| no_count("population", format!("{left_out} rows are left out of {population}")))?;
-        Ok(Reconciliation { population, excluded, added: Vec::new(), expected, reported: 0, subtotals })
+    pub fn reconcile(&self) -> BoxFuture<'_, Result<Reconciliation>> {
+        Box::pin(async move {
+            let population = self.count("population", &self.definition.population);
+            let exclusions = futures_util::future::try_join_all(self.definition.exclusions.iter().map(
+                |exclusion| async {
+                    let rows = self.count(&exclusion.reason, &exclusion.query).await?;
+                    Ok::<_, EngineError>(Count { label: exclusion.reason.clone(), rows })
+                },
+            ));
+            let subtotals =
+                futures_util::future::try_join_all(self.definition.subtotals.iter().map(|subtotal| async {
+                    let batches = self.collect(&subtotal.by, &subtotal.query).await?;
+                    Ok::<_, EngineError>(Breakdown {
+                        by: subtotal.by.clone(),
+                        parts: counts(&subtotal.by, &batches)?,
+                    })
+                }));
+            let (population, excluded, subtotals) =
+                futures_util::future::try_join3(population, exclusions, subtotals).await?;
+            let left_out: u64 = excluded.iter().map(|count| count.rows).sum();
+            let expected = population.checked_sub(left_out).ok_or_else(|| {
+                no_count("population", format!("{left_out} rows are left out of {population}"))
+            })?;
+            Ok(Reconciliation { population, excluded, added: Vec::new(), expected, reported: 0, subtotals })
+        })
     }
 
     /// The numbers of the definition's charts: (category, series, number) for each chart, in order.
     ///
     /// # Errors
     /// When a plan fails.
-    pub async fn charts(&self) -> Result<Vec<Vec<ChartNumber>>> {
-        let mut charts = Vec::with_capacity(self.definition.charts.len());
-        for chart in &self.definition.charts {
-            charts.push(numbers(&chart.title, &self.collect(&chart.title, &chart.query).await?)?);
-        }
-        Ok(charts)
+    pub fn charts(&self) -> BoxFuture<'_, Result<Vec<Vec<ChartNumber>>>> {
+        Box::pin(async move {
+            let charts = self.definition.charts.iter().map(|chart| async {
+                numbers(&chart.title, &self.collect(&chart.title, &chart.query).await?)
+            });
+            futures_util::future::try_join_all(charts).await
+        })
     }
 
     async fn count(&self, step: &str, sql: &str) -> Result<u64> {
         single_count(step, &self.collect(step, sql).await?)
     }
 
+    /// The rows of a query. It is planned on the engine's threads, too, so that several queries are planned side by side.
     async fn collect(&self, step: &str, sql: &str) -> Result<Vec<RecordBatch>> {
-        let failed = |e| EngineError::plan(step, e);
-        let frame = parameterised(&self.context, sql, &self.parameters).await.map_err(failed)?;
-        let step = step.to_owned();
-        let collected = within_memory(frame, move |frame| {
-            let step = step.clone();
-            async move { order::collect(&step, frame).await }
-        });
+        let (context, parameters) = (self.context.clone(), self.parameters.clone());
+        let (step, sql) = (step.to_owned(), sql.to_owned());
+        let collected = async move {
+            let frame = parameterised(&context, &sql, &parameters).await;
+            let frame = frame.map_err(|e| EngineError::plan(&step, e))?;
+            let attempt = |frame| {
+                let step = step.clone();
+                async move { order::collect(&step, frame).await }
+            };
+            within_memory(frame, attempt).await
+        };
         self.engine.run(collected).await
     }
 }

@@ -13,6 +13,7 @@ use crate::declared::TABLES;
 use crate::error::{EngineError, Result};
 use crate::session::Engine;
 use crate::tables;
+use futures_util::future::BoxFuture;
 use muster_reports::SnapshotManifest;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::DirBuilderExt;
@@ -58,19 +59,20 @@ impl Engine {
     /// # Errors
     /// When a table cannot be read, or expired snapshots do not explain the number of files; then no file has been
     /// moved. When a file cannot be moved; then the remaining files are moved the next time.
-    pub async fn remove_unkept(
-        self: &Arc<Self>,
-        kept: &[SnapshotManifest],
-        removal: Option<&Removal>,
-    ) -> Result<Removed> {
-        let mut versions: BTreeMap<&'static str, BTreeSet<u64>> = BTreeMap::new();
-        for table in TABLES {
-            let named = kept.iter().filter_map(|manifest| manifest.versions.get(table).copied());
-            versions.insert(table, named.collect());
-        }
-        let engine = Arc::clone(self);
-        let (removal, kept) = (removal.cloned(), kept.len());
-        self.run(async move {
+    pub fn remove_unkept<'a>(
+        self: &'a Arc<Self>,
+        kept: &'a [SnapshotManifest],
+        removal: Option<&'a Removal>,
+    ) -> BoxFuture<'a, Result<Removed>> {
+        Box::pin(async move {
+            let mut versions: BTreeMap<&'static str, BTreeSet<u64>> = BTreeMap::new();
+            for table in TABLES {
+                let named = kept.iter().filter_map(|manifest| manifest.versions.get(table).copied());
+                versions.insert(table, named.collect());
+            }
+            let engine = Arc::clone(self);
+            let (removal, kept) = (removal.cloned(), kept.len());
+            self.run(async move {
             let (mut unkept, mut all) = (Vec::new(), 0);
             for (table, versions) in versions {
                 let (files, of) = unkept_files(engine.tables_dir(), table, &versions).await?;
@@ -98,6 +100,7 @@ impl Engine {
             Ok(removed)
         })
         .await
+        })
     }
 }
 

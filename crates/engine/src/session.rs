@@ -6,6 +6,7 @@
 use crate::cancellation::CancelSignal;
 use crate::digests::files::KnownFiles;
 use crate::error::{EngineError, Result};
+use crate::in_order::InOrder;
 use crate::plan_limits::PlanLimits;
 use crate::{functions, tables};
 use datafusion::catalog::TableProvider;
@@ -14,6 +15,7 @@ use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
+use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use deltalake::delta_datafusion::planner::DeltaPlanner;
 use muster_reports::SnapshotManifest;
@@ -21,6 +23,9 @@ use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A join may hold this part of the memory of all plans, so that its rows keep their order and need no sort.
+const HELD_FRACTION: usize = 8;
 
 /// Rows of a batch.
 pub(crate) const BATCH_ROWS: usize = 8192;
@@ -132,12 +137,18 @@ impl Engine {
 
     /// A session for a refresh. Dropping it ends the refresh's plans.
     pub(crate) fn session(&self) -> SessionContext {
-        with_functions(self.state())
+        with_functions(self.state().with_query_planner(DeltaPlanner::new()))
     }
 
     /// A session for one run of a report. Its plans end when the run is over, whatever their queries say.
     pub(crate) fn session_until(&self, signal: CancelSignal) -> SessionContext {
-        with_functions(self.state().with_physical_optimizer_rule(Arc::new(PlanLimits(signal))))
+        let mut rules = PhysicalOptimizer::new().rules;
+        let in_order = InOrder { held_bytes_max: self.settings.memory_limit_bytes / HELD_FRACTION };
+        // Filters are in the scans by now, and partitions and sorts are not yet distributed.
+        let at = rules.iter().position(|rule| rule.name() == "EnsureRequirements").unwrap_or(rules.len());
+        rules.insert(at, Arc::new(in_order));
+        rules.push(Arc::new(PlanLimits(signal)));
+        with_functions(self.state().with_physical_optimizer_rules(rules))
     }
 
     fn state(&self) -> SessionStateBuilder {
@@ -155,7 +166,6 @@ impl Engine {
             .with_default_features()
             .with_config(config)
             .with_runtime_env(Arc::clone(&self.environment))
-            .with_query_planner(DeltaPlanner::new())
     }
 
     /// Opens a table at its version in a snapshot, after checking that it is what was written.
@@ -169,7 +179,7 @@ impl Engine {
             return Ok(Arc::clone(provider));
         }
         self.check_table(manifest, table).await?;
-        let provider = tables::open(self.session().state(), self.tables_dir(), table, version).await?;
+        let provider = tables::open(self.tables_dir(), table, version).await?;
         let mut kept = self.kept_providers();
         if kept.len() >= PROVIDERS_KEPT_MAX {
             kept.clear();

@@ -4,17 +4,19 @@
 //! This module removes neither files nor logs. An old version stays readable until `retention` finds that no kept
 //! snapshot names it.
 
+use crate::declared::Table;
 use crate::error::{EngineError, Result};
-use crate::parquet_file::ParquetFile;
+use crate::parquet_file::{self, ParquetFile};
+use crate::stored_table::{StoredFile, StoredTable};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::catalog::TableProvider;
 use datafusion::dataframe::DataFrame;
-use datafusion::execution::SessionState;
-use datafusion::parquet::file::properties::WriterProperties;
+use datafusion::object_store::ObjectMeta;
+use datafusion::object_store::path::Path as ObjectPath;
 use datafusion::prelude::SessionContext;
 use deltalake::kernel::transaction::{CommitBuilder, CommitProperties};
-use deltalake::kernel::{Action, Add};
+use deltalake::kernel::{Action, Add, LogicalFileView};
 use deltalake::operations::write::SchemaMode;
 use deltalake::protocol::{DeltaOperation, SaveMode};
 use deltalake::{DeltaTable, DeltaTableBuilder, DeltaTableError, ensure_table_uri};
@@ -38,35 +40,47 @@ pub(crate) struct DataFile {
     pub(crate) rows: u64,
 }
 
-/// Opens `table` at `version` for reading, with the settings of `state`.
-///
-/// Without these settings, texts would be read as views. A sorted or joined view keeps the whole buffer that it was cut
-/// from, and the memory pool would count that buffer again for every batch.
-pub(crate) async fn open(
-    state: SessionState,
-    dir: &Path,
-    table: &str,
-    version: u64,
-) -> Result<Arc<dyn TableProvider>> {
+/// Opens `table` at `version` for reading. The log is read now, and never again.
+pub(crate) async fn open(dir: &Path, table: &str, version: u64) -> Result<Arc<dyn TableProvider>> {
     let opened = load(dir, table, Some(version)).await?;
-    opened.table_provider().with_session(Arc::new(state)).await.map_err(|e| EngineError::plan(table, e))
+    let state = opened.snapshot().map_err(|source| EngineError::table(table, "opened", source))?;
+    let failed = |e: &dyn std::fmt::Display| {
+        EngineError::data(format!("reading the log of table {table:?}"), e.to_string())
+    };
+    let folder = std::path::absolute(dir.join(table))
+        .map_err(|e| EngineError::io(format!("looking for the folder of table {table:?}"), e))?;
+    let mut files = Vec::new();
+    for file in state.log_data() {
+        let described = data_file(table, &file)?;
+        let place = ObjectMeta {
+            location: ObjectPath::from_absolute_path(folder.join(&described.name)).map_err(|e| failed(&e))?,
+            last_modified: file.modification_datetime().map_err(|e| failed(&e))?,
+            size: described.bytes,
+            e_tag: None,
+            version: None,
+        };
+        files.push(StoredFile { place, rows: usize::try_from(described.rows).unwrap_or(usize::MAX) });
+    }
+    let schema = state.snapshot().arrow_schema();
+    Ok(Arc::new(StoredTable::new(Table::of(table), schema, files)))
 }
 
 /// The files of `table` at a version.
 pub(crate) async fn data_files(dir: &Path, table: &str, version: u64) -> Result<Vec<DataFile>> {
     let opened = load(dir, table, Some(version)).await?;
     let state = opened.snapshot().map_err(|source| EngineError::table(table, "opened", source))?;
-    let files = state.log_data().into_iter().map(|file| {
-        let name = file.object_store_path().to_string();
-        match (u64::try_from(file.size()), file.num_records()) {
-            (Ok(bytes), Some(rows)) => Ok(DataFile { name, bytes, rows: rows as u64 }),
-            (Err(_), _) | (_, None) => Err(EngineError::data(
-                format!("reading the log of table {table:?}"),
-                format!("file {name} has no size or no number of rows: expected both"),
-            )),
-        }
-    });
-    files.collect()
+    state.log_data().into_iter().map(|file| data_file(table, &file)).collect()
+}
+
+fn data_file(table: &str, file: &LogicalFileView) -> Result<DataFile> {
+    let name = file.object_store_path().to_string();
+    match (u64::try_from(file.size()), file.num_records()) {
+        (Ok(bytes), Some(rows)) => Ok(DataFile { name, bytes, rows: rows as u64 }),
+        (Err(_), _) | (_, None) => Err(EngineError::data(
+            format!("reading the log of table {table:?}"),
+            format!("file {name} has no size or no number of rows: expected both"),
+        )),
+    }
 }
 
 /// The names of the files of `table` at a version; of its newest version if `version` is `None`.
@@ -94,7 +108,7 @@ pub(crate) async fn register(
     version: u64,
     alias: &str,
 ) -> Result<()> {
-    let provider = open(context.state(), dir, table, version).await?;
+    let provider = open(dir, table, version).await?;
     context.register_table(alias, provider).map_err(|e| EngineError::plan(alias, e))?;
     Ok(())
 }
@@ -119,7 +133,9 @@ pub(crate) async fn add_file(
         let file = match &mut file {
             Some(file) => file,
             None => {
-                file.insert(ParquetFile::create(dir.join(table).join(name), batch.schema(), ROW_GROUP_ROWS)?)
+                let properties = parquet_file::of_tables(ROW_GROUP_ROWS).build();
+                let path = dir.join(table).join(name);
+                file.insert(ParquetFile::create_with(path, batch.schema(), properties)?)
             }
         };
         file.write(&batch)?;
@@ -221,9 +237,7 @@ pub(crate) async fn replace(
         .with_schema_mode(SchemaMode::Overwrite)
         .with_commit_properties(commit_properties())
         .with_table_name(table)
-        .with_writer_properties(
-            WriterProperties::builder().set_max_row_group_row_count(Some(ROW_GROUP_ROWS)).build(),
-        )
+        .with_writer_properties(parquet_file::of_tables(ROW_GROUP_ROWS).build())
         .await
         .map_err(failed)?;
     written
@@ -240,8 +254,8 @@ pub(crate) async fn create(
 ) -> Result<()> {
     if dir.join(table).join("_delta_log").exists() {
         let newest = load(dir, table, None).await?;
-        let provider = newest.table_provider().with_session(Arc::new(context.state())).await;
-        let known = provider.map_err(|e| EngineError::plan(table, e))?.schema();
+        let state = newest.snapshot().map_err(|source| EngineError::table(table, "opened", source))?;
+        let known = state.snapshot().arrow_schema();
         let columns = |schema: &SchemaRef| -> Vec<_> {
             schema.fields().iter().map(|field| (field.name().clone(), field.data_type().clone())).collect()
         };

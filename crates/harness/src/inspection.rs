@@ -155,6 +155,24 @@ fn row_of(row: &Value, data: &Path, read_files: bool) -> Result<TaskRow> {
     })
 }
 
+/// The names of the files in the folder of results, in order.
+///
+/// # Errors
+/// When the folder cannot be listed.
+pub fn result_names(installation: &Installation) -> Result<Vec<String>> {
+    let folder = installation.results();
+    let unreadable = || format!("{} cannot be listed", folder.display());
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(&folder).context(unreadable)? {
+        let name = entry.context(unreadable)?.file_name().to_string_lossy().into_owned();
+        if name != TRASH {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
 /// A line for each file in the folder of results that no record names, in the last inspection of the history.
 ///
 /// # Errors
@@ -173,14 +191,8 @@ pub fn unnamed_files(installation: &Installation, recorded: &Recorded, after: u6
             .flat_map(|inspection| &inspection.rows)
             .any(|row| name.starts_with(&row.task))
     };
-    let results = installation.results();
-    let unreadable = || format!("{} cannot be listed", results.display());
     let mut faults = Vec::new();
-    for entry in std::fs::read_dir(&results).context(unreadable)? {
-        let name = entry.context(unreadable)?.file_name().to_string_lossy().into_owned();
-        if name == TRASH {
-            continue;
-        }
+    for name in result_names(installation)? {
         if name.ends_with(".tmp") || (!named.contains(name.as_str()) && !earlier(&name)) {
             faults.push(format!("file {name} is left, and no record names it"));
         }

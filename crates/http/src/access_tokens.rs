@@ -11,8 +11,9 @@ use muster_reports::error::error_chain;
 use muster_reports::ids::{ClientId, TenantId};
 use muster_reports::{Caller, Error, Result};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 /// What a PKCS #8 Ed25519 private key has before its 32 secret bytes (RFC 8410, section 7).
 pub(crate) const PKCS8_PREFIX: [u8; 16] =
@@ -75,6 +76,25 @@ struct Claims {
     exp: i64,
 }
 
+impl Claims {
+    /// The caller, unless the claims contradict each other.
+    fn caller(self) -> Option<Caller> {
+        let user = match (self.identity_id, self.user_name) {
+            (Some(id), Some(name)) => Some(UserIdentity { id, name, levels: self.levels }),
+            (None, None) => None,
+            (Some(_), None) | (None, Some(_)) => return None,
+        };
+        Some(Caller {
+            tenant: self.tenant_id,
+            client: self.client_id,
+            user,
+            scopes: self.scope,
+            data_scope: self.data_scope,
+            trace: None,
+        })
+    }
+}
+
 /// The 32 secret bytes of an Ed25519 key.
 pub type TokenSeed = [u8; 32];
 
@@ -105,12 +125,27 @@ pub struct TokenIssuer {
     validation: Validation,
 }
 
-/// Keys in the form that the library takes.
+/// Keys in the form that the library takes, and tokens whose signatures they have verified: a client sends one token with
+/// all of its requests, and a signature takes longer to check than everything else of a small answer.
 struct Keys {
     signing: EncodingKey,
     current: DecodingKey,
     previous: Option<(DecodingKey, DateTime<Utc>)>,
+    verified: Mutex<HashMap<String, Verified>>,
 }
+
+/// A token that was verified.
+#[derive(Clone)]
+struct Verified {
+    caller: Caller,
+    /// When the token expires, in seconds since 1970.
+    exp: i64,
+    /// When the key that it was verified with checks no more.
+    until: Option<DateTime<Utc>>,
+}
+
+/// Tokens that are remembered as verified; when there are more, all are forgotten.
+const VERIFIED_MAX: usize = 4_096;
 
 impl Keys {
     fn of(keys: &TokenKeys) -> Result<Self> {
@@ -119,7 +154,34 @@ impl Keys {
             Some((seed, until)) => Some((pair(seed)?.1, *until)),
             None => None,
         };
-        Ok(Self { signing, current, previous })
+        Ok(Self { signing, current, previous, verified: Mutex::default() })
+    }
+
+    fn verified(&self) -> MutexGuard<'_, HashMap<String, Verified>> {
+        // Entries are only added and removed as a whole, so a panic cannot leave one half changed.
+        self.verified.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A token whose signature one of the keys has made and that claims a caller, whether or not it has expired.
+    fn verify(&self, token: &str, now: DateTime<Utc>, validation: &Validation) -> Option<Verified> {
+        let known = self.verified().get(token).cloned();
+        if let Some(known) = known.filter(|known| known.until.is_none_or(|until| now < until)) {
+            return Some(known);
+        }
+        let previous = self.previous.as_ref().filter(|(_, until)| now < *until);
+        let mut checking =
+            std::iter::once((&self.current, None)).chain(previous.map(|(key, until)| (key, Some(*until))));
+        let (claims, until) = checking.find_map(|(key, until)| {
+            decode::<Claims>(token, key, validation).ok().map(|token| (token.claims, until))
+        })?;
+        let exp = claims.exp;
+        let fresh = Verified { caller: claims.caller()?, exp, until };
+        let mut verified = self.verified();
+        if verified.len() >= VERIFIED_MAX {
+            verified.clear();
+        }
+        verified.insert(token.to_owned(), fresh.clone());
+        Some(fresh)
     }
 }
 
@@ -211,31 +273,11 @@ impl TokenIssuer {
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Caller, TokenRefused> {
         // Another process may have signed with a newer key, or our key may have been withdrawn.
         self.load_changed_keys();
-        let claims = self.claims(token, now).ok_or(TokenRefused::Invalid)?;
-        if claims.exp <= now.timestamp() {
+        let verified = self.keys().verify(token, now, &self.validation).ok_or(TokenRefused::Invalid)?;
+        if verified.exp <= now.timestamp() {
             return Err(TokenRefused::Expired);
         }
-        let user = match (claims.identity_id, claims.user_name) {
-            (Some(id), Some(name)) => Some(UserIdentity { id, name, levels: claims.levels }),
-            (None, None) => None,
-            (Some(_), None) | (None, Some(_)) => return Err(TokenRefused::Invalid),
-        };
-        Ok(Caller {
-            tenant: claims.tenant_id,
-            client: claims.client_id,
-            user,
-            scopes: claims.scope,
-            data_scope: claims.data_scope,
-            trace: None,
-        })
-    }
-
-    /// What a token with a good signature claims.
-    fn claims(&self, token: &str, now: DateTime<Utc>) -> Option<Claims> {
-        let keys = self.keys();
-        let previous = keys.previous.as_ref().filter(|(_, until)| now < *until).map(|(key, _)| key);
-        let mut checking = std::iter::once(&keys.current).chain(previous);
-        checking.find_map(|key| decode::<Claims>(token, key, &self.validation).ok()).map(|token| token.claims)
+        Ok(verified.caller)
     }
 }
 

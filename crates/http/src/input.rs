@@ -9,7 +9,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use bytes::Bytes;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use muster_reports::arguments::{RawArguments, RawValue};
+use muster_reports::arguments::RawArguments;
 use muster_reports::error::shown;
 use serde_json::Value;
 
@@ -180,23 +180,10 @@ pub(crate) fn arguments(value: Option<&Value>) -> Result<RawArguments, Failure> 
     match value {
         None | Some(Value::Null) => Ok(RawArguments::new()),
         Some(Value::Object(object)) => {
-            Ok(object.iter().map(|(name, value)| (name.clone(), raw(value))).collect())
+            Ok(object.iter().map(|(name, value)| (name.clone(), value.into())).collect())
         }
         Some(other) => {
             Err(Failure::invalid(format!("arguments is {}: expected an object", json_type(other))))
-        }
-    }
-}
-
-fn raw(value: &Value) -> RawValue {
-    match value {
-        Value::Null => RawValue::Null,
-        Value::Bool(flag) => RawValue::Boolean(*flag),
-        Value::Number(number) => RawValue::Number(number.to_string()),
-        Value::String(text) => RawValue::Text(text.clone()),
-        Value::Array(items) => RawValue::List(items.iter().map(raw).collect()),
-        Value::Object(object) => {
-            RawValue::Object(object.iter().map(|(name, value)| (name.clone(), raw(value))).collect())
         }
     }
 }

@@ -35,6 +35,7 @@ mod reports;
 mod request_log;
 mod route;
 mod router;
+mod schedules;
 mod search;
 mod search_answers;
 mod settings;

@@ -118,7 +118,10 @@ fn place_enumerations(document: &mut Document) {
     });
     components.schemas.values_mut().for_each(|schema| place(schema, &named));
     for item in document.paths.paths.values_mut() {
-        for operation in [&mut item.get, &mut item.post, &mut item.patch].into_iter().flatten() {
+        for operation in [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete]
+            .into_iter()
+            .flatten()
+        {
             let schemas = operation.parameters.iter_mut().flatten().filter_map(|parameter| match parameter {
                 RefOr::T(parameter) => parameter.schema.as_mut(),
                 RefOr::Ref(_) => None,

@@ -78,10 +78,16 @@ impl<F> Described<F> {
     /// `document` describes `handler` and nothing else.
     pub(crate) fn new(handler: F, mut document: Document) -> Self {
         let (path, item) = document.paths.paths.pop_first().expect("a described handler has a path");
-        let verbs = [(Verb::Get, item.get), (Verb::Post, item.post), (Verb::Patch, item.patch)];
+        let verbs = [
+            (Verb::Get, item.get),
+            (Verb::Post, item.post),
+            (Verb::Put, item.put),
+            (Verb::Patch, item.patch),
+            (Verb::Delete, item.delete),
+        ];
         let mut described = verbs.into_iter().filter_map(|(verb, operation)| Some((verb, operation?)));
         let (Some((verb, operation)), None) = (described.next(), described.next()) else {
-            panic!("{path}: expected one method, GET, POST or PATCH")
+            panic!("{path}: expected one method, GET, POST, PUT, PATCH or DELETE")
         };
         let description = Description { verb, path, operation, components: document.components };
         Self { handler, description }
@@ -93,7 +99,9 @@ enum Verb {
     /// HEAD as well.
     Get,
     Post,
+    Put,
     Patch,
+    Delete,
 }
 
 impl Verb {
@@ -101,7 +109,9 @@ impl Verb {
         match self {
             Self::Get => MethodFilter::GET,
             Self::Post => MethodFilter::POST,
+            Self::Put => MethodFilter::PUT,
             Self::Patch => MethodFilter::PATCH,
+            Self::Delete => MethodFilter::DELETE,
         }
     }
 
@@ -109,7 +119,9 @@ impl Verb {
         match self {
             Self::Get => HttpMethod::Get,
             Self::Post => HttpMethod::Post,
+            Self::Put => HttpMethod::Put,
             Self::Patch => HttpMethod::Patch,
+            Self::Delete => HttpMethod::Delete,
         }
     }
 
@@ -117,7 +129,9 @@ impl Verb {
         match self {
             Self::Get => "GET",
             Self::Post => "POST",
+            Self::Put => "PUT",
             Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
         }
     }
 }

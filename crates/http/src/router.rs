@@ -6,7 +6,7 @@ use crate::reports::{cancel, compare, cover, custom, definitions, evidence, file
 use crate::route::{RouteEntry, Routes, described};
 use crate::state::AppState;
 use crate::task_status::{list, status, update};
-use crate::{health, middleware, oauth, openapi, search};
+use crate::{health, middleware, oauth, openapi, schedules, search};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
@@ -46,6 +46,12 @@ fn routes() -> Routes {
     routes.needs(OWN, described!(evidence::get_evidence));
     routes.needs(OWN, described!(evidence::get_evidence_key));
     routes.needs(OWN, described!(compare::compare_reports));
+    routes.needs(OWN, described!(schedules::list_schedules));
+    routes.needs(OWN, described!(schedules::create_schedule));
+    routes.needs(OWN, described!(schedules::get_schedule));
+    routes.needs(OWN, described!(schedules::update_schedule));
+    routes.needs(OWN, described!(schedules::run_schedule));
+    routes.needs(OWN, described!(schedules::delete_schedule));
     routes.open(described!(oauth::create_token));
     routes.open(described!(get_document));
     routes.open(described!(health::live));

@@ -14,12 +14,15 @@ use muster_reports::Reports;
 use muster_reports::ids::{ClientId, TenantId};
 use muster_reports::made::{Comparer, EvidenceMaker};
 use muster_reports::ports::{Clock, Credentials, FileOpener, Ids, Readiness};
+use muster_reports::service::Schedules;
 use std::sync::Arc;
 
 /// Everything that is joined into an [`AppState`].
 pub struct Wiring {
     /// The use cases.
     pub reports: Arc<Reports>,
+    /// The use cases of schedules.
+    pub schedules: Arc<Schedules>,
     /// Credentials of the token endpoint.
     pub credentials: Arc<dyn Credentials>,
     /// Published files.
@@ -91,6 +94,10 @@ impl AppState {
 
     pub(crate) fn reports(&self) -> &Reports {
         &self.0.wiring.reports
+    }
+
+    pub(crate) fn schedules(&self) -> &Schedules {
+        &self.0.wiring.schedules
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {

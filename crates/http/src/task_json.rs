@@ -5,13 +5,15 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use muster_reports::ids::sha256_hex;
 use muster_reports::made::ComparisonCounts;
 use muster_reports::message::{Message, Severity};
+use muster_reports::result_life::ResultLife;
+use muster_reports::retention::Pin;
 use muster_reports::task::{Progress, TaskResult};
 use muster_reports::{ReportKind, Task, TaskState};
 use muster_wire::{
-    CompletionStatus, FileFormat, MessageType, ReportComparison, ReportResults, ReportType, ResultStatus,
-    TaskResultDetails, TaskResultDetailsMessagesInner, TaskType,
+    CompletionStatus, FileFormat, Hold, ListedResult, MessageType, ReportComparison, ReportResults,
+    ReportType, ResultStatus, TaskResultDetails, TaskResultDetailsMessagesInner, TaskType,
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// RFC 3339 in UTC with milliseconds and `Z`.
 pub(crate) fn timestamp(at: DateTime<Utc>) -> String {
@@ -133,8 +135,10 @@ pub(crate) fn task_result_details(task: &Task, settings: &Settings) -> TaskResul
     }
 }
 
-/// The answer of get-report-result. For a live task it has only what is known already.
-pub(crate) fn report_results(task: &Task) -> ReportResults {
+/// The answer of get-report-result. For a live task it has only what is known already. Files that have expired are not
+/// available.
+pub(crate) fn report_results(task: &Task, life: Option<&ResultLife>) -> ReportResults {
+    let expired = life.is_some_and(|life| life.expired.is_some());
     let rows = |result: &TaskResult| i64::try_from(result.rows).unwrap_or(i64::MAX);
     let formats = |result: &TaskResult| {
         let published = result.files.iter().map(|file| file.format).filter(|format| format.is_published());
@@ -150,9 +154,44 @@ pub(crate) fn report_results(task: &Task) -> ReportResults {
         status: result_status(task.state),
         duration: ended.map(|at| (at - begun).num_milliseconds().max(0)),
         rows: task.result.as_ref().map(rows),
-        available_formats: ended.map(|_| task.result.as_ref().map(formats).unwrap_or_default()),
+        available_formats: ended
+            .map(|_| task.result.as_ref().filter(|_| !expired).map(formats).unwrap_or_default()),
         messages: task.messages.iter().map(message).collect(),
     }
+}
+
+/// An entry of the list of results.
+pub(crate) fn listed_result(task: &Task, life: Option<&ResultLife>) -> ListedResult {
+    ListedResult {
+        result: report_results(task, life),
+        expires: life.and_then(|life| life.expires).map(timestamp),
+        expired: life.and_then(|life| life.expired).map(timestamp),
+        hold: life.and_then(|life| life.hold.as_ref()).map(hold),
+    }
+}
+
+fn hold(pin: &Pin) -> Hold {
+    Hold { by: pin.by.clone(), reason: pin.reason.clone(), at: timestamp(pin.at) }
+}
+
+/// As [`task_result_details`], with how long the files are kept among the attributes.
+pub(crate) fn task_result_details_of(
+    task: &Task,
+    life: Option<&ResultLife>,
+    settings: &Settings,
+) -> TaskResultDetails {
+    let mut details = task_result_details(task, settings);
+    if let Some(life) = life {
+        let times = [("expires", life.expires), ("expired", life.expired)];
+        for (name, at) in times.into_iter().filter_map(|(name, at)| Some((name, at?))) {
+            details.attributes.insert(name.into(), Value::from(timestamp(at)));
+        }
+        if let Some(pin) = &life.hold {
+            let hold = json!({"by": pin.by, "reason": pin.reason, "at": timestamp(pin.at)});
+            details.attributes.insert("hold".into(), hold);
+        }
+    }
+    details
 }
 
 /// How the runs `old` and `new` differ, counted.

@@ -5,7 +5,7 @@
 use crate::failure::{Context as _, Failure, Result};
 use crate::part_file::PartFile;
 use muster_client::wire::{
-    FileFormat, ReportComparison, ReportDescription, ReportResults, TaskResultDetails,
+    FileFormat, ListedResult, ReportComparison, ReportDescription, ReportResults, TaskResultDetails,
 };
 use muster_client::{
     ComparisonFile, Configuration, Credentials, Download, DownloadOptions, Error, ReportsDataExtractionApi,
@@ -114,7 +114,7 @@ impl Api {
     ///
     /// # Errors
     /// As [`Api::start`].
-    pub async fn last_results(&self) -> Result<Vec<ReportResults>> {
+    pub async fn last_results(&self) -> Result<Vec<ListedResult>> {
         self.sdk.last_results().await.map_err(|error| self.one_line(&error))
     }
 

@@ -1,9 +1,11 @@
 //! The command line: what can be typed. What it does is in `commands`, `serve` and `demo`.
 
 mod report;
+mod schedule;
 mod source;
 
 pub use report::{CompareArgs, ReportCommand, Service};
+pub use schedule::{ScheduleAddArgs, ScheduleCommand};
 pub use source::{MirrorArgs, SourceCommand};
 
 use crate::output::Output;
@@ -78,6 +80,9 @@ refresh.publish_incomplete is true: then the source's accounts stay as they were
     /// Run reports and fetch their files, over HTTP
     #[command(subcommand)]
     Report(ReportCommand),
+    /// Reports and refreshes at times
+    #[command(subcommand)]
+    Schedule(ScheduleCommand),
     /// The query language of searches
     #[command(subcommand)]
     Search(SearchCommand),

@@ -9,6 +9,7 @@ pub mod evidence;
 pub mod keys;
 pub mod refresh;
 pub mod report;
+pub mod schedule;
 pub mod search;
 pub mod snapshot;
 pub mod source;

@@ -22,6 +22,7 @@ pub use issuers::{Callers, Issuer};
 pub use layers::{Effective, Given};
 
 use declared::{keys, settings};
+use muster_reports::result_life::ResultPolicy;
 use muster_reports::retention::RetentionPolicy;
 use muster_store::PostgresUrl;
 use serde::{Deserialize, Serialize};
@@ -129,7 +130,7 @@ settings! {
 
     /// Report runs.
     worker: Worker {
-        /// Reports that run at a time; 0 runs none in this process.
+        /// Reports that run at a time, and one more whose last run was short; 0 runs none in this process.
         count: usize = 2,
         /// How long a worker may run a report without a heartbeat. After a crash, the report is taken up
         /// again when this time has passed.
@@ -164,6 +165,15 @@ settings! {
         keep_days: u32 = 0,
     }
 
+    /// How long the files of results are kept. Their records are kept for ever.
+    results: Results {
+        /// Files of results that ended this many days ago are removed; if absent, files are kept for ever.
+        /// docs/files.md says which others are kept.
+        keep_days: Option<u32> = None,
+        /// This many of the newest results of each report with the same arguments are kept, whatever their age.
+        keep_last: u32 = 1,
+    }
+
     /// Reports.
     reports: Reports {
         /// A folder with definitions of custom reports (`*.toml`); a relative path starts from the data
@@ -171,6 +181,19 @@ settings! {
         definitions: Option<PathBuf> = None,
         /// A source whose last reading is older than this makes a report warn.
         stale_after_days: u32 = 7,
+    }
+
+    /// Schedules.
+    schedules: Schedules {
+        /// Whether this process makes the runs of schedules that are due. Of several processes on one database,
+        /// each run is made by one.
+        run: bool = true,
+        /// The time zone of schedules that name none: a name of the IANA time zone database.
+        time_zone: String = "UTC".into(),
+        /// Attempts before a run has failed.
+        attempts_max: u32 = 3,
+        /// Delay before the second attempt; doubled before each later one.
+        retry_s: u64 = 60,
     }
 
     /// The query engine.
@@ -246,6 +269,13 @@ impl Snapshots {
     /// The policy, as the store takes it.
     pub fn policy(&self) -> RetentionPolicy {
         RetentionPolicy { keep_last: self.keep_last, keep_days: self.keep_days }
+    }
+}
+
+impl Results {
+    /// The policy, as the store takes it.
+    pub fn policy(&self) -> ResultPolicy {
+        ResultPolicy { keep_days: self.keep_days, keep_last: self.keep_last }
     }
 }
 

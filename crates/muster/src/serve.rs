@@ -17,11 +17,14 @@ use muster_engine::Engine;
 use muster_engine::search::SearchLanguage;
 use muster_http::connections::{self, Limits, Transport, open_files};
 use muster_http::{AppState, RateLimit, Wiring, tls};
+use muster_reports::error::error_chain;
 use muster_reports::ids::WorkerId;
 use muster_reports::ports::{Ids, ReportRunner};
+use muster_reports::schedule::time_zone;
+use muster_reports::scheduled::RunAttempts;
 use muster_reports::{Catalogue, Reports, service};
-use muster_runs::{Copies, Lock, ResultFiles, ServiceReadiness, Swept};
-use muster_worker::{Stop, Worker, WorkerSettings};
+use muster_runs::{Copies, Lock, ResultExpiry, ResultFiles, ServiceReadiness, Swept};
+use muster_worker::{Scheduler, SchedulerSettings, Stop, Worker, WorkerSettings};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -127,7 +130,8 @@ impl Service {
         data.sweep()?.run(swept).await?;
 
         let (stopping, worker_stop) = (CancellationToken::new(), Stop::default());
-        let state = state(data, catalogue, files.clone(), engine, stopping.clone())?;
+        let reports = Arc::new(reports(data, catalogue, engine.clone()));
+        let state = state(data, reports.clone(), files.clone(), engine.clone(), stopping.clone())?;
         let limits = Limits {
             header_timeout: Duration::from_millis(settings.server.header_timeout_ms),
             idle_timeout: Duration::from_millis(settings.server.idle_timeout_ms),
@@ -145,6 +149,11 @@ impl Service {
         if settings.worker.count > 0 {
             parts.spawn(worker(data, files, runner).run(worker_stop.clone()));
         }
+        if settings.schedules.run {
+            let scheduler = scheduler(data, reports, engine)?;
+            parts.spawn(Arc::new(scheduler).run(stopping.clone()));
+        }
+        parts.spawn(expire_results(data.result_expiry()?, stopping.clone()));
         if let Some(relay) = relay(data)? {
             parts.spawn(relay.run(stopping.clone()));
         }
@@ -206,6 +215,26 @@ fn worker(data: &DataDir, files: Arc<ResultFiles>, runner: Arc<dyn ReportRunner>
     }
 }
 
+/// How often results that are due expire.
+const EXPIRY_INTERVAL: Duration = Duration::from_secs(600);
+
+/// Lets results expire again and again, and finishes at the start what a process that was killed has begun.
+async fn expire_results(expiry: ResultExpiry, stopping: CancellationToken) {
+    while !stopping.is_cancelled() {
+        match expiry.run().await {
+            Ok(expired) if expired.files > 0 => {
+                tracing::info!(results = expired.results, files = expired.files, "files of results expired");
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(error = error_chain(&error), "results cannot expire"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(EXPIRY_INTERVAL) => {}
+            () = stopping.cancelled() => {}
+        }
+    }
+}
+
 /// The relay of the audit trail, if the settings have one.
 fn relay(data: &DataDir) -> Result<Option<Relay>> {
     let Settings { audit, tenant, .. } = &data.settings;
@@ -235,37 +264,76 @@ const RELAY_POLL: Duration = Duration::from_millis(500);
 /// Longest pause of the relay while its events are not accepted.
 const RELAY_PAUSE_MOST: Duration = Duration::from_secs(30);
 
-fn state(
-    data: &DataDir,
-    catalogue: Catalogue,
-    files: Arc<ResultFiles>,
-    engine: Arc<Engine>,
-    stopping: CancellationToken,
-) -> Result<AppState> {
-    let Settings { tenant, auth, rate_limit, server, reports, worker, audit, .. } = &data.settings;
+/// How often the scheduler looks for schedules that are due, and at the reports that it has started.
+const SCHEDULER_POLL: Duration = Duration::from_secs(2);
+/// How long a process that was killed keeps a run of a schedule from others.
+const SCHEDULER_LEASE: Duration = Duration::from_secs(60);
+
+/// What makes the runs of schedules.
+fn scheduler(data: &DataDir, reports: Arc<Reports>, engine: Arc<Engine>) -> Result<Scheduler> {
+    let settings = &data.settings.schedules;
+    Ok(Scheduler {
+        schedules: data.store.clone(),
+        reports,
+        credentials: data.store.clone(),
+        refresher: Arc::new(data.scheduled_refreshes(engine)?),
+        clock: Arc::new(SystemClock),
+        settings: SchedulerSettings {
+            poll: SCHEDULER_POLL,
+            lease: SCHEDULER_LEASE,
+            attempts: RunAttempts {
+                most: settings.attempts_max,
+                pause: TimeDelta::seconds(i64::try_from(settings.retry_s).unwrap_or(i64::MAX)),
+            },
+        },
+    })
+}
+
+/// The use cases of reports.
+fn reports(data: &DataDir, catalogue: Catalogue, engine: Arc<Engine>) -> Reports {
+    let Settings { reports, worker, audit, .. } = &data.settings;
     let limits = service::Limits {
         task_deadline: TimeDelta::seconds(i64::try_from(worker.deadline_s).unwrap_or(i64::MAX)),
         stale_after: TimeDelta::days(i64::from(reports.stale_after_days)),
         audit_every_download: audit.downloads == AuditedDownloads::Always,
         audit_backlog_max: (!audit.kafka.0.is_empty()).then_some(audit.relay_backlog_max),
+        results: data.settings.results.policy(),
     };
-    let window = TimeDelta::seconds(i64::try_from(rate_limit.window_s).unwrap_or(i64::MAX));
-    let limit = |requests: u32| RateLimit { requests: requests as usize, window };
-    let copies = Arc::new(Copies::default());
-    let comparer = data.comparisons(catalogue.clone(), Arc::clone(&copies))?;
-    let use_cases = Reports {
+    Reports {
         catalogue,
         tasks: data.store.clone(),
+        retention: data.store.clone(),
         snapshots: data.store.clone(),
         audit: data.store.clone(),
         queries: Arc::new(SearchLanguage::default()),
-        documents: Arc::new(data.searches(engine.clone())),
+        documents: Arc::new(data.searches(engine)),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
         limits,
+    }
+}
+
+fn state(
+    data: &DataDir,
+    reports: Arc<Reports>,
+    files: Arc<ResultFiles>,
+    engine: Arc<Engine>,
+    stopping: CancellationToken,
+) -> Result<AppState> {
+    let Settings { tenant, auth, rate_limit, server, .. } = &data.settings;
+    let window = TimeDelta::seconds(i64::try_from(rate_limit.window_s).unwrap_or(i64::MAX));
+    let limit = |requests: u32| RateLimit { requests: requests as usize, window };
+    let copies = Arc::new(Copies::default());
+    let comparer = data.comparisons(reports.catalogue.clone(), Arc::clone(&copies))?;
+    let schedules = service::Schedules {
+        reports: reports.clone(),
+        store: data.store.clone(),
+        credentials: data.store.clone(),
+        zone: time_zone(&data.settings.schedules.time_zone)?,
     };
     Ok(AppState::new(Wiring {
-        reports: Arc::new(use_cases),
+        reports,
+        schedules: Arc::new(schedules),
         credentials: data.store.clone(),
         files,
         evidence: Arc::new(data.packages(engine.clone(), copies)?),

@@ -8,10 +8,11 @@ use crate::ids::SystemIds;
 use muster_engine::{Engine, EngineSettings, memory};
 use muster_render::pdf::{FontSet, Paper, PdfSettings};
 use muster_render::{CsvOptions, FormulaGuard, Header};
+use muster_reports::ids::ClientId;
 use muster_reports::{Catalogue, Category};
 use muster_runs::{
-    Authority, Comparisons, Copies, PackageParts, Packages, Refreshes, ReportRuns, ResultWriting, Searches,
-    Snapshots, Sweep,
+    Authority, Comparisons, Copies, PackageParts, Packages, Refreshes, ReportRuns, ResultExpiry,
+    ResultWriting, ScheduledRefreshes, Searches, Snapshots, Sweep,
 };
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,10 +24,6 @@ impl DataDir {
     /// When its folders cannot be made or its threads not started.
     pub fn engine(&self) -> Result<Arc<Engine>> {
         let settings = &self.settings.engine;
-        let threads = match settings.threads {
-            0 => std::thread::available_parallelism().map_or(1, usize::from),
-            threads => threads,
-        };
         let memory_limit = match settings.memory_limit.0 {
             0 => memory::for_plans(),
             bytes => bytes,
@@ -35,9 +32,17 @@ impl DataDir {
             tables_dir: self.own_tables_dir()?,
             work_dir: self.work_dir()?,
             memory_limit_bytes: usize::try_from(memory_limit).unwrap_or(usize::MAX),
-            threads,
+            threads: self.threads(),
         };
         Ok(Arc::new(Engine::open(settings).map_err(muster_reports::Error::from)?))
+    }
+
+    /// On how many threads one plan runs, and one format of a result is encoded.
+    fn threads(&self) -> usize {
+        match self.settings.engine.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
     }
 
     /// What runs these reports.
@@ -65,6 +70,7 @@ impl DataDir {
                 formula_guard: if csv.formula_guard { FormulaGuard::On } else { FormulaGuard::Off },
             },
             work_dir: self.work_dir()?,
+            threads: self.threads(),
             clock: Arc::new(SystemClock),
         };
         Ok(ReportRuns { engine, catalogue, snapshots: self.store.clone(), writing })
@@ -99,6 +105,30 @@ impl DataDir {
             ids: Arc::new(SystemIds),
             environment: Arc::new(|name| std::env::var(name).ok()),
             publish_incomplete: self.settings.refresh.publish_incomplete,
+        })
+    }
+
+    /// What refreshes for schedules, in the name of the service.
+    pub fn scheduled_refreshes(&self, engine: Arc<Engine>) -> Result<ScheduledRefreshes> {
+        let mut refreshes = self.refreshes(engine)?;
+        let events = self.events();
+        refreshes.snapshots.events = Arc::new(move |operation, about: &str, details| {
+            let mut event = events(operation, about, details);
+            event.caller.client = ClientId::new("schedules");
+            event.caller.user = None;
+            event
+        });
+        Ok(ScheduledRefreshes(Arc::new(refreshes)))
+    }
+
+    /// What lets results expire.
+    pub fn result_expiry(&self) -> Result<ResultExpiry> {
+        Ok(ResultExpiry {
+            retention: self.store.clone(),
+            files: self.files()?,
+            clock: Arc::new(SystemClock),
+            tenant: self.tenant.clone(),
+            policy: self.settings.results.policy(),
         })
     }
 

@@ -34,6 +34,7 @@ mod decimal;
 mod dfa;
 mod free;
 mod fuzzy;
+mod needle;
 mod phrase;
 mod predicate;
 pub mod reference;
@@ -45,6 +46,7 @@ mod typed;
 mod wildcard;
 
 pub use dfa::TooComplex;
+pub use needle::Needle;
 pub use predicate::{
     FieldKind, FieldTest, LowerError, Lowering, Predicate, Resolver, check, check_unless, lower,
 };

@@ -1,7 +1,8 @@
 //! How fast the writers are on this machine: a dozen columns such as a report has, to a file or, for CSV and NDJSON, to
 //! a sink that only takes.
 //!
-//! `cargo run --release -p muster-render --example file_rate -- xlsx 1000000`
+//! `cargo run --release -p muster-render --example file_rate -- xlsx 1000000`, on all processors, or on so many threads:
+//! `-- xlsx 1000000 1`. It also measures the archive of CSV files that a search is exported to: `-- zip`.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -13,8 +14,8 @@ use arrow::array::{
 };
 use arrow::record_batch::RecordBatch;
 use muster_render::{
-    ColumnFormat, CsvOptions, CsvWriter, FileWriter, FormulaGuard, NdjsonWriter, ParquetWriter, XlsxOptions,
-    XlsxWriter,
+    ColumnFormat, CsvOptions, CsvWriter, FileWriter, FormulaGuard, NdjsonWriter, ParquetWriter, RenderError,
+    Written, XlsxOptions, XlsxWriter, ZipFiles,
 };
 
 const ROWS_PER_BATCH: i64 = 8192;
@@ -23,30 +24,59 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let format = arguments.next().unwrap_or_else(|| "csv".to_owned());
     let rows: usize = arguments.next().map_or(Ok(4_096_000), |rows| rows.parse())?;
+    let threads = match arguments.next() {
+        Some(threads) => threads.parse()?,
+        None => std::thread::available_parallelism()?.get(),
+    };
     let batch = batch()?;
     let column = |name: &String| ColumnFormat { name: name.clone(), label: name.clone() };
     let columns: Vec<_> = batch.schema().fields().iter().map(|field| column(field.name())).collect();
     let start = Instant::now();
-    let mut writer: Box<dyn FileWriter> = match format.as_str() {
-        "csv" => Box::new(CsvWriter::new(std::io::sink(), columns)),
+    if format == "zip" {
+        let mut zip = ZipFiles::new(tempfile::tempfile()?).on_threads(threads);
+        let mut member = zip.start_member("rows.csv")?;
+        let csv = CsvWriter::new(&mut member, columns).on_threads(threads);
+        let content = written(Box::new(csv), &batch, rows)?;
+        member.finish(&content)?;
+        tell(&format, &zip.finish()?, &batch, start);
+        return Ok(());
+    }
+    let writer: Box<dyn FileWriter> = match format.as_str() {
+        "csv" => Box::new(CsvWriter::new(std::io::sink(), columns).on_threads(threads)),
         "csv-raw" => {
             let options = CsvOptions { formula_guard: FormulaGuard::Off, ..CsvOptions::default() };
-            Box::new(CsvWriter::with_options(std::io::sink(), columns, options))
+            Box::new(CsvWriter::with_options(std::io::sink(), columns, options).on_threads(threads))
         }
-        "ndjson" => Box::new(NdjsonWriter::new(std::io::sink(), columns)),
+        "ndjson" => Box::new(NdjsonWriter::new(std::io::sink(), columns).on_threads(threads)),
         "parquet" => Box::new(ParquetWriter::new(tempfile::tempfile()?, columns)),
         "xlsx" => {
             let folder = std::env::temp_dir();
-            Box::new(XlsxWriter::new(tempfile::tempfile()?, columns, XlsxOptions::default(), &folder)?)
+            let writer = XlsxWriter::new(tempfile::tempfile()?, columns, XlsxOptions::default(), &folder)?;
+            Box::new(writer.on_threads(threads))
         }
         other => {
-            return Err(format!("no format {other:?}: expected csv, csv-raw, ndjson, parquet or xlsx").into());
+            return Err(
+                format!("no format {other:?}: expected csv, csv-raw, ndjson, zip, parquet or xlsx").into()
+            );
         }
     };
+    tell(&format, &written(writer, &batch, rows)?, &batch, start);
+    Ok(())
+}
+
+/// Writes the rows of the batch again and again until there are so many.
+fn written(
+    mut writer: Box<dyn FileWriter + '_>,
+    batch: &RecordBatch,
+    rows: usize,
+) -> Result<Written, RenderError> {
     for from in (0..rows).step_by(batch.num_rows()) {
         writer.write(&batch.slice(0, batch.num_rows().min(rows - from)))?;
     }
-    let written = writer.finish()?;
+    writer.finish()
+}
+
+fn tell(format: &str, written: &Written, batch: &RecordBatch, start: Instant) {
     let seconds = start.elapsed().as_secs_f64();
     println!(
         "{format}: {} rows of {} columns, {} bytes in {seconds:.3} s: {:.2} million rows/s, {:.0} MB/s, hashed; {:?}",
@@ -57,7 +87,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         written.bytes as f64 / seconds / 1e6,
         written.warnings,
     );
-    Ok(())
 }
 
 fn batch() -> Result<RecordBatch, arrow::error::ArrowError> {

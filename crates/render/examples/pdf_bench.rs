@@ -1,7 +1,7 @@
 //! Time, memory and size of a PDF of many rows of eight columns.
 //!
-//! `cargo run --release -p muster-render --example pdf_bench -- 100000 out.pdf`, or without a file to count only. The
-//! same rows as CSV, for other programs: `-- 100000 rows.csv`.
+//! `cargo run --release -p muster-render --example pdf_bench -- 100000 out.pdf`, on all processors, or on so many threads:
+//! `-- 100000 out.pdf 1`. The same rows as CSV, for other programs: `-- 100000 rows.csv`.
 
 use std::error::Error;
 use std::fs::File;
@@ -27,6 +27,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let rows: i64 = arguments.next().ok_or("expected the number of rows")?.parse()?;
     let path = arguments.next();
+    let threads = match arguments.next() {
+        Some(threads) => threads.parse()?,
+        None => std::thread::available_parallelism()?.get(),
+    };
     let batches =
         (0..rows).step_by(BATCH_ROWS as usize).map(|start| batch(start, rows.min(start + BATCH_ROWS)));
     let columns = |batch: &RecordBatch| {
@@ -49,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut settings = PdfSettings::new("Bench");
     settings.pages_max = 1_000_000;
     let start = Instant::now();
-    let mut writer = PdfWriter::new(sink, settings, columns)?;
+    let mut writer = PdfWriter::new(sink, settings, columns)?.on_threads(threads);
     for batch in batches {
         writer.write(&batch?)?;
     }

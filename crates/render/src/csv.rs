@@ -20,16 +20,16 @@
 pub(crate) mod cells;
 
 use std::io::Write;
+use std::ops::Range;
 
-use arrow::array::Array;
+use arrow::array::ArrayRef;
 use arrow::record_batch::RecordBatch;
 
-use crate::file::{ColumnFormat, Digested, FileWriter, RenderError, Written, check_columns, unpack};
+use crate::file::{ColumnFormat, FileWriter, RenderError, Written, check_columns, unpack};
 use crate::guard::FormulaGuard;
+use crate::json::is_writable;
+use crate::rows::RowTexts;
 use cells::{Cells, Scratch};
-
-/// Bytes that are collected before they are written.
-const BUFFER_BYTES: usize = 256 << 10;
 
 /// What the header holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -55,12 +55,9 @@ pub struct CsvOptions {
 /// The sink need not buffer. To keep it for syncing, lend it: `CsvWriter::new(&mut file, ..)`.
 #[derive(Debug)]
 pub struct CsvWriter<W: Write> {
-    sink: Digested<W>,
     columns: Vec<ColumnFormat>,
-    buffer: Vec<u8>,
-    scratch: Scratch,
     formula_guard: FormulaGuard,
-    rows: u64,
+    texts: RowTexts<W>,
     broken: bool,
 }
 
@@ -74,27 +71,30 @@ impl<W: Write> CsvWriter<W> {
     /// Begins a file.
     #[must_use]
     pub fn with_options(sink: W, columns: Vec<ColumnFormat>, options: CsvOptions) -> Self {
-        let mut buffer = Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 4);
+        let mut header = Vec::new();
         for (index, column) in columns.iter().enumerate() {
             if index > 0 {
-                buffer.push(b',');
+                header.push(b',');
             }
             let text = match options.header {
                 Header::Names => &column.name,
                 Header::Labels => &column.label,
             };
-            cells::push_text(&mut buffer, text, options.formula_guard);
+            cells::push_text(&mut header, text, options.formula_guard);
         }
-        buffer.extend_from_slice(b"\r\n");
+        header.extend_from_slice(b"\r\n");
         Self {
-            sink: Digested::new(sink),
             columns,
-            buffer,
-            scratch: Scratch::default(),
             formula_guard: options.formula_guard,
-            rows: 0,
+            texts: RowTexts::new(sink, &header),
             broken: false,
         }
+    }
+
+    /// Encodes rows on this many threads. The bytes are the same for any number.
+    #[must_use]
+    pub fn on_threads(self, threads: usize) -> Self {
+        Self { texts: self.texts.on_threads(threads), ..self }
     }
 
     /// Writes the rows of a batch, whose columns must be the file's by name and order.
@@ -107,33 +107,17 @@ impl<W: Write> CsvWriter<W> {
         }
         self.broken = true;
         check_columns(&self.columns, batch)?;
-        let unpacked = unpack(batch)?;
-        let mut cells = Vec::with_capacity(unpacked.len());
-        for (format, array) in self.columns.iter().zip(&unpacked) {
-            let unsupported = || RenderError::Unsupported {
-                column: format.name.clone(),
-                data_type: array.data_type().clone(),
-            };
-            cells.push(Cells::new(array.as_ref()).ok_or_else(unsupported)?);
-        }
-        let alone = cells.len() == 1;
-        for row in 0..batch.num_rows() {
-            let row_start = self.buffer.len();
-            for (index, column) in cells.iter().enumerate() {
-                if index > 0 {
-                    self.buffer.push(b',');
-                }
-                column.push(&mut self.buffer, &mut self.scratch, row, self.formula_guard);
-            }
-            if alone && self.buffer.len() == row_start {
-                self.buffer.extend_from_slice(b"\"\"");
-            }
-            self.buffer.extend_from_slice(b"\r\n");
-            if self.buffer.len() >= BUFFER_BYTES {
-                self.drain()?;
+        let arrays = unpack(batch)?;
+        for (format, array) in self.columns.iter().zip(&arrays) {
+            if !is_writable(array.data_type()) {
+                let (column, data_type) = (format.name.clone(), array.data_type().clone());
+                return Err(RenderError::Unsupported { column, data_type });
             }
         }
-        self.rows += batch.num_rows() as u64;
+        let formula_guard = self.formula_guard;
+        self.texts.write(arrays, batch.num_rows(), move |arrays, rows, out| {
+            push_rows(arrays, rows, formula_guard, out);
+        })?;
         self.broken = false;
         Ok(())
     }
@@ -142,19 +126,33 @@ impl<W: Write> CsvWriter<W> {
     ///
     /// # Errors
     /// [`RenderError`]; there is no file then.
-    pub fn finish(mut self) -> Result<Written, RenderError> {
+    pub fn finish(self) -> Result<Written, RenderError> {
         if self.broken {
             return Err(RenderError::Broken);
         }
-        self.drain()?;
-        self.sink.flush()?;
-        Ok(self.sink.written(self.rows))
+        self.texts.finish()
     }
+}
 
-    fn drain(&mut self) -> Result<(), RenderError> {
-        self.sink.write_all(&self.buffer)?;
-        self.buffer.clear();
-        Ok(())
+/// Appends the lines of some rows, whose columns have types that CSV has a form for.
+fn push_rows(arrays: &[ArrayRef], rows: Range<usize>, formula_guard: FormulaGuard, out: &mut Vec<u8>) {
+    // Only these rows are looked at, so that what is true of a column's texts is found among them.
+    let arrays: Vec<ArrayRef> = arrays.iter().map(|array| array.slice(rows.start, rows.len())).collect();
+    let cells: Vec<Cells<'_>> = arrays.iter().filter_map(|array| Cells::new(array.as_ref())).collect();
+    let mut scratch = Scratch::default();
+    let alone = cells.len() == 1;
+    for row in 0..rows.len() {
+        let row_start = out.len();
+        for (index, column) in cells.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            column.push(out, &mut scratch, row, formula_guard);
+        }
+        if alone && out.len() == row_start {
+            out.extend_from_slice(b"\"\"");
+        }
+        out.extend_from_slice(b"\r\n");
     }
 }
 

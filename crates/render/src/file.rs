@@ -124,6 +124,11 @@ impl<W> Digested<W> {
         Self { sink, hash: Sha256::new(), bytes: 0 }
     }
 
+    /// Bytes written so far.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// What was written so far. The caller says how many rows that is.
     pub(crate) fn written(&self, rows: u64) -> Written {
         Written { rows, bytes: self.bytes, sha256: hex(self.hash.clone().finalize()), warnings: Vec::new() }

@@ -60,9 +60,11 @@ pub fn unguard(cell: &str) -> &str {
 #[inline]
 pub(crate) fn needs_guard(text: &str) -> bool {
     match text.as_bytes().first() {
-        // A short cut for most texts. Other texts begin with an apostrophe, a sign, or something that may precede a
-        // sign.
-        Some(b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z') | None => false,
+        // A short cut for most texts: digits, and letters of Latin (to U+02FF), Greek, Cyrillic and Chinese. Other texts
+        // begin with an apostrophe, a sign, or something that may precede a sign.
+        Some(b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' | 0xc3..=0xcb | 0xce..=0xd3 | 0xe4..=0xe9) | None => {
+            false
+        }
         Some(b'\'') => looks_guarded(text),
         Some(_) => begins_as_formula(text) && !is_harmless(text),
     }
@@ -234,6 +236,17 @@ mod tests {
         for text in plain {
             assert_eq!(guard(text), text);
             assert_eq!(unguard(text), text);
+        }
+    }
+
+    /// The short cut of `needs_guard` says of every first character what the rules say.
+    #[test]
+    fn no_first_character_is_forgotten() {
+        for first in '\0'..=char::MAX {
+            for text in [format!("{first}"), format!("{first}=1"), format!("{first}+1+1")] {
+                let by_rules = looks_guarded(&text) || begins_as_formula(&text) && !is_harmless(&text);
+                assert_eq!(needs_guard(&text), by_rules, "{text:?}");
+            }
         }
     }
 

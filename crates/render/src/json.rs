@@ -5,14 +5,16 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "Arrow's list of types is not ours")]
 
-use arrow::array::{Array, AsArray};
+use arrow::array::{Array, AsArray, GenericListArray, OffsetSizeTrait};
 use arrow::datatypes::{
-    DataType, Date32Type, Date64Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type,
-    Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
+    ArrowNativeType, DataType, Date32Type, Date64Type, Decimal128Type, Float32Type, Float64Type, Int8Type,
+    Int16Type, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, TimestampMillisecondType,
     TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 
-use crate::scalar::{push_date, push_float, push_formatted, push_integer, push_single, push_timestamp};
+use crate::scalar::{
+    push_date, push_float, push_formatted, push_integer, push_single, push_timestamp, push_unsigned,
+};
 
 const MILLISECONDS_PER_DAY: i64 = 86_400_000;
 
@@ -66,8 +68,8 @@ pub(crate) fn push_json(out: &mut Vec<u8>, array: &dyn Array, row: usize) {
         return;
     }
     match array.data_type() {
-        DataType::List(_) => push_items(out, array.as_list::<i32>().value(row).as_ref()),
-        DataType::LargeList(_) => push_items(out, array.as_list::<i64>().value(row).as_ref()),
+        DataType::List(_) => push_items(out, array.as_list::<i32>(), row),
+        DataType::LargeList(_) => push_items(out, array.as_list::<i64>(), row),
         DataType::Struct(_) => {
             let members = array.as_struct();
             out.push(b'{');
@@ -80,11 +82,12 @@ pub(crate) fn push_json(out: &mut Vec<u8>, array: &dyn Array, row: usize) {
             out.push(b'}');
         }
         DataType::Map(..) => {
-            let entries = array.as_map().value(row);
-            let (keys, values) = (entries.column(0), entries.column(1));
+            let map = array.as_map();
+            let (keys, values) = (map.keys(), map.values());
+            let offsets = map.value_offsets();
             out.push(b'{');
-            for entry in 0..entries.len() {
-                push_member(out, entry, text(keys.as_ref(), entry).unwrap_or_default());
+            for (index, entry) in (offsets[row].as_usize()..offsets[row + 1].as_usize()).enumerate() {
+                push_member(out, index, text(keys.as_ref(), entry).unwrap_or_default());
                 push_json(out, values.as_ref(), entry);
             }
             out.push(b'}');
@@ -114,7 +117,7 @@ pub(crate) fn push_scalar(out: &mut Vec<u8>, array: &dyn Array, row: usize) {
     }
     macro_rules! integer {
         ($kind:ty) => {
-            push_integer(out, i128::from(array.as_primitive::<$kind>().value(row)))
+            push_integer(out, i64::from(array.as_primitive::<$kind>().value(row)))
         };
     }
     match array.data_type() {
@@ -128,7 +131,7 @@ pub(crate) fn push_scalar(out: &mut Vec<u8>, array: &dyn Array, row: usize) {
         DataType::UInt8 => integer!(UInt8Type),
         DataType::UInt16 => integer!(UInt16Type),
         DataType::UInt32 => integer!(UInt32Type),
-        DataType::UInt64 => integer!(UInt64Type),
+        DataType::UInt64 => push_unsigned(out, array.as_primitive::<UInt64Type>().value(row)),
         DataType::Float32 => push_single(out, array.as_primitive::<Float32Type>().value(row)),
         DataType::Float64 => push_float(out, array.as_primitive::<Float64Type>().value(row)),
         DataType::Decimal128(..) => {
@@ -164,10 +167,11 @@ pub(crate) fn text(array: &dyn Array, row: usize) -> Option<&str> {
     }
 }
 
-fn push_items(out: &mut Vec<u8>, items: &dyn Array) {
+fn push_items<O: OffsetSizeTrait>(out: &mut Vec<u8>, lists: &GenericListArray<O>, row: usize) {
+    let (items, offsets) = (lists.values().as_ref(), lists.value_offsets());
     out.push(b'[');
-    for item in 0..items.len() {
-        if item > 0 {
+    for (index, item) in (offsets[row].as_usize()..offsets[row + 1].as_usize()).enumerate() {
+        if index > 0 {
             out.push(b',');
         }
         push_json(out, items, item);
@@ -184,5 +188,13 @@ fn push_member(out: &mut Vec<u8>, index: usize, name: &str) {
 }
 
 fn push_string(out: &mut Vec<u8>, text: &str) {
+    // No early end: the loop over the whole text is turned into vector instructions.
+    let special = |byte: &u8| (*byte < 0x20) | (*byte == b'"') | (*byte == b'\\');
+    if !text.as_bytes().iter().fold(false, |found, byte| found | special(byte)) {
+        out.push(b'"');
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
     serde_json::to_writer(out, text).expect("a vector takes every write");
 }

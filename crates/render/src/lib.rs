@@ -11,8 +11,10 @@
 
 pub mod chart;
 pub mod compare;
+mod container;
 pub mod cover;
 mod csv;
+mod deflate;
 pub mod evidence;
 mod file;
 mod guard;
@@ -21,7 +23,9 @@ mod ndjson;
 mod parquet;
 mod path;
 pub mod pdf;
+mod rows;
 mod scalar;
+mod workers;
 mod xlsx;
 mod zip;
 

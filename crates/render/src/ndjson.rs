@@ -6,24 +6,23 @@
 //! is as it is: no formula guard, because nothing runs JSON.
 
 use std::io::Write;
+use std::ops::Range;
+use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use arrow::record_batch::RecordBatch;
 
-use crate::file::{ColumnFormat, Digested, FileWriter, RenderError, Written, check_columns, unpack};
+use crate::file::{ColumnFormat, FileWriter, RenderError, Written, check_columns, unpack};
 use crate::json::{is_writable, push_json};
-
-/// Bytes that are collected before they are written.
-const BUFFER_BYTES: usize = 256 << 10;
+use crate::rows::RowTexts;
 
 /// Writes one NDJSON file to a sink.
 #[derive(Debug)]
 pub struct NdjsonWriter<W: Write> {
-    sink: Digested<W>,
     columns: Vec<ColumnFormat>,
     /// The text before the value of each column.
-    leads: Vec<Vec<u8>>,
-    buffer: Vec<u8>,
-    rows: u64,
+    leads: Arc<Vec<Vec<u8>>>,
+    texts: RowTexts<W>,
     broken: bool,
 }
 
@@ -36,20 +35,28 @@ impl<W: Write> NdjsonWriter<W> {
             let name = serde_json::to_string(&column.name).expect("a text is always JSON");
             format!("{before}{name}:").into_bytes()
         };
-        Self {
-            sink: Digested::new(sink),
-            leads: columns.iter().enumerate().map(lead).collect(),
-            columns,
-            buffer: Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 4),
-            rows: 0,
-            broken: false,
-        }
+        let leads = Arc::new(columns.iter().enumerate().map(lead).collect());
+        Self { columns, leads, texts: RowTexts::new(sink, &[]), broken: false }
     }
 
-    fn drain(&mut self) -> Result<(), RenderError> {
-        self.sink.write_all(&self.buffer)?;
-        self.buffer.clear();
-        Ok(())
+    /// Encodes rows on this many threads. The bytes are the same for any number.
+    #[must_use]
+    pub fn on_threads(self, threads: usize) -> Self {
+        Self { texts: self.texts.on_threads(threads), ..self }
+    }
+}
+
+/// Appends the lines of some rows.
+fn push_rows(leads: &[Vec<u8>], arrays: &[ArrayRef], rows: Range<usize>, out: &mut Vec<u8>) {
+    for row in rows {
+        for (lead, array) in leads.iter().zip(arrays) {
+            out.extend_from_slice(lead);
+            push_json(out, array.as_ref(), row);
+        }
+        if leads.is_empty() {
+            out.push(b'{');
+        }
+        out.extend_from_slice(b"}\n");
     }
 }
 
@@ -67,30 +74,18 @@ impl<W: Write> FileWriter for NdjsonWriter<W> {
                 return Err(RenderError::Unsupported { column, data_type });
             }
         }
-        for row in 0..batch.num_rows() {
-            for (lead, array) in self.leads.iter().zip(&arrays) {
-                self.buffer.extend_from_slice(lead);
-                push_json(&mut self.buffer, array.as_ref(), row);
-            }
-            if self.leads.is_empty() {
-                self.buffer.push(b'{');
-            }
-            self.buffer.extend_from_slice(b"}\n");
-            if self.buffer.len() >= BUFFER_BYTES {
-                self.drain()?;
-            }
-        }
-        self.rows += batch.num_rows() as u64;
+        let leads = self.leads.clone();
+        self.texts.write(arrays, batch.num_rows(), move |arrays, rows, out| {
+            push_rows(&leads, arrays, rows, out);
+        })?;
         self.broken = false;
         Ok(())
     }
 
-    fn finish(mut self: Box<Self>) -> Result<Written, RenderError> {
+    fn finish(self: Box<Self>) -> Result<Written, RenderError> {
         if self.broken {
             return Err(RenderError::Broken);
         }
-        self.drain()?;
-        self.sink.flush()?;
-        Ok(self.sink.written(self.rows))
+        self.texts.finish()
     }
 }

@@ -14,6 +14,7 @@ mod canvas;
 mod cell;
 mod chart;
 mod columns;
+mod compose;
 mod cover;
 mod document;
 mod embed;
@@ -22,6 +23,7 @@ mod faces;
 mod flow;
 mod fonts;
 mod glyphs;
+mod layout;
 mod line_breaks;
 mod objects;
 mod operators;
@@ -31,15 +33,14 @@ mod shaping;
 mod show;
 mod style;
 mod table;
+mod texts;
 mod typeset;
 mod usage;
 
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
 use muster_reports::cover::Cover;
 
@@ -48,13 +49,15 @@ pub use fonts::FontSet;
 pub use settings::{Paper, PdfSettings};
 
 use crate::chart::Chart;
-use crate::csv::cells::{Cells, Scratch};
-use crate::json::is_text;
-use crate::{ColumnFormat, FormulaGuard, RenderError};
+use crate::file::{check_columns, unpack};
+use crate::json::{is_text, is_writable};
+use crate::{ColumnFormat, RenderError};
 use columns::ColumnSample;
 use document::Document;
 use faces::Weight;
-use table::{ColumnKind, Table};
+use layout::ColumnKind;
+use table::Table;
+use texts::Texts;
 use typeset::printable;
 
 /// Rows that decide the widths of the columns.
@@ -85,29 +88,9 @@ pub struct PdfWriter<W: Write> {
     columns: Vec<ColumnFormat>,
     kinds: Vec<ColumnKind>,
     stage: Stage,
+    threads: usize,
     rows: u64,
     broken: bool,
-}
-
-/// Rows as texts: cells one after the other, with their ends.
-#[derive(Debug, Default)]
-struct Texts {
-    bytes: Vec<u8>,
-    ends: Vec<usize>,
-}
-
-impl Texts {
-    fn cells(&self, range: std::ops::Range<usize>) -> impl Iterator<Item = &str> {
-        range.map(|cell| {
-            let start = if cell == 0 { 0 } else { self.ends[cell - 1] };
-            std::str::from_utf8(&self.bytes[start..self.ends[cell]]).expect("a cell is text")
-        })
-    }
-
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.ends.clear();
-    }
 }
 
 enum Stage {
@@ -129,9 +112,16 @@ impl<W: Write> PdfWriter<W> {
             columns,
             kinds,
             stage: Stage::Sampling(Texts::default()),
+            threads: 1,
             rows: 0,
             broken: false,
         })
+    }
+
+    /// Sets and draws the table on this many threads. The bytes are the same for any number.
+    #[must_use]
+    pub fn on_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
     }
 
     /// Rows taken so far.
@@ -150,45 +140,30 @@ impl<W: Write> PdfWriter<W> {
             return Err(RenderError::Broken.into());
         }
         self.broken = true;
-        self.check_columns(batch)?;
+        check_columns(&self.columns, batch)?;
         let arrays = unpack(batch)?;
         if self.rows == 0 {
             self.kinds = arrays.iter().map(|array| kind(array.data_type())).collect();
         }
-        let mut cells = Vec::with_capacity(arrays.len());
         for (format, array) in self.columns.iter().zip(&arrays) {
-            cells.push(Cells::new(array.as_ref()).ok_or_else(|| RenderError::Unsupported {
-                column: format.name.clone(),
-                data_type: array.data_type().clone(),
-            })?);
-        }
-        let mut texts = Texts::default();
-        let mut scratch = Scratch::default();
-        for row in 0..batch.num_rows() {
-            let target = match &mut self.stage {
-                Stage::Sampling(sample) => sample,
-                Stage::Writing(_) => {
-                    texts.clear();
-                    &mut texts
-                }
-            };
-            for column in &cells {
-                let start = target.bytes.len();
-                column.push(&mut target.bytes, &mut scratch, row, FormulaGuard::Off);
-                cell::unquote(&mut target.bytes, start);
-                target.ends.push(target.bytes.len());
-            }
-            self.rows += 1;
-            match &mut self.stage {
-                Stage::Sampling(sample) => {
-                    let rows = sample.ends.len() / self.columns.len().max(1);
-                    if rows >= SAMPLE_ROWS || sample.bytes.len() >= SAMPLE_BYTES {
-                        self.begin_table()?;
-                    }
-                }
-                Stage::Writing(table) => table.row(&mut self.document, texts.cells(0..texts.ends.len()))?,
+            if !is_writable(array.data_type()) {
+                let (column, data_type) = (format.name.clone(), array.data_type().clone());
+                return Err(RenderError::Unsupported { column, data_type }.into());
             }
         }
+        let (arrays, rows, mut done) = (Arc::new(arrays), batch.num_rows(), 0);
+        if let Stage::Sampling(sample) = &mut self.stage {
+            let columns = self.columns.len().max(1);
+            let room = |sample: &Texts| sample.len() / columns < SAMPLE_ROWS && sample.bytes() < SAMPLE_BYTES;
+            done = sample.push_rows(&arrays, 0..rows, room);
+            if !room(sample) {
+                self.begin_table()?;
+            }
+        }
+        if let Stage::Writing(table) = &mut self.stage {
+            table.rows(&mut self.document, &arrays, done..rows)?;
+        }
+        self.rows += rows as u64;
         self.broken = false;
         Ok(())
     }
@@ -204,6 +179,9 @@ impl<W: Write> PdfWriter<W> {
         }
         self.broken = true;
         self.begin_table()?;
+        if let Stage::Writing(table) = &mut self.stage {
+            table.end_rows(&mut self.document)?;
+        }
         self.broken = false;
         Ok(self.take_warnings())
     }
@@ -249,7 +227,8 @@ impl<W: Write> PdfWriter<W> {
             samples.push(ColumnSample { header, header_word, ..ColumnSample::default() });
         }
         let count = self.columns.len();
-        for (cell, text) in sample.cells(0..sample.ends.len()).enumerate() {
+        for cell in 0..sample.len() {
+            let text = sample.cell(cell);
             if !text.is_empty() {
                 let text = printable(&text[..text.floor_char_boundary(MEASURED_BYTES)]).into_owned();
                 let (line, word) = setter.measure(&text, Weight::Regular);
@@ -260,37 +239,11 @@ impl<W: Write> PdfWriter<W> {
         let (width, _) = self.document.size();
         let fitted = columns::fit(&samples, width - 2.0 * style::MARGIN);
         let labels: Vec<String> = self.columns.iter().map(|format| format.label.clone()).collect();
-        let lines_max = self.document.settings.cell_lines_max as usize;
-        let mut table = Table::new(&mut self.document, &labels, &self.kinds, &fitted, lines_max)?;
-        for row in 0..sample.ends.len().checked_div(count).unwrap_or(0) {
-            table.row(&mut self.document, sample.cells(row * count..(row + 1) * count))?;
-        }
+        let mut table = Table::new(&mut self.document, &labels, &self.kinds, &fitted, self.threads)?;
+        table.texts(&mut self.document, &sample)?;
         self.stage = Stage::Writing(Box::new(table));
         Ok(())
     }
-
-    fn check_columns(&self, batch: &RecordBatch) -> Result<(), RenderError> {
-        let schema = batch.schema_ref();
-        for index in 0..self.columns.len().max(schema.fields().len()) {
-            let found = schema.fields().get(index).map(|field| field.name());
-            let expected = self.columns.get(index).map(|column| &column.name);
-            if found != expected {
-                let (found, expected) = (found.cloned(), expected.cloned());
-                return Err(RenderError::Columns { position: index + 1, found, expected });
-            }
-        }
-        Ok(())
-    }
-}
-
-/// The batch's columns with dictionaries resolved.
-fn unpack(batch: &RecordBatch) -> Result<Vec<ArrayRef>, RenderError> {
-    let schema = batch.schema_ref();
-    let unpack = |(field, array): (&Arc<Field>, &ArrayRef)| {
-        let DataType::Dictionary(_, values) = array.data_type() else { return Ok(array.clone()) };
-        cast(array, values).map_err(|source| RenderError::Unpack { column: field.name().clone(), source })
-    };
-    schema.fields().iter().zip(batch.columns()).map(unpack).collect()
 }
 
 #[expect(clippy::wildcard_enum_match_arm, reason = "Arrow's list of types is not ours")]

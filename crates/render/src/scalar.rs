@@ -5,14 +5,21 @@ use std::io::Write as _;
 use arrow::datatypes::TimeUnit;
 
 /// A whole number in decimal.
-pub(crate) fn push_integer(out: &mut Vec<u8>, value: i128) {
+#[inline]
+pub(crate) fn push_integer(out: &mut Vec<u8>, value: i64) {
     if value < 0 {
         out.push(b'-');
     }
-    match u64::try_from(value.unsigned_abs()) {
-        Ok(magnitude) => push_digits(out, magnitude, 1),
-        // Only decimals get here: an i64 and a u64 fit.
-        Err(_) => push_formatted(out, format_args!("{}", value.unsigned_abs())),
+    push_unsigned(out, value.unsigned_abs());
+}
+
+/// A whole number that is not negative, in decimal.
+#[inline]
+pub(crate) fn push_unsigned(out: &mut Vec<u8>, value: u64) {
+    if value < 10 {
+        out.push(digit(value));
+    } else {
+        push_digits(out, value, 1);
     }
 }
 
@@ -44,17 +51,15 @@ pub(crate) fn push_timestamp(out: &mut Vec<u8>, value: i64, unit: TimeUnit) {
     let seconds = value.div_euclid(per_second);
     let part = value.rem_euclid(per_second);
     let milliseconds = if per_millisecond == 0 { 0 } else { part / per_millisecond };
-    let second_of_day = seconds.rem_euclid(86_400);
+    let second_of_day = seconds.rem_euclid(86_400).unsigned_abs();
     push_date(out, seconds.div_euclid(86_400));
-    out.push(b'T');
-    push_digits(out, second_of_day.unsigned_abs() / 3_600, 2);
-    out.push(b':');
-    push_digits(out, second_of_day.unsigned_abs() / 60 % 60, 2);
-    out.push(b':');
-    push_digits(out, second_of_day.unsigned_abs() % 60, 2);
-    out.push(b'.');
-    push_digits(out, milliseconds.unsigned_abs(), 3);
-    out.push(b'Z');
+    let mut time = *b"T00:00:00.000Z";
+    time[1..3].copy_from_slice(two_digits(second_of_day / 3_600));
+    time[4..6].copy_from_slice(two_digits(second_of_day / 60 % 60));
+    time[7..9].copy_from_slice(two_digits(second_of_day % 60));
+    time[10..12].copy_from_slice(two_digits(milliseconds.unsigned_abs() / 10));
+    time[12] = digit(milliseconds.unsigned_abs() % 10);
+    out.extend_from_slice(&time);
 }
 
 /// A day, counted from 1970-01-01, as `YYYY-MM-DD` of the proleptic Gregorian calendar.
@@ -72,27 +77,63 @@ pub(crate) fn push_date(out: &mut Vec<u8>, day: i64) {
     let day_of_month = day_of_year - (153 * month_from_march + 2) / 5 + 1;
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
     let year = era * 400 + year_of_era + i64::from(month <= 2);
+    let (month, day_of_month) = (month.unsigned_abs(), day_of_month.unsigned_abs());
     if (0..=9_999).contains(&year) {
-        push_digits(out, year.unsigned_abs(), 4);
-    } else {
-        out.push(if year < 0 { b'-' } else { b'+' });
-        push_digits(out, year.unsigned_abs(), 6);
+        let mut date = *b"0000-00-00";
+        date[..2].copy_from_slice(two_digits(year.unsigned_abs() / 100));
+        date[2..4].copy_from_slice(two_digits(year.unsigned_abs() % 100));
+        date[5..7].copy_from_slice(two_digits(month));
+        date[8..].copy_from_slice(two_digits(day_of_month));
+        out.extend_from_slice(&date);
+        return;
     }
+    out.push(if year < 0 { b'-' } else { b'+' });
+    push_digits(out, year.unsigned_abs(), 6);
     out.push(b'-');
-    push_digits(out, month.unsigned_abs(), 2);
+    out.extend_from_slice(two_digits(month));
     out.push(b'-');
-    push_digits(out, day_of_month.unsigned_abs(), 2);
+    out.extend_from_slice(two_digits(day_of_month));
+}
+
+/// The digits of all numbers below one hundred.
+static TWO_DIGITS: [[u8; 2]; 100] = {
+    let mut table = [[b'0'; 2]; 100];
+    let mut number = 0;
+    while number < 100 {
+        table[number] = [b'0' + (number / 10) as u8, b'0' + (number % 10) as u8];
+        number += 1;
+    }
+    table
+};
+
+/// The digits of a number below one hundred.
+#[inline]
+fn two_digits(number: u64) -> &'static [u8; 2] {
+    &TWO_DIGITS[number as usize]
+}
+
+/// A number below ten.
+#[inline]
+fn digit(number: u64) -> u8 {
+    b'0' + number as u8
 }
 
 /// At least `width` digits.
+#[inline]
 fn push_digits(out: &mut Vec<u8>, mut value: u64, width: usize) {
     let mut digits = [b'0'; 20];
     let mut start = digits.len();
-    while value > 0 {
+    while value >= 100 {
+        start -= 2;
+        digits[start..start + 2].copy_from_slice(two_digits(value % 100));
+        value /= 100;
+    }
+    if value >= 10 {
+        start -= 2;
+        digits[start..start + 2].copy_from_slice(two_digits(value));
+    } else if value > 0 {
         start -= 1;
-        // The remainder is below ten.
-        digits[start] = b'0' + (value % 10) as u8;
-        value /= 10;
+        digits[start] = digit(value);
     }
     out.extend_from_slice(&digits[start.min(digits.len() - width)..]);
 }
@@ -155,11 +196,14 @@ mod tests {
         }
 
         #[test]
-        fn integers_are_the_standard_librarys(value in any::<i64>(), wide in any::<i128>()) {
-            for value in [i128::from(value), wide, 0, i128::MIN] {
+        fn integers_are_the_standard_librarys(value in any::<i64>(), shift in 0_u32..64) {
+            for value in [value, value >> shift, 0, i64::MIN] {
                 let mut out = Vec::new();
                 push_integer(&mut out, value);
                 prop_assert_eq!(String::from_utf8(out).unwrap(), value.to_string());
+                let mut out = Vec::new();
+                push_unsigned(&mut out, value as u64);
+                prop_assert_eq!(String::from_utf8(out).unwrap(), (value as u64).to_string());
             }
         }
     }

@@ -16,35 +16,43 @@
 //! [`Written::warnings`]. Each sheet has the header, bold, frozen and with filters; past 1,048,576 rows, or about
 //! 2 GiB of content, the next sheet begins, which is reported too.
 //!
-//! The rows of a sheet are in a temporary file until the end, in a folder that the caller names. The library panics if
-//! that folder is full. The panic is caught and becomes an error, after which the writer is broken.
+//! Threads make the XML of the rows, and compress it. The compressed rows are in a temporary file until the end, in a
+//! folder that the caller names. What is around them in the file is a library's: it writes a workbook without rows.
 
 mod cells;
+mod package;
+mod rows;
 
+use std::collections::VecDeque;
+use std::fs::File;
 use std::io::Write;
+use std::ops::Range;
 use std::path::Path;
+use std::sync::Arc;
 
+use arrow::array::ArrayRef;
+use arrow::datatypes::DataType;
 use arrow::record_batch::RecordBatch;
-use rust_xlsxwriter::{DocProperties, ExcelDateTime, Format, Workbook, Worksheet, XlsxError};
 
 use crate::csv::Header;
-use crate::file::{
-    ColumnFormat, Digested, FileWriter, RenderError, UpToError, Written, check_columns, unpack,
-};
-use cells::{Cell, SheetColumn};
+use crate::deflate::{Deflate, Sum};
+use crate::file::{ColumnFormat, FileWriter, RenderError, Written, check_columns, unpack};
+use crate::workers::{InOrder, Spares, Workers};
+use cells::{SheetColumn, WIDTH_MAX, display_width};
+use package::{EFFORT, FinishedSheet, Styles};
+use rows::{SheetForm, SheetRows};
 
 /// Most rows of a sheet, including the header.
 const SHEET_ROWS_MAX: u32 = 1_048_576;
 /// Bytes of content after which a sheet ends. A member of the file may have 4 GiB; the rest is for markup.
 const SHEET_BYTES: usize = 2 << 30;
-/// Approximate bytes of the markup of a cell.
-const CELL_BYTES: usize = 48;
 /// Rows whose content decides the widths of the columns.
-const SAMPLE_ROWS: u64 = 200;
+const SAMPLE_ROWS: usize = 200;
+/// Rows whose XML is made at once.
+const JOB_ROWS: usize = 512;
+/// Most columns of a sheet.
+const COLUMNS_MAX: usize = 16_384;
 const WIDTH_MIN: usize = 8;
-/// Widest column, in characters.
-const WIDTH_MAX: usize = 60;
-const SHEET_NAME: &str = "Rows";
 
 /// What can be chosen of a spreadsheet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,31 +70,49 @@ impl Default for XlsxOptions {
 }
 
 /// Writes one spreadsheet to a sink, which gets its bytes at the end.
-pub struct XlsxWriter<W: Write + Send> {
+pub struct XlsxWriter<W: Write> {
     sink: W,
     columns: Vec<ColumnFormat>,
     options: XlsxOptions,
-    workbook: Workbook,
-    formats: Formats,
-    sheet: Worksheet,
-    /// Rows and bytes of the present sheet, the header counted.
+    sheet_bytes_max: usize,
+    form: Arc<SheetForm>,
+    styles: Styles,
+    workers: Workers,
+    made: InOrder<SheetRows>,
+    /// What each result that is waiting was made from, and for which place.
+    given: VecDeque<Given>,
+    spares: Spares<SheetRows>,
+    /// The compressed rows of all sheets.
+    file: File,
+    deflate: Deflate,
+    finished: Vec<FinishedSheet>,
+    /// Rows and bytes of the present sheet, the header counted, and its last row that has a cell.
     sheet_rows: u32,
     sheet_bytes: usize,
-    sheets: usize,
+    last: Option<u32>,
     widths: Vec<usize>,
     cut: Vec<u64>,
-    rows: u64,
+    rows: usize,
     broken: bool,
 }
 
-struct Formats {
-    header: Format,
-    time: Format,
-    date: Format,
+/// Rows that a thread makes the XML of.
+struct Given {
+    arrays: Arc<Vec<ArrayRef>>,
+    rows: Range<usize>,
+    place: Place,
+    samples: usize,
 }
 
-impl<W: Write + Send> XlsxWriter<W> {
-    /// Begins a spreadsheet whose temporary files are in `folder`.
+/// The sheet, counted from 0, and the row in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    sheet: usize,
+    row: u32,
+}
+
+impl<W: Write> XlsxWriter<W> {
+    /// Begins a spreadsheet whose temporary file is in `folder`.
     ///
     /// # Errors
     /// [`RenderError::Sink`] where no file can be made in the folder; [`RenderError::Encoding`] for more than
@@ -97,32 +123,33 @@ impl<W: Write + Send> XlsxWriter<W> {
         options: XlsxOptions,
         folder: &Path,
     ) -> Result<Self, RenderError> {
-        let mut workbook = Workbook::new();
-        let created = ExcelDateTime::from_ymd(1980, 1, 1).map_err(xlsx_error)?;
-        workbook.set_properties(&DocProperties::new().set_creation_datetime(&created));
-        workbook.set_tempdir(folder).map_err(xlsx_error)?;
-        let title = |column: &ColumnFormat| match options.header {
-            Header::Names => display_width(&column.name),
-            Header::Labels => display_width(&column.label),
-        };
+        if columns.len() > COLUMNS_MAX {
+            let message = format!("a sheet has {} columns: expected at most {COLUMNS_MAX}", columns.len());
+            return Err(RenderError::Encoding(message.into()));
+        }
         // Room for the filter's button.
-        let widths = columns.iter().map(|column| title(column) + 3).collect();
+        let widths = columns.iter().map(|column| display_width(title(column, options)) + 3).collect();
+        let form =
+            SheetForm { letters: (0..columns.len()).map(letters).collect(), time_style: 0, date_style: 0 };
         let mut writer = Self {
             sink,
-            sheet: workbook.new_worksheet_with_constant_memory().map_err(xlsx_error)?,
+            sheet_bytes_max: SHEET_BYTES,
+            form: Arc::new(form),
+            styles: Styles::default(),
+            workers: Workers::new(1),
+            made: InOrder::new(),
+            given: VecDeque::new(),
+            spares: Spares::new(),
+            file: tempfile::tempfile_in(folder)?,
+            deflate: Deflate::new(EFFORT, 1),
+            finished: Vec::new(),
+            sheet_rows: 0,
+            sheet_bytes: 0,
+            last: None,
+            widths,
             cut: vec![0; columns.len()],
             columns,
             options,
-            workbook,
-            formats: Formats {
-                header: Format::new().set_bold(),
-                time: Format::new().set_num_format("yyyy-mm-dd hh:mm:ss"),
-                date: Format::new().set_num_format("yyyy-mm-dd"),
-            },
-            sheet_rows: 0,
-            sheet_bytes: 0,
-            sheets: 1,
-            widths,
             rows: 0,
             broken: false,
         };
@@ -130,90 +157,159 @@ impl<W: Write + Send> XlsxWriter<W> {
         Ok(writer)
     }
 
+    /// Makes and compresses the rows on this many threads. The bytes are the same for any number.
+    #[must_use]
+    pub fn on_threads(mut self, threads: usize) -> Self {
+        self.workers = Workers::new(threads);
+        self.deflate.set_threads(threads);
+        self
+    }
+
     fn write_header(&mut self) -> Result<(), RenderError> {
-        let name =
-            if self.sheets == 1 { SHEET_NAME.to_owned() } else { format!("{SHEET_NAME} {}", self.sheets) };
-        self.sheet.set_name(name).map_err(xlsx_error)?;
-        for (column, place) in self.columns.iter().zip(0_u16..) {
-            let title = match self.options.header {
-                Header::Names => &column.name,
-                Header::Labels => &column.label,
-            };
-            let title = cells::fit(title).0;
-            self.sheet.write_string_with_format(0, place, title, &self.formats.header).map_err(xlsx_error)?;
-        }
-        (self.sheet_rows, self.sheet_bytes) = (1, 0);
+        let mut header = SheetRows::new(0);
+        header.push_header(&self.form, self.columns.iter().map(|column| title(column, self.options)));
+        (self.sheet_rows, self.sheet_bytes, self.last) = (1, 0, header.last);
+        self.compress(&header.xml)
+    }
+
+    fn compress(&mut self, xml: &[u8]) -> Result<(), RenderError> {
+        self.deflate.write(xml, &mut self.file).map_err(temporary)
+    }
+
+    /// Most rows of a sheet, without the header.
+    fn rows_max(&self) -> u32 {
+        self.options.sheet_rows_max.clamp(1, SHEET_ROWS_MAX - 1)
+    }
+
+    fn end_sheet(&mut self) -> Result<(), RenderError> {
+        let rows: Sum = self.deflate.flush(&mut self.file).map_err(temporary)?;
+        let width = |width: &usize| (*width).clamp(WIDTH_MIN, WIDTH_MAX);
+        let widths = self.widths.iter().map(width).collect();
+        self.finished.push(FinishedSheet { rows, count: self.sheet_rows, last: self.last, widths });
         Ok(())
     }
 
-    /// Hands the present sheet to the workbook.
-    fn end_sheet(&mut self, next: Worksheet) -> Result<(), RenderError> {
-        let mut sheet = std::mem::replace(&mut self.sheet, next);
-        sheet.set_freeze_panes(1, 0).map_err(xlsx_error)?;
-        if let Some(last) = self.columns.len().checked_sub(1) {
-            let last = u16::try_from(last).expect("the header was written");
-            sheet.autofilter(0, 0, self.sheet_rows - 1, last).map_err(xlsx_error)?;
-        }
-        for (width, place) in self.widths.iter().zip(0_u16..) {
-            // At most sixty.
-            let width = (*width).clamp(WIDTH_MIN, WIDTH_MAX) as f64;
-            sheet.set_column_width(place, width).map_err(xlsx_error)?;
-        }
-        self.workbook.push_worksheet(sheet);
-        Ok(())
+    fn next_sheet(&mut self) -> Result<(), RenderError> {
+        self.end_sheet()?;
+        self.write_header()
     }
 
-    fn write_row(&mut self, columns: &[SheetColumn<'_>], row: usize) -> Result<(), RenderError> {
-        let rows_max = self.options.sheet_rows_max.clamp(1, SHEET_ROWS_MAX - 1);
-        if self.sheet_rows > rows_max || self.sheet_bytes > SHEET_BYTES {
-            let next = self.workbook.new_worksheet_with_constant_memory().map_err(xlsx_error)?;
-            self.end_sheet(next)?;
-            self.sheets += 1;
-            self.write_header()?;
-        }
-        let (place, formats, sample) = (self.sheet_rows, &self.formats, self.rows < SAMPLE_ROWS);
-        for (index, (column, to)) in columns.iter().zip(0_u16..).enumerate() {
-            let mut width = 0;
-            match column.cell(row) {
-                Cell::Empty => continue,
-                Cell::Text(text) => {
-                    let (text, cut) = cells::fit(&text);
-                    self.cut[index] += u64::from(cut);
-                    self.sheet_bytes += text.len();
-                    if sample {
-                        width = display_width(&text);
-                    }
-                    self.sheet.write_string(place, to, text)
-                }
-                Cell::Number(number) => {
-                    if sample {
-                        width = number.to_string().len();
-                    }
-                    self.sheet.write_number(place, to, number)
-                }
-                Cell::Boolean(value) => self.sheet.write_boolean(place, to, value),
-                Cell::Time(days) => {
-                    width = "2000-01-01 00:00:00".len();
-                    self.sheet.write_number_with_format(place, to, days, &formats.time)
-                }
-                Cell::Date(days) => {
-                    width = "2000-01-01".len();
-                    self.sheet.write_number_with_format(place, to, days, &formats.date)
-                }
+    fn write_rows(&mut self, batch: &RecordBatch) -> Result<(), RenderError> {
+        check_columns(&self.columns, batch)?;
+        let arrays = unpack(batch)?;
+        for (format, array) in self.columns.iter().zip(&arrays) {
+            if SheetColumn::new(array.as_ref()).is_none() {
+                let (column, data_type) = (format.name.clone(), array.data_type().clone());
+                return Err(RenderError::Unsupported { column, data_type });
             }
-            .map_err(xlsx_error)?;
-            self.sheet_bytes += CELL_BYTES;
-            self.widths[index] = self.widths[index].max(width + 1);
         }
-        self.sheet_rows += 1;
-        self.rows += 1;
+        if self.rows == 0 {
+            self.number_styles(&arrays);
+        }
+        let arrays = Arc::new(arrays);
+        let mut start = 0;
+        while start < batch.num_rows() {
+            let place = self.next_place();
+            let room = self.rows_max() as usize + 1 - place.row as usize;
+            let rows = start..batch.num_rows().min(start + JOB_ROWS.min(room));
+            start = rows.end;
+            let samples = SAMPLE_ROWS.saturating_sub(self.rows);
+            self.rows += rows.len();
+            self.give(Given { arrays: arrays.clone(), rows, place, samples });
+            self.append(self.workers.in_flight_max())?;
+        }
         Ok(())
+    }
+
+    /// The styles get numbers in the order of the columns that have them.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "Arrow's list of types is not ours")]
+    fn number_styles(&mut self, arrays: &[ArrayRef]) {
+        let form = Arc::make_mut(&mut self.form);
+        for array in arrays {
+            match array.data_type() {
+                DataType::Timestamp(..) => form.time_style = self.styles.time(),
+                DataType::Date32 | DataType::Date64 => form.date_style = self.styles.date(),
+                _ => {}
+            }
+        }
+    }
+
+    /// Where the next rows are, if no sheet ends before because of its bytes.
+    fn next_place(&self) -> Place {
+        let mut place = match self.given.back() {
+            Some(Given { place, rows, .. }) => {
+                // A job has at most some hundred rows.
+                Place { row: place.row + rows.len() as u32, ..*place }
+            }
+            None => Place { sheet: self.finished.len(), row: self.sheet_rows },
+        };
+        if place.row > self.rows_max() {
+            place = Place { sheet: place.sheet + 1, row: 1 };
+        }
+        place
+    }
+
+    fn give(&mut self, given: Given) {
+        let (arrays, rows, place, samples) =
+            (given.arrays.clone(), given.rows.clone(), given.place, given.samples);
+        let (form, spares) = (self.form.clone(), self.spares.clone());
+        self.made.give(&mut self.workers, move || {
+            let mut made = spares.take().unwrap_or_else(|| SheetRows::new(arrays.len()));
+            made.push(&form, &columns(&arrays), rows, place.row, samples);
+            made
+        });
+        self.given.push_back(given);
+    }
+
+    fn append(&mut self, waiting_max: usize) -> Result<(), RenderError> {
+        while let Some(mut made) = self.made.take(waiting_max) {
+            let Some(given) = self.given.pop_front() else { return Ok(()) };
+            if self.sheet_rows > self.rows_max() {
+                self.next_sheet()?;
+            }
+            let here = Place { sheet: self.finished.len(), row: self.sheet_rows };
+            if here == given.place && self.sheet_bytes + made.bytes <= self.sheet_bytes_max {
+                self.add(&made)?;
+            } else {
+                self.append_singly(&given, &mut made)?;
+            }
+            made.clear();
+            self.spares.give_back(made);
+        }
+        Ok(())
+    }
+
+    /// Makes rows again, one at a time, because a sheet ended before them or ends among them.
+    fn append_singly(&mut self, given: &Given, made: &mut SheetRows) -> Result<(), RenderError> {
+        let (form, columns) = (self.form.clone(), columns(&given.arrays));
+        for (index, row) in given.rows.clone().enumerate() {
+            if self.sheet_rows > self.rows_max() || self.sheet_bytes > self.sheet_bytes_max {
+                self.next_sheet()?;
+            }
+            made.clear();
+            made.push(&form, &columns, row..row + 1, self.sheet_rows, given.samples.saturating_sub(index));
+            self.add(made)?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, made: &SheetRows) -> Result<(), RenderError> {
+        self.sheet_rows += made.count;
+        self.sheet_bytes += made.bytes;
+        self.last = made.last.or(self.last);
+        for (width, needed) in self.widths.iter_mut().zip(&made.widths) {
+            *width = (*width).max(*needed);
+        }
+        for (cut, more) in self.cut.iter_mut().zip(&made.cut) {
+            *cut += more;
+        }
+        self.compress(&made.xml)
     }
 
     fn warnings(&self) -> Vec<String> {
         let mut warnings = Vec::new();
-        if self.sheets > 1 {
-            let sheets = self.sheets;
+        if self.finished.len() > 1 {
+            let sheets = self.finished.len();
             warnings.push(format!("the rows are on {sheets} sheets, because one sheet cannot hold them"));
         }
         for (column, cut) in self.columns.iter().zip(&self.cut) {
@@ -228,76 +324,98 @@ impl<W: Write + Send> XlsxWriter<W> {
     }
 }
 
-impl<W: Write + Send> FileWriter for XlsxWriter<W> {
+impl<W: Write> FileWriter for XlsxWriter<W> {
     fn write(&mut self, batch: &RecordBatch) -> Result<(), RenderError> {
         if self.broken {
             return Err(RenderError::Broken);
         }
         self.broken = true;
-        check_columns(&self.columns, batch)?;
-        caught(|| self.write_rows(batch))?;
+        self.write_rows(batch)?;
         self.broken = false;
         Ok(())
     }
 
-    fn finish(self: Box<Self>) -> Result<Written, RenderError> {
+    fn finish(mut self: Box<Self>) -> Result<Written, RenderError> {
         if self.broken {
             return Err(RenderError::Broken);
         }
-        caught(|| self.save())
-    }
-}
-
-impl<W: Write + Send> XlsxWriter<W> {
-    fn write_rows(&mut self, batch: &RecordBatch) -> Result<(), RenderError> {
-        let arrays = unpack(batch)?;
-        let mut columns = Vec::with_capacity(arrays.len());
-        for (format, array) in self.columns.iter().zip(&arrays) {
-            let unsupported = || RenderError::Unsupported {
-                column: format.name.clone(),
-                data_type: array.data_type().clone(),
-            };
-            columns.push(SheetColumn::new(array.as_ref()).ok_or_else(unsupported)?);
-        }
-        for row in 0..batch.num_rows() {
-            self.write_row(&columns, row)?;
-        }
-        Ok(())
-    }
-
-    fn save(mut self) -> Result<Written, RenderError> {
-        self.end_sheet(Worksheet::new())?;
+        self.append(0)?;
+        self.end_sheet()?;
         let warnings = self.warnings();
-        let mut sink = UpToError::new(Digested::new(self.sink));
-        let saved = self.workbook.save_to_writer(&mut sink).map_err(xlsx_error);
-        sink.tell_apart(saved)?;
-        sink.sink.flush()?;
-        Ok(Written { warnings, ..sink.sink.written(self.rows) })
+        let parts = package::Package {
+            file: self.file,
+            sheets: self.finished,
+            styles: self.styles,
+            columns: self.columns.len(),
+        };
+        let written = parts.write(self.sink, self.rows as u64)?;
+        Ok(Written { warnings, ..written })
     }
 }
 
-/// Columns of a fixed-width display that a text takes, about: wide scripts take two a letter.
-fn display_width(text: &str) -> usize {
-    let lines = text.lines().map(|line| {
-        line.chars().take(WIDTH_MAX).map(|letter| if letter >= '\u{1100}' { 2 } else { 1 }).sum::<usize>()
-    });
-    lines.max().unwrap_or(0)
+/// The columns of a batch whose types have all a form.
+fn columns(arrays: &[ArrayRef]) -> Vec<SheetColumn<'_>> {
+    arrays.iter().filter_map(|array| SheetColumn::new(array.as_ref())).collect()
 }
 
-/// Turns the library's panic over a temporary file into an error. The work is abandoned, so nothing half done is used.
-fn caught<T>(work: impl FnOnce() -> Result<T, RenderError>) -> Result<T, RenderError> {
-    let done = std::panic::catch_unwind(std::panic::AssertUnwindSafe(work));
-    done.unwrap_or_else(|panic| {
-        let text = panic.downcast_ref::<String>().map(String::as_str);
-        let text = text.or(panic.downcast_ref::<&str>().copied()).unwrap_or("no reason");
-        Err(RenderError::Encoding(format!("a temporary file could not be written: {text}").into()))
-    })
-}
-
-/// The error of a sink stays that error.
-fn xlsx_error(error: XlsxError) -> RenderError {
-    if let XlsxError::IoError(error) | XlsxError::TempFileError(_, error) = error {
-        return RenderError::Sink(error);
+fn title(column: &ColumnFormat, options: XlsxOptions) -> &str {
+    match options.header {
+        Header::Names => &column.name,
+        Header::Labels => &column.label,
     }
-    RenderError::Encoding(Box::new(error))
+}
+
+/// The letters of a column, counted from 0: `A` to `Z`, `AA` and so on.
+fn letters(column: usize) -> String {
+    let mut letters = Vec::new();
+    let mut rest = column + 1;
+    while rest > 0 {
+        // The remainder is below 26.
+        letters.push(b'A' + ((rest - 1) % 26) as u8);
+        rest = (rest - 1) / 26;
+    }
+    letters.into_iter().rev().map(char::from).collect()
+}
+
+fn temporary(error: std::io::Error) -> RenderError {
+    RenderError::Encoding(format!("a temporary file could not be written: {error}").into())
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::StringArray;
+
+    use super::*;
+
+    #[test]
+    fn columns_have_letters() {
+        let places = [0, 25, 26, 51, 52, 701, 702, 16_383];
+        assert_eq!(places.map(letters), ["A", "Z", "AA", "AZ", "BA", "ZZ", "AAA", "XFD"]);
+    }
+
+    /// Rows of some sheets that end because of their bytes, not at the end of a job.
+    #[test]
+    fn sheets_that_are_too_large_end_at_the_same_row_on_any_number_of_threads() {
+        let texts = (0..3_000).map(|row| format!("text {row}"));
+        let texts: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
+        let batch = RecordBatch::try_from_iter([("a", texts)]).expect("a batch");
+        let write = |threads: usize, batches: &[RecordBatch]| {
+            let columns = vec![ColumnFormat { name: "a".to_owned(), label: "A".to_owned() }];
+            let mut out = Vec::new();
+            let writer = XlsxWriter::new(&mut out, columns, XlsxOptions::default(), &std::env::temp_dir())
+                .expect("begun");
+            let mut writer = Box::new(writer.on_threads(threads));
+            // A row has 48 and some 9 bytes, so a sheet has some 700 rows.
+            writer.sheet_bytes_max = 40_000;
+            for batch in batches {
+                writer.write(batch).expect("written");
+            }
+            let written = writer.finish().expect("finished");
+            assert_eq!((written.rows, written.warnings.len()), (3_000, 1), "{:?}", written.warnings);
+            out
+        };
+        let one = write(1, std::slice::from_ref(&batch));
+        assert!(one == write(2, std::slice::from_ref(&batch)));
+        assert!(one == write(4, &[batch.slice(0, 1_234), batch.slice(1_234, 1_766)]));
+    }
 }

@@ -12,23 +12,20 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use ::zip::write::{SimpleFileOptions, StreamWriter};
-use ::zip::{CompressionMethod, DateTime, System, ZipWriter};
-
+use crate::container::Container;
+use crate::deflate::Deflate;
 use crate::file::{Digested, RenderError, Written};
 use crate::path::check_name;
 
-const COMPRESSION_LEVEL: i64 = 6;
+/// How hard members are compressed. The usual 6 takes half as long again for a file that is a fiftieth smaller.
+const EFFORT: u32 = 4;
 const PERMISSIONS: u32 = 0o644;
 
 /// Writes an archive to a sink, one member after another.
 pub struct ZipFiles<W: Write> {
-    /// `None` only after the end.
-    zip: Option<ZipWriter<StreamWriter<Digested<Gate<W>>>>>,
-    abandoned: Arc<AtomicBool>,
+    container: Container<W>,
+    deflate: Deflate,
     names: BTreeSet<String>,
     rows: u64,
     warnings: Vec<String>,
@@ -49,16 +46,20 @@ impl<W: Write> ZipFiles<W> {
     /// Begins an archive.
     #[must_use]
     pub fn new(sink: W) -> Self {
-        let abandoned = Arc::new(AtomicBool::new(false));
-        let gate = Digested::new(Gate { sink, abandoned: abandoned.clone() });
         Self {
-            zip: Some(ZipWriter::new_stream(gate)),
-            abandoned,
+            container: Container::new(sink, PERMISSIONS),
+            deflate: Deflate::new(EFFORT, 1),
             names: BTreeSet::new(),
             rows: 0,
             warnings: Vec::new(),
             open: false,
         }
+    }
+
+    /// Compresses on this many threads. The bytes are the same for any number.
+    #[must_use]
+    pub fn on_threads(self, threads: usize) -> Self {
+        Self { deflate: Deflate::new(EFFORT, threads), ..self }
     }
 
     /// Begins a member; the name is its path in the archive, with `/` between the parts.
@@ -72,21 +73,14 @@ impl<W: Write> ZipFiles<W> {
             reason: reason.to_owned(),
         };
         check_name(name).map_err(refused)?;
-        let options = SimpleFileOptions::default()
-            .compression_method(CompressionMethod::Deflated)
-            .compression_level(Some(COMPRESSION_LEVEL))
-            .last_modified_time(DateTime::DEFAULT)
-            .system(System::Unix)
-            .unix_permissions(PERMISSIONS)
-            .large_file(true);
         if self.open {
             return Err(RenderError::Broken);
         }
         if !self.names.insert(name.to_owned()) {
             return Err(refused("it is there already"));
         }
-        self.zip_mut().start_file(name, options).map_err(io::Error::from)?;
         self.open = true;
+        self.container.begin(name)?;
         Ok(Member { files: self, name: name.to_owned(), content: Digested::new(io::sink()) })
     }
 
@@ -96,26 +90,12 @@ impl<W: Write> ZipFiles<W> {
     ///
     /// # Errors
     /// [`RenderError::Broken`] after a member without an end, [`RenderError::Sink`]; there is no archive then.
-    pub fn finish(mut self) -> Result<Written, RenderError> {
+    pub fn finish(self) -> Result<Written, RenderError> {
         if self.open {
             return Err(RenderError::Broken);
         }
-        let zip = self.zip.take().expect("only the end takes the archive");
-        let mut sink = zip.finish().map_err(io::Error::from)?.into_inner();
-        sink.flush()?;
-        let warnings = std::mem::take(&mut self.warnings);
-        Ok(Written { warnings, ..sink.written(self.rows) })
-    }
-
-    fn zip_mut(&mut self) -> &mut ZipWriter<StreamWriter<Digested<Gate<W>>>> {
-        self.zip.as_mut().expect("only the end takes the archive")
-    }
-}
-
-impl<W: Write> Drop for ZipFiles<W> {
-    fn drop(&mut self) {
-        // The library would write the directory of an archive that was given up.
-        self.abandoned.store(true, Ordering::Relaxed);
+        let written = self.container.finish(self.rows)?;
+        Ok(Written { warnings: self.warnings, ..written })
     }
 }
 
@@ -123,40 +103,29 @@ impl<W: Write> Member<'_, W> {
     /// Ends the member; `content` is what the writer of its content said, and gives rows and warnings.
     ///
     /// What comes back has the bytes and the digest of the member's content, before compression.
-    pub fn finish(self, content: &Written) -> Written {
+    ///
+    /// # Errors
+    /// [`RenderError::Sink`]; the archive is then broken.
+    pub fn finish(self, content: &Written) -> Result<Written, RenderError> {
         let Self { files, name, content: digested } = self;
+        let sum = files.deflate.end(files.container.sink())?;
+        files.container.end(&sum)?;
         files.open = false;
         files.rows += content.rows;
         files.warnings.extend(content.warnings.iter().map(|warning| format!("{name}: {warning}")));
-        Written { warnings: content.warnings.clone(), ..digested.written(content.rows) }
+        Ok(Written { warnings: content.warnings.clone(), ..digested.written(content.rows) })
     }
 }
 
 impl<W: Write> Write for Member<'_, W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let taken = self.files.zip_mut().write(bytes)?;
-        self.content.write_all(&bytes[..taken])?;
-        Ok(taken)
+        self.files.deflate.write(bytes, self.files.container.sink())?;
+        self.content.write_all(bytes)?;
+        Ok(bytes.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         // A flush in the middle would change the compressed bytes.
         Ok(())
-    }
-}
-
-/// Keeps bytes from the sink once the archive is given up.
-struct Gate<W> {
-    sink: W,
-    abandoned: Arc<AtomicBool>,
-}
-
-impl<W: Write> Write for Gate<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.abandoned.load(Ordering::Relaxed) { Ok(bytes.len()) } else { self.sink.write(bytes) }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.sink.flush()
     }
 }

@@ -12,6 +12,7 @@ use crate::error::{Error, Result, shown};
 use crate::message::Message;
 use crate::nearest::hint;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// An argument value before it is checked: the shapes that JSON has.
@@ -29,6 +30,21 @@ pub enum RawValue {
     List(Vec<RawValue>),
     /// An object.
     Object(BTreeMap<String, RawValue>),
+}
+
+impl From<&Value> for RawValue {
+    fn from(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(flag) => Self::Boolean(*flag),
+            Value::Number(number) => Self::Number(number.to_string()),
+            Value::String(text) => Self::Text(text.clone()),
+            Value::Array(items) => Self::List(items.iter().map(Self::from).collect()),
+            Value::Object(members) => {
+                Self::Object(members.iter().map(|(name, value)| (name.clone(), value.into())).collect())
+            }
+        }
+    }
 }
 
 impl RawValue {

@@ -268,6 +268,10 @@ pub enum Operation {
     ReadTasks,
     /// Ending a task through the list of tasks.
     UpdateTask,
+    /// The list of schedules, and one of it.
+    ReadSchedules,
+    /// Making, pausing, running and removing schedules.
+    ManageSchedules,
 }
 
 /// What an operation asks of a caller.
@@ -305,7 +309,7 @@ const TASK_READERS: &[UserLevel] = &[
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Start,
         Self::ReadResult,
         Self::Download,
@@ -314,6 +318,8 @@ impl Operation {
         Self::CountSearch,
         Self::ReadTasks,
         Self::UpdateTask,
+        Self::ReadSchedules,
+        Self::ManageSchedules,
     ];
 
     /// Its name in the audit trail.
@@ -327,6 +333,8 @@ impl Operation {
             Self::CountSearch => "count_search",
             Self::ReadTasks => "read_tasks",
             Self::UpdateTask => "update_task",
+            Self::ReadSchedules => "read_schedules",
+            Self::ManageSchedules => "manage_schedules",
         }
     }
 
@@ -337,8 +345,12 @@ impl Operation {
         const WRITE_TASKS: &[Scope] = &[Scope::All, Scope::TaskManagementWrite];
         const READ_TASKS: &[Scope] = &[Scope::All, Scope::TaskManagementRead, Scope::TaskManagementWrite];
         match self {
-            Self::Start => Rule { scopes: MANAGE, levels: STARTERS, applications: true },
-            Self::ReadResult | Self::Download => Rule { scopes: READ, levels: &[], applications: true },
+            Self::Start | Self::ManageSchedules => {
+                Rule { scopes: MANAGE, levels: STARTERS, applications: true }
+            }
+            Self::ReadResult | Self::Download | Self::ReadSchedules => {
+                Rule { scopes: READ, levels: &[], applications: true }
+            }
             Self::Cancel => Rule { scopes: MANAGE, levels: &[], applications: false },
             Self::Search => Rule { scopes: SEARCH, levels: STARTERS, applications: true },
             Self::CountSearch => Rule { scopes: SEARCH, levels: &[], applications: true },
@@ -508,10 +520,12 @@ mod tests {
                     Operation::Search | Operation::CountSearch => {
                         matches!(scope, Scope::All | Scope::SearchRead)
                     }
-                    Operation::ReadResult | Operation::Download => {
+                    Operation::ReadResult | Operation::Download | Operation::ReadSchedules => {
                         matches!(scope, Scope::All | Scope::ReportManage | Scope::ReportRead)
                     }
-                    Operation::Start | Operation::Cancel => matches!(scope, Scope::All | Scope::ReportManage),
+                    Operation::Start | Operation::Cancel | Operation::ManageSchedules => {
+                        matches!(scope, Scope::All | Scope::ReportManage)
+                    }
                     Operation::ReadTasks => {
                         !matches!(scope, Scope::ReportManage | Scope::ReportRead | Scope::SearchRead)
                     }
@@ -526,10 +540,14 @@ mod tests {
                     let level_fits = match operation {
                         Operation::ReadResult
                         | Operation::Download
+                        | Operation::ReadSchedules
                         | Operation::Cancel
                         | Operation::CountSearch => true,
                         Operation::ReadTasks => level != UserLevel::User,
-                        Operation::Start | Operation::Search | Operation::UpdateTask => {
+                        Operation::Start
+                        | Operation::Search
+                        | Operation::UpdateTask
+                        | Operation::ManageSchedules => {
                             !matches!(level, UserLevel::Helpdesk | UserLevel::User)
                         }
                     };

@@ -4,10 +4,12 @@
 //! files of the same form. Query texts are opaque here: the engine plans them over a snapshot,
 //! with each argument as the placeholder `$name`.
 
-use crate::arguments::{ArgumentKind, ArgumentSpec};
-use crate::error::{Error, Result};
+use crate::arguments::{ArgumentKind, ArgumentSpec, Arguments, RawArguments, UnknownNames, check_names};
+use crate::error::{Error, Result, shown};
 use crate::ids::{ReportId, sha256_hex};
 use crate::kind::{FileFormat, ReportKind};
+use crate::message::Message;
+use crate::nearest::hint;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -263,6 +265,30 @@ const BUILT_IN: [(&str, &str); 7] = [
     ("uncorrelated_accounts.toml", include_str!("../definitions/uncorrelated_accounts.toml")),
 ];
 
+impl ReportDefinition {
+    /// The arguments that fit this report, and what a reader must know of names that it does not have. A query is not
+    /// read.
+    ///
+    /// # Errors
+    /// `Invalid` with the argument and what was expected.
+    pub fn check_arguments(
+        &self,
+        raw: &RawArguments,
+        unknown: UnknownNames,
+    ) -> Result<(Arguments, Vec<Message>)> {
+        let specs = || self.arguments.iter().chain(COMMON_ARGUMENTS.iter());
+        let arguments = Arguments::check(specs(), raw)?;
+        let about_names = check_names(specs(), raw, unknown)?;
+        match arguments.text(FORMULA_GUARD) {
+            None | Some("on" | "off") => Ok((arguments, about_names)),
+            Some(other) => {
+                let other = shown(other);
+                Err(Error::invalid(format!("argument {FORMULA_GUARD:?} is {other}: expected on or off")))
+            }
+        }
+    }
+}
+
 impl Catalogue {
     /// The built-in reports.
     pub fn built_in() -> Self {
@@ -293,6 +319,22 @@ impl Catalogue {
     /// The definition with this id.
     pub fn get(&self, id: &ReportId) -> Option<&Arc<ReportDefinition>> {
         self.by_id.get(id)
+    }
+
+    /// The definition with this id.
+    ///
+    /// # Errors
+    /// `Invalid` where there is none.
+    pub fn definition(&self, id: &ReportId) -> Result<&Arc<ReportDefinition>> {
+        self.get(id).ok_or_else(|| {
+            let ids: Vec<_> = self.iter().map(|definition| definition.id.as_str()).collect();
+            Error::invalid(format!(
+                "there is no report {}{}; expected one of {}",
+                shown(id.as_str()),
+                hint(id.as_str(), ids.iter().copied()),
+                ids.join(", ")
+            ))
+        })
     }
 
     /// Every definition, by id.

@@ -95,6 +95,20 @@ failpoints! {
     SnapshotKept = "snapshot-kept",
     /// Snapshots have expired in the catalogue; their files still exist.
     SnapshotsExpired = "snapshots-expired",
+    /// A schedule's run is made and its next time set; no node has the run.
+    RunFallenDue = "run-fallen-due",
+    /// A node has a run, and has not begun it.
+    RunClaimed = "run-claimed",
+    /// The refresh of a run is made, and its run does not say so.
+    RunRefreshed = "run-refreshed",
+    /// The task of a run is accepted, and its run does not say so.
+    RunTaskStarted = "run-task-started",
+    /// A run has kept a step.
+    RunStepped = "run-stepped",
+    /// Results have expired in the records; their files still exist.
+    ResultsExpired = "results-expired",
+    /// One file of a result that has expired is removed, and no record says so.
+    ExpiredFileRemoved = "expired-file-removed",
 }
 
 impl Failpoint {

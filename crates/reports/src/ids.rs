@@ -59,6 +59,10 @@ id! {
     SnapshotId
 }
 id! {
+    /// A schedule, 32 lower-case hex digits.
+    ScheduleId
+}
+id! {
     /// The id under which a program authenticates at the token endpoint.
     ClientId
 }

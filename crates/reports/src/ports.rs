@@ -5,16 +5,18 @@
 use crate::audit::{AuditEvent, AuditRecord, ChainedEvent};
 use crate::caller::{Caller, DataScope};
 use crate::error::Result;
-use crate::ids::{ClientId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
+use crate::ids::{ClientId, ScheduleId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
 use crate::message::Message;
+use crate::result_life::{ExpiredResult, ResultFacts, ResultPolicy};
 use crate::retention::{AsOf, CataloguedSnapshot, Pin, RetentionPolicy};
+use crate::scheduled::{FallenDue, RunClaim, RunStep, ScheduledEntry, ScheduledRun};
 use crate::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
 use crate::snapshot::SnapshotManifest;
 use crate::task::{AttemptEnd, Claim, Lease, NewTask, Progress, PublishedFile, Task, TaskResult, TaskState};
 use crate::task_list::{TaskPage, VisibleTasks};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -167,6 +169,15 @@ pub trait TaskStore: Send + Sync {
     /// accepted or launched later than now, and a lease that ends later than any could, are due too: the clock was set back.
     async fn claim(&self, worker: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<Option<Claim>>;
 
+    /// As [`TaskStore::claim`], but takes only tasks that are expected to be short
+    /// ([`SHORT_RUN`](crate::task::SHORT_RUN)). So a place that is kept for them is never held by a long one for long.
+    async fn claim_short(
+        &self,
+        worker: &WorkerId,
+        now: DateTime<Utc>,
+        lease: Duration,
+    ) -> Result<Option<Claim>>;
+
     /// Renews a lease and records progress; never past the deadline.
     async fn heartbeat(
         &self,
@@ -183,14 +194,54 @@ pub trait TaskStore: Send + Sync {
     /// Returns when a task may have become due in this process, or after `at_most`.
     async fn work_or(&self, at_most: Duration);
 
+    /// As [`TaskStore::work_or`], for one that claims short tasks. It is told of the same work as those that claim all.
+    async fn short_work_or(&self, at_most: Duration);
+
     /// Returns when this task has been cancelled through this process, whichever end that was.
     async fn cancelled(&self, id: &TaskId);
 
-    /// The stored names of all published files, for sweeping what no record names.
+    /// The stored names of all published files that were not removed after an expiry, for sweeping what no record names.
     async fn published_names(&self) -> Result<Vec<String>>;
 
     /// The attempts that a worker of any process holds now, as task and epoch: their files are not to be swept.
     async fn live_attempts(&self) -> Result<HashSet<(TaskId, u64)>>;
+}
+
+/// How long the files of results are kept ([`crate::result_life`]).
+///
+/// A hold and an expiry cannot happen at the same time, so that a result whose hold was acknowledged has its files.
+#[async_trait]
+pub trait ResultRetention: Send + Sync {
+    /// What is known of the lives of these tasks' results; nothing of tasks without a result. Newer results are counted
+    /// up to `keep_last`.
+    async fn lives(
+        &self,
+        tenant: &TenantId,
+        tasks: &[TaskId],
+        keep_last: u32,
+    ) -> Result<HashMap<TaskId, ResultFacts>>;
+
+    /// Keeps the files of the event's task from expiring, or with `None` lets them expire again; a hold replaces the one
+    /// before. The event is recorded in the same transaction. `NotFound` for a task without a result, and for a hold on
+    /// files that have expired.
+    async fn hold(&self, event: &AuditEvent, hold: Option<&Pin>) -> Result<()>;
+
+    /// Lets the files of at most `limit` results expire that are due at `now` by `policy`, and returns the tasks. The
+    /// event of each ([`crate::result_life::expiry_event`]) is recorded in the same transaction. The files are the
+    /// caller's to remove, once this has returned.
+    async fn expire_results(
+        &self,
+        tenant: &TenantId,
+        policy: ResultPolicy,
+        now: DateTime<Utc>,
+        limit: u32,
+    ) -> Result<Vec<TaskId>>;
+
+    /// At most `limit` results that had expired by `by` and whose files are not recorded as removed; of every tenant.
+    async fn to_remove(&self, by: DateTime<Utc>, limit: u32) -> Result<Vec<ExpiredResult>>;
+
+    /// Records that the files of an expired result are removed.
+    async fn removed(&self, tenant: &TenantId, task: &TaskId, now: DateTime<Utc>) -> Result<()>;
 }
 
 /// Published snapshots.
@@ -231,6 +282,67 @@ pub trait SnapshotCatalogue: Send + Sync {
 
     /// How many snapshots of the tenant have expired. Their entries are kept for ever.
     async fn expired_count(&self, tenant: &TenantId) -> Result<usize>;
+}
+
+/// Schedules and their runs ([`crate::scheduled`]). There is one run of a schedule and a due time, however many nodes ask.
+#[async_trait]
+pub trait ScheduleStore: Send + Sync {
+    /// Keeps a new schedule, and records the event in the same transaction. `Invalid` when the tenant has one of this name,
+    /// or too many.
+    async fn add_schedule(&self, entry: &ScheduledEntry, event: &AuditEvent) -> Result<()>;
+
+    /// The schedules of a tenant, by name.
+    async fn schedules(&self, tenant: &TenantId) -> Result<Vec<ScheduledEntry>>;
+
+    /// Pauses a schedule of the event's tenant, or lets it go on. `due` is when it is due next. Returns whether the tenant
+    /// has it; then the event is recorded in the same transaction.
+    async fn pause_schedule(
+        &self,
+        id: &ScheduleId,
+        paused: bool,
+        due: Option<DateTime<Utc>>,
+        event: &AuditEvent,
+    ) -> Result<bool>;
+
+    /// Removes a schedule of the event's tenant with what is known of its runs; a live task goes on. Returns whether the
+    /// tenant has it; then the event is recorded in the same transaction.
+    async fn remove_schedule(&self, id: &ScheduleId, event: &AuditEvent) -> Result<bool>;
+
+    /// The last runs of a schedule, the last due first, at most `limit`.
+    async fn runs_of(&self, tenant: &TenantId, id: &ScheduleId, limit: u32) -> Result<Vec<ScheduledRun>>;
+
+    /// Makes the run of one schedule, of any tenant, whose time has come ([`ScheduledEntry::falls_due`]), and sets its next
+    /// time, in one transaction. While an earlier run of the schedule goes on, the new one is skipped. `None` where no
+    /// schedule is due.
+    async fn fall_due(&self, now: DateTime<Utc>) -> Result<Option<ScheduledRun>>;
+
+    /// Makes a run now, whatever the schedule says, and records the event in the same transaction. `NotFound` where the
+    /// event's tenant has no such schedule; `Invalid` while a run of it goes on.
+    async fn run_schedule(
+        &self,
+        id: &ScheduleId,
+        fallen: FallenDue,
+        event: &AuditEvent,
+    ) -> Result<ScheduledRun>;
+
+    /// Takes a live run whose time to look at it has come, and keeps other nodes from it for `lease`.
+    async fn claim_run(&self, now: DateTime<Utc>, lease: Duration) -> Result<Option<RunClaim>>;
+
+    /// Keeps other nodes from a run for `lease` from now. Returns whether the claim still held.
+    async fn renew_run(&self, claim: &RunClaim, now: DateTime<Utc>, lease: Duration) -> Result<bool>;
+
+    /// Keeps what a node found out about its run. Returns whether the claim still held: if not, nothing was changed.
+    async fn step_run(&self, claim: &RunClaim, step: &RunStep, now: DateTime<Utc>) -> Result<bool>;
+}
+
+/// Makes refreshes for schedules.
+#[async_trait]
+pub trait Refresher: Send + Sync {
+    /// Makes a refresh whose snapshot has this id, unless there is such a snapshot already.
+    ///
+    /// # Errors
+    /// When nothing was published, with the reason.
+    async fn refresh(&self, snapshot: &SnapshotId) -> Result<()>;
 }
 
 /// A credential as it is kept: the secret only as a keyed hash.

@@ -10,10 +10,10 @@ use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Why a snapshot is kept whatever the policy says.
+/// Why a snapshot, or the files of a result, are kept whatever the policy says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pin {
-    /// Who pinned it.
+    /// Who pinned or holds it.
     pub by: String,
     /// Why: a quarter's end, a legal hold.
     pub reason: String,

@@ -1,22 +1,25 @@
 //! The use cases: start, result, open, cancel. Rights are checked here, first, for every interface.
 
+mod result_lives;
+mod schedules;
 mod task_status;
 
+pub use schedules::Schedules;
 pub use task_status::ClearedAs;
 
-use crate::arguments::{ArgumentKind, ArgumentValue, Arguments, RawArguments, UnknownNames, check_names};
+use crate::arguments::{ArgumentKind, ArgumentValue, Arguments, RawArguments, UnknownNames};
 use crate::audit::{AuditEvent, AuditOperation};
 use crate::caller::{Caller, DataScope, Operation};
-use crate::definition::{COMMON_ARGUMENTS, Catalogue, FORMULA_GUARD, ReportDefinition};
+use crate::definition::{Catalogue, ReportDefinition};
 use crate::error::{Error, Result, shown};
 use crate::ids::{ReportId, TaskDefinitionId, TaskId};
 use crate::kind::{FileFormat, ReportKind};
 use crate::message::Message;
-use crate::nearest::hint;
 use crate::ports::{
-    AuditTrail, Cancelled, Clock, DocumentSearcher, Ids, QueryLanguage, ResultOrder, SnapshotCatalogue,
-    TaskStore,
+    AuditTrail, Cancelled, Clock, DocumentSearcher, Ids, QueryLanguage, ResultOrder, ResultRetention,
+    SnapshotCatalogue, TaskStore,
 };
+use crate::result_life::ResultPolicy;
 use crate::retention::AsOf;
 use crate::snapshot::SnapshotManifest;
 use crate::task::{NewTask, PublishedFile, Task, TaskState, dedup_key, task_definition_id};
@@ -37,6 +40,8 @@ pub struct Limits {
     pub audit_every_download: bool,
     /// Where the trail is passed on: a download that is to be recorded is refused while more events than this wait.
     pub audit_backlog_max: Option<u64>,
+    /// How long the files of results are kept.
+    pub results: ResultPolicy,
 }
 
 impl Default for Limits {
@@ -46,6 +51,7 @@ impl Default for Limits {
             stale_after: TimeDelta::days(7),
             audit_every_download: false,
             audit_backlog_max: None,
+            results: ResultPolicy::default(),
         }
     }
 }
@@ -56,6 +62,8 @@ pub struct Reports {
     pub catalogue: Catalogue,
     /// Tasks.
     pub tasks: Arc<dyn TaskStore>,
+    /// How long files of results are kept.
+    pub retention: Arc<dyn ResultRetention>,
     /// Snapshots.
     pub snapshots: Arc<dyn SnapshotCatalogue>,
     /// Audit trail.
@@ -88,7 +96,8 @@ impl Reports {
     /// # Errors
     /// `Forbidden`; `Invalid` for arguments; `NotFound` before the first snapshot.
     pub async fn start_kind(&self, caller: &Caller, kind: ReportKind, raw: &RawArguments) -> Result<Task> {
-        self.start(caller, &ReportId::new(kind.as_str()), raw, UnknownNames::Warn, None).await
+        let how = Start { unknown: UnknownNames::Warn, as_of: None, id: None, note: None };
+        self.start(caller, &ReportId::new(kind.as_str()), raw, how).await
     }
 
     /// Starts a report by its definition id, built-in or custom, over the newest snapshot or a past one. An argument
@@ -107,7 +116,21 @@ impl Reports {
         raw: &RawArguments,
         as_of: Option<&AsOf>,
     ) -> Result<Task> {
-        self.start(caller, report, raw, UnknownNames::Refuse, as_of).await
+        let how = Start { unknown: UnknownNames::Refuse, as_of, id: None, note: None };
+        self.start(caller, report, raw, how).await
+    }
+
+    /// The definition of a report, the arguments that fit it, and what a reader must know of their names.
+    async fn checked(
+        &self,
+        report: &ReportId,
+        raw: &RawArguments,
+        unknown: UnknownNames,
+    ) -> Result<(&ReportDefinition, Arguments, Vec<Message>)> {
+        let definition = self.catalogue.definition(report)?;
+        let (arguments, about_names) = definition.check_arguments(raw, unknown)?;
+        self.check_query(definition, &arguments).await?;
+        Ok((definition, arguments, about_names))
     }
 
     async fn start(
@@ -115,26 +138,20 @@ impl Reports {
         caller: &Caller,
         report: &ReportId,
         raw: &RawArguments,
-        unknown: UnknownNames,
-        as_of: Option<&AsOf>,
+        Start { unknown, as_of, id, note }: Start<'_>,
     ) -> Result<Task> {
         caller.authorise(Operation::Start)?;
         let scope = caller.scope_with_rows()?;
-        let definition = self.definition(report)?;
-        let specs = || definition.arguments.iter().chain(COMMON_ARGUMENTS.iter());
-        let arguments = Arguments::check(specs(), raw)?;
-        let about_names = check_names(specs(), raw, unknown)?;
-        check_guard(&arguments)?;
-        self.check_query(definition, &arguments).await?;
+        let (definition, arguments, about_names) = self.checked(report, raw, unknown).await?;
         let snapshot = self.snapshot_for(caller, as_of).await?;
         let now = self.clock.now();
-        let mut messages = about_names.clone();
+        let mut messages: Vec<_> = note.into_iter().chain(about_names.clone()).collect();
         messages.extend(check_sources(definition, &arguments, &snapshot, &scope)?);
         messages.extend(check_formats(definition, &arguments)?);
         messages.extend(self.source_warnings(definition, &arguments, &snapshot, &scope));
         let past = as_of.map(|_| &snapshot.id);
         let task_definition = task_definition_id(&caller.tenant, definition, &arguments, &scope, past);
-        let id = TaskId::new(self.ids.fresh());
+        let id = id.unwrap_or_else(|| TaskId::new(self.ids.fresh()));
         // The definition's id is made of report and arguments, which the task keeps.
         let details = format!("definition {task_definition}");
         let event = self.event(caller, AuditOperation::Start, &id, &definition.name, details);
@@ -228,6 +245,7 @@ impl Reports {
         auditable: bool,
     ) -> Result<Download> {
         let task = self.ended(caller, id).await?;
+        self.refuse_expired(&task).await?;
         let files = task.result.as_ref().map_or(&[][..], |result| &result.files);
         let Some(file) = files.iter().find(|file| file.format == format).cloned() else {
             let text = match (task.state, files) {
@@ -252,6 +270,7 @@ impl Reports {
     /// `Forbidden`; `NotFound` with what is missing.
     pub async fn evidence(&self, caller: &Caller, id: &TaskId) -> Result<Task> {
         let task = self.ended(caller, id).await?;
+        self.refuse_expired(&task).await?;
         match (&task.result, task.state) {
             (Some(_), _) => Ok(task),
             (None, TaskState::Terminated) => {
@@ -392,19 +411,6 @@ impl Reports {
         }
     }
 
-    fn definition(&self, report: &ReportId) -> Result<&ReportDefinition> {
-        if let Some(definition) = self.catalogue.get(report) {
-            return Ok(definition);
-        }
-        let ids: Vec<_> = self.catalogue.iter().map(|d| d.id.as_str()).collect();
-        Err(Error::invalid(format!(
-            "there is no report {}{}; expected one of {}",
-            shown(report.as_str()),
-            hint(report.as_str(), ids.iter().copied()),
-            ids.join(", ")
-        )))
-    }
-
     /// A query that cannot be read fails the start and not the run.
     async fn check_query(&self, definition: &ReportDefinition, arguments: &Arguments) -> Result<()> {
         let Some(spec) = definition.query_argument() else { return Ok(()) };
@@ -456,20 +462,19 @@ impl Reports {
     }
 }
 
+/// How a report is started.
+struct Start<'a> {
+    unknown: UnknownNames,
+    as_of: Option<&'a AsOf>,
+    /// The id of a new task; a fresh one if there is none.
+    id: Option<TaskId>,
+    /// The first message of a new task.
+    note: Option<Message>,
+}
+
 /// Whether the caller may see every row of the task.
 fn is_visible(caller: &Caller, task: &Task) -> bool {
     caller.scope().covers(&task.requester.data_scope)
-}
-
-/// The formula guard is on or off.
-fn check_guard(arguments: &Arguments) -> Result<()> {
-    match arguments.text(FORMULA_GUARD) {
-        None | Some("on" | "off") => Ok(()),
-        Some(other) => {
-            let other = shown(other);
-            Err(Error::invalid(format!("argument {FORMULA_GUARD:?} is {other}: expected on or off")))
-        }
-    }
 }
 
 /// Source ids must name a source of the snapshot that the caller may see; a source name that differs is a

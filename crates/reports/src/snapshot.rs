@@ -98,6 +98,10 @@ pub struct TableFile {
     pub bytes: u64,
     /// Its SHA-256, in lower-case hex.
     pub sha256: String,
+    /// What was counted in it when it was written, by name: a refresh that keeps the file counts it by these numbers.
+    /// Empty for files that nothing is counted in, and for those of old snapshots.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sums: BTreeMap<String, u64>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]

@@ -108,6 +108,9 @@ pub fn place_in_line(created: DateTime<Utc>, ahead: u32, last_run: Option<TimeDe
     created.checked_add_signed(later).unwrap_or(created)
 }
 
+/// A task is expected to be short if the last run of its definition with a result took no longer than this.
+pub const SHORT_RUN: TimeDelta = TimeDelta::seconds(1);
+
 /// How far a running task is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {

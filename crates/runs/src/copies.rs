@@ -8,6 +8,7 @@
 //! - one client holds no more than [`COPIES_OF_CLIENT_MAX`], so that it cannot keep others out;
 //! - a request that finds no room waits [`WAIT`] and is then refused for now.
 
+use futures_util::future::BoxFuture;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::ClientId;
 use muster_reports::ports::Ids;
@@ -62,8 +63,8 @@ impl Copies {
     ///
     /// # Errors
     /// `Unavailable` when there is none.
-    pub async fn room(self: &Arc<Self>, client: &ClientId, bytes: u64) -> Result<Room> {
-        self.waited(|| self.take(client, bytes)).await
+    pub fn room<'a>(self: &'a Arc<Self>, client: &'a ClientId, bytes: u64) -> BoxFuture<'a, Result<Room>> {
+        Box::pin(async move { self.waited(|| self.take(client, bytes)).await })
     }
 
     /// What `take` gives once there is room for it.
@@ -110,18 +111,20 @@ impl Room {
     ///
     /// # Errors
     /// `Unavailable` when there is none.
-    pub async fn grow(&mut self, bytes: u64) -> Result<()> {
-        let copies = Arc::clone(&self.copies);
-        copies
-            .waited(|| {
-                let mut held = copies.held();
-                let grown = held.bytes.saturating_add(bytes);
-                // One that is larger than all the room has it alone.
-                (held.copies == 1 || grown <= COPIES_BYTES_MAX).then(|| held.bytes = grown)
-            })
-            .await?;
-        self.bytes = self.bytes.saturating_add(bytes);
-        Ok(())
+    pub fn grow(&mut self, bytes: u64) -> BoxFuture<'_, Result<()>> {
+        Box::pin(async move {
+            let copies = Arc::clone(&self.copies);
+            copies
+                .waited(|| {
+                    let mut held = copies.held();
+                    let grown = held.bytes.saturating_add(bytes);
+                    // One that is larger than all the room has it alone.
+                    (held.copies == 1 || grown <= COPIES_BYTES_MAX).then(|| held.bytes = grown)
+                })
+                .await?;
+            self.bytes = self.bytes.saturating_add(bytes);
+            Ok(())
+        })
     }
 }
 

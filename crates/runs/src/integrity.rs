@@ -1,6 +1,7 @@
 //! Whether the files that the service keeps are those that it wrote: of tables and of results.
 
 use crate::result_files::ResultFiles;
+use futures_util::future::BoxFuture;
 use muster_engine::Engine;
 use muster_reports::error::{Error, Result, error_chain};
 use muster_reports::ports::SnapshotCatalogue;
@@ -30,21 +31,26 @@ impl FoundFiles {
     ///
     /// # Errors
     /// When that could not be done. Damage is an outcome and not an error.
-    pub async fn of_tables(engine: &Arc<Engine>, catalogue: &dyn SnapshotCatalogue) -> Result<Self> {
-        let mut tables = engine.check(&catalogue.kept().await?).await?;
-        // A snapshot that expired meanwhile has no files to miss.
-        let kept: BTreeSet<_> =
-            catalogue.kept().await?.iter().map(|manifest| manifest.id.to_string()).collect();
-        tables.damaged.retain(|(snapshot, _)| kept.contains(snapshot));
-        let damaged = tables.damaged.into_iter().map(|(snapshot, damage)| {
-            format!("snapshot {snapshot}, table {:?}: {}", damage.table, damage.fault)
-        });
-        Ok(Self {
-            table_files: tables.files,
-            result_files: 0,
-            bytes: tables.bytes,
-            snapshots_unchecked: tables.unchecked,
-            damaged: damaged.collect(),
+    pub fn of_tables<'a>(
+        engine: &'a Arc<Engine>,
+        catalogue: &'a dyn SnapshotCatalogue,
+    ) -> BoxFuture<'a, Result<Self>> {
+        Box::pin(async move {
+            let mut tables = engine.check(&catalogue.kept().await?).await?;
+            // A snapshot that expired meanwhile has no files to miss.
+            let kept: BTreeSet<_> =
+                catalogue.kept().await?.iter().map(|manifest| manifest.id.to_string()).collect();
+            tables.damaged.retain(|(snapshot, _)| kept.contains(snapshot));
+            let damaged = tables.damaged.into_iter().map(|(snapshot, damage)| {
+                format!("snapshot {snapshot}, table {:?}: {}", damage.table, damage.fault)
+            });
+            Ok(Self {
+                table_files: tables.files,
+                result_files: 0,
+                bytes: tables.bytes,
+                snapshots_unchecked: tables.unchecked,
+                damaged: damaged.collect(),
+            })
         })
     }
 
@@ -52,17 +58,27 @@ impl FoundFiles {
     ///
     /// # Errors
     /// When that could not be done.
-    pub async fn and_results(mut self, files: ResultFiles, results: Vec<PublishedFile>) -> Result<Self> {
-        let hashed = tokio::task::spawn_blocking(move || {
-            for file in &results {
-                self.result_files += 1;
-                self.bytes += file.bytes;
-                if let Err(error) = files.check_published(file) {
-                    self.damaged.push(format!("result file {}: {}", file.stored_name, error_chain(&error)));
+    pub fn and_results(
+        mut self,
+        files: ResultFiles,
+        results: Vec<PublishedFile>,
+    ) -> BoxFuture<'static, Result<Self>> {
+        Box::pin(async move {
+            let hashed = tokio::task::spawn_blocking(move || {
+                for file in &results {
+                    self.result_files += 1;
+                    self.bytes += file.bytes;
+                    if let Err(error) = files.check_published(file) {
+                        self.damaged.push(format!(
+                            "result file {}: {}",
+                            file.stored_name,
+                            error_chain(&error)
+                        ));
+                    }
                 }
-            }
-            self
-        });
-        hashed.await.map_err(|error| Error::internal("the check of result files failed", error))
+                self
+            });
+            hashed.await.map_err(|error| Error::internal("the check of result files failed", error))
+        })
     }
 }

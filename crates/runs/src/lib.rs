@@ -7,6 +7,7 @@
 //!   them ([`catalogue`]).
 //! - Two runs are compared ([`Comparisons`]), and a run's evidence is packed ([`Packages`]).
 //! - Links that people make are read and checked ([`read_links`]).
+//! - Files of results expire and are removed ([`ResultExpiry`]).
 //! - Files that nothing names any more go to a trash ([`Sweep`]), and damaged ones are found ([`FoundFiles`]).
 //!
 //! Why a crate: the rules of a run cannot name a database, HTTP, a setting or the environment, because the crate does not.
@@ -27,6 +28,7 @@ mod manual_links;
 mod readiness;
 mod refresh;
 mod report;
+mod result_expiry;
 mod result_files;
 mod search;
 mod snapshot_comparison;
@@ -45,8 +47,11 @@ pub use integrity::FoundFiles;
 pub use lock::{Lock, lock, lock_refresh};
 pub use manual_links::{ManualLinks, RefusedLink, read_links, written_links};
 pub use readiness::ServiceReadiness;
-pub use refresh::{RefreshOptions, RefreshReport, RefreshSummary, Refreshes, SourceSummary};
+pub use refresh::{
+    RefreshOptions, RefreshReport, RefreshSummary, Refreshes, ScheduledRefreshes, SourceSummary,
+};
 pub use report::{ReportRuns, ResultWriting};
+pub use result_expiry::{ExpiredResults, ResultExpiry};
 pub use result_files::{LeftOver, PendingFile, ResultFiles, Survey};
 pub use search::Searches;
 pub use snapshot_comparison::{CountedDifference, compare_snapshots};

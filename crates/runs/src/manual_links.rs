@@ -4,6 +4,7 @@
 //! to its cure is one edit. Further columns of that report are passed over. Cells are written unchanged, without the
 //! guard against formulas: a link that is read again from the file must name the same account.
 
+use futures_util::future::BoxFuture;
 use muster_engine::Engine;
 use muster_reports::SnapshotManifest;
 use muster_reports::error::{Error, Result};
@@ -40,10 +41,16 @@ impl ManualLinks {
     ///
     /// # Errors
     /// When the snapshot cannot be read.
-    pub async fn refuse_by(&mut self, engine: &Arc<Engine>, snapshot: Arc<SnapshotManifest>) -> Result<()> {
-        let reasons = engine.refused_links(snapshot, self.links.clone()).await?;
-        self.refuse(&reasons);
-        Ok(())
+    pub fn refuse_by<'a>(
+        &'a mut self,
+        engine: &'a Arc<Engine>,
+        snapshot: Arc<SnapshotManifest>,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let reasons = engine.refused_links(snapshot, self.links.clone()).await?;
+            self.refuse(&reasons);
+            Ok(())
+        })
     }
 
     /// Refuses the links at these places.

@@ -13,16 +13,21 @@ pub use summary::{RefreshSummary, SourceSummary};
 
 use crate::Events;
 use crate::snapshots::{Expiry, ExpiryExtent, Snapshots};
+use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 use muster_engine::refresh::{Environment, RefreshOutcome, RefreshRequest, SourceInput};
 use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::error::{Error, Result, error_chain};
 use muster_reports::ids::SnapshotId;
 use muster_reports::nearest;
-use muster_reports::ports::{Ids, RegisteredSource, Registry};
+use muster_reports::ports::{Ids, Refresher, RegisteredSource, Registry};
+use muster_reports::retention::AsOf;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
 
 /// Bytes of the reason of a failed refresh that the audit trail keeps.
 const REASON_MAX: usize = 2_000;
@@ -52,6 +57,8 @@ pub struct RefreshOptions {
     pub accept_missing: Vec<String>,
     /// The date of the sources' data, if it is neither now nor the date that the data has.
     pub as_of: Option<DateTime<Utc>>,
+    /// The id of the snapshot; a fresh one if there is none.
+    pub snapshot: Option<SnapshotId>,
 }
 
 /// The result of a refresh.
@@ -94,34 +101,37 @@ impl Refreshes {
     /// # Errors
     /// When no source is registered, another process refreshes, or the refresh itself failed; nothing was published then.
     /// A source that could not be read is in the report.
-    pub async fn refresh(&self, options: &RefreshOptions) -> Result<RefreshReport> {
-        let lock = self.snapshots.lock()?;
-        let mut details = if options.full { "everything" } else { "what changed" }.to_owned();
-        if !options.accept_missing.is_empty() {
-            details.push_str(&format!("; accepting what was lost of {}", options.accept_missing.join(", ")));
-        }
-        if let Some(moment) = options.as_of {
-            details.push_str(&format!("; as of {}", moment.to_rfc3339()));
-        }
-        self.record(AuditOperation::RefreshStarted, details).await?;
-        let mut report = Box::pin(self.publish(options)).await;
-        if let Ok(RefreshReport { outcome, expiry, .. }) = &mut report
-            && outcome.manifest.is_some()
-        {
-            *expiry = Some(self.snapshots.expire(&lock, ExpiryExtent::ByPolicy).await);
-        }
-        let failed = match &report {
-            Ok(report) => report.verdict().err().map(|error| error_chain(&error)),
-            Err(error) => Some(error_chain(error)),
-        };
-        if let Some(mut why) = failed {
-            why.truncate(why.floor_char_boundary(REASON_MAX));
-            // If this fails too, the first failure is reported.
-            if let Err(error) = self.record(AuditOperation::RefreshFailed, why).await {
-                tracing::error!(error = error_chain(&error), "the end of the refresh cannot be recorded");
+    pub fn refresh<'a>(&'a self, options: &'a RefreshOptions) -> BoxFuture<'a, Result<RefreshReport>> {
+        Box::pin(async move {
+            let lock = self.snapshots.lock()?;
+            let mut details = if options.full { "everything" } else { "what changed" }.to_owned();
+            if !options.accept_missing.is_empty() {
+                details
+                    .push_str(&format!("; accepting what was lost of {}", options.accept_missing.join(", ")));
             }
-        }
-        report
+            if let Some(moment) = options.as_of {
+                details.push_str(&format!("; as of {}", moment.to_rfc3339()));
+            }
+            self.record(AuditOperation::RefreshStarted, details).await?;
+            let mut report = Box::pin(self.publish(options)).await;
+            if let Ok(RefreshReport { outcome, expiry, .. }) = &mut report
+                && outcome.manifest.is_some()
+            {
+                *expiry = Some(self.snapshots.expire(&lock, ExpiryExtent::ByPolicy).await);
+            }
+            let failed = match &report {
+                Ok(report) => report.verdict().err().map(|error| error_chain(&error)),
+                Err(error) => Some(error_chain(error)),
+            };
+            if let Some(mut why) = failed {
+                why.truncate(why.floor_char_boundary(REASON_MAX));
+                // If this fails too, the first failure is reported.
+                if let Err(error) = self.record(AuditOperation::RefreshFailed, why).await {
+                    tracing::error!(error = error_chain(&error), "the end of the refresh cannot be recorded");
+                }
+            }
+            report
+        })
     }
 
     async fn record(&self, operation: AuditOperation, details: String) -> Result<()> {
@@ -159,7 +169,7 @@ impl Refreshes {
                 tenant: tenant.clone(),
                 audit: audit.clone(),
                 environment: self.environment.clone(),
-                snapshot: SnapshotId::new(self.ids.fresh()),
+                snapshot: options.snapshot.clone().unwrap_or_else(|| SnapshotId::new(self.ids.fresh())),
                 clock: clock.clone(),
                 as_of: options.as_of,
                 publish_incomplete: self.publish_incomplete,
@@ -175,6 +185,41 @@ impl Refreshes {
             catalogue.publish(&event, manifest).await?;
         }
         Ok(RefreshReport { outcome, as_of: options.as_of, damaged, expiry: None })
+    }
+}
+
+/// Refreshes for schedules, each on a thread of its own: a refresh computes for long between two awaits, and the requests of
+/// the service must not wait for it. One whose future is dropped ends at its next await.
+pub struct ScheduledRefreshes(pub Arc<Refreshes>);
+
+#[async_trait]
+impl Refresher for ScheduledRefreshes {
+    async fn refresh(&self, snapshot: &SnapshotId) -> Result<()> {
+        let (refreshes, snapshot) = (self.0.clone(), snapshot.clone());
+        let given_up = CancellationToken::new();
+        let _guard = given_up.clone().drop_guard();
+        let runtime = Handle::current();
+        let refreshed = tokio::task::spawn_blocking(move || {
+            runtime.block_on(async {
+                tokio::select! {
+                    refreshed = refreshes.refresh_as(&snapshot) => refreshed,
+                    () = given_up.cancelled() => Err(Error::unavailable("the refresh was interrupted")),
+                }
+            })
+        });
+        refreshed.await.map_err(|error| Error::internal("the refresh failed", error))?
+    }
+}
+
+impl Refreshes {
+    /// Makes a refresh whose snapshot has this id, unless there is such a snapshot.
+    async fn refresh_as(&self, snapshot: &SnapshotId) -> Result<()> {
+        let Snapshots { catalogue, tenant, .. } = &self.snapshots;
+        if catalogue.as_of(tenant, &AsOf::Snapshot(snapshot.clone())).await?.is_some() {
+            return Ok(());
+        }
+        let options = RefreshOptions { snapshot: Some(snapshot.clone()), ..RefreshOptions::default() };
+        Box::pin(self.refresh(&options)).await?.verdict()
     }
 }
 

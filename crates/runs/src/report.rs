@@ -15,6 +15,7 @@ use crate::result_files::ResultFiles;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures_util::TryStreamExt;
+use futures_util::future::try_join_all;
 use muster_engine::Engine;
 use muster_render::chart::Chart;
 use muster_render::pdf::PdfSettings;
@@ -58,6 +59,8 @@ pub struct ResultWriting {
     pub csv: CsvOptions,
     /// For files that do not outlive a run.
     pub work_dir: PathBuf,
+    /// On how many threads a format is encoded or compressed, at least one.
+    pub threads: usize,
     /// Time.
     pub clock: Arc<dyn Clock>,
 }
@@ -105,11 +108,15 @@ impl ResultWriting {
         let mut messages = check_formats(definition, &task.arguments);
         messages.append(&mut prepared.messages);
         let mut files = self.begin(claim, definition, &prepared);
+        let has_charts = formats_wanted(definition, &task.arguments).contains(&FileFormat::Pdf);
         let made = async {
-            let (tables, mut counted) =
-                tokio::try_join!(files.send_rows(&prepared, progress), count(&prepared, progress))?;
+            let (tables, mut counted, charts) = tokio::try_join!(
+                files.send_rows(&prepared, progress),
+                count(&prepared, progress),
+                charts(&prepared, has_charts)
+            )?;
             check_counts(&prepared, &tables.tables, &mut counted)?;
-            Ok::<_, Error>((tables, counted, charts(&prepared).await?))
+            Ok::<_, Error>((tables, counted, charts))
         };
         let (tables, counted, charts) = match made.await {
             Ok(made) => made,
@@ -144,23 +151,17 @@ impl ResultWriting {
     }
 }
 
-/// Counts every part, one after another.
+/// Counts every part.
 async fn count(prepared: &Prepared, progress: &ProgressCell) -> Result<Vec<Reconciliation>> {
-    let mut counted = Vec::with_capacity(prepared.parts.len());
-    for part in &prepared.parts {
-        counted.push(part.reconcile().await?);
-    }
+    let counted = try_join_all(prepared.parts.iter().map(|part| part.reconcile())).await?;
     progress.expect(counted.iter().map(|part| part.expected).sum());
     Ok(counted)
 }
 
-/// The charts of every part.
-async fn charts(prepared: &Prepared) -> Result<Vec<Chart>> {
-    let mut charts = Vec::new();
-    for part in &prepared.parts {
-        charts.extend(part.charts().await?);
-    }
-    Ok(charts)
+/// The charts of every part, if a document is written that shows them.
+async fn charts(prepared: &Prepared, are_shown: bool) -> Result<Vec<Chart>> {
+    let parts = prepared.parts.iter().filter(|_| are_shown);
+    Ok(try_join_all(parts.map(|part| part.charts())).await?.concat())
 }
 
 /// Every file of every part must have as many rows as were counted another way, and each breakdown must add up to them.
@@ -234,6 +235,7 @@ impl ResultWriting {
             csv: csv_options(self.csv, &claim.task.arguments),
             formats: formats_wanted(definition, &claim.task.arguments),
             folder: self.work_dir.clone(),
+            threads: self.threads,
             tables: tables.collect(),
             archive: definition.search,
         };

@@ -2,6 +2,7 @@
 
 use arrow::array::{Array, AsArray};
 use arrow::record_batch::RecordBatch;
+use futures_util::future::BoxFuture;
 use muster_engine::compare::COLUMNS;
 use muster_engine::{Engine, ReportRows};
 use muster_render::{ColumnFormat, CsvWriter, FileWriter, NdjsonWriter};
@@ -32,28 +33,30 @@ pub struct CountedDifference {
 ///
 /// # Errors
 /// When either snapshot cannot be read, or the file cannot be written.
-pub async fn compare_snapshots(
-    engine: &Arc<Engine>,
-    old: &SnapshotManifest,
-    new: &SnapshotManifest,
+pub fn compare_snapshots<'a>(
+    engine: &'a Arc<Engine>,
+    old: &'a SnapshotManifest,
+    new: &'a SnapshotManifest,
     file: Option<(FileFormat, Box<dyn Write + Send>)>,
-) -> Result<Vec<CountedDifference>> {
-    let mut rows = engine.compare(old, new).await?;
-    let mut counts = Counts::default();
-    match file {
-        None => {
-            while let Some(batch) = rows.next().await? {
-                counts.add(&batch)?;
+) -> BoxFuture<'a, Result<Vec<CountedDifference>>> {
+    Box::pin(async move {
+        let mut rows = engine.compare(old, new).await?;
+        let mut counts = Counts::default();
+        match file {
+            None => {
+                while let Some(batch) = rows.next().await? {
+                    counts.add(&batch)?;
+                }
+            }
+            Some((FileFormat::Ndjson, file)) => {
+                write(Box::new(NdjsonWriter::new(file, columns())), &mut rows, &mut counts).await?;
+            }
+            Some((FileFormat::Csv | FileFormat::Pdf | FileFormat::Xlsx | FileFormat::Parquet, file)) => {
+                write(Box::new(CsvWriter::new(file, columns())), &mut rows, &mut counts).await?;
             }
         }
-        Some((FileFormat::Ndjson, file)) => {
-            write(Box::new(NdjsonWriter::new(file, columns())), &mut rows, &mut counts).await?;
-        }
-        Some((FileFormat::Csv | FileFormat::Pdf | FileFormat::Xlsx | FileFormat::Parquet, file)) => {
-            write(Box::new(CsvWriter::new(file, columns())), &mut rows, &mut counts).await?;
-        }
-    }
-    Ok(counts.all())
+        Ok(counts.all())
+    })
 }
 
 /// Counts while rows go by; holds a number for each attribute and the id of the last object.

@@ -3,6 +3,7 @@
 use crate::Events;
 use crate::lock::{Lock, lock_refresh};
 use crate::trash;
+use futures_util::future::BoxFuture;
 use muster_engine::Engine;
 use muster_engine::retention::Removal;
 use muster_reports::audit::{AuditEvent, AuditOperation};
@@ -76,40 +77,42 @@ impl Snapshots {
     ///
     /// # Errors
     /// When the store or a table cannot be read or written. Calling it again finishes what was begun.
-    pub async fn expire(&self, _lock: &Lock, extent: ExpiryExtent) -> Result<Expiry> {
-        let (catalogue, now) = (&self.catalogue, self.clock.now());
-        // First the catalogue, then the files: a caller learns that a snapshot has expired, and never finds one with
-        // missing files.
-        if extent == ExpiryExtent::DryRun {
-            let expired = catalogue.expiring(&self.tenant, self.policy, now).await?;
-            let mut kept = catalogue.kept().await?;
-            kept.retain(|manifest| !expired.contains(&manifest.id));
-            let removed = self.engine.remove_unkept(&kept, None).await?;
-            return Ok(Expiry { expired, files: removed.files, bytes: removed.bytes });
-        }
-        let event = (self.events)(AuditOperation::SnapshotExpired, "snapshots", String::new());
-        let expired = catalogue.expire(&AuditEvent { at: now, ..event }, self.policy).await?;
-        if !expired.is_empty() {
-            reached(Failpoint::SnapshotsExpired);
-        }
-        let kept = catalogue.kept().await?;
-        let removal = Removal {
-            trash: trash::place(&self.tables_dir, now),
-            expired: catalogue.expired_count(&self.tenant).await?,
-            all: extent == ExpiryExtent::All,
-        };
-        let removed = self.engine.remove_unkept(&kept, Some(&removal)).await?;
-        if removed.files > 0 {
-            let details = format!(
-                "{} files of {} bytes moved to {}",
-                removed.files,
-                removed.bytes,
-                removal.trash.display()
-            );
-            self.audit.record(&(self.events)(AuditOperation::FilesRemoved, "tables", details)).await?;
-        }
-        trash::empty(&self.tables_dir, now, self.trash_days)?;
-        Ok(Expiry { expired, files: removed.files, bytes: removed.bytes })
+    pub fn expire<'a>(&'a self, _lock: &'a Lock, extent: ExpiryExtent) -> BoxFuture<'a, Result<Expiry>> {
+        Box::pin(async move {
+            let (catalogue, now) = (&self.catalogue, self.clock.now());
+            // First the catalogue, then the files: a caller learns that a snapshot has expired, and never finds one with
+            // missing files.
+            if extent == ExpiryExtent::DryRun {
+                let expired = catalogue.expiring(&self.tenant, self.policy, now).await?;
+                let mut kept = catalogue.kept().await?;
+                kept.retain(|manifest| !expired.contains(&manifest.id));
+                let removed = self.engine.remove_unkept(&kept, None).await?;
+                return Ok(Expiry { expired, files: removed.files, bytes: removed.bytes });
+            }
+            let event = (self.events)(AuditOperation::SnapshotExpired, "snapshots", String::new());
+            let expired = catalogue.expire(&AuditEvent { at: now, ..event }, self.policy).await?;
+            if !expired.is_empty() {
+                reached(Failpoint::SnapshotsExpired);
+            }
+            let kept = catalogue.kept().await?;
+            let removal = Removal {
+                trash: trash::place(&self.tables_dir, now),
+                expired: catalogue.expired_count(&self.tenant).await?,
+                all: extent == ExpiryExtent::All,
+            };
+            let removed = self.engine.remove_unkept(&kept, Some(&removal)).await?;
+            if removed.files > 0 {
+                let details = format!(
+                    "{} files of {} bytes moved to {}",
+                    removed.files,
+                    removed.bytes,
+                    removal.trash.display()
+                );
+                self.audit.record(&(self.events)(AuditOperation::FilesRemoved, "tables", details)).await?;
+            }
+            trash::empty(&self.tables_dir, now, self.trash_days)?;
+            Ok(Expiry { expired, files: removed.files, bytes: removed.bytes })
+        })
     }
 }
 
@@ -117,22 +120,26 @@ impl Snapshots {
 ///
 /// # Errors
 /// `Invalid` when the text is none of these; `NotFound` when there is no such snapshot.
-pub async fn find_snapshot(
-    catalogue: &dyn SnapshotCatalogue,
-    tenant: &TenantId,
-    text: &str,
-) -> Result<CataloguedSnapshot> {
-    let found = if text == "newest" {
-        catalogue.catalogued(tenant, 1).await?.pop()
-    } else {
-        // A snapshot's id may be any text, also one that looks like no id of ours.
-        let by_id = AsOf::Snapshot(SnapshotId::new(text));
-        match catalogue.as_of(tenant, &by_id).await? {
-            Some(found) => Some(found),
-            None => catalogue.as_of(tenant, &text.parse::<AsOf>()?).await?,
-        }
-    };
-    found.ok_or_else(|| {
-        Error::not_found(format!("there is no snapshot {text:?}: `muster snapshot list` lists what there is"))
+pub fn find_snapshot<'a>(
+    catalogue: &'a dyn SnapshotCatalogue,
+    tenant: &'a TenantId,
+    text: &'a str,
+) -> BoxFuture<'a, Result<CataloguedSnapshot>> {
+    Box::pin(async move {
+        let found = if text == "newest" {
+            catalogue.catalogued(tenant, 1).await?.pop()
+        } else {
+            // A snapshot's id may be any text, also one that looks like no id of ours.
+            let by_id = AsOf::Snapshot(SnapshotId::new(text));
+            match catalogue.as_of(tenant, &by_id).await? {
+                Some(found) => Some(found),
+                None => catalogue.as_of(tenant, &text.parse::<AsOf>()?).await?,
+            }
+        };
+        found.ok_or_else(|| {
+            Error::not_found(format!(
+                "there is no snapshot {text:?}: `muster snapshot list` lists what there is"
+            ))
+        })
     })
 }

@@ -8,6 +8,7 @@
 use crate::Events;
 use crate::result_files::ResultFiles;
 use crate::trash;
+use futures_util::future::BoxFuture;
 use muster_reports::audit::AuditOperation;
 use muster_reports::error::{Error, Result, error_chain};
 use muster_reports::ids::TaskId;
@@ -64,46 +65,48 @@ impl Sweep {
     ///
     /// # Errors
     /// When the store or the folder cannot be read, or a file cannot be moved.
-    pub async fn run(self, swept: Swept) -> Result<()> {
-        // In this order: a file that is published in between has a name in the records by then.
-        let survey = self.files.survey()?;
-        // If the folder is not shared, nothing writes.
-        let live = if self.shared { self.tasks.live_attempts().await? } else { HashSet::new() };
-        let named = self.tasks.published_names().await?.into_iter().collect();
-        let is_live = move |task: &TaskId, epoch| live.contains(&(task.clone(), epoch));
-        let left_over = survey.left_over(&named, is_live);
-        let (count, of) = (left_over.published.len(), left_over.of);
-        if !swept.permits(count, of) {
-            tracing::error!(
-                count,
-                of,
-                "result files are named by no record of this database, and they are more than a process leaves that is \
-                 killed: nothing was moved; if this is the right database, `muster serve --sweep` moves them to the trash"
-            );
-            return Ok(());
-        }
-        let now = self.clock.now();
-        let trash = trash::place(&self.results_dir, now);
-        if count > 0 {
-            let names: Vec<_> = left_over.published.iter().take(NAMED_MAX).map(String::as_str).collect();
-            let details = format!("{count} files moved to {}: {}", trash.display(), names.join(" "));
-            let event = (self.events)(AuditOperation::FilesRemoved, "results", details);
-            if let Err(error) = self.audit.record(&event).await {
+    pub fn run(self, swept: Swept) -> BoxFuture<'static, Result<()>> {
+        Box::pin(async move {
+            // In this order: a file that is published in between has a name in the records by then.
+            let survey = self.files.survey()?;
+            // If the folder is not shared, nothing writes.
+            let live = if self.shared { self.tasks.live_attempts().await? } else { HashSet::new() };
+            let named = self.tasks.published_names().await?.into_iter().collect();
+            let is_live = move |task: &TaskId, epoch| live.contains(&(task.clone(), epoch));
+            let left_over = survey.left_over(&named, is_live);
+            let (count, of) = (left_over.published.len(), left_over.of);
+            if !swept.permits(count, of) {
                 tracing::error!(
-                    error = error_chain(&error),
-                    "the sweep of result files cannot be recorded, and is not done"
+                    count,
+                    of,
+                    "result files are named by no record of this database, and they are more than a process leaves that is \
+                 killed: nothing was moved; if this is the right database, `muster serve --sweep` moves them to the trash"
                 );
                 return Ok(());
             }
-            tracing::warn!(count, trash = %trash.display(), "result files that no record names go to the trash");
-        }
-        let (results, days) = (self.results_dir, self.trash_days);
-        tokio::task::spawn_blocking(move || {
-            left_over.discard(&trash)?;
-            trash::empty(&results, now, days)
+            let now = self.clock.now();
+            let trash = trash::place(&self.results_dir, now);
+            if count > 0 {
+                let names: Vec<_> = left_over.published.iter().take(NAMED_MAX).map(String::as_str).collect();
+                let details = format!("{count} files moved to {}: {}", trash.display(), names.join(" "));
+                let event = (self.events)(AuditOperation::FilesRemoved, "results", details);
+                if let Err(error) = self.audit.record(&event).await {
+                    tracing::error!(
+                        error = error_chain(&error),
+                        "the sweep of result files cannot be recorded, and is not done"
+                    );
+                    return Ok(());
+                }
+                tracing::warn!(count, trash = %trash.display(), "result files that no record names go to the trash");
+            }
+            let (results, days) = (self.results_dir, self.trash_days);
+            tokio::task::spawn_blocking(move || {
+                left_over.discard(&trash)?;
+                trash::empty(&results, now, days)
+            })
+            .await
+            .map_err(|error| Error::internal("the sweep of result files failed", error))?
         })
-        .await
-        .map_err(|error| Error::internal("the sweep of result files failed", error))?
     }
 }
 

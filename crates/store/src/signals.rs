@@ -13,26 +13,34 @@ use tokio::sync::{Notify, watch};
 #[derive(Debug)]
 pub(crate) struct Signals {
     work: Notify,
+    /// As `work`, for who claims short tasks.
+    short_work: Notify,
     waiters: Mutex<HashMap<TaskId, watch::Sender<bool>>>,
 }
 
 impl Signals {
     /// Signals of a store just opened: it may hold due work from before.
     pub(crate) fn new() -> Self {
-        let signals = Self { work: Notify::new(), waiters: Mutex::default() };
+        let signals = Self { work: Notify::new(), short_work: Notify::new(), waiters: Mutex::default() };
         signals.work();
         signals
     }
 
-    /// A task may be due. Wakes one waiter, or else the next one.
+    /// A task may be due. Wakes one waiter of each kind, or else the next one.
     pub(crate) fn work(&self) {
         self.work.notify_one();
+        self.short_work.notify_one();
     }
 
     /// Waits for [`Signals::work`], at most this long.
     pub(crate) async fn work_or(&self, at_most: Duration) {
         // The caller looks for work in both cases.
         let _ = tokio::time::timeout(at_most, self.work.notified()).await;
+    }
+
+    /// As [`Signals::work_or`], for who claims short tasks.
+    pub(crate) async fn short_work_or(&self, at_most: Duration) {
+        let _ = tokio::time::timeout(at_most, self.short_work.notified()).await;
     }
 
     /// The task has been cancelled. Wakes all its waiters.

@@ -2,7 +2,7 @@
 
 mod writer;
 
-pub(crate) use writer::{WeakWriter, Writer};
+pub(crate) use writer::{Kept, WeakWriter, Writer};
 
 use crate::failure::failed;
 use crate::migrations;

@@ -1,8 +1,9 @@
 //! The store: one set of ports over either database.
 //!
 //! Invariants:
-//! - what a write returned is durable in either database; a write that returned an error changed nothing, unless the
-//!   error says that the outcome is not known;
+//! - what a write returned is durable in either database, except that over SQLite a claim may be lost with the machine,
+//!   and the run that held it with it; a write that returned an error changed nothing, unless the error says that the
+//!   outcome is not known;
 //! - work that has begun runs to its end even if its caller has gone; work whose caller has gone before it begins is
 //!   skipped.
 
@@ -11,7 +12,7 @@ use crate::postgres::{Postgres, PostgresUrl};
 use crate::session::{Moment, Read, Row, Session, Sql, Value, Work};
 use crate::settings::{Deciding, Settings};
 use crate::signals::Signals;
-use crate::sqlite::{Sqlite, WeakWriter};
+use crate::sqlite::{Kept, Sqlite, WeakWriter};
 use chrono::{DateTime, Utc};
 use muster_reports::error::Result;
 use muster_reports::ids::TaskId;
@@ -95,12 +96,29 @@ impl Store {
         F: for<'c> Fn(Session<'c>, Moment) -> Work<'c, T> + Send + Sync + 'static,
         C: FnOnce(&mut T) + Send + 'static,
     {
+        self.write_kept(Kept::Now, caller_now, work, committed).await
+    }
+
+    /// As [`Store::write_then`], for work that over SQLite is kept as `kept` says.
+    pub(crate) async fn write_kept<T, F, C>(
+        &self,
+        kept: Kept,
+        caller_now: DateTime<Utc>,
+        work: F,
+        committed: C,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        F: for<'c> Fn(Session<'c>, Moment) -> Work<'c, T> + Send + Sync + 'static,
+        C: FnOnce(&mut T) + Send + 'static,
+    {
         match &self.backend {
             Backend::Sqlite(sqlite) => {
                 let deciding = self.settings.deciding.clone();
                 sqlite
                     .writer
                     .write_then(
+                        kept,
                         move |connection| {
                             let moment = deciding.on_sqlite(caller_now);
                             work(Session::Sqlite(connection), moment)

@@ -11,10 +11,11 @@ mod list;
 mod start;
 mod transition;
 
-use self::claim::ClaimStep;
+use self::claim::{ClaimStep, Claimed, Terms};
 use crate::failure::failed;
 use crate::rows;
 use crate::session::values;
+use crate::sqlite::Kept;
 use crate::store::Store;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -29,6 +30,47 @@ use muster_reports::task_list::{TaskPage, VisibleTasks};
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
+
+impl Store {
+    /// Claims the first in line of these tasks.
+    async fn claim_of(
+        &self,
+        claimed: Claimed,
+        worker: &WorkerId,
+        now: DateTime<Utc>,
+        lease: Duration,
+    ) -> Result<Option<Claim>> {
+        let attempts_max = self.settings.attempts_max;
+        // A run that the machine takes with it needs no claim.
+        let mut terms = Terms { claimed, lease, attempts_max, kept: Kept::WithTheNext };
+        loop {
+            let (worker, announcer) = (worker.clone(), self.announcer());
+            let (unattended, recorder) = (self.unattended(), self.recorder());
+            let step = self.write_kept(
+                terms.kept,
+                now,
+                move |session, moment| {
+                    let (worker, recorder) = (worker.clone(), recorder.clone());
+                    Box::pin(async move { claim::step(session, worker, moment, terms, &recorder).await })
+                },
+                move |step| {
+                    if let ClaimStep::Claimed(delivery) = step {
+                        reached(Failpoint::ClaimKept);
+                        // There may be more to do for another worker that waits.
+                        announcer.work_here();
+                        delivery.committed(unattended, announcer, now);
+                    }
+                },
+            );
+            match step.await? {
+                ClaimStep::Claimed(delivery) => return Ok(Some(delivery.take())),
+                ClaimStep::Nothing => return Ok(None),
+                ClaimStep::ToFail => terms.kept = Kept::Now,
+                ClaimStep::More => {}
+            }
+        }
+    }
+}
 
 #[async_trait]
 impl TaskStore for Store {
@@ -126,33 +168,16 @@ impl TaskStore for Store {
     }
 
     async fn claim(&self, worker: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<Option<Claim>> {
-        let attempts_max = self.settings.attempts_max;
-        loop {
-            let (worker, announcer) = (worker.clone(), self.announcer());
-            let (unattended, recorder) = (self.unattended(), self.recorder());
-            let step = self.write_then(
-                now,
-                move |session, moment| {
-                    let (worker, recorder) = (worker.clone(), recorder.clone());
-                    Box::pin(async move {
-                        claim::step(session, worker, moment, lease, attempts_max, &recorder).await
-                    })
-                },
-                move |step| {
-                    if let ClaimStep::Claimed(delivery) = step {
-                        reached(Failpoint::ClaimKept);
-                        // There may be more to do for another worker that waits.
-                        announcer.work_here();
-                        delivery.committed(unattended, announcer, now);
-                    }
-                },
-            );
-            match step.await? {
-                ClaimStep::Claimed(delivery) => return Ok(Some(delivery.take())),
-                ClaimStep::Nothing => return Ok(None),
-                ClaimStep::More => {}
-            }
-        }
+        self.claim_of(Claimed::All, worker, now, lease).await
+    }
+
+    async fn claim_short(
+        &self,
+        worker: &WorkerId,
+        now: DateTime<Utc>,
+        lease: Duration,
+    ) -> Result<Option<Claim>> {
+        self.claim_of(Claimed::Short, worker, now, lease).await
     }
 
     async fn heartbeat(
@@ -203,6 +228,10 @@ impl TaskStore for Store {
         self.signals.work_or(at_most).await;
     }
 
+    async fn short_work_or(&self, at_most: Duration) {
+        self.signals.short_work_or(at_most).await;
+    }
+
     async fn cancelled(&self, id: &TaskId) {
         // Registered before the look, so that no cancel is missed in between.
         let waiter = self.signals.wait_for_cancel(id);
@@ -218,7 +247,8 @@ impl TaskStore for Store {
     }
 
     async fn published_names(&self) -> Result<Vec<String>> {
-        Ok(self.published_files().await?.into_iter().map(|file| file.stored_name).collect())
+        let files = self.files_of_results(NOT_REMOVED).await?;
+        Ok(files.into_iter().map(|file| file.stored_name).collect())
     }
 
     async fn live_attempts(&self) -> Result<HashSet<(TaskId, u64)>> {
@@ -235,13 +265,17 @@ impl TaskStore for Store {
 }
 
 impl Store {
-    /// The files of all results.
+    /// The files of all results that have not expired.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn published_files(&self) -> Result<Vec<PublishedFile>> {
+        self.files_of_results(NOT_EXPIRED).await
+    }
+
+    async fn files_of_results(&self, statement: &'static str) -> Result<Vec<PublishedFile>> {
         const WHAT: &str = "read the published files";
-        let found = self.read("SELECT files FROM tasks WHERE files IS NOT NULL", &[]).await;
+        let found = self.read(statement, &[]).await;
         let mut all = Vec::new();
         for row in found.map_err(|error| failed(WHAT, error))? {
             let files: Vec<PublishedFile> = rows::json(&row, "files").map_err(|error| failed(WHAT, error))?;
@@ -250,6 +284,12 @@ impl Store {
         Ok(all)
     }
 }
+
+const NOT_EXPIRED: &str = "SELECT files FROM tasks t WHERE files IS NOT NULL AND NOT EXISTS
+    (SELECT 1 FROM result_lives l WHERE l.tenant = t.tenant AND l.task = t.id AND l.expired IS NOT NULL)";
+
+const NOT_REMOVED: &str = "SELECT files FROM tasks t WHERE files IS NOT NULL AND NOT EXISTS
+    (SELECT 1 FROM result_lives l WHERE l.tenant = t.tenant AND l.task = t.id AND l.removed IS NOT NULL)";
 
 /// The first condition is the one of the index. SQLite does not see that the second one implies it.
 const LIVE_ATTEMPTS: &str =
@@ -272,6 +312,7 @@ mod tests {
         let Backend::Sqlite(sqlite) = &store.backend else { panic!("it is a file") };
         for statement in [
             claim::DUE.sqlite,
+            claim::DUE_SHORT.sqlite,
             claim::SET_BACK,
             start::INSERT,
             start::LIVE,

@@ -11,6 +11,8 @@ mod leases;
 mod lists;
 mod outcomes;
 mod relay;
+mod result_life;
+mod schedules;
 mod signals;
 mod snapshot_life;
 mod starts;
@@ -21,6 +23,8 @@ pub use administration::{audit_trail_contract, snapshot_catalogue_contract};
 pub use commands::{Command, commands, compare_task_stores};
 pub use configuration::{Administered, credentials_contract, registry_contract};
 pub use relay::relay_log_contract;
+pub use result_life::result_life_contract;
+pub use schedules::schedule_store_contract;
 pub use snapshot_life::snapshot_life_contract;
 
 use crate::build;
@@ -56,6 +60,7 @@ pub async fn task_store_contract(make: impl AsyncFn() -> Arc<dyn TaskStore>) {
     leases::tasks_are_claimed_in_order_and_once(make().await).await;
     turns::a_client_that_starts_many_holds_up_nobody(make().await).await;
     turns::a_report_that_took_long_gives_way(make().await).await;
+    turns::a_short_report_is_claimed_past_long_ones(make().await).await;
     leases::a_clock_that_is_set_back_holds_nothing_up(make().await).await;
     leases::a_longer_lease_is_not_taken(make().await).await;
     leases::a_hundred_tasks_among_eight_workers(make().await).await;
@@ -82,6 +87,7 @@ pub async fn task_store_contract(make: impl AsyncFn() -> Arc<dyn TaskStore>) {
     signals::a_cancel_wakes_its_waiters(make().await).await;
     signals::no_cancel_is_missed(make().await).await;
     signals::starts_wake_workers(make().await).await;
+    signals::both_kinds_of_workers_are_woken(make().await).await;
     signals::tasks_put_back_wake_workers(make().await).await;
     signals::waiting_for_work_ends(make().await).await;
 }

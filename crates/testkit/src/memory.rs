@@ -3,6 +3,8 @@
 //! One lock around everything replaces transactions. The fake passes the same contract suites as the stores of the
 //! service, and random sequences of commands compare them with it.
 
+mod results;
+mod schedules;
 mod tasks;
 
 use async_trait::async_trait;
@@ -26,6 +28,8 @@ use tokio::sync::{Notify, watch};
 struct State {
     /// In the order of acceptance.
     tasks: Vec<tasks::Entry>,
+    lives: results::Lives,
+    schedules: schedules::Schedules,
     /// In the order of publication.
     snapshots: Vec<(TenantId, CataloguedSnapshot)>,
     credentials: BTreeMap<ClientId, Credential>,
@@ -85,6 +89,7 @@ pub struct MemoryStore {
     refuses_audit: AtomicBool,
     /// Has a permit if a task may have become due since the last claim.
     work: Notify,
+    short_work: Notify,
     /// Changes with every cancel.
     cancels: watch::Sender<u64>,
 }
@@ -103,6 +108,7 @@ impl MemoryStore {
             attempts_max,
             refuses_audit: AtomicBool::new(false),
             work: Notify::new(),
+            short_work: Notify::new(),
             cancels: watch::Sender::new(0),
         }
     }

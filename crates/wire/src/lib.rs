@@ -17,6 +17,7 @@ mod definition;
 mod enumeration;
 mod error;
 mod report;
+mod schedule;
 mod search;
 mod task_status;
 mod token;
@@ -34,9 +35,10 @@ pub use enumeration::{
 };
 pub use error::{ErrorMessageDto, ErrorResponseDto, RateLimited, Unauthorized};
 pub use report::{
-    ReportDetails, ReportResults, TaskResultDetails, TaskResultDetailsMessagesInner,
+    Hold, ListedResult, ReportDetails, ReportResults, TaskResultDetails, TaskResultDetailsMessagesInner,
     TaskResultDetailsReturnsInner,
 };
+pub use schedule::{NewScheduleDetails, ScheduleChange, ScheduleDescription, ScheduleRun};
 pub use search::{QueryResultFilter, Search, SearchDocument, SearchQuery};
 pub use task_status::{
     JsonPatchOperation, JsonPatchValue, LocalizedMessage, Target, TaskDefinitionSummary, TaskReturnDetails,

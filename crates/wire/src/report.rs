@@ -134,6 +134,41 @@ pub struct TaskResultDetails {
     pub progress: Option<String>,
 }
 
+/// A result of the list, and how long its files are kept.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ListedResult {
+    /// The result.
+    #[serde(flatten)]
+    pub result: ReportResults,
+    /// When its files are removed; absent if they are held, are among the newest, or are kept for ever.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false, value_type = Option<String>, format = DateTime)]
+    pub expires: Option<String>,
+    /// When its files expired.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false, value_type = Option<String>, format = DateTime)]
+    pub expired: Option<String>,
+    /// Why its files are kept whatever the policy says.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false, required = false)]
+    pub hold: Option<Hold>,
+}
+
+/// Why the files of a result are kept whatever the policy says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Hold {
+    /// Who holds them.
+    #[schema(example = "ada")]
+    pub by: String,
+    /// Why.
+    #[schema(example = "case 4711")]
+    pub reason: String,
+    /// Since when, RFC 3339 in UTC with milliseconds.
+    #[schema(value_type = String, format = DateTime)]
+    pub at: String,
+}
+
 /// The result of a report, or its state; `{}` where there is none.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase")]

@@ -4,13 +4,18 @@
 //! same over SQLite in one process and over a shared store in many processes.
 //!
 //! Invariants:
-//! - At most `count` runs are active. A slot is free again only when its run has been dropped.
+//! - At most `count` runs are active, and one more that is expected to be short. A slot is free again only when its run has
+//!   been dropped.
 //! - Every spawned task has an owner: [`Worker::run`] owns the slots, and a slot owns its run. No task outlives its
 //!   owner.
 //! - A run is dropped at once when its task is cancelled, its lease is lost, its deadline has passed, or the worker is
 //!   told to release. After a lost lease, nothing is written to the store.
 //! - The end of an attempt is written under its lease, so a late worker changes nothing.
 //! - Files are removed only if it is certain that no record names them.
+
+mod scheduler;
+
+pub use scheduler::{Scheduler, SchedulerSettings};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::{Category, Error, error_chain};
@@ -30,7 +35,7 @@ use tokio_util::task::AbortOnDropHandle;
 /// Limits and intervals of the worker.
 #[derive(Debug, Clone)]
 pub struct WorkerSettings {
-    /// Most runs at a time.
+    /// Most runs at a time. There is one place more, for runs that are expected to be short: they do not wait for long ones.
     pub count: usize,
     /// How long a claim is valid without a heartbeat.
     pub lease: Duration,
@@ -70,6 +75,15 @@ pub struct Worker {
     pub settings: WorkerSettings,
 }
 
+/// What a slot runs.
+#[derive(Debug, Clone, Copy)]
+enum Slot {
+    /// Any task.
+    Any,
+    /// Tasks that are expected to be short.
+    Short,
+}
+
 /// How often the end of an attempt is offered to a store that does not answer.
 const END_OFFERS_MAX: u32 = 3;
 
@@ -91,9 +105,9 @@ impl Worker {
     /// Works until `stop.drain` is cancelled and every running task has ended or been released.
     pub async fn run(self, stop: Stop) {
         let mut slots = JoinSet::new();
-        for _ in 0..self.settings.count.max(1) {
+        for slot in std::iter::repeat_n(Slot::Any, self.settings.count.max(1)).chain([Slot::Short]) {
             let (worker, stop) = (self.clone(), stop.clone());
-            slots.spawn(async move { worker.slot(&stop).await });
+            slots.spawn(async move { worker.slot(slot, &stop).await });
         }
         while let Some(ended) = slots.join_next().await {
             if let Err(error) = ended {
@@ -103,12 +117,12 @@ impl Worker {
         }
     }
 
-    async fn slot(&self, stop: &Stop) {
+    async fn slot(&self, slot: Slot, stop: &Stop) {
         while !stop.drain.is_cancelled() {
-            match self.tasks.claim(&self.id, self.clock.now(), self.settings.lease).await {
+            match self.claim(slot).await {
                 Ok(Some(claim)) => self.attempt(claim, &stop.release).await,
                 Ok(None) => tokio::select! {
-                    () = self.tasks.work_or(self.settings.poll) => {}
+                    () = self.work(slot) => {}
                     () = stop.drain.cancelled() => {}
                 },
                 Err(error) => {
@@ -119,6 +133,22 @@ impl Worker {
                     }
                 }
             }
+        }
+    }
+
+    async fn claim(&self, slot: Slot) -> Result<Option<Claim>, Error> {
+        let (now, lease) = (self.clock.now(), self.settings.lease);
+        match slot {
+            Slot::Any => self.tasks.claim(&self.id, now, lease).await,
+            Slot::Short => self.tasks.claim_short(&self.id, now, lease).await,
+        }
+    }
+
+    /// Waits until there may be work for the slot.
+    async fn work(&self, slot: Slot) {
+        match slot {
+            Slot::Any => self.tasks.work_or(self.settings.poll).await,
+            Slot::Short => self.tasks.short_work_or(self.settings.poll).await,
         }
     }
 

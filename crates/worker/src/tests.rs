@@ -10,7 +10,7 @@ use muster_reports::message::Severity;
 use muster_reports::ports::{Cancelled, ResultOrder, Started};
 use muster_reports::task::{NewTask, Progress, Task, TaskState};
 use muster_reports::task_list::{TaskPage, VisibleTasks};
-use muster_testkit::build::{new_task, task_id, tenant};
+use muster_testkit::build::{new_task, same_as, task_id, tenant};
 use muster_testkit::{FakeRun, FakeRunner, MemoryStore, TestClock, acts};
 use std::collections::HashSet;
 use std::sync::Mutex;
@@ -58,6 +58,14 @@ impl TaskStore for Store {
     async fn claim(&self, worker: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<Option<Claim>> {
         self.inner.claim(worker, now, lease).await
     }
+    async fn claim_short(
+        &self,
+        worker: &WorkerId,
+        now: DateTime<Utc>,
+        lease: Duration,
+    ) -> Result<Option<Claim>> {
+        self.inner.claim_short(worker, now, lease).await
+    }
     async fn heartbeat(
         &self,
         lease: &Lease,
@@ -78,6 +86,9 @@ impl TaskStore for Store {
     }
     async fn work_or(&self, at_most: Duration) {
         self.inner.work_or(at_most).await;
+    }
+    async fn short_work_or(&self, at_most: Duration) {
+        self.inner.short_work_or(at_most).await;
     }
     async fn cancelled(&self, id: &TaskId) {
         self.inner.cancelled(id).await;
@@ -473,4 +484,28 @@ async fn every_task_runs_and_never_more_than_count_at_a_time() {
         assert_eq!(installation.task(number).await.state, TaskState::Succeeded, "task {number}");
     }
     assert_eq!(crowd.most.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_run_that_is_expected_to_be_short_does_not_wait_for_long_ones() {
+    let installation = Installation::new(Store::default());
+    let short = installation.one_attempt(installation.fake(FakeRun::Rows(3, Vec::new()))).await;
+    assert_eq!(short.state, TaskState::Succeeded);
+    let (runner, mut begins, _drops) = endless();
+    let worker = tokio::spawn(installation.worker(runner).run(Stop::default()));
+    let mut running = Vec::new();
+    for number in [2, 3] {
+        installation.start(number).await;
+        running.push(begins.recv().await.unwrap());
+    }
+    // Nothing is known of this one, so it waits for one of the two places.
+    installation.start(4).await;
+    let again = same_as(1, new_task(5, installation.clock.now()));
+    installation.store.start(again).await.unwrap();
+    running.push(begins.recv().await.unwrap());
+    assert_eq!(running, [2, 3, 5].map(task_id));
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    assert!(begins.try_recv().is_err(), "the place for short runs is taken, too");
+    assert_eq!(installation.task(4).await.state, TaskState::Pending);
+    worker.abort();
 }

@@ -67,14 +67,22 @@ pub struct Benchmark<'a> {
     pub binary: PathBuf,
     /// The numbers of the run.
     pub numbers: Numbers,
+    /// Where the examples of our crates are.
+    examples: PathBuf,
     data: OnceCell<std::result::Result<Data, String>>,
     python: OnceCell<std::result::Result<PathBuf, String>>,
 }
 
 impl<'a> Benchmark<'a> {
-    /// Nothing is made or installed before a row needs it.
-    pub fn new(workspace: &'a Workspace, binary: PathBuf, numbers: Numbers) -> Self {
-        Self { workspace, binary, numbers, data: OnceCell::new(), python: OnceCell::new() }
+    /// Takes the binary and the examples next to it, or builds both. Nothing else is made or installed before a row needs it.
+    pub fn new(workspace: &'a Workspace, binary: Option<&Path>, numbers: Numbers) -> Result<Self> {
+        let is_given = binary.is_some();
+        let binary = workspace.binary(binary)?;
+        if !is_given {
+            build_examples(workspace)?;
+        }
+        let examples = binary.with_file_name("examples");
+        Ok(Self { workspace, binary, numbers, examples, data: OnceCell::new(), python: OnceCell::new() })
     }
 
     /// The organisation; it is made when it is first needed, and kept.
@@ -140,13 +148,26 @@ impl<'a> Benchmark<'a> {
         Installation::with_demo_and(&self.binary, &folder.join("small"), SMALL, super::data::settings())
     }
 
-    /// Builds examples of crates with the features that everything is built with; where they are.
-    pub fn examples(&self, package: &str, names: &[&str]) -> Result<PathBuf> {
-        let mut build = cargo();
-        build.current_dir(&self.workspace.root).args(["build", "--release", "-p", "muster", "-p", package]);
-        muster_harness::command::run(build.args(names.iter().flat_map(|name| ["--example", *name])))?;
-        Ok(self.workspace.target.join("release").join("examples"))
+    /// An example of one of our crates.
+    pub fn example(&self, name: &str) -> Result<PathBuf> {
+        let program = self.examples.join(name);
+        if program.is_file() {
+            return Ok(program);
+        }
+        Err(Failure::new(format!(
+            "{} is not there: build it with `cargo {}`",
+            program.display(),
+            EXAMPLES.join(" ")
+        )))
     }
+}
+
+/// Builds everything with the features that everything is built with, so that no dependency is built a second time.
+const EXAMPLES: [&str; 7] =
+    ["build", "--release", "--workspace", "--exclude", "muster-worker", "--tests", "--examples"];
+
+fn build_examples(workspace: &Workspace) -> Result<()> {
+    muster_harness::command::run(cargo().current_dir(&workspace.root).args(EXAMPLES))
 }
 
 /// Starts a report and waits for its success: the id and the rows.

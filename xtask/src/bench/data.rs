@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 /// Access items for each person.
 const ACCESS_ITEMS: u64 = 10;
@@ -22,6 +23,8 @@ const GROUPS: u64 = 5_000;
 const SEED: u64 = 1;
 /// How a line of the directory's file ends that has groups.
 const LAST_GROUP: &[u8] = b"OU=Groups,DC=example,DC=com\"\r\n";
+/// The file that says which binary wrote the tables.
+const WRITER: &str = "binary.json";
 /// What a row keeps of a source's file before it changes the file.
 const UNCHANGED: &str = "unchanged";
 
@@ -67,15 +70,28 @@ impl Data {
             let had = count(&data)?["access_items"].as_u64().unwrap_or(0);
             let wanted = (identities * ACCESS_ITEMS).saturating_sub(had);
             add_groups(&data.join("sources/active-directory.csv"), wanted)?;
-            refresh(&installation)?;
+            refresh(&installation, &[])?;
             let facts = count(&data)?;
             write_json(&folder.join("house.json"), &json_of(&installation))?;
+            write_json(&folder.join(WRITER), &identity_of(binary)?)?;
             write_json(&mark, &facts)?;
         }
         let installation = installation_of(binary, &data, &read_json(&folder.join("house.json"))?)?;
         let this = Self { installation, sources: data.join("sources"), facts: read_json(&mark)? };
         this.put_back()?;
+        this.write_again(&folder.join(WRITER))?;
         Ok(this)
+    }
+
+    /// Writes the tables again unless this binary wrote them: others may arrange them in other ways.
+    fn write_again(&self, mark: &Path) -> Result<()> {
+        let this = identity_of(&self.installation.binary)?;
+        if mark.is_file() && read_json(mark)? == this {
+            return Ok(());
+        }
+        println!("  another binary than before: a full refresh");
+        refresh(&self.installation, &["--full"])?;
+        write_json(mark, &this)
     }
 
     /// A source's file, of which a copy is kept until [`Data::put_back`].
@@ -100,7 +116,7 @@ impl Data {
                 changed = true;
             }
         }
-        if changed { refresh(&self.installation) } else { Ok(()) }
+        if changed { refresh(&self.installation, &[]) } else { Ok(()) }
     }
 
     fn copy_of(&self, name: &str) -> PathBuf {
@@ -108,9 +124,17 @@ impl Data {
     }
 }
 
-fn refresh(installation: &Installation) -> Result<()> {
+/// Size and time of a binary, which tell it from others.
+fn identity_of(binary: &Path) -> Result<Value> {
+    let metadata = std::fs::metadata(binary).context(|| binary.display().to_string())?;
+    let built = metadata.modified().ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    Ok(json!({"bytes": metadata.len(), "built_s": built.map(|at| at.as_secs())}))
+}
+
+fn refresh(installation: &Installation, flags: &[&str]) -> Result<()> {
     let mut refresh = muster(&installation.binary, &installation.data);
-    command::output(refresh.envs(installation.settings.iter().cloned()).arg("refresh")).map(|_| ())
+    refresh.envs(installation.settings.iter().cloned()).arg("refresh").args(flags);
+    command::output(&mut refresh).map(|_| ())
 }
 
 /// Adds memberships to the accounts of the directory's file: `wanted` together, as many to each as to the others.

@@ -2,6 +2,7 @@
 
 use muster_harness::failure::{Context, Failure, Result};
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 /// What a sample is a number of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -171,24 +172,37 @@ pub struct Contender<'a> {
     pub entry: Entry,
     /// Runs it once.
     pub once: Box<dyn FnMut() -> Result<Sample> + 'a>,
+    /// Runs that suffice.
+    runs_max: u32,
 }
 
 impl<'a> Contender<'a> {
     /// A program that has not run yet.
     pub fn new(entry: Entry, once: impl FnMut() -> Result<Sample> + 'a) -> Self {
-        Self { entry, once: Box::new(once) }
+        Self { entry, once: Box::new(once), runs_max: u32::MAX }
+    }
+
+    /// It is run once, however often the others are.
+    pub fn once_only(self) -> Self {
+        Self { runs_max: 1, ..self }
     }
 }
+
+/// Another program that has run for so long is not run again, so that all rows can be measured within an hour.
+const LONG: Duration = Duration::from_secs(150);
 
 /// Runs each once, then each once more, and so on. One that fails is not run again, and its entry says why. Each that
 /// gives figures with a sync of the file has a second entry.
 pub fn in_turn(runs: u32, mut contenders: Vec<Contender<'_>>) -> Vec<Entry> {
     let mut synced: Vec<Vec<f64>> = vec![Vec::new(); contenders.len()];
-    for _ in 0..runs {
-        for (contender, synced) in contenders.iter_mut().zip(&mut synced) {
-            if contender.entry.failed.is_some() {
+    let mut spent = vec![Duration::ZERO; contenders.len()];
+    for run in 0..runs {
+        for ((contender, synced), spent) in contenders.iter_mut().zip(&mut synced).zip(&mut spent) {
+            let is_long = contender.entry.who != OURS && *spent > LONG;
+            if contender.entry.failed.is_some() || run >= contender.runs_max || is_long {
                 continue;
             }
+            let begun = Instant::now();
             match (contender.once)() {
                 Ok(sample) => {
                     contender.entry.add(&sample);
@@ -196,6 +210,13 @@ pub fn in_turn(runs: u32, mut contenders: Vec<Contender<'_>>) -> Vec<Entry> {
                 }
                 Err(failure) => contender.entry.failed = Some(failure.to_string()),
             }
+            *spent += begun.elapsed();
+        }
+    }
+    for Contender { entry, .. } in &mut contenders {
+        let fewer = entry.samples.len();
+        if entry.failed.is_none() && fewer < runs as usize {
+            entry.remark(&if fewer == 1 { "one run".to_owned() } else { format!("{fewer} runs") });
         }
     }
     let mut entries = Vec::new();
@@ -250,6 +271,14 @@ mod tests {
         assert_eq!((ours.samples.as_slice(), ours.failed.as_deref()), ([1.0, 1.0].as_slice(), None));
         assert_eq!((synced.who.as_str(), synced.samples.len()), ("Muster, with sync", 2));
         assert_eq!(peer.failed.as_deref(), Some("no memory"));
+    }
+
+    #[test]
+    fn fewer_runs_than_others_have_are_told() {
+        let once = || Contender::new(Entry::new("a", "peer", Unit::Seconds), || Ok(Sample::default()));
+        let entries = in_turn(3, vec![once(), once().once_only()]);
+        let told: Vec<_> = entries.iter().map(|entry| (entry.samples.len(), entry.note.as_str())).collect();
+        assert_eq!(told, [(3, ""), (1, "one run")]);
     }
 
     #[test]

@@ -13,10 +13,12 @@ pub const ROWS: [Row; 2] = [
     Row::new("xlsx", "a spreadsheet of 1,000,000 rows of twelve columns", xlsx),
 ];
 const SPREADSHEET_ROWS: &str = "1000000";
+/// Rows of a PDF file that only ours writes: the others would take hours.
+const LARGE_ROWS: &str = "1000000";
 
 fn pdf(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
     let folder = benchmark.folder(row)?;
-    let program = benchmark.examples("muster-render", &["pdf_bench"])?.join("pdf_bench");
+    let program = benchmark.example("pdf_bench")?;
     let number = benchmark.numbers.pdf_rows.to_string();
     let rows = folder.join("rows.csv");
     process::run(Command::new(&program).arg(&number).arg(&rows), &folder, PATIENCE)?.or_fail("pdf_bench")?;
@@ -32,12 +34,18 @@ fn pdf(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
         };
         contenders.push(Contender::new(entry(name), once));
     }
-    finished(benchmark, &folder, contenders)
+    let large = || written(Command::new(&program).arg(LARGE_ROWS).arg(folder.join("large.pdf")), &folder);
+    let large =
+        Contender::new(Entry::new(format!("{}, {LARGE_ROWS} rows", row.what), OURS, Unit::Seconds), large);
+    let large = in_turn(1, vec![large]);
+    let mut entries = finished(benchmark, &folder, contenders)?;
+    entries.extend(large);
+    Ok(entries)
 }
 
 fn xlsx(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
     let folder = benchmark.folder(row)?;
-    let program = benchmark.examples("muster-render", &["file_rate"])?.join("file_rate");
+    let program = benchmark.example("file_rate")?;
     let ours = || written(Command::new(&program).args(["xlsx", SPREADSHEET_ROWS]), &folder);
     let peer = || -> Result<Sample> {
         let mut script = benchmark.script("xlsx_xlsxwriter.py")?;

@@ -24,14 +24,14 @@ pub const ROWS: [Row; 2] = [
 pub const LIMITS_ROW: &str = "limits";
 /// When the small report joins the crowd.
 const JOINS_AFTER: Duration = Duration::from_millis(500);
-/// Reports of the crowd. Each has a worker, and so has the small report.
+/// Reports of the crowd. They wait for the workers that there are by default; the small one has the place for short reports.
 const CROWD: usize = 16;
 
 fn crowd(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
     let data = benchmark.data()?;
     let reports = many_reports(&data.installation)?;
     let small = report_of_kind(&data.installation, "ORPHAN_IDENTITIES")?;
-    let server = data.installation.serve(&[("MUSTER__WORKER__COUNT", "17")])?;
+    let server = data.installation.serve(&[])?;
     let api = server.connect(&data.installation.user)?;
     // The first of each opens tables; that is not what is measured.
     one_after_another(&api, &reports)?;
@@ -71,9 +71,6 @@ fn crowd(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
     ];
     let mut entries = in_turn(benchmark.numbers.runs, contenders);
     server.stop()?;
-    for entry in &mut entries {
-        entry.remark("17 workers");
-    }
     let among = among.into_inner();
     if !among.samples.is_empty() {
         entries.push(among);

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// Pause between two looks at a process tree.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
+/// Pause between two looks at whether a program has ended.
+const WAIT_AGAIN: Duration = Duration::from_millis(1);
 /// Ticks of processor time in a second, on every Linux.
 pub const TICKS_PER_SECOND: f64 = 100.0;
 
@@ -61,15 +63,19 @@ pub fn run(command: &mut Command, folder: &Path, limit: Duration) -> Result<Took
         .spawn()
         .context(|| format!("{shown} cannot be run"))?;
     let mut seen = Seen::default();
+    let mut looked: Option<Instant> = None;
     let succeeded = loop {
-        seen.look(child.id());
+        if looked.is_none_or(|looked| looked.elapsed() >= LOOK_AGAIN) {
+            seen.look(child.id());
+            looked = Some(Instant::now());
+        }
         match child.try_wait().context(|| format!("{shown} cannot be waited for"))? {
             Some(status) => break status.success(),
             None if begun.elapsed() > limit => {
                 stop(&mut child)?;
                 return Err(Failure::new(format!("{shown} has not ended within {limit:?}")));
             }
-            None => sleep(LOOK_AGAIN),
+            None => sleep(WAIT_AGAIN),
         }
     };
     let seconds = begun.elapsed().as_secs_f64();

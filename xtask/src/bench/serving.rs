@@ -17,13 +17,19 @@ use std::time::{Duration, Instant};
 
 /// The rows.
 pub const ROWS: [Row; 4] = [
-    Row::new("download", "a download of 1 GB (a range of the file of IDENTITIES_DETAILS) over TLS", download),
+    Row::new(
+        "download",
+        "a download of a part of the file of IDENTITIES_DETAILS, at most 1 GB, over TLS",
+        download,
+    ),
     Row::new("requests-result", "requests for a task's result, sixteen connections", requests),
     Row::new("requests-start", "starts of a report that is waiting already, sixteen connections", requests),
     Row::new("small-report", "a small report from start to SUCCESS, idle", small_report),
 ];
-/// The last byte of the part that is downloaded; a smaller file is downloaded whole.
-const LAST_BYTE: &str = "0-999999999";
+/// The last byte of the part that is downloaded, if the file is larger.
+const LAST_BYTE_MAX: u64 = 999_999_999;
+/// What asks for a file whole.
+const WHOLE: &str = "0-";
 /// How long a server may take to answer for the first time.
 const START: Duration = Duration::from_secs(60);
 
@@ -55,32 +61,42 @@ fn download(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
     let peer_url = format!("https://127.0.0.1:{}/result.csv", port.number());
     wait_for(&peer_url, || nginx.check("nginx"))?;
 
-    let pieces = [("ours", &ours_url), ("peer", &peer_url)].map(|(name, url)| (folder.join(name), url));
-    for (piece, url) in &pieces {
-        curl(url, &header, piece, &folder)?;
+    let size = std::fs::metadata(files.join("result.csv")).context(|| files.display().to_string())?.len();
+    // All but the last byte of a small file: the digest of a whole file is checked again, which is another figure.
+    let last = size.saturating_sub(2).min(LAST_BYTE_MAX);
+    let part = format!("0-{last}");
+    let [ours, peer] = ["ours", "peer"].map(|name| folder.join(name));
+    for (piece, url) in [(&ours, &ours_url), (&peer, &peer_url)] {
+        curl(url, &header, &part, piece, &folder)?;
     }
-    let [(ours, _), (peer, _)] = &pieces;
-    command::output(Command::new("cmp").arg(ours).arg(peer))?;
-    let bytes = std::fs::metadata(ours).context(|| ours.display().to_string())?.len();
+    command::output(Command::new("cmp").arg(&ours).arg(&peer))?;
 
     let sink = Path::new("/dev/null");
-    let once_ours = || -> Result<Sample> {
+    let once_ours = |range: &str| -> Result<Sample> {
         let before = server.busy_ticks()?;
-        let seconds = curl(&ours_url, &header, sink, &folder)?;
+        let seconds = curl(&ours_url, &header, range, sink, &folder)?;
         let ticks = server.busy_ticks()? - before;
         Ok(served(seconds, ticks, server.peak_memory_kib()?))
     };
-    let once_peer = || -> Result<Sample> {
+    let once_peer = |range: &str| -> Result<Sample> {
         let before = process::busy_ticks(nginx.id())?;
-        let seconds = curl(&peer_url, &header, sink, &folder)?;
+        let seconds = curl(&peer_url, &header, range, sink, &folder)?;
         let ticks = process::busy_ticks(nginx.id())? - before;
         Ok(served(seconds, ticks, muster_harness::server::peak_memory_kib(nginx.id())?))
     };
-    let entry = |who: &str| Entry::new(row.what, who, Unit::Seconds);
-    let contenders = vec![Contender::new(entry(OURS), once_ours), Contender::new(entry("nginx"), once_peer)];
-    let mut entries = in_turn(benchmark.numbers.runs, contenders);
-    for entry in &mut entries {
-        entry.remark(&format!("{bytes} bytes; processor time of the server"));
+    let mut entries = Vec::new();
+    let whole = "the same of the whole file, whose digest Muster checks each time";
+    for (what, range, bytes) in [(row.what, part.as_str(), last + 1), (whole, WHOLE, size)] {
+        let entry = |who: &str| Entry::new(what, who, Unit::Seconds);
+        let contenders = vec![
+            Contender::new(entry(OURS), || once_ours(range)),
+            Contender::new(entry("nginx"), || once_peer(range)),
+        ];
+        let mut measured = in_turn(benchmark.numbers.runs, contenders);
+        for entry in &mut measured {
+            entry.remark(&format!("{bytes} bytes; processor time of the server"));
+        }
+        entries.extend(measured);
     }
     server.stop()?;
     drop(nginx);
@@ -173,25 +189,21 @@ fn wait_for(url: &str, mut is_there: impl FnMut() -> Result<()>) -> Result<()> {
     }
 }
 
-/// Downloads the part of a file; seconds of the clock.
-fn curl(url: &str, header: &str, to: &Path, folder: &Path) -> Result<f64> {
+/// Downloads a range of a file; seconds of the clock, as curl measures them.
+fn curl(url: &str, header: &str, range: &str, to: &Path, folder: &Path) -> Result<f64> {
     let mut command = Command::new(setup::debian_program("curl", "curl")?);
-    command.args([
-        "--silent",
-        "--show-error",
-        "--insecure",
-        "--noproxy",
-        "*",
-        "--fail",
-        "--range",
-        LAST_BYTE,
-    ]);
-    command.args(["--header", header, "--output"]).arg(to).arg(url);
-    Ok(process::run(&mut command, folder, PATIENCE)?.or_fail("curl")?.seconds)
+    command.args(["--silent", "--show-error", "--insecure", "--noproxy", "*", "--fail", "--range", range]);
+    command.args(["--write-out", "%{time_total}", "--header", header, "--output"]).arg(to).arg(url);
+    let took = process::run(&mut command, folder, PATIENCE)?.or_fail("curl")?;
+    took.printed.trim().parse().context(|| format!("curl told no time: {:?}", took.printed))
 }
 
 /// How long requests are sent for one sample.
 const WRK_SECONDS: &str = "5s";
+/// Connections on which requests are sent one after another, as fast as they are answered.
+const CONNECTIONS: u32 = 16;
+/// Connections with pauses between requests: many, because a pause is a whole number of milliseconds.
+const PAUSING_CONNECTIONS: u32 = 64;
 
 fn requests(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
     let folder = benchmark.folder(row)?;
@@ -206,12 +218,10 @@ fn requests(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
     } else {
         format!("v2024/reports/{}/result", run_report(&api, &smallest(&installation)?)?.0)
     };
-    let script = folder.join("requests.lua");
-    let text =
-        wrk_script(&api, is_start.then_some(r#"{"reportType": "ORPHAN_IDENTITIES", "arguments": {}}"#));
-    std::fs::write(&script, text).context(|| format!("{} cannot be written", script.display()))?;
+    let body = is_start.then_some(r#"{"reportType": "ORPHAN_IDENTITIES", "arguments": {}}"#);
+    let wrk = Wrk { folder: &folder, script: wrk_script(&api, body) };
 
-    let route = benchmark.examples("muster-http", &["bare_route"])?.join("bare_route");
+    let route = benchmark.example("bare_route")?;
     let port = ReservedPort::new()?;
     let bare_base = format!("http://127.0.0.1:{}", port.number());
     let mut bare = Running::start(Command::new(route).arg(format!("127.0.0.1:{}", port.number())))?;
@@ -220,17 +230,73 @@ fn requests(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
     let [ours_url, bare_url] = [&server.base, &bare_base].map(|base| format!("{base}/{path}"));
     let entry = |who: &str| Entry::new(row.what, who, Unit::PerSecond);
     let once_ours = || -> Result<Sample> {
-        let sample = wrk(&ours_url, &script, &folder)?;
-        Ok(Sample { peak_kib: Some(server.peak_memory_kib()?), ..sample })
+        let before = server.busy_ticks()?;
+        let figure = wrk.rate(&ours_url)?;
+        let processor = Some((server.busy_ticks()? - before) as f64 / TICKS_PER_SECOND);
+        Ok(Sample { figure, processor, peak_kib: Some(server.peak_memory_kib()?), ..Sample::default() })
     };
-    let once_bare = || wrk(&bare_url, &script, &folder);
-    let contenders =
-        vec![Contender::new(entry(OURS), once_ours), Contender::new(entry("a bare axum route"), once_bare)];
-    let entries = in_turn(benchmark.numbers.runs, contenders);
+    let once_bare = || -> Result<Sample> {
+        let before = process::busy_ticks(bare.id())?;
+        let figure = wrk.rate(&bare_url)?;
+        let processor = Some((process::busy_ticks(bare.id())? - before) as f64 / TICKS_PER_SECOND);
+        Ok(Sample { figure, processor, ..Sample::default() })
+    };
+    let contenders = vec![Contender::new(entry(OURS), once_ours), Contender::new(entry(BARE), once_bare)];
+    let mut entries = in_turn(benchmark.numbers.runs, contenders);
+
+    let rate_of = |at: usize| entries.get(at).and_then(Entry::median);
+    let paced = [(OURS, &ours_url, rate_of(0)), (BARE, &bare_url, rate_of(1))];
+    let paced = paced.into_iter().filter_map(|(who, url, rate)| Some((who, url, rate? / 2.0)));
+    let wrk = &wrk;
+    let paced = paced.map(|(who, url, rate)| {
+        let entry =
+            Entry::new("99th percentile of the answers' times at half of its rate", who, Unit::Milliseconds);
+        Contender::new(entry, move || {
+            Ok(Sample { figure: wrk.late_milliseconds(url, rate)?, ..Sample::default() })
+        })
+    });
+    entries.extend(in_turn(benchmark.numbers.runs, paced.collect()));
     server.stop()?;
     drop(bare);
     std::fs::remove_dir_all(&folder).context(|| format!("{} cannot be removed", folder.display()))?;
     Ok(entries)
+}
+
+const BARE: &str = "a bare axum route";
+
+/// The program wrk, which sends one request again and again.
+struct Wrk<'a> {
+    folder: &'a Path,
+    /// What it sends.
+    script: String,
+}
+
+impl Wrk<'_> {
+    /// Sends requests as fast as they are answered: requests in a second.
+    fn rate(&self, url: &str) -> Result<f64> {
+        rate_told(&self.run(url, CONNECTIONS, &self.script)?)
+    }
+
+    /// Sends about so many requests in a second, at random times: within so many milliseconds 99 of a hundred are answered.
+    fn late_milliseconds(&self, url: &str, rate: f64) -> Result<f64> {
+        let pause = f64::from(PAUSING_CONNECTIONS) / rate * 1_000.0;
+        let script =
+            format!("{}function delay() return math.random(0, {:.0}) end\n", self.script, pause * 2.0);
+        let printed = self.run(url, PAUSING_CONNECTIONS, &script)?;
+        rate_told(&printed)?;
+        let late =
+            printed.lines().find_map(|line| milliseconds_told(line.trim().strip_prefix("99%")?.trim()));
+        late.ok_or_else(|| Failure::new(format!("wrk told no percentile: {printed:?}")))
+    }
+
+    fn run(&self, url: &str, connections: u32, script: &str) -> Result<String> {
+        let file = self.folder.join("requests.lua");
+        std::fs::write(&file, script).context(|| format!("{} cannot be written", file.display()))?;
+        let mut command = Command::new(setup::debian_program("wrk", "wrk")?);
+        command.args(["--threads", "1", "--latency", "--duration", WRK_SECONDS, "--connections"]);
+        command.arg(connections.to_string()).arg("--script").arg(&file).arg(url);
+        Ok(process::run(&mut command, self.folder, PATIENCE)?.or_fail("wrk")?.printed)
+    }
 }
 
 /// What wrk sends: a GET, or a POST with this body.
@@ -243,15 +309,7 @@ fn wrk_script(api: &Api, body: Option<&str>) -> String {
     text
 }
 
-/// Sends requests for some seconds: requests in a second. An answer that is not a success is a failure.
-fn wrk(url: &str, script: &Path, folder: &Path) -> Result<Sample> {
-    let mut command = Command::new(setup::debian_program("wrk", "wrk")?);
-    command.args(["--threads", "1", "--connections", "16", "--duration", WRK_SECONDS, "--script"]);
-    let took = process::run(command.arg(script).arg(url), folder, PATIENCE)?.or_fail("wrk")?;
-    Ok(Sample { figure: rate_told(&took.printed)?, ..Sample::default() })
-}
-
-/// The rate in what wrk prints.
+/// The rate in what wrk prints. An answer that is not a success is a failure.
 fn rate_told(printed: &str) -> Result<f64> {
     let bad = ["Non-2xx", "Socket errors"];
     if let Some(line) = printed.lines().find(|line| bad.iter().any(|word| line.contains(word))) {
@@ -260,6 +318,14 @@ fn rate_told(printed: &str) -> Result<f64> {
     let rate =
         printed.lines().find_map(|line| line.trim().strip_prefix("Requests/sec:")?.trim().parse().ok());
     rate.ok_or_else(|| Failure::new(format!("wrk told no rate: {printed:?}")))
+}
+
+/// A time as wrk prints it, in milliseconds.
+fn milliseconds_told(text: &str) -> Option<f64> {
+    let units = [("us", 0.001), ("ms", 1.0), ("s", 1_000.0)];
+    let (number, unit) =
+        units.into_iter().find_map(|(unit, milliseconds)| Some((text.strip_suffix(unit)?, milliseconds)))?;
+    Some(number.parse::<f64>().ok()? * unit)
 }
 
 /// The report with the fewest rows.
@@ -299,5 +365,13 @@ mod tests {
         let refused = "  Non-2xx or 3xx responses: 12\nRequests/sec:    200.50\n";
         assert!(rate_told(refused).is_err_and(|failure| failure.to_string().contains("12")));
         assert!(rate_told("").is_err());
+    }
+
+    #[test]
+    fn times_of_wrk_are_read() {
+        assert_eq!(
+            ["250.00us", "1.50ms", "2.00s", "x"].map(milliseconds_told),
+            [Some(0.25), Some(1.5), Some(2_000.0), None]
+        );
     }
 }

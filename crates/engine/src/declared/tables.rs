@@ -41,6 +41,8 @@ pub(super) const DECLARED: [Table; 14] = [
             group: Some("source_id"),
             rows: 16 * 1024,
             touched: "accounts_touched",
+            // The order of the report ACCOUNTS.
+            order: &["name", "native_identity", "id"],
         },
         rows: "accounts_next",
         read_again: true,
@@ -61,7 +63,13 @@ pub(super) const DECLARED: [Table; 14] = [
     Table {
         row: "an identity: a person, made from an account of an authoritative source",
         in_view: InView::OfOwners,
-        writing: Writing::Partitioned { group: None, rows: 16 * 1024, touched: "identities_touched" },
+        writing: Writing::Partitioned {
+            group: None,
+            rows: 16 * 1024,
+            touched: "identities_touched",
+            // The order of the reports IDENTITIES and IDENTITIES_DETAILS.
+            order: &["name", "id"],
+        },
         rows: "identities_next",
         read_again: true,
         only_here: Some(KNOWN_SINCE),
@@ -85,7 +93,12 @@ pub(super) const DECLARED: [Table; 14] = [
     },
     Table {
         in_view: InView::OfOwners,
-        writing: Writing::Partitioned { group: None, rows: 4 * 1024, touched: "documents_touched" },
+        writing: Writing::Partitioned {
+            group: None,
+            rows: 4 * 1024,
+            touched: "documents_touched",
+            order: &[],
+        },
         ..documents("identity_documents", DocumentType::Identities)
     },
     Table {
@@ -95,7 +108,12 @@ pub(super) const DECLARED: [Table; 14] = [
     documents("account_activity_documents", DocumentType::AccountActivities),
     Table {
         in_view: InView::OfSource("source['id']"),
-        writing: Writing::Partitioned { group: None, rows: 16 * 1024, touched: "entitlements_touched" },
+        writing: Writing::Partitioned {
+            group: None,
+            rows: 16 * 1024,
+            touched: "entitlements_touched",
+            order: &[],
+        },
         read_again: true,
         ..documents("entitlement_documents", DocumentType::Entitlements)
     },

@@ -5,16 +5,23 @@
 //! `identify` decides which account a record is.
 
 use super::guards::{self, MissingAction};
-use super::incremental::Recompute;
+use super::incremental::{IdentitiesToRecompute, Recompute};
 use super::stage::StagedSource;
 use super::work::{self, Work, texts};
 use super::{RefreshRequest, SourceInput, identify, steps};
+use crate::declared::IDENTITIES;
 use crate::error::{EngineError, Result};
 use crate::query::Value;
 use datafusion::arrow::array::{BooleanArray, RecordBatch, StringArray};
 use muster_reports::snapshot::AggregationMode;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// Most accounts of the last snapshot that are copied to the work folder. To copy more takes longer than to read them
+/// several times.
+const ROWS_KEPT_MAX: u64 = 64 * 1024;
+/// So many identities are few, however many there are.
+const FEW_IDENTITIES: u64 = 100;
 
 /// Leaves `staged_one`, the usable records with the ids of their accounts; `kept_ids`, the accounts that still exist
 /// although their records cannot be used or did not change; and `rejected`. Fails the sources whose read cannot be
@@ -26,16 +33,44 @@ pub(super) async fn take_records(
     staged: &mut [StagedSource],
 ) -> Result<()> {
     work.memory("source_flags", flags_batch(staged, &BTreeMap::new())?)?;
-    let carried = staged.iter().filter(|s| s.outcome.carried).map(|s| s.outcome.run.id.as_str());
-    work.run_with(&steps::PREV_READ, &[("carried", Value::texts(carried))]).await?;
+    let read = staged.iter().filter(|s| !s.outcome.carried).map(|s| s.outcome.run.id.as_str());
+    match recompute.everything {
+        true => work.run(recompute, &[&steps::PREV_READ_ALL]).await?,
+        false => work.run_with(&steps::PREV_READ, &[("read", Value::texts(read))]).await?,
+    }
     identify::unite_repeated_rows(work, recompute).await?;
     count_conflicts(work, staged).await?;
+    if !recompute.everything {
+        leave_out_equal(work, recompute, staged).await?;
+    }
     identify::name_accounts(work, recompute).await?;
     guards::check_reads(work, request, staged).await?;
-    let failed = staged.iter().filter(|s| s.outcome.failure.is_some()).map(|s| s.outcome.run.id.as_str());
-    work.run_with(&steps::STAGED_ONE, &[("failed", Value::texts(failed))]).await?;
+    work.run_with(&steps::STAGED_ONE, &[("failed", failed(staged))]).await?;
     work.run(recompute, &[&steps::KEPT_IDS]).await?;
     distrust_changes(work, staged).await
+}
+
+fn failed(staged: &[StagedSource]) -> Value {
+    let failed = staged.iter().filter(|source| source.outcome.failure.is_some());
+    Value::texts(failed.map(|source| source.outcome.run.id.as_str()))
+}
+
+/// Leaves in `staged_single` and `prev_read` only records and accounts that differ from each other, so that the steps
+/// that follow work in proportion to what changed. Records that are equal to their accounts are counted.
+async fn leave_out_equal(work: &Work, recompute: &Recompute, staged: &mut [StagedSource]) -> Result<()> {
+    let [redefined, _] = recompute.values();
+    let failed = ("failed", failed(staged));
+    work.run_with(&steps::DIFFERENCES, &[failed.clone(), redefined]).await?;
+    let equal = work.rows(&steps::EQUAL_BY_SOURCE, &[failed]).await?;
+    for (id, n) in texts(&equal, 0).zip(work::counts("equal records", &equal, 1)?) {
+        if let Some(source) = staged.iter_mut().find(|source| source.outcome.run.id.as_str() == id) {
+            source.equal = n;
+        }
+    }
+    let left = [&steps::STAGED_UUIDS, &steps::STAGED_DIFFERENT, &steps::PREV_CONCERNED];
+    work.run(recompute, &left).await?;
+    let few = work.count("prev_concerned").await? <= ROWS_KEPT_MAX;
+    work.run(recompute, &[if few { &steps::PREV_DIFFERENT } else { &steps::PREV_DIFFERENT_PLANNED }]).await
 }
 
 /// Leaves `accounts_now` (the accounts to recompute, with their state in the last snapshot), sets the counts of each
@@ -48,9 +83,8 @@ pub(super) async fn merge_into_previous(
 ) -> Result<()> {
     let missing = guards::missing(work, request, staged).await?;
     work.memory("source_flags", flags_batch(staged, &missing)?)?;
-    let everything = [&steps::ACCOUNTS_NOW_ALL, &steps::ACCOUNT_CHANGES_ALL, &steps::CARRIED_ACCOUNTS_NONE];
     work.run(recompute, &[&steps::ACCOUNTS_MERGED]).await?;
-    work.run(recompute, &everything).await?;
+    work.run(recompute, &[&steps::ACCOUNTS_NOW_ALL, &steps::ACCOUNT_CHANGES_ALL]).await?;
     work.run(recompute, &[&steps::ACCOUNT_CHANGES, &steps::ACCOUNTS_NOW]).await?;
     count_changes(work, staged).await?;
     if recompute.everything {
@@ -67,17 +101,29 @@ pub(super) async fn merge_into_previous(
         run.authoritative && !source.outcome.carried && (run.rejected > 0 || before)
     };
     let changed = work.rows(&steps::AUTHORITATIVE_CHANGES, &[]).await?;
-    recompute.identities = work::counts("authoritative_changes", &changed, 0)?.into_iter().any(|n| n > 0)
-        || request.sources.iter().any(|s| recompute.redefined.contains(&s.definition.id) && decides(s))
-        || staged.iter().any(refused);
+    let changed: u64 = work::counts("authoritative_changes", &changed, 0)?.into_iter().sum();
+    let redefined =
+        request.sources.iter().any(|s| recompute.redefined.contains(&s.definition.id) && decides(s));
+    recompute.identities = if redefined || is_much(request, changed) {
+        IdentitiesToRecompute::All
+    } else if changed > 0 || staged.iter().any(refused) {
+        IdentitiesToRecompute::Some
+    } else {
+        IdentitiesToRecompute::Copied
+    };
     work.run(recompute, &[&steps::WANTED_BY_LINKS, &steps::WANTED_BY_LINKS_AND_SOURCES]).await?;
     recall(work, recompute).await
 }
 
-/// Adds to `accounts_now` live accounts of the last snapshot whose `id` is in `wanted`. Leaves `carried_accounts`, the
-/// accounts that stay unchanged.
+/// Whether so many identities are to be recomputed that it is faster to recompute all of them.
+pub(super) fn is_much(request: &RefreshRequest, identities: u64) -> bool {
+    let known = request.previous.as_ref().and_then(|last| last.rows.get(IDENTITIES)).copied().unwrap_or(0);
+    identities > FEW_IDENTITIES.max(known / 10)
+}
+
+/// Adds to `accounts_now` live accounts of the last snapshot whose `id` is in `wanted`.
 pub(super) async fn recall(work: &Work, recompute: &Recompute) -> Result<()> {
-    work.run(recompute, &[&steps::RECALLED, &steps::ACCOUNTS_NOW_RECALLED, &steps::CARRIED_ACCOUNTS]).await
+    work.run(recompute, &[&steps::RECALLED, &steps::ACCOUNTS_NOW_RECALLED]).await
 }
 
 /// `source_flags`: the properties of each source that the plans need.
@@ -155,6 +201,10 @@ async fn distrust_changes(work: &Work, staged: &mut [StagedSource]) -> Result<()
 }
 
 async fn count_changes(work: &Work, staged: &mut [StagedSource]) -> Result<()> {
+    for source in staged.iter_mut() {
+        source.outcome.run.unchanged += source.equal;
+        source.outcome.run.loaded += source.equal;
+    }
     let rows = work.rows(&steps::CHANGES_BY_SOURCE, &[]).await?;
     for ((id, change), n) in texts(&rows, 0).zip(texts(&rows, 1)).zip(work::counts("changes", &rows, 2)?) {
         let Some(source) = staged.iter_mut().find(|s| s.outcome.run.id.as_str() == id) else { continue };

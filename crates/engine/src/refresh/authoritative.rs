@@ -7,11 +7,12 @@
 //! an earlier pass left open, so passes are repeated until nothing more is decided. Accounts that are then open stay
 //! open in the next refresh too, so a second refresh changes nothing.
 
-use super::SourceInput;
+use super::accounts::{is_much, recall};
 use super::correlate::{Rule, match_by};
-use super::incremental::Recompute;
+use super::incremental::{IdentitiesToRecompute, Recompute};
 use super::steps;
 use super::work::Work;
+use super::{RefreshRequest, SourceInput};
 use crate::error::{EngineError, Result};
 use crate::functions::MappingFunction;
 use crate::query::Value;
@@ -19,6 +20,7 @@ use datafusion::arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray, U
 use datafusion::logical_expr::ScalarUDF;
 use datafusion::prelude::SessionContext;
 use muster_sources::{LifecycleDefinition, ManagerMatch, ProfileDefinition};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// An identity profile with its source.
@@ -31,6 +33,12 @@ pub(super) struct Profile {
 }
 
 impl Profile {
+    /// The source, and the attribute that names the manager.
+    pub(super) fn manager_values(&self) -> Vec<(&'static str, Value)> {
+        let manager = &self.definition.manager.attribute;
+        vec![("source", Value::text(&self.source_id)), ("manager", Value::text(manager))]
+    }
+
     /// What managers are compared with: the `kind` in `managers`.
     pub(super) fn manager_kind(&self) -> String {
         match &self.definition.manager.matched {
@@ -58,6 +66,70 @@ pub(super) fn profiles_in_order(sources: &[SourceInput]) -> Vec<Profile> {
     profiles
         .sort_by(|a, b| (a.definition.priority, &a.source_id).cmp(&(b.definition.priority, &b.source_id)));
     profiles
+}
+
+/// The identities that are recomputed are closed: every live authoritative account of each of them is recomputed. Most
+/// refreshes find all of them at once. After so many attempts, all identities are recomputed.
+const CLOSING_ATTEMPTS_MAX: u32 = 4;
+
+/// The same as [`make_identities`], for the identities that a changed authoritative account can affect: its own, those
+/// that a rule matches it to, those that share a uid with one of them, and those whose manager they are or may become. All
+/// other identities stay as they are. Recomputes all identities if these are many.
+///
+/// Also leaves `affected` (their ids), `affected_identities` (them in the last snapshot), `known_affected`, and
+/// `names_moved` (texts by which managers are found and which an identity gained or lost).
+pub(super) async fn make_some_identities(
+    work: &Work,
+    request: &RefreshRequest,
+    recompute: &mut Recompute,
+    profiles: &[Profile],
+) -> Result<()> {
+    let sources = Value::texts(profiles.iter().map(|profile| profile.source_id.as_str()));
+    work.run_with(&steps::PREV_AUTHORITATIVE, &[("authoritative", sources)]).await?;
+    work.run(recompute, &[&steps::WANTED_BY_PEOPLE]).await?;
+    for _ in 0..CLOSING_ATTEMPTS_MAX {
+        if is_much(request, work.count("wanted").await?) {
+            break;
+        }
+        recall(work, recompute).await?;
+        make_identities(work, recompute, profiles).await?;
+        find_affected(work, recompute, profiles).await?;
+        work.run_with(&steps::WANTED_BY_AFFECTED, &[]).await?;
+        if work.count("wanted").await? == 0 {
+            return Ok(());
+        }
+    }
+    recompute.identities = IdentitiesToRecompute::All;
+    work.run(recompute, &[&steps::WANTED_BY_LINKS_AND_SOURCES]).await?;
+    recall(work, recompute).await?;
+    make_identities(work, recompute, profiles).await
+}
+
+/// Leaves `affected` and what it follows from.
+async fn find_affected(work: &Work, recompute: &Recompute, profiles: &[Profile]) -> Result<()> {
+    let few = steps::words_of_identities(true);
+    let known = [&steps::AFFECTED_BY_ACCOUNTS, &steps::AFFECTED_IDENTITIES_FIRST, &steps::KNOWN_AFFECTED];
+    work.run(recompute, &known).await?;
+    work.run_of(&steps::MOVED, &few, &[]).await?;
+    work.run(recompute, &[&steps::UIDS_MOVED, &steps::DEPENDENTS]).await?;
+    let (mut by_attribute, mut by_account) = (BTreeSet::new(), BTreeSet::new());
+    for profile in profiles {
+        match &profile.definition.manager.matched {
+            ManagerMatch::Attribute(name) => by_attribute.insert(name.as_str()),
+            ManagerMatch::NativeIdentity => by_account.insert(profile.source_id.as_str()),
+        };
+    }
+    let each = |name: &'static str, texts: BTreeSet<&str>| -> Vec<_> {
+        texts.into_iter().map(|text| vec![(name, Value::text(text))]).collect()
+    };
+    work.run_each(&steps::NAMES_MOVED_BY_ATTRIBUTE, &each("attribute", by_attribute)).await?;
+    work.run_each(&steps::NAMES_MOVED_BY_ACCOUNT, &each("source", by_account)).await?;
+    work.run(recompute, &[&steps::NAMES_MOVED]).await?;
+    // Without such a text, no record need be read for it.
+    let asked = if work.count("names_moved").await? > 0 { profiles } else { &[] };
+    let managers: Vec<_> = asked.iter().map(Profile::manager_values).collect();
+    work.run_each(&steps::REPORTS_OF_MOVED, &managers).await?;
+    work.run(recompute, &[&steps::AFFECTED, &steps::AFFECTED_IDENTITIES]).await
 }
 
 /// Leaves `mapped` (authoritative accounts with their mapped attributes), `owned` (the identity of each account),
@@ -91,7 +163,7 @@ struct KnownIdentities {
 impl KnownIdentities {
     async fn find(&mut self, work: &Work, recompute: &Recompute) -> Result<()> {
         if !self.current {
-            work.run(recompute, &[&steps::BEST, &steps::KNOWN]).await?;
+            work.run(recompute, &[&steps::BEST, &steps::KNOWN, &steps::KNOWN_PLANNED]).await?;
             self.current = true;
         }
         Ok(())

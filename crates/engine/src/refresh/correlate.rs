@@ -3,8 +3,8 @@
 //! The first rule with a match decides. One identity links the account; two or more dispute it. Muster never picks one
 //! of several.
 
-use super::incremental::Recompute;
-use super::work::{Work, texts};
+use super::incremental::{Needed, Recompute};
+use super::work::{self, Work, texts};
 use super::{RefreshRequest, accounts, steps};
 use crate::error::{EngineError, Result};
 use crate::query::Value;
@@ -76,14 +76,21 @@ pub(super) async fn recall_others(
     if recompute.everything {
         return Ok(());
     }
-    let asked = [&steps::MOVED, &steps::IDENTITIES_MOVED, &steps::ASKING_BEFORE, &steps::ASKED_MOVED];
-    work.run(recompute, &asked).await?;
-    let mut rules = Vec::new();
-    if work.count("asked").await? > 0 {
-        let others = request.sources.iter().filter(|input| !input.definition.is_authoritative());
-        rules.extend(others.flat_map(|input| Rule::of(&input.definition)));
+    if recompute.needs(Needed::AllIdentitiesAgain) {
+        work.run_of(&steps::MOVED, &steps::words_of_identities(false), &[]).await?;
     }
-    match_by(work, &rules).await?;
+    work.run(recompute, &[&steps::IDENTITIES_MOVED]).await?;
+    let others = request.sources.iter().filter(|input| !input.definition.is_authoritative());
+    let mut rules = Vec::new();
+    for rule in others.flat_map(|input| Rule::of(&input.definition)) {
+        let attribute = [("identity_attribute", Value::text(&rule.identity_attribute))];
+        let moved = work.rows(&steps::ATTRIBUTES_MOVED, &attribute).await?;
+        // Otherwise the rule matches the accounts that it matched before.
+        if work::counts("attributes_moved", &moved, 0)?.into_iter().any(|n| n > 0) {
+            rules.push(rule.values());
+        }
+    }
+    work.run_each(&steps::PAIRS_MOVED, &rules).await?;
     work.run(recompute, &[&steps::WANTED_BY_IDENTITIES]).await?;
     accounts::recall(work, recompute).await
 }

@@ -7,6 +7,7 @@
 use crate::declared::{ACCOUNTS, IDENTITIES, TABLES, Table};
 use crate::error::{EngineError, Result};
 use crate::session::Engine;
+use futures_util::future::BoxFuture;
 use muster_reports::SnapshotManifest;
 use std::sync::Arc;
 
@@ -19,21 +20,24 @@ impl Engine {
     ///
     /// # Errors
     /// [`EngineError::Unrecoverable`] when a table cannot be computed again. The text says what to do.
-    pub async fn without_damage(
+    pub fn without_damage(
         self: &Arc<Self>,
         last: Arc<SnapshotManifest>,
         rebuild: bool,
-    ) -> Result<WithoutDamage> {
-        let engine = Arc::clone(self);
-        self.run(async move {
-            // Concurrently: hashing keeps a processor busy for each table.
-            let looked = TABLES.map(|table| engine.damage_of(&last, table));
-            let looked = futures_util::future::try_join_all(looked).await?;
-            let found = TABLES.into_iter().zip(looked);
-            let damaged: Vec<_> = found.filter_map(|(table, damage)| Some((table, damage?.fault))).collect();
-            leave_out(last, &damaged, rebuild)
+    ) -> BoxFuture<'_, Result<WithoutDamage>> {
+        Box::pin(async move {
+            let engine = Arc::clone(self);
+            self.run(async move {
+                let mut damaged = Vec::new();
+                for table in TABLES {
+                    // Every processor hashes files of the table.
+                    let damage = engine.damage_of(&last, table).await?;
+                    damaged.extend(damage.map(|damage| (table, damage.fault)));
+                }
+                leave_out(last, &damaged, rebuild)
+            })
+            .await
         })
-        .await
     }
 }
 

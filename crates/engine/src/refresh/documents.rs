@@ -4,7 +4,7 @@
 //! sorted files, so memory does not grow with the data. Uncorrelated accounts are in no document.
 
 use super::elements::SortedElements;
-use super::incremental::Recompute;
+use super::incremental::{Needed, Recompute};
 use super::steps::{self, Step};
 use super::work::{self, RowsInOrder, Work};
 use super::{RefreshRequest, SourceInput};
@@ -13,6 +13,7 @@ use crate::error::{EngineError, Result};
 use crate::functions::text_lists;
 use crate::order::{Ordered, SortKey};
 use crate::parquet_file::ParquetFile;
+use crate::query::Value;
 use datafusion::arrow::array::{
     ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray,
 };
@@ -32,13 +33,11 @@ const ROW_GROUP_DOCUMENTS: usize = 32 * 1024;
 const EVENTS_PAGE: u32 = 4096;
 
 /// Leaves a step with the name of each table of documents. In a full refresh it has all rows. In an incremental refresh
-/// it has the touched identities and entitlements and the new events. Returns the number of the last event.
+/// it has the touched identities, the entitlements of touched accounts, and the new events. Returns the number of the last event.
 pub(super) async fn make(work: &Work, request: &RefreshRequest, recompute: &Recompute) -> Result<u64> {
     work.memory("document_sources", sources_batch(&request.sources)?)?;
-    work.run(recompute, &[&steps::DOCUMENTS_TOUCHED_ALL, &steps::SOURCES_TOUCHED]).await?;
-    work.run(recompute, &[&steps::ACCOUNTS_ALL, &steps::ACCOUNTS_SHOWN]).await?;
-    work.run(recompute, &[&steps::DOCUMENT_ACCOUNTS_ALL, &steps::DOCUMENT_ACCOUNTS]).await?;
-    work.run(recompute, &[&steps::DOCUMENT_RIGHTS, &steps::SOURCE_ACCOUNTS]).await?;
+    work.run(recompute, &[&steps::ACCOUNTS_ALL, &steps::ACCOUNTS_OF_TOUCHED, &steps::ACCOUNTS_SHOWN]).await?;
+    work.run(recompute, &[&steps::DOCUMENT_ACCOUNTS, &steps::DOCUMENT_RIGHTS]).await?;
     work.run(recompute, &[&steps::ENTITLEMENT_RIGHTS, &steps::ENTITLEMENT_RIGHTS_ALL]).await?;
     let known = request.previous.as_ref().filter(|_| !recompute.everything).and_then(|last| last.last_event);
     let mut last_event = known.unwrap_or(0);
@@ -57,8 +56,19 @@ pub(super) async fn make(work: &Work, request: &RefreshRequest, recompute: &Reco
         }
         unite(work, document_type).await?;
     }
-    work.run(recompute, &[&steps::ENTITLEMENTS_TOUCHED]).await?;
+    if recompute.needs(Needed::Incremental) {
+        work.run(recompute, &[&steps::RIGHTS_GONE]).await?;
+        let sources = ("sources", sources_of_rights_gone(work).await?);
+        work.run_with(&steps::RIGHTS_LEFT, &[sources]).await?;
+        work.run(recompute, &[&steps::ENTITLEMENTS_TOUCHED]).await?;
+    }
     Ok(last_event)
+}
+
+/// The sources with rights that touched accounts lost.
+pub(super) async fn sources_of_rights_gone(work: &Work) -> Result<Value> {
+    let sources = work.rows(&steps::SOURCES_OF_RIGHTS_GONE, &[]).await?;
+    Ok(Value::Texts(work::texts(&sources, 0).collect()))
 }
 
 /// The step with the documents of a type that Muster makes, before documents of sources replace some of them.

@@ -29,6 +29,7 @@ pub(super) async fn find(work: &Work, recompute: &Recompute, profiles: &[Profile
         );
     }
     work.run_each(&steps::MISSING_ATTRIBUTES, &required).await?;
+    work.run(recompute, &[&steps::SHARED_UIDS, &steps::SHARED_UIDS_OF_SUBJECTS]).await?;
     work.run_with(&steps::ERRORS_FOUND, &[("lifecycle", Value::text(lifecycle_attribute()))]).await?;
-    work.run(recompute, &[&steps::IDENTITY_ERRORS_NEXT]).await
+    work.run(recompute, &[&steps::IDENTITY_ERRORS_NEXT, &steps::IDENTITY_ERRORS_FEW]).await
 }

@@ -11,6 +11,7 @@ use crate::query::{self, Value, Values};
 use crate::session::Engine;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::prelude::SessionContext;
+use futures_util::future::BoxFuture;
 use muster_reports::SnapshotManifest;
 use muster_reports::ids::{SnapshotId, stable_id};
 use muster_reports::nearest;
@@ -145,14 +146,16 @@ impl Engine {
     ///
     /// # Errors
     /// `Invalid` when the snapshot has no such source or the source no such account.
-    pub async fn explain_correlation(
-        self: &Arc<Self>,
+    pub fn explain_correlation<'a>(
+        self: &'a Arc<Self>,
         manifest: Arc<SnapshotManifest>,
-        source: &str,
-        native_identity: &str,
-    ) -> Result<CorrelationExplanation> {
-        let (engine, source, native) = (Arc::clone(self), source.to_owned(), native_identity.to_owned());
-        self.run(async move { explain(&engine, &manifest, &source, &native).await }).await
+        source: &'a str,
+        native_identity: &'a str,
+    ) -> BoxFuture<'a, Result<CorrelationExplanation>> {
+        Box::pin(async move {
+            let (engine, source, native) = (Arc::clone(self), source.to_owned(), native_identity.to_owned());
+            self.run(async move { explain(&engine, &manifest, &source, &native).await }).await
+        })
     }
 }
 

@@ -11,6 +11,7 @@
 
 use super::RefreshRequest;
 use super::SourceInput;
+use super::incremental::Recompute;
 use super::stage::StagedSource;
 use super::steps::{self, Step};
 use super::work::{self, Work, texts};
@@ -98,6 +99,7 @@ pub(super) async fn check_reads(
     for (source, input) in staged.iter_mut().zip(&request.sources).filter(|(source, _)| source.was_read()) {
         check_refused(source, input);
         let ([records, known], [live]) = (of(&records, source), of(&live, source));
+        let [records, known, live] = [records, known, live].map(|number| number + source.equal);
         let is_new =
             source.outcome.run.mode == AggregationMode::Full && records > 0 && known == 0 && live > 0;
         let may_go = input.definition.delete_threshold_percent == 100 || request.accepts(input);
@@ -141,6 +143,7 @@ pub(super) async fn missing(
     let mut found = BTreeMap::new();
     for (source, input) in staged.iter_mut().zip(&request.sources).filter(|(source, _)| source.was_read()) {
         let ([live, gone, held], [nameless]) = (of(&accounts, source), of(&nameless, source));
+        let live = live + source.equal;
         let missing = what_is_missing(source, input, request.accepts(input), [live, gone, held, nameless]);
         found.insert(source.outcome.run.id.as_str().to_owned(), missing);
     }
@@ -188,8 +191,15 @@ fn what_is_missing(
 pub(super) async fn check_links(
     work: &Work,
     request: &RefreshRequest,
+    recompute: &Recompute,
     staged: &mut [StagedSource],
 ) -> Result<bool> {
+    if !recompute.everything {
+        let lost: BySource<1> = by_source(work, &steps::LOST_OF_NOW).await?;
+        if lost.values().all(|[lost]| *lost <= 1) {
+            return Ok(false);
+        }
+    }
     let links: BySource<2> = by_source(work, &steps::LOST_LINKS).await?;
     let mut stopped = false;
     for (source, input) in staged.iter_mut().zip(&request.sources) {

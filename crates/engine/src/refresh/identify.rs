@@ -23,9 +23,7 @@ pub(super) async fn unite_repeated_rows(work: &Work, recompute: &Recompute) -> R
 
 /// Leaves `staged_known`: the records with `id`, the id of their account.
 pub(super) async fn name_accounts(work: &Work, recompute: &Recompute) -> Result<()> {
-    work.run(
-        recompute,
-        &[&steps::RENAMED, &steps::BY_NAME, &steps::MOVED_ACCOUNTS, &steps::STAGED_IDS, &steps::STAGED_KNOWN],
-    )
-    .await
+    let names = [&steps::RENAMED, &steps::BY_NAME, &steps::UUIDS_READ_ALL, &steps::UUIDS_READ];
+    work.run(recompute, &names).await?;
+    work.run(recompute, &[&steps::MOVED_ACCOUNTS, &steps::STAGED_IDS, &steps::STAGED_KNOWN]).await
 }

@@ -3,7 +3,8 @@
 //! A row is recomputed when something that it depends on may have changed:
 //! - an account: its record, the definition of its source, a manual link that is or was on it, or an identity that a
 //!   rule of its source matches;
-//! - identities: any authoritative account;
+//! - an identity: one of its authoritative accounts; for its errors, another identity with its uid; for its manager,
+//!   another identity whose name its record has;
 //! - a document: its identity, one of its accounts, or its manager.
 //!
 //! Documents of sources are read every time. The history of runs, the history of counts, and the documents of events
@@ -26,8 +27,19 @@ pub(super) struct Recompute {
     pub(super) everything: bool,
     /// Sources that are new, or whose definition differs from the last snapshot.
     pub(super) redefined: BTreeSet<String>,
-    /// Whether identities and their errors are recomputed.
-    pub(super) identities: bool,
+    /// Which identities are recomputed, and their errors.
+    pub(super) identities: IdentitiesToRecompute,
+}
+
+/// Which identities a refresh recomputes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IdentitiesToRecompute {
+    /// None: only their accounts are counted again.
+    Copied,
+    /// Those that a changed authoritative account can affect.
+    Some,
+    /// All of them.
+    All,
 }
 
 impl Recompute {
@@ -54,13 +66,14 @@ impl Recompute {
                     || TABLES.iter().any(|table| !last.versions.contains_key(*table))
             }
         };
-        Ok(Self { everything, redefined, identities: everything })
+        let identities = if everything { IdentitiesToRecompute::All } else { IdentitiesToRecompute::Copied };
+        Ok(Self { everything, redefined, identities })
     }
 
     /// Makes this a full refresh.
     pub(super) fn make_full(&mut self) {
         self.everything = true;
-        self.identities = true;
+        self.identities = IdentitiesToRecompute::All;
     }
 
     /// Makes this a full refresh if documents of a source require it.
@@ -84,16 +97,22 @@ impl Recompute {
             Needed::Always | Needed::Chosen(_) => true,
             Needed::Full => self.everything,
             Needed::Incremental => !self.everything,
-            Needed::Identities => self.identities,
-            Needed::IdentitiesCopied => !self.identities,
-            Needed::IncrementalWithIdentities => !self.everything && self.identities,
+            Needed::Identities => self.identities != IdentitiesToRecompute::Copied,
+            Needed::IdentitiesCopied => self.identities == IdentitiesToRecompute::Copied,
+            Needed::SomeIdentities => self.identities == IdentitiesToRecompute::Some,
+            Needed::FewIdentities => self.identities != IdentitiesToRecompute::All,
+            Needed::AllIdentities => self.identities == IdentitiesToRecompute::All,
+            Needed::AllIdentitiesAgain => !self.everything && self.identities == IdentitiesToRecompute::All,
+            Needed::IncrementalWithIdentities => {
+                !self.everything && self.identities != IdentitiesToRecompute::Copied
+            }
         }
     }
 
     /// Values for the steps.
     pub(super) fn values(&self) -> [(&'static str, Value); 2] {
         let redefined = Value::texts(self.redefined.iter().map(String::as_str));
-        [("redefined", redefined), ("identities", Value::Flag(self.identities))]
+        [("redefined", redefined), ("identities", Value::Flag(self.needs(Needed::Identities)))]
     }
 }
 
@@ -106,11 +125,19 @@ pub(crate) enum Needed {
     Full,
     /// In an incremental refresh.
     Incremental,
-    /// If identities and their errors are recomputed.
+    /// If identities and their errors are recomputed, some or all.
     Identities,
     /// If they are copied.
     IdentitiesCopied,
-    /// If they are recomputed in an incremental refresh.
+    /// If some of them are recomputed.
+    SomeIdentities,
+    /// If some or none of them are recomputed.
+    FewIdentities,
+    /// If all of them are recomputed.
+    AllIdentities,
+    /// If all of them are recomputed in an incremental refresh.
+    AllIdentitiesAgain,
+    /// If some or all of them are recomputed in an incremental refresh.
     IncrementalWithIdentities,
     /// If the module that runs the step decides so. The text says when.
     Chosen(&'static str),

@@ -7,6 +7,7 @@ use crate::query::{Value, Values};
 use crate::session::Engine;
 use datafusion::arrow::array::{Int64Array, RecordBatch, StringArray};
 use datafusion::prelude::SessionContext;
+use futures_util::future::BoxFuture;
 use muster_reports::SnapshotManifest;
 use muster_reports::nearest::hint;
 use muster_reports::ports::ManualLink;
@@ -25,13 +26,15 @@ impl Engine {
     ///
     /// # Errors
     /// When the snapshot cannot be read.
-    pub async fn refused_links(
+    pub fn refused_links(
         self: &Arc<Self>,
         manifest: Arc<SnapshotManifest>,
         links: Vec<ManualLink>,
-    ) -> Result<BTreeMap<usize, String>> {
-        let engine = Arc::clone(self);
-        self.run(async move { refused(&engine, &manifest, &links).await }).await
+    ) -> BoxFuture<'_, Result<BTreeMap<usize, String>>> {
+        Box::pin(async move {
+            let engine = Arc::clone(self);
+            self.run(async move { refused(&engine, &manifest, &links).await }).await
+        })
     }
 }
 

@@ -32,10 +32,10 @@ mod work;
 
 pub use totals::Total;
 
-use crate::digests;
 use crate::error::Result;
 use crate::session::Engine;
 use chrono::{DateTime, Utc};
+use futures_util::future::BoxFuture;
 use muster_reports::SnapshotManifest;
 use muster_reports::ids::{SnapshotId, TenantId};
 use muster_reports::ports::{AuditTrail, Clock, ManualLink};
@@ -139,17 +139,11 @@ impl Engine {
     ///
     /// # Errors
     /// A failure of the engine itself. A source that cannot be read is not an error; its outcome says so.
-    pub async fn refresh(self: &Arc<Self>, request: RefreshRequest) -> Result<RefreshOutcome> {
-        let engine = Arc::clone(self);
-        self.run(async move {
-            let previous = request.previous.clone();
-            let mut outcome = refresh(&engine, request).await?;
-            if let Some(manifest) = &mut outcome.manifest {
-                manifest.files = digests::describe(&engine, manifest, previous.as_deref()).await?;
-            }
-            Ok(outcome)
+    pub fn refresh(self: &Arc<Self>, request: RefreshRequest) -> BoxFuture<'_, Result<RefreshOutcome>> {
+        Box::pin(async move {
+            let engine = Arc::clone(self);
+            self.run(async move { Box::pin(refresh(&engine, request)).await }).await
         })
-        .await
     }
 }
 
@@ -186,28 +180,31 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
     let profiles = authoritative::profiles_in_order(&request.sources);
     work.memory("profiles", authoritative::profiles_batch(&profiles)?)?;
     work.run(&recompute, &[&steps::KNOWN_BEFORE]).await?;
-    if recompute.identities {
-        authoritative::make_identities(&work, &recompute, &profiles).await?;
-        correlate::recall_others(&work, &request, &recompute).await?;
-        correlate::link_others(&work, &request, &recompute).await?;
-        identities::gather(&work, &recompute, &profiles).await?;
-        errors::find(&work, &recompute, &profiles).await?;
-        work.run(&recompute, &[&steps::IDENTITIES_NEXT]).await?;
-    } else {
-        correlate::link_others(&work, &request, &recompute).await?;
-        identities::keep(&work, &recompute).await?;
+    match recompute.identities {
+        incremental::IdentitiesToRecompute::Copied => {
+            correlate::link_others(&work, &request, &recompute).await?;
+            identities::keep(&work, &recompute).await?;
+        }
+        incremental::IdentitiesToRecompute::Some | incremental::IdentitiesToRecompute::All => {
+            if recompute.identities == incremental::IdentitiesToRecompute::Some {
+                authoritative::make_some_identities(&work, &request, &mut recompute, &profiles).await?;
+            } else {
+                authoritative::make_identities(&work, &recompute, &profiles).await?;
+            }
+            correlate::recall_others(&work, &request, &recompute).await?;
+            correlate::link_others(&work, &request, &recompute).await?;
+            identities::gather(&work, &recompute, &profiles).await?;
+            errors::find(&work, &recompute, &profiles).await?;
+        }
     }
+    identities::combine(&work, &recompute).await?;
     work.run(&recompute, &[&steps::ACCOUNTS_NEXT]).await?;
-    if guards::check_links(&work, &request, &mut staged).await? {
+    if guards::check_links(&work, &request, &recompute, &mut staged).await? {
         return Ok(unpublished(staged));
     }
-    let touched = [&steps::ACCOUNTS_TOUCHED, &steps::IDENTITIES_TOUCHED, &steps::DOCUMENTS_TOUCHED];
-    work.run(&recompute, &touched).await?;
+    identities::find_touched(&work, &recompute).await?;
     let last_event = documents::make(&work, &request, &recompute).await?;
-    let mut outcome =
-        publish::write_tables(engine, &work, &request, &recompute, staged, &profiles, last_event).await?;
-    outcome.totals = totals::count(&work, request.previous.is_some()).await?;
-    Ok(outcome)
+    publish::write_tables(engine, &work, &request, &recompute, staged, &profiles, last_event).await
 }
 
 /// The outcome if the last snapshot stays in force.

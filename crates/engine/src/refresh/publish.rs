@@ -6,12 +6,14 @@
 
 use super::authoritative::Profile;
 use super::consistency::Written;
-use super::incremental::{self, Recompute};
+use super::incremental::{self, Needed, Recompute};
 use super::stage::StagedSource;
 use super::steps;
+use super::totals::{self, Files};
 use super::work::{self, Work};
 use super::{RefreshOutcome, RefreshRequest, SourceOutcome, TableOutcome};
-use crate::declared::{COUNTS, Table, Writing};
+use crate::declared::{ACCOUNTS, COUNTS, IDENTITIES, Table, Writing};
+use crate::digests::{self, sums};
 use crate::error::{EngineError, Result};
 use crate::functions::lifecycle_attribute;
 use crate::partitions::{self, Partitioning, RewritePlan};
@@ -76,15 +78,20 @@ pub(super) async fn write_tables(
     let last = request.previous.as_deref().filter(|_| !recompute.everything);
     let mut written = Vec::new();
     let mut versions = BTreeMap::new();
+    let mut files = Files::new();
     for declared in Table::all() {
         let table = declared.name;
         let previous = last.and_then(|last| last.versions.get(table).copied());
         if table == COUNTS {
+            let errors = work.rows(&steps::ERRORS_BY_SOURCE, &[]).await?;
+            work.memory("numbers_next", numbers_batch(&numbers(request, &files, &errors)?)?)?;
             let snapshot = Value::text(request.snapshot.as_str());
             work.run_with(&steps::COUNTS_NEXT, &[("snapshot", snapshot)]).await?;
         }
         let began = Instant::now();
-        let rows = in_schema(work.relation(declared.rows).await?, &declared.schema(), table)?;
+        let few = table == IDENTITIES && recompute.needs(Needed::FewIdentities);
+        let rows = if few { "identities_changed" } else { declared.rows };
+        let rows = in_schema(work.relation(rows).await?, &declared.schema(), table)?;
         let (version, mut outcome) = match (last, previous, declared.writing) {
             (Some(last), Some(version), _) if is_unchanged(table, recompute, &outcomes, last) => {
                 let files_kept = tables::data_files(engine.tables_dir(), table, version).await?.len() as u64;
@@ -107,16 +114,23 @@ pub(super) async fn write_tables(
         };
         let alias = format!("written_{table}");
         tables::register(&work.context, engine.tables_dir(), table, version, &alias).await?;
-        outcome.rows = work.count(&alias).await?;
+        let described = digests::describe(engine, table, version, request.previous.as_deref()).await?;
+        outcome.rows = match last.and_then(|last| last.rows.get(table)) {
+            _ if sums::is_counted(table) => sums::total(described.values(), sums::ROWS),
+            Some(rows) if previous == Some(version) => *rows,
+            Some(_) | None => work.count(&alias).await?,
+        };
+        files.insert(table.to_owned(), described);
         work::took(&alias, began);
         versions.insert(table.to_owned(), version);
         written.push(outcome);
     }
     let rows: BTreeMap<_, _> =
         written.iter().map(|outcome| (outcome.table.to_owned(), outcome.rows)).collect();
-    let versions_of = |table: &&str| versions.get(*table) != last.and_then(|last| last.versions.get(*table));
-    let changed = ["accounts", "identity_documents", "entitlement_documents"].iter().any(versions_of);
-    Written { work, request, recompute, outcomes: &outcomes, rows: &rows, changed }.check().await?;
+    Written { work, request, recompute, last, outcomes: &outcomes, rows: &rows, files: &files }
+        .check()
+        .await?;
+    let totals = totals::count(engine, &files, &rows, request.previous.as_deref()).await?;
     reached(Failpoint::TablesWritten);
     let manifest = SnapshotManifest {
         id: request.snapshot.clone(),
@@ -126,9 +140,48 @@ pub(super) async fn write_tables(
         sources: runs,
         rows,
         last_event: Some(last_event),
-        files: BTreeMap::new(),
+        files,
     };
-    Ok(RefreshOutcome { manifest: Some(manifest), sources: outcomes, tables: written, totals: Vec::new() })
+    Ok(RefreshOutcome { manifest: Some(manifest), sources: outcomes, tables: written, totals })
+}
+
+/// A number of the snapshot: what is counted, of which source if it is not of the whole tenant, and the number.
+type Number = (&'static str, Option<String>, u64);
+
+/// The numbers of this snapshot, as the reports count. A source without any rows has a count of 0, so that a trend falls
+/// to zero.
+fn numbers(request: &RefreshRequest, files: &Files, errors: &[RecordBatch]) -> Result<Vec<Number>> {
+    let sum = |table, number| totals::sum(files, table, number);
+    let mut numbers: Vec<Number> = vec![
+        ("identities", None, sum(IDENTITIES, sums::ROWS)),
+        ("orphan identities", None, sum(IDENTITIES, sums::ORPHANS)),
+        ("accounts", None, sum(ACCOUNTS, sums::OF_PEOPLE)),
+        ("uncorrelated accounts", None, sum(ACCOUNTS, sums::UNCORRELATED)),
+    ];
+    let errors: BTreeMap<String, u64> =
+        work::texts(errors, 0).zip(work::counts("errors by source", errors, 1)?).collect();
+    for definition in request.sources.iter().map(|input| &input.definition) {
+        let of_source = files.get(ACCOUNTS).into_iter().flatten();
+        let of_source = of_source.filter(|(name, _)| partitions::is_of_group(name, &definition.id));
+        let live = sums::total(of_source.map(|(_, file)| file), sums::LIVE);
+        numbers.push(("accounts", Some(definition.id.clone()), live));
+        if definition.is_authoritative() {
+            let errors = errors.get(&definition.id).copied().unwrap_or(0);
+            numbers.push(("identity errors", Some(definition.id.clone()), errors));
+        }
+    }
+    Ok(numbers)
+}
+
+/// `numbers_next`: these numbers.
+pub(super) fn numbers_batch(numbers: &[Number]) -> Result<RecordBatch> {
+    let count = |(_, _, number): &Number| i64::try_from(*number).ok();
+    RecordBatch::try_from_iter([
+        ("counted", texts(numbers.iter().map(|(counted, _, _)| Some(*counted)))),
+        ("source_id", texts(numbers.iter().map(|(_, source, _)| source.as_deref()))),
+        ("number", Arc::new(numbers.iter().map(count).collect::<Int64Array>()) as ArrayRef),
+    ])
+    .map_err(|e| EngineError::data("listing the numbers of the snapshot", e))
 }
 
 /// Whether a table that is written whole is unchanged.
@@ -147,7 +200,7 @@ fn is_unchanged(
         "identity_profiles" => {
             recompute.redefined.is_empty() && had(runs().filter(|run| run.authoritative).count())
         }
-        "identity_errors" => !recompute.identities,
+        "identity_errors" => recompute.needs(Needed::IdentitiesCopied),
         "rejected_records" => {
             outcomes.iter().all(|o| o.carried || (o.run.rejected == 0 && was_rejected(&o.run) == 0))
         }

@@ -30,6 +30,8 @@ use std::sync::{Arc, LazyLock};
 pub(super) struct StagedSource {
     pub(super) outcome: SourceOutcome,
     pub(super) merge_rows: bool,
+    /// The number of records that are equal to their accounts. An incremental refresh does not look at them again.
+    pub(super) equal: u64,
     /// Whether the source provides documents.
     pub(super) gives_documents: bool,
     /// The files that were read; `None` if the source failed.
@@ -239,6 +241,7 @@ fn carry_source(
     Ok(Some(StagedSource {
         outcome: SourceOutcome { run, failure: None, rejections: Vec::new(), carried: true },
         merge_rows: input.definition.reader.merge_rows(),
+        equal: 0,
         gives_documents: false,
         files: None,
     }))
@@ -326,6 +329,7 @@ fn stage_source(
     Ok(StagedSource {
         outcome,
         merge_rows,
+        equal: 0,
         gives_documents: definition.reader.gives_documents(),
         files: staged,
     })

@@ -17,7 +17,8 @@ mod page;
 mod tests;
 
 use super::incremental::Needed::{
-    self, Always, Chosen, Full, Identities, IdentitiesCopied, Incremental, IncrementalWithIdentities,
+    self, AllIdentities, AllIdentitiesAgain, Always, Chosen, FewIdentities, Full, Identities,
+    IdentitiesCopied, Incremental, IncrementalWithIdentities, SomeIdentities,
 };
 use crate::declared::{Change, Column, Columns, Holds, Table};
 use crate::query::Value;
@@ -76,6 +77,20 @@ impl ValueKind {
             Self::Texts => Value::texts([]),
         }
     }
+}
+
+/// The relations that a step reads which runs over all identities, or only over those that can differ from the last
+/// snapshot.
+pub(crate) fn words_of_identities(few: bool) -> Words {
+    let words = match few {
+        false => [("known", "known"), ("before", "prev_identities"), ("identities", "identities_next")],
+        true => [
+            ("known", "known_affected"),
+            ("before", "affected_identities"),
+            ("identities", "identities_changed"),
+        ],
+    };
+    words.map(|(word, relation)| (word, relation.to_owned())).into()
 }
 
 /// Words that replace the braces of a step that runs for several things.
@@ -191,10 +206,15 @@ macro_rules! steps {
 /// Whether several records of a read have one native identity.
 const REPEATS: Needed = Chosen("if several records have the same native identity");
 const NO_REPEATS: Needed = Chosen("if no two records have the same native identity");
+/// Whether so few accounts are concerned that their rows are kept.
+const FEW_DIFFER: Needed = Chosen("in an incremental refresh, if few accounts differ");
+const MANY_DIFFER: Needed = Chosen("in an incremental refresh, if many accounts differ");
 /// Repeated until no more accounts are decided.
 const PASSES: Needed = Chosen("for each profile, until nothing more is decided");
 /// Used for identities, and for finding accounts to recompute.
 const RULES: Needed = Chosen("wherever rules search identities");
+/// Until no more identities are found to recompute.
+const CLOSURE: Needed = Chosen("if some identities are recomputed, until nothing more is affected");
 /// For each type of document.
 const GIVEN: Needed = Chosen("if sources provide documents of the type");
 const NONE_GIVEN: Needed = Chosen("if no source provides documents of the type");
@@ -212,7 +232,8 @@ steps! {
         "source_id source_name line native_identity reason", carried: Texts;
 
     // Which account each record is, and whether a read can be used.
-    PREV_READ: View "prev_read", Always, "prev_accounts" => "{accounts.all}", carried: Texts;
+    PREV_READ_ALL: View "prev_read_all" as "prev_read", Full, "prev_accounts" => "{accounts.all}";
+    PREV_READ: View "prev_read", Incremental, "prev_accounts" => "{accounts.all}", read: Texts;
     STAGED: View "staged", Always, "staged_raw" =>
         "first_id source_id native_identity line {accounts.content} digest";
     REPEATED: Kept "repeated", Always, "staged source_flags" => "first_id merge_rows n kinds";
@@ -229,10 +250,24 @@ steps! {
     REJECTED_BY_SOURCE: Read "rejected_by_source", Always, "rejected" => "source_id n";
     REJECTED_OF_SOURCE: Read "rejected_of_source", Always, "rejected" => "line native_identity reason",
         source: Text shown: Number;
+    DIFFERENCES: Kept "differences", Incremental, "staged_single prev_read" => "source_id first_id id",
+        failed: Texts redefined: Texts;
+    EQUAL_BY_SOURCE: Read "equal_by_source", Incremental, "staged_single differences" => "source_id n", failed: Texts;
+    STAGED_UUIDS: View "staged_uuids", Incremental, "staged_single" => "source_id uuid";
+    STAGED_DIFFERENT: Kept "staged_different" as "staged_single", Incremental, "staged_single differences" =>
+        "first_id source_id native_identity line {accounts.content} digest";
+    PREV_CONCERNED: Kept "prev_concerned", Incremental, "differences prev_read staged_single" => "id",
+        redefined: Texts;
+    PREV_DIFFERENT: Kept "prev_different" as "prev_read", FEW_DIFFER, "prev_read prev_concerned" =>
+        "{accounts.all}";
+    PREV_DIFFERENT_PLANNED: View "prev_different" as "prev_read", MANY_DIFFER, "prev_read prev_concerned" =>
+        "{accounts.all}";
     RENAMED: Kept "renamed", Always, "prev_read" => "source_id native_identity id uuid dead_since";
     BY_NAME: Kept "by_name", Always, "staged_single prev_read renamed" =>
         "first_id source_id native_identity uuid taken id known_uuid";
-    MOVED_ACCOUNTS: Kept "moved_accounts", Always, "by_name prev_read" => "first_id id";
+    UUIDS_READ_ALL: View "uuids_read_all" as "uuids_read", Full, "by_name" => "source_id uuid";
+    UUIDS_READ: View "uuids_read", Incremental, "staged_uuids by_name" => "source_id uuid";
+    MOVED_ACCOUNTS: Kept "moved_accounts", Always, "by_name uuids_read prev_read" => "first_id id";
     STAGED_IDS: Kept "staged_ids", Always, "by_name moved_accounts" => "first_id id";
     STAGED_KNOWN: View "staged_known", Always, "staged_single staged_ids" =>
         "id source_id native_identity line {accounts.content} digest";
@@ -255,8 +290,6 @@ steps! {
          held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise";
     ACCOUNT_CHANGES_ALL: View "account_changes_all" as "account_changes", Full, "accounts_now" =>
         "id source_id authoritative change changed";
-    CARRIED_ACCOUNTS_NONE: View "carried_accounts_none" as "carried_accounts", Full, "prev_accounts" =>
-        "{accounts.all}";
     ACCOUNT_CHANGES: Kept "account_changes", Incremental, "accounts_merged" =>
         "id source_id authoritative change changed";
     ACCOUNTS_NOW: Kept "accounts_now", Incremental, "accounts_merged account_changes" =>
@@ -265,9 +298,13 @@ steps! {
         redefined: Texts;
     CHANGES_BY_SOURCE: Read "changes_by_source", Always, "account_changes" => "source_id change n";
     AUTHORITATIVE_CHANGES: Read "authoritative_changes", Incremental, "account_changes" => "n";
-    WANTED_BY_LINKS: Kept "wanted_by_links" as "wanted", IdentitiesCopied, "prev_accounts manual_links" => "id";
-    WANTED_BY_LINKS_AND_SOURCES: Kept "wanted_by_links_and_sources" as "wanted", IncrementalWithIdentities,
+    WANTED_BY_LINKS: Kept "wanted_by_links" as "wanted", FewIdentities, "prev_accounts manual_links" => "id";
+    WANTED_BY_LINKS_AND_SOURCES: Kept "wanted_by_links_and_sources" as "wanted", AllIdentitiesAgain,
         "prev_accounts manual_links source_flags" => "id";
+    PREV_AUTHORITATIVE: View "prev_authoritative", SomeIdentities, "prev_accounts" =>
+        "id source_id native_identity identity_id", authoritative: Texts;
+    WANTED_BY_PEOPLE: Kept "wanted_by_people" as "wanted", SomeIdentities,
+        "prev_authoritative accounts_now rejected prev_identity_errors" => "id";
     RECALLED: Kept "recalled", Incremental, "prev_accounts source_flags wanted accounts_now" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
          held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise",
@@ -275,7 +312,6 @@ steps! {
     ACCOUNTS_NOW_RECALLED: View "accounts_now_recalled" as "accounts_now", Incremental, "accounts_now recalled" =>
         "id source_id source_name authoritative native_identity {accounts.content} digest created modified dead_since \
          held_since prev_identity prev_rule prev_link prev_linked_as prev_situation change held_otherwise";
-    CARRIED_ACCOUNTS: View "carried_accounts", Incremental, "prev_accounts accounts_now" => "{accounts.all}";
 
     // Identities from authoritative accounts.
     KNOWN_BEFORE: View "known_before" as "known", Always, "prev_identities" => "id uid attributes";
@@ -302,21 +338,39 @@ steps! {
     DECIDED: Kept "decided", PASSES, "matchable decisions waiting" => "account_id identity_id matched_rule";
     OWNED: Kept "owned", PASSES, "owned decided" => "account_id identity_id matched_rule";
     BEST: Kept "best", Identities, "owned mapped" => "identity_id account_id";
-    KNOWN: Kept "known", Identities, "mapped best prev_identities" => "id uid attributes";
+    KNOWN: Kept "known", AllIdentities, "mapped best prev_identities" => "id uid attributes";
+    KNOWN_PLANNED: View "known", SomeIdentities, "mapped best prev_identities" => "id uid attributes";
     OPEN: Kept "open", Identities, "mapped owned" => "account_id source_id uid attributes";
     ASKING_OPEN: View "asking_open" as "asking", Identities, "open" => "account_id source_id attributes";
     OPEN_DECISIONS: Kept "decisions" as "open_decisions", Identities, "pairs" =>
         "account_id identity_id n rule candidates";
 
     // More accounts to recompute, and the links of the other sources.
-    MOVED: Kept "moved", IncrementalWithIdentities, "known prev_identities best" =>
+    AFFECTED_BY_ACCOUNTS: Kept "affected_by_accounts", CLOSURE, "owned accounts_now" => "id";
+    AFFECTED_IDENTITIES_FIRST: Kept "affected_identities_first" as "affected_identities", CLOSURE,
+        "prev_identities affected_by_accounts" => "{identities.all}";
+    KNOWN_AFFECTED: Kept "known_affected", CLOSURE, "mapped best affected_identities" => "id uid attributes";
+    MOVED: Kept "moved", IncrementalWithIdentities, "{known} {before} best" =>
         "id now before differs changed_hands";
+    UIDS_MOVED: Kept "uids_moved", CLOSURE, "known_affected affected_identities" => "id uid before";
+    DEPENDENTS: Kept "dependents", CLOSURE, "prev_identities uids_moved" => "id";
+    NAMES_MOVED_BY_ATTRIBUTE: View "names_moved_by_attribute", CLOSURE, "moved" => "name", attribute: Text;
+    NAMES_MOVED_BY_ACCOUNT: View "names_moved_by_account", CLOSURE, "accounts_now owned prev_authoritative" =>
+        "name", source: Text;
+    NAMES_MOVED: Kept "names_moved", CLOSURE, "names_moved_by_attribute names_moved_by_account" => "name";
+    REPORTS_OF_MOVED: Kept "reports_of_moved", CLOSURE, "prev_identities names_moved" => "id",
+        source: Text manager: Text;
+    AFFECTED: Kept "affected", CLOSURE, "affected_by_accounts dependents reports_of_moved" => "id";
+    AFFECTED_IDENTITIES: Kept "affected_identities", CLOSURE, "prev_identities affected" => "{identities.all}";
+    WANTED_BY_AFFECTED: Kept "wanted_by_affected" as "wanted", CLOSURE,
+        "prev_authoritative affected accounts_now" => "id";
     IDENTITIES_MOVED: View "identities_moved", IncrementalWithIdentities, "moved" => "id attributes";
-    ASKING_BEFORE: View "asking_before" as "asking", IncrementalWithIdentities, "prev_accounts" =>
-        "account_id source_id attributes";
-    ASKED_MOVED: View "asked_moved" as "asked", IncrementalWithIdentities, "identities_moved" => "id attributes";
+    ATTRIBUTES_MOVED: Read "attributes_moved", IncrementalWithIdentities, "moved" => "n",
+        identity_attribute: Text;
+    PAIRS_MOVED: Kept "pairs_moved", IncrementalWithIdentities, "identities_moved prev_accounts" => "account_id",
+        source: Text account_attribute: Text identity_attribute: Text ignore_case: Flag;
     WANTED_BY_IDENTITIES: Kept "wanted_by_identities" as "wanted", IncrementalWithIdentities,
-        "prev_accounts moved pairs" => "id";
+        "prev_accounts moved pairs_moved" => "id";
     OTHER: Kept "other", Always, "accounts_now manual_links" =>
         "account_id source_id attributes prev_identity prev_link identity_name linked_as";
     MANUAL: Kept "manual", Always, "other known" => "account_id identity_id identity_name";
@@ -332,14 +386,29 @@ steps! {
         "account_id identity_id situation matched_rule manual_link linked_as candidates";
 
     // Identities and their errors.
-    ACCOUNT_COUNTS: Kept "account_counts", Always, "links carried_accounts" => "identity_id n";
+    PREV_OF_NOW: Kept "prev_of_now", Incremental, "prev_accounts accounts_now" => "{accounts.all}";
+    ACCOUNT_COUNTS: Kept "account_counts", Full, "links" => "identity_id n";
+    ACCOUNT_DELTAS: Kept "account_deltas", Incremental, "links prev_of_now" => "identity_id n";
+    ACCOUNT_COUNTS_AGAIN: Kept "account_counts_again" as "account_counts", AllIdentitiesAgain,
+        "prev_identities account_deltas" => "identity_id n";
+    ACCOUNT_COUNTS_AFFECTED: Kept "account_counts_affected" as "account_counts", SomeIdentities,
+        "affected_identities account_deltas" => "identity_id n";
     MANAGERS_BY_ATTRIBUTE: View "managers_by_attribute", Identities, "known" => "kind name id",
         manager_kind: Text attribute: Text;
-    MANAGERS_BY_ACCOUNT: View "managers_by_account", Identities, "mapped owned" => "kind name id",
+    MANAGERS_BY_ACCOUNT: View "managers_by_account", AllIdentities, "mapped owned" => "kind name id",
         manager_kind: Text rank: Number;
-    MANAGERS: Kept "managers", Identities, "managers_by_attribute managers_by_account" => "kind name id";
+    MANAGERS_BY_ACCOUNT_KNOWN: View "managers_by_account_known" as "managers_by_account", SomeIdentities,
+        "mapped owned prev_authoritative accounts_now" => "kind name id",
+        manager_kind: Text rank: Number source: Text;
+    MANAGERS_ASKED: Kept "managers_asked", SomeIdentities, "mapped best affected_identities names_moved" => "kind name",
+        source: Text manager: Text;
+    MANAGERS_KEPT: View "managers_kept", SomeIdentities, "mapped best affected_identities managers_asked" =>
+        "kind name id";
+    MANAGERS_FEW: Kept "managers_few" as "managers", SomeIdentities,
+        "managers_by_attribute managers_by_account managers_asked managers_kept" => "kind name id";
+    MANAGERS: Kept "managers", AllIdentities, "managers_by_attribute managers_by_account" => "kind name id";
     IDENTITIES_GATHERED: Kept "identities_gathered", Identities,
-        "mapped best profiles managers prev_identities account_counts known" =>
+        "mapped best profiles managers {before} account_counts known" =>
         "id attributes name display_name first_name last_name email manager_id lifecycle_state status profile \
          authoritative_source_id authoritative_source last_authoritative_source correlated protected lost_since account_id \
          prev_digest created prev_modified account_count manager_name", lifecycle: Text;
@@ -348,18 +417,33 @@ steps! {
          identity_id display_name profile situation candidates";
     MISSING_ATTRIBUTES: View "missing_attributes", Identities, "subjects" =>
         "source_id native_identity identity_id uid display_name profile attribute", rank: Number attribute: Text;
+    SHARED_UIDS: Kept "shared_uids", AllIdentities, "known" => "uid n ids";
+    SHARED_UIDS_OF_SUBJECTS: Kept "shared_uids_of_subjects" as "shared_uids", SomeIdentities, "known subjects" =>
+        "uid n ids";
     ERRORS_FOUND: Kept "errors_found", Identities,
-        "missing_attributes subjects known identities_gathered mapped owned rejected profiles" =>
+        "missing_attributes subjects shared_uids identities_gathered mapped owned rejected profiles" =>
         "id identity_id identity_name display_name native_identity source_id profile severity error_code attribute value \
          message", lifecycle: Text;
-    IDENTITY_ERRORS_NEXT: Kept "identity_errors_next", Identities, "errors_found prev_identity_errors" =>
+    IDENTITY_ERRORS_NEXT: Kept "identity_errors_next", AllIdentities, "errors_found prev_identity_errors" =>
         "{identity_errors.all}";
-    IDENTITIES_NEXT: Kept "identities_next", Identities, "identities_gathered identity_errors_next" =>
-        "{identities.all}";
-    IDENTITIES_KEPT: View "identities_kept" as "identities_next", IdentitiesCopied, "prev_identities account_counts" =>
-        "{identities.all but account_count} account_count";
+    IDENTITY_ERRORS_FEW: Kept "identity_errors_few" as "identity_errors_next", SomeIdentities,
+        "errors_found prev_identity_errors affected" => "{identity_errors.all}";
     IDENTITY_ERRORS_KEPT: View "identity_errors_kept" as "identity_errors_next", IdentitiesCopied,
         "prev_identity_errors" => "{identity_errors.all}";
+    IDENTITIES_NEXT: Kept "identities_next", AllIdentities, "identities_gathered identity_errors_next" =>
+        "{identities.all}";
+    IDENTITIES_RECOMPUTED: Kept "identities_next" as "identities_recomputed", SomeIdentities,
+        "identities_gathered identity_errors_next" => "{identities.all}";
+    IDENTITIES_RECOUNTED: Kept "identities_recounted", FewIdentities, "prev_identities account_deltas" =>
+        "{identities.all}";
+    IDENTITIES_CHANGED_FEW: View "identities_changed_few" as "identities_changed", SomeIdentities,
+        "identities_recomputed identities_recounted" => "{identities.all}";
+    IDENTITIES_CHANGED_COUNTED: View "identities_changed_counted" as "identities_changed", IdentitiesCopied,
+        "identities_recounted" => "{identities.all}";
+    IDENTITIES_COMBINED: View "identities_combined" as "identities_next", FewIdentities,
+        "identities_changed prev_identities" => "{identities.all}";
+    PREV_OF_CHANGED: Kept "prev_of_changed", FewIdentities, "identities_changed prev_identities" =>
+        "{identities.all}";
 
     // Accounts, and the touched rows.
     ACCOUNTS_NEXT: Kept "accounts_next", Always, "accounts_now links identities_next" =>
@@ -367,31 +451,27 @@ steps! {
          linked_as manually_correlated matched_rule situation uncorrelated candidates created modified dead_since \
          held_since";
     LOST_LINKS: Read "lost_links", Always, "prev_accounts source_flags accounts_next" => "source_id linked lost";
-    ACCOUNTS_TOUCHED: Kept "accounts_touched", Incremental, "accounts_next prev_accounts" =>
+    LOST_OF_NOW: Read "lost_of_now", Incremental, "prev_of_now accounts_next source_flags" => "source_id lost";
+    ACCOUNTS_TOUCHED: Kept "accounts_touched", Incremental, "accounts_next prev_of_now" =>
         "id source_id identity_id prev_identity", redefined: Texts;
-    IDENTITIES_TOUCHED: Kept "identities_touched", Incremental, "identities_next prev_identities" =>
-        "id manager_id prev_manager";
+    IDENTITIES_TOUCHED: Kept "identities_touched", Incremental, "{identities} {before}" =>
+        "id manager_id prev_manager renamed";
     DOCUMENTS_TOUCHED: Kept "documents_touched", Incremental, "identities_touched accounts_touched identities_next" => "id";
     DOCUMENTS_TOUCHED_ALL: View "documents_touched_all" as "documents_touched", Full, "identities_next" => "id";
-    SOURCES_TOUCHED: Kept "sources_touched", Incremental, "accounts_touched" => "id";
 
     // Documents.
-    ACCOUNTS_ALL: View "accounts_all", Always, "accounts_next carried_accounts" => "{accounts.all}";
-    ACCOUNTS_SHOWN: View "accounts_shown", Always, "accounts_all document_sources" =>
+    ACCOUNTS_ALL: View "accounts_all" as "accounts_documented", Full, "accounts_next" => "{accounts.all}";
+    ACCOUNTS_OF_TOUCHED: Kept "accounts_of_touched" as "accounts_documented", Incremental,
+        "accounts_next documents_touched prev_accounts accounts_now" => "{accounts.all}";
+    ACCOUNTS_SHOWN: View "accounts_shown", Always, "accounts_documented document_sources" =>
         "id identity_id name native_identity source_id source_name source_type disabled locked privileged \
          manually_correlated attributes entitlements created";
-    DOCUMENT_ACCOUNTS_ALL: Kept "document_accounts_all" as "document_accounts", Full, "accounts_shown" =>
-        "id identity_id name native_identity source_id source_name source_type disabled locked privileged \
-         manually_correlated attributes rights created";
-    DOCUMENT_ACCOUNTS: Kept "document_accounts", Incremental, "accounts_shown documents_touched" =>
+    DOCUMENT_ACCOUNTS: Kept "document_accounts", Always, "accounts_shown" =>
         "id identity_id name native_identity source_id source_name source_type disabled locked privileged \
          manually_correlated attributes rights created";
     DOCUMENT_RIGHTS: Kept "document_rights", Always, "document_accounts" =>
         "identity_id source_id source_name source_type attribute value";
-    SOURCE_ACCOUNTS: View "source_accounts", Incremental, "accounts_shown sources_touched" =>
-        "id identity_id name native_identity source_id source_name source_type disabled locked privileged \
-         manually_correlated attributes rights created";
-    ENTITLEMENT_RIGHTS: Kept "entitlement_rights", Incremental, "source_accounts" =>
+    ENTITLEMENT_RIGHTS: Kept "entitlement_rights", Incremental, "accounts_next accounts_touched document_sources" =>
         "identity_id source_id source_name source_type attribute value";
     ENTITLEMENT_RIGHTS_ALL: View "entitlement_rights_all" as "entitlement_rights", Full, "document_rights" =>
         "identity_id source_id source_name source_type attribute value";
@@ -402,32 +482,38 @@ steps! {
          manually_correlated attributes rights created";
     ACCESS_ELEMENTS: Read "access_elements", Always, "document_rights" =>
         "identity_id source_id source_name source_type attribute value type id";
-    IDENTITY_ROWS: Read "identity_rows", Always, "identities_next documents_touched accounts_all" =>
+    IDENTITY_ROWS: Read "identity_rows", Always, "identities_next documents_touched document_accounts" =>
         "{identities.all} manager_display_name is_manager inactive disabled locked employee_number phone";
     DOCUMENTS_MADE: View "documents_made" as "{table}", NONE_GIVEN, "made_{type}" => "{documents}";
     DOCUMENTS_UNITED: Kept "documents_united" as "{table}", GIVEN, "given_{type} made_{type}" => "{documents}";
     ENTITLEMENTS_UNITED: Kept "entitlements_united" as "entitlement_documents", GIVEN,
         "given_entitlements made_entitlements" =>
         "{entitlement_documents.all}";
+    RIGHTS_GONE: Kept "rights_gone", Incremental,
+        "prev_of_now accounts_touched document_sources entitlement_rights" => "id source_id attribute value";
+    SOURCES_OF_RIGHTS_GONE: Read "sources_of_rights_gone", Incremental, "rights_gone" => "source_id";
+    RIGHTS_LEFT: Kept "rights_left", Incremental, "prev_accounts accounts_now document_sources rights_gone" => "id",
+        sources: Texts;
     ENTITLEMENTS_TOUCHED: Kept "entitlements_touched", Incremental,
-        "entitlement_documents prev_entitlement_documents sources_touched" => "id", redefined: Texts;
+        "entitlement_documents prev_entitlement_documents rights_gone rights_left" => "id", redefined: Texts;
 
     // The tables as they were written.
-    COUNTS_NEXT: View "counts_next", Always,
-        "written_identities written_accounts written_identity_errors sources_next" => "{snapshot_counts.all}",
-        snapshot: Text;
+    COUNTS_NEXT: View "counts_next", Always, "numbers_next" => "{snapshot_counts.all}", snapshot: Text;
+    ERRORS_BY_SOURCE: Read "errors_by_source", Always, "written_identity_errors" => "source_id n";
     SUM_IDS: Read "sum_ids", Always, "written_{table}" => "ids";
-    SUM_ACCOUNTS: Read "sum_accounts", Always, "written_accounts" => "homeless linked";
-    SUM_ACCOUNT_COUNTS: Read "sum_account_counts", Always, "written_identities" => "accounts";
+    ACCOUNTS_ADDED: Read "accounts_added", Incremental, "accounts_now" => "n";
+    IDENTITIES_ADDED: Read "identities_added", SomeIdentities, "owned prev_identities" => "n";
     SUM_STRANGERS: Read "sum_strangers", Always, "written_identity_errors written_identities" => "n";
-    CHECKED_DOCUMENTS_ALL: View "checked_documents_all" as "checked_documents", Full, "made_identities" =>
-        "account_count access_count";
-    CHECKED_DOCUMENTS: View "checked_documents", Incremental, "written_identity_documents" => "account_count access_count";
-    SUM_DOCUMENTS: Read "sum_documents", Always, "checked_documents" => "documents accounts access";
-    SUM_RIGHTS: Read "sum_rights", Always, "written_accounts document_sources" => "rights of_identities";
-    TOTALS_OF_ACCOUNTS: Read "totals_of_accounts", Always, "{version}_accounts" =>
-        "linked_accounts uncorrelated_accounts disputed_accounts";
-    TOTALS_OF_IDENTITIES: Read "totals_of_identities", Always, "{version}_identities" => "orphan_identities";
-    TOTALS_OF_ERRORS: Read "totals_of_errors", Always, "{version}_identity_errors" => "identity_errors";
-    TOTALS_OF_REJECTED: Read "totals_of_rejected", Always, "{version}_rejected_records" => "refused_records";
+    CHECKED_DOCUMENTS: View "checked_documents", Full, "made_identities" => "account_count access_count";
+    SUM_DOCUMENTS: Read "sum_documents", Full, "checked_documents" => "documents accounts access";
+    SUM_RIGHTS: Read "sum_rights", Full, "written_accounts document_sources" => "rights of_identities";
+    CHECKED_ACCOUNTS: Kept "checked_accounts", Incremental, "written_accounts documents_touched" =>
+        "id identity_id source_id attributes";
+    SUM_CHECKED_RIGHTS: Read "sum_checked_rights", Incremental, "checked_accounts document_sources" => "rights";
+    SUM_WRITTEN_DOCUMENTS: Read "sum_written_documents", Incremental,
+        "written_identity_documents documents_touched" => "documents accounts access";
+    SUM_RIGHTS_WITHOUT_DOCUMENT: Read "sum_rights_without_document", Incremental,
+        "written_accounts accounts_touched document_sources written_entitlement_documents" => "n";
+    SUM_RIGHTS_KEPT: Read "sum_rights_kept", Incremental,
+        "written_accounts document_sources rights_gone written_entitlement_documents" => "n", sources: Texts;
 }

@@ -1,9 +1,13 @@
 //! Totals after a refresh and before it. They show a person at once whether something is wrong.
 
-use super::steps::{self, Step};
-use super::work::{self, Work};
+use crate::declared::{ACCOUNTS, IDENTITIES};
+use crate::digests::{self, sums};
 use crate::error::Result;
+use crate::session::Engine;
+use muster_reports::SnapshotManifest;
+use muster_reports::snapshot::TableFile;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// A number of the whole tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -16,31 +20,58 @@ pub struct Total {
     pub before: Option<u64>,
 }
 
-/// The totals, and the steps that count them. Each step reads one table and returns its numbers in this order.
-const TOTALS: [(&Step, &[&str]); 4] = [
-    (&steps::TOTALS_OF_ACCOUNTS, &["linked accounts", "uncorrelated accounts", "disputed accounts"]),
-    (&steps::TOTALS_OF_IDENTITIES, &["orphan identities"]),
-    (&steps::TOTALS_OF_ERRORS, &["identity errors"]),
-    (&steps::TOTALS_OF_REJECTED, &["refused records"]),
+/// The files of each table, with their numbers.
+pub(super) type Files = BTreeMap<String, BTreeMap<String, TableFile>>;
+
+/// The totals that are sums over the files of a table.
+const SUMS: [(&str, &str, &str); 4] = [
+    ("linked accounts", ACCOUNTS, sums::LINKED),
+    ("uncorrelated accounts", ACCOUNTS, sums::UNCORRELATED),
+    ("disputed accounts", ACCOUNTS, sums::DISPUTED),
+    ("orphan identities", IDENTITIES, sums::ORPHANS),
 ];
 
+/// The totals that are the numbers of rows of tables.
+const ROWS: [(&str, &str); 2] =
+    [("identity errors", "identity_errors"), ("refused records", "rejected_records")];
+
+/// The sum of a number over the files of a table.
+pub(super) fn sum(files: &Files, table: &str, number: &str) -> u64 {
+    sums::total(files.get(table).into_iter().flat_map(BTreeMap::values), number)
+}
+
 /// The totals of the written tables, and of the last snapshot if there is one.
-pub(super) async fn count(work: &Work, has_previous: bool) -> Result<Vec<Total>> {
-    let now = counts(work, "written").await?;
-    let before = if has_previous { Some(counts(work, "prev").await?) } else { None };
-    let before = |at: usize| before.as_ref().and_then(|counts| counts.get(at)).copied();
-    let counted = TOTALS.iter().flat_map(|(_, counted)| counted.iter().copied());
+pub(super) async fn count(
+    engine: &Engine,
+    files: &Files,
+    rows: &BTreeMap<String, u64>,
+    last: Option<&SnapshotManifest>,
+) -> Result<Vec<Total>> {
+    let now = numbers(files, rows);
+    let before = match last {
+        Some(last) => Some(numbers(&counted(engine, last).await?, &last.rows)),
+        None => None,
+    };
+    let before = |at: usize| before.as_ref().and_then(|numbers| numbers.get(at)).copied();
+    let counted = SUMS.iter().map(|(counted, _, _)| *counted).chain(ROWS.iter().map(|(counted, _)| *counted));
     let totals = counted.zip(now).enumerate();
     Ok(totals.map(|(at, (counted, now))| Total { counted, now, before: before(at) }).collect())
 }
 
-async fn counts(work: &Work, version: &str) -> Result<Vec<u64>> {
-    let mut found = Vec::new();
-    for (step, counted) in TOTALS {
-        let rows = work.rows_of(step, &vec![("version", version.to_owned())], &[]).await?;
-        for column in 0..counted.len() {
-            found.extend(work::counts("totals", &rows, column)?);
+fn numbers(files: &Files, rows: &BTreeMap<String, u64>) -> Vec<u64> {
+    let sums = SUMS.iter().map(|(_, table, number)| sum(files, table, number));
+    let rows = ROWS.iter().map(|(_, table)| rows.get(*table).copied().unwrap_or(0));
+    sums.chain(rows).collect()
+}
+
+/// The files of the tables of a snapshot that are counted. Files of old snapshots are counted now.
+async fn counted(engine: &Engine, snapshot: &SnapshotManifest) -> Result<Files> {
+    let mut files = Files::new();
+    for table in [ACCOUNTS, IDENTITIES] {
+        if let Some(version) = snapshot.versions.get(table) {
+            let described = digests::describe(engine, table, *version, Some(snapshot)).await?;
+            files.insert(table.to_owned(), described);
         }
     }
-    Ok(found)
+    Ok(files)
 }

@@ -74,6 +74,14 @@ impl Selection {
         self.spreads.iter().map(|spread| spread.name.as_str()).collect()
     }
 
+    /// The paths of the cells.
+    pub(super) fn paths(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().zip(&self.cells).filter_map(|(column, cell)| match cell {
+            Cell::Column(..) | Cell::Inside { .. } => Some(column.name.as_str()),
+            Cell::Empty => None,
+        })
+    }
+
     /// The cells, as expressions over the table's columns.
     pub(super) fn cells(&self) -> Vec<Expr> {
         let cells = self.cells.iter().enumerate();

@@ -1,39 +1,62 @@
 //! Evaluates tests of the search language over whole columns.
+#![expect(clippy::wildcard_enum_match_arm, reason = "Arrow has many types, and documents few of them")]
 
 use super::fields::Path;
-use super::flatten::{PathValues, index, split, values};
+use super::flatten::{entered, entries, index, split, values};
 use crate::cancellation::CancelSignal;
-use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StructArray};
+use datafusion::arrow::array::{
+    Array, ArrayRef, AsArray, BooleanArray, BooleanBufferBuilder, StringArray, StructArray,
+};
 use datafusion::arrow::buffer::BooleanBuffer;
 use datafusion::arrow::datatypes::{DataType, Field, Int64Type, TimestampMicrosecondType};
-use datafusion::common::{Result, exec_datafusion_err};
+use datafusion::common::{Result, exec_datafusion_err, exec_err};
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
-use muster_querystring::matching::{FieldTest, Predicate};
-use std::cell::RefCell;
-use std::collections::HashMap;
+use muster_querystring::matching::{FieldTest, Predicate, TextTest};
 use std::hash::{Hash, Hasher};
-use std::rc::Rc;
 use std::sync::Arc;
 
-/// Which rows have at least one value that passes.
-fn any(values: &PathValues, passing: &BooleanBuffer) -> BooleanBuffer {
-    let offsets = &values.offsets;
-    BooleanBuffer::collect_bool(offsets.len() - 1, |row| {
+/// Which rows have a value at `path` below a column that passes. Values are tested where they lie: neither nulls nor other
+/// values are copied away first.
+fn passing(column: &ArrayRef, path: &str, test: &FieldTest) -> Result<BooleanBuffer> {
+    let found = match column.data_type() {
+        DataType::List(_) => {
+            let (offsets, items) = entered(column.as_list::<i32>());
+            any(&offsets, &passing(&items, path, test)?)
+        }
+        _ if path.is_empty() => values_passing(column, test)?,
+        DataType::Struct(_) => {
+            let (name, rest) = split(path);
+            passing(self::column(column.as_struct(), name)?, rest, test)?
+        }
+        DataType::Map(_, _) => {
+            let (offsets, lists) = entries(column.as_map(), path)?;
+            any(&offsets, &passing(&lists, "", test)?)
+        }
+        other => return exec_err!("{other} has no field {path:?}: expected an object"),
+    };
+    Ok(match column.nulls() {
+        Some(nulls) => &found & nulls.inner(),
+        None => found,
+    })
+}
+
+/// Which rows have at least one value that passes. Row `n` has the values from `offsets[n]` to `offsets[n + 1]`.
+fn any(offsets: &[i32], passing: &BooleanBuffer) -> BooleanBuffer {
+    let rows = offsets.len().saturating_sub(1);
+    if passing.count_set_bits() == 0 {
+        return BooleanBuffer::new_unset(rows);
+    }
+    BooleanBuffer::collect_bool(rows, |row| {
         (index(offsets[row])..index(offsets[row + 1])).any(|at| passing.value(at))
     })
 }
 
 /// Which values pass. The result for a null has no meaning.
-fn passing(values: &ArrayRef, test: &FieldTest) -> Result<BooleanBuffer> {
+fn values_passing(values: &ArrayRef, test: &FieldTest) -> Result<BooleanBuffer> {
     let wrong = || exec_datafusion_err!("a test does not fit values of {}", values.data_type());
     match (test, values.data_type()) {
         (FieldTest::Exists, _) => Ok(BooleanBuffer::new_set(values.len())),
-        (FieldTest::Text(test), DataType::Utf8) => {
-            let texts = values.as_string::<i32>();
-            Ok(BooleanBuffer::collect_bool(texts.len(), |at| {
-                texts.is_valid(at) && test.matches(texts.value(at))
-            }))
-        }
+        (FieldTest::Text(test), DataType::Utf8) => Ok(texts_passing(values.as_string::<i32>(), test)),
         (FieldTest::Text(test), DataType::Utf8View) => {
             let texts = values.as_string_view();
             Ok(BooleanBuffer::collect_bool(texts.len(), |at| {
@@ -71,11 +94,35 @@ fn passing(values: &ArrayRef, test: &FieldTest) -> Result<BooleanBuffer> {
     }
 }
 
-/// The objects under test, with a cache of the values at paths, because many tests use the same paths.
-struct Asked<'a> {
-    objects: &'a StructArray,
-    signal: &'a CancelSignal,
-    reached: RefCell<HashMap<&'a str, Rc<PathValues>>>,
+/// Which texts pass. The result for a null has no meaning.
+///
+/// The texts of a column lie end to end. So what a text must have is looked for in all of them as one, and only texts
+/// that have it are tested.
+fn texts_passing(texts: &StringArray, test: &TextTest) -> BooleanBuffer {
+    let Some(needles) = test.needles() else {
+        return BooleanBuffer::collect_bool(texts.len(), |row| {
+            texts.is_valid(row) && test.matches(texts.value(row))
+        });
+    };
+    let mut found = BooleanBufferBuilder::new(texts.len());
+    found.append_n(texts.len(), false);
+    let offsets = texts.value_offsets();
+    let end = offsets.last().copied().map_or(0, index);
+    let bytes = &texts.value_data()[..end];
+    let is_ascii = bytes.is_ascii();
+    for needle in needles.iter().filter(|needle| needle.is_ascii() || !is_ascii) {
+        let (mut row, mut from) = (0, index(offsets[0]));
+        while let Some(place) = needle.find(bytes, from) {
+            while index(offsets[row + 1]) <= place {
+                row += 1;
+            }
+            if test.matches(texts.value(row)) {
+                found.set_bit(row, true);
+            }
+            from = index(offsets[row + 1]);
+        }
+    }
+    found.finish()
 }
 
 /// Which of these objects satisfy a predicate over their fields.
@@ -87,76 +134,46 @@ pub(super) fn satisfies(
     predicate: &Predicate<Path>,
     signal: &CancelSignal,
 ) -> Result<BooleanBuffer> {
-    Asked { objects, signal, reached: RefCell::default() }.satisfy(predicate)
-}
-
-impl<'a> Asked<'a> {
-    fn satisfy(&self, predicate: &'a Predicate<Path>) -> Result<BooleanBuffer> {
-        let rows = self.objects.len();
-        match predicate {
-            Predicate::All => Ok(BooleanBuffer::new_set(rows)),
-            Predicate::Nothing => Ok(BooleanBuffer::new_unset(rows)),
-            Predicate::And(parts) => {
-                let mut found = BooleanBuffer::new_set(rows);
-                for part in parts {
-                    if found.count_set_bits() == 0 {
-                        break;
-                    }
-                    found = &found & &self.satisfy(part)?;
+    let rows = objects.len();
+    match predicate {
+        Predicate::All => Ok(BooleanBuffer::new_set(rows)),
+        Predicate::Nothing => Ok(BooleanBuffer::new_unset(rows)),
+        Predicate::And(parts) => {
+            let mut found = BooleanBuffer::new_set(rows);
+            for part in parts {
+                if found.count_set_bits() == 0 {
+                    break;
                 }
-                Ok(found)
+                found = &found & &satisfies(objects, part, signal)?;
             }
-            Predicate::Or(parts) => {
-                let mut found = BooleanBuffer::new_unset(rows);
-                for part in parts {
-                    if found.count_set_bits() == rows {
-                        break;
-                    }
-                    found = &found | &self.satisfy(part)?;
+            Ok(found)
+        }
+        Predicate::Or(parts) => {
+            let mut found = BooleanBuffer::new_unset(rows);
+            for part in parts {
+                if found.count_set_bits() == rows {
+                    break;
                 }
-                Ok(found)
+                found = &found | &satisfies(objects, part, signal)?;
             }
-            Predicate::Not(part) => Ok(!&self.satisfy(part)?),
-            Predicate::Test { fields, test } => {
-                let mut found = BooleanBuffer::new_unset(rows);
-                for path in fields.iter() {
-                    found = &found | &self.passes(path, test)?;
-                }
-                Ok(found)
+            Ok(found)
+        }
+        Predicate::Not(part) => Ok(!&satisfies(objects, part, signal)?),
+        Predicate::Test { fields, test } => {
+            let mut found = BooleanBuffer::new_unset(rows);
+            for path in fields.iter() {
+                signal.check()?;
+                let (name, rest) = split(path);
+                found = &found | &passing(column(objects, name)?, rest, test)?;
             }
-            Predicate::Nested { path, element } => {
-                let elements = self.values(path)?;
-                let satisfied = satisfies(elements.values.as_struct(), element, self.signal)?;
-                Ok(any(&elements, &satisfied))
-            }
+            Ok(found)
         }
-    }
-
-    /// Which objects have a value at a path that passes.
-    fn passes(&self, path: &'a str, test: &FieldTest) -> Result<BooleanBuffer> {
-        self.signal.check()?;
-        let (name, rest) = split(path);
-        let column = column(self.objects, name)?;
-        if rest.is_empty() && !matches!(column.data_type(), DataType::List(_)) {
-            let passing = passing(column, test)?;
-            return Ok(match column.nulls() {
-                Some(nulls) => &passing & nulls.inner(),
-                None => passing,
-            });
+        Predicate::Nested { path, element } => {
+            let (name, rest) = split(path);
+            let elements = values(column(objects, name)?, rest)?;
+            let satisfied = satisfies(elements.values.as_struct(), element, signal)?;
+            Ok(any(&elements.offsets, &satisfied))
         }
-        let found = self.values(path)?;
-        let passing = passing(&found.values, test)?;
-        Ok(any(&found, &passing))
-    }
-
-    fn values(&self, path: &'a str) -> Result<Rc<PathValues>> {
-        if let Some(known) = self.reached.borrow().get(path) {
-            return Ok(Rc::clone(known));
-        }
-        let (name, rest) = split(path);
-        let found = Rc::new(values(column(self.objects, name)?, rest)?);
-        self.reached.borrow_mut().insert(path, Rc::clone(&found));
-        Ok(found)
     }
 }
 

@@ -12,6 +12,7 @@ use datafusion::arrow::buffer::{NullBuffer, OffsetBuffer};
 use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::{Result, exec_datafusion_err};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// What a path refers to.
@@ -80,13 +81,6 @@ pub(super) struct PathValues {
 }
 
 impl PathValues {
-    fn none(rows: usize, leaf: &DataType) -> Self {
-        Self {
-            offsets: OffsetBuffer::new_zeroed(rows),
-            values: datafusion::arrow::array::new_empty_array(leaf),
-        }
-    }
-
     /// The values as one list for each row. A row without values has null.
     pub(super) fn into_list(self) -> ArrayRef {
         let lengths = self.offsets.lengths().map(|length| length > 0).collect::<Vec<_>>();
@@ -104,6 +98,10 @@ impl PathValues {
     /// Removes the values of the rows that are null in `nulls`.
     fn masked(self, nulls: Option<&NullBuffer>) -> Result<Self> {
         let Some(nulls) = nulls.filter(|nulls| nulls.null_count() > 0) else { return Ok(self) };
+        let has_none = |row: usize| self.offsets[row] == self.offsets[row + 1];
+        if (0..nulls.len()).all(|row| nulls.is_valid(row) || has_none(row)) {
+            return Ok(self);
+        }
         let rows = (0..nulls.len()).flat_map(|row| {
             let range = self.offsets[row]..self.offsets[row + 1];
             nulls.is_valid(row).then_some(range).into_iter().flatten()
@@ -165,38 +163,54 @@ pub(super) fn entered(list: &ListArray) -> (Vec<i32>, ArrayRef) {
     (offsets.iter().map(|at| at - first).collect(), child)
 }
 
+/// The values of the entries of each row whose key matches `name`.
 fn map_values(map: &MapArray, name: &str) -> Result<PathValues> {
-    let keys = map.keys();
-    let lists = map.values();
-    let entries = map.value_offsets();
-    let chosen = |at: &i32| key_fits(keys, index(*at), name);
-    let mut taken = Vec::new();
-    let mut lengths = Vec::with_capacity(map.len());
-    for row in 0..map.len() {
-        let before = taken.len();
-        if map.is_valid(row) {
-            taken.extend((entries[row]..entries[row + 1]).filter(chosen));
-        }
-        lengths.push(taken.len() - before);
-    }
-    let taken: UInt32Array = taken.into_iter().map(|at| u32::try_from(at).ok()).collect();
-    if taken.is_empty() {
-        let DataType::List(item) = lists.data_type() else {
-            return Err(exec_datafusion_err!("a map holds {}: expected lists", lists.data_type()));
-        };
-        return Ok(PathValues::none(map.len(), item.data_type()));
-    }
-    let outer = OffsetBuffer::<i32>::from_lengths(lengths);
-    Ok(values(&take(lists, &taken, None)?, "")?.regrouped(&outer))
+    let (offsets, lists) = entries(map, name)?;
+    values(&lists, "")?.regrouped(&offsets).masked(map.nulls())
 }
 
-/// Whether the key at `at` matches `name`.
-fn key_fits(keys: &ArrayRef, at: usize, name: &str) -> bool {
-    let key = match keys.data_type() {
-        DataType::Utf8View => keys.as_string_view().value(at),
-        _ => keys.as_string::<i32>().value(at),
+/// The entries of each row whose key matches `name`: offsets that begin at zero, and what they lead to. A row that is
+/// null may have entries.
+pub(super) fn entries(map: &MapArray, name: &str) -> Result<(Vec<i32>, ArrayRef)> {
+    let offsets = map.value_offsets();
+    let (first, last) =
+        (offsets.first().copied().unwrap_or_default(), offsets.last().copied().unwrap_or_default());
+    let (start, end) = (index(first), index(last));
+    if name == "*" {
+        let offsets = offsets.iter().map(|at| at - first).collect();
+        return Ok((offsets, map.values().slice(start, end - start)));
+    }
+    let keys = map.keys();
+    let taken = match keys.data_type() {
+        DataType::Utf8 => {
+            let keys = keys.as_string::<i32>();
+            matching_keys(name, start..end, |at| keys.value(at))
+        }
+        DataType::Utf8View => {
+            let keys = keys.as_string_view();
+            matching_keys(name, start..end, |at| keys.value(at))
+        }
+        other => return Err(exec_datafusion_err!("a map has keys of {other}: expected texts")),
     };
-    if name.contains('*') { fits(name, key) } else { key == name }
+    let mut seen = 0;
+    let offsets = offsets.iter().map(|end| {
+        let end = index(*end);
+        while taken.get(seen).is_some_and(|at| (*at as usize) < end) {
+            seen += 1;
+        }
+        i32::try_from(seen).expect("a map has as many entries as an offset can tell")
+    });
+    let offsets = offsets.collect();
+    Ok((offsets, take(map.values(), &UInt32Array::from(taken), None)?))
+}
+
+/// The places of the keys that match `name`.
+fn matching_keys<'a>(name: &str, places: Range<usize>, key: impl Fn(usize) -> &'a str) -> Vec<u32> {
+    let matching: Box<dyn Fn(&str) -> bool> = match name.contains('*') {
+        true => Box::new(|key| fits(name, key)),
+        false => Box::new(|key| key == name),
+    };
+    places.filter(|at| matching(key(*at))).filter_map(|at| u32::try_from(at).ok()).collect()
 }
 
 #[cfg(test)]

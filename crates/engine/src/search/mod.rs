@@ -12,6 +12,7 @@ mod fields;
 mod filter;
 mod flatten;
 mod language;
+mod narrow;
 mod page;
 mod spread;
 mod warnings;
@@ -25,24 +26,27 @@ use crate::cancellation::RunGuard;
 use crate::declared::Table;
 use crate::error::{EngineError, Result};
 use crate::order::{Ordered, SortKey};
-use crate::report::{OutputColumn, single_count};
+use crate::report::{OutputColumn, whole_numbers};
 use crate::rows::{BatchConverter, ReportRows};
 use crate::scope;
 use crate::session::Engine;
 use chrono::{DateTime, Utc};
 use columns::Selection;
 use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::DataType;
 use datafusion::dataframe::DataFrame;
 use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::functions_nested::expr_fn::array_length;
-use datafusion::prelude::{Expr, SessionContext, coalesce, ident, lit, when};
+use datafusion::prelude::{Expr, SessionContext, cast, coalesce, ident, lit, when};
 use fields::{DocumentFields, Path};
+use futures_util::future::BoxFuture;
 use muster_querystring::matching::{Lowering, Predicate};
 use muster_reports::caller::DataScope;
 use muster_reports::cover::{Count, Reconciliation};
 use muster_reports::snapshot::SnapshotManifest;
 use muster_sources::DocumentType;
 use muster_sources::documents::schema;
+use narrow::{NarrowedTable, Uses};
 use std::sync::Arc;
 use warnings::{SearchedFields, Warnings};
 
@@ -79,6 +83,8 @@ pub struct SearchPart {
     filter: Expr,
     selection: Selection,
     order: Vec<SortKey>,
+    /// The paths of the sort keys.
+    sorted_by: Vec<String>,
     running: Arc<RunGuard>,
 }
 
@@ -88,55 +94,59 @@ impl Engine {
     /// # Errors
     /// `Invalid` for a query that cannot be parsed or run, an unknown index, or a snapshot without documents. Otherwise
     /// a failure of the engine.
-    pub async fn prepare_search(
-        self: &Arc<Self>,
-        manifest: &SnapshotManifest,
-        request: &SearchRequest,
-        scope: &DataScope,
-    ) -> Result<SearchPlan> {
-        let query =
-            muster_querystring::parse(&request.query).map_err(|e| EngineError::Invalid(e.to_string()))?;
-        let types = types(&request.indices)?;
-        let running = Arc::new(RunGuard::default());
-        let context = self.session_until(running.signal());
-        let mut parts = Vec::with_capacity(types.len());
-        let mut lowering = Lowering::new(&query, request.now);
-        let mut searched = Vec::with_capacity(types.len());
-        for document_type in &types {
-            let table = Table::of_documents(*document_type).name;
-            if !manifest.versions.contains_key(table) {
-                return Err(EngineError::Invalid(format!(
-                    "snapshot {} has no documents to search: refresh the sources first",
-                    manifest.id
-                )));
+    pub fn prepare_search<'a>(
+        self: &'a Arc<Self>,
+        manifest: &'a SnapshotManifest,
+        request: &'a SearchRequest,
+        scope: &'a DataScope,
+    ) -> BoxFuture<'a, Result<SearchPlan>> {
+        Box::pin(async move {
+            let query =
+                muster_querystring::parse(&request.query).map_err(|e| EngineError::Invalid(e.to_string()))?;
+            let types = types(&request.indices)?;
+            let running = Arc::new(RunGuard::default());
+            let context = self.session_until(running.signal());
+            let mut parts = Vec::with_capacity(types.len());
+            let mut lowering = Lowering::new(&query, request.now);
+            let mut searched = Vec::with_capacity(types.len());
+            for document_type in &types {
+                let table = Table::of_documents(*document_type).name;
+                if !manifest.versions.contains_key(table) {
+                    return Err(EngineError::Invalid(format!(
+                        "snapshot {} has no documents to search: refresh the sources first",
+                        manifest.id
+                    )));
+                }
+                scope::register(self, &context, manifest, scope, &[table]).await?;
+                let fields = DocumentFields::new(&schema(*document_type));
+                let predicate = lowering.predicate(&fields).map_err(|error| {
+                    EngineError::Invalid(format!(
+                        "column {}: {error}",
+                        column_of(&request.query, error.span.start)
+                    ))
+                })?;
+                let filter =
+                    filter::Compiler::new(schema(*document_type), running.signal()).compile(&predicate);
+                parts.push(SearchPart {
+                    engine: Arc::clone(self),
+                    context: context.clone(),
+                    table,
+                    document_type: *document_type,
+                    predicate,
+                    filter,
+                    selection: Selection::of(*document_type, &fields, &request.columns),
+                    order: columns::sort_keys(&fields, &request.sort),
+                    sorted_by: request.sort.iter().map(|name| columns::key_path(name).to_owned()).collect(),
+                    running: Arc::clone(&running),
+                });
+                searched.push((*document_type, fields));
             }
-            scope::register(self, &context, manifest, scope, &[table]).await?;
-            let fields = DocumentFields::new(&schema(*document_type));
-            let predicate = lowering.predicate(&fields).map_err(|error| {
-                EngineError::Invalid(format!(
-                    "column {}: {error}",
-                    column_of(&request.query, error.span.start)
-                ))
-            })?;
-            let filter = filter::Compiler::new(schema(*document_type), running.signal()).compile(&predicate);
-            parts.push(SearchPart {
-                engine: Arc::clone(self),
-                context: context.clone(),
-                table,
-                document_type: *document_type,
-                predicate,
-                filter,
-                selection: Selection::of(*document_type, &fields, &request.columns),
-                order: columns::sort_keys(&fields, &request.sort),
-                running: Arc::clone(&running),
-            });
-            searched.push((*document_type, fields));
-        }
-        let mut warnings = Warnings::default();
-        let known = SearchedFields::new(&searched, Some(manifest));
-        known.of_query(&request.query, &query, request.now, &mut warnings);
-        known.of_names(&request.columns, &request.sort, &mut warnings);
-        Ok(SearchPlan { parts, warnings: warnings.texts() })
+            let mut warnings = Warnings::default();
+            let known = SearchedFields::new(&searched, Some(manifest));
+            known.of_query(&request.query, &query, request.now, &mut warnings);
+            known.of_names(&request.columns, &request.sort, &mut warnings);
+            Ok(SearchPlan { parts, warnings: warnings.texts() })
+        })
     }
 }
 
@@ -195,67 +205,103 @@ impl SearchPart {
         let shown = cells.map(|(at, cell)| (format!("c{at}"), cell)).collect();
         let mut keys = self.order.clone();
         keys.push(SortKey::column("id"));
-        self.documents()?
-            .filter(self.filter.clone())
-            .and_then(|found| Ordered::new(found, shown, keys))
-            .map_err(|e| EngineError::plan(self.name(), e))
+        let paths = self.selection.paths().chain(list).chain(self.sorted_by.iter().map(String::as_str));
+        Ordered::new(self.found(paths)?, shown, keys).map_err(|e| EngineError::plan(self.name(), e))
     }
 
-    fn documents(&self) -> Result<DataFrame> {
+    /// The matching documents, with what lies at these paths of them.
+    fn found<'a>(&self, paths: impl IntoIterator<Item = &'a str>) -> Result<DataFrame> {
+        let mut uses = Uses::of(&self.predicate);
+        paths.into_iter().for_each(|path| uses.add(path));
+        let found = self.documents(&uses)?.filter(self.filter.clone());
+        found.map_err(|e| EngineError::plan(self.name(), e))
+    }
+
+    /// All documents, with these parts of them.
+    fn documents(&self, uses: &Uses) -> Result<DataFrame> {
         let provider = self.context.table_provider(self.table);
         let provider = futures_util::FutureExt::now_or_never(provider);
         let failed = |e| EngineError::plan(self.name(), e);
         match provider {
-            Some(provider) => self.context.read_table(provider.map_err(failed)?).map_err(failed),
+            Some(provider) => {
+                let provider = NarrowedTable::over(provider.map_err(failed)?, uses);
+                self.context.read_table(provider).map_err(failed)
+            }
             None => Err(EngineError::Stopped),
         }
     }
 
-    /// Counts all documents and those that do not match. The plan shares neither comparisons nor columns with the plan
-    /// of the rows: it reads whole documents and tests each with the whole predicate.
+    /// Counts all documents and those that do not match. The plans share no comparison with the plan of the rows: every
+    /// document is tested with the whole predicate. What was tested is counted by a plan of its own.
     ///
     /// # Errors
-    /// When the plan fails.
-    pub async fn reconcile(&self) -> Result<Reconciliation> {
-        let asked =
-            filter::Compiler::new(schema(self.document_type), self.running.signal()).asked(&self.predicate);
-        let population = self.one(self.documents()?, count(lit(1))).await?;
-        let lists = self.selection.lists();
-        let one_if_not = |error| EngineError::plan(self.name(), error);
-        let missed = when(asked.clone(), lit(0_i64)).otherwise(lit(1_i64)).map_err(one_if_not)?;
-        let missed = self.one(self.documents()?, coalesce(vec![sum(missed), lit(0_i64)])).await?;
-        let matching = population.checked_sub(missed).ok_or_else(|| {
-            EngineError::data("counting documents", format!("{missed} of {population} do not match"))
-        })?;
-        let mut added = Vec::new();
-        for (at, list) in lists.iter().enumerate() {
-            let length = datafusion::prelude::cast(
-                array_length(ident(*list)),
-                datafusion::arrow::datatypes::DataType::Int64,
-            );
-            let length = coalesce(vec![length, lit(0_i64)]);
-            let rows =
-                when(length.clone().gt(lit(1_i64)), length).otherwise(lit(1_i64)).map_err(one_if_not)?;
-            let rows = when(asked.clone(), rows).otherwise(lit(0_i64)).map_err(one_if_not)?;
-            let rows = self.one(self.documents()?, coalesce(vec![sum(rows), lit(0_i64)])).await?;
-            // The first block has at least one row for each document.
-            let beyond = if at == 0 { rows.saturating_sub(matching) } else { rows };
-            added.push(Count { label: format!("rows of {list}.spread"), rows: beyond });
-        }
-        let excluded = vec![Count { label: "not found by the query".into(), rows: missed }];
-        let expected = matching + added.iter().map(|count| count.rows).sum::<u64>();
-        Ok(Reconciliation { population, excluded, added, expected, reported: 0, subtotals: Vec::new() })
+    /// When a plan fails.
+    pub fn reconcile(&self) -> BoxFuture<'_, Result<Reconciliation>> {
+        Box::pin(async move {
+            let failed = |error| EngineError::plan(self.name(), error);
+            let asked = filter::Compiler::new(schema(self.document_type), self.running.signal())
+                .asked(&self.predicate);
+            let missed = when(asked.clone(), lit(0_i64)).otherwise(lit(1_i64)).map_err(failed)?;
+            let mut sums = vec![missed];
+            let mut uses = Uses::of(&self.predicate);
+            let lists = self.selection.lists();
+            for list in &lists {
+                uses.add_lengths(list);
+                let length = coalesce(vec![cast(array_length(ident(*list)), DataType::Int64), lit(0_i64)]);
+                // A document without elements has one row, too.
+                let rows =
+                    when(length.clone().gt(lit(1_i64)), length).otherwise(lit(1_i64)).map_err(failed)?;
+                sums.push(when(asked.clone(), rows).otherwise(lit(0_i64)).map_err(failed)?);
+            }
+            let sums = sums.into_iter().map(|numbers| coalesce(vec![sum(numbers), lit(0_i64)])).collect();
+            let (population, sums) = futures_util::future::try_join(
+                self.numbers(self.documents(&Uses::default())?, vec![count(lit(1))]),
+                self.numbers(self.documents(&uses)?, sums),
+            )
+            .await?;
+            let (Some(population), Some((missed, rows))) = (population.first(), sums.split_first()) else {
+                return Err(EngineError::data("counting documents", "the plans returned no numbers"));
+            };
+            let matching = population.checked_sub(*missed).ok_or_else(|| {
+                EngineError::data("counting documents", format!("{missed} of {population} do not match"))
+            })?;
+            let added = lists.iter().zip(rows).enumerate().map(|(at, (list, rows))| {
+                // The first block has at least one row for each document.
+                let beyond = if at == 0 { rows.saturating_sub(matching) } else { *rows };
+                Count { label: format!("rows of {list}.spread"), rows: beyond }
+            });
+            let added: Vec<_> = added.collect();
+            let excluded = vec![Count { label: "not found by the query".into(), rows: *missed }];
+            let expected = matching + added.iter().map(|count| count.rows).sum::<u64>();
+            Ok(Reconciliation {
+                population: *population,
+                excluded,
+                added,
+                expected,
+                reported: 0,
+                subtotals: Vec::new(),
+            })
+        })
     }
 
-    async fn one(&self, frame: DataFrame, aggregate: Expr) -> Result<u64> {
+    /// The numbers that these aggregates give over all rows of a frame.
+    async fn numbers(&self, frame: DataFrame, aggregates: Vec<Expr>) -> Result<Vec<u64>> {
         let name = self.name();
-        let frame = frame
-            .aggregate(Vec::new(), vec![aggregate.alias("n")])
-            .map_err(|e| EngineError::plan(name, e))?;
+        let aggregates = aggregates.into_iter().enumerate();
+        let aggregates = aggregates.map(|(at, aggregate)| aggregate.alias(format!("n{at}"))).collect();
+        let frame = frame.aggregate(Vec::new(), aggregates).map_err(|e| EngineError::plan(name, e))?;
         let batches: Vec<RecordBatch> = self
             .engine
             .run(async move { frame.collect().await.map_err(|e| EngineError::plan(name, e)) })
             .await?;
-        single_count(name, &batches)
+        let row = batches.iter().find(|batch| batch.num_rows() == 1);
+        let Some(row) = row.filter(|_| batches.iter().map(RecordBatch::num_rows).sum::<usize>() == 1) else {
+            return Err(EngineError::data(
+                "counting documents",
+                "the plan returned several rows: expected one",
+            ));
+        };
+        let numbers = row.columns().iter().map(|column| whole_numbers(name, column));
+        Ok(numbers.collect::<Result<Vec<_>>>()?.concat())
     }
 }

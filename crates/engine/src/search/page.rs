@@ -9,6 +9,7 @@
 use super::columns::{key_path, type_key};
 use super::fields::DocumentFields;
 use super::flatten::split;
+use super::narrow::Uses;
 use super::{SearchPart, SearchPlan};
 use crate::error::{EngineError, Result};
 use crate::order::{Ordered, SortKey};
@@ -20,6 +21,7 @@ use datafusion::common::ScalarValue;
 use datafusion::dataframe::DataFrame;
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::prelude::{Expr, cast, ident, lit};
+use futures_util::future::BoxFuture;
 use muster_reports::nearest::hint;
 use muster_sources::DocumentType;
 use muster_sources::documents::schema;
@@ -98,14 +100,15 @@ impl SearchPlan {
     ///
     /// # Errors
     /// When a plan fails.
-    pub async fn count(&self) -> Result<u64> {
-        let mut found = 0;
-        for part in &self.parts {
-            let documents =
-                part.documents()?.filter(part.filter.clone()).map_err(|e| EngineError::plan(STEP, e))?;
-            found += part.one(documents, count(lit(1))).await?;
-        }
-        Ok(found)
+    pub fn count(&self) -> BoxFuture<'_, Result<u64>> {
+        Box::pin(async move {
+            let mut found = 0;
+            for part in &self.parts {
+                let numbers = part.numbers(part.found([])?, vec![count(lit(1))]).await?;
+                found += numbers.into_iter().sum::<u64>();
+            }
+            Ok(found)
+        })
     }
 
     /// The positions of the documents after `after`, or of the first ones, in the order of `sort`: at most `rows`, after
@@ -113,84 +116,93 @@ impl SearchPlan {
     ///
     /// # Errors
     /// `Invalid` for a sort key that no type of document has, otherwise when the plan fails.
-    pub async fn positions(
-        &self,
-        sort: &[String],
-        after: Option<&Position>,
+    pub fn positions<'a>(
+        &'a self,
+        sort: &'a [String],
+        after: Option<&'a Position>,
         skipped: usize,
         rows: usize,
-    ) -> Result<Vec<Position>> {
-        let keys = self.keys(sort)?;
-        let failed = |e| EngineError::plan(STEP, e);
-        let mut all: Option<DataFrame> = None;
-        for (number, part) in self.parts.iter().enumerate() {
-            let found = part.positions(sort, &keys, number)?;
-            all = Some(match all {
-                None => found,
-                Some(others) => others.union(found).map_err(failed)?,
-            });
-        }
-        let Some(mut all) = all else { return Ok(Vec::new()) };
-        if let Some(after) = after {
-            all = all.filter(self.beyond(&keys, after)).map_err(failed)?;
-        }
-        let mut shown: Vec<_> = (0..keys.len()).map(|at| (key_column(at), ident(key_column(at)))).collect();
-        shown.extend([ID, TYPE].map(|name| (name.to_owned(), ident(name))));
-        let mut order: Vec<_> = keys
-            .iter()
-            .enumerate()
-            .map(|(at, key)| SortKey { ascending: key.ascending, ..SortKey::column(&key_column(at)) })
-            .collect();
-        order.extend([SortKey::column(ID), SortKey::column(TYPE)]);
-        let ordered = Ordered::new(all, shown, order).map_err(failed)?;
-        let page = ordered.frame().clone().limit(skipped, Some(rows)).map_err(failed)?;
-        let mut batches = ordered.with_frame(page).start(STEP).await?;
-        let mut positions = Vec::new();
-        while let Some(batch) = batches.next().await? {
-            positions.extend(self.read(&batch, keys.len())?);
-        }
-        Ok(positions)
+    ) -> BoxFuture<'a, Result<Vec<Position>>> {
+        Box::pin(async move {
+            let keys = self.keys(sort)?;
+            let failed = |e| EngineError::plan(STEP, e);
+            let mut all: Option<DataFrame> = None;
+            for (number, part) in self.parts.iter().enumerate() {
+                let found = part.positions(sort, &keys, number)?;
+                all = Some(match all {
+                    None => found,
+                    Some(others) => others.union(found).map_err(failed)?,
+                });
+            }
+            let Some(mut all) = all else { return Ok(Vec::new()) };
+            if let Some(after) = after {
+                all = all.filter(self.beyond(&keys, after)).map_err(failed)?;
+            }
+            let mut shown: Vec<_> =
+                (0..keys.len()).map(|at| (key_column(at), ident(key_column(at)))).collect();
+            shown.extend([ID, TYPE].map(|name| (name.to_owned(), ident(name))));
+            let mut order: Vec<_> = keys
+                .iter()
+                .enumerate()
+                .map(|(at, key)| SortKey { ascending: key.ascending, ..SortKey::column(&key_column(at)) })
+                .collect();
+            order.extend([SortKey::column(ID), SortKey::column(TYPE)]);
+            let ordered = Ordered::new(all, shown, order).map_err(failed)?;
+            let page = ordered.frame().clone().limit(skipped, Some(rows)).map_err(failed)?;
+            let mut batches = ordered.with_frame(page).start(STEP).await?;
+            let mut positions = Vec::new();
+            while let Some(batch) = batches.next().await? {
+                positions.extend(self.read(&batch, keys.len())?);
+            }
+            Ok(positions)
+        })
     }
 
     /// The documents at these positions, by type, in any order. Each batch has the columns that `shown` names, and `id`.
     ///
     /// # Errors
     /// `Invalid` if they are too large, otherwise when a plan fails.
-    pub async fn documents(
-        &self,
-        positions: &[Position],
-        shown: &ShownColumns,
-    ) -> Result<Vec<(DocumentType, RecordBatch)>> {
-        let mut found = Vec::new();
-        let mut bytes = 0;
-        for part in &self.parts {
-            let of_part = positions.iter().filter(|position| position.document_type == part.document_type);
-            let ids: Vec<_> = of_part.map(|position| position.id.as_str()).collect();
-            for batch in part.with_ids(ids, shown).await? {
-                bytes += batch.get_array_memory_size();
-                if bytes > PAGE_BYTES_MAX {
-                    return Err(EngineError::Invalid(format!(
-                        "the documents of the page take more than {} MiB: expected a smaller limit, or fewer fields \
+    pub fn documents<'a>(
+        &'a self,
+        positions: &'a [Position],
+        shown: &'a ShownColumns,
+    ) -> BoxFuture<'a, Result<Vec<(DocumentType, RecordBatch)>>> {
+        Box::pin(async move {
+            let mut found = Vec::new();
+            let mut bytes = 0;
+            for part in &self.parts {
+                let of_part =
+                    positions.iter().filter(|position| position.document_type == part.document_type);
+                let ids: Vec<_> = of_part.map(|position| position.id.as_str()).collect();
+                for batch in part.with_ids(ids, shown).await? {
+                    bytes += batch.get_array_memory_size();
+                    if bytes > PAGE_BYTES_MAX {
+                        return Err(EngineError::Invalid(format!(
+                            "the documents of the page take more than {} MiB: expected a smaller limit, or fewer fields \
                          (queryResultFilter)",
-                        PAGE_BYTES_MAX >> 20
-                    )));
+                            PAGE_BYTES_MAX >> 20
+                        )));
+                    }
+                    found.push((part.document_type, batch));
                 }
-                found.push((part.document_type, batch));
             }
-        }
-        Ok(found)
+            Ok(found)
+        })
     }
 
     /// The document with this id, if the search finds one of that id in its only type of document.
     ///
     /// # Errors
     /// As [`SearchPlan::documents`].
-    pub async fn document(&self, id: &str) -> Result<Option<(DocumentType, RecordBatch)>> {
-        let Some(part) = self.parts.first() else { return Ok(None) };
-        let position = Position { keys: Vec::new(), id: id.to_owned(), document_type: part.document_type };
-        let everything = ShownColumns { includes: Vec::new(), nested: true };
-        let found = self.documents(&[position], &everything).await?;
-        Ok(found.into_iter().find(|(_, batch)| batch.num_rows() > 0))
+    pub fn document<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Result<Option<(DocumentType, RecordBatch)>>> {
+        Box::pin(async move {
+            let Some(part) = self.parts.first() else { return Ok(None) };
+            let position =
+                Position { keys: Vec::new(), id: id.to_owned(), document_type: part.document_type };
+            let everything = ShownColumns { includes: Vec::new(), nested: true };
+            let found = self.documents(&[position], &everything).await?;
+            Ok(found.into_iter().find(|(_, batch)| batch.num_rows() > 0))
+        })
     }
 
     /// The sort keys. If types of document have a key with different types of values, its values compare as texts.
@@ -280,8 +292,8 @@ impl SearchPart {
         let mut columns: Vec<_> = sort.iter().zip(keys).enumerate().map(key).collect();
         let number = i64::try_from(number).unwrap_or(i64::MAX);
         columns.extend([ident(ID).alias(ID), lit(number).alias(TYPE)]);
-        let documents = self.documents()?.filter(self.filter.clone());
-        documents.and_then(|found| found.select(columns)).map_err(|e| EngineError::plan(STEP, e))
+        let found = self.found(sort.iter().map(|name| key_path(name)).chain([ID]))?;
+        found.select(columns).map_err(|e| EngineError::plan(STEP, e))
     }
 
     /// The documents with these ids.
@@ -296,8 +308,8 @@ impl SearchPart {
         let columns = columns.fields().iter().filter(|column| shown.has(column));
         let columns: Vec<_> = columns.map(|column| ident(column.name())).collect();
         let failed = |e| EngineError::plan(STEP, e);
-        let frame =
-            self.documents()?.filter(wanted).and_then(|found| found.select(columns)).map_err(failed)?;
+        let documents = self.documents(&Uses::default())?;
+        let frame = documents.filter(wanted).and_then(|found| found.select(columns)).map_err(failed)?;
         frame.collect().await.map_err(failed)
     }
 }

@@ -6,20 +6,22 @@
 //! results must contain what records name and nothing else.
 
 use super::cycle::{Prepared, run_cycle};
+use crate::command::output;
 use crate::copies::copy_installation;
 use crate::failure::{Context, Failure, Result};
 use crate::history::{History, Phase, RecordingClient, Reply};
-use crate::inspection::{inspect, unnamed_files};
+use crate::inspection::{inspect, result_names, unnamed_files};
 use crate::installation::{Installation, SETTINGS, TENANT, muster};
 use crate::postgres::Postgres;
 use crate::progress::UnitOutcome;
 use crate::rules;
 use crate::waiting::{wait_ended, wait_until_quiet};
+use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How a failpoint is reached. A number says at which pass of the failpoint the process ends. The long form counts up
 /// through the failpoints that are passed an unknown number of times, until one is no longer reached.
@@ -45,12 +47,18 @@ enum Scenario {
     Full(&'static [u64]),
     /// `muster snapshot expire`, with two snapshots that nothing needs.
     Expire(&'static [u64]),
+    /// `muster report expire`, with results that nothing keeps and one that is held.
+    ExpireResults(&'static [u64]),
+    /// A service that makes a run of a schedule, a refresh and a report.
+    ScheduledRun(&'static [u64]),
+    /// The same of a schedule that falls due by itself, every minute.
+    FallDue(&'static [u64]),
     /// `muster keys rotate`.
     Rotate(&'static [u64]),
 }
 
 /// Every failpoint and its scenarios, over SQLite.
-const SQLITE: [(&str, Scenario); 33] = [
+const SQLITE: [(&str, Scenario); 42] = [
     ("result-begun", Scenario::Serve(&[1])),
     ("result-written", Scenario::Serve(&[1, 2])),
     ("result-synced", Scenario::Serve(&[1, 2])),
@@ -84,10 +92,19 @@ const SQLITE: [(&str, Scenario); 33] = [
     ("snapshot-inserted", Scenario::Refresh(&[1])),
     ("snapshot-kept", Scenario::Refresh(&[1])),
     ("snapshots-expired", Scenario::Expire(&[1])),
+    ("results-expired", Scenario::ExpireResults(&[1])),
+    ("expired-file-removed", Scenario::ExpireResults(&[1, 2])),
+    ("run-fallen-due", Scenario::FallDue(&[1])),
+    ("run-claimed", Scenario::ScheduledRun(&[1, 2])),
+    ("run-refreshed", Scenario::ScheduledRun(&[1])),
+    ("run-task-started", Scenario::ScheduledRun(&[1])),
+    ("run-stepped", Scenario::ScheduledRun(&[1, 2, 3])),
+    ("snapshot-kept", Scenario::ScheduledRun(&[1])),
+    ("task-accepted", Scenario::ScheduledRun(&[1])),
 ];
 
 /// The same over PostgreSQL: every commit there, and what is done in the shared folder.
-const POSTGRES: [(&str, Scenario); 28] = [
+const POSTGRES: [(&str, Scenario); 35] = [
     ("result-named", Scenario::Serve(&[1])),
     ("file-swept", Scenario::Stray),
     ("commit-due", Scenario::Serve(&[1, 2, 4])),
@@ -110,6 +127,13 @@ const POSTGRES: [(&str, Scenario); 28] = [
     ("snapshot-kept", Scenario::Refresh(&[1])),
     ("commit-due", Scenario::Expire(&[1])),
     ("snapshots-expired", Scenario::Expire(&[1])),
+    ("results-expired", Scenario::ExpireResults(&[1])),
+    ("expired-file-removed", Scenario::ExpireResults(&[1])),
+    ("run-fallen-due", Scenario::FallDue(&[1])),
+    ("run-claimed", Scenario::ScheduledRun(&[1])),
+    ("run-refreshed", Scenario::ScheduledRun(&[1])),
+    ("run-task-started", Scenario::ScheduledRun(&[1])),
+    ("run-stepped", Scenario::ScheduledRun(&[1, 2])),
     ("task-claimed", Scenario::Rescue),
     ("claim-kept", Scenario::Rescue),
     ("result-begun", Scenario::Rescue),
@@ -150,6 +174,9 @@ impl CrashPoint {
                 | Scenario::Refresh(times)
                 | Scenario::Full(times)
                 | Scenario::Expire(times)
+                | Scenario::ExpireResults(times)
+                | Scenario::ScheduledRun(times)
+                | Scenario::FallDue(times)
                 | Scenario::Rotate(times) => times,
                 Scenario::Heartbeat
                 | Scenario::Stray
@@ -224,6 +251,7 @@ impl CrashRun<'_> {
         }
         let history = History::after(self.prepared.recorded.clone());
         let mut tasks = vec![self.prepared.task.clone()];
+        let mut held = None;
         match scenario {
             Scenario::Serve(_) => self.serve(&installation, &history, &mut tasks, &[])?,
             Scenario::Heartbeat => {
@@ -258,6 +286,23 @@ impl CrashRun<'_> {
                 }
                 command(&installation, EXPIRE, Some(&self.at)).map(drop)?;
             }
+            Scenario::ExpireResults(_) => {
+                let of_task = result_names(&installation)?.into_iter().next();
+                let task = of_task.as_deref().and_then(|name| name.split('.').next()).unwrap_or_default();
+                self.must(&installation, &["report", "hold", task, "--reason", "a test"])?;
+                held = Some(task.to_owned());
+                command(&installation, EXPIRE_RESULTS, Some(&self.at)).map(drop)?;
+            }
+            Scenario::ScheduledRun(_) => {
+                self.schedule(&installation, "0 0 1 1 *")?;
+                self.must(&installation, &["schedule", "run", SCHEDULE])?;
+                self.alone(&installation)?;
+            }
+            Scenario::FallDue(_) => {
+                self.schedule(&installation, "* * * * *")?;
+                self.alone(&installation)?;
+                self.must(&installation, &["schedule", "pause", SCHEDULE])?;
+            }
             Scenario::Rotate(_) => command(&installation, ROTATE, Some(&self.at)).map(drop)?,
             Scenario::Fresh => {}
         }
@@ -266,7 +311,23 @@ impl CrashRun<'_> {
         match scenario {
             Scenario::Refresh(_) | Scenario::Full(_) => self.must(&installation, REFRESH)?,
             Scenario::Expire(_) => self.must(&installation, EXPIRE)?,
+            Scenario::ExpireResults(_) => {
+                self.must(&installation, EXPIRE_RESULTS)?;
+                // What is held is there, and nothing else.
+                self.must(&installation, &["check"])?;
+                let names = result_names(&installation)?;
+                let held = held.as_deref().unwrap_or_default();
+                if let Some(other) = names.iter().find(|name| !name.starts_with(held)) {
+                    return Err(Failure::new(format!("the expired file {other} is still there")));
+                }
+                if names.is_empty() {
+                    return Err(Failure::new("the files that are held are gone"));
+                }
+            }
             Scenario::Rotate(_) => self.must(&installation, ROTATE)?,
+            Scenario::ScheduledRun(_) | Scenario::FallDue(_) => {
+                self.follow_runs(&installation, &history, &tasks)?
+            }
             Scenario::Serve(_)
             | Scenario::Heartbeat
             | Scenario::Stray
@@ -295,6 +356,55 @@ impl CrashRun<'_> {
             true => Ok(()),
             false => Err(Failure::new(format!("{}: the service did not end", self.at))),
         }
+    }
+
+    /// Adds a schedule of a report over a fresh refresh.
+    fn schedule(&self, installation: &Installation, cron: &str) -> Result<()> {
+        let client = installation.user.id.as_str();
+        let report = ["--report", "IDENTITIES", "--refresh", "--client", client, "--cron", cron];
+        self.must(installation, &[&["schedule", "add", SCHEDULE], &report[..]].concat())
+    }
+
+    /// Lets a clean service end the schedule's runs. Each must have succeeded with a task of its own, and there may be no
+    /// other task that no client has started.
+    fn follow_runs(&self, installation: &Installation, history: &History, tasks: &[String]) -> Result<()> {
+        let server = installation.serve(&SETTINGS)?;
+        let begun = Instant::now();
+        let runs = loop {
+            let mut show = muster(&installation.binary, &installation.data);
+            show.envs(installation.settings.iter().cloned());
+            show.args(["schedule", "show", SCHEDULE, "--output", "json"]);
+            let shown: Value = serde_json::from_str(&output(&mut show)?)
+                .context(|| "the schedule is not shown as JSON".into())?;
+            let runs = shown["runs"].as_array().cloned().unwrap_or_default();
+            let is_live = |run: &Value| matches!(run["state"].as_str(), Some("waiting" | "started"));
+            if !runs.is_empty() && !runs.iter().any(is_live) {
+                break runs;
+            }
+            if begun.elapsed() > PATIENCE {
+                return Err(Failure::new(format!("the schedule's runs do not end: {shown}")));
+            }
+            thread::sleep(Duration::from_millis(500));
+        };
+        server.stop()?;
+        inspect(history, installation, Phase::Dead, self.prepared.after)?;
+        let made: BTreeSet<&str> = runs.iter().filter_map(|run| run["taskResultId"].as_str()).collect();
+        if runs.iter().any(|run| !matches!(run["state"].as_str(), Some("succeeded" | "warned"))) {
+            return Err(Failure::new(format!("a run of the schedule did not succeed: {runs:?}")));
+        }
+        let recorded = history.recorded();
+        let last = recorded.inspections.last().into_iter().flat_map(|inspection| &inspection.rows);
+        let others: BTreeSet<&str> = last
+            .map(|row| row.task.as_str())
+            .filter(|task| !tasks.iter().any(|known| known == task))
+            .collect();
+        if made.len() != runs.len() || made != others {
+            return Err(Failure::new(format!(
+                "{} runs of the schedule made {made:?}, and there are {others:?}",
+                runs.len()
+            )));
+        }
+        Ok(())
     }
 
     fn serve(
@@ -360,10 +470,13 @@ impl CrashRun<'_> {
     }
 }
 
+/// The name of the schedule.
+const SCHEDULE: &str = "crash";
 const REFRESH: &[&str] = &["refresh"];
 const FULL: &[&str] = &["refresh", "--full"];
 const ROTATE: &[&str] = &["keys", "rotate"];
 const EXPIRE: &[&str] = &["snapshot", "expire"];
+const EXPIRE_RESULTS: &[&str] = &["report", "expire", "--keep-days", "0", "--keep-last", "0"];
 
 /// Runs a command on an installation, which may end at a failpoint. Whether it succeeded.
 fn command(installation: &Installation, arguments: &[&str], at: Option<&str>) -> Result<bool> {

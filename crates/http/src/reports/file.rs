@@ -179,12 +179,20 @@ pub(crate) async fn get_report(
 ) -> Result<Response, Failure> {
     let download = state.reports().open(&caller, &request.id, request.format, request.auditable).await?;
     let validators = validators(&download);
-    let mut response = match select(&request.method, &request.headers, &validators) {
-        Selection::Whole => content(&state, &request, &download, 0..validators.bytes).await?,
-        Selection::Part(range) => part(&state, &request, &download, range).await?,
-        Selection::NotModified => not_modified(),
+    let answered = match select(&request.method, &request.headers, &validators) {
+        Selection::Whole => content(&state, &request, &download, 0..validators.bytes).await,
+        Selection::Part(range) => part(&state, &request, &download, range).await,
+        Selection::NotModified => Ok(not_modified()),
         Selection::PreconditionFailed => return Err(precondition_failed(&validators)),
         Selection::Unsatisfiable => return Err(unsatisfiable(&validators)?),
+    };
+    let mut response = match answered {
+        Ok(response) => response,
+        Err(failure) => {
+            // The file may have expired since the record was read.
+            state.reports().refuse_expired(&download.task).await?;
+            return Err(failure);
+        }
     };
     response.headers_mut().insert(ETAG, header(validators.etag)?);
     response.headers_mut().insert(LAST_MODIFIED, header(format_http_date(validators.modified))?);

@@ -5,13 +5,13 @@ use crate::failure::{Failure, json};
 use crate::input::{Id, Input, Query};
 use crate::openapi::answers::NotFound;
 use crate::state::AppState;
-use crate::task_json::{report_results, task_result_details};
+use crate::task_json::{listed_result, report_results, task_result_details_of};
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::response::Response;
 use muster_reports::error::shown;
-use muster_wire::{ReportResults, TaskResultDetails};
+use muster_wire::{ListedResult, ReportResults, TaskResultDetails};
 
 /// Whose result, and in which order the results of a definition are looked through.
 pub(crate) struct ResultRequest {
@@ -48,33 +48,38 @@ pub(crate) async fn get_report_result(
     ResultRequest { id, completed }: ResultRequest,
 ) -> Result<Response, Failure> {
     let task = state.reports().result(&caller, &id, completed).await?;
-    Ok(json(StatusCode::OK, &task.as_ref().map(report_results).unwrap_or_default()))
+    let Some(task) = task else { return Ok(json(StatusCode::OK, &ReportResults::default())) };
+    let lives = state.reports().lives([&task]).await?;
+    Ok(json(StatusCode::OK, &report_results(&task, lives.get(&task.id))))
 }
 
 /// List the results
 ///
 /// The results and states of the reports that were started last and that the caller may see, the last of all first:
-/// of the last 100.
+/// of the last 100. Each says how long its files are kept.
 #[utoipa::path(
     get,
     path = "/muster/v1/results",
     operation_id = "listReportResults",
     tag = "Muster",
-    responses((status = 200, description = "The results.", body = Vec<ReportResults>)),
+    responses((status = 200, description = "The results.", body = Vec<ListedResult>)),
 )]
 pub(crate) async fn list_results(
     Allowed { caller, .. }: Allowed<ReadResult>,
     state: AppState,
     (): (),
 ) -> Result<Response, Failure> {
-    let results: Vec<_> = state.reports().last(&caller).await?.iter().map(report_results).collect();
+    let tasks = state.reports().last(&caller).await?;
+    let lives = state.reports().lives(&tasks).await?;
+    let results: Vec<_> = tasks.iter().map(|task| listed_result(task, lives.get(&task.id))).collect();
     Ok(json(StatusCode::OK, &results))
 }
 
 /// Get the task of a report
 ///
 /// A report's task as it is now, or as it ended: what start-report answers, with `completionStatus` and every
-/// message once it has ended. The last run where the id is that of a task definition.
+/// message once it has ended. The last run where the id is that of a task definition. The attributes `expires`, `expired`
+/// and `hold` say how long its files are kept.
 #[utoipa::path(
     get,
     path = "/muster/v1/reports/{id}/result",
@@ -90,5 +95,6 @@ pub(crate) async fn get_task_result(
 ) -> Result<Response, Failure> {
     let task = state.reports().result(&caller, &id, false).await?;
     let task = task.ok_or_else(|| Failure::not_found(format!("there is no report result {}", shown(&id))))?;
-    Ok(json(StatusCode::OK, &task_result_details(&task, state.settings())))
+    let lives = state.reports().lives([&task]).await?;
+    Ok(json(StatusCode::OK, &task_result_details_of(&task, lives.get(&task.id), state.settings())))
 }

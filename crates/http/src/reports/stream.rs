@@ -20,10 +20,10 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
-use tokio::task::JoinError;
+use tokio::task::{JoinError, JoinHandle};
 
-/// Bytes that are read at once.
-const CHUNK_BYTES: usize = 128 * 1024;
+/// Bytes that are read at once. While they are sent, the next ones are read.
+const CHUNK_BYTES: usize = 256 * 1024;
 
 /// The bytes `range` of `published`.
 ///
@@ -144,14 +144,19 @@ fn body(opened: Result<io::Result<Sending>, JoinError>) -> Result<Body, Failure>
         Err(error) => return Err(Failure::internal("opening a published file panicked", error)),
     };
     let span = tracing::Span::current();
-    let chunks = try_unfold(begun, move |sending| {
+    let chunks = try_unfold(read_on(begun), move |reading| {
         let span = span.clone();
         async move {
-            let read = tokio::task::spawn_blocking(move || sending.read()).await;
-            read.map_err(io::Error::other).flatten().inspect_err(|error| {
+            let read = reading.await.map_err(io::Error::other).flatten().inspect_err(|error| {
                 span.in_scope(|| tracing::error!(%error, "a download was cut short"));
-            })
+            });
+            read.map(|read| read.map(|(bytes, rest)| (bytes, read_on(rest))))
         }
     });
     Ok(Body::from_stream(chunks))
+}
+
+/// Begins to read what is sent next, on a thread that may wait for the disk.
+fn read_on(sending: Sending) -> JoinHandle<io::Result<Option<(Bytes, Sending)>>> {
+    tokio::task::spawn_blocking(move || sending.read())
 }

@@ -27,6 +27,10 @@ count   sp:scopes:all,sp:search:read                  any yes
 custom  sp:scopes:all,sp:report:manage                ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
 tasks   sp:scopes:all,idn:task-management:read,idn:task-management:write ORG_ADMIN,HELPDESK,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
 one     sp:scopes:all,idn:task-management:read,idn:task-management:write ORG_ADMIN,HELPDESK,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
+schedules sp:scopes:all,sp:report:manage,sp:report:read any yes
+schedule sp:scopes:all,sp:report:manage,sp:report:read any yes
+plan    sp:scopes:all,sp:report:manage                ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
+change  sp:scopes:all,sp:report:manage                ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
 clear   sp:scopes:all,idn:task-management:write       ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN no
 ";
 
@@ -70,6 +74,11 @@ fn operation(route: &RouteEntry) -> &'static str {
         ("GET", None, "/muster/v1/reports/{id}/result") => "cover",
         ("GET", None, "/muster/v1/results") => "list",
         ("POST", None, "/muster/v1/reports/{id}/run") => "custom",
+        ("GET", None, "/muster/v1/schedules") => "schedules",
+        ("POST", None, "/muster/v1/schedules") => "plan",
+        ("GET", None, "/muster/v1/schedules/{id}") => "schedule",
+        ("PATCH" | "DELETE", None, "/muster/v1/schedules/{id}") => "change",
+        ("POST", None, "/muster/v1/schedules/{id}/run") => "change",
         other => panic!("{other:?} has no row in the table"),
     }
 }
@@ -151,6 +160,9 @@ async fn ask(world: &World, route: &RouteEntry, id: &str, caller: &Caller) -> An
         "start" => ACCOUNTS,
         "custom" => r#"{"arguments":{"since":"2026"}}"#,
         "search" | "count" => r#"{"query":{"query":"*"}}"#,
+        // A blank name: nothing is made.
+        "plan" => r#"{"name":" ","reportId":"IDENTITIES","schedule":{"cron":"0 6 * * *"}}"#,
+        "change" => r#"{"paused":true}"#,
         "clear" => r#"[{"op":"replace","path":"/completionStatus","value":"TERMINATED"}]"#,
         _ => "",
     };
@@ -198,7 +210,8 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
                             }
                         }
                         "count" => 204,
-                        "document" => 404,
+                        "plan" => 400,
+                        "document" | "schedule" | "change" => 404,
                         "file" | "package" | "compare" | "cover" | "one" => {
                             if ours {
                                 200
@@ -222,13 +235,14 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
             }
         }
     }
-    // 5 prefixes × 5 operations on reports, 5 × 3 on searches, 5 × 4 on tasks, and 8 of our own; 11 levels or kinds, 8 sets
+    // 5 prefixes × 5 operations on reports, 5 × 3 on searches, 5 × 4 on tasks, and 14 of our own; 11 levels or kinds, 8 sets
     // of scopes, 2 tenants.
-    assert_eq!(asked, 68 * 11 * 8 * 2);
-    // By hand: start 8 callers × 3 sets × 2 tenants, cancel 10 × 3 × 2, search and document 8 × 2 × 2, count 11 × 2 × 2, the
-    // others on reports 11 × 4 × 2, reading tasks 9 × 3 × 2, clearing one 7 × 2 × 2; start on 6 routes, cancel on 5, search
-    // and document on 10, count on 5, the others on 22, reading on 15, clearing on 5.
-    assert_eq!(allowed, 48 * 6 + 60 * 5 + 32 * 10 + 44 * 5 + 88 * 22 + 54 * 15 + 28 * 5);
+    assert_eq!(asked, 74 * 11 * 8 * 2);
+    // By hand: start, and making and changing a schedule, 8 callers × 3 sets × 2 tenants, cancel 10 × 3 × 2, search and document 8 × 2 × 2, count 11 × 2 × 2, the
+    // others on reports 11 × 4 × 2, reading tasks 9 × 3 × 2, clearing one 7 × 2 × 2; start on 6 routes,
+    // schedules changed on 4, cancel on 5, search and document on 10, count on 5, the others on 22, schedules read on 2,
+    // tasks read on 15, cleared on 5.
+    assert_eq!(allowed, 48 * (6 + 4) + 60 * 5 + 32 * 10 + 44 * 5 + 88 * (22 + 2) + 54 * 15 + 28 * 5);
 }
 
 /// What an answer shows, less what differs between any two answers.
@@ -286,7 +300,7 @@ async fn what_one_may_not_see_answers_as_what_is_not_there() {
                 compared += 1;
             }
         }
-        // 5 prefixes × 5 operations on reports and searches and 2 on tasks, and 4 of our own.
-        assert_eq!(compared, (5 * 7 + 4) * 3 * 2);
+        // 5 prefixes × 5 operations on reports and searches and 2 on tasks, and 8 of our own.
+        assert_eq!(compared, (5 * 7 + 8) * 3 * 2);
     }
 }

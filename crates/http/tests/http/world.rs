@@ -13,8 +13,9 @@ use muster_reports::ids::{ClientId, WorkerId, hex};
 use muster_reports::made::{Compared, Comparer, ComparisonCounts, ComparisonForm, EvidenceMaker, MadeFile};
 use muster_reports::message::Message;
 use muster_reports::ports::{Clock, Credential, DocumentSearcher, FileOpener, Readiness, TaskStore};
+use muster_reports::schedule::time_zone;
 use muster_reports::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
-use muster_reports::service::{Download, Limits};
+use muster_reports::service::{Download, Limits, Schedules};
 use muster_reports::task::{AttemptEnd, PublishedFile, Task, TaskResult};
 use muster_reports::{Caller, Catalogue, DataScope, Error, FileFormat, ReportDefinition, Reports};
 use muster_testkit::{AnyQuery, CountingIds, MemoryStore, TestClock, build};
@@ -269,6 +270,7 @@ impl World {
         let reports = Reports {
             catalogue,
             tasks: store.clone(),
+            retention: store.clone(),
             snapshots: store.clone(),
             audit: store.clone(),
             queries: Arc::new(AnyQuery),
@@ -278,8 +280,16 @@ impl World {
             limits,
         };
         let issuer = TokenIssuer::new(&[9; 32]).unwrap();
+        let reports = Arc::new(reports);
+        let schedules = Schedules {
+            reports: reports.clone(),
+            store: store.clone(),
+            credentials: store.clone(),
+            zone: time_zone("Europe/Berlin").unwrap(),
+        };
         let state = AppState::new(Wiring {
-            reports: Arc::new(reports),
+            reports,
+            schedules: Arc::new(schedules),
             credentials: store.clone(),
             files: Arc::new(Folder(dir.path().to_owned())),
             evidence: maker.clone(),

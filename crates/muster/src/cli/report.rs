@@ -120,6 +120,40 @@ added or removed and for each cell that changed; of two runs, one that ends in .
         #[command(flatten)]
         service: Service,
     },
+    /// Keep the files of a result whatever the settings say, until they are released
+    #[command(after_help = "\
+Example:
+  muster report hold a248c16fe22222b2bd49615481311111 --reason 'case 4711'
+
+It acts on the data directory, and needs no running service.")]
+    Hold {
+        /// The task result id that `run` printed
+        id: String,
+        /// Why, for those who wonder later
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
+    /// Let the files of a result expire again
+    #[command(after_help = "Example:\n  muster report release a248c16fe22222b2bd49615481311111")]
+    Release {
+        /// The task result id that `run` printed
+        id: String,
+    },
+    /// Remove the files of results that have expired; a running service does so by itself
+    #[command(after_help = "\
+Examples:
+  muster report expire
+  muster report expire --keep-days 365 --keep-last 3
+
+The records of the results are kept, with the digests of their files. Files that are held are never removed.")]
+    Expire {
+        /// Keep files of results that ended less than this many days ago [default: results.keep_days]
+        #[arg(long, value_name = "DAYS")]
+        keep_days: Option<u32>,
+        /// Keep this many of the newest results of each report with the same arguments [default: results.keep_last]
+        #[arg(long, value_name = "N")]
+        keep_last: Option<u32>,
+    },
     /// List the reports that this version has, and their arguments
     #[command(after_help = "Example:\n  muster report list-kinds")]
     ListKinds,

@@ -17,6 +17,7 @@ pub async fn run(args: &RefreshArgs, settings: &Settings, output: Output) -> Res
         rebuild: args.rebuild,
         accept_missing: args.accept_missing.clone(),
         as_of: args.as_of,
+        snapshot: None,
     };
     let report = data.refreshes(data.engine()?)?.refresh(&options).await?;
     shown::print_report(&report, args.rejected, output, args.verbose)?;

@@ -2,19 +2,24 @@
 
 use crate::api::{Api, Target};
 use crate::cli::{ReportCommand, Service};
+use crate::clock::SystemClock;
 use crate::config::Settings;
-use crate::data_dir;
+use crate::data_dir::{self, DataDir};
 use crate::failure::{Failure, Result};
 use crate::output::{Column, Output, count, json, number, print, table, text};
 use crate::serve::Signals;
-use muster_client::wire::{ReportResults, ResultStatus, TaskResultDetailsMessagesInner};
+use muster_client::wire::{ListedResult, ReportResults, ResultStatus, TaskResultDetailsMessagesInner};
+use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::definition::EXTRA_FORMATS;
+use muster_reports::ids::TaskId;
+use muster_reports::ports::{Clock, ResultRetention, TaskStore};
+use muster_reports::retention::Pin;
 use serde::Serialize;
 use serde_json::Value;
 use std::io::Write;
 use std::path::Path;
 
-mod arguments;
+pub mod arguments;
 mod compare;
 
 /// Does what `command` says.
@@ -39,6 +44,20 @@ pub async fn run(command: &ReportCommand, settings: &Settings, output: Output) -
             let fetched = connect(service)?.fetch_evidence(id, target(to.as_deref(), *force)).await?;
             show_place(fetched.as_deref())
         }
+        ReportCommand::Hold { id, reason } => {
+            let data = DataDir::open(settings).await?;
+            let by = data.event(AuditOperation::ResultHeld, id, String::new()).caller.launcher().to_owned();
+            let pin = Pin { by, reason: reason.clone(), at: SystemClock.now() };
+            hold(&data, id, Some(&pin)).await?;
+            print(&format!("the files of report {id} are held by {}: {reason}", pin.by))
+        }
+        ReportCommand::Release { id } => {
+            hold(&DataDir::open(settings).await?, id, None).await?;
+            print(&format!("the files of report {id} are no longer held"))
+        }
+        ReportCommand::Expire { keep_days, keep_last } => {
+            expire(&DataDir::open(settings).await?, *keep_days, *keep_last, output).await
+        }
         ReportCommand::Compare(args) => compare::run(args, output).await,
         ReportCommand::Cancel { id, service } => {
             connect(service)?.cancel(id).await?;
@@ -50,6 +69,34 @@ pub async fn run(command: &ReportCommand, settings: &Settings, output: Output) -
 
 fn connect(service: &Service) -> Result<Api> {
     Api::new(&service.base_url, &service.client_id, &service.client_secret, service.ca_file.as_deref())
+}
+
+/// Holds the files of a result, or with `None` releases them.
+async fn hold(data: &DataDir, id: &str, pin: Option<&Pin>) -> Result {
+    let details = match pin {
+        Some(pin) => format!("held by {}: {}", pin.by, pin.reason),
+        None => "no longer held".into(),
+    };
+    let task = data.store.task(&data.tenant, &TaskId::new(id)).await?;
+    let name = task.map(|task| task.name).unwrap_or_default();
+    let event = data.event(AuditOperation::ResultHeld, &name, details);
+    Ok(data.store.hold(&AuditEvent { task: TaskId::new(id), ..event }, pin).await?)
+}
+
+async fn expire(data: &DataDir, keep_days: Option<u32>, keep_last: Option<u32>, output: Output) -> Result {
+    let mut expiry = data.result_expiry()?;
+    expiry.policy.keep_days = keep_days.or(expiry.policy.keep_days);
+    expiry.policy.keep_last = keep_last.unwrap_or(expiry.policy.keep_last);
+    let expired = expiry.run().await?;
+    if output == Output::Json {
+        return json(&expired);
+    }
+    print(&format!(
+        "results that expired: {}; {} files of {} bytes were removed",
+        count(expired.results),
+        count(expired.files),
+        count(expired.bytes)
+    ))
 }
 
 async fn start(
@@ -115,15 +162,27 @@ fn show(result: &ReportResults, id: &str, output: Output) -> Result {
 }
 
 /// The results of several reports, each with its most important message.
-fn list(results: &[ReportResults], output: Output) -> Result {
-    let columns = [&[text("created")], &RESULT[..], &[text("message")]].concat();
-    output.list(results, &columns, |result| {
+fn list(results: &[ListedResult], output: Output) -> Result {
+    let columns = [&[text("created")], &RESULT[..], &[text("kept"), text("message")]].concat();
+    output.list(results, &columns, |listed| {
+        let result = &listed.result;
         let weightiest = result.messages.iter().rev().max_by_key(|message| (message.error, message.warning));
         let mut row = vec![result.created.clone().unwrap_or_default()];
         row.extend(cells(result));
+        row.push(kept(listed));
         row.push(weightiest.map_or_else(String::new, line));
         row
     })
+}
+
+/// How long the files of a result are kept, in a few words; nothing of a report without files.
+fn kept(listed: &ListedResult) -> String {
+    match (&listed.expired, &listed.hold, &listed.expires) {
+        (Some(at), _, _) => format!("expired at {at}"),
+        (None, Some(hold), _) => format!("held: {}", hold.reason),
+        (None, None, Some(at)) => format!("until {at}"),
+        (None, None, None) => String::new(),
+    }
 }
 
 const RESULT: [Column; 6] =

@@ -1,6 +1,7 @@
 //! What no single setting shows to be wrong.
 
 use super::{Server, Settings, Worker};
+use muster_reports::schedule::time_zone;
 
 impl Settings {
     /// What no single value shows to be wrong: the key and the reason.
@@ -28,9 +29,20 @@ impl Settings {
             ("worker.poll_ms", self.worker.poll_ms),
             ("worker.deadline_s", self.worker.deadline_s),
             ("worker.attempts_max", u64::from(self.worker.attempts_max)),
+            ("schedules.attempts_max", u64::from(self.schedules.attempts_max)),
+            ("schedules.retry_s", self.schedules.retry_s),
             ("worker.retry_first_ms", self.worker.retry_first_ms),
             ("worker.retry_most_ms", self.worker.retry_most_ms),
         ];
+        if let Err(error) = time_zone(&self.schedules.time_zone) {
+            return Some(("schedules.time_zone", error.message));
+        }
+        if self.results.keep_days == Some(0) {
+            return Some((
+                "results.keep_days",
+                "0: expected at least 1, or no value to keep files for ever".into(),
+            ));
+        }
         if reachable {
             return Some((
                 "server.listen",
@@ -86,6 +98,7 @@ impl Settings {
         // Longer ones could not be added to a time.
         for (key, seconds) in [
             ("worker.deadline_s", self.worker.deadline_s),
+            ("schedules.retry_s", self.schedules.retry_s),
             ("auth.token_lifetime_s", self.auth.token_lifetime_s),
         ] {
             if seconds > 366 * 86_400 {

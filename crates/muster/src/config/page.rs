@@ -45,7 +45,7 @@ fn type_words(key: &Key) -> &'static str {
     match key.type_name.replace(' ', "").as_str() {
         "u32" | "u64" | "usize" if key.name.ends_with("_ms") => "milliseconds",
         "u32" | "u64" | "usize" if key.name.ends_with("_s") => "seconds",
-        "u32" | "u64" | "usize" if key.name.ends_with("_days") => "days",
+        "u32" | "u64" | "usize" | "Option<u32>" if key.name.ends_with("_days") => "days",
         "u32" | "u64" | "usize" => "number",
         "bool" => "true or false",
         "ByteSize" => "bytes",

@@ -2,6 +2,7 @@
 
 use crate::mirror::Serving;
 use crate::{command, fails, json, muster, path, people, succeeds};
+use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
@@ -117,4 +118,122 @@ fn an_interrupted_wait_says_that_the_report_runs_on() {
     );
     let result = json(&installation.report(&["result", &id, "--output", "json"]));
     assert!(result["status"].is_null(), "{result}");
+}
+
+impl Installation {
+    fn muster(&self, arguments: &[&str]) -> Output {
+        muster(&self.data, arguments)
+    }
+
+    /// The last run of a schedule, once it has ended.
+    fn last_run(&self, schedule: &str) -> Value {
+        for _ in 0..600 {
+            let shown = json(&self.muster(&["schedule", "show", schedule, "--output", "json"]));
+            match shown["runs"][0]["state"].as_str() {
+                None | Some("waiting" | "started") => {
+                    std::thread::sleep(std::time::Duration::from_millis(100))
+                }
+                Some(_) => return shown["runs"][0].clone(),
+            }
+        }
+        panic!("the run of {schedule} did not end within a minute")
+    }
+
+    fn results(&self) -> usize {
+        let entries = std::fs::read_dir(self.data.join("results")).unwrap();
+        entries.filter(|entry| entry.as_ref().unwrap().path().is_file()).count()
+    }
+}
+
+/// The service makes the runs; the commands make, show and change the schedules.
+#[test]
+fn schedules_have_reports_run_and_refreshes_made() {
+    let installation = Installation::new(2);
+    let client = installation.service.client[3].as_str();
+    let cron = ["--cron", "0 6 1 1 *", "--time-zone", "Europe/Berlin"];
+    let add = |name: &str, what: &[&str]| {
+        installation.muster(&[&["schedule", "add", name], what, &cron[..]].concat())
+    };
+    let what =
+        ["--report", "IDENTITIES", "--argument", "correlatedOnly=false", "--refresh", "--client", client];
+    let told = succeeds(&add("New year", &what));
+    assert!(
+        told.contains("schedule \"New year\" is added; it is due next at 20")
+            && told.contains("-01-01T05:00:00Z")
+    );
+    succeeds(&add("Refresh", &["--refresh"]));
+    for (what, expected) in [
+        (&["--refresh"][..], "there is a schedule \"Refresh\" already"),
+        (&["--report", "IDENTITIS", "--client", client], "there is no report \"IDENTITIS\""),
+        (&["--report", "IDENTITIES", "--client", "nobody"], "there is no client \"nobody\""),
+    ] {
+        let refused = add("Refresh", what);
+        let refused = String::from_utf8(refused.stderr).unwrap();
+        assert!(refused.contains(expected), "{refused}");
+    }
+    let snapshots = || json(&installation.muster(&["snapshot", "list", "--output", "json"]));
+    assert_eq!(snapshots().as_array().unwrap().len(), 1);
+
+    succeeds(&installation.muster(&["schedule", "run", "New year"]));
+    let run = installation.last_run("New year");
+    assert_eq!((&run["state"], &run["attempts"]), (&"succeeded".into(), &1.into()), "{run}");
+    let id = run["taskResultId"].as_str().unwrap();
+    let result = json(&installation.report(&["result", id, "--output", "json"]));
+    let message = result["messages"][0]["localizedText"].as_str().unwrap();
+    assert!(message.starts_with("run of the schedule \"New year\", due at 20"), "{message}");
+    assert_eq!(snapshots().as_array().unwrap().len(), 2, "a refresh was made first");
+    succeeds(&installation.muster(&["schedule", "pause", "Refresh"]));
+    succeeds(&installation.muster(&["schedule", "run", "Refresh"]));
+    assert_eq!(installation.last_run("Refresh")["state"], "succeeded");
+    assert_eq!(snapshots().as_array().unwrap().len(), 3);
+
+    let list = succeeds(&installation.muster(&["schedule", "list"]));
+    let lines: Vec<_> =
+        list.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    assert!(lines[1].starts_with("New year refresh, IDENTITIES ada 0 6 1 1 * Europe/Berlin 20"), "{list}");
+    assert!(
+        lines[2].contains("0 6 1 1 * Europe/Berlin paused 20") && lines[2].ends_with("succeeded"),
+        "{list}"
+    );
+    succeeds(&installation.muster(&["schedule", "remove", "Refresh"]));
+    let gone = fails(&installation.muster(&["schedule", "show", "Refresh"]), 1);
+    assert!(gone.contains("there is no schedule \"Refresh\""), "{gone}");
+    succeeds(&installation.muster(&["client", "disable", client]));
+    succeeds(&installation.muster(&["schedule", "run", "New year"]));
+    let run = installation.last_run("New year");
+    let why = format!("the client {client} of the schedule is disabled");
+    assert_eq!((&run["state"], &run["message"]), (&"skipped".into(), &why.into()));
+}
+
+/// What is held stays, what has expired is gone, and its record stays.
+#[test]
+fn files_are_held_and_expire() {
+    let installation = Installation::new(2);
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let ran = installation.report(&["run", "IDENTITIES", "--wait", "--output", "json"]);
+        ids.push(json(&ran)["id"].as_str().unwrap().to_owned());
+    }
+    let expire = |arguments: &[&str]| {
+        json(&installation.muster(&[&["report", "expire", "--output", "json"], arguments].concat()))["results"].clone()
+    };
+    assert_eq!(expire(&[]), 0, "files are kept for ever unless the settings say otherwise");
+    let held = installation.muster(&["report", "hold", &ids[0], "--reason", "case 7"]);
+    assert!(succeeds(&held).contains("are held by"), "{held:?}");
+    let files = installation.results();
+    assert_eq!(expire(&["--keep-days", "0", "--keep-last", "1"]), 1);
+    assert_eq!(installation.results(), files / 3 * 2, "the held one and the newest stay");
+    let gone = fails(&installation.report(&["get", &ids[1]]), 1);
+    assert!(gone.contains("expired at") && gone.contains("its files are not kept any more"), "{gone}");
+    let list = succeeds(&installation.report(&["list"]));
+    assert!(list.contains("held: case 7") && list.contains("expired at 20"), "{list}");
+    succeeds(&installation.report(&["get", &ids[0], "--to", "-"]));
+    succeeds(&installation.muster(&["check"]));
+    succeeds(&installation.muster(&["report", "release", &ids[0]]));
+    assert_eq!(expire(&["--keep-days", "0", "--keep-last", "1"]), 1);
+    let late = fails(&installation.muster(&["report", "hold", &ids[0], "--reason", "late"]), 1);
+    assert!(late.contains("expired at"), "{late}");
+    assert_eq!(installation.results(), files / 3);
+    succeeds(&installation.muster(&["check"]));
+    succeeds(&installation.muster(&["audit", "verify"]));
 }

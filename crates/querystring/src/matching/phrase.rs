@@ -34,6 +34,12 @@ impl Phrase {
         Phrase { words, first_places, fallbacks, slop }
     }
 
+    /// ASCII in lower case that every text has in it that has the phrase.
+    pub(super) fn literal(&self) -> Option<&str> {
+        let words = self.words.iter().filter(|word| word.is_ascii());
+        words.max_by_key(|word| word.len()).map(String::as_str)
+    }
+
     pub(super) fn matches(&self, text: &str) -> bool {
         let missing = |word: &String| if word.is_ascii() { lacks(text, word) } else { text.is_ascii() };
         if self.words.iter().any(missing) {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::dfa::{Dfa, TooComplex, Work};
 use super::free::{Free, OtherValues};
 use super::fuzzy::Fuzzy;
+use super::needle::{NEEDLES_MAX, Needle};
 use super::phrase::Phrase;
 use super::regular;
 use super::tokens::{
@@ -240,6 +241,20 @@ impl TextTest {
         }
     }
 
+    /// What is worth looking for in many texts at once before each is asked: every text that passes has one of these in it.
+    /// `None` where nothing is known.
+    #[must_use]
+    pub fn needles(&self) -> Option<Vec<Needle>> {
+        let needles = match self.test.as_ref() {
+            Test::Words(words) => of_all(words, |word| Needle::of_literal(word)),
+            Test::Phrase(phrase) => phrase.literal().and_then(Needle::of_literal),
+            Test::Word { literal, .. } => literal.as_deref().and_then(Needle::of_literal),
+            Test::AnyOf(tests) => of_all(tests, TextTest::needles),
+            Test::ManyWords(_) | Test::Whole { .. } | Test::ManyWhole { .. } | Test::Free { .. } => None,
+        };
+        needles.filter(|needles| needles.len() <= NEEDLES_MAX)
+    }
+
     /// The one text that passes, where there is just one: the test of a whole value for a term or phrase.
     #[must_use]
     pub fn only(&self) -> Option<&str> {
@@ -361,6 +376,12 @@ impl TextShape {
             TextShape::Fuzzy(_) | TextShape::Automaton(_) | TextShape::Between(..) => None,
         }
     }
+}
+
+/// The needles of all parts; `None` if one of them has none.
+fn of_all<T>(parts: &[T], of: impl Fn(&T) -> Option<Vec<Needle>>) -> Option<Vec<Needle>> {
+    let needles: Option<Vec<Vec<Needle>>> = parts.iter().map(of).collect();
+    needles.map(|needles| needles.into_iter().flatten().collect())
 }
 
 /// The expression, which the parser of queries has accepted as it was written. What lower case breaks, such as

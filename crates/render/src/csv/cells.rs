@@ -3,19 +3,21 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "Arrow's list of types is not ours")]
 
 use arrow::array::{
-    Array, AsArray, BooleanArray, GenericListArray, LargeStringArray, OffsetSizeTrait, StringArray,
-    StringViewArray,
+    Array, AsArray, BooleanArray, GenericListArray, GenericStringArray, LargeStringArray, OffsetSizeTrait,
+    StringArray, StringViewArray,
 };
 use arrow::datatypes::{DataType, Int32Type, Int64Type, TimeUnit, TimestampMicrosecondType, UInt64Type};
 
 use crate::guard::{FormulaGuard, guard, needs_guard};
 use crate::json::{is_scalar, is_text, is_writable, push_json, push_scalar, text};
-use crate::scalar::{push_integer, push_timestamp};
+use crate::scalar::{push_integer, push_timestamp, push_unsigned};
 
 /// A column; the layouts that reports are mostly made of have a path of their own.
 pub(crate) enum Cells<'a> {
-    Text(&'a StringArray),
-    LargeText(&'a LargeStringArray),
+    /// With whether all of its texts are [plain](is_plain).
+    Text(&'a StringArray, bool),
+    /// As `Text`.
+    LargeText(&'a LargeStringArray, bool),
     TextView(&'a StringViewArray),
     Boolean(&'a BooleanArray),
     Int32(&'a arrow::array::Int32Array),
@@ -42,8 +44,14 @@ impl<'a> Cells<'a> {
     pub(crate) fn new(array: &'a dyn Array) -> Option<Self> {
         let data_type = array.data_type();
         Some(match data_type {
-            DataType::Utf8 => Self::Text(array.as_string()),
-            DataType::LargeUtf8 => Self::LargeText(array.as_string()),
+            DataType::Utf8 => {
+                let texts = array.as_string();
+                Self::Text(texts, is_plain(bytes_of(texts)))
+            }
+            DataType::LargeUtf8 => {
+                let texts = array.as_string();
+                Self::LargeText(texts, is_plain(bytes_of(texts)))
+            }
             DataType::Utf8View => Self::TextView(array.as_string_view()),
             DataType::Boolean => Self::Boolean(array.as_boolean()),
             DataType::Int32 => Self::Int32(array.as_primitive::<Int32Type>()),
@@ -70,15 +78,19 @@ impl<'a> Cells<'a> {
         formula_guard: FormulaGuard,
     ) {
         match self {
-            Self::Text(array) if array.is_valid(row) => push_text(out, array.value(row), formula_guard),
-            Self::LargeText(array) if array.is_valid(row) => push_text(out, array.value(row), formula_guard),
+            Self::Text(array, plain) if array.is_valid(row) => {
+                push_known(out, array.value(row), *plain, formula_guard);
+            }
+            Self::LargeText(array, plain) if array.is_valid(row) => {
+                push_known(out, array.value(row), *plain, formula_guard);
+            }
             Self::TextView(array) if array.is_valid(row) => push_text(out, array.value(row), formula_guard),
             Self::Boolean(array) if array.is_valid(row) => {
                 out.extend_from_slice(if array.value(row) { b"true" } else { b"false" });
             }
             Self::Int32(array) if array.is_valid(row) => push_integer(out, array.value(row).into()),
-            Self::Int64(array) if array.is_valid(row) => push_integer(out, array.value(row).into()),
-            Self::UInt64(array) if array.is_valid(row) => push_integer(out, array.value(row).into()),
+            Self::Int64(array) if array.is_valid(row) => push_integer(out, array.value(row)),
+            Self::UInt64(array) if array.is_valid(row) => push_unsigned(out, array.value(row)),
             Self::Microseconds(array) if array.is_valid(row) => {
                 push_timestamp(out, array.value(row), TimeUnit::Microsecond);
             }
@@ -97,8 +109,8 @@ impl<'a> Cells<'a> {
                 push_json(&mut scratch.json, *array, row);
                 push_field(out, &scratch.json);
             }
-            Self::Text(_)
-            | Self::LargeText(_)
+            Self::Text(..)
+            | Self::LargeText(..)
             | Self::TextView(_)
             | Self::Boolean(_)
             | Self::Int32(_)
@@ -153,10 +165,34 @@ pub(crate) fn push_text(out: &mut Vec<u8>, text: &str, formula_guard: FormulaGua
     }
 }
 
+/// As [`push_text`], for a text of a column whose texts may all be known to be plain.
+#[inline]
+fn push_known(out: &mut Vec<u8>, text: &str, plain: bool, formula_guard: FormulaGuard) {
+    if plain && (formula_guard == FormulaGuard::Off || !needs_guard(text)) {
+        out.extend_from_slice(text.as_bytes());
+    } else {
+        push_text(out, text, formula_guard);
+    }
+}
+
+/// The bytes of all texts of an array, one after another.
+fn bytes_of<O: OffsetSizeTrait>(texts: &GenericStringArray<O>) -> &[u8] {
+    let offsets = texts.value_offsets();
+    match (offsets.first(), offsets.last()) {
+        (Some(first), Some(last)) => &texts.value_data()[first.as_usize()..last.as_usize()],
+        _ => &[],
+    }
+}
+
+/// Whether RFC 4180 has no quotes around any part of this.
+fn is_plain(bytes: &[u8]) -> bool {
+    memchr::memchr3(b',', b'"', b'\n', bytes).is_none() && memchr::memchr(b'\r', bytes).is_none()
+}
+
 /// A field, quoted where RFC 4180 needs it.
 #[inline]
 fn push_field(out: &mut Vec<u8>, field: &[u8]) {
-    // No early end: the loop over the whole field is turned into vector instructions.
+    // No early end: the loop over the whole field is turned into vector instructions. Most fields are too short for more.
     let special = field.iter().fold(false, |found, &byte| {
         found | (byte == b',') | (byte == b'"') | (byte == b'\r') | (byte == b'\n')
     });

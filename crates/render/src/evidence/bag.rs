@@ -171,7 +171,7 @@ impl<W: Write> SealedEvidence<W> {
 fn copy<W: Write>(zip: &mut ZipFiles<W>, path: &str, content: &mut dyn Read) -> Result<Written, RenderError> {
     let mut member = zip.start_member(path)?;
     std::io::copy(content, &mut member)?;
-    Ok(member.finish(&Written::default()))
+    member.finish(&Written::default())
 }
 
 fn info_text(info: &BagInfo, bytes: u64, files: usize) -> String {

@@ -4,17 +4,20 @@
 //! order of pages, not the file.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use pdf_writer::types::{NumberingStyle, OutputIntentSubtype};
 use pdf_writer::{Finish, Name, Rect, Ref, TextStr};
 
 use super::archive;
+use super::compose::{PageNumbers, PageObjects, compose};
 use super::embed::write_fonts;
 use super::error::PdfError;
 use super::faces::Weight;
 use super::glyphs::to_u32;
 use super::objects::{Finished, OBJECTS_MAX, Objects, Packed, number, reference, to_i32};
-use super::page::{Parent, Sheet, push_element};
+use super::operators::push_reference;
+use super::page::{Parent, Sheet};
 use super::settings::PdfSettings;
 use super::typeset::Typesetter;
 
@@ -28,6 +31,13 @@ struct Open {
     role: &'static str,
     parent: Option<usize>,
     kids: Vec<Ref>,
+}
+
+/// An element that has ended and is to be written.
+pub(super) struct Turned {
+    element: Ref,
+    packed: Ref,
+    group: Packed,
 }
 
 /// What is kept of a page.
@@ -74,7 +84,8 @@ struct Bookmark {
 pub(super) struct Document<W: Write> {
     pub(super) objects: Objects<W>,
     pub(super) setter: Typesetter,
-    pub(super) settings: PdfSettings,
+    /// Shared with the threads that draw pages.
+    pub(super) settings: Arc<PdfSettings>,
     opened: Vec<Open>,
     /// Elements that were opened on the page at hand: how many of its own come before them, and their places.
     begun: Vec<(usize, usize)>,
@@ -100,7 +111,7 @@ impl<W: Write> Document<W> {
         let mut document = Self {
             objects,
             setter,
-            settings,
+            settings: Arc::new(settings),
             opened: Vec::new(),
             begun: Vec::new(),
             cover: Pages::default(),
@@ -130,8 +141,9 @@ impl<W: Write> Document<W> {
         place
     }
 
-    /// Writes an open element and replaces it by a new one of its kind, so that no list grows with the document.
-    pub(super) fn turn(&mut self, place: usize) -> Result<(), PdfError> {
+    /// Ends an open element and replaces it by a new one of its kind, so that no list grows with the document. The caller
+    /// writes what is returned after the pages before.
+    pub(super) fn turn(&mut self, place: usize) -> Turned {
         let next = self.objects.allocate();
         let open = &mut self.opened[place];
         let (id, kids) = (std::mem::replace(&mut open.id, next), std::mem::take(&mut open.kids));
@@ -139,15 +151,26 @@ impl<W: Write> Document<W> {
         let above = parent.map_or(self.tree_root, |parent| self.opened[parent].id);
         let mut group = Packed::default();
         group.begin();
-        write!(group.bytes, "<</Type/StructElem/S/{role}/P {} 0 R/K[", number(above))?;
+        group.bytes.extend_from_slice(b"<</Type/StructElem/S/");
+        group.bytes.extend_from_slice(role.as_bytes());
+        group.bytes.extend_from_slice(b"/P ");
+        push_reference(&mut group.bytes, number(above));
+        group.bytes.extend_from_slice(b"/K[");
         for kid in kids {
-            write!(group.bytes, "{} 0 R ", number(kid))?;
+            push_reference(&mut group.bytes, number(kid));
+            group.bytes.push(b' ');
         }
         group.bytes.extend_from_slice(b"]>>");
-        self.objects.packed(id, &group)?;
         if let Some(parent) = parent {
             self.opened[parent].kids.push(next);
         }
+        Turned { element: id, packed: self.objects.allocate(), group }
+    }
+
+    /// Writes an element that was turned.
+    pub(super) fn write_turned(&mut self, turned: &Turned) -> Result<(), PdfError> {
+        let object = self.objects.deflater().packed(turned.packed, turned.element, &turned.group)?;
+        self.objects.made_packed(turned.packed, turned.element, turned.group.len(), &object)?;
         Ok(())
     }
 
@@ -189,6 +212,27 @@ impl<W: Write> Document<W> {
 
     /// Writes a full page and forgets it; the page's number.
     pub(super) fn finish_page(&mut self, part: Part, sheet: &Sheet) -> Result<Ref, PdfError> {
+        let numbers = self.begin_page(part, sheet.elements.len())?;
+        let mut begun = std::mem::take(&mut self.begun).into_iter().peekable();
+        for (place, element) in sheet.elements.iter().enumerate() {
+            while let Some((_, open)) = begun.next_if(|(before, _)| *before <= place) {
+                self.hang(open);
+            }
+            if let Parent::Open(open) = element.parent {
+                self.opened[open].kids.push(reference(numbers.element(place)));
+            }
+        }
+        begun.for_each(|(_, open)| self.hang(open));
+        let (size, opened) = (self.size(), &self.opened);
+        let objects =
+            compose(self.objects.deflater(), sheet, &numbers, size, |open| number(opened[open].id))?;
+        self.write_page(&numbers, &objects)?;
+        Ok(numbers.first)
+    }
+
+    /// Sets numbers aside for the next page of a part, whose elements are so many.
+    pub(super) fn begin_page(&mut self, part: Part, elements: usize) -> Result<PageNumbers, PdfError> {
+        let key = self.cover.records.len() + self.table.records.len();
         let pages = match part {
             Part::Cover => &mut self.cover,
             Part::Table => &mut self.table,
@@ -197,55 +241,38 @@ impl<W: Write> Document<W> {
             pages.nodes.push(self.objects.allocate());
         }
         let node = *pages.nodes.last().expect("a node was just made sure of");
-        let key = self.cover.records.len() + self.table.records.len();
         let content = self.objects.allocate();
-        self.objects.stream(content, &sheet.content, |_| {})?;
-
-        // The page, its entry of the parent tree, then its elements.
-        let count = to_u32(sheet.elements.len()) + 2;
-        let first = number(self.objects.allocate_many(count));
-        let of = |place: usize| first + 2 + to_u32(place);
-        let (width, height) = self.settings.paper.landscape();
-        let mut group = Packed::default();
-        group.begin();
-        let out = &mut group.bytes;
-        write!(out, "<</Type/Page/Parent {} 0 R/MediaBox[0 0 {width} {height}]", number(node))?;
-        write!(out, "/Resources {} 0 R/Contents {} 0 R", number(self.resources), number(content))?;
-        write!(out, "/StructParents {key}/Tabs/S>>")?;
-        group.begin();
-        group.bytes.push(b'[');
-        for element in &sheet.marks {
-            write!(group.bytes, "{} 0 R ", of(*element))?;
-        }
-        group.bytes.push(b']');
-        let mut begun = std::mem::take(&mut self.begun).into_iter().peekable();
-        for (place, element) in sheet.elements.iter().enumerate() {
-            while let Some((_, open)) = begun.next_if(|(before, _)| *before <= place) {
-                self.hang(open);
-            }
-            let parent = match element.parent {
-                Parent::Open(open) => {
-                    self.opened[open].kids.push(reference(of(place)));
-                    number(self.opened[open].id)
-                }
-                Parent::Here(parent) => of(parent),
-            };
-            group.begin();
-            push_element(&mut group.bytes, element, of(place), parent, first, height, of);
-        }
-        begun.for_each(|(_, open)| self.hang(open));
-        debug_assert_eq!(group.len(), sheet.elements.len() + 2, "an object for each number");
-        self.objects.packed(reference(first), &group)?;
+        let first = self.objects.allocate_many(to_u32(elements) + 2);
+        let packed = self.objects.allocate();
         if self.objects.allocated() > OBJECTS_MAX {
             return Err(PdfError::TooManyObjects { max: OBJECTS_MAX });
         }
-        let pages = match part {
-            Part::Cover => &mut self.cover,
-            Part::Table => &mut self.table,
-        };
         // The parent tree is in the order of its keys: `key` counts both parts, in the order of writing.
-        pages.records.push(PageRecord { page: first, marks: first + 1 });
-        Ok(reference(first))
+        pages.records.push(PageRecord { page: number(first), marks: number(first) + 1 });
+        Ok(PageNumbers { key, node, resources: self.resources, content, first, elements, packed })
+    }
+
+    /// Makes elements of a page, by their places there, the next ones in an open element; the number of that.
+    pub(super) fn hang_from(
+        &mut self,
+        open: usize,
+        numbers: &PageNumbers,
+        places: impl Iterator<Item = usize>,
+    ) -> u32 {
+        let open = &mut self.opened[open];
+        open.kids.extend(places.map(|place| reference(numbers.element(place))));
+        number(open.id)
+    }
+
+    /// Writes a page whose objects are made. Pages are written in the order of their numbers.
+    pub(super) fn write_page(
+        &mut self,
+        numbers: &PageNumbers,
+        objects: &PageObjects,
+    ) -> Result<(), PdfError> {
+        self.objects.made_stream(numbers.content, &objects.content)?;
+        self.objects.made_packed(numbers.packed, numbers.first, numbers.elements + 2, &objects.packed)?;
+        Ok(())
     }
 
     /// Makes an open element the next one in its parent.

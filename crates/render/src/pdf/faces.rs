@@ -1,6 +1,7 @@
 //! The fonts that are ready to be drawn with, and which of them draws a character.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, LazyLock};
 
 use rustybuzz::{ShapePlan, UnicodeBuffer};
 
@@ -28,13 +29,26 @@ impl Weight {
     }
 }
 
+/// The fonts in the program, parsed once for the process.
+static BUNDLED: LazyLock<Vec<Font>> = LazyLock::new(|| {
+    bundled().map(|data| Font::new(data).expect("the fonts in the program are fonts")).collect()
+});
+
+/// A parsed font.
+#[derive(Clone)]
+struct Font {
+    data: FontData,
+    face: Arc<rustybuzz::Face<'static>>,
+}
+
 /// A font that is ready to be shaped with.
 pub(super) struct LoadedFace {
     pub(super) data: FontData,
-    pub(super) face: rustybuzz::Face<'static>,
+    pub(super) face: Arc<rustybuzz::Face<'static>>,
     /// Thousandths of an em for each unit of the font.
     pub(super) scale: f32,
-    pub(super) usage: Usage,
+    /// Shared with the threads that draw pages.
+    pub(super) usage: Arc<Usage>,
 }
 
 impl LoadedFace {
@@ -59,12 +73,13 @@ pub(super) struct Faces {
     pub(super) buffer: Option<UnicodeBuffer>,
     /// How to shape with a face, from right to left or not, in a script: making a plan takes longer than using it.
     pub(super) plans: BTreeMap<(u8, bool, u32), ShapePlan>,
+    /// Set where a character has no face, or its face no glyph for it.
+    pub(super) lacks_characters: bool,
 }
 
 impl Faces {
     pub(super) fn new(fonts: FontSet) -> Self {
-        let loaded: Vec<LoadedFace> =
-            bundled().map(|data| load(data).expect("the fonts in the program are fonts")).collect();
+        let loaded: Vec<LoadedFace> = BUNDLED.iter().map(|font| load(font.clone())).collect();
         let replacement = loaded[usize::from(REGULAR)].glyph('\u{fffd}').expect("Noto Sans has U+FFFD");
         Self {
             fonts,
@@ -73,6 +88,7 @@ impl Faces {
             replacement,
             buffer: Some(UnicodeBuffer::new()),
             plans: BTreeMap::new(),
+            lacks_characters: false,
         }
     }
 
@@ -82,10 +98,9 @@ impl Faces {
         if self.loaded[usize::from(main)].glyph(character).is_some() {
             return Some(main);
         }
-        let count = bundled().count();
         let other =
             |face: &usize| *face != usize::from(BOLD) && self.loaded[*face].glyph(character).is_some();
-        if let Some(face) = (0..count).find(other) {
+        if let Some(face) = (0..BUNDLED.len()).find(other) {
             return u8::try_from(face).ok();
         }
         if let Some((place, data)) = self.fonts.search(character) {
@@ -93,7 +108,7 @@ impl Faces {
                 return Some(*face);
             }
             let face = u8::try_from(self.loaded.len()).ok()?;
-            if let Some(loaded) = load(data)
+            if let Some(loaded) = Font::new(data).map(load)
                 && loaded.glyph(character).is_some()
             {
                 self.loaded.push(loaded);
@@ -105,9 +120,15 @@ impl Faces {
     }
 }
 
-fn load(data: FontData) -> Option<LoadedFace> {
-    let face = data.face()?;
+impl Font {
+    /// `None` where the bytes are no font.
+    fn new(data: FontData) -> Option<Self> {
+        Some(Self { data, face: Arc::new(data.face()?) })
+    }
+}
+
+fn load(Font { data, face }: Font) -> LoadedFace {
     #[expect(clippy::cast_precision_loss, reason = "a font has at most 16,384 units")]
     let scale = 1000.0 / face.units_per_em() as f32;
-    Some(LoadedFace { data, face, scale, usage: Usage::default() })
+    LoadedFace { data, face, scale, usage: Arc::default() }
 }

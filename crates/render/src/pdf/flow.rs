@@ -8,11 +8,11 @@ use super::document::{COVER, Document, Part};
 use super::error::PdfError;
 use super::faces::Weight;
 use super::glyphs::Line;
+use super::layout::furniture;
 use super::page::{Align, Kid, Parent, Role, Sheet};
 use super::style::{
     ACCENT, BODY, BOTTOM, HEAD, INK, MARGIN, MUTED, RULE, Rgb, STRONG_RULE, TOP, WARNING, WARNING_EDGE,
 };
-use super::table::furniture;
 use super::typeset::printable;
 use crate::chart::Chart;
 
@@ -93,7 +93,8 @@ impl<'d, W: Write> Flow<'d, W> {
 
     /// Ends the page and begins the next.
     fn end_page(&mut self) -> Result<(), PdfError> {
-        furniture(self.document, &mut self.sheet, Part::Cover, self.page);
+        let Document { setter, settings, .. } = &mut *self.document;
+        furniture(setter, settings, &mut self.sheet, Part::Cover, self.page);
         let page = self.document.finish_page(Part::Cover, &self.sheet)?;
         for title in self.titles.drain(..) {
             self.document.bookmark(&title, Part::Cover, page);

@@ -50,6 +50,7 @@ pub(super) struct Objects<W: Write> {
     drained: u64,
     next: u32,
     places: Vec<ObjectPlace>,
+    deflater: Deflater,
 }
 
 /// What a finished file is.
@@ -64,7 +65,15 @@ impl<W: Write> Objects<W> {
     pub(super) fn new(sink: W) -> Self {
         let mut buffer = Vec::with_capacity(BUFFER_BYTES + BUFFER_BYTES / 4);
         buffer.extend_from_slice(b"%PDF-1.7\n%\x80\x80\x80\x80\n");
-        Self { sink, buffer, hash: Sha256::new(), drained: 0, next: 1, places: Vec::new() }
+        Self {
+            sink,
+            buffer,
+            hash: Sha256::new(),
+            drained: 0,
+            next: 1,
+            places: Vec::new(),
+            deflater: Deflater::new(),
+        }
     }
 
     /// A number for one object.
@@ -104,32 +113,26 @@ impl<W: Write> Objects<W> {
         data: &[u8],
         entries: impl FnOnce(&mut pdf_writer::Stream<'_>),
     ) -> io::Result<()> {
-        let compressed = deflate(data)?;
-        self.object(|chunk| {
-            let mut stream = chunk.stream(id, &compressed);
-            stream.filter(Filter::FlateDecode);
-            entries(&mut stream);
-        })
+        let object = self.deflater.stream(id, data, entries)?;
+        self.put(id, &object)
     }
 
-    /// Writes objects with consecutive numbers from `first` on, together in one compressed object stream.
-    pub(super) fn packed(&mut self, first: Ref, group: &Packed) -> io::Result<()> {
-        let id = self.allocate();
-        let mut data = Vec::with_capacity(group.bytes.len() + group.starts.len() * 12);
-        for (index, start) in group.starts.iter().enumerate() {
-            write!(data, "{} {start} ", number(first) as usize + index)?;
-        }
-        let header = data.len();
-        data.extend_from_slice(&group.bytes);
-        let count = group.starts.len();
-        self.stream(id, &data, |stream| {
-            stream.pair(Name(b"Type"), Name(b"ObjStm"));
-            stream.pair(Name(b"N"), to_i32(count));
-            stream.pair(Name(b"First"), to_i32(header));
-        })?;
+    /// Writes a stream whose object is made already.
+    pub(super) fn made_stream(&mut self, id: Ref, object: &[u8]) -> io::Result<()> {
+        self.put(id, object)
+    }
+
+    /// Writes an object stream that is made already: its number, and the first number and the count of what is in it.
+    pub(super) fn made_packed(&mut self, id: Ref, first: Ref, count: usize, object: &[u8]) -> io::Result<()> {
+        self.put(id, object)?;
         let count = u32::try_from(count).expect("a page has fewer than 2^32 elements");
         self.places.push(ObjectPlace { first: number(first), count, at: At::Packed(number(id)) });
         Ok(())
+    }
+
+    /// Compresses streams on this thread.
+    pub(super) fn deflater(&mut self) -> &mut Deflater {
+        &mut self.deflater
     }
 
     /// Writes the cross-reference stream and the trailer; the file's identifier is the start of a hash of all bytes
@@ -274,8 +277,46 @@ pub(super) fn to_i32(value: usize) -> i32 {
     i32::try_from(value).expect("counts and lengths in a file of ours are below 2^31")
 }
 
-fn deflate(data: &[u8]) -> io::Result<Vec<u8>> {
-    let mut encoder = ZlibEncoder::new(Vec::with_capacity(data.len() / 3), Compression::new(EFFORT));
-    encoder.write_all(data)?;
-    encoder.finish()
+/// Makes compressed streams, one after another.
+#[derive(Debug)]
+pub(super) struct Deflater(ZlibEncoder<Vec<u8>>);
+
+impl Deflater {
+    pub(super) fn new() -> Self {
+        Self(ZlibEncoder::new(Vec::new(), Compression::new(EFFORT)))
+    }
+
+    /// The object of a stream, with the entries that `entries` adds to its dictionary.
+    pub(super) fn stream(
+        &mut self,
+        id: Ref,
+        data: &[u8],
+        entries: impl FnOnce(&mut pdf_writer::Stream<'_>),
+    ) -> io::Result<Vec<u8>> {
+        self.0.write_all(data)?;
+        // Keeps the tables, which are larger than most streams.
+        let compressed = self.0.reset(Vec::with_capacity(data.len() / 3))?;
+        let mut chunk = Chunk::new();
+        let mut stream = chunk.stream(id, &compressed);
+        stream.filter(Filter::FlateDecode);
+        entries(&mut stream);
+        stream.finish();
+        Ok(chunk.as_bytes().to_vec())
+    }
+
+    /// The object stream of objects with consecutive numbers from `first` on.
+    pub(super) fn packed(&mut self, id: Ref, first: Ref, group: &Packed) -> io::Result<Vec<u8>> {
+        let mut data = Vec::with_capacity(group.bytes.len() + group.starts.len() * 12);
+        for (index, start) in group.starts.iter().enumerate() {
+            write!(data, "{} {start} ", number(first) as usize + index)?;
+        }
+        let header = data.len();
+        data.extend_from_slice(&group.bytes);
+        let count = group.len();
+        self.stream(id, &data, |stream| {
+            stream.pair(Name(b"Type"), Name(b"ObjStm"));
+            stream.pair(Name(b"N"), to_i32(count));
+            stream.pair(Name(b"First"), to_i32(header));
+        })
+    }
 }

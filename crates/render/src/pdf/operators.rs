@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use crate::scalar::push_integer;
+use crate::scalar::push_unsigned;
 
 /// A number with at most three decimals.
 pub(super) fn push_number(out: &mut Vec<u8>, value: f32) {
@@ -15,17 +15,23 @@ pub(super) fn push_number(out: &mut Vec<u8>, value: f32) {
         out.push(b'-');
     }
     let magnitude = thousandths.unsigned_abs();
-    push_integer(out, (magnitude / 1000).into());
+    push_unsigned(out, magnitude / 1000);
     let mut decimals = magnitude % 1000;
     if decimals > 0 {
         out.push(b'.');
         let mut unit = 100;
         while decimals > 0 {
-            out.push(b'0' + u8::try_from(decimals / unit).expect("a digit"));
+            push_unsigned(out, decimals / unit);
             decimals %= unit;
             unit /= 10;
         }
     }
+}
+
+/// A reference to an object.
+pub(super) fn push_reference(out: &mut Vec<u8>, number: u32) {
+    push_unsigned(out, number.into());
+    out.extend_from_slice(b" 0 R");
 }
 
 /// A text string in UTF-16, in hex.

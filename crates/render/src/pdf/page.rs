@@ -8,10 +8,11 @@
 use std::io::Write as _;
 
 use super::glyphs::{Line, advance, to_u32};
-use super::operators::{push_number, push_text_string};
+use super::operators::{push_number, push_reference, push_text_string};
 use super::show::CurrentFont;
 use super::style::Rgb;
 use super::typeset::Typesetter;
+use crate::scalar::push_unsigned;
 
 /// What an element is, by its standard structure type (ISO 32000-1, 14.8.4).
 #[derive(Debug, Clone, PartialEq)]
@@ -121,8 +122,11 @@ impl Sheet {
         self.marks.push(element);
         let element = &mut self.elements[element];
         element.marks.push(to_u32(mark));
-        let name = element.role.name();
-        writeln!(self.content, "/{name}<</MCID {mark}>>BDC").expect("a vector takes every write");
+        self.content.push(b'/');
+        self.content.extend_from_slice(element.role.name().as_bytes());
+        self.content.extend_from_slice(b"<</MCID ");
+        push_unsigned(&mut self.content, mark as u64);
+        self.content.extend_from_slice(b">>BDC\n");
     }
 
     /// What is drawn now belongs to the page, not to the document.
@@ -263,7 +267,12 @@ pub(super) fn push_element(
     page_height: f32,
     number: impl Fn(usize) -> u32,
 ) {
-    let _ = write!(out, "<</S/{}/P {parent} 0 R/Pg {page} 0 R", element.role.name());
+    out.extend_from_slice(b"<</S/");
+    out.extend_from_slice(element.role.name().as_bytes());
+    out.extend_from_slice(b"/P ");
+    push_reference(out, parent);
+    out.extend_from_slice(b"/Pg ");
+    push_reference(out, page);
     match &element.role {
         Role::ColumnHeader => out.extend_from_slice(b"/A<</O/Table/Scope/Column>>"),
         Role::RowHeader => out.extend_from_slice(b"/A<</O/Table/Scope/Row>>"),
@@ -279,23 +288,33 @@ pub(super) fn push_element(
         }
         Role::H1 | Role::H2 | Role::H3 | Role::P | Role::THead | Role::TBody | Role::Row | Role::Cell => {}
     }
-    let _ = match (element.marks.as_slice(), element.kids.as_slice()) {
-        ([], []) => Ok(()),
-        ([mark], []) => write!(out, "/K {mark}"),
+    match (element.marks.as_slice(), element.kids.as_slice()) {
+        ([], []) => {}
+        ([mark], []) => {
+            out.extend_from_slice(b"/K ");
+            push_unsigned(out, (*mark).into());
+        }
         (marks, kids) => {
             out.extend_from_slice(b"/K[");
             for mark in marks {
-                let _ = write!(out, "{mark} ");
+                push_unsigned(out, (*mark).into());
+                out.push(b' ');
             }
             for kid in kids {
-                let _ = match kid {
-                    Kid::Element(place) => write!(out, "{} 0 R ", number(*place)),
-                    Kid::EmptyCell => write!(out, "<</S/TD/P {own} 0 R>>"),
-                };
+                match kid {
+                    Kid::Element(place) => {
+                        push_reference(out, number(*place));
+                        out.push(b' ');
+                    }
+                    Kid::EmptyCell => {
+                        out.extend_from_slice(b"<</S/TD/P ");
+                        push_reference(out, own);
+                        out.extend_from_slice(b">>");
+                    }
+                }
             }
             out.push(b']');
-            Ok(())
         }
-    };
+    }
     out.extend_from_slice(b">>");
 }

@@ -170,6 +170,7 @@ fn replacement(faces: &Faces, item: &Item, bytes: Range<u32>) -> Glyph {
 /// Shapes some bytes of an item; glyphs come from left to right.
 fn shape(faces: &mut Faces, text: &str, item: &Item, bytes: Range<usize>, out: &mut Vec<Glyph>) {
     let Some(face_number) = item.face else {
+        faces.lacks_characters = true;
         out.push(replacement(faces, item, to_u32(bytes.start)..to_u32(bytes.end)));
         return;
     };
@@ -199,6 +200,7 @@ fn shape(faces: &mut Faces, text: &str, item: &Item, bytes: Range<usize>, out: &
     let mut starts: Vec<u32> = infos.iter().map(|info| info.cluster).collect();
     starts.sort_unstable();
     starts.dedup();
+    let mut lacks = false;
     for (info, position) in infos.iter().zip(shaped.glyph_positions()) {
         let next = starts.partition_point(|start| *start <= info.cluster);
         let end = starts.get(next).copied().unwrap_or(to_u32(bytes.len()));
@@ -206,6 +208,7 @@ fn shape(faces: &mut Faces, text: &str, item: &Item, bytes: Range<usize>, out: &
         let units = |value: i32| value as f32 * loaded.scale;
         if info.glyph_id == 0 {
             // The font has the letter but not what shaping makes of it.
+            lacks = true;
             let start = to_u32(bytes.start);
             out.push(replacement(faces, item, start + info.cluster..start + end));
             continue;
@@ -223,4 +226,5 @@ fn shape(faces: &mut Faces, text: &str, item: &Item, bytes: Range<usize>, out: &
         });
     }
     faces.buffer = Some(shaped.clear());
+    faces.lacks_characters |= lacks;
 }

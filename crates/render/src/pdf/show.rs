@@ -6,7 +6,7 @@
 use super::faces::{LoadedFace, REGULAR};
 use super::glyphs::Glyph;
 use super::operators::{push_number, push_text_string};
-use super::typeset::Typesetter;
+use super::typeset::{Numbering, Typesetter};
 
 /// The font and size that a content stream has set.
 pub(super) type CurrentFont = Option<(u8, f32)>;
@@ -44,12 +44,13 @@ impl Typesetter {
                 self.replaced.extend(source.chars());
             }
             let face = &mut self.faces.loaded[usize::from(first.face)];
+            let numbering = &mut self.numbering;
             let own = if replaced { "\u{fffd}" } else { source };
             if let [glyph] = group {
-                if glyph.rtl && !replaced && pen.ligature(face, glyph, own) {
+                if glyph.rtl && !replaced && pen.ligature(face, numbering, glyph, own) {
                     continue;
                 }
-                let (number, same) = face.usage.take(glyph.id, own);
+                let (number, same) = numbering.number(face, glyph.id, own);
                 if same && own == source {
                     pen.glyph(face, glyph, number);
                     continue;
@@ -63,7 +64,7 @@ impl Typesetter {
             let mut letters = own.chars();
             for glyph in &rightmost_last(face, group) {
                 let letter = letters.next().or(own.chars().next()).unwrap_or(' ');
-                let (number, _) = face.usage.take(glyph.id, letter.encode_utf8(&mut [0; 4]));
+                let (number, _) = numbering.number(face, glyph.id, letter.encode_utf8(&mut [0; 4]));
                 pen.glyph(face, glyph, number);
             }
             pen.close();
@@ -145,7 +146,13 @@ impl Pen<'_> {
     /// order. The glyph gets the last letter, which is the leftmost, and the other letters are shown on top of it
     /// without ink. Returns `false`, and shows nothing, where that cannot be done.
     #[expect(clippy::cast_precision_loss, reason = "two or three letters")]
-    fn ligature(&mut self, face: &mut LoadedFace, glyph: &Glyph, text: &str) -> bool {
+    fn ligature(
+        &mut self,
+        face: &mut LoadedFace,
+        numbering: &mut Numbering,
+        glyph: &Glyph,
+        text: &str,
+    ) -> bool {
         let letters: Vec<char> = text.chars().rev().collect();
         let [last, others @ ..] = letters.as_slice() else { return false };
         if others.is_empty() || !face.usage.fits(glyph.id, last.encode_utf8(&mut [0; 4])) {
@@ -160,14 +167,14 @@ impl Pen<'_> {
                 Some(_) | None => return false,
             }
         }
-        let (number, _) = face.usage.take(glyph.id, last.encode_utf8(&mut [0; 4]));
+        let (number, _) = numbering.number(face, glyph.id, last.encode_utf8(&mut [0; 4]));
         self.glyph(face, glyph, number);
         let part = glyph.advance / letters.len() as f32;
         self.adjust(part * others.len() as f32);
         self.close();
         self.out.extend_from_slice(b"3 Tr\n");
         for (id, letter) in hidden {
-            let (number, _) = face.usage.take(id, letter.encode_utf8(&mut [0; 4]));
+            let (number, _) = numbering.number(face, id, letter.encode_utf8(&mut [0; 4]));
             // No wider than its part, or it would cover the space next to the word.
             let advance = face.natural(id);
             push_number(self.out, if advance > 0.0 { 100.0 * part / advance } else { 100.0 });

@@ -1,69 +1,64 @@
 //! The report's table: rows onto pages, each page written when it is full.
 //!
-//! Invariant: a row is on one page. Cells are cut to a number of lines that fits any page.
+//! Threads set the rows and draw the pages. In between, the writer puts the rows on pages, which needs only their heights,
+//! and sets the numbers of the pages' objects aside.
+//!
+//! Invariants:
+//! - a row is on one page: cells are cut to a number of lines that fits any page;
+//! - pages are written in their order, and glyphs get their numbers in the order of the pages.
 
-use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::io::Write;
+use std::ops::Range;
+use std::sync::Arc;
 
+use arrow::array::ArrayRef;
 use pdf_writer::Rect;
 
-use super::cell;
 use super::columns::Fitted;
-use super::document::{Document, Part, TABLE};
+use super::compose::PageObjects;
+use super::document::{Document, Part, TABLE, Turned};
 use super::error::PdfError;
 use super::faces::Weight;
-use super::glyphs::{Line, advance};
-use super::page::{Align, Kid, Parent, Role, Sheet};
-use super::style::{
-    ACCENT, BOTTOM, CELL_ABOVE, CELL_SIDE, FOOTER, HEAD, HEADER_BASELINE, INK, MARGIN, MUTED, RULE, SMALL,
-    STRONG_RULE, TOP,
+use super::layout::{
+    ColumnKind, HEAD_FORM, HEADING, PagePlan, PageTools, Piece, SetRows, TableLayout, furniture,
 };
-use super::typeset::printable;
+use super::page::{Parent, Role, Sheet};
+use super::style::{ACCENT, BOTTOM, INK, MARGIN, TOP};
+use super::texts::Texts;
+use crate::workers::{InOrder, Spares, Workers};
 
-/// Distance of baselines, in sizes of the text.
-const LEADING: f32 = 1.25;
-/// Distance of the first baseline from the upper edge of the text, in sizes of the text.
-const ASCENT: f32 = 0.95;
-/// How many times as many lines a text may have as a list of values: its end may be what tells it from others.
-const TEXT_LINES: usize = 3;
 /// Pages under one body of the table: a list of a few thousand rows is held until it is written.
 const BODY_PAGES: usize = 64;
-/// The name of the form with the header that is repeated.
-const HEAD_FORM: &str = "Head";
-/// Size of the heading above the table.
-const HEADING: f32 = 13.0;
-
-/// A column as it is drawn.
-struct TableColumn {
-    label: String,
-    lines: Vec<Line>,
-    left: f32,
-    width: f32,
-    list: bool,
-    align: Align,
-}
-
-/// What is known of a column from its type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ColumnKind {
-    pub(super) list: bool,
-    pub(super) number: bool,
-}
+/// Rows that are set at once.
+const SET_ROWS: usize = 64;
 
 /// The table being written.
 pub(super) struct Table {
-    columns: Vec<TableColumn>,
-    size: f32,
-    head_height: f32,
-    lines_max: usize,
-    text_lines_max: usize,
+    layout: Arc<TableLayout>,
+    workers: Workers,
+    tools: Spares<PageTools>,
+    set: InOrder<SetRows>,
+    made: InOrder<Option<std::io::Result<PageObjects>>>,
+    /// What is to be written next, in this order.
+    unwritten: VecDeque<Unwritten>,
     /// The place of its body among the document's open elements; there is none before the first row.
     body: Option<usize>,
+    /// What precedes the rows of the first page; after the last row, what the last page has.
     sheet: Sheet,
+    /// The rows of the page at hand, where the first of them begins, and where the next one will.
+    pieces: Vec<Piece>,
+    top: f32,
     y: f32,
     page: usize,
     /// Cells in which a character is replaced.
     cells_replaced: u64,
+}
+
+enum Unwritten {
+    /// A page that a thread is drawing, or, where no other can, that the writer draws in its turn.
+    Page(Arc<PagePlan>),
+    Body(Turned),
 }
 
 impl Table {
@@ -73,95 +68,126 @@ impl Table {
         labels: &[String],
         kinds: &[ColumnKind],
         fitted: &Fitted,
-        lines_max: usize,
+        threads: usize,
     ) -> Result<Self, PdfError> {
-        let mut left = MARGIN;
-        let mut columns = Vec::with_capacity(labels.len());
-        let size = fitted.size;
-        for ((label, kind), width) in labels.iter().zip(kinds).zip(&fitted.widths) {
-            let label = printable(label).into_owned();
-            let lines = document.setter.set(&label, Weight::Bold, inner(*width, size));
-            let align = if kind.number { Align::Right } else { Align::Left };
-            columns.push(TableColumn { label, lines, left, width: *width, list: kind.list, align });
-            left += width;
-        }
-        let tallest = columns.iter().map(|column| column.lines.len()).max().unwrap_or(1).max(1);
-        let head_height = height(tallest, size) + 2.0;
-        let (_, page_height) = document.size();
-        // A row fits on a page whose header is as tall as it is.
-        let room = page_height - TOP - BOTTOM - head_height - HEADING * 2.0;
-        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "some tens of lines")]
-        let fits = ((room - 2.0 * CELL_ABOVE) / (size * LEADING)).floor().max(1.0) as usize;
+        let layout = TableLayout::new(&mut document.setter, document.settings.clone(), labels, kinds, fitted);
+        let (page_width, page_height) = document.size();
+        // The header that every page but the first draws, as a form.
+        let mut head = Sheet::new(0.0);
+        layout.head(&mut document.setter, &mut head, 0.0, None);
+        let bounds = Rect::new(0.0, -layout.head_height - 1.0, page_width, 1.0);
+        document.form(HEAD_FORM, bounds, &head.content)?;
         let mut table = Self {
-            columns,
-            size,
-            head_height,
-            lines_max: lines_max.clamp(1, fits),
-            text_lines_max: (TEXT_LINES * lines_max).clamp(1, fits),
+            layout: Arc::new(layout),
+            workers: Workers::new(threads),
+            tools: Spares::new(),
+            set: InOrder::new(),
+            made: InOrder::new(),
+            unwritten: VecDeque::new(),
             body: None,
             sheet: Sheet::new(page_height),
+            pieces: Vec::new(),
+            top: TOP,
             y: TOP,
             page: 0,
             cells_replaced: 0,
         };
-        table.write_head_form(document)?;
         table.begin_page(document)?;
+        let heading = table.sheet.element(Role::H2, Parent::Open(TABLE));
+        let lines = document.setter.set("Rows", Weight::Bold, f32::INFINITY);
+        table.sheet.begin(heading);
+        let at = (MARGIN, TOP + HEADING - 1.0);
+        table.sheet.text(&mut document.setter, "Rows", &lines[0], HEADING, at, ACCENT);
+        table.sheet.end();
+        table.y = TOP + HEADING + HEADING * 0.5;
         Ok(table)
     }
 
-    /// Adds a row, one text for each column.
-    pub(super) fn row<'a, W: Write>(
+    /// Adds rows of a batch, whose columns have types that CSV has a form for.
+    pub(super) fn rows<W: Write>(
         &mut self,
         document: &mut Document<W>,
-        texts: impl Iterator<Item = &'a str>,
+        arrays: &Arc<Vec<ArrayRef>>,
+        rows: Range<usize>,
     ) -> Result<(), PdfError> {
-        let cells: Vec<(Cow<'a, str>, Vec<Line>)> = texts
-            .zip(&self.columns)
-            .map(|(text, column)| {
-                let width = inner(column.width, self.size);
-                let lines_max = if column.list { self.lines_max } else { self.text_lines_max };
-                cell::set(&mut document.setter, text, column.list, width, lines_max)
-            })
-            .collect();
-        let tallest = cells.iter().map(|(_, lines)| lines.len()).max().unwrap_or(1).max(1);
-        let height = height(tallest, self.size);
-        let (page_width, page_height) = document.size();
+        let end = rows.end;
+        for start in rows.step_by(SET_ROWS) {
+            let arrays = arrays.clone();
+            self.give(document, move || Texts::of(&arrays, start..end.min(start + SET_ROWS)))?;
+        }
+        Ok(())
+    }
+
+    /// Adds rows whose texts are made already.
+    pub(super) fn texts<W: Write>(
+        &mut self,
+        document: &mut Document<W>,
+        texts: &Texts,
+    ) -> Result<(), PdfError> {
+        let cells = SET_ROWS * self.layout.columns().max(1);
+        for start in (0..texts.len()).step_by(cells) {
+            let part = texts.part(start..texts.len().min(start + cells));
+            self.give(document, move || part)?;
+        }
+        Ok(())
+    }
+
+    fn give<W: Write>(
+        &mut self,
+        document: &mut Document<W>,
+        texts: impl FnOnce() -> Texts + Send + 'static,
+    ) -> Result<(), PdfError> {
+        let (layout, tools) = (self.layout.clone(), self.tools.clone());
+        self.set.give(&mut self.workers, move || {
+            let mut own = tools.take().unwrap_or_else(PageTools::new);
+            let rows = layout.set(&mut own.setter, texts());
+            tools.give_back(own);
+            rows
+        });
+        self.follow(document, self.workers.in_flight_max())
+    }
+
+    /// Puts rows that are set on pages.
+    fn follow<W: Write>(&mut self, document: &mut Document<W>, waiting_max: usize) -> Result<(), PdfError> {
+        while let Some(set) = self.set.take(waiting_max) {
+            let set = Arc::new(set);
+            for row in 0..set.rows.len() {
+                if set.rows[row].anywhere {
+                    self.row(document, &set, row)?;
+                    continue;
+                }
+                let mut again = self.layout.set(&mut document.setter, set.texts_of(row));
+                // It may have glyphs of fonts that only the writer has.
+                again.rows.iter_mut().for_each(|row| row.anywhere = false);
+                self.row(document, &Arc::new(again), 0)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn row<W: Write>(
+        &mut self,
+        document: &mut Document<W>,
+        set: &Arc<SetRows>,
+        row: usize,
+    ) -> Result<(), PdfError> {
+        let height = self.layout.row_height(&set.rows[row]);
+        let (_, page_height) = document.size();
         if self.y + height > page_height - BOTTOM {
             self.end_page(document)?;
             self.begin_page(document)?;
         }
-        let body = match self.body {
-            Some(body) => body,
-            None => self.begin_table(document),
-        };
-        let row = self.sheet.element(Role::Row, Parent::Open(body));
-        for ((text, lines), column) in cells.iter().zip(&self.columns) {
-            if lines.is_empty() {
-                self.sheet.elements[row].kids.push(Kid::EmptyCell);
-                continue;
-            }
-            let element = self.sheet.element(Role::Cell, Parent::Here(row));
-            document.setter.replaces = false;
-            self.sheet.begin(element);
-            self.sheet.lines(
-                &mut document.setter,
-                text,
-                lines,
-                self.size,
-                column.left + CELL_SIDE * self.size,
-                column.width - 2.0 * CELL_SIDE * self.size,
-                self.y + CELL_ABOVE + self.size * ASCENT,
-                self.size * LEADING,
-                column.align,
-                INK,
-            );
-            self.sheet.end();
-            self.cells_replaced += u64::from(document.setter.replaces);
+        if self.body.is_none() {
+            self.begin_body(document);
+        }
+        if self.pieces.is_empty() {
+            self.top = self.y;
         }
         self.y += height;
-        self.sheet.begin_decoration();
-        self.sheet.line((MARGIN, self.y), (page_width - MARGIN, self.y), RULE, 0.4);
-        self.sheet.end();
+        match self.pieces.last_mut() {
+            Some((last, rows)) if Arc::ptr_eq(last, set) && rows.end == row => rows.end += 1,
+            Some(_) | None => self.pieces.push((set.clone(), row..row + 1)),
+        }
         Ok(())
     }
 
@@ -170,8 +196,21 @@ impl Table {
         std::mem::take(&mut self.cells_replaced)
     }
 
+    /// Draws all rows that are still held back. No rows follow.
+    pub(super) fn end_rows<W: Write>(&mut self, document: &mut Document<W>) -> Result<(), PdfError> {
+        self.follow(document, 0)?;
+        self.write(document, 0)?;
+        let Some(body) = self.body.filter(|_| !self.pieces.is_empty()) else { return Ok(()) };
+        if self.page > 1 {
+            self.sheet = self.layout.begin_page();
+        }
+        self.draw_rows(document, body);
+        Ok(())
+    }
+
     /// Writes the last page.
     pub(super) fn finish<W: Write>(&mut self, document: &mut Document<W>) -> Result<(), PdfError> {
+        self.end_rows(document)?;
         if self.body.is_none() {
             let paragraph = self.sheet.element(Role::P, Parent::Open(TABLE));
             let text = "There are no rows.";
@@ -181,58 +220,7 @@ impl Table {
             self.sheet.text(&mut document.setter, text, &lines[0], 9.0, at, INK);
             self.sheet.end();
         }
-        self.end_page(document)
-    }
-
-    /// The header that every page but the first draws, as a form.
-    fn write_head_form<W: Write>(&self, document: &mut Document<W>) -> Result<(), PdfError> {
-        let (page_width, _) = document.size();
-        let mut sheet = Sheet::new(0.0);
-        self.draw_head(&mut sheet, document, 0.0, None);
-        let bounds = Rect::new(0.0, -self.head_height - 1.0, page_width, 1.0);
-        document.form(HEAD_FORM, bounds, &sheet.content)
-    }
-
-    /// Draws the header row; tagged below `row`, where there is one.
-    fn draw_head<W: Write>(
-        &self,
-        sheet: &mut Sheet,
-        document: &mut Document<W>,
-        top: f32,
-        row: Option<usize>,
-    ) {
-        let (page_width, _) = document.size();
-        let decorated = row.is_some();
-        if decorated {
-            sheet.begin_decoration();
-        }
-        sheet.rectangle(MARGIN, top, page_width - 2.0 * MARGIN, self.head_height, HEAD);
-        let bottom = top + self.head_height;
-        sheet.line((MARGIN, bottom), (page_width - MARGIN, bottom), STRONG_RULE, 0.8);
-        if decorated {
-            sheet.end();
-        }
-        for column in &self.columns {
-            if let Some(row) = row {
-                let element = sheet.element(Role::ColumnHeader, Parent::Here(row));
-                sheet.begin(element);
-            }
-            sheet.lines(
-                &mut document.setter,
-                &column.label,
-                &column.lines,
-                self.size,
-                column.left + CELL_SIDE * self.size,
-                column.width - 2.0 * CELL_SIDE * self.size,
-                top + CELL_ABOVE + 1.0 + self.size * ASCENT,
-                self.size * LEADING,
-                column.align,
-                ACCENT,
-            );
-            if decorated {
-                sheet.end();
-            }
-        }
+        self.finish_page(document)
     }
 
     fn begin_page<W: Write>(&mut self, document: &mut Document<W>) -> Result<(), PdfError> {
@@ -241,93 +229,97 @@ impl Table {
             return Err(PdfError::TooManyPages { max });
         }
         self.page += 1;
-        let (_, page_height) = document.size();
-        self.sheet = Sheet::new(page_height);
         self.y = TOP;
-        if self.page == 1 {
-            let heading = self.sheet.element(Role::H2, Parent::Open(TABLE));
-            let lines = document.setter.set("Rows", Weight::Bold, f32::INFINITY);
-            self.sheet.begin(heading);
-            self.y += HEADING;
-            let at = (MARGIN, self.y - 1.0);
-            self.sheet.text(&mut document.setter, "Rows", &lines[0], HEADING, at, ACCENT);
-            self.sheet.end();
-            self.y += HEADING * 0.5;
-        } else if let Some(body) = self.body {
-            self.sheet.begin_furniture();
-            self.sheet.form(HEAD_FORM, (0.0, self.y));
-            self.sheet.end();
-            self.y += self.head_height;
+        if let Some(body) = self.body {
+            self.y += self.layout.head_height;
             if self.page.is_multiple_of(BODY_PAGES) {
-                document.turn(body)?;
+                self.unwritten.push_back(Unwritten::Body(document.turn(body)));
             }
         }
         Ok(())
     }
 
-    /// The table begins, with its one tagged header; the place of its body.
-    fn begin_table<W: Write>(&mut self, document: &mut Document<W>) -> usize {
-        let mut sheet = std::mem::take(&mut self.sheet);
-        let table = document.open_on(&sheet, "Table", TABLE);
+    /// The table begins, with its one tagged header.
+    fn begin_body<W: Write>(&mut self, document: &mut Document<W>) {
+        let table = document.open_on(&self.sheet, "Table", TABLE);
         let head = document.open("THead", Some(table));
-        let row = sheet.element(Role::Row, Parent::Open(head));
-        self.draw_head(&mut sheet, document, self.y, Some(row));
-        self.y += self.head_height;
-        let body = document.open("TBody", Some(table));
-        self.body = Some(body);
-        self.sheet = sheet;
-        body
+        let row = self.sheet.element(Role::Row, Parent::Open(head));
+        self.layout.head(&mut document.setter, &mut self.sheet, self.y, Some(row));
+        self.y += self.layout.head_height;
+        self.body = Some(document.open("TBody", Some(table)));
     }
 
-    fn end_page<W: Write>(&mut self, document: &mut Document<W>) -> Result<(), PdfError> {
-        furniture(document, &mut self.sheet, Part::Table, self.page);
-        let page = document.finish_page(Part::Table, &self.sheet)?;
+    /// Draws the rows of the page at hand onto its sheet.
+    fn draw_rows<W: Write>(&mut self, document: &mut Document<W>, body: usize) {
+        let pieces = std::mem::take(&mut self.pieces);
+        self.cells_replaced +=
+            self.layout.rows(&mut document.setter, &mut self.sheet, self.top, body, &pieces);
+    }
+
+    /// Writes the page whose rows are drawn.
+    fn finish_page<W: Write>(&mut self, document: &mut Document<W>) -> Result<(), PdfError> {
+        furniture(&mut document.setter, &document.settings, &mut self.sheet, Part::Table, self.page);
+        let page = document.finish_page(Part::Table, &std::mem::take(&mut self.sheet))?;
         if self.page == 1 {
             document.bookmark("Rows", Part::Table, page);
         }
         Ok(())
     }
-}
 
-/// The lines at the top and bottom of a page.
-pub(super) fn furniture<W: Write>(document: &mut Document<W>, sheet: &mut Sheet, part: Part, page: usize) {
-    let (page_width, page_height) = document.size();
-    let foot = page_height - FOOTER;
-    let counted = match part {
-        Part::Cover => format!("Cover page {page} of "),
-        Part::Table => format!("Page {page} of "),
-    };
-    let title = printable(&document.settings.title).into_owned();
-    let subtitle = printable(&document.settings.subtitle).into_owned();
-    let footer = printable(&document.settings.footer).into_owned();
-    let setter = &mut document.setter;
-    sheet.begin_furniture();
-    let room = (page_width - 2.0 * MARGIN) / SMALL * 1000.0;
-    let mut put = |sheet: &mut Sheet, text: &str, weight, right: bool, y: f32| {
-        let lines = setter.set(text, weight, room * 0.6);
-        let Some(line) = lines.first() else { return 0.0 };
-        let width = line.width * SMALL / 1000.0;
-        let x = if right { page_width - MARGIN - width } else { MARGIN };
-        let colour = if weight == Weight::Bold { ACCENT } else { MUTED };
-        sheet.text(setter, text, line, SMALL, (x, y), colour);
-        advance(&line.glyphs) * SMALL / 1000.0
-    };
-    if part == Part::Table || page > 1 {
-        put(sheet, &title, Weight::Bold, false, HEADER_BASELINE);
-        put(sheet, &subtitle, Weight::Regular, true, HEADER_BASELINE);
+    /// The page is full. The first one is drawn at once, because its elements are not only rows.
+    fn end_page<W: Write>(&mut self, document: &mut Document<W>) -> Result<(), PdfError> {
+        let Some(body) = self.body else { return self.finish_page(document) };
+        if self.page == 1 {
+            self.draw_rows(document, body);
+            return self.finish_page(document);
+        }
+        let pieces = std::mem::take(&mut self.pieces);
+        let rows = || pieces.iter().flat_map(|(set, rows)| &set.rows[rows.clone()]);
+        let elements = rows().map(|row| row.elements).sum();
+        let numbers = document.begin_page(Part::Table, elements)?;
+        let places = rows().scan(0, |next, row| Some(std::mem::replace(next, *next + row.elements)));
+        let body_number = document.hang_from(body, &numbers, places);
+        let anywhere = rows().all(|row| row.anywhere);
+        let plan = Arc::new(PagePlan { number: self.page, pieces, anywhere, body, body_number, numbers });
+        self.unwritten.push_back(Unwritten::Page(plan.clone()));
+        if anywhere {
+            let (layout, tools) = (self.layout.clone(), self.tools.clone());
+            let glyphs = document.setter.numbers();
+            self.made.give(&mut self.workers, move || {
+                let mut own = tools.take().unwrap_or_else(PageTools::new);
+                let page = layout.make_page(&mut own, glyphs, &plan);
+                tools.give_back(own);
+                page
+            });
+        }
+        self.write(document, self.workers.in_flight_max())
     }
-    put(sheet, &footer, Weight::Regular, true, foot);
-    let width = put(sheet, &counted, Weight::Regular, false, foot);
-    sheet.form(part.total(), (MARGIN + width, foot));
-    sheet.end();
-}
 
-/// The width of a cell's text, in thousandths of its size.
-fn inner(width: f32, size: f32) -> f32 {
-    (width / size - 2.0 * CELL_SIDE) * 1000.0
-}
-
-#[expect(clippy::cast_precision_loss, reason = "some tens of lines")]
-fn height(lines: usize, size: f32) -> f32 {
-    lines as f32 * size * LEADING + 2.0 * CELL_ABOVE
+    /// Writes what is made, in order.
+    fn write<W: Write>(&mut self, document: &mut Document<W>, waiting_max: usize) -> Result<(), PdfError> {
+        while let Some(next) = self.unwritten.front() {
+            match next {
+                Unwritten::Page(plan) => {
+                    let made = if plan.anywhere {
+                        let Some(made) = self.made.take(waiting_max) else { return Ok(()) };
+                        made
+                    } else {
+                        None
+                    };
+                    let objects = match made {
+                        Some(made) => made?,
+                        None => {
+                            let (sheet, replaced) = self.layout.page(&mut document.setter, plan);
+                            self.cells_replaced += replaced;
+                            self.layout.compose(document.objects.deflater(), &sheet, plan)?
+                        }
+                    };
+                    document.write_page(&plan.numbers, &objects)?;
+                }
+                Unwritten::Body(turned) => document.write_turned(turned)?,
+            }
+            self.unwritten.pop_front();
+        }
+        Ok(())
+    }
 }

@@ -5,41 +5,92 @@
 //! (UAX #9, UAX #24) and shaped; its lines are shaped again after they are broken, because a break changes joined letters.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 
-use super::faces::{BOLD, Faces, REGULAR, Weight};
+use super::faces::{BOLD, Faces, LoadedFace, REGULAR, Weight};
 use super::fonts::FontSet;
 use super::glyphs::{Glyph, Line, to_u32};
 use super::line_breaks::{Unit, break_lines};
 use super::shaping;
+use super::usage::Usage;
 
 /// Characters up to here may have an entry in the table of simple letters.
 const SIMPLE_END: u32 = 0x2200;
+
+/// The table of simple letters of the regular and of the bold font, made once for the process.
+static SIMPLE: OnceLock<[Vec<(u16, f32)>; 2]> = OnceLock::new();
 
 /// Sets text, and knows which glyphs were drawn.
 pub(super) struct Typesetter {
     pub(super) faces: Faces,
     /// Glyph and advance of simple letters, 0 where there is none; for the regular and the bold font.
-    simple: [Vec<(u16, f32)>; 2],
+    simple: &'static [Vec<(u16, f32)>; 2],
     /// Characters that were to be drawn and that no font has.
     pub(super) replaced: BTreeSet<char>,
     /// Set when one of them is drawn.
     pub(super) replaces: bool,
+    pub(super) numbering: Numbering,
     units: Vec<Unit>,
+}
+
+/// Whether glyphs may get numbers in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Numbering {
+    /// Each glyph gets the next number when it is first drawn.
+    Growing,
+    /// A glyph without a number is drawn wrongly, and `lacks` is set.
+    Fixed { lacks: bool },
+}
+
+impl Numbering {
+    /// The number of a face's glyph that is drawn for a text, and whether its text in the file is just this one.
+    #[inline]
+    pub(super) fn number(&mut self, face: &mut LoadedFace, id: u16, text: &str) -> (u16, bool) {
+        if let Some(known) = face.usage.known(id, text) {
+            return known;
+        }
+        match self {
+            Self::Growing => (Arc::make_mut(&mut face.usage).add(id, text), true),
+            Self::Fixed { lacks } => {
+                *lacks = true;
+                (0, true)
+            }
+        }
+    }
 }
 
 impl Typesetter {
     pub(super) fn new(fonts: FontSet) -> Self {
         let faces = Faces::new(fonts);
-        let simple = [REGULAR, BOLD].map(|face| {
-            let face = &faces.loaded[usize::from(face)];
-            let entry = |code: u32| {
-                let character = char::from_u32(code).filter(|character| is_simple(*character))?;
-                let id = face.glyph(character)?;
-                Some((id, face.natural(id)))
-            };
-            (0..SIMPLE_END).map(|code| entry(code).unwrap_or((0, 0.0))).collect()
-        });
-        Self { faces, simple, replaced: BTreeSet::new(), replaces: false, units: Vec::new() }
+        let simple = SIMPLE.get_or_init(|| [REGULAR, BOLD].map(|face| simple_letters(&faces, face)));
+        Self {
+            faces,
+            simple,
+            replaced: BTreeSet::new(),
+            replaces: false,
+            numbering: Numbering::Growing,
+            units: Vec::new(),
+        }
+    }
+
+    /// The glyphs that have numbers now.
+    pub(super) fn numbers(&self) -> Vec<Arc<Usage>> {
+        self.faces.loaded.iter().map(|face| face.usage.clone()).collect()
+    }
+
+    /// Draws with these numbers, and gives out no further ones.
+    pub(super) fn fix_numbers(&mut self, numbers: Vec<Arc<Usage>>) {
+        for (face, numbers) in self.faces.loaded.iter_mut().zip(numbers) {
+            face.usage = numbers;
+        }
+        self.numbering = Numbering::Fixed { lacks: false };
+        self.replaces = false;
+        self.faces.lacks_characters = false;
+    }
+
+    /// Whether what was set or drawn since the numbers were fixed needs a font, or a number, that is not here.
+    pub(super) fn lacks(&self) -> bool {
+        self.numbering == Numbering::Fixed { lacks: true } || self.replaces || self.faces.lacks_characters
     }
 
     /// The width of the text's longest line, and of its longest word.
@@ -171,6 +222,17 @@ impl Typesetter {
         }
         self.units = units;
     }
+}
+
+/// Glyph and advance of each simple letter that a face has, by its code.
+fn simple_letters(faces: &Faces, face: u8) -> Vec<(u16, f32)> {
+    let face = &faces.loaded[usize::from(face)];
+    let entry = |code: u32| {
+        let character = char::from_u32(code).filter(|character| is_simple(*character))?;
+        let id = face.glyph(character)?;
+        Some((id, face.natural(id)))
+    };
+    (0..SIMPLE_END).map(|code| entry(code).unwrap_or((0, 0.0))).collect()
 }
 
 /// The width without the spaces at the end.

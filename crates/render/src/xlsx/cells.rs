@@ -13,6 +13,8 @@ use arrow::datatypes::{
 use crate::csv::cells::join_list;
 use crate::json::{is_scalar, is_text, is_writable, push_json, push_scalar, text};
 
+/// Widest column, in characters.
+pub(super) const WIDTH_MAX: usize = 60;
 /// Most UTF-16 units of a text.
 const TEXT_UNITS_MAX: usize = 32_767;
 /// Largest whole number that a spreadsheet shows with all its digits.
@@ -179,6 +181,14 @@ impl<'a> SheetColumn<'a> {
 
 fn text_cell(text: Cow<'_, str>) -> Cell<'_> {
     if text.is_empty() { Cell::Empty } else { Cell::Text(text) }
+}
+
+/// Columns of a fixed-width display that a text takes, about: wide scripts take two a letter.
+pub(super) fn display_width(text: &str) -> usize {
+    let lines = text.lines().map(|line| {
+        line.chars().take(WIDTH_MAX).map(|letter| if letter >= '\u{1100}' { 2 } else { 1 }).sum::<usize>()
+    });
+    lines.max().unwrap_or(0)
 }
 
 /// The text as a cell can hold it, and whether it was cut; then its end says how many characters are left out.

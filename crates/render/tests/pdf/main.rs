@@ -104,6 +104,49 @@ fn the_same_rows_give_the_same_bytes_however_they_are_cut() {
     }
 }
 
+/// Rows whose letters appear late, so that pages drawn by other threads lack their glyphs, and rows with characters that no
+/// font of the program has.
+#[test]
+fn the_same_rows_give_the_same_bytes_on_any_number_of_threads() {
+    let ideographs =
+        |row: u32| (0..4).filter_map(move |place| char::from_u32(0x4e00 + (row * 3 + place) % 900));
+    let texts: Vec<String> = (0..20_000_u32)
+        .map(|row| match row % 701 {
+            0..3 => ideographs(row).collect(),
+            3 => format!("\u{1f600} \u{16800} {row}"),
+            4 => format!("نص {row} राष्ट्र"),
+            5 => "word ".repeat(100),
+            _ => format!("person{row:06}@example.org"),
+        })
+        .collect();
+    let numbers: Vec<String> = (0..20_000).map(|row| format!("Row {row}")).collect();
+    let some = |texts: &[String]| texts.iter().map(|text| Some(text.clone())).collect::<Vec<_>>();
+    let (texts, numbers) = (some(&texts), some(&numbers));
+    let columns = [
+        ("name", numbers.iter().map(Option::as_deref).collect()),
+        ("text", texts.iter().map(Option::as_deref).collect()),
+    ];
+    let rows = Rows::new("threads", &columns);
+    let write = |threads: usize, batch_rows: usize| {
+        let mut bytes = Vec::new();
+        let writer = PdfWriter::new(&mut bytes, settings(), rows.formats()).unwrap();
+        let mut writer = writer.on_threads(threads);
+        for batch in rows.batches(batch_rows) {
+            writer.write(&batch).unwrap();
+        }
+        let warnings = writer.end_rows().unwrap();
+        let written = writer.finish(&cover(rows.len()), &[]).unwrap();
+        assert!(written.pages > 200, "the table's body is turned several times");
+        (bytes, warnings, written)
+    };
+    let one = write(1, 20_000);
+    assert!(one.1[0].contains("in 29 cells") || one.1.is_empty(), "{:?}", one.1);
+    qpdf_check(&one.0);
+    for (threads, batch_rows) in [(2, 20_000), (2, 7_001), (4, 8_192), (1, 4_999)] {
+        assert!(write(threads, batch_rows) == one, "{threads} threads, batches of {batch_rows}");
+    }
+}
+
 #[test]
 fn a_table_that_is_too_long_is_refused_and_not_cut() {
     let rows = people(500);

@@ -135,7 +135,7 @@ fn pack(members: &Members) -> Vec<u8> {
     for (name, content) in members {
         let mut member = zip.start_member(name).unwrap();
         member.write_all(content).unwrap();
-        member.finish(&Written::default());
+        member.finish(&Written::default()).unwrap();
     }
     zip.finish().unwrap();
     sink

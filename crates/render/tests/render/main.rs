@@ -5,6 +5,7 @@ mod compare;
 mod evidence;
 mod formats;
 mod guard;
+mod threads;
 mod tools;
 mod zip_files;
 

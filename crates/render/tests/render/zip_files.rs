@@ -16,13 +16,13 @@ fn sample(sink: impl Write) -> (Written, Written) {
     let mut csv: Box<dyn FileWriter + '_> = Box::new(CsvWriter::new(&mut member, formats(&rows)));
     csv.write(&rows).unwrap();
     let content = csv.finish().unwrap();
-    let identities = member.finish(&content);
+    let identities = member.finish(&content).unwrap();
     assert_eq!(identities, content);
     let member = zip.start_member("empty").unwrap();
-    assert_eq!(member.finish(&Written::default()).bytes, 0);
+    assert_eq!(member.finish(&Written::default()).unwrap().bytes, 0);
     let mut member = zip.start_member("daten/ä.txt").unwrap();
     member.write_all(b"text\n").unwrap();
-    member.finish(&Written { warnings: vec!["short".to_owned()], ..Written::default() });
+    member.finish(&Written { warnings: vec!["short".to_owned()], ..Written::default() }).unwrap();
     (identities, zip.finish().unwrap())
 }
 
@@ -76,7 +76,7 @@ fn an_archive_given_up_has_no_end() {
     let mut zip = ZipFiles::new(&mut dropped);
     let mut member = zip.start_member("a").unwrap();
     member.write_all(b"text").unwrap();
-    member.finish(&Written::default());
+    member.finish(&Written::default()).unwrap();
     drop(zip);
     assert!(!end(&dropped));
 
@@ -91,14 +91,14 @@ fn an_archive_given_up_has_no_end() {
 #[test]
 fn names_are_checked() {
     let mut zip = ZipFiles::new(Vec::new());
-    zip.start_member("a").unwrap().finish(&Written::default());
+    zip.start_member("a").unwrap().finish(&Written::default()).unwrap();
     let error = |name: &str, zip: &mut ZipFiles<Vec<u8>>| zip.start_member(name).err().unwrap().to_string();
     assert_eq!(error("a", &mut zip), "an archive cannot have a member named \"a\": it is there already");
     assert_eq!(
         error("../a", &mut zip),
         "an archive cannot have a member named \"../a\": it has a part that leads elsewhere"
     );
-    zip.start_member("b").unwrap().finish(&Written::default());
+    zip.start_member("b").unwrap().finish(&Written::default()).unwrap();
     zip.finish().unwrap();
 }
 
@@ -122,10 +122,10 @@ fn members_past_four_gibibytes() {
     for _ in 0..4_200 {
         member.write_all(&block).unwrap();
     }
-    assert_eq!(member.finish(&Written::default()).bytes, 4_200 << 20);
+    assert_eq!(member.finish(&Written::default()).unwrap().bytes, 4_200 << 20);
     let mut member = zip.start_member("zeros").unwrap();
     std::io::copy(&mut std::io::repeat(0).take(4_200 << 20), &mut member).unwrap();
-    assert_eq!(member.finish(&Written::default()).bytes, 4_200 << 20);
+    assert_eq!(member.finish(&Written::default()).unwrap().bytes, 4_200 << 20);
     let archive = zip.finish().unwrap();
     assert!(archive.bytes > 4_200 << 20);
     if let Some(output) = tools::run(folder.path(), "unzip", ["-t", "a.zip"]) {

@@ -35,6 +35,10 @@ pub enum AuditOperation {
     SnapshotExpired,
     /// Files that nothing names are taken away.
     FilesRemoved,
+    /// The files of a result expired: they are gone or going.
+    ResultExpired,
+    /// A result is held, or no longer held: whether its files may expire.
+    ResultHeld,
     /// A trail that was broken goes on from here.
     Resealed,
 }
@@ -57,7 +61,7 @@ pub struct PublishedOperation {
 
 impl AuditOperation {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Start,
         Self::ReadResult,
         Self::Download,
@@ -73,6 +77,8 @@ impl AuditOperation {
         Self::SnapshotPublished,
         Self::SnapshotExpired,
         Self::FilesRemoved,
+        Self::ResultExpired,
+        Self::ResultHeld,
         Self::Resealed,
     ];
 
@@ -94,6 +100,8 @@ impl AuditOperation {
             Self::SnapshotPublished => "snapshot_published",
             Self::SnapshotExpired => "snapshot_expired",
             Self::FilesRemoved => "files_removed",
+            Self::ResultExpired => "result_expired",
+            Self::ResultHeld => "result_held",
             Self::Resealed => "trail_resealed",
         }
     }
@@ -159,6 +167,10 @@ impl AuditOperation {
             Self::FilesRemoved => {
                 ("FILE_REMOVE_PASSED", "Remove File Passed", "REMOVE", "SYSTEM_CONFIG", "PASSED")
             }
+            Self::ResultExpired => {
+                ("REPORT_EXPIRE_PASSED", "Expire Report Passed", "EXPIRE", "REPORTS", "PASSED")
+            }
+            Self::ResultHeld => ("REPORT_HOLD_PASSED", "Hold Report Passed", "HOLD", "REPORTS", "PASSED"),
             Self::Resealed => (
                 "AUDIT_TRAIL_RESEAL_PASSED",
                 "Reseal Audit Trail Passed",

@@ -6,6 +6,7 @@
 //! `crates/http/src/external_issuers/fetch.rs` has the same client, because the only crate that both may name,
 //! `reports`, does no IO.
 
+use futures_util::future::BoxFuture;
 use muster_render::evidence::{TimeStampDue, TimeStampResponse, time_stamp_request};
 use muster_reports::error::{Error, Result, error_chain};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
@@ -54,19 +55,21 @@ impl Authority {
     ///
     /// # Errors
     /// `Unavailable` when there is no time stamp and the settings require one.
-    pub async fn stamp(&self, sha256: &[u8; 32], nonce: u64) -> Result<Option<Vec<u8>>> {
-        match self.ask(sha256, nonce).await {
-            Ok(answer) => Ok(Some(answer)),
-            Err(fault) if self.required => Err(Error {
-                source: Some(fault),
-                ..Error::unavailable("the time-stamping authority gave no time stamp")
-            }),
-            Err(fault) => {
-                let error = error_chain(&*fault);
-                tracing::warn!(%error, "an evidence package has no time stamp");
-                Ok(None)
+    pub fn stamp<'a>(&'a self, sha256: &'a [u8; 32], nonce: u64) -> BoxFuture<'a, Result<Option<Vec<u8>>>> {
+        Box::pin(async move {
+            match self.ask(sha256, nonce).await {
+                Ok(answer) => Ok(Some(answer)),
+                Err(fault) if self.required => Err(Error {
+                    source: Some(fault),
+                    ..Error::unavailable("the time-stamping authority gave no time stamp")
+                }),
+                Err(fault) => {
+                    let error = error_chain(&*fault);
+                    tracing::warn!(%error, "an evidence package has no time stamp");
+                    Ok(None)
+                }
             }
-        }
+        })
     }
 
     async fn ask(&self, sha256: &[u8; 32], nonce: u64) -> Result<Vec<u8>, Fault> {

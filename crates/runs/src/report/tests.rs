@@ -125,6 +125,7 @@ async fn case_of(kind: ReportKind, fixed: Fixed) -> Case {
         pdf: PdfSettings::new(""),
         csv: CsvOptions::default(),
         work_dir: dir.path().to_owned(),
+        threads: 2,
         clock,
     };
     Case { writing, claim, manifest, fixed, dir }
@@ -272,6 +273,53 @@ async fn further_formats_are_written_in_addition_to_the_published_ones() {
     assert!(text.starts_with("{\"id\":\"a\",\"accountCount\":1}\n"), "{text}");
     let cover: Cover = serde_json::from_str(&outcome.result.cover).unwrap();
     assert_eq!(cover.files.len(), 5);
+}
+
+/// Rows whose charts cannot be made.
+struct Undrawable(Fixed);
+
+#[async_trait]
+impl Part for Undrawable {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn columns(&self) -> Vec<CoverColumn> {
+        self.0.columns()
+    }
+
+    fn start(&self) -> Result<Rows> {
+        self.0.start()
+    }
+
+    async fn reconcile(&self) -> Result<Reconciliation> {
+        self.0.reconcile().await
+    }
+
+    async fn charts(&self) -> Result<Vec<Chart>> {
+        Err(Error::invalid("no charts"))
+    }
+}
+
+#[tokio::test]
+async fn charts_are_made_for_documents_that_show_them() {
+    let mut case = case(Fixed { parts: 1, expected: 4, subtotals: None, hangs: None }).await;
+    for (arguments, error) in [
+        (r#"{"selectedFormats":["CSV"]}"#, None),
+        ("{}", Some("no charts")),
+        (r#"{"selectedFormats":["PDF"]}"#, Some("no charts")),
+    ] {
+        case.claim.task.arguments = Arguments::from_canonical(arguments).unwrap();
+        let catalogue = Catalogue::built_in();
+        let definition = catalogue.get(&case.claim.task.report).unwrap();
+        let started = case.writing.clock.now();
+        let run = ReportRun { claim: &case.claim, definition, manifest: &case.manifest, started };
+        let mut prepared = case.fixed.prepared();
+        prepared.parts = vec![Box::new(Undrawable(case.fixed.clone()))];
+        let outcome = case.writing.publish(&run, prepared, &ProgressCell::default()).await;
+        assert_eq!(outcome.err().map(|error| error.message).as_deref(), error, "{arguments}");
+        case.claim.lease.epoch += 1;
+    }
 }
 
 #[test]

@@ -1,10 +1,14 @@
-//! The thread that writes a run's files: rows in, then the cover, then names.
+//! The threads that write a run's files: rows in, then the cover, then names.
+//!
+//! One thread takes what the run sends. Each format has a thread of its own, and encodes and compresses on further ones.
 //!
 //! Invariants:
 //! - no file has its name before the cover was sent, and the run sends it only if every count agrees;
-//! - a run that is dropped leaves no file: the thread notices that its sender is gone.
+//! - a run that is dropped leaves no file: the thread notices that its sender is gone, and the other threads that it has
+//!   gone, each after at most [`PIECE_ROWS`] rows;
+//! - what is sent waits in queues of bounded length.
 
-use crate::result_files::{PendingFile, ResultFiles};
+use crate::result_files::{PendingFile, ResultFiles, publish_together};
 use arrow::record_batch::RecordBatch;
 use muster_render::chart::Chart;
 use muster_render::pdf::{PdfError, PdfSettings, PdfWriter};
@@ -20,13 +24,19 @@ use muster_reports::message::Message;
 use muster_reports::task::PublishedFile;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::ScopedJoinHandle;
 use tokio::sync::{mpsc, oneshot};
 
 /// Last part of an archive's stored name.
 const ZIP_NAME: &str = "report.zip";
 /// The cover inside an archive.
 const COVER_NAME: &str = "cover.json";
+/// Rows that a format is handed at once.
+const PIECE_ROWS: usize = 1_024;
+/// Pieces that may wait for a format. The slowest format holds the others back by this much.
+const PIECES_WAITING_MAX: usize = 8;
 /// The thread's error when its run was dropped. Nobody reads it.
 const STOPPED: &str = "the run was stopped";
 
@@ -65,6 +75,8 @@ pub(super) struct WritingJob {
     pub(super) formats: Vec<FileFormat>,
     /// For files that do not outlive the run.
     pub(super) folder: PathBuf,
+    /// On how many threads a format is encoded or compressed.
+    pub(super) threads: usize,
     /// The tables, one after another.
     pub(super) tables: Vec<Table>,
     /// Whether they are written to one archive; otherwise there is one table.
@@ -141,45 +153,45 @@ fn write_table(
     tables: oneshot::Sender<WrittenTables>,
 ) -> Result<WrittenFiles> {
     let table = job.tables.first().expect("a report that is not an archive has one table");
-    let mut open = Vec::with_capacity(job.formats.len());
+    let mut files = Vec::with_capacity(job.formats.len());
+    let mut writers = Vec::with_capacity(job.formats.len());
     for format in &job.formats {
         let name = format!("report.{}", format.extension());
         let file = Lent::new(job.files.create(&job.task, job.epoch, &name)?);
-        let writer = job.writer(*format, file.clone(), table.columns.clone())?;
-        open.push((*format, file, writer));
+        writers.push(job.writer(*format, file.clone(), table.columns.clone())?);
+        files.push((*format, file));
     }
+    let ended = write_rows(writers, sent)?;
     let mut messages = Vec::new();
-    loop {
-        match sent.blocking_recv() {
-            Some(ToFile::Rows(batch)) => write_to_all(&mut open, &batch, &mut messages)?,
-            Some(ToFile::EndOfPart) => break,
-            Some(ToFile::Cover(..)) | None => return Err(stopped()),
-        }
-    }
-    end_rows(&mut open, &mut messages)?;
-    let mut finished = Vec::with_capacity(open.len());
+    let mut remarks_on_files = Vec::new();
+    let mut finished = Vec::with_capacity(files.len());
     let mut waiting = Vec::new();
-    let mut written = Vec::with_capacity(open.len());
-    for (format, file, writer) in open {
+    let mut written = Vec::with_capacity(files.len());
+    for ((format, file), ended) in files.into_iter().zip(ended) {
         let kind = Kind::of(format);
         let shown = |written: Written| WrittenTable {
             part: table.name.clone(),
             name: format!("{}.{}", table.name, kind.extension),
             written,
         };
-        match writer {
-            Open::File(writer) => {
-                let content = writer.finish().map_err(failed)?;
-                messages.extend(remarks(format, &content.warnings));
+        match ended {
+            Ended::File(content) => {
+                remarks_on_files.extend(remarks(format, &content.warnings));
                 written.push(shown(content.clone()));
                 finished.push((kind, file.into_inner(), content));
             }
-            Open::Pdf(pdf) => {
+            Ended::Pdf(pdf, warnings) => {
+                messages.extend(remarks(format, &warnings));
                 written.push(shown(Written { rows: pdf.rows(), ..Written::default() }));
                 waiting.push((kind, file, pdf));
             }
+            Ended::TooLarge(error) => {
+                let text = format!("{format} was left out: {error}");
+                messages.push(Message::warn("format_left_out", text));
+            }
         }
     }
+    messages.append(&mut remarks_on_files);
     let _ = tables.send(WrittenTables { tables: written, messages });
     let (cover, charts) = cover(sent)?;
     let mut cover = *cover;
@@ -208,19 +220,33 @@ fn write_table(
 
 /// A file of a table that is being written.
 enum Open {
-    File(Box<dyn FileWriter>),
+    File(Box<dyn FileWriter + Send>),
     Pdf(Box<PdfWriter<Lent>>),
+}
+
+/// A file of a table that has all rows, or cannot hold them.
+enum Ended {
+    File(Written),
+    /// It waits for the cover. What a reader must know of it by now.
+    Pdf(Box<PdfWriter<Lent>>, Vec<String>),
+    /// It is left out.
+    TooLarge(PdfError),
 }
 
 impl WritingJob {
     fn writer(&self, format: FileFormat, sink: Lent, columns: Vec<ColumnFormat>) -> Result<Open> {
+        let threads = self.threads;
         Ok(match format {
-            FileFormat::Csv => Open::File(Box::new(CsvWriter::with_options(sink, columns, self.csv))),
+            FileFormat::Csv => {
+                let csv = CsvWriter::with_options(sink, columns, self.csv);
+                Open::File(Box::new(csv.on_threads(threads)))
+            }
             FileFormat::Xlsx => {
                 let options = XlsxOptions { header: self.csv.header, ..XlsxOptions::default() };
-                Open::File(Box::new(XlsxWriter::new(sink, columns, options, &self.folder).map_err(failed)?))
+                let xlsx = XlsxWriter::new(sink, columns, options, &self.folder).map_err(failed)?;
+                Open::File(Box::new(xlsx.on_threads(threads)))
             }
-            FileFormat::Ndjson => Open::File(Box::new(NdjsonWriter::new(sink, columns))),
+            FileFormat::Ndjson => Open::File(Box::new(NdjsonWriter::new(sink, columns).on_threads(threads))),
             FileFormat::Parquet => Open::File(Box::new(ParquetWriter::new(sink, columns))),
             FileFormat::Pdf => {
                 let settings = PdfSettings {
@@ -229,61 +255,129 @@ impl WritingJob {
                     footer: self.task.to_string(),
                     ..self.pdf.clone()
                 };
-                Open::Pdf(Box::new(PdfWriter::new(sink, settings, columns).map_err(pdf_failed)?))
+                let pdf = PdfWriter::new(sink, settings, columns).map_err(pdf_failed)?;
+                Open::Pdf(Box::new(pdf.on_threads(threads)))
             }
         })
     }
 }
 
-/// Writes rows to every file; one that cannot hold them all is left out and a message says so.
-fn write_to_all(
-    open: &mut Vec<(FileFormat, Lent, Open)>,
-    batch: &RecordBatch,
-    messages: &mut Vec<Message>,
-) -> Result<()> {
-    let mut left_out = None;
-    for (at, (_, _, writer)) in open.iter_mut().enumerate() {
-        match writer {
-            Open::File(writer) => writer.write(batch).map_err(failed)?,
-            Open::Pdf(pdf) => match pdf.write(batch) {
-                Ok(()) => {}
-                Err(error) if error.is_too_large() => left_out = Some((at, error)),
-                Err(error) => return Err(pdf_failed(error)),
+/// Writes the rows of the one part to every file, each on a thread of its own. A file that cannot hold them all ends
+/// alone; with any other error, all end.
+fn write_rows(writers: Vec<Open>, sent: &mut mpsc::Receiver<ToFile>) -> Result<Vec<Ended>> {
+    std::thread::scope(|scope| {
+        let begin = |writer| {
+            let (queue, rows) = sync_channel(PIECES_WAITING_MAX);
+            let thread = scope.spawn(move || write_format(writer, &rows));
+            Writing::Running { queue, thread }
+        };
+        let mut all: Vec<Writing<'_>> = writers.into_iter().map(begin).collect();
+        loop {
+            let batch = match sent.blocking_recv() {
+                Some(ToFile::Rows(batch)) => batch,
+                Some(ToFile::EndOfPart) => break,
+                Some(ToFile::Cover(..)) | None => return Err(stopped()),
+            };
+            for piece in pieces(&batch) {
+                if sent.is_closed() {
+                    return Err(stopped());
+                }
+                all = all.into_iter().map(|one| one.send(Some(piece.clone()))).collect::<Result<_>>()?;
+                check_any_is_left(&all)?;
+            }
+        }
+        all = all.into_iter().map(|one| one.send(None)).collect::<Result<_>>()?;
+        let ended: Vec<Writing<'_>> = all.into_iter().map(Writing::end).collect::<Result<_>>()?;
+        check_any_is_left(&ended)?;
+        Ok(ended.into_iter().filter_map(Writing::into_ended).collect())
+    })
+}
+
+/// A file whose thread is running, or has ended.
+enum Writing<'scope> {
+    Running {
+        /// Rows; nothing after the last of them.
+        queue: SyncSender<Option<RecordBatch>>,
+        thread: ScopedJoinHandle<'scope, Result<Ended>>,
+    },
+    Ended(Ended),
+}
+
+impl Writing<'_> {
+    fn send(self, rows: Option<RecordBatch>) -> Result<Self> {
+        match self {
+            Self::Running { queue, thread } => match queue.send(rows) {
+                Ok(()) => Ok(Self::Running { queue, thread }),
+                // The thread has ended before its time.
+                Err(_) => Self::Running { queue, thread }.end(),
             },
+            ended @ Self::Ended(_) => Ok(ended),
         }
     }
-    leave_out(open, left_out, messages)
-}
 
-/// Lets every PDF write the rows that it has held back, while the cover can still report on them.
-fn end_rows(open: &mut Vec<(FileFormat, Lent, Open)>, messages: &mut Vec<Message>) -> Result<()> {
-    let mut left_out = None;
-    for (at, (format, _, writer)) in open.iter_mut().enumerate() {
-        let Open::Pdf(pdf) = writer else { continue };
-        match pdf.end_rows() {
-            Ok(warnings) => messages.extend(remarks(*format, &warnings)),
-            Err(error) if error.is_too_large() => left_out = Some((at, error)),
-            Err(error) => return Err(pdf_failed(error)),
+    /// Waits for the thread.
+    fn end(self) -> Result<Self> {
+        match self {
+            Self::Running { queue, thread } => {
+                drop(queue);
+                let ended = thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+                Ok(Self::Ended(ended))
+            }
+            ended @ Self::Ended(_) => Ok(ended),
         }
     }
-    leave_out(open, left_out, messages)
+
+    fn into_ended(self) -> Option<Ended> {
+        match self {
+            Self::Running { .. } => None,
+            Self::Ended(ended) => Some(ended),
+        }
+    }
 }
 
-fn leave_out(
-    open: &mut Vec<(FileFormat, Lent, Open)>,
-    left_out: Option<(usize, PdfError)>,
-    messages: &mut Vec<Message>,
-) -> Result<()> {
-    if let Some((at, error)) = left_out {
-        let (format, _, _) = open.remove(at);
-        messages.push(Message::warn("format_left_out", format!("{format} was left out: {error}")));
-    }
-    if open.is_empty() {
+fn check_any_is_left(all: &[Writing<'_>]) -> Result<()> {
+    if all.iter().all(|one| matches!(one, Writing::Ended(Ended::TooLarge(_)))) {
         return Err(Error::invalid(
             "no format that was asked for can hold the report: expected CSV among them",
         ));
     }
     Ok(())
+}
+
+/// Writes rows to one file until there are no more.
+fn write_format(writer: Open, rows: &Receiver<Option<RecordBatch>>) -> Result<Ended> {
+    match writer {
+        Open::File(mut writer) => {
+            while let Some(batch) = rows.recv().map_err(|_| stopped())? {
+                writer.write(&batch).map_err(failed)?;
+            }
+            Ok(Ended::File(writer.finish().map_err(failed)?))
+        }
+        Open::Pdf(mut pdf) => {
+            let mut write = || -> std::result::Result<Option<Vec<String>>, PdfError> {
+                loop {
+                    match rows.recv() {
+                        Ok(Some(batch)) => pdf.write(&batch)?,
+                        // What it has held back is written now, while the cover can still report on it.
+                        Ok(None) => return pdf.end_rows().map(Some),
+                        Err(_) => return Ok(None),
+                    }
+                }
+            };
+            match write() {
+                Ok(Some(warnings)) => Ok(Ended::Pdf(pdf, warnings)),
+                Ok(None) => Err(stopped()),
+                Err(error) if error.is_too_large() => Ok(Ended::TooLarge(error)),
+                Err(error) => Err(pdf_failed(error)),
+            }
+        }
+    }
+}
+
+/// The rows of a batch, so many at once that a thread soon notices that its run was dropped.
+fn pieces(batch: &RecordBatch) -> impl Iterator<Item = RecordBatch> + '_ {
+    let rows = batch.num_rows();
+    (0..rows).step_by(PIECE_ROWS).map(move |start| batch.slice(start, PIECE_ROWS.min(rows - start)))
 }
 
 fn remarks(format: FileFormat, warnings: &[String]) -> Vec<Message> {
@@ -331,13 +425,14 @@ fn write_archive(
     tables: oneshot::Sender<WrittenTables>,
 ) -> Result<WrittenFiles> {
     let mut pending = job.files.create(&job.task, job.epoch, ZIP_NAME)?;
-    let mut archive = ZipFiles::new(&mut pending);
+    let mut archive = ZipFiles::new(&mut pending).on_threads(job.threads);
     let mut members = Vec::new();
     for table in job.tables {
         let name = format!("{}.csv", table.name);
         let mut member = archive.start_member(&name).map_err(failed)?;
-        let content = write_csv(&mut member, table.columns, job.csv, sent)?;
-        let written = member.finish(&content);
+        let csv = CsvWriter::with_options(&mut member, table.columns, job.csv).on_threads(job.threads);
+        let content = write_csv(csv, sent)?;
+        let written = member.finish(&content).map_err(failed)?;
         members.push(WrittenTable { part: table.name, name, written });
     }
     let _ = tables.send(WrittenTables { tables: members, messages: Vec::new() });
@@ -345,7 +440,7 @@ fn write_archive(
     let mut member = archive.start_member(COVER_NAME).map_err(failed)?;
     let text = super::cover::to_json(&cover)?;
     member.write_all(text.as_bytes()).map_err(|error| failed(error.into()))?;
-    member.finish(&Written::default());
+    member.finish(&Written::default()).map_err(failed)?;
     let written = archive.finish().map_err(failed)?;
     // What the published API calls the CSV of a search is an archive of them.
     let kind = Kind { format: FileFormat::Csv, media_type: "application/zip", extension: "zip" };
@@ -353,16 +448,17 @@ fn write_archive(
 }
 
 /// Writes rows until the end of the part.
-fn write_csv(
-    sink: &mut impl Write,
-    columns: Vec<ColumnFormat>,
-    options: CsvOptions,
-    sent: &mut mpsc::Receiver<ToFile>,
-) -> Result<Written> {
-    let mut csv = CsvWriter::with_options(sink, columns, options);
+fn write_csv(mut csv: CsvWriter<impl Write>, sent: &mut mpsc::Receiver<ToFile>) -> Result<Written> {
     loop {
         match sent.blocking_recv() {
-            Some(ToFile::Rows(batch)) => csv.write(&batch).map_err(failed)?,
+            Some(ToFile::Rows(batch)) => {
+                for piece in pieces(&batch) {
+                    if sent.is_closed() {
+                        return Err(stopped());
+                    }
+                    csv.write(&piece).map_err(failed)?;
+                }
+            }
             Some(ToFile::EndOfPart) => return csv.finish().map_err(failed),
             Some(ToFile::Cover(..)) | None => return Err(stopped()),
         }
@@ -395,48 +491,27 @@ fn publish(
     finished: Vec<(Kind, PendingFile, Written)>,
     sent: &mpsc::Receiver<ToFile>,
 ) -> Result<WrittenFiles> {
-    let published = Vec::with_capacity(finished.len());
-    let mut all = WrittenFiles { files: files.clone(), published, messages: Vec::new() };
+    // The sender is dropped with the run. After that, nobody would remove files that have their names.
+    if sent.is_closed() {
+        return Err(stopped());
+    }
+    let mut published = Vec::with_capacity(finished.len());
+    let mut files_to_name = Vec::with_capacity(finished.len());
     for (kind, pending, written) in finished {
-        // The sender is dropped with the run. After that, nobody would remove a file that has its name.
-        if sent.is_closed() {
-            return Err(stopped());
-        }
-        all.published.push(PublishedFile {
+        published.push(PublishedFile {
             format: kind.format,
-            stored_name: pending.publish()?,
+            stored_name: pending.stored_name().to_owned(),
             media_type: kind.media_type.into(),
             extension: kind.extension.into(),
             bytes: written.bytes,
             rows: written.rows,
             sha256: written.sha256,
         });
+        files_to_name.push(pending);
     }
-    Ok(all)
+    publish_together(files_to_name)?;
+    Ok(WrittenFiles { files: files.clone(), published, messages: Vec::new() })
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-mod tests {
-    use super::*;
-
-    /// A run can be cancelled after its last look whether it was: nobody takes the files, and they are gone.
-    #[test]
-    fn files_that_nobody_takes_are_gone() {
-        let dir = tempfile::tempdir().unwrap();
-        let files = ResultFiles::open(dir.path()).unwrap();
-        let (_sender, sent) = mpsc::channel(1);
-        let written = |task: &str| {
-            let mut pending = files.create(&TaskId::new(task), 1, "report.csv").unwrap();
-            pending.write_all(b"id\r\n").unwrap();
-            publish(&files, vec![(Kind::of(FileFormat::Csv), pending, Written::default())], &sent).unwrap()
-        };
-        let left = || std::fs::read_dir(dir.path()).unwrap().count();
-        let one = written("1");
-        assert_eq!(left(), 1);
-        drop(one);
-        assert_eq!(left(), 0);
-        assert_eq!(written("2").keep().len(), 1);
-        assert_eq!(left(), 1);
-    }
-}
+mod tests;

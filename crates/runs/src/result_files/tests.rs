@@ -71,6 +71,25 @@ fn a_file_that_cannot_be_renamed_is_gone() {
 }
 
 #[test]
+fn files_are_published_all_or_none() {
+    let dir = tempfile::tempdir().unwrap();
+    let files = ResultFiles::open(dir.path()).unwrap();
+    let pending = |name: &str| {
+        let mut file = files.create(&TaskId::new("a1"), 1, name).unwrap();
+        file.write_all(b"id\n").unwrap();
+        file
+    };
+    publish_together(vec![pending("report.csv"), pending("report.pdf")]).unwrap();
+    let published = ["a1.1.report.csv", "a1.1.report.pdf"];
+    assert_eq!(names(dir.path()), published);
+    let together = vec![pending("report.ndjson"), pending("report.xlsx")];
+    std::fs::create_dir(dir.path().join("a1.1.report.xlsx")).unwrap();
+    publish_together(together).unwrap_err();
+    std::fs::remove_dir(dir.path().join("a1.1.report.xlsx")).unwrap();
+    assert_eq!(names(dir.path()), published, "the file before it is gone, too");
+}
+
+#[test]
 fn names_that_lead_elsewhere_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let files = ResultFiles::open(dir.path()).unwrap();

@@ -6,6 +6,9 @@
 //!
 //! Work that has begun runs to its end even if its caller has gone. Work whose caller has gone before it begins is
 //! skipped.
+//!
+//! Work that may be lost with the machine ([`Kept::WithTheNext`]) does not wait for the disk, unless it shares its
+//! transaction with other work.
 
 use crate::failure::failed;
 use crate::session::Work;
@@ -25,11 +28,22 @@ const BATCH_MAX: usize = 64;
 
 const NOT_KEPT: &str = "the store could not keep a change";
 
+/// When work that was answered is durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kept {
+    /// Before it is answered.
+    Now,
+    /// With the next work that is durable before its answer. Until then it survives the end of the process, but not the
+    /// end of the machine. Whatever follows it is lost with it, never without it.
+    WithTheNext,
+}
+
 /// Answers one caller once the transaction's fate is known: `Some` is the failure of the commit.
 type Answer = Box<dyn FnOnce(Option<String>) + Send>;
 
 trait Job: Send {
     fn is_wanted(&self) -> bool;
+    fn kept(&self) -> Kept;
     /// Runs the work. Returns the answer, and whether the work is to be committed.
     fn run<'c>(
         self: Box<Self>,
@@ -39,6 +53,7 @@ trait Job: Send {
 }
 
 struct WriteJob<T, F, C> {
+    kept: Kept,
     work: F,
     committed: C,
     reply: oneshot::Sender<Result<T>>,
@@ -54,12 +69,16 @@ where
         !self.reply.is_closed()
     }
 
+    fn kept(&self) -> Kept {
+        self.kept
+    }
+
     fn run<'c>(
         self: Box<Self>,
         connection: &'c mut SqliteConnection,
     ) -> Pin<Box<dyn Future<Output = (bool, Answer)> + Send + 'c>> {
         Box::pin(async move {
-            let Self { work, committed, reply } = *self;
+            let Self { work, committed, reply, .. } = *self;
             let mut outcome = work(connection).await;
             let keep = outcome.is_ok();
             let answer: Answer = Box::new(move |failure| {
@@ -106,12 +125,12 @@ impl Writer {
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
     {
-        self.write_then(work, |_| ()).await
+        self.write_then(Kept::Now, work, |_| ()).await
     }
 
-    /// Runs `work` in a transaction. What it returns is durable; an error undoes it. `committed` is called
-    /// once the work is durable, whether or not the caller is still there.
-    pub(crate) async fn write_then<T, F, C>(&self, work: F, committed: C) -> Result<T>
+    /// Runs `work` in a transaction. What it returns is kept as `kept` says; an error undoes it. `committed` is called
+    /// once the work is committed, whether or not the caller is still there.
+    pub(crate) async fn write_then<T, F, C>(&self, kept: Kept, work: F, committed: C) -> Result<T>
     where
         T: Send + 'static,
         F: for<'c> FnOnce(&'c mut SqliteConnection) -> Work<'c, T> + Send + 'static,
@@ -119,7 +138,7 @@ impl Writer {
     {
         let closed = || Error::unavailable("the store is closed");
         let (reply, answer) = oneshot::channel();
-        self.queue.send(Box::new(WriteJob { work, committed, reply })).await.map_err(|_| closed())?;
+        self.queue.send(Box::new(WriteJob { kept, work, committed, reply })).await.map_err(|_| closed())?;
         answer.await.map_err(|_| closed())?
     }
 
@@ -155,6 +174,10 @@ where
         true
     }
 
+    fn kept(&self) -> Kept {
+        Kept::Now
+    }
+
     fn run<'c>(
         self: Box<Self>,
         connection: &'c mut SqliteConnection,
@@ -180,11 +203,13 @@ async fn own(
     closing: Arc<Notify>,
 ) {
     let mut jobs = Vec::with_capacity(BATCH_MAX);
+    // As the connection was opened.
+    let mut syncs = Kept::Now;
     loop {
         tokio::select! {
             count = waiting.recv_many(&mut jobs, BATCH_MAX) => match count {
                 0 => break,
-                _ => transact(&mut connection, &mut jobs).await,
+                _ => transact(&mut connection, &mut jobs, &mut syncs).await,
             },
             // What is in the queue now is still done.
             () = closing.notified() => waiting.close(),
@@ -194,12 +219,29 @@ async fn own(
     let _ = connection.close().await;
 }
 
-async fn transact(connection: &mut SqliteConnection, jobs: &mut Vec<Box<dyn Job>>) {
+/// Begins a transaction whose commit keeps its work as `kept` says. `syncs` is what the connection does so far.
+async fn begin(connection: &mut SqliteConnection, kept: Kept, syncs: &mut Kept) -> Result<(), sqlx::Error> {
+    if kept != *syncs {
+        let pragma = match kept {
+            Kept::Now => "PRAGMA synchronous = FULL",
+            Kept::WithTheNext => "PRAGMA synchronous = NORMAL",
+        };
+        execute(connection, pragma).await?;
+        *syncs = kept;
+    }
+    execute(connection, "BEGIN IMMEDIATE").await
+}
+
+async fn transact(connection: &mut SqliteConnection, jobs: &mut Vec<Box<dyn Job>>, syncs: &mut Kept) {
     jobs.retain(|job| job.is_wanted());
     if jobs.is_empty() {
         return;
     }
-    if let Err(error) = sqlx::query("BEGIN IMMEDIATE").execute(&mut *connection).await {
+    let kept = match jobs.iter().any(|job| job.kept() == Kept::Now) {
+        true => Kept::Now,
+        false => Kept::WithTheNext,
+    };
+    if let Err(error) = begin(connection, kept, syncs).await {
         let error = failed("begin a transaction", error);
         let text = error.source.as_ref().map_or_else(String::new, ToString::to_string);
         for job in jobs.drain(..) {
@@ -288,6 +330,7 @@ mod tests {
         let attempt = |number: i64, succeeds: bool| {
             let committed = committed.clone();
             writer.write_then(
+                Kept::Now,
                 move |connection| {
                     Box::pin(async move {
                         insert(connection, number).await;
@@ -334,6 +377,33 @@ mod tests {
         assert!(numbers(&writer).await.is_empty());
         write(5).await.unwrap();
         assert_eq!(numbers(&writer).await, [5], "and the next one works");
+    }
+
+    /// Work that may be lost with the machine shares the log with work that may not: the disk is waited for again.
+    #[tokio::test]
+    async fn only_work_that_may_be_lost_is_not_synced() {
+        let writer = writer().await;
+        let level = async |kept| {
+            let read = writer.write_then(
+                kept,
+                |connection| {
+                    Box::pin(async move {
+                        let level = sqlx::query_scalar("PRAGMA synchronous").fetch_one(connection).await;
+                        level.map_err(|error| failed("read", error))
+                    })
+                },
+                |_: &mut i64| (),
+            );
+            read.await.unwrap()
+        };
+        let (normal, full) = (1, 2);
+        assert_eq!(level(Kept::Now).await, full);
+        assert_eq!(level(Kept::WithTheNext).await, normal);
+        assert_eq!(level(Kept::WithTheNext).await, normal);
+        assert_eq!(level(Kept::Now).await, full);
+        // In one transaction, on one thread both queue before the writer runs.
+        let (lost, kept) = tokio::join!(level(Kept::WithTheNext), level(Kept::Now));
+        assert_eq!((lost, kept), (full, full));
     }
 
     #[tokio::test]

@@ -4,6 +4,7 @@ use crate::audit::Recorder;
 use crate::failure::failed;
 use crate::rows;
 use crate::session::{Moment, Session, Sql, values};
+use crate::sqlite::Kept;
 use crate::store::{Announcer, Unattended};
 use crate::tasks::end;
 use crate::tasks::transition::entering;
@@ -12,7 +13,7 @@ use muster_reports::error::Result;
 use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::WorkerId;
 use muster_reports::ports::LeaseState;
-use muster_reports::task::{Claim, Lease, Progress, TaskState};
+use muster_reports::task::{Claim, Lease, Progress, SHORT_RUN, TaskState};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -36,6 +37,38 @@ pub(super) const DUE: Sql = Sql {
                FOR UPDATE SKIP LOCKED",
 };
 
+/// As [`DUE`], of the tasks whose last run took at most $2 microseconds.
+pub(super) const DUE_SHORT: Sql = Sql {
+    sqlite: "SELECT * FROM tasks WHERE state IN ('pending', 'running') AND +due <= $1
+         AND (SELECT l.completed - l.launched FROM tasks l WHERE l.tenant = tasks.tenant
+              AND l.definition = tasks.definition AND l.state IN ('succeeded', 'warned')
+              ORDER BY l.seq DESC LIMIT 1) <= $2
+         ORDER BY place, seq LIMIT 1",
+    postgres: "SELECT * FROM tasks WHERE state IN ('pending', 'running') AND due <= $1
+         AND (SELECT l.completed - l.launched FROM tasks l WHERE l.tenant = tasks.tenant
+              AND l.definition = tasks.definition AND l.state IN ('succeeded', 'warned')
+              ORDER BY l.seq DESC LIMIT 1) <= $2
+         ORDER BY place, seq LIMIT 1 FOR UPDATE SKIP LOCKED",
+};
+
+/// Which tasks are claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Claimed {
+    All,
+    /// Those that are expected to be short.
+    Short,
+}
+
+/// How tasks are claimed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    pub(super) claimed: Claimed,
+    pub(super) lease: Duration,
+    pub(super) attempts_max: u32,
+    /// When the claim is durable.
+    pub(super) kept: Kept,
+}
+
 /// Gives a task to a worker.
 static CLAIM: LazyLock<String> = LazyLock::new(|| {
     let set = "worker = $1, epoch = epoch + 1, attempts = attempts + 1, launched = coalesce(launched, $2), due = $3,
@@ -47,6 +80,8 @@ static CLAIM: LazyLock<String> = LazyLock::new(|| {
 pub(super) enum ClaimStep {
     Claimed(Delivery),
     Nothing,
+    /// The first in line is to be failed, which has to be durable when it is told of. Nothing was changed.
+    ToFail,
     /// It failed a task; there may be more that are due.
     More,
 }
@@ -102,11 +137,11 @@ pub(super) async fn step(
     mut session: Session<'_>,
     worker: WorkerId,
     moment: Moment,
-    lease: Duration,
-    attempts_max: u32,
+    terms: Terms,
     recorder: &Recorder,
 ) -> Result<ClaimStep> {
     const WHAT: &str = "claim a task";
+    let Terms { claimed, lease, attempts_max, kept } = terms;
     let now = moment.now;
     let ahead = now.checked_add_signed(
         TimeDelta::from_std(lease.saturating_mul(LEASES_AHEAD_MAX)).unwrap_or(TimeDelta::MAX),
@@ -115,10 +150,20 @@ pub(super) async fn step(
         .change(SET_BACK, values![rows::micros(now), rows::micros(ahead.unwrap_or(DateTime::<Utc>::MAX_UTC))])
         .await
         .map_err(|error| failed(WHAT, error))?;
-    let due = session.first(DUE, values![rows::micros(now)]).await;
+    let due = match claimed {
+        Claimed::All => session.first(DUE, values![rows::micros(now)]).await,
+        Claimed::Short => {
+            let at_most = SHORT_RUN.num_microseconds().unwrap_or(i64::MAX);
+            session.first(DUE_SHORT, values![rows::micros(now), at_most]).await
+        }
+    };
     let due = due.and_then(|row| row.as_ref().map(rows::task_row).transpose());
     let Some(due) = due.map_err(|error| failed(WHAT, error))? else { return Ok(ClaimStep::Nothing) };
-    let ending = if due.deadline <= now {
+    let is_overdue = due.deadline <= now;
+    if kept != Kept::Now && (is_overdue || due.task.attempts >= attempts_max) {
+        return Ok(ClaimStep::ToFail);
+    }
+    let ending = if is_overdue {
         end::fail_overdue(&mut session, due, now).await?
     } else if due.task.attempts >= attempts_max {
         end::fail_exhausted(&mut session, due, now).await?

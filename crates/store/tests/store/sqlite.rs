@@ -62,6 +62,8 @@ async fn sqlite_keeps_the_other_contracts() {
     let stores = Stores::new();
     contract::snapshot_catalogue_contract(async || stores.open().await as _).await;
     contract::snapshot_life_contract(async || stores.open().await).await;
+    contract::result_life_contract(async || stores.open().await).await;
+    contract::schedule_store_contract(async || stores.open().await).await;
     contract::credentials_contract(async || stores.open().await as _).await;
     contract::registry_contract(async || stores.open().await as _).await;
     contract::audit_trail_contract(async || stores.open().await as _).await;

@@ -88,6 +88,8 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
             | AuditOperation::SnapshotPublished
             | AuditOperation::SnapshotExpired
             | AuditOperation::FilesRemoved
+            | AuditOperation::ResultExpired
+            | AuditOperation::ResultHeld
             | AuditOperation::Resealed => None,
         };
         store.record(&event).await.expect("it is recorded");

@@ -69,6 +69,15 @@ pub(super) async fn starts_wake_workers(store: Arc<dyn TaskStore>) {
     }
 }
 
+/// Work wakes one that claims all tasks and one that claims short ones, whichever of them waits.
+pub(super) async fn both_kinds_of_workers_are_woken(store: Arc<dyn TaskStore>) {
+    for number in 1..=3 {
+        start(&*store, build::new_task(number, at(0))).await;
+        within("work", store.work_or(FOR_EVER)).await;
+        within("short work", store.short_work_or(FOR_EVER)).await;
+    }
+}
+
 pub(super) async fn tasks_put_back_wake_workers(store: Arc<dyn TaskStore>) {
     start(&*store, build::new_task(1, at(0))).await;
     for how in [AttemptEnd::Released, retry(at(0)), AttemptEnd::Released] {

@@ -8,7 +8,9 @@ use muster_reports::error::{Error, Result};
 use muster_reports::ids::{SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
 use muster_reports::message::{Message, Severity};
 use muster_reports::ports::{Cancelled, LeaseState, ResultOrder, Started, TaskStore};
-use muster_reports::task::{AttemptEnd, Claim, Lease, NewTask, Progress, Task, TaskState, place_in_line};
+use muster_reports::task::{
+    AttemptEnd, Claim, Lease, NewTask, Progress, SHORT_RUN, Task, TaskState, place_in_line,
+};
 use muster_reports::task_list::{TaskOrder, TaskPage, VisibleTasks};
 use std::collections::HashSet;
 use std::time::Duration;
@@ -181,11 +183,7 @@ impl MemoryStore {
             task.state.is_live() && task.tenant == new.tenant && task.requester.client == new.requester.client
         };
         let ahead = state.tasks.iter().filter(|e| of_client(&e.task)).count();
-        let before = state.tasks.iter().rev().map(|e| &e.task);
-        let last = before
-            .filter(|task| task.tenant == new.tenant && task.definition == new.definition)
-            .find(|task| task.result.is_some());
-        let took = last.and_then(|task| Some(task.completed? - task.launched?));
+        let took = last_run(&state.tasks, &new.tenant, &new.definition);
         let place = place_in_line(new.created, u32::try_from(ahead).unwrap_or(u32::MAX), took);
         let mut messages = Vec::new();
         add(&mut messages, new.messages);
@@ -217,9 +215,72 @@ impl MemoryStore {
             due: new.created.min(new.deadline),
             place,
         });
-        self.work.notify_one();
+        self.tell_of_work();
         Ok(Started::New(task))
     }
+
+    /// A task may be due.
+    fn tell_of_work(&self) {
+        self.work.notify_one();
+        self.short_work.notify_one();
+    }
+
+    /// Claims the first in line of the tasks whose definition's last run is `wanted`.
+    fn claim_of(
+        &self,
+        worker: &WorkerId,
+        now: DateTime<Utc>,
+        lease: Duration,
+        wanted: impl Fn(Option<TimeDelta>) -> bool,
+    ) -> Result<Option<Claim>> {
+        let mut state = self.state();
+        loop {
+            state.tasks.iter_mut().for_each(|entry| entry.set_back(now, lease));
+            let due = state.tasks.iter().filter(|e| e.task.state.is_live() && e.due <= now);
+            let due = due.filter(|e| wanted(last_run(&state.tasks, &e.task.tenant, &e.task.definition)));
+            // Of equal ones, the first is the one that was accepted first.
+            let Some(id) = due.min_by_key(|e| e.place).map(|e| e.task.id.clone()) else { return Ok(None) };
+            let Some(entry) = state.tasks.iter_mut().find(|e| e.task.id == id) else { return Ok(None) };
+            if entry.deadline <= now {
+                entry.fail_overdue(now);
+                let ending = entry.task.ending();
+                state.append_ending(ending)?;
+            } else if entry.task.attempts >= self.attempts_max {
+                let message = entry.exhausted();
+                entry.fail(now, [message]);
+                let ending = entry.task.ending();
+                state.append_ending(ending)?;
+            } else {
+                let until = lease_end(now, lease, entry.deadline);
+                entry.due = until;
+                entry.enter(TaskState::Running);
+                entry.task.launched.get_or_insert(now);
+                entry.task.progress = Progress::default();
+                entry.task.attempts += 1;
+                entry.task.epoch += 1;
+                self.tell_of_work();
+                return Ok(Some(Claim {
+                    task: entry.task.clone(),
+                    lease: Lease {
+                        task: entry.task.id.clone(),
+                        tenant: entry.task.tenant.clone(),
+                        worker: worker.clone(),
+                        epoch: entry.task.epoch,
+                        until,
+                        deadline: entry.deadline,
+                    },
+                }));
+            }
+        }
+    }
+}
+
+/// How long the last run of a definition with a result took.
+fn last_run(tasks: &[Entry], tenant: &TenantId, definition: &TaskDefinitionId) -> Option<TimeDelta> {
+    let mut before = tasks.iter().rev().map(|e| &e.task);
+    let last = before
+        .find(|task| task.tenant == *tenant && task.definition == *definition && task.result.is_some())?;
+    Some(last.completed? - last.launched?)
 }
 
 #[async_trait]
@@ -305,43 +366,16 @@ impl TaskStore for MemoryStore {
     }
 
     async fn claim(&self, worker: &WorkerId, now: DateTime<Utc>, lease: Duration) -> Result<Option<Claim>> {
-        let mut state = self.state();
-        loop {
-            state.tasks.iter_mut().for_each(|entry| entry.set_back(now, lease));
-            let due = state.tasks.iter_mut().filter(|e| e.task.state.is_live() && e.due <= now);
-            // Of equal ones, the first is the one that was accepted first.
-            let Some(entry) = due.min_by_key(|e| e.place) else { return Ok(None) };
-            if entry.deadline <= now {
-                entry.fail_overdue(now);
-                let ending = entry.task.ending();
-                state.append_ending(ending)?;
-            } else if entry.task.attempts >= self.attempts_max {
-                let message = entry.exhausted();
-                entry.fail(now, [message]);
-                let ending = entry.task.ending();
-                state.append_ending(ending)?;
-            } else {
-                let until = lease_end(now, lease, entry.deadline);
-                entry.due = until;
-                entry.enter(TaskState::Running);
-                entry.task.launched.get_or_insert(now);
-                entry.task.progress = Progress::default();
-                entry.task.attempts += 1;
-                entry.task.epoch += 1;
-                self.work.notify_one();
-                return Ok(Some(Claim {
-                    task: entry.task.clone(),
-                    lease: Lease {
-                        task: entry.task.id.clone(),
-                        tenant: entry.task.tenant.clone(),
-                        worker: worker.clone(),
-                        epoch: entry.task.epoch,
-                        until,
-                        deadline: entry.deadline,
-                    },
-                }));
-            }
-        }
+        self.claim_of(worker, now, lease, |_| true)
+    }
+
+    async fn claim_short(
+        &self,
+        worker: &WorkerId,
+        now: DateTime<Utc>,
+        lease: Duration,
+    ) -> Result<Option<Claim>> {
+        self.claim_of(worker, now, lease, |last_run| last_run.is_some_and(|took| took <= SHORT_RUN))
     }
 
     async fn heartbeat(
@@ -382,12 +416,12 @@ impl TaskStore for MemoryStore {
                     vec![Message { severity: Severity::Info, key: message.key, text }],
                 );
                 entry.wait_until(not_before);
-                self.work.notify_one();
+                self.tell_of_work();
             }
             AttemptEnd::Released => {
                 entry.task.attempts -= 1;
                 entry.wait_until(now);
-                self.work.notify_one();
+                self.tell_of_work();
             }
         }
         let ending = entry.task.ending();
@@ -398,6 +432,10 @@ impl TaskStore for MemoryStore {
     async fn work_or(&self, at_most: Duration) {
         // A permit from an earlier notification ends the wait at once.
         let _ = tokio::time::timeout(at_most, self.work.notified()).await;
+    }
+
+    async fn short_work_or(&self, at_most: Duration) {
+        let _ = tokio::time::timeout(at_most, self.short_work.notified()).await;
     }
 
     async fn cancelled(&self, id: &TaskId) {
@@ -414,7 +452,8 @@ impl TaskStore for MemoryStore {
 
     async fn published_names(&self) -> Result<Vec<String>> {
         let state = self.state();
-        let results = state.tasks.iter().filter_map(|e| e.task.result.as_ref());
+        let kept = state.tasks.iter().filter(|e| !state.lives.is_removed(&e.task));
+        let results = kept.filter_map(|e| e.task.result.as_ref());
         Ok(results.flat_map(|r| &r.files).map(|f| f.stored_name.clone()).collect())
     }
 

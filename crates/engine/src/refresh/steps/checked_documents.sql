@@ -1,2 +1,2 @@
--- The identity documents to check: all. In an incremental refresh, sources provide none.
-SELECT "accountCount" AS account_count, "accessCount" AS access_count FROM written_identity_documents
+-- The identity documents to check: those that are made here.
+SELECT "accountCount" AS account_count, "accessCount" AS access_count FROM made_identities

@@ -1,5 +1,4 @@
--- The accounts in the documents to recompute, with their rights by attribute.
+-- The accounts in documents, with their rights by attribute.
 SELECT id, identity_id, name, native_identity, source_id, source_name, source_type, disabled, locked, privileged,
   manually_correlated, attributes, attributes_kept(attributes, entitlements) AS rights, created
 FROM accounts_shown
-WHERE identity_id IN (SELECT id FROM documents_touched)

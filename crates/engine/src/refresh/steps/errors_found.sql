@@ -15,11 +15,7 @@ WITH found AS (
     'ERROR' AS severity, 'NON_UNIQUE_ATTRIBUTE' AS error_code, 'uid' AS attribute, s.uid AS value,
     concat('uid is shared by ', CAST(c.n AS VARCHAR), ' identities: ', c.ids) AS message
   FROM subjects s
-  -- Lists are collected only of what is shared: to collect one for each identity would take longer than all of this.
-  JOIN (SELECT k.uid, count(*) AS n, array_to_string(array_sort(array_agg(k.id)), ', ') AS ids
-        FROM known k
-        JOIN (SELECT uid FROM known WHERE uid IS NOT NULL GROUP BY uid HAVING count(*) > 1) d ON d.uid = k.uid
-        GROUP BY k.uid) c ON c.uid = s.uid
+  JOIN shared_uids c ON c.uid = s.uid
   WHERE s.identity_id IS NOT NULL
   UNION ALL
   SELECT source_id, native_identity, CAST(NULL AS VARCHAR) AS which, identity_id, uid, display_name, profile,
@@ -61,7 +57,7 @@ WITH found AS (
   SELECT r.source_id, r.native_identity,
     concat(r.reason, ' ', CAST(row_number() OVER (
       PARTITION BY r.source_id, r.native_identity, r.reason ORDER BY r.line) AS VARCHAR)) AS which,
-    o.identity_id, k.uid, attribute_first(k.attributes, 'displayName') AS display_name, f.profile,
+    o.identity_id, k.uid, k.display_name, f.profile,
     'ERROR' AS severity, 'RECORD_REFUSED' AS error_code, CAST(NULL AS VARCHAR) AS attribute,
     CAST(NULL AS VARCHAR) AS value,
     concat(CASE WHEN r.line > 0 THEN concat('line ', CAST(r.line AS VARCHAR), ': ') ELSE '' END, r.reason) AS message
@@ -70,7 +66,8 @@ WITH found AS (
   LEFT JOIN (SELECT account_id, source_id, native_identity FROM mapped) m
     ON m.source_id = r.source_id AND m.native_identity = r.native_identity
   LEFT JOIN (SELECT account_id, identity_id FROM owned) o ON o.account_id = m.account_id
-  LEFT JOIN known k ON k.id = o.identity_id)
+  LEFT JOIN (SELECT identity_id, uid, display_name FROM subjects WHERE identity_id IS NOT NULL) k
+    ON k.identity_id = o.identity_id)
 SELECT stable_id('error', source_id, coalesce(native_identity, ''), error_code, coalesce(which, '')) AS id,
   identity_id, CASE WHEN identity_id IS NOT NULL THEN uid END AS identity_name, display_name, native_identity,
   source_id, profile, severity, error_code, attribute, value, message

@@ -17,14 +17,14 @@ FROM (
   JOIN profiles f ON f.source_id = m.source_id
   LEFT JOIN managers r ON r.kind = m.manager_kind AND r.name = m.manager
   LEFT JOIN managers q ON q.kind = concat('folded ', m.manager_kind) AND q.name = lower(m.manager)
-  LEFT JOIN (SELECT id, digest, created, modified FROM prev_identities) p ON p.id = b.identity_id
+  LEFT JOIN (SELECT id, digest, created, modified FROM {before}) p ON p.id = b.identity_id
   UNION ALL
   SELECT p.id, p.attributes, p.name, p.display_name, p.first_name, p.last_name, p.email,
     p.manager_id, p.lifecycle_state, CASE WHEN p.status NOT IN ('ERROR', 'WARNING') THEN p.status END,
     CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR), CAST(NULL AS VARCHAR), p.last_authoritative_source,
     false, p.protected, CASE WHEN p.correlated THEN refresh_time() ELSE p.lost_since END,
     CAST(NULL AS VARCHAR), p.digest, p.created, p.modified
-  FROM prev_identities p
+  FROM {before} p
   WHERE NOT EXISTS (SELECT 1 FROM best b WHERE b.identity_id = p.id)
 ) g
 LEFT JOIN account_counts c ON c.identity_id = g.id

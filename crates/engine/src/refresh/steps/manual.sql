@@ -2,6 +2,9 @@
 SELECT o.account_id, coalesce(k.id, u.id) AS identity_id, o.identity_name
 FROM other o
 LEFT JOIN (SELECT id FROM known) k ON k.id = o.prev_identity AND o.prev_link = o.identity_name
-LEFT JOIN (SELECT uid, min(id) AS id FROM known WHERE uid IS NOT NULL GROUP BY uid HAVING count(*) = 1) u
+LEFT JOIN (
+    SELECT k.uid, min(k.id) AS id FROM (SELECT id, uid FROM known) k
+    LEFT SEMI JOIN (SELECT identity_name FROM other WHERE identity_name IS NOT NULL) n ON n.identity_name = k.uid
+    GROUP BY k.uid HAVING count(*) = 1) u
   ON u.uid = o.identity_name
 WHERE o.identity_name IS NOT NULL AND coalesce(k.id, u.id) IS NOT NULL

@@ -2,7 +2,7 @@
 SELECT u.first_id, coalesce(p.live, p.dead) AS id
 FROM (SELECT first_id, source_id, uuid FROM by_name
       WHERE uuid IS NOT NULL AND uuid IS DISTINCT FROM known_uuid) u
-JOIN (SELECT source_id, uuid FROM by_name WHERE uuid IS NOT NULL GROUP BY source_id, uuid HAVING count(*) = 1) o
+JOIN (SELECT source_id, uuid FROM uuids_read GROUP BY source_id, uuid HAVING count(*) = 1) o
   ON o.source_id = u.source_id AND o.uuid = u.uuid
 JOIN (SELECT source_id, uuid, min(CASE WHEN dead_since IS NULL THEN id END) AS live,
         min(CASE WHEN dead_since IS NOT NULL THEN id END) AS dead

@@ -24,6 +24,10 @@ fn when(needed: Needed) -> &'static str {
         Needed::Incremental => "in an incremental refresh",
         Needed::Identities => "if identities are recomputed",
         Needed::IdentitiesCopied => "if identities are copied",
+        Needed::SomeIdentities => "if some identities are recomputed",
+        Needed::FewIdentities => "unless all identities are recomputed",
+        Needed::AllIdentities => "if all identities are recomputed",
+        Needed::AllIdentitiesAgain => "if all identities are recomputed in an incremental refresh",
         Needed::IncrementalWithIdentities => "if identities are recomputed in an incremental refresh",
         Needed::Chosen(when) => when,
     }

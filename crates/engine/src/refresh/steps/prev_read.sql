@@ -1,2 +1,2 @@
 -- Accounts of the last snapshot whose sources were read.
-SELECT * FROM prev_accounts WHERE NOT (source_id IN ($carried))
+SELECT * FROM prev_accounts WHERE source_id IN ($read)

@@ -32,7 +32,16 @@ fn exact(value: &Value) -> TextTest {
 fn finds(query: &str, yes: &[&str], no: &[&str]) {
     let test = analysed(&value(query));
     yes.iter().for_each(|text| assert!(test.matches(text), "{query} finds {text:?}"));
+    yes.iter().for_each(|text| has_needle(&test, text));
     no.iter().for_each(|text| assert!(!test.matches(text), "{query} does not find {text:?}"));
+}
+
+/// A text that passes has one of the test's needles in it.
+#[track_caller]
+fn has_needle(test: &TextTest, text: &str) {
+    if let Some(needles) = test.needles() {
+        assert!(needles.iter().any(|needle| needle.find(text.as_bytes(), 0).is_some()), "{test:?} {text:?}");
+    }
 }
 
 #[track_caller]
@@ -300,6 +309,9 @@ proptest! {
         };
         let (words, tokens) = (tokens_lower_case(&word), tokens_lower_case(&text));
         prop_assert_eq!(test.matches(&text), words.iter().any(|word| tokens.contains(word)));
+        if test.matches(&text) {
+            has_needle(&test, &text);
+        }
     }
 
     #[test]

@@ -1,2 +1,0 @@
--- The total of refused records.
-SELECT count(*) AS refused_records FROM {version}_rejected_records
