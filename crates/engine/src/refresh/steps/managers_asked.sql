@@ -1,5 +1,5 @@
 -- The managers to find: those whose text is new in a record, or is one that an identity gained or lost.
-SELECT m.manager_kind AS kind, m.manager AS name
+SELECT DISTINCT m.manager_kind AS kind, m.manager AS name
 FROM mapped m JOIN best b ON b.account_id = m.account_id
 LEFT JOIN affected_identities p ON p.id = b.identity_id
 LEFT JOIN names_moved x ON x.name = lower(m.manager)

@@ -1,7 +1,7 @@
 -- Accounts of a source that a rule matches to an identity whose attributes changed, with its old or its new attributes.
 SELECT DISTINCT a.id AS account_id
 FROM (
-  SELECT CASE WHEN $ignore_case THEN lower(trim(raw)) ELSE trim(raw) END AS v
+  SELECT DISTINCT CASE WHEN $ignore_case THEN lower(trim(raw)) ELSE trim(raw) END AS v
   FROM (SELECT unnest(attribute(attributes, $identity_attribute)) AS raw FROM identities_moved)
   WHERE trim(raw) <> '') i
 JOIN (
