@@ -57,6 +57,10 @@ pub fn suites(workspace: &Workspace, binary: PathBuf, identities: u64) -> Result
     });
     suites.push(Suite { name: format!("TypeScript SDK {}", install::TYPESCRIPT_SDK_VERSION), command });
 
+    let mut requests = Command::new("python3");
+    requests.arg(scripts.join("command_line.py"));
+    suites.push(Suite { name: "the command line's requests".into(), command: Ok(requests) });
+
     let folder = workspace.fresh_folder("clients")?;
     let installation = Installation::with_demo(&binary, &folder.join("data"), identities)?;
     let server = installation.serve(&[])?;
