@@ -1,6 +1,7 @@
 //! The commands, one module for each noun of the command line.
 
 pub mod audit;
+pub mod backup;
 pub mod check;
 pub mod client;
 pub mod config;

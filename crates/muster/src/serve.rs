@@ -38,6 +38,13 @@ pub async fn run(args: &ServeArgs, settings: &Settings) -> Result {
     // Before anything else, so that an early signal does not end the process in the middle of its start.
     let mut signals = Signals::listen()?;
     let data = DataDir::open_as(settings, Opening { make: args.init, adopt: args.adopt }).await?;
+    if let Some(backup) = data.restored_from() {
+        tracing::warn!(
+            backup,
+            "this data directory was restored from a backup: what was recorded after it is lost; compare the audit trail \
+             with the head that you noted last (`muster audit verify --noted`), and remove the file `restored` afterwards"
+        );
+    }
     let lock = data.lock_service()?;
     data.clear_work()?;
     let catalogue = data.catalogue()?;
