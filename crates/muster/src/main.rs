@@ -16,6 +16,7 @@ mod documents;
 mod failure;
 mod ids;
 mod issuers;
+mod metrics;
 mod output;
 mod part_file;
 mod person;

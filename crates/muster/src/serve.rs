@@ -11,6 +11,7 @@ use crate::data_dir::{DataDir, Opening};
 use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use crate::issuers;
+use crate::metrics::Metrics;
 use chrono::TimeDelta;
 use muster_audit::{Properties, Relay, RelaySettings};
 use muster_engine::Engine;
@@ -87,6 +88,20 @@ pub struct Face {
     listener: TcpListener,
     transport: Transport,
     address: SocketAddr,
+    /// Where metrics are asked for, if the settings have such an address.
+    metrics: Option<TcpListener>,
+}
+
+/// The recorder of metrics, and where they are asked for.
+struct Recording {
+    recorded: Metrics,
+    listener: TcpListener,
+}
+
+impl Recording {
+    fn begin(data: &DataDir, engine: Arc<Engine>, listener: TcpListener) -> Result<Self> {
+        Ok(Self { recorded: Metrics::begin(data, engine)?, listener })
+    }
 }
 
 impl Face {
@@ -103,7 +118,15 @@ impl Face {
         let listener = connections::listen(server.listen)
             .context(|| format!("cannot listen on {} (server.listen)", server.listen))?;
         let address = listener.local_addr().context(|| "the address is not known".into())?;
-        Ok(Self { listener, transport, address })
+        let metrics = settings
+            .metrics
+            .listen
+            .map(|at| connections::listen(at).context(|| format!("cannot listen on {at} (metrics.listen)")));
+        let metrics = metrics.transpose()?;
+        if let Some(at) = metrics.as_ref().and_then(|listener| listener.local_addr().ok()) {
+            tracing::info!(address = %at, "metrics are answered here");
+        }
+        Ok(Self { listener, transport, address, metrics })
     }
 }
 
@@ -132,7 +155,8 @@ impl Service {
         swept: Swept,
     ) -> Result<Self> {
         let settings = &data.settings;
-        let Face { listener, transport, address } = face;
+        let Face { listener, transport, address, metrics } = face;
+        let metrics = metrics.map(|listener| Recording::begin(data, engine.clone(), listener)).transpose()?;
         let files = Arc::new(data.files()?);
         data.sweep()?.run(swept).await?;
 
@@ -152,7 +176,18 @@ impl Service {
         let mut parts = JoinSet::new();
         let grace = limits.grace;
         let router = muster_http::router(state);
-        parts.spawn(connections::serve(listener, transport, router, limits, stopping.clone()));
+        parts.spawn(connections::serve(listener, transport, router, limits.clone(), stopping.clone()));
+        if let Some(metrics) = metrics {
+            let router = muster_http::metrics_router(metrics.recorded.text());
+            parts.spawn(connections::serve(
+                metrics.listener,
+                Transport::Plain,
+                router,
+                limits,
+                stopping.clone(),
+            ));
+            parts.spawn(metrics.recorded.keep_small(stopping.clone()));
+        }
         if settings.worker.count > 0 {
             parts.spawn(worker(data, files, runner).run(worker_stop.clone()));
         }

@@ -48,7 +48,7 @@ pub use evidence::{Authority, PackageParts, Packages};
 pub use integrity::FoundFiles;
 pub use lock::{Lock, lock, lock_refresh};
 pub use manual_links::{ManualLinks, RefusedLink, read_links, written_links};
-pub use readiness::ServiceReadiness;
+pub use readiness::{ServiceReadiness, free_bytes};
 pub use refresh::{
     RefreshOptions, RefreshReport, RefreshSummary, Refreshes, ScheduledRefreshes, SourceSummary,
 };
