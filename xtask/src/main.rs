@@ -1,4 +1,4 @@
-//! Tasks of this repository: `cargo xtask check|tidy|docs|test|clients|kill|faults|relay|hostile|monitoring|fuzz|bench`.
+//! Tasks of this repository: `cargo xtask check|tidy|docs|test|clients|kill|faults|relay|hostile|monitoring|package|fuzz|bench`.
 //!
 //! Why a program and not scripts: the same commands on every machine, with types and without a shell. The tasks that
 //! start the service are in `crates/harness`, which knows the service only from outside, as a process and over HTTP. So
@@ -12,6 +12,7 @@ mod bench;
 mod check;
 mod docs;
 mod fuzz;
+mod package;
 mod setup;
 mod test;
 mod tidy;
@@ -52,6 +53,8 @@ enum Task {
     Hostile(hostile::Options),
     /// Let Prometheus read the alerts and a running service, and look for what they name
     Monitoring(monitoring::Options),
+    /// Make the Debian package, and try it
+    Package(package::Options),
     /// Fuzz everything that hostile input reaches, with coverage as the guide
     Fuzz(fuzz::Options),
     /// Time and memory on a large organisation, compared with other programs that do the same
@@ -83,6 +86,7 @@ fn run(task: Task) -> Result<bool> {
         Task::Relay(options) => relay::run(&workspace, &options),
         Task::Hostile(options) => hostile::run(&workspace, &options),
         Task::Monitoring(options) => monitoring::run(&workspace, &options),
+        Task::Package(options) => package::run(&workspace, &options),
         Task::Fuzz(options) => fuzz::run(&workspace, &options),
         Task::Bench(options) => bench::run(&workspace, &options),
     }

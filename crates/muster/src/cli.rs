@@ -138,6 +138,20 @@ many events of the audit trail, if you give it the head that you noted last (`mu
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print the completions of a shell
+    #[command(
+        after_help = "Example:\n  muster completion bash > ~/.local/share/bash-completion/completions/muster"
+    )]
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages
+    #[command(hide = true)]
+    Manual {
+        /// The folder; it is made if it is missing
+        folder: PathBuf,
+    },
 }
 
 /// `serve`

@@ -8,6 +8,7 @@ pub mod config;
 pub mod correlate;
 pub mod evidence;
 pub mod keys;
+pub mod manual;
 pub mod refresh;
 pub mod report;
 pub mod schedule;

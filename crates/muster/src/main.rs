@@ -21,6 +21,7 @@ mod output;
 mod part_file;
 mod person;
 mod serve;
+mod systemd;
 mod wiring;
 
 use clap::Parser;
@@ -76,6 +77,8 @@ async fn dispatch(cli: Cli) -> Result {
         Command::Restore(args) => Box::pin(commands::backup::restore(args, settings, output)).await,
         Command::Snapshot(command) => commands::snapshot::run(command, settings, output).await,
         Command::Correlate(command) => commands::correlate::run(command, settings, output).await,
+        Command::Completion { shell } => commands::manual::completion(*shell),
+        Command::Manual { folder } => commands::manual::pages(folder),
         Command::Config(command) => commands::config::run(command, &effective, output),
     }
 }

@@ -12,6 +12,7 @@ use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use crate::issuers;
 use crate::metrics::Metrics;
+use crate::systemd;
 use chrono::TimeDelta;
 use muster_audit::{Properties, Relay, RelaySettings};
 use muster_engine::Engine;
@@ -199,6 +200,8 @@ impl Service {
         if let Some(relay) = relay(data)? {
             parts.spawn(relay.run(stopping.clone()));
         }
+        parts.spawn(systemd::watchdog(stopping.clone()));
+        systemd::ready();
         tracing::info!(%address, data = %data.dir().display(), "listening");
         Ok(Self { address, stopping, worker_stop, grace, parts, _lock: lock })
     }
@@ -210,6 +213,7 @@ impl Service {
 
     /// Stops in order; a further signal ends the grace.
     pub async fn stop(mut self, signals: &mut Signals) {
+        systemd::stopping();
         tracing::info!(grace_ms = self.grace.as_millis(), "stopping");
         self.stopping.cancel();
         self.worker_stop.drain.cancel();
