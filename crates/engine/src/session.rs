@@ -135,6 +135,11 @@ impl Engine {
         })
     }
 
+    /// Memory that plans have reserved now, and the most that they may, in bytes.
+    pub fn plan_memory(&self) -> (usize, usize) {
+        (self.environment.memory_pool.reserved(), self.settings.memory_limit_bytes)
+    }
+
     /// A session for a refresh. Dropping it ends the refresh's plans.
     pub(crate) fn session(&self) -> SessionContext {
         with_functions(self.state().with_query_planner(DeltaPlanner::new()))

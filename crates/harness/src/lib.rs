@@ -21,6 +21,7 @@ mod inspection;
 pub mod install;
 pub mod installation;
 pub mod kill;
+pub mod monitoring;
 pub mod port;
 mod postgres;
 mod progress;

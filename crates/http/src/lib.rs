@@ -26,6 +26,7 @@ mod failure;
 pub mod fuzzing;
 mod health;
 mod input;
+
 mod middleware;
 mod oauth;
 mod openapi;
@@ -36,6 +37,7 @@ mod request_log;
 mod route;
 mod router;
 mod schedules;
+mod scrape;
 mod search;
 mod search_answers;
 mod settings;
@@ -55,5 +57,6 @@ pub use external_issuers::{
 pub use rate_limit::RateLimit;
 pub use route::{Access, RouteEntry};
 pub use router::{document, route_table, router};
+pub use scrape::{MetricsText, metrics_router};
 pub use settings::Settings;
 pub use state::{AppState, Wiring};

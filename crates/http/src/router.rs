@@ -56,6 +56,8 @@ fn routes() -> Routes {
     routes.open(described!(get_document));
     routes.open(described!(health::live));
     routes.open(described!(health::ready));
+    routes.open(described!(health::livez));
+    routes.open(described!(health::readyz));
     routes
 }
 

@@ -1,9 +1,11 @@
 //! The command line: what can be typed. What it does is in `commands`, `serve` and `demo`.
 
+mod backup;
 mod report;
 mod schedule;
 mod source;
 
+pub use backup::{BackupCommand, RestoreArgs};
 pub use report::{CompareArgs, ReportCommand, Service};
 pub use schedule::{ScheduleAddArgs, ScheduleCommand};
 pub use source::{MirrorArgs, SourceCommand};
@@ -114,6 +116,19 @@ It reads every file once, also while a service runs. The status is 0 if all file
 and 1 if one is damaged or missing; each of these is named. Snapshots that an earlier version made have no
 digests and are counted as unchecked.")]
     Check,
+    /// Copies of everything that the service keeps, made while it runs
+    #[command(subcommand)]
+    Backup(BackupCommand),
+    /// Make a data directory from a backup
+    #[command(after_help = "\
+Examples:
+  muster restore /backups/muster --data /var/lib/muster
+  muster restore /backups/muster --data /var/lib/muster --backup 20261130 --keys /safe/keys \\
+    --noted 1042:5f1c3cc3d0f1a5f0ad7c7d0b1a2f5f4b6d0a0a54e0d4a9a5b0c1d2e3f4a5b6c7
+
+The data directory must be new or empty. What was recorded after the backup is lost: the command says how
+many events of the audit trail, if you give it the head that you noted last (`muster audit verify`).")]
+    Restore(RestoreArgs),
     /// Published snapshots
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
@@ -123,6 +138,20 @@ digests and are counted as unchecked.")]
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print the completions of a shell
+    #[command(
+        after_help = "Example:\n  muster completion bash > ~/.local/share/bash-completion/completions/muster"
+    )]
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages
+    #[command(hide = true)]
+    Manual {
+        /// The folder; it is made if it is missing
+        folder: PathBuf,
+    },
 }
 
 /// `serve`

@@ -73,6 +73,13 @@ settings! {
         grace_ms: u64 = 20_000,
     }
 
+    /// Metrics for Prometheus.
+    metrics: Metrics {
+        /// Address and port at which `GET /metrics` answers; if absent, nothing is recorded. Nobody is asked for a
+        /// token there: let only the monitoring reach it. docs/metrics.md has the metrics.
+        listen: Option<SocketAddr> = None,
+    }
+
     /// Where data is kept.
     data: Data {
         /// The folder that holds everything the service keeps. Also `--data DIR`.

@@ -21,6 +21,7 @@ pub mod ids;
 pub mod kind;
 pub mod made;
 pub mod message;
+pub mod metric;
 pub mod nearest;
 pub mod ports;
 pub mod result_life;

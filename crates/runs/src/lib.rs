@@ -8,6 +8,7 @@
 //! - Two runs are compared ([`Comparisons`]), and a run's evidence is packed ([`Packages`]).
 //! - Links that people make are read and checked ([`read_links`]).
 //! - Files of results expire and are removed ([`ResultExpiry`]).
+//! - Everything is copied to a folder of backups, checked there, and put back ([`backup`]).
 //! - Files that nothing names any more go to a trash ([`Sweep`]), and damaged ones are found ([`FoundFiles`]).
 //!
 //! Why a crate: the rules of a run cannot name a database, HTTP, a setting or the environment, because the crate does not.
@@ -18,6 +19,7 @@
 //! - a result exists once its row is committed, which this crate does not do; until then the run removes its files if
 //!   it fails.
 
+pub mod backup;
 mod comparison;
 mod copies;
 mod definitions;
@@ -46,7 +48,7 @@ pub use evidence::{Authority, PackageParts, Packages};
 pub use integrity::FoundFiles;
 pub use lock::{Lock, lock, lock_refresh};
 pub use manual_links::{ManualLinks, RefusedLink, read_links, written_links};
-pub use readiness::ServiceReadiness;
+pub use readiness::{ServiceReadiness, free_bytes};
 pub use refresh::{
     RefreshOptions, RefreshReport, RefreshSummary, Refreshes, ScheduledRefreshes, SourceSummary,
 };

@@ -14,6 +14,7 @@
 //! - It knows no report's content and no file.
 
 mod audit;
+mod copying;
 mod credentials;
 mod failure;
 mod installation;

@@ -50,7 +50,7 @@ fn type_words(key: &Key) -> &'static str {
         "bool" => "true or false",
         "ByteSize" => "bytes",
         "String" | "Option<String>" => "text",
-        "SocketAddr" => "address and port",
+        "SocketAddr" | "Option<SocketAddr>" => "address and port",
         "Option<PostgresUrl>" => "URL",
         "PathBuf" | "Option<PathBuf>" => "path",
         "AuditedDownloads" | "Callers" | "CsvHeader" | "LogFormat" | "PdfPaper" => "word",

@@ -41,6 +41,10 @@ pub enum AuditOperation {
     ResultHeld,
     /// A trail that was broken goes on from here.
     Resealed,
+    /// Everything that the service keeps is copied to a folder of backups.
+    BackupTaken,
+    /// The service goes on from a backup: what was recorded after it is lost.
+    Restored,
 }
 
 /// How the published service's events name an act (EventDocument in
@@ -61,7 +65,7 @@ pub struct PublishedOperation {
 
 impl AuditOperation {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::Start,
         Self::ReadResult,
         Self::Download,
@@ -80,6 +84,8 @@ impl AuditOperation {
         Self::ResultExpired,
         Self::ResultHeld,
         Self::Resealed,
+        Self::BackupTaken,
+        Self::Restored,
     ];
 
     /// The name that is kept and hashed; it never changes.
@@ -103,6 +109,8 @@ impl AuditOperation {
             Self::ResultExpired => "result_expired",
             Self::ResultHeld => "result_held",
             Self::Resealed => "trail_resealed",
+            Self::BackupTaken => "backup_taken",
+            Self::Restored => "restored",
         }
     }
 
@@ -178,6 +186,12 @@ impl AuditOperation {
                 "SYSTEM_CONFIG",
                 "PASSED",
             ),
+            Self::BackupTaken => {
+                ("BACKUP_CREATE_PASSED", "Create Backup Passed", "CREATE", "SYSTEM_CONFIG", "PASSED")
+            }
+            Self::Restored => {
+                ("BACKUP_RESTORE_PASSED", "Restore Backup Passed", "RESTORE", "SYSTEM_CONFIG", "PASSED")
+            }
         };
         PublishedOperation { action, name, operation, kind, status }
     }
