@@ -19,7 +19,7 @@ mod webhook;
 pub use mail::{MailSettings, MailTls, Mailer};
 pub use webhook::Webhooks;
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
 use mail::{Attached, Letter};
 use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::caller::{Caller, Operation};
@@ -41,7 +41,7 @@ use tokio_util::sync::CancellationToken;
 /// Most deliveries of one node at a time.
 const DELIVERIES_MAX: usize = 8;
 /// How long a notification belongs to a node; longer than any delivery takes.
-const LEASE: Duration = Duration::from_secs(180);
+const LEASE: Duration = Duration::from_secs(90);
 
 /// The key from which the secrets of webhooks are computed.
 #[derive(Clone)]
