@@ -5,7 +5,8 @@
 use crate::failure::{Context as _, Failure, Result};
 use crate::part_file::PartFile;
 use muster_client::wire::{
-    FileFormat, ListedResult, NotifyDetails, ReportComparison, ReportDescription, ReportResults, TaskResultDetails,
+    FileFormat, ListedResult, NotifyDetails, ReportComparison, ReportDescription, ReportResults,
+    TaskResultDetails,
 };
 use muster_client::{
     ComparisonFile, Configuration, Credentials, Download, DownloadOptions, Error, ReportsDataExtractionApi,

@@ -160,7 +160,14 @@ impl Deliverer {
                 notification = id, channel, recipient, attempts, reason, %not_before, "notification not sent yet"
             ),
             DeliveryStep::Failed { reason } => {
-                tracing::error!(notification = id, channel, recipient, attempts, reason, "notification given up");
+                tracing::error!(
+                    notification = id,
+                    channel,
+                    recipient,
+                    attempts,
+                    reason,
+                    "notification given up"
+                );
             }
         }
         if !self.store.step_notification(claim, &step, now).await? {
@@ -179,7 +186,9 @@ impl Deliverer {
             },
             Recipient::Email(address) => {
                 let Some(mailer) = &self.mailer else {
-                    return Outcome::Never("there is no mail server: expected the setting mail.server".into());
+                    return Outcome::Never(
+                        "there is no mail server: expected the setting mail.server".into(),
+                    );
                 };
                 let (attachment, about) = match notification.attach {
                     None => (None, None),

@@ -59,7 +59,10 @@ pub struct MailSettings {
 impl fmt::Debug for MailSettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without the password.
-        f.debug_struct("MailSettings").field("server", &self.server).field("from", &self.from).finish_non_exhaustive()
+        f.debug_struct("MailSettings")
+            .field("server", &self.server)
+            .field("from", &self.from)
+            .finish_non_exhaustive()
     }
 }
 
@@ -140,9 +143,8 @@ impl Mailer {
                 // What is wrong with the service's account, and not with this message, can be mended.
                 let about_account =
                     error.status().is_some_and(|code| matches!(u16::from(code), 530 | 534 | 535 | 538));
-                let for_ever = error
-                    .status()
-                    .is_some_and(|code| code.severity == Severity::PermanentNegativeCompletion);
+                let for_ever =
+                    error.status().is_some_and(|code| code.severity == Severity::PermanentNegativeCompletion);
                 match for_ever && !about_account {
                     true => Outcome::Never(reason),
                     false => Outcome::NotNow(reason),
@@ -152,7 +154,8 @@ impl Mailer {
     }
 
     fn message(&self, letter: Letter) -> Result<Message, String> {
-        let wrong = |error: &dyn std::error::Error| format!("the message cannot be made: {}", error_chain(error));
+        let wrong =
+            |error: &dyn std::error::Error| format!("the message cannot be made: {}", error_chain(error));
         let to: Mailbox = letter.to.parse().map_err(|error: lettre::address::AddressError| wrong(&error))?;
         let head = Message::builder()
             .from(self.from.clone())

@@ -6,7 +6,7 @@ use super::*;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use muster_reports::ids::WorkerId;
+use muster_reports::ids::{ClientId, WorkerId};
 use muster_reports::notification::DeliveryState;
 use muster_reports::notify::{Notify, Occasion, Wish};
 use muster_reports::task::{AttemptEnd, NewTask};
@@ -32,7 +32,7 @@ struct World {
     store: Arc<MemoryStore>,
     clock: Arc<TestClock>,
     deliverer: Arc<Deliverer>,
-    _files: tempfile::TempDir,
+    files: tempfile::TempDir,
 }
 
 fn world(mailer: Option<Mailer>, attachment_bytes_max: u64) -> World {
@@ -56,7 +56,7 @@ fn world(mailer: Option<Mailer>, attachment_bytes_max: u64) -> World {
         },
     };
     std::fs::write(files.path().join("stored.csv"), CONTENT).unwrap();
-    World { store, clock, deliverer: Arc::new(deliverer), _files: files }
+    World { store, clock, deliverer: Arc::new(deliverer), files }
 }
 
 fn mailer(server: &Smtpd, mode: Mode, password: &str) -> Mailer {
@@ -77,9 +77,13 @@ fn mailer(server: &Smtpd, mode: Mode, password: &str) -> Mailer {
 }
 
 impl World {
-    /// Starts and ends the `number`th task, whose result has [`CONTENT`].
     async fn ended(&self, number: u64, notify: Notify) {
-        let wish = Wish { client: build::user().client, notify };
+        self.ended_for(build::user().client, number, notify).await;
+    }
+
+    /// Starts and ends the `number`th task, whose result has [`CONTENT`], for a client.
+    async fn ended_for(&self, client: ClientId, number: u64, notify: Notify) {
+        let wish = Wish { client, notify };
         let new = NewTask { notify: vec![wish], ..build::new_task(number, self.clock.now()) };
         self.store.start(new).await.unwrap();
         let worker = WorkerId::new("w");
@@ -186,31 +190,15 @@ async fn a_small_file_is_attached_for_those_who_may_download_it() {
     let notify = Notify { attach: Some(FileFormat::Csv), ..email("ada@example.org") };
     let small = world(Some(mailer(&server, Mode::Plain, "")), 13);
     let large = world(Some(mailer(&server, Mode::Plain, "")), CONTENT.len() as u64);
-    for (number, world, enabled, says) in [
-        (1, &small, true, "it has 14 bytes, and at most 13 are attached"),
-        (2, &large, false, "is gone or disabled"),
-        (3, &large, true, "The CSV file is attached."),
+    for (number, world, client, enabled, says) in [
+        (1, &small, "c1", true, "it has 14 bytes, and at most 13 are attached"),
+        (2, &large, "c2", false, "the client c2 is gone or disabled"),
+        (3, &large, "c3", true, "The CSV file is attached."),
     ] {
-        let mut credential = build::credential(build::user().client.as_str(), world.clock.now());
+        let mut credential = build::credential(client, world.clock.now());
         credential.enabled = enabled;
-        if number != 3 {
-            world.store.put_credential(&credential);
-        } else {
-            // The disabled one stays; another client's wish is asked for.
-            credential.caller.client = muster_reports::ids::ClientId::new("other");
-            world.store.put_credential(&credential);
-        }
-        let wish = Wish { client: credential.caller.client.clone(), notify: notify.clone() };
-        let new = NewTask { notify: vec![wish], ..build::new_task(number, world.clock.now()) };
-        world.store.start(new).await.unwrap();
-        let claim =
-            world.store.claim(&WorkerId::new("w"), world.clock.now(), LEASE).await.unwrap().unwrap();
-        let mut result = build::task_result(&claim.task.id, 1, 1);
-        result.files[0].stored_name = "stored.csv".into();
-        result.files[0].bytes = CONTENT.len() as u64;
-        result.files[0].sha256 = muster_reports::ids::hex(Sha256::digest(CONTENT));
-        let end = AttemptEnd::Done { result, messages: Vec::new() };
-        assert!(world.store.end_attempt(&claim.lease, end, world.clock.now()).await.unwrap());
+        world.store.put_credential(&credential);
+        world.ended_for(ClientId::new(client), number, notify.clone()).await;
         assert_eq!(world.deliver().await, (DeliveryState::Sent, None));
         let mail = server.messages().pop().unwrap().replace("=\r\n", "");
         assert!(mail.contains(says), "{says} is missing in {mail}");
@@ -221,8 +209,10 @@ async fn a_small_file_is_attached_for_those_who_may_download_it() {
     let recorded = large.store.recorded(AuditOperation::Download);
     assert!(recorded[0].details.contains("mailed to ada@example.org"), "{}", recorded[0].details);
     // A file that was changed is not passed on.
-    std::fs::write(large._files.path().join("stored.csv"), "id,name\n2,Ada\n").unwrap();
-    let notification = large.store.notifications(&build::tenant(), None, 1).await.unwrap().remove(0);
+    std::fs::write(large.files.path().join("stored.csv"), "id,name\n2,Ada\n").unwrap();
+    let client = Some(ClientId::new("c3"));
+    let notification =
+        large.store.notifications(&build::tenant(), client.as_ref(), 1).await.unwrap().remove(0);
     let read = large.deliverer.attachment(&notification, FileFormat::Csv).await.unwrap();
     assert_eq!(read.err().as_deref(), Some("it is damaged"));
 }
@@ -273,7 +263,8 @@ async fn a_webhook_is_signed_and_keeps_its_id_when_it_is_sent_again() {
     let secret = KEY.shown_secret(&build::tenant(), &address);
     for request in [&first, &second] {
         let body = request.split_once("\r\n\r\n").unwrap().1;
-        let signed = format!("{}.{}.{body}", header(request, "webhook-id"), header(request, "webhook-timestamp"));
+        let signed =
+            format!("{}.{}.{body}", header(request, "webhook-id"), header(request, "webhook-timestamp"));
         // As a receiver does it.
         let key = STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
         let mut mac = Hmac::<Sha256>::new_from_slice(&key).unwrap();

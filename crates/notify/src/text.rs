@@ -81,7 +81,13 @@ pub(crate) fn body(notice: &Notice, about_file: Option<&str>) -> String {
     if !data.files.is_empty() {
         line("\nFiles:".into());
         for file in &data.files {
-            line(format!("- {}, {}, {} bytes, SHA-256 {}", file.format, counted(file.rows), file.bytes, file.sha256));
+            line(format!(
+                "- {}, {}, {} bytes, SHA-256 {}",
+                file.format,
+                counted(file.rows),
+                file.bytes,
+                file.sha256
+            ));
             if let Some(link) = &file.link {
                 line(format!("  {link}"));
             }

@@ -65,7 +65,8 @@ impl Webhooks {
         if !internal_networks {
             client = client.dns_resolver(Arc::new(PublicOnly));
         }
-        let client = client.build().map_err(|error| Error::internal("an HTTP client cannot be made", error))?;
+        let client =
+            client.build().map_err(|error| Error::internal("an HTTP client cannot be made", error))?;
         Ok(Self { client, key, internal_networks })
     }
 

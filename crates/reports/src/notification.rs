@@ -104,17 +104,15 @@ impl<'a> EndedRun<'a> {
     /// What a notification is known by, besides its recipient.
     fn key(&self) -> Option<String> {
         match (self.scheduled, self.task) {
-            (Some((entry, run)), _) => {
-                Some(format!("{} {}", entry.id.as_str(), run.due.timestamp_micros()))
-            }
+            (Some((entry, run)), _) => Some(format!("{} {}", entry.id.as_str(), run.due.timestamp_micros())),
             (None, Some(task)) => Some(task.id.to_string()),
             (None, None) => None,
         }
     }
 
     fn notice(&self, outcome: Outcome, notify: &Notify, at: DateTime<Utc>) -> Notice {
-        let of_report = self.task.is_some()
-            || self.scheduled.is_some_and(|(entry, _)| entry.work.report().is_some());
+        let of_report =
+            self.task.is_some() || self.scheduled.is_some_and(|(entry, _)| entry.work.report().is_some());
         let what = if of_report { "report" } else { "refresh" };
         let report = self.task.map(|task| task.report.clone());
         let scheduled_report = || self.scheduled.and_then(|(entry, _)| entry.work.report().cloned());

@@ -64,11 +64,7 @@ impl FromStr for Occasion {
 
     fn from_str(text: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|occasion| occasion.as_str() == text).ok_or_else(|| {
-            format!(
-                "on has {}: expected some of {}",
-                shown(text),
-                Self::ALL.map(Self::as_str).join(", ")
-            )
+            format!("on has {}: expected some of {}", shown(text), Self::ALL.map(Self::as_str).join(", "))
         })
     }
 }
@@ -89,9 +85,8 @@ impl Recipient {
     /// `Invalid` for a text that is no plain address: one `@`, ASCII, without spaces and quotes.
     pub fn email(text: &str) -> Result<Self> {
         let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '@' | '<' | '>' | '"' | ',' | ';' | '\\');
-        let label = |label: &str| {
-            !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-        };
+        let label =
+            |label: &str| !label.is_empty() && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
         let is_address = text.len() <= EMAIL_MAX
             && text.split_once('@').is_some_and(|(local, domain)| {
                 (1..=LOCAL_PART_MAX).contains(&local.len())
@@ -332,10 +327,12 @@ impl NotifyPolicy {
                 shown(address)
             )),
             Recipient::Email(_) if entry.attach.is_some() && self.attachment_bytes_max == 0 => Some(
-                "files are not attached: expected no `attach`, or a size for the setting mail.attachment_max".into(),
+                "files are not attached: expected no `attach`, or a size for the setting mail.attachment_max"
+                    .into(),
             ),
             Recipient::Webhook(url) if url.starts_with("http://") && !self.internal_networks => Some(
-                "the webhook has plain HTTP: expected https, or the setting notifications.internal_networks".into(),
+                "the webhook has plain HTTP: expected https, or the setting notifications.internal_networks"
+                    .into(),
             ),
             Recipient::Email(_) | Recipient::Webhook(_) => None,
         }
@@ -413,7 +410,9 @@ mod tests {
         let attached = Notify { attach: Some(FileFormat::Csv), ..email("ada@example.com") };
         assert!(check(&some, &attached).unwrap_err().contains("mail.attachment_max"));
         let twice = [email("ada@example.com"), email("ada@example.com")];
-        assert!(some.check(&twice).unwrap_err().message.starts_with("notify[1]: ada@example.com has an entry"));
+        assert!(
+            some.check(&twice).unwrap_err().message.starts_with("notify[1]: ada@example.com has an entry")
+        );
     }
 
     #[test]

@@ -14,7 +14,8 @@ use muster_reports::error::Result;
 use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::{ClientId, TenantId};
 use muster_reports::notification::{
-    DeliveryState, DeliveryStep, EndedRun, Notification, NotificationClaim, SENT_KEPT, compares, notifications,
+    DeliveryState, DeliveryStep, EndedRun, Notification, NotificationClaim, SENT_KEPT, compares,
+    notifications,
 };
 use muster_reports::notify::Recipient;
 use muster_reports::ports::NotificationStore;
@@ -36,7 +37,8 @@ const TO_DELIVER: Sql = Sql {
 };
 
 /// The last result of a definition before a task. $1 tenant, $2 definition, $3 the task.
-const BEFORE: &str = "SELECT * FROM tasks WHERE tenant = $1 AND definition = $2 AND seq < $3 AND result_rows IS NOT NULL
+const BEFORE: &str =
+    "SELECT * FROM tasks WHERE tenant = $1 AND definition = $2 AND seq < $3 AND result_rows IS NOT NULL
     ORDER BY seq DESC LIMIT 1";
 
 const OF_TENANT: &str =

@@ -395,12 +395,7 @@ impl CrashRun<'_> {
 
     /// Lets a clean service end the schedule's runs. Each must have succeeded with a task of its own, and there may be no
     /// other task that no client has started. How many runs there are.
-    fn follow_runs(
-        &self,
-        installation: &Installation,
-        history: &History,
-        tasks: &[String],
-    ) -> Result<usize> {
+    fn follow_runs(&self, installation: &Installation, history: &History, tasks: &[String]) -> Result<usize> {
         let server = installation.serve(&SETTINGS)?;
         let begun = Instant::now();
         let runs = loop {
@@ -551,9 +546,9 @@ fn follow_notifications(installation: &Installation, runs: usize, receiver: &Rec
     let got: BTreeSet<String> = receiver.ids().into_iter().collect();
     match kept.len() == runs && kept == got {
         true => Ok(()),
-        false => {
-            Err(Failure::new(format!("{runs} runs have the notifications {kept:?}, and {got:?} were received")))
-        }
+        false => Err(Failure::new(format!(
+            "{runs} runs have the notifications {kept:?}, and {got:?} were received"
+        ))),
     }
 }
 

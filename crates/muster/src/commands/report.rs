@@ -33,7 +33,8 @@ pub async fn run(command: &ReportCommand, settings: &Settings, output: Output) -
                 arguments.insert(EXTRA_FORMATS.into(), Value::Array(names));
             }
             let told = notify.entries();
-            let start = Start { kind, arguments: Value::Object(arguments), as_of: as_of.as_deref(), notify: &told };
+            let start =
+                Start { kind, arguments: Value::Object(arguments), as_of: as_of.as_deref(), notify: &told };
             run_report(&api, start, *wait, output).await
         }
         ReportCommand::Result { id, service } => show(&connect(service)?.result(id).await?, id, output),

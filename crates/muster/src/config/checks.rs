@@ -89,7 +89,9 @@ impl Settings {
         if let Some(fault) = self.auth.issuers.iter().find_map(|issuer| issuer.fault(&self.tenant.id)) {
             return Some(("auth.issuers", fault));
         }
-        if let Some(fault) = self.audit.fault().or_else(|| self.notifications.fault()).or_else(|| self.mail.fault()) {
+        if let Some(fault) =
+            self.audit.fault().or_else(|| self.notifications.fault()).or_else(|| self.mail.fault())
+        {
             return Some(fault);
         }
         if self.data.shared.is_some() && self.store.url.is_none() {
@@ -133,7 +135,8 @@ impl Notifications {
         let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
         let is_address = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['?', '#', '@', ' ']));
         (!is_address).then(|| {
-            let reason = format!("{url:?}: expected https://host or https://host/path, without a user and a query");
+            let reason =
+                format!("{url:?}: expected https://host or https://host/path, without a user and a query");
             ("notifications.public_url", reason)
         })
     }
@@ -144,11 +147,18 @@ impl Mail {
     fn fault(&self) -> Option<(&'static str, String)> {
         self.server.as_ref()?;
         if self.from.is_none() {
-            return Some(("mail.from", "absent: expected the sender's address, because mail.server is set".into()));
+            return Some((
+                "mail.from",
+                "absent: expected the sender's address, because mail.server is set".into(),
+            ));
         }
         match (&self.user, &self.password_file) {
-            (Some(_), None) => Some(("mail.password_file", "absent: expected a file, because mail.user is set".into())),
-            (None, Some(_)) => Some(("mail.user", "absent: expected a name, because mail.password_file is set".into())),
+            (Some(_), None) => {
+                Some(("mail.password_file", "absent: expected a file, because mail.user is set".into()))
+            }
+            (None, Some(_)) => {
+                Some(("mail.user", "absent: expected a name, because mail.password_file is set".into()))
+            }
             (Some(_), Some(_)) | (None, None) => None,
         }
     }

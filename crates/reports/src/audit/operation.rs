@@ -175,13 +175,9 @@ impl AuditOperation {
                 ("REPORT_EXPIRE_PASSED", "Expire Report Passed", "EXPIRE", "REPORTS", "PASSED")
             }
             Self::ResultHeld => ("REPORT_HOLD_PASSED", "Hold Report Passed", "HOLD", "REPORTS", "PASSED"),
-            Self::NotificationFailed => (
-                "NOTIFICATION_SEND_FAILED",
-                "Send Notification Failed",
-                "SEND",
-                "SYSTEM_CONFIG",
-                "FAILED",
-            ),
+            Self::NotificationFailed => {
+                ("NOTIFICATION_SEND_FAILED", "Send Notification Failed", "SEND", "SYSTEM_CONFIG", "FAILED")
+            }
             Self::Resealed => (
                 "AUDIT_TRAIL_RESEAL_PASSED",
                 "Reseal Audit Trail Passed",

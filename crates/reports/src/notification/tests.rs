@@ -94,7 +94,11 @@ fn an_entry_is_told_of_the_ends_that_it_names() {
 fn rows_are_compared_by_files_that_have_only_rows() {
     let pdf = (FileFormat::Pdf, "same");
     let cases = [
-        (vec![(FileFormat::Csv, "a"), (FileFormat::Pdf, "1")], vec![(FileFormat::Csv, "a"), (FileFormat::Pdf, "2")], false),
+        (
+            vec![(FileFormat::Csv, "a"), (FileFormat::Pdf, "1")],
+            vec![(FileFormat::Csv, "a"), (FileFormat::Pdf, "2")],
+            false,
+        ),
         (vec![(FileFormat::Csv, "a"), pdf], vec![(FileFormat::Csv, "b"), pdf], true),
         (vec![pdf], vec![pdf], true),
         (vec![(FileFormat::Csv, "a")], vec![(FileFormat::Ndjson, "a")], true),

@@ -60,9 +60,5 @@ impl Notifications {
 
 /// The refusal to send one again that was not given up.
 pub fn not_failed(kept: &Notification) -> Error {
-    Error::invalid(format!(
-        "notification {} is {}: expected one that failed",
-        kept.id,
-        kept.state.as_str()
-    ))
+    Error::invalid(format!("notification {} is {}: expected one that failed", kept.id, kept.state.as_str()))
 }

@@ -56,9 +56,8 @@ impl State {
     }
 
     fn found(&mut self, tenant: &TenantId, id: &str) -> Option<&mut NotificationClaim> {
-        let is_it = |kept: &&mut NotificationClaim| {
-            kept.notification.tenant == *tenant && kept.notification.id == id
-        };
+        let is_it =
+            |kept: &&mut NotificationClaim| kept.notification.tenant == *tenant && kept.notification.id == id;
         self.notifications.iter_mut().find(is_it)
     }
 }
@@ -95,9 +94,9 @@ impl NotificationStore for MemoryStore {
         }
         let mut state = self.state();
         let Notification { tenant, id, .. } = &claim.notification;
-        let held = state.found(tenant, id).filter(|kept| {
-            kept.epoch == claim.epoch && kept.notification.state == DeliveryState::Waiting
-        });
+        let held = state
+            .found(tenant, id)
+            .filter(|kept| kept.epoch == claim.epoch && kept.notification.state == DeliveryState::Waiting);
         let Some(kept) = held else { return Ok(false) };
         let kept = &mut kept.notification;
         match step {
