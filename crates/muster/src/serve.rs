@@ -307,6 +307,7 @@ fn reports(data: &DataDir, catalogue: Catalogue, engine: Arc<Engine>) -> Reports
         catalogue,
         tasks: data.store.clone(),
         retention: data.store.clone(),
+        refreshes: data.store.clone(),
         snapshots: data.store.clone(),
         audit: data.store.clone(),
         queries: Arc::new(SearchLanguage::default()),

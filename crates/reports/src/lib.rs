@@ -25,6 +25,7 @@ pub mod nearest;
 pub mod notification;
 pub mod notify;
 pub mod ports;
+pub mod refreshes;
 pub mod result_life;
 pub mod retention;
 pub mod schedule;

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::ids::{ClientId, ScheduleId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
 use crate::message::Message;
 use crate::notification::{DeliveryStep, Notification, NotificationClaim};
+use crate::refreshes::Refresh;
 use crate::result_life::{ExpiredResult, ResultFacts, ResultPolicy};
 use crate::retention::{AsOf, CataloguedSnapshot, Pin, RetentionPolicy};
 use crate::scheduled::{FallenDue, RunClaim, RunStep, ScheduledEntry, ScheduledRun};
@@ -250,8 +251,9 @@ pub trait ResultRetention: Send + Sync {
 /// Published snapshots.
 #[async_trait]
 pub trait SnapshotCatalogue: Send + Sync {
-    /// Makes `manifest` the newest snapshot of the event's tenant, and records the event in the same transaction. Readers
-    /// see all of the snapshot or none.
+    /// Makes `manifest` the newest snapshot of the event's tenant, and records the event in the same transaction; the refresh
+    /// that the event is about, if there is one, has succeeded with it ([`RefreshLog`]). Readers see all of the snapshot or
+    /// none.
     async fn publish(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()>;
 
     /// The newest snapshot.
@@ -373,6 +375,38 @@ pub trait NotificationStore: Send + Sync {
     /// Lets a notification of the event's tenant that was given up wait again, with all of its attempts. Returns whether it
     /// had been given up; then the event is recorded in the same transaction.
     async fn retry_notification(&self, id: &str, event: &AuditEvent) -> Result<bool>;
+}
+
+/// Refreshes as tasks of the list ([`crate::refreshes`]). That one has succeeded is kept by
+/// [`SnapshotCatalogue::publish`].
+#[async_trait]
+pub trait RefreshLog: Send + Sync {
+    /// Keeps a refresh that begins, for `lease` at first, and records the event in the same transaction. Refreshes that
+    /// began longer ago than the list reaches are forgotten.
+    async fn begin_refresh(&self, refresh: &Refresh, event: &AuditEvent, lease: Duration) -> Result<()>;
+
+    /// Keeps how far a refresh is, and that it goes on for `lease` from now.
+    async fn refresh_goes_on(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+        progress: Progress,
+        now: DateTime<Utc>,
+        lease: Duration,
+    ) -> Result<()>;
+
+    /// Fails the refresh of the event, and records the event in the same transaction.
+    async fn fail_refresh(&self, message: &Message, event: &AuditEvent) -> Result<()>;
+
+    /// The last refreshes of a tenant that began at `since` or later, at most
+    /// [`REFRESHES_LISTED_MAX`](crate::refreshes::REFRESHES_LISTED_MAX), in any order. One that has not been heard of until
+    /// `now` is interrupted.
+    async fn refreshes(
+        &self,
+        tenant: &TenantId,
+        since: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Refresh>>;
 }
 
 /// Makes refreshes for schedules.

@@ -19,8 +19,8 @@ use crate::kind::{FileFormat, ReportKind};
 use crate::message::Message;
 use crate::notify::{Notify, NotifyPolicy, Wish};
 use crate::ports::{
-    AuditTrail, Cancelled, Clock, DocumentSearcher, Ids, QueryLanguage, ResultOrder, ResultRetention,
-    SnapshotCatalogue, TaskStore,
+    AuditTrail, Cancelled, Clock, DocumentSearcher, Ids, QueryLanguage, RefreshLog, ResultOrder,
+    ResultRetention, SnapshotCatalogue, TaskStore,
 };
 use crate::result_life::ResultPolicy;
 use crate::retention::AsOf;
@@ -70,6 +70,8 @@ pub struct Reports {
     pub tasks: Arc<dyn TaskStore>,
     /// How long files of results are kept.
     pub retention: Arc<dyn ResultRetention>,
+    /// Refreshes, for the list of tasks.
+    pub refreshes: Arc<dyn RefreshLog>,
     /// Snapshots.
     pub snapshots: Arc<dyn SnapshotCatalogue>,
     /// Audit trail.

@@ -241,11 +241,12 @@ impl Task {
         })
     }
 
-    /// How much of it is done, in percent: rows written of rows expected. It is 100 when there is a result and not
-    /// before: until then there are no files, however many rows are written.
+    /// How much of it is done, in percent: rows written of rows expected. It is 100 when it has succeeded and not before:
+    /// until then there are no files, however many rows are written.
     pub fn percent_complete(&self) -> u8 {
-        if self.result.is_some() {
-            return 100;
+        match self.state {
+            TaskState::Succeeded | TaskState::Warned => return 100,
+            TaskState::Pending | TaskState::Running | TaskState::Failed | TaskState::Terminated => {}
         }
         let Some(expected) = self.progress.rows_expected.filter(|rows| *rows > 0) else { return 0 };
         let percent = u128::from(self.progress.rows) * 100 / u128::from(expected);

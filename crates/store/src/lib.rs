@@ -22,6 +22,7 @@ mod migrations;
 mod newest_snapshots;
 mod notifications;
 mod postgres;
+mod refreshes;
 mod registry;
 mod relay;
 mod results;

@@ -4,6 +4,7 @@
 //! service, and random sequences of commands compare them with it.
 
 mod notifications;
+mod refreshes;
 mod results;
 mod schedules;
 mod tasks;
@@ -34,6 +35,8 @@ struct State {
     schedules: schedules::Schedules,
     /// In the order in which they were kept, each with the epoch of its last claim.
     notifications: Vec<NotificationClaim>,
+    /// In the order of their begins.
+    refreshes: Vec<refreshes::Kept>,
     /// In the order of publication.
     snapshots: Vec<(TenantId, CataloguedSnapshot)>,
     credentials: BTreeMap<ClientId, Credential>,
@@ -170,6 +173,7 @@ impl SnapshotCatalogue for MemoryStore {
         let mut state = self.state();
         state.knows_not(event)?;
         state.put_snapshot(&event.caller.tenant, manifest)?;
+        state.refresh_published(event, manifest);
         state.append(event)
     }
 

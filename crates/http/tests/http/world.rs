@@ -271,6 +271,7 @@ impl World {
             catalogue,
             tasks: store.clone(),
             retention: store.clone(),
+            refreshes: store.clone(),
             snapshots: store.clone(),
             audit: store.clone(),
             queries: Arc::new(AnyQuery),

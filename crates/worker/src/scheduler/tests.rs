@@ -89,6 +89,7 @@ fn world(start: &str) -> World {
         catalogue: Catalogue::built_in(),
         tasks: store.clone(),
         retention: store.clone(),
+        refreshes: store.clone(),
         snapshots: store.clone(),
         audit: store.clone(),
         queries: Arc::new(AnyQuery),
