@@ -111,6 +111,7 @@ impl DataDir {
             ids: Arc::new(SystemIds),
             environment: Arc::new(|name| std::env::var(name).ok()),
             publish_incomplete: self.settings.refresh.publish_incomplete,
+            log: self.store.clone(),
         })
     }
 
