@@ -28,6 +28,7 @@ mod health;
 mod input;
 
 mod middleware;
+mod notifications;
 mod oauth;
 mod openapi;
 mod rate_limit;

@@ -9,6 +9,7 @@ pub mod correlate;
 pub mod evidence;
 pub mod keys;
 pub mod manual;
+pub mod notification;
 pub mod refresh;
 pub mod report;
 pub mod schedule;

@@ -196,6 +196,9 @@ impl Service {
             let scheduler = scheduler(data, reports, engine)?;
             parts.spawn(Arc::new(scheduler).run(stopping.clone()));
         }
+        if settings.notifications.run {
+            parts.spawn(Arc::new(data.deliverer()?).run(stopping.clone()));
+        }
         parts.spawn(expire_results(data.result_expiry()?, stopping.clone()));
         if let Some(relay) = relay(data)? {
             parts.spawn(relay.run(stopping.clone()));
@@ -344,11 +347,13 @@ fn reports(data: &DataDir, catalogue: Catalogue, engine: Arc<Engine>) -> Reports
         audit_every_download: audit.downloads == AuditedDownloads::Always,
         audit_backlog_max: (!audit.kafka.0.is_empty()).then_some(audit.relay_backlog_max),
         results: data.settings.results.policy(),
+        notify: data.notify_policy(),
     };
     Reports {
         catalogue,
         tasks: data.store.clone(),
         retention: data.store.clone(),
+        refreshes: data.store.clone(),
         snapshots: data.store.clone(),
         audit: data.store.clone(),
         queries: Arc::new(SearchLanguage::default()),
@@ -377,8 +382,10 @@ fn state(
         credentials: data.store.clone(),
         zone: time_zone(&data.settings.schedules.time_zone)?,
     };
+    let notifications = service::Notifications { reports: reports.clone(), store: data.store.clone() };
     Ok(AppState::new(Wiring {
         reports,
+        notifications: Arc::new(notifications),
         schedules: Arc::new(schedules),
         credentials: data.store.clone(),
         files,

@@ -268,9 +268,9 @@ pub enum Operation {
     ReadTasks,
     /// Ending a task through the list of tasks.
     UpdateTask,
-    /// The list of schedules, and one of it.
+    /// The list of schedules, one of it, and the list of notifications.
     ReadSchedules,
-    /// Making, pausing, running and removing schedules.
+    /// Making, pausing, running and removing schedules, and sending notifications again.
     ManageSchedules,
 }
 

@@ -7,6 +7,8 @@ use crate::caller::{Caller, DataScope};
 use crate::error::Result;
 use crate::ids::{ClientId, ScheduleId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
 use crate::message::Message;
+use crate::notification::{DeliveryStep, Notification, NotificationClaim};
+use crate::refreshes::Refresh;
 use crate::result_life::{ExpiredResult, ResultFacts, ResultPolicy};
 use crate::retention::{AsOf, CataloguedSnapshot, Pin, RetentionPolicy};
 use crate::scheduled::{FallenDue, RunClaim, RunStep, ScheduledEntry, ScheduledRun};
@@ -138,7 +140,8 @@ pub enum ResultOrder {
 #[async_trait]
 pub trait TaskStore: Send + Sync {
     /// Accepts `new`, or returns the live task with the same tenant and key. Durable when it returns. Its event, if
-    /// it has one, is recorded in the same transaction, about whichever task that is.
+    /// it has one, is recorded in the same transaction, about whichever task that is; the wishes of `new` are that task's
+    /// from then on.
     async fn start(&self, new: NewTask) -> Result<Started>;
 
     /// The task with this id in this tenant.
@@ -188,7 +191,8 @@ pub trait TaskStore: Send + Sync {
     ) -> Result<LeaseState>;
 
     /// Ends an attempt. Returns whether the lease still held: if not, nothing was changed. If the task ends with it, the
-    /// event of that ([`crate::task::Task::ending`]) is recorded in the same transaction.
+    /// event of that ([`crate::task::Task::ending`]) is recorded in the same transaction, and the notifications that its
+    /// start asked for are kept ([`NotificationStore`]).
     async fn end_attempt(&self, lease: &Lease, end: AttemptEnd, now: DateTime<Utc>) -> Result<bool>;
 
     /// Returns when a task may have become due in this process, or after `at_most`.
@@ -247,8 +251,9 @@ pub trait ResultRetention: Send + Sync {
 /// Published snapshots.
 #[async_trait]
 pub trait SnapshotCatalogue: Send + Sync {
-    /// Makes `manifest` the newest snapshot of the event's tenant, and records the event in the same transaction. Readers
-    /// see all of the snapshot or none.
+    /// Makes `manifest` the newest snapshot of the event's tenant, and records the event in the same transaction; the refresh
+    /// that the event is about, if there is one, has succeeded with it ([`RefreshLog`]). Readers see all of the snapshot or
+    /// none.
     async fn publish(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()>;
 
     /// The newest snapshot.
@@ -331,8 +336,77 @@ pub trait ScheduleStore: Send + Sync {
     /// Keeps other nodes from a run for `lease` from now. Returns whether the claim still held.
     async fn renew_run(&self, claim: &RunClaim, now: DateTime<Utc>, lease: Duration) -> Result<bool>;
 
-    /// Keeps what a node found out about its run. Returns whether the claim still held: if not, nothing was changed.
+    /// Keeps what a node found out about its run. Returns whether the claim still held: if not, nothing was changed. If the
+    /// run ends with it, the notifications that its schedule asks for are kept in the same transaction.
     async fn step_run(&self, claim: &RunClaim, step: &RunStep, now: DateTime<Utc>) -> Result<bool>;
+}
+
+/// Notifications ([`crate::notification`]) that wait, were sent or were given up. What ends a task or a run of a schedule
+/// keeps them, in its transaction.
+#[async_trait]
+pub trait NotificationStore: Send + Sync {
+    /// Takes a waiting notification whose time has come, counts an attempt, and keeps other nodes from it for `lease`.
+    async fn claim_notification(
+        &self,
+        now: DateTime<Utc>,
+        lease: Duration,
+    ) -> Result<Option<NotificationClaim>>;
+
+    /// Keeps what became of an attempt. Returns whether the claim still held: if not, nothing was changed. The event of one
+    /// that is given up ([`NotificationClaim::failure_event`]) is recorded in the same transaction.
+    async fn step_notification(
+        &self,
+        claim: &NotificationClaim,
+        step: &DeliveryStep,
+        now: DateTime<Utc>,
+    ) -> Result<bool>;
+
+    /// The last notifications of a tenant, or of one of its clients, the last one first, at most `limit`.
+    async fn notifications(
+        &self,
+        tenant: &TenantId,
+        client: Option<&ClientId>,
+        limit: u32,
+    ) -> Result<Vec<Notification>>;
+
+    /// The notification with this id in this tenant.
+    async fn notification(&self, tenant: &TenantId, id: &str) -> Result<Option<Notification>>;
+
+    /// Lets a notification of the event's tenant that was given up wait again, with all of its attempts. Returns whether it
+    /// had been given up; then the event is recorded in the same transaction.
+    async fn retry_notification(&self, id: &str, event: &AuditEvent) -> Result<bool>;
+}
+
+/// Refreshes as tasks of the list ([`crate::refreshes`]). That one has succeeded is kept by
+/// [`SnapshotCatalogue::publish`].
+#[async_trait]
+pub trait RefreshLog: Send + Sync {
+    /// Keeps a refresh that begins, for `lease` at first, and records the event in the same transaction. Refreshes that
+    /// began longer ago than the list reaches are forgotten.
+    async fn begin_refresh(&self, refresh: &Refresh, event: &AuditEvent, lease: Duration) -> Result<()>;
+
+    /// Keeps how far a refresh is, and that it goes on for `lease` from now.
+    async fn refresh_goes_on(
+        &self,
+        tenant: &TenantId,
+        id: &TaskId,
+        progress: Progress,
+        now: DateTime<Utc>,
+        lease: Duration,
+    ) -> Result<()>;
+
+    /// Fails the refresh of the event, and records the event in the same transaction.
+    async fn fail_refresh(&self, message: &Message, event: &AuditEvent) -> Result<()>;
+
+    /// The last refreshes of a tenant that began at `since` or later, at most
+    /// [`REFRESHES_LISTED_MAX`](crate::refreshes::REFRESHES_LISTED_MAX), in any order. One that has not been heard of until
+    /// `now` is interrupted.
+    async fn refreshes(
+        &self,
+        tenant: &TenantId,
+        since: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Refresh>>;
 }
 
 /// Makes refreshes for schedules.

@@ -1,23 +1,26 @@
 //! The use cases: start, result, open, cancel. Rights are checked here, first, for every interface.
 
+mod notifications;
 mod result_lives;
 mod schedules;
 mod task_status;
 
+pub use notifications::{Notifications, not_failed};
 pub use schedules::Schedules;
 pub use task_status::ClearedAs;
 
 use crate::arguments::{ArgumentKind, ArgumentValue, Arguments, RawArguments, UnknownNames};
 use crate::audit::{AuditEvent, AuditOperation};
-use crate::caller::{Caller, DataScope, Operation};
+use crate::caller::{Caller, DataScope, Operation, UserLevel};
 use crate::definition::{Catalogue, ReportDefinition};
 use crate::error::{Error, Result, shown};
 use crate::ids::{ReportId, TaskDefinitionId, TaskId};
 use crate::kind::{FileFormat, ReportKind};
 use crate::message::Message;
+use crate::notify::{Notify, NotifyPolicy, Wish};
 use crate::ports::{
-    AuditTrail, Cancelled, Clock, DocumentSearcher, Ids, QueryLanguage, ResultOrder, ResultRetention,
-    SnapshotCatalogue, TaskStore,
+    AuditTrail, Cancelled, Clock, DocumentSearcher, Ids, QueryLanguage, RefreshLog, ResultOrder,
+    ResultRetention, SnapshotCatalogue, TaskStore,
 };
 use crate::result_life::ResultPolicy;
 use crate::retention::AsOf;
@@ -42,6 +45,8 @@ pub struct Limits {
     pub audit_backlog_max: Option<u64>,
     /// How long the files of results are kept.
     pub results: ResultPolicy,
+    /// Which notifications may be asked for.
+    pub notify: NotifyPolicy,
 }
 
 impl Default for Limits {
@@ -52,6 +57,7 @@ impl Default for Limits {
             audit_every_download: false,
             audit_backlog_max: None,
             results: ResultPolicy::default(),
+            notify: NotifyPolicy::default(),
         }
     }
 }
@@ -64,6 +70,8 @@ pub struct Reports {
     pub tasks: Arc<dyn TaskStore>,
     /// How long files of results are kept.
     pub retention: Arc<dyn ResultRetention>,
+    /// Refreshes, for the list of tasks.
+    pub refreshes: Arc<dyn RefreshLog>,
     /// Snapshots.
     pub snapshots: Arc<dyn SnapshotCatalogue>,
     /// Audit trail.
@@ -96,27 +104,29 @@ impl Reports {
     /// # Errors
     /// `Forbidden`; `Invalid` for arguments; `NotFound` before the first snapshot.
     pub async fn start_kind(&self, caller: &Caller, kind: ReportKind, raw: &RawArguments) -> Result<Task> {
-        let how = Start { unknown: UnknownNames::Warn, as_of: None, id: None, note: None };
+        let how = Start { unknown: UnknownNames::Warn, as_of: None, id: None, note: None, notify: &[] };
         self.start(caller, &ReportId::new(kind.as_str()), raw, how).await
     }
 
     /// Starts a report by its definition id, built-in or custom, over the newest snapshot or a past one. An argument
-    /// that does not exist is refused.
+    /// that does not exist is refused. The recipients of `notify` are told how the task ends, also where an equal live task
+    /// is returned.
     ///
     /// A task over a past snapshot is another one than that over the newest, also where both read the same: its
     /// definition's id and its key name the snapshot.
     ///
     /// # Errors
-    /// As [`Reports::start_kind`]; `Invalid` for an id without a definition; `NotFound` where no such snapshot is or
-    /// its data is not kept any more.
+    /// As [`Reports::start_kind`]; `Invalid` for an id without a definition, and for an entry of `notify` that the settings
+    /// do not allow; `NotFound` where no such snapshot is or its data is not kept any more.
     pub async fn start_definition(
         &self,
         caller: &Caller,
         report: &ReportId,
         raw: &RawArguments,
         as_of: Option<&AsOf>,
+        notify: &[Notify],
     ) -> Result<Task> {
-        let how = Start { unknown: UnknownNames::Refuse, as_of, id: None, note: None };
+        let how = Start { unknown: UnknownNames::Refuse, as_of, id: None, note: None, notify };
         self.start(caller, report, raw, how).await
     }
 
@@ -138,9 +148,10 @@ impl Reports {
         caller: &Caller,
         report: &ReportId,
         raw: &RawArguments,
-        Start { unknown, as_of, id, note }: Start<'_>,
+        Start { unknown, as_of, id, note, notify }: Start<'_>,
     ) -> Result<Task> {
         caller.authorise(Operation::Start)?;
+        self.check_notify(caller, notify)?;
         let scope = caller.scope_with_rows()?;
         let (definition, arguments, about_names) = self.checked(report, raw, unknown).await?;
         let snapshot = self.snapshot_for(caller, as_of).await?;
@@ -155,6 +166,7 @@ impl Reports {
         // The definition's id is made of report and arguments, which the task keeps.
         let details = format!("definition {task_definition}");
         let event = self.event(caller, AuditOperation::Start, &id, &definition.name, details);
+        let wishes = notify.iter().cloned().map(|notify| Wish { client: caller.client.clone(), notify });
         let new = NewTask {
             id,
             event: Some(event),
@@ -171,6 +183,7 @@ impl Reports {
             messages,
             created: now,
             deadline: now + self.limits.task_deadline,
+            notify: wishes.collect(),
         };
         let mut task = self.tasks.start(new).await?.task();
         // An equal task that runs already may be another caller's, who wrote no such name.
@@ -180,6 +193,16 @@ impl Reports {
             }
         }
         Ok(task)
+    }
+
+    /// Whether the caller may have these recipients told.
+    fn check_notify(&self, caller: &Caller, notify: &[Notify]) -> Result<()> {
+        self.limits.notify.check(notify)?;
+        // Who attaches a file passes its rows on.
+        match notify.iter().any(|entry| entry.attach.is_some()) {
+            true => caller.authorise(Operation::Download),
+            false => Ok(()),
+        }
     }
 
     /// The snapshot that a start reads.
@@ -470,6 +493,14 @@ struct Start<'a> {
     id: Option<TaskId>,
     /// The first message of a new task.
     note: Option<Message>,
+    /// Who is told how it ends.
+    notify: &'a [Notify],
+}
+
+/// Whether the caller sees what belongs to other credentials of the tenant.
+fn administers(caller: &Caller) -> bool {
+    caller.user.as_ref().is_some_and(|user| user.levels.contains(&UserLevel::OrgAdmin))
+        && caller.scope() == DataScope::Everything
 }
 
 /// Whether the caller may see every row of the task.

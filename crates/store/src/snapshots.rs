@@ -3,6 +3,7 @@
 //! Pins and expiries cannot happen at the same time, so that a snapshot whose pin was acknowledged has its data.
 
 use crate::failure::{failed, is_taken};
+use crate::refreshes::RefreshEnd;
 use crate::rows;
 use crate::session::{Read, Row, Session, values};
 use crate::store::Store;
@@ -28,13 +29,15 @@ impl SnapshotCatalogue for Store {
     async fn publish(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()> {
         let text = rows::to_json("the manifest of a snapshot", manifest, MANIFEST_MAX)?;
         let kept = Arc::new((event.caller.tenant.clone(), manifest.id.clone(), manifest.created, text));
+        let refresh = Arc::new(RefreshEnd::published(event, manifest)?);
         self.write_recorded(
             event,
             |()| true,
             move |mut session| {
-                let kept = kept.clone();
+                let (kept, refresh) = (kept.clone(), refresh.clone());
                 Box::pin(async move {
                     let (tenant, id, created, text) = &*kept;
+                    refresh.keep(&mut session).await?;
                     // A number is given before its transaction commits. Only one transaction at a time keeps the
                     // numbers in order.
                     let inserted = match session.alone_in(CATALOGUE).await {

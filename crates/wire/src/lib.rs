@@ -16,6 +16,7 @@ mod comparison;
 mod definition;
 mod enumeration;
 mod error;
+mod notification;
 mod report;
 mod schedule;
 mod search;
@@ -34,6 +35,7 @@ pub use enumeration::{
     SearchIndex, TargetType, TaskCompletionStatus, TaskStatusType, TaskType,
 };
 pub use error::{ErrorMessageDto, ErrorResponseDto, RateLimited, Unauthorized};
+pub use notification::{NotificationDescription, NotifyDetails};
 pub use report::{
     Hold, ListedResult, ReportDetails, ReportResults, TaskResultDetails, TaskResultDetailsMessagesInner,
     TaskResultDetailsReturnsInner,

@@ -15,6 +15,7 @@ mod hostile;
 mod limits;
 mod log;
 mod matrix;
+mod notifications;
 mod openapi;
 mod retention;
 mod rights;

@@ -15,7 +15,7 @@ use muster_reports::message::Message;
 use muster_reports::ports::{Clock, Credential, DocumentSearcher, FileOpener, Readiness, TaskStore};
 use muster_reports::schedule::time_zone;
 use muster_reports::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
-use muster_reports::service::{Download, Limits, Schedules};
+use muster_reports::service::{Download, Limits, Notifications, Schedules};
 use muster_reports::task::{AttemptEnd, PublishedFile, Task, TaskResult};
 use muster_reports::{Caller, Catalogue, DataScope, Error, FileFormat, ReportDefinition, Reports};
 use muster_testkit::{AnyQuery, CountingIds, MemoryStore, TestClock, build};
@@ -271,6 +271,7 @@ impl World {
             catalogue,
             tasks: store.clone(),
             retention: store.clone(),
+            refreshes: store.clone(),
             snapshots: store.clone(),
             audit: store.clone(),
             queries: Arc::new(AnyQuery),
@@ -287,9 +288,11 @@ impl World {
             credentials: store.clone(),
             zone: time_zone("Europe/Berlin").unwrap(),
         };
+        let notifications = Notifications { reports: reports.clone(), store: store.clone() };
         let state = AppState::new(Wiring {
             reports,
             schedules: Arc::new(schedules),
+            notifications: Arc::new(notifications),
             credentials: store.clone(),
             files: Arc::new(Folder(dir.path().to_owned())),
             evidence: maker.clone(),

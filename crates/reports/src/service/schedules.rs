@@ -4,10 +4,10 @@
 //! all of the tenant. Schedules that make refreshes are made on the data directory only, where the rights are those of the
 //! operating system.
 
-use super::{Reports, Start, check_formats};
+use super::{Reports, Start, administers, check_formats};
 use crate::arguments::{RawArguments, UnknownNames};
 use crate::audit::{AuditEvent, AuditOperation};
-use crate::caller::{Caller, DataScope, Operation, UserLevel};
+use crate::caller::{Caller, Operation};
 use crate::error::{Error, Result, shown};
 use crate::ids::{ReportId, ScheduleId, TaskId};
 use crate::message::Message;
@@ -35,7 +35,7 @@ impl Schedules {
     ///
     /// # Errors
     /// `Forbidden`, also for a refresh, and for a caller with a token of an external issuer; `Invalid` for the times, the
-    /// report, an argument, or a name that is taken.
+    /// report, an argument, a recipient that the settings do not allow, or a name that is taken.
     pub async fn create(&self, caller: &Caller, new: NewSchedule) -> Result<ScheduledEntry> {
         caller.authorise(Operation::ManageSchedules)?;
         if new.work.refreshes() {
@@ -53,6 +53,7 @@ impl Schedules {
                 arguments.iter().map(|(name, value)| (name.clone(), value.into())).collect();
             self.reports.check_start(caller, report, &raw).await?;
         }
+        self.reports.check_notify(caller, &new.notify)?;
         let (clock, ids) = (&self.reports.clock, &self.reports.ids);
         // The trace is that of this request.
         let owner = Caller { trace: None, ..caller.clone() };
@@ -159,8 +160,9 @@ impl Reports {
         if let Some(task) = self.tasks.task(&caller.tenant, id).await? {
             return Ok(task);
         }
-        let how =
-            Start { unknown: UnknownNames::Refuse, as_of: None, id: Some(id.clone()), note: Some(note) };
+        // Who is told of a scheduled run follows from the run's end, which several tasks may lead to.
+        let (id, note) = (Some(id.clone()), Some(note));
+        let how = Start { unknown: UnknownNames::Refuse, as_of: None, id, note, notify: &[] };
         self.start(caller, report, raw, how).await
     }
 
@@ -182,9 +184,7 @@ fn whole_micros(time: DateTime<Utc>) -> DateTime<Utc> {
 }
 
 fn is_visible(caller: &Caller, entry: &ScheduledEntry) -> bool {
-    let administers = caller.user.as_ref().is_some_and(|user| user.levels.contains(&UserLevel::OrgAdmin))
-        && caller.scope() == DataScope::Everything;
-    entry.owner.client == caller.client || administers
+    entry.owner.client == caller.client || administers(caller)
 }
 
 fn absent(id: &ScheduleId) -> Error {

@@ -88,6 +88,7 @@ impl Organisation {
             publish_incomplete: false,
             full: false,
             accept_missing: BTreeSet::new(),
+            progress: Arc::default(),
         };
         let outcome = self.engine.refresh(request).await.unwrap();
         self.store.put_snapshot(&tenant(), &outcome.manifest.unwrap());
