@@ -1,10 +1,14 @@
 //! The use cases: start, result, open, cancel. Rights are checked here, first, for every interface.
 
 mod result_lives;
+mod saved_searches;
+mod scheduled_searches;
 mod schedules;
 mod task_status;
 
-pub use schedules::Schedules;
+pub use saved_searches::{Execution, SavedSearches};
+pub use scheduled_searches::{ScheduledSearchQuery, SearchSchedule};
+pub use schedules::{ScheduledStart, Schedules};
 pub use task_status::ClearedAs;
 
 use crate::arguments::{ArgumentKind, ArgumentValue, Arguments, RawArguments, UnknownNames};
@@ -96,7 +100,7 @@ impl Reports {
     /// # Errors
     /// `Forbidden`; `Invalid` for arguments; `NotFound` before the first snapshot.
     pub async fn start_kind(&self, caller: &Caller, kind: ReportKind, raw: &RawArguments) -> Result<Task> {
-        let how = Start { unknown: UnknownNames::Warn, as_of: None, id: None, note: None };
+        let how = Start { unknown: UnknownNames::Warn, ..Start::of(Operation::Start) };
         self.start(caller, &ReportId::new(kind.as_str()), raw, how).await
     }
 
@@ -116,7 +120,7 @@ impl Reports {
         raw: &RawArguments,
         as_of: Option<&AsOf>,
     ) -> Result<Task> {
-        let how = Start { unknown: UnknownNames::Refuse, as_of, id: None, note: None };
+        let how = Start { as_of, ..Start::of(Operation::Start) };
         self.start(caller, report, raw, how).await
     }
 
@@ -138,9 +142,9 @@ impl Reports {
         caller: &Caller,
         report: &ReportId,
         raw: &RawArguments,
-        Start { unknown, as_of, id, note }: Start<'_>,
+        Start { operation, unknown, as_of, id, note }: Start<'_>,
     ) -> Result<Task> {
-        caller.authorise(Operation::Start)?;
+        caller.authorise(operation)?;
         let scope = caller.scope_with_rows()?;
         let (definition, arguments, about_names) = self.checked(report, raw, unknown).await?;
         let snapshot = self.snapshot_for(caller, as_of).await?;
@@ -464,12 +468,21 @@ impl Reports {
 
 /// How a report is started.
 struct Start<'a> {
+    /// The operation that the caller must be allowed.
+    operation: Operation,
     unknown: UnknownNames,
     as_of: Option<&'a AsOf>,
     /// The id of a new task; a fresh one if there is none.
     id: Option<TaskId>,
     /// The first message of a new task.
     note: Option<Message>,
+}
+
+impl Start<'_> {
+    /// A start over the newest snapshot that refuses unknown arguments.
+    fn of(operation: Operation) -> Self {
+        Self { operation, unknown: UnknownNames::Refuse, as_of: None, id: None, note: None }
+    }
 }
 
 /// Whether the caller may see every row of the task.
