@@ -12,6 +12,7 @@ mod lists;
 mod outcomes;
 mod relay;
 mod result_life;
+mod saved_searches;
 mod schedules;
 mod signals;
 mod snapshot_life;
@@ -24,6 +25,7 @@ pub use commands::{Command, commands, compare_task_stores};
 pub use configuration::{Administered, credentials_contract, registry_contract};
 pub use relay::relay_log_contract;
 pub use result_life::result_life_contract;
+pub use saved_searches::saved_search_store_contract;
 pub use schedules::schedule_store_contract;
 pub use snapshot_life::snapshot_life_contract;
 

@@ -4,6 +4,7 @@
 //! service, and random sequences of commands compare them with it.
 
 mod results;
+mod saved_searches;
 mod schedules;
 mod tasks;
 
@@ -30,6 +31,7 @@ struct State {
     tasks: Vec<tasks::Entry>,
     lives: results::Lives,
     schedules: schedules::Schedules,
+    saved_searches: saved_searches::SavedSearches,
     /// In the order of publication.
     snapshots: Vec<(TenantId, CataloguedSnapshot)>,
     credentials: BTreeMap<ClientId, Credential>,
