@@ -35,6 +35,8 @@ mod reports;
 mod request_log;
 mod route;
 mod router;
+mod saved_searches;
+mod scheduled_searches;
 mod schedules;
 mod search;
 mod search_answers;

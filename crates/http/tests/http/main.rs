@@ -18,6 +18,8 @@ mod matrix;
 mod openapi;
 mod retention;
 mod rights;
+mod saved_searches;
+mod scheduled_searches;
 mod schedules;
 mod scope;
 mod search;
