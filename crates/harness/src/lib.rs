@@ -25,6 +25,7 @@ pub mod port;
 mod postgres;
 mod progress;
 pub mod random;
+mod receiver;
 pub mod relay;
 mod rules;
 pub mod server;

@@ -27,6 +27,7 @@ pub mod fuzzing;
 mod health;
 mod input;
 mod middleware;
+mod notifications;
 mod oauth;
 mod openapi;
 mod rate_limit;

@@ -6,7 +6,9 @@ use crate::reports::{cancel, compare, cover, custom, definitions, evidence, file
 use crate::route::{RouteEntry, Routes, described};
 use crate::state::AppState;
 use crate::task_status::{list, status, update};
-use crate::{health, middleware, oauth, openapi, saved_searches, scheduled_searches, schedules, search};
+use crate::{
+    health, middleware, notifications, oauth, openapi, saved_searches, scheduled_searches, schedules, search,
+};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
@@ -70,6 +72,8 @@ fn routes() -> Routes {
     routes.needs(OWN, described!(schedules::update_schedule));
     routes.needs(OWN, described!(schedules::run_schedule));
     routes.needs(OWN, described!(schedules::delete_schedule));
+    routes.needs(OWN, described!(notifications::list_notifications));
+    routes.needs(OWN, described!(notifications::retry_notification));
     routes.open(described!(oauth::create_token));
     routes.open(described!(get_document));
     routes.open(described!(health::live));

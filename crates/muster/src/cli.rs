@@ -1,9 +1,11 @@
 //! The command line: what can be typed. What it does is in `commands`, `serve` and `demo`.
 
+mod notification;
 mod report;
 mod schedule;
 mod source;
 
+pub use notification::{NotificationCommand, NotifyArgs};
 pub use report::{CompareArgs, ReportCommand, Service};
 pub use schedule::{ScheduleAddArgs, ScheduleCommand};
 pub use source::{MirrorArgs, SourceCommand};
@@ -83,6 +85,9 @@ refresh.publish_incomplete is true: then the source's accounts stay as they were
     /// Reports and refreshes at times
     #[command(subcommand)]
     Schedule(ScheduleCommand),
+    /// Who was told of runs that have ended
+    #[command(subcommand)]
+    Notification(NotificationCommand),
     /// The query language of searches
     #[command(subcommand)]
     Search(SearchCommand),

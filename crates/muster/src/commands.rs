@@ -7,6 +7,7 @@ pub mod config;
 pub mod correlate;
 pub mod evidence;
 pub mod keys;
+pub mod notification;
 pub mod refresh;
 pub mod report;
 pub mod schedule;

@@ -209,6 +209,11 @@ impl DataDir {
         Ok(SigningKey::from_secret(&key(&self.shared, "evidence.key")?))
     }
 
+    /// A key of the service under this name; made if it is not there.
+    pub fn shared_key(&self, name: &str) -> Result<[u8; 32]> {
+        key(&self.shared, name)
+    }
+
     /// Takes the lock of serving.
     pub fn lock_service(&self) -> Result<Lock> {
         Ok(lock(&self.dir, "service.lock", &self.dir, "another process serves this data directory")?)

@@ -65,6 +65,7 @@ async fn dispatch(cli: Cli) -> Result {
         Command::Refresh(args) => commands::refresh::run(args, settings, output).await,
         Command::Report(command) => commands::report::run(command, settings, output).await,
         Command::Schedule(command) => Box::pin(commands::schedule::run(command, settings, output)).await,
+        Command::Notification(command) => commands::notification::run(command, settings, output).await,
         Command::Search(command) => commands::search::run(command, output),
         Command::Keys(command) => commands::keys::run(command, settings, output).await,
         Command::Evidence(command) => commands::evidence::run(command, settings, output).await,

@@ -153,6 +153,9 @@ impl Service {
             let scheduler = scheduler(data, reports, engine)?;
             parts.spawn(Arc::new(scheduler).run(stopping.clone()));
         }
+        if settings.notifications.run {
+            parts.spawn(Arc::new(data.deliverer()?).run(stopping.clone()));
+        }
         parts.spawn(expire_results(data.result_expiry()?, stopping.clone()));
         if let Some(relay) = relay(data)? {
             parts.spawn(relay.run(stopping.clone()));
@@ -299,6 +302,7 @@ fn reports(data: &DataDir, catalogue: Catalogue, engine: Arc<Engine>) -> Reports
         audit_every_download: audit.downloads == AuditedDownloads::Always,
         audit_backlog_max: (!audit.kafka.0.is_empty()).then_some(audit.relay_backlog_max),
         results: data.settings.results.policy(),
+        notify: data.notify_policy(),
     };
     Reports {
         catalogue,
@@ -337,8 +341,10 @@ fn state(
         store: data.store.clone(),
         schedules: schedules.clone(),
     };
+    let notifications = service::Notifications { reports: reports.clone(), store: data.store.clone() };
     Ok(AppState::new(Wiring {
         reports,
+        notifications: Arc::new(notifications),
         schedules,
         saved_searches: Arc::new(saved_searches),
         credentials: data.store.clone(),

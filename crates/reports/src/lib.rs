@@ -23,6 +23,8 @@ pub mod kind;
 pub mod made;
 pub mod message;
 pub mod nearest;
+pub mod notification;
+pub mod notify;
 pub mod ports;
 pub mod result_life;
 pub mod retention;

@@ -10,6 +10,7 @@ use crate::ids::{
     ClientId, SavedSearchId, ScheduleId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId,
 };
 use crate::message::Message;
+use crate::notification::{DeliveryStep, Notification, NotificationClaim};
 use crate::result_life::{ExpiredResult, ResultFacts, ResultPolicy};
 use crate::retention::{AsOf, CataloguedSnapshot, Pin, RetentionPolicy};
 use crate::saved_search::{SavedSearch, SavedSearchPage, SavedSearchQuery};
@@ -176,7 +177,8 @@ pub enum ResultOrder {
 #[async_trait]
 pub trait TaskStore: Send + Sync {
     /// Accepts `new`, or returns the live task with the same tenant and key. Durable when it returns. Its event, if
-    /// it has one, is recorded in the same transaction, about whichever task that is.
+    /// it has one, is recorded in the same transaction, about whichever task that is; the wishes of `new` are that task's
+    /// from then on.
     async fn start(&self, new: NewTask) -> Result<Started>;
 
     /// The task with this id in this tenant.
@@ -226,7 +228,8 @@ pub trait TaskStore: Send + Sync {
     ) -> Result<LeaseState>;
 
     /// Ends an attempt. Returns whether the lease still held: if not, nothing was changed. If the task ends with it, the
-    /// event of that ([`crate::task::Task::ending`]) is recorded in the same transaction.
+    /// event of that ([`crate::task::Task::ending`]) is recorded in the same transaction, and the notifications that its
+    /// start asked for are kept ([`NotificationStore`]).
     async fn end_attempt(&self, lease: &Lease, end: AttemptEnd, now: DateTime<Utc>) -> Result<bool>;
 
     /// Returns when a task may have become due in this process, or after `at_most`.
@@ -342,7 +345,7 @@ pub trait ScheduleStore: Send + Sync {
         event: &AuditEvent,
     ) -> Result<bool>;
 
-    /// Replaces what a schedule of the event's tenant runs, when, whether it is paused, and when it is due next. Its name,
+    /// Replaces what a schedule of the event's tenant runs, when, who is told, whether it is paused, and when it is due next. Its name,
     /// its owner and the time at which it was made stay. Returns whether the tenant has it; then the event is recorded in
     /// the same transaction.
     async fn replace_schedule(&self, entry: &ScheduledEntry, event: &AuditEvent) -> Result<bool>;
@@ -374,7 +377,8 @@ pub trait ScheduleStore: Send + Sync {
     /// Keeps other nodes from a run for `lease` from now. Returns whether the claim still held.
     async fn renew_run(&self, claim: &RunClaim, now: DateTime<Utc>, lease: Duration) -> Result<bool>;
 
-    /// Keeps what a node found out about its run. Returns whether the claim still held: if not, nothing was changed.
+    /// Keeps what a node found out about its run. Returns whether the claim still held: if not, nothing was changed. If the
+    /// run ends with it, the notifications that its schedule asks for are kept in the same transaction.
     async fn step_run(&self, claim: &RunClaim, step: &RunStep, now: DateTime<Utc>) -> Result<bool>;
 }
 
@@ -398,6 +402,42 @@ pub trait SavedSearchStore: Send + Sync {
     /// Removes a saved search of the event's tenant. Returns whether the tenant has it; then the event is recorded in the
     /// same transaction.
     async fn remove_saved_search(&self, id: &SavedSearchId, event: &AuditEvent) -> Result<bool>;
+}
+
+/// Notifications ([`crate::notification`]) that wait, were sent or were given up. What ends a task or a run of a schedule
+/// keeps them, in its transaction.
+#[async_trait]
+pub trait NotificationStore: Send + Sync {
+    /// Takes a waiting notification whose time has come, counts an attempt, and keeps other nodes from it for `lease`.
+    async fn claim_notification(
+        &self,
+        now: DateTime<Utc>,
+        lease: Duration,
+    ) -> Result<Option<NotificationClaim>>;
+
+    /// Keeps what became of an attempt. Returns whether the claim still held: if not, nothing was changed. The event of one
+    /// that is given up ([`NotificationClaim::failure_event`]) is recorded in the same transaction.
+    async fn step_notification(
+        &self,
+        claim: &NotificationClaim,
+        step: &DeliveryStep,
+        now: DateTime<Utc>,
+    ) -> Result<bool>;
+
+    /// The last notifications of a tenant, or of one of its clients, the last one first, at most `limit`.
+    async fn notifications(
+        &self,
+        tenant: &TenantId,
+        client: Option<&ClientId>,
+        limit: u32,
+    ) -> Result<Vec<Notification>>;
+
+    /// The notification with this id in this tenant.
+    async fn notification(&self, tenant: &TenantId, id: &str) -> Result<Option<Notification>>;
+
+    /// Lets a notification of the event's tenant that was given up wait again, with all of its attempts. Returns whether it
+    /// had been given up; then the event is recorded in the same transaction.
+    async fn retry_notification(&self, id: &str, event: &AuditEvent) -> Result<bool>;
 }
 
 /// Makes refreshes for schedules.

@@ -15,6 +15,7 @@ use crate::error::{Error, Result, shown};
 use crate::ids::{ReportId, SavedSearchId, ScheduleId, SnapshotId, TaskId, TenantId, stable_id};
 use crate::kind::ReportKind;
 use crate::message::{Message, Severity};
+use crate::notify::{Notify, Wish};
 use crate::schedule::{Schedule, ScheduleForm};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use chrono_tz::Tz;
@@ -111,6 +112,8 @@ pub struct ScheduledEntry {
     pub work: ScheduledWork,
     /// When, with its time zone.
     pub form: ScheduleForm,
+    /// Who is told how its runs end.
+    pub notify: Vec<Notify>,
     /// Whether it is paused: nothing falls due.
     pub paused: bool,
     /// When it was made.
@@ -128,6 +131,8 @@ pub struct NewSchedule {
     pub work: ScheduledWork,
     /// When.
     pub form: ScheduleForm,
+    /// Who is told how its runs end; the caller has checked that the settings allow it.
+    pub notify: Vec<Notify>,
 }
 
 impl NewSchedule {
@@ -142,7 +147,7 @@ impl NewSchedule {
         zone: Tz,
         now: DateTime<Utc>,
     ) -> Result<ScheduledEntry> {
-        let Self { name, work, mut form } = self;
+        let Self { name, work, mut form, notify } = self;
         if name.trim().is_empty() || name.chars().count() > NAME_CHARACTERS_MAX {
             return Err(Error::invalid(format!(
                 "name is {}: expected a name of 1 to {NAME_CHARACTERS_MAX} characters",
@@ -155,7 +160,7 @@ impl NewSchedule {
         if due.is_none() {
             return Err(Error::invalid(format!("schedule: {form} has no time to come")));
         }
-        Ok(ScheduledEntry { id, name, owner, work, form, paused: false, created: now, due })
+        Ok(ScheduledEntry { id, name, owner, work, form, notify, paused: false, created: now, due })
     }
 }
 
@@ -169,6 +174,12 @@ impl ScheduledEntry {
     pub fn shown_name(&self) -> &str {
         let given = self.work.search().and_then(|search| search.name.as_deref());
         given.filter(|name| !name.trim().is_empty()).unwrap_or(&self.name)
+    }
+
+    /// Its entries as wishes of its owner.
+    pub fn wishes(&self) -> Vec<Wish> {
+        let client = &self.owner.client;
+        self.notify.iter().map(|notify| Wish { client: client.clone(), notify: notify.clone() }).collect()
     }
 
     /// Whose it is.
@@ -455,6 +466,7 @@ mod tests {
             },
             work: ScheduledWork::Refresh,
             form: serde_json::from_str(form).unwrap(),
+            notify: Vec::new(),
             paused: false,
             created: time("2026-03-01T00:00:00Z"),
             due: Some(time(due)),

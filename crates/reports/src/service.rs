@@ -1,11 +1,13 @@
 //! The use cases: start, result, open, cancel. Rights are checked here, first, for every interface.
 
+mod notifications;
 mod result_lives;
 mod saved_searches;
 mod scheduled_searches;
 mod schedules;
 mod task_status;
 
+pub use notifications::{Notifications, not_failed};
 pub use saved_searches::{Execution, SavedSearches};
 pub use scheduled_searches::{ScheduledSearchQuery, SearchSchedule};
 pub use schedules::{ScheduledStart, Schedules};
@@ -19,6 +21,7 @@ use crate::error::{Error, Result, shown};
 use crate::ids::{ReportId, TaskDefinitionId, TaskId};
 use crate::kind::{FileFormat, ReportKind};
 use crate::message::Message;
+use crate::notify::{Notify, NotifyPolicy, Wish};
 use crate::ports::{
     AuditTrail, Cancelled, Clock, DocumentSearcher, Ids, QueryLanguage, ResultOrder, ResultRetention,
     SnapshotCatalogue, TaskStore,
@@ -46,6 +49,8 @@ pub struct Limits {
     pub audit_backlog_max: Option<u64>,
     /// How long the files of results are kept.
     pub results: ResultPolicy,
+    /// Which notifications may be asked for.
+    pub notify: NotifyPolicy,
 }
 
 impl Default for Limits {
@@ -56,6 +61,7 @@ impl Default for Limits {
             audit_every_download: false,
             audit_backlog_max: None,
             results: ResultPolicy::default(),
+            notify: NotifyPolicy::default(),
         }
     }
 }
@@ -105,22 +111,24 @@ impl Reports {
     }
 
     /// Starts a report by its definition id, built-in or custom, over the newest snapshot or a past one. An argument
-    /// that does not exist is refused.
+    /// that does not exist is refused. The recipients of `notify` are told how the task ends, also where an equal live task
+    /// is returned.
     ///
     /// A task over a past snapshot is another one than that over the newest, also where both read the same: its
     /// definition's id and its key name the snapshot.
     ///
     /// # Errors
-    /// As [`Reports::start_kind`]; `Invalid` for an id without a definition; `NotFound` where no such snapshot is or
-    /// its data is not kept any more.
+    /// As [`Reports::start_kind`]; `Invalid` for an id without a definition, and for an entry of `notify` that the settings
+    /// do not allow; `NotFound` where no such snapshot is or its data is not kept any more.
     pub async fn start_definition(
         &self,
         caller: &Caller,
         report: &ReportId,
         raw: &RawArguments,
         as_of: Option<&AsOf>,
+        notify: &[Notify],
     ) -> Result<Task> {
-        let how = Start { as_of, ..Start::of(Operation::Start) };
+        let how = Start { as_of, notify, ..Start::of(Operation::Start) };
         self.start(caller, report, raw, how).await
     }
 
@@ -142,9 +150,10 @@ impl Reports {
         caller: &Caller,
         report: &ReportId,
         raw: &RawArguments,
-        Start { operation, unknown, as_of, id, note }: Start<'_>,
+        Start { operation, unknown, as_of, id, note, notify }: Start<'_>,
     ) -> Result<Task> {
         caller.authorise(operation)?;
+        self.check_notify(caller, notify)?;
         let scope = caller.scope_with_rows()?;
         let (definition, arguments, about_names) = self.checked(report, raw, unknown).await?;
         let snapshot = self.snapshot_for(caller, as_of).await?;
@@ -159,6 +168,7 @@ impl Reports {
         // The definition's id is made of report and arguments, which the task keeps.
         let details = format!("definition {task_definition}");
         let event = self.event(caller, AuditOperation::Start, &id, &definition.name, details);
+        let wishes = notify.iter().cloned().map(|notify| Wish { client: caller.client.clone(), notify });
         let new = NewTask {
             id,
             event: Some(event),
@@ -175,6 +185,7 @@ impl Reports {
             messages,
             created: now,
             deadline: now + self.limits.task_deadline,
+            notify: wishes.collect(),
         };
         let mut task = self.tasks.start(new).await?.task();
         // An equal task that runs already may be another caller's, who wrote no such name.
@@ -184,6 +195,16 @@ impl Reports {
             }
         }
         Ok(task)
+    }
+
+    /// Whether the caller may have these recipients told.
+    fn check_notify(&self, caller: &Caller, notify: &[Notify]) -> Result<()> {
+        self.limits.notify.check(notify)?;
+        // Who attaches a file passes its rows on.
+        match notify.iter().any(|entry| entry.attach.is_some()) {
+            true => caller.authorise(Operation::Download),
+            false => Ok(()),
+        }
     }
 
     /// The snapshot that a start reads.
@@ -476,12 +497,14 @@ struct Start<'a> {
     id: Option<TaskId>,
     /// The first message of a new task.
     note: Option<Message>,
+    /// Who is told how it ends.
+    notify: &'a [Notify],
 }
 
 impl Start<'_> {
     /// A start over the newest snapshot that refuses unknown arguments.
     fn of(operation: Operation) -> Self {
-        Self { operation, unknown: UnknownNames::Refuse, as_of: None, id: None, note: None }
+        Self { operation, unknown: UnknownNames::Refuse, as_of: None, id: None, note: None, notify: &[] }
     }
 }
 

@@ -17,6 +17,7 @@ use crate::definition::ReportDefinition;
 use crate::ids::{ClientId, ReportId, SnapshotId, TaskDefinitionId, TaskId, TenantId, WorkerId, stable_id};
 use crate::kind::FileFormat;
 use crate::message::{Message, Severity};
+use crate::notify::Wish;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -296,6 +297,8 @@ pub struct NewTask {
     pub deadline: DateTime<Utc>,
     /// What the audit trail is to say of this start.
     pub event: Option<AuditEvent>,
+    /// Who is told how it ends. They are added to those of an equal task that is live.
+    pub notify: Vec<Wish>,
 }
 
 /// The stable id of one report with one set of arguments over the rows of one data scope, and over one past

@@ -20,6 +20,7 @@ mod installation;
 mod messages;
 mod migrations;
 mod newest_snapshots;
+mod notifications;
 mod postgres;
 mod registry;
 mod relay;

@@ -18,6 +18,7 @@ mod comparison;
 mod definition;
 mod enumeration;
 mod error;
+mod notification;
 mod report;
 mod saved_search;
 mod schedule;
@@ -42,6 +43,7 @@ pub use enumeration::{
     SearchFilterType, SearchIndex, SelectorType, TargetType, TaskCompletionStatus, TaskStatusType, TaskType,
 };
 pub use error::{ErrorMessageDto, ErrorResponseDto, RateLimited, Unauthorized};
+pub use notification::{NotificationDescription, NotifyDetails};
 pub use report::{
     Hold, ListedResult, ReportDetails, ReportResults, TaskResultDetails, TaskResultDetailsMessagesInner,
     TaskResultDetailsReturnsInner,

@@ -5,7 +5,9 @@ use chrono::TimeDelta;
 use muster_reports::Caller;
 use muster_reports::audit::AuditOperation;
 use muster_reports::caller::{DataScope, Scope, UserIdentity, UserLevel};
+use muster_reports::notify::NotifyPolicy;
 use muster_reports::ports::{Clock, TaskStore};
+use muster_reports::service::Limits;
 use muster_testkit::build;
 use serde_json::{Value, json};
 
@@ -244,4 +246,23 @@ async fn an_execution_starts_an_export() {
         (404, "there is no scheduled search \"none\"".into())
     );
     assert_eq!(world.store.last_tasks(&build::tenant(), 9).await.unwrap().len(), 1);
+}
+
+/// The settings decide where mail may go.
+#[tokio::test]
+async fn a_recipient_that_gets_no_mail_is_refused() {
+    let notify = NotifyPolicy { domains: vec!["example.org".into()], ..NotifyPolicy::default() };
+    let world = World::with_limits(Limits { notify, ..Limits::default() }).await;
+    let ada = build::user();
+    let owner = ada.user.as_ref().unwrap().id.clone();
+    let id = id_of(&ask(&world, &ada, "POST /v3/saved-searches", &whole()).await);
+    let body =
+        json!({"owner": {"type": "IDENTITY", "id": owner}, "recipients": [{"type": "IDENTITY", "id": "i1"}]});
+    let refused = ask(&world, &ada, &format!("POST /v3/saved-searches/{id}/execute"), &body).await;
+    assert_eq!(refused.status, 400);
+    assert!(
+        refused.cause().starts_with("recipient \"i1\" cannot be told: \"ann@example.com\" is at none"),
+        "{}",
+        refused.cause()
+    );
 }

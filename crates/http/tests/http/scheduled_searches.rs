@@ -99,6 +99,9 @@ async fn a_search_is_scheduled_changed_and_removed_in_every_version() {
         assert_eq!(patched["displayQueryDetails"], json!(true));
         let entry = &world.store.schedules(&build::tenant()).await.unwrap()[0];
         assert_eq!((entry.paused, entry.due), (true, None), "nothing falls due");
+        let [told] = entry.notify.as_slice() else { panic!("one recipient: {:?}", entry.notify) };
+        assert_eq!(told.to.address(), "ann@example.com");
+        assert_eq!((told.empty_results, told.query_details, told.attach), (true, true, None));
 
         assert_eq!(ask(&world, &ada, &format!("DELETE {path}"), &Value::Null).await.status, 204);
         assert_eq!(ask(&world, &ada, &format!("GET {path}"), &Value::Null).await.status, 404);

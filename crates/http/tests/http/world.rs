@@ -13,10 +13,11 @@ use muster_reports::aggregation::{Aggregated, Aggregation, Bucket, BucketKey, Ty
 use muster_reports::ids::{ClientId, WorkerId, hex};
 use muster_reports::made::{Compared, Comparer, ComparisonCounts, ComparisonForm, EvidenceMaker, MadeFile};
 use muster_reports::message::Message;
+use muster_reports::notify::NotifyPolicy;
 use muster_reports::ports::{Clock, Credential, DocumentSearcher, FileOpener, Readiness, TaskStore};
 use muster_reports::schedule::time_zone;
 use muster_reports::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
-use muster_reports::service::{Download, Limits, SavedSearches, Schedules};
+use muster_reports::service::{Download, Limits, Notifications, SavedSearches, Schedules};
 use muster_reports::task::{AttemptEnd, PublishedFile, Task, TaskResult};
 use muster_reports::{Caller, Catalogue, DataScope, Error, FileFormat, ReportDefinition, Reports};
 use muster_testkit::{AnyQuery, CountingIds, MemoryStore, TestClock, build};
@@ -308,6 +309,9 @@ impl World {
         external_issuers: ExternalIssuers,
         limits: Limits,
     ) -> Self {
+        // There is a mail server in every world.
+        let notify = NotifyPolicy { email: true, ..limits.notify.clone() };
+        let limits = Limits { notify, ..limits };
         let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
         let (mood, maker) = (Arc::new(Mood::default()), Arc::new(Maker::default()));
         let dir = TempDir::new().unwrap();
@@ -337,10 +341,12 @@ impl World {
         });
         let saved_searches =
             SavedSearches { reports: reports.clone(), store: store.clone(), schedules: schedules.clone() };
+        let notifications = Notifications { reports: reports.clone(), store: store.clone() };
         let state = AppState::new(Wiring {
             reports,
             schedules,
             saved_searches: Arc::new(saved_searches),
+            notifications: Arc::new(notifications),
             credentials: store.clone(),
             files: Arc::new(Folder(dir.path().to_owned())),
             evidence: maker.clone(),

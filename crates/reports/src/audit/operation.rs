@@ -39,6 +39,8 @@ pub enum AuditOperation {
     ResultExpired,
     /// A result is held, or no longer held: whether its files may expire.
     ResultHeld,
+    /// A notification was given up: its recipient was not told.
+    NotificationFailed,
     /// A trail that was broken goes on from here.
     Resealed,
 }
@@ -61,7 +63,7 @@ pub struct PublishedOperation {
 
 impl AuditOperation {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Start,
         Self::ReadResult,
         Self::Download,
@@ -79,6 +81,7 @@ impl AuditOperation {
         Self::FilesRemoved,
         Self::ResultExpired,
         Self::ResultHeld,
+        Self::NotificationFailed,
         Self::Resealed,
     ];
 
@@ -102,6 +105,7 @@ impl AuditOperation {
             Self::FilesRemoved => "files_removed",
             Self::ResultExpired => "result_expired",
             Self::ResultHeld => "result_held",
+            Self::NotificationFailed => "notification_failed",
             Self::Resealed => "trail_resealed",
         }
     }
@@ -171,6 +175,9 @@ impl AuditOperation {
                 ("REPORT_EXPIRE_PASSED", "Expire Report Passed", "EXPIRE", "REPORTS", "PASSED")
             }
             Self::ResultHeld => ("REPORT_HOLD_PASSED", "Hold Report Passed", "HOLD", "REPORTS", "PASSED"),
+            Self::NotificationFailed => {
+                ("NOTIFICATION_SEND_FAILED", "Send Notification Failed", "SEND", "SYSTEM_CONFIG", "FAILED")
+            }
             Self::Resealed => (
                 "AUDIT_TRAIL_RESEAL_PASSED",
                 "Reseal Audit Trail Passed",

@@ -11,6 +11,7 @@ use crate::error::{Error, Result, shown};
 use crate::ids::{ReportId, SavedSearchId, ScheduleId, TaskId};
 use crate::kind::ReportKind;
 use crate::message::{Message, Severity};
+use crate::notify::{Notify, Recipient};
 use crate::ports::SavedSearchStore;
 use crate::saved_search::{SavedSearch, SavedSearchContent, SavedSearchPage, SavedSearchQuery};
 use crate::search::{DocumentPage, DocumentSearch, ShownFields};
@@ -158,15 +159,40 @@ impl SavedSearches {
                 shown(&search.owner)
             )));
         }
-        self.addresses(caller, &recipients).await?;
+        let notify = self.notify(caller, &recipients, true, false).await?;
         let note = Message { severity: Severity::Info, key: "saved_search".into(), text: search.note() };
-        let how = Start { note: Some(note), ..Start::of(Operation::ExecuteSavedSearch) };
+        let how = Start { note: Some(note), notify: &notify, ..Start::of(Operation::ExecuteSavedSearch) };
         let arguments = search.content.export()?;
         self.reports.start(caller, &search_export(), &arguments, how).await.map(drop)
     }
 
+    /// Who is told how an execution ended: the e-mail addresses of identities, in their order, as the newest snapshot has
+    /// them.
+    pub(super) async fn notify(
+        &self,
+        caller: &Caller,
+        identities: &[String],
+        empty_results: bool,
+        query_details: bool,
+    ) -> Result<Vec<Notify>> {
+        let addresses = self.addresses(caller, identities).await?;
+        let entry = |(id, address): (&String, String)| {
+            let wrong =
+                |what: &str| Error::invalid(format!("recipient {} cannot be told: {what}", shown(id)));
+            let to = Recipient::email(&address).map_err(|error| wrong(&error.message))?;
+            let entry = Notify { empty_results, query_details, ..Notify::of(to) };
+            match self.reports.limits.notify.fault(&entry) {
+                None => Ok(entry),
+                Some(fault) => Err(wrong(&fault)),
+            }
+        };
+        let notify: Vec<_> = identities.iter().zip(addresses).map(entry).collect::<Result<_>>()?;
+        self.reports.check_notify(caller, &notify)?;
+        Ok(notify)
+    }
+
     /// The e-mail addresses of identities, in their order, as the newest snapshot has them.
-    pub(super) async fn addresses(&self, caller: &Caller, identities: &[String]) -> Result<Vec<String>> {
+    async fn addresses(&self, caller: &Caller, identities: &[String]) -> Result<Vec<String>> {
         let scope = caller.scope_with_rows()?;
         let ids: Vec<_> = identities.iter().map(|id| quoted(id)).collect();
         let search = DocumentSearch {

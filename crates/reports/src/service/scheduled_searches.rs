@@ -76,6 +76,7 @@ impl SavedSearches {
             owner: Caller { trace: None, ..caller.clone() },
             work: ScheduledWork::Refresh,
             form: ScheduleForm::default(),
+            notify: Vec::new(),
             paused: true,
             created: now,
             due: None,
@@ -184,6 +185,10 @@ impl SavedSearches {
             )));
         };
         search.recipients.remove(place);
+        // Both lists are in one order.
+        if place < entry.notify.len() {
+            entry.notify.remove(place);
+        }
         search.modified = self.reports.clock.now();
         self.replace(caller, entry, "recipient of a scheduled search removed").await.map(drop)
     }
@@ -228,17 +233,19 @@ impl SavedSearches {
         if enabled && due.is_none() {
             return Err(Error::invalid(format!("schedule: {form} has no time to come")));
         }
-        self.addresses(caller, &recipients).await?;
+        let (empty, details) = (content.email_empty_results, content.display_query_details);
+        let notify = self.notify(caller, &recipients, empty, details).await?;
         let search = ScheduledSearch {
             saved_search,
             name,
             description,
             recipients,
-            email_empty_results: content.email_empty_results,
-            display_query_details: content.display_query_details,
+            email_empty_results: empty,
+            display_query_details: details,
             modified: now,
         };
-        Ok(ScheduledEntry { work: ScheduledWork::Search(search), form, paused: !enabled, due, ..before })
+        let work = ScheduledWork::Search(search);
+        Ok(ScheduledEntry { work, form, notify, paused: !enabled, due, ..before })
     }
 }
 

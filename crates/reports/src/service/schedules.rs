@@ -4,7 +4,7 @@
 //! all of the tenant. Schedules that make refreshes are made on the data directory only, where the rights are those of the
 //! operating system.
 
-use super::{Reports, Start, check_formats};
+use super::{Reports, Start, administers, check_formats};
 use crate::arguments::{RawArguments, UnknownNames};
 use crate::audit::{AuditEvent, AuditOperation};
 use crate::caller::{Caller, Operation};
@@ -35,7 +35,7 @@ impl Schedules {
     ///
     /// # Errors
     /// `Forbidden`, also for a refresh, and for a caller with a token of an external issuer; `Invalid` for the times, the
-    /// report, an argument, or a name that is taken.
+    /// report, an argument, a recipient that the settings do not allow, or a name that is taken.
     pub async fn create(&self, caller: &Caller, new: NewSchedule) -> Result<ScheduledEntry> {
         caller.authorise(Operation::ManageSchedules)?;
         if new.work.refreshes() {
@@ -47,6 +47,7 @@ impl Schedules {
                 arguments.iter().map(|(name, value)| (name.clone(), value.into())).collect();
             self.reports.check_start(caller, report, &raw).await?;
         }
+        self.reports.check_notify(caller, &new.notify)?;
         let (clock, ids) = (&self.reports.clock, &self.reports.ids);
         // The trace is that of this request.
         let owner = Caller { trace: None, ..caller.clone() };
@@ -169,6 +170,7 @@ impl Reports {
         if let Some(task) = self.tasks.task(&caller.tenant, id).await? {
             return Ok(task);
         }
+        // Who is told of a scheduled run follows from the run's end, which several tasks may lead to.
         let how = Start { id: Some(id.clone()), note: Some(note), ..Start::of(work.operation) };
         self.start(caller, work.report, work.arguments, how).await
     }

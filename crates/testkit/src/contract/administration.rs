@@ -90,6 +90,7 @@ pub async fn audit_trail_contract(make: impl AsyncFn() -> Arc<dyn AuditTrail>) {
             | AuditOperation::FilesRemoved
             | AuditOperation::ResultExpired
             | AuditOperation::ResultHeld
+            | AuditOperation::NotificationFailed
             | AuditOperation::Resealed => None,
         };
         store.record(&event).await.expect("it is recorded");

@@ -35,6 +35,7 @@ fn hourly(name: &str) -> ScheduledEntry {
         owner: build::user(),
         work: ScheduledWork::Refresh,
         form: serde_json::from_str(r#"{"cron":"0 * * * *","timeZoneId":"UTC"}"#).expect("it is a form"),
+        notify: Vec::new(),
         paused: false,
         created: at(-60),
         due: Some(at(0)),

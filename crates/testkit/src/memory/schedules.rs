@@ -176,6 +176,7 @@ impl ScheduleStore for MemoryStore {
                 false => ScheduledRun::waiting(&entry.id, fallen),
             };
             if let Some(run) = state.schedules.add(&tenant, run, now) {
+                state.notify_of_run(&entry, &run, now);
                 return Ok(Some(run));
             }
         }
@@ -233,6 +234,8 @@ impl ScheduleStore for MemoryStore {
             RunStep::Started { look, .. } => kept.wake = *look,
             RunStep::Retry { not_before, .. } => kept.wake = *not_before,
         }
+        let run = kept.run.clone();
+        state.notify_of_run(&claim.entry, &run, now);
         Ok(true)
     }
 }

@@ -162,7 +162,8 @@ impl World {
         work: ScheduledWork,
         form: &str,
     ) -> ScheduledEntry {
-        let new = NewSchedule { name: name.into(), work, form: serde_json::from_str(form).unwrap() };
+        let form = serde_json::from_str(form).unwrap();
+        let new = NewSchedule { name: name.into(), work, form, notify: Vec::new() };
         let id = ScheduleId::new(format!("id of {name}"));
         let entry = new.entry(id, owner, chrono_tz::Tz::UTC, self.clock.now()).unwrap();
         let event = acts::event(AuditOperation::ConfigurationChanged, &build::tenant(), self.clock.now());
