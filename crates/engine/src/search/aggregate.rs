@@ -577,33 +577,75 @@ impl Read {
     }
 }
 
+/// Where the values of an aggregation are in a batch.
+struct Found {
+    kind: FoundKind,
+    inner: Vec<Found>,
+}
+
+enum FoundKind {
+    /// The elements of each object, for a nested aggregation.
+    Elements(Vec<i32>),
+    /// The values of each object.
+    Values(Read),
+    /// The type of document has no such field.
+    Nothing,
+}
+
+/// Finds the values of all aggregations, each once, however many buckets they are counted in.
+fn find(nodes: &[Node], objects: &ArrayRef) -> Result<Vec<Found>> {
+    let one = |node: &Node| match &node.kind {
+        NodeKind::Nested(Some(path)) => {
+            let PathValues { offsets, values } =
+                values(objects, path).map_err(|e| EngineError::plan(STEP, e))?;
+            Ok(Found { kind: FoundKind::Elements(offsets.to_vec()), inner: find(&node.inner, &values)? })
+        }
+        NodeKind::Filter { path: Some(path), .. }
+        | NodeKind::Buckets { path: Some(path), .. }
+        | NodeKind::Metric { path: Some(path), .. } => {
+            let kind = FoundKind::Values(Read::of(objects, path)?);
+            Ok(Found { kind, inner: find(&node.inner, objects)? })
+        }
+        NodeKind::Nested(None)
+        | NodeKind::Filter { path: None, .. }
+        | NodeKind::Buckets { path: None, .. }
+        | NodeKind::Metric { path: None, .. } => Ok(Found { kind: FoundKind::Nothing, inner: Vec::new() }),
+    };
+    nodes.iter().map(one).collect()
+}
+
 /// Counts a batch of documents.
 fn count(batch: &RecordBatch, nodes: &[Node], tallies: &mut [Tally], room: &mut Room) -> Result<()> {
     let rows: Vec<_> = (0..batch.num_rows()).collect();
     let documents: ArrayRef = Arc::new(StructArray::from(batch.clone()));
-    count_objects(&documents, &rows, nodes, tallies, room)
+    count_objects(&rows, nodes, &find(nodes, &documents)?, tallies, room)
 }
 
-/// Counts some rows of an array of objects.
+/// Counts some of the objects in which the values were found.
 fn count_objects(
-    objects: &ArrayRef,
     rows: &[usize],
     nodes: &[Node],
+    found: &[Found],
     tallies: &mut [Tally],
     room: &mut Room,
 ) -> Result<()> {
-    for (node, tally) in nodes.iter().zip(tallies) {
-        match (&node.kind, tally) {
-            (NodeKind::Nested(Some(path)), Tally::Objects { objects: counted, inner }) => {
-                let PathValues { offsets, values } =
-                    values(objects, path).map_err(|e| EngineError::plan(STEP, e))?;
+    for ((node, found), tally) in nodes.iter().zip(found).zip(tallies) {
+        match (&node.kind, &found.kind, tally) {
+            (
+                NodeKind::Nested(_),
+                FoundKind::Elements(offsets),
+                Tally::Objects { objects: counted, inner },
+            ) => {
                 let elements = rows.iter().flat_map(|row| index(offsets[*row])..index(offsets[*row + 1]));
                 let elements: Vec<_> = elements.collect();
                 *counted += elements.len() as u64;
-                count_objects(&values, &elements, &node.inner, inner, room)?;
+                count_objects(&elements, &node.inner, &found.inner, inner, room)?;
             }
-            (NodeKind::Filter { path: Some(path), value }, Tally::Objects { objects: counted, inner }) => {
-                let read = Read::of(objects, path)?;
+            (
+                NodeKind::Filter { value, .. },
+                FoundKind::Values(read),
+                Tally::Objects { objects: counted, inner },
+            ) => {
                 let typed = read.typed()?;
                 let passes = |row: &usize| {
                     read.of_row(*row).any(|at| match &typed {
@@ -615,35 +657,33 @@ fn count_objects(
                 };
                 let passing: Vec<_> = rows.iter().copied().filter(|row| passes(row)).collect();
                 *counted += passing.len() as u64;
-                count_objects(objects, &passing, &node.inner, inner, room)?;
+                count_objects(&passing, &node.inner, &found.inner, inner, room)?;
             }
-            (NodeKind::Buckets { path: Some(path), repeats, words }, Tally::Buckets(buckets)) => {
-                let read = Read::of(objects, path)?;
-                for (key, rows) in in_buckets(&read, rows, *repeats, words.as_deref())? {
-                    let counted = rows.len() as u64;
+            (NodeKind::Buckets { repeats, words, .. }, FoundKind::Values(read), Tally::Buckets(buckets)) => {
+                for (key, rows) in in_buckets(read, rows, *repeats, words.as_deref())? {
                     if !buckets.contains_key(&key) {
                         room.take(bytes_of(&key) + node.inner.len() * ENTRY_BYTES)?;
                         buckets.insert(key.clone(), (0, node.inner.iter().map(Node::tally).collect()));
                     }
-                    let Some((objects_counted, inner)) = buckets.get_mut(&key) else { continue };
-                    *objects_counted += counted;
-                    count_objects(objects, &rows, &node.inner, inner, room)?;
+                    let Some((objects, inner)) = buckets.get_mut(&key) else { continue };
+                    *objects += rows.len() as u64;
+                    count_objects(&rows, &node.inner, &found.inner, inner, room)?;
                 }
             }
-            (NodeKind::Metric { path: Some(path), .. }, Tally::Metric(metric)) => {
-                let read = Read::of(objects, path)?;
+            (NodeKind::Metric { .. }, FoundKind::Values(read), Tally::Metric(metric)) => {
                 let typed = read.typed()?;
                 for at in rows.iter().flat_map(|row| read.of_row(*row)) {
                     metric.add(&typed, at, room)?;
                 }
             }
-            // The type of document does not have the field.
+            // There is nothing to count.
             (
                 NodeKind::Nested(_)
                 | NodeKind::Filter { .. }
                 | NodeKind::Buckets { .. }
                 | NodeKind::Metric { .. },
-                _,
+                FoundKind::Nothing | FoundKind::Elements(_) | FoundKind::Values(_),
+                Tally::Objects { .. } | Tally::Buckets(_) | Tally::Metric(_),
             ) => {}
         }
     }
