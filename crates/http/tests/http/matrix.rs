@@ -118,6 +118,9 @@ fn operation(route: &RouteEntry) -> &'static str {
         ("GET", None, "/muster/v1/schedules/{id}") => "schedule",
         ("PATCH" | "DELETE", None, "/muster/v1/schedules/{id}") => "change",
         ("POST", None, "/muster/v1/schedules/{id}/run") => "change",
+        // The rights of notifications are those of schedules.
+        ("GET", None, "/muster/v1/notifications") => "schedules",
+        ("POST", None, "/muster/v1/notifications/{id}/retry") => "change",
         other => panic!("{other:?} has no row in the table"),
     }
 }
@@ -292,20 +295,20 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         }
     }
     // 5 prefixes × 5 operations on reports, 5 × 4 on searches, 5 × 6 on saved and 5 × 7 on scheduled searches, 6 × 4 on
-    // tasks, and 14 of our own; 11 levels or kinds, 11 sets of scopes, 2 tenants.
-    assert_eq!(asked, 148 * 11 * 11 * 2);
+    // tasks, and 16 of our own; 11 levels or kinds, 11 sets of scopes, 2 tenants.
+    assert_eq!(asked, 150 * 11 * 11 * 2);
     // By hand, callers × sets of scopes × tenants for each route. An application is one of the callers, if it may.
     let expected = [
-        // Start, and making and changing a schedule.
-        8 * 3 * 2 * (6 + 4),
+        // Start, and making and changing a schedule or a notification.
+        8 * 3 * 2 * (6 + 5),
         // Cancel.
         10 * 3 * 2 * 5,
         // Search, document, aggregate.
         8 * 2 * 2 * 15,
         // Count.
         11 * 2 * 2 * 5,
-        // The others on reports, and reading schedules.
-        11 * 4 * 2 * (22 + 2),
+        // The others on reports, and reading schedules and notifications.
+        11 * 4 * 2 * (22 + 3),
         // Reading tasks, and clearing one.
         9 * 3 * 2 * 18,
         7 * 2 * 2 * 6,
@@ -375,8 +378,8 @@ async fn what_one_may_not_see_answers_as_what_is_not_there() {
                 compared += 1;
             }
         }
-        // 5 prefixes × 5 operations on reports and searches, 4 on saved and 5 on scheduled searches, 6 × 2 on tasks, and 8 of
+        // 5 prefixes × 5 operations on reports and searches, 4 on saved and 5 on scheduled searches, 6 × 2 on tasks, and 9 of
         // our own.
-        assert_eq!(compared, (5 * (5 + 4 + 5) + 6 * 2 + 8) * 3 * 2);
+        assert_eq!(compared, (5 * (5 + 4 + 5) + 6 * 2 + 9) * 3 * 2);
     }
 }
