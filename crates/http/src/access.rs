@@ -50,6 +50,18 @@ rights! {
     ReadSchedules;
     /// The right to make, pause, run and remove schedules.
     ManageSchedules;
+    /// The right to aggregate what a search finds.
+    AggregateSearch;
+    /// The right to see saved searches.
+    ReadSavedSearches;
+    /// The right to keep, change and remove saved searches.
+    ManageSavedSearches;
+    /// The right to execute a saved search.
+    ExecuteSavedSearch;
+    /// The right to see scheduled searches.
+    ReadScheduledSearches;
+    /// The right to make, change and remove scheduled searches.
+    ManageScheduledSearches;
 }
 
 /// A caller with the right `R`.

@@ -37,6 +37,8 @@ mod reports;
 mod request_log;
 mod route;
 mod router;
+mod saved_searches;
+mod scheduled_searches;
 mod schedules;
 mod scrape;
 mod search;

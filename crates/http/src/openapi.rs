@@ -25,7 +25,9 @@ use utoipa::{Modify, OpenApi};
             answer under /v3/reports, /v2024/reports, /v2025/reports, /v2026/reports and /reports/v1 alike; a \
             doubled slash is one, and one at the end is none. The search operations answer under /v3/search, \
             /v2024/search, /v2025/search, /v2026/search and /search/v1 alike, the list of tasks under \
-            /v3/task-status, /v2024/task-status, /v2025/task-status, /v2026/task-status and /task-status/v1.",
+            /v3/task-status, /v2024/task-status, /v2025/task-status, /v2026/task-status, /task-status/v1 and \
+            /beta/task-status, saved searches under /v3/saved-searches and so on, and scheduled searches under \
+            /v3/scheduled-searches and so on.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "http://127.0.0.1:8080", description = "A service with its default settings, on this machine.")),
@@ -33,7 +35,9 @@ use utoipa::{Modify, OpenApi};
     components(schemas(Unauthorized, FileFormatParameter)),
     tags(
         (name = "Reports Data Extraction", description = "The four published operations."),
-        (name = "Search", description = "Three of the published operations."),
+        (name = "Search", description = "The published search operations."),
+        (name = "Saved Search", description = "The published operations on saved searches."),
+        (name = "Scheduled Search", description = "The published operations on scheduled searches."),
         (name = "Task Management", description = "The published list of tasks."),
         (name = "Muster", description = "Operations of our own."),
         (name = "Authentication", description = "Access tokens."),
@@ -59,6 +63,9 @@ impl Modify for Security {
                 ("sp:search:read", "Search documents, and count them."),
                 ("idn:task-management:read", "Read the list of tasks."),
                 ("idn:task-management:write", "End tasks, and read the list of them."),
+                ("sp:saved-search:read", "Read saved searches."),
+                ("sp:saved-search:manage", "Keep, change, execute and remove saved searches."),
+                ("sp:scheduled-search:manage", "Read, make, change and remove scheduled searches."),
                 ("sp:scopes:all", "Everything."),
             ])
         };
@@ -96,6 +103,9 @@ pub(crate) fn security(operation: Operation) -> Vec<SecurityRequirement> {
             Scope::SearchRead,
             Scope::TaskManagementRead,
             Scope::TaskManagementWrite,
+            Scope::SavedSearchRead,
+            Scope::SavedSearchManage,
+            Scope::ScheduledSearchManage,
         ];
         let enough = scopes.into_iter().filter(|scope| caller(*scope).authorise(operation).is_ok());
         (scheme, enough.map(Scope::as_str).collect::<Vec<_>>())

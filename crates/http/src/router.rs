@@ -1,12 +1,14 @@
 //! Every route, a line each.
 
-use crate::api_version::{ApiVersion, REPORTS, SEARCH, TASK_STATUS};
+use crate::api_version::{ApiVersion, REPORTS, SAVED_SEARCHES, SCHEDULED_SEARCHES, SEARCH, TASK_STATUS};
 use crate::failure::{Failure, json_bytes};
 use crate::reports::{cancel, compare, cover, custom, definitions, evidence, file, result, run};
 use crate::route::{RouteEntry, Routes, described};
 use crate::state::AppState;
 use crate::task_status::{list, status, update};
-use crate::{health, middleware, notifications, oauth, openapi, schedules, search};
+use crate::{
+    health, middleware, notifications, oauth, openapi, saved_searches, scheduled_searches, schedules, search,
+};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
@@ -30,7 +32,25 @@ fn routes() -> Routes {
     for published in SEARCH {
         routes.needs(published, described!(search::search_documents));
         routes.needs(published, described!(search::count_documents));
+        routes.needs(published, described!(search::aggregate_documents));
         routes.needs(published, described!(search::get_document));
+    }
+    for published in SAVED_SEARCHES {
+        routes.needs(published, described!(saved_searches::create_saved_search));
+        routes.needs(published, described!(saved_searches::list_saved_searches));
+        routes.needs(published, described!(saved_searches::get_saved_search));
+        routes.needs(published, described!(saved_searches::put_saved_search));
+        routes.needs(published, described!(saved_searches::delete_saved_search));
+        routes.needs(published, described!(saved_searches::execute_saved_search));
+    }
+    for published in SCHEDULED_SEARCHES {
+        routes.needs(published, described!(scheduled_searches::create_scheduled_search));
+        routes.needs(published, described!(scheduled_searches::list_scheduled_searches));
+        routes.needs(published, described!(scheduled_searches::get_scheduled_search));
+        routes.needs(published, described!(scheduled_searches::update_scheduled_search));
+        routes.needs(published, described!(scheduled_searches::patch_scheduled_search));
+        routes.needs(published, described!(scheduled_searches::delete_scheduled_search));
+        routes.needs(published, described!(scheduled_searches::unsubscribe_scheduled_search));
     }
     for published in TASK_STATUS {
         routes.needs(published, described!(list::get_task_status_list));

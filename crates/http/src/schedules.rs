@@ -37,11 +37,11 @@ fn run(run: &ScheduledRun) -> ScheduleRun {
 fn description(entry: &ScheduledEntry, runs: Option<&[ScheduledRun]>) -> ScheduleDescription {
     let arguments = match &entry.work {
         ScheduledWork::Report { arguments, .. } => Some(arguments.clone()),
-        ScheduledWork::Refresh => None,
+        ScheduledWork::Refresh | ScheduledWork::Search(_) => None,
     };
     ScheduleDescription {
         id: entry.id.to_string(),
-        name: entry.name.clone(),
+        name: entry.shown_name().to_owned(),
         owner: entry.owner.launcher().to_owned(),
         client_id: entry.owner.client.to_string(),
         report_id: entry.work.report().map(ToString::to_string),

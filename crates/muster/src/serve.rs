@@ -325,6 +325,7 @@ fn scheduler(data: &DataDir, reports: Arc<Reports>, engine: Arc<Engine>) -> Resu
         schedules: data.store.clone(),
         reports,
         credentials: data.store.clone(),
+        saved_searches: data.store.clone(),
         refresher: Arc::new(data.scheduled_refreshes(engine)?),
         clock: Arc::new(SystemClock),
         settings: SchedulerSettings {
@@ -376,17 +377,23 @@ fn state(
     let limit = |requests: u32| RateLimit { requests: requests as usize, window };
     let copies = Arc::new(Copies::default());
     let comparer = data.comparisons(reports.catalogue.clone(), Arc::clone(&copies))?;
-    let schedules = service::Schedules {
+    let schedules = Arc::new(service::Schedules {
         reports: reports.clone(),
         store: data.store.clone(),
         credentials: data.store.clone(),
         zone: time_zone(&data.settings.schedules.time_zone)?,
+    });
+    let saved_searches = service::SavedSearches {
+        reports: reports.clone(),
+        store: data.store.clone(),
+        schedules: schedules.clone(),
     };
     let notifications = service::Notifications { reports: reports.clone(), store: data.store.clone() };
     Ok(AppState::new(Wiring {
         reports,
         notifications: Arc::new(notifications),
-        schedules: Arc::new(schedules),
+        schedules,
+        saved_searches: Arc::new(saved_searches),
         credentials: data.store.clone(),
         files,
         evidence: Arc::new(data.packages(engine.clone(), copies)?),

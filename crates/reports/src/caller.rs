@@ -107,17 +107,29 @@ pub enum Scope {
     /// The list of tasks.
     #[serde(rename = "idn:task-management:read")]
     TaskManagementRead,
+    /// Keep, change, execute and remove saved searches.
+    #[serde(rename = "sp:saved-search:manage")]
+    SavedSearchManage,
+    /// Saved searches.
+    #[serde(rename = "sp:saved-search:read")]
+    SavedSearchRead,
+    /// Scheduled searches: read, make, change and remove them.
+    #[serde(rename = "sp:scheduled-search:manage")]
+    ScheduledSearchManage,
 }
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 9] = [
         Self::All,
         Self::ReportManage,
         Self::ReportRead,
         Self::SearchRead,
         Self::TaskManagementWrite,
         Self::TaskManagementRead,
+        Self::SavedSearchManage,
+        Self::SavedSearchRead,
+        Self::ScheduledSearchManage,
     ];
 
     /// The published name.
@@ -129,6 +141,9 @@ impl Scope {
             Self::SearchRead => "sp:search:read",
             Self::TaskManagementWrite => "idn:task-management:write",
             Self::TaskManagementRead => "idn:task-management:read",
+            Self::SavedSearchManage => "sp:saved-search:manage",
+            Self::SavedSearchRead => "sp:saved-search:read",
+            Self::ScheduledSearchManage => "sp:scheduled-search:manage",
         }
     }
 }
@@ -272,6 +287,18 @@ pub enum Operation {
     ReadSchedules,
     /// Making, pausing, running and removing schedules, and sending notifications again.
     ManageSchedules,
+    /// Aggregations over what a search finds.
+    AggregateSearch,
+    /// The list of saved searches, and one of it.
+    ReadSavedSearches,
+    /// Keeping, changing and removing saved searches.
+    ManageSavedSearches,
+    /// Executing a saved search.
+    ExecuteSavedSearch,
+    /// The list of scheduled searches, and one of it; unsubscribing from one.
+    ReadScheduledSearches,
+    /// Making, changing and removing scheduled searches.
+    ManageScheduledSearches,
 }
 
 /// What an operation asks of a caller.
@@ -309,7 +336,7 @@ const TASK_READERS: &[UserLevel] = &[
 
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 16] = [
         Self::Start,
         Self::ReadResult,
         Self::Download,
@@ -320,6 +347,12 @@ impl Operation {
         Self::UpdateTask,
         Self::ReadSchedules,
         Self::ManageSchedules,
+        Self::AggregateSearch,
+        Self::ReadSavedSearches,
+        Self::ManageSavedSearches,
+        Self::ExecuteSavedSearch,
+        Self::ReadScheduledSearches,
+        Self::ManageScheduledSearches,
     ];
 
     /// Its name in the audit trail.
@@ -335,6 +368,12 @@ impl Operation {
             Self::UpdateTask => "update_task",
             Self::ReadSchedules => "read_schedules",
             Self::ManageSchedules => "manage_schedules",
+            Self::AggregateSearch => "aggregate_search",
+            Self::ReadSavedSearches => "read_saved_searches",
+            Self::ManageSavedSearches => "manage_saved_searches",
+            Self::ExecuteSavedSearch => "execute_saved_search",
+            Self::ReadScheduledSearches => "read_scheduled_searches",
+            Self::ManageScheduledSearches => "manage_scheduled_searches",
         }
     }
 
@@ -344,6 +383,9 @@ impl Operation {
         const SEARCH: &[Scope] = &[Scope::All, Scope::SearchRead];
         const WRITE_TASKS: &[Scope] = &[Scope::All, Scope::TaskManagementWrite];
         const READ_TASKS: &[Scope] = &[Scope::All, Scope::TaskManagementRead, Scope::TaskManagementWrite];
+        const MANAGE_SAVED: &[Scope] = &[Scope::All, Scope::SavedSearchManage];
+        const READ_SAVED: &[Scope] = &[Scope::All, Scope::SavedSearchRead];
+        const SCHEDULED: &[Scope] = &[Scope::All, Scope::ScheduledSearchManage];
         match self {
             Self::Start | Self::ManageSchedules => {
                 Rule { scopes: MANAGE, levels: STARTERS, applications: true }
@@ -352,10 +394,21 @@ impl Operation {
                 Rule { scopes: READ, levels: &[], applications: true }
             }
             Self::Cancel => Rule { scopes: MANAGE, levels: &[], applications: false },
-            Self::Search => Rule { scopes: SEARCH, levels: STARTERS, applications: true },
+            // The published document names no levels for aggregations. They show values of documents, as a search does.
+            Self::Search | Self::AggregateSearch => {
+                Rule { scopes: SEARCH, levels: STARTERS, applications: true }
+            }
             Self::CountSearch => Rule { scopes: SEARCH, levels: &[], applications: true },
             Self::ReadTasks => Rule { scopes: READ_TASKS, levels: TASK_READERS, applications: true },
             Self::UpdateTask => Rule { scopes: WRITE_TASKS, levels: STARTERS, applications: false },
+            Self::ReadSavedSearches => Rule { scopes: READ_SAVED, levels: &[], applications: false },
+            Self::ManageSavedSearches => Rule { scopes: MANAGE_SAVED, levels: &[], applications: false },
+            // Whoever executes a search sees its documents, so the levels are those of a search.
+            Self::ExecuteSavedSearch => Rule { scopes: MANAGE_SAVED, levels: STARTERS, applications: false },
+            Self::ReadScheduledSearches => Rule { scopes: SCHEDULED, levels: &[], applications: false },
+            Self::ManageScheduledSearches => {
+                Rule { scopes: SCHEDULED, levels: STARTERS, applications: false }
+            }
         }
     }
 }
@@ -372,6 +425,12 @@ impl Caller {
     /// The name tasks carry as `launcher`.
     pub fn launcher(&self) -> &str {
         self.user.as_ref().map_or(self.client.as_str(), |user| &user.name)
+    }
+
+    /// Whether this caller administers the whole tenant: a user with the level `ORG_ADMIN` who may see all rows.
+    pub fn administers(&self) -> bool {
+        self.user.as_ref().is_some_and(|user| user.levels.contains(&UserLevel::OrgAdmin))
+            && self.scope() == DataScope::Everything
     }
 
     /// [`Caller::scope`], where it has rows.
@@ -517,7 +576,7 @@ mod tests {
         for operation in Operation::ALL {
             for scope in Scope::ALL {
                 let scope_fits = match operation {
-                    Operation::Search | Operation::CountSearch => {
+                    Operation::Search | Operation::CountSearch | Operation::AggregateSearch => {
                         matches!(scope, Scope::All | Scope::SearchRead)
                     }
                     Operation::ReadResult | Operation::Download | Operation::ReadSchedules => {
@@ -527,13 +586,30 @@ mod tests {
                         matches!(scope, Scope::All | Scope::ReportManage)
                     }
                     Operation::ReadTasks => {
-                        !matches!(scope, Scope::ReportManage | Scope::ReportRead | Scope::SearchRead)
+                        matches!(scope, Scope::All | Scope::TaskManagementRead | Scope::TaskManagementWrite)
                     }
                     Operation::UpdateTask => matches!(scope, Scope::All | Scope::TaskManagementWrite),
+                    Operation::ReadSavedSearches => matches!(scope, Scope::All | Scope::SavedSearchRead),
+                    Operation::ManageSavedSearches | Operation::ExecuteSavedSearch => {
+                        matches!(scope, Scope::All | Scope::SavedSearchManage)
+                    }
+                    Operation::ReadScheduledSearches | Operation::ManageScheduledSearches => {
+                        matches!(scope, Scope::All | Scope::ScheduledSearchManage)
+                    }
                 };
+                let users_only = matches!(
+                    operation,
+                    Operation::Cancel
+                        | Operation::UpdateTask
+                        | Operation::ReadSavedSearches
+                        | Operation::ManageSavedSearches
+                        | Operation::ExecuteSavedSearch
+                        | Operation::ReadScheduledSearches
+                        | Operation::ManageScheduledSearches
+                );
                 assert_eq!(
                     caller(scope, None).authorise(operation).is_ok(),
-                    scope_fits && !matches!(operation, Operation::Cancel | Operation::UpdateTask),
+                    scope_fits && !users_only,
                     "application {scope:?} {operation:?}"
                 );
                 for level in UserLevel::ALL {
@@ -542,12 +618,18 @@ mod tests {
                         | Operation::Download
                         | Operation::ReadSchedules
                         | Operation::Cancel
+                        | Operation::ReadSavedSearches
+                        | Operation::ManageSavedSearches
+                        | Operation::ReadScheduledSearches
                         | Operation::CountSearch => true,
                         Operation::ReadTasks => level != UserLevel::User,
                         Operation::Start
                         | Operation::Search
                         | Operation::UpdateTask
-                        | Operation::ManageSchedules => {
+                        | Operation::ManageSchedules
+                        | Operation::AggregateSearch
+                        | Operation::ExecuteSavedSearch
+                        | Operation::ManageScheduledSearches => {
                             !matches!(level, UserLevel::Helpdesk | UserLevel::User)
                         }
                     };

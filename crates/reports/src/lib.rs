@@ -10,6 +10,7 @@
 //! - An [`arguments::Arguments`] value has been checked against its definition; an unchecked
 //!   request is a [`arguments::RawArguments`].
 
+pub mod aggregation;
 pub mod arguments;
 pub mod audit;
 pub mod caller;
@@ -29,9 +30,11 @@ pub mod ports;
 pub mod refreshes;
 pub mod result_life;
 pub mod retention;
+pub mod saved_search;
 pub mod schedule;
 pub mod scheduled;
 pub mod search;
+pub mod search_filter;
 mod searching;
 pub mod service;
 pub mod snapshot;

@@ -139,14 +139,14 @@ impl<'a> EndedRun<'a> {
             data: NoticeData {
                 name: match (self.task, self.scheduled) {
                     (Some(task), _) => task.name.clone(),
-                    (None, Some((entry, _))) => entry.name.clone(),
+                    (None, Some((entry, _))) => entry.shown_name().to_owned(),
                     (None, None) => String::new(),
                 },
                 report_id: report.or_else(scheduled_report),
                 task_result_id: self.task.map(|task| task.id.clone()),
                 schedule: self.scheduled.map(|(entry, run)| NoticeSchedule {
                     id: entry.id.clone(),
-                    name: entry.name.clone(),
+                    name: entry.shown_name().to_owned(),
                     due: run.due,
                     missed_since: run.missed_since,
                 }),

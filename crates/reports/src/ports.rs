@@ -2,15 +2,19 @@
 //!
 //! Every adapter of a port passes the same contract suite (in `testkit`), the in-memory fake included.
 
+use crate::aggregation::{Aggregated, Aggregation, TypeAhead};
 use crate::audit::{AuditEvent, AuditRecord, ChainedEvent};
 use crate::caller::{Caller, DataScope};
 use crate::error::Result;
-use crate::ids::{ClientId, ScheduleId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
+use crate::ids::{
+    ClientId, SavedSearchId, ScheduleId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId,
+};
 use crate::message::Message;
 use crate::notification::{DeliveryStep, Notification, NotificationClaim};
 use crate::refreshes::Refresh;
 use crate::result_life::{ExpiredResult, ResultFacts, ResultPolicy};
 use crate::retention::{AsOf, CataloguedSnapshot, Pin, RetentionPolicy};
+use crate::saved_search::{SavedSearch, SavedSearchPage, SavedSearchQuery};
 use crate::scheduled::{FallenDue, RunClaim, RunStep, ScheduledEntry, ScheduledRun};
 use crate::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
 use crate::snapshot::SnapshotManifest;
@@ -61,6 +65,40 @@ pub trait DocumentSearcher: Send + Sync {
         search: &DocumentSearch,
         page: &DocumentPage,
     ) -> Result<FoundPage>;
+
+    /// What comes of aggregations over all documents that a search finds, by name in their order, and a page of the
+    /// documents, both of one snapshot.
+    ///
+    /// # Errors
+    /// As [`DocumentSearcher::page`]; `Invalid` for a field that no document has or that cannot be computed with, and
+    /// where there are too many different values.
+    async fn aggregate(
+        &self,
+        caller: &Caller,
+        scope: &DataScope,
+        search: &DocumentSearch,
+        page: &DocumentPage,
+        aggregations: &[Aggregation],
+    ) -> Result<(FoundPage, Vec<(String, Aggregated)>)>;
+
+    /// Aggregations as a CSV file: a row for each of the innermost buckets. Texts have the formula guard.
+    ///
+    /// # Errors
+    /// `Internal`.
+    fn csv(&self, aggregations: &[Aggregation], found: &[(String, Aggregated)]) -> Result<String>;
+
+    /// The values of a field in which the words of a text follow each other, the last one as the beginning of a word; of
+    /// the documents that a search finds in the newest snapshot.
+    ///
+    /// # Errors
+    /// As [`DocumentSearcher::aggregate`].
+    async fn values_ahead(
+        &self,
+        caller: &Caller,
+        scope: &DataScope,
+        search: &DocumentSearch,
+        ahead: &TypeAhead,
+    ) -> Result<Vec<String>>;
 
     /// The number of documents that a search finds in the newest snapshot.
     ///
@@ -309,6 +347,11 @@ pub trait ScheduleStore: Send + Sync {
         event: &AuditEvent,
     ) -> Result<bool>;
 
+    /// Replaces what a schedule of the event's tenant runs, when, who is told, whether it is paused, and when it is due next. Its name,
+    /// its owner and the time at which it was made stay. Returns whether the tenant has it; then the event is recorded in
+    /// the same transaction.
+    async fn replace_schedule(&self, entry: &ScheduledEntry, event: &AuditEvent) -> Result<bool>;
+
     /// Removes a schedule of the event's tenant with what is known of its runs; a live task goes on. Returns whether the
     /// tenant has it; then the event is recorded in the same transaction.
     async fn remove_schedule(&self, id: &ScheduleId, event: &AuditEvent) -> Result<bool>;
@@ -339,6 +382,28 @@ pub trait ScheduleStore: Send + Sync {
     /// Keeps what a node found out about its run. Returns whether the claim still held: if not, nothing was changed. If the
     /// run ends with it, the notifications that its schedule asks for are kept in the same transaction.
     async fn step_run(&self, claim: &RunClaim, step: &RunStep, now: DateTime<Utc>) -> Result<bool>;
+}
+
+/// Saved searches.
+#[async_trait]
+pub trait SavedSearchStore: Send + Sync {
+    /// Keeps a new saved search of the event's tenant, and records the event in the same transaction. `Invalid` when the
+    /// tenant has too many.
+    async fn add_saved_search(&self, search: &SavedSearch, event: &AuditEvent) -> Result<()>;
+
+    /// The saved search with this id.
+    async fn saved_search(&self, tenant: &TenantId, id: &SavedSearchId) -> Result<Option<SavedSearch>>;
+
+    /// Part of the tenant's saved searches, in the order in which they were made.
+    async fn saved_searches(&self, tenant: &TenantId, wanted: &SavedSearchQuery) -> Result<SavedSearchPage>;
+
+    /// Replaces the content and the time of the change of a saved search of the event's tenant; its owner and the time at
+    /// which it was made stay. Returns whether the tenant has it; then the event is recorded in the same transaction.
+    async fn replace_saved_search(&self, search: &SavedSearch, event: &AuditEvent) -> Result<bool>;
+
+    /// Removes a saved search of the event's tenant. Returns whether the tenant has it; then the event is recorded in the
+    /// same transaction.
+    async fn remove_saved_search(&self, id: &SavedSearchId, event: &AuditEvent) -> Result<bool>;
 }
 
 /// Notifications ([`crate::notification`]) that wait, were sent or were given up. What ends a task or a run of a schedule

@@ -2,16 +2,20 @@
 
 mod notifications;
 mod result_lives;
+mod saved_searches;
+mod scheduled_searches;
 mod schedules;
 mod task_status;
 
 pub use notifications::{Notifications, not_failed};
-pub use schedules::Schedules;
+pub use saved_searches::{Execution, SavedSearches};
+pub use scheduled_searches::{ScheduledSearchQuery, SearchSchedule};
+pub use schedules::{ScheduledStart, Schedules};
 pub use task_status::ClearedAs;
 
 use crate::arguments::{ArgumentKind, ArgumentValue, Arguments, RawArguments, UnknownNames};
 use crate::audit::{AuditEvent, AuditOperation};
-use crate::caller::{Caller, DataScope, Operation, UserLevel};
+use crate::caller::{Caller, DataScope, Operation};
 use crate::definition::{Catalogue, ReportDefinition};
 use crate::error::{Error, Result, shown};
 use crate::ids::{ReportId, TaskDefinitionId, TaskId};
@@ -104,7 +108,7 @@ impl Reports {
     /// # Errors
     /// `Forbidden`; `Invalid` for arguments; `NotFound` before the first snapshot.
     pub async fn start_kind(&self, caller: &Caller, kind: ReportKind, raw: &RawArguments) -> Result<Task> {
-        let how = Start { unknown: UnknownNames::Warn, as_of: None, id: None, note: None, notify: &[] };
+        let how = Start { unknown: UnknownNames::Warn, ..Start::of(Operation::Start) };
         self.start(caller, &ReportId::new(kind.as_str()), raw, how).await
     }
 
@@ -126,7 +130,7 @@ impl Reports {
         as_of: Option<&AsOf>,
         notify: &[Notify],
     ) -> Result<Task> {
-        let how = Start { unknown: UnknownNames::Refuse, as_of, id: None, note: None, notify };
+        let how = Start { as_of, notify, ..Start::of(Operation::Start) };
         self.start(caller, report, raw, how).await
     }
 
@@ -148,9 +152,9 @@ impl Reports {
         caller: &Caller,
         report: &ReportId,
         raw: &RawArguments,
-        Start { unknown, as_of, id, note, notify }: Start<'_>,
+        Start { operation, unknown, as_of, id, note, notify }: Start<'_>,
     ) -> Result<Task> {
-        caller.authorise(Operation::Start)?;
+        caller.authorise(operation)?;
         self.check_notify(caller, notify)?;
         let scope = caller.scope_with_rows()?;
         let (definition, arguments, about_names) = self.checked(report, raw, unknown).await?;
@@ -487,6 +491,8 @@ impl Reports {
 
 /// How a report is started.
 struct Start<'a> {
+    /// The operation that the caller must be allowed.
+    operation: Operation,
     unknown: UnknownNames,
     as_of: Option<&'a AsOf>,
     /// The id of a new task; a fresh one if there is none.
@@ -497,10 +503,11 @@ struct Start<'a> {
     notify: &'a [Notify],
 }
 
-/// Whether the caller sees what belongs to other credentials of the tenant.
-fn administers(caller: &Caller) -> bool {
-    caller.user.as_ref().is_some_and(|user| user.levels.contains(&UserLevel::OrgAdmin))
-        && caller.scope() == DataScope::Everything
+impl Start<'_> {
+    /// A start over the newest snapshot that refuses unknown arguments.
+    fn of(operation: Operation) -> Self {
+        Self { operation, unknown: UnknownNames::Refuse, as_of: None, id: None, note: None, notify: &[] }
+    }
 }
 
 /// Whether the caller may see every row of the task.

@@ -1,4 +1,4 @@
-//! Tasks, leases, credentials, snapshot catalogue, registry and audit trail.
+//! Tasks, leases, schedules, saved searches, credentials, snapshot catalogue, registry and audit trail.
 //!
 //! [`Store`] implements the store ports of `muster-reports` over one SQLite file or one PostgreSQL database.
 //!
@@ -28,6 +28,7 @@ mod registry;
 mod relay;
 mod results;
 mod rows;
+mod saved_searches;
 mod schedules;
 mod seal;
 mod session;

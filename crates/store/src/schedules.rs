@@ -113,6 +113,35 @@ impl ScheduleStore for Store {
         .await
     }
 
+    async fn replace_schedule(&self, entry: &ScheduledEntry, event: &AuditEvent) -> Result<bool> {
+        let work = rows::to_json("what a schedule runs", &entry.work, JSON_MAX)?;
+        let form = rows::to_json("the times of a schedule", &entry.form, JSON_MAX)?;
+        let notify = rows::to_json("the recipients of a schedule", &entry.notify, JSON_MAX)?;
+        let due = entry.due.map(rows::micros);
+        let kept = Arc::new((event.caller.tenant.clone(), entry.id.clone(), [work, form, notify]));
+        let paused = entry.paused;
+        self.write_recorded(
+            event,
+            |there| *there,
+            move |mut session| {
+                let kept = kept.clone();
+                Box::pin(async move {
+                    let (tenant, id, [work, form, notify]) = &*kept;
+                    session
+                        .change(
+                            "UPDATE schedules SET work = $1, form = $2, paused = $3, due = $4, notify = $7
+                             WHERE tenant = $5 AND id = $6",
+                            values![work, form, paused, due, tenant.as_str(), id.as_str(), notify],
+                        )
+                        .await
+                        .map(|changed| changed > 0)
+                        .map_err(|error| failed("change a schedule", error))
+                })
+            },
+        )
+        .await
+    }
+
     async fn remove_schedule(&self, id: &ScheduleId, event: &AuditEvent) -> Result<bool> {
         let kept = (event.caller.tenant.clone(), id.clone());
         self.write_recorded(

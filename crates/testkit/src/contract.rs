@@ -14,6 +14,7 @@ mod outcomes;
 mod refreshes;
 mod relay;
 mod result_life;
+mod saved_searches;
 mod schedules;
 mod signals;
 mod snapshot_life;
@@ -28,6 +29,7 @@ pub use notifications::notification_store_contract;
 pub use refreshes::refresh_log_contract;
 pub use relay::relay_log_contract;
 pub use result_life::result_life_contract;
+pub use saved_searches::saved_search_store_contract;
 pub use schedules::schedule_store_contract;
 pub use snapshot_life::snapshot_life_contract;
 

@@ -6,6 +6,7 @@
 mod notifications;
 mod refreshes;
 mod results;
+mod saved_searches;
 mod schedules;
 mod tasks;
 
@@ -33,6 +34,7 @@ struct State {
     tasks: Vec<tasks::Entry>,
     lives: results::Lives,
     schedules: schedules::Schedules,
+    saved_searches: saved_searches::SavedSearches,
     /// In the order in which they were kept, each with the epoch of its last claim.
     notifications: Vec<NotificationClaim>,
     /// In the order of their begins.

@@ -1,4 +1,5 @@
-//! The published JSON of the Reports Data Extraction API, of the Search API and of the list of tasks, exactly.
+//! The published JSON of the Reports Data Extraction API, of the Search API, of saved and scheduled searches and of the
+//! list of tasks, exactly.
 //!
 //! These types are the shapes that clients and services exchange, with the published names, and
 //! the schemas of our OpenAPI document. They are here, apart from the server, so that the Rust SDK
@@ -11,6 +12,7 @@
 //! - Enumerations hold the published values only. Reading keeps an unknown value as `Other`, so
 //!   that a client does not break on a newer service; a service never writes `Other`.
 
+mod aggregation;
 mod arguments;
 mod comparison;
 mod definition;
@@ -18,11 +20,16 @@ mod enumeration;
 mod error;
 mod notification;
 mod report;
+mod saved_search;
 mod schedule;
 mod search;
 mod task_status;
 mod token;
 
+pub use aggregation::{
+    AggregationResult, Aggregations, BucketAggregation, FilterAggregation, MetricAggregation,
+    NestedAggregation, SearchAggregationSpecification, SubSearchAggregationSpecification,
+};
 pub use arguments::{
     AccountsArguments, IdentitiesArguments, IdentitiesDetailsArguments,
     IdentityProfileIdentityErrorArguments, OrphanIdentitiesArguments, ReportArguments, SearchExportArguments,
@@ -31,8 +38,9 @@ pub use arguments::{
 pub use comparison::ReportComparison;
 pub use definition::{ArgumentDescription, ColumnDescription, ReportDescription};
 pub use enumeration::{
-    CompletionStatus, FileFormat, JsonPatchOp, LocaleOrigin, MessageType, ReportType, ResultStatus,
-    SearchIndex, TargetType, TaskCompletionStatus, TaskStatusType, TaskType,
+    AggregationType, BucketType, CompletionStatus, DtoType, FileFormat, FilterType, IdentityType,
+    JsonPatchOp, LocaleOrigin, MessageType, MetricType, QueryType, ReportType, ResultStatus, ScheduleType,
+    SearchFilterType, SearchIndex, SelectorType, TargetType, TaskCompletionStatus, TaskStatusType, TaskType,
 };
 pub use error::{ErrorMessageDto, ErrorResponseDto, RateLimited, Unauthorized};
 pub use notification::{NotificationDescription, NotifyDetails};
@@ -40,8 +48,15 @@ pub use report::{
     Hold, ListedResult, ReportDetails, ReportResults, TaskResultDetails, TaskResultDetailsMessagesInner,
     TaskResultDetailsReturnsInner,
 };
+pub use saved_search::{
+    Column, IdentityReference, NewSavedSearch, NewScheduledSearch, SavedSearch, Schedule, ScheduledSearch,
+    SearchArguments, Selector, TypedReference,
+};
 pub use schedule::{NewScheduleDetails, ScheduleChange, ScheduleDescription, ScheduleRun};
-pub use search::{QueryResultFilter, Search, SearchDocument, SearchQuery};
+pub use search::{
+    Filter, FilterBound, FilterRange, InnerHit, QueryResultFilter, Search, SearchDocument, SearchQuery,
+    TextQuery, TypeAheadQuery,
+};
 pub use task_status::{
     JsonPatchOperation, JsonPatchValue, LocalizedMessage, Target, TaskDefinitionSummary, TaskReturnDetails,
     TaskStatus, TaskStatusMessage,

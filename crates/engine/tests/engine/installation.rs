@@ -280,6 +280,7 @@ impl Installation {
             indices: Vec::new(),
             columns: vec!["id".into()],
             sort: Vec::new(),
+            fields: Vec::new(),
             now: self.clock.now(),
         };
         more(&mut request);

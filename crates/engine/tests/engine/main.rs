@@ -16,6 +16,7 @@ mod refresh;
 mod reports;
 mod scope;
 mod search;
+mod search_aggregation;
 mod search_pages;
 mod search_reference;
 mod snapshots;

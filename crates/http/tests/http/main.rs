@@ -19,6 +19,8 @@ mod notifications;
 mod openapi;
 mod retention;
 mod rights;
+mod saved_searches;
+mod scheduled_searches;
 mod schedules;
 mod scope;
 mod search;

@@ -16,8 +16,14 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-const PREFIXES: [&str; 5] =
-    ["/v3/task-status", "/v2024/task-status", "/v2025/task-status", "/v2026/task-status", "/task-status/v1"];
+const PREFIXES: [&str; 6] = [
+    "/beta/task-status",
+    "/v3/task-status",
+    "/v2024/task-status",
+    "/v2025/task-status",
+    "/v2026/task-status",
+    "/task-status/v1",
+];
 
 /// The published example.
 const PUBLISHED_PATCH: &str = r#"[{"op":"replace","path":"/completionStatus","value":"Error"},

@@ -215,6 +215,7 @@ impl Listed {
     fn of(entry: &ScheduledEntry, last: Option<&ScheduledRun>) -> Self {
         let what = match &entry.work {
             ScheduledWork::Refresh => "refresh".to_owned(),
+            ScheduledWork::Search(search) => format!("saved search {}", search.saved_search),
             ScheduledWork::Report { report, refresh_first: false, .. } => report.to_string(),
             ScheduledWork::Report { report, refresh_first: true, .. } => format!("refresh, {report}"),
         };

@@ -3,7 +3,7 @@
 //! A caller sees the notifications that its own credential asked for; an administrator of the organisation sees all of the
 //! tenant. The rights are those of schedules.
 
-use super::{LISTED_MAX, Reports, administers};
+use super::{LISTED_MAX, Reports};
 use crate::audit::AuditOperation;
 use crate::caller::{Caller, Operation};
 use crate::error::{Error, Result, shown};
@@ -27,7 +27,7 @@ impl Notifications {
     /// `Forbidden`.
     pub async fn list(&self, caller: &Caller) -> Result<Vec<Notification>> {
         caller.authorise(Operation::ReadSchedules)?;
-        let of = if administers(caller) { None } else { Some(&caller.client) };
+        let of = if caller.administers() { None } else { Some(&caller.client) };
         self.store.notifications(&caller.tenant, of, LISTED_MAX).await
     }
 
@@ -53,7 +53,7 @@ impl Notifications {
 
     async fn find(&self, caller: &Caller, id: &str) -> Result<Notification> {
         let found = self.store.notification(&caller.tenant, id).await?;
-        let found = found.filter(|kept| kept.client == caller.client || administers(caller));
+        let found = found.filter(|kept| kept.client == caller.client || caller.administers());
         found.ok_or_else(|| Error::not_found(format!("there is no notification {}", shown(id))))
     }
 }

@@ -114,6 +114,7 @@ fn identities(query: &str, sort: &[&str]) -> DocumentSearch {
         query: query.into(),
         indices: vec!["identities".into()],
         sort: sort.iter().map(|key| (*key).to_owned()).collect(),
+        ..DocumentSearch::default()
     }
 }
 
