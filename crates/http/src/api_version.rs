@@ -11,7 +11,7 @@ pub enum ApiVersion {
     V2025,
     /// `/v2026/...`.
     V2026,
-    /// `/reports/v1/...`, `/search/v1/...` and `/task-status/v1/...`.
+    /// `/reports/v1/...`, `/search/v1/...`, `/task-status/v1/...` and `/historical-identities/v1/...`.
     V1,
     /// Routes of our own, `/muster/v1/...`.
     Muster,
@@ -57,4 +57,12 @@ pub(crate) const TASK_STATUS: [(&str, ApiVersion); 5] = [
     ("/v2025/task-status", ApiVersion::V2025),
     ("/v2026/task-status", ApiVersion::V2026),
     ("/task-status/v1", ApiVersion::V1),
+];
+
+/// As [`REPORTS`], for the history of identities. Version 3 has none.
+pub(crate) const HISTORY: [(&str, ApiVersion); 4] = [
+    ("/v2024/historical-identities", ApiVersion::V2024),
+    ("/v2025/historical-identities", ApiVersion::V2025),
+    ("/v2026/historical-identities", ApiVersion::V2026),
+    ("/historical-identities/v1", ApiVersion::V1),
 ];

@@ -11,7 +11,7 @@ use muster_render::{CsvOptions, FormulaGuard, Header};
 use muster_reports::ids::ClientId;
 use muster_reports::{Catalogue, Category};
 use muster_runs::{
-    Authority, Comparisons, Copies, PackageParts, Packages, Refreshes, ReportRuns, ResultExpiry,
+    Authority, Comparisons, Copies, Histories, PackageParts, Packages, Refreshes, ReportRuns, ResultExpiry,
     ResultWriting, ScheduledRefreshes, Searches, Snapshots, Sweep,
 };
 use std::sync::Arc;
@@ -79,6 +79,11 @@ impl DataDir {
     /// What searches documents for requests.
     pub fn searches(&self, engine: Arc<Engine>) -> Searches {
         Searches::new(engine, self.store.clone(), Arc::new(SystemClock))
+    }
+
+    /// What reads the history of identities for requests.
+    pub fn histories(&self, engine: Arc<Engine>) -> Histories {
+        Histories::new(engine, self.store.clone())
     }
 
     /// The snapshots.

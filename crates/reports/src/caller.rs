@@ -107,17 +107,25 @@ pub enum Scope {
     /// The list of tasks.
     #[serde(rename = "idn:task-management:read")]
     TaskManagementRead,
+    /// The history of identities; published clients ask for either scope.
+    #[serde(rename = "idn:identity-history:manage")]
+    IdentityHistoryManage,
+    /// The history of identities.
+    #[serde(rename = "idn:identity-history:read")]
+    IdentityHistoryRead,
 }
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::All,
         Self::ReportManage,
         Self::ReportRead,
         Self::SearchRead,
         Self::TaskManagementWrite,
         Self::TaskManagementRead,
+        Self::IdentityHistoryManage,
+        Self::IdentityHistoryRead,
     ];
 
     /// The published name.
@@ -129,6 +137,8 @@ impl Scope {
             Self::SearchRead => "sp:search:read",
             Self::TaskManagementWrite => "idn:task-management:write",
             Self::TaskManagementRead => "idn:task-management:read",
+            Self::IdentityHistoryManage => "idn:identity-history:manage",
+            Self::IdentityHistoryRead => "idn:identity-history:read",
         }
     }
 }
@@ -268,6 +278,10 @@ pub enum Operation {
     ReadTasks,
     /// Ending a task through the list of tasks.
     UpdateTask,
+    /// The history of identities.
+    ReadHistory,
+    /// What an identity has, as the newest snapshot shows it.
+    ListAccess,
     /// The list of schedules, and one of it.
     ReadSchedules,
     /// Making, pausing, running and removing schedules.
@@ -295,7 +309,7 @@ const STARTERS: &[UserLevel] = &[
     UserLevel::SourceSubadmin,
 ];
 
-/// Levels of which a user needs one to see the list of tasks.
+/// Levels of which a user needs one to see the list of tasks, and the history of identities.
 const TASK_READERS: &[UserLevel] = &[
     UserLevel::OrgAdmin,
     UserLevel::Helpdesk,
@@ -307,9 +321,12 @@ const TASK_READERS: &[UserLevel] = &[
     UserLevel::SourceSubadmin,
 ];
 
+/// Levels of which a user needs one to list what an identity has now: those of the published document.
+const ACCESS_LISTERS: &[UserLevel] = &[UserLevel::OrgAdmin, UserLevel::Helpdesk, UserLevel::ReportAdmin];
+
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 12] = [
         Self::Start,
         Self::ReadResult,
         Self::Download,
@@ -318,6 +335,8 @@ impl Operation {
         Self::CountSearch,
         Self::ReadTasks,
         Self::UpdateTask,
+        Self::ReadHistory,
+        Self::ListAccess,
         Self::ReadSchedules,
         Self::ManageSchedules,
     ];
@@ -333,6 +352,8 @@ impl Operation {
             Self::CountSearch => "count_search",
             Self::ReadTasks => "read_tasks",
             Self::UpdateTask => "update_task",
+            Self::ReadHistory => "read_history",
+            Self::ListAccess => "list_access",
             Self::ReadSchedules => "read_schedules",
             Self::ManageSchedules => "manage_schedules",
         }
@@ -344,6 +365,7 @@ impl Operation {
         const SEARCH: &[Scope] = &[Scope::All, Scope::SearchRead];
         const WRITE_TASKS: &[Scope] = &[Scope::All, Scope::TaskManagementWrite];
         const READ_TASKS: &[Scope] = &[Scope::All, Scope::TaskManagementRead, Scope::TaskManagementWrite];
+        const HISTORY: &[Scope] = &[Scope::All, Scope::IdentityHistoryRead, Scope::IdentityHistoryManage];
         match self {
             Self::Start | Self::ManageSchedules => {
                 Rule { scopes: MANAGE, levels: STARTERS, applications: true }
@@ -355,6 +377,8 @@ impl Operation {
             Self::Search => Rule { scopes: SEARCH, levels: STARTERS, applications: true },
             Self::CountSearch => Rule { scopes: SEARCH, levels: &[], applications: true },
             Self::ReadTasks => Rule { scopes: READ_TASKS, levels: TASK_READERS, applications: true },
+            Self::ReadHistory => Rule { scopes: HISTORY, levels: TASK_READERS, applications: true },
+            Self::ListAccess => Rule { scopes: HISTORY, levels: ACCESS_LISTERS, applications: true },
             Self::UpdateTask => Rule { scopes: WRITE_TASKS, levels: STARTERS, applications: false },
         }
     }
@@ -527,8 +551,12 @@ mod tests {
                         matches!(scope, Scope::All | Scope::ReportManage)
                     }
                     Operation::ReadTasks => {
-                        !matches!(scope, Scope::ReportManage | Scope::ReportRead | Scope::SearchRead)
+                        matches!(scope, Scope::All | Scope::TaskManagementRead | Scope::TaskManagementWrite)
                     }
+                    Operation::ReadHistory | Operation::ListAccess => matches!(
+                        scope,
+                        Scope::All | Scope::IdentityHistoryRead | Scope::IdentityHistoryManage
+                    ),
                     Operation::UpdateTask => matches!(scope, Scope::All | Scope::TaskManagementWrite),
                 };
                 assert_eq!(
@@ -543,7 +571,11 @@ mod tests {
                         | Operation::ReadSchedules
                         | Operation::Cancel
                         | Operation::CountSearch => true,
-                        Operation::ReadTasks => level != UserLevel::User,
+                        Operation::ReadTasks | Operation::ReadHistory => level != UserLevel::User,
+                        Operation::ListAccess => matches!(
+                            level,
+                            UserLevel::OrgAdmin | UserLevel::Helpdesk | UserLevel::ReportAdmin
+                        ),
                         Operation::Start
                         | Operation::Search
                         | Operation::UpdateTask

@@ -5,6 +5,7 @@
 use crate::audit::{AuditEvent, AuditRecord, ChainedEvent};
 use crate::caller::{Caller, DataScope};
 use crate::error::Result;
+use crate::history::{ListedIdentity, PeopleQuery, SnapshotState, Span};
 use crate::ids::{ClientId, ScheduleId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
 use crate::message::Message;
 use crate::result_life::{ExpiredResult, ResultFacts, ResultPolicy};
@@ -77,6 +78,36 @@ pub trait DocumentSearcher: Send + Sync {
         index: &str,
         id: &str,
     ) -> Result<Option<FoundDocument>>;
+}
+
+/// What kept snapshots have of identities, in the part of the tenant's data that a scope shows.
+///
+/// At most a few requests are answered at a time. One ends when its future is dropped.
+#[async_trait]
+pub trait IdentityHistory: Send + Sync {
+    /// The identities of all kept snapshots, by display name and then by id, as the newest snapshot that shows each has it.
+    ///
+    /// # Errors
+    /// `NotFound` before the first snapshot; `Invalid` where more than [`crate::history::SNAPSHOTS_READ_MAX`] snapshots are
+    /// kept; `Unavailable` where too many requests run.
+    async fn people(
+        &self,
+        tenant: &TenantId,
+        scope: &DataScope,
+        query: &PeopleQuery,
+    ) -> Result<Vec<ListedIdentity>>;
+
+    /// What the snapshots of a span have of an identity, the newest first.
+    ///
+    /// # Errors
+    /// As [`IdentityHistory::people`]; `NotFound` too where the span has a time and all kept snapshots are newer.
+    async fn states(
+        &self,
+        tenant: &TenantId,
+        scope: &DataScope,
+        id: &str,
+        span: Span,
+    ) -> Result<Vec<SnapshotState>>;
 }
 
 /// Fresh ids.
@@ -276,6 +307,9 @@ pub trait SnapshotCatalogue: Send + Sync {
     /// published first. If any expire, the event is recorded in the same transaction, with their ids as its details. The
     /// data is the caller's to remove, once this has returned.
     async fn expire(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>>;
+
+    /// The kept snapshots of a tenant, the last published first, at most `limit`.
+    async fn kept_of(&self, tenant: &TenantId, limit: u32) -> Result<Vec<Arc<SnapshotManifest>>>;
 
     /// The manifests of all snapshots whose data must be kept, of every tenant: they share their tables.
     async fn kept(&self) -> Result<Vec<SnapshotManifest>>;

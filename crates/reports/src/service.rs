@@ -1,9 +1,11 @@
 //! The use cases: start, result, open, cancel. Rights are checked here, first, for every interface.
 
+mod history;
 mod result_lives;
 mod schedules;
 mod task_status;
 
+pub use history::EventSpan;
 pub use schedules::Schedules;
 pub use task_status::ClearedAs;
 
@@ -16,8 +18,8 @@ use crate::ids::{ReportId, TaskDefinitionId, TaskId};
 use crate::kind::{FileFormat, ReportKind};
 use crate::message::Message;
 use crate::ports::{
-    AuditTrail, Cancelled, Clock, DocumentSearcher, Ids, QueryLanguage, ResultOrder, ResultRetention,
-    SnapshotCatalogue, TaskStore,
+    AuditTrail, Cancelled, Clock, DocumentSearcher, IdentityHistory, Ids, QueryLanguage, ResultOrder,
+    ResultRetention, SnapshotCatalogue, TaskStore,
 };
 use crate::result_life::ResultPolicy;
 use crate::retention::AsOf;
@@ -72,6 +74,8 @@ pub struct Reports {
     pub queries: Arc<dyn QueryLanguage>,
     /// Searches that are answered at once.
     pub documents: Arc<dyn DocumentSearcher>,
+    /// What kept snapshots have of identities.
+    pub history: Arc<dyn IdentityHistory>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Ids.

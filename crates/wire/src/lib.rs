@@ -1,4 +1,5 @@
-//! The published JSON of the Reports Data Extraction API, of the Search API and of the list of tasks, exactly.
+//! The published JSON of the Reports Data Extraction API, of the Search API, of the list of tasks and of the history of
+//! identities, exactly.
 //!
 //! These types are the shapes that clients and services exchange, with the published names, and
 //! the schemas of our OpenAPI document. They are here, apart from the server, so that the Rust SDK
@@ -16,6 +17,7 @@ mod comparison;
 mod definition;
 mod enumeration;
 mod error;
+mod history;
 mod report;
 mod schedule;
 mod search;
@@ -30,10 +32,20 @@ pub use arguments::{
 pub use comparison::ReportComparison;
 pub use definition::{ArgumentDescription, ColumnDescription, ReportDescription};
 pub use enumeration::{
-    CompletionStatus, FileFormat, JsonPatchOp, LocaleOrigin, MessageType, ReportType, ResultStatus,
-    SearchIndex, TargetType, TaskCompletionStatus, TaskStatusType, TaskType,
+    AccessDecision, AccessDiffType, AccessItemType, AccountStatusName, CompletionStatus, FileFormat,
+    GovernanceEventType, JsonPatchOp, LocaleOrigin, MessageType, ReportType, ResultStatus, SearchIndex,
+    TargetType, TaskCompletionStatus, TaskStatusType, TaskType,
 };
 pub use error::{ErrorMessageDto, ErrorResponseDto, RateLimited, Unauthorized};
+pub use history::{
+    AccessItemAccessProfileResponse, AccessItemAccountResponse, AccessItemAppRef, AccessItemAppResponse,
+    AccessItemAssociated, AccessItemCounts, AccessItemDiff, AccessItemEntitlementResponse, AccessItemRemoved,
+    AccessItemResponse, AccessItemRoleResponse, AccessRequestItemResponse, AccessRequestResponse,
+    AccessRequested, AccountStatusChanged, ApprovalInfoResponse, AttributeChange, AttributesChanged,
+    CertifierResponse, ChangedAccount, CorrelatedGovernanceEvent, IdentityCertified, IdentityCompareResponse,
+    IdentityEvent, IdentityHistoryResponse, IdentityListItem, IdentitySnapshotSummaryResponse,
+    MetricResponse, StatusChange,
+};
 pub use report::{
     Hold, ListedResult, ReportDetails, ReportResults, TaskResultDetails, TaskResultDetailsMessagesInner,
     TaskResultDetailsReturnsInner,

@@ -31,6 +31,9 @@ schedules sp:scopes:all,sp:report:manage,sp:report:read any yes
 schedule sp:scopes:all,sp:report:manage,sp:report:read any yes
 plan    sp:scopes:all,sp:report:manage                ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
 change  sp:scopes:all,sp:report:manage                ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
+history sp:scopes:all,idn:identity-history:read,idn:identity-history:manage ORG_ADMIN,HELPDESK,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
+people  sp:scopes:all,idn:identity-history:read,idn:identity-history:manage ORG_ADMIN,HELPDESK,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
+access  sp:scopes:all,idn:identity-history:read,idn:identity-history:manage ORG_ADMIN,HELPDESK,REPORT_ADMIN yes
 clear   sp:scopes:all,idn:task-management:write       ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN no
 ";
 
@@ -57,6 +60,20 @@ fn operation(route: &RouteEntry) -> &'static str {
             ("GET", "" | "/pending-tasks") => "tasks",
             ("GET", "/{id}") => "one",
             ("PATCH", "/{id}") => "clear",
+            other => panic!("{other:?} has no row in the table"),
+        };
+    }
+    let histories = [
+        "/v2024/historical-identities",
+        "/v2025/historical-identities",
+        "/v2026/historical-identities",
+        "/historical-identities/v1",
+    ];
+    if let Some(rest) = histories.iter().find_map(|prefix| route.path.strip_prefix(prefix)) {
+        return match (route.method, rest) {
+            ("GET", "") => "people",
+            ("GET", "/{id}/access-items") => "access",
+            ("GET", _) => "history",
             other => panic!("{other:?} has no row in the table"),
         };
     }
@@ -97,6 +114,22 @@ fn the_levels_of_the_list_of_tasks_are_the_published_ones() {
         let levels: Vec<_> = levels.iter().map(|level| level.as_str().unwrap()).collect();
         let row = TABLE.lines().find(|row| row.starts_with(operation)).unwrap();
         assert_eq!(row.split_whitespace().nth(2), Some(&*levels.join(",")), "{method} {path}");
+    }
+}
+
+/// Of the history of identities, the published document has levels of one operation only. The others are for the same
+/// callers as the list of tasks.
+#[test]
+fn the_levels_of_the_list_of_access_items_are_the_published_ones() {
+    let text = std::fs::read_to_string("../../tests/published/identity-history-v1.yaml").unwrap();
+    let published: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+    for (path, item) in published["paths"].as_object().unwrap() {
+        let levels = item["get"]["x-sailpoint-userLevels"].as_array();
+        assert_eq!(levels.is_some(), path.ends_with("{id}/access-items"), "{path}");
+        let Some(levels) = levels else { continue };
+        let levels: Vec<_> = levels.iter().map(|level| level.as_str().unwrap()).collect();
+        let row = TABLE.lines().find(|row| row.starts_with("access ")).unwrap();
+        assert_eq!(row.split_whitespace().nth(2), Some(&*levels.join(",")), "{path}");
     }
 }
 
@@ -179,7 +212,7 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         .into_iter()
         .chain(UserLevel::ALL.into_iter().map(|level| Some(Some(level))))
         .collect();
-    let scopes: [&[Scope]; 8] = [
+    let scopes: [&[Scope]; 10] = [
         &[],
         &[Scope::SearchRead],
         &[Scope::ReportRead],
@@ -188,6 +221,8 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         &[Scope::ReportRead, Scope::ReportManage],
         &[Scope::TaskManagementRead],
         &[Scope::TaskManagementWrite],
+        &[Scope::IdentityHistoryRead],
+        &[Scope::IdentityHistoryManage],
     ];
     let (mut asked, mut allowed) = (0, 0);
     for route in route_table() {
@@ -211,7 +246,7 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
                         }
                         "count" => 204,
                         "plan" => 400,
-                        "document" | "schedule" | "change" => 404,
+                        "document" | "schedule" | "change" | "history" | "access" => 404,
                         "file" | "package" | "compare" | "cover" | "one" => {
                             if ours {
                                 200
@@ -235,14 +270,19 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
             }
         }
     }
-    // 5 prefixes × 5 operations on reports, 5 × 3 on searches, 5 × 4 on tasks, and 14 of our own; 11 levels or kinds, 8 sets
-    // of scopes, 2 tenants.
-    assert_eq!(asked, 74 * 11 * 8 * 2);
+    // 5 prefixes × 5 operations on reports, 5 × 3 on searches, 5 × 4 on tasks, 4 × 11 on the history of identities, and 14 of
+    // our own; 11 levels or kinds, 10 sets of scopes, 2 tenants.
+    assert_eq!(asked, 118 * 11 * 10 * 2);
     // By hand: start, and making and changing a schedule, 8 callers × 3 sets × 2 tenants, cancel 10 × 3 × 2, search and document 8 × 2 × 2, count 11 × 2 × 2, the
     // others on reports 11 × 4 × 2, reading tasks 9 × 3 × 2, clearing one 7 × 2 × 2; start on 6 routes,
     // schedules changed on 4, cancel on 5, search and document on 10, count on 5, the others on 22, schedules read on 2,
-    // tasks read on 15, cleared on 5.
-    assert_eq!(allowed, 48 * (6 + 4) + 60 * 5 + 32 * 10 + 44 * 5 + 88 * (22 + 2) + 54 * 15 + 28 * 5);
+    // tasks read on 15, cleared on 5. The history of identities 9 × 3 × 2 on 40 routes, the list of access items 4 × 3 × 2
+    // on 4.
+    let history = 54 * 40 + 24 * 4;
+    assert_eq!(
+        allowed,
+        48 * (6 + 4) + 60 * 5 + 32 * 10 + 44 * 5 + 88 * (22 + 2) + 54 * 15 + 28 * 5 + history
+    );
 }
 
 /// What an answer shows, less what differs between any two answers.
@@ -300,7 +340,8 @@ async fn what_one_may_not_see_answers_as_what_is_not_there() {
                 compared += 1;
             }
         }
-        // 5 prefixes × 5 operations on reports and searches and 2 on tasks, and 8 of our own.
-        assert_eq!(compared, (5 * 7 + 8) * 3 * 2);
+        // 5 prefixes × 5 operations on reports and searches and 2 on tasks, 4 × 10 on the history of identities, and 8 of our
+        // own.
+        assert_eq!(compared, (5 * 7 + 4 * 10 + 8) * 3 * 2);
     }
 }

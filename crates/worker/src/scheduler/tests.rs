@@ -7,8 +7,11 @@ use muster_reports::Catalogue;
 use muster_reports::audit::AuditOperation;
 use muster_reports::caller::DataScope;
 use muster_reports::error::Result;
-use muster_reports::ids::{ClientId, ScheduleId, SnapshotId, TaskId, WorkerId};
-use muster_reports::ports::{AuditTrail, Credential, DocumentSearcher, SnapshotCatalogue, TaskStore};
+use muster_reports::history::{ListedIdentity, PeopleQuery, SnapshotState, Span};
+use muster_reports::ids::{ClientId, ScheduleId, SnapshotId, TaskId, TenantId, WorkerId};
+use muster_reports::ports::{
+    AuditTrail, Credential, DocumentSearcher, IdentityHistory, SnapshotCatalogue, TaskStore,
+};
 use muster_reports::retention::AsOf;
 use muster_reports::scheduled::{NewSchedule, ScheduledEntry};
 use muster_reports::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
@@ -20,7 +23,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 const LEASE: Duration = Duration::from_secs(60);
 
-/// No schedule searches.
+/// No schedule searches, or reads the history of identities.
 struct NoSearch;
 
 #[async_trait]
@@ -39,6 +42,16 @@ impl DocumentSearcher for NoSearch {
     }
     async fn document(&self, _: &Caller, _: &DataScope, _: &str, _: &str) -> Result<Option<FoundDocument>> {
         Err(Error::unavailable("there is no search"))
+    }
+}
+
+#[async_trait]
+impl IdentityHistory for NoSearch {
+    async fn people(&self, _: &TenantId, _: &DataScope, _: &PeopleQuery) -> Result<Vec<ListedIdentity>> {
+        Err(Error::unavailable("there is no history"))
+    }
+    async fn states(&self, _: &TenantId, _: &DataScope, _: &str, _: Span) -> Result<Vec<SnapshotState>> {
+        Err(Error::unavailable("there is no history"))
     }
 }
 
@@ -93,6 +106,7 @@ fn world(start: &str) -> World {
         audit: store.clone(),
         queries: Arc::new(AnyQuery),
         documents: Arc::new(NoSearch),
+        history: Arc::new(NoSearch),
         clock: clock.clone(),
         ids: Arc::new(CountingIds::default()),
         limits: Limits::default(),
