@@ -17,7 +17,7 @@ use crate::scope;
 use crate::session::Engine;
 use chrono::{DateTime, Utc};
 use datafusion::arrow::array::{
-    Array, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
 use datafusion::arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use datafusion::dataframe::DataFrame;
@@ -27,7 +27,6 @@ use muster_reports::caller::DataScope;
 use muster_reports::history::{ListedIdentity, PeopleQuery};
 use muster_reports::snapshot::SnapshotManifest;
 use muster_sources::DocumentType;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 /// Name of the plans of this module.
@@ -160,22 +159,22 @@ impl Engine {
                 self.add_people(&context, &running, snapshot, scope, number).await?;
                 numbers.push(number);
             }
-            let mut sql = "SELECT * FROM people_0".to_owned();
+            let mut parts = vec!["SELECT * FROM people_0".to_owned()];
             if !numbers.is_empty() {
                 let gone = self.gone(&context, &numbers).await?;
-                for number in numbers.into_iter().filter(|number| gone.iter().any(|(_, of)| of == number)) {
-                    let _ = write!(
-                        sql,
-                        " UNION ALL SELECT p.id, p.display_name, p.first_name, p.last_name, p.inactive, \
+                let is_needed = |number: &i64| gone.iter().any(|(_, of)| of == number);
+                parts.extend(numbers.into_iter().filter(is_needed).map(|number| {
+                    format!(
+                        "SELECT p.id, p.display_name, p.first_name, p.last_name, p.inactive, \
                            coalesce(p.left_since, g.until) AS left_since \
                          FROM people_{number} p JOIN gone g ON g.id = p.id WHERE g.snapshot = {number}"
-                    );
-                }
+                    )
+                }));
                 let gone = gone_batch(&gone, snapshots)?;
                 context.register_batch("gone", gone).map_err(|e| EngineError::plan(STEP, e))?;
             }
-            let frame = query::plan(&context, &listed(&sql, query), &values(query));
-            let frame = frame.await.map_err(|e| EngineError::plan(STEP, e))?;
+            let (sql, values) = (listed(&parts.join(" UNION ALL "), query), values(query));
+            let frame = query::plan(&context, &sql, &values).await.map_err(|e| EngineError::plan(STEP, e))?;
             self.page(frame, query).await
         })
     }
@@ -330,9 +329,9 @@ fn gone_batch(gone: &[(String, i64)], snapshots: &[Arc<SnapshotManifest>]) -> Re
     let numbers = Int64Array::from_iter_values(gone.iter().map(|(_, number)| *number));
     let until = TimestampMicrosecondArray::from_iter(gone.iter().map(|(_, number)| until(number)));
     RecordBatch::try_from_iter([
-        ("id", Arc::new(ids) as _),
-        ("snapshot", Arc::new(numbers) as _),
-        ("until", Arc::new(until.with_timezone("UTC")) as _),
+        ("id", Arc::new(ids) as ArrayRef),
+        ("snapshot", Arc::new(numbers) as ArrayRef),
+        ("until", Arc::new(until.with_timezone("UTC")) as ArrayRef),
     ])
     .map_err(|e| EngineError::data("listing identities of older snapshots", e))
 }

@@ -185,7 +185,8 @@ impl Engine {
         version: u64,
     ) -> Result<Arc<dyn TableProvider>> {
         let open = self.kept_providers().get(&(table, version)).cloned();
-        if let Some(OpenTable { table, is_checked: true }) = open {
+        if let Some(OpenTable { table, is_checked: true }) = &open {
+            let table: Arc<StoredTable> = Arc::clone(table);
             return Ok(table);
         }
         self.check_table(manifest, table).await?;
@@ -207,7 +208,8 @@ impl Engine {
         id: &str,
     ) -> Result<Arc<dyn TableProvider>> {
         let open = self.kept_providers().get(&(table, version)).cloned();
-        if let Some(OpenTable { table, is_checked: true }) = open {
+        if let Some(OpenTable { table, is_checked: true }) = &open {
+            let table: Arc<StoredTable> = Arc::clone(table);
             return Ok(table);
         }
         let opened = match open {

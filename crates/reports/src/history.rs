@@ -57,7 +57,7 @@ impl FromStr for AccessType {
             Error::invalid(format!(
                 "{} is not a type of access item{}; expected one of {}",
                 shown(text),
-                hint(text, names.into_iter()),
+                hint(text, names),
                 names.join(", ")
             ))
         })

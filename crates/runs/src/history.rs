@@ -3,7 +3,7 @@
 //! Why here: it joins the engine and the catalogue of snapshots.
 //!
 //! Invariants:
-//! - at most [`REQUESTS_MAX`] requests run at a time, on the engine's threads. A request keeps its place until it ends,
+//! - at most [`HISTORIES_MAX`] requests run at a time, on the engine's threads. A request keeps its place until it ends,
 //!   and ends when nobody waits for its answer;
 //! - a request reads at most [`SNAPSHOTS_READ_MAX`] snapshots, one after another. Consecutive snapshots in which an
 //!   identity is equal share its state, so memory grows with the changes and not with the snapshots.
@@ -27,10 +27,10 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 /// Requests that run at the same time.
-const REQUESTS_MAX: usize = 2;
+const HISTORIES_MAX: usize = 2;
 
 /// How long a request waits until it can run. After that, it is refused with 503 and can be repeated.
-const WAIT_MAX: Duration = Duration::from_secs(3);
+const HISTORY_WAIT_MAX: Duration = Duration::from_secs(3);
 
 /// Reads the history of identities.
 pub struct Histories {
@@ -50,7 +50,7 @@ struct Kept {
 impl Histories {
     /// The history in these snapshots.
     pub fn new(engine: Arc<Engine>, snapshots: Arc<dyn SnapshotCatalogue>) -> Self {
-        Self { engine, snapshots, places: Arc::new(Semaphore::new(REQUESTS_MAX)), wait: WAIT_MAX }
+        Self { engine, snapshots, places: Arc::new(Semaphore::new(HISTORIES_MAX)), wait: HISTORY_WAIT_MAX }
     }
 
     async fn kept(&self, tenant: &TenantId) -> Result<Kept> {
