@@ -81,8 +81,8 @@ fn values<'a>(query: &'a Query, name: &'a str) -> impl Iterator<Item = &'a str> 
 }
 
 fn access_types(query: &Query) -> Result<Vec<AccessType>, Failure> {
-    const NAME: &str = "accessItemTypes";
-    values(query, NAME).map(|text| access_type(NAME, text)).collect()
+    let name = "accessItemTypes";
+    values(query, name).map(|text| access_type(name, text)).collect()
 }
 
 /// Which access items of an identity are listed.
