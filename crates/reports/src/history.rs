@@ -17,6 +17,9 @@ use std::sync::Arc;
 /// Most snapshots that one request reads.
 pub const SNAPSHOTS_READ_MAX: usize = 400;
 
+/// A time zone.
+pub type Zone = Tz;
+
 /// A type of access item.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum AccessType {
@@ -331,7 +334,7 @@ impl Interval {
     }
 
     /// When the interval of this time begins, by the clocks of `zone`.
-    fn start(self, at: DateTime<Utc>, zone: Tz) -> DateTime<Utc> {
+    fn start(self, at: DateTime<Utc>, zone: Zone) -> DateTime<Utc> {
         let date = at.with_timezone(&zone).date_naive();
         let date = match self {
             Self::Day => date,
@@ -470,7 +473,7 @@ fn changed_statuses<'a>(
 }
 
 /// How many events each interval has, the newest interval first. An interval without events is left out.
-pub fn histogram(events: &[HistoryEvent], interval: Interval, zone: Tz) -> Vec<(DateTime<Utc>, u64)> {
+pub fn histogram(events: &[HistoryEvent], interval: Interval, zone: Zone) -> Vec<(DateTime<Utc>, u64)> {
     let mut bars: BTreeMap<DateTime<Utc>, u64> = BTreeMap::new();
     for event in events {
         *bars.entry(interval.start(event.at, zone)).or_default() += 1;

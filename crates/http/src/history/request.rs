@@ -10,9 +10,8 @@ use axum::body::Body;
 use axum::extract::{FromRequestParts, Path};
 use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
-use chrono_tz::Tz;
 use muster_reports::error::shown;
-use muster_reports::history::{AccessType, Change, Interval, PeopleQuery, edge, moment};
+use muster_reports::history::{AccessType, Change, Interval, PeopleQuery, Zone, edge, moment};
 use muster_reports::nearest::hint;
 use muster_reports::schedule::time_zone;
 
@@ -223,7 +222,7 @@ pub(crate) struct SummaryRequest {
     pub(super) id: String,
     pub(super) before: Option<DateTime<Utc>>,
     pub(super) interval: Interval,
-    pub(super) zone: Tz,
+    pub(super) zone: Zone,
     pub(super) page: Part,
 }
 
@@ -232,7 +231,7 @@ impl Input for SummaryRequest {
         let Id(id) = Id::of(&mut parts).await?;
         let query = Query::of(&parts)?;
         let interval = query.text("interval").map(str::parse).transpose()?.unwrap_or(Interval::Month);
-        let zone = query.text("time-zone").map(time_zone).transpose()?.unwrap_or(Tz::UTC);
+        let zone = time_zone(query.text("time-zone").unwrap_or("UTC"))?;
         Ok(Self { id, before: edge_of(&query, "before")?, interval, zone, page: Part::of(&query)? })
     }
 }

@@ -5,10 +5,9 @@ use crate::caller::{Caller, DataScope, Operation};
 use crate::error::{Category, Error, Result, shown};
 use crate::history::{
     AccessDifference, AccessItem, AccessType, HistoryEvent, Interval, ListedIdentity, PeopleQuery,
-    SeenIdentity, SnapshotState, Span, difference, events, histogram, items,
+    SeenIdentity, SnapshotState, Span, Zone, difference, events, histogram, items,
 };
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
-use chrono_tz::Tz;
 use std::sync::Arc;
 
 /// Which events are asked for.
@@ -147,7 +146,7 @@ impl Reports {
         id: &str,
         before: Option<DateTime<Utc>>,
         interval: Interval,
-        zone: Tz,
+        zone: Zone,
     ) -> Result<Vec<(DateTime<Utc>, u64)>> {
         let events = self.identity_events(caller, id, EventSpan { from: None, before }).await?;
         Ok(histogram(&events, interval, zone))
