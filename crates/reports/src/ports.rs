@@ -2,10 +2,10 @@
 //!
 //! Every adapter of a port passes the same contract suite (in `testkit`), the in-memory fake included.
 
+mod identity_history;
 use crate::audit::{AuditEvent, AuditRecord, ChainedEvent};
 use crate::caller::{Caller, DataScope};
 use crate::error::Result;
-use crate::history::{ListedIdentity, PeopleQuery, SnapshotState, Span};
 use crate::ids::{ClientId, ScheduleId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
 use crate::message::Message;
 use crate::result_life::{ExpiredResult, ResultFacts, ResultPolicy};
@@ -17,6 +17,7 @@ use crate::task::{AttemptEnd, Claim, Lease, NewTask, Progress, PublishedFile, Ta
 use crate::task_list::{TaskPage, VisibleTasks};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+pub use identity_history::IdentityHistory;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
@@ -78,36 +79,6 @@ pub trait DocumentSearcher: Send + Sync {
         index: &str,
         id: &str,
     ) -> Result<Option<FoundDocument>>;
-}
-
-/// What kept snapshots have of identities, in the part of the tenant's data that a scope shows.
-///
-/// At most a few requests are answered at a time. One ends when its future is dropped.
-#[async_trait]
-pub trait IdentityHistory: Send + Sync {
-    /// The identities of all kept snapshots, by display name and then by id, as the newest snapshot that shows each has it.
-    ///
-    /// # Errors
-    /// `NotFound` before the first snapshot; `Invalid` where more than [`crate::history::SNAPSHOTS_READ_MAX`] snapshots are
-    /// kept; `Unavailable` where too many requests run.
-    async fn people(
-        &self,
-        tenant: &TenantId,
-        scope: &DataScope,
-        query: &PeopleQuery,
-    ) -> Result<Vec<ListedIdentity>>;
-
-    /// What the snapshots of a span have of an identity, the newest first.
-    ///
-    /// # Errors
-    /// As [`IdentityHistory::people`]; `NotFound` too where the span has a time and all kept snapshots are newer.
-    async fn states(
-        &self,
-        tenant: &TenantId,
-        scope: &DataScope,
-        id: &str,
-        span: Span,
-    ) -> Result<Vec<SnapshotState>>;
 }
 
 /// Fresh ids.
