@@ -46,6 +46,10 @@ rights! {
     ReadTasks;
     /// The right to end a task through the list.
     UpdateTask;
+    /// The right to read the history of identities.
+    ReadHistory;
+    /// The right to list what an identity has.
+    ListAccess;
     /// The right to see schedules.
     ReadSchedules;
     /// The right to make, pause, run and remove schedules.

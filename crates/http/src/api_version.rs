@@ -80,3 +80,11 @@ pub(crate) const TASK_STATUS: [(&str, ApiVersion); 6] = [
     ("/v2026/task-status", ApiVersion::V2026),
     ("/task-status/v1", ApiVersion::V1),
 ];
+
+/// As [`REPORTS`], for the history of identities. Version 3 has none.
+pub(crate) const HISTORY: [(&str, ApiVersion); 4] = [
+    ("/v2024/historical-identities", ApiVersion::V2024),
+    ("/v2025/historical-identities", ApiVersion::V2025),
+    ("/v2026/historical-identities", ApiVersion::V2026),
+    ("/historical-identities/v1", ApiVersion::V1),
+];

@@ -25,6 +25,7 @@ mod failure;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod health;
+mod history;
 mod input;
 
 mod middleware;

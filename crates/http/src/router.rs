@@ -1,13 +1,16 @@
 //! Every route, a line each.
 
-use crate::api_version::{ApiVersion, REPORTS, SAVED_SEARCHES, SCHEDULED_SEARCHES, SEARCH, TASK_STATUS};
+use crate::api_version::{
+    ApiVersion, HISTORY, REPORTS, SAVED_SEARCHES, SCHEDULED_SEARCHES, SEARCH, TASK_STATUS,
+};
 use crate::failure::{Failure, json_bytes};
 use crate::reports::{cancel, compare, cover, custom, definitions, evidence, file, result, run};
 use crate::route::{RouteEntry, Routes, described};
 use crate::state::AppState;
 use crate::task_status::{list, status, update};
 use crate::{
-    health, middleware, notifications, oauth, openapi, saved_searches, scheduled_searches, schedules, search,
+    health, history, middleware, notifications, oauth, openapi, saved_searches, scheduled_searches, schedules,
+    search,
 };
 use axum::Router;
 use axum::extract::Request;
@@ -57,6 +60,19 @@ fn routes() -> Routes {
         routes.needs(published, described!(list::get_pending_tasks));
         routes.needs(published, described!(status::get_task_status));
         routes.needs(published, described!(update::update_task_status));
+    }
+    for published in HISTORY {
+        routes.needs(published, described!(history::list_historical_identities));
+        routes.needs(published, described!(history::get_historical_identity));
+        routes.needs(published, described!(history::list_access_items));
+        routes.needs(published, described!(history::list_snapshots));
+        routes.needs(published, described!(history::get_snapshot));
+        routes.needs(published, described!(history::list_snapshot_access_items));
+        routes.needs(published, described!(history::list_events));
+        routes.needs(published, described!(history::get_snapshot_summary));
+        routes.needs(published, described!(history::get_start_date));
+        routes.needs(published, described!(history::compare_snapshots));
+        routes.needs(published, described!(history::compare_snapshots_of_type));
     }
     routes.needs(OWN, described!(definitions::list_reports));
     routes.needs(OWN, described!(custom::start_custom_report));

@@ -205,7 +205,8 @@ Examples:
 Levels: ORG_ADMIN, CERT_ADMIN, REPORT_ADMIN, ROLE_ADMIN, ROLE_SUBADMIN, SOURCE_ADMIN,
 SOURCE_SUBADMIN, HELPDESK, USER. Scopes: sp:scopes:all, sp:report:manage, sp:report:read,
 sp:search:read, idn:task-management:write, idn:task-management:read, sp:saved-search:manage,
-sp:saved-search:read, sp:scheduled-search:manage.")]
+sp:saved-search:read, sp:scheduled-search:manage, idn:identity-history:manage,
+idn:identity-history:read.")]
     Create(ClientCreateArgs),
     /// List credentials, without secrets
     #[command(after_help = "Example:\n  muster client list --output json")]

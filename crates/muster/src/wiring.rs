@@ -13,7 +13,7 @@ use muster_reports::ids::ClientId;
 use muster_reports::notify::NotifyPolicy;
 use muster_reports::{Catalogue, Category};
 use muster_runs::{
-    Authority, Comparisons, Copies, PackageParts, Packages, Refreshes, ReportRuns, ResultExpiry,
+    Authority, Comparisons, Copies, Histories, PackageParts, Packages, Refreshes, ReportRuns, ResultExpiry,
     ResultWriting, ScheduledRefreshes, Searches, Snapshots, Sweep,
 };
 use std::path::Path;
@@ -85,6 +85,11 @@ impl DataDir {
     /// What searches documents for requests.
     pub fn searches(&self, engine: Arc<Engine>) -> Searches {
         Searches::new(engine, self.store.clone(), Arc::new(SystemClock))
+    }
+
+    /// What reads the history of identities for requests.
+    pub fn histories(&self, engine: Arc<Engine>) -> Histories {
+        Histories::new(engine, self.store.clone())
     }
 
     /// The snapshots.

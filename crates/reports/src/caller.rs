@@ -116,11 +116,17 @@ pub enum Scope {
     /// Scheduled searches: read, make, change and remove them.
     #[serde(rename = "sp:scheduled-search:manage")]
     ScheduledSearchManage,
+    /// The history of identities; published clients ask for either scope.
+    #[serde(rename = "idn:identity-history:manage")]
+    IdentityHistoryManage,
+    /// The history of identities.
+    #[serde(rename = "idn:identity-history:read")]
+    IdentityHistoryRead,
 }
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::All,
         Self::ReportManage,
         Self::ReportRead,
@@ -130,6 +136,8 @@ impl Scope {
         Self::SavedSearchManage,
         Self::SavedSearchRead,
         Self::ScheduledSearchManage,
+        Self::IdentityHistoryManage,
+        Self::IdentityHistoryRead,
     ];
 
     /// The published name.
@@ -144,6 +152,8 @@ impl Scope {
             Self::SavedSearchManage => "sp:saved-search:manage",
             Self::SavedSearchRead => "sp:saved-search:read",
             Self::ScheduledSearchManage => "sp:scheduled-search:manage",
+            Self::IdentityHistoryManage => "idn:identity-history:manage",
+            Self::IdentityHistoryRead => "idn:identity-history:read",
         }
     }
 }
@@ -283,6 +293,10 @@ pub enum Operation {
     ReadTasks,
     /// Ending a task through the list of tasks.
     UpdateTask,
+    /// The history of identities.
+    ReadHistory,
+    /// What an identity has, as the newest snapshot shows it.
+    ListAccess,
     /// The list of schedules, one of it, and the list of notifications.
     ReadSchedules,
     /// Making, pausing, running and removing schedules, and sending notifications again.
@@ -322,7 +336,7 @@ const STARTERS: &[UserLevel] = &[
     UserLevel::SourceSubadmin,
 ];
 
-/// Levels of which a user needs one to see the list of tasks.
+/// Levels of which a user needs one to see the list of tasks, and the history of identities.
 const TASK_READERS: &[UserLevel] = &[
     UserLevel::OrgAdmin,
     UserLevel::Helpdesk,
@@ -334,9 +348,12 @@ const TASK_READERS: &[UserLevel] = &[
     UserLevel::SourceSubadmin,
 ];
 
+/// Levels of which a user needs one to list what an identity has now: those of the published document.
+const ACCESS_LISTERS: &[UserLevel] = &[UserLevel::OrgAdmin, UserLevel::Helpdesk, UserLevel::ReportAdmin];
+
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::Start,
         Self::ReadResult,
         Self::Download,
@@ -345,6 +362,8 @@ impl Operation {
         Self::CountSearch,
         Self::ReadTasks,
         Self::UpdateTask,
+        Self::ReadHistory,
+        Self::ListAccess,
         Self::ReadSchedules,
         Self::ManageSchedules,
         Self::AggregateSearch,
@@ -366,6 +385,8 @@ impl Operation {
             Self::CountSearch => "count_search",
             Self::ReadTasks => "read_tasks",
             Self::UpdateTask => "update_task",
+            Self::ReadHistory => "read_history",
+            Self::ListAccess => "list_access",
             Self::ReadSchedules => "read_schedules",
             Self::ManageSchedules => "manage_schedules",
             Self::AggregateSearch => "aggregate_search",
@@ -386,6 +407,7 @@ impl Operation {
         const MANAGE_SAVED: &[Scope] = &[Scope::All, Scope::SavedSearchManage];
         const READ_SAVED: &[Scope] = &[Scope::All, Scope::SavedSearchRead];
         const SCHEDULED: &[Scope] = &[Scope::All, Scope::ScheduledSearchManage];
+        const HISTORY: &[Scope] = &[Scope::All, Scope::IdentityHistoryRead, Scope::IdentityHistoryManage];
         match self {
             Self::Start | Self::ManageSchedules => {
                 Rule { scopes: MANAGE, levels: STARTERS, applications: true }
@@ -400,6 +422,8 @@ impl Operation {
             }
             Self::CountSearch => Rule { scopes: SEARCH, levels: &[], applications: true },
             Self::ReadTasks => Rule { scopes: READ_TASKS, levels: TASK_READERS, applications: true },
+            Self::ReadHistory => Rule { scopes: HISTORY, levels: TASK_READERS, applications: true },
+            Self::ListAccess => Rule { scopes: HISTORY, levels: ACCESS_LISTERS, applications: true },
             Self::UpdateTask => Rule { scopes: WRITE_TASKS, levels: STARTERS, applications: false },
             Self::ReadSavedSearches => Rule { scopes: READ_SAVED, levels: &[], applications: false },
             Self::ManageSavedSearches => Rule { scopes: MANAGE_SAVED, levels: &[], applications: false },
@@ -588,6 +612,10 @@ mod tests {
                     Operation::ReadTasks => {
                         matches!(scope, Scope::All | Scope::TaskManagementRead | Scope::TaskManagementWrite)
                     }
+                    Operation::ReadHistory | Operation::ListAccess => matches!(
+                        scope,
+                        Scope::All | Scope::IdentityHistoryRead | Scope::IdentityHistoryManage
+                    ),
                     Operation::UpdateTask => matches!(scope, Scope::All | Scope::TaskManagementWrite),
                     Operation::ReadSavedSearches => matches!(scope, Scope::All | Scope::SavedSearchRead),
                     Operation::ManageSavedSearches | Operation::ExecuteSavedSearch => {
@@ -622,7 +650,11 @@ mod tests {
                         | Operation::ManageSavedSearches
                         | Operation::ReadScheduledSearches
                         | Operation::CountSearch => true,
-                        Operation::ReadTasks => level != UserLevel::User,
+                        Operation::ReadTasks | Operation::ReadHistory => level != UserLevel::User,
+                        Operation::ListAccess => matches!(
+                            level,
+                            UserLevel::OrgAdmin | UserLevel::Helpdesk | UserLevel::ReportAdmin
+                        ),
                         Operation::Start
                         | Operation::Search
                         | Operation::UpdateTask

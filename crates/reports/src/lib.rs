@@ -18,6 +18,7 @@ pub mod cover;
 pub mod definition;
 pub mod error;
 pub mod failpoint;
+pub mod history;
 pub mod ids;
 pub mod kind;
 pub mod made;

@@ -2,6 +2,7 @@
 //!
 //! Every adapter of a port passes the same contract suite (in `testkit`), the in-memory fake included.
 
+mod identity_history;
 use crate::aggregation::{Aggregated, Aggregation, TypeAhead};
 use crate::audit::{AuditEvent, AuditRecord, ChainedEvent};
 use crate::caller::{Caller, DataScope};
@@ -22,6 +23,7 @@ use crate::task::{AttemptEnd, Claim, Lease, NewTask, Progress, PublishedFile, Ta
 use crate::task_list::{TaskPage, VisibleTasks};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+pub use identity_history::IdentityHistory;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
@@ -319,6 +321,9 @@ pub trait SnapshotCatalogue: Send + Sync {
     /// published first. If any expire, the event is recorded in the same transaction, with their ids as its details. The
     /// data is the caller's to remove, once this has returned.
     async fn expire(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>>;
+
+    /// The kept snapshots of a tenant, the last published first, at most `limit`.
+    async fn kept_of(&self, tenant: &TenantId, limit: u32) -> Result<Vec<Arc<SnapshotManifest>>>;
 
     /// The manifests of all snapshots whose data must be kept, of every tenant: they share their tables.
     async fn kept(&self) -> Result<Vec<SnapshotManifest>>;

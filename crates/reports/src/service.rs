@@ -1,5 +1,6 @@
 //! The use cases: start, result, open, cancel. Rights are checked here, first, for every interface.
 
+mod history;
 mod notifications;
 mod result_lives;
 mod saved_searches;
@@ -7,6 +8,7 @@ mod scheduled_searches;
 mod schedules;
 mod task_status;
 
+pub use history::EventSpan;
 pub use notifications::{Notifications, not_failed};
 pub use saved_searches::{Execution, SavedSearches};
 pub use scheduled_searches::{ScheduledSearchQuery, SearchSchedule};
@@ -23,7 +25,7 @@ use crate::kind::{FileFormat, ReportKind};
 use crate::message::Message;
 use crate::notify::{Notify, NotifyPolicy, Wish};
 use crate::ports::{
-    AuditTrail, Cancelled, Clock, DocumentSearcher, Ids, QueryLanguage, RefreshLog, ResultOrder,
+    AuditTrail, Cancelled, Clock, DocumentSearcher, IdentityHistory, Ids, QueryLanguage, RefreshLog, ResultOrder,
     ResultRetention, SnapshotCatalogue, TaskStore,
 };
 use crate::result_life::ResultPolicy;
@@ -84,6 +86,8 @@ pub struct Reports {
     pub queries: Arc<dyn QueryLanguage>,
     /// Searches that are answered at once.
     pub documents: Arc<dyn DocumentSearcher>,
+    /// What kept snapshots have of identities.
+    pub history: Arc<dyn IdentityHistory>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Ids.

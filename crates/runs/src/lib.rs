@@ -2,7 +2,7 @@
 //!
 //! - A report is planned, written, counted a second time, and published ([`ReportRuns`]).
 //! - A refresh reads the sources, publishes a snapshot, and lets old ones expire ([`Refreshes`], [`Snapshots`]).
-//! - A search is answered at once, page by page ([`Searches`]).
+//! - A search is answered at once, page by page ([`Searches`]), and so is the history of an identity ([`Histories`]).
 //! - A source is checked as a refresh would read it ([`CheckedSource`]), and a folder of reports as the service would run
 //!   them ([`catalogue`]).
 //! - Two runs are compared ([`Comparisons`]), and a run's evidence is packed ([`Packages`]).
@@ -24,6 +24,7 @@ mod comparison;
 mod copies;
 mod definitions;
 mod evidence;
+mod history;
 mod integrity;
 mod lock;
 mod manual_links;
@@ -45,6 +46,7 @@ pub use comparison::Comparisons;
 pub use copies::Copies;
 pub use definitions::catalogue;
 pub use evidence::{Authority, PackageParts, Packages};
+pub use history::Histories;
 pub use integrity::FoundFiles;
 pub use lock::{Lock, lock, lock_refresh};
 pub use manual_links::{ManualLinks, RefusedLink, read_links, written_links};

@@ -14,6 +14,7 @@ mod pages;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+pub(crate) use document::documents;
 use muster_engine::Engine;
 use muster_engine::search::{Position, SearchPlan, SearchRequest, ShownColumns};
 use muster_reports::SnapshotManifest;

@@ -162,6 +162,18 @@ impl SnapshotCatalogue for Store {
         .await
     }
 
+    async fn kept_of(&self, tenant: &TenantId, limit: u32) -> Result<Vec<Arc<SnapshotManifest>>> {
+        let found = self
+            .read(
+                "SELECT manifest FROM snapshots WHERE tenant = $1 AND expired IS NULL ORDER BY seq DESC LIMIT $2",
+                values![tenant.as_str(), i64::from(limit)],
+            )
+            .await;
+        found
+            .and_then(|found| found.iter().map(|row| rows::json(row, "manifest").map(Arc::new)).collect())
+            .map_err(|error| failed("list the kept snapshots of a tenant", error))
+    }
+
     async fn kept(&self) -> Result<Vec<SnapshotManifest>> {
         let found = self.read("SELECT manifest FROM snapshots WHERE expired IS NULL ORDER BY seq", &[]).await;
         found

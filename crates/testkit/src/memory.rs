@@ -236,6 +236,13 @@ impl SnapshotCatalogue for MemoryStore {
         Ok(expired)
     }
 
+    async fn kept_of(&self, tenant: &TenantId, limit: u32) -> Result<Vec<Arc<SnapshotManifest>>> {
+        let state = self.state();
+        let own =
+            state.snapshots.iter().rev().filter(|(of, snapshot)| of == tenant && snapshot.expired.is_none());
+        Ok(own.take(limit as usize).map(|(_, snapshot)| Arc::clone(&snapshot.manifest)).collect())
+    }
+
     async fn kept(&self) -> Result<Vec<SnapshotManifest>> {
         let state = self.state();
         let kept = state.snapshots.iter().filter(|(_, snapshot)| snapshot.expired.is_none());

@@ -112,6 +112,64 @@ enumeration! {
 }
 
 enumeration! {
+    /// The type of an access item.
+    AccessItemType {
+        /// An account.
+        Account = "account",
+        /// An application.
+        App = "app",
+        /// An entitlement.
+        Entitlement = "entitlement",
+        /// A role.
+        Role = "role",
+        /// An access profile.
+        AccessProfile = "accessProfile",
+    }
+}
+
+enumeration! {
+    /// Whether an access item was gained or lost.
+    AccessDiffType {
+        /// Gained.
+        Add = "ADD",
+        /// Lost.
+        Remove = "REMOVE",
+    }
+}
+
+enumeration! {
+    /// Whether an account may be used.
+    AccountStatusName {
+        /// It may.
+        Enabled = "enabled",
+        /// It is disabled, and perhaps locked too.
+        Disabled = "disabled",
+        /// It is locked.
+        Locked = "locked",
+    }
+}
+
+enumeration! {
+    /// What a decision about access is.
+    GovernanceEventType {
+        /// A certification.
+        Certification = "certification",
+        /// A request for access.
+        AccessRequest = "accessRequest",
+    }
+}
+
+enumeration! {
+    /// How a request for access was decided.
+    AccessDecision {
+        /// Approved.
+        Approved = "APPROVED",
+        /// Rejected.
+        Rejected = "REJECTED",
+    }
+}
+
+enumeration! {
     /// How a task ended.
     CompletionStatus {
         /// Complete, nothing to remark.

@@ -1,5 +1,5 @@
-//! The published JSON of the Reports Data Extraction API, of the Search API, of saved and scheduled searches and of the
-//! list of tasks, exactly.
+//! The published JSON of the Reports Data Extraction API, of the Search API, of saved and scheduled searches, of the list of
+//! tasks and of the history of identities, exactly.
 //!
 //! These types are the shapes that clients and services exchange, with the published names, and
 //! the schemas of our OpenAPI document. They are here, apart from the server, so that the Rust SDK
@@ -18,6 +18,7 @@ mod comparison;
 mod definition;
 mod enumeration;
 mod error;
+mod history;
 mod notification;
 mod report;
 mod saved_search;
@@ -38,11 +39,21 @@ pub use arguments::{
 pub use comparison::ReportComparison;
 pub use definition::{ArgumentDescription, ColumnDescription, ReportDescription};
 pub use enumeration::{
-    AggregationType, BucketType, CompletionStatus, DtoType, FileFormat, FilterType, IdentityType,
-    JsonPatchOp, LocaleOrigin, MessageType, MetricType, QueryType, ReportType, ResultStatus, ScheduleType,
+    AccessDecision, AccessDiffType, AccessItemType, AccountStatusName, AggregationType, BucketType,
+    CompletionStatus, DtoType, FileFormat, FilterType, GovernanceEventType, IdentityType, JsonPatchOp,
+    LocaleOrigin, MessageType, MetricType, QueryType, ReportType, ResultStatus, ScheduleType,
     SearchFilterType, SearchIndex, SelectorType, TargetType, TaskCompletionStatus, TaskStatusType, TaskType,
 };
 pub use error::{ErrorMessageDto, ErrorResponseDto, RateLimited, Unauthorized};
+pub use history::{
+    AccessItemAccessProfileResponse, AccessItemAccountResponse, AccessItemAppRef, AccessItemAppResponse,
+    AccessItemAssociated, AccessItemCounts, AccessItemDiff, AccessItemEntitlementResponse, AccessItemRemoved,
+    AccessItemResponse, AccessItemRoleResponse, AccessRequestItemResponse, AccessRequestResponse,
+    AccessRequested, AccountStatusChanged, ApprovalInfoResponse, AttributeChange, AttributesChanged,
+    CertifierResponse, ChangedAccount, CorrelatedGovernanceEvent, IdentityCertified, IdentityCompareResponse,
+    IdentityEvent, IdentityHistoryResponse, IdentityListItem, IdentitySnapshotSummaryResponse,
+    MetricResponse, StatusChange,
+};
 pub use notification::{NotificationDescription, NotifyDetails};
 pub use report::{
     Hold, ListedResult, ReportDetails, ReportResults, TaskResultDetails, TaskResultDetailsMessagesInner,

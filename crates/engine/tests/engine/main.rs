@@ -6,6 +6,7 @@ mod changes;
 mod damage;
 mod dates;
 mod explanations;
+mod history;
 mod hris;
 mod incremental;
 mod installation;

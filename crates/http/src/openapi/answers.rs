@@ -76,3 +76,14 @@ pub(crate) enum FileFormatParameter {
     /// A document to read.
     Pdf,
 }
+
+/// A day or a month of the calendar.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only the schema is used: requests are read as texts")]
+pub(crate) enum HistoryInterval {
+    /// A day.
+    Day,
+    /// A month.
+    Month,
+}

@@ -11,6 +11,7 @@ mod contract;
 mod download;
 mod evidence;
 mod external_issuers;
+mod history;
 mod hostile;
 mod limits;
 mod log;

@@ -42,6 +42,9 @@ agenda  sp:scopes:all,sp:scheduled-search:manage      any no
 agendaone sp:scopes:all,sp:scheduled-search:manage    any no
 appoint sp:scopes:all,sp:scheduled-search:manage      ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN no
 appointone sp:scopes:all,sp:scheduled-search:manage   ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN no
+history sp:scopes:all,idn:identity-history:read,idn:identity-history:manage ORG_ADMIN,HELPDESK,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
+people  sp:scopes:all,idn:identity-history:read,idn:identity-history:manage ORG_ADMIN,HELPDESK,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
+access  sp:scopes:all,idn:identity-history:read,idn:identity-history:manage ORG_ADMIN,HELPDESK,REPORT_ADMIN yes
 clear   sp:scopes:all,idn:task-management:write       ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN no
 ";
 
@@ -99,6 +102,20 @@ fn operation(route: &RouteEntry) -> &'static str {
             other => panic!("{other:?} has no row in the table"),
         };
     }
+    let histories = [
+        "/v2024/historical-identities",
+        "/v2025/historical-identities",
+        "/v2026/historical-identities",
+        "/historical-identities/v1",
+    ];
+    if let Some(rest) = histories.iter().find_map(|prefix| route.path.strip_prefix(prefix)) {
+        return match (route.method, rest) {
+            ("GET", "") => "people",
+            ("GET", "/{id}/access-items") => "access",
+            ("GET", _) => "history",
+            other => panic!("{other:?} has no row in the table"),
+        };
+    }
     match (route.method, rest, route.path.as_str()) {
         ("POST", Some("/run"), _) => "start",
         ("GET", Some("/{taskResultId}/result"), _) => "result",
@@ -142,6 +159,22 @@ fn levels_are_the_published_ones() {
         let row = TABLE.lines().find(|row| row.starts_with(operation)).unwrap();
         let own: BTreeSet<_> = row.split_whitespace().nth(2).unwrap().split(',').collect();
         assert_eq!(own, levels, "{method} {path}");
+    }
+}
+
+/// Of the history of identities, the published document has levels of one operation only. The others are for the same
+/// callers as the list of tasks.
+#[test]
+fn the_levels_of_the_list_of_access_items_are_the_published_ones() {
+    let text = std::fs::read_to_string("../../tests/published/identity-history-v1.yaml").unwrap();
+    let published: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+    for (path, item) in published["paths"].as_object().unwrap() {
+        let levels = item["get"]["x-sailpoint-userLevels"].as_array();
+        assert_eq!(levels.is_some(), path.ends_with("{id}/access-items"), "{path}");
+        let Some(levels) = levels else { continue };
+        let levels: Vec<_> = levels.iter().map(|level| level.as_str().unwrap()).collect();
+        let row = TABLE.lines().find(|row| row.starts_with("access ")).unwrap();
+        assert_eq!(row.split_whitespace().nth(2), Some(&*levels.join(",")), "{path}");
     }
 }
 
@@ -234,7 +267,7 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         .into_iter()
         .chain(UserLevel::ALL.into_iter().map(|level| Some(Some(level))))
         .collect();
-    let scopes: [&[Scope]; 11] = [
+    let scopes: [&[Scope]; 13] = [
         &[],
         &[Scope::SearchRead],
         &[Scope::ReportRead],
@@ -246,6 +279,8 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         &[Scope::SavedSearchRead],
         &[Scope::SavedSearchManage],
         &[Scope::ScheduledSearchManage],
+        &[Scope::IdentityHistoryRead],
+        &[Scope::IdentityHistoryManage],
     ];
     let (mut asked, mut allowed) = (0, 0);
     for route in route_table() {
@@ -270,7 +305,7 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
                         "count" => 204,
                         "plan" | "keep" | "appoint" => 400,
                         "document" | "schedule" | "change" | "keptone" | "keepone" | "execute"
-                        | "agendaone" | "appointone" => 404,
+                        | "agendaone" | "appointone" | "history" | "access" => 404,
                         "file" | "package" | "compare" | "cover" | "one" => {
                             if ours {
                                 200
@@ -295,8 +330,8 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         }
     }
     // 5 prefixes × 5 operations on reports, 5 × 4 on searches, 5 × 6 on saved and 5 × 7 on scheduled searches, 6 × 4 on
-    // tasks, and 16 of our own; 11 levels or kinds, 11 sets of scopes, 2 tenants.
-    assert_eq!(asked, 150 * 11 * 11 * 2);
+    // tasks, 4 × 11 on the history of identities, and 16 of our own; 11 levels or kinds, 13 sets of scopes, 2 tenants.
+    assert_eq!(asked, 194 * 11 * 13 * 2);
     // By hand, callers × sets of scopes × tenants for each route. An application is one of the callers, if it may.
     let expected = [
         // Start, and making and changing a schedule or a notification.
@@ -319,6 +354,9 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         // Scheduled searches: reading and unsubscribing, making and changing.
         10 * 2 * 2 * 15,
         7 * 2 * 2 * 20,
+        // The history of identities, and the list of access items.
+        9 * 3 * 2 * 40,
+        4 * 3 * 2 * 4,
     ];
     assert_eq!(allowed, expected.iter().sum::<usize>());
 }
@@ -378,8 +416,8 @@ async fn what_one_may_not_see_answers_as_what_is_not_there() {
                 compared += 1;
             }
         }
-        // 5 prefixes × 5 operations on reports and searches, 4 on saved and 5 on scheduled searches, 6 × 2 on tasks, and 9 of
-        // our own.
-        assert_eq!(compared, (5 * (5 + 4 + 5) + 6 * 2 + 9) * 3 * 2);
+        // 5 prefixes × 5 operations on reports and searches, 4 on saved and 5 on scheduled searches, 6 × 2 on tasks, 4 × 10 on
+        // the history of identities, and 9 of our own.
+        assert_eq!(compared, (5 * (5 + 4 + 5) + 6 * 2 + 4 * 10 + 9) * 3 * 2);
     }
 }

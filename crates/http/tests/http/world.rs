@@ -10,11 +10,14 @@ use muster_http::{
     AppState, ExternalIssuers, RouteEntry, SecretKey, Settings, TokenIssuer, Wiring, hmac_secret, router,
 };
 use muster_reports::aggregation::{Aggregated, Aggregation, Bucket, BucketKey, TypeAhead};
-use muster_reports::ids::{ClientId, WorkerId, hex};
+use muster_reports::history::{ListedIdentity, PeopleQuery, SnapshotState, Span};
+use muster_reports::ids::{ClientId, TenantId, WorkerId, hex};
 use muster_reports::made::{Compared, Comparer, ComparisonCounts, ComparisonForm, EvidenceMaker, MadeFile};
 use muster_reports::message::Message;
 use muster_reports::notify::NotifyPolicy;
-use muster_reports::ports::{Clock, Credential, DocumentSearcher, FileOpener, Readiness, TaskStore};
+use muster_reports::ports::{
+    Clock, Credential, DocumentSearcher, FileOpener, IdentityHistory, Readiness, TaskStore,
+};
 use muster_reports::schedule::time_zone;
 use muster_reports::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
 use muster_reports::service::{Download, Limits, Notifications, SavedSearches, Schedules};
@@ -24,8 +27,8 @@ use muster_testkit::{AnyQuery, CountingIds, MemoryStore, TestClock, build};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::io::Write;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{fs, io};
 use tempfile::TempDir;
@@ -40,6 +43,7 @@ pub fn line_of(route: &RouteEntry, id: &str) -> String {
 pub fn path_of(route: &RouteEntry, id: &str) -> String {
     let ids = ["{taskResultId}", "{id}", "{other}"];
     let path = route.path.replace("{format}", "csv").replace("{index}", "identities");
+    let path = path.replace("{date}", "2026-03-01").replace("{accessType}", "role");
     ids.iter().fold(path, |path, name| path.replace(name, id))
 }
 
@@ -72,6 +76,8 @@ pub struct Maker {
     /// It says this many bytes more than there are.
     pub bytes_more: AtomicUsize,
     pub refuses: AtomicBool,
+    /// What was asked last of the history of an identity, and for which data.
+    pub span: Mutex<Option<(DataScope, Span)>>,
 }
 
 fn made(file: std::fs::File, bytes: usize, text: &str) -> MadeFile {
@@ -188,6 +194,42 @@ impl DocumentSearcher for Maker {
         let fields = json!({"id": "i1", "name": "ann"});
         let found = FoundDocument { type_name: "identity", fields: fields.as_object().unwrap().clone() };
         Ok((index == "identities" && id == "i1").then_some(found))
+    }
+}
+
+/// Lists an identity that repeats what was asked, and knows the history of `i1` ([`crate::history::states`]). A snapshot
+/// shows no other identity.
+#[async_trait::async_trait]
+impl IdentityHistory for Maker {
+    async fn people(
+        &self,
+        tenant: &TenantId,
+        scope: &DataScope,
+        query: &PeopleQuery,
+    ) -> muster_reports::Result<Vec<ListedIdentity>> {
+        let listed = ListedIdentity {
+            id: "i1".into(),
+            display_name: Some(format!("{query:?}")),
+            first_name: Some(format!("{tenant} {scope}")),
+            last_name: None,
+            active: false,
+            deleted: Some("2026-03-01T09:00:00.123456Z".parse().unwrap()),
+        };
+        Ok(vec![listed])
+    }
+
+    async fn states(
+        &self,
+        _: &TenantId,
+        scope: &DataScope,
+        id: &str,
+        span: Span,
+    ) -> muster_reports::Result<Vec<SnapshotState>> {
+        if self.refuses.load(Ordering::SeqCst) {
+            return Err(Error::unavailable("too many requests run"));
+        }
+        *self.span.lock().unwrap() = Some((scope.clone(), span));
+        Ok(crate::history::states(id, span))
     }
 }
 
@@ -328,6 +370,7 @@ impl World {
             audit: store.clone(),
             queries: Arc::new(AnyQuery),
             documents: maker.clone(),
+            history: maker.clone(),
             clock: clock.clone(),
             ids: Arc::new(CountingIds::default()),
             limits,

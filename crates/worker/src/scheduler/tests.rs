@@ -8,8 +8,11 @@ use muster_reports::aggregation::{Aggregated, Aggregation, TypeAhead};
 use muster_reports::audit::AuditOperation;
 use muster_reports::caller::{DataScope, Scope, UserLevel};
 use muster_reports::error::Result;
-use muster_reports::ids::{ClientId, SavedSearchId, ScheduleId, SnapshotId, TaskId, WorkerId};
-use muster_reports::ports::{AuditTrail, Credential, DocumentSearcher, SnapshotCatalogue, TaskStore};
+use muster_reports::history::{ListedIdentity, PeopleQuery, SnapshotState, Span};
+use muster_reports::ids::{ClientId, SavedSearchId, ScheduleId, SnapshotId, TaskId, TenantId, WorkerId};
+use muster_reports::ports::{
+    AuditTrail, Credential, DocumentSearcher, IdentityHistory, SnapshotCatalogue, TaskStore,
+};
 use muster_reports::retention::AsOf;
 use muster_reports::saved_search::SavedSearch;
 use muster_reports::scheduled::{NewSchedule, ScheduledEntry, ScheduledSearch};
@@ -22,7 +25,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 const LEASE: Duration = Duration::from_secs(60);
 
-/// No schedule searches.
+/// No schedule searches, or reads the history of identities.
 struct NoSearch;
 
 #[async_trait]
@@ -63,6 +66,16 @@ impl DocumentSearcher for NoSearch {
     }
     async fn document(&self, _: &Caller, _: &DataScope, _: &str, _: &str) -> Result<Option<FoundDocument>> {
         Err(Error::unavailable("there is no search"))
+    }
+}
+
+#[async_trait]
+impl IdentityHistory for NoSearch {
+    async fn people(&self, _: &TenantId, _: &DataScope, _: &PeopleQuery) -> Result<Vec<ListedIdentity>> {
+        Err(Error::unavailable("there is no history"))
+    }
+    async fn states(&self, _: &TenantId, _: &DataScope, _: &str, _: Span) -> Result<Vec<SnapshotState>> {
+        Err(Error::unavailable("there is no history"))
     }
 }
 
@@ -118,6 +131,7 @@ fn world(start: &str) -> World {
         audit: store.clone(),
         queries: Arc::new(AnyQuery),
         documents: Arc::new(NoSearch),
+        history: Arc::new(NoSearch),
         clock: clock.clone(),
         ids: Arc::new(CountingIds::default()),
         limits: Limits::default(),
