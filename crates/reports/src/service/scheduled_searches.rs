@@ -144,7 +144,7 @@ impl SavedSearches {
         caller.authorise(Operation::ManageScheduledSearches)?;
         let before = self.find_scheduled(caller, id).await?;
         let entry = self.with_content(caller, before, content, self.reports.clock.now()).await?;
-        self.replace(caller, entry, "scheduled search changed").await
+        self.put(caller, entry, "scheduled search changed").await
     }
 
     /// Removes a scheduled search with what is known of its runs.
@@ -190,7 +190,7 @@ impl SavedSearches {
             entry.notify.remove(place);
         }
         search.modified = self.reports.clock.now();
-        self.replace(caller, entry, "recipient of a scheduled search removed").await.map(drop)
+        self.put(caller, entry, "recipient of a scheduled search removed").await.map(drop)
     }
 
     /// A scheduled search that is the caller's.
@@ -202,7 +202,7 @@ impl SavedSearches {
         found.ok_or_else(|| absent(id))
     }
 
-    async fn replace(&self, caller: &Caller, entry: ScheduledEntry, what: &str) -> Result<ScheduledEntry> {
+    async fn put(&self, caller: &Caller, entry: ScheduledEntry, what: &str) -> Result<ScheduledEntry> {
         let event = self.schedules.event(caller, &entry, format!("{what}: {}", entry.form));
         match self.schedules.store.replace_schedule(&entry, &event).await? {
             true => Ok(entry),

@@ -4,7 +4,7 @@
 //! all of the tenant. Schedules that make refreshes are made on the data directory only, where the rights are those of the
 //! operating system.
 
-use super::{Reports, Start, administers, check_formats};
+use super::{Reports, Start, check_formats};
 use crate::arguments::{RawArguments, UnknownNames};
 use crate::audit::{AuditEvent, AuditOperation};
 use crate::caller::{Caller, Operation};
