@@ -122,7 +122,7 @@ async fn schedules_are_kept_paused_and_removed<S: ScheduleStore + AuditTrail>(st
     let (name, owner, created) = (ant.name.clone(), ant.owner.clone(), ant.created);
     let expected = ScheduledEntry { name, owner, created, ..changed.clone() };
     assert_eq!(kept(&acme).await[0], expected, "name, owner and time of creation stay");
-    assert!(!replace(&ScheduledEntry { id: ScheduleId::new("none"), ..changed }).await);
+    assert!(!replace(&ScheduledEntry { id: ScheduleId::new("none"), ..changed.clone() }).await);
 
     let remove =
         async |id: &ScheduleId| store.remove_schedule(id, &event(&acme)).await.expect("the store answers");
