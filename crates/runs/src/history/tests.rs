@@ -106,6 +106,7 @@ impl Organisation {
             catalogue: Catalogue::built_in(),
             tasks: store.clone(),
             retention: store.clone(),
+            refreshes: store.clone(),
             snapshots: store.clone(),
             audit: store.clone(),
             queries: Arc::new(SearchLanguage::default()),
