@@ -349,3 +349,28 @@ async fn keep_step(
     }
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::*;
+    use crate::settings::Settings;
+    use crate::store::{Backend, Place};
+    use sqlx::{AssertSqlSafe, Row};
+
+    /// These run every two seconds, or within the end of a task.
+    #[tokio::test]
+    async fn no_statement_scans_a_table() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = Place::Sqlite(dir.path().join("muster.db"));
+        let store = Store::open(&place, Settings::default()).await.unwrap();
+        let Backend::Sqlite(sqlite) = &store.backend else { panic!("it is a file") };
+        for statement in [TO_DELIVER.sqlite, BEFORE, OF_TENANT, OF_CLIENT] {
+            let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+            let rows = sqlx::query(explain).fetch_all(&sqlite.readers).await.unwrap();
+            let plan: Vec<String> = rows.iter().map(|row| row.get("detail")).collect();
+            assert!(plan.iter().all(|line| line.contains(" USING ")), "{statement}: {plan:?}");
+            assert!(!plan.iter().any(|line| line.contains("TEMP B-TREE")), "{statement}: {plan:?}");
+        }
+    }
+}
