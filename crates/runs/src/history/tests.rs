@@ -9,7 +9,7 @@ use muster_engine::EngineSettings;
 use muster_engine::refresh::{RefreshRequest, SourceInput};
 use muster_engine::search::SearchLanguage;
 use muster_reports::error::Category;
-use muster_reports::history::{AccessDetail, AccessType, Change, HistoryEvent, SeenIdentity};
+use muster_reports::history::{AccessDetail, AccessItem, AccessType, Change, HistoryEvent, SeenIdentity};
 use muster_reports::ids::SnapshotId;
 use muster_reports::retention::RetentionPolicy;
 use muster_reports::service::{EventSpan, Limits};
@@ -147,6 +147,7 @@ impl Organisation {
             previous: self.store.newest(&tenant()).await.unwrap(),
             tenant: tenant(),
             audit: self.store.clone(),
+            progress: Arc::default(),
             environment: Arc::new(|_| None),
             snapshot: SnapshotId::new(format!("{number:032x}")),
             clock: self.clock.clone(),
