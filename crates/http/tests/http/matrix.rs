@@ -212,13 +212,18 @@ fn caller(tenant: &str, scopes: &[Scope], level: Option<Option<UserLevel>>) -> C
     }
 }
 
-/// A world of two tenants, each with a snapshot and a client, and a finished report of `acme` on one source.
-async fn world() -> (World, String) {
-    let world = World::with(|settings| {
+/// A world in which nobody asks too often.
+async fn unhurried() -> World {
+    World::with(|settings| {
         settings.rate_limit.requests = usize::MAX;
         settings.tenant_rate_limit.requests = usize::MAX;
     })
-    .await;
+    .await
+}
+
+/// A world of two tenants, each with a snapshot and a client, and a finished report of `acme` on one source.
+async fn world() -> (World, String) {
+    let world = unhurried().await;
     let manifest = build::manifest("snapshot-1", world.clock.now());
     world.store.put_snapshot(&TenantId::new("umbrella"), &manifest);
     for tenant in ["acme", "umbrella"] {
@@ -389,7 +394,7 @@ async fn what_one_may_not_see_answers_as_what_is_not_there() {
         [caller("umbrella", &[Scope::All], Some(Some(UserLevel::OrgAdmin))), other_sources, no_sources];
     for live in [true, false] {
         let (full, finished) = world().await;
-        let empty = World::new().await;
+        let empty = unhurried().await;
         let bearer = full.bearer(&caller("acme", &[Scope::All], Some(Some(UserLevel::OrgAdmin))));
         let started = full.ask("POST /v3/reports/run", &[("authorization", &bearer)], ACCOUNTS).await.json();
         let task = if live { started["id"].as_str().unwrap() } else { finished.as_str() };
