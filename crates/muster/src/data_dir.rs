@@ -27,7 +27,7 @@ mod token_keys;
 
 use crate::clock::SystemClock;
 use crate::config::Settings;
-use crate::failure::{Failure, Result};
+use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use crate::person;
 use chrono::{DateTime, TimeDelta, Utc};
