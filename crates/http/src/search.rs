@@ -8,7 +8,7 @@ use crate::access::{AggregateSearch, Allowed, CountSearch, Search};
 use crate::collection::Part;
 use crate::failure::{Failure, json as json_answer};
 use crate::input::{Input, Query};
-use crate::openapi::answers::NotFound;
+use crate::openapi::answers::{IndexParameter, NotFound};
 use crate::settings::Settings;
 use crate::state::AppState;
 use aggregations::{Language, aggregations};
@@ -307,8 +307,7 @@ impl Input for DocumentRequest {
     operation_id = "searchGet",
     tag = "Search",
     params(
-        ("index" = String, Path, description = "`accessprofiles`, `accountactivities`, `entitlements`, `events`, \
-            `identities` or `roles`."),
+        ("index" = IndexParameter, Path, description = "The index that has the document."),
         ("id" = String, Path, description = "Id of the document."),
     ),
     responses((status = 200, description = "The document.", body = SearchDocument), NotFound),

@@ -87,3 +87,22 @@ pub(crate) enum HistoryInterval {
     /// A month.
     Month,
 }
+
+/// Index of a document.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only the schema is used: the engine knows the indices")]
+pub(crate) enum IndexParameter {
+    /// Access profiles.
+    AccessProfiles,
+    /// Account activities.
+    AccountActivities,
+    /// Entitlements.
+    Entitlements,
+    /// Events.
+    Events,
+    /// Identities.
+    Identities,
+    /// Roles.
+    Roles,
+}
