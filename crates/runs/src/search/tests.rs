@@ -187,9 +187,9 @@ async fn a_page_may_have_ten_thousand_documents_and_aggregations_are_of_its_snap
     };
     let aggregate = async |after: Vec<Option<String>>| {
         let page = DocumentPage { limit: 10_000, after, counted: true, ..DocumentPage::default() };
-        let scope = DataScope::Everything;
+        let (caller, scope) = (user(), DataScope::Everything);
         let found =
-            organisation.searches.aggregate(&user(), &scope, &search, &page, std::slice::from_ref(&count));
+            organisation.searches.aggregate(&caller, &scope, &search, &page, std::slice::from_ref(&count));
         let (page, aggregated) = found.await.unwrap();
         let Some((name, Aggregated::Buckets { buckets, other_objects })) = aggregated.into_iter().next()
         else {
