@@ -4,7 +4,7 @@
 
 pub(crate) mod answers;
 
-use answers::{FileFormatParameter, HistoryInterval};
+use answers::{FileFormatParameter, HistoryInterval, IndexParameter};
 use muster_reports::caller::{DataScope, Scope, UserIdentity, UserLevel};
 use muster_reports::ids::{ClientId, TenantId};
 use muster_reports::{Caller, Operation};
@@ -33,7 +33,7 @@ use utoipa::{Modify, OpenApi};
     ),
     servers((url = "http://127.0.0.1:8080", description = "A service with its default settings, on this machine.")),
     // Schemas that operations name only through `IntoResponses` or as a parameter.
-    components(schemas(Unauthorized, FileFormatParameter, HistoryInterval)),
+    components(schemas(Unauthorized, FileFormatParameter, HistoryInterval, IndexParameter)),
     tags(
         (name = "Reports Data Extraction", description = "The four published operations."),
         (name = "Search", description = "The published search operations."),

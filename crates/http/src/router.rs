@@ -9,8 +9,8 @@ use crate::route::{RouteEntry, Routes, described};
 use crate::state::AppState;
 use crate::task_status::{list, status, update};
 use crate::{
-    health, history, middleware, notifications, oauth, openapi, saved_searches, scheduled_searches, schedules,
-    search,
+    health, history, middleware, notifications, oauth, openapi, saved_searches, scheduled_searches,
+    schedules, search,
 };
 use axum::Router;
 use axum::extract::Request;

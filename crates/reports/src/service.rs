@@ -25,8 +25,8 @@ use crate::kind::{FileFormat, ReportKind};
 use crate::message::Message;
 use crate::notify::{Notify, NotifyPolicy, Wish};
 use crate::ports::{
-    AuditTrail, Cancelled, Clock, DocumentSearcher, IdentityHistory, Ids, QueryLanguage, RefreshLog, ResultOrder,
-    ResultRetention, SnapshotCatalogue, TaskStore,
+    AuditTrail, Cancelled, Clock, DocumentSearcher, IdentityHistory, Ids, QueryLanguage, RefreshLog,
+    ResultOrder, ResultRetention, SnapshotCatalogue, TaskStore,
 };
 use crate::result_life::ResultPolicy;
 use crate::retention::AsOf;

@@ -119,7 +119,15 @@ fn generators_of_clients_can_use_it() {
         })
         .map(|(line, _)| line)
         .collect();
-    assert_eq!(open, ["GET /health/live", "GET /health/ready", "GET /openapi.json", "POST /oauth/token"]);
+    let expected = [
+        "GET /health/live",
+        "GET /health/ready",
+        "GET /livez",
+        "GET /openapi.json",
+        "GET /readyz",
+        "POST /oauth/token",
+    ];
+    assert_eq!(open, expected);
 }
 
 #[test]
