@@ -76,7 +76,11 @@ fn accepted(mut stream: TcpStream) -> Option<String> {
         if reader.read_line(&mut line).ok()? == 0 {
             return None;
         }
-        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        if line.trim_end().is_empty() {
+            break;
+        }
+        // The first line has no name.
+        let Some((name, value)) = line.trim_end().split_once(": ") else { continue };
         match name.to_ascii_lowercase().as_str() {
             "webhook-id" => id = Some(value.to_owned()),
             "content-length" => bytes = value.parse().ok()?,
@@ -87,4 +91,19 @@ fn accepted(mut stream: TcpStream) -> Option<String> {
     // It counts as accepted whether or not the sender lives to read the answer.
     let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n");
     id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_accepted_is_remembered() {
+        let receiver = Receiver::start().expect("there are ports");
+        for id in ["a", "b", "a"] {
+            let answer = ureq::post(receiver.url()).header("webhook-id", id).send("{}").expect("it answers");
+            assert_eq!(answer.status(), 204);
+        }
+        assert_eq!(receiver.ids(), ["a", "b", "a"]);
+    }
 }
