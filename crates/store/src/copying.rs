@@ -5,9 +5,6 @@ use crate::store::{Backend, Store};
 use muster_reports::error::{Error, Result};
 use std::path::Path;
 
-/// Most faults of a file that are listed.
-const FAULTS_MAX: usize = 20;
-
 impl Store {
     /// Copies the database to a new file, as of one moment, while it is in use.
     ///
@@ -26,7 +23,7 @@ impl Store {
         Ok(())
     }
 
-    /// What is wrong with the database's file, as SQLite's own check says; empty if nothing is.
+    /// What is wrong with the database's file, as SQLite's own check says, at most twenty faults; empty if nothing is.
     ///
     /// # Errors
     /// `Invalid` for a PostgreSQL database; `Internal` if it cannot be read at all.
@@ -35,11 +32,7 @@ impl Store {
         let wrong = |error| failed("check its file", error);
         let mut connection = sqlite.readers.acquire().await.map_err(wrong)?;
         let mut found: Vec<String> =
-            sqlx::query_scalar("SELECT integrity_check FROM pragma_integrity_check(?1)")
-                .bind(i64::try_from(FAULTS_MAX).unwrap_or(i64::MAX))
-                .fetch_all(&mut *connection)
-                .await
-                .map_err(wrong)?;
+            sqlx::query_scalar("PRAGMA integrity_check(20)").fetch_all(&mut *connection).await.map_err(wrong)?;
         found.retain(|line| line != "ok");
         Ok(found)
     }
