@@ -31,8 +31,10 @@ impl Store {
         let Backend::Sqlite(sqlite) = &self.backend else { return Err(not_a_file()) };
         let wrong = |error| failed("check its file", error);
         let mut connection = sqlite.readers.acquire().await.map_err(wrong)?;
-        let mut found: Vec<String> =
-            sqlx::query_scalar("PRAGMA integrity_check(20)").fetch_all(&mut *connection).await.map_err(wrong)?;
+        let mut found: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(20)")
+            .fetch_all(&mut *connection)
+            .await
+            .map_err(wrong)?;
         found.retain(|line| line != "ok");
         Ok(found)
     }
