@@ -13,11 +13,12 @@
 
 mod addresses;
 mod mail;
+mod outcome;
 mod text;
 mod webhook;
 
 pub use mail::{MailSettings, MailTls, Mailer};
-pub use webhook::Webhooks;
+pub use webhook::{WebhookKey, Webhooks};
 
 use chrono::TimeDelta;
 use mail::{Attached, Letter};
@@ -30,8 +31,8 @@ use muster_reports::notification::{DeliveryAttempts, DeliveryStep, Notice, Notif
 use muster_reports::notify::Recipient;
 use muster_reports::ports::{AuditTrail, Clock, Credentials, FileOpener, Ids, NotificationStore, TaskStore};
 use muster_reports::task::{PublishedFile, Task};
+use outcome::Outcome;
 use sha2::{Digest, Sha256};
-use std::fmt;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,27 +43,6 @@ use tokio_util::sync::CancellationToken;
 const DELIVERIES_MAX: usize = 8;
 /// How long a notification belongs to a node; longer than any delivery takes.
 const LEASE: Duration = Duration::from_secs(90);
-
-/// The key from which the secrets of webhooks are computed.
-#[derive(Clone)]
-pub struct WebhookKey(pub [u8; 32]);
-
-impl fmt::Debug for WebhookKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("WebhookKey(..)")
-    }
-}
-
-/// What came of an attempt to deliver something.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Outcome {
-    /// The recipient's server has it.
-    Sent,
-    /// It does not, and a later attempt may succeed.
-    NotNow(String),
-    /// No attempt can succeed.
-    Never(String),
-}
 
 /// Rhythm and limits.
 #[derive(Debug, Clone)]

@@ -1,6 +1,6 @@
 //! E-mail over SMTP.
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 use chrono::{DateTime, Utc};
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Attachment, Mailbox, MultiPart, SinglePart};

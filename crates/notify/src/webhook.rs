@@ -5,7 +5,7 @@
 //! kept in the database, and one receiver cannot sign for another.
 
 use crate::addresses::{Internal, PublicOnly, is_public};
-use crate::{Outcome, WebhookKey};
+use crate::outcome::Outcome;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use chrono::{DateTime, Utc};
@@ -15,12 +15,23 @@ use muster_reports::ids::TenantId;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Client, StatusCode, Url, redirect};
 use sha2::Sha256;
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a receiver may take, from the connection to the head of its answer.
 const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// The key from which the secrets of webhooks are computed.
+#[derive(Clone)]
+pub struct WebhookKey(pub [u8; 32]);
+
+impl fmt::Debug for WebhookKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WebhookKey(..)")
+    }
+}
 
 /// Sends webhooks.
 pub struct Webhooks {

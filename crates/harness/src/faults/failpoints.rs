@@ -5,8 +5,9 @@
 //! it. Then a clean service on the same folder must end every task, the history must break no rule, and the folder of
 //! results must contain what records name and nothing else.
 
+mod schedules;
+
 use super::cycle::{Prepared, run_cycle};
-use crate::command::output;
 use crate::copies::copy_installation;
 use crate::failure::{Context, Failure, Result};
 use crate::history::{History, Phase, RecordingClient, Reply};
@@ -17,12 +18,11 @@ use crate::progress::UnitOutcome;
 use crate::receiver::Receiver;
 use crate::rules;
 use crate::waiting::{wait_ended, wait_until_quiet};
-use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How a failpoint is reached. A number says at which pass of the failpoint the process ends. The long form counts up
 /// through the failpoints that are passed an unknown number of times, until one is no longer reached.
@@ -353,7 +353,7 @@ impl CrashRun<'_> {
             Scenario::Notified(_) => {
                 let runs = self.follow_runs(&installation, &history, &tasks)?;
                 if let Some(receiver) = &receiver {
-                    follow_notifications(&installation, runs, receiver)?;
+                    self.follow_notifications(&installation, runs, receiver)?;
                 }
             }
             Scenario::Serve(_)
@@ -384,51 +384,6 @@ impl CrashRun<'_> {
             true => Ok(()),
             false => Err(Failure::new(format!("{}: the service did not end", self.at))),
         }
-    }
-
-    /// Adds a schedule of a report over a fresh refresh.
-    fn schedule(&self, installation: &Installation, cron: &str, more: &[&str]) -> Result<()> {
-        let client = installation.user.id.as_str();
-        let report = ["--report", "IDENTITIES", "--refresh", "--client", client, "--cron", cron];
-        self.must(installation, &[&["schedule", "add", SCHEDULE], &report[..], more].concat())
-    }
-
-    /// Lets a clean service end the schedule's runs. Each must have succeeded with a task of its own, and there may be no
-    /// other task that no client has started. How many runs there are.
-    fn follow_runs(&self, installation: &Installation, history: &History, tasks: &[String]) -> Result<usize> {
-        let server = installation.serve(&SETTINGS)?;
-        let begun = Instant::now();
-        let runs = loop {
-            let shown = shown(installation, &["schedule", "show", SCHEDULE])?;
-            let runs = shown["runs"].as_array().cloned().unwrap_or_default();
-            let is_live = |run: &Value| matches!(run["state"].as_str(), Some("waiting" | "started"));
-            if !runs.is_empty() && !runs.iter().any(is_live) {
-                break runs;
-            }
-            if begun.elapsed() > PATIENCE {
-                return Err(Failure::new(format!("the schedule's runs do not end: {shown}")));
-            }
-            thread::sleep(Duration::from_millis(500));
-        };
-        server.stop()?;
-        inspect(history, installation, Phase::Dead, self.prepared.after)?;
-        let made: BTreeSet<&str> = runs.iter().filter_map(|run| run["taskResultId"].as_str()).collect();
-        if runs.iter().any(|run| !matches!(run["state"].as_str(), Some("succeeded" | "warned"))) {
-            return Err(Failure::new(format!("a run of the schedule did not succeed: {runs:?}")));
-        }
-        let recorded = history.recorded();
-        let last = recorded.inspections.last().into_iter().flat_map(|inspection| &inspection.rows);
-        let others: BTreeSet<&str> = last
-            .map(|row| row.task.as_str())
-            .filter(|task| !tasks.iter().any(|known| known == task))
-            .collect();
-        if made.len() != runs.len() || made != others {
-            return Err(Failure::new(format!(
-                "{} runs of the schedule made {made:?}, and there are {others:?}",
-                runs.len()
-            )));
-        }
-        Ok(runs.len())
     }
 
     fn serve(
@@ -513,43 +468,6 @@ fn command(installation: &Installation, arguments: &[&str], at: Option<&str>) ->
     command.envs((arguments == EXPIRE).then_some(("MUSTER__SNAPSHOTS__KEEP_LAST", "1")));
     command.envs(at.map(|at| ("MUSTER_CRASH_AT", at)));
     Ok(command.status().context(|| format!("muster {} cannot be run", arguments.join(" ")))?.success())
-}
-
-/// What a command prints as JSON.
-fn shown(installation: &Installation, arguments: &[&str]) -> Result<Value> {
-    let mut command = muster(&installation.binary, &installation.data);
-    command.envs(installation.settings.iter().cloned());
-    command.args(arguments).args(["--output", "json"]);
-    serde_json::from_str(&output(&mut command)?)
-        .context(|| format!("muster {} prints no JSON", arguments.join(" ")))
-}
-
-/// Lets a clean service deliver every notification. Each run must have one, the receiver must have got each, and nothing
-/// under another id: none is lost, and one that came twice came under one id.
-fn follow_notifications(installation: &Installation, runs: usize, receiver: &Receiver) -> Result<()> {
-    let server = installation.serve(&SETTINGS)?;
-    let begun = Instant::now();
-    let kept = loop {
-        let listed = shown(installation, &["notification", "list"])?;
-        let listed = listed.as_array().cloned().unwrap_or_default();
-        if listed.len() >= runs && listed.iter().all(|kept| kept["state"] == "sent") {
-            break listed;
-        }
-        if begun.elapsed() > PATIENCE {
-            return Err(Failure::new(format!("{runs} runs: notifications are not sent: {listed:?}")));
-        }
-        thread::sleep(Duration::from_millis(500));
-    };
-    server.stop()?;
-    let kept: BTreeSet<String> =
-        kept.iter().filter_map(|kept| kept["id"].as_str()).map(str::to_owned).collect();
-    let got: BTreeSet<String> = receiver.ids().into_iter().collect();
-    match kept.len() == runs && kept == got {
-        true => Ok(()),
-        false => Err(Failure::new(format!(
-            "{runs} runs have the notifications {kept:?}, and {got:?} were received"
-        ))),
-    }
 }
 
 /// Removes the log, so that only what is written from now on counts.
