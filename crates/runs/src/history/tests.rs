@@ -224,9 +224,18 @@ fn told(events: &[HistoryEvent]) -> Vec<String> {
     lines.into_iter().map(|(_, line)| line).collect()
 }
 
+/// One organisation for all of it, because refreshes take most of the time.
 #[tokio::test]
-async fn events_are_the_differences_of_consecutive_snapshots() {
-    let organisation = Organisation::with_history().await;
+async fn a_week_is_remembered() {
+    let organisation = &Organisation::with_history().await;
+    events_are_the_differences_of_consecutive_snapshots(organisation).await;
+    all_people_of_all_snapshots_are_listed(organisation).await;
+    an_identity_is_what_it_was_at_a_date(organisation).await;
+    two_snapshots_are_compared(organisation).await;
+    what_has_expired_is_history_no_more(organisation).await;
+}
+
+async fn events_are_the_differences_of_consecutive_snapshots(organisation: &Organisation) {
     let (ann, bob, cid) =
         (organisation.id_of("Ann").await, organisation.id_of("bo").await, organisation.id_of("CY").await);
     let joined = ["04 4 +account AD cn=bob", "04 4 +account HR e2", "04 4 +entitlement AD Staff"];
@@ -286,9 +295,7 @@ async fn events_are_the_differences_of_consecutive_snapshots() {
     );
 }
 
-#[tokio::test]
-async fn all_people_of_all_snapshots_are_listed() {
-    let organisation = Organisation::with_history().await;
+async fn all_people_of_all_snapshots_are_listed(organisation: &Organisation) {
     let everybody = PeopleQuery::default();
     let all = ["Ann", "Bob left 07 09:00 inactive", "Cyd"];
     assert_eq!(organisation.people(&user(), everybody.clone()).await, all);
@@ -317,9 +324,7 @@ fn has(seen: &SeenIdentity) -> String {
     format!("{} {} {department}", seen.taken.format("%d"), counts.join(" "))
 }
 
-#[tokio::test]
-async fn an_identity_is_what_it_was_at_a_date() {
-    let organisation = Organisation::with_history().await;
+async fn an_identity_is_what_it_was_at_a_date(organisation: &Organisation) {
     let (reports, bob) = (&organisation.reports, organisation.id_of("Bob").await);
     let at = async |day, time| reports.identity_at(&user(), &bob, march(day, time)).await;
     assert_eq!(has(&at(4, "09:00:00").await.unwrap()), "04 0 2 0 1 0 Sales");
@@ -379,9 +384,7 @@ async fn an_identity_is_what_it_was_at_a_date() {
     assert_eq!(days(&limited(&[AD_ID]), None, None).await, "06 05 04");
 }
 
-#[tokio::test]
-async fn two_snapshots_are_compared() {
-    let organisation = Organisation::with_history().await;
+async fn two_snapshots_are_compared(organisation: &Organisation) {
     let (reports, bob) = (&organisation.reports, organisation.id_of("Bob").await);
     let between = async |caller: &Caller, first, second| {
         let day = |day: Option<u32>| day.map(|day| march(day, "09:00:00"));
@@ -413,9 +416,7 @@ async fn two_snapshots_are_compared() {
     assert_eq!(between(&user(), Some(2), None).await.unwrap_err().category, Category::NotFound);
 }
 
-#[tokio::test]
-async fn what_has_expired_is_history_no_more() {
-    let organisation = Organisation::with_history().await;
+async fn what_has_expired_is_history_no_more(organisation: &Organisation) {
     let (reports, bob) = (&organisation.reports, organisation.id_of("Bob").await);
     let policy = RetentionPolicy { keep_last: 4, keep_days: 0 };
     let now = organisation.clock.advance(TimeDelta::hours(1));
