@@ -3,27 +3,26 @@
 //! Every adapter of a port passes the same contract suite (in `testkit`), the in-memory fake included.
 
 mod identity_history;
-use crate::aggregation::{Aggregated, Aggregation, TypeAhead};
+mod schedules;
+mod searching;
+
+pub use identity_history::IdentityHistory;
+pub use schedules::{NotificationStore, ScheduleStore};
+pub use searching::{DocumentSearcher, QueryLanguage, SavedSearchStore};
+
 use crate::audit::{AuditEvent, AuditRecord, ChainedEvent};
-use crate::caller::{Caller, DataScope};
+use crate::caller::Caller;
 use crate::error::Result;
-use crate::ids::{
-    ClientId, SavedSearchId, ScheduleId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId,
-};
+use crate::ids::{ClientId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
 use crate::message::Message;
-use crate::notification::{DeliveryStep, Notification, NotificationClaim};
 use crate::refreshes::Refresh;
 use crate::result_life::{ExpiredResult, ResultFacts, ResultPolicy};
 use crate::retention::{AsOf, CataloguedSnapshot, Pin, RetentionPolicy};
-use crate::saved_search::{SavedSearch, SavedSearchPage, SavedSearchQuery};
-use crate::scheduled::{FallenDue, RunClaim, RunStep, ScheduledEntry, ScheduledRun};
-use crate::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
 use crate::snapshot::SnapshotManifest;
 use crate::task::{AttemptEnd, Claim, Lease, NewTask, Progress, PublishedFile, Task, TaskResult, TaskState};
 use crate::task_list::{TaskPage, VisibleTasks};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-pub use identity_history::IdentityHistory;
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
@@ -35,90 +34,6 @@ use std::time::Duration;
 pub trait Clock: Send + Sync {
     /// Now, in UTC.
     fn now(&self) -> DateTime<Utc>;
-}
-
-/// The search language, as far as a start must know it: whether a query can be read.
-#[async_trait]
-pub trait QueryLanguage: Send + Sync {
-    /// Accepts a query or says where it is wrong. A query can take seconds of computing: it holds up nobody else's
-    /// request, and nobody waits for it any more once the future is dropped.
-    ///
-    /// # Errors
-    /// `Invalid` with the position and what was expected there; `Unavailable` where too many are being checked.
-    async fn check(&self, query: &str) -> Result<()>;
-}
-
-/// Searches documents for requests that wait for the answer.
-///
-/// At most a few searches run at a time. A search ends when its future is dropped.
-#[async_trait]
-pub trait DocumentSearcher: Send + Sync {
-    /// One page of the documents that a search finds in the part of the tenant's data that `scope` shows.
-    ///
-    /// The first page reads the newest snapshot. The following pages read the snapshot of the first one.
-    ///
-    /// # Errors
-    /// `Invalid` for a search that cannot be run, and for a following page whose first page is not known any more;
-    /// `NotFound` before the first snapshot; `Unavailable` where too many searches run.
-    async fn page(
-        &self,
-        caller: &Caller,
-        scope: &DataScope,
-        search: &DocumentSearch,
-        page: &DocumentPage,
-    ) -> Result<FoundPage>;
-
-    /// What comes of aggregations over all documents that a search finds, by name in their order, and a page of the
-    /// documents, both of one snapshot.
-    ///
-    /// # Errors
-    /// As [`DocumentSearcher::page`]; `Invalid` for a field that no document has or that cannot be computed with, and
-    /// where there are too many different values.
-    async fn aggregate(
-        &self,
-        caller: &Caller,
-        scope: &DataScope,
-        search: &DocumentSearch,
-        page: &DocumentPage,
-        aggregations: &[Aggregation],
-    ) -> Result<(FoundPage, Vec<(String, Aggregated)>)>;
-
-    /// Aggregations as a CSV file: a row for each of the innermost buckets. Texts have the formula guard.
-    ///
-    /// # Errors
-    /// `Internal`.
-    fn csv(&self, aggregations: &[Aggregation], found: &[(String, Aggregated)]) -> Result<String>;
-
-    /// The values of a field in which the words of a text follow each other, the last one as the beginning of a word; of
-    /// the documents that a search finds in the newest snapshot.
-    ///
-    /// # Errors
-    /// As [`DocumentSearcher::aggregate`].
-    async fn values_ahead(
-        &self,
-        caller: &Caller,
-        scope: &DataScope,
-        search: &DocumentSearch,
-        ahead: &TypeAhead,
-    ) -> Result<Vec<String>>;
-
-    /// The number of documents that a search finds in the newest snapshot.
-    ///
-    /// # Errors
-    /// As [`DocumentSearcher::page`].
-    async fn count(&self, caller: &Caller, scope: &DataScope, search: &DocumentSearch) -> Result<u64>;
-
-    /// The document of an index with this id, in the newest snapshot.
-    ///
-    /// # Errors
-    /// As [`DocumentSearcher::page`].
-    async fn document(
-        &self,
-        caller: &Caller,
-        scope: &DataScope,
-        index: &str,
-        id: &str,
-    ) -> Result<Option<FoundDocument>>;
 }
 
 /// Fresh ids.
@@ -330,121 +245,6 @@ pub trait SnapshotCatalogue: Send + Sync {
 
     /// How many snapshots of the tenant have expired. Their entries are kept for ever.
     async fn expired_count(&self, tenant: &TenantId) -> Result<usize>;
-}
-
-/// Schedules and their runs ([`crate::scheduled`]). There is one run of a schedule and a due time, however many nodes ask.
-#[async_trait]
-pub trait ScheduleStore: Send + Sync {
-    /// Keeps a new schedule, and records the event in the same transaction. `Invalid` when the tenant has one of this name,
-    /// or too many.
-    async fn add_schedule(&self, entry: &ScheduledEntry, event: &AuditEvent) -> Result<()>;
-
-    /// The schedules of a tenant, by name.
-    async fn schedules(&self, tenant: &TenantId) -> Result<Vec<ScheduledEntry>>;
-
-    /// Pauses a schedule of the event's tenant, or lets it go on. `due` is when it is due next. Returns whether the tenant
-    /// has it; then the event is recorded in the same transaction.
-    async fn pause_schedule(
-        &self,
-        id: &ScheduleId,
-        paused: bool,
-        due: Option<DateTime<Utc>>,
-        event: &AuditEvent,
-    ) -> Result<bool>;
-
-    /// Replaces what a schedule of the event's tenant runs, when, who is told, whether it is paused, and when it is due next. Its name,
-    /// its owner and the time at which it was made stay. Returns whether the tenant has it; then the event is recorded in
-    /// the same transaction.
-    async fn replace_schedule(&self, entry: &ScheduledEntry, event: &AuditEvent) -> Result<bool>;
-
-    /// Removes a schedule of the event's tenant with what is known of its runs; a live task goes on. Returns whether the
-    /// tenant has it; then the event is recorded in the same transaction.
-    async fn remove_schedule(&self, id: &ScheduleId, event: &AuditEvent) -> Result<bool>;
-
-    /// The last runs of a schedule, the last due first, at most `limit`.
-    async fn runs_of(&self, tenant: &TenantId, id: &ScheduleId, limit: u32) -> Result<Vec<ScheduledRun>>;
-
-    /// Makes the run of one schedule, of any tenant, whose time has come ([`ScheduledEntry::falls_due`]), and sets its next
-    /// time, in one transaction. While an earlier run of the schedule goes on, the new one is skipped. `None` where no
-    /// schedule is due.
-    async fn fall_due(&self, now: DateTime<Utc>) -> Result<Option<ScheduledRun>>;
-
-    /// Makes a run now, whatever the schedule says, and records the event in the same transaction. `NotFound` where the
-    /// event's tenant has no such schedule; `Invalid` while a run of it goes on.
-    async fn run_schedule(
-        &self,
-        id: &ScheduleId,
-        fallen: FallenDue,
-        event: &AuditEvent,
-    ) -> Result<ScheduledRun>;
-
-    /// Takes a live run whose time to look at it has come, and keeps other nodes from it for `lease`.
-    async fn claim_run(&self, now: DateTime<Utc>, lease: Duration) -> Result<Option<RunClaim>>;
-
-    /// Keeps other nodes from a run for `lease` from now. Returns whether the claim still held.
-    async fn renew_run(&self, claim: &RunClaim, now: DateTime<Utc>, lease: Duration) -> Result<bool>;
-
-    /// Keeps what a node found out about its run. Returns whether the claim still held: if not, nothing was changed. If the
-    /// run ends with it, the notifications that its schedule asks for are kept in the same transaction.
-    async fn step_run(&self, claim: &RunClaim, step: &RunStep, now: DateTime<Utc>) -> Result<bool>;
-}
-
-/// Saved searches.
-#[async_trait]
-pub trait SavedSearchStore: Send + Sync {
-    /// Keeps a new saved search of the event's tenant, and records the event in the same transaction. `Invalid` when the
-    /// tenant has too many.
-    async fn add_saved_search(&self, search: &SavedSearch, event: &AuditEvent) -> Result<()>;
-
-    /// The saved search with this id.
-    async fn saved_search(&self, tenant: &TenantId, id: &SavedSearchId) -> Result<Option<SavedSearch>>;
-
-    /// Part of the tenant's saved searches, in the order in which they were made.
-    async fn saved_searches(&self, tenant: &TenantId, wanted: &SavedSearchQuery) -> Result<SavedSearchPage>;
-
-    /// Replaces the content and the time of the change of a saved search of the event's tenant; its owner and the time at
-    /// which it was made stay. Returns whether the tenant has it; then the event is recorded in the same transaction.
-    async fn replace_saved_search(&self, search: &SavedSearch, event: &AuditEvent) -> Result<bool>;
-
-    /// Removes a saved search of the event's tenant. Returns whether the tenant has it; then the event is recorded in the
-    /// same transaction.
-    async fn remove_saved_search(&self, id: &SavedSearchId, event: &AuditEvent) -> Result<bool>;
-}
-
-/// Notifications ([`crate::notification`]) that wait, were sent or were given up. What ends a task or a run of a schedule
-/// keeps them, in its transaction.
-#[async_trait]
-pub trait NotificationStore: Send + Sync {
-    /// Takes a waiting notification whose time has come, counts an attempt, and keeps other nodes from it for `lease`.
-    async fn claim_notification(
-        &self,
-        now: DateTime<Utc>,
-        lease: Duration,
-    ) -> Result<Option<NotificationClaim>>;
-
-    /// Keeps what became of an attempt. Returns whether the claim still held: if not, nothing was changed. The event of one
-    /// that is given up ([`NotificationClaim::failure_event`]) is recorded in the same transaction.
-    async fn step_notification(
-        &self,
-        claim: &NotificationClaim,
-        step: &DeliveryStep,
-        now: DateTime<Utc>,
-    ) -> Result<bool>;
-
-    /// The last notifications of a tenant, or of one of its clients, the last one first, at most `limit`.
-    async fn notifications(
-        &self,
-        tenant: &TenantId,
-        client: Option<&ClientId>,
-        limit: u32,
-    ) -> Result<Vec<Notification>>;
-
-    /// The notification with this id in this tenant.
-    async fn notification(&self, tenant: &TenantId, id: &str) -> Result<Option<Notification>>;
-
-    /// Lets a notification of the event's tenant that was given up wait again, with all of its attempts. Returns whether it
-    /// had been given up; then the event is recorded in the same transaction.
-    async fn retry_notification(&self, id: &str, event: &AuditEvent) -> Result<bool>;
 }
 
 /// Refreshes as tasks of the list ([`crate::refreshes`]). That one has succeeded is kept by
