@@ -1,9 +1,7 @@
 //! Bodies of aggregations over what a search finds.
 
 use crate::enumeration::{BucketType, MetricType, SearchFilterType};
-use crate::search::SearchDocument;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 /// One level of aggregations: a nested one has the filter inside of it, the filter has the buckets, and the buckets have the
@@ -128,16 +126,4 @@ pub struct FilterAggregation {
     /// The value.
     #[schema(example = "ENTITLEMENT")]
     pub value: String,
-}
-
-/// What came of aggregations, and documents that the search finds.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
-pub struct AggregationResult {
-    /// By name, in Elasticsearch's form: `buckets` with `key` and `doc_count`, `value` of a metric, `doc_count` of a nested
-    /// one and a filter; with what is inside of each.
-    #[schema(value_type = Object, required = false)]
-    pub aggregations: Map<String, Value>,
-    /// Documents, as a search returns them.
-    #[schema(required = false)]
-    pub hits: Vec<SearchDocument>,
 }

@@ -28,8 +28,8 @@ mod task_status;
 mod token;
 
 pub use aggregation::{
-    AggregationResult, Aggregations, BucketAggregation, FilterAggregation, MetricAggregation,
-    NestedAggregation, SearchAggregationSpecification, SubSearchAggregationSpecification,
+    Aggregations, BucketAggregation, FilterAggregation, MetricAggregation, NestedAggregation,
+    SearchAggregationSpecification, SubSearchAggregationSpecification,
 };
 pub use arguments::{
     AccountsArguments, IdentitiesArguments, IdentitiesDetailsArguments,
@@ -65,8 +65,8 @@ pub use saved_search::{
 };
 pub use schedule::{NewScheduleDetails, ScheduleChange, ScheduleDescription, ScheduleRun};
 pub use search::{
-    Filter, FilterBound, FilterRange, InnerHit, QueryResultFilter, Search, SearchDocument, SearchQuery,
-    TextQuery, TypeAheadQuery,
+    AggregationResult, Filter, FilterBound, FilterRange, InnerHit, QueryResultFilter, Search, SearchDocument,
+    SearchQuery, TextQuery, TypeAheadQuery,
 };
 pub use task_status::{
     JsonPatchOperation, JsonPatchValue, LocalizedMessage, Target, TaskDefinitionSummary, TaskReturnDetails,

@@ -231,3 +231,15 @@ pub struct QueryResultFilter {
 #[serde(transparent)]
 #[schema(value_type = Object)]
 pub struct SearchDocument(pub Map<String, Value>);
+
+/// What came of aggregations, and documents that the search finds.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct AggregationResult {
+    /// By name, in Elasticsearch's form: `buckets` with `key` and `doc_count`, `value` of a metric, `doc_count` of a nested
+    /// one and a filter; with what is inside of each.
+    #[schema(value_type = Object, required = false)]
+    pub aggregations: Map<String, Value>,
+    /// Documents, as a search returns them.
+    #[schema(required = false)]
+    pub hits: Vec<SearchDocument>,
+}
