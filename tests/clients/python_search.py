@@ -116,7 +116,8 @@ def check_aggregations(tally, label, search, api, rows, is_error):
     status, found, headers = search.call(api, "search_aggregate", body, None, 3, True)
     counted = {}
     for _, name in rows:
-        counted[name] = counted.get(name, 0) + 1
+        if name:  # Documents without a value are in no bucket.
+            counted[name] = counted.get(name, 0) + 1
     buckets = found.aggregations["Names"]["buckets"] if status == 200 else []
     tally.check(
         f"{label} buckets",

@@ -75,7 +75,6 @@ impl SearchBody {
     pub(super) fn of(object: &Map<String, Value>, purpose: Purpose) -> Result<Self, Failure> {
         let object = &Members::of_body(object);
         object.only(&KNOWN)?;
-        object.empty("queryDsl")?;
         for name in ["aggregationType", "aggregationsVersion", "queryVersion"] {
             object.text(name)?;
         }
@@ -119,6 +118,7 @@ impl SearchBody {
                 )));
             }
         }
+        object.empty("queryDsl")?;
         let mut fields = ShownFields::default();
         if let Some(nested) = object.flag("includeNested")? {
             fields.nested = nested;
