@@ -63,7 +63,8 @@ impl RefreshEnd {
     pub(crate) async fn keep(&self, session: &mut Session<'_>) -> Result<()> {
         session
             .change(
-                "UPDATE refreshes SET state = $1, messages = $2, ended = $3
+                "UPDATE refreshes SET state = $1, messages = $2, ended = $3,
+                     done = CASE WHEN $1 = 'failed' THEN done ELSE coalesce(expected, done) END
                  WHERE tenant = $4 AND id = $5 AND state = 'running'",
                 values![self.state.as_str(), &self.messages, self.at, self.tenant.as_str(), self.id.as_str()],
             )

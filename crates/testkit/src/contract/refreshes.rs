@@ -63,6 +63,7 @@ async fn a_refresh_is_seen_from_its_start_to_its_end(store: &dyn Refreshing) {
     let since = store.refreshes(&build::tenant(), at(10), at(26)).await.expect("the store answers");
     assert_eq!(since.len(), 2);
 
+    goes_on(store, &second, 8, at(27)).await;
     let why = Message::error("refresh_failed", "the source is gone");
     let failed = event(AuditOperation::RefreshFailed, &first, at(30));
     store.fail_refresh(&why, &failed).await.expect("it is kept");
@@ -80,6 +81,8 @@ async fn a_refresh_is_seen_from_its_start_to_its_end(store: &dyn Refreshing) {
     let (failed, succeeded, warned) = (TaskState::Failed, TaskState::Succeeded, TaskState::Warned);
     assert_eq!(ends, [(failed, Some(at(30))), (succeeded, Some(at(31))), (warned, Some(at(32)))]);
     assert_eq!((&seen[0].messages[..], &seen[1].messages[..]), (&[why][..], &[][..]));
+    let done: Vec<_> = seen.iter().map(|refresh| refresh.progress.rows).collect();
+    assert_eq!(done, [4, 9, 0], "what has succeeded has done all of its parts");
     let text = "source \"Active Directory\" was not read completely: it ended early";
     assert_eq!(seen[2].messages, [Message::warn("source_incomplete", text)]);
     let events = store.events(&build::tenant(), 0, 100).await.expect("the store answers");

@@ -27,6 +27,9 @@ impl State {
     pub(super) fn end_refresh(&mut self, event: &AuditEvent, state: TaskState, messages: Vec<Message>) {
         if let Some((refresh, _)) = self.refresh(&event.caller.tenant, &event.task) {
             (refresh.state, refresh.messages, refresh.ended) = (state, messages, Some(event.at));
+            if state != TaskState::Failed {
+                refresh.progress.rows = refresh.progress.rows_expected.unwrap_or(refresh.progress.rows);
+            }
         }
     }
 
