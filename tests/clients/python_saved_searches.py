@@ -109,7 +109,11 @@ def check_saved(tally, label, saved, face, is_error):
 
 
 def check_scheduled(tally, label, scheduled, face, saved_id, owner_id, recipients, is_error):
-    """Schedules a saved search, and returns the schedule's id."""
+    """Schedules a saved search, and returns the schedule's id; None where the SDK cannot.
+
+    The v2024 and v2025 models of 1.4.2 lose the content of a selector, and no version of 1.4.2 sends its token with
+    get_scheduled_search.
+    """
     identities = [{"type": "IDENTITY", "id": one} for one in recipients]
     content = {
         "name": "Every day",
@@ -119,7 +123,11 @@ def check_scheduled(tally, label, scheduled, face, saved_id, owner_id, recipient
         "enabled": True,
         "emailEmptyResults": True,
     }
-    status, made, _ = scheduled.call("create_scheduled_search", face.new_scheduled.from_dict(content))
+    request = face.new_scheduled.from_dict(content)
+    status, made, _ = scheduled.call("create_scheduled_search", request)
+    if "type" not in request.to_dict()["schedule"]["hours"]:
+        tally.check(f"{label} without hours", status == 400 and is_error(made, "400.1", "schedule"), (status, made))
+        return None
     tally.check(
         f"{label} create",
         status == 201
@@ -129,7 +137,10 @@ def check_scheduled(tally, label, scheduled, face, saved_id, owner_id, recipient
         (status, made),
     )
     status, found, _ = scheduled.call("get_scheduled_search", made.id)
-    tally.check(f"{label} get", status == 200 and found == made, (status, found))
+    if scheduled.suffix:
+        tally.check(f"{label} get", status == 200 and found == made, (status, found))
+    else:
+        tally.check(f"{label} get sends no token", status == 401 and "error" in found, (status, found))
     filters = f'savedSearchId eq "{saved_id}" and owner.id eq "{owner_id}"'
     status, listed, headers = scheduled.call("list_scheduled_search", count=True, filters=filters)
     tally.check(
@@ -146,8 +157,9 @@ def check_scheduled(tally, label, scheduled, face, saved_id, owner_id, recipient
     )
     reference = scheduled.model("typed_reference", "TypedReference")
     status, _, _ = scheduled.call("unsubscribe_scheduled_search", made.id, reference.from_dict(identities[0]))
-    _, found, _ = scheduled.call("get_scheduled_search", made.id)
-    tally.check(f"{label} unsubscribe", status == 204 and [one.id for one in found.recipients] == recipients[1:], (status, found))
+    _, listed, _ = scheduled.call("list_scheduled_search", filters=filters)
+    left = [recipient.id for one in listed for recipient in one.recipients]
+    tally.check(f"{label} unsubscribe", status == 204 and left == recipients[1:], (status, listed))
     for change, word in (
         ({"savedSearchId": UNKNOWN_ID}, UNKNOWN_ID),
         ({"schedule": {"type": "DAILY", "hours": {"type": "LIST", "values": ["24"]}}}, "hours"),
@@ -170,15 +182,19 @@ def check(tally, label, face, search, user_configuration, application_configurat
     arguments = saved.model("search_arguments", "SearchArguments")
     owner = {"type": "IDENTITY", "id": owner_id}
     identities = [{"type": "IDENTITY", "id": one} for one in recipients]
-    for name, body in (("", {"owner": owner, "recipients": identities}), (" a schedule", {"scheduleId": schedule_id})):
+    executions = [("", {"owner": owner, "recipients": identities})]
+    if schedule_id is not None:
+        executions.append((" a schedule", {"scheduleId": schedule_id}))
+    for name, body in executions:
         status, data, _ = saved.call("execute_saved_search", saved_id, arguments.from_dict(body))
         tally.check(f"{label} execute{name}", status == 202 and data is None, (status, data))
     status, body, _ = saved.call("execute_saved_search", saved_id, arguments.from_dict({"owner": owner}))
     tally.check(f"{label} execute without recipients", status == 400 and is_error(body, "400.1", "recipients"), (status, body))
 
-    status, _, _ = scheduled.call("delete_scheduled_search", schedule_id)
-    _, listed, _ = scheduled.call("list_scheduled_search", filters=f'savedSearchId eq "{saved_id}"')
-    tally.check(f"{label} schedule delete", status == 204 and listed == [], (status, listed))
+    if schedule_id is not None:
+        status, _, _ = scheduled.call("delete_scheduled_search", schedule_id)
+        _, listed, _ = scheduled.call("list_scheduled_search", filters=f'savedSearchId eq "{saved_id}"')
+        tally.check(f"{label} schedule delete", status == 204 and listed == [], (status, listed))
     status, _, _ = saved.call("delete_saved_search", saved_id)
     gone, _, _ = saved.call("get_saved_search", saved_id)
     tally.check(f"{label} delete", (status, gone) == (204, 404), (status, gone))
