@@ -287,7 +287,9 @@ mod tests {
             match value {
                 RawValue::Text(text) => json!(text),
                 RawValue::List(items) => items.iter().map(json_of).collect(),
-                other => panic!("{other:?}"),
+                RawValue::Null | RawValue::Boolean(_) | RawValue::Number(_) | RawValue::Object(_) => {
+                    panic!("{value:?}")
+                }
             }
         }
         let content = content(value);

@@ -175,7 +175,8 @@ fn hourly(notify: Vec<Notify>) -> ScheduledEntry {
 async fn add(store: &dyn Notifying, entry: &ScheduledEntry) {
     let event = acts::event(AuditOperation::ConfigurationChanged, entry.tenant(), at(0));
     store.add_schedule(entry, &event).await.expect("it is kept");
-    assert_eq!(store.schedules(entry.tenant()).await.expect("the store answers"), [entry.clone()]);
+    let kept = store.schedules(entry.tenant()).await.expect("the store answers");
+    assert_eq!(kept, std::slice::from_ref(entry));
 }
 
 async fn the_end_of_a_run_is_told_once(store: &dyn Notifying) {
@@ -282,6 +283,7 @@ async fn what_was_sent_is_forgotten(store: &dyn Notifying) {
     assert!(step(store, &last, DeliveryStep::Sent, at(4) + SENT_KEPT).await);
     let mut kept: Vec<_> = all(store).await.into_iter().map(|told| told.id).collect();
     let mut expected = vec![failed.notification.id, last.notification.id];
-    (kept.sort(), expected.sort());
+    kept.sort();
+    expected.sort();
     assert_eq!(kept, expected);
 }
