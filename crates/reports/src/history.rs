@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// Most snapshots that one request reads.
+/// Most snapshots that a request for the history of identities reads.
 pub const SNAPSHOTS_READ_MAX: usize = 400;
 
 /// A time zone.

@@ -26,10 +26,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
 
-/// Requests that run at the same time.
+/// Requests for the history of identities that run at the same time.
 const HISTORIES_MAX: usize = 2;
 
-/// How long a request waits until it can run. After that, it is refused with 503 and can be repeated.
+/// How long such a request waits until it can run. After that, it is refused with 503 and can be repeated.
 const HISTORY_WAIT_MAX: Duration = Duration::from_secs(3);
 
 /// Reads the history of identities.
