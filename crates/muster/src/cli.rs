@@ -152,7 +152,7 @@ many events of the audit trail, if you give it the head that you noted last (`mu
         shell: clap_complete::Shell,
     },
     /// Write manual pages
-    #[command(hide = true)]
+    #[command(hide = true, after_help = "Example:\n  muster manual man")]
     Manual {
         /// The folder; it is made if it is missing
         folder: PathBuf,
