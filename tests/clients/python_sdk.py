@@ -14,11 +14,13 @@ demo organisation's "Active Directory". Prints one line for each check, then `N 
 with 1 when one failed. It starts and cancels reports and fills the rate limit of its two clients: point it at
 a demo, not at a service that people use.
 Version 2.x of the SDK speaks /reports/v1 only; 1.4.2 speaks /v3, /v2024 and /v2025, and each is driven.
-python_search.py and python_task_status.py drive the search and the list of tasks; python_examples.py has the examples.
+python_search.py, python_saved_searches.py, python_task_status.py and python_history.py drive searches, saved and
+scheduled searches, the list of tasks, and the history of identities; python_examples.py has the examples.
 """
 
 import contextlib
 import csv
+import functools
 import importlib
 import io
 import json
@@ -35,6 +37,8 @@ from pathlib import Path
 from sailpoint.configuration import Configuration, ConfigurationParams
 
 sys.dont_write_bytecode = True  # The checks beside this script are in a repository.
+import python_history  # noqa: E402
+import python_saved_searches  # noqa: E402
 import python_search  # noqa: E402
 import python_task_status  # noqa: E402
 from python_examples import EXAMPLES  # noqa: E402
@@ -80,6 +84,7 @@ class Face:
         self.name = name
         self.suffix = suffix
         self.search = python_search.of_face(name, package, suffix)
+        self.saved_searches = python_saved_searches.of_face(name, package, suffix)
         self.models_module = f"{package}.models"
         self.api_module = f"{package}.api.reports_data_extraction_api"
         self.client_module = f"{package}.api_client"
@@ -501,19 +506,36 @@ def main():
             with tally.group(f"{label} search"):
                 configurations = user_configuration, application_configuration, stranger_configuration
                 python_search.check(tally, f"{label} search", face.search, user, *configurations, is_error)
+            if face.saved_searches:
+                with tally.group(f"{label} saved searches"):
+                    python_saved_searches.check(
+                        tally,
+                        f"{label} saved searches",
+                        face.saved_searches,
+                        face.search,
+                        user_configuration,
+                        application_configuration,
+                        is_error,
+                    )
             with tally.group(f"{label} names"):
                 check_names(tally, label, user)
             with tally.group(f"{label} examples"):
                 check_examples(tally, label, face, user)
             with tally.group(f"{label} rate limit"):
                 check_rate_limit(tally, label, application)
-            reports = user
+            reports, search = user, functools.partial(face.search.call, face.search.api(user_configuration))
         for face in python_task_status.faces():
             label = f"python {version('sailpoint')} {face.name} task status"
             configurations = user_configuration, application_configuration, stranger_configuration
             user, application, stranger = [Calls(face, face.make(each)) for each in configurations]
             with tally.group(label):
                 python_task_status.check(tally, label, user, reports, application, stranger, is_error)
+        for face in python_history.faces():
+            label = f"python {version('sailpoint')} {face.name} history"
+            configurations = user_configuration, application_configuration, stranger_configuration
+            user, application, stranger = [Calls(face, face.make(each)) for each in configurations]
+            with tally.group(label):
+                python_history.check(tally, label, user, application, stranger, search, is_error)
         os.chdir("/")
 
     print(f"{tally.passed} passed, {tally.failed} failed")

@@ -80,6 +80,74 @@ def exported(user):
     return list(csv.reader(io.StringIO(text, newline=""), strict=True))[1:]
 
 
+def check_other_queries(tally, label, search, api, rows):
+    """Filters, texts and what somebody types, compared with the names of an export."""
+    name = rows[0][1]
+    status, _, headers = search.call(api, "search_count", search.body(filters={"displayName": {"type": "TERMS", "terms": [name], "exclude": True}}))
+    expected = sum(row[1] != name for row in rows)
+    tally.check(f"{label} filters", status == 204 and headers["X-Total-Count"] == str(expected), (headers, expected))
+    body = {"indices": ["identities"], "query": {"query": f'"{name}" AND NOT name:a*', "fields": "displayName"}}
+    status, _, headers = search.call(api, "search_count", search.model.from_dict(body))
+    tally.check(f"{label} fields of a query", status == 204 and int(headers["X-Total-Count"]) >= 1, headers)
+    begin = name[:3]
+    body = {"indices": ["identities"], "queryType": "TEXT", "textQuery": {"terms": [begin.upper()], "fields": ["displayName"]}}
+    status, documents, _ = search.call(api, "search_post", search.model.from_dict(body), None, 10_000)
+    found = {one["id"] for one in documents}
+    expected = {row[0] for row in rows if row[1].lower().startswith(begin.lower())}
+    tally.check(
+        f"{label} texts",
+        status == 200 and expected <= found and all(one["displayName"].lower().startswith(begin.lower()) for one in documents),
+        (begin, len(found), len(expected)),
+    )
+    ahead = {"query": begin, "field": "displayName", "size": 5, "sort": "asc", "sortByValue": True}
+    body = {"indices": ["identities"], "queryType": "TYPEAHEAD", "typeAheadQuery": ahead}
+    status, values, _ = search.call(api, "search_post", search.model.from_dict(body))
+    tally.check(
+        f"{label} type-ahead",
+        status == 200 and values == sorted(values) and 1 <= len(values) <= 5 and all(begin.lower() in one.lower() for one in values),
+        values,
+    )
+
+
+def check_aggregations(tally, label, search, api, rows, is_error):
+    """Both languages, compared with each other and with the count."""
+    sailpoint = {"bucket": {"name": "Names", "type": "TERMS", "field": "displayName", "size": 10_000}}
+    body = search.body(aggregationType="SAILPOINT", aggregations=sailpoint)
+    status, found, headers = search.call(api, "search_aggregate", body, None, 3, True)
+    counted = {}
+    for _, name in rows:
+        if name:  # Documents without a value are in no bucket.
+            counted[name] = counted.get(name, 0) + 1
+    buckets = found.aggregations["Names"]["buckets"] if status == 200 else []
+    tally.check(
+        f"{label} buckets",
+        {one["key"]: one["doc_count"] for one in buckets} == counted and headers["X-Total-Count"] == str(len(rows)) and len(found.hits) == 3,
+        (status, found),
+    )
+    dsl = {"Names": {"terms": {"field": "displayName.exact", "size": 10_000}}}
+    status, same, _ = search.call(api, "search_aggregate", search.body(aggregationType="DSL", aggregationsDsl=dsl), None, 0)
+    tally.check(f"{label} buckets in DSL", status == 200 and same.aggregations == found.aggregations and same.hits == [], same)
+    nested = {
+        "nested": {"name": "Access", "type": "access"},
+        "filter": {"name": "Entitlements", "field": "access.type", "value": "ENTITLEMENT"},
+        "bucket": {"name": "Sources", "field": "access.source.name"},
+        "subAggregation": {"metric": {"name": "Rights", "type": "UNIQUE_COUNT", "field": "access.name"}},
+    }
+    status, found, _ = search.call(api, "search_aggregate", search.body(aggregationType="SAILPOINT", aggregations=nested), None, 0)
+    access = found.aggregations["Access"] if status == 200 else {}
+    inside = access.get("Entitlements", {})
+    buckets = inside.get("Sources", {}).get("buckets", [])
+    tally.check(
+        f"{label} nested aggregations",
+        access.get("doc_count", 0) >= inside.get("doc_count", 0) == sum(one["doc_count"] for one in buckets) > 0
+        and all(1 <= one["Rights"]["value"] <= one["doc_count"] for one in buckets),
+        found,
+    )
+    wrong = {"metric": {"name": "M", "type": "AVG", "field": "displayNmae"}}
+    status, body, _ = search.call(api, "search_aggregate", search.body(aggregationType="SAILPOINT", aggregations=wrong))
+    tally.check(f"{label} an unknown field of an aggregation", status == 400 and is_error(body, "400.1", "displayName"), (status, body))
+
+
 def check(tally, label, search, user, configuration, application_configuration, stranger_configuration, is_error):
     rows = exported(user)
     ids = [row[0] for row in rows]
@@ -136,15 +204,17 @@ def check(tally, label, search, user, configuration, application_configuration, 
 
     for members, word in (
         ({"queryType": "DSL", "queryDsl": {"match_all": {}}}, "queryType"),
-        ({"filters": {"name": {"type": "EXISTS"}}}, "filters"),
+        ({"filters": {"name": {"type": "RANGE"}}}, "filters"),
         ({"query": {"query": "name:a AND"}}, "column 11"),
         ({"sort": ["displayNmae"]}, "displayName"),
         ({"sort": ["id"], "searchAfter": ["none"]}, "searchAfter"),
     ):
         status, body, _ = search.call(api, "search_post", search.body(**members))
         tally.check(f"{label} {word} is named", status == 400 and is_error(body, "400.1", word), (status, body))
-    status, body, _ = search.call(api, "search_post", search.body(), None, 251)
-    tally.check(f"{label} a limit of 251", status == 400 and is_error(body, "400.1", "limit"), (status, body))
+    status, documents, _ = search.call(api, "search_post", search.body(sort=["displayName"]), None, 10_000)
+    tally.check(f"{label} a limit of 10,000", status == 200 and [one["id"] for one in documents] == ids, (status, len(documents)))
+    check_other_queries(tally, label, search, api, rows)
+    check_aggregations(tally, label, search, api, rows, is_error)
 
     application = search.api(application_configuration)
     status, _, _ = search.call(application, "search_count", search.body())

@@ -1,6 +1,6 @@
 """The list of tasks through the published Python SDK; python_sdk.py runs it.
 
-Version 2.x of the SDK speaks /task-status/v1 only; 1.4.2 speaks /v2024, /v2025 and /v2026, and each is driven.
+Version 2.x of the SDK speaks /task-status/v1 only; 1.4.2 speaks /beta, /v2024, /v2025 and /v2026, and each is driven.
 """
 
 import importlib
@@ -42,7 +42,7 @@ def faces():
     """The API classes that the installed SDK has."""
     if version("sailpoint").startswith("2."):
         return [Face("task-status/v1", "sailpoint.task_management", "_v1", False)]
-    return [Face(name, f"sailpoint.{name}", "", True) for name in ("v2024", "v2025", "v2026")]
+    return [Face(name, f"sailpoint.{name}", "", True) for name in ("beta", "v2024", "v2025", "v2026")]
 
 
 def check_ended(tally, name, tasks, reports):

@@ -12,12 +12,13 @@
  * with 1 when one failed. It starts and cancels reports and fills the rate limit of its two clients: point it
  * at a demo, not at a service that people use.
  *
- * The SDK speaks /v3 and /v2024; each is driven. It has the list of tasks in /v2024 only.
+ * The SDK speaks /v3 and /v2024; each is driven. It has the list of tasks and the history of identities in /v2024 only.
  */
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { searchChecks } from "./typescript_searches.mjs";
 
 const modules = resolve(process.argv[2] ?? "node_modules");
 const require = createRequire(`${modules}/`);
@@ -307,6 +308,8 @@ async function checkSearchOperations(label, user, api, key, stranger) {
   }
 }
 
+const { checkAggregations, checkSavedSearches } = searchChecks({ check, Calls, isError });
+
 async function checkErrors(label, user, application, stranger) {
   for (const [kind, argument] of [
     ["ACCOUNTS", "application"],
@@ -423,6 +426,65 @@ async function checkTasks(label, tasks, reports, application) {
   check(`${label} an application reads the list`, read.status === 200 && read.data.length === 1, read.data);
 }
 
+/** The history of identities, next to what a search says of one. */
+async function checkHistory(label, history, search, application) {
+  const listed = await history.call("listHistoricalIdentities", { limit: 10 });
+  const chosen = listed.data.find((one) => one.active && one.deletedDate === null);
+  const part = await history.call("listHistoricalIdentities", { limit: 5, offset: 5, isDeleted: undefined });
+  check(
+    `${label} list in parts`,
+    listed.status === 200 && JSON.stringify(part.data) === JSON.stringify(listed.data.slice(5)) && part.data.length === 5,
+    listed.data,
+  );
+  const { id } = chosen;
+  const document = (await search.call("searchGet", { index: "identities", id })).data;
+  const seen = await history.call("getHistoricalIdentity", { id });
+  check(
+    `${label} newest snapshot`,
+    seen.status === 200 &&
+      seen.data.displayName === document.displayName &&
+      JSON.stringify(seen.data.attributes) === JSON.stringify(document.attributes) &&
+      seen.data.accessItemCount.account === document.accountCount &&
+      seen.data.accessItemCount.entitlement === document.entitlementCount,
+    seen.data,
+  );
+  const accounts = await history.call("listIdentityAccessItems", { id, type: "account", count: true });
+  const natives = (items, key) => items.map((item) => item[key]).sort().join("\n");
+  check(
+    `${label} accounts`,
+    accounts.headers["x-total-count"] === String(document.accountCount) &&
+      natives(accounts.data, "nativeIdentity") === natives(document.accounts, "accountId"),
+    accounts.data,
+  );
+  const snapshots = await history.call("listIdentitySnapshots", { id, count: true });
+  const times = snapshots.data.map((one) => one.snapshot);
+  check(`${label} snapshots`, times[0] === seen.data.snapshot && snapshots.headers["x-total-count"] === String(times.length), times);
+  const again = await history.call("getIdentitySnapshot", { id, date: times[0] });
+  check(`${label} snapshot at its time`, JSON.stringify(again.data) === JSON.stringify(seen.data), again.data);
+  const items = await history.call("listIdentitySnapshotAccessItems", { id, date: times[0], type: "entitlement" });
+  check(`${label} access items at that time`, items.data.length === document.entitlementCount, items.data);
+  const start = await history.call("getIdentityStartDate", { id });
+  check(`${label} start date`, start.status === 200 && start.data <= times.at(-1), start.data);
+  const events = await history.call("getHistoricalIdentityEvents", { id, eventTypes: ["AccessAddedEvent", "AccessRemovedEvent"], count: true });
+  check(
+    `${label} events`,
+    events.status === 200 && events.data.every((event) => times.includes(event.dateTime) && event.accessItem.id),
+    events.data,
+  );
+  const summary = await history.call("getIdentitySnapshotSummary", { id, interval: "day", timeZone: "Europe/Berlin" });
+  check(`${label} summary`, summary.status === 200 && summary.data.every((bar) => bar.value > 0), summary.data);
+  const compared = await history.call("compareIdentitySnapshots", { id, snapshot1: times[0], snapshot2: times[0], accessItemTypes: ["role", "app"] });
+  const nothing = { accessAdded: 0, accessRemoved: 0 };
+  check(`${label} compare`, JSON.stringify(compared.data) === JSON.stringify([{ accessItemDiff: { app: nothing, role: nothing } }]), compared.data);
+  // The SDK does not put the type into the path, so the service cannot know it.
+  const ofType = await history.call("compareIdentitySnapshotsAccessType", { id, accessType: "role" });
+  check(`${label} compare of one type is a 400`, ofType.status === 400 && isError(ofType.data, "400.1", "access-type"), ofType.data);
+  const unknown = await history.call("getHistoricalIdentity", { id: unknownId });
+  check(`${label} unknown id is a 404`, unknown.status === 404 && isError(unknown.data, "404", unknownId), unknown.data);
+  const read = await application.call("listHistoricalIdentities", { limit: 1 });
+  check(`${label} an application reads the list`, read.status === 200 && read.data.length === 1, read.data);
+}
+
 /** Calls until the limit answers; bounded in count. */
 async function checkRateLimit(label, application) {
   let answer;
@@ -470,6 +532,19 @@ for (const [version, make, bodyKey, SearchApi, searchKey] of faces) {
   await group(`${label} search`, () =>
     checkSearchOperations(`${label} search`, user, new SearchApi(userConfiguration), searchKey, new SearchApi(strangerConfiguration)),
   );
+  await group(`${label} aggregate`, () => checkAggregations(`${label} aggregate`, new SearchApi(userConfiguration), searchKey));
+  const suffix = version === "v3" ? "" : "V2024";
+  const [SavedSearchApi, ScheduledSearchApi] = ["SavedSearch", "ScheduledSearch"].map((name) => sdk[`${name}${suffix}Api`]);
+  await group(`${label} saved searches`, () =>
+    checkSavedSearches(
+      `${label} saved searches`,
+      new SavedSearchApi(userConfiguration),
+      new ScheduledSearchApi(userConfiguration),
+      suffix,
+      new SearchApi(userConfiguration),
+      searchKey,
+    ),
+  );
   await group(`${label} errors`, () => checkErrors(label, user, application, stranger));
   await group(`${label} rate limit`, () => checkRateLimit(label, application));
 }
@@ -482,6 +557,14 @@ for (const [version, make, bodyKey, SearchApi, searchKey] of faces) {
   const tasks = new Calls(label, new sdk.TaskManagementV2024Api(userConfiguration));
   const application = new Calls(label, new sdk.TaskManagementV2024Api(applicationConfiguration));
   await group(label, () => checkTasks(label, tasks, reports, application));
+}
+
+{
+  const label = `typescript ${sdkVersion} v2024 history`;
+  const history = new Calls(label, new sdk.IdentityHistoryV2024Api(userConfiguration));
+  const application = new Calls(label, new sdk.IdentityHistoryV2024Api(applicationConfiguration));
+  const search = new Calls(label, new sdk.SearchV2024Api(userConfiguration));
+  await group(label, () => checkHistory(label, history, search, application));
 }
 
 console.log(`${passed} passed, ${failed} failed`);

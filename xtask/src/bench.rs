@@ -11,6 +11,7 @@ mod files;
 mod growth;
 mod load;
 mod page;
+mod paging;
 mod process;
 mod program;
 mod refresh;
@@ -74,11 +75,12 @@ const DOCUMENT: &str = "docs/performance.md";
 
 /// Every row, in the order of the page.
 fn rows() -> Vec<&'static benchmark::Row> {
-    let groups: [&[benchmark::Row]; 8] = [
+    let groups: [&[benchmark::Row]; 9] = [
         &refresh::ROWS,
         &reports::ROWS,
         &files::ROWS,
         &serving::ROWS,
+        &paging::ROWS,
         &stopping::ROWS,
         &load::ROWS,
         &program::ROWS,

@@ -1,4 +1,4 @@
-//! Tasks of this repository: `cargo xtask check|tidy|docs|test|clients|kill|faults|relay|hostile|fuzz|bench`.
+//! Tasks of this repository: `cargo xtask check|tidy|docs|test|clients|kill|faults|relay|hostile|monitoring|package|fuzz|bench`.
 //!
 //! Why a program and not scripts: the same commands on every machine, with types and without a shell. The tasks that
 //! start the service are in `crates/harness`, which knows the service only from outside, as a process and over HTTP. So
@@ -12,6 +12,7 @@ mod bench;
 mod check;
 mod docs;
 mod fuzz;
+mod package;
 mod setup;
 mod test;
 mod tidy;
@@ -19,7 +20,7 @@ mod tidy;
 use clap::{Parser, Subcommand};
 use muster_harness::failure::Result;
 use muster_harness::workspace::Workspace;
-use muster_harness::{clients, faults, hostile, kill, relay};
+use muster_harness::{clients, faults, hostile, kill, monitoring, relay};
 use std::process::ExitCode;
 
 /// Tasks of this repository.
@@ -50,6 +51,10 @@ enum Task {
     Relay(relay::Options),
     /// Send requests made from our OpenAPI document, and compare the answers with it
     Hostile(hostile::Options),
+    /// Let Prometheus read the alerts and a running service, and look for what they name
+    Monitoring(monitoring::Options),
+    /// Make the Debian package, and try it
+    Package(package::Options),
     /// Fuzz everything that hostile input reaches, with coverage as the guide
     Fuzz(fuzz::Options),
     /// Time and memory on a large organisation, compared with other programs that do the same
@@ -80,6 +85,8 @@ fn run(task: Task) -> Result<bool> {
         Task::Faults(options) => faults::run(&workspace, &options),
         Task::Relay(options) => relay::run(&workspace, &options),
         Task::Hostile(options) => hostile::run(&workspace, &options),
+        Task::Monitoring(options) => monitoring::run(&workspace, &options),
+        Task::Package(options) => package::run(&workspace, &options),
         Task::Fuzz(options) => fuzz::run(&workspace, &options),
         Task::Bench(options) => bench::run(&workspace, &options),
     }

@@ -13,12 +13,19 @@ const PEER_PACKAGES: &str = "duckdb==2.0.1 polars==2.1.0 chdb==4.4.0 datafusion=
 const DELTA_PACKAGES: &str = "deltalake==1.6.6 polars==2.1.0 pyarrow==26.0.1";
 /// Version of cargo-deny, which checks the dependencies.
 const CARGO_DENY_VERSION: &str = "0.20.2";
+/// Version of cargo-deb, which makes the Debian package.
+const CARGO_DEB_VERSION: &str = "3.8.0";
 /// Version of cargo-fuzz, which builds and runs fuzz targets.
 const CARGO_FUZZ_VERSION: &str = "0.13.2";
 
 /// The program cargo-deny.
 pub fn cargo_deny(workspace: &Workspace) -> Result<PathBuf> {
     cargo_program(workspace, "cargo-deny", CARGO_DENY_VERSION)
+}
+
+/// The program cargo-deb.
+pub fn cargo_deb(workspace: &Workspace) -> Result<PathBuf> {
+    cargo_program(workspace, "cargo-deb", CARGO_DEB_VERSION)
 }
 
 /// The program cargo-fuzz.

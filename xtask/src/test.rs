@@ -4,7 +4,7 @@ use crate::setup;
 use muster_harness::failure::Result;
 use muster_harness::tally::{CargoOutput, Tally};
 use muster_harness::workspace::{Workspace, cargo, must_run_everything};
-use muster_harness::{clients, command, faults, hostile, install, twice};
+use muster_harness::{clients, command, faults, hostile, install, monitoring, twice};
 use std::ffi::OsString;
 
 /// The worker is tested by itself: its virtual time is a feature of tokio, and with this feature everything above tokio,
@@ -57,6 +57,8 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
     tally += counted_or_failed("the demo made twice", twice);
     let hostile = hostile::requests(workspace, &binary, false, 1);
     tally += counted_or_failed("hostile requests", hostile);
+    let monitoring = monitoring::series(workspace, &binary);
+    tally += counted_or_failed("the monitoring", monitoring);
     let faults = faults::parts(workspace, &binary, &faults::Options::in_tests());
     tally += counted_or_failed("faults", faults);
     println!("{tally}");

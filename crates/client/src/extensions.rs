@@ -5,7 +5,7 @@
 use crate::api::{ReportsDataExtractionApi, json};
 use crate::download::{self, Download, DownloadOptions, Source};
 use crate::error::Error;
-use muster_wire::{ListedResult, ReportComparison, ReportDescription, TaskResultDetails};
+use muster_wire::{ListedResult, NotifyDetails, ReportComparison, ReportDescription, TaskResultDetails};
 use tokio::io::AsyncWrite;
 
 /// In which form two reports are compared.
@@ -45,7 +45,7 @@ impl ReportsDataExtractionApi {
     }
 
     /// Starts a report by the id of its definition, built-in or custom. `as_of` names a past snapshot to report
-    /// on: its id, a date or a time.
+    /// on: its id, a date or a time. The recipients of `notify` are told how it ends.
     ///
     /// # Errors
     /// [`Error::Refused`] and what comes before an answer.
@@ -54,11 +54,15 @@ impl ReportsDataExtractionApi {
         definition: &str,
         arguments: &serde_json::Value,
         as_of: Option<&str>,
+        notify: &[NotifyDetails],
     ) -> Result<TaskResultDetails, Error> {
         let url = self.transport.extension_url(&[definition, "run"]);
         let mut body = serde_json::json!({ "arguments": arguments });
         if let Some(as_of) = as_of {
             body["asOf"] = as_of.into();
+        }
+        if !notify.is_empty() {
+            body["notify"] = serde_json::json!(notify);
         }
         json(self.transport.send(|http| http.post(url.clone()).json(&body)).await?).await
     }

@@ -16,6 +16,7 @@ pub use crate::error::Damage;
 
 use crate::declared::TABLES;
 use crate::error::{EngineError, Result};
+use crate::file_name::FileName;
 use crate::session::Engine;
 use crate::tables;
 use files::{hash, look_at, path_of};
@@ -47,6 +48,39 @@ impl Engine {
         match self.damage_of(manifest, table).await? {
             None => Ok(()),
             Some(damage) => Err(EngineError::Damaged { snapshot: manifest.id.to_string(), damage }),
+        }
+    }
+
+    /// Checks that the files of a table that may have rows of one id are what was written. `found` has the names of the
+    /// files in the table's log.
+    ///
+    /// # Errors
+    /// [`EngineError::Damaged`].
+    pub(crate) async fn check_files_of_id(
+        &self,
+        manifest: &SnapshotManifest,
+        table: &'static str,
+        id: &str,
+        found: impl Iterator<Item = &str>,
+    ) -> Result<()> {
+        let Some(files) = manifest.files.get(table) else { return Ok(()) };
+        let may_have = |name: &str| FileName::parse(name).is_none_or(|name| name.may_have(id));
+        let wanted: BTreeMap<_, _> = files.iter().filter(|(name, _)| may_have(name)).collect();
+        let found: BTreeSet<&str> = found.filter(|name| may_have(name)).collect();
+        let fault = if wanted.keys().map(|name| name.as_str()).eq(found) {
+            let (dir, known) = (self.tables_dir().join(table), Arc::clone(self.known()));
+            let wanted = wanted.into_iter().map(|(name, file)| (name.clone(), file.clone())).collect();
+            let fault = move |(name, file): (String, TableFile)| known.fault(&dir, table, &name, &file);
+            on_threads(wanted, fault).await?.into_iter().flatten().next()
+        } else {
+            Some("its log does not name the files that were written".to_owned())
+        };
+        match fault {
+            None => Ok(()),
+            Some(fault) => Err(EngineError::Damaged {
+                snapshot: manifest.id.to_string(),
+                damage: Damage { table: table.to_owned(), fault },
+            }),
         }
     }
 

@@ -8,6 +8,15 @@ pub(crate) fn group_name(value: Option<&str>) -> String {
     value.map_or_else(|| "all".to_owned(), |value| stable_id(["group", value])[..16].to_owned())
 }
 
+/// The partition of an id. It follows from the first digits of the id, so partitions are in the order of ids.
+pub(crate) fn partition_of(id: &str, partitions: u32) -> u32 {
+    let digits = id.bytes().take(8).fold((0u64, 0), |(number, length), byte| {
+        (number * 16 + u64::from(char::from(byte).to_digit(16).unwrap_or(0)), length + 1)
+    });
+    let number = digits.0 << (4 * (8 - digits.1));
+    u32::try_from((number * u64::from(partitions)) >> 32).expect("a 32-bit fraction of a u32 is one")
+}
+
 /// The parts of a file name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileName {
@@ -27,6 +36,11 @@ impl FileName {
         let partition = parts.next()?.parse().ok()?;
         let partitions = parts.next()?.strip_prefix("of")?.parse().ok()?;
         (partition < partitions).then_some(Self { group, partition, partitions })
+    }
+
+    /// Whether the file may have a row of this id.
+    pub(crate) fn may_have(&self, id: &str) -> bool {
+        partition_of(id, self.partitions) == self.partition
     }
 
     /// The name of a file that the refresh of `snapshot` writes.
@@ -49,5 +63,19 @@ mod tests {
         {
             assert_eq!(FileName::parse(other), None, "{other}");
         }
+    }
+
+    #[test]
+    fn ids_fall_into_partitions_in_their_order() {
+        // A quarter of all ids begins with the digits 0 to 3, the next quarter with 4 to 7.
+        for (id, partition) in
+            [("00000000", 0), ("3fffffffff", 0), ("40000000", 1), ("7f", 1), ("80", 2), ("ffffffff", 3)]
+        {
+            assert_eq!(partition_of(id, 4), partition, "{id}");
+        }
+        assert_eq!(
+            (partition_of("", 128), partition_of("ffffffffffff", 128), partition_of("user-1", 1)),
+            (0, 127, 0)
+        );
     }
 }

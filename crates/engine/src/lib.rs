@@ -13,6 +13,7 @@ pub mod digests;
 mod error;
 mod file_name;
 mod functions;
+pub mod history;
 mod in_order;
 pub mod memory;
 mod order;

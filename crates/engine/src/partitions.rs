@@ -15,7 +15,7 @@
 
 use crate::declared::{Table, Writing};
 use crate::error::{EngineError, Result};
-use crate::file_name::{FileName, group_name};
+use crate::file_name::{FileName, group_name, partition_of};
 use crate::parquet_file;
 use crate::tables::{DataFile, ROW_GROUP_ROWS};
 use datafusion::arrow::array::{AsArray, RecordBatch, UInt32Array};
@@ -87,15 +87,6 @@ impl Partitioning {
     fn outgrown(&self, rows: u64, partitions: u32) -> bool {
         partitions < PARTITIONS_MAX && rows > GROWTH_MAX * self.rows * u64::from(partitions)
     }
-}
-
-/// The partition of an id. It follows from the first digits of the id, so partitions are in the order of ids.
-fn partition_of(id: &str, partitions: u32) -> u32 {
-    let digits = id.bytes().take(8).fold((0u64, 0), |(number, length), byte| {
-        (number * 16 + u64::from(char::from(byte).to_digit(16).unwrap_or(0)), length + 1)
-    });
-    let number = digits.0 << (4 * (8 - digits.1));
-    u32::try_from((number * u64::from(partitions)) >> 32).expect("a 32-bit fraction of a u32 is one")
 }
 
 /// Which files of a version are kept and which are written again.
@@ -562,20 +553,6 @@ impl RowsOfFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ids_fall_into_partitions_in_their_order() {
-        // A quarter of all ids begins with the digits 0 to 3, the next quarter with 4 to 7.
-        for (id, partition) in
-            [("00000000", 0), ("3fffffffff", 0), ("40000000", 1), ("7f", 1), ("80", 2), ("ffffffff", 3)]
-        {
-            assert_eq!(partition_of(id, 4), partition, "{id}");
-        }
-        assert_eq!(
-            (partition_of("", 128), partition_of("ffffffffffff", 128), partition_of("user-1", 1)),
-            (0, 127, 0)
-        );
-    }
 
     #[test]
     fn a_group_gets_more_partitions_only_when_it_has_grown_manifold() {

@@ -32,15 +32,46 @@ pub(crate) async fn register(
     scope: &DataScope,
     wanted: &[&'static str],
 ) -> Result<()> {
+    register_rows(engine, context, manifest, scope, wanted, &Rows::All).await
+}
+
+/// As [`register`], for a query that asks the tables for the row of one identity: only the files that may have this row
+/// are checked. The tables must have identities as their rows.
+pub(crate) async fn register_for_identity(
+    engine: &Engine,
+    context: &SessionContext,
+    manifest: &SnapshotManifest,
+    scope: &DataScope,
+    wanted: &[&'static str],
+    id: &str,
+) -> Result<()> {
+    register_rows(engine, context, manifest, scope, wanted, &Rows::OfId(id)).await
+}
+
+/// Which rows of a table a query asks for.
+enum Rows<'a> {
+    All,
+    /// Those of this id.
+    OfId(&'a str),
+}
+
+async fn register_rows(
+    engine: &Engine,
+    context: &SessionContext,
+    manifest: &SnapshotManifest,
+    scope: &DataScope,
+    wanted: &[&'static str],
+    rows: &Rows<'_>,
+) -> Result<()> {
     let views = match scope {
         DataScope::Everything => None,
         DataScope::Sources(sources) => {
-            Some((whole_tables(engine, manifest, sources, wanted).await?, sources))
+            Some((whole_tables(engine, manifest, sources, wanted, rows).await?, sources))
         }
     };
     for table in wanted.iter().copied() {
         let failed = |e| EngineError::plan(table, e);
-        let Some(provider) = provider(engine, manifest, table).await? else { continue };
+        let Some(provider) = provider(engine, manifest, table, rows).await? else { continue };
         let shown = match &views {
             None => provider,
             Some((whole, sources)) => {
@@ -61,24 +92,31 @@ async fn whole_tables(
     manifest: &SnapshotManifest,
     sources: &BTreeSet<SourceId>,
     wanted: &[&'static str],
+    rows: &Rows<'_>,
 ) -> Result<SessionContext> {
     let whole = engine.session();
     for table in TABLES.into_iter().filter(|table| *table == ACCOUNTS || wanted.contains(table)) {
-        let Some(provider) = provider(engine, manifest, table).await? else { continue };
+        // Accounts of an identity may be in any of their files.
+        let rows = if wanted.contains(&table) { rows } else { &Rows::All };
+        let Some(provider) = provider(engine, manifest, table, rows).await? else { continue };
         whole.register_table(table, provider).map_err(|e| EngineError::plan(table, e))?;
     }
     register_functions(&whole, sources);
     Ok(whole)
 }
 
-/// The whole table; `None` if the snapshot does not have it.
+/// The table, as far as it has these rows; `None` if the snapshot does not have it.
 async fn provider(
     engine: &Engine,
     manifest: &SnapshotManifest,
     table: &'static str,
+    rows: &Rows<'_>,
 ) -> Result<Option<Arc<dyn TableProvider>>> {
     Ok(match manifest.versions.get(table) {
-        Some(version) => Some(engine.provider(manifest, table, *version).await?),
+        Some(version) => Some(match rows {
+            Rows::All => engine.provider(manifest, table, *version).await?,
+            Rows::OfId(id) => engine.provider_of_id(manifest, table, *version, id).await?,
+        }),
         // An older snapshot has no counts. An empty table lets trend reports run until the next refresh.
         None if table == COUNTS => Some(Arc::new(EmptyTable::new(Table::of(table).schema()))),
         None => None,

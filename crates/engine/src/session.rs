@@ -8,6 +8,7 @@ use crate::digests::files::KnownFiles;
 use crate::error::{EngineError, Result};
 use crate::in_order::InOrder;
 use crate::plan_limits::PlanLimits;
+use crate::stored_table::StoredTable;
 use crate::{functions, tables};
 use datafusion::catalog::TableProvider;
 use datafusion::dataframe::DataFrame;
@@ -83,7 +84,15 @@ pub struct Engine {
 }
 
 /// Opened tables by name and version.
-type Providers = HashMap<(&'static str, u64), Arc<dyn TableProvider>>;
+type Providers = HashMap<(&'static str, u64), OpenTable>;
+
+/// An open version of a table.
+#[derive(Clone)]
+struct OpenTable {
+    table: Arc<StoredTable>,
+    /// Whether all of its files are what was written.
+    is_checked: bool,
+}
 
 /// Most open table versions. When there are more, all are closed and opened again as needed.
 const PROVIDERS_KEPT_MAX: usize = 128;
@@ -135,6 +144,11 @@ impl Engine {
         })
     }
 
+    /// Memory that plans have reserved now, and the most that they may, in bytes.
+    pub fn plan_memory(&self) -> (usize, usize) {
+        (self.environment.memory_pool.reserved(), self.settings.memory_limit_bytes)
+    }
+
     /// A session for a refresh. Dropping it ends the refresh's plans.
     pub(crate) fn session(&self) -> SessionContext {
         with_functions(self.state().with_query_planner(DeltaPlanner::new()))
@@ -175,17 +189,52 @@ impl Engine {
         table: &'static str,
         version: u64,
     ) -> Result<Arc<dyn TableProvider>> {
-        if let Some(provider) = self.kept_providers().get(&(table, version)) {
-            return Ok(Arc::clone(provider));
+        let open = self.kept_providers().get(&(table, version)).cloned();
+        if let Some(OpenTable { table, is_checked: true }) = &open {
+            let table: Arc<StoredTable> = Arc::clone(table);
+            return Ok(table);
         }
         self.check_table(manifest, table).await?;
-        let provider = tables::open(self.tables_dir(), table, version).await?;
+        let opened = match open {
+            Some(open) => open.table,
+            None => tables::open(self.tables_dir(), table, version).await?,
+        };
+        self.keep_open(table, version, OpenTable { table: Arc::clone(&opened), is_checked: true });
+        Ok(opened)
+    }
+
+    /// Opens a table at its version in a snapshot for reading rows of one id, after checking the files that may have such
+    /// rows. Rows of other ids may be damaged: the caller must ask for `id` only.
+    pub(crate) async fn provider_of_id(
+        &self,
+        manifest: &SnapshotManifest,
+        table: &'static str,
+        version: u64,
+        id: &str,
+    ) -> Result<Arc<dyn TableProvider>> {
+        let open = self.kept_providers().get(&(table, version)).cloned();
+        if let Some(OpenTable { table, is_checked: true }) = &open {
+            let table: Arc<StoredTable> = Arc::clone(table);
+            return Ok(table);
+        }
+        let opened = match open {
+            Some(open) => open.table,
+            None => {
+                let opened = tables::open(self.tables_dir(), table, version).await?;
+                self.keep_open(table, version, OpenTable { table: Arc::clone(&opened), is_checked: false });
+                opened
+            }
+        };
+        self.check_files_of_id(manifest, table, id, opened.file_names()).await?;
+        Ok(opened)
+    }
+
+    fn keep_open(&self, table: &'static str, version: u64, open: OpenTable) {
         let mut kept = self.kept_providers();
         if kept.len() >= PROVIDERS_KEPT_MAX {
             kept.clear();
         }
-        kept.insert((table, version), Arc::clone(&provider));
-        Ok(provider)
+        kept.insert((table, version), open);
     }
 
     /// A table of a snapshot, for reading.

@@ -30,6 +30,9 @@ use futures_util::{StreamExt, TryStreamExt};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// The column that says in which partition a row is.
+const KEY: &str = "id";
+
 /// How many footers are read at a time.
 const FOOTERS_AT_ONCE: usize = 8;
 
@@ -47,6 +50,8 @@ pub(crate) struct StoredFile {
 pub(crate) struct StoredTable {
     schema: SchemaRef,
     files: Vec<PartitionedFile>,
+    /// Whether the rows of a file have ids of one partition only.
+    is_partitioned: bool,
     /// The column of which each file has one value only, if there is one.
     group: Option<&'static str>,
     /// The columns by which the files of this program are sorted.
@@ -56,9 +61,9 @@ pub(crate) struct StoredTable {
 impl StoredTable {
     /// The version of `table` that has these columns and files.
     pub(crate) fn new(table: &Table, schema: SchemaRef, files: Vec<StoredFile>) -> Self {
-        let (group, order) = match table.writing {
-            Writing::Partitioned { group, order, .. } => (group, order),
-            Writing::Whole | Writing::Grows => (None, &[][..]),
+        let (is_partitioned, group, order) = match table.writing {
+            Writing::Partitioned { group, order, .. } => (true, group, order),
+            Writing::Whole | Writing::Grows => (false, None, &[][..]),
         };
         let describe = |StoredFile { place, rows }| {
             let size = usize::try_from(place.size).unwrap_or(usize::MAX);
@@ -66,17 +71,31 @@ impl StoredTable {
             PartitionedFile::new_from_meta(place).with_statistics(Arc::new(statistics))
         };
         let files = files.into_iter().map(describe).collect();
-        Self { schema, files, group, order }
+        Self { schema, files, is_partitioned, group, order }
+    }
+
+    /// The names of the files.
+    pub(crate) fn file_names(&self) -> impl Iterator<Item = &str> {
+        self.files.iter().filter_map(|file| file.path().filename())
     }
 
     /// The files that may have rows for which these filters are true.
     fn wanted(&self, filters: &[Expr]) -> Vec<PartitionedFile> {
-        let Some(column) = self.group else { return self.files.clone() };
-        let wanted: Vec<BTreeSet<String>> =
-            filters.iter().filter_map(|filter| groups_of(filter, column)).collect();
+        let values = |column: &str| -> Vec<BTreeSet<String>> {
+            filters.iter().filter_map(|filter| values_of(filter, column)).collect()
+        };
+        let groups: Vec<BTreeSet<_>> = self
+            .group
+            .map(values)
+            .unwrap_or_default()
+            .into_iter()
+            .map(|values| values.iter().map(|value| group_name(Some(value))).collect())
+            .collect();
+        let ids = if self.is_partitioned { values(KEY) } else { Vec::new() };
         let may_match = |file: &&PartitionedFile| {
-            let name = file.path().filename().and_then(FileName::parse);
-            name.is_none_or(|name| wanted.iter().all(|groups| groups.contains(&name.group)))
+            let Some(name) = file.path().filename().and_then(FileName::parse) else { return true };
+            groups.iter().all(|groups| groups.contains(&name.group))
+                && ids.iter().all(|ids| ids.iter().any(|id| name.may_have(id)))
         };
         self.files.iter().filter(may_match).cloned().collect()
     }
@@ -172,28 +191,28 @@ fn statistics(schema: &SchemaRef, rows: Precision<usize>, bytes: usize) -> Stati
     Statistics::new_unknown(schema).with_num_rows(rows).with_total_byte_size(Precision::Inexact(bytes))
 }
 
-/// The groups with rows for which a filter may be true; `None` if the filter does not say.
-fn groups_of(filter: &Expr, column: &str) -> Option<BTreeSet<String>> {
-    let is_group = |side: &Expr| matches!(side, Expr::Column(side) if side.name == column);
-    #[expect(clippy::wildcard_enum_match_arm, reason = "other filters say nothing about groups")]
+/// The values of a column for which a filter may be true; `None` if the filter does not say.
+fn values_of(filter: &Expr, column: &str) -> Option<BTreeSet<String>> {
+    let is_column = |side: &Expr| matches!(side, Expr::Column(side) if side.name == column);
+    #[expect(clippy::wildcard_enum_match_arm, reason = "other filters say nothing about the values")]
     match filter {
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => match op {
-            Operator::Eq if is_group(left) => Some([group_of(right)?].into()),
-            Operator::Eq if is_group(right) => Some([group_of(left)?].into()),
-            Operator::Or => Some(&groups_of(left, column)? | &groups_of(right, column)?),
-            Operator::And => groups_of(left, column).or_else(|| groups_of(right, column)),
+            Operator::Eq if is_column(left) => Some([text_of(right)?].into()),
+            Operator::Eq if is_column(right) => Some([text_of(left)?].into()),
+            Operator::Or => Some(&values_of(left, column)? | &values_of(right, column)?),
+            Operator::And => values_of(left, column).or_else(|| values_of(right, column)),
             _ => None,
         },
-        Expr::InList(list) if is_group(&list.expr) && !list.negated => {
-            list.list.iter().map(group_of).collect()
+        Expr::InList(list) if is_column(&list.expr) && !list.negated => {
+            list.list.iter().map(text_of).collect()
         }
         _ => None,
     }
 }
 
-fn group_of(value: &Expr) -> Option<String> {
+fn text_of(value: &Expr) -> Option<String> {
     let Expr::Literal(ScalarValue::Utf8(Some(text)) | ScalarValue::Utf8View(Some(text)), _) = value else {
         return None;
     };
-    Some(group_name(Some(text)))
+    Some(text.clone())
 }

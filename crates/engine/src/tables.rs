@@ -10,7 +10,6 @@ use crate::parquet_file::{self, ParquetFile};
 use crate::stored_table::{StoredFile, StoredTable};
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::catalog::TableProvider;
 use datafusion::dataframe::DataFrame;
 use datafusion::object_store::ObjectMeta;
 use datafusion::object_store::path::Path as ObjectPath;
@@ -41,7 +40,7 @@ pub(crate) struct DataFile {
 }
 
 /// Opens `table` at `version` for reading. The log is read now, and never again.
-pub(crate) async fn open(dir: &Path, table: &str, version: u64) -> Result<Arc<dyn TableProvider>> {
+pub(crate) async fn open(dir: &Path, table: &str, version: u64) -> Result<Arc<StoredTable>> {
     let opened = load(dir, table, Some(version)).await?;
     let state = opened.snapshot().map_err(|source| EngineError::table(table, "opened", source))?;
     let failed = |e: &dyn std::fmt::Display| {

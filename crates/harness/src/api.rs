@@ -205,6 +205,13 @@ impl Api {
         self.get_ours("evidence-key")
     }
 
+    /// A page of a search, of at most so many documents.
+    pub fn search(&self, search: &Value, limit: usize) -> Called<Value> {
+        let request = self.agent.post(format!("{}/v2024/search?limit={limit}", self.origin));
+        let answer = read("the search", request.header("Authorization", &self.token).send_json(search))?;
+        answer.expect_json(200, "the search")
+    }
+
     /// Cancels a task; the HTTP status.
     pub fn cancel(&self, id: &str) -> Called<u16> {
         Ok(self.cancel_answer(id)?.status)

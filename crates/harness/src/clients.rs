@@ -57,9 +57,20 @@ pub fn suites(workspace: &Workspace, binary: PathBuf, identities: u64) -> Result
     });
     suites.push(Suite { name: format!("TypeScript SDK {}", install::TYPESCRIPT_SDK_VERSION), command });
 
+    let mut requests = Command::new("python3");
+    requests.arg(scripts.join("command_line.py"));
+    suites.push(Suite { name: "the command line's requests".into(), command: Ok(requests) });
+
     let folder = workspace.fresh_folder("clients")?;
     let installation = Installation::with_demo(&binary, &folder.join("data"), identities)?;
-    let server = installation.serve(&[])?;
+    // Recipients of searches are taken only where there is a mail server. Nothing answers at this one: what is mailed is
+    // the business of other tests.
+    let mail = [
+        ("MUSTER__MAIL__SERVER", "127.0.0.1"),
+        ("MUSTER__MAIL__PORT", "9"),
+        ("MUSTER__MAIL__FROM", "muster@example.com"),
+    ];
+    let server = installation.serve(&mail)?;
     let mut tally = Tally::default();
     for suite in suites {
         match suite.command {

@@ -46,10 +46,26 @@ rights! {
     ReadTasks;
     /// The right to end a task through the list.
     UpdateTask;
+    /// The right to read the history of identities.
+    ReadHistory;
+    /// The right to list what an identity has.
+    ListAccess;
     /// The right to see schedules.
     ReadSchedules;
     /// The right to make, pause, run and remove schedules.
     ManageSchedules;
+    /// The right to aggregate what a search finds.
+    AggregateSearch;
+    /// The right to see saved searches.
+    ReadSavedSearches;
+    /// The right to keep, change and remove saved searches.
+    ManageSavedSearches;
+    /// The right to execute a saved search.
+    ExecuteSavedSearch;
+    /// The right to see scheduled searches.
+    ReadScheduledSearches;
+    /// The right to make, change and remove scheduled searches.
+    ManageScheduledSearches;
 }
 
 /// A caller with the right `R`.

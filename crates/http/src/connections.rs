@@ -17,6 +17,7 @@ use head::{Begun, HeadTimer};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use muster_reports::metric;
 use pace::Paced;
 use std::io;
 use std::net::SocketAddr;
@@ -115,6 +116,7 @@ pub async fn serve(
         let (router, stop, limits) = (router.clone(), stop.clone(), limits.clone());
         let transport = transport.clone();
         connections.spawn(async move {
+            let _counted = Counted::new();
             accepted(stream, transport, router, &limits, stop).await;
             drop(place);
         });
@@ -150,6 +152,22 @@ fn with_idle_time_said(router: Router, idle: Duration) -> Router {
 fn closes(headers: &HeaderMap) -> bool {
     let values = headers.get_all(header::CONNECTION).into_iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|option| option.trim().eq_ignore_ascii_case("close"))
+}
+
+/// An open connection, as the metric counts it.
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        metrics::gauge!(metric::CONNECTIONS.name).increment(1.0);
+        Self
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        metrics::gauge!(metric::CONNECTIONS.name).decrement(1.0);
+    }
 }
 
 async fn accepted(

@@ -9,6 +9,7 @@ use axum::http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFT
 use axum::response::{IntoResponse, Response};
 use muster_reports::Error;
 use muster_reports::error::{Category, error_chain};
+use muster_reports::metric;
 use muster_wire::{ErrorMessageDto, ErrorResponseDto, LocaleOrigin, RateLimited, Unauthorized};
 use serde::Serialize;
 use std::error::Error as StdError;
@@ -52,6 +53,7 @@ impl Failure {
     }
 
     pub(crate) fn rate_limited(seconds: u64) -> Self {
+        metrics::counter!(metric::REFUSED_BY_LIMIT.name).increment(1);
         Self::new(StatusCode::TOO_MANY_REQUESTS, "").with(RETRY_AFTER, seconds.into())
     }
 

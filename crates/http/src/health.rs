@@ -46,3 +46,34 @@ pub(crate) async fn ready(State(state): State<AppState>) -> Result<Response, Fai
     state.inner().wiring.readiness.ready().await?;
     Ok(json(StatusCode::OK, &Health { status: "ready" }))
 }
+
+/// Whether the process lives, under the name that Kubernetes uses
+///
+/// The same as `/health/live`.
+#[utoipa::path(
+    get,
+    path = "/livez",
+    operation_id = "getLivez",
+    tag = "Muster",
+    responses((status = 200, description = "It lives.", body = Health)),
+)]
+pub(crate) async fn livez() -> Response {
+    live().await
+}
+
+/// Whether the service can work, under the name that Kubernetes uses
+///
+/// The same as `/health/ready`.
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    operation_id = "getReadyz",
+    tag = "Muster",
+    responses(
+        (status = 200, description = "Requests may be sent here.", body = Health),
+        (status = 503, description = "Not now.", body = muster_wire::ErrorResponseDto),
+    ),
+)]
+pub(crate) async fn readyz(state: State<AppState>) -> Result<Response, Failure> {
+    ready(state).await
+}

@@ -25,8 +25,11 @@ mod failure;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 mod health;
+mod history;
 mod input;
+
 mod middleware;
+mod notifications;
 mod oauth;
 mod openapi;
 mod rate_limit;
@@ -35,7 +38,10 @@ mod reports;
 mod request_log;
 mod route;
 mod router;
+mod saved_searches;
+mod scheduled_searches;
 mod schedules;
+mod scrape;
 mod search;
 mod search_answers;
 mod settings;
@@ -55,5 +61,6 @@ pub use external_issuers::{
 pub use rate_limit::RateLimit;
 pub use route::{Access, RouteEntry};
 pub use router::{document, route_table, router};
+pub use scrape::{MetricsText, metrics_router};
 pub use settings::Settings;
 pub use state::{AppState, Wiring};

@@ -37,6 +37,7 @@ pub(crate) async fn answer(state: AppState, routes: Router, mut request: Request
         "request", tracking_id, trace = trace.id(), method = %request.method(), route = Empty, client = Empty
     );
     request.extensions_mut().insert(trace);
+    let method = request.method().clone();
     let refusal = oversized(&request).or_else(|| without_one_host(&request));
     *request.uri_mut() = needed_slashes(request.uri());
     let work = async move {
@@ -53,7 +54,7 @@ pub(crate) async fn answer(state: AppState, routes: Router, mut request: Request
             Ok(Err(_)) => Failure::internal("a handler panicked", "see the panic message").into_response(),
             Err(_) => Failure::from(Error::unavailable("the request took too long")).into_response(),
         };
-        request_log::with_log_line(render(response, &tracking_id), begun)
+        request_log::with_log_line(render(response, &tracking_id), &method, begun)
     }
     .instrument(span)
     .await

@@ -136,7 +136,8 @@ pub(crate) fn granted(held: &[Scope], asked: Option<&str>) -> Result<Vec<Scope>,
         let covered = held.contains(&scope)
             || held.contains(&Scope::All)
             || (scope == Scope::ReportRead && held.contains(&Scope::ReportManage))
-            || (scope == Scope::TaskManagementRead && held.contains(&Scope::TaskManagementWrite));
+            || (scope == Scope::TaskManagementRead && held.contains(&Scope::TaskManagementWrite))
+            || (scope == Scope::IdentityHistoryRead && held.contains(&Scope::IdentityHistoryManage));
         if !covered {
             return Err(refuse(format!("the client does not have the scope {}", scope.as_str())));
         }

@@ -4,7 +4,7 @@
 
 pub(crate) mod answers;
 
-use answers::FileFormatParameter;
+use answers::{FileFormatParameter, HistoryInterval, IndexParameter};
 use muster_reports::caller::{DataScope, Scope, UserIdentity, UserLevel};
 use muster_reports::ids::{ClientId, TenantId};
 use muster_reports::{Caller, Operation};
@@ -25,16 +25,22 @@ use utoipa::{Modify, OpenApi};
             answer under /v3/reports, /v2024/reports, /v2025/reports, /v2026/reports and /reports/v1 alike; a \
             doubled slash is one, and one at the end is none. The search operations answer under /v3/search, \
             /v2024/search, /v2025/search, /v2026/search and /search/v1 alike, the list of tasks under \
-            /v3/task-status, /v2024/task-status, /v2025/task-status, /v2026/task-status and /task-status/v1.",
+            /v3/task-status, /v2024/task-status, /v2025/task-status, /v2026/task-status, /task-status/v1 and \
+            /beta/task-status, saved searches under /v3/saved-searches and so on, scheduled searches under \
+            /v3/scheduled-searches and so on, and the history of identities under /v2024/historical-identities, \
+            /v2025/historical-identities, /v2026/historical-identities and /historical-identities/v1.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0"),
     ),
     servers((url = "http://127.0.0.1:8080", description = "A service with its default settings, on this machine.")),
     // Schemas that operations name only through `IntoResponses` or as a parameter.
-    components(schemas(Unauthorized, FileFormatParameter)),
+    components(schemas(Unauthorized, FileFormatParameter, HistoryInterval, IndexParameter)),
     tags(
         (name = "Reports Data Extraction", description = "The four published operations."),
-        (name = "Search", description = "Three of the published operations."),
+        (name = "Search", description = "The published search operations."),
+        (name = "Saved Search", description = "The published operations on saved searches."),
+        (name = "Scheduled Search", description = "The published operations on scheduled searches."),
         (name = "Task Management", description = "The published list of tasks."),
+        (name = "Identity History", description = "The published operations on identities of earlier snapshots."),
         (name = "Muster", description = "Operations of our own."),
         (name = "Authentication", description = "Access tokens."),
     ),
@@ -59,6 +65,11 @@ impl Modify for Security {
                 ("sp:search:read", "Search documents, and count them."),
                 ("idn:task-management:read", "Read the list of tasks."),
                 ("idn:task-management:write", "End tasks, and read the list of them."),
+                ("sp:saved-search:read", "Read saved searches."),
+                ("sp:saved-search:manage", "Keep, change, execute and remove saved searches."),
+                ("sp:scheduled-search:manage", "Read, make, change and remove scheduled searches."),
+                ("idn:identity-history:read", "Read the history of identities."),
+                ("idn:identity-history:manage", "Read the history of identities."),
                 ("sp:scopes:all", "Everything."),
             ])
         };
@@ -96,6 +107,11 @@ pub(crate) fn security(operation: Operation) -> Vec<SecurityRequirement> {
             Scope::SearchRead,
             Scope::TaskManagementRead,
             Scope::TaskManagementWrite,
+            Scope::SavedSearchRead,
+            Scope::SavedSearchManage,
+            Scope::ScheduledSearchManage,
+            Scope::IdentityHistoryRead,
+            Scope::IdentityHistoryManage,
         ];
         let enough = scopes.into_iter().filter(|scope| caller(*scope).authorise(operation).is_ok());
         (scheme, enough.map(Scope::as_str).collect::<Vec<_>>())

@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::input::Input;
 use crate::openapi::answers::{CommonRefusals, HeadRefusals};
 use crate::openapi::security;
+use crate::request_log::Pattern;
 use crate::state::AppState;
 use axum::Router;
 use axum::extract::{Request, State};
@@ -27,8 +28,14 @@ use utoipa::openapi::path::Operation as OperationObject;
 use utoipa::openapi::{Components, HttpMethod, OpenApi as Document};
 
 /// Routes for anybody. No other route can be opened without a change to this list.
-const OPEN: [(&str, &str); 4] =
-    [("POST", "/oauth/token"), ("GET", "/openapi.json"), ("GET", "/health/live"), ("GET", "/health/ready")];
+const OPEN: [(&str, &str); 6] = [
+    ("POST", "/oauth/token"),
+    ("GET", "/openapi.json"),
+    ("GET", "/health/live"),
+    ("GET", "/health/ready"),
+    ("GET", "/livez"),
+    ("GET", "/readyz"),
+];
 
 /// Who may use a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -214,7 +221,12 @@ impl Routes {
         let pattern: Arc<str> = path.as_str().into();
         let endpoint = move |State(state): State<AppState>, request: Request| {
             Span::current().record("route", &*pattern);
-            handler.clone().call(request, state)
+            let (pattern, handler) = (Arc::clone(&pattern), handler.clone());
+            async move {
+                let mut answer = handler.call(request, state).await;
+                answer.extensions_mut().insert(Pattern(pattern));
+                answer
+            }
         };
         self.router = std::mem::take(&mut self.router).route(&path, on(verb.filter(), endpoint));
         self.table.push(RouteEntry { method: verb.name(), path, access });

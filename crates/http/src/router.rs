@@ -1,12 +1,17 @@
 //! Every route, a line each.
 
-use crate::api_version::{ApiVersion, REPORTS, SEARCH, TASK_STATUS};
+use crate::api_version::{
+    ApiVersion, HISTORY, REPORTS, SAVED_SEARCHES, SCHEDULED_SEARCHES, SEARCH, TASK_STATUS,
+};
 use crate::failure::{Failure, json_bytes};
 use crate::reports::{cancel, compare, cover, custom, definitions, evidence, file, result, run};
 use crate::route::{RouteEntry, Routes, described};
 use crate::state::AppState;
 use crate::task_status::{list, status, update};
-use crate::{health, middleware, oauth, openapi, schedules, search};
+use crate::{
+    health, history, middleware, notifications, oauth, openapi, saved_searches, scheduled_searches,
+    schedules, search,
+};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::StatusCode;
@@ -30,13 +35,44 @@ fn routes() -> Routes {
     for published in SEARCH {
         routes.needs(published, described!(search::search_documents));
         routes.needs(published, described!(search::count_documents));
+        routes.needs(published, described!(search::aggregate_documents));
         routes.needs(published, described!(search::get_document));
+    }
+    for published in SAVED_SEARCHES {
+        routes.needs(published, described!(saved_searches::create_saved_search));
+        routes.needs(published, described!(saved_searches::list_saved_searches));
+        routes.needs(published, described!(saved_searches::get_saved_search));
+        routes.needs(published, described!(saved_searches::put_saved_search));
+        routes.needs(published, described!(saved_searches::delete_saved_search));
+        routes.needs(published, described!(saved_searches::execute_saved_search));
+    }
+    for published in SCHEDULED_SEARCHES {
+        routes.needs(published, described!(scheduled_searches::create_scheduled_search));
+        routes.needs(published, described!(scheduled_searches::list_scheduled_searches));
+        routes.needs(published, described!(scheduled_searches::get_scheduled_search));
+        routes.needs(published, described!(scheduled_searches::update_scheduled_search));
+        routes.needs(published, described!(scheduled_searches::patch_scheduled_search));
+        routes.needs(published, described!(scheduled_searches::delete_scheduled_search));
+        routes.needs(published, described!(scheduled_searches::unsubscribe_scheduled_search));
     }
     for published in TASK_STATUS {
         routes.needs(published, described!(list::get_task_status_list));
         routes.needs(published, described!(list::get_pending_tasks));
         routes.needs(published, described!(status::get_task_status));
         routes.needs(published, described!(update::update_task_status));
+    }
+    for published in HISTORY {
+        routes.needs(published, described!(history::list_historical_identities));
+        routes.needs(published, described!(history::get_historical_identity));
+        routes.needs(published, described!(history::list_access_items));
+        routes.needs(published, described!(history::list_snapshots));
+        routes.needs(published, described!(history::get_snapshot));
+        routes.needs(published, described!(history::list_snapshot_access_items));
+        routes.needs(published, described!(history::list_events));
+        routes.needs(published, described!(history::get_snapshot_summary));
+        routes.needs(published, described!(history::get_start_date));
+        routes.needs(published, described!(history::compare_snapshots));
+        routes.needs(published, described!(history::compare_snapshots_of_type));
     }
     routes.needs(OWN, described!(definitions::list_reports));
     routes.needs(OWN, described!(custom::start_custom_report));
@@ -52,10 +88,14 @@ fn routes() -> Routes {
     routes.needs(OWN, described!(schedules::update_schedule));
     routes.needs(OWN, described!(schedules::run_schedule));
     routes.needs(OWN, described!(schedules::delete_schedule));
+    routes.needs(OWN, described!(notifications::list_notifications));
+    routes.needs(OWN, described!(notifications::retry_notification));
     routes.open(described!(oauth::create_token));
     routes.open(described!(get_document));
     routes.open(described!(health::live));
     routes.open(described!(health::ready));
+    routes.open(described!(health::livez));
+    routes.open(described!(health::readyz));
     routes
 }
 

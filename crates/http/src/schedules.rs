@@ -3,6 +3,7 @@
 use crate::access::{Allowed, ManageSchedules, ReadSchedules};
 use crate::failure::{Failure, json};
 use crate::input::{Id, Input, json_object, json_type};
+use crate::notifications::{described, entries};
 use crate::openapi::answers::NotFound;
 use crate::state::AppState;
 use crate::task_json::timestamp;
@@ -36,17 +37,18 @@ fn run(run: &ScheduledRun) -> ScheduleRun {
 fn description(entry: &ScheduledEntry, runs: Option<&[ScheduledRun]>) -> ScheduleDescription {
     let arguments = match &entry.work {
         ScheduledWork::Report { arguments, .. } => Some(arguments.clone()),
-        ScheduledWork::Refresh => None,
+        ScheduledWork::Refresh | ScheduledWork::Search(_) => None,
     };
     ScheduleDescription {
         id: entry.id.to_string(),
-        name: entry.name.clone(),
+        name: entry.shown_name().to_owned(),
         owner: entry.owner.launcher().to_owned(),
         client_id: entry.owner.client.to_string(),
         report_id: entry.work.report().map(ToString::to_string),
         arguments,
         refresh: entry.work.refreshes(),
         schedule: serde_json::to_value(&entry.form).unwrap_or_default(),
+        notify: entry.notify.iter().map(described).collect(),
         paused: entry.paused,
         created: timestamp(entry.created),
         next_run: entry.due.map(timestamp),
@@ -92,7 +94,7 @@ fn form(object: &Map<String, Value>) -> Result<ScheduleForm, Failure> {
 impl Input for NewSchedule {
     async fn read(state: &AppState, parts: Parts, body: Body) -> Result<Self, Failure> {
         let object = json_object(state, &parts, body).await?.unwrap_or_default();
-        check_members(&object, &["name", "reportId", "arguments", "schedule"])?;
+        check_members(&object, &["name", "reportId", "arguments", "schedule", "notify"])?;
         let arguments = match object.get("arguments") {
             None | Some(Value::Null) => Map::new(),
             Some(Value::Object(arguments)) => arguments.clone(),
@@ -105,7 +107,8 @@ impl Input for NewSchedule {
         };
         let report = ReportId::new(text(&object, "reportId")?);
         let work = ScheduledWork::Report { report, arguments, refresh_first: false };
-        Ok(Self { name: text(&object, "name")?, work, form: form(&object)? })
+        let notify = entries(object.get("notify"))?;
+        Ok(Self { name: text(&object, "name")?, work, form: form(&object)?, notify })
     }
 }
 

@@ -5,7 +5,9 @@
 //! Invariant: answers that are being sent have at most [`ROOM_BYTES_MAX`] bytes together.
 
 use crate::failure::{Failure, json_bytes};
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::Response;
 use bytes::Bytes;
 use muster_reports::Error;
@@ -35,22 +37,33 @@ impl AnswerRoom {
         let json = serde_json::to_vec(body);
         let json =
             json.map_err(|error| Failure::internal("the answer could not be written as JSON", error))?;
+        Ok(json_bytes(StatusCode::OK, self.held(json)?))
+    }
+
+    /// As [`AnswerRoom::json`], for CSV.
+    pub(crate) fn csv(&self, text: String) -> Result<Response, Failure> {
+        let mut response = Response::new(Body::from(self.held(text.into_bytes())?));
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/csv; charset=utf-8"));
+        Ok(response)
+    }
+
+    fn held(&self, answer: Vec<u8>) -> Result<Bytes, Failure> {
         let full = || Error::unavailable("too many answers of searches are being sent: expected fewer");
-        let bytes = u32::try_from(json.len()).map_err(|_| full())?;
+        let bytes = u32::try_from(answer.len()).map_err(|_| full())?;
         let room = Arc::clone(&self.0).try_acquire_many_owned(bytes).map_err(|_| full())?;
-        Ok(json_bytes(StatusCode::OK, Bytes::from_owner(Held { json, _room: room })))
+        Ok(Bytes::from_owner(Held { answer, _room: room }))
     }
 }
 
 /// An answer with its room.
 struct Held {
-    json: Vec<u8>,
+    answer: Vec<u8>,
     _room: OwnedSemaphorePermit,
 }
 
 impl AsRef<[u8]> for Held {
     fn as_ref(&self) -> &[u8] {
-        &self.json
+        &self.answer
     }
 }
 

@@ -14,7 +14,7 @@ use muster_reports::Reports;
 use muster_reports::ids::{ClientId, TenantId};
 use muster_reports::made::{Comparer, EvidenceMaker};
 use muster_reports::ports::{Clock, Credentials, FileOpener, Ids, Readiness};
-use muster_reports::service::Schedules;
+use muster_reports::service::{Notifications, SavedSearches, Schedules};
 use std::sync::Arc;
 
 /// Everything that is joined into an [`AppState`].
@@ -23,6 +23,10 @@ pub struct Wiring {
     pub reports: Arc<Reports>,
     /// The use cases of schedules.
     pub schedules: Arc<Schedules>,
+    /// The use cases of saved searches.
+    pub saved_searches: Arc<SavedSearches>,
+    /// The use cases of notifications.
+    pub notifications: Arc<Notifications>,
     /// Credentials of the token endpoint.
     pub credentials: Arc<dyn Credentials>,
     /// Published files.
@@ -98,6 +102,14 @@ impl AppState {
 
     pub(crate) fn schedules(&self) -> &Schedules {
         &self.0.wiring.schedules
+    }
+
+    pub(crate) fn saved_searches(&self) -> &SavedSearches {
+        &self.0.wiring.saved_searches
+    }
+
+    pub(crate) fn notifications(&self) -> &Notifications {
+        &self.0.wiring.notifications
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {

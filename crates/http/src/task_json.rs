@@ -5,6 +5,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use muster_reports::ids::sha256_hex;
 use muster_reports::made::ComparisonCounts;
 use muster_reports::message::{Message, Severity};
+use muster_reports::refreshes::REFRESH;
 use muster_reports::result_life::ResultLife;
 use muster_reports::retention::Pin;
 use muster_reports::task::{Progress, TaskResult};
@@ -75,6 +76,10 @@ fn result_status(state: TaskState) -> Option<ResultStatus> {
 
 pub(crate) fn progress(task: &Task) -> String {
     match &task.result {
+        None if task.report.as_str() == REFRESH => match task.progress.rows_expected {
+            None => "Initializing...".into(),
+            Some(expected) => format!("{} of {expected} parts done", task.progress.rows),
+        },
         Some(result) => Progress { rows: result.rows, rows_expected: Some(result.rows) }.text(),
         None => task.progress.text(),
     }

@@ -5,12 +5,14 @@
 use crate::failure::{Context as _, Failure, Result};
 use crate::part_file::PartFile;
 use muster_client::wire::{
-    FileFormat, ListedResult, ReportComparison, ReportDescription, ReportResults, TaskResultDetails,
+    FileFormat, ListedResult, NotifyDetails, ReportComparison, ReportDescription, ReportResults,
+    TaskResultDetails,
 };
 use muster_client::{
     ComparisonFile, Configuration, Credentials, Download, DownloadOptions, Error, ReportsDataExtractionApi,
 };
 use muster_reports::error::error_chain;
+use muster_reports::notify::Notify;
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -67,6 +69,18 @@ fn claim(path: &Path) -> Result {
     Err(Failure::with(format!("{} cannot be written", path.display()), error))
 }
 
+/// What is started.
+pub struct Start<'a> {
+    /// The id of the report's definition, which for a published kind is its name.
+    pub kind: &'a str,
+    /// Its arguments.
+    pub arguments: Value,
+    /// A past snapshot to report on.
+    pub as_of: Option<&'a str>,
+    /// Who is told how it ends.
+    pub notify: &'a [Notify],
+}
+
 /// A service and a credential for it.
 pub struct Api {
     base_url: String,
@@ -96,17 +110,14 @@ impl Api {
         self.sdk.definitions().await.map_err(|error| self.one_line(&error))
     }
 
-    /// Starts a report by the id of its definition, which for a published kind is its name. With `as_of`, the report is
-    /// over a past snapshot. This is not the published operation, which must accept whatever published clients send.
+    /// Starts a report. This is not the published operation, which must accept whatever published clients send.
     ///
     /// # Errors The refusal of the service, in one line.
-    pub async fn start(
-        &self,
-        report: &str,
-        arguments: Value,
-        as_of: Option<&str>,
-    ) -> Result<TaskResultDetails> {
-        let started = self.sdk.start_definition(report, &arguments, as_of).await;
+    pub async fn start(&self, start: Start<'_>) -> Result<TaskResultDetails> {
+        let Start { kind, arguments, as_of, notify } = start;
+        let entries = serde_json::to_value(notify).and_then(serde_json::from_value::<Vec<NotifyDetails>>);
+        let entries = entries.context(|| "the recipients cannot be written as JSON".into())?;
+        let started = self.sdk.start_definition(kind, &arguments, as_of, &entries).await;
         started.map_err(|error| self.one_line(&error))
     }
 

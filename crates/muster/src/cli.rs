@@ -1,9 +1,13 @@
 //! The command line: what can be typed. What it does is in `commands`, `serve` and `demo`.
 
+mod backup;
+mod notification;
 mod report;
 mod schedule;
 mod source;
 
+pub use backup::{BackupCommand, RestoreArgs};
+pub use notification::{NotificationCommand, NotifyArgs};
 pub use report::{CompareArgs, ReportCommand, Service};
 pub use schedule::{ScheduleAddArgs, ScheduleCommand};
 pub use source::{MirrorArgs, SourceCommand};
@@ -83,6 +87,9 @@ refresh.publish_incomplete is true: then the source's accounts stay as they were
     /// Reports and refreshes at times
     #[command(subcommand)]
     Schedule(ScheduleCommand),
+    /// Who was told of runs that have ended
+    #[command(subcommand)]
+    Notification(NotificationCommand),
     /// The query language of searches
     #[command(subcommand)]
     Search(SearchCommand),
@@ -114,6 +121,19 @@ It reads every file once, also while a service runs. The status is 0 if all file
 and 1 if one is damaged or missing; each of these is named. Snapshots that an earlier version made have no
 digests and are counted as unchecked.")]
     Check,
+    /// Copies of everything that the service keeps, made while it runs
+    #[command(subcommand)]
+    Backup(BackupCommand),
+    /// Make a data directory from a backup
+    #[command(after_help = "\
+Examples:
+  muster restore /backups/muster --data /var/lib/muster
+  muster restore /backups/muster --data /var/lib/muster --backup 20261130 --keys /safe/keys \\
+    --noted 1042:5f1c3cc3d0f1a5f0ad7c7d0b1a2f5f4b6d0a0a54e0d4a9a5b0c1d2e3f4a5b6c7
+
+The data directory must be new or empty. What was recorded after the backup is lost: the command says how
+many events of the audit trail, if you give it the head that you noted last (`muster audit verify`).")]
+    Restore(RestoreArgs),
     /// Published snapshots
     #[command(subcommand)]
     Snapshot(SnapshotCommand),
@@ -123,6 +143,20 @@ digests and are counted as unchecked.")]
     /// Settings
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Print the completions of a shell
+    #[command(
+        after_help = "Example:\n  muster completion bash > ~/.local/share/bash-completion/completions/muster"
+    )]
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages
+    #[command(hide = true, after_help = "Example:\n  muster manual man")]
+    Manual {
+        /// The folder; it is made if it is missing
+        folder: PathBuf,
+    },
 }
 
 /// `serve`
@@ -170,7 +204,9 @@ Examples:
 
 Levels: ORG_ADMIN, CERT_ADMIN, REPORT_ADMIN, ROLE_ADMIN, ROLE_SUBADMIN, SOURCE_ADMIN,
 SOURCE_SUBADMIN, HELPDESK, USER. Scopes: sp:scopes:all, sp:report:manage, sp:report:read,
-sp:search:read, idn:task-management:write, idn:task-management:read.")]
+sp:search:read, idn:task-management:write, idn:task-management:read, sp:saved-search:manage,
+sp:saved-search:read, sp:scheduled-search:manage, idn:identity-history:manage,
+idn:identity-history:read.")]
     Create(ClientCreateArgs),
     /// List credentials, without secrets
     #[command(after_help = "Example:\n  muster client list --output json")]

@@ -1,12 +1,15 @@
 //! The commands, one module for each noun of the command line.
 
 pub mod audit;
+pub mod backup;
 pub mod check;
 pub mod client;
 pub mod config;
 pub mod correlate;
 pub mod evidence;
 pub mod keys;
+pub mod manual;
+pub mod notification;
 pub mod refresh;
 pub mod report;
 pub mod schedule;

@@ -73,6 +73,13 @@ settings! {
         grace_ms: u64 = 20_000,
     }
 
+    /// Metrics for Prometheus.
+    metrics: Metrics {
+        /// Address and port at which `GET /metrics` answers; if absent, nothing is recorded. Nobody is asked for a
+        /// token there: let only the monitoring reach it. docs/metrics.md has the metrics.
+        listen: Option<SocketAddr> = None,
+    }
+
     /// Where data is kept.
     data: Data {
         /// The folder that holds everything the service keeps. Also `--data DIR`.
@@ -196,6 +203,47 @@ settings! {
         retry_s: u64 = 60,
     }
 
+    /// Notifications of runs that have ended. docs/notifications.md explains them.
+    notifications: Notifications {
+        /// Whether this process delivers notifications. Of several processes on one database, each notification is
+        /// delivered by one.
+        run: bool = true,
+        /// The service's address in the links of notifications, such as `https://muster.example.com`; if absent,
+        /// notifications have no links.
+        public_url: Option<String> = None,
+        /// Whether webhooks may be at addresses of internal networks, and have plain HTTP. Whoever may start a report
+        /// chooses the address.
+        internal_networks: bool = false,
+        /// Attempts before a notification is given up.
+        attempts_max: u32 = 20,
+        /// Delay before the second attempt; doubled before each later one, up to an hour.
+        retry_s: u64 = 10,
+    }
+
+    /// E-mail.
+    mail: Mail {
+        /// The name of the mail server (SMTP); if absent, no mail is sent.
+        server: Option<String> = None,
+        /// Its port; if absent, the usual one: 465 for `tls`, 587 for `starttls`, 25 for `none`.
+        port: Option<u16> = None,
+        /// How the connection is protected: `tls` from the first byte, `starttls`, which must then succeed, or
+        /// `none`.
+        tls: MailTls = MailTls::Tls,
+        /// The user that the server knows; if absent, none is named.
+        user: Option<String> = None,
+        /// A file with that user's password. Read at the start. A relative path starts from the data directory.
+        password_file: Option<PathBuf> = None,
+        /// The sender, `muster@example.com` or `Muster <muster@example.com>`; needed with `mail.server`.
+        from: Option<String> = None,
+        /// A PEM file with the certificates to trust, in place of the system's. A relative path starts from the data
+        /// directory.
+        ca_file: Option<PathBuf> = None,
+        /// The domains of recipients; if empty, mail may go to any.
+        domains: Vec<String> = Vec::new(),
+        /// Largest file that is attached where a notification asks for it, as a text such as `1MiB`; 0 attaches none.
+        attachment_max: ByteSize = ByteSize(0),
+    }
+
     /// The query engine.
     engine: Engine {
         /// Memory that plans may use together; beyond it they write to disk. A text such as `512MiB`, or
@@ -277,6 +325,18 @@ impl Results {
     pub fn policy(&self) -> ResultPolicy {
         ResultPolicy { keep_days: self.keep_days, keep_last: self.keep_last }
     }
+}
+
+/// How the connection to the mail server is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MailTls {
+    /// TLS from the first byte.
+    Tls,
+    /// It must change to TLS.
+    Starttls,
+    /// Not at all.
+    None,
 }
 
 /// What the first line of a CSV file holds.

@@ -8,6 +8,7 @@
 //! tables/          identity data, one folder for each table; trash/ for files that no snapshot reads
 //! results/         files of reports; trash/ for those that no record names
 //! work/            what does not outlive a run
+//! restored         the backup that the data directory was restored from, if it was
 //! service.lock     held by the one process that serves
 //! refresh.lock     held by the one process that refreshes
 //! ```
@@ -26,7 +27,7 @@ mod token_keys;
 
 use crate::clock::SystemClock;
 use crate::config::Settings;
-use crate::failure::{Failure, Result};
+use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use crate::person;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -44,6 +45,19 @@ use muster_store::{Deciding, Place, SealKey, Store};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use token_keys::TokenKeyFiles;
+
+pub use folder::private_dir as make_private;
+pub use installation::MARK;
+
+/// The folder of the keys.
+pub const KEYS: &str = "keys";
+/// The file of settings.
+pub const SETTINGS: &str = "muster.toml";
+/// The file that names the backup which the data directory was restored from.
+pub const RESTORED: &str = "restored";
+
+/// The file of the key that seals the audit trail.
+const SEAL_KEY: &str = "audit.key";
 
 /// The opened data directory.
 pub struct DataDir {
@@ -109,7 +123,7 @@ impl DataDir {
             attempts_max: settings.worker.attempts_max,
             connections: settings.store.connections,
             deciding: Deciding::DatabaseOr(Arc::new(SystemClock)),
-            seal_key: Some(SealKey::new(key(&shared, "audit.key")?)),
+            seal_key: Some(SealKey::new(key(&shared, SEAL_KEY)?)),
             ..muster_store::Settings::default()
         };
         let place = match &settings.store.url {
@@ -132,6 +146,29 @@ impl DataDir {
                 .await?;
         }
         Ok(data)
+    }
+
+    /// Makes the folder of a data directory that has nothing yet.
+    ///
+    /// # Errors
+    /// When it has something, or cannot be made.
+    pub fn own_empty(settings: &Settings) -> Result<PathBuf> {
+        let dir = folder::own(&settings.data.dir)?;
+        let mut entries =
+            std::fs::read_dir(&dir).context(|| format!("folder {} cannot be listed", dir.display()))?;
+        match entries.next() {
+            None => Ok(dir),
+            Some(_) => Err(Failure::new(format!(
+                "{} has files: expected a new or an empty folder for the restored data directory",
+                dir.display()
+            ))),
+        }
+    }
+
+    /// The backup that it was restored from, if it was.
+    pub fn restored_from(&self) -> Option<String> {
+        let name = std::fs::read_to_string(self.dir.join(RESTORED)).ok()?;
+        Some(name.trim_end().to_owned())
     }
 
     /// What a command of this program does now, for the audit trail: `about` names the thing.
@@ -209,6 +246,11 @@ impl DataDir {
         Ok(SigningKey::from_secret(&key(&self.shared, "evidence.key")?))
     }
 
+    /// A key of the service under this name; made if it is not there.
+    pub fn shared_key(&self, name: &str) -> Result<[u8; 32]> {
+        key(&self.shared, name)
+    }
+
     /// Takes the lock of serving.
     pub fn lock_service(&self) -> Result<Lock> {
         Ok(lock(&self.dir, "service.lock", &self.dir, "another process serves this data directory")?)
@@ -258,7 +300,17 @@ fn key(shared: &Path, name: &str) -> Result<keys::Key> {
 }
 
 fn keys_dir(shared: &Path) -> Result<PathBuf> {
-    folder::own_inside(&shared.join("keys"))
+    folder::own_inside(&shared.join(KEYS))
+}
+
+/// The key that seals the audit trail, in a folder of keys; none is made.
+///
+/// # Errors
+/// When it is missing, damaged, or others may read it.
+pub fn seal_key_in(keys: &Path) -> Result<SealKey> {
+    let path = keys.join(SEAL_KEY);
+    let found = keys::read(&path)?;
+    found.map(SealKey::new).ok_or_else(|| Failure::new(format!("there is no key {}", path.display())))
 }
 
 /// Refuses a data directory that is not there, before anything is made.

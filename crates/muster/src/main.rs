@@ -16,10 +16,12 @@ mod documents;
 mod failure;
 mod ids;
 mod issuers;
+mod metrics;
 mod output;
 mod part_file;
 mod person;
 mod serve;
+mod systemd;
 mod wiring;
 
 use clap::Parser;
@@ -65,14 +67,19 @@ async fn dispatch(cli: Cli) -> Result {
         Command::Refresh(args) => commands::refresh::run(args, settings, output).await,
         Command::Report(command) => commands::report::run(command, settings, output).await,
         Command::Schedule(command) => Box::pin(commands::schedule::run(command, settings, output)).await,
+        Command::Notification(command) => commands::notification::run(command, settings, output).await,
         Command::Search(command) => commands::search::run(command, output),
         Command::Keys(command) => commands::keys::run(command, settings, output).await,
         Command::Evidence(command) => commands::evidence::run(command, settings, output).await,
         Command::Audit(command) => Box::pin(commands::audit::run(command, settings, output)).await,
         Command::Verify(args) => commands::verify::run(args, output),
         Command::Check => commands::check::run(settings, output).await,
+        Command::Backup(command) => Box::pin(commands::backup::run(command, settings, output)).await,
+        Command::Restore(args) => Box::pin(commands::backup::restore(args, settings, output)).await,
         Command::Snapshot(command) => commands::snapshot::run(command, settings, output).await,
         Command::Correlate(command) => commands::correlate::run(command, settings, output).await,
+        Command::Completion { shell } => commands::manual::completion(*shell),
+        Command::Manual { folder } => commands::manual::pages(folder),
         Command::Config(command) => commands::config::run(command, &effective, output),
     }
 }

@@ -11,6 +11,8 @@ use crate::data_dir::{DataDir, Opening};
 use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use crate::issuers;
+use crate::metrics::Metrics;
+use crate::systemd;
 use chrono::TimeDelta;
 use muster_audit::{Properties, Relay, RelaySettings};
 use muster_engine::Engine;
@@ -38,6 +40,13 @@ pub async fn run(args: &ServeArgs, settings: &Settings) -> Result {
     // Before anything else, so that an early signal does not end the process in the middle of its start.
     let mut signals = Signals::listen()?;
     let data = DataDir::open_as(settings, Opening { make: args.init, adopt: args.adopt }).await?;
+    if let Some(backup) = data.restored_from() {
+        tracing::warn!(
+            backup,
+            "this data directory was restored from a backup: what was recorded after it is lost; compare the audit trail \
+             with the head that you noted last (`muster audit verify --noted`), and remove the file `restored` afterwards"
+        );
+    }
     let lock = data.lock_service()?;
     data.clear_work()?;
     let catalogue = data.catalogue()?;
@@ -80,6 +89,20 @@ pub struct Face {
     listener: TcpListener,
     transport: Transport,
     address: SocketAddr,
+    /// Where metrics are asked for, if the settings have such an address.
+    metrics: Option<TcpListener>,
+}
+
+/// The recorder of metrics, and where they are asked for.
+struct Recording {
+    recorded: Metrics,
+    listener: TcpListener,
+}
+
+impl Recording {
+    fn begin(data: &DataDir, engine: Arc<Engine>, listener: TcpListener) -> Result<Self> {
+        Ok(Self { recorded: Metrics::begin(data, engine)?, listener })
+    }
 }
 
 impl Face {
@@ -96,7 +119,15 @@ impl Face {
         let listener = connections::listen(server.listen)
             .context(|| format!("cannot listen on {} (server.listen)", server.listen))?;
         let address = listener.local_addr().context(|| "the address is not known".into())?;
-        Ok(Self { listener, transport, address })
+        let metrics = settings
+            .metrics
+            .listen
+            .map(|at| connections::listen(at).context(|| format!("cannot listen on {at} (metrics.listen)")));
+        let metrics = metrics.transpose()?;
+        if let Some(at) = metrics.as_ref().and_then(|listener| listener.local_addr().ok()) {
+            tracing::info!(address = %at, "metrics are answered here");
+        }
+        Ok(Self { listener, transport, address, metrics })
     }
 }
 
@@ -125,7 +156,8 @@ impl Service {
         swept: Swept,
     ) -> Result<Self> {
         let settings = &data.settings;
-        let Face { listener, transport, address } = face;
+        let Face { listener, transport, address, metrics } = face;
+        let metrics = metrics.map(|listener| Recording::begin(data, engine.clone(), listener)).transpose()?;
         let files = Arc::new(data.files()?);
         data.sweep()?.run(swept).await?;
 
@@ -145,7 +177,18 @@ impl Service {
         let mut parts = JoinSet::new();
         let grace = limits.grace;
         let router = muster_http::router(state);
-        parts.spawn(connections::serve(listener, transport, router, limits, stopping.clone()));
+        parts.spawn(connections::serve(listener, transport, router, limits.clone(), stopping.clone()));
+        if let Some(metrics) = metrics {
+            let router = muster_http::metrics_router(metrics.recorded.text());
+            parts.spawn(connections::serve(
+                metrics.listener,
+                Transport::Plain,
+                router,
+                limits,
+                stopping.clone(),
+            ));
+            parts.spawn(metrics.recorded.keep_small(stopping.clone()));
+        }
         if settings.worker.count > 0 {
             parts.spawn(worker(data, files, runner).run(worker_stop.clone()));
         }
@@ -153,10 +196,15 @@ impl Service {
             let scheduler = scheduler(data, reports, engine)?;
             parts.spawn(Arc::new(scheduler).run(stopping.clone()));
         }
+        if settings.notifications.run {
+            parts.spawn(Arc::new(data.deliverer()?).run(stopping.clone()));
+        }
         parts.spawn(expire_results(data.result_expiry()?, stopping.clone()));
         if let Some(relay) = relay(data)? {
             parts.spawn(relay.run(stopping.clone()));
         }
+        parts.spawn(systemd::watchdog(stopping.clone()));
+        systemd::ready();
         tracing::info!(%address, data = %data.dir().display(), "listening");
         Ok(Self { address, stopping, worker_stop, grace, parts, _lock: lock })
     }
@@ -168,6 +216,7 @@ impl Service {
 
     /// Stops in order; a further signal ends the grace.
     pub async fn stop(mut self, signals: &mut Signals) {
+        systemd::stopping();
         tracing::info!(grace_ms = self.grace.as_millis(), "stopping");
         self.stopping.cancel();
         self.worker_stop.drain.cancel();
@@ -276,6 +325,7 @@ fn scheduler(data: &DataDir, reports: Arc<Reports>, engine: Arc<Engine>) -> Resu
         schedules: data.store.clone(),
         reports,
         credentials: data.store.clone(),
+        saved_searches: data.store.clone(),
         refresher: Arc::new(data.scheduled_refreshes(engine)?),
         clock: Arc::new(SystemClock),
         settings: SchedulerSettings {
@@ -298,15 +348,18 @@ fn reports(data: &DataDir, catalogue: Catalogue, engine: Arc<Engine>) -> Reports
         audit_every_download: audit.downloads == AuditedDownloads::Always,
         audit_backlog_max: (!audit.kafka.0.is_empty()).then_some(audit.relay_backlog_max),
         results: data.settings.results.policy(),
+        notify: data.notify_policy(),
     };
     Reports {
         catalogue,
         tasks: data.store.clone(),
         retention: data.store.clone(),
+        refreshes: data.store.clone(),
         snapshots: data.store.clone(),
         audit: data.store.clone(),
         queries: Arc::new(SearchLanguage::default()),
-        documents: Arc::new(data.searches(engine)),
+        documents: Arc::new(data.searches(Arc::clone(&engine))),
+        history: Arc::new(data.histories(engine)),
         clock: Arc::new(SystemClock),
         ids: Arc::new(SystemIds),
         limits,
@@ -325,15 +378,23 @@ fn state(
     let limit = |requests: u32| RateLimit { requests: requests as usize, window };
     let copies = Arc::new(Copies::default());
     let comparer = data.comparisons(reports.catalogue.clone(), Arc::clone(&copies))?;
-    let schedules = service::Schedules {
+    let schedules = Arc::new(service::Schedules {
         reports: reports.clone(),
         store: data.store.clone(),
         credentials: data.store.clone(),
         zone: time_zone(&data.settings.schedules.time_zone)?,
+    });
+    let saved_searches = service::SavedSearches {
+        reports: reports.clone(),
+        store: data.store.clone(),
+        schedules: schedules.clone(),
     };
+    let notifications = service::Notifications { reports: reports.clone(), store: data.store.clone() };
     Ok(AppState::new(Wiring {
         reports,
-        schedules: Arc::new(schedules),
+        notifications: Arc::new(notifications),
+        schedules,
+        saved_searches: Arc::new(saved_searches),
         credentials: data.store.clone(),
         files,
         evidence: Arc::new(data.packages(engine.clone(), copies)?),

@@ -1,21 +1,27 @@
 //! What runs are made of: the data directory and its settings as the plain values that `muster-runs` takes.
 
 use crate::clock::SystemClock;
-use crate::config::{CsvHeader, PdfPaper};
+use crate::config::{self, CsvHeader, PdfPaper, Settings};
 use crate::data_dir::DataDir;
-use crate::failure::{Failure, Result};
+use crate::failure::{Context, Failure, Result};
 use crate::ids::SystemIds;
 use muster_engine::{Engine, EngineSettings, memory};
+use muster_notify::{Deliverer, DelivererSettings, MailSettings, MailTls, Mailer, WebhookKey, Webhooks};
 use muster_render::pdf::{FontSet, Paper, PdfSettings};
 use muster_render::{CsvOptions, FormulaGuard, Header};
 use muster_reports::ids::ClientId;
+use muster_reports::notify::NotifyPolicy;
 use muster_reports::{Catalogue, Category};
 use muster_runs::{
-    Authority, Comparisons, Copies, PackageParts, Packages, Refreshes, ReportRuns, ResultExpiry,
+    Authority, Comparisons, Copies, Histories, PackageParts, Packages, Refreshes, ReportRuns, ResultExpiry,
     ResultWriting, ScheduledRefreshes, Searches, Snapshots, Sweep,
 };
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How often notifications that are due are looked for.
+const DELIVERY_POLL: Duration = Duration::from_secs(2);
 
 impl DataDir {
     /// Opens the engine.
@@ -81,6 +87,11 @@ impl DataDir {
         Searches::new(engine, self.store.clone(), Arc::new(SystemClock))
     }
 
+    /// What reads the history of identities for requests.
+    pub fn histories(&self, engine: Arc<Engine>) -> Histories {
+        Histories::new(engine, self.store.clone())
+    }
+
     /// The snapshots.
     pub fn snapshots(&self, engine: Arc<Engine>) -> Result<Snapshots> {
         Ok(Snapshots {
@@ -105,6 +116,7 @@ impl DataDir {
             ids: Arc::new(SystemIds),
             environment: Arc::new(|name| std::env::var(name).ok()),
             publish_incomplete: self.settings.refresh.publish_incomplete,
+            log: self.store.clone(),
         })
     }
 
@@ -119,6 +131,77 @@ impl DataDir {
             event
         });
         Ok(ScheduledRefreshes(Arc::new(refreshes)))
+    }
+
+    /// Which notifications the settings allow.
+    pub fn notify_policy(&self) -> NotifyPolicy {
+        let Settings { mail, notifications, .. } = &self.settings;
+        NotifyPolicy {
+            email: mail.server.is_some(),
+            domains: mail.domains.clone(),
+            attachment_bytes_max: mail.attachment_max.0,
+            internal_networks: notifications.internal_networks,
+        }
+    }
+
+    /// The key from which the secrets of webhooks are computed.
+    pub fn webhook_key(&self) -> Result<WebhookKey> {
+        Ok(WebhookKey(self.shared_key("webhooks.key")?))
+    }
+
+    /// What delivers notifications.
+    pub fn deliverer(&self) -> Result<Deliverer> {
+        let Settings { mail, notifications, .. } = &self.settings;
+        let public_url = notifications.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned());
+        Ok(Deliverer {
+            store: self.store.clone(),
+            tasks: self.store.clone(),
+            credentials: self.store.clone(),
+            files: Arc::new(self.files()?),
+            audit: self.store.clone(),
+            clock: Arc::new(SystemClock),
+            ids: Arc::new(SystemIds),
+            mailer: self.mailer()?,
+            webhooks: Webhooks::new(self.webhook_key()?, notifications.internal_networks)?,
+            settings: DelivererSettings {
+                poll: DELIVERY_POLL,
+                attempts: DelivererSettings::attempts(notifications.attempts_max, notifications.retry_s),
+                public_url,
+                attachment_bytes_max: mail.attachment_max.0,
+            },
+        })
+    }
+
+    /// What sends mail, if the settings name a server.
+    fn mailer(&self) -> Result<Option<Mailer>> {
+        let mail = &self.settings.mail;
+        let (Some(server), Some(from)) = (&mail.server, &mail.from) else { return Ok(None) };
+        let read = |key: &str, file: &Path| {
+            let path = self.dir().join(file);
+            std::fs::read(&path).context(|| format!("{key}: {} cannot be read", path.display()))
+        };
+        let password = match &mail.password_file {
+            None => None,
+            Some(file) => {
+                let text = String::from_utf8(read("mail.password_file", file)?).map_err(|_| {
+                    Failure::usage("mail.password_file is not UTF-8: expected a password in one line")
+                })?;
+                Some(text.trim_end_matches(['\r', '\n']).to_owned())
+            }
+        };
+        let settings = MailSettings {
+            server: server.clone(),
+            port: mail.port,
+            tls: match mail.tls {
+                config::MailTls::Tls => MailTls::Tls,
+                config::MailTls::Starttls => MailTls::StartTls,
+                config::MailTls::None => MailTls::None,
+            },
+            credentials: mail.user.clone().zip(password),
+            from: from.clone(),
+            trusted_pem: mail.ca_file.as_ref().map(|file| read("mail.ca_file", file)).transpose()?,
+        };
+        Ok(Some(Mailer::new(&settings)?))
     }
 
     /// What lets results expire.

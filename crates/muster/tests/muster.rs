@@ -1,6 +1,8 @@
 //! The commands as a person or a script calls them: the real binary, its output and its status.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "muster/backup.rs"]
+mod backup;
 #[path = "muster/keeping.rs"]
 mod keeping;
 #[path = "muster/mirror.rs"]

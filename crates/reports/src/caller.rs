@@ -107,17 +107,37 @@ pub enum Scope {
     /// The list of tasks.
     #[serde(rename = "idn:task-management:read")]
     TaskManagementRead,
+    /// Keep, change, execute and remove saved searches.
+    #[serde(rename = "sp:saved-search:manage")]
+    SavedSearchManage,
+    /// Saved searches.
+    #[serde(rename = "sp:saved-search:read")]
+    SavedSearchRead,
+    /// Scheduled searches: read, make, change and remove them.
+    #[serde(rename = "sp:scheduled-search:manage")]
+    ScheduledSearchManage,
+    /// The history of identities; published clients ask for either scope.
+    #[serde(rename = "idn:identity-history:manage")]
+    IdentityHistoryManage,
+    /// The history of identities.
+    #[serde(rename = "idn:identity-history:read")]
+    IdentityHistoryRead,
 }
 
 impl Scope {
     /// All scopes.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 11] = [
         Self::All,
         Self::ReportManage,
         Self::ReportRead,
         Self::SearchRead,
         Self::TaskManagementWrite,
         Self::TaskManagementRead,
+        Self::SavedSearchManage,
+        Self::SavedSearchRead,
+        Self::ScheduledSearchManage,
+        Self::IdentityHistoryManage,
+        Self::IdentityHistoryRead,
     ];
 
     /// The published name.
@@ -129,6 +149,11 @@ impl Scope {
             Self::SearchRead => "sp:search:read",
             Self::TaskManagementWrite => "idn:task-management:write",
             Self::TaskManagementRead => "idn:task-management:read",
+            Self::SavedSearchManage => "sp:saved-search:manage",
+            Self::SavedSearchRead => "sp:saved-search:read",
+            Self::ScheduledSearchManage => "sp:scheduled-search:manage",
+            Self::IdentityHistoryManage => "idn:identity-history:manage",
+            Self::IdentityHistoryRead => "idn:identity-history:read",
         }
     }
 }
@@ -268,10 +293,26 @@ pub enum Operation {
     ReadTasks,
     /// Ending a task through the list of tasks.
     UpdateTask,
-    /// The list of schedules, and one of it.
+    /// The history of identities.
+    ReadHistory,
+    /// What an identity has, as the newest snapshot shows it.
+    ListAccess,
+    /// The list of schedules, one of it, and the list of notifications.
     ReadSchedules,
-    /// Making, pausing, running and removing schedules.
+    /// Making, pausing, running and removing schedules, and sending notifications again.
     ManageSchedules,
+    /// Aggregations over what a search finds.
+    AggregateSearch,
+    /// The list of saved searches, and one of it.
+    ReadSavedSearches,
+    /// Keeping, changing and removing saved searches.
+    ManageSavedSearches,
+    /// Executing a saved search.
+    ExecuteSavedSearch,
+    /// The list of scheduled searches, and one of it; unsubscribing from one.
+    ReadScheduledSearches,
+    /// Making, changing and removing scheduled searches.
+    ManageScheduledSearches,
 }
 
 /// What an operation asks of a caller.
@@ -295,7 +336,7 @@ const STARTERS: &[UserLevel] = &[
     UserLevel::SourceSubadmin,
 ];
 
-/// Levels of which a user needs one to see the list of tasks.
+/// Levels of which a user needs one to see the list of tasks, and the history of identities.
 const TASK_READERS: &[UserLevel] = &[
     UserLevel::OrgAdmin,
     UserLevel::Helpdesk,
@@ -307,9 +348,12 @@ const TASK_READERS: &[UserLevel] = &[
     UserLevel::SourceSubadmin,
 ];
 
+/// Levels of which a user needs one to list what an identity has now: those of the published document.
+const ACCESS_LISTERS: &[UserLevel] = &[UserLevel::OrgAdmin, UserLevel::Helpdesk, UserLevel::ReportAdmin];
+
 impl Operation {
     /// All operations.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 18] = [
         Self::Start,
         Self::ReadResult,
         Self::Download,
@@ -318,8 +362,16 @@ impl Operation {
         Self::CountSearch,
         Self::ReadTasks,
         Self::UpdateTask,
+        Self::ReadHistory,
+        Self::ListAccess,
         Self::ReadSchedules,
         Self::ManageSchedules,
+        Self::AggregateSearch,
+        Self::ReadSavedSearches,
+        Self::ManageSavedSearches,
+        Self::ExecuteSavedSearch,
+        Self::ReadScheduledSearches,
+        Self::ManageScheduledSearches,
     ];
 
     /// Its name in the audit trail.
@@ -333,8 +385,16 @@ impl Operation {
             Self::CountSearch => "count_search",
             Self::ReadTasks => "read_tasks",
             Self::UpdateTask => "update_task",
+            Self::ReadHistory => "read_history",
+            Self::ListAccess => "list_access",
             Self::ReadSchedules => "read_schedules",
             Self::ManageSchedules => "manage_schedules",
+            Self::AggregateSearch => "aggregate_search",
+            Self::ReadSavedSearches => "read_saved_searches",
+            Self::ManageSavedSearches => "manage_saved_searches",
+            Self::ExecuteSavedSearch => "execute_saved_search",
+            Self::ReadScheduledSearches => "read_scheduled_searches",
+            Self::ManageScheduledSearches => "manage_scheduled_searches",
         }
     }
 
@@ -344,6 +404,10 @@ impl Operation {
         const SEARCH: &[Scope] = &[Scope::All, Scope::SearchRead];
         const WRITE_TASKS: &[Scope] = &[Scope::All, Scope::TaskManagementWrite];
         const READ_TASKS: &[Scope] = &[Scope::All, Scope::TaskManagementRead, Scope::TaskManagementWrite];
+        const MANAGE_SAVED: &[Scope] = &[Scope::All, Scope::SavedSearchManage];
+        const READ_SAVED: &[Scope] = &[Scope::All, Scope::SavedSearchRead];
+        const SCHEDULED: &[Scope] = &[Scope::All, Scope::ScheduledSearchManage];
+        const HISTORY: &[Scope] = &[Scope::All, Scope::IdentityHistoryRead, Scope::IdentityHistoryManage];
         match self {
             Self::Start | Self::ManageSchedules => {
                 Rule { scopes: MANAGE, levels: STARTERS, applications: true }
@@ -352,10 +416,23 @@ impl Operation {
                 Rule { scopes: READ, levels: &[], applications: true }
             }
             Self::Cancel => Rule { scopes: MANAGE, levels: &[], applications: false },
-            Self::Search => Rule { scopes: SEARCH, levels: STARTERS, applications: true },
+            // The published document names no levels for aggregations. They show values of documents, as a search does.
+            Self::Search | Self::AggregateSearch => {
+                Rule { scopes: SEARCH, levels: STARTERS, applications: true }
+            }
             Self::CountSearch => Rule { scopes: SEARCH, levels: &[], applications: true },
             Self::ReadTasks => Rule { scopes: READ_TASKS, levels: TASK_READERS, applications: true },
+            Self::ReadHistory => Rule { scopes: HISTORY, levels: TASK_READERS, applications: true },
+            Self::ListAccess => Rule { scopes: HISTORY, levels: ACCESS_LISTERS, applications: true },
             Self::UpdateTask => Rule { scopes: WRITE_TASKS, levels: STARTERS, applications: false },
+            Self::ReadSavedSearches => Rule { scopes: READ_SAVED, levels: &[], applications: false },
+            Self::ManageSavedSearches => Rule { scopes: MANAGE_SAVED, levels: &[], applications: false },
+            // Whoever executes a search sees its documents, so the levels are those of a search.
+            Self::ExecuteSavedSearch => Rule { scopes: MANAGE_SAVED, levels: STARTERS, applications: false },
+            Self::ReadScheduledSearches => Rule { scopes: SCHEDULED, levels: &[], applications: false },
+            Self::ManageScheduledSearches => {
+                Rule { scopes: SCHEDULED, levels: STARTERS, applications: false }
+            }
         }
     }
 }
@@ -372,6 +449,12 @@ impl Caller {
     /// The name tasks carry as `launcher`.
     pub fn launcher(&self) -> &str {
         self.user.as_ref().map_or(self.client.as_str(), |user| &user.name)
+    }
+
+    /// Whether this caller administers the whole tenant: a user with the level `ORG_ADMIN` who may see all rows.
+    pub fn administers(&self) -> bool {
+        self.user.as_ref().is_some_and(|user| user.levels.contains(&UserLevel::OrgAdmin))
+            && self.scope() == DataScope::Everything
     }
 
     /// [`Caller::scope`], where it has rows.
@@ -422,142 +505,4 @@ impl Caller {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn caller(scope: Scope, levels: Option<&[UserLevel]>) -> Caller {
-        Caller {
-            tenant: TenantId::new("t"),
-            client: ClientId::new("c"),
-            user: levels.map(|l| UserIdentity { id: "i".into(), name: "n".into(), levels: l.to_vec() }),
-            scopes: vec![scope],
-            data_scope: DataScope::Everything,
-            trace: None,
-        }
-    }
-
-    /// What versions before traces wrote and hashed, and how they read: a database may have processes of both.
-    #[test]
-    fn versions_without_traces_read_and_are_read() {
-        #[derive(Deserialize)]
-        struct Before {
-            tenant: TenantId,
-            client: ClientId,
-            user: Option<UserIdentity>,
-            scopes: Vec<Scope>,
-            data_scope: DataScope,
-        }
-        let before = r#"{"tenant":"t","client":"c","user":{"id":"i","name":"n","levels":["ORG_ADMIN"]},"scopes":["sp:scopes:all"],"data_scope":"everything"}"#;
-        let untraced = caller(Scope::All, Some(&[UserLevel::OrgAdmin]));
-        assert_eq!(serde_json::from_str::<Caller>(before).expect("it is read"), untraced);
-        assert_eq!(serde_json::to_string(&untraced).expect("it is written"), before);
-
-        let trace = Trace::begin("00112233445566778899aabbccddeeff");
-        let traced = Caller { trace: Some(trace.clone()), ..untraced.clone() };
-        let text = serde_json::to_string(&traced).expect("it is written");
-        let kept = r#","trace":{"traceparent":"00-00112233445566778899aabbccddeeff-8899aabbccddeeff-00"}}"#;
-        assert_eq!(text, before.replace(r#""everything"}"#, &format!(r#""everything"{kept}"#)));
-        let Before { tenant, client, user, scopes, data_scope } =
-            serde_json::from_str(&text).expect("it is read");
-        assert_eq!(Caller { tenant, client, user, scopes, data_scope, trace: Some(trace) }, traced);
-    }
-
-    #[test]
-    fn a_source_administrator_sees_rows_of_named_sources_only() {
-        let sources = DataScope::of_sources(["b", "a", "b"]).expect("these are ids");
-        assert_eq!(sources.to_string(), "sources a b");
-        let none = DataScope::of_sources([]).expect("none is a list of ids");
-        use UserLevel::{OrgAdmin, SourceAdmin, SourceSubadmin, User};
-        for (levels, granted, seen) in [
-            (&[SourceAdmin][..], &DataScope::Everything, &none),
-            (&[SourceSubadmin, User], &DataScope::Everything, &none),
-            (&[SourceSubadmin, SourceAdmin], &sources, &sources),
-            (&[SourceAdmin, OrgAdmin], &DataScope::Everything, &DataScope::Everything),
-            (&[OrgAdmin], &sources, &sources),
-            (&[User], &DataScope::Everything, &DataScope::Everything),
-            (&[], &DataScope::Everything, &DataScope::Everything),
-        ] {
-            let mut caller = caller(Scope::All, Some(levels));
-            caller.data_scope = granted.clone();
-            assert_eq!(caller.scope(), *seen, "{levels:?} {granted}");
-        }
-    }
-
-    #[test]
-    fn scopes_cover_what_lies_within_them() {
-        let of = |ids: &[&str]| DataScope::of_sources(ids.iter().copied()).expect("these are ids");
-        for (wide, narrow, covers) in [
-            (DataScope::Everything, DataScope::Everything, true),
-            (DataScope::Everything, of(&["a"]), true),
-            (of(&["a"]), DataScope::Everything, false),
-            (of(&["a", "b"]), of(&["b"]), true),
-            (of(&["a"]), of(&["a", "b"]), false),
-            (of(&["a"]), of(&[]), true),
-        ] {
-            assert_eq!(wide.covers(&narrow), covers, "{wide} {narrow}");
-        }
-        assert!(DataScope::of_sources(["a b"]).is_err() && DataScope::of_sources([""]).is_err());
-        let many: Vec<_> = (0..=DataScope::SOURCES_MAX).map(|number| number.to_string()).collect();
-        assert!(DataScope::of_sources(many.iter().map(String::as_str)).is_err());
-    }
-
-    /// What is kept in stores and tokens reads back for ever.
-    #[test]
-    fn scopes_are_kept_as_they_always_were() {
-        let text = |scope: &DataScope| serde_json::to_string(scope).expect("a scope is JSON");
-        assert_eq!(text(&DataScope::Everything), r#""everything""#);
-        let sources = DataScope::of_sources(["b", "a"]).expect("these are ids");
-        assert_eq!(text(&sources), r#"{"sources":["a","b"]}"#);
-        assert_eq!(serde_json::from_str::<DataScope>(&text(&sources)).ok(), Some(sources));
-    }
-
-    /// The whole matrix, as docs/contract.md has it.
-    #[test]
-    fn rights_are_the_published_ones() {
-        for operation in Operation::ALL {
-            for scope in Scope::ALL {
-                let scope_fits = match operation {
-                    Operation::Search | Operation::CountSearch => {
-                        matches!(scope, Scope::All | Scope::SearchRead)
-                    }
-                    Operation::ReadResult | Operation::Download | Operation::ReadSchedules => {
-                        matches!(scope, Scope::All | Scope::ReportManage | Scope::ReportRead)
-                    }
-                    Operation::Start | Operation::Cancel | Operation::ManageSchedules => {
-                        matches!(scope, Scope::All | Scope::ReportManage)
-                    }
-                    Operation::ReadTasks => {
-                        !matches!(scope, Scope::ReportManage | Scope::ReportRead | Scope::SearchRead)
-                    }
-                    Operation::UpdateTask => matches!(scope, Scope::All | Scope::TaskManagementWrite),
-                };
-                assert_eq!(
-                    caller(scope, None).authorise(operation).is_ok(),
-                    scope_fits && !matches!(operation, Operation::Cancel | Operation::UpdateTask),
-                    "application {scope:?} {operation:?}"
-                );
-                for level in UserLevel::ALL {
-                    let level_fits = match operation {
-                        Operation::ReadResult
-                        | Operation::Download
-                        | Operation::ReadSchedules
-                        | Operation::Cancel
-                        | Operation::CountSearch => true,
-                        Operation::ReadTasks => level != UserLevel::User,
-                        Operation::Start
-                        | Operation::Search
-                        | Operation::UpdateTask
-                        | Operation::ManageSchedules => {
-                            !matches!(level, UserLevel::Helpdesk | UserLevel::User)
-                        }
-                    };
-                    assert_eq!(
-                        caller(scope, Some(&[level])).authorise(operation).is_ok(),
-                        scope_fits && level_fits,
-                        "{level:?} {scope:?} {operation:?}"
-                    );
-                }
-            }
-        }
-    }
-}
+mod tests;

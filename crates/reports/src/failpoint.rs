@@ -105,6 +105,14 @@ failpoints! {
     RunTaskStarted = "run-task-started",
     /// A run has kept a step.
     RunStepped = "run-stepped",
+    /// The notifications of a run that ends are inserted; its end is not committed.
+    NotificationsInserted = "notifications-inserted",
+    /// A node has a notification, and has not begun to deliver it.
+    NotificationClaimed = "notification-claimed",
+    /// A recipient's server has accepted a notification, and no record says so.
+    NotificationDelivered = "notification-delivered",
+    /// What became of an attempt to deliver a notification is kept.
+    NotificationStepped = "notification-stepped",
     /// Results have expired in the records; their files still exist.
     ResultsExpired = "results-expired",
     /// One file of a result that has expired is removed, and no record says so.

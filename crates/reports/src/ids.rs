@@ -63,6 +63,10 @@ id! {
     ScheduleId
 }
 id! {
+    /// A saved search, 32 lower-case hex digits.
+    SavedSearchId
+}
+id! {
     /// The id under which a program authenticates at the token endpoint.
     ClientId
 }

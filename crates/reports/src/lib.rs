@@ -10,6 +10,7 @@
 //! - An [`arguments::Arguments`] value has been checked against its definition; an unchecked
 //!   request is a [`arguments::RawArguments`].
 
+pub mod aggregation;
 pub mod arguments;
 pub mod audit;
 pub mod caller;
@@ -17,17 +18,24 @@ pub mod cover;
 pub mod definition;
 pub mod error;
 pub mod failpoint;
+pub mod history;
 pub mod ids;
 pub mod kind;
 pub mod made;
 pub mod message;
+pub mod metric;
 pub mod nearest;
+pub mod notification;
+pub mod notify;
 pub mod ports;
+pub mod refreshes;
 pub mod result_life;
 pub mod retention;
+pub mod saved_search;
 pub mod schedule;
 pub mod scheduled;
 pub mod search;
+pub mod search_filter;
 mod searching;
 pub mod service;
 pub mod snapshot;

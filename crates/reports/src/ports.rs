@@ -2,15 +2,22 @@
 //!
 //! Every adapter of a port passes the same contract suite (in `testkit`), the in-memory fake included.
 
+mod identity_history;
+mod schedules;
+mod searching;
+
+pub use identity_history::IdentityHistory;
+pub use schedules::{NotificationStore, ScheduleStore};
+pub use searching::{DocumentSearcher, QueryLanguage, SavedSearchStore};
+
 use crate::audit::{AuditEvent, AuditRecord, ChainedEvent};
-use crate::caller::{Caller, DataScope};
+use crate::caller::Caller;
 use crate::error::Result;
-use crate::ids::{ClientId, ScheduleId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
+use crate::ids::{ClientId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
 use crate::message::Message;
+use crate::refreshes::Refresh;
 use crate::result_life::{ExpiredResult, ResultFacts, ResultPolicy};
 use crate::retention::{AsOf, CataloguedSnapshot, Pin, RetentionPolicy};
-use crate::scheduled::{FallenDue, RunClaim, RunStep, ScheduledEntry, ScheduledRun};
-use crate::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
 use crate::snapshot::SnapshotManifest;
 use crate::task::{AttemptEnd, Claim, Lease, NewTask, Progress, PublishedFile, Task, TaskResult, TaskState};
 use crate::task_list::{TaskPage, VisibleTasks};
@@ -27,56 +34,6 @@ use std::time::Duration;
 pub trait Clock: Send + Sync {
     /// Now, in UTC.
     fn now(&self) -> DateTime<Utc>;
-}
-
-/// The search language, as far as a start must know it: whether a query can be read.
-#[async_trait]
-pub trait QueryLanguage: Send + Sync {
-    /// Accepts a query or says where it is wrong. A query can take seconds of computing: it holds up nobody else's
-    /// request, and nobody waits for it any more once the future is dropped.
-    ///
-    /// # Errors
-    /// `Invalid` with the position and what was expected there; `Unavailable` where too many are being checked.
-    async fn check(&self, query: &str) -> Result<()>;
-}
-
-/// Searches documents for requests that wait for the answer.
-///
-/// At most a few searches run at a time. A search ends when its future is dropped.
-#[async_trait]
-pub trait DocumentSearcher: Send + Sync {
-    /// One page of the documents that a search finds in the part of the tenant's data that `scope` shows.
-    ///
-    /// The first page reads the newest snapshot. The following pages read the snapshot of the first one.
-    ///
-    /// # Errors
-    /// `Invalid` for a search that cannot be run, and for a following page whose first page is not known any more;
-    /// `NotFound` before the first snapshot; `Unavailable` where too many searches run.
-    async fn page(
-        &self,
-        caller: &Caller,
-        scope: &DataScope,
-        search: &DocumentSearch,
-        page: &DocumentPage,
-    ) -> Result<FoundPage>;
-
-    /// The number of documents that a search finds in the newest snapshot.
-    ///
-    /// # Errors
-    /// As [`DocumentSearcher::page`].
-    async fn count(&self, caller: &Caller, scope: &DataScope, search: &DocumentSearch) -> Result<u64>;
-
-    /// The document of an index with this id, in the newest snapshot.
-    ///
-    /// # Errors
-    /// As [`DocumentSearcher::page`].
-    async fn document(
-        &self,
-        caller: &Caller,
-        scope: &DataScope,
-        index: &str,
-        id: &str,
-    ) -> Result<Option<FoundDocument>>;
 }
 
 /// Fresh ids.
@@ -138,7 +95,8 @@ pub enum ResultOrder {
 #[async_trait]
 pub trait TaskStore: Send + Sync {
     /// Accepts `new`, or returns the live task with the same tenant and key. Durable when it returns. Its event, if
-    /// it has one, is recorded in the same transaction, about whichever task that is.
+    /// it has one, is recorded in the same transaction, about whichever task that is; the wishes of `new` are that task's
+    /// from then on.
     async fn start(&self, new: NewTask) -> Result<Started>;
 
     /// The task with this id in this tenant.
@@ -188,7 +146,8 @@ pub trait TaskStore: Send + Sync {
     ) -> Result<LeaseState>;
 
     /// Ends an attempt. Returns whether the lease still held: if not, nothing was changed. If the task ends with it, the
-    /// event of that ([`crate::task::Task::ending`]) is recorded in the same transaction.
+    /// event of that ([`crate::task::Task::ending`]) is recorded in the same transaction, and the notifications that its
+    /// start asked for are kept ([`NotificationStore`]).
     async fn end_attempt(&self, lease: &Lease, end: AttemptEnd, now: DateTime<Utc>) -> Result<bool>;
 
     /// Returns when a task may have become due in this process, or after `at_most`.
@@ -247,8 +206,9 @@ pub trait ResultRetention: Send + Sync {
 /// Published snapshots.
 #[async_trait]
 pub trait SnapshotCatalogue: Send + Sync {
-    /// Makes `manifest` the newest snapshot of the event's tenant, and records the event in the same transaction. Readers
-    /// see all of the snapshot or none.
+    /// Makes `manifest` the newest snapshot of the event's tenant, and records the event in the same transaction; the refresh
+    /// that the event is about, if there is one, has succeeded with it ([`RefreshLog`]). Readers see all of the snapshot or
+    /// none.
     async fn publish(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()>;
 
     /// The newest snapshot.
@@ -277,6 +237,9 @@ pub trait SnapshotCatalogue: Send + Sync {
     /// data is the caller's to remove, once this has returned.
     async fn expire(&self, event: &AuditEvent, policy: RetentionPolicy) -> Result<Vec<SnapshotId>>;
 
+    /// The kept snapshots of a tenant, the last published first, at most `limit`.
+    async fn kept_of(&self, tenant: &TenantId, limit: u32) -> Result<Vec<Arc<SnapshotManifest>>>;
+
     /// The manifests of all snapshots whose data must be kept, of every tenant: they share their tables.
     async fn kept(&self) -> Result<Vec<SnapshotManifest>>;
 
@@ -284,55 +247,36 @@ pub trait SnapshotCatalogue: Send + Sync {
     async fn expired_count(&self, tenant: &TenantId) -> Result<usize>;
 }
 
-/// Schedules and their runs ([`crate::scheduled`]). There is one run of a schedule and a due time, however many nodes ask.
+/// Refreshes as tasks of the list ([`crate::refreshes`]). That one has succeeded is kept by
+/// [`SnapshotCatalogue::publish`].
 #[async_trait]
-pub trait ScheduleStore: Send + Sync {
-    /// Keeps a new schedule, and records the event in the same transaction. `Invalid` when the tenant has one of this name,
-    /// or too many.
-    async fn add_schedule(&self, entry: &ScheduledEntry, event: &AuditEvent) -> Result<()>;
+pub trait RefreshLog: Send + Sync {
+    /// Keeps a refresh that begins, for `lease` at first, and records the event in the same transaction. Refreshes that
+    /// began longer ago than the list reaches are forgotten.
+    async fn begin_refresh(&self, refresh: &Refresh, event: &AuditEvent, lease: Duration) -> Result<()>;
 
-    /// The schedules of a tenant, by name.
-    async fn schedules(&self, tenant: &TenantId) -> Result<Vec<ScheduledEntry>>;
-
-    /// Pauses a schedule of the event's tenant, or lets it go on. `due` is when it is due next. Returns whether the tenant
-    /// has it; then the event is recorded in the same transaction.
-    async fn pause_schedule(
+    /// Keeps how far a refresh is, and that it goes on for `lease` from now.
+    async fn refresh_goes_on(
         &self,
-        id: &ScheduleId,
-        paused: bool,
-        due: Option<DateTime<Utc>>,
-        event: &AuditEvent,
-    ) -> Result<bool>;
+        tenant: &TenantId,
+        id: &TaskId,
+        progress: Progress,
+        now: DateTime<Utc>,
+        lease: Duration,
+    ) -> Result<()>;
 
-    /// Removes a schedule of the event's tenant with what is known of its runs; a live task goes on. Returns whether the
-    /// tenant has it; then the event is recorded in the same transaction.
-    async fn remove_schedule(&self, id: &ScheduleId, event: &AuditEvent) -> Result<bool>;
+    /// Fails the refresh of the event, and records the event in the same transaction.
+    async fn fail_refresh(&self, message: &Message, event: &AuditEvent) -> Result<()>;
 
-    /// The last runs of a schedule, the last due first, at most `limit`.
-    async fn runs_of(&self, tenant: &TenantId, id: &ScheduleId, limit: u32) -> Result<Vec<ScheduledRun>>;
-
-    /// Makes the run of one schedule, of any tenant, whose time has come ([`ScheduledEntry::falls_due`]), and sets its next
-    /// time, in one transaction. While an earlier run of the schedule goes on, the new one is skipped. `None` where no
-    /// schedule is due.
-    async fn fall_due(&self, now: DateTime<Utc>) -> Result<Option<ScheduledRun>>;
-
-    /// Makes a run now, whatever the schedule says, and records the event in the same transaction. `NotFound` where the
-    /// event's tenant has no such schedule; `Invalid` while a run of it goes on.
-    async fn run_schedule(
+    /// The last refreshes of a tenant that began at `since` or later, at most
+    /// [`REFRESHES_LISTED_MAX`](crate::refreshes::REFRESHES_LISTED_MAX), in any order. One that has not been heard of until
+    /// `now` is interrupted.
+    async fn refreshes(
         &self,
-        id: &ScheduleId,
-        fallen: FallenDue,
-        event: &AuditEvent,
-    ) -> Result<ScheduledRun>;
-
-    /// Takes a live run whose time to look at it has come, and keeps other nodes from it for `lease`.
-    async fn claim_run(&self, now: DateTime<Utc>, lease: Duration) -> Result<Option<RunClaim>>;
-
-    /// Keeps other nodes from a run for `lease` from now. Returns whether the claim still held.
-    async fn renew_run(&self, claim: &RunClaim, now: DateTime<Utc>, lease: Duration) -> Result<bool>;
-
-    /// Keeps what a node found out about its run. Returns whether the claim still held: if not, nothing was changed.
-    async fn step_run(&self, claim: &RunClaim, step: &RunStep, now: DateTime<Utc>) -> Result<bool>;
+        tenant: &TenantId,
+        since: DateTime<Utc>,
+        now: DateTime<Utc>,
+    ) -> Result<Vec<Refresh>>;
 }
 
 /// Makes refreshes for schedules.

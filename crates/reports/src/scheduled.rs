@@ -12,13 +12,16 @@
 
 use crate::caller::Caller;
 use crate::error::{Error, Result, shown};
-use crate::ids::{ReportId, ScheduleId, SnapshotId, TaskId, TenantId, stable_id};
+use crate::ids::{ReportId, SavedSearchId, ScheduleId, SnapshotId, TaskId, TenantId, stable_id};
+use crate::kind::ReportKind;
 use crate::message::{Message, Severity};
+use crate::notify::{Notify, Wish};
 use crate::schedule::{Schedule, ScheduleForm};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::sync::LazyLock;
 
 /// Most schedules of a tenant.
 pub const SCHEDULES_MAX: usize = 1_000;
@@ -42,6 +45,28 @@ pub enum ScheduledWork {
     },
     /// A refresh is made.
     Refresh,
+    /// A saved search is executed (scheduled-searches).
+    Search(ScheduledSearch),
+}
+
+/// A saved search that is executed by a schedule. The address of each recipient is in the schedule's list of whom to tell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub struct ScheduledSearch {
+    /// The saved search; it is looked up at each run.
+    pub saved_search: SavedSearchId,
+    /// What its owner calls it. The schedule has a name of its own, because this one need not be unique.
+    pub name: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// The identities that are told how a run ended.
+    pub recipients: Vec<String>,
+    /// Whether they are told of a run that found nothing.
+    pub email_empty_results: bool,
+    /// Whether they are told the query.
+    pub display_query_details: bool,
+    /// When it was last changed.
+    pub modified: DateTime<Utc>,
 }
 
 impl ScheduledWork {
@@ -50,14 +75,26 @@ impl ScheduledWork {
         match self {
             Self::Report { refresh_first, .. } => *refresh_first,
             Self::Refresh => true,
+            Self::Search(_) => false,
         }
     }
 
     /// The report, if there is one.
     pub fn report(&self) -> Option<&ReportId> {
+        static SEARCH_EXPORT: LazyLock<ReportId> =
+            LazyLock::new(|| ReportId::new(ReportKind::SearchExport.as_str()));
         match self {
             Self::Report { report, .. } => Some(report),
             Self::Refresh => None,
+            Self::Search(_) => Some(&SEARCH_EXPORT),
+        }
+    }
+
+    /// The saved search that is executed, if it is one.
+    pub fn search(&self) -> Option<&ScheduledSearch> {
+        match self {
+            Self::Search(search) => Some(search),
+            Self::Report { .. } | Self::Refresh => None,
         }
     }
 }
@@ -75,6 +112,8 @@ pub struct ScheduledEntry {
     pub work: ScheduledWork,
     /// When, with its time zone.
     pub form: ScheduleForm,
+    /// Who is told how its runs end.
+    pub notify: Vec<Notify>,
     /// Whether it is paused: nothing falls due.
     pub paused: bool,
     /// When it was made.
@@ -92,6 +131,8 @@ pub struct NewSchedule {
     pub work: ScheduledWork,
     /// When.
     pub form: ScheduleForm,
+    /// Who is told how its runs end; the caller has checked that the settings allow it.
+    pub notify: Vec<Notify>,
 }
 
 impl NewSchedule {
@@ -106,7 +147,7 @@ impl NewSchedule {
         zone: Tz,
         now: DateTime<Utc>,
     ) -> Result<ScheduledEntry> {
-        let Self { name, work, mut form } = self;
+        let Self { name, work, mut form, notify } = self;
         if name.trim().is_empty() || name.chars().count() > NAME_CHARACTERS_MAX {
             return Err(Error::invalid(format!(
                 "name is {}: expected a name of 1 to {NAME_CHARACTERS_MAX} characters",
@@ -119,7 +160,7 @@ impl NewSchedule {
         if due.is_none() {
             return Err(Error::invalid(format!("schedule: {form} has no time to come")));
         }
-        Ok(ScheduledEntry { id, name, owner, work, form, paused: false, created: now, due })
+        Ok(ScheduledEntry { id, name, owner, work, form, notify, paused: false, created: now, due })
     }
 }
 
@@ -127,6 +168,18 @@ impl ScheduledEntry {
     /// When it is due next, once it is paused or goes on.
     pub fn due_if(&self, paused: bool, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
         if paused { None } else { self.next_after(now) }
+    }
+
+    /// What people call it.
+    pub fn shown_name(&self) -> &str {
+        let given = self.work.search().and_then(|search| search.name.as_deref());
+        given.filter(|name| !name.trim().is_empty()).unwrap_or(&self.name)
+    }
+
+    /// Its entries as wishes of its owner.
+    pub fn wishes(&self) -> Vec<Wish> {
+        let client = &self.owner.client;
+        self.notify.iter().map(|notify| Wish { client: client.clone(), notify: notify.clone() }).collect()
     }
 
     /// Whose it is.
@@ -288,7 +341,8 @@ impl ScheduledRun {
         let zone = entry.form.time_zone_id.as_deref().and_then(|name| name.parse().ok()).unwrap_or(Tz::UTC);
         let local =
             |time: DateTime<Utc>| time.with_timezone(&zone).to_rfc3339_opts(SecondsFormat::Secs, false);
-        let mut text = format!("run of the schedule {:?}, due at {} ({zone})", entry.name, local(self.due));
+        let name = entry.shown_name();
+        let mut text = format!("run of the schedule {name:?}, due at {} ({zone})", local(self.due));
         if let Some(first) = self.missed_since {
             text.push_str(&format!("; earlier times from {} on were missed", local(first)));
         }
@@ -412,6 +466,7 @@ mod tests {
             },
             work: ScheduledWork::Refresh,
             form: serde_json::from_str(form).unwrap(),
+            notify: Vec::new(),
             paused: false,
             created: time("2026-03-01T00:00:00Z"),
             due: Some(time(due)),

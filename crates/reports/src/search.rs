@@ -2,10 +2,14 @@
 
 use crate::arguments::{ITEMS_BYTES_MAX, ITEMS_MAX};
 use crate::error::{Error, Result};
+use crate::search_filter::SearchFilters;
 use serde_json::{Map, Value};
 
+/// Documents of a page where the request says nothing.
+pub const PAGE_DOCUMENTS_DEFAULT: u32 = 250;
+
 /// Most documents of a page.
-pub const PAGE_DOCUMENTS_MAX: u32 = 250;
+pub const PAGE_DOCUMENTS_MAX: u32 = 10_000;
 
 /// Most documents that an offset and a limit reach together. `searchAfter` reaches all of them.
 pub const WINDOW_DOCUMENTS_MAX: u32 = 10_000;
@@ -22,6 +26,10 @@ pub struct DocumentSearch {
     pub indices: Vec<String>,
     /// `field`, `+field` or `-field`. The id is always the last key.
     pub sort: Vec<String>,
+    /// The fields in which words without a field are looked for. If there are none, all of them.
+    pub fields: Vec<String>,
+    /// Conditions beside the query.
+    pub filters: SearchFilters,
 }
 
 /// Which fields of a document are shown. A `*` in a name stands for any characters.
@@ -83,6 +91,7 @@ impl DocumentSearch {
     /// `Invalid`, naming the list.
     pub fn check(&self) -> Result<()> {
         within_limits("indices", &self.indices, ITEMS_MAX)?;
+        within_limits("fields", &self.fields, ITEMS_MAX)?;
         within_limits("sort", &self.sort, SORT_KEYS_MAX)
     }
 }
@@ -158,7 +167,7 @@ mod tests {
     fn lists_and_numbers_have_bounds() {
         let sort = names(1);
         let page = |change: fn(&mut DocumentPage)| {
-            let mut page = DocumentPage { limit: 250, ..DocumentPage::default() };
+            let mut page = DocumentPage { limit: PAGE_DOCUMENTS_DEFAULT, ..DocumentPage::default() };
             change(&mut page);
             page.check(&sort).map_err(|error| error.message)
         };
@@ -166,7 +175,8 @@ mod tests {
         assert_eq!(page(|page| page.offset = 9_750), Ok(()));
         assert!(page(|page| page.offset = 9_751).unwrap_err().starts_with("offset is 9751"));
         assert!(page(|page| page.offset = u32::MAX).is_err());
-        assert!(page(|page| page.limit = 251).unwrap_err().starts_with("limit is 251"));
+        assert_eq!(page(|page| page.limit = 10_000), Ok(()));
+        assert!(page(|page| page.limit = 10_001).unwrap_err().starts_with("limit is 10001"));
         assert_eq!(page(|page| page.after = vec![Some("x".into())]), Ok(()));
         assert_eq!(page(|page| page.after = vec![None]), Ok(()));
         assert!(page(|page| page.after = vec![None, None]).unwrap_err().contains("2 values"));

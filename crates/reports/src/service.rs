@@ -1,29 +1,40 @@
 //! The use cases: start, result, open, cancel. Rights are checked here, first, for every interface.
 
+mod history;
+mod notifications;
 mod result_lives;
+mod saved_searches;
+mod scheduled_searches;
 mod schedules;
+mod start_checks;
 mod task_status;
 
-pub use schedules::Schedules;
+pub use history::EventSpan;
+pub use notifications::{Notifications, not_failed};
+pub use saved_searches::{Execution, SavedSearches};
+pub use scheduled_searches::{ScheduledSearchQuery, SearchSchedule};
+pub use schedules::{ScheduledStart, Schedules};
 pub use task_status::ClearedAs;
 
-use crate::arguments::{ArgumentKind, ArgumentValue, Arguments, RawArguments, UnknownNames};
+use crate::arguments::{Arguments, RawArguments, UnknownNames};
 use crate::audit::{AuditEvent, AuditOperation};
 use crate::caller::{Caller, DataScope, Operation};
 use crate::definition::{Catalogue, ReportDefinition};
-use crate::error::{Error, Result, shown};
+use crate::error::{Error, Result};
 use crate::ids::{ReportId, TaskDefinitionId, TaskId};
 use crate::kind::{FileFormat, ReportKind};
 use crate::message::Message;
+use crate::notify::{Notify, NotifyPolicy, Wish};
 use crate::ports::{
-    AuditTrail, Cancelled, Clock, DocumentSearcher, Ids, QueryLanguage, ResultOrder, ResultRetention,
-    SnapshotCatalogue, TaskStore,
+    AuditTrail, Cancelled, Clock, DocumentSearcher, IdentityHistory, Ids, QueryLanguage, RefreshLog,
+    ResultOrder, ResultRetention, SnapshotCatalogue, TaskStore,
 };
 use crate::result_life::ResultPolicy;
 use crate::retention::AsOf;
 use crate::snapshot::SnapshotManifest;
 use crate::task::{NewTask, PublishedFile, Task, TaskState, dedup_key, task_definition_id};
 use chrono::TimeDelta;
+use start_checks::{check_formats, check_sources};
 use std::sync::Arc;
 
 /// Most tasks that a list of results reads.
@@ -42,6 +53,8 @@ pub struct Limits {
     pub audit_backlog_max: Option<u64>,
     /// How long the files of results are kept.
     pub results: ResultPolicy,
+    /// Which notifications may be asked for.
+    pub notify: NotifyPolicy,
 }
 
 impl Default for Limits {
@@ -52,6 +65,7 @@ impl Default for Limits {
             audit_every_download: false,
             audit_backlog_max: None,
             results: ResultPolicy::default(),
+            notify: NotifyPolicy::default(),
         }
     }
 }
@@ -64,6 +78,8 @@ pub struct Reports {
     pub tasks: Arc<dyn TaskStore>,
     /// How long files of results are kept.
     pub retention: Arc<dyn ResultRetention>,
+    /// Refreshes, for the list of tasks.
+    pub refreshes: Arc<dyn RefreshLog>,
     /// Snapshots.
     pub snapshots: Arc<dyn SnapshotCatalogue>,
     /// Audit trail.
@@ -72,6 +88,8 @@ pub struct Reports {
     pub queries: Arc<dyn QueryLanguage>,
     /// Searches that are answered at once.
     pub documents: Arc<dyn DocumentSearcher>,
+    /// What kept snapshots have of identities.
+    pub history: Arc<dyn IdentityHistory>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Ids.
@@ -96,27 +114,29 @@ impl Reports {
     /// # Errors
     /// `Forbidden`; `Invalid` for arguments; `NotFound` before the first snapshot.
     pub async fn start_kind(&self, caller: &Caller, kind: ReportKind, raw: &RawArguments) -> Result<Task> {
-        let how = Start { unknown: UnknownNames::Warn, as_of: None, id: None, note: None };
+        let how = Start { unknown: UnknownNames::Warn, ..Start::of(Operation::Start) };
         self.start(caller, &ReportId::new(kind.as_str()), raw, how).await
     }
 
     /// Starts a report by its definition id, built-in or custom, over the newest snapshot or a past one. An argument
-    /// that does not exist is refused.
+    /// that does not exist is refused. The recipients of `notify` are told how the task ends, also where an equal live task
+    /// is returned.
     ///
     /// A task over a past snapshot is another one than that over the newest, also where both read the same: its
     /// definition's id and its key name the snapshot.
     ///
     /// # Errors
-    /// As [`Reports::start_kind`]; `Invalid` for an id without a definition; `NotFound` where no such snapshot is or
-    /// its data is not kept any more.
+    /// As [`Reports::start_kind`]; `Invalid` for an id without a definition, and for an entry of `notify` that the settings
+    /// do not allow; `NotFound` where no such snapshot is or its data is not kept any more.
     pub async fn start_definition(
         &self,
         caller: &Caller,
         report: &ReportId,
         raw: &RawArguments,
         as_of: Option<&AsOf>,
+        notify: &[Notify],
     ) -> Result<Task> {
-        let how = Start { unknown: UnknownNames::Refuse, as_of, id: None, note: None };
+        let how = Start { as_of, notify, ..Start::of(Operation::Start) };
         self.start(caller, report, raw, how).await
     }
 
@@ -138,9 +158,10 @@ impl Reports {
         caller: &Caller,
         report: &ReportId,
         raw: &RawArguments,
-        Start { unknown, as_of, id, note }: Start<'_>,
+        Start { operation, unknown, as_of, id, note, notify }: Start<'_>,
     ) -> Result<Task> {
-        caller.authorise(Operation::Start)?;
+        caller.authorise(operation)?;
+        self.check_notify(caller, notify)?;
         let scope = caller.scope_with_rows()?;
         let (definition, arguments, about_names) = self.checked(report, raw, unknown).await?;
         let snapshot = self.snapshot_for(caller, as_of).await?;
@@ -155,6 +176,7 @@ impl Reports {
         // The definition's id is made of report and arguments, which the task keeps.
         let details = format!("definition {task_definition}");
         let event = self.event(caller, AuditOperation::Start, &id, &definition.name, details);
+        let wishes = notify.iter().cloned().map(|notify| Wish { client: caller.client.clone(), notify });
         let new = NewTask {
             id,
             event: Some(event),
@@ -171,6 +193,7 @@ impl Reports {
             messages,
             created: now,
             deadline: now + self.limits.task_deadline,
+            notify: wishes.collect(),
         };
         let mut task = self.tasks.start(new).await?.task();
         // An equal task that runs already may be another caller's, who wrote no such name.
@@ -180,6 +203,16 @@ impl Reports {
             }
         }
         Ok(task)
+    }
+
+    /// Whether the caller may have these recipients told.
+    fn check_notify(&self, caller: &Caller, notify: &[Notify]) -> Result<()> {
+        self.limits.notify.check(notify)?;
+        // Who attaches a file passes its rows on.
+        match notify.iter().any(|entry| entry.attach.is_some()) {
+            true => caller.authorise(Operation::Download),
+            false => Ok(()),
+        }
     }
 
     /// The snapshot that a start reads.
@@ -464,107 +497,26 @@ impl Reports {
 
 /// How a report is started.
 struct Start<'a> {
+    /// The operation that the caller must be allowed.
+    operation: Operation,
     unknown: UnknownNames,
     as_of: Option<&'a AsOf>,
     /// The id of a new task; a fresh one if there is none.
     id: Option<TaskId>,
     /// The first message of a new task.
     note: Option<Message>,
+    /// Who is told how it ends.
+    notify: &'a [Notify],
+}
+
+impl Start<'_> {
+    /// A start over the newest snapshot that refuses unknown arguments.
+    fn of(operation: Operation) -> Self {
+        Self { operation, unknown: UnknownNames::Refuse, as_of: None, id: None, note: None, notify: &[] }
+    }
 }
 
 /// Whether the caller may see every row of the task.
 fn is_visible(caller: &Caller, task: &Task) -> bool {
     caller.scope().covers(&task.requester.data_scope)
-}
-
-/// Source ids must name a source of the snapshot that the caller may see; a source name that differs is a
-/// warning.
-fn check_sources(
-    definition: &ReportDefinition,
-    arguments: &Arguments,
-    snapshot: &SnapshotManifest,
-    scope: &DataScope,
-) -> Result<Vec<Message>> {
-    let mut messages = Vec::new();
-    let mut source = None;
-    for spec in &definition.arguments {
-        let Some(text) = arguments.text(&spec.name) else { continue };
-        match spec.kind {
-            ArgumentKind::SourceId | ArgumentKind::AuthoritativeSourceId => {
-                // First, so that it does not tell which other sources there are.
-                if !scope.has_source(text) {
-                    return Err(Error::forbidden(format!(
-                        "argument {:?} is {}, which is not one of the sources whose rows the caller may see",
-                        spec.name,
-                        shown(text)
-                    )));
-                }
-                let found = snapshot.source(text).ok_or_else(|| {
-                    Error::invalid(format!(
-                        "argument {:?} is {}, which is not the id of a source: expected {}",
-                        spec.name,
-                        shown(text),
-                        spec.kind.expectation()
-                    ))
-                })?;
-                if spec.kind == ArgumentKind::AuthoritativeSourceId && !found.authoritative {
-                    return Err(Error::invalid(format!(
-                        "argument {:?} is {text:?}, the source {:?}, which is not authoritative: expected {}",
-                        spec.name,
-                        found.name,
-                        spec.kind.expectation()
-                    )));
-                }
-                source = Some(found);
-            }
-            ArgumentKind::Boolean
-            | ArgumentKind::Text
-            | ArgumentKind::SourceName
-            | ArgumentKind::Query
-            | ArgumentKind::Names
-            | ArgumentKind::Texts { .. } => {}
-        }
-    }
-    for spec in definition.arguments.iter().filter(|a| a.kind == ArgumentKind::SourceName) {
-        if let (Some(name), Some(source)) = (arguments.text(&spec.name), source)
-            && name != source.name
-        {
-            messages.push(Message::warn(
-                "source_name_differs",
-                format!(
-                    "argument {:?} is {}, but the source {} is named {:?}",
-                    spec.name,
-                    shown(name),
-                    source.id,
-                    source.name
-                ),
-            ));
-        }
-    }
-    Ok(messages)
-}
-
-/// Formats asked for by `selectedFormats` that the definition does not have.
-fn check_formats(definition: &ReportDefinition, arguments: &Arguments) -> Result<Vec<Message>> {
-    let Some(ArgumentValue::Texts(selected)) = arguments.get("selectedFormats") else {
-        return Ok(Vec::new());
-    };
-    let has = |text: &String| definition.formats.iter().any(|f| f.as_str() == text);
-    let names: Vec<_> = definition.formats.iter().map(|f| f.as_str()).collect();
-    if !selected.iter().any(has) {
-        return Err(Error::invalid(format!(
-            "argument \"selectedFormats\" has no format that this report is written in: expected {}",
-            names.join(", ")
-        )));
-    }
-    Ok(selected
-        .iter()
-        .filter(|text| !has(text))
-        .map(|text| {
-            Message::warn(
-                "format_left_out",
-                format!("{text} was left out: this report is written as {}", names.join(", ")),
-            )
-        })
-        .collect())
 }

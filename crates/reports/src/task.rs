@@ -17,6 +17,7 @@ use crate::definition::ReportDefinition;
 use crate::ids::{ClientId, ReportId, SnapshotId, TaskDefinitionId, TaskId, TenantId, WorkerId, stable_id};
 use crate::kind::FileFormat;
 use crate::message::{Message, Severity};
+use crate::notify::Wish;
 use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -240,11 +241,12 @@ impl Task {
         })
     }
 
-    /// How much of it is done, in percent: rows written of rows expected. It is 100 when there is a result and not
-    /// before: until then there are no files, however many rows are written.
+    /// How much of it is done, in percent: rows written of rows expected. It is 100 when it has succeeded and not before:
+    /// until then there are no files, however many rows are written.
     pub fn percent_complete(&self) -> u8 {
-        if self.result.is_some() {
-            return 100;
+        match self.state {
+            TaskState::Succeeded | TaskState::Warned => return 100,
+            TaskState::Pending | TaskState::Running | TaskState::Failed | TaskState::Terminated => {}
         }
         let Some(expected) = self.progress.rows_expected.filter(|rows| *rows > 0) else { return 0 };
         let percent = u128::from(self.progress.rows) * 100 / u128::from(expected);
@@ -296,6 +298,8 @@ pub struct NewTask {
     pub deadline: DateTime<Utc>,
     /// What the audit trail is to say of this start.
     pub event: Option<AuditEvent>,
+    /// Who is told how it ends. They are added to those of an equal task that is live.
+    pub notify: Vec<Wish>,
 }
 
 /// The stable id of one report with one set of arguments over the rows of one data scope, and over one past

@@ -2,12 +2,13 @@
 //!
 //! - A report is planned, written, counted a second time, and published ([`ReportRuns`]).
 //! - A refresh reads the sources, publishes a snapshot, and lets old ones expire ([`Refreshes`], [`Snapshots`]).
-//! - A search is answered at once, page by page ([`Searches`]).
+//! - A search is answered at once, page by page ([`Searches`]), and so is the history of an identity ([`Histories`]).
 //! - A source is checked as a refresh would read it ([`CheckedSource`]), and a folder of reports as the service would run
 //!   them ([`catalogue`]).
 //! - Two runs are compared ([`Comparisons`]), and a run's evidence is packed ([`Packages`]).
 //! - Links that people make are read and checked ([`read_links`]).
 //! - Files of results expire and are removed ([`ResultExpiry`]).
+//! - Everything is copied to a folder of backups, checked there, and put back ([`backup`]).
 //! - Files that nothing names any more go to a trash ([`Sweep`]), and damaged ones are found ([`FoundFiles`]).
 //!
 //! Why a crate: the rules of a run cannot name a database, HTTP, a setting or the environment, because the crate does not.
@@ -18,10 +19,12 @@
 //! - a result exists once its row is committed, which this crate does not do; until then the run removes its files if
 //!   it fails.
 
+pub mod backup;
 mod comparison;
 mod copies;
 mod definitions;
 mod evidence;
+mod history;
 mod integrity;
 mod lock;
 mod manual_links;
@@ -43,10 +46,11 @@ pub use comparison::Comparisons;
 pub use copies::Copies;
 pub use definitions::catalogue;
 pub use evidence::{Authority, PackageParts, Packages};
+pub use history::Histories;
 pub use integrity::FoundFiles;
 pub use lock::{Lock, lock, lock_refresh};
 pub use manual_links::{ManualLinks, RefusedLink, read_links, written_links};
-pub use readiness::ServiceReadiness;
+pub use readiness::{ServiceReadiness, free_bytes};
 pub use refresh::{
     RefreshOptions, RefreshReport, RefreshSummary, Refreshes, ScheduledRefreshes, SourceSummary,
 };

@@ -31,11 +31,24 @@ pub struct ServiceReadiness {
 /// Bytes that a disk must have left: with fewer, no report can be written.
 const ROOM_MIN: u64 = 1 << 20;
 
+/// Bytes that the disk of a folder has left for this user.
+///
+/// # Errors
+/// `Internal` if the disk cannot be looked at.
+pub fn free_bytes(folder: &Path) -> Result<u64> {
+    let disk = look_at(folder)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+fn look_at(folder: &Path) -> Result<rustix::fs::StatVfs> {
+    rustix::fs::statvfs(folder).map_err(|error| {
+        Error::internal(format!("the disk of {} cannot be looked at", folder.display()), error)
+    })
+}
+
 /// Whether a folder's disk takes another file.
 fn has_room(folder: &Path) -> Result<()> {
-    let disk = rustix::fs::statvfs(folder).map_err(|error| {
-        Error::internal(format!("the disk of {} cannot be looked at", folder.display()), error)
-    })?;
+    let disk = look_at(folder)?;
     let full = |what| Err(Error::broken(format!("the disk of {} {what}", folder.display())));
     if disk.f_flag.contains(rustix::fs::StatVfsMountFlags::RDONLY) {
         return full("may not be written to");

@@ -18,19 +18,35 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use muster_engine::refresh::{Environment, RefreshOutcome, RefreshRequest, SourceInput};
 use muster_reports::audit::{AuditEvent, AuditOperation};
+use muster_reports::caller::Caller;
 use muster_reports::error::{Error, Result, error_chain};
-use muster_reports::ids::SnapshotId;
+use muster_reports::ids::{SnapshotId, TaskId};
+use muster_reports::message::Message;
 use muster_reports::nearest;
-use muster_reports::ports::{Ids, Refresher, RegisteredSource, Registry};
+use muster_reports::ports::{Ids, ProgressCell, RefreshLog, Refresher, RegisteredSource, Registry};
+use muster_reports::refreshes::Refresh;
 use muster_reports::retention::AsOf;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 /// Bytes of the reason of a failed refresh that the audit trail keeps.
 const REASON_MAX: usize = 2_000;
+
+/// How long a refresh counts as going on after it was last heard of.
+const LEASE: Duration = Duration::from_secs(60);
+/// How often it is heard of.
+const HEARTBEAT: Duration = Duration::from_secs(3);
+
+/// A refresh that has begun.
+struct Begun {
+    refresh: Refresh,
+    progress: Arc<ProgressCell>,
+}
 
 /// Refreshes the snapshots of one tenant.
 pub struct Refreshes {
@@ -44,6 +60,8 @@ pub struct Refreshes {
     pub environment: Arc<Environment>,
     /// Publish even if a source could not be read. Its accounts stay as they were.
     pub publish_incomplete: bool,
+    /// Keeps each refresh for the list of tasks.
+    pub log: Arc<dyn RefreshLog>,
 }
 
 /// How to refresh.
@@ -112,8 +130,11 @@ impl Refreshes {
             if let Some(moment) = options.as_of {
                 details.push_str(&format!("; as of {}", moment.to_rfc3339()));
             }
-            self.record(AuditOperation::RefreshStarted, details).await?;
-            let mut report = Box::pin(self.publish(options)).await;
+            let refresh = self.begin(options, details).await?;
+            let mut report = {
+                let _told = self.tell_of(&refresh);
+                Box::pin(self.publish(options, &refresh)).await
+            };
             if let Ok(RefreshReport { outcome, expiry, .. }) = &mut report
                 && outcome.manifest.is_some()
             {
@@ -125,8 +146,14 @@ impl Refreshes {
             };
             if let Some(mut why) = failed {
                 why.truncate(why.floor_char_boundary(REASON_MAX));
+                let told = match &report {
+                    Ok(report) => report.verdict().err().map_or_else(String::new, |error| error.message),
+                    Err(error) => error.message.clone(),
+                };
                 // If this fails too, the first failure is reported.
-                if let Err(error) = self.record(AuditOperation::RefreshFailed, why).await {
+                let event = self.event_of(&refresh, AuditOperation::RefreshFailed, "refresh", why);
+                let message = Message::error("refresh_failed", told);
+                if let Err(error) = self.log.fail_refresh(&message, &event).await {
                     tracing::error!(error = error_chain(&error), "the end of the refresh cannot be recorded");
                 }
             }
@@ -134,17 +161,44 @@ impl Refreshes {
         })
     }
 
-    async fn record(&self, operation: AuditOperation, details: String) -> Result<()> {
-        self.snapshots.audit.record(&self.event(operation, "refresh", details)).await
+    /// Keeps that a refresh begins.
+    async fn begin(&self, options: &RefreshOptions, details: String) -> Result<Begun> {
+        let events: &Events = &*self.snapshots.events;
+        let event = events(AuditOperation::RefreshStarted, "refresh", details);
+        let snapshot = options.snapshot.clone().unwrap_or_else(|| SnapshotId::new(self.ids.fresh()));
+        let (id, now) = (TaskId::new(self.ids.fresh()), self.snapshots.clock.now());
+        // The trace is that of the event.
+        let requester = Caller { trace: None, ..event.caller.clone() };
+        let refresh = Refresh::begun(id, requester, snapshot, now);
+        let event = AuditEvent { task: refresh.id.clone(), ..event };
+        self.log.begin_refresh(&refresh, &event, LEASE).await?;
+        Ok(Begun { refresh, progress: Arc::default() })
     }
 
-    fn event(&self, operation: AuditOperation, about: &str, details: String) -> AuditEvent {
+    /// Says again and again how far a refresh is, until what this returns is dropped.
+    fn tell_of(&self, begun: &Begun) -> AbortOnDropHandle<()> {
+        let (log, clock) = (self.log.clone(), self.snapshots.clock.clone());
+        let (refresh, progress) = (begun.refresh.clone(), begun.progress.clone());
+        AbortOnDropHandle::new(tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(HEARTBEAT).await;
+                let tenant = &refresh.requester.tenant;
+                let told = log.refresh_goes_on(tenant, &refresh.id, progress.get(), clock.now(), LEASE).await;
+                if let Err(error) = told {
+                    tracing::warn!(error = error_chain(&error), "how far the refresh is cannot be kept");
+                }
+            }
+        }))
+    }
+
+    /// What the audit trail says of a refresh.
+    fn event_of(&self, begun: &Begun, operation: AuditOperation, about: &str, details: String) -> AuditEvent {
         let events: &Events = &*self.snapshots.events;
-        events(operation, about, details)
+        AuditEvent { task: begun.refresh.id.clone(), ..events(operation, about, details) }
     }
 
     /// Has the engine make a snapshot, and publishes it.
-    async fn publish(&self, options: &RefreshOptions) -> Result<RefreshReport> {
+    async fn publish(&self, options: &RefreshOptions, begun: &Begun) -> Result<RefreshReport> {
         let Snapshots { engine, catalogue, audit, clock, tenant, .. } = &self.snapshots;
         let sources = self.registry.sources(tenant).await?;
         if sources.is_empty() {
@@ -169,19 +223,21 @@ impl Refreshes {
                 tenant: tenant.clone(),
                 audit: audit.clone(),
                 environment: self.environment.clone(),
-                snapshot: options.snapshot.clone().unwrap_or_else(|| SnapshotId::new(self.ids.fresh())),
+                snapshot: begun.refresh.snapshot.clone(),
                 clock: clock.clone(),
                 as_of: options.as_of,
                 publish_incomplete: self.publish_incomplete,
                 // Everything that is made again is read again, also from sources that can tell what changed.
                 full: options.full || !damaged.is_empty(),
                 accept_missing,
+                progress: begun.progress.clone(),
             })
             .await?;
         if let Some(manifest) = &outcome.manifest {
             let rows = |table: &str| manifest.rows.get(table).copied().unwrap_or(0);
             let details = format!("{} identities, {} accounts", rows("identities"), rows("accounts"));
-            let event = self.event(AuditOperation::SnapshotPublished, manifest.id.as_str(), details);
+            let operation = AuditOperation::SnapshotPublished;
+            let event = self.event_of(begun, operation, manifest.id.as_str(), details);
             catalogue.publish(&event, manifest).await?;
         }
         Ok(RefreshReport { outcome, as_of: options.as_of, damaged, expiry: None })

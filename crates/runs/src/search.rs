@@ -8,14 +8,17 @@
 //! - all pages of a search read the snapshot of the first page, with the same `now`. A page whose first page is not
 //!   known any more is refused, and so is one that could belong to two snapshots ([`pages`]).
 
+mod aggregation_csv;
 mod document;
 mod pages;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+pub(crate) use document::documents;
 use muster_engine::Engine;
 use muster_engine::search::{Position, SearchPlan, SearchRequest, ShownColumns};
 use muster_reports::SnapshotManifest;
+use muster_reports::aggregation::{Aggregated, Aggregation, TypeAhead};
 use muster_reports::caller::{Caller, DataScope};
 use muster_reports::error::{Category, Error, Result};
 use muster_reports::ids::TenantId;
@@ -112,6 +115,93 @@ impl DocumentSearcher for Searches {
         search: &DocumentSearch,
         page: &DocumentPage,
     ) -> Result<FoundPage> {
+        Ok(self.aggregated_page(caller, scope, search, page, &[]).await?.0)
+    }
+
+    async fn aggregate(
+        &self,
+        caller: &Caller,
+        scope: &DataScope,
+        search: &DocumentSearch,
+        page: &DocumentPage,
+        aggregations: &[Aggregation],
+    ) -> Result<(FoundPage, Vec<(String, Aggregated)>)> {
+        self.aggregated_page(caller, scope, search, page, aggregations).await
+    }
+
+    fn csv(&self, aggregations: &[Aggregation], found: &[(String, Aggregated)]) -> Result<String> {
+        aggregation_csv::csv(aggregations, found)
+    }
+
+    async fn values_ahead(
+        &self,
+        caller: &Caller,
+        scope: &DataScope,
+        search: &DocumentSearch,
+        ahead: &TypeAhead,
+    ) -> Result<Vec<String>> {
+        let job = self.newest_job(caller, scope, search).await?;
+        let ahead = ahead.clone();
+        Box::pin(self.run(async move { Ok(job.plan().await?.values_ahead(&ahead).await?) })).await
+    }
+
+    async fn count(&self, caller: &Caller, scope: &DataScope, search: &DocumentSearch) -> Result<u64> {
+        let job = self.newest_job(caller, scope, search).await?;
+        Box::pin(self.run(async move { Ok(job.plan().await?.count().await?) })).await
+    }
+
+    async fn document(
+        &self,
+        caller: &Caller,
+        scope: &DataScope,
+        index: &str,
+        id: &str,
+    ) -> Result<Option<FoundDocument>> {
+        let everything = DocumentSearch {
+            query: "*".into(),
+            indices: vec![index.to_owned()],
+            ..DocumentSearch::default()
+        };
+        let job = self.newest_job(caller, scope, &everything).await?;
+        let id = id.to_owned();
+        Box::pin(self.run(async move {
+            let Some((document_type, batch)) = job.plan().await?.document(&id).await? else {
+                return Ok(None);
+            };
+            let fields = document::documents(&batch, &ShownFields::default())?;
+            let fields = fields.into_iter().next().map(|(_, fields)| fields);
+            Ok(fields.map(|fields| FoundDocument { type_name: document_type.type_name(), fields }))
+        }))
+        .await
+    }
+}
+
+impl Searches {
+    /// A search of the newest snapshot.
+    async fn newest_job(
+        &self,
+        caller: &Caller,
+        scope: &DataScope,
+        search: &DocumentSearch,
+    ) -> Result<SearchJob> {
+        Ok(SearchJob {
+            engine: Arc::clone(&self.engine),
+            manifest: self.newest(&caller.tenant).await?,
+            scope: scope.clone(),
+            search: search.clone(),
+            now: self.clock.now(),
+        })
+    }
+
+    /// A page of a search, and what comes of aggregations over all that it finds.
+    async fn aggregated_page(
+        &self,
+        caller: &Caller,
+        scope: &DataScope,
+        search: &DocumentSearch,
+        page: &DocumentPage,
+        aggregations: &[Aggregation],
+    ) -> Result<(FoundPage, Vec<(String, Aggregated)>)> {
         let key = key_of(caller, scope, search, page);
         let (manifest, view, after) = if page.after.is_empty() {
             let manifest = self.newest(&caller.tenant).await?;
@@ -133,7 +223,17 @@ impl DocumentSearcher for Searches {
             now: view.now,
         };
         let (asked, is_first) = (page.clone(), after.is_none());
-        let (found, last) = Box::pin(self.run(async move { job.page(&asked, after).await })).await?;
+        let aggregations = aggregations.to_vec();
+        let work = async move {
+            let plan = job.plan().await?;
+            let aggregated = match aggregations.as_slice() {
+                [] => Vec::new(),
+                aggregations => plan.aggregate(aggregations).await?,
+            };
+            let (found, last) = page_of(plan, &job.search.sort, &asked, after).await?;
+            Ok((found, last, aggregated))
+        };
+        let (found, last, aggregated) = Box::pin(self.run(work)).await?;
         let is_full = u32::try_from(found.documents.len()).is_ok_and(|rows| rows == page.limit);
         match last.filter(|_| is_full && !search.sort.is_empty()) {
             Some(last) => {
@@ -145,46 +245,7 @@ impl DocumentSearcher for Searches {
             None if !is_first => self.pages().ended(&key, &view),
             None => {}
         }
-        Ok(found)
-    }
-
-    async fn count(&self, caller: &Caller, scope: &DataScope, search: &DocumentSearch) -> Result<u64> {
-        let job = SearchJob {
-            engine: Arc::clone(&self.engine),
-            manifest: self.newest(&caller.tenant).await?,
-            scope: scope.clone(),
-            search: search.clone(),
-            now: self.clock.now(),
-        };
-        Box::pin(self.run(async move { Ok(job.plan().await?.count().await?) })).await
-    }
-
-    async fn document(
-        &self,
-        caller: &Caller,
-        scope: &DataScope,
-        index: &str,
-        id: &str,
-    ) -> Result<Option<FoundDocument>> {
-        let everything =
-            DocumentSearch { query: "*".into(), indices: vec![index.to_owned()], sort: Vec::new() };
-        let job = SearchJob {
-            engine: Arc::clone(&self.engine),
-            manifest: self.newest(&caller.tenant).await?,
-            scope: scope.clone(),
-            search: everything,
-            now: self.clock.now(),
-        };
-        let id = id.to_owned();
-        Box::pin(self.run(async move {
-            let Some((document_type, batch)) = job.plan().await?.document(&id).await? else {
-                return Ok(None);
-            };
-            let fields = document::documents(&batch, &ShownFields::default())?;
-            let fields = fields.into_iter().next().map(|(_, fields)| fields);
-            Ok(fields.map(|fields| FoundDocument { type_name: document_type.type_name(), fields }))
-        }))
-        .await
+        Ok((found, aggregated))
     }
 }
 
@@ -199,40 +260,41 @@ struct SearchJob {
 
 impl SearchJob {
     async fn plan(&self) -> Result<SearchPlan> {
-        let DocumentSearch { query, indices, sort } = self.search.clone();
-        let request = SearchRequest { query, indices, columns: Vec::new(), sort, now: self.now };
+        // The filters are part of the query here.
+        let DocumentSearch { query, indices, sort, fields, filters: _ } = self.search.clone();
+        let request = SearchRequest { query, indices, columns: Vec::new(), sort, fields, now: self.now };
         Ok(self.engine.prepare_search(&self.manifest, &request, &self.scope).await?)
     }
+}
 
-    /// A page, and the position of its last document.
-    async fn page(
-        self,
-        page: &DocumentPage,
-        after: Option<Position>,
-    ) -> Result<(FoundPage, Option<Position>)> {
-        let plan = self.plan().await?;
-        let total = if page.counted { Some(plan.count().await?) } else { None };
-        let (skipped, rows) = (whole(page.offset), whole(page.limit));
-        let positions = plan.positions(&self.search.sort, after.as_ref(), skipped, rows).await?;
-        let columns = ShownColumns { includes: page.fields.includes.clone(), nested: page.fields.nested };
-        let batches = plan.documents(&positions, &columns).await?;
-        drop(plan);
-        let mut found = HashMap::with_capacity(positions.len());
-        for (document_type, batch) in &batches {
-            let type_name = document_type.type_name();
-            for (id, fields) in document::documents(batch, &page.fields)? {
-                found.insert((type_name, id), FoundDocument { type_name, fields });
-            }
+/// A page, and the position of its last document.
+async fn page_of(
+    plan: SearchPlan,
+    sort: &[String],
+    page: &DocumentPage,
+    after: Option<Position>,
+) -> Result<(FoundPage, Option<Position>)> {
+    let total = if page.counted { Some(plan.count().await?) } else { None };
+    let (skipped, rows) = (whole(page.offset), whole(page.limit));
+    let positions = plan.positions(sort, after.as_ref(), skipped, rows).await?;
+    let columns = ShownColumns { includes: page.fields.includes.clone(), nested: page.fields.nested };
+    let batches = plan.documents(&positions, &columns).await?;
+    drop(plan);
+    let mut found = HashMap::with_capacity(positions.len());
+    for (document_type, batch) in &batches {
+        let type_name = document_type.type_name();
+        for (id, fields) in document::documents(batch, &page.fields)? {
+            found.insert((type_name, id), FoundDocument { type_name, fields });
         }
-        let documents = positions.iter().map(|position| {
-            let key = (position.document_type().type_name(), position.id().to_owned());
-            found.remove(&key).ok_or_else(|| {
-                Error::internal("a document could not be read", format!("{} {} is not there", key.0, key.1))
-            })
-        });
-        let documents = documents.collect::<Result<_>>()?;
-        Ok((FoundPage { documents, total }, positions.into_iter().next_back()))
     }
+    let documents = positions.iter().map(|position| {
+        let key = (position.document_type().type_name(), position.id().to_owned());
+        found.remove(&key).ok_or_else(|| {
+            Error::internal("a document could not be read", format!("{} {} is not there", key.0, key.1))
+        })
+    });
+    let documents = documents.collect::<Result<_>>()?;
+    Ok((FoundPage { documents, total }, positions.into_iter().next_back()))
 }
 
 fn whole(number: u32) -> usize {
@@ -244,11 +306,12 @@ fn key_of(caller: &Caller, scope: &DataScope, search: &DocumentSearch, page: &Do
     let user = caller.user.as_ref().map_or("", |user| user.id.as_str());
     let (scope, limit) = (scope.to_string(), page.limit.to_string());
     let mut parts = vec![caller.tenant.as_str(), caller.client.as_str(), user, &scope, &limit, &search.query];
-    let (indices, sort) = (search.indices.len().to_string(), search.sort.len().to_string());
-    parts.push(&indices);
-    parts.extend(search.indices.iter().map(String::as_str));
-    parts.push(&sort);
-    parts.extend(search.sort.iter().map(String::as_str));
+    let lists = [&search.indices, &search.sort, &search.fields];
+    let lengths = lists.map(|list| list.len().to_string());
+    for (list, length) in lists.into_iter().zip(&lengths) {
+        parts.push(length);
+        parts.extend(list.iter().map(String::as_str));
+    }
     digest(parts.into_iter().map(Some))
 }
 

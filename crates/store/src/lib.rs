@@ -1,4 +1,4 @@
-//! Tasks, leases, credentials, snapshot catalogue, registry and audit trail.
+//! Tasks, leases, schedules, saved searches, credentials, snapshot catalogue, registry and audit trail.
 //!
 //! [`Store`] implements the store ports of `muster-reports` over one SQLite file or one PostgreSQL database.
 //!
@@ -14,17 +14,21 @@
 //! - It knows no report's content and no file.
 
 mod audit;
+mod copying;
 mod credentials;
 mod failure;
 mod installation;
 mod messages;
 mod migrations;
 mod newest_snapshots;
+mod notifications;
 mod postgres;
+mod refreshes;
 mod registry;
 mod relay;
 mod results;
 mod rows;
+mod saved_searches;
 mod schedules;
 mod seal;
 mod session;

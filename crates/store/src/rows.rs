@@ -6,6 +6,7 @@ use muster_reports::arguments::Arguments;
 use muster_reports::audit::{AuditEvent, AuditHead, AuditOperation, AuditRecord, ChainedEvent};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{ReportId, SnapshotId, SourceId, TaskDefinitionId, TaskId, TenantId};
+use muster_reports::notify::Wish;
 use muster_reports::ports::{Credential, ManualLink, RegisteredSource};
 use muster_reports::task::{Progress, Task, TaskResult, TaskState};
 use serde::Serialize;
@@ -18,6 +19,7 @@ pub(crate) struct TaskRow {
     pub(crate) task: Task,
     pub(crate) deadline: DateTime<Utc>,
     pub(crate) due: DateTime<Utc>,
+    pub(crate) notify: Vec<Wish>,
 }
 
 pub(crate) fn task_row(row: &Row) -> Read<TaskRow> {
@@ -26,6 +28,7 @@ pub(crate) fn task_row(row: &Row) -> Read<TaskRow> {
         task: task(row)?,
         deadline: time(row, "deadline")?,
         due: time(row, "due")?,
+        notify: optional_json(row, "notify")?.unwrap_or_default(),
     })
 }
 
@@ -137,6 +140,12 @@ pub(crate) fn audit_head(row: &Row) -> Read<AuditHead> {
 pub(crate) fn json<T: DeserializeOwned>(row: &Row, column: &'static str) -> Read<T> {
     let text = row.text(column)?;
     serde_json::from_str(&text).map_err(|error| wrong(column, error))
+}
+
+/// The value of a JSON column that may be empty.
+pub(crate) fn optional_json<T: DeserializeOwned>(row: &Row, column: &'static str) -> Read<Option<T>> {
+    let text = row.optional_text(column)?;
+    text.map(|text| serde_json::from_str(&text).map_err(|error| wrong(column, error))).transpose()
 }
 
 /// The text of a JSON column, at most `bytes_max` long. `what` names it in errors.

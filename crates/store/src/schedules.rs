@@ -4,6 +4,7 @@
 //! loses no run, and no two nodes make one. What a node writes about a run names the epoch of its claim.
 
 use crate::failure::{failed, is_taken};
+use crate::notifications;
 use crate::rows;
 use crate::session::{Read, Row, Session, Sql, Value, locking, values};
 use crate::store::Store;
@@ -58,15 +59,16 @@ impl ScheduleStore for Store {
         let owner = rows::to_json("the owner of a schedule", &entry.owner, JSON_MAX)?;
         let work = rows::to_json("what a schedule runs", &entry.work, JSON_MAX)?;
         let form = rows::to_json("the times of a schedule", &entry.form, JSON_MAX)?;
-        let kept = Arc::new((entry.clone(), owner, work, form));
+        let notify = rows::to_json("the recipients of a schedule", &entry.notify, JSON_MAX)?;
+        let kept = Arc::new((entry.clone(), [owner, work, form, notify]));
         self.write_recorded(
             event,
             |()| true,
             move |session| {
                 let kept = kept.clone();
                 Box::pin(async move {
-                    let (entry, owner, work, form) = &*kept;
-                    insert(session, entry, owner, work, form).await
+                    let (entry, [owner, work, form, notify]) = &*kept;
+                    insert(session, entry, owner, work, form, notify).await
                 })
             },
         )
@@ -105,6 +107,35 @@ impl ScheduleStore for Store {
                         .await
                         .map(|changed| changed > 0)
                         .map_err(|error| failed("pause a schedule", error))
+                })
+            },
+        )
+        .await
+    }
+
+    async fn replace_schedule(&self, entry: &ScheduledEntry, event: &AuditEvent) -> Result<bool> {
+        let work = rows::to_json("what a schedule runs", &entry.work, JSON_MAX)?;
+        let form = rows::to_json("the times of a schedule", &entry.form, JSON_MAX)?;
+        let notify = rows::to_json("the recipients of a schedule", &entry.notify, JSON_MAX)?;
+        let due = entry.due.map(rows::micros);
+        let kept = Arc::new((event.caller.tenant.clone(), entry.id.clone(), [work, form, notify]));
+        let paused = entry.paused;
+        self.write_recorded(
+            event,
+            |there| *there,
+            move |mut session| {
+                let kept = kept.clone();
+                Box::pin(async move {
+                    let (tenant, id, [work, form, notify]) = &*kept;
+                    session
+                        .change(
+                            "UPDATE schedules SET work = $1, form = $2, paused = $3, due = $4, notify = $7
+                             WHERE tenant = $5 AND id = $6",
+                            values![work, form, paused, due, tenant.as_str(), id.as_str(), notify],
+                        )
+                        .await
+                        .map(|changed| changed > 0)
+                        .map_err(|error| failed("change a schedule", error))
                 })
             },
         )
@@ -266,6 +297,7 @@ fn entry(row: &Row) -> Read<ScheduledEntry> {
         owner: rows::json(row, "owner")?,
         work: rows::json(row, "work")?,
         form: rows::json(row, "form")?,
+        notify: rows::optional_json(row, "notify")?.unwrap_or_default(),
         paused: row.flag("paused")?,
         created: rows::as_time("created", row.integer("created")?)?,
         due: due.map(|micros| rows::as_time("due", micros)).transpose()?,
@@ -299,6 +331,7 @@ async fn insert(
     owner: &str,
     work: &str,
     form: &str,
+    notify: &str,
 ) -> Result<()> {
     let wrong = |error| failed("keep a schedule", error);
     let tenant = entry.tenant().as_str();
@@ -313,8 +346,8 @@ async fn insert(
     }
     let inserted = session
         .change(
-            "INSERT INTO schedules (tenant, id, name, owner, work, form, paused, created, due)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            "INSERT INTO schedules (tenant, id, name, owner, work, form, paused, created, due, notify)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             values![
                 tenant,
                 entry.id.as_str(),
@@ -325,6 +358,7 @@ async fn insert(
                 entry.paused,
                 rows::micros(entry.created),
                 entry.due.map(rows::micros),
+                notify,
             ],
         )
         .await;
@@ -357,10 +391,11 @@ async fn fall_due(mut session: Session<'_>, now: DateTime<Utc>) -> Result<Fallen
         true => ScheduledRun::skipped(id, fallen, now),
         false => ScheduledRun::waiting(id, fallen),
     };
-    match insert_run(&mut session, tenant, &run, now).await.map_err(wrong)? {
-        true => Ok(Fallen::Run(run)),
-        false => Ok(Fallen::Again),
+    if !insert_run(&mut session, tenant, &run, now).await.map_err(wrong)? {
+        return Ok(Fallen::Again);
     }
+    notifications::of_run(&mut session, &entry, &run, now).await?;
+    Ok(Fallen::Run(run))
 }
 
 /// Whether a run of the schedule is live.
@@ -508,6 +543,7 @@ async fn keep_step(
             ],
         )
         .await
-        .map(|changed| changed > 0)
-        .map_err(wrong)
+        .map_err(wrong)?;
+    notifications::of_run(&mut session, &claim.entry, &run, now).await?;
+    Ok(true)
 }

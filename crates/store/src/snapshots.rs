@@ -3,6 +3,7 @@
 //! Pins and expiries cannot happen at the same time, so that a snapshot whose pin was acknowledged has its data.
 
 use crate::failure::{failed, is_taken};
+use crate::refreshes::RefreshEnd;
 use crate::rows;
 use crate::session::{Read, Row, Session, values};
 use crate::store::Store;
@@ -28,13 +29,15 @@ impl SnapshotCatalogue for Store {
     async fn publish(&self, event: &AuditEvent, manifest: &SnapshotManifest) -> Result<()> {
         let text = rows::to_json("the manifest of a snapshot", manifest, MANIFEST_MAX)?;
         let kept = Arc::new((event.caller.tenant.clone(), manifest.id.clone(), manifest.created, text));
+        let refresh = Arc::new(RefreshEnd::published(event, manifest)?);
         self.write_recorded(
             event,
             |()| true,
             move |mut session| {
-                let kept = kept.clone();
+                let (kept, refresh) = (kept.clone(), refresh.clone());
                 Box::pin(async move {
                     let (tenant, id, created, text) = &*kept;
+                    refresh.keep(&mut session).await?;
                     // A number is given before its transaction commits. Only one transaction at a time keeps the
                     // numbers in order.
                     let inserted = match session.alone_in(CATALOGUE).await {
@@ -157,6 +160,18 @@ impl SnapshotCatalogue for Store {
             })
         })
         .await
+    }
+
+    async fn kept_of(&self, tenant: &TenantId, limit: u32) -> Result<Vec<Arc<SnapshotManifest>>> {
+        let found = self
+            .read(
+                "SELECT manifest FROM snapshots WHERE tenant = $1 AND expired IS NULL ORDER BY seq DESC LIMIT $2",
+                values![tenant.as_str(), i64::from(limit)],
+            )
+            .await;
+        found
+            .and_then(|found| found.iter().map(|row| rows::json(row, "manifest").map(Arc::new)).collect())
+            .map_err(|error| failed("list the kept snapshots of a tenant", error))
     }
 
     async fn kept(&self) -> Result<Vec<SnapshotManifest>> {

@@ -97,7 +97,7 @@ async fn lock_for_opening(path: &Path) -> Result<File> {
 }
 
 /// Makes an empty file that only its owner may read, unless there is one.
-fn create_private(path: &Path) -> std::io::Result<()> {
+pub(crate) fn create_private(path: &Path) -> std::io::Result<()> {
     match private().create_new(true).open(path) {
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
         made => made.map(|_| ()),

@@ -273,6 +273,22 @@ impl Store {
         self.files_of_results(NOT_EXPIRED).await
     }
 
+    /// How many live tasks there are, by report and state, of all tenants.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn live_tasks(&self) -> Result<Vec<(String, String, u64)>> {
+        let found = self.read(LIVE_TASKS, &[]).await;
+        let counted = found.and_then(|rows| {
+            rows.iter()
+                .map(|row| {
+                    Ok((row.text("report")?, row.text("state")?, row.integer("live")?.cast_unsigned()))
+                })
+                .collect()
+        });
+        counted.map_err(|error| failed("count the live tasks", error))
+    }
+
     async fn files_of_results(&self, statement: &'static str) -> Result<Vec<PublishedFile>> {
         const WHAT: &str = "read the published files";
         let found = self.read(statement, &[]).await;
@@ -294,6 +310,9 @@ const NOT_REMOVED: &str = "SELECT files FROM tasks t WHERE files IS NOT NULL AND
 /// The first condition is the one of the index. SQLite does not see that the second one implies it.
 const LIVE_ATTEMPTS: &str =
     "SELECT id, epoch FROM tasks WHERE state IN ('pending', 'running') AND state = 'running'";
+
+const LIVE_TASKS: &str = "SELECT report, state, count(*) AS live FROM tasks
+    WHERE state IN ('pending', 'running') GROUP BY report, state";
 
 #[cfg(test)]
 mod tests {

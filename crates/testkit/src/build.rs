@@ -101,6 +101,7 @@ pub fn new_task(number: u64, now: DateTime<Utc>) -> NewTask {
         created: now,
         deadline: now + TimeDelta::hours(6),
         event: None,
+        notify: Vec::new(),
     }
 }
 

@@ -3,7 +3,10 @@
 //! One lock around everything replaces transactions. The fake passes the same contract suites as the stores of the
 //! service, and random sequences of commands compare them with it.
 
+mod notifications;
+mod refreshes;
 mod results;
+mod saved_searches;
 mod schedules;
 mod tasks;
 
@@ -12,6 +15,7 @@ use chrono::{DateTime, Utc};
 use muster_reports::audit::{AuditEvent, AuditHead, AuditOperation, AuditRecord, ChainedEvent};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{ClientId, SnapshotId, SourceId, TaskId, TenantId, WorkerId};
+use muster_reports::notification::NotificationClaim;
 use muster_reports::ports::{
     AuditTrail, Backlog, Credential, Credentials, ManualLink, ParkedEvent, RegisteredSource, Registry,
     RelayLog, SnapshotCatalogue,
@@ -30,6 +34,11 @@ struct State {
     tasks: Vec<tasks::Entry>,
     lives: results::Lives,
     schedules: schedules::Schedules,
+    saved_searches: saved_searches::SavedSearches,
+    /// In the order in which they were kept, each with the epoch of its last claim.
+    notifications: Vec<NotificationClaim>,
+    /// In the order of their begins.
+    refreshes: Vec<refreshes::Kept>,
     /// In the order of publication.
     snapshots: Vec<(TenantId, CataloguedSnapshot)>,
     credentials: BTreeMap<ClientId, Credential>,
@@ -63,9 +72,12 @@ impl State {
         Ok(())
     }
 
-    /// Records the end of a task that has just ended.
-    pub(super) fn append_ending(&mut self, ending: Option<AuditEvent>) -> Result<()> {
-        ending.map_or(Ok(()), |event| self.append(&event))
+    /// Keeps the notifications of a task that may have just ended, and records its end.
+    pub(super) fn append_ending(&mut self, tenant: &TenantId, task: &TaskId) -> Result<()> {
+        let found = self.tasks.iter().find(|e| e.task.tenant == *tenant && e.task.id == *task);
+        let Some(ending) = found.and_then(|entry| entry.task.ending()) else { return Ok(()) };
+        self.notify_of_task(tenant, task);
+        self.append(&ending)
     }
 
     fn backlogs(&self) -> Vec<Backlog> {
@@ -163,6 +175,7 @@ impl SnapshotCatalogue for MemoryStore {
         let mut state = self.state();
         state.knows_not(event)?;
         state.put_snapshot(&event.caller.tenant, manifest)?;
+        state.refresh_published(event, manifest);
         state.append(event)
     }
 
@@ -221,6 +234,13 @@ impl SnapshotCatalogue for MemoryStore {
             state.append(&AuditEvent { details: ids.join(" "), ..event.clone() })?;
         }
         Ok(expired)
+    }
+
+    async fn kept_of(&self, tenant: &TenantId, limit: u32) -> Result<Vec<Arc<SnapshotManifest>>> {
+        let state = self.state();
+        let own =
+            state.snapshots.iter().rev().filter(|(of, snapshot)| of == tenant && snapshot.expired.is_none());
+        Ok(own.take(limit as usize).map(|(_, snapshot)| Arc::clone(&snapshot.manifest)).collect())
     }
 
     async fn kept(&self) -> Result<Vec<SnapshotManifest>> {

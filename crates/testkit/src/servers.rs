@@ -4,6 +4,7 @@
 
 pub mod certificates;
 pub mod slapd;
+pub mod smtpd;
 
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};

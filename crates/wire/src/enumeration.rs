@@ -112,6 +112,64 @@ enumeration! {
 }
 
 enumeration! {
+    /// The type of an access item.
+    AccessItemType {
+        /// An account.
+        Account = "account",
+        /// An application.
+        App = "app",
+        /// An entitlement.
+        Entitlement = "entitlement",
+        /// A role.
+        Role = "role",
+        /// An access profile.
+        AccessProfile = "accessProfile",
+    }
+}
+
+enumeration! {
+    /// Whether an access item was gained or lost.
+    AccessDiffType {
+        /// Gained.
+        Add = "ADD",
+        /// Lost.
+        Remove = "REMOVE",
+    }
+}
+
+enumeration! {
+    /// Whether an account may be used.
+    AccountStatusName {
+        /// It may.
+        Enabled = "enabled",
+        /// It is disabled, and perhaps locked too.
+        Disabled = "disabled",
+        /// It is locked.
+        Locked = "locked",
+    }
+}
+
+enumeration! {
+    /// What a decision about access is.
+    GovernanceEventType {
+        /// A certification.
+        Certification = "certification",
+        /// A request for access.
+        AccessRequest = "accessRequest",
+    }
+}
+
+enumeration! {
+    /// How a request for access was decided.
+    AccessDecision {
+        /// Approved.
+        Approved = "APPROVED",
+        /// Rejected.
+        Rejected = "REJECTED",
+    }
+}
+
+enumeration! {
     /// How a task ended.
     CompletionStatus {
         /// Complete, nothing to remark.
@@ -246,5 +304,175 @@ enumeration! {
         Roles = "roles",
         /// Everything.
         Everything = "*",
+    }
+}
+
+enumeration! {
+    /// How a query is written. This service refuses `DSL`.
+    QueryType {
+        /// Elasticsearch's query DSL.
+        Dsl = "DSL",
+        /// The `query_string` syntax with nested queries.
+        Sailpoint = "SAILPOINT",
+        /// Words to look for in fields.
+        Text = "TEXT",
+        /// The values of a field that begin as somebody types.
+        TypeAhead = "TYPEAHEAD",
+    }
+}
+
+enumeration! {
+    /// How aggregations are written.
+    AggregationType {
+        /// Elasticsearch's aggregations, in `aggregationsDsl`.
+        Dsl = "DSL",
+        /// In `aggregations`.
+        Sailpoint = "SAILPOINT",
+    }
+}
+
+enumeration! {
+    /// A number over the values of a field.
+    MetricType {
+        /// How many values there are.
+        Count = "COUNT",
+        /// How many different values there are.
+        UniqueCount = "UNIQUE_COUNT",
+        /// The average.
+        Average = "AVG",
+        /// The sum.
+        Sum = "SUM",
+        /// The median.
+        Median = "MEDIAN",
+        /// The smallest.
+        Minimum = "MIN",
+        /// The greatest.
+        Maximum = "MAX",
+    }
+}
+
+enumeration! {
+    /// What buckets are made of.
+    BucketType {
+        /// One for each value.
+        Terms = "TERMS",
+    }
+}
+
+enumeration! {
+    /// What a filter of an aggregation compares.
+    SearchFilterType {
+        /// One value.
+        Term = "TERM",
+    }
+}
+
+enumeration! {
+    /// What a filter of a search asks of its field.
+    FilterType {
+        /// The field has a value.
+        Exists = "EXISTS",
+        /// A value is in a range.
+        Range = "RANGE",
+        /// A value is one of some texts.
+        Terms = "TERMS",
+    }
+}
+
+enumeration! {
+    /// What a reference leads to. This service says and takes `IDENTITY` only.
+    DtoType {
+        /// A rule that correlates accounts.
+        AccountCorrelationConfig = "ACCOUNT_CORRELATION_CONFIG",
+        /// An access profile.
+        AccessProfile = "ACCESS_PROFILE",
+        /// An approval of an access request.
+        AccessRequestApproval = "ACCESS_REQUEST_APPROVAL",
+        /// An account.
+        Account = "ACCOUNT",
+        /// An application.
+        Application = "APPLICATION",
+        /// A certification campaign.
+        Campaign = "CAMPAIGN",
+        /// A filter of a certification campaign.
+        CampaignFilter = "CAMPAIGN_FILTER",
+        /// A certification.
+        Certification = "CERTIFICATION",
+        /// A cluster.
+        Cluster = "CLUSTER",
+        /// A schema of a connector.
+        ConnectorSchema = "CONNECTOR_SCHEMA",
+        /// An entitlement.
+        Entitlement = "ENTITLEMENT",
+        /// A governance group.
+        GovernanceGroup = "GOVERNANCE_GROUP",
+        /// An identity.
+        Identity = "IDENTITY",
+        /// An identity profile.
+        IdentityProfile = "IDENTITY_PROFILE",
+        /// A request about an identity.
+        IdentityRequest = "IDENTITY_REQUEST",
+        /// An identity of a machine.
+        MachineIdentity = "MACHINE_IDENTITY",
+        /// A lifecycle state.
+        LifecycleState = "LIFECYCLE_STATE",
+        /// A password policy.
+        PasswordPolicy = "PASSWORD_POLICY",
+        /// A role.
+        Role = "ROLE",
+        /// A rule.
+        Rule = "RULE",
+        /// A policy for separation of duties.
+        SodPolicy = "SOD_POLICY",
+        /// A source.
+        Source = "SOURCE",
+        /// A tag.
+        Tag = "TAG",
+        /// A category of tags.
+        TagCategory = "TAG_CATEGORY",
+        /// A result of a task.
+        TaskResult = "TASK_RESULT",
+        /// A result of a report.
+        ReportResult = "REPORT_RESULT",
+        /// A violation of separation of duties.
+        SodViolation = "SOD_VIOLATION",
+        /// An account activity.
+        AccountActivity = "ACCOUNT_ACTIVITY",
+        /// A governance group.
+        Workgroup = "WORKGROUP",
+    }
+}
+
+enumeration! {
+    /// What a recipient or an owner of a scheduled search is.
+    IdentityType {
+        /// An identity.
+        Identity = "IDENTITY",
+    }
+}
+
+enumeration! {
+    /// How often a scheduled search is executed.
+    ScheduleType {
+        /// Every day.
+        Daily = "DAILY",
+        /// On days of the week.
+        Weekly = "WEEKLY",
+        /// On days of every month.
+        Monthly = "MONTHLY",
+        /// On dates.
+        Calendar = "CALENDAR",
+        /// On days of some months.
+        Annually = "ANNUALLY",
+    }
+}
+
+enumeration! {
+    /// What the values of a selector mean.
+    SelectorType {
+        /// These values.
+        List = "LIST",
+        /// From the first of two values to the second, which is included.
+        Range = "RANGE",
     }
 }

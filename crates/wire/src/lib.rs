@@ -1,4 +1,5 @@
-//! The published JSON of the Reports Data Extraction API, of the Search API and of the list of tasks, exactly.
+//! The published JSON of the Reports Data Extraction API, of the Search API, of saved and scheduled searches, of the list of
+//! tasks and of the history of identities, exactly.
 //!
 //! These types are the shapes that clients and services exchange, with the published names, and
 //! the schemas of our OpenAPI document. They are here, apart from the server, so that the Rust SDK
@@ -11,17 +12,25 @@
 //! - Enumerations hold the published values only. Reading keeps an unknown value as `Other`, so
 //!   that a client does not break on a newer service; a service never writes `Other`.
 
+mod aggregation;
 mod arguments;
 mod comparison;
 mod definition;
 mod enumeration;
 mod error;
+mod history;
+mod notification;
 mod report;
+mod saved_search;
 mod schedule;
 mod search;
 mod task_status;
 mod token;
 
+pub use aggregation::{
+    Aggregations, BucketAggregation, FilterAggregation, MetricAggregation, NestedAggregation,
+    SearchAggregationSpecification, SubSearchAggregationSpecification,
+};
 pub use arguments::{
     AccountsArguments, IdentitiesArguments, IdentitiesDetailsArguments,
     IdentityProfileIdentityErrorArguments, OrphanIdentitiesArguments, ReportArguments, SearchExportArguments,
@@ -30,16 +39,35 @@ pub use arguments::{
 pub use comparison::ReportComparison;
 pub use definition::{ArgumentDescription, ColumnDescription, ReportDescription};
 pub use enumeration::{
-    CompletionStatus, FileFormat, JsonPatchOp, LocaleOrigin, MessageType, ReportType, ResultStatus,
-    SearchIndex, TargetType, TaskCompletionStatus, TaskStatusType, TaskType,
+    AccessDecision, AccessDiffType, AccessItemType, AccountStatusName, AggregationType, BucketType,
+    CompletionStatus, DtoType, FileFormat, FilterType, GovernanceEventType, IdentityType, JsonPatchOp,
+    LocaleOrigin, MessageType, MetricType, QueryType, ReportType, ResultStatus, ScheduleType,
+    SearchFilterType, SearchIndex, SelectorType, TargetType, TaskCompletionStatus, TaskStatusType, TaskType,
 };
 pub use error::{ErrorMessageDto, ErrorResponseDto, RateLimited, Unauthorized};
+pub use history::{
+    AccessItemAccessProfileResponse, AccessItemAccountResponse, AccessItemAppRef, AccessItemAppResponse,
+    AccessItemAssociated, AccessItemCounts, AccessItemDiff, AccessItemEntitlementResponse, AccessItemRemoved,
+    AccessItemResponse, AccessItemRoleResponse, AccessRequestItemResponse, AccessRequestResponse,
+    AccessRequested, AccountStatusChanged, ApprovalInfoResponse, AttributeChange, AttributesChanged,
+    CertifierResponse, ChangedAccount, CorrelatedGovernanceEvent, IdentityCertified, IdentityCompareResponse,
+    IdentityEvent, IdentityHistoryResponse, IdentityListItem, IdentitySnapshotSummaryResponse,
+    MetricResponse, StatusChange,
+};
+pub use notification::{NotificationDescription, NotifyDetails};
 pub use report::{
     Hold, ListedResult, ReportDetails, ReportResults, TaskResultDetails, TaskResultDetailsMessagesInner,
     TaskResultDetailsReturnsInner,
 };
+pub use saved_search::{
+    Column, IdentityReference, NewSavedSearch, NewScheduledSearch, SavedSearch, Schedule, ScheduledSearch,
+    SearchArguments, Selector, TypedReference,
+};
 pub use schedule::{NewScheduleDetails, ScheduleChange, ScheduleDescription, ScheduleRun};
-pub use search::{QueryResultFilter, Search, SearchDocument, SearchQuery};
+pub use search::{
+    AggregationResult, Filter, FilterBound, FilterRange, InnerHit, QueryResultFilter, Search, SearchDocument,
+    SearchQuery, TextQuery, TypeAheadQuery,
+};
 pub use task_status::{
     JsonPatchOperation, JsonPatchValue, LocalizedMessage, Target, TaskDefinitionSummary, TaskReturnDetails,
     TaskStatus, TaskStatusMessage,

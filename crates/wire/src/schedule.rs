@@ -1,5 +1,6 @@
 //! Bodies of schedules: routes of our own.
 
+use crate::notification::NotifyDetails;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -22,6 +23,10 @@ pub struct NewScheduleDetails {
     /// `hours`; with `timeZoneId` and `expiration`.
     #[schema(value_type = Object, example = json!({"cron": "0 6 * * MON-FRI", "timeZoneId": "Europe/Berlin"}))]
     pub schedule: Map<String, Value>,
+    /// Who is told how its runs end.
+    #[serde(default)]
+    #[schema(nullable = false, required = false)]
+    pub notify: Option<Vec<NotifyDetails>>,
 }
 
 /// A change of a schedule.
@@ -59,6 +64,9 @@ pub struct ScheduleDescription {
     /// When, in the form in which it was made, with its time zone.
     #[schema(value_type = Object)]
     pub schedule: Value,
+    /// Who is told how its runs end.
+    #[serde(default)]
+    pub notify: Vec<NotifyDetails>,
     /// Whether it is paused.
     pub paused: bool,
     /// When it was made, RFC 3339 in UTC with milliseconds.

@@ -21,6 +21,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::error::{Category, Error, error_chain};
 use muster_reports::ids::WorkerId;
 use muster_reports::message::Message;
+use muster_reports::metric;
 use muster_reports::ports::{
     Clock, DiscardFiles, LeaseState, ProgressCell, ReportRunner, RunOutcome, TaskStore,
 };
@@ -166,21 +167,26 @@ impl Worker {
             RunEnd::Finished(ended) => self.end_of(&claim, ended),
             RunEnd::Released => AttemptEnd::Released,
             RunEnd::DeadlinePassed => {
+                count_end(&claim, "deadline_passed", started, self.clock.now(), 0);
                 // No lease is valid after the deadline: the next claim ends the task.
                 tracing::warn!(task = %claim.task.id, "run stopped: its deadline has passed");
                 return;
             }
             RunEnd::Cancelled => {
+                count_end(&claim, "cancelled", started, self.clock.now(), 0);
                 tracing::info!(task = %claim.task.id, "run cancelled");
                 return;
             }
             RunEnd::LeaseLost => {
+                count_end(&claim, "lease_lost", started, self.clock.now(), 0);
                 tracing::warn!(task = %claim.task.id, epoch = claim.lease.epoch, "run stopped: its lease is lost");
                 return;
             }
         };
-        let took_ms = (self.clock.now() - started).num_milliseconds();
+        let ended = self.clock.now();
+        let took_ms = (ended - started).num_milliseconds();
         let name = end_name(&end);
+        count_end(&claim, name, started, ended, progress.get().rows);
         tracing::info!(task = %claim.task.id, end = name, took_ms, rows = progress.get().rows, "run ended");
         self.write_end(&claim.lease, end).await;
     }
@@ -327,6 +333,21 @@ fn out_of_files(error: &Error) -> bool {
         next = error.source();
     }
     false
+}
+
+/// Counts the end of an attempt in the metrics. Only the rows of results count.
+fn count_end(claim: &Claim, end: &'static str, started: DateTime<Utc>, ended: DateTime<Utc>, rows: u64) {
+    let report = claim.task.report.to_string();
+    let seconds = (ended - started).num_milliseconds() as f64 / 1_000.0;
+    metrics::counter!(metric::ATTEMPTS.name, "report" => report.clone(), "end" => end).increment(1);
+    metrics::histogram!(metric::REPORT_SECONDS.name, "report" => report.clone(), "end" => end)
+        .record(seconds);
+    if claim.task.attempts > 1 {
+        metrics::counter!(metric::FURTHER_ATTEMPTS.name, "report" => report.clone()).increment(1);
+    }
+    if end == "done" {
+        metrics::counter!(metric::ROWS.name, "report" => report).increment(rows);
+    }
 }
 
 fn end_name(end: &AttemptEnd) -> &'static str {

@@ -10,9 +10,10 @@ use muster_reports::caller::Caller;
 use muster_reports::error::{Category, Error, error_chain};
 use muster_reports::failpoint::{Failpoint, reached};
 use muster_reports::ids::TaskId;
-use muster_reports::ports::{Clock, Credentials, Refresher, ScheduleStore};
+use muster_reports::ports::{Clock, Credentials, Refresher, SavedSearchStore, ScheduleStore};
 use muster_reports::scheduled::{RunAttempts, RunClaim, RunState, RunStep, ScheduledWork};
-use muster_reports::{Reports, TaskState};
+use muster_reports::service::ScheduledStart;
+use muster_reports::{Operation, Reports, TaskState};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -37,6 +38,8 @@ pub struct Scheduler {
     pub reports: Arc<Reports>,
     /// The owners of schedules, as they are now.
     pub credentials: Arc<dyn Credentials>,
+    /// Saved searches, which some schedules execute.
+    pub saved_searches: Arc<dyn SavedSearchStore>,
     /// Makes refreshes.
     pub refresher: Arc<dyn Refresher>,
     /// The time.
@@ -114,7 +117,7 @@ impl Scheduler {
         if let Err(error) = self.advance(claim).await {
             // The claim runs out, and a node takes the run again.
             tracing::error!(
-                schedule = claim.entry.name, due = %claim.run.due, error = error_chain(&error), "run interrupted"
+                schedule = claim.entry.shown_name(), due = %claim.run.due, error = error_chain(&error), "run interrupted"
             );
         }
     }
@@ -133,7 +136,7 @@ impl Scheduler {
         let Some(step) = step else { return Ok(()) };
         if let RunStep::Ended { state, message } = &step {
             tracing::info!(
-                schedule = claim.entry.name, due = %claim.run.due, state = state.as_str(), reason = message.as_deref(),
+                schedule = claim.entry.shown_name(), due = %claim.run.due, state = state.as_str(), reason = message.as_deref(),
                 "run of a schedule ended"
             );
         }
@@ -155,7 +158,10 @@ impl Scheduler {
             Ok(owner) => owner,
             Err(reason) => {
                 self.reports
-                    .record_refusal(&claim.entry.owner, format!("schedule {:?}: {reason}", claim.entry.name))
+                    .record_refusal(
+                        &claim.entry.owner,
+                        format!("schedule {:?}: {reason}", claim.entry.shown_name()),
+                    )
                     .await?;
                 return Ok(Some(RunStep::Ended { state: RunState::Skipped, message: Some(reason) }));
             }
@@ -171,7 +177,7 @@ impl Scheduler {
             Ok(step) => Ok(step),
             Err(error) => {
                 tracing::warn!(
-                    schedule = claim.entry.name,
+                    schedule = claim.entry.shown_name(),
                     error = error_chain(&error),
                     "attempt of a run failed"
                 );
@@ -214,15 +220,27 @@ impl Scheduler {
             refreshed?;
             reached(Failpoint::RunRefreshed);
         }
-        let (report, arguments) = match &entry.work {
-            ScheduledWork::Refresh => {
-                return Ok(Some(RunStep::Ended { state: RunState::Succeeded, message: None }));
-            }
-            ScheduledWork::Report { report, arguments, .. } => (report, arguments),
+        let Some(report) = entry.work.report() else {
+            return Ok(Some(RunStep::Ended { state: RunState::Succeeded, message: None }));
         };
-        let raw: RawArguments = arguments.iter().map(|(name, value)| (name.clone(), value.into())).collect();
-        let id = run.task_id();
-        let task = self.reports.start_scheduled(owner, report, &raw, &id, run.note(entry)).await?;
+        let mut note = run.note(entry);
+        let (operation, arguments) = match &entry.work {
+            ScheduledWork::Refresh => (Operation::Start, RawArguments::new()),
+            ScheduledWork::Report { arguments, .. } => {
+                let arguments = arguments.iter().map(|(name, value)| (name.clone(), value.into()));
+                (Operation::Start, arguments.collect())
+            }
+            ScheduledWork::Search(scheduled) => {
+                let found = self.saved_searches.saved_search(entry.tenant(), &scheduled.saved_search).await?;
+                let search = found.ok_or_else(|| {
+                    Error::not_found(format!("the saved search {} is gone", scheduled.saved_search))
+                })?;
+                note.text = format!("{}; {}", note.text, search.note());
+                (Operation::ManageScheduledSearches, search.content.export()?)
+            }
+        };
+        let start = ScheduledStart { operation, report, arguments: &arguments };
+        let task = self.reports.start_scheduled(owner, start, &run.task_id(), note).await?;
         reached(Failpoint::RunTaskStarted);
         Ok(Some(self.started(&task.id)))
     }

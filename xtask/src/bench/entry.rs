@@ -11,7 +11,7 @@ pub enum Unit {
     Seconds,
     /// Thousandths of them.
     Milliseconds,
-    /// Requests in a second.
+    /// Requests or rows in a second.
     PerSecond,
     /// Units of 1,048,576 bytes.
     Mebibytes,

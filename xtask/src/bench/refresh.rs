@@ -152,7 +152,7 @@ fn drop_line(file: &Path) -> Result<()> {
 }
 
 /// The last person who is there goes on leave.
-fn send_on_leave(file: &Path) -> Result<()> {
+pub fn send_on_leave(file: &Path) -> Result<()> {
     edit(file, |bytes| {
         let at = bytes.windows(8).rposition(|word| word == b",Active,")?;
         Some([&bytes[..at], b",On leave,", &bytes[at + 8..]].concat())

@@ -11,7 +11,7 @@ use muster_harness::workspace::Workspace;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Outside crates that are heavy, native or a face to the world: a row must allow them.
-const GUARDED: [&str; 18] = [
+const GUARDED: [&str; 19] = [
     "arrow",
     "axum",
     "ballista",
@@ -21,6 +21,7 @@ const GUARDED: [&str; 18] = [
     "figment",
     "hyper",
     "ldap3",
+    "lettre",
     "object_store",
     "parquet",
     "pdf-writer",

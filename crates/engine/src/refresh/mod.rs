@@ -38,7 +38,7 @@ use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use muster_reports::SnapshotManifest;
 use muster_reports::ids::{SnapshotId, TenantId};
-use muster_reports::ports::{AuditTrail, Clock, ManualLink};
+use muster_reports::ports::{AuditTrail, Clock, ManualLink, ProgressCell};
 use muster_reports::snapshot::SourceRun;
 use muster_sources::{Rejection, SourceDefinition};
 use serde::Serialize;
@@ -88,7 +88,13 @@ pub struct RefreshRequest {
     pub full: bool,
     /// Ids of the sources whose losses are accepted: missing accounts, keys that are all new, lost links.
     pub accept_missing: BTreeSet<String>,
+    /// How many parts are done of those that there are: each source, and [`PARTS`].
+    pub progress: Arc<ProgressCell>,
 }
+
+/// Parts of a refresh, after the sources are read: the records are taken, they are merged, identities are made, tables are
+/// put together, documents are made, tables are written.
+const PARTS: u64 = 6;
 
 /// The result for one source.
 #[derive(Debug, Clone)]
@@ -157,6 +163,7 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
     if publish::register_previous(engine, &work, request.previous.as_deref()).await? {
         recompute.make_full();
     }
+    request.progress.expect(request.sources.len() as u64 + PARTS);
     let began = Instant::now();
     let mut staged = stage::stage_sources(&work, &request, &mut recompute).await?;
     work::took("reading the sources", began);
@@ -175,8 +182,10 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
     if staged.iter().any(lost) {
         return Ok(unpublished(staged));
     }
+    request.progress.add(1);
     work.memory("manual_links", correlate::manual_links_batch(&request.links)?)?;
     accounts::merge_into_previous(&work, &request, &mut recompute, &mut staged).await?;
+    request.progress.add(1);
     let profiles = authoritative::profiles_in_order(&request.sources);
     work.memory("profiles", authoritative::profiles_batch(&profiles)?)?;
     work.run(&recompute, &[&steps::KNOWN_BEFORE]).await?;
@@ -197,14 +206,20 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
             errors::find(&work, &recompute, &profiles).await?;
         }
     }
+    request.progress.add(1);
     identities::combine(&work, &recompute).await?;
     work.run(&recompute, &[&steps::ACCOUNTS_NEXT]).await?;
     if guards::check_links(&work, &request, &recompute, &mut staged).await? {
         return Ok(unpublished(staged));
     }
     identities::find_touched(&work, &recompute).await?;
+    request.progress.add(1);
     let last_event = documents::make(&work, &request, &recompute).await?;
-    publish::write_tables(engine, &work, &request, &recompute, staged, &profiles, last_event).await
+    request.progress.add(1);
+    let written =
+        publish::write_tables(engine, &work, &request, &recompute, staged, &profiles, last_event).await?;
+    request.progress.add(1);
+    Ok(written)
 }
 
 /// The outcome if the last snapshot stays in force.

@@ -159,6 +159,7 @@ async fn stage_some(
         for (at, read) in reads {
             let source: Result<_> = read.await.map_err(|_| EngineError::Stopped)?;
             staged.insert(at, source?);
+            request.progress.add(1);
         }
     }
     Ok(())

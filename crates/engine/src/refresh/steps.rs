@@ -492,7 +492,7 @@ steps! {
     RIGHTS_GONE: Kept "rights_gone", Incremental,
         "prev_of_now accounts_touched document_sources entitlement_rights" => "id source_id attribute value";
     SOURCES_OF_RIGHTS_GONE: Read "sources_of_rights_gone", Incremental, "rights_gone" => "source_id";
-    RIGHTS_LEFT: Kept "rights_left", Incremental, "prev_accounts accounts_now document_sources rights_gone" => "id",
+    RIGHTS_LEFT: Kept "rights_left", Incremental, "prev_accounts accounts_touched document_sources rights_gone" => "id",
         sources: Texts;
     ENTITLEMENTS_TOUCHED: Kept "entitlements_touched", Incremental,
         "entitlement_documents prev_entitlement_documents rights_gone rights_left" => "id", redefined: Texts;

@@ -11,12 +11,20 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub(super) struct DocumentFields {
     document: FieldRef,
+    /// The fields in which words without a field are looked for. If there are none, all of them.
+    unnamed: Vec<String>,
 }
 
 impl DocumentFields {
     pub(super) fn new(schema: &SchemaRef) -> Self {
         let document = DataType::Struct(schema.fields().clone());
-        Self { document: Arc::new(Field::new("document", document, false)) }
+        Self { document: Arc::new(Field::new("document", document, false)), unnamed: Vec::new() }
+    }
+
+    /// The same, with words without a field looked for in these fields only, if there are any.
+    pub(super) fn looking_in(mut self, fields: &[String]) -> Self {
+        self.unnamed = fields.to_vec();
+        self
     }
 
     /// The values at a path, if it exists.
@@ -75,6 +83,13 @@ impl Resolver for DocumentFields {
     }
 
     fn unnamed(&self, array: Option<&str>) -> Vec<(Path, FieldKind)> {
+        // Within an element, the names would be those of the document.
+        if array.is_none() && !self.unnamed.is_empty() {
+            let mut found: Vec<_> = self.unnamed.iter().flat_map(|name| self.named(None, name)).collect();
+            found.sort_by(|a, b| a.0.cmp(&b.0));
+            found.dedup_by(|a, b| a.0 == b.0);
+            return found;
+        }
         let any = |leaf: Leaf| match leaf.kind {
             // A word in any field is compared with words, in ids too, as in the published service.
             FieldKind::Keyword | FieldKind::Free => (leaf.path, FieldKind::Text),

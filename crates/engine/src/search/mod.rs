@@ -4,6 +4,7 @@
 //! one Delta table for each type. A name that no type has (in the query, as a column or as a sort key) is not an error;
 //! a warning says what it means for the result.
 
+mod aggregate;
 mod cells;
 mod columns;
 mod evaluate;
@@ -40,9 +41,10 @@ use datafusion::functions_nested::expr_fn::array_length;
 use datafusion::prelude::{Expr, SessionContext, cast, coalesce, ident, lit, when};
 use fields::{DocumentFields, Path};
 use futures_util::future::BoxFuture;
-use muster_querystring::matching::{Lowering, Predicate};
+use muster_querystring::matching::{Lowering, Predicate, Resolver};
 use muster_reports::caller::DataScope;
 use muster_reports::cover::{Count, Reconciliation};
+use muster_reports::nearest::hint;
 use muster_reports::snapshot::SnapshotManifest;
 use muster_sources::DocumentType;
 use muster_sources::documents::schema;
@@ -61,6 +63,8 @@ pub struct SearchRequest {
     pub columns: Vec<String>,
     /// `field`, `+field` or `-field`.
     pub sort: Vec<String>,
+    /// The fields in which words without a field are looked for. If there are none, all of them.
+    pub fields: Vec<String>,
     /// The time that `now` in the query means.
     pub now: DateTime<Utc>,
 }
@@ -118,7 +122,7 @@ impl Engine {
                     )));
                 }
                 scope::register(self, &context, manifest, scope, &[table]).await?;
-                let fields = DocumentFields::new(&schema(*document_type));
+                let fields = DocumentFields::new(&schema(*document_type)).looking_in(&request.fields);
                 let predicate = lowering.predicate(&fields).map_err(|error| {
                     EngineError::Invalid(format!(
                         "column {}: {error}",
@@ -140,6 +144,15 @@ impl Engine {
                     running: Arc::clone(&running),
                 });
                 searched.push((*document_type, fields));
+            }
+            for name in &request.fields {
+                if searched.iter().all(|(_, fields)| fields.named(None, name).is_empty()) {
+                    let known: Vec<_> = searched.iter().flat_map(|(_, fields)| fields.names()).collect();
+                    return Err(EngineError::Invalid(format!(
+                        "fields has {name:?}: the searched documents have no such field{}",
+                        hint(name, known.iter().map(String::as_str))
+                    )));
+                }
             }
             let mut warnings = Warnings::default();
             let known = SearchedFields::new(&searched, Some(manifest));

@@ -274,7 +274,7 @@ impl SearchPlan {
 }
 
 impl SearchPart {
-    fn fields(&self) -> DocumentFields {
+    pub(super) fn fields(&self) -> DocumentFields {
         DocumentFields::new(&schema(self.document_type))
     }
 

@@ -205,6 +205,7 @@ impl Installation {
             publish_incomplete: self.publish_incomplete,
             full: self.full,
             accept_missing: self.accept.drain(..).map(SourceDefinition::derived_id).collect(),
+            progress: Arc::default(),
         };
         let outcome = block_on(self.engine.refresh(request)).map_err(|error| error_chain(&error))?;
         if let Some(manifest) = &outcome.manifest {
@@ -279,6 +280,7 @@ impl Installation {
             indices: Vec::new(),
             columns: vec!["id".into()],
             sort: Vec::new(),
+            fields: Vec::new(),
             now: self.clock.now(),
         };
         more(&mut request);

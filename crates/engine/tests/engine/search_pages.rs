@@ -14,6 +14,7 @@ fn request(installation: &Installation, query: &str, indices: &[&str], sort: &[&
         indices: texts(indices),
         columns: vec!["id".into()],
         sort: texts(sort),
+        fields: Vec::new(),
         now: installation.clock.now(),
     }
 }

@@ -5,8 +5,9 @@
 //! it. Then a clean service on the same folder must end every task, the history must break no rule, and the folder of
 //! results must contain what records name and nothing else.
 
+mod schedules;
+
 use super::cycle::{Prepared, run_cycle};
-use crate::command::output;
 use crate::copies::copy_installation;
 use crate::failure::{Context, Failure, Result};
 use crate::history::{History, Phase, RecordingClient, Reply};
@@ -14,14 +15,14 @@ use crate::inspection::{inspect, result_names, unnamed_files};
 use crate::installation::{Installation, SETTINGS, TENANT, muster};
 use crate::postgres::Postgres;
 use crate::progress::UnitOutcome;
+use crate::receiver::Receiver;
 use crate::rules;
 use crate::waiting::{wait_ended, wait_until_quiet};
-use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Stdio;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How a failpoint is reached. A number says at which pass of the failpoint the process ends. The long form counts up
 /// through the failpoints that are passed an unknown number of times, until one is no longer reached.
@@ -53,12 +54,14 @@ enum Scenario {
     ScheduledRun(&'static [u64]),
     /// The same of a schedule that falls due by itself, every minute.
     FallDue(&'static [u64]),
+    /// The same of a schedule that tells a receiver of webhooks how its runs end.
+    Notified(&'static [u64]),
     /// `muster keys rotate`.
     Rotate(&'static [u64]),
 }
 
 /// Every failpoint and its scenarios, over SQLite.
-const SQLITE: [(&str, Scenario); 42] = [
+const SQLITE: [(&str, Scenario); 46] = [
     ("result-begun", Scenario::Serve(&[1])),
     ("result-written", Scenario::Serve(&[1, 2])),
     ("result-synced", Scenario::Serve(&[1, 2])),
@@ -101,10 +104,14 @@ const SQLITE: [(&str, Scenario); 42] = [
     ("run-stepped", Scenario::ScheduledRun(&[1, 2, 3])),
     ("snapshot-kept", Scenario::ScheduledRun(&[1])),
     ("task-accepted", Scenario::ScheduledRun(&[1])),
+    ("notifications-inserted", Scenario::Notified(&[1])),
+    ("notification-claimed", Scenario::Notified(&[1])),
+    ("notification-delivered", Scenario::Notified(&[1])),
+    ("notification-stepped", Scenario::Notified(&[1])),
 ];
 
 /// The same over PostgreSQL: every commit there, and what is done in the shared folder.
-const POSTGRES: [(&str, Scenario); 35] = [
+const POSTGRES: [(&str, Scenario); 39] = [
     ("result-named", Scenario::Serve(&[1])),
     ("file-swept", Scenario::Stray),
     ("commit-due", Scenario::Serve(&[1, 2, 4])),
@@ -134,6 +141,10 @@ const POSTGRES: [(&str, Scenario); 35] = [
     ("run-refreshed", Scenario::ScheduledRun(&[1])),
     ("run-task-started", Scenario::ScheduledRun(&[1])),
     ("run-stepped", Scenario::ScheduledRun(&[1, 2])),
+    ("notifications-inserted", Scenario::Notified(&[1])),
+    ("notification-claimed", Scenario::Notified(&[1])),
+    ("notification-delivered", Scenario::Notified(&[1])),
+    ("notification-stepped", Scenario::Notified(&[1])),
     ("task-claimed", Scenario::Rescue),
     ("claim-kept", Scenario::Rescue),
     ("result-begun", Scenario::Rescue),
@@ -177,6 +188,7 @@ impl CrashPoint {
                 | Scenario::ExpireResults(times)
                 | Scenario::ScheduledRun(times)
                 | Scenario::FallDue(times)
+                | Scenario::Notified(times)
                 | Scenario::Rotate(times) => times,
                 Scenario::Heartbeat
                 | Scenario::Stray
@@ -245,13 +257,15 @@ impl CrashRun<'_> {
     /// Crashes once on a copy, and checks what is left. Whether the failpoint was reached.
     fn run(&self, scenario: Scenario) -> Result<bool> {
         let name = format!("crashed_{}", self.lane);
-        let installation = copy_installation(&self.prepared.installation, self.folder, self.postgres, &name)?;
+        let mut installation =
+            copy_installation(&self.prepared.installation, self.folder, self.postgres, &name)?;
         if scenario == Scenario::Fresh {
             return self.on_nothing(&installation);
         }
         let history = History::after(self.prepared.recorded.clone());
         let mut tasks = vec![self.prepared.task.clone()];
         let mut held = None;
+        let mut receiver = None;
         match scenario {
             Scenario::Serve(_) => self.serve(&installation, &history, &mut tasks, &[])?,
             Scenario::Heartbeat => {
@@ -294,12 +308,20 @@ impl CrashRun<'_> {
                 command(&installation, EXPIRE_RESULTS, Some(&self.at)).map(drop)?;
             }
             Scenario::ScheduledRun(_) => {
-                self.schedule(&installation, "0 0 1 1 *")?;
+                self.schedule(&installation, "0 0 1 1 *", &[])?;
+                self.must(&installation, &["schedule", "run", SCHEDULE])?;
+                self.alone(&installation)?;
+            }
+            Scenario::Notified(_) => {
+                let told = receiver.insert(Receiver::start()?);
+                let allowed = ("MUSTER__NOTIFICATIONS__INTERNAL_NETWORKS".into(), "true".into());
+                installation.settings.push(allowed);
+                self.schedule(&installation, "0 0 1 1 *", &["--notify", &told.url()])?;
                 self.must(&installation, &["schedule", "run", SCHEDULE])?;
                 self.alone(&installation)?;
             }
             Scenario::FallDue(_) => {
-                self.schedule(&installation, "* * * * *")?;
+                self.schedule(&installation, "* * * * *", &[])?;
                 self.alone(&installation)?;
                 self.must(&installation, &["schedule", "pause", SCHEDULE])?;
             }
@@ -326,7 +348,13 @@ impl CrashRun<'_> {
             }
             Scenario::Rotate(_) => self.must(&installation, ROTATE)?,
             Scenario::ScheduledRun(_) | Scenario::FallDue(_) => {
-                self.follow_runs(&installation, &history, &tasks)?
+                self.follow_runs(&installation, &history, &tasks)?;
+            }
+            Scenario::Notified(_) => {
+                let runs = self.follow_runs(&installation, &history, &tasks)?;
+                if let Some(receiver) = &receiver {
+                    self.follow_notifications(&installation, runs, receiver)?;
+                }
             }
             Scenario::Serve(_)
             | Scenario::Heartbeat
@@ -356,55 +384,6 @@ impl CrashRun<'_> {
             true => Ok(()),
             false => Err(Failure::new(format!("{}: the service did not end", self.at))),
         }
-    }
-
-    /// Adds a schedule of a report over a fresh refresh.
-    fn schedule(&self, installation: &Installation, cron: &str) -> Result<()> {
-        let client = installation.user.id.as_str();
-        let report = ["--report", "IDENTITIES", "--refresh", "--client", client, "--cron", cron];
-        self.must(installation, &[&["schedule", "add", SCHEDULE], &report[..]].concat())
-    }
-
-    /// Lets a clean service end the schedule's runs. Each must have succeeded with a task of its own, and there may be no
-    /// other task that no client has started.
-    fn follow_runs(&self, installation: &Installation, history: &History, tasks: &[String]) -> Result<()> {
-        let server = installation.serve(&SETTINGS)?;
-        let begun = Instant::now();
-        let runs = loop {
-            let mut show = muster(&installation.binary, &installation.data);
-            show.envs(installation.settings.iter().cloned());
-            show.args(["schedule", "show", SCHEDULE, "--output", "json"]);
-            let shown: Value = serde_json::from_str(&output(&mut show)?)
-                .context(|| "the schedule is not shown as JSON".into())?;
-            let runs = shown["runs"].as_array().cloned().unwrap_or_default();
-            let is_live = |run: &Value| matches!(run["state"].as_str(), Some("waiting" | "started"));
-            if !runs.is_empty() && !runs.iter().any(is_live) {
-                break runs;
-            }
-            if begun.elapsed() > PATIENCE {
-                return Err(Failure::new(format!("the schedule's runs do not end: {shown}")));
-            }
-            thread::sleep(Duration::from_millis(500));
-        };
-        server.stop()?;
-        inspect(history, installation, Phase::Dead, self.prepared.after)?;
-        let made: BTreeSet<&str> = runs.iter().filter_map(|run| run["taskResultId"].as_str()).collect();
-        if runs.iter().any(|run| !matches!(run["state"].as_str(), Some("succeeded" | "warned"))) {
-            return Err(Failure::new(format!("a run of the schedule did not succeed: {runs:?}")));
-        }
-        let recorded = history.recorded();
-        let last = recorded.inspections.last().into_iter().flat_map(|inspection| &inspection.rows);
-        let others: BTreeSet<&str> = last
-            .map(|row| row.task.as_str())
-            .filter(|task| !tasks.iter().any(|known| known == task))
-            .collect();
-        if made.len() != runs.len() || made != others {
-            return Err(Failure::new(format!(
-                "{} runs of the schedule made {made:?}, and there are {others:?}",
-                runs.len()
-            )));
-        }
-        Ok(())
     }
 
     fn serve(

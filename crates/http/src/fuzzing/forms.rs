@@ -123,6 +123,7 @@ fn check_scopes(request: &TokenRequest) {
                         || held == [Scope::All]
                         || (held == [Scope::ReportManage] && *scope == Scope::ReportRead)
                         || (held == [Scope::TaskManagementWrite] && *scope == Scope::TaskManagementRead)
+                        || (held == [Scope::IdentityHistoryManage] && *scope == Scope::IdentityHistoryRead)
                 };
                 assert!(!scopes.is_empty() && scopes.iter().all(may), "{scopes:?} of {held:?}");
             }

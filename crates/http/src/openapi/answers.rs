@@ -76,3 +76,33 @@ pub(crate) enum FileFormatParameter {
     /// A document to read.
     Pdf,
 }
+
+/// A day or a month of the calendar.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only the schema is used: requests are read as texts")]
+pub(crate) enum HistoryInterval {
+    /// A day.
+    Day,
+    /// A month.
+    Month,
+}
+
+/// Index of a document.
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only the schema is used: the engine knows the indices")]
+pub(crate) enum IndexParameter {
+    /// Access profiles.
+    AccessProfiles,
+    /// Account activities.
+    AccountActivities,
+    /// Entitlements.
+    Entitlements,
+    /// Events.
+    Events,
+    /// Identities.
+    Identities,
+    /// Roles.
+    Roles,
+}

@@ -3,6 +3,7 @@
 use crate::access::{Allowed, Start};
 use crate::failure::{Failure, json};
 use crate::input::{Id, Input, arguments, json_object, json_type};
+use crate::notifications::entries;
 use crate::openapi::answers::NotFound;
 use crate::state::AppState;
 use crate::task_json::task_result_details;
@@ -14,8 +15,9 @@ use muster_reports::RawArguments;
 use muster_reports::error::shown;
 use muster_reports::ids::ReportId;
 use muster_reports::nearest::hint;
+use muster_reports::notify::Notify;
 use muster_reports::retention::AsOf;
-use muster_wire::TaskResultDetails;
+use muster_wire::{NotifyDetails, TaskResultDetails};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -31,16 +33,20 @@ pub(crate) struct CustomReportDetails {
     #[serde(rename = "asOf")]
     #[schema(example = "2026-03-31", nullable = false)]
     as_of: Option<String>,
+    /// Who is told how the report ends.
+    #[schema(nullable = false, required = false)]
+    notify: Option<Vec<NotifyDetails>>,
 }
 
 /// The members of a body. A misspelt name is refused, because a report without its arguments has other rows.
-const MEMBERS: [&str; 2] = ["arguments", "asOf"];
+const MEMBERS: [&str; 3] = ["arguments", "asOf", "notify"];
 
 /// Which definition to run.
 pub(crate) struct CustomStartRequest {
     report: ReportId,
     arguments: RawArguments,
     as_of: Option<AsOf>,
+    notify: Vec<Notify>,
 }
 
 impl Input for CustomStartRequest {
@@ -52,7 +58,7 @@ impl Input for CustomStartRequest {
                 "the body has the unknown member {}{}; expected {}",
                 shown(stranger),
                 hint(stranger, MEMBERS),
-                MEMBERS.join(" and ")
+                MEMBERS.join(", ")
             )));
         }
         let as_of = match object.get("asOf") {
@@ -62,7 +68,8 @@ impl Input for CustomStartRequest {
                 return Err(Failure::invalid(format!("asOf is {}: expected a text", json_type(other))));
             }
         };
-        Ok(Self { report, arguments: arguments(object.get("arguments"))?, as_of })
+        let (arguments, notify) = (arguments(object.get("arguments"))?, entries(object.get("notify"))?);
+        Ok(Self { report, arguments, as_of, notify })
     }
 }
 
@@ -83,7 +90,7 @@ impl Input for CustomStartRequest {
 pub(crate) async fn start_custom_report(
     Allowed { caller, .. }: Allowed<Start>,
     state: AppState,
-    CustomStartRequest { report, arguments, as_of }: CustomStartRequest,
+    CustomStartRequest { report, arguments, as_of, notify }: CustomStartRequest,
 ) -> Result<Response, Failure> {
     let catalogue = &state.reports().catalogue;
     if catalogue.get(&report).is_none() {
@@ -93,6 +100,7 @@ pub(crate) async fn start_custom_report(
             shown(report.as_str())
         )));
     }
-    let task = state.reports().start_definition(&caller, &report, &arguments, as_of.as_ref()).await?;
+    let as_of = as_of.as_ref();
+    let task = state.reports().start_definition(&caller, &report, &arguments, as_of, &notify).await?;
     Ok(json(StatusCode::OK, &task_result_details(&task, state.settings())))
 }

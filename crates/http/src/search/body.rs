@@ -1,88 +1,124 @@
 //! The body of a search. What this service does not support is refused by its name, and so is what it does not know: a
 //! search without one of its conditions finds other documents.
 
+use super::members::Members;
 use crate::failure::Failure;
-use crate::input::{Input, json_object, json_type};
+use crate::input::{Input, json_object};
 use crate::state::AppState;
 use axum::body::Body;
 use axum::http::request::Parts;
+use muster_reports::aggregation::TypeAhead;
 use muster_reports::error::shown;
-use muster_reports::nearest::hint;
 use muster_reports::search::{DocumentSearch, ShownFields};
+use muster_reports::search_filter::{SearchFilters, TextQuery, read_filters};
 use serde_json::{Map, Value};
 
-/// The published members that are supported.
-const SUPPORTED: [&str; 8] = [
+/// The published members.
+const KNOWN: [&str; 16] = [
     "indices",
     "queryType",
     "queryVersion",
     "query",
+    "queryDsl",
+    "textQuery",
+    "typeAheadQuery",
     "includeNested",
     "queryResultFilter",
+    "aggregationType",
+    "aggregationsVersion",
+    "aggregationsDsl",
+    "aggregations",
     "sort",
     "searchAfter",
+    "filters",
 ];
-
-/// The published members that must be empty.
-const UNSUPPORTED: [&str; 6] =
-    ["queryDsl", "textQuery", "typeAheadQuery", "aggregationsDsl", "aggregations", "filters"];
-
-/// The published members that say how aggregations are written. Published clients send them without any.
-const OF_AGGREGATIONS: [&str; 2] = ["aggregationType", "aggregationsVersion"];
-
-/// The only kind of query.
-const QUERY_TYPE: &str = "SAILPOINT";
 
 /// Time zones that move no moment: ours is UTC.
 const UNIVERSAL_TIME: [&str; 4] = ["UTC", "Etc/UTC", "GMT", "Z"];
+
+/// Values of a type-ahead where the request says nothing, and the most that `maxExpansions` may be; both as published.
+const VALUES_DEFAULT: u32 = 100;
+const EXPANSIONS_MAX: u32 = 1_000;
 
 /// A search, with what only a page needs.
 pub(crate) struct SearchBody {
     pub(super) search: DocumentSearch,
     pub(super) after: Vec<Option<String>>,
     pub(super) fields: ShownFields,
+    /// Of a search for values instead of documents.
+    pub(super) ahead: Option<TypeAhead>,
+}
+
+/// What a search is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// Documents, or values.
+    Find,
+    /// A number.
+    Count,
+    /// Aggregations, over everything where there is no query.
+    Aggregate,
+}
+
+/// The body as an object.
+pub(super) async fn object_of(
+    state: &AppState,
+    parts: &Parts,
+    body: Body,
+) -> Result<Map<String, Value>, Failure> {
+    json_object(state, parts, body)
+        .await?
+        .ok_or_else(|| Failure::invalid("the body is empty: expected an object with query"))
 }
 
 impl SearchBody {
-    pub(super) async fn from_request(state: &AppState, parts: &Parts, body: Body) -> Result<Self, Failure> {
-        let object = json_object(state, parts, body)
-            .await?
-            .ok_or_else(|| Failure::invalid("the body is empty: expected an object with query"))?;
-        Self::of(&object)
-    }
-
-    fn of(object: &Map<String, Value>) -> Result<Self, Failure> {
-        let object = &Members { name: "", object };
-        object.only(&[&SUPPORTED[..], &UNSUPPORTED[..], &OF_AGGREGATIONS[..]].concat())?;
-        if let Some(other) = object.text("queryType")?.filter(|text| *text != QUERY_TYPE) {
-            return Err(Failure::invalid(format!(
-                "queryType is {}: expected {QUERY_TYPE}, the only one that is supported",
-                shown(other)
-            )));
-        }
-        for name in UNSUPPORTED {
-            object.empty(name)?;
-        }
-        for name in OF_AGGREGATIONS.into_iter().chain(["queryVersion"]) {
+    pub(super) fn of(object: &Map<String, Value>, purpose: Purpose) -> Result<Self, Failure> {
+        let object = &Members::of_body(object);
+        object.only(&KNOWN)?;
+        for name in ["aggregationType", "aggregationsVersion", "queryVersion"] {
             object.text(name)?;
         }
-        let query = object.object("query")?.ok_or_else(|| {
-            Failure::invalid("query is missing: expected an object with the text of the query in query")
-        })?;
-        query.only(&["query", "fields", "timeZone", "innerHit"])?;
-        query.empty("fields")?;
-        query.empty("innerHit")?;
-        if let Some(zone) = query.text("timeZone")?.filter(|zone| !UNIVERSAL_TIME.contains(zone))
-            && !zone.is_empty()
+        if purpose != Purpose::Aggregate
+            && let Some(name) = ["aggregations", "aggregationsDsl"].into_iter().find(|name| object.says(name))
         {
             return Err(Failure::invalid(format!(
-                "query.timeZone is {}: expected UTC, the only one that is supported",
-                shown(zone)
+                "{name} is not supported here: expected it in a request to /search/aggregate"
             )));
         }
-        let text = query
-            .text("query")?
-            .ok_or_else(|| Failure::invalid("query.query is missing: expected the text of the query"))?;
+        let mut search = DocumentSearch {
+            indices: object.texts("indices")?,
+            sort: object.texts("sort")?,
+            filters: filters(object)?,
+            ..DocumentSearch::default()
+        };
+        let mut ahead = None;
+        match object.text("queryType")?.unwrap_or("SAILPOINT") {
+            "SAILPOINT" => {
+                unused(object, &["textQuery", "typeAheadQuery"], "SAILPOINT")?;
+                read_query(object, purpose, &mut search)?;
+            }
+            "TEXT" => {
+                unused(object, &["query", "typeAheadQuery"], "TEXT")?;
+                search.query = text_query(object)?;
+            }
+            "TYPEAHEAD" if purpose == Purpose::Find => {
+                unused(object, &["query", "textQuery"], "TYPEAHEAD")?;
+                search.query = "*".into();
+                ahead = Some(type_ahead(object)?);
+            }
+            "TYPEAHEAD" => {
+                return Err(Failure::invalid(
+                    "queryType is \"TYPEAHEAD\": expected SAILPOINT or TEXT, because values are found by a search only",
+                ));
+            }
+            other => {
+                return Err(Failure::invalid(format!(
+                    "queryType is {}: expected SAILPOINT, TEXT or TYPEAHEAD, which are supported",
+                    shown(other)
+                )));
+            }
+        }
+        object.empty("queryDsl")?;
         let mut fields = ShownFields::default();
         if let Some(nested) = object.flag("includeNested")? {
             fields.nested = nested;
@@ -92,125 +128,111 @@ impl SearchBody {
             fields.includes = filter.texts("includes")?;
             fields.excludes = filter.texts("excludes")?;
         }
-        let search = DocumentSearch {
-            query: text.to_owned(),
-            indices: object.texts("indices")?,
-            sort: object.texts("sort")?,
-        };
-        Ok(Self { search, after: object.values("searchAfter")?, fields })
+        Ok(Self { search, after: object.values("searchAfter")?, fields, ahead })
     }
 }
 
-impl Input for SearchBody {
+/// A search whose documents are counted.
+pub(crate) struct CountBody(pub(super) DocumentSearch);
+
+impl Input for CountBody {
     async fn read(state: &AppState, parts: Parts, body: Body) -> Result<Self, Failure> {
-        Self::from_request(state, &parts, body).await
+        let object = object_of(state, &parts, body).await?;
+        Ok(Self(SearchBody::of(&object, Purpose::Count)?.search))
     }
 }
 
-/// The members of an object in the body. A member that is null is absent.
-struct Members<'a> {
-    /// What the object is called, with a dot at the end; empty for the body.
-    name: &'static str,
-    object: &'a Map<String, Value>,
+/// Refuses what belongs to another type of query: it would change nothing.
+fn unused(object: &Members<'_>, names: &[&str], query_type: &str) -> Result<(), Failure> {
+    match names.iter().find(|name| object.says(name)) {
+        None => Ok(()),
+        Some(name) => Err(Failure::invalid(format!(
+            "{name} is given and queryType is {query_type}: expected the queryType that {name} belongs to"
+        ))),
+    }
 }
 
-impl<'a> Members<'a> {
-    fn get(&self, name: &str) -> Option<&'a Value> {
-        self.object.get(name).filter(|value| !value.is_null())
+fn filters(object: &Members<'_>) -> Result<SearchFilters, Failure> {
+    match object.object("filters")? {
+        None => Ok(SearchFilters::new()),
+        Some(filters) => Ok(read_filters(filters.object)?),
     }
+}
 
-    fn wrong(&self, name: &str, value: &Value, expected: &str) -> Failure {
-        Failure::invalid(format!("{}{name} is {}: expected {expected}", self.name, json_type(value)))
-    }
-
-    /// Refuses members of other names.
-    fn only(&self, names: &[&str]) -> Result<(), Failure> {
-        match self.object.keys().find(|name| !names.contains(&name.as_str())) {
-            None => Ok(()),
-            Some(stranger) => Err(Failure::invalid(format!(
-                "{} has the unknown member {}{}; expected some of {}",
-                if self.name.is_empty() { "the body" } else { self.name.trim_end_matches('.') },
-                shown(stranger),
-                hint(stranger, names.iter().copied()),
-                names.join(", ")
-            ))),
+/// The query of the type SAILPOINT.
+fn read_query(object: &Members<'_>, purpose: Purpose, search: &mut DocumentSearch) -> Result<(), Failure> {
+    let Some(query) = object.object("query")? else {
+        if purpose == Purpose::Aggregate {
+            search.query = "*".into();
+            return Ok(());
         }
+        return Err(Failure::invalid(
+            "query is missing: expected an object with the text of the query in query",
+        ));
+    };
+    query.only(&["query", "fields", "timeZone", "innerHit"])?;
+    query.empty("innerHit")?;
+    if let Some(zone) = query.text("timeZone")?.filter(|zone| !UNIVERSAL_TIME.contains(zone))
+        && !zone.is_empty()
+    {
+        return Err(Failure::invalid(format!(
+            "query.timeZone is {}: expected UTC, the only one that is supported",
+            shown(zone)
+        )));
     }
+    let text = query
+        .text("query")?
+        .ok_or_else(|| Failure::invalid("query.query is missing: expected the text of the query"))?;
+    text.clone_into(&mut search.query);
+    // The schema has a text with commas, the examples have lists.
+    let fields = match query.get("fields") {
+        Some(Value::String(text)) => vec![text.clone()],
+        Some(_) | None => query.texts("fields")?,
+    };
+    // A weight changes the order of published results, and nothing here.
+    let named = fields.iter().flat_map(|names| names.split(','));
+    let named = named.map(|name| name.split_once('^').map_or(name, |(name, _)| name).trim());
+    search.fields = named.filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    Ok(())
+}
 
-    /// Refuses a member that says something.
-    fn empty(&self, name: &str) -> Result<(), Failure> {
-        let says_something = self.get(name).is_some_and(|value| match value {
-            Value::Null => false,
-            Value::Array(items) => !items.is_empty(),
-            Value::Object(members) => !members.values().all(Value::is_null),
-            Value::String(text) => !text.is_empty(),
-            Value::Bool(_) | Value::Number(_) => true,
-        });
-        if says_something {
+/// The query of the type TEXT, in the search language.
+fn text_query(object: &Members<'_>) -> Result<String, Failure> {
+    let query = object.needed_object("textQuery", "an object with terms and fields")?;
+    query.only(&["terms", "fields", "matchAny", "contains"])?;
+    let query = TextQuery {
+        terms: query.texts("terms")?,
+        fields: query.texts("fields")?,
+        match_any: query.flag("matchAny")?.unwrap_or(false),
+        contains: query.flag("contains")?.unwrap_or(false),
+    };
+    Ok(query.clause()?)
+}
+
+/// The query of the type TYPEAHEAD.
+fn type_ahead(object: &Members<'_>) -> Result<TypeAhead, Failure> {
+    let query = object.needed_object("typeAheadQuery", "an object with query and field")?;
+    query.only(&["query", "field", "nestedType", "maxExpansions", "size", "sort", "sortByValue"])?;
+    query.number("maxExpansions", 1, EXPANSIONS_MAX)?;
+    let ascending = match query.text("sort")? {
+        None => false,
+        Some(order) if order.eq_ignore_ascii_case("desc") => false,
+        Some(order) if order.eq_ignore_ascii_case("asc") => true,
+        Some(other) => {
             return Err(Failure::invalid(format!(
-                "{}{name} is not supported: expected it to be absent or empty",
-                self.name
+                "typeAheadQuery.sort is {}: expected asc or desc",
+                shown(other)
             )));
         }
-        Ok(())
-    }
-
-    fn text(&self, name: &str) -> Result<Option<&'a str>, Failure> {
-        match self.get(name) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text)),
-            Some(other) => Err(self.wrong(name, other, "a text")),
-        }
-    }
-
-    fn flag(&self, name: &str) -> Result<Option<bool>, Failure> {
-        match self.get(name) {
-            None => Ok(None),
-            Some(Value::Bool(flag)) => Ok(Some(*flag)),
-            Some(other) => Err(self.wrong(name, other, "true or false")),
-        }
-    }
-
-    fn object(&self, name: &'static str) -> Result<Option<Members<'a>>, Failure> {
-        match self.get(name) {
-            None => Ok(None),
-            Some(Value::Object(object)) => {
-                let name = if name == "query" { "query." } else { "queryResultFilter." };
-                Ok(Some(Members { name, object }))
-            }
-            Some(other) => Err(self.wrong(name, other, "an object")),
-        }
-    }
-
-    fn list(&self, name: &str) -> Result<&'a [Value], Failure> {
-        match self.get(name) {
-            None => Ok(&[]),
-            Some(Value::Array(items)) => Ok(items),
-            Some(other) => Err(self.wrong(name, other, "a list")),
-        }
-    }
-
-    fn texts(&self, name: &str) -> Result<Vec<String>, Failure> {
-        let text = |(at, item): (usize, &Value)| {
-            let text = item.as_str().map(str::to_owned);
-            text.ok_or_else(|| self.wrong(&format!("{name}, item {at},"), item, "a text"))
-        };
-        self.list(name)?.iter().enumerate().map(text).collect()
-    }
-
-    /// Values of fields, each as its text.
-    fn values(&self, name: &str) -> Result<Vec<Option<String>>, Failure> {
-        let value = |(at, item): (usize, &Value)| match item {
-            Value::Null => Ok(None),
-            Value::String(text) => Ok(Some(text.clone())),
-            Value::Number(number) => Ok(Some(number.to_string())),
-            Value::Bool(flag) => Ok(Some(flag.to_string())),
-            other @ (Value::Array(_) | Value::Object(_)) => {
-                Err(self.wrong(&format!("{name}, item {at},"), other, "the value of a field"))
-            }
-        };
-        self.list(name)?.iter().enumerate().map(value).collect()
-    }
+    };
+    Ok(TypeAhead {
+        text: query.needed("query")?.to_owned(),
+        field: query.needed("field")?.to_owned(),
+        nested: query.text("nestedType")?.map(str::to_owned),
+        size: query.number("size", 1, u32::MAX)?.unwrap_or(VALUES_DEFAULT),
+        by_value: query.flag("sortByValue")?.unwrap_or(false),
+        ascending,
+    })
 }
 
 #[cfg(test)]
@@ -220,7 +242,7 @@ mod tests {
     use serde_json::json;
 
     fn read(body: Value) -> Result<SearchBody, String> {
-        SearchBody::of(body.as_object().unwrap()).map_err(|failure| failure.cause().to_owned())
+        SearchBody::of(body.as_object().unwrap(), Purpose::Find).map_err(|failure| failure.cause().to_owned())
     }
 
     /// What the published Python client sends for a search of which only the query is given.
@@ -230,7 +252,7 @@ mod tests {
             "queryType": "SAILPOINT", "includeNested": true, "aggregationType": "DSL",
             "query": {"query": "name:a*"}, "sort": ["-name", "+id"], "searchAfter": ["ann", "i1"],
         });
-        let SearchBody { search, after, fields } = read(body).ok().unwrap();
+        let SearchBody { search, after, fields, .. } = read(body).ok().unwrap();
         assert_eq!((search.query.as_str(), search.indices.len()), ("name:a*", 0));
         assert_eq!(search.sort, ["-name", "+id"]);
         assert_eq!(after, [Some("ann".into()), Some("i1".into())]);
@@ -251,15 +273,16 @@ mod tests {
     fn what_is_not_supported_is_refused_by_its_name() {
         let query = json!({"query": "*"});
         for (change, expected) in [
-            (json!({"queryType": "DSL"}), "queryType is \"DSL\": expected SAILPOINT"),
+            (json!({"queryType": "DSL"}), "queryType is \"DSL\": expected SAILPOINT, TEXT or TYPEAHEAD"),
             (json!({"queryDsl": {"match_all": {}}}), "queryDsl is not supported"),
-            (json!({"textQuery": {"terms": ["a"]}}), "textQuery is not supported"),
-            (json!({"typeAheadQuery": {"query": "a"}}), "typeAheadQuery is not supported"),
-            (json!({"aggregations": {"metric": {}}}), "aggregations is not supported"),
-            (json!({"aggregationsDsl": {"x": 1}}), "aggregationsDsl is not supported"),
-            (json!({"filters": {"name": {"type": "EXISTS"}}}), "filters is not supported"),
-            (json!({"query": {"query": "*", "fields": "name"}}), "query.fields is not supported"),
-            (json!({"query": {"query": "*", "fields": ["name"]}}), "query.fields is not supported"),
+            (json!({"textQuery": {"terms": ["a"]}}), "textQuery is given and queryType is SAILPOINT"),
+            (json!({"typeAheadQuery": {"query": "a"}}), "typeAheadQuery is given and queryType is SAILPOINT"),
+            (json!({"queryType": "TEXT"}), "query is given and queryType is TEXT"),
+            (json!({"aggregations": {"metric": {}}}), "aggregations is not supported here"),
+            (json!({"aggregationsDsl": {"x": 1}}), "aggregationsDsl is not supported here"),
+            (json!({"filters": {"name": {"type": "EXIST"}}}), "filters, field \"name\": unknown variant"),
+            (json!({"filters": []}), "filters is a list: expected an object"),
+            (json!({"query": {"query": "*", "fields": 1}}), "query.fields is a number: expected a list"),
             (json!({"query": {"query": "*", "innerHit": {"type": "access"}}}), "query.innerHit is not"),
             (
                 json!({"query": {"query": "*", "timeZone": "Europe/London"}}),
@@ -298,5 +321,50 @@ mod tests {
         let body = json!({"query": {"query": "*"}, "searchAfter": ["a", 3, true, null]});
         let expected = [Some("a".into()), Some("3".into()), Some("true".into()), None];
         assert_eq!(read(body).ok().unwrap().after, expected);
+    }
+
+    #[test]
+    fn fields_are_a_list_or_a_text_with_commas() {
+        for fields in [json!("name, email^2,"), json!(["name", "email"]), json!(["name,email^1.5"])] {
+            let body = json!({"query": {"query": "a", "fields": fields}});
+            assert_eq!(read(body).ok().unwrap().search.fields, ["name", "email"], "{fields}");
+        }
+    }
+
+    #[test]
+    fn texts_and_what_is_typed_are_queries_too() {
+        let body = json!({"queryType": "TEXT", "textQuery": {"terms": ["a1"], "fields": ["name"], "contains": true}});
+        assert_eq!(read(body).ok().unwrap().search.query, "((name.exact:/.*[aA]1.*/))");
+        let ahead = |more: Value| {
+            let mut query = json!({"query": "Jo", "field": "name"});
+            query.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            read(json!({"queryType": "TYPEAHEAD", "typeAheadQuery": query})).map(|body| body.ahead.unwrap())
+        };
+        let expected = TypeAhead {
+            text: "Jo".into(),
+            field: "name".into(),
+            nested: None,
+            size: 100,
+            by_value: false,
+            ascending: false,
+        };
+        assert_eq!(ahead(json!({"maxExpansions": 50, "sort": "desc"})), Ok(expected.clone()));
+        assert_eq!(
+            ahead(json!({"nestedType": "access", "size": 5, "sort": "ASC", "sortByValue": true})),
+            Ok(TypeAhead {
+                nested: Some("access".into()),
+                size: 5,
+                by_value: true,
+                ascending: true,
+                ..expected
+            })
+        );
+        let refused = |more| ahead(more).unwrap_err();
+        assert!(refused(json!({"maxExpansions": 0})).starts_with("typeAheadQuery.maxExpansions is 0"));
+        assert!(refused(json!({"sort": "up"})).starts_with("typeAheadQuery.sort is \"up\""));
+        assert!(refused(json!({"field": null})).starts_with("typeAheadQuery.field is missing"));
+        let body = json!({"queryType": "TYPEAHEAD", "typeAheadQuery": {"query": "a", "field": "name"}});
+        let counted = SearchBody::of(body.as_object().unwrap(), Purpose::Count).map(|_| ()).unwrap_err();
+        assert!(counted.cause().starts_with("queryType is \"TYPEAHEAD\": expected SAILPOINT or TEXT"));
     }
 }

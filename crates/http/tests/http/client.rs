@@ -159,6 +159,7 @@ async fn definitions_and_messages_are_read() {
             ("indices", "texts"),
             ("columns", "names"),
             ("sort", "texts"),
+            ("fields", "texts"),
             ("extraFormats", "texts"),
             ("formulaGuard", "text"),
         ]

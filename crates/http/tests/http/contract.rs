@@ -280,7 +280,7 @@ async fn unknown_arguments_are_told_or_refused() {
     let ours = world.ask_as_user("POST /muster/v1/reports/IDENTITIES/run", body).await;
     assert_eq!(
         (ours.status.as_u16(), ours.cause().as_str()),
-        (400, "the body has the unknown member \"reportType\"; expected arguments and asOf")
+        (400, "the body has the unknown member \"reportType\"; expected arguments, asOf, notify")
     );
     for (body, cause) in [
         (
@@ -290,7 +290,7 @@ async fn unknown_arguments_are_told_or_refused() {
         ),
         (
             r#"{"argument":{"correlatedOnly":true}}"#,
-            "the body has the unknown member \"argument\": the nearest name is \"arguments\"; expected arguments and asOf",
+            "the body has the unknown member \"argument\": the nearest name is \"arguments\"; expected arguments, asOf, notify",
         ),
     ] {
         let refused = world.ask_as_user("POST /muster/v1/reports/IDENTITIES/run", body).await;

@@ -8,6 +8,7 @@ use muster_reports::caller::{DataScope, Scope, UserIdentity, UserLevel};
 use muster_reports::ids::{ClientId, TenantId};
 use muster_reports::ports::Clock;
 use muster_testkit::build;
+use std::collections::BTreeSet;
 
 /// Operation; scopes of which one is needed; levels of which a user needs one, or `any`; whether applications
 /// may.
@@ -31,8 +32,28 @@ schedules sp:scopes:all,sp:report:manage,sp:report:read any yes
 schedule sp:scopes:all,sp:report:manage,sp:report:read any yes
 plan    sp:scopes:all,sp:report:manage                ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
 change  sp:scopes:all,sp:report:manage                ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
+aggregate sp:scopes:all,sp:search:read                ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
+kept    sp:scopes:all,sp:saved-search:read            any no
+keptone sp:scopes:all,sp:saved-search:read            any no
+keep    sp:scopes:all,sp:saved-search:manage          any no
+keepone sp:scopes:all,sp:saved-search:manage          any no
+execute sp:scopes:all,sp:saved-search:manage          ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN no
+agenda  sp:scopes:all,sp:scheduled-search:manage      any no
+agendaone sp:scopes:all,sp:scheduled-search:manage    any no
+appoint sp:scopes:all,sp:scheduled-search:manage      ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN no
+appointone sp:scopes:all,sp:scheduled-search:manage   ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN no
+history sp:scopes:all,idn:identity-history:read,idn:identity-history:manage ORG_ADMIN,HELPDESK,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
+people  sp:scopes:all,idn:identity-history:read,idn:identity-history:manage ORG_ADMIN,HELPDESK,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN yes
+access  sp:scopes:all,idn:identity-history:read,idn:identity-history:manage ORG_ADMIN,HELPDESK,REPORT_ADMIN yes
 clear   sp:scopes:all,idn:task-management:write       ORG_ADMIN,CERT_ADMIN,REPORT_ADMIN,ROLE_ADMIN,ROLE_SUBADMIN,SOURCE_ADMIN,SOURCE_SUBADMIN no
 ";
+
+/// What follows the prefix of a published collection in a route.
+fn below<'r>(route: &'r RouteEntry, collection: &str) -> Option<&'r str> {
+    let versions = ["v3", "v2024", "v2025", "v2026"].map(|version| format!("/{version}/{collection}"));
+    let last = format!("/{collection}/v1");
+    versions.iter().chain([&last]).find_map(|prefix| route.path.strip_prefix(prefix.as_str()))
+}
 
 /// Which row of the table a route is; a route that is not known here fails the test.
 fn operation(route: &RouteEntry) -> &'static str {
@@ -41,11 +62,32 @@ fn operation(route: &RouteEntry) -> &'static str {
     match (route.method, searches.iter().find_map(|prefix| route.path.strip_prefix(prefix))) {
         ("POST", Some("")) => return "search",
         ("POST", Some("/count")) => return "count",
+        ("POST", Some("/aggregate")) => return "aggregate",
         ("GET", Some("/{index}/{id}")) => return "document",
         _ => {}
     }
     let rest = published.iter().find_map(|prefix| route.path.strip_prefix(prefix));
+    if let Some(rest) = below(route, "saved-searches") {
+        return match (route.method, rest) {
+            ("GET", "") => "kept",
+            ("GET", "/{id}") => "keptone",
+            ("POST", "") => "keep",
+            ("PUT" | "DELETE", "/{id}") => "keepone",
+            ("POST", "/{id}/execute") => "execute",
+            other => panic!("{other:?} has no row in the table"),
+        };
+    }
+    if let Some(rest) = below(route, "scheduled-searches") {
+        return match (route.method, rest) {
+            ("GET", "") => "agenda",
+            ("GET", "/{id}") | ("POST", "/{id}/unsubscribe") => "agendaone",
+            ("POST", "") => "appoint",
+            ("PUT" | "PATCH" | "DELETE", "/{id}") => "appointone",
+            other => panic!("{other:?} has no row in the table"),
+        };
+    }
     let lists = [
+        "/beta/task-status",
         "/v3/task-status",
         "/v2024/task-status",
         "/v2025/task-status",
@@ -57,6 +99,20 @@ fn operation(route: &RouteEntry) -> &'static str {
             ("GET", "" | "/pending-tasks") => "tasks",
             ("GET", "/{id}") => "one",
             ("PATCH", "/{id}") => "clear",
+            other => panic!("{other:?} has no row in the table"),
+        };
+    }
+    let histories = [
+        "/v2024/historical-identities",
+        "/v2025/historical-identities",
+        "/v2026/historical-identities",
+        "/historical-identities/v1",
+    ];
+    if let Some(rest) = histories.iter().find_map(|prefix| route.path.strip_prefix(prefix)) {
+        return match (route.method, rest) {
+            ("GET", "") => "people",
+            ("GET", "/{id}/access-items") => "access",
+            ("GET", _) => "history",
             other => panic!("{other:?} has no row in the table"),
         };
     }
@@ -79,24 +135,46 @@ fn operation(route: &RouteEntry) -> &'static str {
         ("GET", None, "/muster/v1/schedules/{id}") => "schedule",
         ("PATCH" | "DELETE", None, "/muster/v1/schedules/{id}") => "change",
         ("POST", None, "/muster/v1/schedules/{id}/run") => "change",
+        // The rights of notifications are those of schedules.
+        ("GET", None, "/muster/v1/notifications") => "schedules",
+        ("POST", None, "/muster/v1/notifications/{id}/retry") => "change",
         other => panic!("{other:?} has no row in the table"),
     }
 }
 
-/// The rows of the list of tasks are those of the published document.
+/// The rows of the list of tasks and of searches are those of the published documents.
 #[test]
-fn the_levels_of_the_list_of_tasks_are_the_published_ones() {
-    let text = std::fs::read_to_string("../../tests/published/task-status-v1.yaml").unwrap();
-    let published: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
-    for (path, method, operation) in [
-        ("/task-status/v1", "get", "tasks"),
-        ("/task-status/v1/{id}", "get", "one"),
-        ("/task-status/v1/{id}", "patch", "clear"),
+fn levels_are_the_published_ones() {
+    for (file, path, method, operation) in [
+        ("task-status-v1.yaml", "/task-status/v1", "get", "tasks"),
+        ("task-status-v1.yaml", "/task-status/v1/{id}", "get", "one"),
+        ("task-status-v1.yaml", "/task-status/v1/{id}", "patch", "clear"),
+        ("search-v1.yaml", "/search/v1", "post", "search"),
+        ("search-v1.yaml", "/search/v1/{index}/{id}", "get", "document"),
     ] {
+        let text = std::fs::read_to_string(format!("../../tests/published/{file}")).unwrap();
+        let published: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
         let levels = published["paths"][path][method]["x-sailpoint-userLevels"].as_array().unwrap();
-        let levels: Vec<_> = levels.iter().map(|level| level.as_str().unwrap()).collect();
+        let levels: BTreeSet<_> = levels.iter().map(|level| level.as_str().unwrap()).collect();
         let row = TABLE.lines().find(|row| row.starts_with(operation)).unwrap();
-        assert_eq!(row.split_whitespace().nth(2), Some(&*levels.join(",")), "{method} {path}");
+        let own: BTreeSet<_> = row.split_whitespace().nth(2).unwrap().split(',').collect();
+        assert_eq!(own, levels, "{method} {path}");
+    }
+}
+
+/// Of the history of identities, the published document has levels of one operation only. The others are for the same
+/// callers as the list of tasks.
+#[test]
+fn the_levels_of_the_list_of_access_items_are_the_published_ones() {
+    let text = std::fs::read_to_string("../../tests/published/identity-history-v1.yaml").unwrap();
+    let published: serde_json::Value = serde_saphyr::from_str(&text).unwrap();
+    for (path, item) in published["paths"].as_object().unwrap() {
+        let levels = item["get"]["x-sailpoint-userLevels"].as_array();
+        assert_eq!(levels.is_some(), path.ends_with("{id}/access-items"), "{path}");
+        let Some(levels) = levels else { continue };
+        let levels: Vec<_> = levels.iter().map(|level| level.as_str().unwrap()).collect();
+        let row = TABLE.lines().find(|row| row.starts_with("access ")).unwrap();
+        assert_eq!(row.split_whitespace().nth(2), Some(&*levels.join(",")), "{path}");
     }
 }
 
@@ -134,13 +212,18 @@ fn caller(tenant: &str, scopes: &[Scope], level: Option<Option<UserLevel>>) -> C
     }
 }
 
-/// A world of two tenants, each with a snapshot and a client, and a finished report of `acme` on one source.
-async fn world() -> (World, String) {
-    let world = World::with(|settings| {
+/// A world in which nobody asks too often.
+async fn unhurried() -> World {
+    World::with(|settings| {
         settings.rate_limit.requests = usize::MAX;
         settings.tenant_rate_limit.requests = usize::MAX;
     })
-    .await;
+    .await
+}
+
+/// A world of two tenants, each with a snapshot and a client, and a finished report of `acme` on one source.
+async fn world() -> (World, String) {
+    let world = unhurried().await;
     let manifest = build::manifest("snapshot-1", world.clock.now());
     world.store.put_snapshot(&TenantId::new("umbrella"), &manifest);
     for tenant in ["acme", "umbrella"] {
@@ -160,6 +243,16 @@ async fn ask(world: &World, route: &RouteEntry, id: &str, caller: &Caller) -> An
         "start" => ACCOUNTS,
         "custom" => r#"{"arguments":{"since":"2026"}}"#,
         "search" | "count" => r#"{"query":{"query":"*"}}"#,
+        "aggregate" => r#"{"aggregationsDsl":{"A":{"terms":{"field":"name"}}}}"#,
+        // Without a query and without times: nothing is made.
+        "keep" | "appoint" => "{}",
+        "keepone" => r#"{"indices":["roles"],"query":"*"}"#,
+        "execute" => r#"{"scheduleId":"x"}"#,
+        "agendaone" if route.method == "POST" => r#"{"type":"IDENTITY","id":"x"}"#,
+        "appointone" if route.method == "PATCH" => "[]",
+        "appointone" if route.method == "PUT" => {
+            r#"{"savedSearchId":"x","schedule":{"type":"DAILY","hours":{"type":"LIST","values":["9"]}},"recipients":[{"type":"IDENTITY","id":"x"}]}"#
+        }
         // A blank name: nothing is made.
         "plan" => r#"{"name":" ","reportId":"IDENTITIES","schedule":{"cron":"0 6 * * *"}}"#,
         "change" => r#"{"paused":true}"#,
@@ -179,7 +272,7 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         .into_iter()
         .chain(UserLevel::ALL.into_iter().map(|level| Some(Some(level))))
         .collect();
-    let scopes: [&[Scope]; 8] = [
+    let scopes: [&[Scope]; 13] = [
         &[],
         &[Scope::SearchRead],
         &[Scope::ReportRead],
@@ -188,6 +281,11 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         &[Scope::ReportRead, Scope::ReportManage],
         &[Scope::TaskManagementRead],
         &[Scope::TaskManagementWrite],
+        &[Scope::SavedSearchRead],
+        &[Scope::SavedSearchManage],
+        &[Scope::ScheduledSearchManage],
+        &[Scope::IdentityHistoryRead],
+        &[Scope::IdentityHistoryManage],
     ];
     let (mut asked, mut allowed) = (0, 0);
     for route in route_table() {
@@ -210,8 +308,9 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
                             }
                         }
                         "count" => 204,
-                        "plan" => 400,
-                        "document" | "schedule" | "change" => 404,
+                        "plan" | "keep" | "appoint" => 400,
+                        "document" | "schedule" | "change" | "keptone" | "keepone" | "execute"
+                        | "agendaone" | "appointone" | "history" | "access" => 404,
                         "file" | "package" | "compare" | "cover" | "one" => {
                             if ours {
                                 200
@@ -235,14 +334,36 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
             }
         }
     }
-    // 5 prefixes × 5 operations on reports, 5 × 3 on searches, 5 × 4 on tasks, and 14 of our own; 11 levels or kinds, 8 sets
-    // of scopes, 2 tenants.
-    assert_eq!(asked, 74 * 11 * 8 * 2);
-    // By hand: start, and making and changing a schedule, 8 callers × 3 sets × 2 tenants, cancel 10 × 3 × 2, search and document 8 × 2 × 2, count 11 × 2 × 2, the
-    // others on reports 11 × 4 × 2, reading tasks 9 × 3 × 2, clearing one 7 × 2 × 2; start on 6 routes,
-    // schedules changed on 4, cancel on 5, search and document on 10, count on 5, the others on 22, schedules read on 2,
-    // tasks read on 15, cleared on 5.
-    assert_eq!(allowed, 48 * (6 + 4) + 60 * 5 + 32 * 10 + 44 * 5 + 88 * (22 + 2) + 54 * 15 + 28 * 5);
+    // 5 prefixes × 5 operations on reports, 5 × 4 on searches, 5 × 6 on saved and 5 × 7 on scheduled searches, 6 × 4 on
+    // tasks, 4 × 11 on the history of identities, and 16 of our own; 11 levels or kinds, 13 sets of scopes, 2 tenants.
+    assert_eq!(asked, 194 * 11 * 13 * 2);
+    // By hand, callers × sets of scopes × tenants for each route. An application is one of the callers, if it may.
+    let expected = [
+        // Start, and making and changing a schedule or a notification.
+        8 * 3 * 2 * (6 + 5),
+        // Cancel.
+        10 * 3 * 2 * 5,
+        // Search, document, aggregate.
+        8 * 2 * 2 * 15,
+        // Count.
+        11 * 2 * 2 * 5,
+        // The others on reports, and reading schedules and notifications.
+        11 * 4 * 2 * (22 + 3),
+        // Reading tasks, and clearing one.
+        9 * 3 * 2 * 18,
+        7 * 2 * 2 * 6,
+        // Saved searches: reading, keeping, executing.
+        10 * 2 * 2 * 10,
+        10 * 2 * 2 * 15,
+        7 * 2 * 2 * 5,
+        // Scheduled searches: reading and unsubscribing, making and changing.
+        10 * 2 * 2 * 15,
+        7 * 2 * 2 * 20,
+        // The history of identities, and the list of access items.
+        9 * 3 * 2 * 40,
+        4 * 3 * 2 * 4,
+    ];
+    assert_eq!(allowed, expected.iter().sum::<usize>());
 }
 
 /// What an answer shows, less what differs between any two answers.
@@ -273,7 +394,7 @@ async fn what_one_may_not_see_answers_as_what_is_not_there() {
         [caller("umbrella", &[Scope::All], Some(Some(UserLevel::OrgAdmin))), other_sources, no_sources];
     for live in [true, false] {
         let (full, finished) = world().await;
-        let empty = World::new().await;
+        let empty = unhurried().await;
         let bearer = full.bearer(&caller("acme", &[Scope::All], Some(Some(UserLevel::OrgAdmin))));
         let started = full.ask("POST /v3/reports/run", &[("authorization", &bearer)], ACCOUNTS).await.json();
         let task = if live { started["id"].as_str().unwrap() } else { finished.as_str() };
@@ -300,7 +421,8 @@ async fn what_one_may_not_see_answers_as_what_is_not_there() {
                 compared += 1;
             }
         }
-        // 5 prefixes × 5 operations on reports and searches and 2 on tasks, and 8 of our own.
-        assert_eq!(compared, (5 * 7 + 8) * 3 * 2);
+        // 5 prefixes × 5 operations on reports and searches, 4 on saved and 5 on scheduled searches, 6 × 2 on tasks, 4 × 10 on
+        // the history of identities, and 9 of our own.
+        assert_eq!(compared, (5 * (5 + 4 + 5) + 6 * 2 + 4 * 10 + 9) * 3 * 2);
     }
 }

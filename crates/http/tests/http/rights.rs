@@ -6,7 +6,14 @@ use muster_http::{Access, route_table};
 use muster_testkit::build;
 
 /// Routes for anybody: this list is the review of them.
-const OPEN: [&str; 4] = ["GET /health/live", "GET /health/ready", "GET /openapi.json", "POST /oauth/token"];
+const OPEN: [&str; 6] = [
+    "GET /health/live",
+    "GET /health/ready",
+    "GET /livez",
+    "GET /openapi.json",
+    "GET /readyz",
+    "POST /oauth/token",
+];
 
 #[tokio::test]
 async fn every_route_but_the_open_ones_asks_for_a_token() {

@@ -45,6 +45,7 @@ async fn a_schedule_is_made_shown_paused_run_and_deleted() {
         "refresh": false,
         // The service's time zone in these tests.
         "schedule": {"cron": "0 6 * * MON-FRI", "timeZoneId": "Europe/Berlin"},
+        "notify": [],
         "paused": false,
         "created": "2026-03-02T09:00:00.000Z",
         // It is Monday, ten o'clock in Berlin.

@@ -74,7 +74,7 @@ async fn the_search_gets_what_was_asked() {
     let found = &search(&world, "?limit=10&offset=0&count=TRUE", &body).await.json()[0];
     assert_eq!(
         found["search"],
-        r#"DocumentSearch { query: "name:a*", indices: ["identities", "roles"], sort: ["-name", "id"] }"#
+        r#"DocumentSearch { query: "name:a*", indices: ["identities", "roles"], sort: ["-name", "id"], fields: [], filters: {} }"#
     );
     assert_eq!(
         found["page"],
@@ -87,8 +87,104 @@ async fn the_search_gets_what_was_asked() {
         "DocumentPage { offset: 0, limit: 250, after: [], counted: false, fields: ShownFields { includes: [], \
          excludes: [], nested: true } }"
     );
+    let whole = search(&world, "?limit=10000", &everything()).await;
+    assert!(whole.json()[0]["page"].as_str().unwrap().contains("limit: 10000,"));
     let found = &search(&world, "?limit=0&offset=10000", &everything()).await.json()[0];
     assert!(found["page"].as_str().unwrap().starts_with("DocumentPage { offset: 10000, limit: 0,"));
+}
+
+/// Filters are clauses of the query that is searched for.
+#[tokio::test]
+async fn filters_and_fields_reach_the_search() {
+    let world = World::new().await;
+    let body = json!({
+        "query": {"query": "john doe", "fields": ["name"]},
+        "filters": {"created": {"type": "EXISTS", "exclude": true}},
+    });
+    let found = &search(&world, "", &body).await.json()[0];
+    assert_eq!(
+        found["search"],
+        r#"DocumentSearch { query: "(john doe) AND NOT _exists_:created", indices: [], sort: [], fields: ["name"], filters: {} }"#
+    );
+}
+
+#[tokio::test]
+async fn what_is_typed_finds_values() {
+    let world = World::new().await;
+    let body = json!({
+        "indices": ["identities"], "queryType": "TYPEAHEAD",
+        "typeAheadQuery": {"query": "Work", "field": "source.name", "nestedType": "access", "size": 5},
+    });
+    let answer = search(&world, "", &body).await;
+    assert_eq!(answer.status, 200);
+    let texts = answer.json();
+    assert!(
+        texts[0].as_str().unwrap().starts_with(r#"DocumentSearch { query: "*", indices: ["identities"]"#)
+    );
+    assert_eq!(
+        texts[1],
+        r#"TypeAhead { text: "Work", field: "source.name", nested: Some("access"), size: 5, by_value: false, ascending: false }"#
+    );
+    let counted = world.ask_as_user("POST /v3/search/count", &body.to_string()).await;
+    assert_eq!(counted.status, 400);
+}
+
+#[tokio::test]
+async fn aggregations_answer_in_both_forms() {
+    let world = World::new().await;
+    let body = json!({
+        "aggregationType": "SAILPOINT",
+        "aggregations": {"bucket": {"name": "Cities", "field": "attributes.city", "size": 3}},
+    });
+    for prefix in PREFIXES {
+        let line = format!("POST {prefix}/aggregate?limit=1&count=true");
+        let answer = world.ask_as_user(&line, &body.to_string()).await;
+        assert_eq!((answer.status.as_u16(), answer.header("x-total-count")), (200, "7"), "{prefix}");
+        let answer = answer.json();
+        let asked = r#"Buckets { field: "attributes.city", size: 3, objects_min: 1 }"#;
+        assert_eq!(
+            answer["aggregations"],
+            json!({"Cities": {
+                "doc_count_error_upper_bound": 0, "sum_other_doc_count": 4,
+                "buckets": [{"key": asked, "doc_count": 3, "average": {"value": 1.5}, "nested": {"doc_count": 2}}],
+            }})
+        );
+        let hit = &answer["hits"][0];
+        assert_eq!((&hit["_type"], &hit["id"]), (&json!("identity"), &json!("i1")));
+        // Without a query, everything is aggregated.
+        assert!(hit["search"].as_str().unwrap().contains(r#"query: "*""#));
+        assert!(hit["page"].as_str().unwrap().contains("limit: 1,"));
+    }
+    let bearer = world.bearer(&build::user());
+    let ask = async |accept: &str, body: &Value| {
+        let headers = [("authorization", bearer.as_str()), ("accept", accept)];
+        world.ask("POST /v3/search/aggregate", &headers, body.to_string()).await
+    };
+    let csv = ask("text/csv; q=0.9", &body).await;
+    assert_eq!((csv.status.as_u16(), csv.header("content-type")), (200, "text/csv; charset=utf-8"));
+    assert_eq!(csv.text(), "a,b\r\n");
+    let dsl = json!({"aggregationsDsl": {"Cities": {"terms": {"field": "attributes.city"}}}});
+    for (accept, body) in [("text/csv, application/json", &body), ("*/*", &body), ("text/csv", &dsl)] {
+        assert!(ask(accept, body).await.json()["aggregations"]["Cities"].is_object(), "{accept}");
+    }
+    for (line, body, expected) in [
+        ("", json!({}), "aggregationsDsl is missing"),
+        ("?limit=251", body.clone(), "limit is \"251\": expected a whole number from 0 to 250"),
+        (
+            "",
+            json!({"aggregationsDsl": {"A": {"terms": {"field": "x"}}, " ": {"terms": {"field": "x"}}}}),
+            "the name of an aggregation is \" \"",
+        ),
+        (
+            "",
+            json!({"queryType": "TYPEAHEAD", "aggregationsDsl": {"A": {"avg": {"field": "x"}}}}),
+            "queryType is",
+        ),
+    ] {
+        let refused = world.ask_as_user(&format!("POST /v3/search/aggregate{line}"), &body.to_string()).await;
+        assert_eq!(refused.status, 400, "{body}");
+        assert!(refused.cause().starts_with(expected), "{}", refused.cause());
+    }
 }
 
 #[tokio::test]
@@ -100,14 +196,28 @@ async fn what_is_wrong_is_named() {
         body
     };
     for (parameters, body, expected) in [
-        ("?limit=251", everything(), "limit is 251: expected at most 250"),
+        ("?limit=10001", everything(), "limit is 10001: expected at most 10000"),
         ("?limit=x", everything(), "limit is \"x\": expected a whole number from 0 up"),
         ("?offset=-1", everything(), "offset is \"-1\": expected a whole number from 0 up"),
         ("?offset=9900", everything(), "offset is 9900 and limit is 250: expected a sum of at most 10000"),
         ("?count=yes", everything(), "count is \"yes\": expected true or false"),
         ("", json!({}), "query is missing"),
-        ("", query(json!({"queryType": "TYPEAHEAD"})), "queryType is \"TYPEAHEAD\": expected SAILPOINT"),
-        ("", query(json!({"filters": {"name": {"type": "EXISTS"}}})), "filters is not supported"),
+        (
+            "",
+            query(json!({"queryType": "DSL"})),
+            "queryType is \"DSL\": expected SAILPOINT, TEXT or TYPEAHEAD",
+        ),
+        ("", query(json!({"queryType": "TYPEAHEAD"})), "query is given and queryType is TYPEAHEAD"),
+        (
+            "",
+            query(json!({"filters": {"name": {"type": "IS"}}})),
+            "filters, field \"name\": unknown variant `IS`",
+        ),
+        (
+            "",
+            query(json!({"query": {"query": "("}, "filters": {"name": {"type": "EXISTS"}}})),
+            "column 2: found the end of the query",
+        ),
         ("", query(json!({"searchAfter": ["x"]})), "searchAfter has 1 values and sort has 0 fields"),
         (
             "?offset=1",
@@ -155,6 +265,11 @@ async fn a_limited_caller_searches_its_own_sources() {
         world.credential(caller.clone(), true).await;
     }
     assert_eq!(ask(&limited, "POST /v3/search").await.json()[0]["scope"], "sources s1");
+    let aggregate = r#"{"aggregationsDsl": {"A": {"value_count": {"field": "id"}}}}"#;
+    let bearer = world.bearer(&unnamed);
+    let refused =
+        world.ask("POST /v3/search/aggregate", &[("authorization", bearer.as_str())], aggregate).await;
+    assert_eq!(refused.status, 403);
     for line in ["POST /v3/search", "POST /v3/search/count", "GET /v3/search/identities/i1"] {
         let refused = ask(&unnamed, line).await;
         assert_eq!(refused.status, 403, "{line}");
@@ -162,5 +277,5 @@ async fn a_limited_caller_searches_its_own_sources() {
     }
     let refusals = world.store.recorded(AuditOperation::Refused);
     let details: Vec<_> = refusals.iter().map(|event| event.details.split(':').next().unwrap()).collect();
-    assert_eq!(details, ["search", "count_search"]);
+    assert_eq!(details, ["aggregate_search", "search", "count_search"]);
 }

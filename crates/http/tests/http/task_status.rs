@@ -5,9 +5,10 @@ use chrono::TimeDelta;
 use muster_reports::Caller;
 use muster_reports::audit::AuditOperation;
 use muster_reports::caller::{DataScope, Scope, UserLevel};
-use muster_reports::ids::{ClientId, TaskId, TenantId, WorkerId};
+use muster_reports::ids::{ClientId, SnapshotId, TaskId, TenantId, WorkerId};
 use muster_reports::message::Message;
-use muster_reports::ports::{Clock, TaskStore};
+use muster_reports::ports::{Clock, RefreshLog, TaskStore};
+use muster_reports::refreshes::Refresh;
 use muster_reports::task::{NewTask, Progress};
 use muster_testkit::{acts, build};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -15,8 +16,14 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-const PREFIXES: [&str; 5] =
-    ["/v3/task-status", "/v2024/task-status", "/v2025/task-status", "/v2026/task-status", "/task-status/v1"];
+const PREFIXES: [&str; 6] = [
+    "/beta/task-status",
+    "/v3/task-status",
+    "/v2024/task-status",
+    "/v2025/task-status",
+    "/v2026/task-status",
+    "/task-status/v1",
+];
 
 /// The published example.
 const PUBLISHED_PATCH: &str = r#"[{"op":"replace","path":"/completionStatus","value":"Error"},
@@ -459,4 +466,62 @@ async fn other_patches_are_refused_in_words_and_change_nothing() {
         (403, "an application token may not do this: expected a personal access token".to_owned())
     );
     assert_eq!(status(&world, &id).await["completionStatus"], Value::Null);
+}
+
+#[tokio::test]
+async fn refreshes_are_tasks_of_the_list() {
+    let world = World::new().await;
+    let early = world.clock.now();
+    let report = world.start().await;
+    let begun = |id: &str, at| Refresh::begun(TaskId::new(id), build::user(), SnapshotId::new(id), at);
+    for (id, seconds) in [("r1", -10), ("r2", 10)] {
+        let refresh = begun(id, early + TimeDelta::seconds(seconds));
+        let event = acts::event(AuditOperation::RefreshStarted, &build::tenant(), refresh.created);
+        let lease = Duration::from_secs(60);
+        world.store.begin_refresh(&refresh, &event, lease).await.unwrap();
+        let progress = Progress { rows: 3, rows_expected: Some(12) };
+        let told = world
+            .store
+            .refresh_goes_on(&build::tenant(), &refresh.id, progress, refresh.created, lease)
+            .await;
+        told.unwrap();
+    }
+    let list = async |query: &str| {
+        let answer = world.ask_as_user(&format!("GET /task-status/v1?{query}"), "").await;
+        (ids(&answer), answer.header("x-total-count").to_owned())
+    };
+    let expected = |ids: &[&str]| (ids.iter().map(|id| (*id).to_owned()).collect::<Vec<_>>(), "3".to_owned());
+    assert_eq!(list("count=true").await, expected(&["r2", &report, "r1"]));
+    assert_eq!(list("count=true&sorters=created").await, expected(&["r1", &report, "r2"]));
+    assert_eq!(list("count=true&limit=1&offset=1").await, expected(&[&report]));
+    assert_eq!(list("count=true&limit=2&offset=1").await, expected(&[&report, "r1"]));
+    assert_eq!(list("count=true&limit=1&offset=3").await, expected(&[]));
+    let of_source = filtered(&format!("sourceId eq \"{}\"", build::SOURCE));
+    assert_eq!(ids(&world.ask_as_user(&of_source, "").await), [report.clone()]);
+
+    let shown = status(&world, "r2").await;
+    assert_eq!((&shown["percentComplete"], &shown["progress"]), (&json!(25), &json!("3 of 12 parts done")));
+    assert_eq!((&shown["uniqueName"], &shown["launcher"]), (&json!("Refresh"), &json!("ada.lovelace")));
+    assert_eq!((&shown["completionStatus"], &shown["target"]), (&Value::Null, &Value::Null));
+    assert_eq!(shown["attributes"]["reportId"], "identity.refresh");
+    let ended = world.ask_as_user("PATCH /task-status/v1/r2", TERMINATE).await;
+    let cause = "task r2 is a refresh: expected the run of a report";
+    assert_eq!((ended.status.as_u16(), ended.cause().as_str()), (400, cause));
+    // Its process is not heard of any more.
+    world.clock.advance(TimeDelta::seconds(75));
+    let lost = status(&world, "r2").await;
+    assert_eq!(
+        (&lost["completionStatus"], &lost["messages"][0]["key"]),
+        (&json!("ERROR"), &json!("refresh_interrupted"))
+    );
+    // Who does not see everything sees no refresh.
+    let limited = Caller { data_scope: DataScope::of_sources([build::SOURCE]).unwrap(), ..build::user() };
+    let bearer = world.bearer(&limited);
+    for (line, status) in [("GET /task-status/v1/r2", 404), ("GET /task-status/v1", 200)] {
+        let answer = world.ask(line, &[("authorization", bearer.as_str())], "").await;
+        assert_eq!(answer.status, status, "{line}");
+        assert!(!answer.text().contains("\"r1\""), "{}", answer.text());
+    }
+    let result = world.ask_as_user("GET /v3/reports/r2/result", "").await;
+    assert_eq!(result.text(), "{}", "a refresh is no report");
 }

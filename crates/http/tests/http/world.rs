@@ -9,21 +9,26 @@ use http_body_util::BodyExt;
 use muster_http::{
     AppState, ExternalIssuers, RouteEntry, SecretKey, Settings, TokenIssuer, Wiring, hmac_secret, router,
 };
-use muster_reports::ids::{ClientId, WorkerId, hex};
+use muster_reports::aggregation::{Aggregated, Aggregation, Bucket, BucketKey, TypeAhead};
+use muster_reports::history::{ListedIdentity, PeopleQuery, SnapshotState, Span};
+use muster_reports::ids::{ClientId, TenantId, WorkerId, hex};
 use muster_reports::made::{Compared, Comparer, ComparisonCounts, ComparisonForm, EvidenceMaker, MadeFile};
 use muster_reports::message::Message;
-use muster_reports::ports::{Clock, Credential, DocumentSearcher, FileOpener, Readiness, TaskStore};
+use muster_reports::notify::NotifyPolicy;
+use muster_reports::ports::{
+    Clock, Credential, DocumentSearcher, FileOpener, IdentityHistory, Readiness, TaskStore,
+};
 use muster_reports::schedule::time_zone;
 use muster_reports::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
-use muster_reports::service::{Download, Limits, Schedules};
+use muster_reports::service::{Download, Limits, Notifications, SavedSearches, Schedules};
 use muster_reports::task::{AttemptEnd, PublishedFile, Task, TaskResult};
 use muster_reports::{Caller, Catalogue, DataScope, Error, FileFormat, ReportDefinition, Reports};
 use muster_testkit::{AnyQuery, CountingIds, MemoryStore, TestClock, build};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::io::Write;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{fs, io};
 use tempfile::TempDir;
@@ -38,6 +43,7 @@ pub fn line_of(route: &RouteEntry, id: &str) -> String {
 pub fn path_of(route: &RouteEntry, id: &str) -> String {
     let ids = ["{taskResultId}", "{id}", "{other}"];
     let path = route.path.replace("{format}", "csv").replace("{index}", "identities");
+    let path = path.replace("{date}", "2026-03-01").replace("{accessType}", "role");
     ids.iter().fold(path, |path, name| path.replace(name, id))
 }
 
@@ -70,6 +76,8 @@ pub struct Maker {
     /// It says this many bytes more than there are.
     pub bytes_more: AtomicUsize,
     pub refuses: AtomicBool,
+    /// What was asked last of the history of an identity, and for which data.
+    pub span: Mutex<Option<(DataScope, Span)>>,
 }
 
 fn made(file: std::fs::File, bytes: usize, text: &str) -> MadeFile {
@@ -115,13 +123,60 @@ impl DocumentSearcher for Maker {
             return Err(Error::unavailable("too many searches run"));
         }
         let fields = json!({
-            "id": "i1", "name": "ann", "caller": caller.client.as_str(), "scope": scope.to_string(),
+            "id": "i1", "name": "ann", "email": "ann@example.com", "caller": caller.client.as_str(), "scope": scope.to_string(),
             "search": format!("{search:?}"), "page": format!("{page:?}"),
         });
         let person = FoundDocument { type_name: "identity", fields: fields.as_object().unwrap().clone() };
         let event = json!({"id": "v1", "type": "AUTH"});
         let event = FoundDocument { type_name: "event", fields: event.as_object().unwrap().clone() };
         Ok(FoundPage { documents: vec![person, event], total: page.counted.then_some(7) })
+    }
+
+    /// A bucket for each of the aggregations, which says what was asked, and the documents of a page.
+    async fn aggregate(
+        &self,
+        caller: &Caller,
+        scope: &DataScope,
+        search: &DocumentSearch,
+        page: &DocumentPage,
+        aggregations: &[Aggregation],
+    ) -> muster_reports::Result<(FoundPage, Vec<(String, Aggregated)>)> {
+        let found = self.page(caller, scope, search, page).await?;
+        let key = |aggregation: &Aggregation| BucketKey::Text(format!("{:?}", aggregation.kind));
+        let buckets = |aggregation: &Aggregation| Aggregated::Buckets {
+            buckets: vec![Bucket {
+                key: key(aggregation),
+                objects: 3,
+                inner: vec![
+                    ("average".into(), Aggregated::Number(Some(1.5))),
+                    ("nested".into(), Aggregated::Objects { objects: 2, inner: Vec::new() }),
+                ],
+            }],
+            other_objects: 4,
+        };
+        let aggregated =
+            aggregations.iter().map(|aggregation| (aggregation.name.clone(), buckets(aggregation)));
+        Ok((found, aggregated.collect()))
+    }
+
+    fn csv(
+        &self,
+        aggregations: &[Aggregation],
+        found: &[(String, Aggregated)],
+    ) -> muster_reports::Result<String> {
+        assert_eq!(aggregations.len(), found.len());
+        Ok("a,b\r\n".into())
+    }
+
+    /// What was asked.
+    async fn values_ahead(
+        &self,
+        _: &Caller,
+        _: &DataScope,
+        search: &DocumentSearch,
+        ahead: &TypeAhead,
+    ) -> muster_reports::Result<Vec<String>> {
+        Ok(vec![format!("{search:?}"), format!("{ahead:?}")])
     }
 
     async fn count(&self, _: &Caller, _: &DataScope, _: &DocumentSearch) -> muster_reports::Result<u64> {
@@ -139,6 +194,42 @@ impl DocumentSearcher for Maker {
         let fields = json!({"id": "i1", "name": "ann"});
         let found = FoundDocument { type_name: "identity", fields: fields.as_object().unwrap().clone() };
         Ok((index == "identities" && id == "i1").then_some(found))
+    }
+}
+
+/// Lists an identity that repeats what was asked, and knows the history of `i1` ([`crate::history::states`]). A snapshot
+/// shows no other identity.
+#[async_trait::async_trait]
+impl IdentityHistory for Maker {
+    async fn people(
+        &self,
+        tenant: &TenantId,
+        scope: &DataScope,
+        query: &PeopleQuery,
+    ) -> muster_reports::Result<Vec<ListedIdentity>> {
+        let listed = ListedIdentity {
+            id: "i1".into(),
+            display_name: Some(format!("{query:?}")),
+            first_name: Some(format!("{tenant} {scope}")),
+            last_name: None,
+            active: false,
+            deleted: Some("2026-03-01T09:00:00.123456Z".parse().unwrap()),
+        };
+        Ok(vec![listed])
+    }
+
+    async fn states(
+        &self,
+        _: &TenantId,
+        scope: &DataScope,
+        id: &str,
+        span: Span,
+    ) -> muster_reports::Result<Vec<SnapshotState>> {
+        if self.refuses.load(Ordering::SeqCst) {
+            return Err(Error::unavailable("too many requests run"));
+        }
+        *self.span.lock().unwrap() = Some((scope.clone(), span));
+        Ok(crate::history::states(id, span))
     }
 }
 
@@ -260,6 +351,9 @@ impl World {
         external_issuers: ExternalIssuers,
         limits: Limits,
     ) -> Self {
+        // There is a mail server in every world.
+        let notify = NotifyPolicy { email: true, ..limits.notify.clone() };
+        let limits = Limits { notify, ..limits };
         let (store, clock) = (Arc::new(MemoryStore::default()), Arc::new(TestClock::default()));
         let (mood, maker) = (Arc::new(Mood::default()), Arc::new(Maker::default()));
         let dir = TempDir::new().unwrap();
@@ -271,25 +365,32 @@ impl World {
             catalogue,
             tasks: store.clone(),
             retention: store.clone(),
+            refreshes: store.clone(),
             snapshots: store.clone(),
             audit: store.clone(),
             queries: Arc::new(AnyQuery),
             documents: maker.clone(),
+            history: maker.clone(),
             clock: clock.clone(),
             ids: Arc::new(CountingIds::default()),
             limits,
         };
         let issuer = TokenIssuer::new(&[9; 32]).unwrap();
         let reports = Arc::new(reports);
-        let schedules = Schedules {
+        let schedules = Arc::new(Schedules {
             reports: reports.clone(),
             store: store.clone(),
             credentials: store.clone(),
             zone: time_zone("Europe/Berlin").unwrap(),
-        };
+        });
+        let saved_searches =
+            SavedSearches { reports: reports.clone(), store: store.clone(), schedules: schedules.clone() };
+        let notifications = Notifications { reports: reports.clone(), store: store.clone() };
         let state = AppState::new(Wiring {
             reports,
-            schedules: Arc::new(schedules),
+            schedules,
+            saved_searches: Arc::new(saved_searches),
+            notifications: Arc::new(notifications),
             credentials: store.clone(),
             files: Arc::new(Folder(dir.path().to_owned())),
             evidence: maker.clone(),

@@ -1,5 +1,6 @@
 //! `muster report`: running reports and fetching their files, over HTTP.
 
+use super::NotifyArgs;
 use clap::{Args, Subcommand};
 use muster_reports::FileFormat;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ Examples:
   muster report run ORPHAN_IDENTITIES --argument selectedFormats=CSV
   muster report run SEARCH_EXPORT --argument 'query=name:\"John Doe\"' --argument indices=identities
   muster report run IDENTITIES --format xlsx --format parquet --wait
+  muster report run IDENTITIES --notify ada@example.com
 
 A value has the type that the report's definition says: true or false, a text, taken literally, or for a
 list, items with commas between them or a JSON list. `muster report list-kinds` shows the arguments.")]
@@ -36,6 +38,9 @@ list, items with commas between them or a JSON list. `muster report list-kinds` 
         /// Wait until it has ended; the status is 1 if it did not succeed. If the wait is interrupted, the report runs on
         #[arg(long)]
         wait: bool,
+        /// Who is told how it ends
+        #[command(flatten)]
+        notify: NotifyArgs,
         /// How the service is reached
         #[command(flatten)]
         service: Service,

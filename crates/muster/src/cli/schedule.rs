@@ -1,5 +1,6 @@
 //! `muster schedule`: reports and refreshes at times. The commands act on the data directory.
 
+use super::NotifyArgs;
 use clap::{ArgGroup, Args, Subcommand};
 
 /// `schedule`
@@ -13,6 +14,8 @@ Examples:
   muster schedule add 'Month end' --report IDENTITIES --refresh --client 2f1c5b0c9a7d4a1e8b2f3c4d5e6f7a8b \\
       --cron '30 22 L * *'
   muster schedule add 'Nightly refresh' --refresh --cron '0 2 * * *'
+  muster schedule add 'Leavers' --report ORPHAN_IDENTITIES --client 2f1c5b0c9a7d4a1e8b2f3c4d5e6f7a8b \\
+      --cron '0 7 * * *' --notify ada@example.com --notify-on failure,change
   muster schedule add 'Quarters' --report IDENTITIES --client 2f1c5b0c9a7d4a1e8b2f3c4d5e6f7a8b --form \\
       '{\"type\":\"ANNUALLY\",\"months\":{\"type\":\"RANGE\",\"values\":[\"3\",\"12\"],\"interval\":3},
         \"days\":{\"type\":\"LIST\",\"values\":[\"L\"]},\"hours\":{\"type\":\"LIST\",\"values\":[\"6\"]}}'
@@ -82,4 +85,7 @@ pub struct ScheduleAddArgs {
     /// The time zone [default: the one of --form, else schedules.time_zone]
     #[arg(long, value_name = "NAME")]
     pub time_zone: Option<String>,
+    /// Who is told how its runs end
+    #[command(flatten)]
+    pub notify: NotifyArgs,
 }

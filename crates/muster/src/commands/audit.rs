@@ -31,7 +31,7 @@ pub async fn run(command: &AuditCommand, settings: &Settings, output: Output) ->
 }
 
 /// A head as `verify` printed it.
-fn head(text: &str) -> Result<AuditHead> {
+pub fn head(text: &str) -> Result<AuditHead> {
     let hash = |hash: &&str| hash.len() == 64 && hash.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     text.split_once(':')
         .and_then(|(number, rest)| Some((number.parse().ok()?, Some(rest).filter(hash)?)))

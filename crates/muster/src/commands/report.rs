@@ -1,6 +1,6 @@
 //! `muster report`: reports over HTTP, through the Rust SDK.
 
-use crate::api::{Api, Target};
+use crate::api::{Api, Start, Target};
 use crate::cli::{ReportCommand, Service};
 use crate::clock::SystemClock;
 use crate::config::Settings;
@@ -25,14 +25,17 @@ mod compare;
 /// Does what `command` says.
 pub async fn run(command: &ReportCommand, settings: &Settings, output: Output) -> Result {
     match command {
-        ReportCommand::Run { kind, arguments, as_of, formats, wait, service } => {
+        ReportCommand::Run { kind, arguments, as_of, formats, wait, notify, service } => {
             let api = connect(service)?;
             let mut arguments = arguments::typed(&api.definitions().await?, kind, arguments)?;
             if !formats.is_empty() {
                 let names = formats.iter().map(|format| Value::from(format.as_str())).collect();
                 arguments.insert(EXTRA_FORMATS.into(), Value::Array(names));
             }
-            start(&api, kind, Value::Object(arguments), as_of.as_deref(), *wait, output).await
+            let told = notify.entries();
+            let start =
+                Start { kind, arguments: Value::Object(arguments), as_of: as_of.as_deref(), notify: &told };
+            run_report(&api, start, *wait, output).await
         }
         ReportCommand::Result { id, service } => show(&connect(service)?.result(id).await?, id, output),
         ReportCommand::List { service } => list(&connect(service)?.last_results().await?, output),
@@ -99,18 +102,11 @@ async fn expire(data: &DataDir, keep_days: Option<u32>, keep_last: Option<u32>, 
     ))
 }
 
-async fn start(
-    api: &Api,
-    kind: &str,
-    arguments: Value,
-    as_of: Option<&str>,
-    wait: bool,
-    output: Output,
-) -> Result {
+async fn run_report(api: &Api, start: Start<'_>, wait: bool, output: Output) -> Result {
     // From now on a signal ends the wait and not the process, so that the command can still say which report continues.
     let mut signals = Signals::listen()?;
     let task = tokio::select! {
-        task = api.start(kind, arguments, as_of) => task?,
+        task = api.start(start) => task?,
         () = signals.next() => return Err(Failure::new("interrupted before the start was answered: it may have been taken")),
     };
     let Some(id) = task.id.clone() else {

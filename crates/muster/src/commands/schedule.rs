@@ -16,6 +16,7 @@ use muster_reports::caller::Caller;
 use muster_reports::definition::COMMON_ARGUMENTS;
 use muster_reports::ids::{ClientId, ReportId, ScheduleId};
 use muster_reports::nearest;
+use muster_reports::notify::{Notify, Occasion};
 use muster_reports::ports::{Clock, Credentials, Ids, ScheduleStore};
 use muster_reports::schedule::{ScheduleForm, time_zone};
 use muster_reports::scheduled::{FallenDue, NewSchedule, ScheduledEntry, ScheduledRun, ScheduledWork};
@@ -57,8 +58,10 @@ fn event(data: &DataDir, entry: &ScheduledEntry, details: &str) -> AuditEvent {
 }
 
 async fn add(data: &DataDir, args: &ScheduleAddArgs, output: Output) -> Result {
-    let new =
-        NewSchedule { name: args.name.clone(), work: work(&data.catalogue()?, args)?, form: form(args)? };
+    let notify = args.notify.entries();
+    data.notify_policy().check(&notify)?;
+    let work = work(&data.catalogue()?, args)?;
+    let new = NewSchedule { name: args.name.clone(), work, form: form(args)?, notify };
     let owner = match &args.client {
         Some(id) => owner(data, id).await?,
         // Nobody's: a refresh has the rights of whoever may run commands on the data directory.
@@ -176,6 +179,7 @@ struct Listed {
     what: String,
     owner: String,
     times: String,
+    notify: Vec<Notify>,
     paused: bool,
     next_run: Option<String>,
     last_run: Option<ListedRun>,
@@ -211,6 +215,7 @@ impl Listed {
     fn of(entry: &ScheduledEntry, last: Option<&ScheduledRun>) -> Self {
         let what = match &entry.work {
             ScheduledWork::Refresh => "refresh".to_owned(),
+            ScheduledWork::Search(search) => format!("saved search {}", search.saved_search),
             ScheduledWork::Report { report, refresh_first: false, .. } => report.to_string(),
             ScheduledWork::Report { report, refresh_first: true, .. } => format!("refresh, {report}"),
         };
@@ -220,6 +225,7 @@ impl Listed {
             what,
             owner: entry.owner.launcher().to_owned(),
             times: entry.form.to_string(),
+            notify: entry.notify.clone(),
             paused: entry.paused,
             next_run: entry.due.map(when),
             last_run: last.map(ListedRun::of),
@@ -269,7 +275,7 @@ async fn show(data: &DataDir, named: &str, output: Output) -> Result {
         return json(&shown);
     }
     let Shown { schedule, runs } = shown;
-    let head = format!(
+    let mut head = format!(
         "{}: {} for {}, {}; next run: {}\n",
         schedule.name,
         schedule.what,
@@ -277,6 +283,10 @@ async fn show(data: &DataDir, named: &str, output: Output) -> Result {
         schedule.times,
         schedule.next()
     );
+    for entry in &schedule.notify {
+        let on: Vec<_> = entry.on.iter().copied().map(Occasion::as_str).collect();
+        head.push_str(&format!("told: {} of {}\n", entry.to.shown(), on.join(", ")));
+    }
     let rows = runs.into_iter().map(|run| {
         let missed = run.missed_since.map(|first| format!("missed since {first}; ")).unwrap_or_default();
         vec![

@@ -1,6 +1,6 @@
 //! What no single setting shows to be wrong.
 
-use super::{Server, Settings, Worker};
+use super::{Mail, Notifications, Server, Settings, Worker};
 use muster_reports::schedule::time_zone;
 
 impl Settings {
@@ -31,6 +31,8 @@ impl Settings {
             ("worker.attempts_max", u64::from(self.worker.attempts_max)),
             ("schedules.attempts_max", u64::from(self.schedules.attempts_max)),
             ("schedules.retry_s", self.schedules.retry_s),
+            ("notifications.attempts_max", u64::from(self.notifications.attempts_max)),
+            ("notifications.retry_s", self.notifications.retry_s),
             ("worker.retry_first_ms", self.worker.retry_first_ms),
             ("worker.retry_most_ms", self.worker.retry_most_ms),
         ];
@@ -87,7 +89,9 @@ impl Settings {
         if let Some(fault) = self.auth.issuers.iter().find_map(|issuer| issuer.fault(&self.tenant.id)) {
             return Some(("auth.issuers", fault));
         }
-        if let Some(fault) = self.audit.fault() {
+        if let Some(fault) =
+            self.audit.fault().or_else(|| self.notifications.fault()).or_else(|| self.mail.fault())
+        {
             return Some(fault);
         }
         if self.data.shared.is_some() && self.store.url.is_none() {
@@ -121,5 +125,41 @@ impl Settings {
             ));
         }
         None
+    }
+}
+
+impl Notifications {
+    /// What is wrong with it: the key and the reason.
+    fn fault(&self) -> Option<(&'static str, String)> {
+        let url = self.public_url.as_ref()?;
+        let rest = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+        let is_address = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['?', '#', '@', ' ']));
+        (!is_address).then(|| {
+            let reason =
+                format!("{url:?}: expected https://host or https://host/path, without a user and a query");
+            ("notifications.public_url", reason)
+        })
+    }
+}
+
+impl Mail {
+    /// What is wrong with it: the key and the reason.
+    fn fault(&self) -> Option<(&'static str, String)> {
+        self.server.as_ref()?;
+        if self.from.is_none() {
+            return Some((
+                "mail.from",
+                "absent: expected the sender's address, because mail.server is set".into(),
+            ));
+        }
+        match (&self.user, &self.password_file) {
+            (Some(_), None) => {
+                Some(("mail.password_file", "absent: expected a file, because mail.user is set".into()))
+            }
+            (None, Some(_)) => {
+                Some(("mail.user", "absent: expected a name, because mail.password_file is set".into()))
+            }
+            (Some(_), Some(_)) | (None, None) => None,
+        }
     }
 }

@@ -223,18 +223,29 @@ fn single(place: &str, key: &str, text: &str, defaults: &Dict) -> Result<Layer, 
     let (section, name) = key.split_once('.').expect("a key has a section");
     let known = known_section(defaults, section).map_err(refuse)?;
     let default = known_key(known, section, name).map_err(refuse)?;
-    // What is text by default stays text: a tenant may be called 007.
+    let layer = |value: Value| {
+        let values = Dict::from([(section.to_owned(), Value::from(Dict::from([(name.to_owned(), value)])))]);
+        Layer { place: place.to_owned(), values }
+    };
+    let fits = |value: &Value| {
+        let settings = Figment::from(Defaults(defaults.clone())).merge(layer(value.clone()));
+        settings.extract::<Settings>().is_ok()
+    };
+    let plain = Value::from(text);
+    let written = || {
+        let table = toml::from_str::<toml::Table>(&format!("value = {text}")).ok()?;
+        Value::serialize(&table["value"]).ok()
+    };
     let value = match default {
-        Value::String(..) | Value::Empty(..) | Value::Char(..) => Value::from(text),
-        Value::Bool(..) | Value::Num(..) | Value::Dict(..) | Value::Array(..) => {
-            toml::from_str::<toml::Table>(&format!("value = {text}"))
-                .ok()
-                .and_then(|table| Value::serialize(&table["value"]).ok())
-                .unwrap_or_else(|| Value::from(text))
+        // What is text by default stays text: a tenant may be called 007.
+        Value::String(..) | Value::Char(..) => plain,
+        // No default says nothing of the type: it is text if it can be.
+        Value::Empty(..) if fits(&plain) => plain,
+        Value::Empty(..) | Value::Bool(..) | Value::Num(..) | Value::Dict(..) | Value::Array(..) => {
+            written().unwrap_or(plain)
         }
     };
-    let values = Dict::from([(section.to_owned(), Value::from(Dict::from([(name.to_owned(), value)])))]);
-    Ok(Layer { place: place.to_owned(), values })
+    Ok(layer(value))
 }
 
 fn known_section<'a>(defaults: &'a Dict, section: &str) -> Result<&'a Dict, String> {

@@ -230,3 +230,20 @@ fn libraries_are_logged_from_warnings_on_and_the_service_from_what_it_does() {
     let last: Vec<_> = text.lines().filter_map(|line| line.rsplit(' ').next()).collect();
     assert_eq!(last, ["two", "three", "four"]);
 }
+
+/// A key without a default is of the type that its text can be.
+#[test]
+fn a_number_without_a_default_is_read_from_a_variable() {
+    let variables = [
+        ("MUSTER__RESULTS__KEEP_DAYS", "30"),
+        ("MUSTER__MAIL__PORT", "2525"),
+        ("MUSTER__MAIL__SERVER", "127"),
+        ("MUSTER__MAIL__FROM", "a@b"),
+    ];
+    let (loaded, _dir) = load(None, &variables, &[]);
+    let settings = loaded.unwrap().settings;
+    assert_eq!((settings.results.keep_days, settings.mail.port), (Some(30), Some(2525)));
+    assert_eq!(settings.mail.server.as_deref(), Some("127"));
+    let refused = refusal(None, &[("MUSTER__RESULTS__KEEP_DAYS", "many")]);
+    assert!(refused.starts_with("MUSTER__RESULTS__KEEP_DAYS: results.keep_days: "), "{refused}");
+}

@@ -56,7 +56,7 @@ pub fn own_inside(dir: &Path) -> Result<PathBuf> {
 }
 
 /// Makes a folder that only its owner can enter; one that is there stays as it is.
-pub(super) fn private_dir(dir: &Path) -> Result {
+pub fn private_dir(dir: &Path) -> Result {
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)

@@ -31,7 +31,8 @@ pub fn key(dir: &Path, name: &str) -> Result<Key> {
     }
 }
 
-fn read(path: &Path) -> Result<Option<Key>> {
+/// The key of a file; `None` if there is no file.
+pub fn read(path: &Path) -> Result<Option<Key>> {
     let Some(text) = folder::secret(path)? else { return Ok(None) };
     let refuse = || Failure::new(format!("key {} is damaged: expected 64 hex digits", path.display()));
     parse(text.trim_end()).map(Some).ok_or_else(refuse)

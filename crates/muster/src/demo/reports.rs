@@ -1,7 +1,7 @@
 //! One report of each kind over HTTP, and the table of what came of it.
 
 use super::seconds;
-use crate::api::{Api, Target};
+use crate::api::{Api, Start, Target};
 use crate::commands::client::Created;
 use crate::failure::{Context, Failure, Result};
 use crate::output::{self, count, number, text};
@@ -69,7 +69,7 @@ fn kinds(sources: &[SourceDefinition]) -> Result<[(&'static str, Value); 7]> {
 
 async fn run(api: &Api, kind: &'static str, arguments: Value, folder: &Path) -> Result<Ran> {
     let began = Instant::now();
-    let task = api.start(kind, arguments, None).await?;
+    let task = api.start(Start { kind, arguments, as_of: None, notify: &[] }).await?;
     let id =
         task.id.ok_or_else(|| Failure::new(format!("the start of {kind} was answered without an id")))?;
     let result = api.wait(&id).await?;

@@ -2,6 +2,7 @@
 
 use crate::mirror::Serving;
 use crate::{command, fails, json, muster, path, people, succeeds};
+use muster_testkit::servers::smtpd::{Mode, Smtpd};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
@@ -17,6 +18,11 @@ struct Installation {
 
 impl Installation {
     fn new(workers: u32) -> Self {
+        Self::with_settings(workers, "")
+    }
+
+    /// As [`Installation::new`], with settings as a TOML text.
+    fn with_settings(workers: u32, settings: &str) -> Self {
         let dir = people();
         let data = dir.path().join("data");
         std::fs::write(path(&dir, "people.csv"), "id,name\n1,Ada\n3,Cy\n").unwrap();
@@ -25,6 +31,7 @@ impl Installation {
         let source = json(&muster(&data, &["source", "list", "--output", "json"]))[0]["id"].clone();
         let arguments = ["client", "create", "--kind", "user", "--name", "ada", "--level", "ORG_ADMIN"];
         let client = json(&muster(&data, &[&arguments[..], &["--scope", "sp:scopes:all"]].concat()));
+        std::fs::write(data.join("muster.toml"), settings).unwrap();
         let service = Serving::start(&data, &client, workers);
         Self { dir, data, source: source.as_str().unwrap().to_owned(), service }
     }
@@ -203,6 +210,79 @@ fn schedules_have_reports_run_and_refreshes_made() {
     let run = installation.last_run("New year");
     let why = format!("the client {client} of the schedule is disabled");
     assert_eq!((&run["state"], &run["message"]), (&"skipped".into(), &why.into()));
+}
+
+/// What `look` finds, once it finds something.
+fn awaited<T>(what: &str, look: impl Fn() -> Option<T>) -> T {
+    for _ in 0..600 {
+        if let Some(found) = look() {
+            return found;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    panic!("waited a minute for {what}")
+}
+
+/// A mail server gets what a schedule and a start ask for; what it refuses is seen, and can be sent again.
+#[test]
+fn recipients_are_told_how_runs_end() {
+    let Some(server) = Smtpd::start(Mode::Plain) else { return };
+    let settings = format!(
+        "[mail]\nserver = \"localhost\"\nport = {}\ntls = \"none\"\nfrom = \"muster@example.com\"\n\
+         attachment_max = \"1MiB\"\n[notifications]\npublic_url = \"https://muster.example.com/\"\n",
+        server.port
+    );
+    let installation = Installation::with_settings(2, &settings);
+    let client = installation.service.client[3].as_str();
+    let entry = r#"{"email":"ada@example.com","on":["success","change"],"attach":"CSV"}"#;
+    let add =
+        ["schedule", "add", "Told", "--report", "IDENTITIES", "--client", client, "--cron", "0 6 1 1 *"];
+    succeeds(&installation.muster(&[&add[..], &["--notify", entry]].concat()));
+    let shown = succeeds(&installation.muster(&["schedule", "show", "Told"]));
+    assert!(shown.contains("told: ada@example.com of success, change"), "{shown}");
+    succeeds(&installation.muster(&["schedule", "run", "Told"]));
+    let run = installation.last_run("Told");
+    let mail = awaited("the mail", || server.messages().pop()).replace("=\r\n", "");
+    let task = run["taskResultId"].as_str().unwrap();
+    let link = format!("https://muster.example.com/muster/v1/reports/{task}/files/csv");
+    for part in
+        ["To: ada@example.com", "Schedule: Told, due at 20", &link, "The CSV file is attached.", "Ada"]
+    {
+        assert!(mail.contains(part), "{part} is missing in {mail}");
+    }
+
+    let run = ["run", "IDENTITIES", "--wait", "--notify", "gone@example.com", "--notify-on", "success"];
+    succeeds(&installation.report(&run));
+    let failed = || {
+        let listed = json(&installation.muster(&["notification", "list", "--failed", "--output", "json"]));
+        listed.as_array().unwrap().first().cloned()
+    };
+    let given_up = awaited("the refusal", failed);
+    let error = given_up["error"].as_str().unwrap();
+    assert!(error.contains("no such mailbox"), "{given_up}");
+    let id = given_up["id"].as_str().unwrap();
+    succeeds(&installation.muster(&["notification", "retry", id]));
+    let again = awaited("the second refusal", || {
+        failed()
+            .filter(|again| again["ended"] != given_up["ended"] || again["attempts"] != given_up["attempts"])
+    });
+    assert_eq!(again["id"], given_up["id"]);
+    let listed = succeeds(&installation.muster(&["notification", "list"]));
+    assert!(
+        listed.contains("Told") && listed.contains("sent") && listed.contains("gone@example.com"),
+        "{listed}"
+    );
+    assert_eq!(server.messages().len(), 1);
+
+    let secret = succeeds(&installation.muster(&["notification", "secret", "https://example.com/hook"]));
+    assert!(secret.starts_with("whsec_"), "{secret}");
+    let refused = fails(&installation.muster(&["notification", "secret", "ftp://example.com"]), 1);
+    assert!(refused.contains("webhook is not an address"), "{refused}");
+    let add = ["schedule", "add", "Not", "--refresh", "--cron", "0 6 1 1 *", "--notify", "a b@example.com"];
+    let refused = fails(&installation.muster(&add), 2);
+    assert!(refused.contains("expected one address such as"), "{refused}");
+    let verified = installation.muster(&["audit", "verify"]);
+    succeeds(&verified);
 }
 
 /// What is held stays, what has expired is gone, and its record stays.

@@ -57,7 +57,8 @@ pub trait Resolver {
     /// - A dotted name may lead through arrays (`access.name`): the field's values are those of all elements.
     /// - The resolver has nothing to do with `.exact`: [`lower`] asks for `name` where the query says
     ///   `name.exact`, takes the fields of text of the answer, whatever their kind, as [`FieldKind::Keyword`],
-    ///   and asks for `name.exact` itself only if that leaves no field.
+    ///   and asks for `name.exact` itself only if that leaves no field. Of a name of no field either, it takes the
+    ///   fields of `name`, which are not text.
     fn named(&self, array: Option<&str>, name: &str) -> Vec<(Self::Field, FieldKind)>;
 
     /// The fields that a word without a field is looked for in, those in arrays of objects included. A field
@@ -384,7 +385,15 @@ pub(super) fn named<R: Resolver>(
     name: &str,
 ) -> Vec<(R::Field, FieldKind)> {
     let exact = exactly_named(resolver, array, name);
-    if exact.is_empty() { resolver.named(array, name) } else { exact }
+    if !exact.is_empty() {
+        return exact;
+    }
+    let own = resolver.named(array, name);
+    match name.strip_suffix(EXACT) {
+        // Numbers, dates and booleans are compared whole anyway.
+        Some(stem) if own.is_empty() => resolver.named(array, stem),
+        Some(_) | None => own,
+    }
 }
 
 /// The fields of which one has to have a value, `.exact` understood.

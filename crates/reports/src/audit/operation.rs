@@ -39,8 +39,14 @@ pub enum AuditOperation {
     ResultExpired,
     /// A result is held, or no longer held: whether its files may expire.
     ResultHeld,
+    /// A notification was given up: its recipient was not told.
+    NotificationFailed,
     /// A trail that was broken goes on from here.
     Resealed,
+    /// Everything that the service keeps is copied to a folder of backups.
+    BackupTaken,
+    /// The service goes on from a backup: what was recorded after it is lost.
+    Restored,
 }
 
 /// How the published service's events name an act (EventDocument in
@@ -61,7 +67,7 @@ pub struct PublishedOperation {
 
 impl AuditOperation {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 21] = [
         Self::Start,
         Self::ReadResult,
         Self::Download,
@@ -79,7 +85,10 @@ impl AuditOperation {
         Self::FilesRemoved,
         Self::ResultExpired,
         Self::ResultHeld,
+        Self::NotificationFailed,
         Self::Resealed,
+        Self::BackupTaken,
+        Self::Restored,
     ];
 
     /// The name that is kept and hashed; it never changes.
@@ -102,7 +111,10 @@ impl AuditOperation {
             Self::FilesRemoved => "files_removed",
             Self::ResultExpired => "result_expired",
             Self::ResultHeld => "result_held",
+            Self::NotificationFailed => "notification_failed",
             Self::Resealed => "trail_resealed",
+            Self::BackupTaken => "backup_taken",
+            Self::Restored => "restored",
         }
     }
 
@@ -171,6 +183,9 @@ impl AuditOperation {
                 ("REPORT_EXPIRE_PASSED", "Expire Report Passed", "EXPIRE", "REPORTS", "PASSED")
             }
             Self::ResultHeld => ("REPORT_HOLD_PASSED", "Hold Report Passed", "HOLD", "REPORTS", "PASSED"),
+            Self::NotificationFailed => {
+                ("NOTIFICATION_SEND_FAILED", "Send Notification Failed", "SEND", "SYSTEM_CONFIG", "FAILED")
+            }
             Self::Resealed => (
                 "AUDIT_TRAIL_RESEAL_PASSED",
                 "Reseal Audit Trail Passed",
@@ -178,6 +193,12 @@ impl AuditOperation {
                 "SYSTEM_CONFIG",
                 "PASSED",
             ),
+            Self::BackupTaken => {
+                ("BACKUP_CREATE_PASSED", "Create Backup Passed", "CREATE", "SYSTEM_CONFIG", "PASSED")
+            }
+            Self::Restored => {
+                ("BACKUP_RESTORE_PASSED", "Restore Backup Passed", "RESTORE", "SYSTEM_CONFIG", "PASSED")
+            }
         };
         PublishedOperation { action, name, operation, kind, status }
     }

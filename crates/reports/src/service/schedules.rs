@@ -7,7 +7,7 @@
 use super::{Reports, Start, check_formats};
 use crate::arguments::{RawArguments, UnknownNames};
 use crate::audit::{AuditEvent, AuditOperation};
-use crate::caller::{Caller, DataScope, Operation, UserLevel};
+use crate::caller::{Caller, Operation};
 use crate::error::{Error, Result, shown};
 use crate::ids::{ReportId, ScheduleId, TaskId};
 use crate::message::Message;
@@ -35,24 +35,19 @@ impl Schedules {
     ///
     /// # Errors
     /// `Forbidden`, also for a refresh, and for a caller with a token of an external issuer; `Invalid` for the times, the
-    /// report, an argument, or a name that is taken.
+    /// report, an argument, a recipient that the settings do not allow, or a name that is taken.
     pub async fn create(&self, caller: &Caller, new: NewSchedule) -> Result<ScheduledEntry> {
         caller.authorise(Operation::ManageSchedules)?;
         if new.work.refreshes() {
             return Err(Error::forbidden("a schedule that makes a refresh is made by `muster schedule add`"));
         }
-        let credential = self.credentials.credential(&caller.client).await?;
-        if credential.is_none_or(|credential| credential.caller.tenant != caller.tenant) {
-            return Err(Error::forbidden(
-                "the token is of an external issuer: expected a client of this service, whose rights can be looked up \
-                 at each run",
-            ));
-        }
+        self.check_owner(caller).await?;
         if let ScheduledWork::Report { report, arguments, .. } = &new.work {
             let raw: RawArguments =
                 arguments.iter().map(|(name, value)| (name.clone(), value.into())).collect();
             self.reports.check_start(caller, report, &raw).await?;
         }
+        self.reports.check_notify(caller, &new.notify)?;
         let (clock, ids) = (&self.reports.clock, &self.reports.ids);
         // The trace is that of this request.
         let owner = Caller { trace: None, ..caller.clone() };
@@ -111,9 +106,14 @@ impl Schedules {
     pub async fn run(&self, caller: &Caller, id: &ScheduleId) -> Result<ScheduledRun> {
         caller.authorise(Operation::ManageSchedules)?;
         let entry = self.find(caller, id).await?;
+        self.run_entry(caller, &entry).await
+    }
+
+    /// Makes a run of a schedule now. The caller has the right.
+    pub(super) async fn run_entry(&self, caller: &Caller, entry: &ScheduledEntry) -> Result<ScheduledRun> {
         let fallen = FallenDue { due: whole_micros(self.reports.clock.now()), missed_since: None };
-        let event = self.event(caller, &entry, "schedule run by hand".into());
-        self.store.run_schedule(id, fallen, &event).await
+        let event = self.event(caller, entry, "schedule run by hand".into());
+        self.store.run_schedule(&entry.id, fallen, &event).await
     }
 
     /// Removes a schedule.
@@ -130,15 +130,27 @@ impl Schedules {
         }
     }
 
+    /// Whether a schedule can be the caller's: its rights must be known at each run.
+    pub(super) async fn check_owner(&self, caller: &Caller) -> Result<()> {
+        let credential = self.credentials.credential(&caller.client).await?;
+        match credential.filter(|credential| credential.caller.tenant == caller.tenant) {
+            Some(_) => Ok(()),
+            None => Err(Error::forbidden(
+                "the token is of an external issuer: expected a client of this service, whose rights can be looked up \
+                 at each run",
+            )),
+        }
+    }
+
     async fn find(&self, caller: &Caller, id: &ScheduleId) -> Result<ScheduledEntry> {
         let all = self.store.schedules(&caller.tenant).await?;
         let found = all.into_iter().find(|entry| entry.id == *id && is_visible(caller, entry));
         found.ok_or_else(|| absent(id))
     }
 
-    fn event(&self, caller: &Caller, entry: &ScheduledEntry, details: String) -> AuditEvent {
+    pub(super) fn event(&self, caller: &Caller, entry: &ScheduledEntry, details: String) -> AuditEvent {
         let operation = AuditOperation::ConfigurationChanged;
-        self.reports.event(caller, operation, &TaskId::new(""), &entry.name, details)
+        self.reports.event(caller, operation, &TaskId::new(""), entry.shown_name(), details)
     }
 }
 
@@ -151,17 +163,16 @@ impl Reports {
     pub async fn start_scheduled(
         &self,
         caller: &Caller,
-        report: &ReportId,
-        raw: &RawArguments,
+        work: ScheduledStart<'_>,
         id: &TaskId,
         note: Message,
     ) -> Result<Task> {
         if let Some(task) = self.tasks.task(&caller.tenant, id).await? {
             return Ok(task);
         }
-        let how =
-            Start { unknown: UnknownNames::Refuse, as_of: None, id: Some(id.clone()), note: Some(note) };
-        self.start(caller, report, raw, how).await
+        // Who is told of a scheduled run follows from the run's end, which several tasks may lead to.
+        let how = Start { id: Some(id.clone()), note: Some(note), ..Start::of(work.operation) };
+        self.start(caller, work.report, work.arguments, how).await
     }
 
     /// Checks what can be checked of a later start: the right, the report, and the arguments.
@@ -176,15 +187,24 @@ impl Reports {
     }
 }
 
+/// What a run of a schedule starts.
+#[derive(Debug, Clone, Copy)]
+pub struct ScheduledStart<'a> {
+    /// The operation that the owner must be allowed at the time of the run.
+    pub operation: Operation,
+    /// The report.
+    pub report: &'a ReportId,
+    /// Its arguments.
+    pub arguments: &'a RawArguments,
+}
+
 /// A time as every store keeps it.
 fn whole_micros(time: DateTime<Utc>) -> DateTime<Utc> {
     DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time)
 }
 
 fn is_visible(caller: &Caller, entry: &ScheduledEntry) -> bool {
-    let administers = caller.user.as_ref().is_some_and(|user| user.levels.contains(&UserLevel::OrgAdmin))
-        && caller.scope() == DataScope::Everything;
-    entry.owner.client == caller.client || administers
+    entry.owner.client == caller.client || caller.administers()
 }
 
 fn absent(id: &ScheduleId) -> Error {

@@ -1,14 +1,16 @@
 //! The list of tasks (task-status): reading it, and ending a task through it.
 //!
-//! Tasks are the runs of reports. A task is there for those who may see all of its rows, as its result is.
+//! Tasks are the runs of reports, and refreshes. A task is there for those who may see all of its rows, as its result is; a
+//! refresh for those who may see everything.
 
 use super::Reports;
 use crate::audit::AuditOperation;
-use crate::caller::{Caller, Operation};
+use crate::caller::{Caller, DataScope, Operation};
 use crate::error::{Error, Result, shown};
 use crate::ids::TaskId;
 use crate::message::Message;
 use crate::ports::Cancelled;
+use crate::refreshes::{self, Refresh};
 use crate::task::{Task, TaskState};
 use crate::task_list::{LISTED_FOR, TaskPage, TaskQuery, VisibleTasks};
 use chrono::{DateTime, Utc};
@@ -43,13 +45,33 @@ impl Reports {
             let argument = definition.source_argument()?;
             Some((definition.id.clone(), argument.name.clone()))
         });
-        let wanted = VisibleTasks {
+        let mut wanted = VisibleTasks {
             query,
             scope: caller.scope(),
             since: self.listed_since(),
             source_arguments: about_sources.collect(),
         };
-        self.tasks.list(&caller.tenant, &wanted).await
+        let refreshes = refreshes::wanted(self.refreshes_since(caller, wanted.since).await?, &wanted);
+        let TaskQuery { offset, limit, order, .. } = wanted.query;
+        let before = refreshes::before(refreshes.len(), offset);
+        wanted.query.offset = offset - before;
+        wanted.query.limit = limit.saturating_add(before);
+        let TaskPage { tasks, total } = self.tasks.list(&caller.tenant, &wanted).await?;
+        let total = total.map(|total| total + refreshes.len() as u64);
+        Ok(TaskPage { tasks: refreshes::page(tasks, refreshes, order, (offset, before, limit)), total })
+    }
+
+    async fn refreshes_since(&self, caller: &Caller, since: DateTime<Utc>) -> Result<Vec<Refresh>> {
+        self.refreshes.refreshes(&caller.tenant, since, self.clock.now()).await
+    }
+
+    /// The refresh of an id, for those who see it.
+    async fn listed_refresh(&self, caller: &Caller, id: &TaskId) -> Result<Option<Task>> {
+        if caller.scope() != DataScope::Everything {
+            return Ok(None);
+        }
+        let all = self.refreshes_since(caller, self.listed_since()).await?;
+        Ok(all.into_iter().find(|refresh| refresh.id == *id).map(Refresh::into_task))
     }
 
     /// One task of the list.
@@ -58,15 +80,22 @@ impl Reports {
     /// `Forbidden`; `NotFound` for an id that the list does not have.
     pub async fn listed_task(&self, caller: &Caller, id: &TaskId) -> Result<Task> {
         caller.authorise(Operation::ReadTasks)?;
-        self.listed(caller, id).await
+        match self.listed_refresh(caller, id).await? {
+            Some(refresh) => Ok(refresh),
+            None => self.listed(caller, id).await,
+        }
     }
 
     /// Ends a live task, and returns it as it is then. One that had this end before stays as it is.
     ///
     /// # Errors
-    /// `Forbidden`; `NotFound` for an id that the list does not have; `Invalid` for a task that ended otherwise.
+    /// `Forbidden`; `NotFound` for an id that the list does not have; `Invalid` for a task that ended otherwise, and for a
+    /// refresh.
     pub async fn clear(&self, caller: &Caller, id: &TaskId, end: ClearedAs) -> Result<Task> {
         caller.authorise(Operation::UpdateTask)?;
+        if self.listed_refresh(caller, id).await?.is_some() {
+            return Err(Error::invalid(format!("task {id} is a refresh: expected the run of a report")));
+        }
         // Whose rows a task has never changes, so that nothing can come in between.
         let task = self.listed(caller, id).await?;
         let state = end.state().as_str();

@@ -65,6 +65,7 @@ async fn refreshed(dir: &Path, engine: &Arc<Engine>, parts: &PackageParts) -> Sn
         publish_incomplete: true,
         full: false,
         accept_missing: BTreeSet::new(),
+        progress: Arc::default(),
     };
     engine.refresh(request).await.unwrap().manifest.unwrap()
 }

@@ -115,14 +115,24 @@ async fn search(
         indices: texts("indices"),
         columns: columns.unwrap_or_default(),
         sort: texts("sort"),
+        fields: texts("fields"),
         // So a second attempt finds the same rows.
         now: task.created,
     };
     let plan = engine.prepare_search(manifest, &request, &task.requester.data_scope).await?;
     let names: Vec<_> = plan.parts.iter().map(SearchPart::name).collect();
     let order: Vec<_> = request.sort.iter().map(String::as_str).chain(["id"]).collect();
+    let looked_in = match request.fields.as_slice() {
+        [] => String::new(),
+        fields => format!("\nWORDS IN {}", fields.join(", ")),
+    };
     Ok(Prepared {
-        effective_query: format!("{}\nIN {}\nORDER BY {}", request.query, names.join(", "), order.join(", ")),
+        effective_query: format!(
+            "{}{looked_in}\nIN {}\nORDER BY {}",
+            request.query,
+            names.join(", "),
+            order.join(", ")
+        ),
         messages: plan.warnings.into_iter().map(|text| Message::warn("search_field_unknown", text)).collect(),
         parts: plan.parts.into_iter().map(|part| Box::new(part) as Box<dyn Part>).collect(),
     })

@@ -17,13 +17,13 @@ use serde_json::{Map, Value};
 const TEXT_OR_LIST: &str = "value";
 
 /// The id of a document, and its fields.
-pub(super) type Row = (String, Map<String, Value>);
+pub(crate) type Row = (String, Map<String, Value>);
 
 /// The documents of a batch.
 ///
 /// # Errors
 /// `Internal` when a document has no id, or a value of a type that documents do not have.
-pub(super) fn documents(batch: &RecordBatch, shown: &ShownFields) -> Result<Vec<Row>> {
+pub(crate) fn documents(batch: &RecordBatch, shown: &ShownFields) -> Result<Vec<Row>> {
     let schema = batch.schema();
     let mut rows = Vec::with_capacity(batch.num_rows());
     for row in 0..batch.num_rows() {

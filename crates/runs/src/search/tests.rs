@@ -5,6 +5,7 @@ use super::*;
 use chrono::TimeDelta;
 use muster_engine::EngineSettings;
 use muster_engine::refresh::{RefreshRequest, SourceInput};
+use muster_reports::aggregation::AggregationKind;
 use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::ids::SnapshotId;
 use muster_reports::retention::RetentionPolicy;
@@ -88,6 +89,7 @@ impl Organisation {
             publish_incomplete: false,
             full: false,
             accept_missing: BTreeSet::new(),
+            progress: Arc::default(),
         };
         let outcome = self.engine.refresh(request).await.unwrap();
         self.store.put_snapshot(&tenant(), &outcome.manifest.unwrap());
@@ -113,6 +115,7 @@ fn identities(query: &str, sort: &[&str]) -> DocumentSearch {
         query: query.into(),
         indices: vec!["identities".into()],
         sort: sort.iter().map(|key| (*key).to_owned()).collect(),
+        ..DocumentSearch::default()
     }
 }
 
@@ -166,6 +169,42 @@ async fn pages_have_every_document_once_while_refreshes_go_on() {
     // The next search reads the newest snapshot.
     let page = organisation.page(&search, 250, &[]).await.unwrap();
     assert_eq!(text(&page[0], "displayName"), "zzz");
+}
+
+/// The largest published page, and aggregations of the snapshot that the page is of, while a refresh is made.
+#[tokio::test]
+async fn a_page_may_have_ten_thousand_documents_and_aggregations_are_of_its_snapshot() {
+    let mut organisation = Organisation::new();
+    organisation.refresh(&people(12_000, |number| format!("n{}", number % 3))).await;
+    let search = identities("name:*", &["name"]);
+    let first = organisation.page(&search, 10_000, &[]).await.unwrap();
+    assert_eq!((first.len(), text(&first[9_999], "name")), (10_000, "p09999"));
+    organisation.refresh(&people(12_000, |number| format!("m{}", number % 4))).await;
+    let count = Aggregation {
+        name: "shown".into(),
+        kind: AggregationKind::Buckets { field: "displayName".into(), size: 2, objects_min: 1 },
+        inner: Vec::new(),
+    };
+    let aggregate = async |after: Vec<Option<String>>| {
+        let page = DocumentPage { limit: 10_000, after, counted: true, ..DocumentPage::default() };
+        let (caller, scope) = (user(), DataScope::Everything);
+        let found =
+            organisation.searches.aggregate(&caller, &scope, &search, &page, std::slice::from_ref(&count));
+        let (page, aggregated) = found.await.unwrap();
+        let Some((name, Aggregated::Buckets { buckets, other_objects })) = aggregated.into_iter().next()
+        else {
+            panic!("buckets")
+        };
+        assert_eq!(name, "shown");
+        let counts: Vec<_> = buckets.into_iter().map(|bucket| bucket.objects).collect();
+        (page.documents.len(), page.total, counts, other_objects)
+    };
+    // The following page of the first snapshot, and the first page of the newest one.
+    assert_eq!(
+        aggregate(value(&first[9_999], "name")).await,
+        (2_000, Some(12_000), vec![4_000, 4_000], 4_000)
+    );
+    assert_eq!(aggregate(Vec::new()).await, (10_000, Some(12_000), vec![3_000, 3_000], 6_000));
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@
 use crate::audit::{self, Entry, Recorder};
 use crate::failure::failed;
 use crate::messages;
+use crate::notifications;
 use crate::rows::{self, TaskRow};
 use crate::session::{Moment, Read, Session, locking, values};
 use crate::tasks::transition::entering;
@@ -196,6 +197,7 @@ async fn fail(
     changed_one("fail a task", done)?;
     reached(Failpoint::FailureRecorded);
     (row.task.state, row.task.completed) = (TaskState::Failed, Some(now));
+    notifications::of_task(session, &row, now).await?;
     Ok(row.task.ending())
 }
 
@@ -235,6 +237,7 @@ async fn publish(
     reached(Failpoint::ResultRecorded);
     (row.task.state, row.task.completed) = (state, Some(now));
     row.task.result = Some(result.clone());
+    notifications::of_task(session, &row, now).await?;
     Ok(row.task.ending())
 }
 

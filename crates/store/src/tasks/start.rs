@@ -10,6 +10,7 @@ use chrono::TimeDelta;
 use muster_reports::audit::AuditEvent;
 use muster_reports::error::{Error, Result};
 use muster_reports::failpoint::{Failpoint, reached};
+use muster_reports::notify::Wish;
 use muster_reports::ports::Started;
 use muster_reports::task::{NewTask, place_in_line};
 use std::sync::Arc;
@@ -24,6 +25,8 @@ const DESCRIPTION_MAX: usize = 4_096;
 const ARGUMENTS_MAX: usize = 256 * 1_024;
 /// Longest caller of a start, in bytes of its JSON.
 const CALLER_MAX: usize = 65_536;
+/// Longest list of recipients, in bytes of its JSON.
+const NOTIFY_MAX: usize = 1_024 * 1_024;
 /// Holds any list of messages that `messages::add` lets through.
 const MESSAGES_MAX: usize = 64 * 1_024 * 1_024;
 
@@ -33,9 +36,9 @@ const LOOKS_MAX: u32 = 100;
 /// Inserts a task unless an equal one is live or too many are.
 pub(super) const INSERT: &str =
     "INSERT INTO tasks (id, tenant, dedup_key, definition, report, name, description, parent, arguments,
-         requester, snapshot, created, deadline, state, due, attempts, epoch, rows, messages, client, place)
+         requester, snapshot, created, deadline, state, due, attempts, epoch, rows, messages, client, place, notify)
      SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, 'pending',
-         CASE WHEN $12 < $13 THEN $12 ELSE $13 END, 0, 0, 0, $14, $16, $17
+         CASE WHEN $12 < $13 THEN $12 ELSE $13 END, 0, 0, 0, $14, $16, $17, $18
      WHERE $15 > (SELECT count(*) FROM
          (SELECT 1 FROM tasks WHERE state IN ('pending', 'running') LIMIT $15) AS live)
      ON CONFLICT (tenant, dedup_key) WHERE state IN ('pending', 'running') DO NOTHING
@@ -68,6 +71,8 @@ pub(super) struct Values {
     arguments: String,
     requester: String,
     messages: String,
+    /// Of the wishes, if there are any.
+    notify: Option<String>,
     entry: Option<Entry>,
 }
 
@@ -94,6 +99,7 @@ impl Values {
             arguments,
             requester: rows::to_json("the requester of a task", &new.requester, CALLER_MAX)?,
             messages: rows::to_json("the messages of a task", &kept, MESSAGES_MAX)?,
+            notify: wishes_text(&new.notify)?,
             entry,
             new,
         })
@@ -139,7 +145,13 @@ async fn accept(
     let same = values![new.tenant.as_str(), &new.dedup_key];
     for _ in 0..LOOKS_MAX {
         match task_row(session.first(SAME, same).await).map_err(wrong)? {
-            Some(live) if live.deadline > moment.now => return Ok(Started::Live(live.task)),
+            Some(live) if live.deadline > moment.now => {
+                if join(session, &live, &new.notify).await? {
+                    return Ok(Started::Live(live.task));
+                }
+                // It has ended meanwhile.
+                continue;
+            }
             Some(_) => {
                 // Read again under a lock: over PostgreSQL it may have ended meanwhile.
                 let overdue = task_row(session.first(SAME_LOCKED, same).await).map_err(wrong)?;
@@ -180,6 +192,7 @@ async fn accept(
                     live_max,
                     new.requester.client.as_str(),
                     rows::micros(place),
+                    values.notify.as_deref(),
                 ],
             )
             .await;
@@ -202,6 +215,32 @@ async fn accept(
     ))
 }
 
+fn wishes_text(wishes: &[Wish]) -> Result<Option<String>> {
+    if wishes.is_empty() {
+        return Ok(None);
+    }
+    rows::to_json("the recipients of a task", &wishes, NOTIFY_MAX).map(Some)
+}
+
+/// Adds wishes to those of a live task. Returns whether it was still live: if not, nothing was changed.
+async fn join(session: &mut Session<'_>, live: &TaskRow, wishes: &[Wish]) -> Result<bool> {
+    if wishes.is_empty() {
+        return Ok(true);
+    }
+    let wrong = |error| failed("add recipients to a task", error);
+    // Read again under a lock: over PostgreSQL its end may be about to read its wishes, and others may add theirs.
+    let found = task_row(session.first(LIVE_LOCKED, values![live.seq]).await).map_err(wrong)?;
+    let Some(found) = found else { return Ok(false) };
+    let mut all = found.notify;
+    all.extend(wishes.iter().filter(|wish| !all.contains(wish)).cloned().collect::<Vec<_>>());
+    let text = wishes_text(&all)?;
+    session
+        .change("UPDATE tasks SET notify = $1 WHERE seq = $2", values![text.as_deref(), live.seq])
+        .await
+        .map(|_| true)
+        .map_err(wrong)
+}
+
 /// Live tasks of the client of a new one, at most `most`.
 async fn ahead(session: &mut Session<'_>, new: &NewTask, most: u32) -> Read<u32> {
     let (tenant, client) = (new.tenant.as_str(), new.requester.client.as_str());
@@ -222,5 +261,6 @@ fn task_row(found: Read<Option<Row>>) -> Read<Option<TaskRow>> {
 
 const SAME: &str =
     "SELECT * FROM tasks WHERE tenant = $1 AND dedup_key = $2 AND state IN ('pending', 'running')";
+const LIVE_LOCKED: Sql = locking!("SELECT * FROM tasks WHERE seq = $1 AND state IN ('pending', 'running')");
 const SAME_LOCKED: Sql =
     locking!("SELECT * FROM tasks WHERE tenant = $1 AND dedup_key = $2 AND state IN ('pending', 'running')");

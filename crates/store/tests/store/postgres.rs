@@ -66,6 +66,10 @@ async fn postgres_keeps_the_other_contracts() {
     contract::snapshot_life_contract(async || fresh(&server, told_the_time()).await).await;
     contract::result_life_contract(async || fresh(&server, told_the_time()).await).await;
     contract::schedule_store_contract(async || fresh(&server, told_the_time()).await).await;
+    Box::pin(contract::notification_store_contract(async || fresh(&server, told_the_time()).await as _))
+        .await;
+    contract::refresh_log_contract(async || fresh(&server, told_the_time()).await as _).await;
+    contract::saved_search_store_contract(async || fresh(&server, told_the_time()).await).await;
     contract::credentials_contract(async || open().await as _).await;
     contract::registry_contract(async || open().await as _).await;
     contract::audit_trail_contract(async || open().await as _).await;

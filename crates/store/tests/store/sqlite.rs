@@ -64,6 +64,9 @@ async fn sqlite_keeps_the_other_contracts() {
     contract::snapshot_life_contract(async || stores.open().await).await;
     contract::result_life_contract(async || stores.open().await).await;
     contract::schedule_store_contract(async || stores.open().await).await;
+    contract::saved_search_store_contract(async || stores.open().await).await;
+    Box::pin(contract::notification_store_contract(async || stores.open().await as _)).await;
+    contract::refresh_log_contract(async || stores.open().await as _).await;
     contract::credentials_contract(async || stores.open().await as _).await;
     contract::registry_contract(async || stores.open().await as _).await;
     contract::audit_trail_contract(async || stores.open().await as _).await;

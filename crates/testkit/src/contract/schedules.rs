@@ -6,10 +6,10 @@ use chrono::{DateTime, TimeDelta, Utc};
 use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::caller::Caller;
 use muster_reports::error::Category;
-use muster_reports::ids::{ScheduleId, TenantId};
+use muster_reports::ids::{ClientId, SavedSearchId, ScheduleId, TenantId};
 use muster_reports::ports::{AuditTrail, ScheduleStore};
 use muster_reports::scheduled::{
-    FallenDue, RUNS_KEPT, RunState, RunStep, ScheduledEntry, ScheduledRun, ScheduledWork,
+    FallenDue, RUNS_KEPT, RunState, RunStep, ScheduledEntry, ScheduledRun, ScheduledSearch, ScheduledWork,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -35,6 +35,7 @@ fn hourly(name: &str) -> ScheduledEntry {
         owner: build::user(),
         work: ScheduledWork::Refresh,
         form: serde_json::from_str(r#"{"cron":"0 * * * *","timeZoneId":"UTC"}"#).expect("it is a form"),
+        notify: Vec::new(),
         paused: false,
         created: at(-60),
         due: Some(at(0)),
@@ -95,12 +96,40 @@ async fn schedules_are_kept_paused_and_removed<S: ScheduleStore + AuditTrail>(st
     assert!(!pause(&ScheduleId::new("none"), true, None).await);
     let states: Vec<_> = kept(&acme).await.into_iter().map(|entry| (entry.paused, entry.due)).collect();
     assert_eq!(states, [(false, Some(hour(3))), (true, None)]);
+    let search = ScheduledWork::Search(ScheduledSearch {
+        saved_search: SavedSearchId::new("saved"),
+        name: Some("Every \u{0} day".into()),
+        description: None,
+        recipients: vec!["i1".into()],
+        email_empty_results: true,
+        display_query_details: false,
+        modified: at(7),
+    });
+    let form = serde_json::from_str(r#"{"cron":"5 * * * *","timeZoneId":"UTC"}"#).expect("it is a form");
+    let changed = ScheduledEntry {
+        work: search,
+        form,
+        paused: true,
+        due: Some(hour(9)),
+        name: "another".into(),
+        owner: Caller { client: ClientId::new("another"), ..build::user() },
+        created: at(99),
+        ..ant.clone()
+    };
+    let replace =
+        async |entry| store.replace_schedule(entry, &event(&acme)).await.expect("the store answers");
+    assert!(replace(&changed).await);
+    let (name, owner, created) = (ant.name.clone(), ant.owner.clone(), ant.created);
+    let expected = ScheduledEntry { name, owner, created, ..changed.clone() };
+    assert_eq!(kept(&acme).await[0], expected, "name, owner and time of creation stay");
+    assert!(!replace(&ScheduledEntry { id: ScheduleId::new("none"), ..changed.clone() }).await);
+
     let remove =
         async |id: &ScheduleId| store.remove_schedule(id, &event(&acme)).await.expect("the store answers");
     assert!(remove(&zoo.id).await && !remove(&zoo.id).await);
     assert_eq!((kept(&acme).await.len(), kept(&globex).await.len()), (1, 1));
     let events = store.events(&acme, 0, 100).await.expect("the store answers");
-    assert_eq!(events.len(), 5, "two added, one paused, one resumed, one removed");
+    assert_eq!(events.len(), 6, "two added, one paused, one resumed, one changed, one removed");
 }
 
 async fn a_due_schedule_has_one_run(store: &dyn ScheduleStore) {

@@ -86,6 +86,12 @@ async fn pins_and_expiry(store: &dyn SnapshotCatalogue) {
     let kept = store.kept().await.expect("the store answers");
     let kept: Vec<_> = kept.iter().map(|manifest| manifest.id.as_str()).collect();
     assert_eq!(kept, ["s2", "s4", "s5", "s1"]);
+    let kept_of = async |limit| {
+        let kept = store.kept_of(&acme, limit).await.expect("the store answers");
+        kept.iter().map(|manifest| manifest.id.to_string()).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(kept_of(9).await, "s5 s4 s2", "those of the tenant, the last published first");
+    assert_eq!(kept_of(2).await, "s5 s4");
 
     store.pin(&acme, &id("s2"), None).await.expect("it is unpinned");
     store.pin(&acme, &id("s3"), None).await.expect("without a pin there is nothing to do");

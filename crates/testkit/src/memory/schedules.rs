@@ -127,6 +127,17 @@ impl ScheduleStore for MemoryStore {
         Ok(true)
     }
 
+    async fn replace_schedule(&self, entry: &ScheduledEntry, event: &AuditEvent) -> Result<bool> {
+        self.accepts_audit()?;
+        let mut state = self.state();
+        state.knows_not(event)?;
+        let Some(kept) = state.schedules.entry(&event.caller.tenant, &entry.id) else { return Ok(false) };
+        let (name, owner, created) = (kept.name.clone(), kept.owner.clone(), kept.created);
+        *kept = ScheduledEntry { name, owner, created, ..entry.clone() };
+        state.append(event)?;
+        Ok(true)
+    }
+
     async fn remove_schedule(&self, id: &ScheduleId, event: &AuditEvent) -> Result<bool> {
         self.accepts_audit()?;
         let mut state = self.state();
@@ -165,6 +176,7 @@ impl ScheduleStore for MemoryStore {
                 false => ScheduledRun::waiting(&entry.id, fallen),
             };
             if let Some(run) = state.schedules.add(&tenant, run, now) {
+                state.notify_of_run(&entry, &run, now);
                 return Ok(Some(run));
             }
         }
@@ -222,6 +234,8 @@ impl ScheduleStore for MemoryStore {
             RunStep::Started { look, .. } => kept.wake = *look,
             RunStep::Retry { not_before, .. } => kept.wake = *not_before,
         }
+        let run = kept.run.clone();
+        state.notify_of_run(&claim.entry, &run, now);
         Ok(true)
     }
 }

@@ -7,6 +7,7 @@ use muster_reports::audit::AuditEvent;
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::{SourceId, TaskDefinitionId, TaskId, TenantId, WorkerId};
 use muster_reports::message::{Message, Severity};
+use muster_reports::notify::Wish;
 use muster_reports::ports::{Cancelled, LeaseState, ResultOrder, Started, TaskStore};
 use muster_reports::task::{
     AttemptEnd, Claim, Lease, NewTask, Progress, SHORT_RUN, Task, TaskState, place_in_line,
@@ -28,6 +29,7 @@ pub(super) struct Entry {
     /// When a claim may take the task: the earliest time while it is pending, the end of the lease while it is running.
     due: DateTime<Utc>,
     place: DateTime<Utc>,
+    pub(super) wishes: Vec<Wish>,
 }
 
 impl Entry {
@@ -168,11 +170,15 @@ impl MemoryStore {
             .iter_mut()
             .find(|e| e.task.tenant == new.tenant && e.dedup_key == new.dedup_key && e.task.state.is_live());
         match live {
-            Some(entry) if entry.deadline > new.created => return Ok(Started::Live(entry.task.clone())),
+            Some(entry) if entry.deadline > new.created => {
+                let more = new.notify.into_iter().filter(|wish| !entry.wishes.contains(wish));
+                entry.wishes.extend(more.collect::<Vec<_>>());
+                return Ok(Started::Live(entry.task.clone()));
+            }
             Some(overdue) => {
                 overdue.fail_overdue(new.created);
-                let ending = overdue.task.ending();
-                state.append_ending(ending)?;
+                let id = overdue.task.id.clone();
+                state.append_ending(&new.tenant, &id)?;
             }
             None => {}
         }
@@ -214,6 +220,7 @@ impl MemoryStore {
             deadline: new.deadline,
             due: new.created.min(new.deadline),
             place,
+            wishes: new.notify,
         });
         self.tell_of_work();
         Ok(Started::New(task))
@@ -243,13 +250,13 @@ impl MemoryStore {
             let Some(entry) = state.tasks.iter_mut().find(|e| e.task.id == id) else { return Ok(None) };
             if entry.deadline <= now {
                 entry.fail_overdue(now);
-                let ending = entry.task.ending();
-                state.append_ending(ending)?;
+                let tenant = entry.task.tenant.clone();
+                state.append_ending(&tenant, &id)?;
             } else if entry.task.attempts >= self.attempts_max {
                 let message = entry.exhausted();
                 entry.fail(now, [message]);
-                let ending = entry.task.ending();
-                state.append_ending(ending)?;
+                let tenant = entry.task.tenant.clone();
+                state.append_ending(&tenant, &id)?;
             } else {
                 let until = lease_end(now, lease, entry.deadline);
                 entry.due = until;
@@ -359,8 +366,7 @@ impl TaskStore for MemoryStore {
         let cancelled = self.end_live(&mut state, event, failure);
         if cancelled == Cancelled::Now {
             state.append(event)?;
-            let ending = state.find(&event.caller.tenant, &event.task).and_then(|entry| entry.task.ending());
-            state.append_ending(ending)?;
+            state.append_ending(&event.caller.tenant, &event.task)?;
         }
         Ok(cancelled)
     }
@@ -424,8 +430,7 @@ impl TaskStore for MemoryStore {
                 self.tell_of_work();
             }
         }
-        let ending = entry.task.ending();
-        state.append_ending(ending)?;
+        state.append_ending(&lease.tenant, &lease.task)?;
         Ok(true)
     }
 

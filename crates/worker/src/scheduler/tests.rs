@@ -4,13 +4,18 @@
 use super::*;
 use async_trait::async_trait;
 use muster_reports::Catalogue;
+use muster_reports::aggregation::{Aggregated, Aggregation, TypeAhead};
 use muster_reports::audit::AuditOperation;
-use muster_reports::caller::DataScope;
+use muster_reports::caller::{DataScope, Scope, UserLevel};
 use muster_reports::error::Result;
-use muster_reports::ids::{ClientId, ScheduleId, SnapshotId, TaskId, WorkerId};
-use muster_reports::ports::{AuditTrail, Credential, DocumentSearcher, SnapshotCatalogue, TaskStore};
+use muster_reports::history::{ListedIdentity, PeopleQuery, SnapshotState, Span};
+use muster_reports::ids::{ClientId, SavedSearchId, ScheduleId, SnapshotId, TaskId, TenantId, WorkerId};
+use muster_reports::ports::{
+    AuditTrail, Credential, DocumentSearcher, IdentityHistory, SnapshotCatalogue, TaskStore,
+};
 use muster_reports::retention::AsOf;
-use muster_reports::scheduled::{NewSchedule, ScheduledEntry};
+use muster_reports::saved_search::SavedSearch;
+use muster_reports::scheduled::{NewSchedule, ScheduledEntry, ScheduledSearch};
 use muster_reports::search::{DocumentPage, DocumentSearch, FoundDocument, FoundPage};
 use muster_reports::service::Limits;
 use muster_reports::task::AttemptEnd;
@@ -20,7 +25,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 const LEASE: Duration = Duration::from_secs(60);
 
-/// No schedule searches.
+/// No schedule searches, or reads the history of identities.
 struct NoSearch;
 
 #[async_trait]
@@ -34,11 +39,43 @@ impl DocumentSearcher for NoSearch {
     ) -> Result<FoundPage> {
         Err(Error::unavailable("there is no search"))
     }
+    async fn aggregate(
+        &self,
+        _: &Caller,
+        _: &DataScope,
+        _: &DocumentSearch,
+        _: &DocumentPage,
+        _: &[Aggregation],
+    ) -> Result<(FoundPage, Vec<(String, Aggregated)>)> {
+        Err(Error::unavailable("there is no search"))
+    }
+    fn csv(&self, _: &[Aggregation], _: &[(String, Aggregated)]) -> Result<String> {
+        Err(Error::unavailable("there is no search"))
+    }
+    async fn values_ahead(
+        &self,
+        _: &Caller,
+        _: &DataScope,
+        _: &DocumentSearch,
+        _: &TypeAhead,
+    ) -> Result<Vec<String>> {
+        Err(Error::unavailable("there is no search"))
+    }
     async fn count(&self, _: &Caller, _: &DataScope, _: &DocumentSearch) -> Result<u64> {
         Err(Error::unavailable("there is no search"))
     }
     async fn document(&self, _: &Caller, _: &DataScope, _: &str, _: &str) -> Result<Option<FoundDocument>> {
         Err(Error::unavailable("there is no search"))
+    }
+}
+
+#[async_trait]
+impl IdentityHistory for NoSearch {
+    async fn people(&self, _: &TenantId, _: &DataScope, _: &PeopleQuery) -> Result<Vec<ListedIdentity>> {
+        Err(Error::unavailable("there is no history"))
+    }
+    async fn states(&self, _: &TenantId, _: &DataScope, _: &str, _: Span) -> Result<Vec<SnapshotState>> {
+        Err(Error::unavailable("there is no history"))
     }
 }
 
@@ -89,10 +126,12 @@ fn world(start: &str) -> World {
         catalogue: Catalogue::built_in(),
         tasks: store.clone(),
         retention: store.clone(),
+        refreshes: store.clone(),
         snapshots: store.clone(),
         audit: store.clone(),
         queries: Arc::new(AnyQuery),
         documents: Arc::new(NoSearch),
+        history: Arc::new(NoSearch),
         clock: clock.clone(),
         ids: Arc::new(CountingIds::default()),
         limits: Limits::default(),
@@ -101,6 +140,7 @@ fn world(start: &str) -> World {
         schedules: store.clone(),
         reports: Arc::new(reports),
         credentials: store.clone(),
+        saved_searches: store.clone(),
         refresher: refresher.clone(),
         clock: clock.clone(),
         settings: SchedulerSettings {
@@ -137,7 +177,8 @@ impl World {
         work: ScheduledWork,
         form: &str,
     ) -> ScheduledEntry {
-        let new = NewSchedule { name: name.into(), work, form: serde_json::from_str(form).unwrap() };
+        let form = serde_json::from_str(form).unwrap();
+        let new = NewSchedule { name: name.into(), work, form, notify: Vec::new() };
         let id = ScheduleId::new(format!("id of {name}"));
         let entry = new.entry(id, owner, chrono_tz::Tz::UTC, self.clock.now()).unwrap();
         let event = acts::event(AuditOperation::ConfigurationChanged, &build::tenant(), self.clock.now());
@@ -342,6 +383,61 @@ async fn what_cannot_succeed_is_not_tried_again() {
     assert!(state == RunState::Failed && message.contains("wrong"), "{state:?} {message}");
 }
 
+/// A scheduled search executes its saved search as it is at the time of the run, with the right to schedule searches.
+#[tokio::test]
+async fn a_scheduled_search_executes_its_saved_search() {
+    let world = world("2026-03-02T08:30:00Z");
+    let owner = build::user_with(Scope::ScheduledSearchManage, UserLevel::ReportAdmin);
+    let client = ClientId::new("client of a scheduled search");
+    let owner = Caller { client, ..owner };
+    let credential = Credential { caller: owner.clone(), ..build::credential("x", world.clock.now()) };
+    world.store.put_credential(&credential);
+    let id = SavedSearchId::new("saved");
+    let content = serde_json::json!({"name": "People", "indices": ["identities"], "query": "name:a*"});
+    let search = SavedSearch {
+        id: id.clone(),
+        owner: "i".into(),
+        content: serde_json::from_value(content).unwrap(),
+        created: world.clock.now(),
+        modified: world.clock.now(),
+    };
+    let event = || acts::event(AuditOperation::ConfigurationChanged, &build::tenant(), world.clock.now());
+    world.store.add_saved_search(&search, &event()).await.unwrap();
+    let work = ScheduledWork::Search(ScheduledSearch {
+        saved_search: id.clone(),
+        name: Some("Every hour".into()),
+        description: None,
+        recipients: vec!["i1".into()],
+        email_empty_results: false,
+        display_query_details: false,
+        modified: world.clock.now(),
+    });
+    let entry = world.schedule_of(owner, "scheduled search", work, HOURLY).await;
+    world.advance(TimeDelta::minutes(30)).await;
+    let tasks = world.tasks().await;
+    assert_eq!((tasks.len(), tasks[0].report.as_str()), (1, "SEARCH_EXPORT"));
+    assert_eq!(tasks[0].arguments.text("query"), Some("name:a*"));
+    let note = &tasks[0].messages[0].text;
+    assert!(note.starts_with("run of the schedule \"Every hour\", due at 2026-03-02T09:00:00"), "{note}");
+    assert!(note.ends_with("execution of the saved search \"People\" (saved)"), "{note}");
+    world.end_tasks(succeeds).await;
+    world.advance(TimeDelta::seconds(2)).await;
+    assert_eq!(world.last(&entry).await.0, RunState::Succeeded);
+
+    let mut changed = search.clone();
+    changed.content.query = "name:b*".into();
+    assert!(world.store.replace_saved_search(&changed, &event()).await.unwrap());
+    world.advance(TimeDelta::hours(1)).await;
+    let queries: Vec<_> =
+        world.tasks().await.iter().map(|task| task.arguments.text("query").unwrap().to_owned()).collect();
+    assert!(queries.len() == 2 && queries.contains(&"name:b*".to_owned()), "{queries:?}");
+    world.end_tasks(succeeds).await;
+
+    assert!(world.store.remove_saved_search(&id, &event()).await.unwrap());
+    world.advance(TimeDelta::hours(1)).await;
+    assert_eq!(world.last(&entry).await, (RunState::Failed, "the saved search saved is gone".to_owned()));
+}
+
 #[tokio::test]
 async fn a_run_that_goes_on_has_the_next_one_skipped() {
     let world = world("2026-03-02T08:30:00Z");
@@ -380,7 +476,8 @@ async fn a_node_that_dies_at_any_step_loses_and_doubles_nothing() {
             let report = entry.work.report().unwrap();
             let raw = RawArguments::from(work);
             let note = claim.run.note(&entry);
-            reports.start_scheduled(&build::user(), report, &raw, &id, note).await.unwrap();
+            let start = ScheduledStart { operation: Operation::Start, report, arguments: &raw };
+            reports.start_scheduled(&build::user(), start, &id, note).await.unwrap();
         }
         if reached >= 4 {
             let look = now + TimeDelta::seconds(2);

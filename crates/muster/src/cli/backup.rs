@@ -1,0 +1,71 @@
+//! `muster backup` and `muster restore`.
+
+use clap::{Args, Subcommand};
+use std::path::PathBuf;
+
+/// `backup`
+#[derive(Debug, Subcommand)]
+pub enum BackupCommand {
+    /// Copy the database and all files that it names to a folder; the service may run meanwhile
+    #[command(after_help = "\
+Examples:
+  muster backup take /backups/muster
+  muster backup take /backups/muster --keys
+
+Files that an earlier backup in the folder has are not copied again. The backup exists once the command
+has ended: a command that is interrupted leaves none. Without --keys, keep a copy of the folder keys/ in
+another place: without keys, client secrets and the seal of the audit trail are lost.")]
+    Take {
+        /// The folder of backups; it is made if it is missing
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+        /// Copy the keys and muster.toml too: whoever reads the backup can then act as the service
+        #[arg(long)]
+        keys: bool,
+    },
+    /// List backups, the oldest first
+    #[command(after_help = "Example:\n  muster backup list /backups/muster")]
+    List {
+        /// The folder of backups
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+    },
+    /// Hash every file of a backup, open its database, and check its audit trail; the status is 1 if something fails
+    #[command(after_help = "\
+Examples:
+  muster backup verify /backups/muster
+  muster backup verify /backups/muster --backup 20261130 --keys /safe/keys
+
+Each line says what is ok, what failed, or what is inconclusive because a key or a digest is missing.")]
+    Verify {
+        /// The folder of backups
+        #[arg(value_name = "FOLDER")]
+        folder: PathBuf,
+        /// The backup whose name begins so [default: the newest]
+        #[arg(long, value_name = "NAME")]
+        backup: Option<String>,
+        /// The folder of the service's keys, if the backup has none: the seal of the audit trail is checked with them
+        #[arg(long, value_name = "FOLDER")]
+        keys: Option<PathBuf>,
+        /// A head of the audit trail that was noted earlier; may be repeated
+        #[arg(long, value_name = "NUMBER:HASH")]
+        noted: Vec<String>,
+    },
+}
+
+/// `restore`
+#[derive(Debug, Args)]
+pub struct RestoreArgs {
+    /// The folder of backups
+    #[arg(value_name = "FOLDER")]
+    pub folder: PathBuf,
+    /// The backup whose name begins so [default: the newest]
+    #[arg(long, value_name = "NAME")]
+    pub backup: Option<String>,
+    /// The folder of the service's keys, if the backup has none
+    #[arg(long, value_name = "FOLDER")]
+    pub keys: Option<PathBuf>,
+    /// The head of the audit trail that was noted last: the command says how many events are lost
+    #[arg(long, value_name = "NUMBER:HASH")]
+    pub noted: Option<String>,
+}

@@ -1,0 +1,100 @@
+//! What a start checks of its arguments against the snapshot and the definition.
+
+use crate::arguments::{ArgumentKind, ArgumentValue, Arguments};
+use crate::caller::DataScope;
+use crate::definition::ReportDefinition;
+use crate::error::{Error, Result, shown};
+use crate::message::Message;
+use crate::snapshot::SnapshotManifest;
+
+/// Source ids must name a source of the snapshot that the caller may see; a source name that differs is a
+/// warning.
+pub(super) fn check_sources(
+    definition: &ReportDefinition,
+    arguments: &Arguments,
+    snapshot: &SnapshotManifest,
+    scope: &DataScope,
+) -> Result<Vec<Message>> {
+    let mut messages = Vec::new();
+    let mut source = None;
+    for spec in &definition.arguments {
+        let Some(text) = arguments.text(&spec.name) else { continue };
+        match spec.kind {
+            ArgumentKind::SourceId | ArgumentKind::AuthoritativeSourceId => {
+                // First, so that it does not tell which other sources there are.
+                if !scope.has_source(text) {
+                    return Err(Error::forbidden(format!(
+                        "argument {:?} is {}, which is not one of the sources whose rows the caller may see",
+                        spec.name,
+                        shown(text)
+                    )));
+                }
+                let found = snapshot.source(text).ok_or_else(|| {
+                    Error::invalid(format!(
+                        "argument {:?} is {}, which is not the id of a source: expected {}",
+                        spec.name,
+                        shown(text),
+                        spec.kind.expectation()
+                    ))
+                })?;
+                if spec.kind == ArgumentKind::AuthoritativeSourceId && !found.authoritative {
+                    return Err(Error::invalid(format!(
+                        "argument {:?} is {text:?}, the source {:?}, which is not authoritative: expected {}",
+                        spec.name,
+                        found.name,
+                        spec.kind.expectation()
+                    )));
+                }
+                source = Some(found);
+            }
+            ArgumentKind::Boolean
+            | ArgumentKind::Text
+            | ArgumentKind::SourceName
+            | ArgumentKind::Query
+            | ArgumentKind::Names
+            | ArgumentKind::Texts { .. } => {}
+        }
+    }
+    for spec in definition.arguments.iter().filter(|a| a.kind == ArgumentKind::SourceName) {
+        if let (Some(name), Some(source)) = (arguments.text(&spec.name), source)
+            && name != source.name
+        {
+            messages.push(Message::warn(
+                "source_name_differs",
+                format!(
+                    "argument {:?} is {}, but the source {} is named {:?}",
+                    spec.name,
+                    shown(name),
+                    source.id,
+                    source.name
+                ),
+            ));
+        }
+    }
+    Ok(messages)
+}
+
+/// Formats asked for by `selectedFormats` that the definition does not have.
+pub(super) fn check_formats(definition: &ReportDefinition, arguments: &Arguments) -> Result<Vec<Message>> {
+    let Some(ArgumentValue::Texts(selected)) = arguments.get("selectedFormats") else {
+        return Ok(Vec::new());
+    };
+    let has = |text: &String| definition.formats.iter().any(|f| f.as_str() == text);
+    let names: Vec<_> = definition.formats.iter().map(|f| f.as_str()).collect();
+    if !selected.iter().any(has) {
+        return Err(Error::invalid(format!(
+            "argument \"selectedFormats\" has no format that this report is written in: expected {}",
+            names.join(", ")
+        )));
+    }
+    Ok(selected
+        .iter()
+        .filter(|text| !has(text))
+        .map(|text| {
+            Message::warn(
+                "format_left_out",
+                format!("{text} was left out: this report is written as {}", names.join(", ")),
+            )
+        })
+        .collect())
+}

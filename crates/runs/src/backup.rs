@@ -1,0 +1,401 @@
+//! Backups: a folder of files that are named by their content, and a list of what each backup consists of.
+//!
+//! ```text
+//! muster-backup            marks the folder
+//! objects/ab/abcd...       one file for each content, named by its SHA-256; backups share them
+//! backups/TIME-SHA256.json the list of one backup, named by the time it is of and by the list's own SHA-256
+//! drafts/                  files that are not complete; the next backup removes them
+//! backup.lock              held by the process that writes
+//! ```
+//!
+//! Invariants:
+//! - the list appears last, under its final name, after all files that it names are durable: a process that is killed
+//!   leaves no list, and so no backup;
+//! - a file whose digest is recorded (of tables and results) is compared with the record while it is copied: a damaged
+//!   file ends the backup with an error;
+//! - nothing in the folder is changed once it has its name. So the next backup copies only what is new.
+
+mod objects;
+
+use crate::lock::{Lock, lock};
+use chrono::{DateTime, Utc};
+use muster_reports::error::{Error, Result};
+use muster_reports::ids::hex;
+use muster_reports::snapshot::SnapshotManifest;
+use muster_reports::task::PublishedFile;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Marks a folder of backups.
+const MARK: &str = "muster-backup";
+/// The folder of lists.
+const LISTS: &str = "backups";
+/// The form of lists that this version writes and reads.
+const FORM: u32 = 1;
+/// The log of a table, in its folder.
+const LOG: &str = "_delta_log";
+/// The database of a data directory.
+pub const DATABASE: &str = "muster.db";
+
+/// One file of a backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackupFile {
+    /// Its place in the data directory, with `/` between folders.
+    pub path: String,
+    /// Its SHA-256, 64 hex digits.
+    pub sha256: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
+/// The list of a backup.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackupList {
+    /// The form of the list.
+    pub form: u32,
+    /// The version that made it.
+    pub made_by: String,
+    /// The time that it is of: when its database was copied.
+    pub taken: DateTime<Utc>,
+    /// Whether the service's keys and settings are in it.
+    pub with_keys: bool,
+    /// The number of the last event of the audit trail, and its hash, with a colon between them.
+    pub audit_head: String,
+    /// The newest snapshot, if there is one.
+    pub newest_snapshot: Option<String>,
+    /// Every file.
+    pub files: Vec<BackupFile>,
+}
+
+impl BackupList {
+    /// Bytes of all files.
+    pub fn bytes(&self) -> u64 {
+        self.files.iter().map(|file| file.bytes).sum()
+    }
+}
+
+/// What a backup is made of.
+pub struct BackupParts {
+    /// A copy of the database, which nothing uses any more.
+    pub database: PathBuf,
+    /// The snapshots that it names.
+    pub snapshots: Vec<SnapshotManifest>,
+    /// The results that it names.
+    pub results: Vec<PublishedFile>,
+    /// The data directory: `tables`, `results`, and the files of `others` are in it.
+    pub data: PathBuf,
+    /// Further files, by their places in the data directory.
+    pub others: Vec<String>,
+    /// The time that the database is of.
+    pub taken: DateTime<Utc>,
+    /// The version of the program.
+    pub made_by: String,
+    /// Whether `others` has the keys.
+    pub with_keys: bool,
+    /// The head of the audit trail.
+    pub audit_head: String,
+}
+
+/// How a backup ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is complete.
+    Whole(Summary),
+    /// A file went away while the backup was made, because its snapshot or result expired. A new copy of the database
+    /// does not name it.
+    Gone(String),
+}
+
+/// What a backup has, and what was copied for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Summary {
+    /// Its name.
+    pub name: String,
+    /// Its files.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Files that no earlier backup in the folder had.
+    pub copied_files: u64,
+    /// Their bytes.
+    pub copied_bytes: u64,
+}
+
+/// A folder of backups.
+pub struct BackupFolder {
+    dir: PathBuf,
+}
+
+/// A folder of backups that only this process writes to.
+pub struct Writing {
+    folder: BackupFolder,
+    _lock: Lock,
+}
+
+impl BackupFolder {
+    /// Opens a folder that has backups.
+    ///
+    /// # Errors
+    /// `Invalid` if it is not such a folder.
+    pub fn open(dir: &Path) -> Result<Self> {
+        if !dir.join(MARK).is_file() {
+            return Err(Error::invalid(format!(
+                "{} is not a folder of backups: expected one that `muster backup take` made",
+                dir.display()
+            )));
+        }
+        Ok(Self { dir: dir.to_owned() })
+    }
+
+    /// Opens a folder to write to. Makes it if it is missing or empty. Removes what a killed process left in it.
+    ///
+    /// # Errors
+    /// `Invalid` if the folder has other files; `Unavailable` if another process writes to it; `Internal` with the path.
+    pub fn to_write(dir: &Path) -> Result<Writing> {
+        objects::make_folder(dir)?;
+        if !dir.join(MARK).is_file() {
+            let mut entries = std::fs::read_dir(dir).map_err(|error| objects::wrong("list", dir, error))?;
+            if entries.next().is_some() {
+                return Err(Error::invalid(format!(
+                    "{} has files and is not a folder of backups: expected an empty or a new folder",
+                    dir.display()
+                )));
+            }
+            objects::write(&dir.join(MARK), format!("Backups of muster, form {FORM}\n").as_bytes())?;
+        }
+        let lock = lock(dir, "backup.lock", dir, "another process writes backups to this folder")?;
+        objects::clear_drafts(dir)?;
+        objects::make_folder(&dir.join(LISTS))?;
+        Ok(Writing { folder: Self { dir: dir.to_owned() }, _lock: lock })
+    }
+
+    /// The names of the backups, the oldest first.
+    ///
+    /// # Errors
+    /// `Internal` with the path.
+    pub fn names(&self) -> Result<Vec<String>> {
+        let lists = self.dir.join(LISTS);
+        let entries = std::fs::read_dir(&lists).map_err(|error| objects::wrong("list", &lists, error))?;
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| objects::wrong("list", &lists, error))?;
+            names.extend(
+                entry.file_name().to_str().and_then(|name| name.strip_suffix(".json")).map(str::to_owned),
+            );
+        }
+        // The time comes first, so the names sort as the times do.
+        names.sort();
+        Ok(names)
+    }
+
+    /// The name of the newest backup, or of the one whose name begins with `wanted`.
+    ///
+    /// # Errors
+    /// `NotFound` if there is none; `Invalid` if several names begin so.
+    pub fn find(&self, wanted: Option<&str>) -> Result<String> {
+        let mut names = self.names()?;
+        let Some(wanted) = wanted else {
+            return names
+                .pop()
+                .ok_or_else(|| Error::not_found(format!("{} has no complete backup", self.dir.display())));
+        };
+        names.retain(|name| name.starts_with(wanted));
+        match (names.pop(), names.len()) {
+            (Some(name), 0) => Ok(name),
+            (Some(_), others) => Err(Error::invalid(format!(
+                "{wanted:?} begins the names of {} backups: expected more of the name",
+                others + 1
+            ))),
+            (None, _) => Err(Error::not_found(format!(
+                "{} has no backup whose name begins with {wanted:?}",
+                self.dir.display()
+            ))),
+        }
+    }
+
+    /// The list of a backup.
+    ///
+    /// # Errors
+    /// `Internal` if it is not what was written: its SHA-256 is in its name.
+    pub fn list(&self, name: &str) -> Result<BackupList> {
+        let path = self.dir.join(LISTS).join(format!("{name}.json"));
+        let text = std::fs::read(&path).map_err(|error| objects::wrong("read", &path, error))?;
+        let digest = hex(Sha256::digest(&text));
+        if name.rsplit_once('-').map(|(_, digest)| digest) != Some(&digest) {
+            return Err(Error::internal(
+                "the list of the backup is damaged",
+                format!("{} has the SHA-256 {digest}: expected the one in its name", path.display()),
+            ));
+        }
+        let list: BackupList = serde_json::from_slice(&text)
+            .map_err(|error| Error::internal(format!("{} cannot be read", path.display()), error))?;
+        if list.form != FORM {
+            return Err(Error::invalid(format!(
+                "the backup has form {}, made by {}: expected form {FORM}; use the version that made it or a newer one",
+                list.form, list.made_by
+            )));
+        }
+        for file in &list.files {
+            check_place(file)?;
+        }
+        Ok(list)
+    }
+
+    /// What is wrong with the content of a file; `None` if it is what was copied.
+    ///
+    /// # Errors
+    /// `Internal` if it cannot be read for another reason than that it is missing.
+    pub fn fault(&self, file: &BackupFile) -> Result<Option<String>> {
+        objects::fault(&self.dir, file)
+    }
+
+    /// Copies a file of a backup to `to`, which must not exist. The copy is durable and has the digest of the list.
+    ///
+    /// # Errors
+    /// `Internal` if the content is damaged or missing, or the copy cannot be written.
+    pub fn copy_out(&self, file: &BackupFile, to: &Path) -> Result<()> {
+        objects::copy_out(&self.dir, file, to)
+    }
+}
+
+impl Writing {
+    /// A place in the folder for a file that is needed while a backup is made; nothing is there.
+    ///
+    /// # Errors
+    /// `Internal` if an earlier file cannot be removed.
+    pub fn draft(&self, name: &str) -> Result<PathBuf> {
+        objects::draft(&self.folder.dir, name)
+    }
+
+    /// Makes a backup of these parts.
+    ///
+    /// # Errors
+    /// `Internal` if a file is damaged or cannot be copied; `Invalid` if a snapshot names no files.
+    pub fn take(&self, parts: &BackupParts) -> Result<Taken> {
+        let mut list = BackupList {
+            form: FORM,
+            made_by: parts.made_by.clone(),
+            taken: parts.taken,
+            with_keys: parts.with_keys,
+            audit_head: parts.audit_head.clone(),
+            newest_snapshot: parts
+                .snapshots
+                .iter()
+                .max_by_key(|last| last.created)
+                .map(|last| last.id.to_string()),
+            files: Vec::new(),
+        };
+        let (mut copied_files, mut copied_bytes) = (0, 0);
+        for wanted in wanted_files(parts)? {
+            let Some((file, is_new)) = objects::keep(&self.folder.dir, &wanted)? else {
+                return Ok(Taken::Gone(wanted.path));
+            };
+            copied_files += u64::from(is_new);
+            copied_bytes += if is_new { file.bytes } else { 0 };
+            list.files.push(file);
+        }
+        let name = self.name_list(&list)?;
+        let (files, bytes) = (list.files.len() as u64, list.bytes());
+        Ok(Taken::Whole(Summary { name, files, bytes, copied_files, copied_bytes }))
+    }
+
+    /// Writes the list, which completes the backup.
+    fn name_list(&self, list: &BackupList) -> Result<String> {
+        let text = serde_json::to_vec_pretty(list)
+            .map_err(|error| Error::internal("the list of the backup cannot be written", error))?;
+        let name = format!("{}-{}", list.taken.format("%Y%m%dT%H%M%S%3fZ"), hex(Sha256::digest(&text)));
+        objects::name(&self.folder.dir, &text, &self.folder.dir.join(LISTS).join(format!("{name}.json")))?;
+        Ok(name)
+    }
+}
+
+/// A file that a backup needs.
+struct Wanted {
+    /// Its place in the data directory.
+    path: String,
+    /// Where it is now.
+    from: PathBuf,
+    /// Its SHA-256 and size, if they are recorded.
+    known: Option<(String, u64)>,
+}
+
+/// Every file of a backup. The logs of tables come after the database, so that they have every version that it names.
+fn wanted_files(parts: &BackupParts) -> Result<Vec<Wanted>> {
+    let mut wanted = vec![Wanted { path: DATABASE.to_owned(), from: parts.database.clone(), known: None }];
+    let in_data = |path: String, known| Wanted { from: parts.data.join(&path), path, known };
+    let mut versions: BTreeMap<&str, u64> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
+    for snapshot in &parts.snapshots {
+        if snapshot.files.is_empty() {
+            return Err(Error::invalid(format!(
+                "snapshot {} has no digests, because an earlier version made it: expected snapshots with digests; \
+                 unpin it and let it expire (`muster snapshot expire`)",
+                snapshot.id
+            )));
+        }
+        for (table, version) in &snapshot.versions {
+            let last = versions.entry(table).or_default();
+            *last = (*last).max(*version);
+        }
+        for (table, files) in &snapshot.files {
+            for (name, file) in files {
+                let path = format!("tables/{table}/{name}");
+                if seen.insert(path.clone()) {
+                    wanted.push(in_data(path, Some((file.sha256.clone(), file.bytes))));
+                }
+            }
+        }
+    }
+    for (table, last) in versions {
+        for name in log_files(&parts.data.join("tables").join(table).join(LOG), last)? {
+            wanted.push(in_data(format!("tables/{table}/{LOG}/{name}"), None));
+        }
+    }
+    for file in &parts.results {
+        let known = Some((file.sha256.clone(), file.bytes));
+        wanted.push(in_data(format!("results/{}", file.stored_name), known));
+    }
+    wanted.extend(parts.others.iter().map(|path| in_data(path.clone(), None)));
+    Ok(wanted)
+}
+
+/// The files of a table's log up to a version. `_last_checkpoint` is only a hint and may name a later version.
+fn log_files(log: &Path, last: u64) -> Result<Vec<String>> {
+    let entries = std::fs::read_dir(log).map_err(|error| objects::wrong("list", log, error))?;
+    let mut names = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| objects::wrong("list", log, error))?;
+        let is_file = entry.file_type().map_err(|error| objects::wrong("list", log, error))?.is_file();
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let version = name.get(..20).and_then(|digits| digits.parse::<u64>().ok());
+        if is_file && version.is_some_and(|version| version <= last) {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Refuses a list whose files would be written outside of the data directory.
+fn check_place(file: &BackupFile) -> Result<()> {
+    let is_inside = file.path.split('/').all(|part| !matches!(part, "" | "." | ".."))
+        && !file.path.contains('\\')
+        && !file.path.chars().any(char::is_control);
+    let is_digest =
+        file.sha256.len() == 64 && file.sha256.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    if is_inside && is_digest {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "the backup names the file {:?} with the SHA-256 {:?}: expected a place inside of the data directory and 64 hex \
+         digits",
+        file.path, file.sha256
+    )))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,196 @@
+//! Files that are named by their content.
+//!
+//! Invariant: a name appears after the content is durable, by a rename from `drafts`.
+
+use super::{BackupFile, Wanted};
+use muster_reports::error::{Error, Result};
+use muster_reports::ids::hex;
+use sha2::{Digest, Sha256};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+/// The folder of contents.
+const OBJECTS: &str = "objects";
+/// The folder of files that are not complete.
+const DRAFTS: &str = "drafts";
+/// The name of the draft of a content; only one process writes.
+const DRAFT: &str = "draft";
+/// Bytes that are read at once.
+const BUFFER: usize = 256 * 1024;
+
+/// Makes a folder that only its owner can enter; one that exists stays as it is.
+pub(super) fn make_folder(dir: &Path) -> Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(|error| wrong("make", dir, error))
+}
+
+/// Removes what a killed process left.
+pub(super) fn clear_drafts(dir: &Path) -> Result<()> {
+    let drafts = dir.join(DRAFTS);
+    match std::fs::remove_dir_all(&drafts) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(wrong("remove", &drafts, error)),
+        Ok(()) | Err(_) => {}
+    }
+    make_folder(&drafts)
+}
+
+/// The place of a draft of this name; nothing is there.
+pub(super) fn draft(dir: &Path, name: &str) -> Result<PathBuf> {
+    let draft = dir.join(DRAFTS).join(name);
+    match std::fs::remove_file(&draft) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(wrong("remove", &draft, error)),
+        Ok(()) | Err(_) => Ok(draft),
+    }
+}
+
+/// Writes a small new file, durably.
+pub(super) fn write(path: &Path, content: &[u8]) -> Result<()> {
+    let mut file = private(path)?;
+    file.write_all(content).and_then(|()| file.sync_all()).map_err(|error| wrong("write", path, error))?;
+    sync_folder(path)
+}
+
+/// Gives a small file its name as a whole.
+pub(super) fn name(dir: &Path, content: &[u8], path: &Path) -> Result<()> {
+    let draft = draft(dir, DRAFT)?;
+    write(&draft, content)?;
+    rename(&draft, path)
+}
+
+/// Keeps the content of a file. Returns the file, and whether its content is new; `None` if the file does not exist.
+///
+/// # Errors
+/// If the file differs from what is recorded of it, or cannot be copied.
+pub(super) fn keep(dir: &Path, wanted: &Wanted) -> Result<Option<(BackupFile, bool)>> {
+    let listed = |sha256: String, bytes| BackupFile { path: wanted.path.clone(), sha256, bytes };
+    if let Some((sha256, bytes)) = &wanted.known {
+        let object = place(dir, sha256);
+        if object.metadata().is_ok_and(|metadata| metadata.len() == *bytes) {
+            return Ok(Some((listed(sha256.clone(), *bytes), false)));
+        }
+    }
+    let mut source = match File::open(&wanted.from) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(|error| wrong("open", &wanted.from, error))?,
+    };
+    let draft = draft(dir, DRAFT)?;
+    let (sha256, bytes) = copy(&mut source, &wanted.from, &draft)?;
+    if let Some((expected, size)) = &wanted.known
+        && (&sha256, bytes) != (expected, *size)
+    {
+        return Err(Error::internal(
+            "a file is not what was recorded, and the backup is not complete: `muster check` lists all damaged files",
+            format!(
+                "{} has {bytes} bytes with the SHA-256 {sha256}: expected {size} bytes with {expected}",
+                wanted.from.display()
+            ),
+        ));
+    }
+    let object = place(dir, &sha256);
+    let is_new = !object.exists();
+    if is_new {
+        make_folder(object.parent().unwrap_or(dir))?;
+        rename(&draft, &object)?;
+        sync_folder(object.parent().unwrap_or(dir))?;
+    }
+    Ok(Some((listed(sha256, bytes), is_new)))
+}
+
+/// What is wrong with a content.
+pub(super) fn fault(dir: &Path, file: &BackupFile) -> Result<Option<String>> {
+    let object = place(dir, &file.sha256);
+    let mut source = match File::open(&object) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Ok(Some(format!("{}: its content {} is missing", file.path, object.display())));
+        }
+        opened => opened.map_err(|error| wrong("open", &object, error))?,
+    };
+    let (sha256, bytes) = pass(&mut source, &object, |_| Ok(()))?;
+    if (&sha256, bytes) == (&file.sha256, file.bytes) {
+        return Ok(None);
+    }
+    Ok(Some(format!(
+        "{}: its content {} has {bytes} bytes with the SHA-256 {sha256}: expected {} bytes with the one in its name",
+        file.path,
+        object.display(),
+        file.bytes
+    )))
+}
+
+/// Copies a content to a new file.
+pub(super) fn copy_out(dir: &Path, file: &BackupFile, to: &Path) -> Result<()> {
+    let object = place(dir, &file.sha256);
+    let mut source = File::open(&object).map_err(|error| wrong("open", &object, error))?;
+    if let Some(folder) = to.parent() {
+        make_folder(folder)?;
+    }
+    let (sha256, bytes) = copy(&mut source, &object, to)?;
+    if (&sha256, bytes) != (&file.sha256, file.bytes) {
+        // What differs must not be taken for what was saved.
+        let _ = std::fs::remove_file(to);
+        return Err(Error::internal(
+            "the backup is damaged: `muster backup verify` lists all damaged files",
+            format!(
+                "{} has {bytes} bytes with the SHA-256 {sha256}: expected {}",
+                object.display(),
+                file.bytes
+            ),
+        ));
+    }
+    sync_folder(to)
+}
+
+/// Copies a file to a new one, durably. Returns the SHA-256 and the size.
+fn copy(source: &mut File, from: &Path, to: &Path) -> Result<(String, u64)> {
+    let mut target = private(to)?;
+    let copied =
+        pass(source, from, |bytes| target.write_all(bytes).map_err(|error| wrong("write", to, error)))?;
+    target.sync_all().map_err(|error| wrong("write", to, error))?;
+    Ok(copied)
+}
+
+/// Reads a file to its end. Returns the SHA-256 and the size.
+fn pass(source: &mut File, from: &Path, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<(String, u64)> {
+    let (mut hash, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; BUFFER]);
+    loop {
+        match source.read(&mut buffer) {
+            Ok(0) => return Ok((hex(hash.finalize()), bytes)),
+            Ok(read) => {
+                hash.update(&buffer[..read]);
+                bytes += read as u64;
+                take(&buffer[..read])?;
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(wrong("read", from, error)),
+        }
+    }
+}
+
+fn place(dir: &Path, sha256: &str) -> PathBuf {
+    dir.join(OBJECTS).join(&sha256[..2]).join(sha256)
+}
+
+fn private(path: &Path) -> Result<File> {
+    OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| wrong("make", path, error))
+}
+
+fn rename(from: &Path, to: &Path) -> Result<()> {
+    std::fs::rename(from, to).map_err(|error| wrong("name", to, error))?;
+    sync_folder(to)
+}
+
+/// Makes the name of a file durable.
+fn sync_folder(of: &Path) -> Result<()> {
+    let Some(folder) = of.parent() else { return Ok(()) };
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| wrong("sync", folder, error))
+}
+
+pub(super) fn wrong(act: &str, path: &Path, error: std::io::Error) -> Error {
+    Error::internal(format!("cannot {act} {}", path.display()), error)
+}

@@ -1,0 +1,90 @@
+//! Pages of a search over all identities, while the organisation is refreshed again and again.
+
+use super::benchmark::{Benchmark, Row};
+use super::data::Data;
+use super::entry::{Entry, OURS, Sample, Unit};
+use super::refresh::send_on_leave;
+use muster_harness::api::Api;
+use muster_harness::command;
+use muster_harness::failure::{Failure, Result};
+use muster_harness::installation::muster;
+use serde_json::{Value, json};
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::scope;
+use std::time::Instant;
+
+/// The row.
+pub const ROWS: [Row; 1] =
+    [Row::new("paging", "identities read to the end by searchAfter, while refreshes go on", paging)];
+/// Documents of a page: the most that the API gives.
+const PAGE: usize = 250;
+
+/// The figure is the identities in a second. Each must come once: those of the snapshot that the first page read.
+fn paging(benchmark: &Benchmark<'_>, row: &Row) -> Result<Vec<Entry>> {
+    let data = benchmark.data()?;
+    let server = data.installation.serve(&[])?;
+    let api = server.connect(&data.installation.user)?;
+    let mut entry = Entry::new(row.what, OURS, Unit::PerSecond);
+    let mut refreshes = 0;
+    for _ in 0..benchmark.numbers.runs {
+        let is_read = AtomicBool::new(false);
+        let (seconds, rows) = scope(|scope| -> Result<(f64, u64)> {
+            let refreshing = scope.spawn(|| refresh_until(data, &is_read));
+            let begun = Instant::now();
+            let read = read_to_the_end(&api);
+            let seconds = begun.elapsed().as_secs_f64();
+            is_read.store(true, Ordering::Relaxed);
+            refreshes += refreshing.join().map_err(|_| Failure::new("the refreshes panicked"))??;
+            Ok((seconds, read?))
+        })?;
+        let expected = data.facts["live"]["identities"].as_u64();
+        if expected != Some(rows) {
+            return Err(Failure::new(format!("{rows} identities were read: expected {expected:?}")));
+        }
+        entry.add(&Sample {
+            figure: rows as f64 / seconds,
+            peak_kib: Some(server.peak_memory_kib()?),
+            rows: Some(rows),
+            ..Sample::default()
+        });
+    }
+    server.stop()?;
+    data.put_back()?;
+    entry.remark(&format!("pages of {PAGE} documents; {refreshes} refreshes meanwhile"));
+    Ok(vec![entry])
+}
+
+/// Changes a person and refreshes, until all pages are read; how often. The snapshot that is read stays.
+fn refresh_until(data: &Data, is_read: &AtomicBool) -> Result<u32> {
+    let mut refreshes = 0;
+    while !is_read.load(Ordering::Relaxed) {
+        send_on_leave(&data.file_to_change("employees.csv")?)?;
+        let mut refresh = muster(&data.installation.binary, &data.installation.data);
+        refresh.envs(data.installation.settings.iter().cloned()).env("MUSTER__SNAPSHOTS__KEEP_LAST", "100");
+        command::output(refresh.arg("refresh"))?;
+        refreshes += 1;
+    }
+    Ok(refreshes)
+}
+
+/// Reads all pages; how many identities they have. A failure if one comes twice.
+fn read_to_the_end(api: &Api) -> Result<u64> {
+    let mut body = json!({"indices": ["identities"], "query": {"query": "*"}, "sort": ["id"]});
+    let mut seen = HashSet::new();
+    loop {
+        let page = api.search(&body, PAGE)?;
+        let documents = page.as_array().ok_or_else(|| Failure::new("a page is not a list"))?;
+        for document in documents {
+            let id = document["id"].as_str().ok_or_else(|| Failure::new("a document has no id"))?;
+            if !seen.insert(id.to_owned()) {
+                return Err(Failure::new(format!("identity {id} came twice")));
+            }
+        }
+        let last = documents.last().map(|document| document["id"].clone());
+        match last {
+            Some(Value::String(last)) if documents.len() == PAGE => body["searchAfter"] = json!([last]),
+            _ => return Ok(seen.len() as u64),
+        }
+    }
+}
