@@ -99,9 +99,10 @@ fn item(object: &Object, detail: AccessDetail) -> Option<AccessItem> {
 
 fn attributes(identity: &Object) -> BTreeMap<String, Vec<String>> {
     let attributes = identity.get("attributes").and_then(Value::as_object);
-    let values = |value: &Value| match value {
-        Value::Array(items) => items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect(),
-        one => one.as_str().map(str::to_owned).into_iter().collect::<Vec<_>>(),
+    // One text, or a list of texts.
+    let values = |value: &Value| {
+        let items = value.as_array().map_or(std::slice::from_ref(value), Vec::as_slice);
+        items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
     };
     attributes.into_iter().flatten().map(|(name, value)| (name.clone(), values(value))).collect()
 }
