@@ -497,7 +497,7 @@ async fn refreshes_are_tasks_of_the_list() {
     assert_eq!(list("count=true&limit=2&offset=1").await, expected(&[&report, "r1"]));
     assert_eq!(list("count=true&limit=1&offset=3").await, expected(&[]));
     let of_source = filtered(&format!("sourceId eq \"{}\"", build::SOURCE));
-    assert_eq!(ids(&world.ask_as_user(&of_source, "").await), [report.clone()]);
+    assert_eq!(ids(&world.ask_as_user(&of_source, "").await), [report.as_str()]);
 
     let shown = status(&world, "r2").await;
     assert_eq!((&shown["percentComplete"], &shown["progress"]), (&json!(25), &json!("3 of 12 parts done")));

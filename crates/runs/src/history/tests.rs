@@ -360,11 +360,11 @@ async fn an_identity_is_what_it_was_at_a_date(organisation: &Organisation) {
     assert_eq!(reports.identity_start(&user(), &bob).await.unwrap(), march(4, "09:00:00"));
 
     let items = reports.access_items_at(&user(), &bob, march(6, "12:00:00"), Some(AccessType::Account)).await;
-    let account = |item: &Arc<AccessItem>| match &item.detail {
-        AccessDetail::Account { native_identity, entitlements, status } => {
-            format!("{native_identity} {entitlements} {status:?}")
-        }
-        other => panic!("{other:?} is not an account"),
+    let account = |item: &Arc<AccessItem>| {
+        let AccessDetail::Account { native_identity, entitlements, status } = &item.detail else {
+            panic!("{:?} is not an account", item.detail)
+        };
+        format!("{native_identity} {entitlements} {status:?}")
     };
     let mut accounts: Vec<_> = items.unwrap().iter().map(account).collect();
     accounts.sort();

@@ -139,7 +139,10 @@ mod tests {
         Aggregation { name: "List".into(), kind: AggregationKind::Nested { path: "access".into() }, inner }
     }
 
-    fn found(buckets: Vec<(&str, u64, Vec<(String, Aggregated)>)>) -> Aggregated {
+    /// Aggregations inside of a bucket, by name.
+    type Inner = Vec<(String, Aggregated)>;
+
+    fn found(buckets: Vec<(&str, u64, Inner)>) -> Aggregated {
         let bucket = |(key, objects, inner): (&str, u64, _)| Bucket {
             key: BucketKey::Text(key.into()),
             objects,
