@@ -23,7 +23,7 @@ const TRIES: u32 = 5;
 /// Does what `command` says.
 pub async fn run(command: &BackupCommand, settings: &Settings, output: Output) -> Result {
     match command {
-        BackupCommand::Take { folder, keys } => take(folder, *keys, settings, output).await,
+        BackupCommand::Take { folder, keys } => Box::pin(take(folder, *keys, settings, output)).await,
         BackupCommand::List { folder } => list(folder, output),
         BackupCommand::Verify { folder, backup, keys, noted } => {
             let noted = noted.iter().map(|text| audit::head(text)).collect::<Result<_>>()?;
