@@ -217,8 +217,9 @@ impl ReportDefinition {
     }
 }
 
-/// Arguments that every report takes in addition to its own: ours, so that the published ones stay as they are.
-pub static COMMON_ARGUMENTS: LazyLock<[ArgumentSpec; 2]> = LazyLock::new(|| {
+/// Arguments that every report takes in addition to its own: ours, so that the published ones stay as they are. If a report
+/// has an argument of the same name, its own is used.
+pub static COMMON_ARGUMENTS: LazyLock<[ArgumentSpec; 3]> = LazyLock::new(|| {
     let spec = |name: &str, allowed: &[&str], meaning: &str| ArgumentSpec {
         name: name.into(),
         kind: ArgumentKind::Texts { allowed: allowed.iter().map(|text| (*text).to_owned()).collect() },
@@ -227,6 +228,11 @@ pub static COMMON_ARGUMENTS: LazyLock<[ArgumentSpec; 2]> = LazyLock::new(|| {
         meaning: meaning.into(),
     };
     [
+        spec(
+            SELECTED_FORMATS,
+            &FileFormat::PUBLISHED.map(FileFormat::as_str),
+            "Formats to write; all that the report has when absent. A large report without PDF takes much less time.",
+        ),
         spec(
             EXTRA_FORMATS,
             &FileFormat::EXTRA.map(FileFormat::as_str),
@@ -244,6 +250,8 @@ pub static COMMON_ARGUMENTS: LazyLock<[ArgumentSpec; 2]> = LazyLock::new(|| {
     ]
 });
 
+/// Name of the argument that chooses among the formats of a report.
+pub const SELECTED_FORMATS: &str = "selectedFormats";
 /// Name of the argument that asks for further formats.
 pub const EXTRA_FORMATS: &str = "extraFormats";
 /// Name of the argument that turns the formula guard on or off.
@@ -266,6 +274,12 @@ const BUILT_IN: [(&str, &str); 7] = [
 ];
 
 impl ReportDefinition {
+    /// Its own arguments, then those that every report takes.
+    pub fn all_arguments(&self) -> impl Iterator<Item = &ArgumentSpec> {
+        let is_own = |common: &ArgumentSpec| self.arguments.iter().any(|own| own.name == common.name);
+        self.arguments.iter().chain(COMMON_ARGUMENTS.iter().filter(move |common| !is_own(common)))
+    }
+
     /// The arguments that fit this report, and what a reader must know of names that it does not have. A query is not
     /// read.
     ///
@@ -276,9 +290,8 @@ impl ReportDefinition {
         raw: &RawArguments,
         unknown: UnknownNames,
     ) -> Result<(Arguments, Vec<Message>)> {
-        let specs = || self.arguments.iter().chain(COMMON_ARGUMENTS.iter());
-        let arguments = Arguments::check(specs(), raw)?;
-        let about_names = check_names(specs(), raw, unknown)?;
+        let arguments = Arguments::check(self.all_arguments(), raw)?;
+        let about_names = check_names(self.all_arguments(), raw, unknown)?;
         match arguments.text(FORMULA_GUARD) {
             None | Some("on" | "off") => Ok((arguments, about_names)),
             Some(other) => {
@@ -347,6 +360,7 @@ impl Catalogue {
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::*;
+    use crate::arguments::RawValue;
 
     /// The column lists of docs/reports.md, written out again by hand.
     const COLUMNS: [(&str, &str); 7] = [
@@ -387,6 +401,26 @@ mod tests {
             assert_eq!(definition.kind.map(ReportKind::as_str), Some(id));
         }
         assert_eq!(catalogue.iter().count(), COLUMNS.len());
+    }
+
+    #[test]
+    fn every_report_can_be_written_as_csv_alone() {
+        let raw = |format: &str| {
+            let formats = RawValue::List(vec![RawValue::Text(format.into())]);
+            RawArguments::from([("selectedFormats".to_owned(), formats)])
+        };
+        let catalogue = Catalogue::built_in();
+        for definition in catalogue.iter() {
+            let named = definition.all_arguments().filter(|spec| spec.name == "selectedFormats");
+            assert_eq!(named.count(), 1, "{}", definition.id);
+        }
+        let identities = catalogue.get(&ReportId::new("IDENTITIES")).unwrap();
+        let check = |format: &str| identities.check_arguments(&raw(format), UnknownNames::Refuse);
+        let (arguments, messages) = check("CSV").unwrap();
+        assert_eq!(arguments.texts("selectedFormats"), Some(&["CSV".to_owned()][..]));
+        assert!(messages.is_empty());
+        let refused = check("XLS").unwrap_err().message;
+        assert!(refused.contains("expected one of CSV, PDF"), "{refused}");
     }
 
     #[test]

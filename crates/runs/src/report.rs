@@ -21,7 +21,7 @@ use muster_render::chart::Chart;
 use muster_render::pdf::PdfSettings;
 use muster_render::{ColumnFormat, CsvOptions, FormulaGuard};
 use muster_reports::cover::{Cover, CoverColumn, Reconciliation};
-use muster_reports::definition::{EXTRA_FORMATS, FORMULA_GUARD};
+use muster_reports::definition::{EXTRA_FORMATS, FORMULA_GUARD, SELECTED_FORMATS};
 use muster_reports::error::{Error, Result};
 use muster_reports::message::Message;
 use muster_reports::ports::{Clock, ProgressCell, ReportRunner, RunOutcome, SnapshotCatalogue};
@@ -315,7 +315,7 @@ fn formats_wanted(definition: &ReportDefinition, arguments: &Arguments) -> Vec<F
     let named = |name: &str, format: &FileFormat| {
         arguments.texts(name).map(|texts| texts.iter().any(|text| text == format.as_str()))
     };
-    let own = definition.formats.iter().filter(|format| named("selectedFormats", format).unwrap_or(true));
+    let own = definition.formats.iter().filter(|format| named(SELECTED_FORMATS, format).unwrap_or(true));
     let extra = FileFormat::EXTRA.iter().filter(|format| named(EXTRA_FORMATS, format).unwrap_or(false));
     own.chain(extra).copied().collect()
 }

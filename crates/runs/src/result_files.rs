@@ -64,7 +64,7 @@ impl ResultFiles {
             .map_err(|error| wrong("begin", &path, error))?;
         reached(Failpoint::ResultBegun);
         let file = BufWriter::with_capacity(BUFFER, file);
-        Ok(PendingFile { dir: self.dir.clone(), stored_name, path, file: Some(file) })
+        Ok(PendingFile { dir: self.dir.clone(), stored_name, path, file: Some(file), is_synced: false })
     }
 
     /// Opens a published file for reading.
@@ -249,6 +249,8 @@ pub struct PendingFile {
     path: PathBuf,
     /// `None` once it is published or given up.
     file: Option<BufWriter<File>>,
+    /// Whether all that was written is on the disk.
+    is_synced: bool,
 }
 
 impl PendingFile {
@@ -271,7 +273,15 @@ impl PendingFile {
         self.dir.join(&self.stored_name)
     }
 
-    fn sync(&mut self) -> Result<()> {
+    /// Waits until all that was written is on the disk. Publishing does it, too; a file that is complete before others can
+    /// be synced while they are still written.
+    ///
+    /// # Errors
+    /// `Internal` with the path.
+    pub fn sync(&mut self) -> Result<()> {
+        if self.is_synced {
+            return Ok(());
+        }
         let mut sync = || {
             let writer = self.file.as_mut().expect("only publishing and dropping take the file");
             writer.flush()?;
@@ -280,6 +290,7 @@ impl PendingFile {
         };
         let synced = sync();
         synced.map_err(|error| wrong("publish", &self.target(), error))?;
+        self.is_synced = true;
         reached(Failpoint::ResultSynced);
         Ok(())
     }
@@ -334,6 +345,7 @@ pub fn publish_together(mut files: Vec<PendingFile>) -> Result<()> {
 
 impl Write for PendingFile {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.is_synced = false;
         self.file.as_mut().expect("only publishing and dropping take the file").write(bytes)
     }
 

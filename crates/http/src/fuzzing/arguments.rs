@@ -3,7 +3,6 @@
 use super::REASON_BYTES_MAX;
 use crate::input;
 use muster_reports::arguments::{ArgumentValue, UnknownNames, check_names};
-use muster_reports::definition::COMMON_ARGUMENTS;
 use muster_reports::{Arguments, Catalogue};
 use serde_json::{Map, Value};
 use std::sync::LazyLock;
@@ -25,7 +24,7 @@ pub fn report_arguments(data: &[u8]) {
         }
     };
     for definition in DEFINITIONS.iter() {
-        let specs = || definition.arguments.iter().chain(COMMON_ARGUMENTS.iter());
+        let specs = || definition.all_arguments();
         match Arguments::check(specs(), &raw) {
             Ok(checked) => {
                 let text = checked.canonical();

@@ -6,7 +6,7 @@ use crate::state::AppState;
 use axum::http::StatusCode;
 use axum::response::Response;
 use muster_reports::arguments::{ArgumentKind, ArgumentSpec};
-use muster_reports::definition::{AttributeColumns, COMMON_ARGUMENTS, Column};
+use muster_reports::definition::{AttributeColumns, Column};
 use muster_reports::{ArgumentValue, ReportDefinition};
 use muster_wire::{ArgumentDescription, ColumnDescription, ReportDescription};
 use serde_json::Value;
@@ -62,7 +62,7 @@ fn description(definition: &ReportDefinition) -> ReportDescription {
         row: definition.row.clone(),
         digest: definition.digest.clone(),
         formats: definition.formats.iter().map(|format| format.as_str().to_owned()).collect(),
-        arguments: definition.arguments.iter().chain(COMMON_ARGUMENTS.iter()).map(argument).collect(),
+        arguments: definition.all_arguments().map(argument).collect(),
         columns: definition.columns.iter().map(column).collect(),
         attribute_columns,
     }

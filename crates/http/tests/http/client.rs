@@ -160,6 +160,7 @@ async fn definitions_and_messages_are_read() {
             ("columns", "names"),
             ("sort", "texts"),
             ("fields", "texts"),
+            ("selectedFormats", "texts"),
             ("extraFormats", "texts"),
             ("formulaGuard", "text"),
         ]

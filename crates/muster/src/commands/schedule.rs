@@ -13,7 +13,6 @@ use muster_client::wire::{ArgumentDescription, ReportDescription};
 use muster_reports::arguments::{RawArguments, UnknownNames};
 use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::caller::Caller;
-use muster_reports::definition::COMMON_ARGUMENTS;
 use muster_reports::ids::{ClientId, ReportId, ScheduleId};
 use muster_reports::nearest;
 use muster_reports::notify::{Notify, Occasion};
@@ -122,7 +121,7 @@ fn work(catalogue: &Catalogue, args: &ScheduleAddArgs) -> Result<ScheduledWork> 
 
 /// What the types of arguments are found by.
 fn described(definition: &ReportDefinition) -> ReportDescription {
-    let arguments = definition.arguments.iter().chain(COMMON_ARGUMENTS.iter());
+    let arguments = definition.all_arguments();
     let arguments = arguments.map(|spec| ArgumentDescription {
         name: spec.name.clone(),
         kind: spec.kind.name().into(),

@@ -2,7 +2,7 @@
 
 use crate::arguments::{ArgumentKind, ArgumentValue, Arguments};
 use crate::caller::DataScope;
-use crate::definition::ReportDefinition;
+use crate::definition::{ReportDefinition, SELECTED_FORMATS};
 use crate::error::{Error, Result, shown};
 use crate::message::Message;
 use crate::snapshot::SnapshotManifest;
@@ -76,14 +76,14 @@ pub(super) fn check_sources(
 
 /// Formats asked for by `selectedFormats` that the definition does not have.
 pub(super) fn check_formats(definition: &ReportDefinition, arguments: &Arguments) -> Result<Vec<Message>> {
-    let Some(ArgumentValue::Texts(selected)) = arguments.get("selectedFormats") else {
+    let Some(ArgumentValue::Texts(selected)) = arguments.get(SELECTED_FORMATS) else {
         return Ok(Vec::new());
     };
     let has = |text: &String| definition.formats.iter().any(|f| f.as_str() == text);
     let names: Vec<_> = definition.formats.iter().map(|f| f.as_str()).collect();
     if !selected.iter().any(has) {
         return Err(Error::invalid(format!(
-            "argument \"selectedFormats\" has no format that this report is written in: expected {}",
+            "argument {SELECTED_FORMATS:?} has no format that this report is written in: expected {}",
             names.join(", ")
         )));
     }

@@ -17,7 +17,7 @@ use muster_render::{
     XlsxOptions, XlsxWriter, ZipFiles,
 };
 use muster_reports::FileFormat;
-use muster_reports::cover::Cover;
+use muster_reports::cover::{Cover, CoverFile};
 use muster_reports::error::{Error, Result};
 use muster_reports::ids::TaskId;
 use muster_reports::message::Message;
@@ -193,14 +193,39 @@ fn write_table(
     }
     messages.append(&mut remarks_on_files);
     let _ = tables.send(WrittenTables { tables: written, messages });
-    let (cover, charts) = cover(sent)?;
-    let mut cover = *cover;
     // A document shows the digests of the other files, but cannot hold its own.
-    cover.files = finished
-        .iter()
-        .map(|(kind, _, written)| super::cover::finished(&job.title, kind.format, written))
-        .collect();
-    let mut late = Vec::new();
+    let others =
+        finished.iter().map(|(kind, _, written)| super::cover::finished(&job.title, kind.format, written));
+    let others = others.collect();
+    // The other files are synced while the counts are made and the documents are finished.
+    let (documents, late) = std::thread::scope(|scope| {
+        let sync = |(_, file, _): &mut Finished| file.sync();
+        let syncing: Vec<_> = finished.iter_mut().map(|file| scope.spawn(move || sync(file))).collect();
+        let documents = finish_documents(waiting, others, sent)?;
+        for file in syncing {
+            file.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
+        }
+        Ok::<_, Error>(documents)
+    })?;
+    finished.extend(documents);
+    finished.sort_by_key(|(kind, _, _)| kind.format);
+    let mut written = publish(&job.files, finished, sent)?;
+    written.messages = late;
+    Ok(written)
+}
+
+/// A file that has all of its bytes, and what they are.
+type Finished = (Kind, PendingFile, Written);
+
+/// Waits for the cover, and finishes the documents that show it. Returns them, and what a reader must know of them.
+fn finish_documents(
+    waiting: Vec<(Kind, Lent, Box<PdfWriter<Lent>>)>,
+    others: Vec<CoverFile>,
+    sent: &mut mpsc::Receiver<ToFile>,
+) -> Result<(Vec<Finished>, Vec<Message>)> {
+    let (cover, charts) = cover(sent)?;
+    let cover = Cover { files: others, ..*cover };
+    let (mut finished, mut late) = (Vec::with_capacity(waiting.len()), Vec::new());
     for (kind, file, pdf) in waiting {
         let content = pdf.finish(&cover, &charts).map_err(pdf_failed)?;
         late.extend(remarks(kind.format, &content.warnings));
@@ -212,10 +237,7 @@ fn write_table(
         };
         finished.push((kind, file.into_inner(), written));
     }
-    finished.sort_by_key(|(kind, _, _)| kind.format);
-    let mut written = publish(&job.files, finished, sent)?;
-    written.messages = late;
-    Ok(written)
+    Ok((finished, late))
 }
 
 /// A file of a table that is being written.
@@ -488,7 +510,7 @@ impl Kind {
 /// Gives the files their names: all of them or none.
 fn publish(
     files: &ResultFiles,
-    finished: Vec<(Kind, PendingFile, Written)>,
+    finished: Vec<Finished>,
     sent: &mpsc::Receiver<ToFile>,
 ) -> Result<WrittenFiles> {
     // The sender is dropped with the run. After that, nobody would remove files that have their names.
