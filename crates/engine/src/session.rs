@@ -18,7 +18,6 @@ use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::physical_optimizer::optimizer::PhysicalOptimizer;
 use datafusion::prelude::{SessionConfig, SessionContext};
-use deltalake::delta_datafusion::planner::DeltaPlanner;
 use muster_reports::SnapshotManifest;
 use std::collections::HashMap;
 use std::os::unix::fs::DirBuilderExt;
@@ -151,7 +150,7 @@ impl Engine {
 
     /// A session for a refresh. Dropping it ends the refresh's plans.
     pub(crate) fn session(&self) -> SessionContext {
-        with_functions(self.state().with_query_planner(DeltaPlanner::new()))
+        with_functions(self.state())
     }
 
     /// A session for one run of a report. Its plans end when the run is over, whatever their queries say.

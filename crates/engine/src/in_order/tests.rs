@@ -135,7 +135,7 @@ impl Place {
         let plan = RewritePlan::whole(&partitioning, groups);
         self.runtime.block_on(async {
             let context = self.engine.session();
-            tables::create(&context, &dir, declared.name, &declared.schema()).await.unwrap();
+            tables::create(&dir, declared.name, &declared.schema()).await.unwrap();
             let frame = context.read_batch(rows.clone()).unwrap();
             let files = partitions::write(&partitioning, &dir, "5a5a", &plan, frame).await.unwrap();
             tables::commit(&dir, declared.name, &files).await.unwrap()

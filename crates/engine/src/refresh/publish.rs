@@ -255,8 +255,11 @@ async fn write_table(
 ) -> Result<(u64, TableOutcome)> {
     let (dir, table, schema) = (engine.tables_dir(), declared.name, declared.schema());
     let Some(partitioning) = &Partitioning::of(declared) else {
-        let version = tables::replace(&work.context, dir, table, rows).await?;
-        let files = tables::data_files(dir, table, version).await?;
+        tables::create(dir, table, &schema).await?;
+        let name = format!("whole-{}.parquet", request.snapshot);
+        let written = within_memory(rows, |frame| tables::add_file(dir, table, &name, frame)).await?;
+        let files: Vec<_> = written.into_iter().collect();
+        let version = tables::commit(dir, table, &files).await?;
         tables::sync(dir, table, version, &files)?;
         reached(Failpoint::TableWritten);
         return Ok((version, TableOutcome::written(table, 0, &files)));
@@ -282,7 +285,7 @@ async fn write_table(
             ));
         }
         None => {
-            tables::create(&work.context, dir, table, &schema).await?;
+            tables::create(dir, table, &schema).await?;
             let groups = groups_of(partitioning, rows.clone()).await?;
             (RewritePlan::whole(partitioning, groups), rows)
         }
