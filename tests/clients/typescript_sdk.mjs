@@ -67,6 +67,18 @@ async function group(name, body) {
   }
 }
 
+/** What `request` gives; while the answer is a 429, waits as its Retry-After says and begins again. */
+async function waitingOut(request) {
+  for (;;) {
+    try {
+      return await request();
+    } catch (error) {
+      if (error.response?.status !== 429) throw error;
+      await sleep(Number(error.response.headers["retry-after"]) * 1000);
+    }
+  }
+}
+
 /** The operations of one API class; waits out a 429 as its Retry-After says. */
 class Calls {
   constructor(name, api, bodyKey) {
@@ -298,7 +310,7 @@ async function checkSearchOperations(label, user, api, key, stranger) {
     console.log = () => {};
     let found;
     try {
-      found = await sdk.Paginator.paginateSearchApi(api, body({ sort: [sort] }), 250, 0);
+      found = await waitingOut(() => sdk.Paginator.paginateSearchApi(api, body({ sort: [sort] }), 250, 0));
     } finally {
       console.log = quiet;
     }
