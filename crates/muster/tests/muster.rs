@@ -7,6 +7,8 @@ mod backup;
 mod keeping;
 #[path = "muster/mirror.rs"]
 mod mirror;
+#[path = "muster/plan.rs"]
+mod plan;
 #[path = "muster/reports.rs"]
 mod reports;
 /// The emulator that the readers' tests have.
