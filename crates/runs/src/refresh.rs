@@ -99,7 +99,7 @@ pub struct RefreshPlan {
     /// The outcome of the sources and the tables. Its manifest, if it has one, is not published.
     pub report: RefreshReport,
     /// The snapshot that stays in force, to compare with; `None` if none was ever published.
-    pub last: Option<SnapshotManifest>,
+    pub last: Option<Arc<SnapshotManifest>>,
 }
 
 impl RefreshReport {
@@ -241,7 +241,7 @@ impl Refreshes {
         options: &RefreshOptions,
         snapshot: &SnapshotId,
         progress: &Arc<ProgressCell>,
-    ) -> Result<(RefreshReport, Option<SnapshotManifest>)> {
+    ) -> Result<(RefreshReport, Option<Arc<SnapshotManifest>>)> {
         let Snapshots { engine, catalogue, audit, clock, tenant, .. } = &self.snapshots;
         let sources = self.registry.sources(tenant).await?;
         if sources.is_empty() {
