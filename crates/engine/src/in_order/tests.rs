@@ -274,6 +274,61 @@ fn the_accounts_of_each_identity_are_sorted_by_themselves() {
     }
 }
 
+/// The first login, by its native identity, of each of some people, as a report has them.
+fn first_logins(people: &[Person], logins: &[Login], shown: impl Fn(&Person) -> bool) -> Vec<Vec<Cell>> {
+    let row = |(number, person): (usize, &Person)| {
+        let own = logins.iter().filter(|login| login.owner == Some(number));
+        let first = own.map(|login| login.native.clone()).min();
+        vec![cell(person.name.clone()), cell(Some(person.id.clone())), cell(first)]
+    };
+    let mut rows: Vec<_> = people.iter().enumerate().filter(|(_, person)| shown(person)).map(row).collect();
+    rows.sort();
+    rows
+}
+
+#[test]
+fn no_lists_of_all_accounts_are_held_for_the_order_of_a_few_people() {
+    let (people, logins) = (people(), logins());
+    let expected = first_logins(&people, &logins, |person| person.name.as_deref() == Some("n7"));
+    assert!(!expected.is_empty());
+    for threads in [1, 2, 4] {
+        let place = Place::new(threads);
+        let versions = place.both(&people, &logins);
+        let sql = "SELECT i.name, i.id, l.first FROM identities i LEFT JOIN \
+                   (SELECT identity_id, min(native_identity) AS first FROM accounts GROUP BY identity_id) l \
+                   ON l.identity_id = i.id WHERE i.name = 'n7'";
+        let (found, plan) = place.read(versions, sql, 3);
+        // The few people are held and sorted, and accounts of others are not read.
+        assert!(plan.contains(" SortExec") && plan.contains("join_type=Left,"), "{plan}");
+        assert!(plan.contains("DynamicFilter"), "{plan}");
+        assert!(found.unwrap() == expected, "{threads} threads");
+    }
+}
+
+#[test]
+fn many_accounts_are_not_held_for_the_order_of_few_people() {
+    let (people, mut logins) = (people(), logins());
+    // Fifteen times as many as people.
+    let people = &people[..LOGINS / 15];
+    logins.iter_mut().for_each(|login| login.owner = login.owner.map(|owner| owner % people.len()));
+    let mut expected: Vec<Vec<Cell>> = Vec::new();
+    for login in &logins {
+        let Some(owner) = login.owner.map(|owner| &people[owner]) else { continue };
+        let native = cell(Some(login.native.clone()));
+        expected.push(vec![cell(owner.name.clone()), cell(Some(owner.id.clone())), native]);
+    }
+    expected.sort();
+    for threads in [1, 2, 4] {
+        let place = Place::new(threads);
+        let versions = place.both(people, &logins);
+        let sql = "SELECT i.name, i.id, a.native_identity AS native FROM identities i \
+                   JOIN accounts a ON a.identity_id = i.id";
+        let (found, plan) = place.read(versions, sql, 3);
+        assert!(plan.contains(" SortExec") && plan.contains("DynamicFilter"), "{plan}");
+        assert!(found.unwrap() == expected, "{threads} threads");
+    }
+}
+
 #[test]
 fn an_order_that_the_files_do_not_have_takes_a_sort() {
     let people = people();
