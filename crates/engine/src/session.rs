@@ -41,7 +41,8 @@ pub struct EngineSettings {
     pub work_dir: PathBuf,
     /// Bytes that all plans together may hold before they spill.
     pub memory_limit_bytes: usize,
-    /// Threads of the engine's runtime; also the number of partitions of a plan.
+    /// Threads of the engine's runtime; also the number of partitions of a plan, of sources that are read and of files
+    /// that are hashed at a time.
     pub threads: usize,
 }
 
@@ -187,7 +188,7 @@ impl Engine {
 
     fn config(&self) -> SessionConfig {
         SessionConfig::new()
-            .with_target_partitions(self.settings.threads.max(1))
+            .with_target_partitions(self.threads())
             .with_batch_size(BATCH_ROWS)
             // One string type everywhere, so tables, functions and writers never convert texts.
             .set_bool("datafusion.execution.parquet.schema_force_view_types", false)
@@ -308,6 +309,11 @@ impl Engine {
     /// The runtime's handle, for tasks that their owner stops.
     pub(crate) fn handle(&self) -> Result<tokio::runtime::Handle> {
         Ok(self.runtime.as_ref().ok_or(EngineError::Stopped)?.handle().clone())
+    }
+
+    /// How many threads work may use, at least one.
+    pub(crate) fn threads(&self) -> usize {
+        self.settings.threads.max(1)
     }
 
     /// Folder of the identity tables.

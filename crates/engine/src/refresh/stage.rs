@@ -15,6 +15,7 @@ use datafusion::arrow::array::{
 };
 use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
+use futures_util::StreamExt;
 use muster_reports::error::error_chain;
 use muster_reports::ids::{SourceId, stable_id};
 use muster_reports::ports::Clock;
@@ -114,7 +115,7 @@ pub(super) fn nothing_read() -> Vec<(String, SchemaRef)> {
     relations
 }
 
-/// Reads all sources except unchanged ones, a few at a time. Leaves the records and the refused records.
+/// Reads all sources except unchanged ones, as many at a time as there are threads. Leaves the records and the refused records.
 pub(super) async fn stage_sources(
     work: &Work,
     request: &RefreshRequest,
@@ -138,29 +139,29 @@ async fn stage_some(
     inputs: &[(usize, &SourceInput)],
     staged: &mut BTreeMap<usize, StagedSource>,
 ) -> Result<()> {
-    let parallel = std::thread::available_parallelism().map_or(1, usize::from);
-    for inputs in inputs.chunks(parallel) {
-        let mut reads = Vec::new();
-        for (at, input) in inputs {
-            let (input, clock) = ((*input).clone(), Arc::clone(&request.clock));
-            let previous = request.previous.as_ref().and_then(|m| m.source(&input.definition.id)).cloned();
-            let stem = work.dir().join(format!("source-{at}"));
-            let environment = Arc::clone(&request.environment);
-            let full = request.full;
-            let may_carry = previous.as_ref().is_some_and(|last| recompute.may_carry(&input, last));
+    let read = |(at, input): &(usize, &SourceInput)| {
+        let (at, input, clock) = (*at, (*input).clone(), Arc::clone(&request.clock));
+        let previous = request.previous.as_ref().and_then(|m| m.source(&input.definition.id)).cloned();
+        let stem = work.dir().join(format!("source-{at}"));
+        let environment = Arc::clone(&request.environment);
+        let full = request.full;
+        let may_carry = previous.as_ref().is_some_and(|last| recompute.may_carry(&input, last));
+        async move {
             let read = tokio::task::spawn_blocking(move || {
                 if may_carry && let Some(carried) = carry_source(&input, previous.as_ref(), &*clock)? {
                     return Ok(carried);
                 }
                 stage_source(&input, previous, full, &stem, &*clock, &*environment)
             });
-            reads.push((*at, read));
+            (at, read.await)
         }
-        for (at, read) in reads {
-            let source: Result<_> = read.await.map_err(|_| EngineError::Stopped)?;
-            staged.insert(at, source?);
-            request.progress.add(1);
-        }
+    };
+    let reads: Vec<_> = inputs.iter().map(read).collect();
+    let mut reads = futures_util::stream::iter(reads).buffer_unordered(work.threads());
+    while let Some((at, read)) = reads.next().await {
+        let source: Result<_> = read.map_err(|_| EngineError::Stopped)?;
+        staged.insert(at, source?);
+        request.progress.add(1);
     }
     Ok(())
 }

@@ -42,6 +42,7 @@ pub(super) fn took(part: &str, began: Instant) {
 pub(super) struct Work {
     pub(super) context: SessionContext,
     dir: PathBuf,
+    threads: usize,
     /// Number of steps so far. A step may run again, and its new files must not have the names of the old ones.
     kept: AtomicU64,
 }
@@ -61,7 +62,7 @@ impl Work {
             .map_err(|e| EngineError::io(format!("making folder {}", dir.display()), e))?;
         let context = engine.session();
         context.register_udf(ScalarUDF::from(MomentFunction::new("no_time", None)));
-        let work = Self { context, dir, kept: AtomicU64::new(0) };
+        let work = Self { context, dir, threads: engine.threads(), kept: AtomicU64::new(0) };
         work.set_time(now);
         Ok(work)
     }
@@ -74,6 +75,11 @@ impl Work {
 
     pub(super) fn dir(&self) -> &Path {
         &self.dir
+    }
+
+    /// How many threads work may use, at least one.
+    pub(super) fn threads(&self) -> usize {
+        self.threads
     }
 
     /// Runs those of the steps that are needed, in their order.
