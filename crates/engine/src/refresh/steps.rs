@@ -372,10 +372,10 @@ steps! {
     WANTED_BY_IDENTITIES: Kept "wanted_by_identities" as "wanted", IncrementalWithIdentities,
         "prev_accounts moved pairs_moved" => "id";
     OTHER: Kept "other", Always, "accounts_now manual_links" =>
-        "account_id source_id attributes prev_identity prev_link identity_name linked_as";
+        "account_id source_id prev_identity prev_link identity_name linked_as";
     MANUAL: Kept "manual", Always, "other known" => "account_id identity_id identity_name";
     SOURCES_TO_CORRELATE: Read "sources_to_correlate", Always, "other" => "source_id";
-    ASKING_OTHER: View "asking_other" as "asking", Always, "other" => "account_id source_id attributes";
+    ASKING_OTHER: View "asking_other" as "asking", Always, "accounts_now" => "account_id source_id attributes";
     OTHER_DECISIONS: Kept "decisions" as "other_decisions", Always, "pairs" =>
         "account_id identity_id n rule candidates";
     LINKS_OF_OTHERS: View "links_of_others", Always, "other manual other_decisions" =>
@@ -466,7 +466,7 @@ steps! {
     ACCOUNTS_SHOWN: View "accounts_shown", Always, "accounts_documented document_sources" =>
         "id identity_id name native_identity source_id source_name source_type disabled locked privileged \
          manually_correlated attributes entitlements created";
-    DOCUMENT_ACCOUNTS: Kept "document_accounts", Always, "accounts_shown" =>
+    DOCUMENT_ACCOUNTS: View "document_accounts", Always, "accounts_shown" =>
         "id identity_id name native_identity source_id source_name source_type disabled locked privileged \
          manually_correlated attributes rights created";
     DOCUMENT_RIGHTS: Kept "document_rights", Always, "document_accounts" =>
