@@ -30,7 +30,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const HELD_FRACTION: usize = 8;
 
 /// Rows of a batch.
-pub(crate) const BATCH_ROWS: usize = 8192;
+const BATCH_ROWS: usize = 8192;
 
 /// Settings of the engine.
 #[derive(Debug, Clone)]

@@ -1,7 +1,8 @@
 //! Step 9: makes search documents from the tables of this refresh, from documents of sources, and from the audit trail.
 //!
 //! A document of a source replaces the document with the same id that this module would make. Arrays are built from
-//! sorted files, so memory does not grow with the data. Uncorrelated accounts are in no document.
+//! sorted files, so memory does not grow with the data. Many documents are made on all threads, each of which takes a
+//! range of ids. Uncorrelated accounts are in no document.
 
 use super::elements::SortedElements;
 use super::incremental::{Needed, Recompute};
@@ -25,16 +26,21 @@ use datafusion::prelude::{Expr, ParquetReadOptions, cast, ident, lit};
 use muster_reports::audit::AuditEvent;
 use muster_sources::DocumentType;
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Documents in a row group. It is small because a document can have hundreds of elements.
 const ROW_GROUP_DOCUMENTS: usize = 32 * 1024;
+/// Fewer documents than this are not made on a thread of their own.
+const DOCUMENTS_OF_THREAD_MIN: u64 = 4096;
+/// Least memory of plans for each thread that makes documents: their sorts and joins run at the same time.
+const MEMORY_OF_THREAD_MIN: usize = 256 << 20;
 /// Events that are read from the trail at once.
 const EVENTS_PAGE: u32 = 4096;
 
 /// Leaves a step with the name of each table of documents. In a full refresh it has all rows. In an incremental refresh
 /// it has the touched identities, the entitlements of touched accounts, and the new events. Returns the number of the last event.
-pub(super) async fn make(work: &Work, request: &RefreshRequest, recompute: &Recompute) -> Result<u64> {
+pub(super) async fn make(work: &Arc<Work>, request: &RefreshRequest, recompute: &Recompute) -> Result<u64> {
     work.memory("document_sources", sources_batch(&request.sources)?)?;
     work.run(recompute, &[&steps::ACCOUNTS_ALL, &steps::ACCOUNTS_OF_TOUCHED, &steps::ACCOUNTS_SHOWN]).await?;
     work.run(recompute, &[&steps::DOCUMENT_ACCOUNTS, &steps::DOCUMENT_RIGHTS]).await?;
@@ -215,16 +221,44 @@ fn object(fields: &Fields, prefix: &str, known: &[FieldColumn]) -> Result<Expr> 
     Ok(named_struct(made.into_iter().flat_map(|(name, value)| [lit(name), value]).collect()))
 }
 
-/// Rows sorted by `owner`, the identity whose document they belong to, and then by `keys`. The flat columns are sorted
-/// because objects are wider; objects are built from a batch when it is read.
+/// A range of ids.
+struct IdRange {
+    /// The first id, if the range has a beginning.
+    first: Option<String>,
+    /// The first id after the range, if it has an end.
+    end: Option<String>,
+}
+
+impl IdRange {
+    /// Every possible text is in exactly one of so many ranges. They are about equally large for the ids of identities,
+    /// which are hexadecimal numbers.
+    fn all(ranges: usize) -> impl Iterator<Item = Self> {
+        let bound = move |at: usize| {
+            (0 < at && at < ranges).then(|| format!("{:04x}", at.saturating_mul(0x1_0000) / ranges))
+        };
+        (0..ranges).map(move |at| Self { first: bound(at), end: bound(at + 1) })
+    }
+
+    /// Whether a column is in the range.
+    fn has(&self, column: &str) -> Expr {
+        let first = self.first.as_deref().map(|first| ident(column).gt_eq(lit(first)));
+        let end = self.end.as_deref().map(|end| ident(column).lt(lit(end)));
+        first.into_iter().chain(end).reduce(Expr::and).unwrap_or_else(|| lit(true))
+    }
+}
+
+/// Rows of these identities sorted by `owner`, the identity whose document they belong to, and then by `keys`. The flat
+/// columns are sorted because objects are wider; objects are built from a batch when it is read.
 async fn by_identity(
     work: &Work,
+    ids: &IdRange,
     name: &str,
     step: &Step,
     identity: &str,
     keys: &[&str],
     known: &[FieldColumn],
 ) -> Result<RowsInOrder> {
+    let failed = |e| EngineError::plan(name, e);
     // Texts of the last snapshot may have another type than texts that were just read.
     let owner = cast(ident(identity), DataType::Utf8);
     let flat: BTreeSet<&str> = known.iter().map(|(_, column)| *column).collect();
@@ -232,13 +266,14 @@ async fn by_identity(
     let columns = std::iter::once(("owner".to_owned(), owner.clone())).chain(flat).collect();
     let owner = SortKey::ascending(owner);
     let keys = std::iter::once(owner).chain(keys.iter().map(|name| SortKey::column(name))).collect();
-    let rows = Ordered::new(work.frame(step, &[]).await?, columns, keys);
-    work.in_order(&format!("sorted_{name}"), rows.map_err(|e| EngineError::plan(name, e))?).await
+    let rows = work.frame(step, &[]).await?.filter(ids.has(identity)).map_err(failed)?;
+    work.in_order(&format!("sorted_{name}"), Ordered::new(rows, columns, keys).map_err(failed)?).await
 }
 
 /// The elements of the list `name` in identity documents, by owner and then by `keys`.
 async fn elements(
     work: &Work,
+    ids: &IdRange,
     name: &'static str,
     step: &Step,
     keys: &[&str],
@@ -251,14 +286,33 @@ async fn elements(
     let DataType::Struct(fields) = item.data_type() else {
         return Err(EngineError::data("making documents", format!("{name} is not a list of objects")));
     };
-    let rows = by_identity(work, name, step, "identity_id", keys, known).await?;
+    let rows = by_identity(work, ids, name, step, "identity_id", keys, known).await?;
     let element = work.over(&rows, object(fields, "", known)?)?;
     Ok(SortedElements::new(name, rows, element))
 }
 
-async fn identities(work: &Work, step: &str) -> Result<()> {
+/// Makes the documents of identities.
+async fn identities(work: &Arc<Work>, step: &str) -> Result<()> {
+    let documents = work.count("documents_touched").await?;
+    let wanted = usize::try_from(documents / DOCUMENTS_OF_THREAD_MIN).unwrap_or(usize::MAX);
+    let threads = work.threads().min(wanted).min(work.memory_limit() / MEMORY_OF_THREAD_MIN).max(1);
+    let mut making = tokio::task::JoinSet::new();
+    for (part, ids) in IdRange::all(threads).enumerate() {
+        let (work, part) = (Arc::clone(work), format!("{step}-{part}"));
+        making.spawn(async move { identities_in(&work, &ids, &part).await });
+    }
+    let mut files = BTreeSet::new();
+    while let Some(made) = making.join_next().await {
+        files.insert(made.map_err(|_| EngineError::Stopped)??);
+    }
+    work.parquet_files(step, files.into_iter(), &schema(DocumentType::Identities)).await
+}
+
+/// Makes the documents of these identities. Returns the file.
+async fn identities_in(work: &Work, ids: &IdRange, name: &str) -> Result<PathBuf> {
     let mut accounts = elements(
         work,
+        ids,
         "accounts",
         &steps::ACCOUNT_ELEMENTS,
         &["source_name", "native_identity", "id"],
@@ -267,6 +321,7 @@ async fn identities(work: &Work, step: &str) -> Result<()> {
     .await?;
     let mut access = elements(
         work,
+        ids,
         "access",
         &steps::ACCESS_ELEMENTS,
         &["source_name", "attribute", "value", "source_id"],
@@ -275,10 +330,10 @@ async fn identities(work: &Work, step: &str) -> Result<()> {
     .await?;
     let schema = schema(DocumentType::Identities);
     let mut rows =
-        by_identity(work, "identities", &steps::IDENTITY_ROWS, "id", &[], &IDENTITY_FIELDS).await?;
+        by_identity(work, ids, "identities", &steps::IDENTITY_ROWS, "id", &[], &IDENTITY_FIELDS).await?;
     let fields = fields_of(schema.fields(), "", &IDENTITY_FIELDS)?;
     let fields = fields.into_iter().map(|(_, value)| work.over(&rows, value)).collect::<Result<Vec<_>>>()?;
-    let mut file = DocumentFile::create(work, step, &schema)?;
+    let mut file = DocumentFile::create(work, name, &schema)?;
     while let Some(batch) = rows.next()? {
         let owners = batch.column(0).as_string::<i32>().clone();
         let accounts = accounts.lists_for(&owners)?;
@@ -305,7 +360,7 @@ async fn identities(work: &Work, step: &str) -> Result<()> {
     }
     accounts.finish()?;
     access.finish()?;
-    file.close(work, step).await
+    file.file.close()
 }
 
 fn lengths(lists: &ArrayRef) -> ArrayRef {
@@ -406,4 +461,36 @@ fn event_columns(schema: &SchemaRef, events: &[&AuditEvent]) -> Result<Vec<Array
         });
     }
     Ok(columns)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+    use super::IdRange;
+    use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
+    use datafusion::prelude::SessionContext;
+    use muster_reports::ids::stable_id;
+    use std::sync::Arc;
+
+    #[test]
+    fn every_id_is_in_one_range() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let ids: Vec<String> = (0..3_000).map(|number| stable_id([&number.to_string()])).collect();
+        // Texts that are not ids, and ids at the bounds of ranges.
+        let others = ["", "0", "~", "Z", "8000", "7fff", "80000", "5555", "aaaa", "ffff"];
+        let texts = ids.iter().map(String::as_str).chain(others);
+        let column: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
+        let rows = RecordBatch::try_from_iter([("id", column)]).unwrap();
+        for ranges in [1, 2, 3, 4, 7] {
+            let counts: Vec<usize> = IdRange::all(ranges)
+                .map(|range| {
+                    let frame = SessionContext::new().read_batch(rows.clone()).unwrap();
+                    runtime.block_on(frame.filter(range.has("id")).unwrap().count()).unwrap()
+                })
+                .collect();
+            assert_eq!((counts.len(), counts.iter().sum::<usize>()), (ranges, 3_010));
+            let even = 3_000 / ranges;
+            assert!(counts.iter().all(|count| count.abs_diff(even) < even / 4), "{counts:?}");
+        }
+    }
 }
