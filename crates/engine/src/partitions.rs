@@ -18,7 +18,7 @@ use crate::error::{EngineError, Result};
 use crate::file_name::{FileName, group_name, partition_of};
 use crate::parquet_file;
 use crate::tables::{DataFile, ROW_GROUP_ROWS};
-use datafusion::arrow::array::{AsArray, RecordBatch, UInt32Array};
+use datafusion::arrow::array::{AsArray, RecordBatch, StringArray, UInt32Array};
 use datafusion::arrow::compute::{SortOptions, concat_batches, take_record_batch};
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::error::ArrowError;
@@ -175,10 +175,11 @@ impl TouchedIds {
             let keys = RowKeys::of(partitioning, &batch)?;
             for row in 0..batch.num_rows() {
                 let (group, id) = keys.of_row(row);
-                if let Some((count, _)) = known.get(&group) {
+                let group = &keys.groups[group];
+                if let Some((count, _)) = known.get(group) {
                     found.partitions.insert((group.clone(), partition_of(id, *count)));
                 }
-                *found.rows.entry(group).or_default() += 1;
+                *found.rows.entry(group.clone()).or_default() += 1;
             }
         }
         Ok(found)
@@ -187,10 +188,11 @@ impl TouchedIds {
 
 /// Groups and ids of the rows of a batch.
 struct RowKeys<'a> {
-    ids: &'a datafusion::arrow::array::StringArray,
-    groups: Option<&'a datafusion::arrow::array::StringArray>,
-    /// Cache of group names: hashing the value of each row would take longer than writing the row.
-    names: std::cell::RefCell<BTreeMap<String, String>>,
+    ids: &'a StringArray,
+    /// The names of the groups of the batch.
+    groups: Vec<String>,
+    /// Which of them each row is in; empty if there is only one.
+    group_of: Vec<usize>,
 }
 
 impl<'a> RowKeys<'a> {
@@ -200,22 +202,27 @@ impl<'a> RowKeys<'a> {
                 EngineError::data("dividing a table", format!("{name} is not a column of texts"))
             })
         };
-        Ok(Self {
-            ids: column("id")?,
-            groups: partitioning.group.map(column).transpose()?,
-            names: std::cell::RefCell::default(),
-        })
+        let ids = column("id")?;
+        let Some(group) = partitioning.group else {
+            return Ok(Self { ids, groups: vec![group_name(None)], group_of: Vec::new() });
+        };
+        let values = column(group)?;
+        let mut known: BTreeMap<&str, usize> = BTreeMap::new();
+        let mut groups = Vec::new();
+        let group_of = (0..values.len()).map(|row| {
+            // The name of a group is a hash: to make it for each row would take longer than to write the row.
+            *known.entry(values.value(row)).or_insert_with_key(|value| {
+                groups.push(group_name(Some(*value)));
+                groups.len() - 1
+            })
+        });
+        let group_of = group_of.collect();
+        Ok(Self { ids, groups, group_of })
     }
 
-    fn of_row(&self, row: usize) -> (String, &'a str) {
-        let Some(groups) = self.groups else { return (group_name(None), self.ids.value(row)) };
-        let value = groups.value(row);
-        let mut names = self.names.borrow_mut();
-        let name = match names.get(value) {
-            Some(name) => name.clone(),
-            None => names.entry(value.to_owned()).or_insert_with(|| group_name(Some(value))).clone(),
-        };
-        (name, self.ids.value(row))
+    /// The number of a row's group, and the row's id.
+    fn of_row(&self, row: usize) -> (usize, &'a str) {
+        (self.group_of.get(row).copied().unwrap_or_default(), self.ids.value(row))
     }
 }
 
@@ -308,16 +315,22 @@ impl PartitionWriter<'_> {
         self.waiting_rows = 0;
         let rows = concat_batches(&self.schema, &batches).map_err(|e| self.failed(e))?;
         drop(batches);
-        let mut of_partitions: BTreeMap<PartitionKey, Vec<u32>> = BTreeMap::new();
         let keys = RowKeys::of(self.partitioning, &rows)?;
+        let partitions =
+            keys.groups.iter().map(|group| self.plan.partitions.get(group).copied().unwrap_or(1));
+        let partitions: Vec<u32> = partitions.collect();
+        let mut of_groups: Vec<BTreeMap<u32, Vec<u32>>> = vec![BTreeMap::new(); partitions.len()];
         for row in 0..rows.num_rows() {
             let (group, id) = keys.of_row(row);
-            let partition = partition_of(id, self.plan.partitions.get(&group).copied().unwrap_or(1));
-            of_partitions
-                .entry((group, partition))
-                .or_default()
-                .push(u32::try_from(row).expect("few rows are gathered"));
+            let rows = of_groups[group].entry(partition_of(id, partitions[group])).or_default();
+            rows.push(u32::try_from(row).expect("few rows are gathered"));
         }
+        let of_groups = keys.groups.iter().zip(of_groups);
+        let mut of_partitions: BTreeMap<PartitionKey, Vec<u32>> = of_groups
+            .flat_map(|(group, parts)| {
+                parts.into_iter().map(move |(part, rows)| ((group.clone(), part), rows))
+            })
+            .collect();
         for key in of_partitions.keys() {
             if !self.open.contains_key(key) {
                 let opened = self.create(key)?;
