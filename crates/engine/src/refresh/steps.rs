@@ -213,6 +213,8 @@ const MANY_DIFFER: Needed = Chosen("in an incremental refresh, if many accounts 
 const PASSES: Needed = Chosen("for each profile, until nothing more is decided");
 /// Used for identities, and for finding accounts to recompute.
 const RULES: Needed = Chosen("wherever rules search identities");
+const SHARED: Needed = Chosen("wherever several rules compare one attribute of identities");
+const NOT_SHARED: Needed = Chosen("wherever each rule compares another attribute of identities");
 /// Until no more identities are found to recompute.
 const CLOSURE: Needed = Chosen("if some identities are recomputed, until nothing more is affected");
 /// For each type of document.
@@ -323,11 +325,15 @@ steps! {
         "account_id identity_id matched_rule";
     UNDECIDED: Kept "undecided", PASSES, "mapped owned" =>
         "account_id source_id native_identity uid attributes mapped_attributes", rank: Number;
-    MATCHABLE: Kept "matchable", PASSES, "undecided" =>
+    MATCHABLE: View "matchable", PASSES, "undecided" =>
         "account_id source_id native_identity uid attributes mapped_attributes";
     ASKING_MATCHABLE: View "asking_matchable" as "asking", PASSES, "matchable" => "account_id source_id attributes";
     ASKED_KNOWN: View "asked_known" as "asked", RULES, "known" => "id attributes";
-    PAIRS: Kept "pairs", RULES, "asking asked" => "rule_order rule account_id identity_id",
+    ASKED_VALUES: Kept "asked_values", SHARED, "asked" => "attribute folded id v",
+        identity_attribute: Text ignore_case: Flag;
+    ASKED_VALUES_PLANNED: View "asked_values", NOT_SHARED, "asked" => "attribute folded id v",
+        identity_attribute: Text ignore_case: Flag;
+    PAIRS: Kept "pairs", RULES, "asking asked_values" => "rule_order rule account_id identity_id",
         source: Text order: Number label: Text account_attribute: Text identity_attribute: Text ignore_case: Flag;
     DECISIONS: Kept "decisions", PASSES, "pairs" => "account_id identity_id n rule candidates";
     UNMATCHED: View "unmatched", PASSES, "matchable decisions" =>
