@@ -58,6 +58,8 @@ struct Order {
     names: Vec<String>,
     /// Position of each key in the plan, and its direction.
     keys: Vec<(usize, SortOptions)>,
+    /// Whether rows may be equal in all keys.
+    repeats: bool,
 }
 
 /// An optimized plan. It can be run in any session that optimizes no plans.
@@ -88,7 +90,7 @@ impl Ordered {
         }
         let computed = computed.into_iter().enumerate().map(|(at, expression)| expression.alias(place(at)));
         let frame = frame.select(computed.collect::<Vec<_>>())?.sort(order)?;
-        Ok(Self { frame, order: Order { names, keys: places } })
+        Ok(Self { frame, order: Order { names, keys: places, repeats: false } })
     }
 
     /// A query in the order of its own final ORDER BY; `None` without one. Rows with equal keys are ordered by the
@@ -127,6 +129,11 @@ impl Ordered {
         Ok(Some(ordered.with_frame(DataFrame::new(state, limited))))
     }
 
+    /// The same, of rows that may be equal in all keys. Their other columns must follow from the keys.
+    pub(crate) fn with_repeats(self) -> Self {
+        Self { order: Order { repeats: true, ..self.order }, ..self }
+    }
+
     /// The plan itself.
     pub(crate) fn frame(&self) -> &DataFrame {
         &self.frame
@@ -149,10 +156,10 @@ impl Ordered {
 
     /// Starts the plan.
     pub(crate) async fn start(self, step: &str) -> Result<OrderedRows> {
-        let Order { names, keys } = self.order;
+        let Order { names, keys, repeats } = self.order;
         let stream = self.frame.execute_stream().await.map_err(|e| EngineError::plan(step, e))?;
         let is_key = |at: usize| keys.iter().any(|(key, _)| *key == at);
-        let may_be_equal = (0..names.len()).all(is_key);
+        let may_be_equal = repeats || (0..names.len()).all(is_key);
         let check = OrderCheck::new(step, &stream.schema(), keys, may_be_equal)?;
         Ok(OrderedRows { step: step.to_owned(), schema: shown(&names, &stream.schema()), stream, check })
     }

@@ -267,7 +267,9 @@ async fn by_identity(
     let owner = SortKey::ascending(owner);
     let keys = std::iter::once(owner).chain(keys.iter().map(|name| SortKey::column(name))).collect();
     let rows = work.frame(step, &[]).await?.filter(ids.has(identity)).map_err(failed)?;
-    work.in_order(&format!("sorted_{name}"), Ordered::new(rows, columns, keys).map_err(failed)?).await
+    // Several accounts of an identity can have the same right.
+    let rows = Ordered::new(rows, columns, keys).map_err(failed)?.with_repeats();
+    work.in_order(&format!("sorted_{name}"), rows).await
 }
 
 /// The elements of the list `name` in identity documents, by owner and then by `keys`.
@@ -327,7 +329,8 @@ async fn identities_in(work: &Work, ids: &IdRange, name: &str) -> Result<PathBuf
         &["source_name", "attribute", "value", "source_id"],
         &ACCESS_FIELDS,
     )
-    .await?;
+    .await?
+    .once();
     let schema = schema(DocumentType::Identities);
     let mut rows =
         by_identity(work, ids, "identities", &steps::IDENTITY_ROWS, "id", &[], &IDENTITY_FIELDS).await?;

@@ -475,7 +475,7 @@ steps! {
     DOCUMENT_ACCOUNTS: View "document_accounts", Always, "accounts_shown" =>
         "id identity_id name native_identity source_id source_name source_type disabled locked privileged \
          manually_correlated attributes rights created";
-    DOCUMENT_RIGHTS: Kept "document_rights", Always, "document_accounts" =>
+    DOCUMENT_RIGHTS: View "document_rights", Always, "document_accounts" =>
         "identity_id source_id source_name source_type attribute value";
     ENTITLEMENT_RIGHTS: Kept "entitlement_rights", Incremental, "accounts_next accounts_touched document_sources" =>
         "identity_id source_id source_name source_type attribute value";
