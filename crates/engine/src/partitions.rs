@@ -13,6 +13,10 @@
 //! Invariants: the rows of a group and partition are in files of that name and nowhere else; memory is bounded,
 //! whatever the number of partitions.
 
+mod sequence;
+
+pub(crate) use sequence::FilesInSequence;
+
 use crate::declared::{Table, Writing};
 use crate::error::{EngineError, Result};
 use crate::file_name::{FileName, group_name, partition_of};
@@ -79,7 +83,7 @@ impl Partitioning {
     }
 
     /// The number of partitions for a number of rows.
-    fn partitions(&self, rows: u64) -> u32 {
+    pub(crate) fn partitions(&self, rows: u64) -> u32 {
         u32::try_from(rows.div_ceil(self.rows)).unwrap_or(u32::MAX).clamp(1, PARTITIONS_MAX)
     }
 

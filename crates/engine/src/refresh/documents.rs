@@ -9,12 +9,15 @@ use super::incremental::{Needed, Recompute};
 use super::steps::{self, Step};
 use super::work::{self, RowsInOrder, Work};
 use super::{RefreshRequest, SourceInput};
-use crate::declared::documents as schema;
+use crate::declared::{Table, documents as schema};
 use crate::error::{EngineError, Result};
+use crate::file_name::first_id_of;
 use crate::functions::text_lists;
 use crate::order::{Ordered, SortKey};
 use crate::parquet_file::ParquetFile;
+use crate::partitions::{FilesInSequence, Partitioning};
 use crate::query::Value;
+use crate::tables::DataFile;
 use datafusion::arrow::array::{
     ArrayRef, AsArray, Int64Array, RecordBatch, StringArray, StringBuilder, TimestampMicrosecondArray,
 };
@@ -24,6 +27,7 @@ use datafusion::dataframe::DataFrame;
 use datafusion::functions::core::expr_fn::named_struct;
 use datafusion::prelude::{Expr, ParquetReadOptions, cast, ident, lit};
 use muster_reports::audit::AuditEvent;
+use muster_reports::ids::SnapshotId;
 use muster_sources::DocumentType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -31,26 +35,44 @@ use std::sync::Arc;
 
 /// Documents in a row group. It is small because a document can have hundreds of elements.
 const ROW_GROUP_DOCUMENTS: usize = 32 * 1024;
-/// Fewer documents than this are not made on a thread of their own.
-const DOCUMENTS_OF_THREAD_MIN: u64 = 4096;
 /// Least memory of plans for each thread that makes documents: their sorts and joins run at the same time.
 const MEMORY_OF_THREAD_MIN: usize = 256 << 20;
 /// Events that are read from the trail at once.
 const EVENTS_PAGE: u32 = 4096;
 
+/// What was made.
+pub(super) struct Made {
+    /// The number of the last event that has a document.
+    pub(super) last_event: u64,
+    /// The files of the table of identity documents. Empty if it has other documents too.
+    pub(super) identities: Vec<MadeFile>,
+}
+
+/// A file of the work folder that is one of a table.
+pub(super) struct MadeFile {
+    pub(super) path: PathBuf,
+    pub(super) file: DataFile,
+}
+
 /// Leaves a step with the name of each table of documents. In a full refresh it has all rows. In an incremental refresh
-/// it has the touched identities, the entitlements of touched accounts, and the new events. Returns the number of the last event.
-pub(super) async fn make(work: &Arc<Work>, request: &RefreshRequest, recompute: &Recompute) -> Result<u64> {
+/// it has the touched identities, the entitlements of touched accounts, and the new events.
+pub(super) async fn make(work: &Arc<Work>, request: &RefreshRequest, recompute: &Recompute) -> Result<Made> {
     work.memory("document_sources", sources_batch(&request.sources)?)?;
     work.run(recompute, &[&steps::ACCOUNTS_ALL, &steps::ACCOUNTS_OF_TOUCHED, &steps::ACCOUNTS_SHOWN]).await?;
     work.run(recompute, &[&steps::DOCUMENT_ACCOUNTS, &steps::DOCUMENT_RIGHTS]).await?;
     work.run(recompute, &[&steps::ENTITLEMENT_RIGHTS, &steps::ENTITLEMENT_RIGHTS_ALL]).await?;
     let known = request.previous.as_ref().filter(|_| !recompute.everything).and_then(|last| last.last_event);
     let mut last_event = known.unwrap_or(0);
+    let mut identity_files = Vec::new();
     for document_type in DocumentType::ALL {
         let made = made_of(document_type);
         match document_type {
-            DocumentType::Identities => identities(work, &made).await?,
+            DocumentType::Identities => {
+                let files = identities(work, &request.snapshot, &made).await?;
+                if recompute.everything && work.count(&given_of(document_type)).await? == 0 {
+                    identity_files = files;
+                }
+            }
             DocumentType::Entitlements => {
                 let rows = work.frame(&steps::ENTITLEMENT_ROWS, &[]).await?;
                 work.keep(&made, documents_of(rows, document_type, &ENTITLEMENT_FIELDS)?).await?;
@@ -68,7 +90,7 @@ pub(super) async fn make(work: &Arc<Work>, request: &RefreshRequest, recompute: 
         work.run_with(&steps::RIGHTS_LEFT, &[sources]).await?;
         work.run(recompute, &[&steps::ENTITLEMENTS_TOUCHED]).await?;
     }
-    Ok(last_event)
+    Ok(Made { last_event, identities: identity_files })
 }
 
 /// The sources with rights that touched accounts lost.
@@ -230,13 +252,14 @@ struct IdRange {
 }
 
 impl IdRange {
-    /// Every possible text is in exactly one of so many ranges. They are about equally large for the ids of identities,
-    /// which are hexadecimal numbers.
-    fn all(ranges: usize) -> impl Iterator<Item = Self> {
-        let bound = move |at: usize| {
-            (0 < at && at < ranges).then(|| format!("{:04x}", at.saturating_mul(0x1_0000) / ranges))
+    /// So many ranges, each with the ids of some of these partitions. Every possible text is in exactly one of them.
+    fn all(ranges: u32, partitions: u32) -> impl Iterator<Item = Self> {
+        let bound = move |range: u32| {
+            let partition = u64::from(range) * u64::from(partitions) / u64::from(ranges);
+            let partition = u32::try_from(partition).unwrap_or(partitions);
+            (0 < range && range < ranges).then(|| first_id_of(partition, partitions))
         };
-        (0..ranges).map(move |at| Self { first: bound(at), end: bound(at + 1) })
+        (0..ranges).map(move |range| Self { first: bound(range), end: bound(range + 1) })
     }
 
     /// Whether a column is in the range.
@@ -293,25 +316,36 @@ async fn elements(
     Ok(SortedElements::new(name, rows, element))
 }
 
-/// Makes the documents of identities.
-async fn identities(work: &Arc<Work>, step: &str) -> Result<()> {
-    let documents = work.count("documents_touched").await?;
-    let wanted = usize::try_from(documents / DOCUMENTS_OF_THREAD_MIN).unwrap_or(usize::MAX);
-    let threads = work.threads().min(wanted).min(work.memory_limit() / MEMORY_OF_THREAD_MIN).max(1);
+/// Makes the documents of identities. Returns their files, which are those of the table if it has no other documents.
+async fn identities(work: &Arc<Work>, snapshot: &SnapshotId, step: &str) -> Result<Vec<MadeFile>> {
+    let table = Table::of_documents(DocumentType::Identities);
+    let Some(partitioning) = Partitioning::of(table) else { return Ok(Vec::new()) };
+    let dir = work.dir().join(step);
+    std::fs::create_dir(&dir).map_err(|e| EngineError::io(format!("making folder {}", dir.display()), e))?;
+    let partitions = partitioning.partitions(work.count("documents_touched").await?);
+    let threads = work.threads().min(work.memory_limit() / MEMORY_OF_THREAD_MIN);
+    let threads = u32::try_from(threads).unwrap_or(u32::MAX).clamp(1, partitions);
     let mut making = tokio::task::JoinSet::new();
-    for (part, ids) in IdRange::all(threads).enumerate() {
-        let (work, part) = (Arc::clone(work), format!("{step}-{part}"));
-        making.spawn(async move { identities_in(&work, &ids, &part).await });
+    for ids in IdRange::all(threads, partitions) {
+        let schema = schema(DocumentType::Identities);
+        let (dir, snapshot) = (dir.clone(), snapshot.as_str());
+        let files = FilesInSequence::new(&partitioning, dir, snapshot, partitions, &schema)?;
+        let work = Arc::clone(work);
+        making.spawn(async move { identities_in(&work, &ids, files).await });
     }
-    let mut files = BTreeSet::new();
-    while let Some(made) = making.join_next().await {
-        files.insert(made.map_err(|_| EngineError::Stopped)??);
+    let mut made = Vec::new();
+    while let Some(files) = making.join_next().await {
+        let files = files.map_err(|_| EngineError::Stopped)??;
+        made.extend(files.into_iter().map(|file| MadeFile { path: dir.join(&file.name), file }));
     }
-    work.parquet_files(step, files.into_iter(), &schema(DocumentType::Identities)).await
+    made.sort_by(|one, other| one.path.cmp(&other.path));
+    let paths = made.iter().map(|made| made.path.clone());
+    work.parquet_files(step, paths, &schema(DocumentType::Identities)).await?;
+    Ok(made)
 }
 
-/// Makes the documents of these identities. Returns the file.
-async fn identities_in(work: &Work, ids: &IdRange, name: &str) -> Result<PathBuf> {
+/// Makes the documents of these identities. Returns their files.
+async fn identities_in(work: &Work, ids: &IdRange, mut files: FilesInSequence) -> Result<Vec<DataFile>> {
     let mut accounts = elements(
         work,
         ids,
@@ -336,7 +370,6 @@ async fn identities_in(work: &Work, ids: &IdRange, name: &str) -> Result<PathBuf
         by_identity(work, ids, "identities", &steps::IDENTITY_ROWS, "id", &[], &IDENTITY_FIELDS).await?;
     let fields = fields_of(schema.fields(), "", &IDENTITY_FIELDS)?;
     let fields = fields.into_iter().map(|(_, value)| work.over(&rows, value)).collect::<Result<Vec<_>>>()?;
-    let mut file = DocumentFile::create(work, name, &schema)?;
     while let Some(batch) = rows.next()? {
         let owners = batch.column(0).as_string::<i32>().clone();
         let accounts = accounts.lists_for(&owners)?;
@@ -359,11 +392,12 @@ async fn identities_in(work: &Work, ids: &IdRange, name: &str) -> Result<PathBuf
             columns[at] = datafusion::arrow::compute::cast(&column, schema.field(at).data_type())
                 .map_err(|e| EngineError::data("making documents", e))?;
         }
-        file.write(columns)?;
+        let documents = RecordBatch::try_new(Arc::clone(&schema), columns);
+        files.write(&documents.map_err(|e| EngineError::data("making documents", e))?)?;
     }
     accounts.finish()?;
     access.finish()?;
-    file.file.close()
+    files.close()
 }
 
 fn lengths(lists: &ArrayRef) -> ArrayRef {
@@ -470,30 +504,43 @@ fn event_columns(schema: &SchemaRef, events: &[&AuditEvent]) -> Result<Vec<Array
 mod tests {
     #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
     use super::IdRange;
-    use datafusion::arrow::array::{ArrayRef, RecordBatch, StringArray};
+    use crate::file_name::partition_of;
+    use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
     use datafusion::prelude::SessionContext;
     use muster_reports::ids::stable_id;
+    use std::collections::BTreeSet;
     use std::sync::Arc;
 
     #[test]
     fn every_id_is_in_one_range() {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        let ids: Vec<String> = (0..3_000).map(|number| stable_id([&number.to_string()])).collect();
+        let ids: Vec<String> = (0..3_000).map(|number| stable_id([number.to_string().as_str()])).collect();
         // Texts that are not ids, and ids at the bounds of ranges.
-        let others = ["", "0", "~", "Z", "8000", "7fff", "80000", "5555", "aaaa", "ffff"];
+        let others = ["", "0", "~", "Z", "80000000", "7fffffff", "8", "55555556", "aaaaaaab", "ffffffff"];
         let texts = ids.iter().map(String::as_str).chain(others);
         let column: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
         let rows = RecordBatch::try_from_iter([("id", column)]).unwrap();
-        for ranges in [1, 2, 3, 4, 7] {
-            let counts: Vec<usize> = IdRange::all(ranges)
-                .map(|range| {
-                    let frame = SessionContext::new().read_batch(rows.clone()).unwrap();
-                    runtime.block_on(frame.filter(range.has("id")).unwrap().count()).unwrap()
-                })
-                .collect();
-            assert_eq!((counts.len(), counts.iter().sum::<usize>()), (ranges, 3_010));
-            let even = 3_000 / ranges;
-            assert!(counts.iter().all(|count| count.abs_diff(even) < even / 4), "{counts:?}");
+        for (ranges, partitions) in [(1, 1), (1, 9), (2, 2), (2, 9), (3, 128), (4, 74), (7, 7)] {
+            let found = IdRange::all(ranges, partitions).map(|range| {
+                let frame = SessionContext::new().read_batch(rows.clone()).unwrap();
+                let found = frame.filter(range.has("id")).unwrap();
+                runtime.block_on(found.collect()).unwrap()
+            });
+            let found: Vec<Vec<String>> = found.map(|batches| texts_of(&batches)).collect();
+            assert_eq!(found.len(), ranges as usize);
+            assert_eq!(found.iter().map(Vec::len).sum::<usize>(), 3_010);
+            // No partition is in two ranges.
+            let parts = |ids: &Vec<String>| -> BTreeSet<u32> {
+                let is_id = |id: &&String| id.len() == 32;
+                ids.iter().filter(is_id).map(|id| partition_of(id, partitions)).collect()
+            };
+            let parts: Vec<_> = found.iter().map(parts).collect();
+            assert_eq!(parts.iter().map(BTreeSet::len).sum::<usize>(), partitions as usize);
         }
+    }
+
+    fn texts_of(batches: &[RecordBatch]) -> Vec<String> {
+        let texts = batches.iter().flat_map(|batch| batch.column(0).as_string::<i32>().iter());
+        texts.map(|text| text.unwrap().to_owned()).collect()
     }
 }

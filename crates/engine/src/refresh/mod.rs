@@ -214,10 +214,10 @@ async fn refresh(engine: &Engine, mut request: RefreshRequest) -> Result<Refresh
     }
     identities::find_touched(&work, &recompute).await?;
     request.progress.add(1);
-    let last_event = documents::make(&work, &request, &recompute).await?;
+    let made = documents::make(&work, &request, &recompute).await?;
     request.progress.add(1);
     let written =
-        publish::write_tables(engine, &work, &request, &recompute, staged, &profiles, last_event).await?;
+        publish::write_tables(engine, &work, &request, &recompute, staged, &profiles, &made).await?;
     request.progress.add(1);
     Ok(written)
 }
