@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::cancellation::RunGuard;
-use crate::declared::{ACCOUNTS, IDENTITIES, Table};
+use crate::declared::{ACCOUNTS, IDENTITIES, IDENTITY_DOCUMENTS, Table};
 use crate::error::{EngineError, Result};
 use crate::order::{Ordered, SortKey};
 use crate::parquet_file::{self, ParquetFile};
@@ -151,12 +151,16 @@ impl Place {
 
     /// The rows of a query in the order of the first `keys` of its columns, as a report has them, and the plan.
     fn read(&self, versions: Versions, sql: &str, keys: usize) -> (Result<Vec<Vec<Cell>>>, String) {
+        self.read_of(&[(IDENTITIES, versions.identities), (ACCOUNTS, versions.accounts)], sql, keys)
+    }
+
+    fn read_of(&self, versions: &[(&str, u64)], sql: &str, keys: usize) -> (Result<Vec<Vec<Cell>>>, String) {
         let running = RunGuard::default();
         let context = self.engine.session_until(running.signal());
         let dir = self.dir.path().join("tables");
         self.runtime.block_on(async {
-            for (table, version) in [(IDENTITIES, versions.identities), (ACCOUNTS, versions.accounts)] {
-                tables::register(&context, &dir, table, version, table).await.unwrap();
+            for (table, version) in versions {
+                tables::register(&context, &dir, table, *version, table).await.unwrap();
             }
             let ordered = ordered(&context, sql, keys).await;
             let plan = ordered.frame().clone().create_physical_plan().await.unwrap();
@@ -211,6 +215,28 @@ fn the_rows_of_a_table_are_merged_and_not_sorted() {
         let (found, plan) = place.read(versions, "SELECT name, id FROM identities", 2);
         if threads <= 2 {
             assert_merged(&plan, 2);
+        }
+        assert!(found.unwrap() == expected, "{threads} threads");
+    }
+}
+
+/// The order of a search without a sort.
+#[test]
+fn documents_are_merged_in_the_order_of_their_ids() {
+    let people: Vec<_> = people().into_iter().take(10_000).collect();
+    let ids = people.iter().map(|person| Some(person.id.as_str())).collect();
+    let names = people.iter().map(|person| person.name.as_deref()).collect();
+    let documents = rows(IDENTITY_DOCUMENTS, &[("id", ids), ("name", names)]);
+    let mut expected: Vec<Vec<Cell>> =
+        people.iter().map(|person| vec![cell(Some(person.id.clone())), cell(person.name.clone())]).collect();
+    expected.sort();
+    for threads in [1, 2, 4] {
+        let place = Place::new(threads);
+        let version = place.write(IDENTITY_DOCUMENTS, &documents);
+        let sql = "SELECT id, name FROM identity_documents WHERE name IS NULL OR name <> 'x'";
+        let (found, plan) = place.read_of(&[(IDENTITY_DOCUMENTS, version)], sql, 1);
+        if threads <= 2 {
+            assert_merged(&plan, 3);
         }
         assert!(found.unwrap() == expected, "{threads} threads");
     }

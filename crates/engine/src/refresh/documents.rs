@@ -37,6 +37,8 @@ use std::sync::Arc;
 const ROW_GROUP_DOCUMENTS: usize = 32 * 1024;
 /// Least memory of plans for each thread that makes documents: their sorts and joins run at the same time.
 const MEMORY_OF_THREAD_MIN: usize = 256 << 20;
+/// Most threads that make documents. Each of them reads all accounts and takes its own.
+const THREADS_MAX: usize = 4;
 /// Events that are read from the trail at once.
 const EVENTS_PAGE: u32 = 4096;
 
@@ -323,7 +325,7 @@ async fn identities(work: &Arc<Work>, snapshot: &SnapshotId, step: &str) -> Resu
     let dir = work.dir().join(step);
     std::fs::create_dir(&dir).map_err(|e| EngineError::io(format!("making folder {}", dir.display()), e))?;
     let partitions = partitioning.partitions(work.count("documents_touched").await?);
-    let threads = work.threads().min(work.memory_limit() / MEMORY_OF_THREAD_MIN);
+    let threads = work.threads().min(THREADS_MAX).min(work.memory_limit() / MEMORY_OF_THREAD_MIN);
     let threads = u32::try_from(threads).unwrap_or(u32::MAX).clamp(1, partitions);
     let mut making = tokio::task::JoinSet::new();
     for ids in IdRange::all(threads, partitions) {
