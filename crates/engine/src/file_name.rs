@@ -17,6 +17,11 @@ pub(crate) fn partition_of(id: &str, partitions: u32) -> u32 {
     u32::try_from((number * u64::from(partitions)) >> 32).expect("a 32-bit fraction of a u32 is one")
 }
 
+/// The first id of a partition, if ids are hexadecimal numbers in lower case.
+pub(crate) fn first_id_of(partition: u32, partitions: u32) -> String {
+    format!("{:08x}", (u64::from(partition) << 32).div_ceil(u64::from(partitions.max(1))))
+}
+
 /// The parts of a file name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct FileName {
@@ -77,5 +82,20 @@ mod tests {
             (partition_of("", 128), partition_of("ffffffffffff", 128), partition_of("user-1", 1)),
             (0, 127, 0)
         );
+    }
+
+    #[test]
+    fn a_partition_begins_with_its_first_id() {
+        for partitions in [2, 3, 7, 74, 128] {
+            for partition in 1..partitions {
+                let first = first_id_of(partition, partitions);
+                let number = u32::from_str_radix(&first, 16).expect("eight digits");
+                let before = format!("{:08x}ffff", number - 1);
+                assert_eq!(
+                    (partition_of(&before, partitions), partition_of(&first, partitions)),
+                    (partition - 1, partition)
+                );
+            }
+        }
     }
 }

@@ -5,7 +5,7 @@ use muster_engine::EngineError;
 use muster_reports::error::error_chain;
 use muster_reports::{Arguments, DataScope, ReportDefinition};
 
-const HR: &str = r#"
+pub const HR: &str = r#"
 id = "000000000000000000000000000000a1"
 name = "HR"
 kind = "delimited"
