@@ -2,8 +2,9 @@
 //! may be lost, done twice, or served wrong.
 //!
 //! Each part drives the real binary over HTTP, writes down requests and answers (`history.rs`), inspects the database and
-//! the files from outside (`inspection.rs`), and checks all of it against the same ten rules (`rules.rs`). The short form
-//! takes minutes and is part of `cargo xtask test`; the long form takes hours. docs/harness.md has a table of the parts.
+//! the files from outside (`inspection.rs`), and checks all of it against the same ten rules (`rules.rs`). Schedules,
+//! notifications and expiring results have rules of their own (`schedules/rules.rs`). The short form takes minutes and is
+//! part of `cargo xtask test`; the long form takes hours. docs/harness.md has a table of the parts.
 
 mod attacks;
 mod cycle;
