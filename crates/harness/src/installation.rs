@@ -149,6 +149,13 @@ impl Installation {
         self.setting(SHARED).map_or(&*self.data, Path::new).join("results")
     }
 
+    /// A command of the binary on it, without arguments.
+    pub fn command(&self) -> Command {
+        let mut command = muster(&self.binary, &self.data);
+        command.envs(self.settings.iter().cloned());
+        command
+    }
+
     /// Starts `muster serve` without waiting for it; `settings` are `MUSTER__...` variables.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ pub mod api;
 pub mod clients;
 pub mod command;
 mod copies;
+mod database;
 pub mod failure;
 pub mod faults;
 mod history;

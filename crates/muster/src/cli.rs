@@ -328,6 +328,19 @@ pub enum KeysCommand {
         #[arg(long)]
         now: bool,
     },
+    /// Sign webhooks with new secrets, of which `muster notification secret` tells the receivers
+    #[command(after_help = "Examples:
+  muster keys rotate-webhooks
+  muster keys rotate-webhooks --days 30
+  muster keys rotate-webhooks --now    # after a leak: receivers refuse webhooks until they have the new secret")]
+    RotateWebhooks {
+        /// Sign with the old secrets too for so many days
+        #[arg(long, value_name = "NUMBER", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..))]
+        days: u16,
+        /// Sign with the new secrets only
+        #[arg(long, conflicts_with = "days")]
+        now: bool,
+    },
 }
 
 /// `evidence`

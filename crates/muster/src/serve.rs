@@ -100,8 +100,13 @@ struct Recording {
 }
 
 impl Recording {
-    fn begin(data: &DataDir, engine: Arc<Engine>, listener: TcpListener) -> Result<Self> {
-        Ok(Self { recorded: Metrics::begin(data, engine)?, listener })
+    fn begin(
+        data: &DataDir,
+        engine: Arc<Engine>,
+        catalogue: &Catalogue,
+        listener: TcpListener,
+    ) -> Result<Self> {
+        Ok(Self { recorded: Metrics::begin(data, engine, catalogue)?, listener })
     }
 }
 
@@ -157,7 +162,9 @@ impl Service {
     ) -> Result<Self> {
         let settings = &data.settings;
         let Face { listener, transport, address, metrics } = face;
-        let metrics = metrics.map(|listener| Recording::begin(data, engine.clone(), listener)).transpose()?;
+        let metrics = metrics
+            .map(|listener| Recording::begin(data, engine.clone(), &catalogue, listener))
+            .transpose()?;
         let files = Arc::new(data.files()?);
         data.sweep()?.run(swept).await?;
 
