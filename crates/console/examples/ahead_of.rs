@@ -13,13 +13,13 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::response::Response;
-use chrono::{TimeDelta, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use hyper_util::rt::TokioIo;
 use muster_console::{ConsoleSettings, OneTimeSignIn, with_console};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
@@ -28,6 +28,10 @@ async fn pass_on(to: Arc<str>, request: Request) -> Response {
     let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     sender.send_request(request).await.unwrap().map(Body::new)
+}
+
+fn now() -> DateTime<Utc> {
+    SystemTime::now().into()
 }
 
 #[tokio::main]
@@ -41,7 +45,7 @@ async fn main() {
     let api = Router::new().fallback(move |request: Request| pass_on(Arc::clone(&to), request));
     // Not secret: the console here is for its developer.
     let made = AtomicU64::new(0);
-    let begin = Utc::now().to_string();
+    let begin = now().to_string();
     let fresh = move || hex::encode(&Sha256::digest(format!("{begin} {}", made.fetch_add(1, Ordering::Relaxed)))[..16]);
     let one_time = OneTimeSignIn {
         code: "once".into(),
@@ -49,7 +53,7 @@ async fn main() {
         client_secret: client_secret.clone(),
     };
     let settings = ConsoleSettings {
-        now: Arc::new(Utc::now),
+        now: Arc::new(now),
         fresh: Arc::new(fresh),
         idle: TimeDelta::hours(1),
         longest: TimeDelta::hours(8),
