@@ -94,6 +94,13 @@ pub(crate) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
     })
 }
 
+/// A member of an identity: a time, or a text.
+struct Fact {
+    name: &'static str,
+    at: Moment,
+    value: String,
+}
+
 struct Account {
     source: String,
     name: String,
@@ -120,7 +127,7 @@ struct IdentityPage {
     layout: Layout,
     name: String,
     id: String,
-    facts: Vec<(String, String)>,
+    facts: Vec<Fact>,
     attributes: Vec<(String, String)>,
     accounts: Vec<Account>,
     access: Vec<Access>,
@@ -149,7 +156,10 @@ fn account(account: &Value) -> Account {
 }
 
 fn access(access: &Value) -> Access {
-    let detail = [&access["attribute"], &access["value"]].into_iter().filter(|part| !part.is_null());
+    // The name of an entitlement is often its value.
+    let is_named = access["value"] == access["name"];
+    let detail = [&access["attribute"], if is_named { &Value::Null } else { &access["value"] }];
+    let detail = detail.into_iter().filter(|part| !part.is_null());
     Access {
         kind: text(access, "type").replace('_', " ").to_lowercase(),
         name: name_of(access),
@@ -216,9 +226,9 @@ pub(crate) async fn one(visitor: Visitor, Path(id): Path<String>) -> Result<Resp
     } else {
         Moment(None)
     };
-    let fact = |(label, member): (&str, &str)| {
+    let fact = |(name, member): (&'static str, &str)| {
         let given = &document[member];
-        (!given.is_null()).then(|| (label.to_owned(), value(given)))
+        (!given.is_null()).then(|| Fact { name, at: Moment::of_value(given), value: value(given) })
     };
     let all = |member: &str| document[member].as_array().map_or(&[] as &[Value], Vec::as_slice);
     let attributes = document["attributes"].as_object().into_iter().flatten();
