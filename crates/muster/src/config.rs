@@ -80,6 +80,16 @@ settings! {
         listen: Option<SocketAddr> = None,
     }
 
+    /// Pages for people, at `/`.
+    console: Console {
+        /// Whether the service has a console. Without it, the paths `/` and `/ui/` are answered as unknown ones.
+        enabled: bool = true,
+        /// A session ends this long after its last page.
+        idle_s: u64 = 1_800,
+        /// A session ends this long after its sign-in, or earlier with its access token.
+        longest_s: u64 = 28_800,
+    }
+
     /// Where data is kept.
     data: Data {
         /// The folder that holds everything the service keeps. Also `--data DIR`.

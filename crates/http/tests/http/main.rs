@@ -25,6 +25,7 @@ mod scheduled_searches;
 mod schedules;
 mod scope;
 mod search;
+mod snapshots;
 mod task_status;
 mod token;
 mod world;
