@@ -63,7 +63,8 @@ fn exists(path: &str, files: &Files) -> bool {
         || files.texts.keys().any(|file| file.strip_prefix(path).is_some_and(|r| r.starts_with('/')))
 }
 
-fn joined(folder: &str, relative: &str) -> String {
+/// The path from the root that a document in `folder` calls `relative`.
+pub(super) fn joined(folder: &str, relative: &str) -> String {
     let mut parts: Vec<&str> = folder.split('/').filter(|part| !part.is_empty()).collect();
     for part in relative.split('/') {
         match part {
