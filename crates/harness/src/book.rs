@@ -12,8 +12,9 @@ mod shell;
 
 use crate::command;
 use crate::failure::{Context, Failure, Result};
+use crate::install;
 use crate::tally::Tally;
-use crate::workspace::Workspace;
+use crate::workspace::{Workspace, must_run_everything};
 use page::Step;
 use shell::Shell;
 use std::path::{Path, PathBuf};
@@ -55,6 +56,10 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
 /// When there is no such page.
 pub fn pages(workspace: &Workspace, binary: &Path, named: &str) -> Result<Tally> {
     let mut tally = Tally::default();
+    if let Err(failure) = install::programs_of_readers() {
+        tally.cannot_run("the examples of the book", &failure, must_run_everything());
+        return Ok(tally);
+    }
     let mut found = vec![workspace.root.join("README.md")];
     find(&workspace.root.join("book/src"), &mut found)?;
     found.sort();

@@ -14,10 +14,13 @@ const INCLUDE: &str = "{{#include ";
 /// Everything that is wrong with the book.
 pub fn faults(files: &Files) -> Vec<String> {
     let Some(contents) = files.texts.get(CONTENTS) else { return vec![format!("{CONTENTS} is not there")] };
-    let linked: Vec<_> = linked_paths(contents).into_iter().map(|link| format!("{PAGES}{}", link.text)).collect();
+    let linked: Vec<_> =
+        linked_paths(contents).into_iter().map(|link| format!("{PAGES}{}", link.text)).collect();
     let mut faults = Vec::new();
     let mut included = Vec::new();
-    for (path, text) in files.ending(".md").filter(|(path, _)| path.starts_with(PAGES) || *path == "README.md") {
+    for (path, text) in
+        files.ending(".md").filter(|(path, _)| path.starts_with(PAGES) || *path == "README.md")
+    {
         let times = linked.iter().filter(|link| *link == path).count();
         if times != 1 && ![CONTENTS, "README.md"].contains(&path) {
             faults.push(format!("{CONTENTS} names {path} {times} times: expected once"));
@@ -56,7 +59,14 @@ mod tests {
         assert_eq!(faults_of(&[contents, a, b, ("docs/b.md", "")]), Vec::<String>::new());
         assert_eq!(faults_of(&[contents, a, b]), ["book/src/b/b.md includes docs/b.md, which is not there"]);
         assert_eq!(
-            faults_of(&[contents, a, b, ("docs/b.md", ""), ("docs/c.md", ""), ("book/src/d.md", "```\nx\n```\n")]),
+            faults_of(&[
+                contents,
+                a,
+                b,
+                ("docs/b.md", ""),
+                ("docs/c.md", ""),
+                ("book/src/d.md", "```\nx\n```\n")
+            ]),
             [
                 "book/src/SUMMARY.md names book/src/d.md 0 times: expected once",
                 "book/src/d.md: line 1: a block \"\": expected console, powershell, sh, text, or a file (,file=NAME)",
