@@ -36,7 +36,7 @@ pub struct Options {
 
 /// The page whose folder has a PDF to make the picture from, that PDF, and the picture.
 const PICTURE: (&str, &str, &str) =
-    ("book/src/start.md", "Identities_Report.pdf", "book/src/images/cover.png");
+    ("book/src/start.md", "Identities Report.pdf", "book/src/images/cover.png");
 
 /// Runs it and prints totals.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<bool> {
