@@ -123,17 +123,14 @@ fn follow(text: &str, place: &Path, binary: &Path, done: &mut u64) -> Result<()>
                 shell.write(&name, &text)?;
                 continue;
             }
-            Step::Command { line, text, output, status } => {
+            Step::Command { line, text, output, fails } => {
                 let at =
                     |failure: &dyn std::fmt::Display| Failure::new(format!("{line}: `{text}`: {failure}"));
                 let ran = shell.run(&text).map_err(|failure| at(&failure))?;
                 let printed = || ran.lines.iter().map(|line| format!("\n    {line}")).collect::<String>();
-                if ran.status != Some(status) {
-                    return Err(at(&format!(
-                        "expected status {status}, and it is {:?}:{}",
-                        ran.status,
-                        printed()
-                    )));
+                if ran.succeeded == fails {
+                    let expected = if fails { "to fail" } else { "to succeed" };
+                    return Err(at(&format!("expected {expected}, and this was printed:{}", printed())));
                 }
                 if let Err(differs) = shell.expects(&output, &ran.lines) {
                     let expected = output.get(differs).map_or("the end", String::as_str);
@@ -200,7 +197,7 @@ mod tests {
             "```text,file=a.txt\nhello\n```\n\n```console\n$ cat a.txt\nhello\n$ export ID=$(md5sum < a.txt | cut -c1-32)\n\
              $ echo $ID\n{id}\n$ echo x {id} \\\n    y; muster\nx {id} y\n```\n\n\
              ```console,server\n$ bash -c 'echo at 127.0.0.1:8080; exec sleep 1000'\nat 127.0.0.1:8080\n```\n\n\
-             ```console,status=3\n$ test \"$ID\" != {id} && exit 4; exit 3\n```\n"
+             ```console,fails\n$ test \"$ID\" != {id}\n```\n"
         );
         assert_eq!(follow_in("session", &page), (6, Ok(())));
     }
@@ -213,7 +210,7 @@ mod tests {
         let (_, ended) = follow_in("status", "\n```console\n$ echo why; false\nwhy\n```\n");
         let failure = ended.expect_err("the status is another one");
         assert!(
-            failure.starts_with("3: `echo why; false`: expected status 0") && failure.contains("why"),
+            failure.starts_with("3: `echo why; false`: expected to succeed") && failure.contains("why"),
             "{failure}"
         );
     }

@@ -2,8 +2,8 @@
 //!
 //! The info string of a code block says what the block is:
 //! - `console`: lines that begin with `$ ` are commands, and the lines after a command are its output. A command that
-//!   ends with a backslash continues on the next line. With `,status=N`, the last command ends with that status, otherwise
-//!   with 0. With `,server`, the only command keeps running while the rest of the page is read.
+//!   ends with a backslash continues on the next line. With `,fails`, the last command must not succeed; all others must.
+//!   With `,server`, the only command keeps running while the rest of the page is read.
 //! - anything with `,file=NAME`: the content of a file.
 //! - `powershell`, `sh` and `text`: only shown.
 //!
@@ -30,8 +30,8 @@ pub enum Step {
         text: String,
         /// The output, line by line.
         output: Vec<String>,
-        /// The exit status.
-        status: i32,
+        /// Whether it ends with a status other than 0.
+        fails: bool,
     },
     /// Start a command that keeps running, and wait for its output.
     Server {
@@ -73,9 +73,10 @@ pub fn steps(page: &str) -> Result<Vec<Step>> {
                 let text = body.iter().map(|line| format!("{line}\n")).collect();
                 steps.push(Step::File { name: name.to_owned(), text });
             }
-            ("console", []) => steps.extend(commands(&body, number, 0).map_err(faulty)?),
+            ("console", []) => steps.extend(commands(&body, number, false).map_err(faulty)?),
+            ("console", ["fails"]) => steps.extend(commands(&body, number, true).map_err(faulty)?),
             ("console", ["server"]) => {
-                match <[Step; 1]>::try_from(commands(&body, number, 0).map_err(faulty)?) {
+                match <[Step; 1]>::try_from(commands(&body, number, false).map_err(faulty)?) {
                     Ok([Step::Command { line, text, output, .. }]) if !output.is_empty() => {
                         steps.push(Step::Server { line, text, output });
                     }
@@ -83,11 +84,6 @@ pub fn steps(page: &str) -> Result<Vec<Step>> {
                         return Err(faulty("expected one command, and output to wait for".into()));
                     }
                 }
-            }
-            ("console", [option]) => {
-                let status = option.strip_prefix("status=").and_then(|status| status.parse().ok());
-                let status = status.ok_or_else(|| faulty(format!("unknown option {option:?}")))?;
-                steps.extend(commands(&body, number, status).map_err(faulty)?);
             }
             (language, []) if SHOWN.contains(&language) => {}
             _ => {
@@ -101,7 +97,7 @@ pub fn steps(page: &str) -> Result<Vec<Step>> {
 }
 
 /// The commands of a block whose first line is `fence`.
-fn commands(body: &[&str], fence: usize, last_status: i32) -> std::result::Result<Vec<Step>, String> {
+fn commands(body: &[&str], fence: usize, last_fails: bool) -> std::result::Result<Vec<Step>, String> {
     let mut commands: Vec<(usize, String, Vec<String>)> = Vec::new();
     let mut goes_on = false;
     for (line, number) in body.iter().zip(fence + 1..) {
@@ -119,9 +115,11 @@ fn commands(body: &[&str], fence: usize, last_status: i32) -> std::result::Resul
         goes_on = line.ends_with('\\');
     }
     let last = commands.len();
-    let steps = commands.into_iter().zip(1..).map(|((line, text, output), at)| {
-        let status = if at == last { last_status } else { 0 };
-        Step::Command { line, text, output, status }
+    let steps = commands.into_iter().zip(1..).map(|((line, text, output), at)| Step::Command {
+        line,
+        text,
+        output,
+        fails: last_fails && at == last,
     });
     Ok(steps.collect())
 }
@@ -132,22 +130,22 @@ mod tests {
 
     const PAGE: &str = "# A page\n\n```toml,file=hr.toml\nname = \"HR\"\n```\n\nText `console`.\n\n\
         ```console\n$ muster refresh \\\n    --full\n read\n\n 3\n$ ls\n```\n\n```sh\nsudo true\n```\n\n\
-        ```console,status=1\n$ true\n$ false\n```\n\n```console,server\n$ muster serve\nlistening\n```\n";
+        ```console,fails\n$ true\n$ false\n```\n\n```console,server\n$ muster serve\nlistening\n```\n";
 
     #[test]
     fn files_and_commands_are_read_in_order() {
-        let command = |line, text: &str, output: &[&str], status| Step::Command {
+        let command = |line, text: &str, output: &[&str], fails| Step::Command {
             line,
             text: text.into(),
             output: output.iter().map(|line| (*line).to_owned()).collect(),
-            status,
+            fails,
         };
         let expected = [
             Step::File { name: "hr.toml".into(), text: "name = \"HR\"\n".into() },
-            command(10, "muster refresh \\\n    --full", &[" read", "", " 3"], 0),
-            command(15, "ls", &[], 0),
-            command(23, "true", &[], 0),
-            command(24, "false", &[], 1),
+            command(10, "muster refresh \\\n    --full", &[" read", "", " 3"], false),
+            command(15, "ls", &[], false),
+            command(23, "true", &[], false),
+            command(24, "false", &[], true),
             Step::Server { line: 28, text: "muster serve".into(), output: vec!["listening".into()] },
         ];
         assert_eq!(steps(PAGE).expect("every block is of a known kind"), expected);
@@ -157,7 +155,7 @@ mod tests {
     fn a_block_that_would_not_be_run_is_refused() {
         for wrong in [
             "```toml\na = 1\n```",
-            "```console,sttus=1\n$ a\n```",
+            "```console,fials\n$ a\n```",
             "```console\na\n```",
             "```toml,file=../a\n```",
             "```toml,file=\n```",

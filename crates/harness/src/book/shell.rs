@@ -42,8 +42,8 @@ pub struct Shell {
 pub struct Done {
     /// Lines that it printed, to standard output and standard error.
     pub lines: Vec<String>,
-    /// Its exit status; `None` if it was killed.
-    pub status: Option<i32>,
+    /// Whether its exit status is 0.
+    pub succeeded: bool,
 }
 
 impl Shell {
@@ -89,7 +89,7 @@ impl Shell {
         let begun = Instant::now();
         loop {
             if let Some(status) = child.try_wait().context(|| "the command is lost".into())? {
-                return Ok(Done { lines: read(&output)?, status: status.code() });
+                return Ok(Done { lines: read(&output)?, succeeded: status.success() });
             }
             if begun.elapsed() > PATIENCE {
                 child.kill().context(|| "the command cannot be ended".into())?;
