@@ -112,6 +112,22 @@ pub fn stunnel() -> Result<()> {
     if command::output(ask.arg("-version")).is_ok() { Ok(()) } else { debian_packages(&["stunnel4"]) }
 }
 
+/// What the pages of the book use beside `muster`, each from the Debian package of its name.
+///
+/// # Errors
+/// When one cannot be installed.
+pub fn programs_of_readers() -> Result<()> {
+    let is_there = |program: &&str| {
+        let found = command::output(Command::new("bash").args(["-c", "command -v \"$1\"", "bash", program]));
+        found.is_ok()
+    };
+    let missing: Vec<&str> = ["curl", "jq", "openssl", "python3", "unzip"]
+        .into_iter()
+        .filter(|program| !is_there(program))
+        .collect();
+    if missing.is_empty() { Ok(()) } else { debian_packages(&missing) }
+}
+
 /// `strace`, which makes system calls fail.
 ///
 /// # Errors

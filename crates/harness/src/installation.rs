@@ -218,7 +218,8 @@ pub fn muster_under(under: &[String], binary: &Path, data: &Path) -> Command {
     }
 }
 
-fn clean(program: &Path) -> Command {
+/// A program without the settings and proxies of our own environment.
+pub(crate) fn clean(program: &Path) -> Command {
     let mut command = Command::new(program);
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy().to_ascii_uppercase();

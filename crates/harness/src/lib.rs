@@ -10,6 +10,7 @@
 //! and into its own temporary folders, except that it may install Debian packages when it runs as root.
 
 pub mod api;
+pub mod book;
 pub mod clients;
 pub mod command;
 mod copies;
