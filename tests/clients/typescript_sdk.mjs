@@ -48,13 +48,16 @@ const argumentsOf = {
 let passed = 0;
 let failed = 0;
 
+/** Characters of a failure that are printed: a page of documents would hide the failures around it. */
+const SHOWN_MAX = 2_000;
+
 function check(name, condition, ...detail) {
   if (condition) {
     passed += 1;
     console.log(`ok    ${name}`);
   } else {
     failed += 1;
-    console.log(`FAIL  ${name}: ${detail.map((part) => JSON.stringify(part)).join(" ")}`);
+    console.log(`FAIL  ${name}: ${detail.map((part) => JSON.stringify(part)).join(" ").slice(0, SHOWN_MAX)}`);
   }
 }
 

@@ -21,6 +21,7 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
     let postgres = install::postgres();
     let delta = setup::python_with_delta(workspace);
     let kafka = install::python_with_kafka(workspace);
+    let mail = setup::mail_server();
     let binary = workspace.binary(None)?;
 
     if let Err(failure) = &lucene {
@@ -31,6 +32,9 @@ pub fn run(workspace: &Workspace) -> Result<bool> {
     }
     if let Err(failure) = &delta {
         tally.cannot_run("reading the tables with other programs", failure, must_run_everything());
+    }
+    if let Err(failure) = &mail {
+        tally.cannot_run("the tests of mail", failure, must_run_everything());
     }
     if let Err(failure) = &kafka {
         tally.cannot_run(

@@ -243,7 +243,8 @@ pub(crate) async fn create(dir: &Path, table: &str, schema: &SchemaRef) -> Resul
     if named(&state.snapshot().arrow_schema()) == named(schema) {
         return Ok(());
     }
-    let metadata = state.metadata().clone().with_schema(&columns).map_err(failed)?;
+    let metadata = state.metadata().clone().with_schema(&columns);
+    let metadata = metadata.map_err(|e| failed(DeltaTableError::from(e)))?;
     let removed = state.log_data().into_iter().map(|file| Action::Remove(file.remove_action(true)));
     let actions = removed.chain([Action::Metadata(metadata)]).collect();
     let version = commit_actions(&newest, table, actions).await?;

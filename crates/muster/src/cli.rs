@@ -86,8 +86,9 @@ Examples:
     Source(SourceCommand),
     /// Read all sources, correlate, and publish a snapshot
     #[command(after_help = "\
-Example:
+Examples:
   muster refresh --data /var/lib/muster
+  muster refresh --plan --to differences.csv
 
 What cannot have changed since the last snapshot is copied from it: files of sources with the same
 bytes are not read again, and of large tables only the partitions with changed rows are written. --full
@@ -316,6 +317,12 @@ pub struct RefreshArgs {
     /// links; may be repeated
     #[arg(long, value_name = "SOURCE")]
     pub accept_missing: Vec<String>,
+    /// Publish nothing: read and compute as always, and print what would differ from the last snapshot
+    #[arg(long)]
+    pub plan: bool,
+    /// With --plan, write each difference into this file, as NDJSON if its name ends in .ndjson, else as CSV
+    #[arg(long, value_name = "FILE", requires = "plan")]
+    pub to: Option<PathBuf>,
     /// Print the rows, files and bytes of each table, too
     #[arg(long)]
     pub verbose: bool,

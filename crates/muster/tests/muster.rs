@@ -9,6 +9,8 @@ mod command_line;
 mod keeping;
 #[path = "muster/mirror.rs"]
 mod mirror;
+#[path = "muster/plan.rs"]
+mod plan;
 #[path = "muster/reports.rs"]
 mod reports;
 /// The emulator that the readers' tests have.

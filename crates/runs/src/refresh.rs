@@ -17,6 +17,7 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures_util::future::BoxFuture;
 use muster_engine::refresh::{Environment, RefreshOutcome, RefreshRequest, SourceInput};
+use muster_reports::SnapshotManifest;
 use muster_reports::audit::{AuditEvent, AuditOperation};
 use muster_reports::caller::Caller;
 use muster_reports::error::{Error, Result, error_chain};
@@ -92,6 +93,15 @@ pub struct RefreshReport {
     pub expiry: Option<Result<Expiry>>,
 }
 
+/// What a refresh would do.
+#[derive(Debug)]
+pub struct RefreshPlan {
+    /// The outcome of the sources and the tables. Its manifest, if it has one, is not published.
+    pub report: RefreshReport,
+    /// The snapshot that stays in force, to compare with; `None` if none was ever published.
+    pub last: Option<Arc<SnapshotManifest>>,
+}
+
 impl RefreshReport {
     /// Whether the refresh did what was asked.
     ///
@@ -161,6 +171,21 @@ impl Refreshes {
         })
     }
 
+    /// Does what [`Refreshes::refresh`] does, except that it publishes nothing: the last snapshot stays in force, nothing
+    /// expires, and the list of tasks has no refresh. The tables have a version that no snapshot names, as after a
+    /// refresh that failed; a later refresh removes its files.
+    ///
+    /// # Errors
+    /// Those of a refresh.
+    pub fn plan<'a>(&'a self, options: &'a RefreshOptions) -> BoxFuture<'a, Result<RefreshPlan>> {
+        Box::pin(async move {
+            let _lock = self.snapshots.lock()?;
+            let snapshot = SnapshotId::new(self.ids.fresh());
+            let (report, last) = self.make(options, &snapshot, &Arc::default()).await?;
+            Ok(RefreshPlan { report, last })
+        })
+    }
+
     /// Keeps that a refresh begins.
     async fn begin(&self, options: &RefreshOptions, details: String) -> Result<Begun> {
         let events: &Events = &*self.snapshots.events;
@@ -199,6 +224,24 @@ impl Refreshes {
 
     /// Has the engine make a snapshot, and publishes it.
     async fn publish(&self, options: &RefreshOptions, begun: &Begun) -> Result<RefreshReport> {
+        let (report, _) = self.make(options, &begun.refresh.snapshot, &begun.progress).await?;
+        if let Some(manifest) = &report.outcome.manifest {
+            let rows = |table: &str| manifest.rows.get(table).copied().unwrap_or(0);
+            let details = format!("{} identities, {} accounts", rows("identities"), rows("accounts"));
+            let operation = AuditOperation::SnapshotPublished;
+            let event = self.event_of(begun, operation, manifest.id.as_str(), details);
+            self.snapshots.catalogue.publish(&event, manifest).await?;
+        }
+        Ok(report)
+    }
+
+    /// Has the engine make a snapshot; what it made, and the snapshot that it continued from.
+    async fn make(
+        &self,
+        options: &RefreshOptions,
+        snapshot: &SnapshotId,
+        progress: &Arc<ProgressCell>,
+    ) -> Result<(RefreshReport, Option<Arc<SnapshotManifest>>)> {
         let Snapshots { engine, catalogue, audit, clock, tenant, .. } = &self.snapshots;
         let sources = self.registry.sources(tenant).await?;
         if sources.is_empty() {
@@ -219,28 +262,21 @@ impl Refreshes {
             .refresh(RefreshRequest {
                 sources: sources.iter().map(input).collect::<Result<_>>()?,
                 links,
-                previous,
+                previous: previous.clone(),
                 tenant: tenant.clone(),
                 audit: audit.clone(),
                 environment: self.environment.clone(),
-                snapshot: begun.refresh.snapshot.clone(),
+                snapshot: snapshot.clone(),
                 clock: clock.clone(),
                 as_of: options.as_of,
                 publish_incomplete: self.publish_incomplete,
                 // Everything that is made again is read again, also from sources that can tell what changed.
                 full: options.full || !damaged.is_empty(),
                 accept_missing,
-                progress: begun.progress.clone(),
+                progress: progress.clone(),
             })
             .await?;
-        if let Some(manifest) = &outcome.manifest {
-            let rows = |table: &str| manifest.rows.get(table).copied().unwrap_or(0);
-            let details = format!("{} identities, {} accounts", rows("identities"), rows("accounts"));
-            let operation = AuditOperation::SnapshotPublished;
-            let event = self.event_of(begun, operation, manifest.id.as_str(), details);
-            catalogue.publish(&event, manifest).await?;
-        }
-        Ok(RefreshReport { outcome, as_of: options.as_of, damaged, expiry: None })
+        Ok((RefreshReport { outcome, as_of: options.as_of, damaged, expiry: None }, previous))
     }
 }
 
