@@ -73,8 +73,8 @@ pub struct ScheduleAddArgs {
     /// Make a refresh: before the report, or alone
     #[arg(long)]
     pub refresh: bool,
-    /// The client whose rights the report has
-    #[arg(long, value_name = "ID", requires = "report")]
+    /// The client whose rights the report has: its id, or its name
+    #[arg(long, value_name = "CLIENT", requires = "report")]
     pub client: Option<String>,
     /// Minute, hour, day of month, month and day of week
     #[arg(long, value_name = "EXPRESSION")]
