@@ -91,7 +91,9 @@ impl Stream {
                 Err(_) => return None,
             },
             Watched::Results => self.api.get("/muster/v1/results").await.ok()?,
-            Watched::Run(id) => self.api.get(&format!("/muster/v1/reports/{}/result", encoded(id))).await.ok()?,
+            Watched::Run(id) => {
+                self.api.get(&format!("/muster/v1/reports/{}/result", encoded(id))).await.ok()?
+            }
         };
         let is_last = matches!(self.watched, Watched::Run(_)) && !value["completed"].is_null();
         Some(Seen { digest: Sha256::digest(value.to_string()).into(), is_last })

@@ -191,9 +191,13 @@ mod tests {
     #[test]
     fn durations_have_two_units() {
         let shown = |ms| duration(TimeDelta::milliseconds(ms));
-        for (ms, expected) in
-            [(-5, "0 ms"), (340, "340 ms"), (1_250, "1.2 s"), (184_000, "3 min 4 s"), (3_725_000, "1 h 2 min")]
-        {
+        for (ms, expected) in [
+            (-5, "0 ms"),
+            (340, "340 ms"),
+            (1_250, "1.2 s"),
+            (184_000, "3 min 4 s"),
+            (3_725_000, "1 h 2 min"),
+        ] {
             assert_eq!(shown(ms), expected);
         }
     }

@@ -143,14 +143,17 @@ impl Filter {
 
     fn address(&self, state: &str, page: usize) -> String {
         let page = if page > 1 { page.to_string() } else { String::new() };
-        address("/ui/runs", [
-            ("state", state.to_owned()),
-            ("kind", self.kind.clone()),
-            ("launcher", self.launcher.clone()),
-            ("since", self.since.clone()),
-            ("until", self.until.clone()),
-            ("page", page),
-        ])
+        address(
+            "/ui/runs",
+            [
+                ("state", state.to_owned()),
+                ("kind", self.kind.clone()),
+                ("launcher", self.launcher.clone()),
+                ("since", self.since.clone()),
+                ("until", self.until.clone()),
+                ("page", page),
+            ],
+        )
     }
 
     /// The conditions of the list of tasks.
@@ -168,7 +171,8 @@ impl Filter {
 
     /// Whether a run passes, but for its state.
     fn passes(&self, row: &Row) -> bool {
-        let (since, until) = (day(&self.since), day(&self.until).and_then(|day| day.checked_add_days(Days::new(1))));
+        let (since, until) =
+            (day(&self.since), day(&self.until).and_then(|day| day.checked_add_days(Days::new(1))));
         (self.kind.is_empty() || row.name == self.kind)
             && (self.launcher.is_empty() || row.launcher == NOTHING || row.launcher == self.launcher)
             && since.is_none_or(|since| row.created.0.is_some_and(|at| at >= since))
@@ -266,12 +270,15 @@ pub(crate) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
 
 /// An address of the list of tasks.
 pub(crate) fn tasks_address(conditions: &str, offset: usize, limit: usize) -> String {
-    address("/task-status/v1", [
-        ("limit", limit.to_string()),
-        ("offset", offset.to_string()),
-        ("count", "true".to_owned()),
-        ("filters", conditions.to_owned()),
-    ])
+    address(
+        "/task-status/v1",
+        [
+            ("limit", limit.to_string()),
+            ("offset", offset.to_string()),
+            ("count", "true".to_owned()),
+            ("filters", conditions.to_owned()),
+        ],
+    )
 }
 
 async fn of_tasks(visitor: &Visitor, filter: &Filter) -> Result<Listing, Refusal> {
@@ -321,9 +328,11 @@ async fn of_results(visitor: &Visitor, filter: &Filter) -> Result<Listing, Refus
 /// Filters, counts and pages what was read.
 fn part_of(rows: Vec<Row>, filter: &Filter, remark: String) -> Listing {
     let rows: Vec<_> = rows.into_iter().filter(|row| filter.passes(row)).collect();
-    let counted = |state: &StateFilter| rows.iter().filter(|row| has_state(state.word, row.state)).count() as u64;
+    let counted =
+        |state: &StateFilter| rows.iter().filter(|row| has_state(state.word, row.state)).count() as u64;
     let counts = std::array::from_fn(|index| counted(&STATES[index]));
-    let mut rows = rows.into_iter().filter(|row| has_state(&filter.state, row.state)).skip((filter.page - 1) * PAGE);
+    let mut rows =
+        rows.into_iter().filter(|row| has_state(&filter.state, row.state)).skip((filter.page - 1) * PAGE);
     let part: Vec<_> = rows.by_ref().take(PAGE).collect();
     Listing { has_more: rows.next().is_some(), rows: part, counts, remark }
 }
@@ -360,10 +369,12 @@ mod tests {
         let list = |filter: &Filter| part_of(vec![early.clone(), late.clone()], filter, String::new());
         let all = list(&Filter { page: 1, ..Filter::default() });
         assert_eq!((all.counts, all.rows.len(), all.has_more), ([2, 1, 0, 0, 1, 0], 2, false));
-        let one_day = Filter { since: "2026-03-01".into(), until: "2026-03-01".into(), page: 1, ..Filter::default() };
+        let one_day =
+            Filter { since: "2026-03-01".into(), until: "2026-03-01".into(), page: 1, ..Filter::default() };
         let found = list(&one_day);
         assert_eq!((found.counts[0], found.rows[0].name.as_str()), (1, "A"));
-        let bob = list(&Filter { launcher: "bob".into(), state: "live".into(), page: 1, ..Filter::default() });
+        let bob =
+            list(&Filter { launcher: "bob".into(), state: "live".into(), page: 1, ..Filter::default() });
         assert_eq!((bob.counts, bob.rows[0].name.as_str()), ([1, 1, 0, 0, 0, 0], "B"));
         let many = part_of(vec![early.clone(); 51], &Filter { page: 1, ..Filter::default() }, String::new());
         assert!(many.has_more && many.rows.len() == 50);

@@ -132,7 +132,13 @@ async fn token(console: &Console, id: &str, secret: &str) -> Result<TokenAnswer,
 }
 
 /// Opens a session, under a new cookie whatever the browser had.
-fn opened(console: &Console, headers: &HeaderMap, client_id: &str, granted: TokenAnswer, next: &str) -> Response {
+fn opened(
+    console: &Console,
+    headers: &HeaderMap,
+    client_id: &str,
+    granted: TokenAnswer,
+    next: &str,
+) -> Response {
     if let Some(old) = cookie(headers, SESSION_COOKIE) {
         console.sessions().close(old);
     }

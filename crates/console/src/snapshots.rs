@@ -140,11 +140,18 @@ pub(crate) async fn list(visitor: Visitor) -> Result<Response, Problem> {
                 (true, false) => "Pinned",
                 (true, true) => "Kept",
             },
-            pin: if pin.is_null() { String::new() } else { format!("{}: {}", text(pin, "by"), text(pin, "reason")) },
+            pin: if pin.is_null() {
+                String::new()
+            } else {
+                format!("{}: {}", text(pin, "by"), text(pin, "reason"))
+            },
         }
     };
     let rows = listed.iter().zip(before).map(row).collect();
-    shown(&SnapshotsPage { layout: Layout::new("Snapshots", Section::Snapshots, Some(&visitor.session)), rows })
+    shown(&SnapshotsPage {
+        layout: Layout::new("Snapshots", Section::Snapshots, Some(&visitor.session)),
+        rows,
+    })
 }
 
 #[cfg(test)]

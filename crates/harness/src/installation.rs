@@ -84,10 +84,33 @@ impl Installation {
         identities: u64,
         settings: Vec<(String, String)>,
     ) -> Result<Self> {
+        Self::made(binary, data, identities, settings, "--once")
+    }
+
+    /// The same, and no report has run.
+    ///
+    /// # Errors
+    /// When a command fails.
+    pub fn with_organisation(
+        binary: &Path,
+        data: &Path,
+        identities: u64,
+        settings: Vec<(String, String)>,
+    ) -> Result<Self> {
+        Self::made(binary, data, identities, settings, "--no-reports")
+    }
+
+    fn made(
+        binary: &Path,
+        data: &Path,
+        identities: u64,
+        settings: Vec<(String, String)>,
+        how_far: &str,
+    ) -> Result<Self> {
         command::run(
             muster(binary, data)
                 .envs(settings.iter().cloned())
-                .args(["demo", "--once", "--listen", "127.0.0.1:0", "--identities"])
+                .args(["demo", how_far, "--listen", "127.0.0.1:0", "--identities"])
                 .arg(identities.to_string())
                 .stdout(Stdio::null()),
         )?;

@@ -221,6 +221,9 @@ pub struct DemoArgs {
     /// Stop after the table; the status is 1 if a report did not succeed
     #[arg(long)]
     pub once: bool,
+    /// Stop after the refreshes: make the organisation and its snapshots, and run no report
+    #[arg(long, conflicts_with = "once")]
+    pub no_reports: bool,
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,

@@ -77,16 +77,17 @@ async fn run_with(
     let runner = runner(&data, engine.clone(), catalogue.clone())?;
     let say = Say(output);
     let sources = make_organisation(args, &data, &data.refreshes(engine.clone())?, say).await?;
+    if args.no_reports {
+        data.store.close().await;
+        return Ok(());
+    }
     let user = create(&data, demo_user()).await?;
     let application = create(&data, demo_application()).await?;
 
     let mut signals = Signals::listen()?;
     let code = SystemIds.fresh();
-    let sign_in = OneTimeSignIn {
-        code: code.clone(),
-        client_id: user.id.clone(),
-        client_secret: user.secret.clone(),
-    };
+    let sign_in =
+        OneTimeSignIn { code: code.clone(), client_id: user.id.clone(), client_secret: user.secret.clone() };
     let face = face.offering(sign_in);
     let service = Service::start(&data, lock, catalogue, engine, runner, face, Swept::Few).await?;
     let base_url = base_url(service.address());

@@ -84,7 +84,8 @@ pub fn certificate(path: &Path, pem: &[u8], now: DateTime<Utc>, days_left: i64) 
             "put the service's certificate at the beginning of the file",
         );
     };
-    let text = format!("{} ends at {}", path.display(), end.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
+    let text =
+        format!("{} ends at {}", path.display(), end.to_rfc3339_opts(chrono::SecondsFormat::Secs, true));
     let to_do = "renew it, and restart the service";
     match (end - now).num_days() {
         _ if end <= now => Finding::wrong("certificate", text, to_do),
