@@ -1,4 +1,4 @@
-//! Tasks of this repository: `cargo xtask check|tidy|docs|test|clients|kill|faults|relay|hostile|monitoring|package|fuzz|bench`.
+//! Tasks of this repository: `cargo xtask check|tidy|docs|test|clients|console|kill|faults|relay|hostile|monitoring|package|fuzz|bench`.
 //!
 //! Why a program and not scripts: the same commands on every machine, with types and without a shell. The tasks that
 //! start the service are in `crates/harness`, which knows the service only from outside, as a process and over HTTP. So
@@ -20,7 +20,7 @@ mod tidy;
 use clap::{Parser, Subcommand};
 use muster_harness::failure::Result;
 use muster_harness::workspace::Workspace;
-use muster_harness::{clients, faults, hostile, kill, monitoring, relay};
+use muster_harness::{clients, console, faults, hostile, kill, monitoring, relay};
 use std::process::ExitCode;
 
 /// Tasks of this repository.
@@ -43,6 +43,8 @@ enum Task {
     Test,
     /// Only the published clients against a running server
     Clients(clients::Options),
+    /// The pages of the console in a browser, against a running server
+    Console(console::Options),
     /// Kill the running service again and again and check that nothing accepted was lost
     Kill(kill::Options),
     /// Break things under the service in many ways, and check what happened against ten rules
@@ -81,6 +83,7 @@ fn run(task: Task) -> Result<bool> {
         Task::Docs => docs::write(&workspace).map(|()| true),
         Task::Test => test::run(&workspace),
         Task::Clients(options) => clients::run(&workspace, &options),
+        Task::Console(options) => console::run(&workspace, &options),
         Task::Kill(options) => kill::run(&workspace, &options),
         Task::Faults(options) => faults::run(&workspace, &options),
         Task::Relay(options) => relay::run(&workspace, &options),

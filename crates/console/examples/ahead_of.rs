@@ -46,7 +46,9 @@ async fn main() {
     // Not secret: the console here is for its developer.
     let made = AtomicU64::new(0);
     let begin = now().to_string();
-    let fresh = move || hex::encode(&Sha256::digest(format!("{begin} {}", made.fetch_add(1, Ordering::Relaxed)))[..16]);
+    let fresh = move || {
+        hex::encode(&Sha256::digest(format!("{begin} {}", made.fetch_add(1, Ordering::Relaxed)))[..16])
+    };
     let one_time = OneTimeSignIn {
         code: "once".into(),
         client_id: client_id.clone(),

@@ -61,7 +61,8 @@ fn notice(notification: NotificationDescription) -> NoticeRow {
 pub(crate) async fn page(visitor: Visitor, RawQuery(query): RawQuery) -> Result<Response, Problem> {
     let query = Fields::read(&query.unwrap_or_default());
     let ready: Result<Value, Refusal> = visitor.api.get("/health/ready").await;
-    let notices: Result<Vec<NotificationDescription>, Refusal> = visitor.api.get("/muster/v1/notifications").await;
+    let notices: Result<Vec<NotificationDescription>, Refusal> =
+        visitor.api.get("/muster/v1/notifications").await;
     let (notices, without_notices) = match notices {
         Ok(notices) => (notices.into_iter().map(notice).collect(), String::new()),
         Err(refusal) if refusal.status == StatusCode::FORBIDDEN => (Vec::new(), refusal.text),
@@ -69,7 +70,8 @@ pub(crate) async fn page(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
     };
     let session = &visitor.session;
     shown(&AdministrationPage {
-        layout: Layout::new("Administration", Section::Administration, Some(session)).noticing(query.text("done")),
+        layout: Layout::new("Administration", Section::Administration, Some(session))
+            .noticing(query.text("done")),
         is_ready: ready.is_ok(),
         unready: ready.err().map(|refusal| refusal.text).unwrap_or_default(),
         client: session.name.clone(),

@@ -100,23 +100,33 @@ pub(crate) fn of_problem(problem: &Problem, session: Option<&Session>, asked: &A
 fn words(problem: &Problem) -> (&'static str, String, String) {
     let told = |title, what: &str, advice: &str| (title, what.to_owned(), advice.to_owned());
     match problem {
-        Problem::SignInFirst | Problem::SessionEnded => told("Sign in", "Nobody is signed in.", "Sign in first."),
-        Problem::NoSuchPage => {
-            told("Page not found", "There is no page at this address.", "Check the address, or begin at Runs.")
+        Problem::SignInFirst | Problem::SessionEnded => {
+            told("Sign in", "Nobody is signed in.", "Sign in first.")
         }
-        Problem::NoSuchMethod => told("Not possible", "The page does not accept this.", "Open it from the menu."),
+        Problem::NoSuchPage => told(
+            "Page not found",
+            "There is no page at this address.",
+            "Check the address, or begin at Runs.",
+        ),
+        Problem::NoSuchMethod => {
+            told("Not possible", "The page does not accept this.", "Open it from the menu.")
+        }
         Problem::ForeignForm => told(
             "Form not accepted",
             "The form does not belong to your session. Nothing was changed.",
             "Go back, reload the page, and send the form again. Your browser must accept cookies of this site.",
         ),
-        Problem::Unreadable(_) => {
-            told("Form not accepted", "The form cannot be read. Nothing was changed.", "Go back and send it again.")
-        }
+        Problem::Unreadable(_) => told(
+            "Form not accepted",
+            "The form cannot be read. Nothing was changed.",
+            "Go back and send it again.",
+        ),
         Problem::TooMany(_) | Problem::TooLong => {
             told("Too busy", "The service has too much to do now.", "Try again in a moment.")
         }
-        Problem::Fault => told("Fault", "The page could not be made.", "The log of the service has the cause."),
+        Problem::Fault => {
+            told("Fault", "The page could not be made.", "The log of the service has the cause.")
+        }
         Problem::Refused(refusal) => refused(refusal.status, refusal.retry_after),
     }
 }
@@ -124,17 +134,21 @@ fn words(problem: &Problem) -> (&'static str, String, String) {
 fn refused(status: StatusCode, retry_after: Option<u64>) -> (&'static str, String, String) {
     let told = |title, what: &str, advice: &str| (title, what.to_owned(), advice.to_owned());
     match status {
-        StatusCode::BAD_REQUEST => {
-            told("Not accepted", "The service does not accept the request.", "Go back and correct what it names.")
-        }
+        StatusCode::BAD_REQUEST => told(
+            "Not accepted",
+            "The service does not accept the request.",
+            "Go back and correct what it names.",
+        ),
         StatusCode::FORBIDDEN => told(
             "Not allowed",
             "Your account may not do this.",
             "Ask an administrator for the right that is named here, or sign in with another client.",
         ),
-        StatusCode::NOT_FOUND => {
-            told("Not found", "The service does not have this.", "It may have been removed, or you may not see it.")
-        }
+        StatusCode::NOT_FOUND => told(
+            "Not found",
+            "The service does not have this.",
+            "It may have been removed, or you may not see it.",
+        ),
         StatusCode::TOO_MANY_REQUESTS => (
             "Too many requests",
             "Your client has made more requests than it may.".to_owned(),
@@ -158,11 +172,8 @@ fn refused(status: StatusCode, retry_after: Option<u64>) -> (&'static str, Strin
 /// Adds what every answer has. An answer that the API made keeps its own policy.
 pub(crate) fn finished(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    let defaults = [
-        (CONTENT_SECURITY_POLICY, POLICY),
-        (REFERRER_POLICY, "same-origin"),
-        (CACHE_CONTROL, "no-store"),
-    ];
+    let defaults =
+        [(CONTENT_SECURITY_POLICY, POLICY), (REFERRER_POLICY, "same-origin"), (CACHE_CONTROL, "no-store")];
     for (name, value) in defaults {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
@@ -191,7 +202,8 @@ mod tests {
         for own in ["/ui/runs", "/ui/runs?state=live&page=2"] {
             assert!(is_own(own), "{own}");
         }
-        let strange = ["", "/", "//evil.example", "/ui//evil.example", "https://evil.example/ui/", "/ui/\\evil"];
+        let strange =
+            ["", "/", "//evil.example", "/ui//evil.example", "https://evil.example/ui/", "/ui/\\evil"];
         for other in strange.into_iter().chain(["/ui/sign-in", "/ui/a b", "/reports/v1/run"]) {
             assert!(!is_own(other), "{other}");
         }

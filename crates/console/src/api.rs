@@ -120,7 +120,10 @@ impl Caller {
         *request.headers_mut() = headers;
         let head = request.headers_mut();
         let bearer = HeaderValue::from_str(&format!("Bearer {}", self.token));
-        head.insert(AUTHORIZATION, bearer.map_err(|_| Refusal::fault("the access token is not a header's value"))?);
+        head.insert(
+            AUTHORIZATION,
+            bearer.map_err(|_| Refusal::fault("the access token is not a header's value"))?,
+        );
         head.insert(EXPERIMENTAL, HeaderValue::from_static("true"));
         head.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
         if let Some((kind, _)) = body
@@ -155,7 +158,10 @@ impl Caller {
     }
 
     /// Reads, with the total.
-    pub(crate) async fn get_counted<T: DeserializeOwned>(&self, address: &str) -> Result<Counted<T>, Refusal> {
+    pub(crate) async fn get_counted<T: DeserializeOwned>(
+        &self,
+        address: &str,
+    ) -> Result<Counted<T>, Refusal> {
         Self::counted(self.response(Method::GET, address, None, HeaderMap::new()).await?).await
     }
 
@@ -199,12 +205,9 @@ mod tests {
 
     #[test]
     fn a_segment_leads_nowhere_else() {
-        for (text, expected) in [
-            ("0af3", "0af3"),
-            ("a/b?c#d", "a%2Fb%3Fc%23d"),
-            ("..", "%2E%2E"),
-            ("é&=", "%C3%A9%26%3D"),
-        ] {
+        for (text, expected) in
+            [("0af3", "0af3"), ("a/b?c#d", "a%2Fb%3Fc%23d"), ("..", "%2E%2E"), ("é&=", "%C3%A9%26%3D")]
+        {
             assert_eq!(encoded(text), expected);
         }
     }

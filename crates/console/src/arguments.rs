@@ -124,7 +124,8 @@ fn field(argument: &ArgumentDescription, sources: &[SourceChoice], given: &Field
                 name: source.name.clone(),
                 is_chosen: value == source.id,
             };
-            let none = Choice { value: String::new(), name: "Choose a source".into(), is_chosen: value.is_empty() };
+            let none =
+                Choice { value: String::new(), name: "Choose a source".into(), is_chosen: value.is_empty() };
             let choices = std::iter::once(none).chain(sources.iter().filter(fits).map(choice));
             (Form::Choose, choices.collect())
         }
@@ -196,13 +197,20 @@ mod tests {
     }
 
     fn sources() -> Vec<SourceChoice> {
-        let source = |id: &str, name: &str, authoritative| SourceChoice { id: id.into(), name: name.into(), authoritative };
+        let source = |id: &str, name: &str, authoritative| SourceChoice {
+            id: id.into(),
+            name: name.into(),
+            authoritative,
+        };
         vec![source("s1", "HR", true), source("s2", "Active Directory", false)]
     }
 
     #[test]
     fn a_form_gives_arguments_of_each_kind() {
-        let formats = ArgumentDescription { allowed: Some(vec!["CSV".into(), "PDF".into()]), ..argument("formats", "texts") };
+        let formats = ArgumentDescription {
+            allowed: Some(vec!["CSV".into(), "PDF".into()]),
+            ..argument("formats", "texts")
+        };
         let arguments = [
             argument("application", "source_id"),
             argument("sourceName", "source_name"),
@@ -229,10 +237,14 @@ mod tests {
 
     #[test]
     fn the_name_of_a_source_follows_from_its_choice() {
-        let arguments = [argument("authoritativeSource", "authoritative_source_id"), argument("sourceName", "source_name")];
+        let arguments = [
+            argument("authoritativeSource", "authoritative_source_id"),
+            argument("sourceName", "source_name"),
+        ];
         let given = Fields::read("authoritativeSource=s1");
         let shown = fields(&arguments, &sources(), &given, "");
-        let choices: Vec<_> = shown[0].choices.iter().map(|choice| (choice.name.as_str(), choice.is_chosen)).collect();
+        let choices: Vec<_> =
+            shown[0].choices.iter().map(|choice| (choice.name.as_str(), choice.is_chosen)).collect();
         assert_eq!((shown.len(), choices), (1, vec![("Choose a source", false), ("HR", true)]));
         assert_eq!(fields(&arguments, &[], &given, "").len(), 2);
     }

@@ -32,11 +32,7 @@ const ASSETS: [Asset; 4] = [
         media_type: "text/javascript; charset=utf-8",
         content: include_bytes!("../assets/htmx.min.js"),
     },
-    Asset {
-        name: "icon.svg",
-        media_type: "image/svg+xml",
-        content: include_bytes!("../assets/icon.svg"),
-    },
+    Asset { name: "icon.svg", media_type: "image/svg+xml", content: include_bytes!("../assets/icon.svg") },
 ];
 
 /// The addresses, in the order of [`ASSETS`].

@@ -51,7 +51,8 @@ pub(crate) async fn compare(visitor: Visitor, RawQuery(query): RawQuery) -> Resu
     let mut sides = Vec::new();
     let mut report = String::new();
     for (name, id) in [("Earlier run", old), ("Later run", new)] {
-        let run: TaskResultDetails = visitor.api.get(&format!("/muster/v1/reports/{}/result", encoded(id))).await?;
+        let run: TaskResultDetails =
+            visitor.api.get(&format!("/muster/v1/reports/{}/result", encoded(id))).await?;
         report = run.task_def_name.unwrap_or_default();
         sides.push(Side {
             name,
@@ -62,7 +63,8 @@ pub(crate) async fn compare(visitor: Visitor, RawQuery(query): RawQuery) -> Resu
     }
     let number = |name, rows| Number { name, rows: count(rows) };
     let changed_columns = |columns: &[String], what: &str| {
-        (!columns.is_empty()).then(|| format!("Columns that only the {what} run has: {}.", columns.join(", ")))
+        (!columns.is_empty())
+            .then(|| format!("Columns that only the {what} run has: {}.", columns.join(", ")))
     };
     let below = format!("/ui/compare/{}/{}", encoded(old), encoded(new));
     shown(&ComparePage {

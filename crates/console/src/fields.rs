@@ -59,7 +59,8 @@ mod tests {
         assert_eq!((fields.text("a"), fields.text("none"), fields.number("n")), ("1", "", 7));
         assert_eq!(fields.texts("b").collect::<Vec<_>>(), ["x y&", ""]);
         assert!(fields.has("b") && !fields.has("c"));
-        let written = address("/ui/runs", [("a", "x y&".to_owned()), ("b", String::new()), ("c", "1".to_owned())]);
+        let written =
+            address("/ui/runs", [("a", "x y&".to_owned()), ("b", String::new()), ("c", "1".to_owned())]);
         assert_eq!(written, "/ui/runs?a=x%20y%26&c=1");
     }
 }

@@ -4,12 +4,12 @@ use crate::api::encoded;
 use crate::problem::Problem;
 use crate::visitor::Visitor;
 use axum::extract::Path;
-use axum::http::header::{
-    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_SECURITY_POLICY,
-    CONTENT_TYPE, ETAG, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH, IF_RANGE, LAST_MODIFIED, RANGE,
-    REFERRER_POLICY,
-};
 use axum::http::HeaderValue;
+use axum::http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_LENGTH, CONTENT_RANGE,
+    CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, IF_MATCH, IF_NONE_MATCH, IF_RANGE,
+    LAST_MODIFIED, RANGE, REFERRER_POLICY,
+};
 use axum::response::Response;
 
 /// What is passed on to the API.
@@ -35,7 +35,11 @@ fn some_of(headers: &HeaderMap, names: &[HeaderName]) -> HeaderMap {
 }
 
 /// A file at an address of the API.
-pub(crate) async fn passed(visitor: &Visitor, address: &str, headers: &HeaderMap) -> Result<Response, Problem> {
+pub(crate) async fn passed(
+    visitor: &Visitor,
+    address: &str,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
     let mut response = visitor.api.stream(address, some_of(headers, &ASKED)).await?;
     let mut kept = some_of(response.headers(), &ANSWERED);
     // A file is never a page of this console. A page that the API makes has a policy of its own.

@@ -30,7 +30,11 @@ impl fmt::Display for Moment {
             None => f.write_str(NOTHING),
             Some(at) => {
                 let exact = at.to_rfc3339_opts(SecondsFormat::Secs, true);
-                write!(f, r#"<time datetime="{exact}"><span>{} UTC</span></time>"#, at.format("%Y-%m-%d %H:%M:%S"))
+                write!(
+                    f,
+                    r#"<time datetime="{exact}"><span>{} UTC</span></time>"#,
+                    at.format("%Y-%m-%d %H:%M:%S")
+                )
             }
         }
     }
@@ -191,9 +195,13 @@ mod tests {
     #[test]
     fn durations_have_two_units() {
         let shown = |ms| duration(TimeDelta::milliseconds(ms));
-        for (ms, expected) in
-            [(-5, "0 ms"), (340, "340 ms"), (1_250, "1.2 s"), (184_000, "3 min 4 s"), (3_725_000, "1 h 2 min")]
-        {
+        for (ms, expected) in [
+            (-5, "0 ms"),
+            (340, "340 ms"),
+            (1_250, "1.2 s"),
+            (184_000, "3 min 4 s"),
+            (3_725_000, "1 h 2 min"),
+        ] {
             assert_eq!(shown(ms), expected);
         }
     }

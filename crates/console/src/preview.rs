@@ -116,7 +116,9 @@ pub(crate) async fn preview(visitor: &Visitor, arguments: &Map<String, Value>) -
                 StatusCode::FORBIDDEN => {
                     format!("Your client may not search, so there is no preview: {}", refusal.text)
                 }
-                StatusCode::TOO_MANY_REQUESTS => "Too many requests: wait a moment, then check again.".to_owned(),
+                StatusCode::TOO_MANY_REQUESTS => {
+                    "Too many requests: wait a moment, then check again.".to_owned()
+                }
                 _ => refusal.text,
             };
             Ok(Preview { error, line, mark, ..Preview::default() })
@@ -149,9 +151,11 @@ mod tests {
 
     #[test]
     fn a_preview_asks_what_the_report_would() {
-        let arguments = json!({"query": "a*", "sort": ["-name"], "indices": ["identities"], "fields": ["a", "b"]});
+        let arguments =
+            json!({"query": "a*", "sort": ["-name"], "indices": ["identities"], "fields": ["a", "b"]});
         let Value::Object(arguments) = arguments else { panic!("it is an object") };
-        let expected = json!({"indices": ["identities"], "query": {"query": "a*", "fields": "a,b"}, "sort": ["-name"]});
+        let expected =
+            json!({"indices": ["identities"], "query": {"query": "a*", "fields": "a,b"}, "sort": ["-name"]});
         assert_eq!(body(&arguments), expected);
     }
 }

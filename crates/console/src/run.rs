@@ -7,7 +7,7 @@ use crate::look::{Moment, NOTHING, RunState, between, bytes, count, duration, te
 use crate::page::{Layout, Section, see_other, shown};
 use crate::problem::Problem;
 use crate::runs::{Row, rows_of};
-use crate::service::Console;
+use crate::state::Console;
 use crate::visitor::Visitor;
 use askama::Template;
 use axum::extract::{Path, RawQuery, State};
@@ -160,10 +160,12 @@ pub(crate) async fn one(
         Some(_) if !has_expired => earlier(&visitor, &id, &name).await?,
         Some(_) | None => Vec::new(),
     };
-    let (created, launched) = (Moment::of(details.created.as_deref()), Moment::of(details.launched.as_deref()));
+    let (created, launched) =
+        (Moment::of(details.created.as_deref()), Moment::of(details.launched.as_deref()));
     let here = format!("/ui/runs/{}", encoded(&id));
     let page = RunPage {
-        layout: Layout::new(name.as_str(), Section::Runs, Some(&visitor.session)).noticing(query.text("done")),
+        layout: Layout::new(name.as_str(), Section::Runs, Some(&visitor.session))
+            .noticing(query.text("done")),
         description: details.description.clone().unwrap_or_default(),
         launcher: details.launcher.clone().unwrap_or_default(),
         steps: steps(&details, created, launched, state),
@@ -195,7 +197,8 @@ async fn earlier(visitor: &Visitor, id: &str, name: &str) -> Result<Vec<Row>, Pr
     let before = results.into_iter().skip_while(|listed| listed.result.id.as_deref() != Some(id)).skip(1);
     let same = before.filter(|listed| {
         let formats = listed.result.available_formats.iter().flatten();
-        listed.result.task_def_name.as_deref() == Some(name) && formats.clone().any(|format| format.as_str() == "CSV")
+        listed.result.task_def_name.as_deref() == Some(name)
+            && formats.clone().any(|format| format.as_str() == "CSV")
     });
     Ok(same.take(20).map(Row::of_result).collect())
 }
@@ -232,7 +235,12 @@ fn ahead(details: &TaskResultDetails, launched: Moment, now: DateTime<Utc>) -> A
         let left = so_far * u128::from(most - done) / u128::from(done);
         chrono::TimeDelta::try_milliseconds(i64::try_from(left).ok()?)
     });
-    Ahead { done, most, text, left: left.map_or_else(String::new, |left| format!("about {} left", duration(left))) }
+    Ahead {
+        done,
+        most,
+        text,
+        left: left.map_or_else(String::new, |left| format!("about {} left", duration(left))),
+    }
 }
 
 fn note(message: &TaskResultDetailsMessagesInner) -> Note {
@@ -310,9 +318,12 @@ fn list(given: &Value) -> &[Value] {
 fn cover(cover: &Value, here: &str, has_expired: bool) -> Cover {
     let (snapshot, counted) = (&cover["snapshot"], &cover["reconciliation"]);
     let line = |label: String, rows: &Value, sign, is_sum| Line { label, rows: number(rows), sign, is_sum };
-    let mut lines = vec![line("Population, by a second, independent count".into(), &counted["population"], "", false)];
+    let mut lines =
+        vec![line("Population, by a second, independent count".into(), &counted["population"], "", false)];
     for (parts, sign) in [("added", "+"), ("excluded", "−")] {
-        lines.extend(list(&counted[parts]).iter().map(|part| line(text(part, "label"), &part["rows"], sign, false)));
+        lines.extend(
+            list(&counted[parts]).iter().map(|part| line(text(part, "label"), &part["rows"], sign, false)),
+        );
     }
     lines.push(line("Expected".into(), &counted["expected"], "=", true));
     lines.push(line("Reported".into(), &counted["reported"], "", true));
@@ -412,7 +423,8 @@ mod tests {
     fn running_again_asks_the_same() {
         let cover = json!({"arguments": {"application": "s 1", "correlatedOnly": false, "selectedFormats": ["CSV", "PDF"]}});
         let details = TaskResultDetails::default();
-        let expected = "/ui/new/ACCOUNTS?application=s%201&correlatedOnly=false&selectedFormats=CSV&selectedFormats=PDF";
+        let expected =
+            "/ui/new/ACCOUNTS?application=s%201&correlatedOnly=false&selectedFormats=CSV&selectedFormats=PDF";
         assert_eq!(again("ACCOUNTS", Some(&cover), &details), expected);
         assert_eq!(again("ACCOUNTS", None, &details), "/ui/new/ACCOUNTS");
         assert_eq!(again("", None, &details), "");
@@ -420,7 +432,8 @@ mod tests {
 
     #[test]
     fn the_time_left_follows_from_the_rows() {
-        let details = TaskResultDetails { progress: Some("250 of 1000 rows written".into()), ..Default::default() };
+        let details =
+            TaskResultDetails { progress: Some("250 of 1000 rows written".into()), ..Default::default() };
         let launched = Moment::of(Some("2026-03-01T00:00:00Z"));
         let now = launched.0.expect("it is a time") + chrono::TimeDelta::seconds(20);
         let ahead = ahead(&details, launched, now);

@@ -7,6 +7,7 @@ use crate::fields::{Fields, address};
 use crate::look::{Moment, NOTHING, RunState, between, count};
 use crate::page::{Layout, Section, shown};
 use crate::problem::Problem;
+use crate::tasks::{TASK_SCOPES, tasks_address};
 use crate::visitor::Visitor;
 use askama::Template;
 use axum::extract::RawQuery;
@@ -21,9 +22,6 @@ const PAGE: usize = 50;
 const PART: usize = 250;
 /// Runs that are looked through where the API cannot filter.
 const LOOKED_THROUGH: usize = 1_000;
-/// What lets a client read the list of tasks.
-pub(crate) const TASK_SCOPES: [&str; 2] = ["idn:task-management:read", "idn:task-management:write"];
-
 /// A run of the list.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
@@ -143,14 +141,17 @@ impl Filter {
 
     fn address(&self, state: &str, page: usize) -> String {
         let page = if page > 1 { page.to_string() } else { String::new() };
-        address("/ui/runs", [
-            ("state", state.to_owned()),
-            ("kind", self.kind.clone()),
-            ("launcher", self.launcher.clone()),
-            ("since", self.since.clone()),
-            ("until", self.until.clone()),
-            ("page", page),
-        ])
+        address(
+            "/ui/runs",
+            [
+                ("state", state.to_owned()),
+                ("kind", self.kind.clone()),
+                ("launcher", self.launcher.clone()),
+                ("since", self.since.clone()),
+                ("until", self.until.clone()),
+                ("page", page),
+            ],
+        )
     }
 
     /// The conditions of the list of tasks.
@@ -168,7 +169,8 @@ impl Filter {
 
     /// Whether a run passes, but for its state.
     fn passes(&self, row: &Row) -> bool {
-        let (since, until) = (day(&self.since), day(&self.until).and_then(|day| day.checked_add_days(Days::new(1))));
+        let (since, until) =
+            (day(&self.since), day(&self.until).and_then(|day| day.checked_add_days(Days::new(1))));
         (self.kind.is_empty() || row.name == self.kind)
             && (self.launcher.is_empty() || row.launcher == NOTHING || row.launcher == self.launcher)
             && since.is_none_or(|since| row.created.0.is_some_and(|at| at >= since))
@@ -264,16 +266,6 @@ pub(crate) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
     shown(&page)
 }
 
-/// An address of the list of tasks.
-pub(crate) fn tasks_address(conditions: &str, offset: usize, limit: usize) -> String {
-    address("/task-status/v1", [
-        ("limit", limit.to_string()),
-        ("offset", offset.to_string()),
-        ("count", "true".to_owned()),
-        ("filters", conditions.to_owned()),
-    ])
-}
-
 async fn of_tasks(visitor: &Visitor, filter: &Filter) -> Result<Listing, Refusal> {
     let api = &visitor.api;
     if !filter.is_of_the_list() {
@@ -321,9 +313,11 @@ async fn of_results(visitor: &Visitor, filter: &Filter) -> Result<Listing, Refus
 /// Filters, counts and pages what was read.
 fn part_of(rows: Vec<Row>, filter: &Filter, remark: String) -> Listing {
     let rows: Vec<_> = rows.into_iter().filter(|row| filter.passes(row)).collect();
-    let counted = |state: &StateFilter| rows.iter().filter(|row| has_state(state.word, row.state)).count() as u64;
+    let counted =
+        |state: &StateFilter| rows.iter().filter(|row| has_state(state.word, row.state)).count() as u64;
     let counts = std::array::from_fn(|index| counted(&STATES[index]));
-    let mut rows = rows.into_iter().filter(|row| has_state(&filter.state, row.state)).skip((filter.page - 1) * PAGE);
+    let mut rows =
+        rows.into_iter().filter(|row| has_state(&filter.state, row.state)).skip((filter.page - 1) * PAGE);
     let part: Vec<_> = rows.by_ref().take(PAGE).collect();
     Listing { has_more: rows.next().is_some(), rows: part, counts, remark }
 }
@@ -360,10 +354,12 @@ mod tests {
         let list = |filter: &Filter| part_of(vec![early.clone(), late.clone()], filter, String::new());
         let all = list(&Filter { page: 1, ..Filter::default() });
         assert_eq!((all.counts, all.rows.len(), all.has_more), ([2, 1, 0, 0, 1, 0], 2, false));
-        let one_day = Filter { since: "2026-03-01".into(), until: "2026-03-01".into(), page: 1, ..Filter::default() };
+        let one_day =
+            Filter { since: "2026-03-01".into(), until: "2026-03-01".into(), page: 1, ..Filter::default() };
         let found = list(&one_day);
         assert_eq!((found.counts[0], found.rows[0].name.as_str()), (1, "A"));
-        let bob = list(&Filter { launcher: "bob".into(), state: "live".into(), page: 1, ..Filter::default() });
+        let bob =
+            list(&Filter { launcher: "bob".into(), state: "live".into(), page: 1, ..Filter::default() });
         assert_eq!((bob.counts, bob.rows[0].name.as_str()), ([1, 1, 0, 0, 0, 0], "B"));
         let many = part_of(vec![early.clone(); 51], &Filter { page: 1, ..Filter::default() }, String::new());
         assert!(many.has_more && many.rows.len() == 50);

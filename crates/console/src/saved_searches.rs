@@ -20,7 +20,8 @@ const ROUTE: &str = "/saved-searches/v1";
 /// Searches of a page.
 const PAGE: u64 = 50;
 /// What can be searched.
-const INDICES: [&str; 7] = ["identities", "entitlements", "roles", "accessprofiles", "accountactivities", "events", "*"];
+const INDICES: [&str; 7] =
+    ["identities", "entitlements", "roles", "accessprofiles", "accountactivities", "events", "*"];
 
 fn layout(title: impl Into<String>, visitor: &Visitor) -> Layout {
     Layout::new(title, Section::Searches, Some(&visitor.session))
@@ -116,9 +117,10 @@ pub(crate) async fn one(
     let has_filters = search.filters.as_ref().is_some_and(|filters| !filters.is_empty());
     let preview = if has_filters { Preview::default() } else { preview(&visitor, &arguments).await? };
     let fields = arguments.iter().flat_map(|(name, value)| match value {
-        Value::Array(values) => {
-            values.iter().map(|value| (name.as_str(), value.as_str().unwrap_or_default().to_owned())).collect()
-        }
+        Value::Array(values) => values
+            .iter()
+            .map(|value| (name.as_str(), value.as_str().unwrap_or_default().to_owned()))
+            .collect(),
         value => vec![(name.as_str(), value.as_str().unwrap_or_default().to_owned())],
     });
     let columns = search.columns.iter().flatten().map(|(kind, columns)| {
@@ -204,7 +206,9 @@ pub(crate) async fn keep(posted: Posted) -> Result<Response, Problem> {
         Ok(kept) => {
             Ok(see_other(&format!("/ui/searches/{}?done=saved", encoded(&kept.body.id.unwrap_or_default()))))
         }
-        Err(refusal) if refusal.status == StatusCode::BAD_REQUEST => asked(&visitor, &given, Some(&refusal)).await,
+        Err(refusal) if refusal.status == StatusCode::BAD_REQUEST => {
+            asked(&visitor, &given, Some(&refusal)).await
+        }
         Err(refusal) => Err(refusal.into()),
     }
 }

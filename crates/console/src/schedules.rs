@@ -40,13 +40,16 @@ fn when(schedule: &Value) -> String {
         Some(cron) => format!("{cron}{zone}"),
         None => {
             let parts = ["type", "months", "days", "hours"];
-            let said = parts.into_iter().filter(|part| !schedule[*part].is_null()).map(|part| match &schedule[part] {
-                Value::Object(selector) => {
-                    let values = selector.get("values").map_or_else(String::new, value);
-                    format!("{part} {values}")
-                }
-                other => value(other).to_lowercase(),
-            });
+            let said =
+                parts.into_iter().filter(|part| !schedule[*part].is_null()).map(|part| {
+                    match &schedule[part] {
+                        Value::Object(selector) => {
+                            let values = selector.get("values").map_or_else(String::new, value);
+                            format!("{part} {values}")
+                        }
+                        other => value(other).to_lowercase(),
+                    }
+                });
             said.collect::<Vec<_>>().join(", ") + &zone
         }
     }
@@ -175,7 +178,8 @@ struct ScheduleKindsPage {
 /// The reports that can be scheduled.
 pub(crate) async fn kinds(visitor: Visitor) -> Result<Response, Problem> {
     let kinds = definitions(&visitor).await?.into_iter();
-    let kinds = kinds.map(|kind| (format!("/ui/schedules/new/{}", encoded(&kind.id)), kind.name, kind.description));
+    let kinds =
+        kinds.map(|kind| (format!("/ui/schedules/new/{}", encoded(&kind.id)), kind.name, kind.description));
     shown(&ScheduleKindsPage { layout: layout("New schedule", &visitor), kinds: kinds.collect() })
 }
 
@@ -280,7 +284,10 @@ mod tests {
 
     #[test]
     fn both_forms_of_a_schedule_are_told_in_a_line() {
-        assert_eq!(when(&json!({"cron": "0 6 * * MON", "timeZoneId": "Europe/Berlin"})), "0 6 * * MON (Europe/Berlin)");
+        assert_eq!(
+            when(&json!({"cron": "0 6 * * MON", "timeZoneId": "Europe/Berlin"})),
+            "0 6 * * MON (Europe/Berlin)"
+        );
         let published = json!({
             "type": "WEEKLY", "days": {"type": "LIST", "values": ["MON", "WED"]},
             "hours": {"type": "LIST", "values": ["6"]}, "timeZoneId": "UTC",

@@ -8,8 +8,8 @@ use crate::fields::Fields;
 use crate::form::{Posted, SIGN_IN_COOKIE, SignInForm};
 use crate::page::{Layout, Section, html, see_other};
 use crate::problem::Problem;
-use crate::service::Console;
 use crate::session::Session;
+use crate::state::Console;
 use crate::visitor::{SESSION_COOKIE, cookie};
 use askama::Template;
 use axum::body::Body;
@@ -132,7 +132,13 @@ async fn token(console: &Console, id: &str, secret: &str) -> Result<TokenAnswer,
 }
 
 /// Opens a session, under a new cookie whatever the browser had.
-fn opened(console: &Console, headers: &HeaderMap, client_id: &str, granted: TokenAnswer, next: &str) -> Response {
+fn opened(
+    console: &Console,
+    headers: &HeaderMap,
+    client_id: &str,
+    granted: TokenAnswer,
+    next: &str,
+) -> Response {
     if let Some(old) = cookie(headers, SESSION_COOKIE) {
         console.sessions().close(old);
     }

@@ -3,7 +3,7 @@
 use crate::look::{Moment, NOTHING, bytes, count, duration, text};
 use crate::page::{Layout, Section, shown};
 use crate::problem::Problem;
-use crate::service::Console;
+use crate::state::Console;
 use crate::visitor::Visitor;
 use askama::Template;
 use axum::extract::State;
@@ -140,11 +140,18 @@ pub(crate) async fn list(visitor: Visitor) -> Result<Response, Problem> {
                 (true, false) => "Pinned",
                 (true, true) => "Kept",
             },
-            pin: if pin.is_null() { String::new() } else { format!("{}: {}", text(pin, "by"), text(pin, "reason")) },
+            pin: if pin.is_null() {
+                String::new()
+            } else {
+                format!("{}: {}", text(pin, "by"), text(pin, "reason"))
+            },
         }
     };
     let rows = listed.iter().zip(before).map(row).collect();
-    shown(&SnapshotsPage { layout: Layout::new("Snapshots", Section::Snapshots, Some(&visitor.session)), rows })
+    shown(&SnapshotsPage {
+        layout: Layout::new("Snapshots", Section::Snapshots, Some(&visitor.session)),
+        rows,
+    })
 }
 
 #[cfg(test)]

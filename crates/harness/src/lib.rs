@@ -12,6 +12,7 @@
 pub mod api;
 pub mod clients;
 pub mod command;
+pub mod console;
 mod copies;
 pub mod failure;
 pub mod faults;

@@ -82,11 +82,8 @@ async fn run_with(
 
     let mut signals = Signals::listen()?;
     let code = SystemIds.fresh();
-    let sign_in = OneTimeSignIn {
-        code: code.clone(),
-        client_id: user.id.clone(),
-        client_secret: user.secret.clone(),
-    };
+    let sign_in =
+        OneTimeSignIn { code: code.clone(), client_id: user.id.clone(), client_secret: user.secret.clone() };
     let face = face.offering(sign_in);
     let service = Service::start(&data, lock, catalogue, engine, runner, face, Swept::Few).await?;
     let base_url = base_url(service.address());

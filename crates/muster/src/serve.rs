@@ -259,7 +259,11 @@ impl Service {
 const YEAR_S: i64 = 365 * 24 * 3_600;
 
 /// What the console is made with.
-fn console(settings: &Settings, one_time: Option<OneTimeSignIn>, stopping: CancellationToken) -> ConsoleSettings {
+fn console(
+    settings: &Settings,
+    one_time: Option<OneTimeSignIn>,
+    stopping: CancellationToken,
+) -> ConsoleSettings {
     let span = |seconds: u64| TimeDelta::seconds(i64::try_from(seconds).unwrap_or(YEAR_S).min(YEAR_S));
     ConsoleSettings {
         now: Arc::new(|| SystemClock.now()),

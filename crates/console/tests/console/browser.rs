@@ -105,7 +105,8 @@ impl Browser {
     }
 
     pub async fn post(&self, address: &str, form: &str) -> Answer {
-        let headers = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")];
+        let headers =
+            [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "same-origin")];
         self.ask("POST", address, &headers, form.to_owned()).await
     }
 

@@ -33,7 +33,10 @@ async fn every_answer_of_the_console_has_a_strict_policy() {
         assert_eq!(answer.header("x-content-type-options"), "nosniff");
         assert_eq!(answer.header("cache-control"), "no-store");
         answer.lacks("<style").lacks(" style=").lacks(" onclick").lacks("javascript:");
-        assert_eq!(answer.body.matches("<script").count(), answer.body.matches("<script src=\"/ui/assets/").count());
+        assert_eq!(
+            answer.body.matches("<script").count(),
+            answer.body.matches("<script src=\"/ui/assets/").count()
+        );
     }
 }
 
@@ -44,7 +47,10 @@ async fn assets_are_kept_by_browsers_under_the_digest_of_their_content() {
     let mut found = 0;
     for part in page.body.split('"').filter(|part| part.starts_with("/ui/assets/")) {
         let asset = browser.get(part).await;
-        assert_eq!((asset.status, asset.header("cache-control")), (200, "public, max-age=31536000, immutable"));
+        assert_eq!(
+            (asset.status, asset.header("cache-control")),
+            (200, "public, max-age=31536000, immutable")
+        );
         let (_, name) = part.rsplit_once('/').unwrap();
         assert_eq!(browser.get(&format!("/ui/assets/0000000000000000/{name}")).await.status, 404);
         found += 1;
@@ -56,7 +62,10 @@ async fn assets_are_kept_by_browsers_under_the_digest_of_their_content() {
 #[tokio::test]
 async fn runs_are_listed_with_their_counts() {
     let browser = Browser::signed_in().await;
-    browser.stub.says("GET /task-status/v1", counted(&json!([task("r1", HOSTILE, Some("WARNING")), task("r2", "B", None)]), 120));
+    browser.stub.says(
+        "GET /task-status/v1",
+        counted(&json!([task("r1", HOSTILE, Some("WARNING")), task("r2", "B", None)]), 120),
+    );
     let page = browser.get("/ui/runs?state=failed&launcher=a%22b&page=2").await;
     page.has(HOSTILE_AS_TEXT).lacks(HOSTILE).has("With warnings").has("Running").has("href=\"/ui/runs/r1\"");
     // 2.5 s from its begin to its end; 500 rows.
@@ -106,12 +115,15 @@ async fn a_run_shows_its_cover_and_its_files() {
     });
     browser.stub.says("GET /muster/v1/reports/r1/result", ok(&details));
     browser.stub.says("GET /reports/v1/r1/cover", ok(&cover));
-    browser.stub.says("GET /muster/v1/results", ok(&json!([
-        {"id": "r2", "taskDefName": "Account Export", "availableFormats": ["CSV"]},
-        {"id": "r1", "taskDefName": "Account Export", "availableFormats": ["CSV"]},
-        {"id": "r0", "taskDefName": "Account Export", "availableFormats": ["CSV"], "rows": 36},
-        {"id": "q0", "taskDefName": "Identities", "availableFormats": ["CSV"]},
-    ])));
+    browser.stub.says(
+        "GET /muster/v1/results",
+        ok(&json!([
+            {"id": "r2", "taskDefName": "Account Export", "availableFormats": ["CSV"]},
+            {"id": "r1", "taskDefName": "Account Export", "availableFormats": ["CSV"]},
+            {"id": "r0", "taskDefName": "Account Export", "availableFormats": ["CSV"], "rows": 36},
+            {"id": "q0", "taskDefName": "Identities", "availableFormats": ["CSV"]},
+        ])),
+    );
     let page = browser.get("/ui/runs/r1").await;
     page.has(HOSTILE_AS_TEXT).lacks(HOSTILE).has("old data").has("source_stale");
     page.has("1 min 4 s").has("The two counts agree").has(">40<").has(">37<").has("2.5 KB").has("abcd");
@@ -133,10 +145,14 @@ async fn a_run_in_progress_can_be_cancelled_after_a_question() {
     browser.stub.says("GET /muster/v1/reports/r1/result", ok(&details));
     let page = browser.get("/ui/runs/r1").await;
     // 500 rows in 10 s, 1,500 to go.
-    page.has("about 30.0 s left").has(r#"<progress value="500" max="2000""#).has(r#"data-live="/ui/live?of=run&#38;id=r1""#);
+    page.has("about 30.0 s left")
+        .has(r#"<progress value="500" max="2000""#)
+        .has(r#"data-live="/ui/live?of=run&#38;id=r1""#);
     page.has("The files are published when the run has ended.");
     browser.get("/ui/runs/r1/cancel").await.has("Cancel the run of Account Export?");
-    browser.stub.says("POST /reports/v1/r1/cancel", Canned { status: 204, headers: Vec::new(), body: String::new() });
+    browser
+        .stub
+        .says("POST /reports/v1/r1/cancel", Canned { status: 204, headers: Vec::new(), body: String::new() });
     let answer = browser.send("/ui/runs/r1/cancel", "/ui/runs/r1/cancel", "").await;
     assert_eq!((answer.status, answer.header("location")), (303, "/ui/runs/r1?done=cancelled"));
     assert_eq!(browser.stub.lines(), ["POST /reports/v1/r1/cancel"]);
@@ -157,7 +173,9 @@ async fn a_file_is_passed_through_and_recorded() {
         ("set-cookie", "x=y".to_owned()),
         ("server-timing", "x".to_owned()),
     ];
-    browser.stub.says("GET /muster/v1/reports/r1/files/csv", Canned { status: 206, headers, body: "a,b".into() });
+    browser
+        .stub
+        .says("GET /muster/v1/reports/r1/files/csv", Canned { status: 206, headers, body: "a,b".into() });
     let answer = browser.ask("GET", "/ui/runs/r1/files/csv", &[("range", "bytes=0-2")], String::new()).await;
     assert_eq!((answer.status, answer.body.as_str()), (206, "a,b"));
     assert_eq!(answer.header("content-disposition"), "attachment; filename=a.csv");
@@ -182,7 +200,11 @@ async fn ids_cannot_lead_to_other_routes() {
 #[tokio::test]
 async fn refusals_are_pages_in_words() {
     let browser = Browser::signed_in().await;
-    let limited = Canned { status: 429, headers: vec![("retry-after", "7".into())], body: r#"{"message":" Rate Limit Exceeded "}"#.into() };
+    let limited = Canned {
+        status: 429,
+        headers: vec![("retry-after", "7".into())],
+        body: r#"{"message":" Rate Limit Exceeded "}"#.into(),
+    };
     for (canned, words) in [
         (refused(404, "nothing here"), "The service does not have this."),
         (refused(403, "the token lacks the scope x"), "Your account may not do this."),
@@ -197,7 +219,12 @@ async fn refusals_are_pages_in_words() {
         answer.has(words).has("Go to Runs");
     }
     browser.stub.says("GET /muster/v1/snapshots", refused(500, HOSTILE));
-    browser.get("/ui/snapshots").await.has(HOSTILE_AS_TEXT).has("Tracking id: <code>0123</code>").lacks(HOSTILE);
+    browser
+        .get("/ui/snapshots")
+        .await
+        .has(HOSTILE_AS_TEXT)
+        .has("Tracking id: <code>0123</code>")
+        .lacks(HOSTILE);
     browser.stub.says("GET /muster/v1/snapshots", Canned { body: "<html>".into(), ..ok(&json!([])) });
     assert_eq!(browser.get("/ui/snapshots").await.status, 502);
     let answer = browser.get("/ui/nothing").await;
@@ -220,7 +247,14 @@ async fn sources_and_snapshots_are_shown() {
         {"id": "b", "created": "2026-03-01T00:00:00Z", "rows": {"accounts": 110, "identities": 50}, "bytes": 2000, "pin": {"by": "ada", "reason": "audit"}},
         {"id": "a", "created": "2026-02-01T00:00:00Z", "rows": {"accounts": 100, "identities": 50}, "expired": "2026-02-20T00:00:00Z"},
     ])));
-    browser.get("/ui/snapshots").await.has("+10").has("Pinned").has("ada: audit").has("Expired").has("2.0 KB");
+    browser
+        .get("/ui/snapshots")
+        .await
+        .has("+10")
+        .has("Pinned")
+        .has("ada: audit")
+        .has("Expired")
+        .has("2.0 KB");
 }
 
 #[tokio::test]
@@ -236,30 +270,51 @@ async fn an_identity_shows_its_accounts_and_what_changed() {
     ])));
     browser.stub.says("GET /historical-identities/v1/i1/start-date", ok(&json!("2026-01-01T00:00:00.000Z")));
     let page = browser.get("/ui/identities/i1").await;
-    page.has(HOSTILE_AS_TEXT).lacks(HOSTILE).has("Rome").has("CN=a").has("Disabled").has("memberOf = CN=Admins");
+    page.has(HOSTILE_AS_TEXT)
+        .lacks(HOSTILE)
+        .has("Rome")
+        .has("CN=a")
+        .has("Disabled")
+        .has("memberOf = CN=Admins");
     page.has("Lost").has("role Auditor").has("2026-01-01 00:00:00 UTC");
     browser.stub.says("GET /historical-identities/v1/i1/events", refused(403, "the token lacks the scope y"));
-    browser.get("/ui/identities/i1").await.has("The history is not shown: the token lacks the scope y").has("CN=a");
+    browser
+        .get("/ui/identities/i1")
+        .await
+        .has("The history is not shown: the token lacks the scope y")
+        .has("CN=a");
 }
 
 #[tokio::test]
 async fn two_runs_are_compared() {
     let browser = Browser::signed_in().await;
-    browser.stub.says("GET /muster/v1/reports/a/compare/b.json", ok(&json!({
-        "old": "a", "new": "b", "keys": ["id"], "added": 1234, "removed": 2, "changed": 3, "unchanged": 4,
-        "columnsAdded": ["x"], "columnsRemoved": [],
-    })));
+    browser.stub.says(
+        "GET /muster/v1/reports/a/compare/b.json",
+        ok(&json!({
+            "old": "a", "new": "b", "keys": ["id"], "added": 1234, "removed": 2, "changed": 3, "unchanged": 4,
+            "columnsAdded": ["x"], "columnsRemoved": [],
+        })),
+    );
     for id in ["a", "b"] {
         let run = json!({"id": id, "taskDefName": "Identities", "created": "2026-03-01T00:00:00.000Z", "launcher": "ann"});
         browser.stub.says(&format!("GET /muster/v1/reports/{id}/result"), ok(&run));
     }
     let page = browser.get("/ui/compare?old=a&new=b").await;
     page.has("1,234").has("Columns that only the later run has: x.").has(r#"href="/ui/compare/a/b/html""#);
-    let headers = vec![("content-type", "text/html; charset=utf-8".to_owned()), ("content-security-policy", "default-src 'none'".to_owned())];
-    browser.stub.says("GET /muster/v1/reports/a/compare/b.html", Canned { status: 200, headers, body: "<p>made".into() });
+    let headers = vec![
+        ("content-type", "text/html; charset=utf-8".to_owned()),
+        ("content-security-policy", "default-src 'none'".to_owned()),
+    ];
+    browser.stub.says(
+        "GET /muster/v1/reports/a/compare/b.html",
+        Canned { status: 200, headers, body: "<p>made".into() },
+    );
     let made = browser.get("/ui/compare/a/b/html").await;
     // The API's page keeps its own policy.
-    assert_eq!((made.body.as_str(), made.header("content-security-policy")), ("<p>made", "default-src 'none'"));
+    assert_eq!(
+        (made.body.as_str(), made.header("content-security-policy")),
+        ("<p>made", "default-src 'none'")
+    );
     assert_eq!(browser.get("/ui/compare/a/b/exe").await.status, 404);
 }
 

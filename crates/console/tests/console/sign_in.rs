@@ -57,7 +57,8 @@ async fn a_client_signs_in_and_the_browser_gets_no_token() {
 async fn a_wrong_secret_is_told_and_the_id_is_kept() {
     let browser = Browser::new();
     let token = browser.get("/ui/sign-in").await.form_token();
-    let answer = browser.post("/ui/sign-in", &format!("form-token={token}&client-id=ann&client-secret=wrong")).await;
+    let answer =
+        browser.post("/ui/sign-in", &format!("form-token={token}&client-id=ann&client-secret=wrong")).await;
     assert_eq!(answer.status, 401);
     answer.has("The client id or the secret is wrong.").has(r#"value="ann""#).lacks("wrong\"");
     assert_eq!(browser.cookie(SESSION), None);
@@ -132,7 +133,9 @@ async fn live_updates_do_not_keep_a_session_open() {
 #[tokio::test]
 async fn a_token_that_the_api_refuses_ends_the_session() {
     let browser = Browser::signed_in().await;
-    browser.stub.says("GET /muster/v1/sources", Canned { status: 401, ..ok(&json!({"error": "JWT is expired"})) });
+    browser
+        .stub
+        .says("GET /muster/v1/sources", Canned { status: 401, ..ok(&json!({"error": "JWT is expired"})) });
     let answer = browser.get("/ui/sources").await;
     assert_eq!((answer.status, answer.header("location")), (303, "/ui/sign-in?ended=1&next=%2Fui%2Fsources"));
     browser.get("/ui/sign-in?ended=1").await.has("Your session has ended");

@@ -51,10 +51,13 @@ impl Stub {
     pub fn new() -> Self {
         let stub = Self::default();
         stub.says("GET /muster/v1/reports", ok(&json!([accounts(), search()])));
-        stub.says("GET /muster/v1/sources", ok(&json!([
-            {"id": "s1", "name": "HR", "authoritative": true},
-            {"id": "s2", "name": "Active Directory", "authoritative": false},
-        ])));
+        stub.says(
+            "GET /muster/v1/sources",
+            ok(&json!([
+                {"id": "s1", "name": "HR", "authoritative": true},
+                {"id": "s2", "name": "Active Directory", "authoritative": false},
+            ])),
+        );
         stub
     }
 
@@ -92,7 +95,14 @@ impl Stub {
                 assert_eq!(text(CONTENT_TYPE), "application/x-www-form-urlencoded");
                 token(&body)
             }
-            _ => self.0.lock().unwrap().canned.get(&path).cloned().unwrap_or_else(|| refused(404, "there is no such route")),
+            _ => self
+                .0
+                .lock()
+                .unwrap()
+                .canned
+                .get(&path)
+                .cloned()
+                .unwrap_or_else(|| refused(404, "there is no such route")),
         };
         let asked = Asked { line, authorization: text(AUTHORIZATION), body };
         self.0.lock().unwrap().asked.push(asked);
@@ -106,7 +116,9 @@ impl Stub {
 
 fn token(body: &str) -> Canned {
     let granted = |user: Value, token: &str, scope: &str| {
-        ok(&json!({"access_token": token, "token_type": "bearer", "expires_in": 43_200, "scope": scope, "user_name": user}))
+        ok(
+            &json!({"access_token": token, "token_type": "bearer", "expires_in": 43_200, "scope": scope, "user_name": user}),
+        )
     };
     match body {
         "grant_type=client_credentials&client_id=ann&client_secret=right" => {

@@ -38,7 +38,8 @@ impl Reports {
         let scope = caller.scope();
         let newest = self.snapshots.newest(&caller.tenant).await?;
         let all = newest.iter().flat_map(|snapshot| &snapshot.sources);
-        let mut sources: Vec<_> = all.filter(|source| scope.has_source(source.id.as_str())).cloned().collect();
+        let mut sources: Vec<_> =
+            all.filter(|source| scope.has_source(source.id.as_str())).cloned().collect();
         sources.sort_by(|one, other| (&one.name, &one.id).cmp(&(&other.name, &other.id)));
         Ok(sources)
     }
