@@ -214,9 +214,11 @@ async function byKeyboard() {
     await tabTo(page, "button[value=run]");
     await page.keyboard.press("Enter");
     await page.waitForURL("**/ui/runs/*?done=started");
-    // Live update shows the end without a key.
-    await page.locator("h1 .state", { hasText: /Succeeded|With warnings/ }).waitFor({ timeout: 60_000 });
+    // Live update shows the end without a key, and leaves the focus where it is.
+    await tabTo(page, "nav a[href='/ui/sources']", 200);
+    await page.locator("#live .now .state", { hasText: /Succeeded|With warnings/ }).waitFor({ timeout: 60_000 });
     await page.getByText("The two counts agree").waitFor();
+    expect(await page.evaluate(() => document.activeElement.matches("nav a[href='/ui/sources']")), "the focus stays");
     await tabTo(page, "a[href$='/files/csv']");
     const download = page.waitForEvent("download");
     await page.keyboard.press("Enter");
