@@ -1,4 +1,5 @@
-//! Tasks of this repository: `cargo xtask check|tidy|docs|test|book|clients|kill|faults|relay|hostile|monitoring|package|fuzz|bench`.
+//! Tasks of this repository:
+//! `cargo xtask check|tidy|docs|test|book|clients|console|kill|faults|relay|hostile|monitoring|package|fuzz|bench`.
 //!
 //! Why a program and not scripts: the same commands on every machine, with types and without a shell. The tasks that
 //! start the service are in `crates/harness`, which knows the service only from outside, as a process and over HTTP. So
@@ -20,7 +21,7 @@ mod tidy;
 use clap::{Parser, Subcommand};
 use muster_harness::failure::Result;
 use muster_harness::workspace::Workspace;
-use muster_harness::{book, clients, faults, hostile, kill, monitoring, relay};
+use muster_harness::{book, clients, console, faults, hostile, kill, monitoring, relay};
 use std::process::ExitCode;
 
 /// Tasks of this repository.
@@ -45,6 +46,8 @@ enum Task {
     Book(book::Options),
     /// Only the published clients against a running server
     Clients(clients::Options),
+    /// The pages of the console in a browser, against a running server
+    Console(console::Options),
     /// Kill the running service again and again and check that nothing accepted was lost
     Kill(kill::Options),
     /// Break things under the service in many ways, and check what happened against ten rules
@@ -84,6 +87,7 @@ fn run(task: Task) -> Result<bool> {
         Task::Test => test::run(&workspace),
         Task::Book(options) => book::run(&workspace, &options),
         Task::Clients(options) => clients::run(&workspace, &options),
+        Task::Console(options) => console::run(&workspace, &options),
         Task::Kill(options) => kill::run(&workspace, &options),
         Task::Faults(options) => faults::run(&workspace, &options),
         Task::Relay(options) => relay::run(&workspace, &options),

@@ -2,7 +2,7 @@
 
 use crate::fields::Fields;
 use crate::problem::Problem;
-use crate::service::Console;
+use crate::state::Console;
 use crate::visitor::{Visitor, cookie};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::header::{CONTENT_TYPE, HeaderMap};

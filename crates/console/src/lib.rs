@@ -38,6 +38,8 @@ mod session;
 mod settings;
 mod sign_in;
 mod snapshots;
+mod state;
+mod tasks;
 mod visitor;
 
 pub use service::{is_page, with_console};

@@ -7,8 +7,8 @@
 use crate::api::{Caller, encoded};
 use crate::fields::Fields;
 use crate::problem::Problem;
-use crate::runs::{TASK_SCOPES, tasks_address};
-use crate::service::Console;
+use crate::state::Console;
+use crate::tasks::{TASK_SCOPES, tasks_address};
 use crate::visitor::{SESSION_COOKIE, Visitor, cookie};
 use axum::body::Body;
 use axum::extract::{RawQuery, State};
@@ -23,14 +23,12 @@ use sha2::{Digest, Sha256};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 
 /// The path of the streams.
 pub(crate) const PATH: &str = "/ui/live";
 
-/// Streams at a time. Each holds a connection.
-const STREAMS_MAX: usize = 200;
 /// How often a stream looks.
 const PAUSE: Duration = Duration::from_secs(1);
 /// How long the pause is at most, where nothing changes.
@@ -39,15 +37,6 @@ const PAUSE_MOST: Duration = Duration::from_secs(4);
 const QUIET_MOST: Duration = Duration::from_secs(20);
 /// How long a stream lasts.
 const LASTS: Duration = Duration::from_secs(300);
-
-/// Room for streams.
-pub(crate) struct Streams(Arc<Semaphore>);
-
-impl Default for Streams {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(STREAMS_MAX)))
-    }
-}
 
 /// What a stream watches.
 enum Watched {
@@ -157,7 +146,7 @@ pub(crate) async fn stream(
         "run" => Watched::Run(query.text("id").to_owned()),
         _ => return Err(Problem::NoSuchPage),
     };
-    let room = Arc::clone(&console.streams().0).try_acquire_owned();
+    let room = Arc::clone(console.streams()).try_acquire_owned();
     let room = room.map_err(|_| Problem::TooMany("There are too many live updates at a time."))?;
     let held = cookie(&headers, SESSION_COOKIE).ok_or(Problem::SignInFirst)?.to_owned();
     let now = Instant::now();

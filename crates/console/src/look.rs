@@ -30,7 +30,11 @@ impl fmt::Display for Moment {
             None => f.write_str(NOTHING),
             Some(at) => {
                 let exact = at.to_rfc3339_opts(SecondsFormat::Secs, true);
-                write!(f, r#"<time datetime="{exact}">{} UTC</time>"#, at.format("%Y-%m-%d %H:%M:%S"))
+                write!(
+                    f,
+                    r#"<time datetime="{exact}"><span>{} UTC</span></time>"#,
+                    at.format("%Y-%m-%d %H:%M:%S")
+                )
             }
         }
     }
@@ -207,7 +211,7 @@ mod tests {
         let shown = |text| Moment::of(Some(text)).to_string();
         assert_eq!(
             shown("2026-11-30T10:03:12.345+02:00"),
-            r#"<time datetime="2026-11-30T08:03:12Z">2026-11-30 08:03:12 UTC</time>"#
+            r#"<time datetime="2026-11-30T08:03:12Z"><span>2026-11-30 08:03:12 UTC</span></time>"#
         );
         assert_eq!(shown("<script>"), "–");
         assert_eq!(Moment::of(None).to_string(), "–");

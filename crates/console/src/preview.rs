@@ -71,7 +71,7 @@ fn columns(arguments: &Map<String, Value>) -> Vec<String> {
     let asked: Vec<_> = asked.take(COLUMNS).map(str::to_owned).collect();
     match asked.is_empty() {
         false => asked,
-        true => ["_type", "name", "displayName", "id"].map(str::to_owned).into(),
+        true => ["_type", "displayName", "name", "id"].map(str::to_owned).into(),
     }
 }
 
@@ -105,6 +105,7 @@ pub(crate) async fn preview(visitor: &Visitor, arguments: &Map<String, Value>) -
             let row = |document: &Value| columns.iter().map(|name| cell(document, name)).collect();
             let rows = found.body.iter().map(row).collect();
             let total = found.total.map_or_else(String::new, count);
+            let columns = columns.iter().map(|name| name.trim_start_matches('_').to_owned()).collect();
             Ok(Preview { is_there: true, total, rows, columns, ..Preview::default() })
         }
         Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => Err(refusal.into()),

@@ -1,7 +1,7 @@
 //! Every page, a line each.
 
 use crate::problem::Problem;
-use crate::service::Console;
+use crate::state::Console;
 use crate::{
     administration, assets, compare, files, identities, live, new_run, page, run, runs, saved_searches,
     schedules, sign_in, snapshots,

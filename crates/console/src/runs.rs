@@ -7,6 +7,7 @@ use crate::fields::{Fields, address};
 use crate::look::{Moment, NOTHING, RunState, between, count};
 use crate::page::{Layout, Section, shown};
 use crate::problem::Problem;
+use crate::tasks::{TASK_SCOPES, tasks_address};
 use crate::visitor::Visitor;
 use askama::Template;
 use axum::extract::RawQuery;
@@ -21,9 +22,6 @@ const PAGE: usize = 50;
 const PART: usize = 250;
 /// Runs that are looked through where the API cannot filter.
 const LOOKED_THROUGH: usize = 1_000;
-/// What lets a client read the list of tasks.
-pub(crate) const TASK_SCOPES: [&str; 2] = ["idn:task-management:read", "idn:task-management:write"];
-
 /// A run of the list.
 #[derive(Debug, Clone)]
 pub(crate) struct Row {
@@ -266,19 +264,6 @@ pub(crate) async fn list(visitor: Visitor, RawQuery(query): RawQuery) -> Result<
         sees_launchers,
     };
     shown(&page)
-}
-
-/// An address of the list of tasks.
-pub(crate) fn tasks_address(conditions: &str, offset: usize, limit: usize) -> String {
-    address(
-        "/task-status/v1",
-        [
-            ("limit", limit.to_string()),
-            ("offset", offset.to_string()),
-            ("count", "true".to_owned()),
-            ("filters", conditions.to_owned()),
-        ],
-    )
 }
 
 async fn of_tasks(visitor: &Visitor, filter: &Filter) -> Result<Listing, Refusal> {

@@ -1,73 +1,19 @@
 //! Which requests the console answers, and what every answer of it has.
 
 use crate::answer;
-use crate::api::Api;
-use crate::live::Streams;
 use crate::problem::Problem;
 use crate::routes::routes;
-use crate::session::Sessions;
-use crate::settings::{ConsoleSettings, OneTimeSignIn};
+use crate::settings::ConsoleSettings;
+use crate::state::Console;
 use crate::visitor::{MaybeSigned, SESSION_COOKIE, cookie};
 use axum::Router;
 use axum::extract::Request;
 use axum::http::Method;
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, PoisonError};
 use tower::ServiceExt;
-
-/// What the pages share; cheap to clone.
-#[derive(Clone)]
-pub(crate) struct Console(Arc<Inner>);
-
-struct Inner {
-    api: Api,
-    settings: ConsoleSettings,
-    sessions: Sessions,
-    streams: Streams,
-    one_time: Mutex<Option<OneTimeSignIn>>,
-}
-
-impl Console {
-    fn new(api: Router, settings: ConsoleSettings) -> Self {
-        let (sessions, one_time) = (Sessions::new(settings.idle), Mutex::new(settings.one_time.clone()));
-        Self(Arc::new(Inner { api: Api(api), sessions, one_time, streams: Streams::default(), settings }))
-    }
-
-    pub(crate) fn api(&self) -> &Api {
-        &self.0.api
-    }
-
-    pub(crate) fn sessions(&self) -> &Sessions {
-        &self.0.sessions
-    }
-
-    pub(crate) fn streams(&self) -> &Streams {
-        &self.0.streams
-    }
-
-    pub(crate) fn settings(&self) -> &ConsoleSettings {
-        &self.0.settings
-    }
-
-    pub(crate) fn now(&self) -> DateTime<Utc> {
-        (self.0.settings.now)()
-    }
-
-    /// A text that nobody can guess: 256 bits.
-    pub(crate) fn secret(&self) -> String {
-        (self.0.settings.fresh)() + &(self.0.settings.fresh)()
-    }
-
-    /// The sign-in of this code, which works only once.
-    pub(crate) fn take_one_time(&self, code: &str) -> Option<OneTimeSignIn> {
-        let mut kept = self.0.one_time.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.take_if(|kept| !kept.code.is_empty() && kept.code == code)
-    }
-}
 
 /// Whether the console answers this path.
 pub fn is_page(path: &str) -> bool {

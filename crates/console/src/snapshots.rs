@@ -3,7 +3,7 @@
 use crate::look::{Moment, NOTHING, bytes, count, duration, text};
 use crate::page::{Layout, Section, shown};
 use crate::problem::Problem;
-use crate::service::Console;
+use crate::state::Console;
 use crate::visitor::Visitor;
 use askama::Template;
 use axum::extract::State;
@@ -22,7 +22,8 @@ struct SourceRow {
     complete: bool,
     remark: String,
     warnings: Vec<String>,
-    numbers: Vec<(&'static str, String)>,
+    /// Read, loaded, refused, new, changed, missing.
+    numbers: [String; 6],
     /// What the source reported, where that differs from what was read.
     differs: String,
 }
@@ -59,14 +60,7 @@ fn source(source: &Value, now: DateTime<Utc>) -> SourceRow {
         }
         _ => String::new(),
     };
-    let numbers = [
-        ("Read", "read"),
-        ("Loaded", "loaded"),
-        ("Refused", "rejected"),
-        ("New", "created"),
-        ("Changed", "updated"),
-        ("Missing", "missing"),
-    ];
+    let numbers = ["read", "loaded", "rejected", "created", "updated", "missing"];
     SourceRow {
         id: text(source, "id"),
         name: text(source, "name"),
@@ -78,7 +72,7 @@ fn source(source: &Value, now: DateTime<Utc>) -> SourceRow {
         complete: source["complete"].as_bool().unwrap_or(false),
         remark: source["remark"].as_str().unwrap_or_default().to_owned(),
         warnings: warnings.map(str::to_owned).collect(),
-        numbers: numbers.map(|(name, member)| (name, number(&source[member]))).into(),
+        numbers: numbers.map(|member| number(&source[member])),
         differs,
     }
 }

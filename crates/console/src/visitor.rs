@@ -2,8 +2,8 @@
 
 use crate::api::Caller;
 use crate::problem::Problem;
-use crate::service::Console;
 use crate::session::Session;
+use crate::state::Console;
 use axum::extract::FromRequestParts;
 use axum::http::header::{COOKIE, HeaderMap};
 use axum::http::request::Parts;

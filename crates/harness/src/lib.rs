@@ -13,6 +13,7 @@ pub mod api;
 pub mod book;
 pub mod clients;
 pub mod command;
+pub mod console;
 mod copies;
 mod database;
 pub mod failure;

@@ -7,6 +7,7 @@ mod as_of;
 mod audit;
 mod client;
 mod compare;
+mod console;
 mod contract;
 mod download;
 mod evidence;
