@@ -321,7 +321,9 @@ impl Api {
         };
         let said = format!("{} ({})", refusal.text, refusal.status);
         match refusal.status {
-            401 => Failure::of(ExitStatus::NotAllowed, format!("{said}; `muster login` keeps another client")),
+            401 => {
+                Failure::of(ExitStatus::NotAllowed, format!("{said}; `muster login` keeps another client"))
+            }
             403 => Failure::of(
                 ExitStatus::NotAllowed,
                 format!("{said}; `muster client list` shows what a client may do ({} called)", self.origin),

@@ -62,9 +62,11 @@ pub struct Reached {
 
 /// The file of the services that are kept, below the user's folder of settings.
 pub fn file(variable: impl Fn(&str) -> Option<String>) -> Result<PathBuf> {
-    let folder = |name: &str| variable(name).filter(|folder| Path::new(folder).is_absolute()).map(PathBuf::from);
+    let folder =
+        |name: &str| variable(name).filter(|folder| Path::new(folder).is_absolute()).map(PathBuf::from);
     let config = folder("XDG_CONFIG_HOME").or_else(|| Some(folder("HOME")?.join(".config")));
-    let config = config.ok_or_else(|| Failure::new("there is no home folder: expected HOME or XDG_CONFIG_HOME"))?;
+    let config =
+        config.ok_or_else(|| Failure::new("there is no home folder: expected HOME or XDG_CONFIG_HOME"))?;
     Ok(config.join("muster/environments.toml"))
 }
 
@@ -89,8 +91,7 @@ impl Environments {
                 path.display()
             )));
         }
-        let text =
-            std::fs::read_to_string(path).context(|| format!("{} cannot be read", path.display()))?;
+        let text = std::fs::read_to_string(path).context(|| format!("{} cannot be read", path.display()))?;
         toml::from_str(&text).map_err(|error: toml::de::Error| {
             // Its whole text shows the line, which may have a secret.
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
@@ -111,8 +112,12 @@ impl Environments {
         let wrong = || format!("{} cannot be written", draft.display());
         // One that a killed command left may have any mode.
         let _ = std::fs::remove_file(&draft);
-        let mut file =
-            std::fs::OpenOptions::new().write(true).create_new(true).mode(MODE).open(&draft).context(wrong)?;
+        let mut file = std::fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(MODE)
+            .open(&draft)
+            .context(wrong)?;
         file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).context(wrong)?;
         std::fs::rename(&draft, path).context(|| format!("{} cannot be written", path.display()))
     }
@@ -226,7 +231,12 @@ mod tests {
     use muster_client::Configuration;
 
     fn environment(url: &str, id: &str) -> Environment {
-        Environment { base_url: url.into(), client_id: id.into(), client_secret: "hush".into(), ca_file: None }
+        Environment {
+            base_url: url.into(),
+            client_id: id.into(),
+            client_secret: "hush".into(),
+            ca_file: None,
+        }
     }
 
     fn kept() -> Environments {

@@ -119,7 +119,10 @@ fn start_log(settings: &Settings, command: &Command) -> Result {
         // Otherwise what cannot be written is reported on standard error by a macro that panics: a log on a full
         // disk would end the service.
         .log_internal_errors(false)
-        .with_ansi(std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()));
+        .with_ansi(
+            std::io::stderr().is_terminal()
+                && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
+        );
     let started = match settings.log.format {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().try_init(),

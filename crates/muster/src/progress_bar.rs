@@ -32,9 +32,8 @@ impl Bar {
         let (Some(rows), Some(expected)) = (progress.rows, progress.rows_expected) else { return };
         if self.0.length() != Some(expected) {
             self.0.set_length(expected);
-            self.0.set_style(style(
-                "{msg} [{bar:30}] {human_pos} of {human_len} rows, {per_sec}, {eta} left",
-            ));
+            self.0
+                .set_style(style("{msg} [{bar:30}] {human_pos} of {human_len} rows, {per_sec}, {eta} left"));
         }
         self.0.set_position(rows);
     }

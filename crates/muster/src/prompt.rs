@@ -71,7 +71,8 @@ mod tests {
 
     #[test]
     fn only_a_yes_is_a_yes() {
-        for (answer, expected) in [("y\n", true), ("YES", true), ("", false), ("n\n", false), ("yeah", false)] {
+        for (answer, expected) in [("y\n", true), ("YES", true), ("", false), ("n\n", false), ("yeah", false)]
+        {
             assert_eq!(is_yes(answer), expected, "{answer}");
         }
     }

@@ -236,7 +236,11 @@ pub async fn named(data: &DataDir, named: &str) -> Result<Credential> {
         return Ok(found.clone());
     }
     let name = |credential: &Credential| {
-        credential.caller.user.as_ref().map_or_else(|| credential.description.clone(), |user| user.name.clone())
+        credential
+            .caller
+            .user
+            .as_ref()
+            .map_or_else(|| credential.description.clone(), |user| user.name.clone())
     };
     let found: Vec<_> =
         all.iter().filter(|credential| credential.enabled && name(credential) == named).collect();
@@ -245,7 +249,9 @@ pub async fn named(data: &DataDir, named: &str) -> Result<Credential> {
         [] => {
             let names: Vec<_> = all.iter().map(name).collect();
             let near = nearest::hint(named, names.iter().map(String::as_str));
-            Err(Failure::not_found(format!("there is no client {named:?}{near}; `muster client list` lists them")))
+            Err(Failure::not_found(format!(
+                "there is no client {named:?}{near}; `muster client list` lists them"
+            )))
         }
         [_, _, ..] => {
             let ids: Vec<_> = found.iter().map(|credential| credential.caller.client.as_str()).collect();

@@ -55,7 +55,9 @@ pub async fn run(args: &DoctorArgs, effective: &Effective, output: Output) -> Re
             format!("{} is not a data directory", settings.data.dir.display()),
             "`muster source add` or `muster serve --init` makes one; --data DIR names another",
         )),
-        Err(failure) => findings.push(Finding::wrong("database", error_chain(&failure), "see docs/reliability.md")),
+        Err(failure) => {
+            findings.push(Finding::wrong("database", error_chain(&failure), "see docs/reliability.md"))
+        }
     }
     findings.push(service(settings.server.listen));
     match output {
@@ -68,7 +70,10 @@ pub async fn run(args: &DoctorArgs, effective: &Effective, output: Output) -> Re
 fn settings_found(effective: &Effective) -> Finding {
     let rows = effective.rows();
     let changed = rows.iter().filter(|row| row.origin != "default").count();
-    Finding::fine("settings", format!("{} of {} are not the defaults; `muster config show` shows them", changed, rows.len()))
+    Finding::fine(
+        "settings",
+        format!("{} of {} are not the defaults; `muster config show` shows them", changed, rows.len()),
+    )
 }
 
 fn folders(settings: &Settings) -> Vec<Finding> {
@@ -90,7 +95,7 @@ fn folders(settings: &Settings) -> Vec<Finding> {
             Err(error) => Finding::wrong("space", error_chain(&error), "mount the disk, or correct data.dir"),
         });
         let keys = folder.join(KEYS);
-        let files = std::fs::read_dir(&keys).into_iter().flatten().filter_map(Result::ok);
+        let files = std::fs::read_dir(&keys).into_iter().flatten().filter_map(|file| file.ok());
         let open: Vec<_> = files
             .map(|file| file_mode("keys", &file.path(), 0o077, "600"))
             .filter(|finding| !finding.is_fine())
@@ -196,7 +201,10 @@ async fn ready(data: &DataDir) -> Finding {
         stopping: CancellationToken::new(),
     };
     match readiness.ready().await {
-        Ok(()) => Finding::fine("readiness", "disks take files, the audit trail can go on, the tables are whole".into()),
+        Ok(()) => Finding::fine(
+            "readiness",
+            "disks take files, the audit trail can go on, the tables are whole".into(),
+        ),
         Err(error) => Finding::wrong(
             "readiness",
             error_chain(&error),
@@ -255,7 +263,11 @@ async fn passing_on(data: &DataDir) -> Vec<Finding> {
     match data.store.backlog(&data.tenant).await {
         Ok(backlog) if backlog > most / 2 => found.push(Finding::warning(
             "Kafka",
-            format!("{} audit events wait; with {} recorded downloads are refused", count(backlog), count(most)),
+            format!(
+                "{} audit events wait; with {} recorded downloads are refused",
+                count(backlog),
+                count(most)
+            ),
             "look at the broker and the service's log",
         )),
         Ok(backlog) => found.push(Finding::fine("Kafka", format!("{} audit events wait", count(backlog)))),

@@ -89,9 +89,7 @@ fn wanted(args: &LoginArgs, before: Option<&Environment>) -> Result<Environment>
         (None, None) => prompt::asked_secretly("client secret", "--secret-file")?,
     };
     let ca_file = match &args.ca_file {
-        Some(file) => {
-            Some(file.canonicalize().context(|| format!("{} cannot be read", file.display()))?)
-        }
+        Some(file) => Some(file.canonicalize().context(|| format!("{} cannot be read", file.display()))?),
         None => same_url.and_then(|kept| kept.ca_file.clone()),
     };
     Ok(Environment { base_url, client_id, client_secret, ca_file })

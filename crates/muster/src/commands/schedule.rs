@@ -88,7 +88,9 @@ async fn owner(data: &DataDir, named: &str) -> Result<Caller> {
     let credential = client::named(data, named).await?;
     match credential.enabled {
         true => Ok(credential.caller),
-        false => Err(Failure::usage(format!("--client: the client {} is disabled", credential.caller.client))),
+        false => {
+            Err(Failure::usage(format!("--client: the client {} is disabled", credential.caller.client)))
+        }
     }
 }
 

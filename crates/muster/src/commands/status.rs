@@ -7,7 +7,9 @@ use crate::failure::Result;
 use crate::output::{Output, count, json, number, print, table, text};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use muster_reports::notification::DeliveryState;
-use muster_reports::ports::{AuditTrail, Clock, NotificationStore, Registry, ScheduleStore, SnapshotCatalogue};
+use muster_reports::ports::{
+    AuditTrail, Clock, NotificationStore, Registry, ScheduleStore, SnapshotCatalogue,
+};
 use muster_reports::snapshot::SnapshotManifest;
 use muster_runs::free_bytes;
 use serde::Serialize;
@@ -138,9 +140,8 @@ fn disks(data: &DataDir) -> Result<Vec<Disk>> {
     if data.shared_dir() != data.dir() {
         folders.push(("shared", data.shared_dir().to_owned()));
     }
-    let disk = |(folder, path): (&'static str, PathBuf)| {
-        Ok(Disk { folder, free_bytes: free_bytes(&path)?, path })
-    };
+    let disk =
+        |(folder, path): (&'static str, PathBuf)| Ok(Disk { folder, free_bytes: free_bytes(&path)?, path });
     folders.into_iter().map(disk).collect()
 }
 
@@ -173,7 +174,8 @@ fn when(time: DateTime<Utc>) -> String {
 }
 
 fn shown(status: &Status) -> String {
-    let mut lines = vec![format!("muster {}, {} in {}", status.version, status.database, status.data.display())];
+    let mut lines =
+        vec![format!("muster {}, {} in {}", status.version, status.database, status.data.display())];
     lines.push(match &status.snapshot {
         None => "snapshot: none; `muster refresh` makes one".to_owned(),
         Some(snapshot) => format!(
@@ -185,9 +187,15 @@ fn shown(status: &Status) -> String {
             count(snapshot.accounts)
         ),
     });
-    let tasks: Vec<_> =
-        status.tasks.iter().map(|tasks| format!("{} {} {}", count(tasks.count), tasks.report, tasks.state)).collect();
-    lines.push(format!("tasks: {}", if tasks.is_empty() { "none waits or runs".into() } else { tasks.join(", ") }));
+    let tasks: Vec<_> = status
+        .tasks
+        .iter()
+        .map(|tasks| format!("{} {} {}", count(tasks.count), tasks.report, tasks.state))
+        .collect();
+    lines.push(format!(
+        "tasks: {}",
+        if tasks.is_empty() { "none waits or runs".into() } else { tasks.join(", ") }
+    ));
     lines.push(format!(
         "schedules: {}, of which {} are paused; notifications: {} wait, {} were given up",
         status.schedules, status.schedules_paused, status.notifications_waiting, status.notifications_failed
@@ -199,7 +207,10 @@ fn shown(status: &Status) -> String {
         lines.push(format!("free for {}: {} ({})", disk.folder, size(disk.free_bytes), disk.path.display()));
     }
     if status.sources.is_empty() {
-        lines.push("sources: none; `muster source init` writes a definition, `muster source add` registers it".into());
+        lines.push(
+            "sources: none; `muster source init` writes a definition, `muster source add` registers it"
+                .into(),
+        );
         return lines.join("\n");
     }
     let columns = [text("source"), text("read"), number("accounts"), number("refused"), text("complete")];

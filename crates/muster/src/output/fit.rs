@@ -69,12 +69,17 @@ mod tests {
     fn the_widest_text_is_cut_and_ids_are_not() {
         let columns = [text("id"), text("message"), number("rows")];
         let id = "a248c16fe22222b2bd49615481311111";
-        let mut rows = [row([id, "the disk is full, so nothing was written", "1,234,567"]), row(["b", "short", "1"])];
+        let mut rows =
+            [row([id, "the disk is full, so nothing was written", "1,234,567"]), row(["b", "short", "1"])];
         cut(&columns, &mut rows, 60);
         assert_eq!(rows[0], row([id, "the disk is f…", "1,234,567"]));
         assert_eq!(rows[1], row(["b", "short", "1"]));
         // 32, 14 and 9 columns with 2 for each column are 61, of which the last is not written.
-        assert!(super::super::table(&columns, rows.to_vec().into_iter()).lines().all(|line| line.chars().count() <= 60));
+        assert!(
+            super::super::table(&columns, rows.to_vec().into_iter())
+                .lines()
+                .all(|line| line.chars().count() <= 60)
+        );
     }
 
     #[test]

@@ -26,7 +26,9 @@ pub fn written(value: Value, form: Form, fields: &[String]) -> Result<String, St
     let is_list = value.is_array();
     let results = match value {
         Value::Array(results) => results,
-        one @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => vec![one],
+        one @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_)) => {
+            vec![one]
+        }
     };
     let results = if fields.is_empty() { results } else { chosen(&results, fields)? };
     Ok(match form {
@@ -47,7 +49,10 @@ fn chosen(results: &[Value], fields: &[String]) -> Result<Vec<Value>, String> {
         if !results.is_empty() && results.iter().all(|result| found(result, field).is_none()) {
             let names = names(results);
             let near = hint(field, names.iter().map(String::as_str));
-            return Err(format!("--json: no result has a field {field:?}{near}; expected some of {}", names.join(", ")));
+            return Err(format!(
+                "--json: no result has a field {field:?}{near}; expected some of {}",
+                names.join(", ")
+            ));
         }
     }
     let choose = |result: &Value| {
@@ -88,7 +93,9 @@ fn cell(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
-        Some(other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_))) => other.to_string(),
+        Some(other @ (Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_))) => {
+            other.to_string()
+        }
     }
 }
 
@@ -121,7 +128,10 @@ mod tests {
         assert_eq!(written(json!([{"a": 1}]), Form::Json, &[]).unwrap(), "[\n  {\n    \"a\": 1\n  }\n]");
         assert_eq!(written(json!({"a": [1]}), Form::Json, &[]).unwrap(), "{\n  \"a\": [\n    1\n  ]\n}");
         assert_eq!(written(json!([]), Form::Json, &[]).unwrap(), "[]");
-        assert_eq!(written(json!([{"a": 1}, {"b": "x"}]), Form::Ndjson, &[]).unwrap(), "{\"a\":1}\n{\"b\":\"x\"}");
+        assert_eq!(
+            written(json!([{"a": 1}, {"b": "x"}]), Form::Ndjson, &[]).unwrap(),
+            "{\"a\":1}\n{\"b\":\"x\"}"
+        );
         assert_eq!(written(json!([]), Form::Ndjson, &[]).unwrap(), "");
         assert_eq!(
             written(people(), Form::Csv, &fields(&["id", "name", "tags", "left"])).unwrap(),
@@ -142,6 +152,10 @@ mod tests {
             error,
             "--json: no result has a field \"nam\": the nearest name is \"name\"; expected some of id, left, name, source, tags"
         );
-        assert_eq!(written(json!([]), Form::Json, &fields(&["nam"])).unwrap(), "[]", "nobody knows which fields there are");
+        assert_eq!(
+            written(json!([]), Form::Json, &fields(&["nam"])).unwrap(),
+            "[]",
+            "nobody knows which fields there are"
+        );
     }
 }

@@ -23,7 +23,10 @@ pub(super) fn find_named_sources(
         let Some(text) = arguments.text(&spec.name).filter(|text| snapshot.source(text).is_none()) else {
             continue;
         };
-        let named = snapshot.sources.iter().find(|source| source.name == text && scope.has_source(source.id.as_str()));
+        let named = snapshot
+            .sources
+            .iter()
+            .find(|source| source.name == text && scope.has_source(source.id.as_str()));
         if let Some(source) = named {
             arguments.exchange(&spec.name, source.id.as_str());
             found = Some(source);

@@ -214,7 +214,8 @@ async fn a_source_is_removed_with_its_links(store: &dyn Administered) {
     assert_eq!(recorded(store, &tenant).await[before.len()..], ["two", "four"]);
 
     // Links alone: some of a source, then all of it. What removes nothing is not recorded.
-    let links = [link("s1", "a", "ada"), link("s1", "b", "ada"), link("s1", "d", "ada"), link("s2", "a", "ada")];
+    let links =
+        [link("s1", "a", "ada"), link("s1", "b", "ada"), link("s1", "d", "ada"), link("s2", "a", "ada")];
     acts::put_links(store, &tenant, &links).await.expect("they are kept");
     let put = recorded(store, &tenant).await.len();
     assert_eq!(unlink("s1", Some(&["b".to_owned(), "x".to_owned()]), event("five")).await, 1);

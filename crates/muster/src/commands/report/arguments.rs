@@ -56,7 +56,9 @@ pub fn about(
     let names = report.iter().flat_map(|report| report.arguments.iter().filter(of_source));
     let names: Vec<_> = names.map(|argument| argument.name.as_str()).collect();
     if names.is_empty() {
-        return Err(Failure::usage(format!("--source: {kind} is not about one source: expected no --source")));
+        return Err(Failure::usage(format!(
+            "--source: {kind} is not about one source: expected no --source"
+        )));
     }
     for name in names {
         if arguments.insert(name.to_owned(), source.into()).is_some() {

@@ -139,8 +139,10 @@ fn runs_on(id: &str, failure: Failure) -> Failure {
 /// How a command ends after a report that ended like this.
 fn verdict(result: &ReportResults, id: &str, strict: bool) -> Result {
     let last = |error: bool| {
-        let told = result.messages.iter().rev().find(|message| if error { message.error } else { message.warning });
-        told.and_then(|message| message.localized_text.as_deref()).map_or_else(String::new, |text| format!(": {text}"))
+        let told =
+            result.messages.iter().rev().find(|message| if error { message.error } else { message.warning });
+        told.and_then(|message| message.localized_text.as_deref())
+            .map_or_else(String::new, |text| format!(": {text}"))
     };
     match &result.status {
         Some(ResultStatus::Success) => Ok(()),

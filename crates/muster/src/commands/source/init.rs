@@ -21,8 +21,18 @@ const ATTRIBUTES: [(&str, &[&str]); 7] = [
     ("phone", &["phone", "telephone", "telephonenumber", "workphone"]),
 ];
 /// Parts of the names of columns that usually name an account, the best first.
-const KEYS: [&str; 10] =
-    ["dn", "distinguishedname", "employeenumber", "employeeid", "empnum", "accountid", "login", "userid", "uid", "id"];
+const KEYS: [&str; 10] = [
+    "dn",
+    "distinguishedname",
+    "employeenumber",
+    "employeeid",
+    "empnum",
+    "accountid",
+    "login",
+    "userid",
+    "uid",
+    "id",
+];
 
 /// Writes the definition.
 pub fn run(args: &InitArgs) -> Result {
@@ -74,14 +84,16 @@ fn plain(name: &str) -> String {
 
 /// The column that names the account: always filled, never twice the same, and if possible with a name that says so.
 fn key(found: &Sketch) -> Option<&ColumnSketch> {
-    let candidates = || found.columns.iter().filter(|c| c.distinct && c.filled == found.records && c.separator.is_none());
+    let candidates =
+        || found.columns.iter().filter(|c| c.distinct && c.filled == found.records && c.separator.is_none());
     let named = KEYS.iter().find_map(|key| candidates().find(|column| plain(&column.name) == *key));
     let likely = || KEYS.iter().find_map(|key| candidates().find(|column| plain(&column.name).contains(key)));
     named.or_else(likely).or_else(|| candidates().next()).or(found.columns.first())
 }
 
+/// A text as TOML has it, in one line: what JSON escapes, TOML escapes alike.
 fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
+    serde_json::Value::from(text).to_string()
 }
 
 fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
@@ -91,7 +103,8 @@ fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
 /// The text of the definition.
 fn definition(found: &Sketch, path: &str, name: &str, authoritative: bool) -> Result<String> {
     let key = key(found).ok_or_else(|| Failure::new(format!("{path} has no column")))?;
-    let mut text = format!("name = {}\nkind = \"delimited\"\n\n[delimited]\npath = {}\n", quoted(name), quoted(path));
+    let mut text =
+        format!("name = {}\nkind = \"delimited\"\n\n[delimited]\npath = {}\n", quoted(name), quoted(path));
     let mut line = |line: String| {
         text.push_str(&line);
         text.push('\n');
@@ -104,13 +117,20 @@ fn definition(found: &Sketch, path: &str, name: &str, authoritative: bool) -> Re
     }
     let sample = if found.is_whole { "all" } else { "the first" };
     if key.distinct && key.filled == found.records && found.records > 0 {
-        line(format!("# In {sample} {} records it is there, and never twice the same.", count(found.records as u64)));
+        line(format!(
+            "# In {sample} {} records it is there, and never twice the same.",
+            count(found.records as u64)
+        ));
     } else {
-        line(format!("# No column is there once in {sample} {} records: choose one.", count(found.records as u64)));
+        line(format!(
+            "# No column is there once in {sample} {} records: choose one.",
+            count(found.records as u64)
+        ));
     }
     line(format!("native_identity = {}", quoted(&key.name)));
     let attribute = |wanted: &str| {
-        let names = ATTRIBUTES.iter().find(|(attribute, _)| *attribute == wanted).map_or(&[][..], |(_, names)| names);
+        let names =
+            ATTRIBUTES.iter().find(|(attribute, _)| *attribute == wanted).map_or(&[][..], |(_, names)| names);
         names.iter().find_map(|name| found.columns.iter().find(|column| plain(&column.name) == *name))
     };
     if let Some(column) = attribute("displayName") {
@@ -126,7 +146,10 @@ fn definition(found: &Sketch, path: &str, name: &str, authoritative: bool) -> Re
         line("# If the values of a column are access, such as groups:".to_owned());
         line("# entitlements = [\"...\"]".to_owned());
     }
-    line(format!("\n# The columns, and what their values look like in {sample} {} records:", count(found.records as u64)));
+    line(format!(
+        "\n# The columns, and what their values look like in {sample} {} records:",
+        count(found.records as u64)
+    ));
     for column in &found.columns {
         line(format!("#   {}: {}", column.name.escape_debug(), described(column, found.records)));
     }
@@ -223,7 +246,10 @@ mod tests {
         let text = made("id,dn,name\n1,a,Ada\n1,b,Bob\n", false);
         assert!(text.contains("native_identity = \"dn\""), "{text}");
         let text = made("a,b\n1,2\n1,2\n", false);
-        assert!(text.contains("# No column is there once in all 2 records: choose one.\nnative_identity = \"a\""), "{text}");
+        assert!(
+            text.contains("# No column is there once in all 2 records: choose one.\nnative_identity = \"a\""),
+            "{text}"
+        );
     }
 
     /// A name in the header must not end the remark that it is in.

@@ -86,7 +86,8 @@ pub fn sketch(path: &Path) -> Result<Sketch, ReadError> {
     let text = if is_whole { &text[..] } else { up_to_last_line(&text) };
     let tried = DELIMITERS.map(|delimiter| (delimiter, records(text, delimiter)));
     let best = tried.iter().rev().max_by_key(|(_, records)| fitness(records));
-    let Some((delimiter, [header, rows @ ..])) = best.map(|(delimiter, records)| (*delimiter, &records[..])) else {
+    let Some((delimiter, [header, rows @ ..])) = best.map(|(delimiter, records)| (*delimiter, &records[..]))
+    else {
         return Err(ReadError::Header {
             path: path.display().to_string(),
             line: 1,
@@ -176,8 +177,12 @@ fn fitness(records: &[Vec<String>]) -> (usize, usize) {
 }
 
 fn column(name: &str, at: usize, rows: &[Vec<String>], delimiter: char) -> ColumnSketch {
-    let values: Vec<&str> =
-        rows.iter().filter_map(|row| row.get(at)).map(|cell| cell.trim()).filter(|cell| !cell.is_empty()).collect();
+    let values: Vec<&str> = rows
+        .iter()
+        .filter_map(|row| row.get(at))
+        .map(|cell| cell.trim())
+        .filter(|cell| !cell.is_empty())
+        .collect();
     let separator = SEPARATORS.into_iter().filter(|separator| *separator != delimiter).find(|separator| {
         values.iter().filter(|value| value.contains(*separator)).count() * 10 > values.len()
     });
@@ -200,7 +205,10 @@ fn kind(values: &[&str]) -> ValueKind {
     };
     let is_email = |value: &str| {
         value.split_once('@').is_some_and(|(name, host)| {
-            !name.is_empty() && host.contains('.') && !value.contains(char::is_whitespace) && !host.contains('@')
+            !name.is_empty()
+                && host.contains('.')
+                && !value.contains(char::is_whitespace)
+                && !host.contains('@')
         })
     };
     if values.is_empty() {
@@ -273,7 +281,8 @@ mod tests {
               2,bob@example.com,no,2024-02-29,c,,\n\
               3,cy@example.com,no,2023-12-01,d;e,x,\n",
         );
-        let columns: Vec<_> = found.columns.iter().map(|c| (c.kind, c.filled, c.distinct, c.separator)).collect();
+        let columns: Vec<_> =
+            found.columns.iter().map(|c| (c.kind, c.filled, c.distinct, c.separator)).collect();
         assert_eq!(
             columns,
             [
