@@ -106,7 +106,7 @@ impl Failure {
         let line = error_chain(self).split_whitespace().collect::<Vec<_>>().join(" ");
         // Where standard error takes nothing, the status still says it.
         let _ = writeln!(std::io::stderr(), "error: {line}");
-        ExitCode::from(self.status.code())
+        ExitCode::from(self.status().code())
     }
 }
 

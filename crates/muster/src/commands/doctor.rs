@@ -95,7 +95,7 @@ fn folders(settings: &Settings) -> Vec<Finding> {
             Err(error) => Finding::wrong("space", error_chain(&error), "mount the disk, or correct data.dir"),
         });
         let keys = folder.join(KEYS);
-        let files = std::fs::read_dir(&keys).into_iter().flatten().filter_map(Result::ok);
+        let files = std::fs::read_dir(&keys).into_iter().flatten().filter_map(|file| file.ok());
         let open: Vec<_> = files
             .map(|file| file_mode("keys", &file.path(), 0o077, "600"))
             .filter(|finding| !finding.is_fine())

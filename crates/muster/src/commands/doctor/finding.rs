@@ -73,7 +73,7 @@ pub fn file_mode(check: &'static str, path: &Path, others: u32, wanted: &str) ->
 
 /// How long a certificate is still valid, of the first in a PEM file.
 pub fn certificate(path: &Path, pem: &[u8], now: DateTime<Utc>, days_left: i64) -> Finding {
-    let end = Pem::iter_from_buffer(pem).next().and_then(Result::ok).and_then(|pem| {
+    let end = Pem::iter_from_buffer(pem).next().and_then(|pem| pem.ok()).and_then(|pem| {
         let certificate = pem.parse_x509().ok()?;
         DateTime::from_timestamp(certificate.validity().not_after.timestamp(), 0)
     });

@@ -91,8 +91,9 @@ fn key(found: &Sketch) -> Option<&ColumnSketch> {
     named.or_else(likely).or_else(|| candidates().next()).or(found.columns.first())
 }
 
+/// A text as TOML has it, in one line: what JSON escapes, TOML escapes alike.
 fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_owned()).to_string()
+    serde_json::Value::from(text).to_string()
 }
 
 fn list<'a>(names: impl Iterator<Item = &'a str>) -> String {
