@@ -292,17 +292,19 @@ fn output_expressions(
     Ok(expressions)
 }
 
-/// A column name for each attribute. It is the name of the attribute if no other column has that name. Otherwise it is
+/// A column name for each attribute. It is the name of the attribute if no column before it has that name, whatever the
+/// case of its letters: spreadsheets and databases do not tell `firstName` from `firstname`. Otherwise it is
 /// `attributes.NAME`, with as many `attributes.` as are needed to make it unique.
 fn attribute_headers(fixed: &[&str], attributes: &[String]) -> Vec<String> {
+    let mut seen: BTreeSet<String> = fixed.iter().map(|name| name.to_lowercase()).collect();
     let mut taken: BTreeSet<String> =
-        fixed.iter().copied().chain(attributes.iter().map(String::as_str)).map(str::to_owned).collect();
+        seen.iter().cloned().chain(attributes.iter().map(|name| name.to_lowercase())).collect();
     let header = |attribute: &String| {
-        if !fixed.contains(&attribute.as_str()) {
+        if seen.insert(attribute.to_lowercase()) {
             return attribute.clone();
         }
         let mut name = format!("attributes.{attribute}");
-        while !taken.insert(name.clone()) {
+        while !taken.insert(name.to_lowercase()) {
             name.insert_str(0, "attributes.");
         }
         name
@@ -438,7 +440,8 @@ mod tests {
     #[test]
     fn attributes_named_like_other_columns_get_headers_of_their_own() {
         for (attributes, headers) in [
-            (vec!["mail", "Name"], vec!["mail", "Name"]),
+            (vec!["mail", "Name"], vec!["mail", "attributes.Name"]),
+            (vec!["mail", "Mail", "MAIL"], vec!["mail", "attributes.Mail", "attributes.attributes.MAIL"]),
             (vec!["name", "id"], vec!["attributes.name", "attributes.id"]),
             (vec!["name", "attributes.name"], vec!["attributes.attributes.name", "attributes.name"]),
             (vec!["attributes.name", "name"], vec!["attributes.name", "attributes.attributes.name"]),

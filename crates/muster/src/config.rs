@@ -270,11 +270,14 @@ settings! {
         /// Whether a CSV cell that a spreadsheet would take for a formula gets an apostrophe before it; a
         /// request may say otherwise with `formulaGuard`. docs/files.md says how to remove it.
         formula_guard: bool = true,
+        /// Whether CSV files begin with a byte order mark, by which some spreadsheets know UTF-8; a request may say
+        /// otherwise with `csvBom`.
+        bom: bool = false,
     }
 
     /// PDF files.
     pdf: Pdf {
-        /// The size of a PDF's pages, in landscape: `a4` or `letter`.
+        /// The size of a PDF's pages: `a4` or `letter`.
         paper: PdfPaper = PdfPaper::A4,
         /// The most pages that a PDF's table may have; a longer one is left out, and a message says so.
         pages_max: u32 = 2_000,

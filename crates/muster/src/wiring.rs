@@ -74,6 +74,7 @@ impl DataDir {
                     CsvHeader::Label => Header::Labels,
                 },
                 formula_guard: if csv.formula_guard { FormulaGuard::On } else { FormulaGuard::Off },
+                bom: csv.bom,
             },
             work_dir: self.work_dir()?,
             threads: self.threads(),

@@ -36,6 +36,11 @@ impl Unit {
         self.kind == BreakKind::Space
     }
 
+    /// Whether a long word may be divided after it.
+    pub(super) fn is_joint(&self) -> bool {
+        self.kind == BreakKind::Joint
+    }
+
     pub(super) fn breaks_anywhere(&self) -> bool {
         self.kind == BreakKind::Ideograph
     }
