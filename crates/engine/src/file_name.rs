@@ -54,6 +54,35 @@ impl FileName {
     }
 }
 
+/// The rows that belong into a file, by its name.
+pub(crate) struct RowsOfFile {
+    /// `None` if the file is not of a partitioned table, so that any row may be in it.
+    name: Option<FileName>,
+    /// The last group that was asked for, and whether it is the file's: to hash the group of each row would take long.
+    group: Option<(String, bool)>,
+}
+
+impl RowsOfFile {
+    /// The rows of the file with this name.
+    pub(crate) fn of(name: &str) -> Self {
+        Self { name: FileName::parse(name), group: None }
+    }
+
+    /// Whether a row with this group and id belongs into the file.
+    pub(crate) fn has(&mut self, group: Option<&str>, id: &str) -> bool {
+        let Some(name) = &self.name else { return true };
+        let of_group = match &self.group {
+            Some((known, of_group)) if group == Some(known.as_str()) => *of_group,
+            Some(_) | None => {
+                let of_group = group_name(group) == name.group;
+                self.group = Some((group.unwrap_or_default().to_owned(), of_group));
+                of_group
+            }
+        };
+        of_group && partition_of(id, name.partitions) == name.partition
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -87,6 +87,18 @@ impl Partitioning {
         u32::try_from(rows.div_ceil(self.rows)).unwrap_or(u32::MAX).clamp(1, PARTITIONS_MAX)
     }
 
+    /// Files in `dir` of so many partitions of a table without groups, for rows that come in the order of their ids.
+    pub(crate) fn in_sequence(
+        &self,
+        dir: PathBuf,
+        snapshot: &str,
+        partitions: u32,
+        schema: SchemaRef,
+    ) -> Result<FilesInSequence> {
+        let properties = properties(self, &schema)?;
+        Ok(FilesInSequence::new(dir, snapshot, partitions, schema, properties))
+    }
+
     /// Whether a group has too many rows for its number of partitions.
     fn outgrown(&self, rows: u64, partitions: u32) -> bool {
         partitions < PARTITIONS_MAX && rows > GROWTH_MAX * self.rows * u64::from(partitions)
@@ -548,35 +560,6 @@ fn on_threads<I: Send, T: Send, E: From<ParquetError> + Send>(
 /// Whether a file has rows of a group, by its name.
 pub(crate) fn is_of_group(file: &str, group: &str) -> bool {
     FileName::parse(file).is_some_and(|name| name.group == group_name(Some(group)))
-}
-
-/// The rows that belong into a file, by its name.
-pub(crate) struct RowsOfFile {
-    /// `None` if the file is not of a partitioned table, so that any row may be in it.
-    name: Option<FileName>,
-    /// The last group that was asked for, and whether it is the file's: to hash the group of each row would take long.
-    group: Option<(String, bool)>,
-}
-
-impl RowsOfFile {
-    /// The rows of the file with this name.
-    pub(crate) fn of(name: &str) -> Self {
-        Self { name: FileName::parse(name), group: None }
-    }
-
-    /// Whether a row with this group and id belongs into the file.
-    pub(crate) fn has(&mut self, group: Option<&str>, id: &str) -> bool {
-        let Some(name) = &self.name else { return true };
-        let of_group = match &self.group {
-            Some((known, of_group)) if group == Some(known.as_str()) => *of_group,
-            Some(_) | None => {
-                let of_group = group_name(group) == name.group;
-                self.group = Some((group.unwrap_or_default().to_owned(), of_group));
-                of_group
-            }
-        };
-        of_group && partition_of(id, name.partitions) == name.partition
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! Writes rows that come in the order of their ids: the files of their partitions, one after another. Nothing is divided
 //! or sorted, and only one file is open.
 
-use super::{Partitioning, properties};
 use crate::error::{EngineError, Result};
 use crate::file_name::{FileName, group_name, partition_of};
 use crate::tables::DataFile;
@@ -32,22 +31,15 @@ struct OpenFile {
 
 impl FilesInSequence {
     /// Files in `dir` of a table with so many partitions.
-    pub(crate) fn new(
-        partitioning: &Partitioning,
+    pub(super) fn new(
         dir: PathBuf,
         snapshot: &str,
         partitions: u32,
-        schema: &SchemaRef,
-    ) -> Result<Self> {
-        Ok(Self {
-            dir,
-            snapshot: snapshot.to_owned(),
-            partitions,
-            schema: schema.clone(),
-            properties: properties(partitioning, schema)?,
-            open: None,
-            written: Vec::new(),
-        })
+        schema: SchemaRef,
+        properties: WriterProperties,
+    ) -> Self {
+        let snapshot = snapshot.to_owned();
+        Self { dir, snapshot, partitions, schema, properties, open: None, written: Vec::new() }
     }
 
     /// Writes rows. None of their ids is before one that was written.
@@ -122,10 +114,8 @@ mod tests {
     }
 
     fn files(dir: &std::path::Path, batches: &[RecordBatch]) -> Result<Vec<DataFile>> {
-        let partitioning =
-            Partitioning { table: "documents", group: None, touched: "", order: &["id"], rows: 1 };
-        let schema = rows(&["a"]).schema();
-        let mut files = FilesInSequence::new(&partitioning, dir.to_owned(), "5a5a", 4, &schema)?;
+        let (schema, properties) = (rows(&["a"]).schema(), WriterProperties::default());
+        let mut files = FilesInSequence::new(dir.to_owned(), "5a5a", 4, schema, properties);
         batches.iter().try_for_each(|batch| files.write(batch))?;
         files.close()
     }

@@ -331,7 +331,7 @@ async fn identities(work: &Arc<Work>, snapshot: &SnapshotId, step: &str) -> Resu
     for ids in IdRange::all(threads, partitions) {
         let schema = schema(DocumentType::Identities);
         let (dir, snapshot) = (dir.clone(), snapshot.as_str());
-        let files = FilesInSequence::new(&partitioning, dir, snapshot, partitions, &schema)?;
+        let files = partitioning.in_sequence(dir, snapshot, partitions, schema)?;
         let work = Arc::clone(work);
         making.spawn(async move { identities_in(&work, &ids, files).await });
     }
