@@ -224,6 +224,7 @@ impl Refreshes {
                 audit: audit.clone(),
                 environment: self.environment.clone(),
                 snapshot: begun.refresh.snapshot.clone(),
+                attempt: begun.refresh.id.as_str().to_owned(),
                 clock: clock.clone(),
                 as_of: options.as_of,
                 publish_incomplete: self.publish_incomplete,
