@@ -340,7 +340,9 @@ impl Unit {
         self.spawn_missing()?;
         self.ready()?;
         let first = &self.nodes[0];
-        wait_until_ended(first)?;
+        if let Err(failure) = wait_until_ended(first) {
+            self.outcome.faults.push(failure.to_string());
+        }
         command::output(&mut expire(first))?;
         for server in self.servers.drain(..).flatten() {
             server.stop()?;
