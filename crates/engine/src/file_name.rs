@@ -48,9 +48,9 @@ impl FileName {
         partition_of(id, self.partitions) == self.partition
     }
 
-    /// The name of a file that the refresh of `snapshot` writes.
-    pub(crate) fn text(&self, snapshot: &str) -> String {
-        format!("{}-{:03}-of{:03}-{snapshot}.parquet", self.group, self.partition, self.partitions)
+    /// The name of a file that this attempt at a snapshot writes.
+    pub(crate) fn text(&self, attempt: &str) -> String {
+        format!("{}-{:03}-of{:03}-{attempt}.parquet", self.group, self.partition, self.partitions)
     }
 }
 

@@ -3,7 +3,7 @@
 //!
 //! Accounts are divided by source first: the rows of one source are a *group*. The number of partitions of a group
 //! changes only when the whole group is written. The name of a file contains group, partition, number of partitions and
-//! snapshot. Other programs do not need these names: the table's log lists the files.
+//! the attempt at a snapshot that wrote it. Other programs do not need these names: the table's log lists the files.
 //!
 //! If the declaration of the table gives an order, each file is sorted by it and says so in its footer
 //! (`sorting_columns`). A report in this order then merges the files and sorts nothing (`in_order`). The rows of a
@@ -246,7 +246,7 @@ impl<'a> RowKeys<'a> {
 pub(crate) async fn write(
     partitioning: &Partitioning,
     dir: &Path,
-    snapshot: &str,
+    attempt: &str,
     plan: &RewritePlan,
     rows: DataFrame,
 ) -> Result<Vec<DataFile>> {
@@ -258,7 +258,7 @@ pub(crate) async fn write(
         properties: properties(partitioning, &batches.schema())?,
         schema: batches.schema(),
         dir: dir.join(partitioning.table),
-        snapshot,
+        attempt,
         plan,
         threads: context.session_config().target_partitions(),
         disk: Arc::clone(&context.runtime_env().disk_manager),
@@ -296,7 +296,7 @@ struct PartitionWriter<'a> {
     schema: SchemaRef,
     properties: WriterProperties,
     dir: PathBuf,
-    snapshot: &'a str,
+    attempt: &'a str,
     plan: &'a RewritePlan,
     threads: usize,
     disk: Arc<DiskManager>,
@@ -364,7 +364,7 @@ impl PartitionWriter<'_> {
 
     fn create(&mut self, (group, partition): &PartitionKey) -> Result<Part> {
         let partitions = self.plan.partitions.get(group).copied().unwrap_or(1);
-        let name = FileName { group: group.clone(), partition: *partition, partitions }.text(self.snapshot);
+        let name = FileName { group: group.clone(), partition: *partition, partitions }.text(self.attempt);
         let path = self.dir.join(&name);
         let file = File::create_new(&path)
             .map_err(|e| EngineError::io(format!("creating {}", path.display()), e))?;

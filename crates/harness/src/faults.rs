@@ -451,8 +451,9 @@ impl PartRun<'_> {
             }
         };
         let (units, rounds) = (self.either(1, 10), self.either(8, 60));
-        let kinds = [(&one, None)].into_iter().chain(two.as_ref().map(|two| (two, postgres.as_ref())));
-        let all: Vec<_> = kinds.flat_map(|kind| (1..=units).map(move |unit| (unit, kind))).collect();
+        let kinds: Vec<_> =
+            [(&one, None)].into_iter().chain(two.as_ref().map(|two| (two, postgres.as_ref()))).collect();
+        let all: Vec<_> = (1..=units).flat_map(|unit| kinds.iter().map(move |kind| (unit, *kind))).collect();
         let name = |nodes: Option<_>| if nodes.is_some() { "two nodes" } else { "one process" };
         let names: Vec<_> = all.iter().map(|(unit, (_, nodes))| format!("{} {unit}", name(*nodes))).collect();
         let done = progress::run_units(&self.plan, &names, |index, lane| {

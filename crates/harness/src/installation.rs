@@ -12,7 +12,8 @@ use std::process::{Command, Stdio};
 
 /// The demo organisation's directory, whose id the published examples name.
 pub const DIRECTORY_ID: &str = "2c9180897e7742b2017e781782f705b9";
-const DIRECTORY_NAME: &str = "Active Directory";
+/// Its name.
+pub const DIRECTORY_NAME: &str = "Active Directory";
 /// The tenant that a service belongs to unless told otherwise.
 pub const TENANT: &str = "default";
 /// A tenant that no service here belongs to.

@@ -44,7 +44,7 @@ mod tests {
 
     impl Read for Interrupted {
         fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let part = self.0.pop().unwrap_or(Ok(&[]))?;
+            let part = self.0.pop().unwrap_or(Ok(&[][..]))?;
             buffer[..part.len()].copy_from_slice(part);
             Ok(part.len())
         }
@@ -52,8 +52,8 @@ mod tests {
 
     #[test]
     fn every_part_counts_and_an_interruption_does_not() {
-        let interruption = || Err(ErrorKind::Interrupted.into());
-        let source = Interrupted(vec![Ok(b"c"), interruption(), Ok(b"ab"), interruption()]);
+        let interruption = || -> io::Result<&'static [u8]> { Err(ErrorKind::Interrupted.into()) };
+        let source = Interrupted(vec![Ok(&b"c"[..]), interruption(), Ok(&b"ab"[..]), interruption()]);
         let mut taken = Vec::new();
         let take = |part: &[u8]| {
             taken.extend_from_slice(part);
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn a_failure_names_the_file() {
-        let source = Interrupted(vec![Ok(b"c"), Err(ErrorKind::PermissionDenied.into())]);
+        let source = Interrupted(vec![Ok(&b"c"[..]), Err(ErrorKind::PermissionDenied.into())]);
         let error = read_whole(source, Path::new("/a/b"), |_| Ok(())).unwrap_err();
         assert_eq!(error.message, "cannot read /a/b");
     }

@@ -27,7 +27,6 @@ use datafusion::dataframe::DataFrame;
 use datafusion::functions::core::expr_fn::named_struct;
 use datafusion::prelude::{Expr, ParquetReadOptions, cast, ident, lit};
 use muster_reports::audit::AuditEvent;
-use muster_reports::ids::SnapshotId;
 use muster_sources::DocumentType;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -70,7 +69,7 @@ pub(super) async fn make(work: &Arc<Work>, request: &RefreshRequest, recompute: 
         let made = made_of(document_type);
         match document_type {
             DocumentType::Identities => {
-                let files = identities(work, &request.snapshot, &made).await?;
+                let files = identities(work, &request.attempt, &made).await?;
                 if recompute.everything && work.count(&given_of(document_type)).await? == 0 {
                     identity_files = files;
                 }
@@ -319,7 +318,7 @@ async fn elements(
 }
 
 /// Makes the documents of identities. Returns their files, which are those of the table if it has no other documents.
-async fn identities(work: &Arc<Work>, snapshot: &SnapshotId, step: &str) -> Result<Vec<MadeFile>> {
+async fn identities(work: &Arc<Work>, attempt: &str, step: &str) -> Result<Vec<MadeFile>> {
     let table = Table::of_documents(DocumentType::Identities);
     let Some(partitioning) = Partitioning::of(table) else { return Ok(Vec::new()) };
     let dir = work.dir().join(step);
@@ -330,8 +329,7 @@ async fn identities(work: &Arc<Work>, snapshot: &SnapshotId, step: &str) -> Resu
     let mut making = tokio::task::JoinSet::new();
     for ids in IdRange::all(threads, partitions) {
         let schema = schema(DocumentType::Identities);
-        let (dir, snapshot) = (dir.clone(), snapshot.as_str());
-        let files = partitioning.in_sequence(dir, snapshot, partitions, schema)?;
+        let files = partitioning.in_sequence(dir.clone(), attempt, partitions, schema)?;
         let work = Arc::clone(work);
         making.spawn(async move { identities_in(&work, &ids, files).await });
     }

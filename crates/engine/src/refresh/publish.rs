@@ -238,7 +238,7 @@ async fn add_rows(
     if files.len() >= GROWN_FILES_MAX {
         return Ok(None);
     }
-    let name = format!("added-{}.parquet", request.snapshot);
+    let name = format!("added-{}.parquet", request.attempt);
     let added = within_memory(rows, |frame| tables::add_file(dir, table, &name, frame)).await?;
     let outcome = TableOutcome::written(table, files.len() as u64, added.as_slice());
     let Some(added) = added else { return Ok(Some((version, outcome))) };
@@ -315,7 +315,7 @@ async fn write_table(
     let (dir, table, schema) = (engine.tables_dir(), declared.name, declared.schema());
     let Some(partitioning) = &Partitioning::of(declared) else {
         tables::create(dir, table, &schema).await?;
-        let name = format!("whole-{}.parquet", request.snapshot);
+        let name = format!("whole-{}.parquet", request.attempt);
         let written = within_memory(rows, |frame| tables::add_file(dir, table, &name, frame)).await?;
         let files: Vec<_> = written.into_iter().collect();
         let version = tables::commit(dir, table, &files).await?;
@@ -349,9 +349,9 @@ async fn write_table(
             (RewritePlan::whole(partitioning, groups), rows)
         }
     };
-    let snapshot = request.snapshot.as_str();
+    let attempt = request.attempt.as_str();
     let written =
-        within_memory(frame, |frame| partitions::write(partitioning, dir, snapshot, &rewrite, frame)).await?;
+        within_memory(frame, |frame| partitions::write(partitioning, dir, attempt, &rewrite, frame)).await?;
     let outcome = TableOutcome::written(table, rewrite.kept.len() as u64, &written);
     if let Some(version) = previous
         && written.is_empty()

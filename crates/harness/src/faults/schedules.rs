@@ -17,7 +17,7 @@ use crate::command;
 use crate::copies::copy_installation;
 use crate::database;
 use crate::failure::{Context, Failure, Result};
-use crate::installation::{DIRECTORY_ID, Installation, SETTINGS};
+use crate::installation::{DIRECTORY_ID, DIRECTORY_NAME, Installation, SETTINGS};
 use crate::postgres::Postgres;
 use crate::progress::UnitOutcome;
 use crate::random::Random;
@@ -54,14 +54,43 @@ pub const HELD: &str = "holds";
 
 /// A schedule that is due once in four years, unless it is made due.
 const CRON: &str = "0 0 29 2 *";
-/// The schedules: name, report, argument, and whether a refresh is made. No two have equal reports, and clients start
-/// others, so that each run has a task of its own.
-const SCHEDULES: [(&str, Option<&str>, Option<&str>, bool); 5] = [
-    ("identities", Some("IDENTITIES"), Some("correlatedOnly=false"), false),
-    ("fresh identities", Some("IDENTITIES"), Some("correlatedOnly=true"), true),
-    ("details", Some("IDENTITIES_DETAILS"), Some("correlatedOnly=false"), false),
-    ("accounts", Some("ACCOUNTS"), Some("application="), false),
-    ("refresh", None, None, true),
+/// A schedule of a unit.
+struct Scheduled {
+    name: &'static str,
+    /// The report; `None` if only a refresh is made.
+    report: Option<&'static str>,
+    arguments: &'static [(&'static str, &'static str)],
+    /// Whether a refresh is made.
+    refreshes: bool,
+}
+
+/// The schedules. No two have equal reports, and clients start others, so that each run has a task of its own.
+const SCHEDULES: [Scheduled; 5] = [
+    Scheduled {
+        name: "identities",
+        report: Some("IDENTITIES"),
+        arguments: &[("correlatedOnly", "false")],
+        refreshes: false,
+    },
+    Scheduled {
+        name: "fresh identities",
+        report: Some("IDENTITIES"),
+        arguments: &[("correlatedOnly", "true")],
+        refreshes: true,
+    },
+    Scheduled {
+        name: "details",
+        report: Some("IDENTITIES_DETAILS"),
+        arguments: &[("correlatedOnly", "false")],
+        refreshes: false,
+    },
+    Scheduled {
+        name: "accounts",
+        report: Some("ACCOUNTS"),
+        arguments: &[("application", DIRECTORY_ID), ("sourceName", DIRECTORY_NAME)],
+        refreshes: false,
+    },
+    Scheduled { name: "refresh", report: None, arguments: &[], refreshes: true },
 ];
 /// The reports that clients start.
 const STARTED: [&str; 2] = ["ORPHAN_IDENTITIES", "UNCORRELATED_ACCOUNTS"];
@@ -72,7 +101,7 @@ const REFUSED_ONE_OF: u64 = 7;
 /// The longest time between the moment when the services are ready and the kill.
 const LIFE_MAX_MS: u64 = 2_500;
 /// The longest life of `muster report expire`.
-const COMMAND_MAX_MS: u64 = 500;
+const COMMAND_MAX_MS: u64 = 150;
 /// How long it may take until a webhook has come.
 const FIRST_WEBHOOK: Duration = Duration::from_secs(20);
 /// How long it may take until everything has ended.
@@ -120,7 +149,7 @@ pub fn run(
     }
     let receiver = Receiver::start()?;
     receiver.refuse_one_of(REFUSED_ONE_OF);
-    for schedule in SCHEDULES {
+    for schedule in &SCHEDULES {
         add(&first, schedule, &receiver.url())?;
     }
     let before = Before::of(&first)?;
@@ -142,21 +171,16 @@ pub fn run(
 }
 
 /// Adds a schedule.
-fn add(
-    installation: &Installation,
-    (name, report, argument, refresh): (&str, Option<&str>, Option<&str>, bool),
-    webhook: &str,
-) -> Result<()> {
+fn add(installation: &Installation, schedule: &Scheduled, webhook: &str) -> Result<()> {
     let mut add = installation.command();
-    add.args(["schedule", "add", name, "--cron", CRON, "--notify", webhook]);
-    if let Some(report) = report {
+    add.args(["schedule", "add", schedule.name, "--cron", CRON, "--notify", webhook]);
+    if let Some(report) = schedule.report {
         add.args(["--client", &installation.user.id, "--report", report]);
     }
-    if let Some(argument) = argument {
-        let id = if argument.ends_with('=') { DIRECTORY_ID } else { "" };
-        add.args(["--argument", &format!("{argument}{id}")]);
+    for (name, value) in schedule.arguments {
+        add.args(["--argument", &format!("{name}={value}")]);
     }
-    if refresh {
+    if schedule.refreshes {
         add.arg("--refresh");
     }
     command::output(&mut add).map(drop)
@@ -316,7 +340,9 @@ impl Unit {
         self.spawn_missing()?;
         self.ready()?;
         let first = &self.nodes[0];
-        wait_until_ended(first)?;
+        if let Err(failure) = wait_until_ended(first) {
+            self.outcome.faults.push(failure.to_string());
+        }
         command::output(&mut expire(first))?;
         for server in self.servers.drain(..).flatten() {
             server.stop()?;
@@ -340,8 +366,8 @@ impl Unit {
             newest_kept: NEWEST_KEPT,
             refreshing: SCHEDULES
                 .iter()
-                .filter(|schedule| schedule.3)
-                .map(|schedule| schedule.0.to_owned())
+                .filter(|schedule| schedule.refreshes)
+                .map(|schedule| schedule.name.to_owned())
                 .collect(),
             forged: observe::forged(first, &self.receiver.url(), &deliveries)?,
             ..observe::observe(first, before)?
@@ -428,8 +454,11 @@ impl Actor<'_> {
 
     /// Makes some schedules due, but none that is due already.
     fn fall_due(&self, random: &mut Random) -> Result<()> {
-        let chosen: Vec<String> =
-            SCHEDULES.iter().filter(|_| random.below(3) > 0).map(|(name, ..)| format!("'{name}'")).collect();
+        let chosen: Vec<String> = SCHEDULES
+            .iter()
+            .filter(|_| random.below(3) > 0)
+            .map(|schedule| format!("'{}'", schedule.name))
+            .collect();
         if chosen.is_empty() {
             return Ok(());
         }

@@ -162,11 +162,12 @@ fn runs(observed: &Observed, faults: &mut Vec<String>) {
         match state.as_str() {
             "succeeded" | "warned" => {}
             "skipped" => {
+                let ended_by_then = |other: &Run| other.ended.is_some_and(|end| Some(end) < *ended);
                 let goes_on = |other: &Run| {
                     other.schedule == *schedule
                         && other.due < *due
                         && other.state != "skipped"
-                        && other.ended >= *ended
+                        && !ended_by_then(other)
                 };
                 if !observed.runs.iter().any(goes_on) {
                     faults.push(format!("{what} was skipped, and none before it had gone on"));

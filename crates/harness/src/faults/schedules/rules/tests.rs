@@ -123,6 +123,22 @@ fn rule_11_each_due_time_has_one_run() {
         observed.deliveries.remove(2);
     });
     assert_eq!(live, only(11));
+    let never_ended = {
+        let mut observed = in_order();
+        observed.runs[0] = Run { ended: None, ..run(10, "waiting", Some("a"), 0) };
+        observed.notices.remove(0);
+        observed.deliveries.retain(|delivery| delivery.id != "n10");
+        broken(&observed)
+    };
+    let told: Vec<&str> = never_ended.iter().map(String::as_str).collect();
+    assert_eq!(
+        told,
+        [
+            "rule 11: the run of \"daily\" due at 10 is waiting",
+            "rule 11: 1 runs with a refresh made 2 snapshots",
+        ],
+        "the skipped run is in order"
+    );
     let skipped_for_nothing = after(|observed| observed.runs[0].ended = Some(19));
     assert_eq!(skipped_for_nothing, only(11));
     assert_eq!(after(|observed| observed.snapshots = 3), only(11), "a refresh was made twice");
