@@ -64,15 +64,14 @@ pub fn pages(workspace: &Workspace, binary: &Path, named: &str) -> Result<Tally>
     find(&workspace.root.join("book/src"), &mut found)?;
     found.sort();
     let place = workspace.fresh_folder("book")?;
-    for (page, number) in found.iter().zip(1..) {
+    for page in &found {
         let name = page.strip_prefix(&workspace.root).unwrap_or(page).display().to_string();
         if !name.contains(named) {
             continue;
         }
         let text = std::fs::read_to_string(page).context(|| format!("{name} cannot be read"))?;
-        let place = place.join(if name == PICTURE.0 { "start".to_owned() } else { number.to_string() });
         let mut done = 0;
-        let ended = follow(&text, &place, binary, &mut done);
+        let ended = follow(&text, &place.join(&name), binary, &mut done);
         tally.passed += done;
         match ended {
             Ok(()) if done > 0 => println!("ok    {name}: {done} commands"),
@@ -153,8 +152,8 @@ fn follow(text: &str, place: &Path, binary: &Path, done: &mut u64) -> Result<()>
 
 /// The first page of a PDF that a reader of the book fetched, as a picture.
 fn picture(workspace: &Workspace) -> Result<()> {
-    let (_, pdf, picture) = PICTURE;
-    let pdf = workspace.cache()?.join("book/start/folder").join(pdf);
+    let (page, pdf, picture) = PICTURE;
+    let pdf = workspace.cache()?.join("book").join(page).join("folder").join(pdf);
     let picture = workspace.root.join(picture);
     if let Some(folder) = picture.parent() {
         std::fs::create_dir_all(folder).context(|| format!("{} cannot be made", folder.display()))?;

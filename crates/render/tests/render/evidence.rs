@@ -263,20 +263,6 @@ fn a_missing_an_added_and_a_renamed_member_are_named() {
 }
 
 #[test]
-fn a_payload_of_another_size_is_told_in_words() {
-    let bag = sample();
-    let members = unpack(&bag);
-    let payload = members.iter().filter(|(name, _)| name.starts_with("evidence-1/data/"));
-    let bytes: usize = payload.map(|(_, content)| content.len()).sum();
-    let longer = failures(&changed(&bag, "data/report.csv", |content| content.extend(b"more")));
-    let expected = format!(
-        "bag-info.txt: it says \"{bytes}.7\" (Payload-Oxum), but data/ has {} bytes in 7 files",
-        bytes + 4
-    );
-    assert!(longer.contains(&expected), "{longer:?}");
-}
-
-#[test]
 fn paths_that_lead_elsewhere_and_double_names_are_found() {
     let put = |name: &str, instead: &str| {
         assert_eq!(name.len(), instead.len());
