@@ -38,7 +38,6 @@ pub(crate) struct Field {
     pub(crate) label: String,
     pub(crate) form: Form,
     pub(crate) meaning: String,
-    pub(crate) expected: String,
     pub(crate) required: bool,
     pub(crate) value: String,
     pub(crate) choices: Vec<Choice>,
@@ -99,10 +98,10 @@ fn field(argument: &ArgumentDescription, sources: &[SourceChoice], given: &Field
     let allowed = argument.allowed.as_deref().unwrap_or_default();
     let (form, choices) = match kind {
         "boolean" => {
-            let usual = match argument.default {
-                Value::Bool(true) => "Not set (yes)",
-                Value::Bool(false) => "Not set (no)",
-                _ => "Not set",
+            let usual = match argument.default.as_bool() {
+                Some(true) => "Not set (yes)",
+                Some(false) => "Not set (no)",
+                None => "Not set",
             };
             let choice = |value: &str, name: &str| Choice {
                 value: value.to_owned(),
@@ -139,8 +138,8 @@ fn field(argument: &ArgumentDescription, sources: &[SourceChoice], given: &Field
         label: label(name),
         value: if form == Form::Lines { several } else { value.to_owned() },
         form,
-        meaning: argument.meaning.clone(),
-        expected: argument.expected.clone(),
+        // Definitions mark literals as Markdown does.
+        meaning: argument.meaning.replace('`', ""),
         required: argument.required,
         choices,
         error: if is_meant { refused.to_owned() } else { String::new() },
@@ -177,6 +176,17 @@ pub(crate) fn values(
         }
     };
     arguments.iter().filter_map(|argument| Some((argument.name.clone(), value(argument)?))).collect()
+}
+
+/// Arguments as fields of an address that fills in the form with them.
+pub(crate) fn form_fields(arguments: &Map<String, Value>) -> Vec<(&str, String)> {
+    let plain = |given: &Value| given.as_str().map_or_else(|| given.to_string(), str::to_owned);
+    let mut all = Vec::new();
+    for (name, given) in arguments {
+        let values = given.as_array().map_or(std::slice::from_ref(given), Vec::as_slice);
+        all.extend(values.iter().map(|one| (name.as_str(), plain(one))));
+    }
+    all
 }
 
 #[cfg(test)]

@@ -84,7 +84,7 @@ fn is_search(report: &ReportDescription) -> bool {
     report.arguments.iter().any(|argument| argument.kind == "query")
 }
 
-async fn asked(
+fn asked(
     visitor: &Visitor,
     report: ReportDescription,
     sources: &[SourceChoice],
@@ -122,7 +122,7 @@ pub(crate) async fn form(
         true => preview(&visitor, &values(&report.arguments, &sources, &given)).await?,
         false => Preview::default(),
     };
-    Ok(asked(&visitor, report, &sources, &given, None, preview).await)
+    Ok(asked(&visitor, report, &sources, &given, None, preview))
 }
 
 /// Starts the run, or shows what a search would find.
@@ -133,7 +133,7 @@ pub(crate) async fn start(Path(id): Path<String>, posted: Posted) -> Result<Resp
     let arguments = values(&report.arguments, &sources, &given);
     if given.text("do") != "run" && is_search(&report) {
         let preview = preview(&visitor, &arguments).await?;
-        return Ok(asked(&visitor, report, &sources, &given, None, preview).await);
+        return Ok(asked(&visitor, report, &sources, &given, None, preview));
     }
     let mut body = json!({"arguments": arguments});
     if !given.text("asOf").is_empty() {
@@ -150,7 +150,7 @@ pub(crate) async fn start(Path(id): Path<String>, posted: Posted) -> Result<Resp
             if is_search(&report) {
                 shown = preview(&visitor, &arguments).await?;
             }
-            Ok(asked(&visitor, report, &sources, &given, Some(&refusal), shown).await)
+            Ok(asked(&visitor, report, &sources, &given, Some(&refusal), shown))
         }
         Err(refusal) => Err(refusal.into()),
     }

@@ -40,16 +40,13 @@ fn when(schedule: &Value) -> String {
         Some(cron) => format!("{cron}{zone}"),
         None => {
             let parts = ["type", "months", "days", "hours"];
-            let said =
-                parts.into_iter().filter(|part| !schedule[*part].is_null()).map(|part| {
-                    match &schedule[part] {
-                        Value::Object(selector) => {
-                            let values = selector.get("values").map_or_else(String::new, value);
-                            format!("{part} {values}")
-                        }
-                        other => value(other).to_lowercase(),
-                    }
-                });
+            let said = parts.into_iter().filter(|part| !schedule[*part].is_null()).map(|part| match schedule
+                [part]
+                .get("values")
+            {
+                Some(values) => format!("{part} {}", value(values)),
+                None => value(&schedule[part]).to_lowercase(),
+            });
             said.collect::<Vec<_>>().join(", ") + &zone
         }
     }
