@@ -305,6 +305,26 @@ async function typing() {
     expect((await page.getByLabel(/^Query/).inputValue()) === "name:a*", "the text stays");
     expect(wrong.length === 0, wrong.join("; "));
   });
+  await check("typing: a refused check leaves the form as it is", async () => {
+    const refuse = (route) => route.fulfill({ status: 429, contentType: "text/html", body: "<h1>Too many requests</h1>" });
+    await page.route("**/ui/new/**", refuse);
+    await page.getByLabel(/^Query/).fill("name:b*");
+    await page.locator("#preview").getByText("The query cannot be checked now.").waitFor();
+    await page.unroute("**/ui/new/**", refuse);
+    await page.getByLabel(/^Query/).fill("name:c*");
+    await page.locator("#preview").getByText("documents in the newest snapshot").waitFor();
+    await page.goto("/ui/runs");
+    await page.route("**/ui/runs*", refuse);
+    const refused = page.waitForResponse((answer) => answer.status() === 429);
+    await page.evaluate(() => document.querySelector("#live").dispatchEvent(new CustomEvent("live")));
+    await refused;
+    await page.unroute("**/ui/runs*", refuse);
+    const again = page.waitForResponse((answer) => answer.url().includes("/ui/runs") && answer.status() === 200);
+    expect((await page.locator("#live table").count()) === 1, "the list stays");
+    await again;
+    expect((await page.locator("#live table").count()) === 1, "the list is there again");
+    wrong.length = 0;
+  });
   await check("times: the local time follows that of UTC", async () => {
     await page.goto("/ui/runs");
     const time = await page.locator("time").first().textContent();
