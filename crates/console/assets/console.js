@@ -125,7 +125,14 @@
     say();
   }
 
-  document.addEventListener("htmx:after:swap", refreshed);
+  document.addEventListener("htmx:after:swap", (event) => {
+    refreshed();
+    // The sentence about what was found, not the table.
+    const checked = document.querySelector("[data-checked]");
+    if (checked && event.detail.ctx?.select === "#preview") {
+      checked.textContent = document.querySelector("#preview p")?.textContent ?? "";
+    }
+  });
   refreshed();
   open();
 })();

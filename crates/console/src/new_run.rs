@@ -1,7 +1,7 @@
 //! Starting a run: the reports that there are, and a form for each of them.
 
 use crate::api::{Refusal, encoded};
-use crate::arguments::{Field, Form, SourceChoice, fields, values};
+use crate::arguments::{Form, FormFields, SourceChoice, fields, values};
 use crate::fields::Fields;
 use crate::form::Posted;
 use crate::page::{Layout, Section, html, see_other, shown};
@@ -70,7 +70,7 @@ pub(crate) async fn kinds(visitor: Visitor) -> Result<Response, Problem> {
 struct NewRunPage {
     layout: Layout,
     report: ReportDescription,
-    fields: Vec<Field>,
+    fields: FormFields,
     as_of: String,
     /// Why the run was not started.
     error: String,

@@ -1,7 +1,7 @@
 //! Schedules: the list, one with its last runs, and making, pausing, running and removing them.
 
 use crate::api::{Counted, Refusal, encoded};
-use crate::arguments::{Field, Form, fields, values};
+use crate::arguments::{Form, FormFields, fields, values};
 use crate::fields::Fields;
 use crate::form::Posted;
 use crate::look::{Moment, value};
@@ -157,7 +157,7 @@ pub(crate) async fn one(
 struct NewSchedulePage {
     layout: Layout,
     report: ReportDescription,
-    fields: Vec<Field>,
+    fields: FormFields,
     name: String,
     cron: String,
     zone: String,
