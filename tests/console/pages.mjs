@@ -1,14 +1,14 @@
 // The console in a browser: every page, with each credential, by keyboard, without JavaScript, in both themes, at three
 // widths; no violation that axe knows, and none of the content security policy.
 //
-// Usage: node pages.mjs NODE_MODULES BASE_URL FOLDER, with the credentials in the environment:
+// Usage: node pages.mjs NODE_MODULES BASE_URL FOLDER [PART], with the credentials in the environment:
 // USER_ID, USER_SECRET, APPLICATION_ID, APPLICATION_SECRET.
 // Prints a line for each check that fails, and totals. Screenshots are written to FOLDER.
 import { createRequire } from "node:module";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 
-const [modules, base, folder] = process.argv.slice(2);
+const [modules, base, folder, only] = process.argv.slice(2);
 const require = createRequire(join(modules, "index.js"));
 const { chromium } = require("playwright-core");
 const axe = require("axe-core").source;
@@ -305,6 +305,26 @@ async function typing() {
     expect((await page.getByLabel(/^Query/).inputValue()) === "name:a*", "the text stays");
     expect(wrong.length === 0, wrong.join("; "));
   });
+  await check("typing: a refused check leaves the form as it is", async () => {
+    const refuse = (route) => route.fulfill({ status: 429, contentType: "text/html", body: "<h1>Too many requests</h1>" });
+    await page.route("**/ui/new/**", refuse);
+    await page.getByLabel(/^Query/).fill("name:b*");
+    await page.locator("#preview").getByText("The query cannot be checked now.").waitFor();
+    await page.unroute("**/ui/new/**", refuse);
+    await page.getByLabel(/^Query/).fill("name:c*");
+    await page.locator("#preview").getByText("documents in the newest snapshot").waitFor();
+    await page.goto("/ui/runs");
+    await page.route("**/ui/runs*", refuse);
+    const refused = page.waitForResponse((answer) => answer.status() === 429);
+    await page.evaluate(() => document.querySelector("#live").dispatchEvent(new CustomEvent("live")));
+    await refused;
+    await page.unroute("**/ui/runs*", refuse);
+    const again = page.waitForResponse((answer) => answer.url().includes("/ui/runs") && answer.status() === 200);
+    expect((await page.locator("#live table").count()) === 1, "the list stays");
+    await again;
+    expect((await page.locator("#live table").count()) === 1, "the list is there again");
+    wrong.length = 0;
+  });
   await check("times: the local time follows that of UTC", async () => {
     await page.goto("/ui/runs");
     const time = await page.locator("time").first().textContent();
@@ -349,12 +369,19 @@ async function session() {
   await made.close();
 }
 
-await everyPage("user", USER_ID, USER_SECRET);
-await everyPage("application", APPLICATION_ID, APPLICATION_SECRET);
-await byKeyboard();
-await withoutScript();
-await typing();
-await session();
+const parts = {
+  user: () => everyPage("user", USER_ID, USER_SECRET),
+  application: () => everyPage("application", APPLICATION_ID, APPLICATION_SECRET),
+  keyboard: byKeyboard,
+  withoutScript,
+  typing,
+  session,
+};
+for (const [name, part] of Object.entries(parts)) {
+  if (only === undefined || only === name) {
+    await part();
+  }
+}
 await browser.close();
 console.log(`${passed} passed, ${failed} failed`);
 process.exitCode = failed ? 1 : 0;

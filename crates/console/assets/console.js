@@ -101,13 +101,38 @@
     }, 600);
   });
 
+  // An answer without the wanted part is a page of a problem. What is shown stays.
+  document.addEventListener("htmx:after:request", (event) => {
+    const { select, text, hx } = event.detail.ctx;
+    if (!select || hx?.redirect || text?.includes(`id="${select.slice(1)}"`)) {
+      return;
+    }
+    event.preventDefault();
+    if (select === "#live") {
+      setTimeout(() => region()?.dispatchEvent(new CustomEvent("live")), 5000);
+    } else {
+      const place = document.querySelector(select);
+      const told = document.createElement("p");
+      told.className = "notice bad";
+      told.textContent = "The query cannot be checked now. Use the button to see why.";
+      place?.replaceChildren(told);
+    }
+  });
+
   function refreshed() {
     addLocalTimes(document);
     showPause();
     say();
   }
 
-  document.addEventListener("htmx:after:swap", refreshed);
+  document.addEventListener("htmx:after:swap", (event) => {
+    refreshed();
+    // The sentence about what was found, not the table.
+    const checked = document.querySelector("[data-checked]");
+    if (checked && event.detail.ctx?.select === "#preview") {
+      checked.textContent = document.querySelector("#preview p")?.textContent ?? "";
+    }
+  });
   refreshed();
   open();
 })();

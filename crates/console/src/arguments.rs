@@ -31,6 +31,20 @@ pub(crate) struct Choice {
     pub(crate) is_chosen: bool,
 }
 
+/// Arguments that every report takes. A form has them in a part of its own, which is closed until one is given.
+const COMMON: [&str; 3] = ["selectedFormats", "extraFormats", "formulaGuard"];
+
+/// The fields of a form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct FormFields {
+    /// What the report needs to know.
+    pub(crate) own: Vec<Field>,
+    /// What every report takes.
+    pub(crate) common: Vec<Field>,
+    /// Whether a common one is given, or refused.
+    pub(crate) is_open: bool,
+}
+
 /// A field of a form.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Field {
@@ -38,7 +52,6 @@ pub(crate) struct Field {
     pub(crate) label: String,
     pub(crate) form: Form,
     pub(crate) meaning: String,
-    pub(crate) expected: String,
     pub(crate) required: bool,
     pub(crate) value: String,
     pub(crate) choices: Vec<Choice>,
@@ -86,9 +99,12 @@ pub(crate) fn fields(
     sources: &[SourceChoice],
     given: &Fields,
     refused: &str,
-) -> Vec<Field> {
+) -> FormFields {
     let shown = arguments.iter().filter(|argument| !follows(argument, arguments, sources));
-    shown.map(|argument| field(argument, sources, given, refused)).collect()
+    let fields = shown.map(|argument| field(argument, sources, given, refused));
+    let (common, own): (Vec<_>, Vec<_>) = fields.partition(|field| COMMON.contains(&field.name.as_str()));
+    let is_given = |field: &Field| !field.error.is_empty() || !given.text(&field.name).is_empty();
+    FormFields { is_open: common.iter().any(is_given), own, common }
 }
 
 fn field(argument: &ArgumentDescription, sources: &[SourceChoice], given: &Fields, refused: &str) -> Field {
@@ -99,10 +115,10 @@ fn field(argument: &ArgumentDescription, sources: &[SourceChoice], given: &Field
     let allowed = argument.allowed.as_deref().unwrap_or_default();
     let (form, choices) = match kind {
         "boolean" => {
-            let usual = match argument.default {
-                Value::Bool(true) => "Not set (yes)",
-                Value::Bool(false) => "Not set (no)",
-                _ => "Not set",
+            let usual = match argument.default.as_bool() {
+                Some(true) => "Not set (yes)",
+                Some(false) => "Not set (no)",
+                None => "Not set",
             };
             let choice = |value: &str, name: &str| Choice {
                 value: value.to_owned(),
@@ -139,8 +155,8 @@ fn field(argument: &ArgumentDescription, sources: &[SourceChoice], given: &Field
         label: label(name),
         value: if form == Form::Lines { several } else { value.to_owned() },
         form,
-        meaning: argument.meaning.clone(),
-        expected: argument.expected.clone(),
+        // Definitions mark literals as Markdown does.
+        meaning: argument.meaning.replace('`', ""),
         required: argument.required,
         choices,
         error: if is_meant { refused.to_owned() } else { String::new() },
@@ -177,6 +193,17 @@ pub(crate) fn values(
         }
     };
     arguments.iter().filter_map(|argument| Some((argument.name.clone(), value(argument)?))).collect()
+}
+
+/// Arguments as fields of an address that fills in the form with them.
+pub(crate) fn form_fields(arguments: &Map<String, Value>) -> Vec<(&str, String)> {
+    let plain = |given: &Value| given.as_str().map_or_else(|| given.to_string(), str::to_owned);
+    let mut all = Vec::new();
+    for (name, given) in arguments {
+        let values = given.as_array().map_or(std::slice::from_ref(given), Vec::as_slice);
+        all.extend(values.iter().map(|one| (name.as_str(), plain(one))));
+    }
+    all
 }
 
 #[cfg(test)]
@@ -242,19 +269,28 @@ mod tests {
             argument("sourceName", "source_name"),
         ];
         let given = Fields::read("authoritativeSource=s1");
-        let shown = fields(&arguments, &sources(), &given, "");
+        let shown = fields(&arguments, &sources(), &given, "").own;
         let choices: Vec<_> =
             shown[0].choices.iter().map(|choice| (choice.name.as_str(), choice.is_chosen)).collect();
         assert_eq!((shown.len(), choices), (1, vec![("Choose a source", false), ("HR", true)]));
-        assert_eq!(fields(&arguments, &[], &given, "").len(), 2);
+        assert_eq!(fields(&arguments, &[], &given, "").own.len(), 2);
     }
 
     #[test]
     fn a_refusal_is_shown_at_the_argument_that_it_names() {
         let arguments = [argument("query", "query"), argument("sort", "texts")];
         let refused = r#"argument "sort" is a text: expected a list"#;
-        let shown = fields(&arguments, &[], &Fields::default(), refused);
+        let shown = fields(&arguments, &[], &Fields::default(), refused).own;
         assert_eq!((shown[0].error.as_str(), shown[1].error.as_str()), ("", refused));
+    }
+
+    #[test]
+    fn what_every_report_takes_is_apart() {
+        let arguments = [argument("query", "query"), argument("formulaGuard", "text")];
+        let shown = |given: &str| fields(&arguments, &[], &Fields::read(given), "");
+        let (closed, open) = (shown("query=a&formulaGuard="), shown("formulaGuard=off"));
+        assert_eq!((closed.own.len(), closed.common.len()), (1, 1));
+        assert!(!closed.is_open && open.is_open);
     }
 
     #[test]

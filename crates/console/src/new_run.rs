@@ -1,7 +1,7 @@
 //! Starting a run: the reports that there are, and a form for each of them.
 
 use crate::api::{Refusal, encoded};
-use crate::arguments::{Field, Form, SourceChoice, fields, values};
+use crate::arguments::{Form, FormFields, SourceChoice, fields, values};
 use crate::fields::Fields;
 use crate::form::Posted;
 use crate::page::{Layout, Section, html, see_other, shown};
@@ -70,7 +70,7 @@ pub(crate) async fn kinds(visitor: Visitor) -> Result<Response, Problem> {
 struct NewRunPage {
     layout: Layout,
     report: ReportDescription,
-    fields: Vec<Field>,
+    fields: FormFields,
     as_of: String,
     /// Why the run was not started.
     error: String,
@@ -84,7 +84,7 @@ fn is_search(report: &ReportDescription) -> bool {
     report.arguments.iter().any(|argument| argument.kind == "query")
 }
 
-async fn asked(
+fn asked(
     visitor: &Visitor,
     report: ReportDescription,
     sources: &[SourceChoice],
@@ -122,7 +122,7 @@ pub(crate) async fn form(
         true => preview(&visitor, &values(&report.arguments, &sources, &given)).await?,
         false => Preview::default(),
     };
-    Ok(asked(&visitor, report, &sources, &given, None, preview).await)
+    Ok(asked(&visitor, report, &sources, &given, None, preview))
 }
 
 /// Starts the run, or shows what a search would find.
@@ -133,7 +133,7 @@ pub(crate) async fn start(Path(id): Path<String>, posted: Posted) -> Result<Resp
     let arguments = values(&report.arguments, &sources, &given);
     if given.text("do") != "run" && is_search(&report) {
         let preview = preview(&visitor, &arguments).await?;
-        return Ok(asked(&visitor, report, &sources, &given, None, preview).await);
+        return Ok(asked(&visitor, report, &sources, &given, None, preview));
     }
     let mut body = json!({"arguments": arguments});
     if !given.text("asOf").is_empty() {
@@ -150,7 +150,7 @@ pub(crate) async fn start(Path(id): Path<String>, posted: Posted) -> Result<Resp
             if is_search(&report) {
                 shown = preview(&visitor, &arguments).await?;
             }
-            Ok(asked(&visitor, report, &sources, &given, Some(&refusal), shown).await)
+            Ok(asked(&visitor, report, &sources, &given, Some(&refusal), shown))
         }
         Err(refusal) => Err(refusal.into()),
     }

@@ -1,6 +1,7 @@
 //! One run: how it is, what it was asked, what it read, what it counted, its files, and what can be done with it.
 
 use crate::api::encoded;
+use crate::arguments::form_fields;
 use crate::fields::{Fields, address};
 use crate::form::Posted;
 use crate::look::{Moment, NOTHING, RunState, between, bytes, count, duration, text, value};
@@ -291,16 +292,8 @@ fn again(definition: &str, cover: Option<&Value>, details: &TaskResultDetails) -
         return String::new();
     }
     let arguments = cover.map(|cover| &cover["arguments"]).or_else(|| details.attributes.get("queryParams"));
-    let members = arguments.and_then(Value::as_object).into_iter().flatten();
-    let fields = members.flat_map(|(name, given)| match given {
-        Value::Array(several) => several.iter().map(|one| (name.as_str(), plain(one))).collect::<Vec<_>>(),
-        one => vec![(name.as_str(), plain(one))],
-    });
+    let fields = arguments.and_then(Value::as_object).map(form_fields).unwrap_or_default();
     address(&format!("/ui/new/{}", encoded(definition)), fields)
-}
-
-fn plain(given: &Value) -> String {
-    given.as_str().map_or_else(|| given.to_string(), str::to_owned)
 }
 
 fn number(given: &Value) -> String {

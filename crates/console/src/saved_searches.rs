@@ -1,6 +1,7 @@
 //! Saved searches: the list, one, and keeping, executing and removing them.
 
 use crate::api::{Counted, Refusal, encoded};
+use crate::arguments::form_fields;
 use crate::fields::{Fields, address};
 use crate::form::Posted;
 use crate::look::{Moment, count};
@@ -116,13 +117,6 @@ pub(crate) async fn one(
     // Conditions beside the query are not part of an export or of a preview.
     let has_filters = search.filters.as_ref().is_some_and(|filters| !filters.is_empty());
     let preview = if has_filters { Preview::default() } else { preview(&visitor, &arguments).await? };
-    let fields = arguments.iter().flat_map(|(name, value)| match value {
-        Value::Array(values) => values
-            .iter()
-            .map(|value| (name.as_str(), value.as_str().unwrap_or_default().to_owned()))
-            .collect(),
-        value => vec![(name.as_str(), value.as_str().unwrap_or_default().to_owned())],
-    });
     let columns = search.columns.iter().flatten().map(|(kind, columns)| {
         (kind.clone(), columns.iter().map(|column| column.field.as_str()).collect::<Vec<_>>().join(", "))
     });
@@ -136,7 +130,11 @@ pub(crate) async fn one(
         sort: search.sort.clone().unwrap_or_default().join(", "),
         created: Moment::of(search.created.as_deref()),
         modified: Moment::of(search.modified.as_deref()),
-        as_run: if has_filters { String::new() } else { address("/ui/new/SEARCH_EXPORT", fields) },
+        as_run: if has_filters {
+            String::new()
+        } else {
+            address("/ui/new/SEARCH_EXPORT", form_fields(&arguments))
+        },
         here: format!("/ui/searches/{}", encoded(&id)),
         name,
         preview,

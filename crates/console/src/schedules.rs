@@ -1,7 +1,7 @@
 //! Schedules: the list, one with its last runs, and making, pausing, running and removing them.
 
 use crate::api::{Counted, Refusal, encoded};
-use crate::arguments::{Field, Form, fields, values};
+use crate::arguments::{Form, FormFields, fields, values};
 use crate::fields::Fields;
 use crate::form::Posted;
 use crate::look::{Moment, value};
@@ -40,16 +40,13 @@ fn when(schedule: &Value) -> String {
         Some(cron) => format!("{cron}{zone}"),
         None => {
             let parts = ["type", "months", "days", "hours"];
-            let said =
-                parts.into_iter().filter(|part| !schedule[*part].is_null()).map(|part| {
-                    match &schedule[part] {
-                        Value::Object(selector) => {
-                            let values = selector.get("values").map_or_else(String::new, value);
-                            format!("{part} {values}")
-                        }
-                        other => value(other).to_lowercase(),
-                    }
-                });
+            let said = parts.into_iter().filter(|part| !schedule[*part].is_null()).map(|part| match schedule
+                [part]
+                .get("values")
+            {
+                Some(values) => format!("{part} {}", value(values)),
+                None => value(&schedule[part]).to_lowercase(),
+            });
             said.collect::<Vec<_>>().join(", ") + &zone
         }
     }
@@ -160,7 +157,7 @@ pub(crate) async fn one(
 struct NewSchedulePage {
     layout: Layout,
     report: ReportDescription,
-    fields: Vec<Field>,
+    fields: FormFields,
     name: String,
     cron: String,
     zone: String,

@@ -128,7 +128,7 @@ fn operation(route: &RouteEntry) -> &'static str {
         ("GET", None, "/muster/v1/evidence-key") => "key",
         ("GET", None, "/muster/v1/reports") => "list",
         ("GET", None, "/muster/v1/reports/{id}/result") => "cover",
-        ("GET", None, "/muster/v1/results") => "list",
+        ("GET", None, "/muster/v1/results" | "/muster/v1/sources" | "/muster/v1/snapshots") => "list",
         ("POST", None, "/muster/v1/reports/{id}/run") => "custom",
         ("GET", None, "/muster/v1/schedules") => "schedules",
         ("POST", None, "/muster/v1/schedules") => "plan",
