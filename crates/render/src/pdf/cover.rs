@@ -147,10 +147,10 @@ fn data<W: Write>(flow: &mut Flow<'_, W>, cover: &Cover) -> Result<(), PdfError>
     ])?;
     flow.space(8.0);
     let fields = [
-        left("Source", 1.9),
+        left("Source", 1.8),
         left("Type", 0.85),
         left("Authoritative", 1.3),
-        left("Last aggregation", 1.15),
+        left("Last aggregation", 1.28),
         left("Complete", 1.2),
         right("Total stated", 0.75),
         right("Read", 0.8),

@@ -1,5 +1,8 @@
 //! The sheets around the rows of a spreadsheet, read back by openpyxl.
 
+use std::sync::Arc;
+
+use arrow::array::TimestampMicrosecondArray;
 use muster_render::chart::{Chart, ChartKind};
 use muster_render::{FileWriter, XlsxOptions, XlsxWriter};
 use muster_reports::cover::Cover;
@@ -11,7 +14,12 @@ use crate::{batch, formats, sample, texts, tools};
 fn workbook(rows: usize, cover: &Cover, charts: &[Chart]) -> Vec<u8> {
     let names: Vec<String> = (0..rows).map(|row| format!("person {row}")).collect();
     let names: Vec<Option<&str>> = names.iter().map(|name| Some(name.as_str())).collect();
-    let rows = batch(vec![("firstName", texts(&names)), ("firstname", texts(&names))]);
+    let times = (0..names.len()).map(|_| 0);
+    let rows = batch(vec![
+        ("firstName", texts(&names)),
+        ("firstname", texts(&names)),
+        ("created", Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC"))),
+    ]);
     let mut sink = Vec::new();
     let folder = std::env::temp_dir();
     let mut writer = XlsxWriter::new(&mut sink, formats(&rows), XlsxOptions::default(), &folder).unwrap();
@@ -40,21 +48,24 @@ fn a_workbook_has_a_summary_a_table_and_what_it_was_made_from() {
     let workbook = workbook(3, &sample::cover(3), &charts());
     let program = "\
         rows = book['Rows']\n\
-        cells = lambda name: [[c.value for c in row if c.value is not None] for row in book[name].iter_rows()]\n\
+        cells = lambda name: [[str(c.value) if c.is_date else c.value for c in row if c.value is not None] for row in book[name].iter_rows()]\n\
         print(json.dumps({'sheets': book.sheetnames, 'charts': len(book['Summary']._charts),\n\
         'tables': [[t.name, t.ref, t.headerRowCount, t.autoFilter.ref, [c.name for c in t.tableColumns]]\n\
         for t in rows.tables.values()],\n\
-        'frozen': rows.freeze_panes, 'rows': cells('Rows'), 'summary': cells('Summary'), 'about': cells('About'),\n\
+        'frozen': rows.freeze_panes, 'bold': [c.font.bold for c in rows[1] + rows[2]],\n\
+        'time': rows['C2'].number_format, 'rows': cells('Rows'), 'summary': cells('Summary'), 'about': cells('About'),\n\
         'properties': [book.properties.title, book.properties.subject, book.properties.creator,\n\
         str(book.properties.created)]}))";
     let Some(read) = read(&workbook, program) else { return };
     assert_eq!(read["sheets"], json!(["Summary", "Rows", "Chart numbers", "About"]));
     assert_eq!(read["charts"], json!(4));
-    let headers = json!(["firstName", "firstname (2)"]);
-    assert_eq!(read["tables"], json!([["Rows", "A1:B4", 1, "A1:B4", headers]]));
+    let headers = json!(["firstName", "firstname (2)", "created"]);
+    assert_eq!(read["tables"], json!([["Rows", "A1:C4", 1, "A1:C4", headers]]));
+    assert_eq!(read["bold"], json!([true, true, true, false, false, false]));
+    assert_eq!(read["time"], "yyyy-mm-dd hh:mm:ss");
     assert_eq!(read["frozen"], "A2");
     assert_eq!(read["rows"][0], headers);
-    assert_eq!(read["rows"][3], json!(["person 2", "person 2"]));
+    assert_eq!(read["rows"][3], json!(["person 2", "person 2", "1970-01-01 00:00:00"]));
     let has = |sheet: &str, row: Value| {
         assert!(read[sheet].as_array().unwrap().contains(&row), "{row} is not in {}", read[sheet]);
     };
@@ -83,7 +94,7 @@ fn an_empty_workbook_says_among_how_many_none_was_found() {
     let Some(read) = read(&workbook, program) else { return };
     assert_eq!(read[0], json!(["Summary", "Rows", "About"]));
     // A table has at least one row.
-    assert_eq!(read[1], json!(["A1:B2"]));
+    assert_eq!(read[1], json!(["A1:C2"]));
     assert!(read[2].as_array().unwrap().contains(&json!("No rows: none found among 300.")), "{}", read[2]);
 }
 
