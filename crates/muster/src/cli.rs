@@ -1,6 +1,7 @@
 //! The command line: what can be typed. What it does is in `commands`, `serve` and `demo`.
 
 mod backup;
+mod flowing;
 mod notification;
 mod report;
 mod schedule;
@@ -16,7 +17,7 @@ pub use source::{InitArgs, MirrorArgs, SourceCommand};
 
 use crate::output::OutputFormat;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use muster_reports::retention::AsOf;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -62,6 +63,17 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// The command line, with help that fits the terminal.
+pub fn command() -> clap::Command {
+    flowing::flowing(Cli::command())
+}
+
+/// What was typed. On wrong usage and where help was asked for, the process ends here.
+pub fn parse() -> Cli {
+    let parsed = Cli::from_arg_matches(&command().get_matches());
+    parsed.unwrap_or_else(|error| error.format(&mut command()).exit())
 }
 
 /// What to do.
@@ -148,8 +160,8 @@ Examples:
   muster doctor --data /var/lib/muster
   muster doctor --strict --output json
 
-It looks at settings, folders, permissions, space, the clock, the database, the audit trail, Kafka, issuers,
-keys, the certificate's end and the snapshot's age. The status is 1 if something is wrong.")]
+It looks at settings, folders, permissions, space, the clock, the database, the audit trail, Kafka,
+issuers, keys, the certificate's end and the snapshot's age. The status is 1 if something is wrong.")]
     Doctor(DoctorArgs),
     /// Hash all files of snapshots and results, and compare them with what was recorded
     #[command(after_help = "\
@@ -559,7 +571,6 @@ pub enum ConfigCommand {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -27,7 +27,6 @@ mod serve;
 mod systemd;
 mod wiring;
 
-use clap::Parser;
 use cli::{Cli, Command, DemoArgs, ServeArgs};
 use config::{Effective, Given, Log, LogFormat, Settings};
 use failure::{Context, Failure, Result};
@@ -41,7 +40,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     // Clap prints usage errors itself and ends with status 2.
-    match run(Cli::parse()) {
+    match run(cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }

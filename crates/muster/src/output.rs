@@ -142,7 +142,7 @@ pub fn say(text: &str) {
 
 /// A table as text.
 pub fn table(columns: &[Column], rows: impl Iterator<Item = Vec<String>>) -> String {
-    let mut rows: Vec<_> = rows.collect();
+    let (mut columns, mut rows) = (columns.to_vec(), rows.collect::<Vec<_>>());
     let mut table = Table::new();
     // Cells are never wrapped, because an id on two lines cannot be copied.
     table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
@@ -150,7 +150,7 @@ pub fn table(columns: &[Column], rows: impl Iterator<Item = Vec<String>>) -> Str
         table.set_style(TableComponent::HeaderLines, '─');
         table.set_style(TableComponent::MiddleHeaderIntersections, '─');
         if let Some(width) = table.width().filter(|_| !presentation().wide) {
-            fit::cut(columns, &mut rows, usize::from(width));
+            (columns, rows) = fit::fitted(&columns, rows, usize::from(width));
         }
     }
     table.force_no_tty();

@@ -5,6 +5,7 @@ use crate::caller::DataScope;
 use crate::definition::{ReportDefinition, SELECTED_FORMATS};
 use crate::error::{Error, Result, shown};
 use crate::message::Message;
+use crate::nearest::hint;
 use crate::snapshot::SnapshotManifest;
 
 /// Puts ids in place of names where an id of a source is expected and somebody wrote the name of one that the caller may
@@ -65,11 +66,17 @@ pub(super) fn check_sources(
                     )));
                 }
                 let found = snapshot.source(text).ok_or_else(|| {
+                    let seen = snapshot.sources.iter().filter(|source| scope.has_source(source.id.as_str()));
+                    let near = hint(text, seen.flat_map(|source| [source.name.as_str(), source.id.as_str()]));
+                    let expected = spec.kind.expectation();
+                    let expected = match near.is_empty() {
+                        true => format!(": expected {expected}"),
+                        false => format!("{near}; expected {expected}"),
+                    };
                     Error::invalid(format!(
-                        "argument {:?} is {}, which is not the id of a source: expected {}",
+                        "argument {:?} is {}, which is not the id of a source{expected}",
                         spec.name,
-                        shown(text),
-                        spec.kind.expectation()
+                        shown(text)
                     ))
                 })?;
                 if spec.kind == ArgumentKind::AuthoritativeSourceId && !found.authoritative {

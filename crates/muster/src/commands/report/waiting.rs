@@ -114,7 +114,7 @@ async fn interrupted(api: &Api, id: &str, signals: &mut Signals) -> Failure {
 }
 
 async fn until_ended(api: &Api, id: &str) -> Result<ReportResults> {
-    let bar = Bar::new(&format!("report {id}"));
+    let bar = Bar::of_rows(&format!("report {id}"));
     let mut pauses = pauses();
     loop {
         let result = api.result(id).await?;
@@ -124,7 +124,7 @@ async fn until_ended(api: &Api, id: &str) -> Result<ReportResults> {
         if bar.is_shown()
             && let Ok(progress) = api.progress(id).await
         {
-            bar.show(&progress);
+            bar.show(progress.rows, progress.rows_expected);
         }
         tokio::time::sleep(pauses.next().unwrap_or(WAIT_MOST)).await;
     }
