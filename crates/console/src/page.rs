@@ -41,6 +41,21 @@ const MENU: [(Section, &str, &str); 8] = [
     (Section::Administration, "/ui/administration", "Administration"),
 ];
 
+/// Whether the menu offers a section. This saves a click that would be refused; the API decides.
+fn may(session: &Session, section: Section) -> bool {
+    const READ: [&str; 2] = ["sp:report:read", "sp:report:manage"];
+    match section {
+        Section::None => false,
+        Section::Runs | Section::Sources | Section::Snapshots | Section::Administration => true,
+        Section::NewRun => session.has(&["sp:report:manage"]),
+        Section::Schedules => session.has(&READ),
+        Section::Searches => {
+            session.is_user && session.has(&["sp:saved-search:read", "sp:saved-search:manage"])
+        }
+        Section::Identities => session.has(&["sp:search:read"]),
+    }
+}
+
 /// Who is signed in, as the head of a page shows it.
 pub(crate) struct Who {
     pub(crate) name: String,
@@ -68,10 +83,12 @@ impl Layout {
             kind: if session.is_user { "user" } else { "application" },
             form_token: session.form_token.clone(),
         });
+        let offered =
+            |(section, _, _): &(Section, _, _)| session.is_some_and(|session| may(session, *section));
         let entry = |(here, path, name)| Entry { path, name, is_here: here == section };
         Self {
             title: title.into(),
-            menu: if who.is_some() { MENU.map(entry).into() } else { Vec::new() },
+            menu: MENU.into_iter().filter(offered).map(entry).collect(),
             who,
             notice: "",
             style: assets::address("console.css"),

@@ -98,6 +98,17 @@ async fn who_may_not_read_the_list_of_tasks_sees_the_last_results() {
 }
 
 #[tokio::test]
+async fn the_menu_offers_what_the_scopes_permit() {
+    let browser = Browser::signed_in().await;
+    browser.get("/ui/nothing").await.has(r#"href="/ui/searches""#).has(r#"href="/ui/identities""#);
+    // It has sp:report:manage and is nobody's.
+    let browser = Browser::signed_in_as("app").await;
+    let page = browser.get("/ui/nothing").await;
+    page.has(r#"href="/ui/new""#).has(r#"href="/ui/schedules""#);
+    page.lacks(r#"href="/ui/searches""#).lacks(r#"href="/ui/identities""#);
+}
+
+#[tokio::test]
 async fn a_run_shows_its_cover_and_its_files() {
     let browser = Browser::signed_in().await;
     let details = json!({
