@@ -14,8 +14,9 @@ const PIECE_MAX: f32 = 120.0;
 const WORD_MAX: f32 = 80.0;
 /// The part of the room beyond which a text is wrapped rather than making its column wider.
 const LINE_PART: f32 = 0.6;
-/// By how much a column is made narrower at once.
+/// By how much a column is made narrower at once, and the part of what is to be saved, if that is more.
 const STEP: f32 = 3.0;
+const STEP_PART: f32 = 0.025;
 /// The part of a line that a divided word fills.
 const FILLED: f32 = 0.85;
 /// A space, in thousandths of the font size.
@@ -90,16 +91,17 @@ fn narrowed(samples: &[ColumnSample], wishes: &[Wish], room: f32, size: f32) -> 
     let mut rows = row_lines(samples, &widths, size);
     let mut total: f32 = widths.iter().sum();
     while total > room {
-        let step = STEP.min(total - room);
-        let candidates = (0..widths.len()).filter(|column| widths[*column] > wishes[*column].least);
-        let best = candidates.min_by(|one, two| {
-            let cost = |column: usize| added(&samples[column], &rows, widths[column] - step, size);
-            let slack = |column: usize| widths[column] - wishes[column].least;
-            cost(*one).total_cmp(&cost(*two)).then(slack(*two).total_cmp(&slack(*one)))
-        });
+        let step = STEP.max((total - room) * STEP_PART).min(total - room);
+        let cost = |column: usize| {
+            let slack = widths[column] - wishes[column].least;
+            let added = added(&samples[column], &rows, widths[column] - step.min(slack), size);
+            (slack > 0.0).then_some((column, added, slack))
+        };
+        let costs = (0..widths.len()).filter_map(cost);
+        let best = costs.min_by(|one, two| one.1.total_cmp(&two.1).then(two.2.total_cmp(&one.2)));
         // All columns are as narrow as they may be, so they fit but for rounding.
-        let Some(best) = best else { break };
-        let width = (widths[best] - step).max(wishes[best].least);
+        let Some((best, _, slack)) = best else { break };
+        let width = widths[best] - step.min(slack);
         total -= widths[best] - width;
         widths[best] = width;
         for (row, cell) in rows.iter_mut().zip(&samples[best].cells) {

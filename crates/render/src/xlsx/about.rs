@@ -14,8 +14,8 @@ use crate::cover::{duration, minute, second};
 pub(super) const SUMMARY: &str = "Summary";
 const NUMBERS: &str = "Chart numbers";
 const ABOUT: &str = "About";
-/// Most characters of a cell.
-const CELL_CHARS: usize = 32_767;
+/// Most characters of a cell, some of which count twice.
+const CELL_CHARS: usize = 16_000;
 /// What to look at in a chart, and the rest.
 const ACCENT: Color = Color::RGB(0x1e_3a6e);
 const GREY: Color = Color::RGB(0xb4_bdca);
@@ -354,10 +354,12 @@ fn format(kind: ChartKind, colour: Color) -> ChartFormat {
     format
 }
 
-/// A text that a cell can hold.
+/// A text that a cell can hold; a longer one is cut, with an ellipsis at its end.
 fn fit(text: &str) -> String {
-    text.chars()
-        .filter(|character| !character.is_control() || *character == '\n')
-        .take(CELL_CHARS / 2)
-        .collect()
+    let mut shown = text.chars().filter(|character| !character.is_control() || *character == '\n');
+    let mut fit: String = shown.by_ref().take(CELL_CHARS).collect();
+    if shown.next().is_some() {
+        fit.push('\u{2026}');
+    }
+    fit
 }
