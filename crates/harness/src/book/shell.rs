@@ -132,10 +132,11 @@ impl Shell {
         compare(&expected, printed, &mut self.meanings)
     }
 
-    /// Stops the command that keeps running, as Ctrl-C would, and waits for its end.
+    /// Stops the command that keeps running, and waits for its end. Not as Ctrl-C would: what a script starts in the
+    /// background does not hear that.
     pub fn stop(&mut self) -> Result<()> {
         let Some(mut server) = self.server.take() else { return Ok(()) };
-        command::output(Command::new("kill").args(["-INT", &server.id().to_string()]))?;
+        command::output(Command::new("kill").args(["-TERM", &server.id().to_string()]))?;
         let begun = Instant::now();
         while server.try_wait().context(|| "the server is lost".into())?.is_none() {
             if begun.elapsed() > PATIENCE {
