@@ -233,6 +233,9 @@ pub struct DemoArgs {
     /// Stop after the table; the status is 1 if a report did not succeed
     #[arg(long)]
     pub once: bool,
+    /// Stop after the refreshes: make the organisation and its snapshots, and run no report
+    #[arg(long, conflicts_with = "once")]
+    pub no_reports: bool,
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDRESS")]
     pub listen: Option<SocketAddr>,
@@ -380,6 +383,19 @@ pub enum KeysCommand {
     Rotate {
         /// Refuse existing tokens too [default: they stay valid until they expire]
         #[arg(long)]
+        now: bool,
+    },
+    /// Sign webhooks with new secrets, of which `muster notification secret` tells the receivers
+    #[command(after_help = "Examples:
+  muster keys rotate-webhooks
+  muster keys rotate-webhooks --days 30
+  muster keys rotate-webhooks --now    # after a leak: receivers refuse webhooks until they have the new secret")]
+    RotateWebhooks {
+        /// Sign with the old secrets too for so many days
+        #[arg(long, value_name = "NUMBER", default_value_t = 7, value_parser = clap::value_parser!(u16).range(1..))]
+        days: u16,
+        /// Sign with the new secrets only
+        #[arg(long, conflicts_with = "days")]
         now: bool,
     },
 }

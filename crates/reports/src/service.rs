@@ -6,6 +6,7 @@ mod result_lives;
 mod saved_searches;
 mod scheduled_searches;
 mod schedules;
+mod snapshots;
 mod start_checks;
 mod task_status;
 
@@ -14,6 +15,7 @@ pub use notifications::{Notifications, not_failed};
 pub use saved_searches::{Execution, SavedSearches};
 pub use scheduled_searches::{ScheduledSearchQuery, SearchSchedule};
 pub use schedules::{ScheduledStart, Schedules};
+pub use snapshots::SeenSnapshots;
 pub use task_status::ClearedAs;
 
 use crate::arguments::{Arguments, RawArguments, UnknownNames};

@@ -23,6 +23,7 @@ pub mod backup;
 mod comparison;
 mod copies;
 mod definitions;
+mod digest;
 mod evidence;
 mod history;
 mod integrity;

@@ -24,6 +24,7 @@ mod report;
 mod saved_search;
 mod schedule;
 mod search;
+mod snapshot;
 mod task_status;
 mod token;
 
@@ -68,6 +69,7 @@ pub use search::{
     AggregationResult, Filter, FilterBound, FilterRange, InnerHit, QueryResultFilter, Search, SearchDocument,
     SearchQuery, TextQuery, TypeAheadQuery,
 };
+pub use snapshot::{SnapshotDescription, SourceDescription};
 pub use task_status::{
     JsonPatchOperation, JsonPatchValue, LocalizedMessage, Target, TaskDefinitionSummary, TaskReturnDetails,
     TaskStatus, TaskStatusMessage,

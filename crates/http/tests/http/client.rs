@@ -187,6 +187,8 @@ async fn definitions_and_messages_are_read() {
             ("selectedFormats", "texts"),
             ("extraFormats", "texts"),
             ("formulaGuard", "text"),
+            ("csvBom", "text"),
+            ("pdfColumns", "names"),
         ]
     );
     let id = api.start(ReportType::Accounts, &accounts()).await.unwrap().id.unwrap();

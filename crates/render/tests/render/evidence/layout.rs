@@ -166,3 +166,17 @@ fn what_is_not_told_any_more_is_still_a_fault() {
     }
     assert_eq!(verification.failures().count(), 1_000);
 }
+
+#[test]
+fn a_payload_of_another_size_is_told_in_words() {
+    let bag = sample();
+    let members = unpack(&bag);
+    let payload = members.iter().filter(|(name, _)| name.starts_with("evidence-1/data/"));
+    let bytes: usize = payload.map(|(_, content)| content.len()).sum();
+    let longer = failures(&changed(&bag, "data/report.csv", |content| content.extend(b"more")));
+    let expected = format!(
+        "bag-info.txt: it says \"{bytes}.7\" (Payload-Oxum), but data/ has {} bytes in 7 files",
+        bytes + 4
+    );
+    assert!(longer.contains(&expected), "{longer:?}");
+}
