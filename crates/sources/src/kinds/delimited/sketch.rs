@@ -153,7 +153,8 @@ fn records(text: &str, delimiter: u8) -> Vec<Vec<String>> {
     while records.len() <= SAMPLE_RECORDS {
         let (used, complete) = splitter.feed(rest);
         rest = &rest[used..];
-        if !complete && !(rest.is_empty() && splitter.end()) {
+        let is_whole = complete || rest.is_empty() && splitter.end();
+        if !is_whole {
             break;
         }
         let fields = (0..splitter.record.field_count).map_while(|at| splitter.record.field(at));
