@@ -16,6 +16,9 @@ const NUMBERS: &str = "Chart numbers";
 const ABOUT: &str = "About";
 /// Most characters of a cell, some of which count twice.
 const CELL_CHARS: usize = 16_000;
+/// The height of a line of text, in points, and most lines of a row: a row is at most 409 points high.
+const LINE: u32 = 15;
+const LINES_MAX: u32 = 27;
 /// What to look at in a chart, and the rest.
 const ACCENT: Color = Color::RGB(0x1e_3a6e);
 const GREY: Color = Color::RGB(0xb4_bdca);
@@ -207,6 +210,8 @@ impl About<'_> {
 /// A sheet that is filled from top to bottom.
 struct Page<'s> {
     sheet: Worksheet,
+    /// Characters that its columns have room for.
+    widths: Vec<u32>,
     row: u32,
     styles: &'s Styles,
 }
@@ -217,13 +222,14 @@ impl<'s> Page<'s> {
         sheet.set_name(name)?;
         // Printed, it is as wide as a page.
         sheet.set_print_fit_to_pages(1, 0);
-        Ok(Self { sheet, row: 0, styles })
+        Ok(Self { sheet, widths: Vec::new(), row: 0, styles })
     }
 
     fn widths(&mut self, widths: &[u32]) -> Result<(), XlsxError> {
         for (width, column) in widths.iter().zip(0_u16..) {
             self.sheet.set_column_width(column, *width)?;
         }
+        self.widths = widths.to_vec();
         Ok(())
     }
 
@@ -247,13 +253,15 @@ impl<'s> Page<'s> {
 
     /// A text over three columns, on as many lines as it needs.
     fn text(&mut self, text: &str) -> Result<(), XlsxError> {
-        const CHARS: usize = 84;
-        const LINE: u32 = 15;
         self.sheet.merge_range(self.row, 0, self.row, 2, &fit(text), &self.styles.text)?;
-        // Merged cells do not grow with their text.
-        let lines: usize = text.lines().map(|line| line.chars().count().div_ceil(CHARS).max(1)).sum();
-        // A row is at most 409 points high.
-        self.sheet.set_row_height(self.row, LINE * u32::try_from(lines.clamp(1, 27)).unwrap_or(1))?;
+        self.end_row(lines(text, self.widths.iter().take(3).sum()))
+    }
+
+    /// Ends a row of so many lines. Not every program makes a row as high as its text.
+    fn end_row(&mut self, lines: u32) -> Result<(), XlsxError> {
+        if lines > 1 {
+            self.sheet.set_row_height(self.row, LINE * lines.min(LINES_MAX))?;
+        }
         self.row += 1;
         Ok(())
     }
@@ -263,12 +271,13 @@ impl<'s> Page<'s> {
     }
 
     fn cells(&mut self, texts: &[&str]) -> Result<(), XlsxError> {
-        for (text, column) in texts.iter().zip(0_u16..) {
+        let mut tallest = 1;
+        for ((text, column), width) in texts.iter().zip(0_u16..).zip(&self.widths) {
             let style = if column == 0 { &self.styles.name } else { &self.styles.text };
             self.sheet.write_string_with_format(self.row, column, fit(text), style)?;
+            tallest = tallest.max(lines(text, *width));
         }
-        self.row += 1;
-        Ok(())
+        self.end_row(tallest)
     }
 
     fn count(&mut self, name: &str, number: u64) -> Result<(), XlsxError> {
@@ -278,6 +287,12 @@ impl<'s> Page<'s> {
         self.row += 1;
         Ok(())
     }
+}
+
+/// Lines that a text needs in a column of this width, about.
+fn lines(text: &str, width: u32) -> u32 {
+    let lines = text.lines().map(|line| line.chars().count().div_ceil(width.max(1) as usize).max(1));
+    u32::try_from(lines.sum::<usize>()).unwrap_or(u32::MAX)
 }
 
 /// The charts that can be drawn, shortened, each with the row where its numbers begin.
@@ -333,7 +348,7 @@ fn drawing(chart: &Chart, numbers: u32) -> Drawing {
     if chart.kind == ChartKind::Line {
         drawing.y_axis().set_name(&chart.unit);
     } else {
-        drawing.x_axis().set_reverse();
+        drawing.y_axis().set_reverse();
     }
     if drawn < 2 {
         drawing.legend().set_hidden();

@@ -78,9 +78,13 @@ pub fn conforms(bytes: &[u8], standard: &str) {
 
 /// The text as it looks on its pages, a form feed after each page.
 pub fn layout(bytes: &[u8]) -> Option<String> {
+    pages(bytes, "-layout")
+}
+
+fn pages(bytes: &[u8], order: &str) -> Option<String> {
     let file = file(bytes);
     let mut command = Command::new("pdftotext");
-    command.args(["-layout", "-enc", "UTF-8"]).arg(file.path()).arg("-");
+    command.args([order, "-enc", "UTF-8"]).arg(file.path()).arg("-");
     let output = run(&mut command, "pdftotext")?;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     Some(String::from_utf8(output.stdout).unwrap())
@@ -88,7 +92,8 @@ pub fn layout(bytes: &[u8]) -> Option<String> {
 
 /// How many pages the cover has: the table's first page says "Page 1 of".
 pub fn cover_pages(bytes: &[u8]) -> Option<u64> {
-    let pages = layout(bytes)?;
+    // Much faster than the text as it looks.
+    let pages = pages(bytes, "-raw")?;
     let first =
         pages.split('\u{c}').position(|page| page.lines().any(|line| line.trim().starts_with("Page 1 of")));
     Some(first.unwrap() as u64)
