@@ -361,7 +361,7 @@ fn check_pdf_columns(
     let layout = definition.pdf_layout(arguments);
     let columns = prepared.parts.first().map(|part| part.columns()).unwrap_or_default();
     let known = |name: &String| columns.iter().any(|column| column.name == *name);
-    let unknown: Vec<&str> = layout.columns.iter().filter(|name| !known(*name)).map(String::as_str).collect();
+    let unknown: Vec<&str> = layout.columns.iter().filter(|name| !known(name)).map(String::as_str).collect();
     if definition.search || unknown.is_empty() {
         return None;
     }

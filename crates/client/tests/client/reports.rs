@@ -161,7 +161,7 @@ async fn a_file_in_pieces_goes_on_where_it_broke() {
         match (number, asked.header("range")) {
             (0, None) => whole.cut_after(4),
             (1, Some("bytes=4-")) => bytes("456789")
-                .as_status(206)
+                .with_status(206)
                 .with("etag", "\"e\"")
                 .with("repr-digest", "sha-256=:hNiYd/DUBB77a/kaFvAkjy/Vc+avBcGflr7bn4gveII=:")
                 .with("content-range", "bytes 4-9/10")

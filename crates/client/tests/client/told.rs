@@ -54,7 +54,7 @@ impl Answer {
         self
     }
 
-    pub fn as_status(self, status: u16) -> Self {
+    pub fn with_status(self, status: u16) -> Self {
         Self { status, ..self }
     }
 

@@ -93,7 +93,11 @@ fn what_is_read_aloud_comes_in_the_order_of_the_page() {
     let table = tags(table);
     assert_eq!(table[..4], ["H2", "Table", "THead", "TR"]);
     let count = |tag: &str| table.iter().filter(|found| *found == tag).count();
-    assert_eq!((count("H2"), count("Table"), count("THead"), count("TR")), (1, 1, 1, 5001));
+    // A row that a page's end divides is a row on both pages.
+    let Some(text) = words(&bytes, "-raw") else { return };
+    let divided = text.matches("(continued)").count();
+    assert!(divided < table_pages as usize, "{divided} of {table_pages}");
+    assert_eq!((count("H2"), count("Table"), count("THead"), count("TR")), (1, 1, 1, 5001 + divided));
     assert_eq!(count("TBody"), (table_pages / 64 + 1) as usize);
 }
 
