@@ -14,7 +14,7 @@ use super::texts::Texts;
 use super::typeset::{Typesetter, printable};
 
 /// Rows whose texts are measured; they are spread over all that are held.
-const MEASURED_ROWS: usize = 500;
+const MEASURED_ROWS: usize = 1000;
 /// Bytes of a text that are measured.
 const MEASURED_BYTES: usize = 2000;
 /// Pages up to which a table is set wide.
@@ -142,8 +142,7 @@ fn without_constants(candidates: &[Candidate], held: &Held<'_>) -> (Vec<Candidat
 fn sample(setter: &mut Typesetter, column: &Candidate, held: &Held<'_>) -> ColumnSample {
     let header = setter.measure(&printable(&column.label), Weight::Bold);
     let mut sample = ColumnSample { header, cells: Vec::new() };
-    let every = held.rows().div_ceil(MEASURED_ROWS).max(1);
-    for row in (0..held.rows()).step_by(every) {
+    for row in measured(held.rows()) {
         let text = held.text(row, column.place);
         let text = printable(&text[..text.floor_char_boundary(MEASURED_BYTES)]).into_owned();
         let widths = setter.measure(&text, Weight::Regular);
@@ -151,6 +150,15 @@ fn sample(setter: &mut Typesetter, column: &Candidate, held: &Held<'_>) -> Colum
         sample.cells.push(if column.kind.time { widths.whole() } else { widths });
     }
     sample
+}
+
+/// The rows that are measured: one of each of some equally long runs, not always at the same place in its run, because
+/// rows may repeat at a distance.
+fn measured(rows: usize) -> impl Iterator<Item = usize> {
+    let run = rows.div_ceil(MEASURED_ROWS).max(1);
+    // Multiples of this number modulo 2^32 are spread evenly (Knuth's multiplicative hash).
+    let place = move |number: usize| (number.wrapping_mul(2_654_435_761) >> 7) % run;
+    (0..rows.div_ceil(run)).map(move |number| number * run + place(number)).filter(move |row| *row < rows)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
@@ -206,6 +214,20 @@ mod tests {
         assert_eq!((short.density, short.page), (Density::WIDE, Paper::A4.landscape()));
         let (long, _) = arranged(3000, true);
         assert_eq!((long.density, long.page), (Density::CLOSE, Paper::A4.portrait()));
+    }
+
+    /// Whatever the distance is at which rows repeat, all of their kinds are measured.
+    #[test]
+    fn measured_rows_do_not_keep_time_with_the_report() {
+        for rows in [999, 1000, 5000, 10_000, 36_000] {
+            let measured: Vec<usize> = measured(rows).collect();
+            assert!((500..=1000).contains(&measured.len()) && measured.is_sorted(), "{}", measured.len());
+            for distance in [2, 3, 5, 7, 10] {
+                let kinds: std::collections::BTreeSet<usize> =
+                    measured.iter().map(|row| row % distance).collect();
+                assert_eq!(kinds.len(), distance, "{rows} rows that repeat after {distance}");
+            }
+        }
     }
 
     #[test]
