@@ -162,7 +162,7 @@ pub fn size(bytes: u64) -> String {
     let unit = units.into_iter().find(|(bits, _)| bytes >> bits > 0);
     match unit {
         Some((bits, name)) => {
-            let tenths = u128::from(bytes) * 10 >> bits;
+            let tenths = (u128::from(bytes) * 10) >> bits;
             format!("{}.{} {name}", tenths / 10, tenths % 10)
         }
         None => format!("{bytes} bytes"),
