@@ -38,7 +38,7 @@
 //! # Where the service is
 //!
 //! [`Configuration::from_env`] reads what the published SDKs read: the variables `SAIL_BASE_URL`, `SAIL_CLIENT_ID` and
-//! `SAIL_CLIENT_SECRET`, else `config.json` in the working directory, else `config.yaml` in the folder `.sailpoint` of the home
+//! `SAIL_CLIENT_SECRET`, else `config.json` in the working directory, else the YAML file in the folder `.sailpoint` of the home
 //! directory.
 //! Nothing else here reads the environment.
 //!

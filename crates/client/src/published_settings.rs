@@ -5,7 +5,7 @@
 //!
 //! 1. The variables `SAIL_BASE_URL`, `SAIL_CLIENT_ID` and `SAIL_CLIENT_SECRET`.
 //! 2. The file `config.json` in the working directory, with `BaseURL`, `ClientId` and `ClientSecret`.
-//! 3. The file `config.yaml` in the folder `.sailpoint` of the home directory: the active environment, with `baseurl`, `pat.clientid` and
+//! 3. The YAML file in the folder `.sailpoint` of the home directory: the active environment, with `baseurl`, `pat.clientid` and
 //!    `pat.clientsecret`.
 
 use crate::configuration::{Configuration, Credentials};
